@@ -1,1 +1,29 @@
-//! See ARCHITECTURE.md.
+//! The policy document: its types, the strict reader that turns author input into them, and the bundle in
+//! which a set of policies reaches a sidecar.
+//!
+//! A document is read in two steps. [`from_value`] (or [`from_yaml`]) first checks the raw value against the
+//! table of known fields and reports *every* problem with its path; serde then builds the types, which are strict
+//! themselves. What a detector, a regular expression or a Rego module makes of a field is the business of the
+//! engine's compiler; here only the document's own form is judged.
+//!
+//! Nothing here does IO, reads a clock or holds a global.
+#![deny(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+#![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing))]
+
+mod bundle;
+mod diagnostic;
+mod document;
+mod read;
+mod rule;
+
+pub use bundle::{Bundle, BundlePolicy, ServiceRef, Settings};
+pub use diagnostic::{Diagnostic, Severity};
+pub use document::{
+    ApiVersion, Enforcement, FailureMode, Kind, Media, Metadata, Policy, RecordOverflow, Spec, Target,
+};
+pub use read::{Parsed, from_value};
+pub use rule::{
+    AccessRule, Conditions, ContentAction, ContentRule, CustomPattern, Direction, InjectionAction,
+    InjectionRule, LimitAction, LimitKey, ModelsRule, NormalizeRule, PiiAction, PiiRule, RateLimitRule,
+    RegoRule, Rule, Sensitivity, ToolsRule,
+};
