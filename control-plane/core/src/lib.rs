@@ -1,1 +1,39 @@
-//! See ARCHITECTURE.md.
+//! The control plane's own decisions: which policies are in force, what was decided under them, and who may still
+//! ask for more in this minute.
+//!
+//! Everything outside (a database, Redis, the sidecars, the policy compiler) is a trait in [`ports`]; the services here
+//! are handed their implementations. The memory implementations in [`memory`] are complete and serve tests and the
+//! smallest set-ups; `mesh-control-store` holds the ones that last.
+//!
+//! The failure law of a policy change: nothing is written before the whole set of policies, the change included, has
+//! been compiled by the very compiler the filter runs. What was written is published at once, and versions only go
+//! forward.
+
+mod admission;
+mod decision;
+mod decisions;
+mod diagnostic;
+mod limits;
+pub mod memory;
+mod policies;
+mod policy;
+pub mod ports;
+mod sample;
+mod set;
+mod sidecar;
+
+pub use admission::{Admission, Refusal};
+pub use decision::{
+    Decision, DecisionFilter, DecisionPage, Finding, Gap, GuardOutcomes, PolicyRef, Violation, record_id,
+    record_time,
+};
+pub use decisions::{Batch, BatchError, Decisions, Follower, Intake, ReportError};
+pub use diagnostic::DiagnosticSchema;
+pub use limits::{Ask, LimitVerdict, Limits};
+pub use policies::{Changed, Policies, PolicyError, Wanted};
+pub use policy::{Change, Expected, PolicyVersion, Stored};
+pub use sample::{DryRun, Modifications, SampleRequest};
+pub use sidecar::{Refused, ResourceState, Sidecar};
+
+/// An instant, to the nanosecond, in UTC.
+pub use jiff::Timestamp;

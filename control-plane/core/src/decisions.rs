@@ -1,0 +1,191 @@
+//! Taking in decision records, and showing them.
+//!
+//! Failure law: a batch is acknowledged only after its records are durable. A store that fails acknowledges nothing and
+//! the sidecar keeps the records and sends them again; the number that each record has in its VM makes the second
+//! arrival harmless. Records that never came are a gap: kept, counted and listed until they arrive after all.
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use mesh_audit::v1::DecisionRecord;
+use tokio::sync::watch;
+
+use crate::decision::{Decision, DecisionFilter, DecisionPage, Gap};
+use crate::ports::{DecisionStore, StoreError};
+
+/// Records of one VM whose numbers follow one another.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Batch {
+    /// Node id of the sidecar.
+    pub sidecar: String,
+    /// Random id of the wasm VM.
+    pub vm: String,
+    /// Number of the first record, from 1.
+    pub first_sequence: u64,
+    /// The records.
+    pub records: Vec<DecisionRecord>,
+    /// Records the VM has discarded so far.
+    pub dropped: u64,
+}
+
+/// A batch that makes no sense.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+pub enum BatchError {
+    /// No VM is named.
+    #[error("the batch does not name its vm: every wasm VM needs an id of its own")]
+    NoVm,
+    /// An id that is too long to be one.
+    #[error("the batch's vm or sidecar id has {0} bytes; at most {MAX_ID} are allowed")]
+    LongId(usize),
+    /// Numbers start at 1 and fit 63 bits.
+    #[error(
+        "first_sequence is {first} with {count} records; the first record of a VM is number 1 and numbers fit 63 bits"
+    )]
+    Numbers {
+        /// The first number.
+        first: u64,
+        /// How many records followed.
+        count: usize,
+    },
+}
+
+const MAX_ID: usize = 256;
+
+impl Batch {
+    /// Checks what every store relies on.
+    pub fn check(&self) -> Result<(), BatchError> {
+        if self.vm.is_empty() {
+            return Err(BatchError::NoVm);
+        }
+        let longest = self.vm.len().max(self.sidecar.len());
+        if longest > MAX_ID {
+            return Err(BatchError::LongId(longest));
+        }
+        let count = self.records.len();
+        let bad = || BatchError::Numbers { first: self.first_sequence, count };
+        let end = self.first_sequence.checked_add(count as u64).ok_or_else(bad)?;
+        if count > 0 && (self.first_sequence == 0 || end > i64::MAX as u64) || self.dropped > i64::MAX as u64
+        {
+            return Err(bad());
+        }
+        Ok(())
+    }
+
+    /// Number of the last record; that before the first when there are none.
+    pub fn last_sequence(&self) -> u64 {
+        (self.first_sequence + self.records.len() as u64).saturating_sub(1)
+    }
+}
+
+/// What became of a batch.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Intake {
+    /// Every record of the VM up to this number is kept or was reported as a gap.
+    pub acknowledged: u64,
+    /// Indices, in the batch, of the records that were new.
+    pub kept: Vec<usize>,
+    /// The gap that this batch revealed.
+    pub gap: Option<Gap>,
+    /// Records the VM has discarded since its last batch.
+    pub dropped: u64,
+}
+
+/// Why a report was refused.
+#[derive(Debug, thiserror::Error)]
+pub enum ReportError {
+    /// The batch makes no sense; sending it again will not help.
+    #[error(transparent)]
+    Batch(#[from] BatchError),
+    /// The store failed; the batch should be sent again.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// The decisions service.
+#[derive(Clone)]
+pub struct Decisions {
+    store: Arc<dyn DecisionStore>,
+    arrivals: watch::Sender<u64>,
+}
+
+impl Decisions {
+    /// A service over a store.
+    pub fn new(store: Arc<dyn DecisionStore>) -> Self {
+        Decisions { store, arrivals: watch::Sender::new(0) }
+    }
+
+    /// Takes in a batch. When this returns, what it acknowledges is durable.
+    pub async fn report(&self, batch: &Batch, now: Timestamp) -> Result<Intake, ReportError> {
+        batch.check()?;
+        let intake = self.store.intake(batch, now).await?;
+        if let Some(gap) = &intake.gap {
+            tracing::warn!(
+                sidecar = %gap.sidecar, vm = %gap.vm, from = gap.from_sequence, to = gap.to_sequence,
+                "decision records are missing"
+            );
+        }
+        if intake.dropped > 0 {
+            tracing::warn!(sidecar = %batch.sidecar, vm = %batch.vm, dropped = intake.dropped, "a sidecar discarded decision records");
+        }
+        if !intake.kept.is_empty() {
+            self.arrivals.send_modify(|count| *count = count.wrapping_add(1));
+        }
+        Ok(intake)
+    }
+
+    /// Decisions that match.
+    pub async fn list(&self, filter: &DecisionFilter) -> Result<DecisionPage, StoreError> {
+        self.store.list(filter).await
+    }
+
+    /// One decision.
+    pub async fn get(&self, id: &str) -> Result<Option<Decision>, StoreError> {
+        self.store.decision(id).await
+    }
+
+    /// Open gaps, newest first.
+    pub async fn gaps(&self, limit: u32) -> Result<Vec<Gap>, StoreError> {
+        self.store.gaps(limit).await
+    }
+
+    /// Follows the decisions that match `filter`, from the record after `filter.after` (from now on when it is not given).
+    pub async fn follow(&self, filter: DecisionFilter) -> Result<Follower, StoreError> {
+        let arrivals = self.arrivals.subscribe();
+        let after = match filter.after {
+            Some(cursor) => cursor,
+            None => self.store.newest_cursor().await?,
+        };
+        let filter = DecisionFilter { after: Some(after), before: None, limit: FOLLOW_PAGE, ..filter };
+        Ok(Follower { store: Arc::clone(&self.store), filter, arrivals })
+    }
+}
+
+const FOLLOW_PAGE: u32 = 256;
+
+/// How long a follower waits before it looks again unasked: another control plane may write to the same database.
+const LOOK_AGAIN: std::time::Duration = std::time::Duration::from_secs(1);
+
+/// Follows decisions. It reads the store, and is only woken by arrivals: a slow reader falls behind but misses nothing.
+pub struct Follower {
+    store: Arc<dyn DecisionStore>,
+    filter: DecisionFilter,
+    arrivals: watch::Receiver<u64>,
+}
+
+impl Follower {
+    /// The next decisions, at least one, oldest first, each with its cursor.
+    pub async fn next(&mut self) -> Result<Vec<(u64, Decision)>, StoreError> {
+        loop {
+            self.arrivals.borrow_and_update();
+            let page = self.store.list(&self.filter).await?;
+            if let Some((cursor, _)) = page.decisions.last() {
+                self.filter.after = Some(*cursor);
+                return Ok(page.decisions);
+            }
+            // Either wake-up, or the service has ended: the next look tells.
+            let woken = tokio::time::timeout(LOOK_AGAIN, self.arrivals.changed()).await;
+            if let Ok(Err(_)) = woken {
+                return Err(StoreError::new("the control plane is stopping"));
+            }
+        }
+    }
+}

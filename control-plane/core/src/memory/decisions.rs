@@ -1,0 +1,123 @@
+//! Decisions in memory.
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Mutex;
+
+use async_trait::async_trait;
+use jiff::Timestamp;
+
+use super::lock;
+use crate::ports::{DecisionStore, StoreError};
+use crate::{Batch, Decision, DecisionFilter, DecisionPage, Gap, Intake};
+
+/// Decisions in memory. They are never thrown away: for tests, and for trying things out.
+#[derive(Default)]
+pub struct MemoryDecisions {
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    /// In order of arrival: the cursor of a record is its position + 1.
+    records: Vec<Decision>,
+    places: HashMap<(String, u64), usize>,
+    streams: BTreeMap<String, Stream>,
+    /// Oldest first.
+    gaps: Vec<Gap>,
+}
+
+#[derive(Default)]
+struct Stream {
+    last: u64,
+    dropped: u64,
+}
+
+#[async_trait]
+impl DecisionStore for MemoryDecisions {
+    async fn intake(&self, batch: &Batch, now: Timestamp) -> Result<Intake, StoreError> {
+        let mut guard = lock(&self.state);
+        let state = &mut *guard;
+        let stream = state.streams.entry(batch.vm.clone()).or_default();
+        let dropped = batch.dropped.saturating_sub(stream.dropped);
+        stream.dropped += dropped;
+        if batch.records.is_empty() {
+            return Ok(Intake { acknowledged: stream.last, dropped, ..Intake::default() });
+        }
+        let gap = (batch.first_sequence > stream.last + 1).then(|| Gap {
+            sidecar: batch.sidecar.clone(),
+            vm: batch.vm.clone(),
+            from_sequence: stream.last + 1,
+            to_sequence: batch.first_sequence - 1,
+            noticed: now,
+        });
+        stream.last = stream.last.max(batch.last_sequence());
+        let acknowledged = stream.last;
+        let (first, last) = (batch.first_sequence, batch.last_sequence());
+        state.gaps = std::mem::take(&mut state.gaps)
+            .into_iter()
+            .flat_map(|held| if held.vm == batch.vm { held.without(first, last) } else { vec![held] })
+            .chain(gap.clone())
+            .collect();
+        let mut kept = Vec::new();
+        for (index, record) in batch.records.iter().enumerate() {
+            let sequence = batch.first_sequence + index as u64;
+            let place = state.records.len();
+            if let std::collections::hash_map::Entry::Vacant(free) =
+                state.places.entry((batch.vm.clone(), sequence))
+            {
+                free.insert(place);
+                let decision = Decision::from_record(&batch.sidecar, &batch.vm, sequence, record.clone());
+                state.records.push(decision);
+                kept.push(index);
+            }
+        }
+        Ok(Intake { acknowledged, kept, gap, dropped })
+    }
+
+    async fn list(&self, filter: &DecisionFilter) -> Result<DecisionPage, StoreError> {
+        let state = lock(&self.state);
+        let numbered = state.records.iter().enumerate().map(|(place, decision)| (place as u64 + 1, decision));
+        let wanted = |(cursor, decision): &(u64, &Decision)| matches(filter, *cursor, decision);
+        let limit = filter.limit as usize;
+        let mut found: Vec<(u64, Decision)> = if filter.after.is_some() {
+            numbered
+                .filter(wanted)
+                .take(limit + 1)
+                .map(|(cursor, decision)| (cursor, decision.clone()))
+                .collect()
+        } else {
+            numbered
+                .rev()
+                .filter(wanted)
+                .take(limit + 1)
+                .map(|(cursor, decision)| (cursor, decision.clone()))
+                .collect()
+        };
+        let more = found.len() > limit;
+        found.truncate(limit);
+        Ok(DecisionPage { decisions: found, more })
+    }
+
+    async fn decision(&self, id: &str) -> Result<Option<Decision>, StoreError> {
+        Ok(lock(&self.state).records.iter().find(|decision| decision.decision_id == id).cloned())
+    }
+
+    async fn gaps(&self, limit: u32) -> Result<Vec<Gap>, StoreError> {
+        Ok(lock(&self.state).gaps.iter().rev().take(limit as usize).cloned().collect())
+    }
+
+    async fn newest_cursor(&self) -> Result<u64, StoreError> {
+        Ok(lock(&self.state).records.len() as u64)
+    }
+}
+
+fn matches(filter: &DecisionFilter, cursor: u64, decision: &Decision) -> bool {
+    let is = |wanted: &Option<String>, value: &str| wanted.as_ref().is_none_or(|wanted| wanted == value);
+    is(&filter.agent, &decision.agent_id)
+        && is(&filter.decision, &decision.decision)
+        && filter.policy.as_ref().is_none_or(|id| decision.policies.iter().any(|policy| policy.id == *id))
+        && filter.guard.as_ref().is_none_or(|guard| decision.guards.contains_key(guard))
+        && filter.since.is_none_or(|since| decision.time >= since)
+        && filter.until.is_none_or(|until| decision.time < until)
+        && filter.before.is_none_or(|before| cursor < before)
+        && filter.after.is_none_or(|after| cursor > after)
+}

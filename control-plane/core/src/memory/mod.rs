@@ -1,0 +1,16 @@
+//! The ports in memory: complete, exact, and gone with the process.
+
+mod decisions;
+mod policies;
+mod windows;
+
+pub use decisions::MemoryDecisions;
+pub use policies::MemoryPolicies;
+pub use windows::MemoryWindows;
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+/// Locks, also after a panic elsewhere: each critical section leaves its value whole.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

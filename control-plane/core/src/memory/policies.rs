@@ -1,0 +1,51 @@
+//! Policy versions in memory.
+use std::collections::BTreeMap;
+use std::sync::Mutex;
+
+use async_trait::async_trait;
+
+use super::lock;
+use crate::ports::{AppendError, PolicyStore, StoreError};
+use crate::{PolicyVersion, Stored};
+
+/// Policy versions in memory.
+#[derive(Default)]
+pub struct MemoryPolicies {
+    /// Every version, in order of revision (which is the position + 1).
+    log: Mutex<Vec<Stored>>,
+}
+
+#[async_trait]
+impl PolicyStore for MemoryPolicies {
+    async fn append(&self, version: &PolicyVersion) -> Result<Stored, AppendError> {
+        let mut log = lock(&self.log);
+        if log.iter().any(|held| held.version.name == version.name && held.version.version == version.version)
+        {
+            return Err(AppendError::Taken { name: version.name.clone(), version: version.version });
+        }
+        let stored = Stored { revision: log.len() as u64 + 1, version: version.clone() };
+        log.push(stored.clone());
+        Ok(stored)
+    }
+
+    async fn newest(&self) -> Result<Vec<Stored>, StoreError> {
+        let mut newest = BTreeMap::new();
+        for stored in lock(&self.log).iter() {
+            newest.insert(stored.version.name.clone(), stored.clone());
+        }
+        Ok(newest.into_values().collect())
+    }
+
+    async fn versions(&self, name: &str) -> Result<Vec<Stored>, StoreError> {
+        Ok(lock(&self.log).iter().rev().filter(|stored| stored.version.name == name).cloned().collect())
+    }
+
+    async fn version(&self, name: &str, version: u64) -> Result<Option<Stored>, StoreError> {
+        let log = lock(&self.log);
+        Ok(log.iter().find(|held| held.version.name == name && held.version.version == version).cloned())
+    }
+
+    async fn revision(&self) -> Result<u64, StoreError> {
+        Ok(lock(&self.log).len() as u64)
+    }
+}

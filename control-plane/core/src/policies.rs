@@ -1,0 +1,365 @@
+//! The policies service: every change to a policy goes through here.
+//!
+//! Changes are made one at a time: take the set in force, put the change in, compile the whole, write the version, publish.
+//! A change that does not compile leaves no trace. A version that was written but could not be published (the process ended in
+//! between, or the publisher failed) is published by the next change, refresh or start: the bundle is always made from what
+//! is written.
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use mesh_policy::{Bundle, Diagnostic, Policy, Settings};
+
+use crate::admission::{Admission, Refusal};
+use crate::policy::{Change, Expected, PolicyVersion, Stored};
+use crate::ports::{AppendError, PolicyStore, PublishError, Publisher, StoreError};
+use crate::sample::{DryRun, SampleRequest};
+use crate::set::PolicySet;
+
+/// Why a policy could not be read or changed.
+#[derive(Debug, thiserror::Error)]
+pub enum PolicyError {
+    /// No such policy in force.
+    #[error("there is no policy {name:?}")]
+    Unknown {
+        /// The name asked for.
+        name: String,
+    },
+    /// No such version.
+    #[error("policy {name:?} has no version {version}")]
+    NoVersion {
+        /// The policy.
+        name: String,
+        /// The version asked for.
+        version: u64,
+    },
+    /// The version is a deletion and holds no document.
+    #[error("version {version} of policy {name:?} is its deletion: there is no document to go back to")]
+    NoDocument {
+        /// The policy.
+        name: String,
+        /// The version asked for.
+        version: u64,
+    },
+    /// The policy was to be created, and is there.
+    #[error("policy {name:?} exists already, in version {version}; update it instead")]
+    Exists {
+        /// The policy.
+        name: String,
+        /// The version in force.
+        version: u64,
+    },
+    /// The caller's belief about the version in force was wrong.
+    #[error("policy {name:?} is not in the expected version: {}", say_in_force(.in_force))]
+    Changed {
+        /// The policy.
+        name: String,
+        /// The version in force, if any.
+        in_force: Option<u64>,
+    },
+    /// The set of policies would not compile.
+    #[error("the policy does not compile")]
+    Refused(Vec<Diagnostic>),
+    /// The store failed; nothing has changed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The change is written, but did not reach the sidecars. The next change or refresh publishes it.
+    #[error("the change is kept, but is not in force yet")]
+    Publish(#[from] PublishError),
+    /// The compiler ended without an answer (a bug in it); nothing has changed.
+    #[error("the policy compiler ended without an answer; nothing has changed")]
+    Compiler,
+}
+
+fn say_in_force(version: &Option<u64>) -> String {
+    version.map_or_else(|| "none is in force".to_owned(), |version| format!("version {version} is in force"))
+}
+
+impl From<Refusal> for PolicyError {
+    fn from(Refusal(diagnostics): Refusal) -> Self {
+        PolicyError::Refused(diagnostics)
+    }
+}
+
+/// A change that was made, or was not necessary.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Changed {
+    /// The version in force now (for a deletion: the deletion).
+    pub stored: Stored,
+    /// What the compiler remarked.
+    pub warnings: Vec<Diagnostic>,
+    /// False when the document was in force already, word for word: no version was made.
+    pub changed: bool,
+}
+
+/// What is wanted of a policy.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Wanted {
+    /// This document.
+    Document(Box<Policy>),
+    /// The document of this earlier version.
+    Version(u64),
+    /// That it is no longer in force.
+    Deleted,
+}
+
+/// The policies service.
+#[derive(Clone)]
+pub struct Policies {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    store: Arc<dyn PolicyStore>,
+    admission: Arc<dyn Admission>,
+    publisher: Arc<dyn Publisher>,
+    settings: Settings,
+    set: arc_swap::ArcSwap<PolicySet>,
+    published: arc_swap::ArcSwapOption<Bundle>,
+    /// Held by the one who changes and publishes.
+    turn: tokio::sync::Mutex<()>,
+}
+
+/// How often a change is tried again when another control plane on the same database was quicker.
+const ATTEMPTS: usize = 16;
+
+impl Policies {
+    /// A service over a store. Publishes nothing yet: [`Policies::refresh`] does.
+    pub fn new(
+        store: Arc<dyn PolicyStore>,
+        admission: Arc<dyn Admission>,
+        publisher: Arc<dyn Publisher>,
+        settings: Settings,
+    ) -> Self {
+        Policies {
+            inner: Arc::new(Inner {
+                store,
+                admission,
+                publisher,
+                settings,
+                set: arc_swap::ArcSwap::default(),
+                published: arc_swap::ArcSwapOption::empty(),
+                turn: tokio::sync::Mutex::default(),
+            }),
+        }
+    }
+
+    /// Reads the store and publishes what is in force there, unless that is published already.
+    pub async fn refresh(&self) -> Result<(), PolicyError> {
+        let _turn = self.inner.turn.lock().await;
+        let set = self.current().await?;
+        self.publish(&set, Proven::No).await
+    }
+
+    /// The policies in force, in order of name.
+    pub fn list(&self) -> Vec<Stored> {
+        self.inner.set.load().in_force().cloned().collect()
+    }
+
+    /// The policy in force under this name.
+    pub fn get(&self, name: &str) -> Result<Stored, PolicyError> {
+        self.inner.set.load().get(name).cloned().ok_or_else(|| PolicyError::Unknown { name: name.to_owned() })
+    }
+
+    /// Every version of a policy, newest first; also of one that is deleted.
+    pub async fn versions(&self, name: &str) -> Result<Vec<Stored>, PolicyError> {
+        let versions = self.inner.store.versions(name).await?;
+        if versions.is_empty() { Err(PolicyError::Unknown { name: name.to_owned() }) } else { Ok(versions) }
+    }
+
+    /// One version of a policy.
+    pub async fn version(&self, name: &str, version: u64) -> Result<Stored, PolicyError> {
+        let found = self.inner.store.version(name, version).await?;
+        found.ok_or_else(|| PolicyError::NoVersion { name: name.to_owned(), version })
+    }
+
+    /// Makes `name` what is `wanted`, if it is what the caller `expected`.
+    pub async fn change(
+        &self,
+        name: &str,
+        wanted: Wanted,
+        expected: Expected,
+        now: Timestamp,
+    ) -> Result<Changed, PolicyError> {
+        let _turn = self.inner.turn.lock().await;
+        let mut attempts = 0;
+        loop {
+            attempts += 1;
+            let set = self.current().await?;
+            check_expected(name, expected, set.get(name).map(|held| held.version.version))?;
+            let (change, policy) = self.resolve(name, &wanted, &set).await?;
+            if let (Some(policy), Some(held)) = (&policy, set.get(name))
+                && held.version.policy.as_ref() == Some(policy)
+            {
+                let warnings = self.check(set.bundle(&self.inner.settings)).await?;
+                self.publish(&set, Proven::Yes).await?;
+                return Ok(Changed { stored: held.clone(), warnings, changed: false });
+            }
+            let version = PolicyVersion {
+                name: name.to_owned(),
+                version: set.next_version(name),
+                change,
+                at: now,
+                policy,
+            };
+            // The revision is only known once the version is written; the compiler does not look at it.
+            let candidate = set.with(Stored { revision: set.revision() + 1, version: version.clone() });
+            let warnings = self.check(candidate.bundle(&self.inner.settings)).await?;
+            match self.inner.store.append(&version).await {
+                Ok(stored) => {
+                    let set = set.with(stored.clone());
+                    self.inner.set.store(Arc::new(set.clone()));
+                    self.publish(&set, Proven::Yes).await?;
+                    return Ok(Changed { stored, warnings, changed: true });
+                }
+                Err(AppendError::Taken { .. }) if attempts < ATTEMPTS => {}
+                Err(AppendError::Taken { .. }) => {
+                    return Err(PolicyError::Store(StoreError::new(
+                        "another control plane keeps changing this policy: try again",
+                    )));
+                }
+                Err(AppendError::Store(error)) => return Err(error.into()),
+            }
+        }
+    }
+
+    /// What the compiler says about the set in force with this document in it. Changes nothing.
+    pub async fn validate(&self, policy: &Policy) -> Result<Vec<Diagnostic>, PolicyError> {
+        let set = self.inner.set.load_full();
+        self.check(set.with(provisional(&set, policy)).bundle(&self.inner.settings)).await
+    }
+
+    /// Decides a sample request under the set in force, with `candidate` in it when there is one. Changes nothing.
+    pub async fn dry_run(
+        &self,
+        candidate: Option<&Policy>,
+        sample: SampleRequest,
+        now: Timestamp,
+    ) -> Result<DryRun, PolicyError> {
+        let set = self.inner.set.load_full();
+        let bundle = match candidate {
+            Some(policy) => set.with(provisional(&set, policy)).bundle(&self.inner.settings),
+            None => set.bundle(&self.inner.settings),
+        };
+        self.decide(bundle, sample, now).await
+    }
+
+    /// Decides a sample request under one policy alone. Changes nothing.
+    pub async fn evaluate(
+        &self,
+        name: &str,
+        sample: SampleRequest,
+        now: Timestamp,
+    ) -> Result<DryRun, PolicyError> {
+        let alone = PolicySet::default().with(self.get(name)?);
+        self.decide(alone.bundle(&self.inner.settings), sample, now).await
+    }
+
+    /// The bundle that the sidecars were given last; none before the first.
+    pub fn published(&self) -> Option<Arc<Bundle>> {
+        self.inner.published.load_full()
+    }
+
+    /// Whether the store answers.
+    pub async fn store_answers(&self) -> Result<(), StoreError> {
+        self.inner.store.revision().await.map(drop)
+    }
+
+    /// The set as the store has it, read again only when another control plane has changed it.
+    async fn current(&self) -> Result<Arc<PolicySet>, PolicyError> {
+        let held = self.inner.set.load_full();
+        if self.inner.store.revision().await? == held.revision() {
+            return Ok(held);
+        }
+        let read = Arc::new(PolicySet::from_newest(self.inner.store.newest().await?));
+        self.inner.set.store(Arc::clone(&read));
+        Ok(read)
+    }
+
+    async fn resolve(
+        &self,
+        name: &str,
+        wanted: &Wanted,
+        set: &PolicySet,
+    ) -> Result<(Change, Option<Policy>), PolicyError> {
+        let in_force = set.get(name).is_some();
+        match wanted {
+            Wanted::Document(policy) => {
+                let change = if in_force { Change::Updated } else { Change::Created };
+                Ok((change, Some((**policy).clone())))
+            }
+            Wanted::Deleted if in_force => Ok((Change::Deleted, None)),
+            Wanted::Deleted => Err(PolicyError::Unknown { name: name.to_owned() }),
+            Wanted::Version(version) => match self.version(name, *version).await {
+                Ok(Stored { version: PolicyVersion { policy: Some(policy), .. }, .. }) => {
+                    Ok((Change::RolledBack, Some(policy)))
+                }
+                Ok(_) => Err(PolicyError::NoDocument { name: name.to_owned(), version: *version }),
+                Err(PolicyError::NoVersion { .. }) if set.next_version(name) == 1 => {
+                    Err(PolicyError::Unknown { name: name.to_owned() })
+                }
+                Err(error) => Err(error),
+            },
+        }
+    }
+
+    async fn check(&self, bundle: Bundle) -> Result<Vec<Diagnostic>, PolicyError> {
+        let admission = Arc::clone(&self.inner.admission);
+        let checked = tokio::task::spawn_blocking(move || admission.check(&bundle)).await;
+        Ok(checked.map_err(|_| PolicyError::Compiler)??)
+    }
+
+    async fn decide(
+        &self,
+        bundle: Bundle,
+        sample: SampleRequest,
+        now: Timestamp,
+    ) -> Result<DryRun, PolicyError> {
+        let admission = Arc::clone(&self.inner.admission);
+        let decided = tokio::task::spawn_blocking(move || admission.dry_run(&bundle, &sample, now)).await;
+        Ok(decided.map_err(|_| PolicyError::Compiler)??)
+    }
+
+    /// Publishes the set unless it is out already. Only called by the holder of the turn.
+    async fn publish(&self, set: &PolicySet, proven: Proven) -> Result<(), PolicyError> {
+        let bundle = set.bundle(&self.inner.settings);
+        if self.published().is_some_and(|published| *published == bundle) {
+            return Ok(());
+        }
+        if proven == Proven::No {
+            self.check(bundle.clone()).await?;
+        }
+        let bundle = Arc::new(bundle);
+        self.inner.publisher.publish(Arc::clone(&bundle)).await?;
+        tracing::info!(version = %bundle.version, policies = bundle.policies.len(), "published");
+        self.inner.published.store(Some(bundle));
+        Ok(())
+    }
+}
+
+/// Whether the set has just been compiled.
+#[derive(PartialEq)]
+enum Proven {
+    Yes,
+    No,
+}
+
+fn check_expected(name: &str, expected: Expected, in_force: Option<u64>) -> Result<(), PolicyError> {
+    match (expected, in_force) {
+        (expected, in_force) if expected.holds(in_force) => Ok(()),
+        (Expected::Absent, Some(version)) => Err(PolicyError::Exists { name: name.to_owned(), version }),
+        (_, in_force) => Err(PolicyError::Changed { name: name.to_owned(), in_force }),
+    }
+}
+
+/// The version that writing `policy` now would make.
+fn provisional(set: &PolicySet, policy: &Policy) -> Stored {
+    let name = policy.metadata.name.clone();
+    let version = PolicyVersion {
+        version: set.next_version(&name),
+        name,
+        change: Change::Updated,
+        at: Timestamp::UNIX_EPOCH,
+        policy: Some(policy.clone()),
+    };
+    Stored { revision: set.revision() + 1, version }
+}

@@ -1,0 +1,88 @@
+//! One version of one policy: written once, never changed.
+use jiff::Timestamp;
+use mesh_policy::Policy;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+/// What made a version.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Change {
+    /// The name was new (or had been deleted).
+    Created,
+    /// The document was replaced.
+    Updated,
+    /// The policy is no longer in force; a later version may bring it back.
+    Deleted,
+    /// The document of an earlier version was put in force again.
+    RolledBack,
+}
+
+impl Change {
+    /// The word the API and the stores use.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Change::Created => "created",
+            Change::Updated => "updated",
+            Change::Deleted => "deleted",
+            Change::RolledBack => "rolled_back",
+        }
+    }
+
+    /// Reads the word again.
+    pub fn from_word(word: &str) -> Option<Self> {
+        [Change::Created, Change::Updated, Change::Deleted, Change::RolledBack]
+            .into_iter()
+            .find(|change| change.as_str() == word)
+    }
+}
+
+/// A version as the services hand it to a store.
+#[derive(Clone, Debug, PartialEq)]
+pub struct PolicyVersion {
+    /// The policy's name.
+    pub name: String,
+    /// Counted from 1 for each name, without holes, and never restarted: a policy that is deleted and created again goes
+    /// on counting, so that a decision's `(id, version)` always means one document.
+    pub version: u64,
+    /// What made it.
+    pub change: Change,
+    /// When.
+    pub at: Timestamp,
+    /// The document; none when the change was a deletion.
+    pub policy: Option<Policy>,
+}
+
+/// A version as a store hands it back.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Stored {
+    /// Position among all changes to all policies; grows with every change. The newest one is the bundle's version.
+    pub revision: u64,
+    /// The version.
+    pub version: PolicyVersion,
+}
+
+/// What the caller believes about a policy before changing it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Expected {
+    /// Nothing: the change wins over whatever is there.
+    Any,
+    /// That no policy of this name is in force.
+    Absent,
+    /// That some version is in force.
+    Present,
+    /// That this very version is in force.
+    Version(u64),
+}
+
+impl Expected {
+    /// Whether the belief agrees with the version in force.
+    pub fn holds(self, in_force: Option<u64>) -> bool {
+        match self {
+            Expected::Any => true,
+            Expected::Absent => in_force.is_none(),
+            Expected::Present => in_force.is_some(),
+            Expected::Version(version) => in_force == Some(version),
+        }
+    }
+}

@@ -1,0 +1,125 @@
+//! What the services need from outside.
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use jiff::Timestamp;
+use mesh_policy::Bundle;
+
+use crate::{
+    Ask, Batch, Decision, DecisionFilter, DecisionPage, Gap, Intake, LimitVerdict, PolicyVersion, Sidecar,
+    Stored,
+};
+
+/// A store that could not do what was asked.
+///
+/// The text names what was tried and what to do, never a password or the contents of a record.
+#[derive(Debug, thiserror::Error)]
+#[error("{what}")]
+pub struct StoreError {
+    what: String,
+    #[source]
+    source: Option<Box<dyn std::error::Error + Send + Sync>>,
+}
+
+impl StoreError {
+    /// An error that says `what` could not be done.
+    pub fn new(what: impl Into<String>) -> Self {
+        StoreError { what: what.into(), source: None }
+    }
+
+    /// An error with its cause.
+    pub fn caused(
+        what: impl Into<String>,
+        source: impl Into<Box<dyn std::error::Error + Send + Sync>>,
+    ) -> Self {
+        StoreError { what: what.into(), source: Some(source.into()) }
+    }
+}
+
+/// Why a version was not written.
+#[derive(Debug, thiserror::Error)]
+pub enum AppendError {
+    /// Another writer has written this version number first.
+    #[error("version {version} of policy {name:?} exists already")]
+    Taken {
+        /// The policy.
+        name: String,
+        /// The number that was to be written.
+        version: u64,
+    },
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// Keeps policy versions. Append-only.
+#[async_trait]
+pub trait PolicyStore: Send + Sync {
+    /// Writes a version. It is durable when this returns; its revision is greater than every one given before.
+    async fn append(&self, version: &PolicyVersion) -> Result<Stored, AppendError>;
+
+    /// The newest version of each policy in order of name; deleted ones too (their newest version is the deletion).
+    async fn newest(&self) -> Result<Vec<Stored>, StoreError>;
+
+    /// All versions of a policy, newest first; empty for a name that never was.
+    async fn versions(&self, name: &str) -> Result<Vec<Stored>, StoreError>;
+
+    /// One version.
+    async fn version(&self, name: &str, version: u64) -> Result<Option<Stored>, StoreError>;
+
+    /// The greatest revision given so far; 0 for an empty store. Cheap: it also tells whether the store answers.
+    async fn revision(&self) -> Result<u64, StoreError>;
+}
+
+/// Keeps decision records, each exactly once.
+#[async_trait]
+pub trait DecisionStore: Send + Sync {
+    /// Keeps a batch in one transaction; durable when this returns. Records that are there already are left alone.
+    ///
+    /// What is missing before the batch's first record becomes a gap; a record that arrives late closes its part of a gap.
+    async fn intake(&self, batch: &Batch, now: Timestamp) -> Result<Intake, StoreError>;
+
+    /// Decisions that match, newest first or (with `filter.after`) oldest first.
+    async fn list(&self, filter: &DecisionFilter) -> Result<DecisionPage, StoreError>;
+
+    /// One decision by its id.
+    async fn decision(&self, id: &str) -> Result<Option<Decision>, StoreError>;
+
+    /// Gaps that are open, newest first, at most `limit`.
+    async fn gaps(&self, limit: u32) -> Result<Vec<Gap>, StoreError>;
+
+    /// Cursor of the newest record; 0 when there is none.
+    async fn newest_cursor(&self) -> Result<u64, StoreError>;
+}
+
+/// Counts requests in sliding windows.
+#[async_trait]
+pub trait RateWindows: Send + Sync {
+    /// Admits `hits` requests under all of `asks`, or under none of them.
+    ///
+    /// In each window of `ask.window` that ends at any instant, at most `ask.limit` hits are admitted per key, whoever
+    /// asks at the same time. A refused request takes nothing from any window.
+    async fn admit(&self, asks: &[Ask], hits: u32, now: Timestamp) -> Result<Vec<LimitVerdict>, StoreError>;
+}
+
+/// Brings a bundle to the sidecars.
+#[async_trait]
+pub trait Publisher: Send + Sync {
+    /// Makes the bundle the one that every sidecar gets. Returns once it is on its way; what the sidecars answered is seen
+    /// in [`SidecarView`].
+    async fn publish(&self, bundle: Arc<Bundle>) -> Result<(), PublishError>;
+}
+
+/// A bundle that could not be made into sidecar configuration.
+#[derive(Debug, thiserror::Error)]
+#[error("the bundle could not be published: {0}")]
+pub struct PublishError(pub String);
+
+/// Who is connected, and what they have accepted.
+pub trait SidecarView: Send + Sync {
+    /// The sidecars that are connected now, in order of id.
+    fn sidecars(&self) -> Vec<Sidecar>;
+
+    /// Configurations refused by sidecars since the start.
+    fn refusals(&self) -> u64;
+}

@@ -1,0 +1,91 @@
+//! Trying policies on a sample request, without sending it anywhere.
+use std::collections::BTreeMap;
+
+use mesh_policy::Diagnostic;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use crate::decision::{Finding, GuardOutcomes, PolicyRef, Violation};
+
+/// A request to try policies on.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SampleRequest {
+    /// HTTP method; `POST` when not given.
+    #[serde(default = "post")]
+    pub method: String,
+    /// Path, with the query if there is one.
+    pub path: String,
+    /// Headers. `content-type: application/json` is added when there is a body and none is given.
+    #[serde(default)]
+    pub headers: BTreeMap<String, String>,
+    /// The body: a string is taken as it is, anything else as JSON.
+    #[serde(default)]
+    pub body: Option<serde_json::Value>,
+    /// Address the request comes from; `127.0.0.1` when not given.
+    #[serde(default)]
+    pub source_ip: Option<String>,
+}
+
+fn post() -> String {
+    "POST".to_owned()
+}
+
+impl SampleRequest {
+    /// The body's bytes.
+    pub fn body_bytes(&self) -> Vec<u8> {
+        match &self.body {
+            None => Vec::new(),
+            Some(serde_json::Value::String(text)) => text.clone().into_bytes(),
+            Some(value) => value.to_string().into_bytes(),
+        }
+    }
+
+    /// A header's value, whatever the case of its name.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.iter().find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_str())
+    }
+}
+
+/// What would have happened (the blueprint's decision response, section 2.5, and what contracts adds to it).
+#[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
+pub struct DryRun {
+    /// `allow`, `allow_with_modifications`, `deny` or `throttle`.
+    pub decision: String,
+    /// What would go upstream instead, when the decision is `allow_with_modifications`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub modifications: Option<Modifications>,
+    /// Violations that were enforced or recorded.
+    pub policy_violations: Vec<Violation>,
+    /// Violations of advisory policies, and everything else worth knowing.
+    pub warnings: Vec<Violation>,
+    /// Time spent deciding, in milliseconds.
+    pub execution_time_ms: f64,
+    /// Who the request was taken to come from.
+    pub agent_id: String,
+    /// The protocol the request was read as.
+    pub protocol: String,
+    /// The policies that applied.
+    pub policies: Vec<PolicyRef>,
+    /// What each guard did.
+    pub guards: GuardOutcomes,
+    /// What was found.
+    pub findings: Vec<Finding>,
+    /// HTTP status of the refusal, when there is one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub status: Option<u16>,
+    /// Limits the request would be counted against; a dry run counts nothing.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub limits: Vec<String>,
+    /// What the compiler said about the policies.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schema(value_type = Vec<crate::DiagnosticSchema>)]
+    pub diagnostics: Vec<Diagnostic>,
+}
+
+/// The rewritten request.
+#[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
+pub struct Modifications {
+    /// The body that would go upstream: JSON when it is JSON, else text.
+    pub body: serde_json::Value,
+}
