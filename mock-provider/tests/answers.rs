@@ -352,6 +352,12 @@ async fn mcp_from_hello_to_goodbye() {
         assert_eq!(body["id"], 7, "{method}");
         assert_eq!(body.pointer(place), Some(&expected), "{method}: {body}");
     }
+    let stateless = ("mcp-protocol-version", "2026-07-28");
+    let discovered =
+        ask(mock, "POST", "/mcp", &[stateless], rpc(1, "server/discover", json!({})).as_bytes()).await;
+    assert_eq!(discovered.json()["result"]["supportedVersions"], json!(["2026-07-28"]));
+    assert_eq!(discovered.json()["result"]["resultType"], "complete");
+
     let batch = format!("[{},{}]", rpc(1, "ping", json!({})), rpc(2, "ping", json!({})));
     assert_eq!(
         ask(mock, "POST", "/mcp", &[session], batch.as_bytes()).await.json().as_array().unwrap().len(),

@@ -19,8 +19,12 @@ use crate::{
 
 /// Revisions the mock agrees to; another one asked for gets the first.
 const REVISIONS: [&str; 4] = ["2025-11-25", "2025-06-18", "2025-03-26", "2024-11-05"];
+/// The stateless revision: no `initialize`, `server/discover` instead, and results that say how they may be cached.
+const STATELESS: &str = "2026-07-28";
 /// More sessions than any test opens; the oldest is forgotten.
 const MAX_SESSIONS: usize = 4096;
+
+const INSTRUCTIONS: &str = "Tools that echo, search and look up a customer.";
 
 /// JSON-RPC 2.0 § 5.1.
 const PARSE_ERROR: i64 = -32700;
@@ -131,7 +135,14 @@ fn rpc(message: &Value, call: &Call) -> Option<Value> {
     };
     let id = id?;
     Some(match result(method, &message["params"], call) {
-        Ok(result) => json!({ "jsonrpc": "2.0", "id": id, "result": result }),
+        Ok(mut result) => {
+            if call.header("mcp-protocol-version") == Some(STATELESS) {
+                result["resultType"] = "complete".into();
+                result["ttlMs"] = 0.into();
+                result["cacheScope"] = "private".into();
+            }
+            json!({ "jsonrpc": "2.0", "id": id, "result": result })
+        }
         Err((code, message)) => failure(id, code, &message),
     })
 }
@@ -149,9 +160,14 @@ fn result(method: &str, params: &Value, call: &Call) -> Result<Value, (i64, Stri
                 "protocolVersion": agreed,
                 "capabilities": { "tools": {}, "resources": {}, "prompts": {}, "logging": {} },
                 "serverInfo": { "name": "mock-mcp", "version": "1.0.0" },
-                "instructions": "Tools that echo, search and look up a customer.",
+                "instructions": INSTRUCTIONS,
             })
         }
+        "server/discover" => json!({
+            "supportedVersions": [STATELESS],
+            "capabilities": { "tools": {}, "resources": {}, "prompts": {} },
+            "instructions": INSTRUCTIONS,
+        }),
         "ping" | "logging/setLevel" => json!({}),
         "tools/list" => json!({ "tools": content::tools() }),
         "tools/call" => {
