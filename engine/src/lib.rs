@@ -1,1 +1,37 @@
-//! See ARCHITECTURE.md.
+//! The verb: a set of policies is compiled into a [`Program`], and a [`Session`] decides one exchange by it,
+//! phase by phase.
+//!
+//! ```text
+//! Bundle ── compile ──▶ Program ── Session::start ──▶ request ─▶ (limits) ─▶ response ──▶ Decision
+//! ```
+//!
+//! Nothing here does IO, reads a clock or holds a global: a session returns what it needs (the body, a counter
+//! check) and is resumed with the answer and the time. That is why the filter in Envoy, the control plane's dry
+//! run, the command line and the tests run one and the same code.
+#![deny(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+#![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing))]
+
+mod access;
+mod caller;
+mod compile;
+mod decision;
+mod dry_run;
+mod guards;
+mod input;
+mod names;
+mod program;
+mod response;
+mod session;
+mod stream;
+
+pub use caller::{Caller, RequestHead};
+pub use compile::{Refused, check, compile};
+pub use decision::{Decision, FindingCount, GuardState, Outcome, PolicyRef, Severity, Violation};
+pub use dry_run::{SampleRequest, Verdict, dry_run};
+pub use program::{LimitCheck, Program};
+pub use response::ResponseMode;
+pub use session::{LimitAnswer, Session, Step};
+pub use mesh_wire::Refusal;
+
+/// A point in time, in nanoseconds since the Unix epoch. Always an argument, never ambient.
+pub type Timestamp = u64;

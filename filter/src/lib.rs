@@ -1,1 +1,28 @@
-//! See ARCHITECTURE.md.
+//! The proxy-wasm shell around [`mesh_engine`]: Envoy's callbacks in, a session's steps out.
+//!
+//! [`root`] holds the program, [`exchange`] walks one request and its response through a session, [`outbox`] carries
+//! decision records to the control plane, [`host`] is the one file that calls Envoy.
+//!
+//! Failure law: a panic ends this worker's VM; Envoy answers 503 until it is loaded again (`FAIL_RELOAD`), and never
+//! passes a request by. A configuration that does not compile is refused, and the running program stays.
+#![deny(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+
+mod exchange;
+mod host;
+mod limits;
+mod outbox;
+mod record;
+mod root;
+
+use proxy_wasm::types::LogLevel;
+
+#[expect(unsafe_code, reason = "the macro exports the module's entry point, `_initialize`")]
+mod entry {
+    use super::*;
+
+    proxy_wasm::main! {{
+        proxy_wasm::set_log_level(LogLevel::Info);
+        host::say_where_on_panic();
+        proxy_wasm::set_root_context(|_| Box::new(root::Root::default()));
+    }}
+}

@@ -1,1 +1,22 @@
-//! Harness shared by the test rings.
+//! Harness of the end-to-end rings: the real binary, a real Envoy with the compiled filter, and the mock provider.
+//!
+//! `cargo xtask test` builds what is needed and says where it is (`AI_MESH_BIN`, `AI_MESH_ENVOY`, `AI_MESH_FILTER`).
+#![allow(clippy::missing_panics_doc, reason = "a harness fails by panicking")]
+
+mod http;
+mod mesh;
+mod upstream;
+
+pub use http::{Answer, Request, exchange, raw};
+pub use mesh::{Mesh, Part, free_port, tool};
+pub use upstream::Upstream;
+
+/// A chat request whose user says `text`.
+pub fn chat(text: &str) -> serde_json::Value {
+    serde_json::json!({ "model": "gpt-4o", "messages": [{ "role": "user", "content": text }] })
+}
+
+/// A streaming chat request whose user says `text`.
+pub fn chat_stream(text: &str) -> serde_json::Value {
+    serde_json::json!({ "model": "gpt-4o", "stream": true, "messages": [{ "role": "user", "content": text }] })
+}

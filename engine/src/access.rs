@@ -1,0 +1,244 @@
+//! Access rules: time and network are judged here, roles, actions and resources by the shipped Rego library.
+//!
+//! Failure law: an evaluation that fails is a guard that failed; no access is granted by it.
+use std::net::IpAddr;
+
+use ipnet::IpNet;
+use jiff::civil::Time;
+use jiff::tz::TimeZone;
+use mesh_policy::{AccessRule, Conditions, Diagnostic};
+use mesh_rego::{Rego, RegoError, access_library};
+use serde_json::{Value, json};
+
+use crate::{Caller, Timestamp};
+
+/// All access rules of one policy.
+#[derive(Debug)]
+pub(crate) struct AccessGuard {
+    rego: Rego,
+    conditions: Vec<Compiled>,
+}
+
+/// What is asked for: a resource under all the names a rule may call it by, and the action on it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Ask {
+    pub(crate) names: Vec<String>,
+    pub(crate) action: String,
+}
+
+impl AccessGuard {
+    /// `rules` with their places in the document's rule list.
+    pub(crate) fn compile(rules: &[(usize, &AccessRule)]) -> Result<Self, Vec<Diagnostic>> {
+        let mut problems = Vec::new();
+        let mut conditions = Vec::new();
+        for (place, rule) in rules {
+            let path = format!("spec.rules[{place}].access.conditions");
+            conditions.push(Compiled::new(&rule.conditions, &path, &mut problems));
+        }
+        let data: Vec<Value> = rules
+            .iter()
+            .enumerate()
+            .map(|(index, (_, rule))| {
+                json!({
+                    "index": index,
+                    "resource": rule.resource,
+                    "allowed_roles": rule.allowed_roles,
+                    "allowed_actions": rule.allowed_actions,
+                })
+            })
+            .collect();
+        match Rego::compile(&[access_library()], &json!({"access": {"rules": data}})) {
+            Ok(rego) if problems.is_empty() => Ok(AccessGuard { rego, conditions }),
+            Ok(_) => Err(problems),
+            Err(errors) => {
+                problems.extend(errors.iter().map(|error| Diagnostic::error("spec.rules", error.to_string())));
+                Err(problems)
+            }
+        }
+    }
+
+    /// `None` when some rule grants what is asked, else why not.
+    pub(crate) fn judge(
+        &self,
+        ask: &Ask,
+        caller: &Caller,
+        source_ip: Option<IpAddr>,
+        now: Timestamp,
+    ) -> Result<Option<String>, RegoError> {
+        let conditions: serde_json::Map<String, Value> = self
+            .conditions
+            .iter()
+            .enumerate()
+            .map(|(index, condition)| (index.to_string(), condition.hold(source_ip, now).into()))
+            .collect();
+        let mut why = None;
+        for resource in &ask.names {
+            let input = json!({
+                "roles": caller.roles,
+                "action": ask.action,
+                "resource": resource,
+                "conditions": conditions,
+            });
+            match self.rego.decide(&input)?.deny.into_iter().next() {
+                None => return Ok(None),
+                Some(reason) => why = why.or(Some(reason)),
+            }
+        }
+        Ok(why.or_else(|| Some("no resource is named".to_owned())))
+    }
+}
+
+#[derive(Debug, Default)]
+struct Compiled {
+    hours: Option<Hours>,
+    networks: Vec<IpNet>,
+}
+
+impl Compiled {
+    fn new(conditions: &Conditions, path: &str, problems: &mut Vec<Diagnostic>) -> Self {
+        let hours = conditions.time_of_day.as_deref().and_then(|text| {
+            Hours::parse(text)
+                .map_err(|why| problems.push(Diagnostic::error(format!("{path}.timeOfDay"), why)))
+                .ok()
+        });
+        let mut networks = Vec::new();
+        for (index, text) in conditions.ip_allow_list.iter().enumerate() {
+            match text.parse::<IpNet>().or_else(|_| text.parse::<IpAddr>().map(IpNet::from)) {
+                Ok(network) => networks.push(network),
+                Err(_) => problems.push(
+                    Diagnostic::error(
+                        format!("{path}.ipAllowList[{index}]"),
+                        format!("found {text:?}, expected a network or an address"),
+                    )
+                    .help("write it like 10.0.0.0/8, fd00::/8 or 192.0.2.7"),
+                ),
+            }
+        }
+        Compiled { hours, networks }
+    }
+
+    /// An address that is not known is in no network.
+    fn hold(&self, source_ip: Option<IpAddr>, now: Timestamp) -> bool {
+        let network = self.networks.is_empty()
+            || source_ip.is_some_and(|ip| {
+                let ip = ip.to_canonical();
+                self.networks.iter().any(|network| network.contains(&ip))
+            });
+        network && self.hours.as_ref().is_none_or(|hours| hours.contains(now))
+    }
+}
+
+/// `09:00-17:00 America/New_York`: from the first minute up to, not including, the second; may run over midnight.
+#[derive(Debug)]
+struct Hours {
+    from: Time,
+    to: Time,
+    zone: TimeZone,
+}
+
+impl Hours {
+    fn parse(text: &str) -> Result<Self, String> {
+        let expected = || format!("found {text:?}, expected hours and a time zone like \"09:00-17:00 America/New_York\"");
+        let (range, zone) = text.trim().split_once(' ').ok_or_else(expected)?;
+        let (from, to) = range.split_once('-').ok_or_else(expected)?;
+        let from = minute(from).ok_or_else(expected)?;
+        let to = minute(to).ok_or_else(expected)?;
+        let zone = TimeZone::get(zone.trim())
+            .map_err(|_| format!("{:?} is no time zone of the IANA database (like Europe/Berlin or UTC)", zone.trim()))?;
+        Ok(Hours { from, to, zone })
+    }
+
+    fn contains(&self, now: Timestamp) -> bool {
+        let Ok(now) = jiff::Timestamp::from_nanosecond(i128::from(now)) else { return false };
+        let time = now.to_zoned(self.zone.clone()).time();
+        if self.from <= self.to {
+            self.from <= time && time < self.to
+        } else {
+            time >= self.from || time < self.to
+        }
+    }
+}
+
+/// `HH:MM`; `24:00` is the end of the day.
+fn minute(text: &str) -> Option<Time> {
+    let (hour, minute) = text.split_once(':')?;
+    if hour.len() != 2 || minute.len() != 2 {
+        return None;
+    }
+    match (hour.parse::<i8>().ok()?, minute.parse::<i8>().ok()?) {
+        (24, 0) => Some(Time::MAX),
+        (hour, minute) => Time::new(hour, minute, 0, 0).ok(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(text: &str) -> Timestamp {
+        u64::try_from(text.parse::<jiff::Timestamp>().unwrap().as_nanosecond()).unwrap()
+    }
+
+    #[test]
+    fn hours_are_hours_of_their_zone() {
+        // range, instant (UTC), inside
+        let cases = [
+            ("09:00-17:00 America/New_York", "2026-01-15T13:59:59Z", false),
+            ("09:00-17:00 America/New_York", "2026-01-15T14:00:00Z", true), // EST: UTC-5
+            ("09:00-17:00 America/New_York", "2026-07-15T13:00:00Z", true), // EDT: UTC-4
+            ("09:00-17:00 America/New_York", "2026-07-15T21:00:00Z", false),
+            ("09:00-17:00 EST", "2026-07-15T14:00:00Z", true),
+            ("22:00-06:00 UTC", "2026-07-15T23:00:00Z", true),
+            ("22:00-06:00 UTC", "2026-07-15T05:59:59Z", true),
+            ("22:00-06:00 UTC", "2026-07-15T06:00:00Z", false),
+            ("00:00-24:00 UTC", "2026-07-15T23:59:59Z", true),
+        ];
+        for (range, instant, inside) in cases {
+            assert_eq!(Hours::parse(range).unwrap().contains(at(instant)), inside, "{range} at {instant}");
+        }
+        for bad in ["", "09:00-17:00", "9-17 UTC", "09:00-25:00 UTC", "09:00-17:00 Mars/Olympus", "09:60-10:00 UTC"] {
+            assert!(Hours::parse(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn rules_grant_and_everything_else_is_denied() {
+        let rule = AccessRule {
+            resource: "finance_reports/*".into(),
+            allowed_roles: vec!["cfo".into()],
+            allowed_actions: vec!["read".into()],
+            conditions: Conditions {
+                time_of_day: Some("09:00-17:00 UTC".into()),
+                ip_allow_list: vec!["10.0.0.0/8".into(), "192.0.2.7".into()],
+            },
+        };
+        let guard = AccessGuard::compile(&[(0, &rule)]).unwrap();
+        let noon = "2026-01-15T12:00:00Z";
+        // role, action, resource, address, instant, granted
+        let cases = [
+            ("cfo", "read", "finance_reports/q3", "10.1.2.3", noon, true),
+            ("cfo", "read", "finance_reports/q3", "::ffff:10.1.2.3", noon, true),
+            ("cfo", "read", "finance_reports/q3", "192.0.2.7", noon, true),
+            ("cfo", "read", "finance_reports/q3", "192.0.2.8", noon, false),
+            ("cfo", "read", "finance_reports/q3", "10.1.2.3", "2026-01-15T18:00:00Z", false),
+            ("intern", "read", "finance_reports/q3", "10.1.2.3", noon, false),
+            ("cfo", "write", "finance_reports/q3", "10.1.2.3", noon, false),
+            ("cfo", "read", "hr/q3", "10.1.2.3", noon, false),
+        ];
+        for (role, action, resource, ip, instant, granted) in cases {
+            let ask = Ask { names: vec![resource.into()], action: action.into() };
+            let caller = Caller { roles: vec![role.into()], ..Caller::default() };
+            let refused = guard.judge(&ask, &caller, Some(ip.parse().unwrap()), at(instant)).unwrap();
+            assert_eq!(refused.is_none(), granted, "{role} {action} {resource} {ip} {instant}: {refused:?}");
+        }
+    }
+
+    #[test]
+    fn bad_conditions_name_their_field() {
+        let conditions = Conditions { time_of_day: Some("noonish".into()), ip_allow_list: vec!["10.0.0.0/8".into(), "ten".into()] };
+        let rule = AccessRule { conditions, ..AccessRule::default() };
+        let problems = AccessGuard::compile(&[(3, &rule)]).unwrap_err();
+        let paths: Vec<_> = problems.iter().map(|p| p.path.as_str()).collect();
+        assert_eq!(paths, ["spec.rules[3].access.conditions.timeOfDay", "spec.rules[3].access.conditions.ipAllowList[1]"]);
+    }
+}

@@ -1,0 +1,213 @@
+//! Documents → [`Program`]. Whatever a document says that cannot be compiled is refused here, with the field named:
+//! in the control plane before it is stored, and in the filter before it replaces a running program.
+use std::rc::Rc;
+
+use mesh_detect::{CustomPatterns, Detector, EntityType, Phrases, Sensitivity, TypeSet, type_group};
+use mesh_policy::{
+    AccessRule, Bundle, BundlePolicy, Diagnostic, Direction, InjectionRule, PiiRule, Policy, RateLimitRule, RegoRule,
+    Rule,
+};
+use mesh_rego::{Module, Rego};
+use serde_json::json;
+
+use crate::access::AccessGuard;
+use crate::names::{Globs, NameGuard};
+use crate::program::{Attached, InjectionGuard, LimitGuard, PiiGuard, Program, TargetMatch};
+
+/// A policy that does not compile, and why.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refused {
+    /// Its id.
+    pub policy: String,
+    /// What is wrong with it.
+    pub diagnostics: Vec<Diagnostic>,
+}
+
+impl std::fmt::Display for Refused {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "policy {}", self.policy)?;
+        for diagnostic in &self.diagnostics {
+            write!(f, ": {diagnostic}")?;
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for Refused {}
+
+/// Compiles a whole bundle.
+///
+/// # Errors
+/// Every policy that does not compile, with diagnostics. A bundle with one bad policy makes no program at all: a
+/// policy left out would be a rule not enforced.
+pub fn compile(bundle: &Bundle, detector: Rc<Detector>) -> Result<Program, Vec<Refused>> {
+    let mut policies = Vec::new();
+    let mut refused = Vec::new();
+    let mut warnings = Vec::new();
+    for entry in &bundle.policies {
+        match attach(entry) {
+            Ok((policy, remarks)) => {
+                policies.push(policy);
+                warnings.extend(remarks.into_iter().map(|remark| (entry.id.clone(), remark)));
+            }
+            Err(diagnostics) => refused.push(Refused { policy: entry.id.clone(), diagnostics }),
+        }
+    }
+    if refused.is_empty() {
+        let (version, settings) = (bundle.version.clone(), bundle.settings.clone());
+        Ok(Program { version, settings, detector, policies, warnings })
+    } else {
+        Err(refused)
+    }
+}
+
+/// Compiles one document and throws the result away.
+///
+/// # Errors
+/// What is wrong with it.
+pub fn check(policy: &Policy) -> Result<Vec<Diagnostic>, Vec<Diagnostic>> {
+    let entry = BundlePolicy { id: policy.metadata.name.clone(), version: 1, policy: policy.clone() };
+    attach(&entry).map(|(_, warnings)| warnings)
+}
+
+fn attach(entry: &BundlePolicy) -> Result<(Attached, Vec<Diagnostic>), Vec<Diagnostic>> {
+    let spec = &entry.policy.spec;
+    let mut attached = Attached {
+        id: entry.id.clone(),
+        version: entry.version,
+        target: TargetMatch(Globs::new(&spec.target.agents)),
+        enforcement: spec.enforcement,
+        failure: spec.failure_mode,
+        media: spec.media,
+        overflow: spec.record_overflow,
+        access: None,
+        models: Vec::new(),
+        tools: Vec::new(),
+        rego: Vec::new(),
+        limits: Vec::new(),
+        injection: Vec::new(),
+        pii: Vec::new(),
+        unenforced: Vec::new(),
+    };
+    let mut problems = Vec::new();
+    let mut access: Vec<(usize, &AccessRule)> = Vec::new();
+    for (index, rule) in spec.rules.iter().enumerate() {
+        match rule {
+            Rule::Pii(rule) => attached.pii.extend(pii(index, rule, &mut problems)),
+            Rule::Injection(rule) => attached.injection.extend(injection(index, rule, &mut problems)),
+            Rule::RateLimit(rule) => attached.limits.extend(limit(index, rule)),
+            Rule::Access(rule) => access.push((index, rule)),
+            Rule::Tools(rule) => attached.tools.push(NameGuard::new(&rule.allow, &rule.deny)),
+            Rule::Models(rule) => attached.models.push(NameGuard::new(&rule.allow, &rule.deny)),
+            Rule::Rego(rule) => attached.rego.extend(rego(index, rule, &mut problems)),
+            Rule::Normalize(_) | Rule::Content(_) => attached.unenforced.push(rule.kind()),
+        }
+    }
+    if !access.is_empty() {
+        match AccessGuard::compile(&access) {
+            Ok(guard) => attached.access = Some(guard),
+            Err(errors) => problems.extend(errors),
+        }
+    }
+    if problems.is_empty() { Ok((attached, target_warnings(&entry.policy))) } else { Err(problems) }
+}
+
+fn target_warnings(policy: &Policy) -> Vec<Diagnostic> {
+    let target = &policy.spec.target;
+    let unknown = [
+        ("types", target.types.is_empty()),
+        ("complianceTiers", target.compliance_tiers.is_empty()),
+        ("labels", target.labels.is_empty()),
+    ];
+    let narrowed = unknown.iter().filter(|(_, empty)| !empty);
+    narrowed
+        .map(|(field, _)| {
+            Diagnostic::warning(
+                format!("spec.target.{field}"),
+                "no registry tells this version the attributes of agents, so this does not narrow the target",
+            )
+            .help("name agents in spec.target.agents")
+        })
+        .collect()
+}
+
+fn pii(index: usize, rule: &PiiRule, problems: &mut Vec<Diagnostic>) -> Option<PiiGuard> {
+    let path = format!("spec.rules[{index}].pii");
+    let before = problems.len();
+    let mut types = if rule.types.is_empty() { TypeSet::all() } else { TypeSet::empty() };
+    for (place, name) in rule.types.iter().enumerate() {
+        if let Some(group) = type_group(name) {
+            group.iter().for_each(|kind| types.insert(*kind));
+        } else if let Some(kind) = EntityType::from_name(name) {
+            types.insert(kind);
+        } else {
+            problems.push(
+                Diagnostic::error(
+                    format!("{path}.types[{place}]"),
+                    format!("found {name:?}, expected the name of a type such as ssn, credit_card, email or US_SSN"),
+                )
+                .help("`secrets`, `pii` and `all` name groups of types"),
+            );
+        }
+    }
+    let patterns: Vec<_> = rule.patterns.iter().map(|p| (p.name.as_str(), p.regex.as_str())).collect();
+    let custom = match CustomPatterns::compile(&patterns) {
+        Ok(_) if patterns.is_empty() => None,
+        Ok(custom) => Some(custom),
+        Err(error) => {
+            let place = rule.patterns.iter().position(|p| p.name == error.name).unwrap_or_default();
+            problems.push(Diagnostic::error(format!("{path}.patterns[{place}].regex"), error.to_string()));
+            None
+        }
+    };
+    #[expect(clippy::cast_possible_truncation, reason = "a score between 0 and 1")]
+    let threshold = rule.threshold.map_or(mesh_detect::DEFAULT_THRESHOLD, |score| score as f32);
+    (problems.len() == before).then(|| PiiGuard {
+        types,
+        threshold,
+        custom,
+        action: rule.action,
+        request: rule.directions.contains(&Direction::Request),
+        response: rule.directions.contains(&Direction::Response),
+        replacement: rule.replacement.clone().unwrap_or_else(|| PiiRule::DEFAULT_REPLACEMENT.to_owned()),
+    })
+}
+
+fn injection(index: usize, rule: &InjectionRule, problems: &mut Vec<Diagnostic>) -> Option<InjectionGuard> {
+    let phrases = match Phrases::compile(&rule.patterns) {
+        Ok(_) if rule.patterns.is_empty() => None,
+        Ok(phrases) => Some(phrases),
+        Err(error) => {
+            problems.push(Diagnostic::error(format!("spec.rules[{index}].injection.patterns"), error.to_string()));
+            return None;
+        }
+    };
+    let sensitivity = match rule.sensitivity {
+        mesh_policy::Sensitivity::Low => Sensitivity::Low,
+        mesh_policy::Sensitivity::Medium => Sensitivity::Medium,
+        mesh_policy::Sensitivity::High => Sensitivity::High,
+    };
+    Some(InjectionGuard { action: rule.action, sensitivity, phrases })
+}
+
+fn limit(index: usize, rule: &RateLimitRule) -> Option<LimitGuard> {
+    let per_minute = rule.requests_per_minute?.saturating_add(rule.burst.unwrap_or_default());
+    Some(LimitGuard { rule: index, key: rule.key, per_minute })
+}
+
+fn rego(index: usize, rule: &RegoRule, problems: &mut Vec<Diagnostic>) -> Option<Rego> {
+    let path = format!("spec.rules[{index}].rego.module");
+    let module = Module { name: path.clone(), source: rule.module.clone() };
+    match Rego::compile(&[module], &json!({})) {
+        Ok(rego) => Some(rego),
+        Err(errors) => {
+            problems.extend(errors.into_iter().map(|error| {
+                Diagnostic::error(
+                    path.clone(),
+                    format!("line {}, column {} of the module: {}", error.line, error.column, error.message),
+                )
+            }));
+            None
+        }
+    }
+}

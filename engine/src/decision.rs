@@ -1,0 +1,216 @@
+//! What was decided, and why: content-free, so that it can be logged, shown and kept.
+use std::borrow::Cow;
+
+use crate::Timestamp;
+
+/// What happened to the exchange, from mild to strict; the strictest of several wins.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Outcome {
+    /// It passed as it was.
+    #[default]
+    Allow,
+    /// It passed, rewritten.
+    AllowWithModifications,
+    /// It was refused for now.
+    Throttle,
+    /// It was refused.
+    Deny,
+}
+
+impl Outcome {
+    /// `allow`, `allow_with_modifications`, `throttle` or `deny`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Outcome::Allow => "allow",
+            Outcome::AllowWithModifications => "allow_with_modifications",
+            Outcome::Throttle => "throttle",
+            Outcome::Deny => "deny",
+        }
+    }
+}
+
+/// Whether a guard did its work. Of several states of one guard the last in this order is shown.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum GuardState {
+    /// It inspected all there was to inspect.
+    Ran,
+    /// It had no way to inspect this, and the policy lets such pass.
+    Skipped(Cow<'static, str>),
+    /// It should have run and could not.
+    Failed(Cow<'static, str>),
+}
+
+impl std::fmt::Display for GuardState {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            GuardState::Ran => f.write_str("ran"),
+            GuardState::Skipped(why) => write!(f, "skipped:{why}"),
+            GuardState::Failed(why) => write!(f, "failed:{why}"),
+        }
+    }
+}
+
+/// How grave a violation is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Severity {
+    /// Worth knowing.
+    Low,
+    /// Worth a look.
+    Medium,
+    /// Worth an alarm.
+    High,
+}
+
+impl Severity {
+    /// `low`, `medium` or `high`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Severity::Low => "low",
+            Severity::Medium => "medium",
+            Severity::High => "high",
+        }
+    }
+}
+
+/// A policy that took part in the decision.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PolicyRef {
+    /// Its id.
+    pub id: String,
+    /// Its version.
+    pub version: u64,
+}
+
+/// One thing a rule objected to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Violation {
+    /// The policy whose rule it was.
+    pub policy_id: String,
+    /// The kind of rule.
+    pub guard: &'static str,
+    /// How grave it is.
+    pub severity: Severity,
+    /// A sentence for people, without content.
+    pub message: String,
+}
+
+/// Findings of one type in one place.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FindingCount {
+    /// Presidio's name of the type, or the author's own.
+    pub kind: String,
+    /// How many.
+    pub count: u32,
+    /// Direction and structural position: `request:messages[0].content`.
+    pub place: String,
+}
+
+/// The whole decision, as records and APIs show it.
+#[derive(Clone, Debug, Default)]
+pub struct Decision {
+    /// Unique id, shown to the agent.
+    pub id: String,
+    /// When the request arrived.
+    pub time: Timestamp,
+    /// The strictest outcome.
+    pub outcome: Outcome,
+    /// Policies that target the caller.
+    pub policies: Vec<PolicyRef>,
+    /// Each guard that applies, and whether it did its work.
+    pub guards: Vec<(&'static str, GuardState)>,
+    /// What was found, by type, count and place.
+    pub findings: Vec<FindingCount>,
+    /// What blocking and logging policies objected to.
+    pub violations: Vec<Violation>,
+    /// What advisory policies objected to, and what was modified.
+    pub warnings: Vec<Violation>,
+    /// Wire protocol.
+    pub protocol: &'static str,
+    /// What was asked for.
+    pub operation: String,
+    /// Model that was asked, if any.
+    pub model: String,
+}
+
+/// A record keeps at most this many entries of each list: its size is bounded whatever a body holds.
+const MAX_ENTRIES: usize = 64;
+/// Model and operation names are the agent's own words.
+const MAX_NAME: usize = 128;
+
+impl Decision {
+    pub(crate) fn guard(&mut self, guard: &'static str, state: GuardState) {
+        match self.guards.iter_mut().find(|(name, _)| *name == guard) {
+            Some((_, known)) if *known < state => *known = state,
+            Some(_) => {}
+            None => self.guards.push((guard, state)),
+        }
+    }
+
+    pub(crate) fn finding(&mut self, kind: &str, place: &str) {
+        match self.findings.iter_mut().find(|found| found.kind == kind && found.place == place) {
+            Some(found) => found.count = found.count.saturating_add(1),
+            None if self.findings.len() < MAX_ENTRIES => {
+                self.findings.push(FindingCount { kind: kind.to_owned(), count: 1, place: place.to_owned() });
+            }
+            None => {}
+        }
+    }
+
+    pub(crate) fn violation(&mut self, violation: Violation) {
+        push_new(&mut self.violations, violation);
+    }
+
+    pub(crate) fn warning(&mut self, warning: Violation) {
+        push_new(&mut self.warnings, warning);
+    }
+
+    pub(crate) fn named(&mut self, operation: &str, model: Option<&str>) {
+        self.operation = clip(operation);
+        self.model = model.map(clip).unwrap_or_default();
+    }
+
+    /// `pii=ran, injection=skipped:media`: the value of `x-ai-mesh-guards`.
+    pub fn guards_header(&self) -> String {
+        if self.guards.is_empty() {
+            return "none".to_owned();
+        }
+        let entries: Vec<_> = self.guards.iter().map(|(name, state)| format!("{name}={state}")).collect();
+        entries.join(", ")
+    }
+}
+
+fn push_new(list: &mut Vec<Violation>, entry: Violation) {
+    if list.len() < MAX_ENTRIES && !list.contains(&entry) {
+        list.push(entry);
+    }
+}
+
+fn clip(name: &str) -> String {
+    name.chars().filter(|c| !c.is_control()).take(MAX_NAME).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_worst_state_of_a_guard_is_shown() {
+        let mut decision = Decision::default();
+        decision.guard("pii", GuardState::Skipped("media".into()));
+        decision.guard("pii", GuardState::Ran);
+        decision.guard("injection", GuardState::Ran);
+        decision.guard("injection", GuardState::Failed("encoding".into()));
+        assert_eq!(decision.guards_header(), "pii=skipped:media, injection=failed:encoding");
+    }
+
+    #[test]
+    fn a_record_stays_small() {
+        let mut decision = Decision::default();
+        for i in 0..10_000 {
+            decision.finding("EMAIL_ADDRESS", &format!("request:messages[{i}].content"));
+            decision.finding("EMAIL_ADDRESS", "request:messages[0].content");
+        }
+        assert_eq!(decision.findings.len(), MAX_ENTRIES);
+        assert_eq!(decision.findings[0].count, 10_001);
+    }
+}

@@ -1,0 +1,421 @@
+//! The guards over requests and over whole response bodies, one function each.
+use std::ops::Range;
+use std::rc::Rc;
+
+use mesh_detect::{Detector, Finding, Source};
+use mesh_policy::{Enforcement, InjectionAction, PiiAction};
+use mesh_wire::{Edit, Message, Place, Protocol, RefusalKind};
+
+use crate::access::Ask;
+use crate::decision::{GuardState, Severity};
+use crate::input::rego_input;
+use crate::program::{Attached, PiiGuard};
+use crate::session::{Session, attached};
+use crate::Timestamp;
+
+/// Which way the text flows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Way {
+    Request,
+    Response,
+}
+
+impl Way {
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Way::Request => "request",
+            Way::Response => "response",
+        }
+    }
+}
+
+impl Attached {
+    /// Whether anything of the policy looks at requests or responses.
+    pub(crate) fn inspects(&self) -> bool {
+        self.access.is_some() || !self.limits.is_empty() || self.body_guards().next().is_some()
+    }
+
+    /// The guards that cannot judge without reading the body.
+    pub(crate) fn body_guards(&self) -> impl Iterator<Item = &'static str> + use<> {
+        let guards = [
+            ("access", self.access.is_some()),
+            ("models", !self.models.is_empty()),
+            ("tools", !self.tools.is_empty()),
+            ("rego", !self.rego.is_empty()),
+            ("injection", !self.injection.is_empty()),
+            ("pii", !self.pii.is_empty()),
+        ];
+        guards.into_iter().filter(|(_, there)| *there).map(|(name, _)| name)
+    }
+}
+
+impl Session {
+    /// Every resource that is asked for has to be granted, by some rule of some policy that targets the caller.
+    pub(crate) fn judge_access(&mut self, now: Timestamp) {
+        let program = Rc::clone(&self.program);
+        let policies: Vec<_> = attached(&program, &self.applies).filter(|policy| policy.access.is_some()).collect();
+        if policies.is_empty() {
+            return;
+        }
+        let asks = self.asks();
+        if asks.is_empty() {
+            return self.decision.guard("access", GuardState::Skipped("no-resource".into()));
+        }
+        self.decision.guard("access", GuardState::Ran);
+        for ask in &asks {
+            let mut refusals = Vec::new();
+            let mut granted = false;
+            for policy in &policies {
+                let Some(guard) = &policy.access else { continue };
+                match guard.judge(ask, &self.caller, self.head.source_ip, now) {
+                    Ok(None) => granted = true,
+                    Ok(Some(why)) => refusals.push((*policy, why)),
+                    Err(_) => self.guard_failed(policy, "access", "rego"),
+                }
+            }
+            for (policy, why) in refusals.into_iter().filter(|_| !granted) {
+                if self.object(policy, "access", Severity::High, why.clone()) {
+                    self.deny(RefusalKind::Policy, &why);
+                }
+            }
+        }
+    }
+
+    fn asks(&self) -> Vec<Ask> {
+        let action = |method: &str| match method {
+            "GET" | "HEAD" | "OPTIONS" => "read",
+            "DELETE" => "delete",
+            _ => "write",
+        };
+        let ask = |names: &[&str], action: &str| Ask {
+            names: names.iter().map(|name| (*name).to_owned()).collect(),
+            action: action.to_owned(),
+        };
+        match &self.message {
+            Some(message) if message.protocol == Protocol::Mcp => {
+                let used = message.resources.iter();
+                used.map(|used| {
+                    let bare = used.resource.split_once("://").map_or(used.resource.as_str(), |(_, rest)| rest);
+                    let prefix = match used.action {
+                        "call" => "tools",
+                        "get" => "prompts",
+                        _ => "resources",
+                    };
+                    ask(&[&used.resource, bare.trim_start_matches('/'), &format!("{prefix}/{bare}")], used.action)
+                })
+                .collect()
+            }
+            Some(message) if message.model.is_some() => {
+                let model = message.model.as_deref().unwrap_or_default();
+                vec![ask(&[model, &format!("models/{model}")], "query")]
+            }
+            _ => vec![ask(&[self.head.path_only().trim_start_matches('/')], action(&self.head.method))],
+        }
+    }
+
+    pub(crate) fn judge_models(&mut self) {
+        let program = Rc::clone(&self.program);
+        let model = match &self.message {
+            Some(message) if message.protocol.names_a_model() || message.model.is_some() => {
+                Some(message.model.clone().unwrap_or_default())
+            }
+            _ => None,
+        };
+        for policy in attached(&program, &self.applies).filter(|policy| !policy.models.is_empty()) {
+            let Some(model) = &model else {
+                self.decision.guard("models", GuardState::Skipped("no-model".into()));
+                continue;
+            };
+            self.decision.guard("models", GuardState::Ran);
+            if !policy.models.iter().all(|guard| guard.permits(model)) {
+                let message = "this model is not allowed".to_owned();
+                if self.object(policy, "models", Severity::Medium, message.clone()) {
+                    self.deny(RefusalKind::Policy, &message);
+                }
+            }
+        }
+    }
+
+    pub(crate) fn judge_tools(&mut self) {
+        let Some(message) = self.message.take() else { return };
+        self.tools_of(&message);
+        self.message = Some(message);
+    }
+
+    /// Tools that are offered or called have to be allowed.
+    pub(crate) fn tools_of(&mut self, message: &Message) {
+        let program = Rc::clone(&self.program);
+        for policy in attached(&program, &self.applies).filter(|policy| !policy.tools.is_empty()) {
+            self.decision.guard("tools", GuardState::Ran);
+            let called = message.tool_calls.iter().map(|call| &call.name);
+            let refused = called.chain(&message.tools_offered).any(|name| !policy.permits_tool(name));
+            if refused {
+                let text = "a tool that is offered or called here is not allowed".to_owned();
+                if self.object(policy, "tools", Severity::Medium, text.clone()) {
+                    self.deny(RefusalKind::Policy, &text);
+                }
+            }
+        }
+    }
+
+    pub(crate) fn judge_rego(&mut self, body: &[u8], now: Timestamp) {
+        let program = Rc::clone(&self.program);
+        if !attached(&program, &self.applies).any(|policy| !policy.rego.is_empty()) {
+            return;
+        }
+        let input = rego_input(self, body, now);
+        for policy in attached(&program, &self.applies) {
+            for rego in &policy.rego {
+                let Ok(verdict) = rego.decide(&input) else {
+                    self.guard_failed(policy, "rego", "evaluation");
+                    continue;
+                };
+                self.decision.guard("rego", GuardState::Ran);
+                for message in verdict.warn {
+                    let warning = crate::Violation {
+                        policy_id: policy.id.clone(),
+                        guard: "rego",
+                        severity: Severity::Low,
+                        message,
+                    };
+                    self.decision.warning(warning);
+                }
+                for message in verdict.deny {
+                    if self.object(policy, "rego", Severity::High, message.clone()) {
+                        self.deny(RefusalKind::Policy, &message);
+                    }
+                }
+            }
+        }
+    }
+
+    pub(crate) fn judge_injection(&mut self) {
+        let Some(message) = self.message.take() else {
+            return self.ran_on_nothing(|policy| !policy.injection.is_empty(), "injection");
+        };
+        self.injection_in(&message, Way::Request);
+        self.message = Some(message);
+    }
+
+    pub(crate) fn injection_in(&mut self, message: &Message, way: Way) {
+        let program = Rc::clone(&self.program);
+        for policy in attached(&program, &self.applies) {
+            for guard in &policy.injection {
+                self.decision.guard("injection", GuardState::Ran);
+                let found = message.segments.iter().enumerate().find_map(|(index, segment)| {
+                    let source = source_of(segment.place);
+                    program
+                        .detector
+                        .injection(&segment.text, source, guard.sensitivity, guard.phrases.as_ref())
+                        .map(|finding| (index, finding.rule))
+                });
+                let Some((index, rule)) = found else { continue };
+                self.decision.finding(rule, &format!("{}:{}", way.name(), message.path(index)));
+                let text = format!("prompt injection detected ({rule})");
+                let blocks = guard.action == InjectionAction::Block;
+                if self.object(policy, "injection", Severity::High, text.clone()) && blocks {
+                    self.deny(RefusalKind::Policy, &text);
+                }
+            }
+        }
+    }
+
+    /// Personal data in the query of the URL cannot be cut out without changing what is asked for: it is refused.
+    pub(crate) fn judge_url(&mut self) {
+        let Some(query) = self.head.query().map(decode_query) else { return };
+        let program = Rc::clone(&self.program);
+        let mut found = Vec::new();
+        for policy in attached(&program, &self.applies) {
+            for guard in policy.pii.iter().filter(|guard| guard.request) {
+                guard.find(&program.detector, &query, &mut found);
+                for finding in &found {
+                    self.decision.finding(finding.kind.as_str(), "request:query");
+                }
+                if !found.is_empty() && guard.action != PiiAction::Log {
+                    let text = "personal data in the URL's query".to_owned();
+                    if self.object(policy, "pii", Severity::High, text.clone()) {
+                        self.deny(RefusalKind::Policy, &text);
+                    }
+                }
+            }
+        }
+    }
+
+    pub(crate) fn judge_pii(&mut self) -> Vec<Edit> {
+        let Some(message) = self.message.take() else {
+            self.ran_on_nothing(|policy| policy.pii.iter().any(|guard| guard.request), "pii");
+            return Vec::new();
+        };
+        let edits = self.pii_in(&message, Way::Request);
+        self.message = Some(message);
+        edits
+    }
+
+    /// Finds personal data in every segment; what is to be redacted comes back as edits that do not overlap.
+    pub(crate) fn pii_in(&mut self, message: &Message, way: Way) -> Vec<Edit> {
+        let program = Rc::clone(&self.program);
+        let mut edits = Vec::new();
+        let mut found = Vec::new();
+        for policy in attached(&program, &self.applies) {
+            for guard in policy.pii.iter().filter(|guard| guard.looks(way)) {
+                self.decision.guard("pii", GuardState::Ran);
+                for (index, segment) in message.segments.iter().enumerate() {
+                    guard.find(&program.detector, &segment.text, &mut found);
+                    if found.is_empty() {
+                        continue;
+                    }
+                    let place = format!("{}:{}", way.name(), message.path(index));
+                    for finding in &found {
+                        if let Some(with) = self.personal(policy, guard, finding, &place) {
+                            edits.push(Edit { segment: index, range: finding.span.clone(), with });
+                        }
+                    }
+                }
+            }
+        }
+        without_overlaps(edits)
+    }
+
+    /// Records one finding. The replacement, when it is to be redacted.
+    pub(crate) fn personal(
+        &mut self,
+        policy: &Attached,
+        guard: &PiiGuard,
+        finding: &Finding,
+        place: &str,
+    ) -> Option<String> {
+        let kind = finding.kind.as_str();
+        self.decision.finding(kind, place);
+        match guard.action {
+            PiiAction::Block => {
+                let text = format!("{kind} detected");
+                if self.object(policy, "pii", Severity::High, text.clone()) {
+                    self.deny(RefusalKind::Policy, &text);
+                }
+                None
+            }
+            PiiAction::Log => {
+                self.note(policy, format!("{kind} detected"));
+                None
+            }
+            PiiAction::Redact if policy.enforcement == Enforcement::Blocking => {
+                self.note(policy, format!("{kind} detected and redacted"));
+                Some(guard.replacement(kind))
+            }
+            PiiAction::Redact => {
+                self.object(policy, "pii", Severity::Medium, format!("{kind} detected"));
+                None
+            }
+        }
+    }
+
+    fn note(&mut self, policy: &Attached, message: String) {
+        let severity = Severity::Medium;
+        self.decision.warning(crate::Violation { policy_id: policy.id.clone(), guard: "pii", severity, message });
+    }
+
+    fn ran_on_nothing(&mut self, there: impl Fn(&Attached) -> bool, guard: &'static str) {
+        let program = Rc::clone(&self.program);
+        if attached(&program, &self.applies).any(there) {
+            self.decision.guard(guard, GuardState::Ran);
+        }
+    }
+}
+
+impl Attached {
+    pub(crate) fn permits_tool(&self, name: &str) -> bool {
+        self.tools.iter().all(|guard| guard.permits(name))
+    }
+}
+
+impl PiiGuard {
+    pub(crate) fn looks(&self, way: Way) -> bool {
+        match way {
+            Way::Request => self.request,
+            Way::Response => self.response,
+        }
+    }
+
+    /// `found` is emptied first.
+    pub(crate) fn find(&self, detector: &Detector, text: &str, found: &mut Vec<Finding>) {
+        found.clear();
+        detector.pii(text, &self.types, self.threshold, self.custom.as_ref(), found);
+    }
+}
+
+fn source_of(place: Place) -> Source {
+    match place {
+        Place::System => Source::System,
+        Place::User => Source::User,
+        Place::Assistant => Source::Assistant,
+        Place::ToolResult => Source::ToolResult,
+        Place::ToolArguments => Source::ToolArguments,
+        Place::ToolDefinition => Source::ToolDefinition,
+        Place::Document => Source::Document,
+        Place::Other => Source::Other,
+    }
+}
+
+/// Where two rules want to redact overlapping text, all of it goes, under the first one's replacement.
+pub(crate) fn without_overlaps(mut edits: Vec<Edit>) -> Vec<Edit> {
+    edits.sort_by_key(|edit| (edit.segment, edit.range.start));
+    let mut merged: Vec<Edit> = Vec::with_capacity(edits.len());
+    for edit in edits {
+        match merged.last_mut() {
+            Some(last) if last.segment == edit.segment && edit.range.start < last.range.end => {
+                last.range.end = last.range.end.max(edit.range.end);
+            }
+            _ => merged.push(edit),
+        }
+    }
+    merged
+}
+
+/// `application/x-www-form-urlencoded` text as a server reads it; broken escapes stay as they are.
+fn decode_query(query: &str) -> String {
+    let mut bytes = Vec::with_capacity(query.len());
+    let mut rest = query.as_bytes();
+    while let Some((&byte, tail)) = rest.split_first() {
+        rest = tail;
+        let hex = |digits: Range<usize>| {
+            tail.get(digits).and_then(|two| std::str::from_utf8(two).ok()).and_then(|two| u8::from_str_radix(two, 16).ok())
+        };
+        match byte {
+            b'+' => bytes.push(b' '),
+            b'%' => match hex(0..2) {
+                Some(decoded) => {
+                    bytes.push(decoded);
+                    rest = tail.get(2..).unwrap_or_default();
+                }
+                None => bytes.push(byte),
+            },
+            _ => bytes.push(byte),
+        }
+    }
+    String::from_utf8_lossy(&bytes).into_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn overlapping_edits_become_one() {
+        let edit = |segment, range: Range<usize>, with: &str| Edit { segment, range, with: with.into() };
+        let merged = without_overlaps(vec![
+            edit(1, 5..9, "c"),
+            edit(0, 10..20, "a"),
+            edit(0, 15..25, "b"),
+            edit(0, 25..26, "d"),
+        ]);
+        let seen: Vec<_> = merged.iter().map(|e| (e.segment, e.range.clone(), e.with.as_str())).collect();
+        assert_eq!(seen, [(0, 10..25, "a"), (0, 25..26, "d"), (1, 5..9, "c")]);
+    }
+
+    #[test]
+    fn queries_read_as_servers_read_them() {
+        for (query, text) in [("q=a+b%40c.de&x=1", "q=a b@c.de&x=1"), ("%zz%4", "%zz%4"), ("%C3%A9", "é")] {
+            assert_eq!(decode_query(query), text);
+        }
+    }
+}

@@ -1,0 +1,116 @@
+//! A compiled set of policies: immutable, shared by all sessions that run by it.
+use std::rc::Rc;
+
+use mesh_detect::{CustomPatterns, Detector, Phrases, Sensitivity, TypeSet};
+use mesh_policy::{
+    Diagnostic, Enforcement, FailureMode, InjectionAction, LimitKey, Media, PiiAction, RecordOverflow, Settings,
+};
+use mesh_rego::Rego;
+
+use crate::Caller;
+use crate::access::AccessGuard;
+use crate::names::{Globs, NameGuard};
+
+/// What requests are judged by.
+pub struct Program {
+    pub(crate) version: String,
+    pub(crate) settings: Settings,
+    pub(crate) detector: Rc<Detector>,
+    pub(crate) policies: Vec<Attached>,
+    pub(crate) warnings: Vec<(String, Diagnostic)>,
+}
+
+impl Program {
+    /// Version of the bundle it was compiled from.
+    pub fn version(&self) -> &str {
+        &self.version
+    }
+
+    /// Settings of the bundle.
+    pub fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
+    /// What the documents say that is not enforced, with the id of the policy.
+    pub fn warnings(&self) -> &[(String, Diagnostic)] {
+        &self.warnings
+    }
+}
+
+/// One policy, ready to judge.
+pub(crate) struct Attached {
+    pub(crate) id: String,
+    pub(crate) version: u64,
+    pub(crate) target: TargetMatch,
+    pub(crate) enforcement: Enforcement,
+    pub(crate) failure: FailureMode,
+    pub(crate) media: Media,
+    pub(crate) overflow: RecordOverflow,
+    pub(crate) access: Option<AccessGuard>,
+    pub(crate) models: Vec<NameGuard>,
+    pub(crate) tools: Vec<NameGuard>,
+    pub(crate) rego: Vec<Rego>,
+    pub(crate) limits: Vec<LimitGuard>,
+    pub(crate) injection: Vec<InjectionGuard>,
+    pub(crate) pii: Vec<PiiGuard>,
+    /// Kinds of rules that are in the document and that this version does not enforce.
+    pub(crate) unenforced: Vec<&'static str>,
+}
+
+impl Attached {
+    pub(crate) fn reads_responses(&self) -> bool {
+        self.pii.iter().any(|guard| guard.response) || !self.injection.is_empty() || !self.tools.is_empty()
+    }
+}
+
+/// Attributes that only a registry of agents knows (type, tier, labels) do not narrow a target here: an agent of
+/// which they are not known can not be excluded, so the policy applies to it.
+pub(crate) struct TargetMatch(pub(crate) Globs);
+
+impl TargetMatch {
+    pub(crate) fn matches(&self, caller: &Caller) -> bool {
+        self.0.is_empty() || self.0.matches(&caller.agent)
+    }
+}
+
+pub(crate) struct PiiGuard {
+    pub(crate) types: TypeSet,
+    pub(crate) threshold: f32,
+    pub(crate) custom: Option<CustomPatterns>,
+    pub(crate) action: PiiAction,
+    pub(crate) request: bool,
+    pub(crate) response: bool,
+    pub(crate) replacement: String,
+}
+
+impl PiiGuard {
+    pub(crate) fn replacement(&self, kind: &str) -> String {
+        self.replacement.replace("{type}", kind)
+    }
+}
+
+pub(crate) struct InjectionGuard {
+    pub(crate) action: InjectionAction,
+    pub(crate) sensitivity: Sensitivity,
+    pub(crate) phrases: Option<Phrases>,
+}
+
+pub(crate) struct LimitGuard {
+    /// Place in the document's rule list.
+    pub(crate) rule: usize,
+    pub(crate) key: LimitKey,
+    pub(crate) per_minute: u32,
+}
+
+/// One counter to ask the rate limit service about.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LimitCheck {
+    /// Policy whose limit it is.
+    pub policy: String,
+    /// The rule's place in that policy.
+    pub rule: usize,
+    /// Who is counted: `agent:support-1`.
+    pub key: String,
+    /// Requests admitted in any 60 seconds.
+    pub requests_per_minute: u32,
+}

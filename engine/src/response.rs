@@ -1,0 +1,190 @@
+//! The way back: whole bodies are judged like requests; event streams go through [`Stream`](crate::stream::Stream).
+//!
+//! Failure law: the same as for requests. A response that cannot be inspected is replaced by a refusal when the policy
+//! is closed; the upstream's answer is never passed on "as far as it was read".
+use std::rc::Rc;
+
+use mesh_policy::Media;
+use mesh_wire::{
+    BodyKind, Limits, Message, Place, Protocol, RefusalKind, apply_dropping_tools, body_kind, read_response, sniff,
+};
+
+use crate::decision::{GuardState, Severity};
+use crate::guards::Way;
+use crate::session::{Session, Step, attached};
+use crate::stream::Stream;
+
+/// How a response wants to be handled.
+#[derive(Debug)]
+pub enum ResponseMode {
+    /// Nothing to inspect: pass everything on.
+    Pass,
+    /// Collect the whole body and call [`Session::response`].
+    Buffer,
+    /// Hand every piece to [`Session::response_chunk`].
+    Stream,
+    /// Answer this instead.
+    Refuse(mesh_wire::Refusal),
+}
+
+impl Session {
+    /// The response's headers are there; names in lower case. `end_of_stream` when no body follows.
+    pub fn response_headers(&mut self, headers: &[(String, String)], end_of_stream: bool) -> ResponseMode {
+        let program = Rc::clone(&self.program);
+        let header = |name: &str| headers.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str());
+        if end_of_stream || !attached(&program, &self.applies).any(|policy| policy.reads_responses()) {
+            return ResponseMode::Pass;
+        }
+        if header("content-encoding").is_some_and(|coding| !coding.eq_ignore_ascii_case("identity")) {
+            return self.uninspectable_response("response-encoding");
+        }
+        match body_kind(header("content-type")) {
+            BodyKind::EventStream => {
+                self.mark_response_guards();
+                self.stream = Some(Stream::new(self.protocol, &self.decision.operation));
+                ResponseMode::Stream
+            }
+            BodyKind::Json | BodyKind::Text | BodyKind::Empty => ResponseMode::Buffer,
+            BodyKind::Media => self.media_response(),
+            BodyKind::Form => self.uninspectable_response("response-form"),
+            BodyKind::Multipart => self.uninspectable_response("response-multipart"),
+            BodyKind::Unknown(_) => self.uninspectable_response("response-content-type"),
+        }
+    }
+
+    /// The whole response body is there.
+    pub fn response(&mut self, body: &[u8], content_type: Option<&str>) -> Step {
+        if body.is_empty() {
+            return Step::Continue;
+        }
+        if body.len() as u64 > self.program.settings.max_body_bytes {
+            self.uninspectable_back("response-size");
+            return self.conclude(None);
+        }
+        let json = body_kind(content_type) == BodyKind::Json || sniff(body) == BodyKind::Json;
+        let protocol = if json { self.protocol } else { Protocol::Text };
+        let protocol = if json && !protocol.is_json() { Protocol::Json } else { protocol };
+        match read_response(protocol, &self.decision.operation, body, &Limits::default()) {
+            Ok(message) => {
+                let rewritten = self.judge_response(&message, body);
+                self.conclude(rewritten)
+            }
+            Err(_) => {
+                self.uninspectable_back("response-malformed");
+                self.conclude(None)
+            }
+        }
+    }
+
+    /// A piece of a streamed response; the bytes to send on instead. Held-back bytes come with a later piece, at the
+    /// latest with the one that ends the stream.
+    pub fn response_chunk(&mut self, chunk: &[u8], end_of_stream: bool) -> Vec<u8> {
+        match self.stream.take() {
+            Some(mut stream) => {
+                let out = stream.push(self, chunk, end_of_stream);
+                self.stream = Some(stream);
+                out
+            }
+            None => chunk.to_vec(),
+        }
+    }
+
+    /// Judges one complete message on its way back; the body to send instead, if it changed.
+    pub(crate) fn judge_response(&mut self, message: &Message, body: &[u8]) -> Option<Vec<u8>> {
+        let program = Rc::clone(&self.program);
+        // A listing shows only the tools that may be called; anything else that names a forbidden tool is refused.
+        let listing = message.protocol == Protocol::Mcp && !message.tools_offered.is_empty();
+        let hidden: Vec<&str> = if listing { self.hidden_tools(message) } else { Vec::new() };
+        if !listing && !message.tool_calls.is_empty() {
+            self.tools_of(message);
+        }
+        if from_outside(message) {
+            self.injection_in(message, Way::Response);
+        }
+        let edits = self.pii_in(message, Way::Response);
+        if message.media > 0 {
+            self.decision.guard("media", GuardState::Skipped("media".into()));
+            for policy in attached(&program, &self.applies).filter(|policy| policy.media == Media::Refuse) {
+                if self.object(policy, "media", Severity::Medium, "media is not allowed".to_owned()) {
+                    self.deny(RefusalKind::Policy, "media (images, audio, files) is not allowed by policy");
+                }
+            }
+        }
+        if self.denied() || (edits.is_empty() && hidden.is_empty()) {
+            return None;
+        }
+        Some(apply_dropping_tools(body, message, &edits, &hidden))
+    }
+
+    fn hidden_tools<'m>(&mut self, message: &'m Message) -> Vec<&'m str> {
+        let program = Rc::clone(&self.program);
+        let mut hidden = Vec::new();
+        for policy in attached(&program, &self.applies).filter(|policy| !policy.tools.is_empty()) {
+            self.decision.guard("tools", GuardState::Ran);
+            for name in message.tools_offered.iter().filter(|name| !policy.permits_tool(name)) {
+                if self.object(policy, "tools", Severity::Low, "a tool that is not allowed is hidden".to_owned()) {
+                    hidden.push(name.as_str());
+                }
+            }
+        }
+        hidden
+    }
+
+    /// A stream's headers leave before its text is seen: they name the guards that will run on it.
+    fn mark_response_guards(&mut self) {
+        let program = Rc::clone(&self.program);
+        if attached(&program, &self.applies).any(|policy| policy.pii.iter().any(|guard| guard.response)) {
+            self.decision.guard("pii", GuardState::Ran);
+        }
+    }
+
+    fn media_response(&mut self) -> ResponseMode {
+        let program = Rc::clone(&self.program);
+        self.decision.guard("media", GuardState::Skipped("media".into()));
+        for policy in attached(&program, &self.applies) {
+            if policy.pii.iter().any(|guard| guard.response) {
+                self.decision.guard("pii", GuardState::Skipped("media".into()));
+            }
+            if policy.media == Media::Refuse
+                && self.object(policy, "media", Severity::Medium, "media is not allowed".to_owned())
+            {
+                self.deny(RefusalKind::Policy, "media (images, audio, files) is not allowed by policy");
+            }
+        }
+        self.refusal_or_pass()
+    }
+
+    fn uninspectable_response(&mut self, why: &'static str) -> ResponseMode {
+        self.uninspectable_back(why);
+        self.refusal_or_pass()
+    }
+
+    fn refusal_or_pass(&mut self) -> ResponseMode {
+        match self.conclude(None) {
+            Step::Refuse(refusal) => ResponseMode::Refuse(refusal),
+            _ => ResponseMode::Pass,
+        }
+    }
+
+    pub(crate) fn uninspectable_back(&mut self, why: &'static str) {
+        let program = Rc::clone(&self.program);
+        for policy in attached(&program, &self.applies) {
+            if policy.pii.iter().any(|guard| guard.response) {
+                self.guard_failed(policy, "pii", why);
+            }
+            if !policy.injection.is_empty() && self.protocol == Protocol::Mcp {
+                self.guard_failed(policy, "injection", why);
+            }
+            if !policy.tools.is_empty() && self.protocol == Protocol::Mcp {
+                self.guard_failed(policy, "tools", why);
+            }
+        }
+    }
+}
+
+/// Whether the answer carries words of third parties (tool results, documents, tool definitions), in which an
+/// instruction is an attack. A model's own answer is not searched for injection.
+fn from_outside(message: &Message) -> bool {
+    let outside = |place| matches!(place, Place::ToolResult | Place::Document | Place::ToolDefinition);
+    message.protocol == Protocol::Mcp && message.segments.iter().any(|segment| outside(segment.place))
+}

@@ -1,0 +1,393 @@
+//! One exchange, from the request's headers to the end of the response.
+//!
+//! ```text
+//! start ─▶ request_headers ─▶ request(body) ─▶ [limits] ─▶ judge ─▶ … upstream …
+//!       ─▶ response_headers ─▶ response(body) | response_chunk(bytes)* ─▶ finish
+//! ```
+//!
+//! Failure law: what cannot be inspected is refused when the policy is closed (the default) and passes when it is
+//! open; either way the guard's state says so, on the response and in the record. A body that is not what every
+//! parser would read alike (`mesh_wire`'s strict reading) is refused with 400.
+use std::rc::Rc;
+
+use mesh_policy::{Enforcement, FailureMode, LimitKey, Media, RecordOverflow};
+use mesh_wire::{
+    BodyKind, Limits, Message, Protocol, Refusal, RefusalKind, body_kind, protocol_of, read_request, refusal,
+};
+
+use crate::caller::{Caller, RequestHead};
+use crate::decision::{Decision, GuardState, Outcome, PolicyRef, Severity, Violation};
+use crate::program::{Attached, LimitCheck, Program};
+use crate::stream::Stream;
+use crate::Timestamp;
+
+/// What to do next with the request or response at hand.
+#[derive(Debug)]
+pub enum Step {
+    /// Let it go on as it is.
+    Continue,
+    /// Collect the whole body and come back with it.
+    ReadBody,
+    /// Let it go on with this body instead.
+    Replace(Vec<u8>),
+    /// Ask the rate limit service and come back with its answer.
+    AskLimits(Vec<LimitCheck>),
+    /// End it with this answer.
+    Refuse(Refusal),
+}
+
+/// What the rate limit service said.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum LimitAnswer {
+    /// For each check in order: `None` within the limit, else the seconds until a request is admitted again.
+    Answered(Vec<Option<u64>>),
+    /// Nothing, in time.
+    Unreachable,
+}
+
+/// A request on its way, and what has been decided about it so far.
+pub struct Session {
+    pub(crate) program: Rc<Program>,
+    pub(crate) head: RequestHead,
+    pub(crate) caller: Caller,
+    /// Policies that target the caller, by their place in the program.
+    pub(crate) applies: Rc<[usize]>,
+    pub(crate) protocol: Protocol,
+    pub(crate) message: Option<Message>,
+    pub(crate) decision: Decision,
+    pub(crate) stream: Option<Stream>,
+    pub(crate) rpc_ids: Vec<String>,
+    denial: Option<(RefusalKind, String)>,
+    throttled: Option<(RefusalKind, String)>,
+}
+
+impl Session {
+    /// Begins an exchange. `id` names the decision and is unique.
+    pub fn start(program: Rc<Program>, head: RequestHead, id: String, now: Timestamp) -> Self {
+        let caller = Caller::of(&head, &program.settings);
+        let targeting = program.policies.iter().enumerate().filter(|(_, policy)| policy.target.matches(&caller));
+        let applies: Rc<[usize]> = targeting.map(|(index, _)| index).collect();
+        let protocol = protocol_of(&head.method, &head.path, head.header("content-type"));
+        let mut decision = Decision { id, time: now, protocol: protocol.as_str(), ..Decision::default() };
+        for policy in attached(&program, &applies) {
+            decision.policies.push(PolicyRef { id: policy.id.clone(), version: policy.version });
+            for kind in &policy.unenforced {
+                decision.guard(kind, GuardState::Skipped("not-enforced".into()));
+            }
+        }
+        Session {
+            program,
+            head,
+            caller,
+            applies,
+            protocol,
+            message: None,
+            decision,
+            stream: None,
+            rpc_ids: Vec::new(),
+            denial: None,
+            throttled: None,
+        }
+    }
+
+    /// Who is calling.
+    pub fn caller(&self) -> &Caller {
+        &self.caller
+    }
+
+    /// What the request said of itself.
+    pub fn head(&self) -> &RequestHead {
+        &self.head
+    }
+
+    /// What is decided so far.
+    pub fn decision(&self) -> &Decision {
+        &self.decision
+    }
+
+    /// The request's headers are there; `end_of_stream` when no body follows.
+    pub fn request_headers(&mut self, end_of_stream: bool, now: Timestamp) -> Step {
+        let program = Rc::clone(&self.program);
+        if !attached(&program, &self.applies).any(Attached::inspects) {
+            return Step::Continue;
+        }
+        if self.head.header("upgrade").is_some() {
+            self.uninspectable("upgrade");
+            return self.conclude(None);
+        }
+        if self.head.header("content-encoding").is_some_and(|coding| !coding.eq_ignore_ascii_case("identity")) {
+            self.uninspectable("content-encoding");
+            return self.conclude(None);
+        }
+        let length = self.head.header("content-length").and_then(|length| length.parse::<u64>().ok());
+        if length.is_some_and(|length| length > program.settings.max_body_bytes) {
+            return self.too_large();
+        }
+        if end_of_stream { self.request(&[], now) } else { Step::ReadBody }
+    }
+
+    /// The whole request body is there.
+    pub fn request(&mut self, body: &[u8], now: Timestamp) -> Step {
+        if body.len() as u64 > self.program.settings.max_body_bytes {
+            return self.too_large();
+        }
+        if !body.is_empty() {
+            self.read(body);
+            if self.denial.is_some() {
+                return self.conclude(None);
+            }
+        }
+        let checks = self.limit_checks();
+        if checks.is_empty() { self.judge(body, now) } else { Step::AskLimits(checks) }
+    }
+
+    /// The rate limit service has answered, or not. `body` is the same as before.
+    pub fn limits(&mut self, answer: LimitAnswer, body: &[u8], now: Timestamp) -> Step {
+        let program = Rc::clone(&self.program);
+        let checks = self.limit_checks();
+        match answer {
+            LimitAnswer::Answered(answers) if answers.len() == checks.len() => {
+                for (check, over) in checks.iter().zip(answers) {
+                    let Some(policy) = attached(&program, &self.applies).find(|policy| policy.id == check.policy) else {
+                        continue;
+                    };
+                    self.decision.guard("rateLimit", GuardState::Ran);
+                    let Some(retry_after_s) = over else { continue };
+                    let message =
+                        format!("more than {} requests a minute by this {}", check.requests_per_minute, who(&check.key));
+                    if self.object(policy, "rateLimit", Severity::Low, message.clone()) {
+                        self.throttled = Some((RefusalKind::Limit { retry_after_s: retry_after_s.max(1) }, message));
+                    }
+                }
+            }
+            _ => {
+                for policy in attached(&program, &self.applies).filter(|policy| !policy.limits.is_empty()) {
+                    self.guard_failed(policy, "rateLimit", "unreachable");
+                }
+            }
+        }
+        self.judge(body, now)
+    }
+
+    /// The decision could not be recorded, because the sidecar's buffer of records is full: refuses unless every
+    /// policy says that records may be dropped.
+    pub fn unrecorded(&mut self) -> Step {
+        let program = Rc::clone(&self.program);
+        let mut policies = attached(&program, &self.applies);
+        if policies.any(|policy| policy.overflow == RecordOverflow::Refuse) {
+            self.decision.guard("record", GuardState::Failed("buffer-full".into()));
+            self.deny(RefusalKind::GuardFailed, "the decision can not be recorded now: the buffer of records is full");
+        }
+        self.conclude(None)
+    }
+
+    /// Value of each response header that tells the agent what was decided.
+    pub fn response_header_values(&self) -> [(&'static str, String); 3] {
+        [
+            ("x-ai-mesh-decision", self.decision.outcome.as_str().to_owned()),
+            ("x-ai-mesh-decision-id", self.decision.id.clone()),
+            ("x-ai-mesh-guards", self.decision.guards_header()),
+        ]
+    }
+
+    /// Ends the exchange.
+    pub fn finish(self) -> (Decision, Caller, RequestHead) {
+        (self.decision, self.caller, self.head)
+    }
+
+    /// Cheap questions first, content last; a request that is already denied or throttled is not searched.
+    fn judge(&mut self, body: &[u8], now: Timestamp) -> Step {
+        self.judge_access(now);
+        self.judge_models();
+        self.judge_tools();
+        self.judge_rego(body, now);
+        if self.denial.is_none() && self.throttled.is_some() {
+            self.denial = self.throttled.take();
+            self.decision.outcome = Outcome::Throttle;
+        }
+        if self.denial.is_some() {
+            self.skip_content("denied");
+            return self.conclude(None);
+        }
+        self.judge_injection();
+        self.judge_url();
+        let edits = self.judge_pii();
+        let rewritten = match &self.message {
+            Some(message) if !edits.is_empty() => Some(mesh_wire::apply(body, message, &edits)),
+            _ => None,
+        };
+        self.conclude(rewritten)
+    }
+
+    fn read(&mut self, body: &[u8]) {
+        let kind = body_kind(self.head.header("content-type"));
+        // A content type may lie, and many servers parse JSON whatever it says: what looks like JSON is read as JSON.
+        let json = self.protocol.is_json() || mesh_wire::sniff(body) == BodyKind::Json;
+        match kind {
+            BodyKind::Unknown(why) if why == "charset" => return self.uninspectable("charset"),
+            _ if json => {}
+            BodyKind::Json | BodyKind::Empty => {}
+            BodyKind::Media => return self.media("media"),
+            BodyKind::Text => self.protocol = Protocol::Text,
+            BodyKind::EventStream => return self.uninspectable("event-stream"),
+            BodyKind::Form => return self.uninspectable("form"),
+            BodyKind::Multipart => return self.uninspectable("multipart"),
+            BodyKind::Unknown(_) => return self.uninspectable("content-type"),
+        }
+        self.decision.protocol = self.protocol.as_str();
+        match read_request(self.protocol, body, &Limits::default()) {
+            Ok(message) => {
+                self.protocol = message.protocol;
+                self.decision.protocol = message.protocol.as_str();
+                self.decision.named(&message.operation, message.model.as_deref());
+                self.rpc_ids.clone_from(&message.rpc_ids);
+                let (media, tokens) = (message.media, message.tokens);
+                self.message = Some(message);
+                if media > 0 {
+                    self.media("media");
+                } else if tokens > 0 {
+                    self.media("tokens");
+                }
+            }
+            Err(error) => self.malformed(&error.to_string()),
+        }
+    }
+
+    fn malformed(&mut self, why: &str) {
+        let program = Rc::clone(&self.program);
+        let mut closed = false;
+        for policy in attached(&program, &self.applies).filter(|policy| policy.inspects()) {
+            for guard in policy.body_guards() {
+                self.decision.guard(guard, GuardState::Failed("malformed".into()));
+            }
+            let message = "the body is not what every parser would read alike".to_owned();
+            closed |= self.object(policy, "body", Severity::Medium, message) && policy.failure == FailureMode::Closed;
+        }
+        if closed {
+            self.deny(RefusalKind::Malformed, why);
+        }
+    }
+
+    /// Media is not text: it passes or is refused as the policy says.
+    fn media(&mut self, why: &'static str) {
+        let program = Rc::clone(&self.program);
+        self.decision.guard("media", GuardState::Skipped(why.into()));
+        for policy in attached(&program, &self.applies).filter(|policy| policy.media == Media::Refuse) {
+            let message = "media is not allowed".to_owned();
+            if self.object(policy, "media", Severity::Medium, message) {
+                self.deny(RefusalKind::Policy, "media (images, audio, files) is not allowed by policy");
+            }
+        }
+        if self.message.is_none() {
+            self.skip_content(why);
+        }
+    }
+
+    /// Marks every guard that reads bodies as failed, and refuses where a policy is closed.
+    pub(crate) fn uninspectable(&mut self, why: &'static str) {
+        let program = Rc::clone(&self.program);
+        for policy in attached(&program, &self.applies) {
+            for guard in policy.body_guards() {
+                self.guard_failed(policy, guard, why);
+            }
+        }
+    }
+
+    fn skip_content(&mut self, why: &'static str) {
+        let program = Rc::clone(&self.program);
+        for policy in attached(&program, &self.applies) {
+            for guard in policy.body_guards() {
+                if !self.decision.guards.iter().any(|(name, _)| *name == guard) {
+                    self.decision.guard(guard, GuardState::Skipped(why.into()));
+                }
+            }
+        }
+    }
+
+    /// The request body has grown over the limit.
+    pub fn too_large(&mut self) -> Step {
+        self.skip_content("size");
+        let limit = self.program.settings.max_body_bytes;
+        self.deny(RefusalKind::TooLarge, &format!("the body is larger than {limit} bytes"));
+        self.conclude(None)
+    }
+
+    fn limit_checks(&self) -> Vec<LimitCheck> {
+        let mut checks = Vec::new();
+        for policy in attached(&self.program, &self.applies) {
+            for limit in &policy.limits {
+                let known = |value: &Option<String>, kind: &str| value.as_ref().map(|value| format!("{kind}:{value}"));
+                // Who is not known by the key of a limit is counted by the agent, never let off.
+                let key = match limit.key {
+                    LimitKey::Agent => None,
+                    LimitKey::User => known(&self.caller.user, "user"),
+                    LimitKey::Key => known(&self.caller.key, "key"),
+                };
+                checks.push(LimitCheck {
+                    policy: policy.id.clone(),
+                    rule: limit.rule,
+                    key: key.unwrap_or_else(|| format!("agent:{}", self.caller.agent)),
+                    requests_per_minute: limit.per_minute,
+                });
+            }
+        }
+        checks
+    }
+
+    /// Records an objection. True when the policy's enforcement lets it take effect.
+    pub(crate) fn object(&mut self, policy: &Attached, guard: &'static str, severity: Severity, message: String) -> bool {
+        let violation = Violation { policy_id: policy.id.clone(), guard, severity, message };
+        match policy.enforcement {
+            Enforcement::Blocking | Enforcement::Logging => self.decision.violation(violation),
+            Enforcement::Advisory => self.decision.warning(violation),
+        }
+        policy.enforcement == Enforcement::Blocking
+    }
+
+    pub(crate) fn guard_failed(&mut self, policy: &Attached, guard: &'static str, why: &'static str) {
+        self.decision.guard(guard, GuardState::Failed(why.into()));
+        let message = format!("{guard} could not run: {why}");
+        if self.object(policy, guard, Severity::High, message.clone()) && policy.failure == FailureMode::Closed {
+            self.deny(RefusalKind::GuardFailed, &message);
+        }
+    }
+
+    /// The first reason is the one the agent is told.
+    pub(crate) fn deny(&mut self, kind: RefusalKind, message: &str) {
+        self.decision.outcome = Outcome::Deny;
+        self.denial.get_or_insert_with(|| (kind, message.to_owned()));
+    }
+
+    pub(crate) fn denied(&self) -> bool {
+        self.denial.is_some()
+    }
+
+    pub(crate) fn denial_message(&self) -> &str {
+        self.denial.as_ref().map_or("refused by policy", |(_, message)| message)
+    }
+
+    pub(crate) fn conclude(&mut self, rewritten: Option<Vec<u8>>) -> Step {
+        if let Some((kind, message)) = &self.denial {
+            let id = &self.decision.id;
+            let mut answer = refusal(self.protocol, *kind, message, id, &self.rpc_ids);
+            answer.headers.extend(self.response_header_values());
+            return Step::Refuse(answer);
+        }
+        match rewritten {
+            Some(body) => {
+                self.decision.outcome = self.decision.outcome.max(Outcome::AllowWithModifications);
+                Step::Replace(body)
+            }
+            None => Step::Continue,
+        }
+    }
+}
+
+fn who(key: &str) -> &str {
+    key.split(':').next().unwrap_or("agent")
+}
+
+/// The policies at these places of a program.
+pub(crate) fn attached<'a>(program: &'a Program, applies: &'a Rc<[usize]>) -> impl Iterator<Item = &'a Attached> + use<'a> {
+    applies.iter().filter_map(|index| program.policies.get(*index))
+}

@@ -1,0 +1,296 @@
+//! Streams of events, inspected and rewritten as they flow.
+//!
+//! Each running text of a stream (a choice, a content block, a tool call's arguments) has a [`Window`]: the text that
+//! could still become part of a finding, and a little of what went before it as context. An event waits in the queue
+//! until none of its text is in a window any more, and leaves in its turn, with only the edited bytes changed.
+//!
+//! Failure law: what a window holds is bounded by the detector's holdback, the queue by [`MAX_QUEUE`]; over it, all text
+//! is judged as it stands. An event that cannot be read ends the stream with the provider's own error event when the
+//! policy is closed. A stream that breaks off takes what was held back with it.
+use std::collections::VecDeque;
+use std::ops::Range;
+use std::rc::Rc;
+
+use mesh_detect::TypeSet;
+use mesh_wire::{Channel, Protocol, SseEvent, SseStream, StreamItem, read_event, rewrite_event, stream_error};
+
+use crate::guards::Way;
+use crate::program::PiiGuard;
+use crate::session::{Session, attached};
+
+/// Bytes of raw events that may wait.
+const MAX_QUEUE: usize = 256 * 1024;
+/// Context kept of text that has left, in bytes.
+const CONTEXT: usize = 64;
+/// The author's own patterns have no known reach: this much of the tail waits for them, in bytes.
+const CUSTOM_REACH: usize = 256;
+
+pub(crate) struct Stream {
+    sse: SseStream,
+    protocol: Protocol,
+    operation: String,
+    queue: VecDeque<Held>,
+    /// Number of the queue's first event.
+    first: u64,
+    queued: usize,
+    windows: Vec<(Channel, Window)>,
+    ended: bool,
+}
+
+/// An event that waits.
+struct Held {
+    event: SseEvent,
+    item: StreamItem,
+    edits: Vec<(usize, Range<usize>, String)>,
+    /// The event's data, already rewritten as a whole.
+    whole: Option<Vec<u8>>,
+    /// Pieces with text that is still in a window.
+    open: usize,
+}
+
+/// The undecided end of one running text.
+#[derive(Default)]
+struct Window {
+    context: String,
+    text: String,
+    parts: VecDeque<Part>,
+}
+
+/// Where a stretch of a window's text came from.
+struct Part {
+    event: u64,
+    piece: usize,
+    /// Where in the piece the stretch begins.
+    offset: usize,
+    len: usize,
+}
+
+impl Stream {
+    pub(crate) fn new(protocol: Protocol, operation: &str) -> Self {
+        Stream {
+            sse: SseStream::new(),
+            protocol,
+            operation: operation.to_owned(),
+            queue: VecDeque::new(),
+            first: 0,
+            queued: 0,
+            windows: Vec::new(),
+            ended: false,
+        }
+    }
+
+    /// Takes a piece of the stream; gives what may leave.
+    pub(crate) fn push(&mut self, session: &mut Session, chunk: &[u8], end_of_stream: bool) -> Vec<u8> {
+        let mut out = Vec::with_capacity(chunk.len());
+        if self.ended {
+            return out;
+        }
+        match self.sse.push(chunk) {
+            Ok(events) => events.into_iter().for_each(|event| self.take(session, event, &mut out)),
+            Err(_) => self.unreadable(session, &mut out),
+        }
+        if end_of_stream && !self.ended {
+            match self.sse.finish() {
+                Ok(Some(event)) => self.take(session, event, &mut out),
+                Ok(None) => {}
+                Err(_) => self.unreadable(session, &mut out),
+            }
+            self.settle_all(session);
+        }
+        if self.queued > MAX_QUEUE {
+            self.settle_all(session);
+        }
+        self.leave(session, &mut out);
+        out
+    }
+
+    fn take(&mut self, session: &mut Session, event: SseEvent, out: &mut Vec<u8>) {
+        if self.ended {
+            return;
+        }
+        let Ok(item) = read_event(self.protocol, &self.operation, &event) else {
+            return self.unreadable(session, out);
+        };
+        let whole = item.whole_message.as_ref().and_then(|message| session.judge_response(message, event.data()));
+        let number = self.first + self.queue.len() as u64;
+        let open = item.pieces.iter().filter(|piece| !piece.text.is_empty()).count();
+        for (index, piece) in item.pieces.iter().enumerate().filter(|(_, piece)| !piece.text.is_empty()) {
+            let window = self.window(piece.channel.clone());
+            window.text.push_str(&piece.text);
+            window.parts.push_back(Part { event: number, piece: index, offset: 0, len: piece.text.len() });
+        }
+        let touched: Vec<Channel> = item.pieces.iter().map(|piece| piece.channel.clone()).collect();
+        let closes = item.closes.clone();
+        self.queued += event.raw.len();
+        self.queue.push_back(Held { event, item, edits: Vec::new(), whole, open });
+        for channel in touched {
+            self.settle(session, &channel, false);
+        }
+        let channels: Vec<Channel> = self.windows.iter().map(|(channel, _)| channel.clone()).collect();
+        for channel in channels.iter().filter(|channel| closes.iter().any(|close| close.ends(channel))) {
+            self.settle(session, channel, true);
+        }
+        self.leave(session, out);
+    }
+
+    fn window(&mut self, channel: Channel) -> &mut Window {
+        let at = match self.windows.iter().position(|(known, _)| *known == channel) {
+            Some(at) => at,
+            None => {
+                self.windows.push((channel, Window::default()));
+                self.windows.len() - 1
+            }
+        };
+        #[expect(clippy::indexing_slicing, reason = "the position was found or pushed just above")]
+        &mut self.windows[at].1
+    }
+
+    fn settle_all(&mut self, session: &mut Session) {
+        let channels: Vec<Channel> = self.windows.iter().map(|(channel, _)| channel.clone()).collect();
+        for channel in channels {
+            self.settle(session, &channel, true);
+        }
+    }
+
+    /// Judges a window; what is decided leaves it. `last` when no more text can come.
+    fn settle(&mut self, session: &mut Session, channel: &Channel, last: bool) {
+        let program = Rc::clone(&session.program);
+        let Some((_, window)) = self.windows.iter_mut().find(|(known, _)| known == channel) else { return };
+        if window.text.is_empty() {
+            return;
+        }
+        let start = window.context.len();
+        let text = format!("{}{}", window.context, window.text);
+        let guards: Vec<_> = attached(&program, &session.applies)
+            .flat_map(|policy| policy.pii.iter().map(move |guard| (policy, guard)))
+            .filter(|(_, guard)| guard.looks(Way::Response))
+            .collect();
+        let mut safe = if last { text.len() } else { holdback(session, &text, &guards).max(start) };
+        let mut found = Vec::new();
+        let mut edits = Vec::new();
+        for (policy, guard) in guards {
+            guard.find(&program.detector, &text, &mut found);
+            for finding in found.drain(..) {
+                if finding.span.end <= start {
+                    continue;
+                }
+                if finding.span.end > safe {
+                    safe = safe.min(finding.span.start.max(start));
+                    continue;
+                }
+                edits.push((policy, guard, finding));
+            }
+        }
+        let place = format!("response:{}", channel.path());
+        let mut cuts = Vec::new();
+        for (policy, guard, finding) in edits {
+            // A longer finding of another guard may have pulled the boundary back over this one: it comes again.
+            if finding.span.end > safe {
+                continue;
+            }
+            if let Some(with) = session.personal(policy, guard, &finding, &place) {
+                let range = finding.span.start.max(start)..finding.span.end;
+                cuts.push(mesh_wire::Edit { segment: 0, range, with });
+            }
+        }
+        for cut in crate::guards::without_overlaps(cuts) {
+            let range = cut.range.start - start..cut.range.end - start;
+            cut_parts(&mut self.queue, self.first, &window.parts, range, cut.with);
+        }
+        window.release(safe - start, &text, safe, &mut self.queue, self.first);
+    }
+
+    /// Sends on, in order, every event that is decided.
+    fn leave(&mut self, session: &mut Session, out: &mut Vec<u8>) {
+        if session.denied() && !self.ended {
+            return self.end(session, out);
+        }
+        while self.queue.front().is_some_and(|held| held.open == 0) {
+            let Some(held) = self.queue.pop_front() else { break };
+            self.first += 1;
+            self.queued = self.queued.saturating_sub(held.event.raw.len());
+            match held.whole {
+                Some(data) => out.extend_from_slice(&held.event.with_data(&data)),
+                None if held.edits.is_empty() => out.extend_from_slice(&held.event.raw),
+                None => out.extend_from_slice(&rewrite_event(&held.event, &held.item, &held.edits)),
+            }
+        }
+    }
+
+    fn unreadable(&mut self, session: &mut Session, out: &mut Vec<u8>) {
+        session.uninspectable_back("response-malformed");
+        // An open policy lets pass what it could not read; without the events' frame that is no longer possible here.
+        if !session.denied() {
+            session.deny(mesh_wire::RefusalKind::GuardFailed, "the stream could not be read");
+        }
+        self.leave(session, out);
+    }
+
+    fn end(&mut self, session: &mut Session, out: &mut Vec<u8>) {
+        self.ended = true;
+        self.queue.clear();
+        self.windows.clear();
+        out.extend_from_slice(&stream_error(self.protocol, session.denial_message(), &session.decision().id));
+    }
+}
+
+fn holdback(session: &Session, text: &str, guards: &[(&crate::program::Attached, &PiiGuard)]) -> usize {
+    let mut safe = text.len();
+    for (_, guard) in guards {
+        let types: &TypeSet = &guard.types;
+        safe = safe.min(session.program.detector.holdback(text, types));
+        if guard.custom.is_some() {
+            safe = safe.min(floor_boundary(text, text.len().saturating_sub(CUSTOM_REACH)));
+        }
+    }
+    floor_boundary(text, safe)
+}
+
+fn floor_boundary(text: &str, at: usize) -> usize {
+    (0..=at.min(text.len())).rev().find(|at| text.is_char_boundary(*at)).unwrap_or_default()
+}
+
+/// Puts `with` in place of the window's bytes `range`: into the first piece they touch; the rest of them goes.
+fn cut_parts(queue: &mut VecDeque<Held>, first: u64, parts: &VecDeque<Part>, range: Range<usize>, with: String) {
+    let mut with = Some(with);
+    let mut begin = 0;
+    for part in parts {
+        let end = begin + part.len;
+        let from = range.start.max(begin);
+        let to = range.end.min(end);
+        if from < to {
+            let held = usize::try_from(part.event.saturating_sub(first)).ok().and_then(|at| queue.get_mut(at));
+            if let Some(held) = held {
+                let range = part.offset + from - begin..part.offset + to - begin;
+                held.edits.push((part.piece, range, with.take().unwrap_or_default()));
+            }
+        }
+        begin = end;
+    }
+}
+
+impl Window {
+    /// Lets the first `bytes` of the text go.
+    fn release(&mut self, bytes: usize, text: &str, safe: usize, queue: &mut VecDeque<Held>, first: u64) {
+        if bytes == 0 {
+            return;
+        }
+        let mut rest = bytes;
+        while let Some(part) = self.parts.front_mut() {
+            if part.len > rest {
+                part.offset += rest;
+                part.len -= rest;
+                break;
+            }
+            rest -= part.len;
+            let at = usize::try_from(part.event.saturating_sub(first)).ok();
+            if let Some(held) = at.and_then(|at| queue.get_mut(at)) {
+                held.open = held.open.saturating_sub(1);
+            }
+            self.parts.pop_front();
+        }
+        let from = floor_boundary(text, safe.saturating_sub(CONTEXT));
+        self.context = text.get(from..safe).unwrap_or_default().to_owned();
+        self.text = text.get(safe..).unwrap_or_default().to_owned();
+    }
+}

@@ -1,0 +1,300 @@
+//! One request and its response, walked through a session.
+//!
+//! ```text
+//! headers ─▶ body (whole) ─▶ [rate limit service] ─▶ upstream ─▶ headers ─▶ body (whole, or piece by piece) ─▶ log
+//! ```
+//!
+//! Failure law: without a program every request is refused with 503. A body that could not be replaced by Envoy is not
+//! sent on. What the session refuses is answered here; Envoy never sees the upstream for it.
+use std::rc::Rc;
+
+use mesh_engine::{LimitAnswer, Program, Refusal, RequestHead, ResponseMode, Session, Step};
+use proxy_wasm::traits::{Context, HttpContext};
+use proxy_wasm::types::Action;
+
+use crate::root::Shared;
+use crate::{host, limits, record};
+
+pub(crate) struct Exchange {
+    program: Option<Rc<Program>>,
+    shared: Rc<Shared>,
+    session: Option<Session>,
+    phase: Phase,
+    /// A place in the outbox is kept for this exchange's record.
+    reserved: bool,
+    response_type: Option<String>,
+    deciding_ns: u64,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Phase {
+    /// Nothing more to inspect in this direction.
+    Pass,
+    ReadRequest,
+    AskLimits { token: u32, checks: usize },
+    /// The answer is ours; what passes by now is that answer.
+    Answered,
+    ReadResponse,
+    StreamResponse,
+    /// The answer is complete; whatever the upstream still sends is thrown away.
+    Discard,
+}
+
+impl Exchange {
+    pub(crate) fn new(program: Option<Rc<Program>>, shared: Rc<Shared>) -> Self {
+        let (session, response_type) = (None, None);
+        Exchange { program, shared, session, phase: Phase::Pass, reserved: false, response_type, deciding_ns: 0 }
+    }
+
+    /// Asks the session, and counts the time it takes.
+    fn decide<T>(&mut self, ask: impl FnOnce(&mut Session, u64) -> T) -> Option<T> {
+        let session = self.session.as_mut()?;
+        let before = host::now();
+        let answer = ask(session, before);
+        self.deciding_ns += host::now().saturating_sub(before);
+        Some(answer)
+    }
+
+    fn on_request(&mut self, step: Step) -> Action {
+        match step {
+            Step::Continue => self.forward(),
+            Step::ReadBody => {
+                self.phase = Phase::ReadRequest;
+                Action::Pause
+            }
+            Step::Replace(body) => {
+                if !host::set_request_body(&body) {
+                    return self.broken();
+                }
+                host::set_request_header("content-length", Some(&body.len().to_string()));
+                self.forward()
+            }
+            Step::AskLimits(checks) => {
+                let service = self.program.as_ref().and_then(|program| program.settings().rate_limit.as_ref());
+                let token = service.and_then(|service| {
+                    let question = limits::ask(&checks);
+                    host::call(&service.cluster, limits::SERVICE, limits::METHOD, &question, service.timeout_ms)
+                });
+                match token {
+                    Some(token) => {
+                        self.phase = Phase::AskLimits { token, checks: checks.len() };
+                        Action::Pause
+                    }
+                    None => self.limits(LimitAnswer::Unreachable),
+                }
+            }
+            Step::Refuse(refusal) => self.refuse(&refusal),
+        }
+    }
+
+    fn limits(&mut self, answer: LimitAnswer) -> Action {
+        let body = host::request_body();
+        let step = self.decide(|session, now| session.limits(answer, &body, now));
+        step.map_or(Action::Continue, |step| self.on_request(step))
+    }
+
+    fn read_request(&mut self) -> Action {
+        let body = host::request_body();
+        let step = self.decide(|session, now| session.request(&body, now));
+        step.map_or(Action::Continue, |step| self.on_request(step))
+    }
+
+    /// What the mesh knows of the agent is not the upstream's business.
+    fn forward(&mut self) -> Action {
+        if let Some(session) = &self.session {
+            for (name, _) in session.head().headers.iter().filter(|(name, _)| name.starts_with("x-ai-mesh-")) {
+                host::set_request_header(name, None);
+            }
+        }
+        self.phase = Phase::Pass;
+        Action::Continue
+    }
+
+    fn refuse(&mut self, refusal: &Refusal) -> Action {
+        self.phase = Phase::Answered;
+        host::respond(refusal.status, &refusal.headers, &refusal.body)
+    }
+
+    fn broken(&mut self) -> Action {
+        self.phase = Phase::Answered;
+        let headers = [("content-type", "application/json".to_owned())];
+        host::respond(503, &headers, br#"{"error":{"message":"the ai-mesh filter could not rewrite the body","type":"guard_failed"}}"#)
+    }
+
+    fn on_response(&mut self, step: Step) -> Action {
+        self.phase = Phase::Pass;
+        match step {
+            Step::Replace(body) => {
+                if !host::set_response_body(&body) {
+                    host::reset();
+                    return Action::Pause;
+                }
+                host::set_response_header("content-length", Some(&body.len().to_string()));
+            }
+            // Headers are held back until here, so the answer can still become another one.
+            Step::Refuse(refusal) => {
+                if !host::set_response_body(&refusal.body) {
+                    host::reset();
+                    return Action::Pause;
+                }
+                host::set_response_header(":status", Some(&refusal.status.to_string()));
+                for name in ["etag", "content-encoding", "content-disposition", "last-modified"] {
+                    host::set_response_header(name, None);
+                }
+                for (name, value) in &refusal.headers {
+                    host::set_response_header(name, Some(value));
+                }
+                host::set_response_header("content-length", Some(&refusal.body.len().to_string()));
+                self.phase = Phase::Discard;
+            }
+            Step::Continue | Step::ReadBody | Step::AskLimits(_) => {}
+        }
+        self.tell_agent();
+        Action::Continue
+    }
+
+    fn read_response(&mut self) -> Action {
+        let body = host::response_body();
+        let content_type = self.response_type.take();
+        let step = self.decide(|session, _| session.response(&body, content_type.as_deref()));
+        step.map_or(Action::Continue, |step| self.on_response(step))
+    }
+
+    fn tell_agent(&self) {
+        if let Some(session) = &self.session {
+            for (name, value) in session.response_header_values() {
+                host::set_response_header(name, Some(&value));
+            }
+        }
+    }
+
+    fn limit(&self) -> usize {
+        let limit = self.program.as_ref().map_or(0, |program| program.settings().max_body_bytes);
+        usize::try_from(limit).unwrap_or(usize::MAX)
+    }
+}
+
+impl Context for Exchange {
+    fn on_grpc_call_response(&mut self, token: u32, status: u32, _size: usize) {
+        let Phase::AskLimits { token: asked, checks } = self.phase else { return };
+        if token != asked {
+            return;
+        }
+        let answer =
+            if status == 0 { limits::read(&host::grpc_answer(), checks) } else { LimitAnswer::Unreachable };
+        if self.limits(answer) == Action::Continue {
+            host::resume_request();
+        }
+    }
+}
+
+impl HttpContext for Exchange {
+    fn on_http_request_headers(&mut self, _count: usize, end_of_stream: bool) -> Action {
+        let Some(program) = self.program.clone() else { return self.broken() };
+        let mut head = RequestHead {
+            source_ip: host::source_ip(),
+            principal: host::principal(),
+            ..RequestHead::default()
+        };
+        for (name, value) in host::request_headers() {
+            match name.as_str() {
+                ":method" => head.method = value,
+                ":path" => head.path = value,
+                _ if name.starts_with(':') => {}
+                _ => head.headers.push((name, value)),
+            }
+        }
+        self.session = Some(Session::start(program, head, self.shared.decision_id(), host::now()));
+        self.reserved = self.shared.outbox.borrow_mut().reserve();
+        let reserved = self.reserved;
+        let step = self.decide(|session, now| match if reserved { Step::Continue } else { session.unrecorded() } {
+            Step::Refuse(refusal) => Step::Refuse(refusal),
+            _ => session.request_headers(end_of_stream, now),
+        });
+        step.map_or(Action::Continue, |step| self.on_request(step))
+    }
+
+    fn on_http_request_body(&mut self, size: usize, end_of_stream: bool) -> Action {
+        match self.phase {
+            Phase::ReadRequest if end_of_stream => self.read_request(),
+            Phase::ReadRequest if size > self.limit() => {
+                let step = self.decide(|session, _| session.too_large());
+                step.map_or(Action::Pause, |step| self.on_request(step))
+            }
+            Phase::ReadRequest | Phase::AskLimits { .. } | Phase::Answered => Action::Pause,
+            _ => Action::Continue,
+        }
+    }
+
+    /// Trailers are the end of the body where they come: the body callback may never have seen one.
+    fn on_http_request_trailers(&mut self, _count: usize) -> Action {
+        match self.phase {
+            Phase::ReadRequest => self.read_request(),
+            Phase::AskLimits { .. } | Phase::Answered => Action::Pause,
+            _ => Action::Continue,
+        }
+    }
+
+    fn on_http_response_headers(&mut self, _count: usize, end_of_stream: bool) -> Action {
+        if self.phase == Phase::Answered || self.session.is_none() {
+            return Action::Continue;
+        }
+        let headers = host::response_headers();
+        self.response_type = headers.iter().find(|(name, _)| name == "content-type").map(|(_, value)| value.clone());
+        match self.decide(|session, _| session.response_headers(&headers, end_of_stream)) {
+            Some(ResponseMode::Buffer) => {
+                self.phase = Phase::ReadResponse;
+                Action::Pause
+            }
+            Some(ResponseMode::Stream) => {
+                self.phase = Phase::StreamResponse;
+                host::set_response_header("content-length", None);
+                self.tell_agent();
+                Action::Continue
+            }
+            Some(ResponseMode::Refuse(refusal)) => self.refuse(&refusal),
+            Some(ResponseMode::Pass) | None => {
+                self.phase = Phase::Pass;
+                self.tell_agent();
+                Action::Continue
+            }
+        }
+    }
+
+    fn on_http_response_body(&mut self, size: usize, end_of_stream: bool) -> Action {
+        match self.phase {
+            Phase::ReadResponse if end_of_stream || size > self.limit() => self.read_response(),
+            Phase::ReadResponse => Action::Pause,
+            Phase::StreamResponse => {
+                let chunk = host::response_body();
+                let out = self.decide(|session, _| session.response_chunk(&chunk, end_of_stream)).unwrap_or_default();
+                if out != chunk && !host::set_response_body(&out) {
+                    host::reset();
+                    return Action::Pause;
+                }
+                Action::Continue
+            }
+            Phase::Discard => {
+                if !host::set_response_body(&[]) {
+                    host::reset();
+                }
+                Action::Continue
+            }
+            _ => Action::Continue,
+        }
+    }
+
+    fn on_http_response_trailers(&mut self, _count: usize) -> Action {
+        match self.phase {
+            Phase::ReadResponse => self.read_response(),
+            _ => Action::Continue,
+        }
+    }
+
+    fn on_log(&mut self) {
+        let Some(session) = self.session.take() else { return };
+        let record = record::record(session.finish(), host::response_status(), self.deciding_ns / 1_000);
+        self.shared.outbox.borrow_mut().push(record, self.reserved);
+        self.reserved = false;
+    }
+}

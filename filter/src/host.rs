@@ -1,0 +1,128 @@
+//! Every call into Envoy, with failures turned into values: a host that says no must not take the VM down.
+use std::net::IpAddr;
+use std::time::Duration;
+
+use proxy_wasm::hostcalls;
+use proxy_wasm::types::{Action, BufferType, LogLevel, MapType};
+
+/// Nanoseconds since the Unix epoch.
+pub(crate) fn now() -> u64 {
+    let since = hostcalls::get_current_time().ok().and_then(|time| time.duration_since(std::time::UNIX_EPOCH).ok());
+    since.and_then(|since| u64::try_from(since.as_nanos()).ok()).unwrap_or_default()
+}
+
+/// 64 random bits.
+pub(crate) fn random() -> u64 {
+    getrandom::u64().unwrap_or_else(|_| now())
+}
+
+/// A panic's message may quote the text it failed on; its place does not.
+pub(crate) fn say_where_on_panic() {
+    std::panic::set_hook(Box::new(|info| {
+        let place = info.location().map_or_else(|| "an unknown place".to_owned(), ToString::to_string);
+        let _ = hostcalls::log(LogLevel::Critical, &format!("ai_mesh filter panicked at {place}"));
+    }));
+}
+
+pub(crate) fn configuration() -> Vec<u8> {
+    buffer(BufferType::PluginConfiguration)
+}
+
+pub(crate) fn tick_every(period: Duration) {
+    let _ = hostcalls::set_tick_period(period);
+}
+
+pub(crate) fn request_headers() -> Vec<(String, String)> {
+    headers(MapType::HttpRequestHeaders)
+}
+
+pub(crate) fn response_headers() -> Vec<(String, String)> {
+    headers(MapType::HttpResponseHeaders)
+}
+
+/// Values that are not UTF-8 are read with replacement characters.
+fn headers(map: MapType) -> Vec<(String, String)> {
+    let pairs = hostcalls::get_map_bytes(map).unwrap_or_default();
+    pairs.into_iter().map(|(name, value)| (name, String::from_utf8_lossy(&value).into_owned())).collect()
+}
+
+pub(crate) fn set_request_header(name: &str, value: Option<&str>) {
+    let _ = hostcalls::set_map_value(MapType::HttpRequestHeaders, name, value);
+}
+
+pub(crate) fn set_response_header(name: &str, value: Option<&str>) {
+    let _ = hostcalls::set_map_value(MapType::HttpResponseHeaders, name, value);
+}
+
+pub(crate) fn request_body() -> Vec<u8> {
+    buffer(BufferType::HttpRequestBody)
+}
+
+pub(crate) fn response_body() -> Vec<u8> {
+    buffer(BufferType::HttpResponseBody)
+}
+
+pub(crate) fn grpc_answer() -> Vec<u8> {
+    buffer(BufferType::GrpcReceiveBuffer)
+}
+
+fn buffer(kind: BufferType) -> Vec<u8> {
+    hostcalls::get_buffer(kind, 0, usize::MAX).ok().flatten().unwrap_or_default()
+}
+
+/// False when the body could not be replaced: the caller must not let the old one pass.
+#[must_use]
+pub(crate) fn set_request_body(body: &[u8]) -> bool {
+    hostcalls::set_buffer(BufferType::HttpRequestBody, 0, usize::MAX, body).is_ok()
+}
+
+/// False when the body could not be replaced: the caller must not let the old one pass.
+#[must_use]
+pub(crate) fn set_response_body(body: &[u8]) -> bool {
+    hostcalls::set_buffer(BufferType::HttpResponseBody, 0, usize::MAX, body).is_ok()
+}
+
+pub(crate) fn respond(status: u16, headers: &[(&str, String)], body: &[u8]) -> Action {
+    let headers = headers.iter().map(|(name, value)| (*name, value.as_str())).collect();
+    if hostcalls::send_http_response(u32::from(status), headers, Some(body)).is_err() {
+        reset();
+    }
+    Action::Pause
+}
+
+/// Ends the exchange without an answer: the last resort where an answer can no longer be given.
+pub(crate) fn reset() {
+    let _ = hostcalls::reset_http_response();
+}
+
+pub(crate) fn resume_request() {
+    let _ = hostcalls::resume_http_request();
+}
+
+/// Calls a unary gRPC method of an Envoy cluster; the token under which the answer will come.
+pub(crate) fn call(cluster: &str, service: &str, method: &str, message: &[u8], timeout_ms: u32) -> Option<u32> {
+    let timeout = Duration::from_millis(u64::from(timeout_ms));
+    hostcalls::dispatch_grpc_call(cluster, service, method, Vec::new(), Some(message), timeout).ok()
+}
+
+pub(crate) fn source_ip() -> Option<IpAddr> {
+    let address = property(&["source", "address"])?;
+    let address = std::str::from_utf8(&address).ok()?;
+    address.parse::<std::net::SocketAddr>().map(|address| address.ip()).or_else(|_| address.parse()).ok()
+}
+
+/// The URI in the verified client certificate.
+pub(crate) fn principal() -> Option<String> {
+    let uri = property(&["connection", "uri_san_peer_certificate"])?;
+    String::from_utf8(uri).ok().filter(|uri| !uri.is_empty())
+}
+
+pub(crate) fn response_status() -> u32 {
+    let code = property(&["response", "code"]);
+    let code = code.and_then(|bytes| <[u8; 8]>::try_from(bytes).ok()).map(i64::from_le_bytes);
+    code.and_then(|code| u32::try_from(code).ok()).unwrap_or_default()
+}
+
+fn property(path: &[&str]) -> Option<Vec<u8>> {
+    hostcalls::get_property(path.to_vec()).ok().flatten()
+}

@@ -1,0 +1,107 @@
+//! Envoy's rate limit service, version 3, as far as the filter speaks it.
+//!
+//! Field numbers are those of `envoy/service/ratelimit/v3/rls.proto`, `envoy/extensions/common/ratelimit/v3/ratelimit.proto`
+//! and `envoy/type/v3/ratelimit_unit.proto`; the full set of Envoy's messages would triple the module.
+use mesh_engine::{LimitAnswer, LimitCheck};
+use prost::Message;
+
+pub(crate) const SERVICE: &str = "envoy.service.ratelimit.v3.RateLimitService";
+pub(crate) const METHOD: &str = "ShouldRateLimit";
+const DOMAIN: &str = "ai-mesh";
+const MINUTE: i32 = 2;
+const OVER_LIMIT: i32 = 2;
+
+#[derive(Clone, PartialEq, Message)]
+struct RateLimitRequest {
+    #[prost(string, tag = "1")]
+    domain: String,
+    #[prost(message, repeated, tag = "2")]
+    descriptors: Vec<Descriptor>,
+    #[prost(uint32, tag = "3")]
+    hits_addend: u32,
+}
+
+#[derive(Clone, PartialEq, Message)]
+struct Descriptor {
+    #[prost(message, repeated, tag = "1")]
+    entries: Vec<Entry>,
+    #[prost(message, optional, tag = "2")]
+    limit: Option<Override>,
+}
+
+#[derive(Clone, PartialEq, Message)]
+struct Entry {
+    #[prost(string, tag = "1")]
+    key: String,
+    #[prost(string, tag = "2")]
+    value: String,
+}
+
+#[derive(Clone, PartialEq, Message)]
+struct Override {
+    #[prost(uint32, tag = "1")]
+    requests_per_unit: u32,
+    #[prost(int32, tag = "2")]
+    unit: i32,
+}
+
+#[derive(Clone, PartialEq, Message)]
+struct RateLimitResponse {
+    #[prost(int32, tag = "1")]
+    overall_code: i32,
+    #[prost(message, repeated, tag = "2")]
+    statuses: Vec<DescriptorStatus>,
+}
+
+#[derive(Clone, PartialEq, Message)]
+struct DescriptorStatus {
+    #[prost(int32, tag = "1")]
+    code: i32,
+    #[prost(message, optional, tag = "4")]
+    duration_until_reset: Option<Duration>,
+}
+
+#[derive(Clone, PartialEq, Message)]
+struct Duration {
+    #[prost(int64, tag = "1")]
+    seconds: i64,
+    #[prost(int32, tag = "2")]
+    nanos: i32,
+}
+
+/// The question, encoded.
+pub(crate) fn ask(checks: &[LimitCheck]) -> Vec<u8> {
+    let entry = |key: &str, value: String| Entry { key: key.to_owned(), value };
+    let descriptors = checks
+        .iter()
+        .map(|check| Descriptor {
+            entries: vec![
+                entry("policy", check.policy.clone()),
+                entry("rule", check.rule.to_string()),
+                entry("key", check.key.clone()),
+            ],
+            limit: Some(Override { requests_per_unit: check.requests_per_minute, unit: MINUTE }),
+        })
+        .collect();
+    RateLimitRequest { domain: DOMAIN.to_owned(), descriptors, hits_addend: 1 }.encode_to_vec()
+}
+
+/// The answer. A server that answers without a status for each descriptor decides for all of them.
+pub(crate) fn read(answer: &[u8], checks: usize) -> LimitAnswer {
+    let Ok(answer) = RateLimitResponse::decode(answer) else { return LimitAnswer::Unreachable };
+    let over = |status: &DescriptorStatus| (status.code == OVER_LIMIT).then(|| seconds(status));
+    if answer.statuses.len() == checks && checks > 0 {
+        return LimitAnswer::Answered(answer.statuses.iter().map(over).collect());
+    }
+    match answer.overall_code {
+        OVER_LIMIT => LimitAnswer::Answered(vec![Some(60); checks]),
+        1 => LimitAnswer::Answered(vec![None; checks]),
+        _ => LimitAnswer::Unreachable,
+    }
+}
+
+/// Rounded up: a client that waits that long is admitted.
+fn seconds(status: &DescriptorStatus) -> u64 {
+    let Some(wait) = &status.duration_until_reset else { return 60 };
+    u64::try_from(wait.seconds).unwrap_or_default() + u64::from(wait.nanos > 0)
+}

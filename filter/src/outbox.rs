@@ -1,0 +1,127 @@
+//! Decision records on their way to the control plane: numbered, kept until acknowledged, bounded.
+//!
+//! Law: a record leaves the outbox only when the control plane says that it is kept. While it does not answer, records
+//! wait and are sent again; a full outbox refuses requests or drops their records and counts them, as the policy
+//! says. Numbers run without a gap for the life of the VM, so that a loss shows at the other end.
+use std::collections::VecDeque;
+
+use mesh_audit::v1::{DecisionRecord, ReportRequest, ReportResponse};
+use mesh_policy::{ServiceRef, Settings};
+use prost::Message;
+
+use crate::host;
+
+const SERVICE: &str = "ai_mesh.v1.DecisionIntake";
+const METHOD: &str = "Report";
+/// Records in one message.
+const BATCH: usize = 256;
+/// A call that was not even answered with an error by then is forgotten (its root context may be gone).
+const LOST_AFTER_NS: u64 = 10_000_000_000;
+/// Wait after a failed call.
+const RETRY_AFTER_NS: u64 = 500_000_000;
+
+pub(crate) struct Outbox {
+    vm: String,
+    sidecar: String,
+    service: Option<ServiceRef>,
+    capacity: usize,
+    records: VecDeque<DecisionRecord>,
+    /// Number of the first record in `records`.
+    first: u64,
+    /// Exchanges under way that will still add a record.
+    reserved: usize,
+    dropped: u64,
+    call: Option<Call>,
+    not_before: u64,
+}
+
+struct Call {
+    token: u32,
+    since: u64,
+}
+
+impl Outbox {
+    pub(crate) fn new(vm: String) -> Self {
+        Outbox {
+            vm,
+            sidecar: String::new(),
+            service: None,
+            capacity: 0,
+            records: VecDeque::new(),
+            first: 1,
+            reserved: 0,
+            dropped: 0,
+            call: None,
+            not_before: 0,
+        }
+    }
+
+    pub(crate) fn configure(&mut self, settings: &Settings) {
+        self.sidecar.clone_from(&settings.sidecar);
+        self.service.clone_from(&settings.intake);
+        self.capacity = settings.record_buffer as usize;
+    }
+
+    /// Keeps a place for the record of an exchange that begins. False when there is none.
+    pub(crate) fn reserve(&mut self) -> bool {
+        if self.service.is_none() {
+            return true;
+        }
+        let free = self.records.len() + self.reserved < self.capacity;
+        self.reserved += usize::from(free);
+        free
+    }
+
+    /// Adds the record of an exchange; one for which no place was reserved is dropped and counted.
+    pub(crate) fn push(&mut self, record: DecisionRecord, reserved: bool) {
+        if self.service.is_none() {
+            return;
+        }
+        if reserved {
+            self.reserved = self.reserved.saturating_sub(1);
+            self.records.push_back(record);
+        } else {
+            self.dropped += 1;
+        }
+    }
+
+    /// Sends the oldest records, one call at a time.
+    pub(crate) fn flush(&mut self, now: u64) {
+        if self.call.as_ref().is_some_and(|call| now.saturating_sub(call.since) < LOST_AFTER_NS) {
+            return;
+        }
+        let Some(service) = &self.service else { return };
+        if self.records.is_empty() || now < self.not_before {
+            return;
+        }
+        let report = ReportRequest {
+            sidecar: self.sidecar.clone(),
+            vm: self.vm.clone(),
+            first_sequence: self.first,
+            records: self.records.iter().take(BATCH).cloned().collect(),
+            dropped: self.dropped,
+        };
+        let token = host::call(&service.cluster, SERVICE, METHOD, &report.encode_to_vec(), service.timeout_ms);
+        self.call = token.map(|token| Call { token, since: now });
+        if token.is_none() {
+            self.not_before = now + RETRY_AFTER_NS;
+        }
+    }
+
+    /// The answer to a call. `message` is empty when it failed.
+    pub(crate) fn answered(&mut self, token: u32, ok: bool, message: &[u8], now: u64) {
+        if self.call.as_ref().is_none_or(|call| call.token != token) {
+            return;
+        }
+        self.call = None;
+        match ReportResponse::decode(message) {
+            Ok(answer) if ok => {
+                while self.first <= answer.acknowledged && self.records.pop_front().is_some() {
+                    self.first += 1;
+                }
+                self.flush(now);
+            }
+            _ => self.not_before = now + RETRY_AFTER_NS,
+        }
+    }
+}

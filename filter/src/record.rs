@@ -1,0 +1,54 @@
+//! A decision as the control plane takes it in.
+use mesh_audit::v1::{DecisionRecord, Finding, GuardOutcome, PolicyRef, Violation};
+use mesh_engine::{Caller, Decision, RequestHead};
+
+/// The record of an exchange that ended with `status`, after `execution_us` microseconds of deciding.
+pub(crate) fn record(
+    (decision, caller, head): (Decision, Caller, RequestHead),
+    status: u32,
+    execution_us: u64,
+) -> DecisionRecord {
+    let violation = |violation: mesh_engine::Violation| Violation {
+        policy_id: violation.policy_id,
+        guard: violation.guard.to_owned(),
+        severity: violation.severity.as_str().to_owned(),
+        message: violation.message,
+    };
+    DecisionRecord {
+        decision_id: decision.id,
+        time_ns: decision.time,
+        agent_id: caller.agent,
+        user_id: caller.user.unwrap_or_default(),
+        session_id: caller.session.unwrap_or_default(),
+        protocol: decision.protocol.to_owned(),
+        operation: decision.operation,
+        model: decision.model,
+        decision: decision.outcome.as_str().to_owned(),
+        policies: decision
+            .policies
+            .into_iter()
+            .map(|policy| PolicyRef { id: policy.id, version: policy.version })
+            .collect(),
+        guards: decision
+            .guards
+            .into_iter()
+            .map(|(guard, state)| GuardOutcome { guard: guard.to_owned(), outcome: state.to_string() })
+            .collect(),
+        findings: decision
+            .findings
+            .into_iter()
+            .map(|finding| Finding { r#type: finding.kind, count: finding.count, place: finding.place })
+            .collect(),
+        violations: decision.violations.into_iter().map(violation).collect(),
+        warnings: decision.warnings.into_iter().map(violation).collect(),
+        status,
+        execution_us,
+        method: head.method.clone(),
+        path: head.path_only().chars().take(MAX_PATH).collect(),
+        source_ip: head.source_ip.map(|ip| ip.to_canonical().to_string()).unwrap_or_default(),
+        ..DecisionRecord::default()
+    }
+}
+
+/// Paths are the agent's own words; a record's size is bounded.
+const MAX_PATH: usize = 256;
