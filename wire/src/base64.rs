@@ -1,0 +1,97 @@
+//! Base64 (RFC 4648), as far as texts hidden in it are concerned.
+
+/// The text that `source` encodes, if it is Base64 (either alphabet, padded or not) of UTF-8 without control
+/// characters other than white space: something a person or model could read.
+pub(crate) fn decode_text(source: &str) -> Option<String> {
+    let bytes = decode(source)?;
+    let text = String::from_utf8(bytes).ok()?;
+    let readable = text.chars().all(|c| !c.is_control() || matches!(c, '\n' | '\r' | '\t' | '\u{C}'));
+    if readable { Some(text) } else { None }
+}
+
+/// Whether the beginning decodes to readable text, before a whole image is decoded for nothing.
+pub(crate) fn may_be_text(source: &str) -> bool {
+    let head = source.get(..source.len().min(64)).unwrap_or_default();
+    decode(head).is_some_and(|bytes| {
+        let valid = match std::str::from_utf8(&bytes) {
+            Ok(_) => true,
+            Err(error) => error.error_len().is_none(),
+        };
+        valid && bytes.iter().all(|b| *b >= 0x20 && *b != 0x7F || b.is_ascii_whitespace())
+    })
+}
+
+/// Whether every character is of the Base64 alphabets.
+pub(crate) fn is_alphabet(source: &str) -> bool {
+    let body = source.trim_end_matches('=');
+    source.len() - body.len() <= 2 && body.bytes().all(|b| value(b).is_some())
+}
+
+fn value(byte: u8) -> Option<u32> {
+    match byte {
+        b'A'..=b'Z' => Some(u32::from(byte - b'A')),
+        b'a'..=b'z' => Some(u32::from(byte - b'a') + 26),
+        b'0'..=b'9' => Some(u32::from(byte - b'0') + 52),
+        b'+' | b'-' => Some(62),
+        b'/' | b'_' => Some(63),
+        _ => None,
+    }
+}
+
+/// Line breaks inside are passed over, as MIME decoders do.
+fn decode(source: &str) -> Option<Vec<u8>> {
+    let mut out = Vec::with_capacity(source.len() / 4 * 3);
+    let (mut bits, mut count) = (0_u32, 0);
+    for byte in source.trim_end().trim_end_matches('=').bytes().filter(|b| !matches!(b, b'\n' | b'\r')) {
+        bits = bits << 6 | value(byte)?;
+        count += 6;
+        if count >= 8 {
+            count -= 8;
+            out.push((bits >> count) as u8);
+            bits &= (1 << count) - 1;
+        }
+    }
+    Some(out)
+}
+
+/// Encodes in the alphabet and with the padding that `model` uses.
+pub(crate) fn encode_like(model: &str, bytes: &[u8]) -> String {
+    const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let url = model.contains(['-', '_']);
+    let padded = model.ends_with('=') || model.len().is_multiple_of(4);
+    let mut out = String::with_capacity(bytes.len().div_ceil(3) * 4);
+    for chunk in bytes.chunks(3) {
+        let group =
+            chunk.iter().fold(0_u32, |bits, byte| bits << 8 | u32::from(*byte)) << (8 * (3 - chunk.len()));
+        for index in 0..=chunk.len() {
+            let six = (group >> (18 - 6 * index)) & 63;
+            let char = ALPHABET.get(six as usize).copied().map_or('A', char::from);
+            out.push(match char {
+                '+' if url => '-',
+                '/' if url => '_',
+                other => other,
+            });
+        }
+        if padded {
+            out.extend(std::iter::repeat_n('=', 3 - chunk.len()));
+        }
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn texts_come_out_and_go_back() {
+        for (encoded, text) in [("aGVsbG8=", "hello"), ("aGVsbG8", "hello"), ("Pz8/", "???"), ("Pz8_", "???")]
+        {
+            assert_eq!(decode_text(encoded).as_deref(), Some(text));
+            assert_eq!(encode_like(encoded, text.as_bytes()), encoded);
+        }
+        assert_eq!(decode_text("AAEC"), None, "control characters are no text");
+        assert!(may_be_text("aGVsbG8gd29ybGQ="));
+        assert!(!may_be_text("iVBORw0KGgoAAAANSUhEUgAAAAUA"));
+    }
+}

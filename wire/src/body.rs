@@ -1,0 +1,131 @@
+//! What kind of body a content type promises, and what a body without one looks like.
+
+/// The kind of a body, as far as reading it is concerned.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum BodyKind {
+    /// No content type, or no bytes: ask [`sniff`] once the body is there.
+    Empty,
+    /// `application/json`, `*+json`, `text/json`.
+    Json,
+    /// `text/event-stream`: goes through [`SseStream`](crate::SseStream).
+    EventStream,
+    /// Other text, and textual application types (XML, YAML, JavaScript, GraphQL, …).
+    Text,
+    /// `application/x-www-form-urlencoded`.
+    Form,
+    /// `multipart/*`.
+    Multipart,
+    /// Image, audio, video, font, PDF, archive or octet-stream: not text.
+    Media,
+    /// Anything else, by name (`charset` for a character set other than UTF-8).
+    Unknown(String),
+}
+
+/// The kind that a content type promises. A parameter `charset` other than UTF-8 or US-ASCII makes any of them
+/// `Unknown("charset")`: text in it would be inspected as something else than what is read downstream.
+pub fn body_kind(content_type: Option<&str>) -> BodyKind {
+    let Some(value) = content_type.map(str::trim).filter(|value| !value.is_empty()) else {
+        return BodyKind::Empty;
+    };
+    let mut parts = value.split(';');
+    let essence = parts.next().unwrap_or_default().trim().to_ascii_lowercase();
+    for parameter in parts {
+        let Some((name, charset)) = parameter.split_once('=') else { continue };
+        if !name.trim().eq_ignore_ascii_case("charset") {
+            continue;
+        }
+        let charset = charset.trim().trim_matches('"');
+        if !["utf-8", "utf8", "us-ascii", "ascii"].iter().any(|known| charset.eq_ignore_ascii_case(known)) {
+            return BodyKind::Unknown("charset".to_owned());
+        }
+    }
+    let Some((kind, subtype)) = essence.split_once('/') else { return BodyKind::Unknown(name_of(&essence)) };
+    match (kind, subtype) {
+        ("text", "event-stream") => BodyKind::EventStream,
+        ("application" | "text", "json" | "json-rpc" | "jsonrequest" | "x-json") => BodyKind::Json,
+        (_, subtype) if subtype.ends_with("+json") => BodyKind::Json,
+        ("application", "x-www-form-urlencoded") => BodyKind::Form,
+        ("multipart", _) => BodyKind::Multipart,
+        ("text", _) => BodyKind::Text,
+        (
+            "application",
+            "xml" | "javascript" | "ecmascript" | "yaml" | "x-yaml" | "toml" | "graphql" | "sql" | "x-ndjson"
+            | "jsonl" | "x-jsonlines" | "ndjson" | "markdown" | "xhtml+xml",
+        ) => BodyKind::Text,
+        (_, subtype) if subtype.ends_with("+xml") && kind != "image" => BodyKind::Text,
+        ("image" | "audio" | "video" | "font", _) => BodyKind::Media,
+        ("application", "octet-stream" | "pdf" | "zip" | "gzip" | "x-tar" | "wasm") => BodyKind::Media,
+        _ => BodyKind::Unknown(name_of(&essence)),
+    }
+}
+
+/// A media type as it may be shown in a header or record: a sender's free text must not travel there.
+fn name_of(essence: &str) -> String {
+    let plain = essence.len() <= 64
+        && essence.bytes().all(|b| b.is_ascii_lowercase() || matches!(b, b'/' | b'-' | b'+' | b'.'));
+    if plain { essence.to_owned() } else { "other".to_owned() }
+}
+
+/// The kind that the bytes themselves suggest: for a missing content type, or one that may lie (many servers parse
+/// JSON whatever the type says). Says [`BodyKind::Json`] for anything that starts like a JSON object or array.
+pub fn sniff(body: &[u8]) -> BodyKind {
+    let start = body.iter().position(|b| !b.is_ascii_whitespace());
+    let Some(first) = start.and_then(|at| body.get(at)) else { return BodyKind::Empty };
+    let unicode_mark = body.starts_with(&[0xEF, 0xBB, 0xBF]);
+    if matches!(first, b'{' | b'[') || unicode_mark {
+        return BodyKind::Json;
+    }
+    let head = body.get(..body.len().min(1024)).unwrap_or_default();
+    let binary = head.iter().any(|b| *b < 0x20 && !b.is_ascii_whitespace());
+    // A multi-byte character may be cut at the end of the head.
+    let valid = match std::str::from_utf8(head) {
+        Ok(_) => true,
+        Err(error) => error.error_len().is_none() && body.len() > head.len(),
+    };
+    if binary || !valid { BodyKind::Unknown("binary".to_owned()) } else { BodyKind::Text }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn content_types_name_the_kind() {
+        let unknown = |name: &str| BodyKind::Unknown(name.to_owned());
+        for (content_type, want) in [
+            ("", BodyKind::Empty),
+            ("application/json", BodyKind::Json),
+            ("Application/JSON; Charset=\"UTF-8\"", BodyKind::Json),
+            ("application/problem+json", BodyKind::Json),
+            ("text/event-stream; charset=utf-8", BodyKind::EventStream),
+            ("text/plain", BodyKind::Text),
+            ("application/xml", BodyKind::Text),
+            ("application/x-www-form-urlencoded", BodyKind::Form),
+            ("multipart/form-data; boundary=x", BodyKind::Multipart),
+            ("image/png", BodyKind::Media),
+            ("application/octet-stream", BodyKind::Media),
+            ("application/json; charset=utf-16", unknown("charset")),
+            ("text/plain; charset=iso-8859-1", unknown("charset")),
+            ("application/json; charset=utf-8; charset=utf-7", unknown("charset")),
+            ("application/x-protobuf", unknown("application/x-protobuf")),
+            ("application/123-45-6789", unknown("other")),
+        ] {
+            assert_eq!(body_kind(Some(content_type)), want, "{content_type}");
+        }
+        assert_eq!(body_kind(None), BodyKind::Empty);
+    }
+
+    #[test]
+    fn bytes_name_the_kind() {
+        for (body, want) in [
+            (&b""[..], BodyKind::Empty),
+            (b" \n", BodyKind::Empty),
+            (b" {\"a\":1}", BodyKind::Json),
+            (b"\xEF\xBB\xBF{}", BodyKind::Json),
+            (b"hello", BodyKind::Text),
+            (b"\x89PNG\r\n\x1a\n\0", BodyKind::Unknown("binary".to_owned())),
+        ] {
+            assert_eq!(sniff(body), want, "{body:?}");
+        }
+    }
+}

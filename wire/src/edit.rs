@@ -1,0 +1,215 @@
+//! Writing edits back: innermost texts first, each level's patches turned into patches of the text around it, until
+//! they are patches of the body. Bytes outside the patched ranges are copied as they stand.
+
+use std::borrow::Cow;
+use std::collections::BTreeSet;
+use std::ops::Range;
+
+use crate::coding::{Coding, Patch, escape, patched, settle, unescape, whole_characters};
+use crate::error::Limits;
+use crate::json::{Doc, Kind, Val, plain_digits, scan};
+use crate::message::{Message, Segment, Slot, ToolItem, layer_text};
+
+/// One replacement in one segment.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Edit {
+    /// Index into [`Message::segments`].
+    pub segment: usize,
+    /// Bytes of the segment's `text`. Widened to whole characters; overlapping edits are joined.
+    pub range: Range<usize>,
+    /// What stands there instead, as readers shall see it: it is escaped as its place requires.
+    pub with: String,
+}
+
+/// The body with the edits applied. All bytes outside the edited ranges stay as they are, except that an edited number
+/// becomes a JSON string, edited keys are kept distinct (`…-2`), edited Base64 is encoded anew as a whole, and
+/// `logprobs`, which repeat the text token by token, are emptied.
+pub fn apply(body: &[u8], message: &Message, edits: &[Edit]) -> Vec<u8> {
+    apply_dropping_tools(body, message, edits, &[])
+}
+
+/// As [`apply`], and the definitions of the tools at these indices of [`Message::tools_offered`] are left out, each
+/// with its comma.
+pub fn apply_dropping_tools(body: &[u8], message: &Message, edits: &[Edit], drop: &[usize]) -> Vec<u8> {
+    if edits.is_empty() && drop.is_empty() {
+        return body.to_vec();
+    }
+    // A body that was read is UTF-8.
+    let Ok(text) = std::str::from_utf8(body) else { return body.to_vec() };
+    patched(text, &body_patches(body, message, edits, drop)).into_bytes()
+}
+
+/// Patches by the layer whose text they are for; the last entry is the body's.
+struct Levels {
+    patches: Vec<Vec<Patch>>,
+}
+
+impl Levels {
+    fn of(&mut self, layer: u32) -> Option<&mut Vec<Patch>> {
+        let body = self.patches.len().saturating_sub(1);
+        self.patches.get_mut((layer as usize).min(body))
+    }
+}
+
+fn body_patches(body: &[u8], message: &Message, edits: &[Edit], drop: &[usize]) -> Vec<Patch> {
+    let mut levels = Levels { patches: vec![Vec::new(); message.layers.len() + 1] };
+    segments_to_patches(body, message, edits, &mut levels);
+    if !edits.is_empty() {
+        for echo in &message.echoes {
+            let with = if echo.object { "null" } else { "[]" }.to_owned();
+            let range = echo.span.start as usize..echo.span.end as usize;
+            levels
+                .of(echo.layer)
+                .into_iter()
+                .for_each(|level| level.push(Patch { range: range.clone(), with: with.clone() }));
+        }
+    }
+    drop_tools(message, drop, &mut levels);
+    // A layer is always listed after the one around it.
+    for (index, layer) in message.layers.iter().enumerate().rev() {
+        let mut patches = levels.patches.get_mut(index).map(std::mem::take).unwrap_or_default();
+        if patches.is_empty() {
+            continue;
+        }
+        settle(&mut patches);
+        let outer = layer_text(body, &message.layers, layer.parent);
+        let span = layer.span.start as usize..layer.span.end as usize;
+        let source = outer.get(span.clone()).unwrap_or_default();
+        let inner = layer.coding.decode(source);
+        let mapped = layer.coding.to_source(source, &inner, patches);
+        if let Some(level) = levels.of(layer.parent) {
+            level.extend(mapped.into_iter().map(|patch| shifted(patch, span.start)));
+        }
+    }
+    let mut patches = levels.patches.pop().unwrap_or_default();
+    settle(&mut patches);
+    patches
+}
+
+fn shifted(patch: Patch, by: usize) -> Patch {
+    Patch { range: patch.range.start + by..patch.range.end + by, with: patch.with }
+}
+
+/// Turns edits into patches of the documents that their segments stand in.
+fn segments_to_patches(body: &[u8], message: &Message, edits: &[Edit], levels: &mut Levels) {
+    let mut sorted: Vec<&Edit> = edits.iter().collect();
+    sorted.sort_by_key(|edit| edit.segment);
+    let mut keys: Vec<(&Segment, Vec<Patch>)> = Vec::new();
+    // Neighbouring segments mostly share their document: decode it once.
+    let mut document: Option<(u32, Cow<'_, str>)> = None;
+    for group in sorted.chunk_by(|one, other| one.segment == other.segment) {
+        let Some(segment) = group.first().and_then(|edit| message.segments.get(edit.segment)) else {
+            continue;
+        };
+        let mut patches: Vec<Patch> =
+            group.iter().map(|edit| Patch { range: edit.range.clone(), with: edit.with.clone() }).collect();
+        for patch in &mut patches {
+            patch.range = whole_characters(&segment.text, patch.range.clone());
+        }
+        settle(&mut patches);
+        if segment.slot == Slot::Key {
+            keys.push((segment, patches));
+            continue;
+        }
+        if document.as_ref().is_none_or(|(layer, _)| *layer != segment.layer) {
+            document = Some((segment.layer, layer_text(body, &message.layers, segment.layer)));
+        }
+        let text = document.as_ref().map_or("", |(_, text)| text);
+        let placed = placed(text, segment, patches);
+        levels.of(segment.layer).into_iter().for_each(|level| level.extend(placed.iter().cloned()));
+    }
+    for group in keys.chunk_by(|(one, _), (other, _)| one.layer == other.layer) {
+        let Some((first, _)) = group.first() else { continue };
+        let text = layer_text(body, &message.layers, first.layer);
+        let placed = keys_to_patches(&text, group);
+        levels.of(first.layer).into_iter().for_each(|level| level.extend(placed.iter().cloned()));
+    }
+}
+
+/// Patches of a segment's text as patches of its document.
+fn placed(document: &str, segment: &Segment, patches: Vec<Patch>) -> Vec<Patch> {
+    let span = segment.span.start as usize..segment.span.end as usize;
+    let source = document.get(span.clone()).unwrap_or_default();
+    match segment.slot {
+        Slot::Whole => patches.into_iter().map(|patch| shifted(patch, span.start)).collect(),
+        Slot::Text | Slot::Key => {
+            let mapped = Coding::Json.to_source(source, &segment.text, patches);
+            mapped.into_iter().map(|patch| shifted(patch, span.start)).collect()
+        }
+        Slot::Number => {
+            let with = format!("\"{}\"", escape(&patched(&plain_digits(source), &patches)));
+            vec![Patch { range: span, with }]
+        }
+    }
+}
+
+/// Renames keys of one document, keeping the keys of each object distinct.
+fn keys_to_patches(document: &str, keys: &[(&Segment, Vec<Patch>)]) -> Vec<Patch> {
+    // The document was scanned before, under limits that may have been wider.
+    let limits = Limits { max_nodes: usize::MAX, ..Limits::default() };
+    let Ok(nodes) = scan(document, &limits) else { return Vec::new() };
+    let doc = Doc { text: document, nodes: &nodes, layer: 0, level: 0 };
+    let mut out = Vec::new();
+    for at in 0..nodes.len() as u32 {
+        let object = Val { doc, at };
+        if object.kind() != Kind::Object {
+            continue;
+        }
+        let edited = |key: Val<'_>| {
+            let start = key.span().start;
+            let index = keys.binary_search_by_key(&start, |(segment, _)| segment.span.start).ok()?;
+            keys.get(index)
+        };
+        if !object.members().any(|(key, _)| edited(key).is_some()) {
+            continue;
+        }
+        let mut taken: BTreeSet<String> = object
+            .members()
+            .filter(|(key, _)| edited(*key).is_none())
+            .map(|(key, _)| key.text().into_owned())
+            .collect();
+        for (key, _) in object.members() {
+            let Some((segment, patches)) = edited(key) else { continue };
+            let wanted = patched(&unescape(key.raw()), patches);
+            let mut name = wanted.clone();
+            let mut number = 2;
+            while !taken.insert(name.clone()) {
+                name = format!("{wanted}-{number}");
+                number += 1;
+            }
+            if name == wanted {
+                out.extend(placed(document, segment, patches.clone()));
+            } else {
+                let span = key.span();
+                out.push(Patch { range: span.start as usize..span.end as usize, with: escape(&name) });
+            }
+        }
+    }
+    out
+}
+
+/// Leaves items out of their lists: with the comma before them, or, at a list's beginning, the one after them.
+fn drop_tools(message: &Message, drop: &[usize], levels: &mut Levels) {
+    let items = &message.tool_items;
+    let mut previous: Option<(&ToolItem, bool)> = None;
+    for (index, item) in items.iter().enumerate() {
+        let dropped = drop.contains(&index);
+        let before = previous.filter(|(before, _)| before.list == item.list && before.layer == item.layer);
+        // Whether something of this list stays before the item.
+        let kept_before = before.is_some_and(|(_, kept)| kept);
+        if dropped {
+            let next = items.get(index + 1).filter(|next| next.list == item.list && next.layer == item.layer);
+            let range = match (before, next) {
+                (Some((before, _)), _) if kept_before => before.span.end..item.span.end,
+                (_, Some(next)) => item.span.start..next.span.start,
+                _ => item.span.clone(),
+            };
+            let range = range.start as usize..range.end as usize;
+            levels
+                .of(item.layer)
+                .into_iter()
+                .for_each(|level| level.push(Patch { range: range.clone(), with: String::new() }));
+        }
+        previous = Some((item, kept_before || !dropped));
+    }
+}

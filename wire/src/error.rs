@@ -1,0 +1,65 @@
+//! What can be wrong with a body, and how much of one is read.
+
+use std::fmt;
+
+/// Why a body cannot be inspected. Never carries content: only a byte offset and a fixed reason.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum WireError {
+    /// Not strictly what it says it is, so that two parsers could read it differently. Answer 400.
+    Malformed {
+        /// Byte offset into the body where reading stopped.
+        offset: usize,
+        /// What was found there, in fixed words.
+        reason: &'static str,
+    },
+    /// More than a limit allows. Answer 413.
+    TooLarge {
+        /// The thing that is counted.
+        what: &'static str,
+        /// The limit it went over.
+        limit: usize,
+    },
+}
+
+impl fmt::Display for WireError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Malformed { offset, reason } => write!(f, "malformed body at byte {offset}: {reason}"),
+            Self::TooLarge { what, limit } => write!(f, "the body has more {what} than the limit of {limit}"),
+        }
+    }
+}
+
+impl std::error::Error for WireError {}
+
+pub(crate) fn malformed<T>(offset: usize, reason: &'static str) -> Result<T, WireError> {
+    Err(WireError::Malformed { offset, reason })
+}
+
+/// Bounds on one body or one stream event.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// Bytes of a body.
+    pub max_body: usize,
+    /// Texts listed from one body.
+    pub max_segments: usize,
+    /// JSON values kept from one document (runs of small numbers count once).
+    pub max_nodes: usize,
+    /// Nesting of arrays and objects in one document. Never above 128, whatever is asked for.
+    pub max_depth: usize,
+    /// Bytes of one server-sent event.
+    pub max_event: usize,
+}
+
+impl Default for Limits {
+    /// 32 MiB, 200,000 texts, 1,000,000 values, depth 128, 8 MiB an event.
+    fn default() -> Self {
+        Self {
+            max_body: 32 << 20,
+            max_segments: 200_000,
+            max_nodes: 1_000_000,
+            max_depth: 128,
+            max_event: 8 << 20,
+        }
+    }
+}

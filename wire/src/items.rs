@@ -1,0 +1,192 @@
+//! Messages, items and content parts. OpenAI, Anthropic and MCP name the same things with the same few words, so one
+//! reader knows them all; a member it does not know is listed with its name and everything in it.
+
+use crate::collect::Collector;
+use crate::error::WireError;
+use crate::json::{Kind, Val};
+use crate::message::Place;
+use crate::tools;
+
+type Done = Result<(), WireError>;
+
+/// The place of what a role says. An unknown role is treated as a user: the strictest reading.
+pub(crate) fn place_of_role(role: &str) -> Place {
+    match role {
+        "system" | "developer" => Place::System,
+        "assistant" | "model" => Place::Assistant,
+        "tool" | "function" => Place::ToolResult,
+        _ => Place::User,
+    }
+}
+
+/// Content: a string, a part, or a list of parts.
+pub(crate) fn contents(c: &mut Collector<'_>, place: Place, value: Val<'_>, path: u32) -> Done {
+    match value.kind() {
+        Kind::Array => value.items().try_for_each(|(index, item)| {
+            let path = c.at_index(path, index);
+            contents(c, place, item, path)
+        }),
+        Kind::Object => item(c, place, value, path),
+        _ => c.text(place, value, path),
+    }
+}
+
+/// What an item is, from its `type` and `role`, and where its texts stand therefore.
+fn place_of_item(place: Place, kind: &str, role: Option<&str>) -> Place {
+    match (kind, role) {
+        ("document" | "search_result", _) => Place::Document,
+        (kind, _) if kind.ends_with("tool_result") || kind.ends_with("_call_output") => Place::ToolResult,
+        ("reasoning", _) => Place::Assistant,
+        (_, Some(role)) => place_of_role(role),
+        _ => place,
+    }
+}
+
+/// Whether an item of this type is a call of a tool, whose own members say what with.
+fn is_call(kind: &str) -> bool {
+    kind.ends_with("tool_use") || kind.ends_with("_call") || kind == "mcp_approval_request"
+}
+
+/// One message, item or part.
+pub(crate) fn item(c: &mut Collector<'_>, place: Place, value: Val<'_>, path: u32) -> Done {
+    let kind = value.get_text("type").unwrap_or_default();
+    let role = value.get_text("role");
+    let place = place_of_item(place, &kind, role.as_deref());
+    let call = is_call(&kind);
+    if call {
+        let name = value.get_text("name").unwrap_or_else(|| kind.clone());
+        let arguments =
+            ["input", "arguments", "action", "code", "queries"].iter().find_map(|key| value.get(key));
+        c.calls(name, arguments);
+    }
+    for (key, member) in value.members() {
+        let name = key.text();
+        let path_of = |c: &mut Collector<'_>| c.at_key(path, &name);
+        match &*name {
+            "type"
+            | "role"
+            | "id"
+            | "object"
+            | "status"
+            | "tool_call_id"
+            | "call_id"
+            | "tool_use_id"
+            | "item_id"
+            | "finish_reason"
+            | "stop_reason"
+            | "detail"
+            | "format"
+            | "media_type"
+            | "mimeType"
+            | "phase"
+            | "file_id"
+            | "container_id"
+            | "approval_request_id"
+            | "index"
+            | "isError"
+            | "is_error" => {
+                let path = path_of(c);
+                c.word(member, path)?;
+            }
+            "name" => {
+                let path = path_of(c);
+                c.word(member, path)?;
+            }
+            "title" | "description" | "url" | "uri" | "filename" => {
+                let path = path_of(c);
+                c.text(if place == Place::User { Place::Other } else { place }, member, path)?;
+            }
+            "input" | "arguments" | "action" | "code" | "queries" if call => {
+                let path = path_of(c);
+                c.free(Place::ToolArguments, member, path)?;
+            }
+            "output" | "outputs" | "results" | "result" if call || place == Place::ToolResult => {
+                let path = path_of(c);
+                if kind == "image_generation_call" {
+                    c.data(member, path)?;
+                } else {
+                    contents(c, Place::ToolResult, member, path)?;
+                }
+            }
+            "content" | "summary" | "parts" => {
+                let path = path_of(c);
+                contents(c, place, member, path)?;
+            }
+            "text" | "thinking" | "refusal" | "transcript" | "reasoning" | "reasoning_content"
+            | "output_text" => {
+                let path = path_of(c);
+                c.text(place, member, path)?;
+            }
+            "source" | "file" | "input_audio" | "audio" | "resource" | "image_url" | "video_url" => {
+                let path = path_of(c);
+                source(c, place, member, path)?;
+            }
+            "data" | "blob" | "b64_json" | "file_data" | "image_data" => {
+                let path = path_of(c);
+                c.data(member, path)?;
+            }
+            "signature" | "encrypted_content" | "encrypted_index" => {
+                let path = path_of(c);
+                c.opaque(member, path)?;
+            }
+            "tool_calls" => {
+                let path = path_of(c);
+                tools::calls(c, member, path)?;
+            }
+            "function_call" if member.is_object() => {
+                let path = path_of(c);
+                tools::call(c, member, path)?;
+            }
+            "tools" if kind == "mcp_list_tools" => {
+                let path = path_of(c);
+                tools::definitions(c, member, path)?;
+            }
+            "structuredContent" => {
+                let path = path_of(c);
+                c.free(Place::ToolResult, member, path)?;
+            }
+            "logprobs" => c.echoes(member),
+            _ => c.unknown(place, path, key, member)?,
+        }
+    }
+    Ok(())
+}
+
+/// Where a part's bytes come from: an object of a URL, data or text, or one of these directly.
+fn source(c: &mut Collector<'_>, place: Place, value: Val<'_>, path: u32) -> Done {
+    if !value.is_object() {
+        return c.text(place, value, path);
+    }
+    for (key, member) in value.members() {
+        let name = key.text();
+        let path_of = |c: &mut Collector<'_>| c.at_key(path, &name);
+        match &*name {
+            "type" | "id" | "format" | "detail" | "media_type" | "mimeType" | "file_id" => {
+                let path = path_of(c);
+                c.word(member, path)?;
+            }
+            "data" | "file_data" | "blob" => {
+                let path = path_of(c);
+                c.data(member, path)?;
+            }
+            "expires_at" => {
+                let path = path_of(c);
+                c.measures(member, path)?;
+            }
+            "transcript" => {
+                let path = path_of(c);
+                c.text(place, member, path)?;
+            }
+            "content" | "text" => {
+                let path = path_of(c);
+                contents(c, Place::Document, member, path)?;
+            }
+            "url" | "uri" | "filename" => {
+                let path = path_of(c);
+                c.text(Place::Other, member, path)?;
+            }
+            _ => c.unknown(Place::Document, path, key, member)?,
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,159 @@
+//! Walking a scanned document.
+
+use std::borrow::Cow;
+use std::ops::Range;
+
+use super::scan::{Kind, Node};
+use crate::coding::unescape;
+
+/// The document is the body itself, not a text inside it.
+pub(crate) const NO_LAYER: u32 = u32::MAX;
+
+/// A scanned document and where it comes from.
+#[derive(Clone, Copy)]
+pub(crate) struct Doc<'d> {
+    pub(crate) text: &'d str,
+    pub(crate) nodes: &'d [Node],
+    /// The layer whose decoded text this is, or [`NO_LAYER`].
+    pub(crate) layer: u32,
+    /// How many texts deep this document stands inside others.
+    pub(crate) level: u8,
+}
+
+impl<'d> Doc<'d> {
+    pub(crate) fn root(self) -> Val<'d> {
+        Val { doc: self, at: 0 }
+    }
+}
+
+/// A value (or key) in a document.
+#[derive(Clone, Copy)]
+pub(crate) struct Val<'d> {
+    pub(crate) doc: Doc<'d>,
+    pub(crate) at: u32,
+}
+
+impl<'d> Val<'d> {
+    pub(crate) fn node(self) -> Option<&'d Node> {
+        self.doc.nodes.get(self.at as usize)
+    }
+
+    pub(crate) fn kind(self) -> Kind {
+        self.node().map_or(Kind::Null, |node| node.kind)
+    }
+
+    pub(crate) fn is_object(self) -> bool {
+        self.kind() == Kind::Object
+    }
+
+    pub(crate) fn is_string(self) -> bool {
+        self.kind() == Kind::Str
+    }
+
+    /// Span in the document's text; a string's without quotes.
+    pub(crate) fn span(self) -> Range<u32> {
+        self.node().map_or(0..0, |node| node.start..node.end)
+    }
+
+    /// The bytes of the span, escapes and all.
+    pub(crate) fn raw(self) -> &'d str {
+        let span = self.span();
+        self.doc.text.get(span.start as usize..span.end as usize).unwrap_or_default()
+    }
+
+    /// A string's or key's text with escapes resolved; another value's bytes.
+    pub(crate) fn text(self) -> Cow<'d, str> {
+        match self.node() {
+            Some(node) if node.escaped => unescape(self.raw()),
+            _ => Cow::Borrowed(self.raw()),
+        }
+    }
+
+    pub(crate) fn string(self) -> Option<Cow<'d, str>> {
+        self.is_string().then(|| self.text())
+    }
+
+    pub(crate) fn is_true(self) -> bool {
+        self.kind() == Kind::True
+    }
+
+    pub(crate) fn unsigned(self) -> Option<u64> {
+        if self.kind() == Kind::Num { self.raw().parse().ok() } else { None }
+    }
+
+    fn link(self) -> u32 {
+        match self.node() {
+            Some(node) if matches!(node.kind, Kind::Object | Kind::Array) => node.link,
+            _ => self.at + 1,
+        }
+    }
+
+    fn at(self, at: u32) -> Val<'d> {
+        Val { doc: self.doc, at }
+    }
+
+    /// Keys and values of an object; nothing for anything else.
+    pub(crate) fn members(self) -> impl Iterator<Item = (Val<'d>, Val<'d>)> {
+        let (mut next, end) = if self.is_object() { (self.at + 1, self.link()) } else { (0, 0) };
+        std::iter::from_fn(move || {
+            if next >= end {
+                return None;
+            }
+            let (key, value) = (self.at(next), self.at(next + 1));
+            next = value.link();
+            Some((key, value))
+        })
+    }
+
+    /// Items of an array with their index; nothing for anything else. Runs of small scalars only count.
+    pub(crate) fn items(self) -> impl Iterator<Item = (u32, Val<'d>)> {
+        let (mut next, end) = if self.kind() == Kind::Array { (self.at + 1, self.link()) } else { (0, 0) };
+        let mut index = 0;
+        std::iter::from_fn(move || {
+            loop {
+                if next >= end {
+                    return None;
+                }
+                let item = self.at(next);
+                next = item.link();
+                if item.kind() == Kind::Run {
+                    index += item.node().map_or(0, |run| run.link);
+                    continue;
+                }
+                index += 1;
+                return Some((index - 1, item));
+            }
+        })
+    }
+
+    /// Everything an array holds directly, runs included.
+    pub(crate) fn children(self, mut visit: impl FnMut(Val<'d>)) {
+        let (mut next, end) = if self.kind() == Kind::Array { (self.at + 1, self.link()) } else { (0, 0) };
+        while next < end {
+            let item = self.at(next);
+            visit(item);
+            next = item.link();
+        }
+    }
+
+    /// How many scalars without text an array holds directly (token lists, vectors).
+    pub(crate) fn small_items(self) -> u32 {
+        let mut count = 0;
+        self.children(|item| {
+            if item.kind() == Kind::Run {
+                count += item.node().map_or(0, |run| run.link);
+            }
+        });
+        count
+    }
+
+    /// The member with this name.
+    pub(crate) fn get(self, name: &str) -> Option<Val<'d>> {
+        self.members().find(|(key, _)| key.text() == name).map(|(_, value)| value)
+    }
+
+    /// The text of the string member with this name.
+    pub(crate) fn get_text(self, name: &str) -> Option<Cow<'d, str>> {
+        self.get(name).and_then(Val::string)
+    }
+}

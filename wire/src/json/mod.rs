@@ -1,0 +1,16 @@
+//! Our own JSON reader: strict, one pass, with byte spans.
+//!
+//! Why not a library: edits happen in place, so every string needs its span, and whatever two parsers could read
+//! differently (duplicate keys, lone surrogates, numbers that overflow, …) has to be refused, which general parsers
+//! accept.
+
+mod cursor;
+mod keys;
+mod number;
+mod scan;
+mod value;
+
+pub(crate) use cursor::{Doc, NO_LAYER, Val};
+pub(crate) use number::plain_digits;
+pub(crate) use scan::{Kind, Node, scan, scan_bytes};
+pub use value::to_value;

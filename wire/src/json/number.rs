@@ -1,0 +1,173 @@
+//! Numbers: the grammar of RFC 8259 § 6, and only values that every reader keeps.
+
+use std::borrow::Cow;
+
+use crate::error::{WireError, malformed};
+
+/// Integer digits from which a number may be an identifier of a person (an SSN or phone has nine or ten, and a
+/// policy's own patterns start somewhere near), so that it is listed as a text.
+const LARGE: usize = 7;
+
+/// Whether a number is worth listing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Size {
+    /// Fewer than seven digits before the point.
+    Small,
+    /// Seven or more.
+    Large,
+}
+
+/// The parts of a number token.
+struct Parts {
+    len: usize,
+    /// Digits before the point.
+    integer: usize,
+    /// Digits after the point.
+    fraction: usize,
+    /// Length of the exponent with its `e`; 0 without one.
+    exponent: usize,
+}
+
+fn parts(text: &str) -> Result<Parts, &'static str> {
+    let bytes = text.as_bytes();
+    let digits = |from: usize| bytes.iter().skip(from).take_while(|b| b.is_ascii_digit()).count();
+    let minus = usize::from(bytes.first() == Some(&b'-'));
+    let integer = digits(minus);
+    if integer == 0 {
+        return Err("expected a digit");
+    }
+    if integer > 1 && bytes.get(minus) == Some(&b'0') {
+        return Err("number with a leading zero");
+    }
+    let mut len = minus + integer;
+    let mut fraction = 0;
+    if bytes.get(len) == Some(&b'.') {
+        fraction = digits(len + 1);
+        if fraction == 0 {
+            return Err("expected a digit after the decimal point");
+        }
+        len += 1 + fraction;
+    }
+    let mut exponent = 0;
+    if let Some(b'e' | b'E') = bytes.get(len) {
+        let sign = usize::from(matches!(bytes.get(len + 1), Some(b'+' | b'-')));
+        let count = digits(len + 1 + sign);
+        if count == 0 {
+            return Err("expected a digit in the exponent");
+        }
+        exponent = 1 + sign + count;
+        len += exponent;
+    }
+    Ok(Parts { len, integer, fraction, exponent })
+}
+
+/// Reads the number at the start of `text`, which stands at `offset` of the document: its length and size.
+///
+/// Refused besides bad grammar: values that overflow or vanish in a double (`1e400`, `1e-400`), and integers beyond
+/// 64 bits, which readers round, wrap or reject, each in its own way.
+pub(crate) fn read(text: &str, offset: usize) -> Result<(usize, Size), WireError> {
+    let parts = parts(text).or_else(|reason| malformed(offset, reason))?;
+    let token = text.get(..parts.len).unwrap_or_default();
+    let whole = parts.fraction == 0 && parts.exponent == 0;
+    if whole && parts.integer >= 19 && token.parse::<i64>().is_err() && token.parse::<u64>().is_err() {
+        return malformed(offset, "integer beyond 64 bits");
+    }
+    if parts.exponent > 0 || parts.integer > 300 {
+        let significant =
+            token.bytes().take_while(|b| !matches!(b, b'e' | b'E')).any(|b| (b'1'..=b'9').contains(&b));
+        match token.parse::<f64>() {
+            Ok(value) if value.is_finite() && (value != 0.0 || !significant) => {}
+            _ => return malformed(offset, "number that a double cannot hold"),
+        }
+    }
+    if parts.fraction > 1000 {
+        return malformed(offset, "number with more than 1000 decimals");
+    }
+    let large = parts.integer >= LARGE || (parts.exponent > 0 && integer_digits(token) >= LARGE);
+    Ok((parts.len, if large { Size::Large } else { Size::Small }))
+}
+
+fn integer_digits(token: &str) -> usize {
+    plain_digits(token).bytes().take_while(|b| *b != b'.').filter(u8::is_ascii_digit).count()
+}
+
+/// The number as people write it: exponents resolved and a zero fraction left out, so that `4.1e15` and
+/// `4100000000000000.0` read as the digits they stand for. Numbers too long to write out stay as they are.
+pub(crate) fn plain_digits(token: &str) -> Cow<'_, str> {
+    let (mantissa, exponent) = match token.split_once(['e', 'E']) {
+        Some((mantissa, exponent)) => (mantissa, exponent.parse::<i32>().ok()),
+        None => (token, Some(0)),
+    };
+    let (integer, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
+    let Some(exponent) = exponent.filter(|e| (-40..=40).contains(e)) else { return Cow::Borrowed(token) };
+    let zero_fraction = fraction.bytes().all(|b| b == b'0');
+    if exponent == 0 {
+        return if fraction.is_empty() && mantissa.len() == token.len() {
+            Cow::Borrowed(token)
+        } else if zero_fraction {
+            Cow::Borrowed(integer)
+        } else {
+            Cow::Borrowed(mantissa)
+        };
+    }
+    let (sign, integer) = integer.strip_prefix('-').map_or(("", integer), |digits| ("-", digits));
+    let digits = format!("{integer}{fraction}");
+    let point = integer.len() as i32 + exponent;
+    let written = if point <= 0 {
+        format!("0.{}{digits}", "0".repeat(point.unsigned_abs() as usize))
+    } else if point as usize >= digits.len() {
+        format!("{digits}{}", "0".repeat(point as usize - digits.len()))
+    } else {
+        let (before, after) = digits.split_at(point as usize);
+        if after.bytes().all(|b| b == b'0') { before.to_owned() } else { format!("{before}.{after}") }
+    };
+    let trimmed = written.trim_start_matches('0');
+    let trimmed = if trimmed.is_empty() || trimmed.starts_with('.') {
+        format!("0{trimmed}")
+    } else {
+        trimmed.to_owned()
+    };
+    Cow::Owned(format!("{sign}{trimmed}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_read_as_people_write_them() {
+        for (token, want) in [
+            ("4111111111111111", "4111111111111111"),
+            ("4111111111111111.0", "4111111111111111"),
+            ("4.111111111111111e15", "4111111111111111"),
+            ("4111111111111111000e-3", "4111111111111111"),
+            ("-12.5e1", "-125"),
+            ("12.5", "12.5"),
+            ("1.25E1", "12.5"),
+            ("5e-3", "0.005"),
+            ("0e5", "0"),
+            ("1e300", "1e300"),
+        ] {
+            assert_eq!(plain_digits(token), want, "{token}");
+        }
+    }
+
+    #[test]
+    fn numbers_that_readers_disagree_on_are_refused() {
+        let all = |text: &str| read(text, 0).map(|(len, _)| len == text.len());
+        for good in
+            ["0", "-0", "12", "1.5", "1e5", "18446744073709551615", "-9223372036854775808", "0e400", "1e-300"]
+        {
+            assert_eq!(all(good), Ok(true), "{good}");
+        }
+        for bad in
+            ["-", "01", "1.", "1e", "1e+", "18446744073709551616", "-9223372036854775809", "1e400", "1e-400"]
+        {
+            assert!(all(bad).is_err(), "{bad}");
+        }
+        assert_eq!(read("123456,", 0), Ok((6, Size::Small)));
+        assert_eq!(read("1234567", 0), Ok((7, Size::Large)));
+        assert_eq!(read("1.2345678e7", 0), Ok((11, Size::Large)));
+        assert_eq!(read("0.0023064255", 0), Ok((12, Size::Small)));
+    }
+}

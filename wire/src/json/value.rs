@@ -1,0 +1,55 @@
+//! A scanned document as a `serde_json::Value`, for those who reason about it (Rego).
+
+use serde_json::{Map, Number, Value};
+
+use super::cursor::{Doc, NO_LAYER, Val};
+use super::scan::{Kind, scan_bytes};
+use crate::error::{Limits, WireError};
+
+/// The whole body as a value, under the same strictness as reading it.
+///
+/// # Errors
+/// As [`read_request`](crate::read_request): whatever two parsers could read differently.
+pub fn to_value(body: &[u8], limits: &Limits) -> Result<Value, WireError> {
+    let (text, nodes) = scan_bytes(body, limits)?;
+    Ok(value_of(Doc { text, nodes: &nodes, layer: NO_LAYER, level: 0 }.root()))
+}
+
+/// Recursion is bounded by the scanner's depth limit.
+pub(crate) fn value_of(val: Val<'_>) -> Value {
+    match val.kind() {
+        Kind::Object => Value::Object(
+            val.members().map(|(key, item)| (key.text().into_owned(), value_of(item))).collect::<Map<_, _>>(),
+        ),
+        Kind::Array => {
+            let mut items = Vec::new();
+            val.children(|child| match child.kind() {
+                Kind::Run => items.extend(child.raw().split(',').map(|scalar| scalar_of(scalar.trim()))),
+                _ => items.push(value_of(child)),
+            });
+            Value::Array(items)
+        }
+        Kind::Key | Kind::Str => Value::String(val.text().into_owned()),
+        _ => scalar_of(val.raw()),
+    }
+}
+
+fn scalar_of(token: &str) -> Value {
+    match token {
+        "true" => Value::Bool(true),
+        "false" => Value::Bool(false),
+        "null" => Value::Null,
+        _ => number_of(token).map_or(Value::Null, Value::Number),
+    }
+}
+
+fn number_of(token: &str) -> Option<Number> {
+    if let Ok(value) = token.parse::<u64>() {
+        return Some(value.into());
+    }
+    match token.parse::<i64>() {
+        // A negative zero is a double for most readers.
+        Ok(value) if value != 0 => Some(value.into()),
+        _ => token.parse::<f64>().ok().and_then(Number::from_f64),
+    }
+}

@@ -1,0 +1,311 @@
+//! Model Context Protocol: JSON-RPC 2.0 messages and batches of them, both revisions 2025-11-25 and 2026-07-28.
+
+use std::borrow::Cow;
+
+use crate::collect::Collector;
+use crate::error::WireError;
+use crate::items::{contents, item, place_of_role};
+use crate::json::{Kind, Val};
+use crate::message::{Place, ResourceUse};
+use crate::tools;
+
+type Done = Result<(), WireError>;
+
+/// Whether a method is one of MCP's, of any revision.
+pub(crate) fn is_method(method: &str) -> bool {
+    const FAMILIES: &[&str] = &[
+        "tools/",
+        "resources/",
+        "prompts/",
+        "completion/",
+        "sampling/",
+        "elicitation/",
+        "logging/",
+        "roots/",
+        "notifications/",
+        "server/",
+        "subscriptions/",
+        "tasks/",
+    ];
+    matches!(method, "initialize" | "ping") || FAMILIES.iter().any(|family| method.starts_with(family))
+}
+
+/// Whether a body is a JSON-RPC 2.0 message of MCP, or a batch that begins with one.
+pub(crate) fn looks_like(value: Val<'_>) -> bool {
+    if value.kind() == Kind::Array {
+        return value.items().next().is_some_and(|(_, first)| first.is_object() && looks_like(first));
+    }
+    value.get_text("jsonrpc").is_some_and(|version| version == "2.0")
+        && value.get_text("method").is_some_and(|method| is_method(&method))
+}
+
+/// Reads a message or a batch. `operation` is the method that an answer answers; empty for requests.
+pub(crate) fn read(c: &mut Collector<'_>, value: Val<'_>, path: u32, operation: &str) -> Done {
+    let mut methods = Vec::new();
+    if value.kind() == Kind::Array {
+        for (index, entry) in value.items() {
+            let path = c.at_index(path, index);
+            methods.extend(one(c, entry, path)?);
+        }
+    } else {
+        methods.extend(one(c, value, path)?);
+    }
+    c.message.operation = match methods.split_first() {
+        None => operation.to_owned(),
+        Some((first, [])) => first.clone(),
+        Some((first, rest)) => format!("{first}+{}", rest.len()),
+    };
+    Ok(())
+}
+
+/// One JSON-RPC message. Gives its method, if it has one.
+fn one(c: &mut Collector<'_>, value: Val<'_>, path: u32) -> Result<Option<String>, WireError> {
+    if !value.is_object() {
+        c.free(Place::Other, value, path)?;
+        return Ok(None);
+    }
+    let method = value.get_text("method");
+    if let (Some(_), Some(id)) = (&method, value.get("id").filter(|id| id.kind() != Kind::Null)) {
+        c.message.rpc_ids.push(raw_id(id));
+    }
+    let mut params_seen = false;
+    for (key, member) in value.members() {
+        let name = key.text();
+        let path_of = |c: &mut Collector<'_>| c.at_key(path, &name);
+        match &*name {
+            "jsonrpc" if member.raw() == "2.0" => {}
+            "id" => {
+                let path = path_of(c);
+                if member.is_string() { c.word(member, path)? } else { c.measures(member, path)? }
+            }
+            "method" => {
+                let path = path_of(c);
+                c.word(member, path)?;
+            }
+            "params" => {
+                params_seen = true;
+                let path = path_of(c);
+                params(c, method.as_deref().unwrap_or_default(), member, path)?;
+            }
+            "result" => {
+                let path = path_of(c);
+                result(c, member, path)?;
+            }
+            "error" => {
+                let path = path_of(c);
+                error(c, member, path)?;
+            }
+            _ => c.unknown(Place::Other, path, key, member)?,
+        }
+    }
+    if !params_seen && method.as_deref() == Some("tools/call") {
+        // A call of nothing is still a call: an allow list has to see it.
+        c.calls(Cow::Borrowed(""), None);
+    }
+    Ok(method.map(Cow::into_owned))
+}
+
+/// The id as it stands in the body.
+fn raw_id(id: Val<'_>) -> String {
+    if id.is_string() { format!("\"{}\"", id.raw()) } else { id.raw().to_owned() }
+}
+
+fn uses(c: &mut Collector<'_>, action: &'static str, resource: Option<Cow<'_, str>>) {
+    let resource = resource.unwrap_or_default().into_owned();
+    c.message.resources.push(ResourceUse { action, resource });
+}
+
+fn params(c: &mut Collector<'_>, method: &str, value: Val<'_>, path: u32) -> Done {
+    match method {
+        "tools/call" => {
+            let name = value.get_text("name").unwrap_or_default();
+            c.calls(name.clone(), value.get("arguments"));
+            uses(c, "call", Some(name));
+        }
+        "resources/read" => uses(c, "read", value.get_text("uri")),
+        "resources/subscribe" => uses(c, "subscribe", value.get_text("uri")),
+        "resources/unsubscribe" => uses(c, "unsubscribe", value.get_text("uri")),
+        "prompts/get" => uses(c, "get", value.get_text("name")),
+        "completion/complete" => {
+            let of = value.get("ref").and_then(|of| of.get_text("name").or_else(|| of.get_text("uri")));
+            uses(c, "complete", of);
+        }
+        _ => {}
+    }
+    // What a server says (sampling, elicitation, log lines) is as little to be trusted as a tool's answer.
+    let place = match method {
+        "tools/call" | "prompts/get" | "completion/complete" => Place::ToolArguments,
+        "elicitation/create" | "sampling/createMessage" | "notifications/message" => Place::ToolResult,
+        _ => Place::Other,
+    };
+    if !value.is_object() {
+        return c.free(place, value, path);
+    }
+    for (key, member) in value.members() {
+        let name = key.text();
+        let path_of = |c: &mut Collector<'_>| c.at_key(path, &name);
+        match &*name {
+            "name" | "uri" | "level" | "cursor" | "protocolVersion" => {
+                let path = path_of(c);
+                version_or_word(c, member, path)?;
+            }
+            "messages" => {
+                let path = path_of(c);
+                contents(c, Place::User, member, path)?;
+            }
+            "systemPrompt" => {
+                let path = path_of(c);
+                c.text(Place::System, member, path)?;
+            }
+            "tools" => {
+                let path = path_of(c);
+                tools::definitions(c, member, path)?;
+            }
+            "_meta" => {
+                let path = path_of(c);
+                meta(c, member, path)?;
+            }
+            "progress" | "total" | "maxTokens" | "temperature" | "progressToken" | "requestId" => {
+                let path = path_of(c);
+                c.measures(member, path)?;
+            }
+            "requestState" => {
+                let path = path_of(c);
+                c.opaque(member, path)?;
+            }
+            "arguments" | "argument" | "message" | "data" | "inputResponses" => {
+                let path = path_of(c);
+                c.free(place, member, path)?;
+            }
+            _ => c.unknown(place, path, key, member)?,
+        }
+    }
+    Ok(())
+}
+
+/// What a request is answered with: results of all methods have members of their own names, so the shape tells.
+fn result(c: &mut Collector<'_>, value: Val<'_>, path: u32) -> Done {
+    if !value.is_object() {
+        return c.free(Place::ToolResult, value, path);
+    }
+    // An answer to sampling has a role, an answer to elicitation an action and a person's values.
+    let role = value.get_text("role").map(|role| place_of_role(&role));
+    let elicited = value.get("action").is_some();
+    for (key, member) in value.members() {
+        let name = key.text();
+        let path_of = |c: &mut Collector<'_>| c.at_key(path, &name);
+        match &*name {
+            "tools" | "prompts" => {
+                let path = path_of(c);
+                tools::definitions_of(c, &name, member, path)?;
+            }
+            "content" if elicited => {
+                let path = path_of(c);
+                c.free(Place::User, member, path)?;
+            }
+            "content" => {
+                let path = path_of(c);
+                contents(c, role.unwrap_or(Place::ToolResult), member, path)?;
+            }
+            "contents" => {
+                let path = path_of(c);
+                contents(c, Place::Document, member, path)?;
+            }
+            "resources" | "resourceTemplates" | "completion" => {
+                let path = path_of(c);
+                c.free(Place::Document, member, path)?;
+            }
+            "messages" => {
+                let path = path_of(c);
+                contents(c, Place::User, member, path)?;
+            }
+            "instructions" => {
+                let path = path_of(c);
+                c.text(Place::System, member, path)?;
+            }
+            "model" => {
+                let path = path_of(c);
+                c.model(member, path)?;
+            }
+            "role" | "action" | "stopReason" | "resultType" | "cacheScope" | "nextCursor"
+            | "protocolVersion" => {
+                let path = path_of(c);
+                version_or_word(c, member, path)?;
+            }
+            "ttlMs" | "isError" => {
+                let path = path_of(c);
+                c.measures(member, path)?;
+            }
+            "supportedVersions" => {
+                for (index, version) in member.items() {
+                    let path = c.at_index(path, index);
+                    version_or_word(c, version, path)?;
+                }
+            }
+            "_meta" => {
+                let path = path_of(c);
+                meta(c, member, path)?;
+            }
+            "requestState" => {
+                let path = path_of(c);
+                c.opaque(member, path)?;
+            }
+            "structuredContent" => {
+                let path = path_of(c);
+                c.free(Place::ToolResult, member, path)?;
+            }
+            "message" if member.is_object() => {
+                let path = path_of(c);
+                item(c, Place::ToolResult, member, path)?;
+            }
+            _ => c.unknown(Place::ToolResult, path, key, member)?,
+        }
+    }
+    Ok(())
+}
+
+fn error(c: &mut Collector<'_>, value: Val<'_>, path: u32) -> Done {
+    for (key, member) in value.members() {
+        let name = key.text();
+        let path_of = |c: &mut Collector<'_>| c.at_key(path, &name);
+        match &*name {
+            "code" => {
+                let path = path_of(c);
+                c.measures(member, path)?;
+            }
+            "message" | "data" => {
+                let path = path_of(c);
+                c.free(Place::ToolResult, member, path)?;
+            }
+            _ => c.unknown(Place::ToolResult, path, key, member)?,
+        }
+    }
+    if value.is_object() { Ok(()) } else { c.free(Place::ToolResult, value, path) }
+}
+
+/// `_meta`: tokens and versions under the protocol's own names, everything else free.
+fn meta(c: &mut Collector<'_>, value: Val<'_>, path: u32) -> Done {
+    for (key, member) in value.members() {
+        let name = key.text();
+        let path_of = |c: &mut Collector<'_>| c.at_key(path, &name);
+        match &*name {
+            "progressToken" | "io.modelcontextprotocol/subscriptionId" if !member.is_string() => {
+                let path = path_of(c);
+                c.measures(member, path)?;
+            }
+            "io.modelcontextprotocol/protocolVersion" => {
+                let path = path_of(c);
+                version_or_word(c, member, path)?;
+            }
+            _ => c.unknown(Place::Other, path, key, member)?,
+        }
+    }
+    if value.is_object() { Ok(()) } else { c.free(Place::Other, value, path) }
+}
+
+/// A word, or a revision of the protocol (a date, which must not be taken for somebody's birthday).
+fn version_or_word(c: &mut Collector<'_>, value: Val<'_>, path: u32) -> Done {
+    const REVISIONS: &[&str] =
+        &["2024-10-07", "2024-11-05", "2025-03-26", "2025-06-18", "2025-11-25", "2026-07-28"];
+    if value.is_string() && REVISIONS.contains(&value.raw()) { Ok(()) } else { c.word(value, path) }
+}

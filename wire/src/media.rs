@@ -1,0 +1,75 @@
+//! Telling media (not text) from texts that only claim to be media.
+
+use std::ops::Range;
+
+use crate::base64;
+
+/// What a string in a place for media is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Content {
+    /// Encoded bytes that are no text: counted, not read.
+    Media,
+    /// Base64 of readable text, in this range of the string.
+    Encoded(Range<usize>),
+    /// Text.
+    Text,
+}
+
+/// Judges a string that stands where the protocol has Base64 data: what is not Base64 is text, and what decodes to
+/// readable text is read, whatever media type it claims.
+pub(crate) fn base64_data(text: &str) -> Content {
+    judge(text, 0)
+}
+
+/// Judges any string: `data:` URLs with Base64 are media or encoded text, everything else is text.
+pub(crate) fn data_url(text: &str) -> Content {
+    let scheme = text.get(..5).is_some_and(|scheme| scheme.eq_ignore_ascii_case("data:"));
+    let comma = if scheme { text.get(..text.len().min(256)).and_then(|head| head.find(',')) } else { None };
+    match comma {
+        Some(comma)
+            if text.get(..comma).is_some_and(|head| head.to_ascii_lowercase().ends_with(";base64")) =>
+        {
+            judge(text, comma + 1)
+        }
+        _ => Content::Text,
+    }
+}
+
+fn judge(text: &str, start: usize) -> Content {
+    let data = text.get(start..).unwrap_or_default();
+    if data.len() < 8 || !base64::is_alphabet(data) {
+        return Content::Text;
+    }
+    // A word or number in a media field is text as it stands: only long data counts as encoded.
+    if base64::may_be_text(data) && base64::decode_text(data).is_some() {
+        return Content::Encoded(start..text.len());
+    }
+    if data.len() < 32 || data.bytes().all(|b| b.is_ascii_digit()) { Content::Text } else { Content::Media }
+}
+
+/// Opaque data that a provider signs or encrypts, to be handed back unchanged: long and pure Base64.
+pub(crate) fn is_opaque(text: &str) -> bool {
+    text.len() >= 64 && base64::is_alphabet(text) && text.bytes().any(|b| b.is_ascii_alphabetic())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn media_is_told_from_text() {
+        let image = "iVBORw0KGgoAAAANSUhEUgAAAAUAAAAFCAYAAACNbyblAAAAHElEQVQI12P4";
+        for (text, want) in [
+            (format!("data:image/png;base64,{image}"), Content::Media),
+            ("data:text/plain;base64,aGVsbG8gd29ybGQ=".to_owned(), Content::Encoded(23..39)),
+            ("data:text/plain,hello".to_owned(), Content::Text),
+            ("https://example.com/a.png".to_owned(), Content::Text),
+        ] {
+            assert_eq!(data_url(&text), want, "{text}");
+        }
+        assert_eq!(base64_data(image), Content::Media);
+        assert_eq!(base64_data("not base64 at all"), Content::Text);
+        assert_eq!(base64_data("4111111111111111"), Content::Text);
+        assert_eq!(base64_data("aGVsbG8gd29ybGQ="), Content::Encoded(0..16));
+    }
+}

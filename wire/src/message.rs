@@ -1,0 +1,243 @@
+//! What was read from one body: the texts, and what a policy asks about.
+
+use std::borrow::Cow;
+use std::ops::Range;
+
+use crate::coding::unescape;
+use crate::error::Limits;
+use crate::json::to_value;
+use crate::path::Paths;
+use crate::protocol::Protocol;
+
+/// Who speaks, or what kind of text it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Place {
+    /// System or developer instructions.
+    System,
+    /// A user's words.
+    User,
+    /// The model's words.
+    Assistant,
+    /// What a tool answered.
+    ToolResult,
+    /// What a tool is called with.
+    ToolArguments,
+    /// Names, descriptions and schemas of tools on offer.
+    ToolDefinition,
+    /// Embedding input, resource text, files, retrieved documents.
+    Document,
+    /// Everything else: metadata, identifiers, members that the protocol does not define.
+    Other,
+}
+
+impl Place {
+    /// The name in records and Rego input.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::System => "system",
+            Self::User => "user",
+            Self::Assistant => "assistant",
+            Self::ToolResult => "tool_result",
+            Self::ToolArguments => "tool_arguments",
+            Self::ToolDefinition => "tool_definition",
+            Self::Document => "document",
+            Self::Other => "other",
+        }
+    }
+}
+
+/// How a segment stands in its document.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Slot {
+    /// The inside of a JSON string.
+    Text,
+    /// The inside of an object key.
+    Key,
+    /// A number token.
+    Number,
+    /// A stretch of plain text, without any escapes.
+    Whole,
+}
+
+/// One text of a body.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Segment {
+    /// Who speaks, or what kind of text it is.
+    pub place: Place,
+    /// The text as a reader sees it: all escapes of all levels resolved.
+    pub text: String,
+    /// A second reading of a text that another segment shows as it stands (escapes inside it resolved): count its
+    /// findings once.
+    pub derived: bool,
+    pub(crate) slot: Slot,
+    pub(crate) path: u32,
+    /// The layer whose decoded text `span` points into; `NO_LAYER` for the body.
+    pub(crate) layer: u32,
+    pub(crate) span: Range<u32>,
+}
+
+impl Segment {
+    /// Whether this is an object's key.
+    pub fn is_key(&self) -> bool {
+        self.slot == Slot::Key
+    }
+
+    /// Whether this is a number; any edit of it turns the value into a JSON string.
+    pub fn is_number(&self) -> bool {
+        self.slot == Slot::Number
+    }
+}
+
+/// A text that stands inside another one, encoded.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Layer {
+    /// The layer whose decoded text `span` points into; `NO_LAYER` for the body.
+    pub(crate) parent: u32,
+    pub(crate) span: Range<u32>,
+    pub(crate) coding: crate::coding::Coding,
+}
+
+/// A tool that the message calls (or asks the other side to call). [`Message::arguments`] gives what with.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ToolCall {
+    /// The tool's name.
+    pub name: String,
+    pub(crate) arguments: Option<Source>,
+}
+
+/// A stretch of a layer's text.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Source {
+    /// The layer whose decoded text `span` points into; `NO_LAYER` for the body.
+    pub(crate) layer: u32,
+    pub(crate) span: Range<u32>,
+    /// Whether the stretch is the inside of a JSON string.
+    pub(crate) string: bool,
+}
+
+/// What an access rule is asked about, for protocols that name it: `("call", tool)`, `("read", uri)`,
+/// `("get", prompt)`, `("subscribe", uri)`, …
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ResourceUse {
+    /// The verb.
+    pub action: &'static str,
+    /// The name or URI.
+    pub resource: String,
+}
+
+/// Tokens that the provider says it counted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Usage {
+    /// Tokens read.
+    pub input_tokens: u64,
+    /// Tokens written.
+    pub output_tokens: u64,
+}
+
+/// One body, read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Message {
+    /// The protocol, refined by the body's shape.
+    pub protocol: Protocol,
+    /// `chat`, `completions`, `responses`, `embeddings`, `messages`, `count_tokens`, an MCP method (a batch: the first
+    /// one and `+n`), or empty.
+    pub operation: String,
+    /// The model asked for or answering.
+    pub model: Option<String>,
+    /// Whether a stream is asked for.
+    pub stream: bool,
+    /// Every text, in document order.
+    pub segments: Vec<Segment>,
+    /// Names of the tools on offer.
+    pub tools_offered: Vec<String>,
+    /// Tools called.
+    pub tool_calls: Vec<ToolCall>,
+    /// Resources used.
+    pub resources: Vec<ResourceUse>,
+    /// MCP: the ids of requests (of a batch, all), as raw JSON.
+    pub rpc_ids: Vec<String>,
+    /// Parts that are not text and were not read: images, audio, files.
+    pub media: u32,
+    /// Inputs given as token numbers, which cannot be read.
+    pub tokens: u32,
+    /// Token counts that the provider reports.
+    pub usage: Option<Usage>,
+    pub(crate) layers: Vec<Layer>,
+    pub(crate) paths: Paths,
+    /// For each of `tools_offered`: where its definition stands, for dropping it.
+    pub(crate) tool_items: Vec<ToolItem>,
+    pub(crate) echoes: Vec<Echo>,
+}
+
+/// A value that repeats texts token by token, to be emptied when any of them is edited.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Echo {
+    pub(crate) layer: u32,
+    pub(crate) span: Range<u32>,
+    /// An object becomes `null`, an array `[]`.
+    pub(crate) object: bool,
+}
+
+/// Where a tool's definition stands in the array that lists it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct ToolItem {
+    pub(crate) layer: u32,
+    /// Start of the array that holds it.
+    pub(crate) list: u32,
+    pub(crate) span: Range<u32>,
+}
+
+impl Message {
+    pub(crate) fn new(protocol: Protocol) -> Self {
+        Self {
+            protocol,
+            operation: String::new(),
+            model: None,
+            stream: false,
+            segments: Vec::new(),
+            tools_offered: Vec::new(),
+            tool_calls: Vec::new(),
+            resources: Vec::new(),
+            rpc_ids: Vec::new(),
+            media: 0,
+            tokens: 0,
+            usage: None,
+            layers: Vec::new(),
+            paths: Paths::default(),
+            tool_items: Vec::new(),
+            echoes: Vec::new(),
+        }
+    }
+
+    /// Where a segment stands: `messages[0].content`. Structure only; keys that do not read like plain names are `*`.
+    pub fn path(&self, segment: usize) -> String {
+        self.segments.get(segment).map_or_else(String::new, |segment| self.paths.show(segment.path))
+    }
+
+    /// The arguments of the `call`-th of `tool_calls`, parsed, from the body that the message was read from. A string
+    /// that is strict JSON (as OpenAI writes arguments) is parsed too; one that is not stays a string.
+    pub fn arguments(&self, body: &[u8], call: usize) -> serde_json::Value {
+        let source = self.tool_calls.get(call).and_then(|call| call.arguments.as_ref());
+        let Some(source) = source else { return serde_json::Value::Null };
+        let outer = layer_text(body, &self.layers, source.layer);
+        let raw = outer.get(source.span.start as usize..source.span.end as usize).unwrap_or_default();
+        let text = if source.string { unescape(raw) } else { raw.into() };
+        match to_value(text.as_bytes(), &Limits::default()) {
+            Ok(value) => value,
+            Err(_) => serde_json::Value::String(text.into_owned()),
+        }
+    }
+}
+
+/// The decoded text of a layer; the body itself for `NO_LAYER`.
+pub(crate) fn layer_text<'b>(body: &'b [u8], layers: &[Layer], layer: u32) -> Cow<'b, str> {
+    let Some(this) = layers.get(layer as usize) else {
+        return Cow::Borrowed(std::str::from_utf8(body).unwrap_or_default());
+    };
+    let outer = layer_text(body, layers, this.parent);
+    let span = this.span.start as usize..this.span.end as usize;
+    match outer {
+        Cow::Borrowed(text) => this.coding.decode(text.get(span).unwrap_or_default()),
+        Cow::Owned(text) => Cow::Owned(this.coding.decode(text.get(span).unwrap_or_default()).into_owned()),
+    }
+}

@@ -1,0 +1,232 @@
+//! OpenAI: chat completions, completions, responses and embeddings, requests and answers. One reader for all of their
+//! outermost objects: they do not contradict each other, and an answer repeats much of its request.
+
+use crate::collect::Collector;
+use crate::error::WireError;
+use crate::items::{contents, item};
+use crate::json::{Kind, Val};
+use crate::message::{Place, Usage};
+use crate::protocol::Protocol;
+use crate::tools;
+
+type Done = Result<(), WireError>;
+
+/// Reads a body of one of OpenAI's protocols.
+pub(crate) fn read(c: &mut Collector<'_>, value: Val<'_>, path: u32) -> Done {
+    if !value.is_object() {
+        return c.free(Place::Other, value, path);
+    }
+    value.members().try_for_each(|(key, member)| self::member(c, path, key, member))
+}
+
+/// One member of an outermost object.
+pub(crate) fn member(c: &mut Collector<'_>, parent: u32, key: Val<'_>, member: Val<'_>) -> Done {
+    let protocol = c.message.protocol;
+    let name = key.text();
+    let path_of = |c: &mut Collector<'_>| c.at_key(parent, &name);
+    match &*name {
+        "model" => {
+            let path = path_of(c);
+            c.model(member, path)?;
+        }
+        "stream" => {
+            c.message.stream = member.is_true();
+            let path = path_of(c);
+            c.measures(member, path)?;
+        }
+        "messages" => {
+            let path = path_of(c);
+            contents(c, Place::User, member, path)?;
+        }
+        "input" if protocol == Protocol::OpenAiEmbeddings => {
+            let path = path_of(c);
+            tokens_or_texts(c, Place::Document, member, path)?;
+        }
+        "prompt" if !member.is_object() => {
+            let path = path_of(c);
+            tokens_or_texts(c, Place::User, member, path)?;
+        }
+        "input" | "suffix" | "prompt" => {
+            let path = path_of(c);
+            contents(c, Place::User, member, path)?;
+        }
+        "instructions" => {
+            let path = path_of(c);
+            contents(c, Place::System, member, path)?;
+        }
+        "output" | "output_text" | "prediction" => {
+            let path = path_of(c);
+            contents(c, Place::Assistant, member, path)?;
+        }
+        "choices" => {
+            let path = path_of(c);
+            choices(c, member, path)?;
+        }
+        "data" => {
+            let path = path_of(c);
+            vectors(c, member, path)?;
+        }
+        "tools" | "functions" => {
+            let path = path_of(c);
+            tools::definitions(c, member, path)?;
+        }
+        "usage" => {
+            let path = path_of(c);
+            usage(c, member, path)?;
+        }
+        _ if is_measure(&name) => {
+            let path = path_of(c);
+            c.measures(member, path)?;
+        }
+        _ if is_label(&name) => {
+            let path = path_of(c);
+            c.word(member, path)?;
+        }
+        _ => c.unknown(Place::Other, parent, key, member)?,
+    }
+    Ok(())
+}
+
+/// Members that are numbers, or objects of numbers and words.
+fn is_measure(name: &str) -> bool {
+    matches!(
+        name,
+        "temperature"
+            | "top_p"
+            | "n"
+            | "best_of"
+            | "max_tokens"
+            | "max_completion_tokens"
+            | "max_output_tokens"
+            | "max_tool_calls"
+            | "presence_penalty"
+            | "frequency_penalty"
+            | "seed"
+            | "logit_bias"
+            | "logprobs"
+            | "top_logprobs"
+            | "dimensions"
+            | "parallel_tool_calls"
+            | "store"
+            | "background"
+            | "echo"
+            | "stream_options"
+            | "created"
+            | "created_at"
+            | "completed_at"
+            | "expires_at"
+            | "reasoning"
+    )
+}
+
+/// Members that are a word or an identifier.
+fn is_label(name: &str) -> bool {
+    matches!(
+        name,
+        "id" | "object"
+            | "status"
+            | "service_tier"
+            | "system_fingerprint"
+            | "encoding_format"
+            | "reasoning_effort"
+            | "verbosity"
+            | "truncation"
+            | "tool_choice"
+            | "function_call"
+            | "modalities"
+            | "include"
+            | "previous_response_id"
+            | "error"
+            | "incomplete_details"
+    )
+}
+
+/// A text, texts, a list of token numbers, or lists of them. Tokens cannot be read: they are counted.
+fn tokens_or_texts(c: &mut Collector<'_>, place: Place, value: Val<'_>, path: u32) -> Done {
+    if value.kind() != Kind::Array {
+        return contents(c, place, value, path);
+    }
+    let small = value.small_items();
+    if small > 0 {
+        c.message.tokens = c.message.tokens.saturating_add(small);
+    }
+    value.items().try_for_each(|(index, entry)| {
+        let path = c.at_index(path, index);
+        tokens_or_texts(c, place, entry, path)
+    })
+}
+
+fn choices(c: &mut Collector<'_>, list: Val<'_>, path: u32) -> Done {
+    if list.kind() != Kind::Array {
+        return c.free(Place::Assistant, list, path);
+    }
+    for (index, choice) in list.items() {
+        let path = c.at_index(path, index);
+        if !choice.is_object() {
+            c.free(Place::Assistant, choice, path)?;
+        }
+        for (key, member) in choice.members() {
+            let name = key.text();
+            match &*name {
+                "message" | "delta" if member.is_object() => {
+                    let path = c.at_key(path, &name);
+                    item(c, Place::Assistant, member, path)?;
+                }
+                "finish_reason" | "index" => {
+                    let path = c.at_key(path, &name);
+                    c.word(member, path)?;
+                }
+                "text" => {
+                    let path = c.at_key(path, &name);
+                    c.text(Place::Assistant, member, path)?;
+                }
+                "logprobs" => c.echoes(member),
+                _ => c.unknown(Place::Assistant, path, key, member)?,
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Embeddings: vectors carry no text, as numbers or as Base64.
+fn vectors(c: &mut Collector<'_>, list: Val<'_>, path: u32) -> Done {
+    if list.kind() != Kind::Array {
+        return c.free(Place::Other, list, path);
+    }
+    for (index, entry) in list.items() {
+        let path = c.at_index(path, index);
+        if !entry.is_object() {
+            c.free(Place::Other, entry, path)?;
+        }
+        for (key, member) in entry.members() {
+            let name = key.text();
+            match &*name {
+                "embedding" => {
+                    let path = c.at_key(path, &name);
+                    if member.is_string() { c.opaque(member, path)? } else { c.measures(member, path)? }
+                }
+                "object" | "index" => {
+                    let path = c.at_key(path, &name);
+                    c.word(member, path)?;
+                }
+                _ => c.unknown(Place::Other, path, key, member)?,
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Token counts, under OpenAI's names and Anthropic's (which Responses shares).
+pub(crate) fn usage(c: &mut Collector<'_>, value: Val<'_>, path: u32) -> Done {
+    let count = |names: [&str; 2]| names.iter().find_map(|name| value.get(name).and_then(Val::unsigned));
+    let input = count(["prompt_tokens", "input_tokens"]);
+    let output = count(["completion_tokens", "output_tokens"]);
+    if input.is_some() || output.is_some() {
+        let before = c.message.usage.unwrap_or_default();
+        c.message.usage = Some(Usage {
+            input_tokens: input.unwrap_or(before.input_tokens),
+            output_tokens: output.unwrap_or(before.output_tokens),
+        });
+    }
+    c.measures(value, path)
+}

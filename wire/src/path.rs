@@ -1,0 +1,94 @@
+//! Where a text stands, written down without allocating for each one: a list of steps that point to their parents.
+
+/// The beginning of a document.
+pub(crate) const ROOT: u32 = u32::MAX;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Name {
+    Index(u32),
+    /// A range of `Paths::names`.
+    Key(u32, u32),
+}
+
+/// All paths of one message.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Paths {
+    steps: Vec<(u32, Name)>,
+    names: String,
+}
+
+impl Paths {
+    /// The path to a member of what stands at `parent`. A name is shown only if it reads like one
+    /// ([`is_plain`]); any other is shown as `*`, because keys can carry what must not be shown.
+    pub(crate) fn key(&mut self, parent: u32, name: &str) -> u32 {
+        let shown = if is_plain(name) { name } else { "*" };
+        let start = self.names.len() as u32;
+        self.names.push_str(shown);
+        self.step(parent, Name::Key(start, self.names.len() as u32))
+    }
+
+    pub(crate) fn index(&mut self, parent: u32, index: u32) -> u32 {
+        self.step(parent, Name::Index(index))
+    }
+
+    fn step(&mut self, parent: u32, name: Name) -> u32 {
+        self.steps.push((parent, name));
+        self.steps.len() as u32 - 1
+    }
+
+    /// The path as people write it: `messages[0].content`; `$` for the whole document.
+    pub(crate) fn show(&self, path: u32) -> String {
+        let mut names = Vec::new();
+        let mut at = path;
+        while let Some((parent, name)) = self.steps.get(at as usize) {
+            names.push(*name);
+            at = *parent;
+        }
+        let mut out = String::new();
+        for name in names.into_iter().rev() {
+            match name {
+                Name::Index(index) => {
+                    out.push('[');
+                    out.push_str(&index.to_string());
+                    out.push(']');
+                }
+                Name::Key(start, end) => {
+                    if !out.is_empty() {
+                        out.push('.');
+                    }
+                    out.push_str(self.names.get(start as usize..end as usize).unwrap_or_default());
+                }
+            }
+        }
+        if out.is_empty() { "$".to_owned() } else { out }
+    }
+}
+
+/// A name that gives nothing away: at most 32 bytes, starting with a lower-case letter, `_` or `$`, of letters,
+/// `_`, `-` and at most four digits. Access keys and account numbers do not fit in.
+pub(crate) fn is_plain(name: &str) -> bool {
+    let bytes = name.as_bytes();
+    bytes.len() <= 32
+        && bytes.first().is_some_and(|b| b.is_ascii_lowercase() || matches!(b, b'_' | b'$'))
+        && bytes.iter().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'$'))
+        && bytes.iter().filter(|b| b.is_ascii_digit()).count() <= 4
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paths_show_structure_only() {
+        let mut paths = Paths::default();
+        let messages = paths.key(ROOT, "messages");
+        let first = paths.index(messages, 0);
+        let content = paths.key(first, "content");
+        let hidden = paths.key(first, "123-45-6789");
+        let access_key = paths.key(first, "AKIAIOSFODNN7EXAMPLE");
+        assert_eq!(paths.show(content), "messages[0].content");
+        assert_eq!(paths.show(hidden), "messages[0].*");
+        assert_eq!(paths.show(access_key), "messages[0].*");
+        assert_eq!(paths.show(ROOT), "$");
+    }
+}

@@ -1,0 +1,179 @@
+//! A whole body into a [`Message`].
+
+use crate::anthropic;
+use crate::coding::Coding;
+use crate::collect::Collector;
+use crate::error::{Limits, WireError};
+use crate::json::{Doc, Kind, NO_LAYER, Val, scan, scan_bytes};
+use crate::mcp;
+use crate::message::{Message, Place};
+use crate::openai;
+use crate::path::ROOT;
+use crate::protocol::Protocol;
+
+/// Reads a request's body. A protocol that the path settled stays; on an unknown path the body's shape tells.
+///
+/// An empty body gives an empty message. For [`Protocol::Text`] the body need not be JSON, but is read as JSON if it
+/// is; every other protocol requires strict JSON.
+///
+/// # Errors
+/// [`WireError`]: not strictly readable, or over a limit.
+pub fn read_request(protocol: Protocol, body: &[u8], limits: &Limits) -> Result<Message, WireError> {
+    read(protocol, None, body, limits)
+}
+
+/// Reads an answer's body. `protocol` and `operation` are those of the request's message; for an answer that is plain
+/// text (a proxy's error page), pass [`Protocol::Text`].
+///
+/// # Errors
+/// [`WireError`]: not strictly readable, or over a limit.
+pub fn read_response(
+    protocol: Protocol,
+    operation: &str,
+    body: &[u8],
+    limits: &Limits,
+) -> Result<Message, WireError> {
+    read(protocol, Some(operation), body, limits)
+}
+
+fn read(
+    protocol: Protocol,
+    answer: Option<&str>,
+    body: &[u8],
+    limits: &Limits,
+) -> Result<Message, WireError> {
+    let mut c = Collector::new(Message::new(protocol), limits);
+    if body.iter().all(u8::is_ascii_whitespace) {
+        c.message.operation = answer.map_or_else(|| operation_of(protocol, None).to_owned(), str::to_owned);
+        return Ok(c.message);
+    }
+    if protocol == Protocol::Text {
+        text(&mut c, answer, body, limits)?;
+    } else {
+        let (text, nodes) = scan_bytes(body, limits)?;
+        let root = Doc { text, nodes: &nodes, layer: NO_LAYER, level: 0 }.root();
+        document(&mut c, answer, root, ROOT)?;
+    }
+    Ok(c.message)
+}
+
+/// Text: JSON after all, or one text as it stands.
+fn text(c: &mut Collector<'_>, answer: Option<&str>, body: &[u8], limits: &Limits) -> Result<(), WireError> {
+    if body.len() > limits.max_body {
+        return Err(WireError::TooLarge { what: "bytes", limit: limits.max_body });
+    }
+    let text = match std::str::from_utf8(body) {
+        Ok(text) => text,
+        Err(error) => return crate::error::malformed(error.valid_up_to(), "invalid UTF-8"),
+    };
+    if let Ok(nodes) = scan(text, limits) {
+        let root = Doc { text, nodes: &nodes, layer: NO_LAYER, level: 0 }.root();
+        if matches!(root.kind(), Kind::Object | Kind::Array) {
+            return document(c, answer, root, ROOT);
+        }
+    }
+    let doc = Doc { text, nodes: &[], layer: NO_LAYER, level: 0 };
+    let place = if answer.is_some() { Place::Assistant } else { Place::User };
+    c.whole(place, doc, 0..text.len() as u32, ROOT)
+}
+
+/// Reads a form (`application/x-www-form-urlencoded`): each name and value is a text.
+///
+/// # Errors
+/// [`WireError`]: not UTF-8 (encoded or not), or over a limit.
+pub fn read_form(body: &[u8], limits: &Limits) -> Result<Message, WireError> {
+    if body.len() > limits.max_body {
+        return Err(WireError::TooLarge { what: "bytes", limit: limits.max_body });
+    }
+    let mut c = Collector::new(Message::new(Protocol::Text), limits);
+    let text = match std::str::from_utf8(body) {
+        Ok(text) => text,
+        Err(error) => return crate::error::malformed(error.valid_up_to(), "invalid UTF-8"),
+    };
+    let doc = Doc { text, nodes: &[], layer: NO_LAYER, level: 0 };
+    let mut start = 0;
+    for pair in text.split('&') {
+        let name = pair.find('=').unwrap_or(pair.len());
+        let shown = Coding::Form.decode(pair.get(..name).unwrap_or_default());
+        let path = c.at_key(ROOT, &shown);
+        let end = start + pair.len();
+        for range in [start..start + name, (start + name + 1).min(end)..end] {
+            c.layer(Place::User, doc, range.start as u32..range.end as u32, Coding::Form, path)?;
+        }
+        start = end + 1;
+    }
+    Ok(c.message)
+}
+
+/// One JSON document of a known or unknown protocol.
+pub(crate) fn document(
+    c: &mut Collector<'_>,
+    answer: Option<&str>,
+    root: Val<'_>,
+    path: u32,
+) -> Result<(), WireError> {
+    if !c.message.protocol.is_settled() {
+        c.message.protocol = by_shape(root);
+    }
+    let protocol = c.message.protocol;
+    c.message.operation = answer.map_or_else(|| operation_of(protocol, Some(root)).to_owned(), str::to_owned);
+    match protocol {
+        Protocol::OpenAiChat
+        | Protocol::OpenAiCompletions
+        | Protocol::OpenAiResponses
+        | Protocol::OpenAiEmbeddings => openai::read(c, root, path),
+        Protocol::AnthropicMessages => anthropic::read(c, root, path),
+        Protocol::Mcp => mcp::read(c, root, path, answer.unwrap_or_default()),
+        Protocol::Json | Protocol::Text | Protocol::None => {
+            if let Some(model) = root.get_text("model") {
+                c.message.model = Some(model.into_owned());
+            }
+            c.message.stream = root.get("stream").is_some_and(Val::is_true);
+            c.free(Place::Other, root, path)
+        }
+    }
+}
+
+/// The protocol of a body on a path that says nothing.
+fn by_shape(root: Val<'_>) -> Protocol {
+    if mcp::looks_like(root) {
+        return Protocol::Mcp;
+    }
+    let is_list = |name: &str| root.get(name).is_some_and(|member| member.kind() == Kind::Array);
+    let has = |name: &str| root.get(name).is_some();
+    let typed = |name: &str| root.get_text("type").is_some_and(|kind| kind == name);
+    if is_list("messages") {
+        let anthropic = has("system") || has("anthropic_version") || has("stop_sequences");
+        return if anthropic { Protocol::AnthropicMessages } else { Protocol::OpenAiChat };
+    }
+    if is_list("choices") {
+        return Protocol::OpenAiChat;
+    }
+    if typed("message") && is_list("content") {
+        return Protocol::AnthropicMessages;
+    }
+    if is_list("output") && has("model")
+        || has("input") && has("model") && (has("instructions") || is_list("input"))
+    {
+        return Protocol::OpenAiResponses;
+    }
+    if has("prompt") && has("model") {
+        return Protocol::OpenAiCompletions;
+    }
+    Protocol::Json
+}
+
+fn operation_of(protocol: Protocol, root: Option<Val<'_>>) -> &'static str {
+    match protocol {
+        Protocol::OpenAiChat => "chat",
+        Protocol::OpenAiCompletions => "completions",
+        Protocol::OpenAiResponses => "responses",
+        Protocol::OpenAiEmbeddings => "embeddings",
+        // Only what is to be answered has a bound on the answer; count_tokens has none.
+        Protocol::AnthropicMessages if root.is_some_and(|root| root.get("max_tokens").is_none()) => {
+            "count_tokens"
+        }
+        Protocol::AnthropicMessages => "messages",
+        Protocol::Mcp | Protocol::Json | Protocol::Text | Protocol::None => "",
+    }
+}

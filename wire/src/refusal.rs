@@ -1,0 +1,192 @@
+//! Saying no in the provider's own words, so that an unmodified SDK raises the error its users know.
+//!
+//! MCP: a JSON-RPC error with the request's id, over HTTP status 200. That is what clients need: the Python SDK of the
+//! 1.x line raises an HTTP error (not `McpError`) for any status from 400, and the TypeScript SDK throws a transport
+//! error with the body as text; only Python 2.x looks for a JSON-RPC error in such a body. With 200 all three raise
+//! their usual error with our message. Where there is no id to answer (notifications, unreadable bodies), the HTTP
+//! status stays that of the kind, as the transport's specification asks. Codes are from the band that the 2026-07-28
+//! revision leaves to implementations (-32000 to -32019), away from those that SDKs use for themselves.
+
+use serde_json::{Value, json};
+
+use crate::protocol::Protocol;
+
+/// Why something is refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RefusalKind {
+    /// A policy says no: 403.
+    Policy,
+    /// A limit is used up: 429.
+    Limit {
+        /// When to try again, in seconds.
+        retry_after_s: u64,
+    },
+    /// More than is inspected: 413.
+    TooLarge,
+    /// Not readable as what it claims to be: 400.
+    Malformed,
+    /// A guard could not run, and the policy is closed: 503.
+    GuardFailed,
+}
+
+impl RefusalKind {
+    /// The HTTP status of the kind.
+    pub fn status(self) -> u16 {
+        match self {
+            Self::Policy => 403,
+            Self::Limit { .. } => 429,
+            Self::TooLarge => 413,
+            Self::Malformed => 400,
+            Self::GuardFailed => 503,
+        }
+    }
+
+    /// The `code` in the body.
+    pub fn code(self) -> &'static str {
+        match self {
+            Self::Policy => "policy_violation",
+            Self::Limit { .. } => "rate_limit_exceeded",
+            Self::TooLarge => "request_too_large",
+            Self::Malformed => "malformed_body",
+            Self::GuardFailed => "guard_unavailable",
+        }
+    }
+
+    fn openai_type(self) -> &'static str {
+        match self {
+            Self::Policy => "permission_error",
+            Self::Limit { .. } => "rate_limit_error",
+            Self::TooLarge | Self::Malformed => "invalid_request_error",
+            Self::GuardFailed => "server_error",
+        }
+    }
+
+    fn anthropic_type(self) -> &'static str {
+        match self {
+            Self::Policy => "permission_error",
+            Self::Limit { .. } => "rate_limit_error",
+            Self::TooLarge => "request_too_large",
+            Self::Malformed => "invalid_request_error",
+            Self::GuardFailed => "api_error",
+        }
+    }
+
+    fn rpc_code(self) -> i64 {
+        match self {
+            Self::Policy => -32003,
+            Self::Limit { .. } => -32004,
+            Self::TooLarge => -32005,
+            Self::Malformed => -32600,
+            Self::GuardFailed => -32006,
+        }
+    }
+}
+
+/// A complete answer that refuses.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Refusal {
+    /// The HTTP status.
+    pub status: u16,
+    /// Headers, `content-type` among them.
+    pub headers: Vec<(&'static str, String)>,
+    /// The body, never empty.
+    pub body: Vec<u8>,
+}
+
+/// Refuses a request. `message` is for people and must not quote content; `rpc_ids` are the ids of a JSON-RPC request
+/// or batch as [`Message::rpc_ids`](crate::Message::rpc_ids) has them, and matter for MCP alone.
+pub fn refusal(
+    protocol: Protocol,
+    kind: RefusalKind,
+    message: &str,
+    decision_id: &str,
+    rpc_ids: &[String],
+) -> Refusal {
+    let mut headers = vec![("content-type", "application/json".to_owned())];
+    if let RefusalKind::Limit { retry_after_s } = kind {
+        headers.push(("retry-after", retry_after_s.to_string()));
+    }
+    match protocol {
+        // The names under which the SDKs show an error's request id.
+        Protocol::AnthropicMessages => headers.push(("request-id", decision_id.to_owned())),
+        Protocol::Mcp => {}
+        _ => headers.push(("x-request-id", decision_id.to_owned())),
+    }
+    let answered = protocol == Protocol::Mcp && !rpc_ids.is_empty();
+    let status = if answered { 200 } else { kind.status() };
+    let body = match protocol {
+        Protocol::AnthropicMessages => anthropic(kind, message, decision_id).to_string(),
+        Protocol::Mcp => rpc_errors(kind, message, decision_id, rpc_ids),
+        _ => json!({ "error": openai(kind, message) }).to_string(),
+    };
+    Refusal { status, headers, body: body.into_bytes() }
+}
+
+/// Ends a stream that has begun with the provider's error event and its end marker.
+pub fn stream_error(
+    protocol: Protocol,
+    kind: RefusalKind,
+    message: &str,
+    decision_id: &str,
+    rpc_ids: &[String],
+) -> Vec<u8> {
+    let text = match protocol {
+        Protocol::AnthropicMessages => {
+            format!("event: error\ndata: {}\n\n", anthropic(kind, message, decision_id))
+        }
+        // The SDK looks for the event's name and an `error` in it; the members beside it are the API's own.
+        Protocol::OpenAiResponses => {
+            let event = json!({
+                "type": "error", "code": kind.code(), "message": message, "param": null, "sequence_number": 0,
+                "error": openai(kind, message),
+            });
+            format!("event: error\ndata: {event}\n\n")
+        }
+        Protocol::Mcp => {
+            let ids = if rpc_ids.is_empty() { &["null".to_owned()][..] } else { rpc_ids };
+            ids.iter()
+                .map(|id| format!("event: message\ndata: {}\n\n", rpc_error(kind, message, decision_id, id)))
+                .collect()
+        }
+        _ => {
+            let event = json!({ "error": openai(kind, message) });
+            format!("data: {event}\n\ndata: [DONE]\n\n")
+        }
+    };
+    text.into_bytes()
+}
+
+fn openai(kind: RefusalKind, message: &str) -> Value {
+    json!({ "message": message, "type": kind.openai_type(), "param": null, "code": kind.code() })
+}
+
+fn anthropic(kind: RefusalKind, message: &str, decision_id: &str) -> Value {
+    json!({
+        "type": "error",
+        "error": { "type": kind.anthropic_type(), "message": message },
+        "request_id": decision_id,
+    })
+}
+
+/// One error for each id; a batch is answered by a batch.
+fn rpc_errors(kind: RefusalKind, message: &str, decision_id: &str, rpc_ids: &[String]) -> String {
+    match rpc_ids {
+        [] => rpc_error(kind, message, decision_id, "null"),
+        [id] => rpc_error(kind, message, decision_id, id),
+        ids => {
+            let errors: Vec<String> =
+                ids.iter().map(|id| rpc_error(kind, message, decision_id, id)).collect();
+            format!("[{}]", errors.join(","))
+        }
+    }
+}
+
+/// The id is written as the request had it: a number stays the very same number.
+fn rpc_error(kind: RefusalKind, message: &str, decision_id: &str, id: &str) -> String {
+    let mut data = json!({ "code": kind.code(), "decision_id": decision_id });
+    if let (RefusalKind::Limit { retry_after_s }, Some(data)) = (kind, data.as_object_mut()) {
+        data.insert("retry_after_s".to_owned(), retry_after_s.into());
+    }
+    let error = json!({ "code": kind.rpc_code(), "message": message, "data": data });
+    format!("{{\"jsonrpc\":\"2.0\",\"id\":{id},\"error\":{error}}}")
+}

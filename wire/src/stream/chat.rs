@@ -1,0 +1,180 @@
+//! OpenAI chat completion chunks, and chunks of the older completions.
+
+use super::{Channel, ChannelKind, Close, field_hash};
+use crate::collect::Collector;
+use crate::error::WireError;
+use crate::items::contents;
+use crate::json::{Kind, Val};
+use crate::message::Place;
+use crate::openai;
+use crate::path::ROOT;
+
+type Done = Result<(), WireError>;
+
+pub(crate) fn read(c: &mut Collector<'_>, root: Val<'_>) -> Done {
+    for (key, member) in root.members() {
+        if key.text() != "choices" || member.kind() != Kind::Array {
+            openai::member(c, ROOT, key, member)?;
+            continue;
+        }
+        let path = c.at_key(ROOT, "choices");
+        for (position, choice) in member.items() {
+            let path = c.at_index(path, position);
+            choice_of(c, choice, path, position)?;
+        }
+    }
+    Ok(())
+}
+
+fn choice_of(c: &mut Collector<'_>, choice: Val<'_>, path: u32, position: u32) -> Done {
+    if !choice.is_object() {
+        return c.free(Place::Assistant, choice, path);
+    }
+    let group = choice.get("index").and_then(Val::unsigned).map_or(position, |index| index as u32);
+    for (key, member) in choice.members() {
+        let name = key.text();
+        match &*name {
+            "delta" if member.is_object() => {
+                let path = c.at_key(path, &name);
+                delta(c, member, path, group)?;
+            }
+            "text" => {
+                let path = c.at_key(path, &name);
+                c.piece(
+                    Channel { group, kind: ChannelKind::Text, index: 0 },
+                    Place::Assistant,
+                    member,
+                    path,
+                )?;
+            }
+            "finish_reason" => {
+                let path = c.at_key(path, &name);
+                c.word(member, path)?;
+                if member.is_string() {
+                    c.closes.push(Close::Group(group));
+                }
+            }
+            "index" => {
+                let path = c.at_key(path, &name);
+                c.measures(member, path)?;
+            }
+            "logprobs" => c.echoes(member),
+            _ => c.unknown(Place::Assistant, path, key, member)?,
+        }
+    }
+    Ok(())
+}
+
+fn delta(c: &mut Collector<'_>, value: Val<'_>, path: u32, group: u32) -> Done {
+    for (key, member) in value.members() {
+        let name = key.text();
+        let at = |c: &mut Collector<'_>| c.at_key(path, &name);
+        let kind = match &*name {
+            "content" => ChannelKind::Text,
+            "refusal" => ChannelKind::Refusal,
+            "reasoning_content" | "reasoning" | "thinking" => ChannelKind::Reasoning,
+            _ => ChannelKind::Other,
+        };
+        match &*name {
+            "role" | "id" | "name" => {
+                let path = at(c);
+                c.word(member, path)?;
+            }
+            "tool_calls" if member.kind() == Kind::Array => {
+                let path = at(c);
+                for (position, call) in member.items() {
+                    let path = c.at_index(path, position);
+                    tool_call(c, call, path, group, position)?;
+                }
+            }
+            "function_call" if member.is_object() => {
+                let path = at(c);
+                function(
+                    c,
+                    member,
+                    path,
+                    Channel { group, kind: ChannelKind::ToolArguments, index: u32::MAX },
+                )?;
+            }
+            "audio" if member.is_object() => {
+                let path = at(c);
+                audio(c, member, path, group)?;
+            }
+            _ if member.is_string() => {
+                let path = at(c);
+                let index = if kind == ChannelKind::Other { field_hash(0, &name) } else { 0 };
+                c.piece(Channel { group, kind, index }, Place::Assistant, member, path)?;
+            }
+            "content" => {
+                let path = at(c);
+                contents(c, Place::Assistant, member, path)?;
+            }
+            _ => c.unknown(Place::Assistant, path, key, member)?,
+        }
+    }
+    Ok(())
+}
+
+fn tool_call(c: &mut Collector<'_>, call: Val<'_>, path: u32, group: u32, position: u32) -> Done {
+    let index = call.get("index").and_then(Val::unsigned).map_or(position, |index| index as u32);
+    for (key, member) in call.members() {
+        let name = key.text();
+        match &*name {
+            "index" | "id" | "type" => {
+                let path = c.at_key(path, &name);
+                c.word(member, path)?;
+            }
+            "function" | "custom" if member.is_object() => {
+                let path = c.at_key(path, &name);
+                function(c, member, path, Channel { group, kind: ChannelKind::ToolArguments, index })?;
+            }
+            _ => c.unknown(Place::ToolArguments, path, key, member)?,
+        }
+    }
+    if call.is_object() { Ok(()) } else { c.free(Place::ToolArguments, call, path) }
+}
+
+fn function(c: &mut Collector<'_>, value: Val<'_>, path: u32, channel: Channel) -> Done {
+    for (key, member) in value.members() {
+        let name = key.text();
+        match &*name {
+            "name" => {
+                // Comes whole, with the first chunk of a call; later chunks repeat it empty or not at all.
+                if let Some(called) = member.string().filter(|called| !called.is_empty()) {
+                    c.calls(called, None);
+                }
+                let path = c.at_key(path, &name);
+                c.word(member, path)?;
+            }
+            "arguments" | "input" => {
+                let path = c.at_key(path, &name);
+                c.piece(channel, Place::ToolArguments, member, path)?;
+            }
+            _ => c.unknown(Place::ToolArguments, path, key, member)?,
+        }
+    }
+    Ok(())
+}
+
+fn audio(c: &mut Collector<'_>, value: Val<'_>, path: u32, group: u32) -> Done {
+    for (key, member) in value.members() {
+        let name = key.text();
+        match &*name {
+            "transcript" => {
+                let path = c.at_key(path, &name);
+                let channel = Channel { group, kind: ChannelKind::Transcript, index: 0 };
+                c.piece(channel, Place::Assistant, member, path)?;
+            }
+            "data" => {
+                let path = c.at_key(path, &name);
+                c.data(member, path)?;
+            }
+            "id" | "expires_at" => {
+                let path = c.at_key(path, &name);
+                c.measures(member, path)?;
+            }
+            _ => c.unknown(Place::Assistant, path, key, member)?,
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,242 @@
+//! Events of a stream: which running texts they add to, what they end, what they say whole.
+
+mod anthropic;
+mod chat;
+mod responses;
+
+use crate::coding::Coding;
+use crate::collect::Collector;
+use crate::edit::{Edit, apply};
+use crate::error::{Limits, WireError};
+use crate::json::{Doc, Kind, NO_LAYER, Val, scan};
+use crate::message::{Layer, Message, Place};
+use crate::path::ROOT;
+use crate::protocol::Protocol;
+use crate::read::document;
+use crate::sse::{self, SseEvent};
+use crate::words;
+
+/// What kind of running text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum ChannelKind {
+    /// The answer's words.
+    Text,
+    /// A refusal's words.
+    Refusal,
+    /// Reasoning or thinking.
+    Reasoning,
+    /// A tool call's arguments: JSON, piece by piece. Scan it with its escapes resolved too
+    /// ([`resolve_escapes`](crate::resolve_escapes)); write with [`escape_json`](crate::escape_json).
+    ToolArguments,
+    /// The transcript of spoken words.
+    Transcript,
+    /// Another text that comes in pieces.
+    Other,
+}
+
+/// One running text of a stream. Pieces of the same channel, put together in order, are the text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Channel {
+    /// Index of the choice, content block or output item.
+    pub group: u32,
+    /// What kind of text.
+    pub kind: ChannelKind,
+    /// Index of the tool call or content part inside the group; for [`ChannelKind::Other`] it tells fields apart.
+    pub index: u32,
+}
+
+/// A piece of a running text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Piece {
+    /// The text it continues.
+    pub channel: Channel,
+    /// Index into the segments of [`StreamItem::message`], which has the piece's text and place.
+    pub segment: usize,
+}
+
+/// Running texts that have come to their end with this event.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Close {
+    /// This one.
+    Channel(Channel),
+    /// All of a choice, content block or output item.
+    Group(u32),
+    /// All.
+    All,
+}
+
+impl Close {
+    /// Whether this ends that channel.
+    pub fn covers(self, channel: &Channel) -> bool {
+        match self {
+            Self::Channel(one) => one == *channel,
+            Self::Group(group) => group == channel.group,
+            Self::All => true,
+        }
+    }
+}
+
+/// What an event says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StreamItem {
+    /// Pieces of running texts. Their segments are to be judged together with what came before and after.
+    pub pieces: Vec<Piece>,
+    /// What ends here, after the event's own pieces.
+    pub closes: Vec<Close>,
+    /// Everything in the event. Segments that are no piece are whole texts: events that repeat a finished text, MCP
+    /// messages, identifiers, comments. Also usage, tool calls (by name; arguments come in pieces), model.
+    pub message: Message,
+}
+
+impl StreamItem {
+    /// A piece's text.
+    pub fn text(&self, piece: &Piece) -> &str {
+        self.message.segments.get(piece.segment).map_or("", |segment| segment.text.as_str())
+    }
+
+    /// Whether a segment is a piece of a running text.
+    pub fn is_piece(&self, segment: usize) -> bool {
+        self.pieces.iter().any(|piece| piece.segment == segment)
+    }
+}
+
+/// Reads an event of an answer. `protocol` and `operation` are those of the request's message.
+///
+/// # Errors
+/// [`WireError`]: data that begins like JSON and is not strictly so, or is over a limit.
+pub fn read_event(
+    protocol: Protocol,
+    operation: &str,
+    event: &SseEvent,
+    limits: &Limits,
+) -> Result<StreamItem, WireError> {
+    let mut message = Message::new(protocol);
+    operation.clone_into(&mut message.operation);
+    let mut c = Collector::new(message, limits);
+    // A parsed event is UTF-8.
+    let raw = std::str::from_utf8(&event.raw).unwrap_or_default();
+    frame(&mut c, Doc { text: raw, nodes: &[], layer: NO_LAYER, level: 0 })?;
+    if let Some(data) = &event.data {
+        c.message.layers.push(Layer { parent: NO_LAYER, span: 0..raw.len() as u32, coding: Coding::Sse });
+        let layer = c.message.layers.len() as u32 - 1;
+        self::data(&mut c, operation, event, data, layer)?;
+    }
+    Ok(StreamItem { pieces: c.pieces, closes: c.closes, message: c.message })
+}
+
+/// The event's bytes with edits of the item's segments applied; all others as they were.
+pub fn rewrite_event(event: &SseEvent, item: &StreamItem, edits: &[Edit]) -> Vec<u8> {
+    apply(&event.raw, &item.message, edits)
+}
+
+/// Comments, names, ids and fields nobody knows: nothing of it may carry what must not pass.
+fn frame(c: &mut Collector<'_>, doc: Doc<'_>) -> Result<(), WireError> {
+    for line in sse::lines(doc.text) {
+        let (name, value) = sse::field(doc.text, line.clone());
+        let text = doc.text.get(value.clone()).unwrap_or_default();
+        let plain = words::is_word(text) || words::is_id(text);
+        let span = match name {
+            "data" | "retry" => continue,
+            "" | "event" | "id" if plain => continue,
+            "" | "event" | "id" => value,
+            _ => line,
+        };
+        c.whole(Place::Other, doc, span.start as u32..span.end as u32, ROOT)?;
+    }
+    Ok(())
+}
+
+fn data(
+    c: &mut Collector<'_>,
+    operation: &str,
+    event: &SseEvent,
+    data: &str,
+    layer: u32,
+) -> Result<(), WireError> {
+    if event.is_done() {
+        c.closes.push(Close::All);
+        return Ok(());
+    }
+    if !data.trim_start().starts_with(['{', '[']) {
+        return c.running(data, layer);
+    }
+    let nodes = scan(data, c.limits)?;
+    let root = Doc { text: data, nodes: &nodes, layer, level: 0 }.root();
+    match shape_of(c.message.protocol, root) {
+        Shape::Chat => chat::read(c, root),
+        Shape::Responses => responses::read(c, root),
+        Shape::Anthropic => anthropic::read(c, root),
+        Shape::Whole => document(c, Some(operation), root, ROOT),
+        Shape::Unknown => unknown(c, root, ROOT, 0),
+    }
+}
+
+/// How an event is to be read.
+enum Shape {
+    Chat,
+    Responses,
+    Anthropic,
+    Whole,
+    Unknown,
+}
+
+/// Told by the event itself first: gateways answer in another protocol than they were asked in.
+fn shape_of(protocol: Protocol, root: Val<'_>) -> Shape {
+    if protocol == Protocol::Mcp || root.get_text("jsonrpc").is_some() {
+        return Shape::Whole;
+    }
+    if root.get("choices").is_some() {
+        return Shape::Chat;
+    }
+    let kind = root.get_text("type").unwrap_or_default();
+    if kind.starts_with("response.") {
+        return Shape::Responses;
+    }
+    if kind.starts_with("content_block_") || kind.starts_with("message_") || kind == "ping" {
+        return Shape::Anthropic;
+    }
+    if protocol.is_settled() { Shape::Whole } else { Shape::Unknown }
+}
+
+/// A stream of a protocol nobody told us: members that usually carry the text are taken for pieces of it, the rest
+/// for whole texts.
+fn unknown(c: &mut Collector<'_>, value: Val<'_>, path: u32, fields: u32) -> Result<(), WireError> {
+    const TEXTS: &[&str] = &[
+        "text",
+        "content",
+        "response",
+        "delta",
+        "output",
+        "completion",
+        "token",
+        "generated_text",
+        "thinking",
+    ];
+    match value.kind() {
+        Kind::Object => value.members().try_for_each(|(key, member)| {
+            let name = key.text();
+            if member.is_string() && TEXTS.contains(&&*name) {
+                let path = c.at_key(path, &name);
+                let channel =
+                    Channel { group: 0, kind: ChannelKind::Other, index: field_hash(fields, &name) };
+                return c.piece(channel, Place::Assistant, member, path);
+            }
+            if matches!(member.kind(), Kind::Object | Kind::Array) {
+                c.key(Place::Other, path, key, &name)?;
+                let path = c.at_key(path, &name);
+                return unknown(c, member, path, field_hash(fields, &name));
+            }
+            c.unknown(Place::Other, path, key, member)
+        }),
+        Kind::Array => value.items().try_for_each(|(index, item)| {
+            let path = c.at_index(path, index);
+            unknown(c, item, path, fields.wrapping_add(index))
+        }),
+        _ => c.free(Place::Other, value, path),
+    }
+}
+
+/// Tells running texts in fields without a meaning apart (FNV-1a).
+pub(crate) fn field_hash(seed: u32, name: &str) -> u32 {
+    name.bytes().fold(0x811C_9DC5 ^ seed, |hash, byte| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193))
+}

@@ -1,0 +1,112 @@
+//! Which strings of a protocol's structure say nothing: words of its enumerations and identifiers it makes up.
+//! Everything else is a text and gets inspected.
+
+/// Prefixes of identifiers that providers and their SDKs make up.
+const ID_PREFIXES: &[&str] = &[
+    "chatcmpl-",
+    "cmpl-",
+    "call_",
+    "msg_",
+    "resp_",
+    "rs_",
+    "fc_",
+    "ctc_",
+    "toolu_",
+    "srvtoolu_",
+    "req_",
+    "run_",
+    "ws_",
+    "fs_",
+    "ci_",
+    "mcp_",
+    "mcpl_",
+    "mcpr_",
+    "ig_",
+    "batch_",
+    "file-",
+    "file_",
+    "fp_",
+    "conv_",
+    "container_",
+    "cntr_",
+    "tool_",
+    "event_",
+    "item_",
+];
+
+/// A word of an enumeration: short, lower case (MCP's are camelCase), with the separators that enumerations have and
+/// at most four digits. Nothing that a detector looks for fits in.
+pub(crate) fn is_word(text: &str) -> bool {
+    text.len() <= 32
+        && text.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'.' | b'/'))
+        && text.bytes().next().is_none_or(|b| b.is_ascii_lowercase())
+        && text.bytes().filter(u8::is_ascii_digit).count() <= 4
+}
+
+/// An identifier that a provider made up: one of the known prefixes or a UUID, and no run of digits long enough to be
+/// a number of a person or card.
+pub(crate) fn is_id(text: &str) -> bool {
+    if text.len() > 80 || !text.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-')) {
+        return false;
+    }
+    if is_uuid(text) {
+        return true;
+    }
+    ID_PREFIXES.iter().any(|prefix| text.starts_with(prefix)) && longest_digits(text) < 7
+}
+
+fn is_uuid(text: &str) -> bool {
+    text.len() == 36
+        && text.bytes().enumerate().all(|(at, b)| match at {
+            8 | 13 | 18 | 23 => b == b'-',
+            _ => b.is_ascii_hexdigit(),
+        })
+        && text.bytes().any(|b| b.is_ascii_alphabetic())
+}
+
+/// Digits in a row, dashes between them not counting.
+fn longest_digits(text: &str) -> usize {
+    let mut longest = 0;
+    let mut run = 0;
+    for byte in text.bytes() {
+        match byte {
+            b'0'..=b'9' => run += 1,
+            b'-' => {}
+            _ => run = 0,
+        }
+        longest = longest.max(run);
+    }
+    longest
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn enumerations_and_made_up_identifiers_say_nothing() {
+        for word in
+            ["user", "tool_calls", "input_audio", "chat.completion", "application/json", "endTurn", ""]
+        {
+            assert!(is_word(word), "{word}");
+        }
+        for text in ["hello there", "123-45-6789", "a@b.c", "Jane", "AKIAIOSFODNN7EXAMPLE", "x12345"] {
+            assert!(!is_word(text), "{text}");
+        }
+        for id in [
+            "chatcmpl-B9MHDbslfkBeAs8l4bebGd",
+            "toolu_01A09q90qw90lq917835lq9",
+            "67ccd2bf-17f0-819c-b67e-123456789012",
+        ] {
+            assert!(is_id(id), "{id}");
+        }
+        for text in [
+            "call_4111111111111111",
+            "call_123-45-6789",
+            "sk-live-abcdef",
+            "12345678-1234-1234-1234-123456789012",
+        ] {
+            assert!(!is_id(text), "{text}");
+        }
+    }
+}
