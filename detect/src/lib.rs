@@ -1,1 +1,86 @@
-//! See ARCHITECTURE.md.
+//! Detection: text in, findings out.
+//!
+//! A [`Detector`] looks for personal data and secrets ([`Detector::pii`]) and for attempts to steer a model
+//! ([`Detector::injection`]). It does no IO, reads no clock, keeps no state between calls and never panics: the same
+//! code runs natively and in the wasm module, once for every text of every request.
+//!
+//! A finding says what was found, where (bytes of the text that was given) and how sure the detector is. It never
+//! holds the text itself.
+#![deny(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+#![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing))]
+
+mod bytes;
+pub mod canonical;
+mod custom;
+mod entity;
+mod finding;
+mod injection;
+mod pii;
+
+pub use custom::{CustomPatterns, MAX_PATTERN_BYTES, PatternError};
+pub use entity::{EntityType, TypeSet, UnknownType, type_group};
+pub use finding::{Finding, Kind};
+pub use injection::{Family, InjectionFinding, MAX_PHRASES, Phrases, Sensitivity, Source};
+pub use pii::{MAX_BLOCK_HOLDBACK, MAX_HOLDBACK};
+
+/// The score from which a finding counts when the policy names no threshold.
+pub const DEFAULT_THRESHOLD: f32 = 0.5;
+
+/// The compiled rule set. Build it once per VM; it is immutable and cheap to share.
+#[derive(Debug)]
+pub struct Detector {
+    context: pii::ContextWords,
+    lexicon: injection::Lexicon,
+}
+
+impl Default for Detector {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Detector {
+    /// Builds the shipped rule set (well under a millisecond of work).
+    pub fn new() -> Detector {
+        Detector { context: pii::ContextWords::new(), lexicon: injection::Lexicon::new() }
+    }
+
+    /// Finds personal data and secrets of the wanted `types`, and matches of the `custom` patterns, that reach
+    /// `min_score`.
+    ///
+    /// Findings are appended to `out` sorted by position and never overlap: where two readings compete, the
+    /// surer one wins, then the longer one. Spans are byte ranges of `text` and lie on character boundaries even where
+    /// the value was written in another form (full-width digits, invisible characters, percent or HTML encoding).
+    pub fn pii(
+        &self,
+        text: &str,
+        types: &TypeSet,
+        min_score: f32,
+        custom: Option<&CustomPatterns>,
+        out: &mut Vec<Finding>,
+    ) {
+        pii::find(&self.context, text, *types, min_score, custom, out);
+    }
+
+    /// For text that arrives in pieces: the byte offset from which the tail may still become (part of) a finding once
+    /// more text comes. Everything before it is final.
+    ///
+    /// The caller keeps the tail, and up to 64 bytes of what it has already released as context on the left, and
+    /// passes both again with the next piece. The offset is never more than [`MAX_HOLDBACK`] bytes behind the end, or
+    /// [`MAX_BLOCK_HOLDBACK`] while a private key block or a signed token is open.
+    pub fn holdback(&self, text: &str, types: &TypeSet) -> usize {
+        pii::holdback(text, *types)
+    }
+
+    /// Judges whether `text`, coming from `source`, tries to steer the model. Returns the strongest evidence, or
+    /// nothing when it stays below the operating point of that source at that `sensitivity`.
+    pub fn injection(
+        &self,
+        text: &str,
+        source: Source,
+        sensitivity: Sensitivity,
+        phrases: Option<&Phrases>,
+    ) -> Option<InjectionFinding> {
+        injection::judge(&self.lexicon, text, source, sensitivity, phrases)
+    }
+}

@@ -1,0 +1,61 @@
+//! Reading bytes without panicking: a position outside the text reads as NUL, which belongs to no value.
+
+/// The byte at `i`, or 0 outside the text.
+#[inline(always)]
+pub(crate) fn at(text: &[u8], i: usize) -> u8 {
+    match text.get(i) {
+        Some(b) => *b,
+        None => 0,
+    }
+}
+
+/// The byte before `i`, or 0 at the start.
+#[inline(always)]
+pub(crate) fn before(text: &[u8], i: usize) -> u8 {
+    match i.checked_sub(1) {
+        Some(j) => at(text, j),
+        None => 0,
+    }
+}
+
+/// The bytes from `start` to `end`, cut to what exists.
+#[inline]
+pub(crate) fn slice(text: &[u8], start: usize, end: usize) -> &[u8] {
+    let end = end.min(text.len());
+    text.get(start.min(end)..end).unwrap_or(&[])
+}
+
+/// Whether `text` has `prefix` at `i`, letters compared without case. `prefix` must be lower case.
+pub(crate) fn starts_with_fold(text: &[u8], i: usize, prefix: &[u8]) -> bool {
+    let have = slice(text, i, i.saturating_add(prefix.len()));
+    have.len() == prefix.len() && have.iter().zip(prefix).all(|(a, b)| a.to_ascii_lowercase() == *b)
+}
+
+/// Walks left from `i` while `keep` holds and returns the first position of that run.
+pub(crate) fn run_start(text: &[u8], mut i: usize, keep: impl Fn(u8) -> bool) -> usize {
+    while i > 0 && keep(before(text, i)) {
+        i -= 1;
+    }
+    i
+}
+
+/// Walks right from `i` while `keep` holds and returns the position after the run.
+pub(crate) fn run_end(text: &[u8], mut i: usize, keep: impl Fn(u8) -> bool) -> usize {
+    while i < text.len() && keep(at(text, i)) {
+        i += 1;
+    }
+    i
+}
+
+/// Writes the digits found in `text` to `buf` as values 0–9 and returns how many; stops when `buf` is full.
+pub(crate) fn digits_into(text: &[u8], buf: &mut [u8]) -> usize {
+    let mut n = 0;
+    for b in text.iter().filter(|b| b.is_ascii_digit()) {
+        match buf.get_mut(n) {
+            Some(slot) => *slot = b - b'0',
+            None => return n,
+        }
+        n += 1;
+    }
+    n
+}

@@ -1,0 +1,146 @@
+//! Single characters: which are invisible, and what the others look like.
+
+use unicode_normalization::char::decompose_compatible;
+
+/// How a character reads to somebody who looks at the page.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Reading {
+    /// As itself.
+    Same,
+    /// As this ASCII character.
+    As(u8),
+    /// Not at all.
+    Invisible,
+}
+
+/// Zero values of the decimal digit runs of the scripts in use (Unicode general category Nd).
+const DIGIT_ZEROS: &[u32] = &[
+    0x0660, 0x06F0, 0x07C0, 0x0966, 0x09E6, 0x0A66, 0x0AE6, 0x0B66, 0x0BE6, 0x0C66, 0x0CE6, 0x0D66, 0x0E50,
+    0x0ED0, 0x0F20, 0x1040, 0x17E0, 0x1810, 0xFF10, 0x1D7CE, 0x1D7D8, 0x1D7E2, 0x1D7EC, 0x1D7F6,
+];
+
+/// Reads a character for numbers, addresses and tokens: digits of all scripts, wide and styled ASCII, spaces and
+/// dashes in their many forms, and what cannot be seen. Letters of other scripts stay as they are.
+pub(crate) fn plain(c: char) -> Reading {
+    let u = c as u32;
+    match u {
+        0..=0x7F => Reading::Same,
+        0x00A0 | 0x2000..=0x200A | 0x202F | 0x205F | 0x3000 => Reading::As(b' '),
+        0x2010..=0x2015 | 0x2212 | 0xFE58 | 0xFE63 | 0x2043 => Reading::As(b'-'),
+        0x00AD | 0x034F | 0x061C | 0x115F | 0x1160 | 0x17B4 | 0x17B5 | 0x180B..=0x180E => Reading::Invisible,
+        0x200B..=0x200F | 0x202A..=0x202E | 0x2060..=0x206F | 0x3164 | 0xFE00..=0xFE0F | 0xFEFF | 0xFFA0 => {
+            Reading::Invisible
+        }
+        0xE0100..=0xE01EF | 0xE0000..=0xE001F | 0xE007F => Reading::Invisible,
+        // Tag characters spell ASCII that nobody sees and every tokenizer reads.
+        0xE0020..=0xE007E => ascii(u - 0xE0000),
+        0xFF01..=0xFF5E => ascii(u - 0xFEE0),
+        0xFF61 => Reading::As(b'.'),
+        0x4E00..=0x9FFF | 0xAC00..=0xD7A3 | 0x3041..=0x30FF | 0x0400..=0x052F | 0x00C0..=0x024F => {
+            Reading::Same
+        }
+        _ => digit(u).unwrap_or_else(|| styled(c)),
+    }
+}
+
+/// A character as searches see it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Glyph {
+    /// Reads as this ASCII character.
+    Ascii(u8),
+    /// Cannot be seen.
+    Invisible,
+    /// Reads as itself and is not ASCII.
+    Other,
+}
+
+/// What a character reads as.
+pub(crate) fn glyph(c: char) -> Glyph {
+    match plain(c) {
+        Reading::As(b) => Glyph::Ascii(b),
+        Reading::Invisible => Glyph::Invisible,
+        Reading::Same => u8::try_from(c as u32).ok().filter(u8::is_ascii).map_or(Glyph::Other, Glyph::Ascii),
+    }
+}
+
+fn ascii(u: u32) -> Reading {
+    u8::try_from(u).map_or(Reading::Same, Reading::As)
+}
+
+fn digit(u: u32) -> Option<Reading> {
+    DIGIT_ZEROS.iter().find(|zero| (**zero..**zero + 10).contains(&u)).map(|zero| ascii(u - zero + 0x30))
+}
+
+/// Mathematical, circled, superscript and other styled forms of one ASCII character.
+fn styled(c: char) -> Reading {
+    let mut only = None;
+    let mut count = 0;
+    decompose_compatible(c, |d| {
+        count += 1;
+        only = Some(d);
+    });
+    match only {
+        Some(d) if count == 1 && d.is_ascii_graphic() => ascii(d as u32),
+        _ => Reading::Same,
+    }
+}
+
+/// Letters that look like an ASCII letter: the common part of Unicode's confusables (UTS 39), written out by hand for
+/// Cyrillic, Greek, Armenian, Cherokee and Latin extensions. The result is lower case.
+pub(crate) fn lookalike(c: char) -> Option<u8> {
+    let ascii = match c {
+        'а' | 'А' | 'α' | 'Α' | 'ɑ' | 'ӓ' | 'Ꭺ' => b'a',
+        'в' | 'В' | 'β' | 'Β' | 'Ь' | 'ь' | 'Ᏼ' => b'b',
+        'с' | 'С' | 'ϲ' | 'Ϲ' | 'Ꮯ' => b'c',
+        'ԁ' | 'Ԁ' | 'ɗ' | 'Ꭰ' => b'd',
+        'е' | 'Е' | 'ε' | 'Ε' | 'ё' | 'Ё' | 'є' | 'Є' | 'ҽ' | 'Ꭼ' => b'e',
+        'ғ' | 'Ғ' | 'ƒ' => b'f',
+        'ɡ' | 'ց' | 'Ꮐ' => b'g',
+        'һ' | 'Һ' | 'н' | 'Н' | 'Η' | 'հ' | 'Ꮋ' => b'h',
+        'і' | 'І' | 'ι' | 'Ι' | 'ı' | 'ї' | 'Ї' | 'Ӏ' | 'ӏ' | 'Ꭵ' => b'i',
+        'ј' | 'Ј' | 'ϳ' | 'Ꭻ' => b'j',
+        'к' | 'К' | 'κ' | 'Κ' | 'Ꮶ' => b'k',
+        'ⅼ' | 'ł' | 'ɭ' | 'Ꮮ' => b'l',
+        'м' | 'М' | 'Μ' | 'Ꮇ' => b'm',
+        'ո' | 'п' | 'η' | 'Ν' | 'ŋ' => b'n',
+        'о' | 'О' | 'ο' | 'Ο' | 'σ' | 'օ' | 'ө' | 'ø' | 'Ꮎ' => b'o',
+        'р' | 'Р' | 'ρ' | 'Ρ' | 'Ꮲ' => b'p',
+        'ԛ' | 'զ' => b'q',
+        'г' | 'ɾ' | 'Ꭱ' => b'r',
+        'ѕ' | 'Ѕ' | 'ꜱ' | 'Ꮪ' => b's',
+        'т' | 'Т' | 'τ' | 'Τ' | 'Ꭲ' => b't',
+        'υ' | 'ս' | 'ц' | 'ʋ' => b'u',
+        'ν' | 'ѵ' | 'Ѵ' | 'Ꮩ' => b'v',
+        'ԝ' | 'ω' | 'ш' | 'Ꮃ' => b'w',
+        'х' | 'Х' | 'χ' | 'Χ' => b'x',
+        'у' | 'У' | 'γ' | 'Υ' | 'ү' | 'Ү' => b'y',
+        'ᴢ' | 'Ζ' | 'Ꮓ' => b'z',
+        _ => return None,
+    };
+    Some(ascii)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn characters_read_as_they_look() {
+        for (c, reading) in [
+            ('４', Reading::As(b'4')),
+            ('𝟜', Reading::As(b'4')),
+            ('٤', Reading::As(b'4')),
+            ('④', Reading::As(b'4')),
+            ('＠', Reading::As(b'@')),
+            ('\u{a0}', Reading::As(b' ')),
+            ('–', Reading::As(b'-')),
+            ('\u{200b}', Reading::Invisible),
+            ('\u{e0061}', Reading::As(b'a')),
+            ('é', Reading::Same),
+            ('文', Reading::Same),
+            ('½', Reading::Same),
+        ] {
+            assert_eq!(plain(c), reading, "{c:?}");
+        }
+    }
+}

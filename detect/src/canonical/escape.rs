@@ -1,0 +1,60 @@
+//! Escapes that stand for one ASCII character: percent (RFC 3986), HTML character references, JSON `\u00XX`.
+
+use crate::bytes::{at, slice};
+
+fn hex(b: u8) -> Option<u32> {
+    char::from(b).to_digit(16)
+}
+
+/// The printable ASCII character that an escape at `i` stands for, and the position after the escape.
+pub(crate) fn ascii(text: &[u8], i: usize) -> Option<(u8, usize)> {
+    let (value, end) = match at(text, i) {
+        b'%' => (hex(at(text, i + 1))? * 16 + hex(at(text, i + 2))?, i + 3),
+        b'\\' if at(text, i + 1) == b'u' => {
+            let mut value = 0;
+            for k in 2..6 {
+                value = value * 16 + hex(at(text, i + k))?;
+            }
+            (value, i + 6)
+        }
+        b'&' => reference(text, i)?,
+        _ => return None,
+    };
+    let ascii = u8::try_from(value).ok().filter(|b| (0x20..0x7F).contains(b))?;
+    Some((ascii, end))
+}
+
+fn reference(text: &[u8], i: usize) -> Option<(u32, usize)> {
+    if at(text, i + 1) != b'#' {
+        const NAMED: &[(&[u8], u8)] = &[
+            (b"&amp;", b'&'),
+            (b"&lt;", b'<'),
+            (b"&gt;", b'>'),
+            (b"&quot;", b'"'),
+            (b"&apos;", b'\''),
+            (b"&commat;", b'@'),
+            (b"&nbsp;", b' '),
+            (b"&period;", b'.'),
+            (b"&hyphen;", b'-'),
+        ];
+        return NAMED
+            .iter()
+            .find(|(name, _)| slice(text, i, i + name.len()) == *name)
+            .map(|(name, value)| (u32::from(*value), i + name.len()));
+    }
+    let (radix, mut k) = if matches!(at(text, i + 2), b'x' | b'X') { (16, i + 3) } else { (10, i + 2) };
+    let start = k;
+    let mut value = 0_u32;
+    while let Some(digit) = char::from(at(text, k)).to_digit(radix) {
+        // Leading zeros are the usual padding trick; a code point has at most seven digits.
+        value = value.saturating_mul(radix).saturating_add(digit);
+        k += 1;
+        if k > start + 10 {
+            return None;
+        }
+    }
+    if k == start {
+        return None;
+    }
+    Some((value, if at(text, k) == b';' { k + 1 } else { k }))
+}

@@ -1,0 +1,13 @@
+//! One meaning, many spellings: texts brought into the form in which they are judged, with the way back to the bytes
+//! that were sent.
+
+mod chars;
+mod escape;
+mod folded;
+mod plain;
+mod view;
+
+pub(crate) use chars::{Glyph, glyph};
+pub use folded::folded;
+pub use plain::plain;
+pub use view::View;

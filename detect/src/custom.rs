@@ -1,0 +1,124 @@
+//! The policy author's own patterns.
+
+use std::fmt;
+use std::ops::Range;
+use std::sync::Arc;
+
+use regex::{Regex, RegexBuilder};
+
+/// The longest pattern an author may write, in bytes.
+pub const MAX_PATTERN_BYTES: usize = 4096;
+/// The memory one compiled pattern may take, in bytes. The filter keeps every pattern in every worker.
+const MAX_COMPILED_BYTES: usize = 256 * 1024;
+/// The most patterns a rule may hold.
+const MAX_PATTERNS: usize = 64;
+
+/// Compiled custom patterns. Matching takes time linear in the text, whatever the pattern says.
+#[derive(Debug, Clone, Default)]
+pub struct CustomPatterns {
+    patterns: Vec<(Arc<str>, Regex)>,
+}
+
+/// Why a custom pattern was refused.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PatternError {
+    /// The name of the pattern.
+    pub name: String,
+    /// What is wrong with it and what to do.
+    pub message: String,
+}
+
+impl fmt::Display for PatternError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "pattern `{}`: {}", self.name, self.message)
+    }
+}
+
+impl std::error::Error for PatternError {}
+
+impl CustomPatterns {
+    /// Compiles `(name, regular expression)` pairs in the syntax of the `regex` crate.
+    ///
+    /// Refused: a bad expression, one longer than [`MAX_PATTERN_BYTES`], one whose automaton is too large to keep in
+    /// memory, one that matches the empty text, and a name that is empty.
+    pub fn compile<N: AsRef<str>, R: AsRef<str>>(pairs: &[(N, R)]) -> Result<CustomPatterns, PatternError> {
+        let mut patterns = Vec::with_capacity(pairs.len());
+        for (index, (name, source)) in pairs.iter().enumerate() {
+            let (name, source) = (name.as_ref(), source.as_ref());
+            let refuse = |message: String| PatternError { name: name.to_owned(), message };
+            if index >= MAX_PATTERNS {
+                return Err(refuse(format!("a rule holds at most {MAX_PATTERNS} patterns")));
+            }
+            if name.is_empty() {
+                return Err(refuse("a pattern needs a name".to_owned()));
+            }
+            if source.len() > MAX_PATTERN_BYTES {
+                let found = source.len();
+                return Err(refuse(format!(
+                    "it is {found} bytes long; at most {MAX_PATTERN_BYTES} are allowed"
+                )));
+            }
+            let regex = RegexBuilder::new(source)
+                .size_limit(MAX_COMPILED_BYTES)
+                .dfa_size_limit(MAX_COMPILED_BYTES)
+                .build()
+                .map_err(|error| refuse(explain(&error)))?;
+            if regex.is_match("") {
+                return Err(refuse("it matches the empty text, so it would match everywhere".to_owned()));
+            }
+            patterns.push((Arc::from(name), regex));
+        }
+        Ok(CustomPatterns { patterns })
+    }
+
+    /// Whether there is no pattern.
+    pub fn is_empty(&self) -> bool {
+        self.patterns.is_empty()
+    }
+
+    /// Calls `found` for every match of every pattern.
+    pub(crate) fn each(&self, text: &str, mut found: impl FnMut(&Arc<str>, Range<usize>)) {
+        for (name, regex) in &self.patterns {
+            for hit in regex.find_iter(text) {
+                if !hit.is_empty() {
+                    found(name, hit.range());
+                }
+            }
+        }
+    }
+}
+
+fn explain(error: &regex::Error) -> String {
+    match error {
+        regex::Error::CompiledTooBig(limit) => format!(
+            "it compiles to more than {limit} bytes; shorten its repetitions (`{{1,1000}}`) or its Unicode classes"
+        ),
+        other => {
+            // The crate draws the expression over several lines; its last line says what is wrong.
+            let text = other.to_string();
+            let last = text.lines().rev().find(|line| !line.trim().is_empty()).unwrap_or("it does not parse");
+            last.trim().trim_start_matches("error: ").to_owned()
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn patterns_that_would_hurt_are_refused_by_name() {
+        for (source, says) in [
+            ("(", "unclosed group"),
+            ("a*", "empty text"),
+            ("(?:\\pL{1,200}){1,200}", "compiles to more than"),
+            (&"a".repeat(MAX_PATTERN_BYTES + 1), "bytes long"),
+        ] {
+            let error = CustomPatterns::compile(&[("EMPLOYEE", source)]).unwrap_err();
+            assert_eq!(error.name, "EMPLOYEE");
+            assert!(error.message.contains(says), "{}", error.message);
+        }
+        assert!(CustomPatterns::compile(&[("", "a")]).is_err());
+        assert!(CustomPatterns::compile(&[("EMPLOYEE", r"EMP-\d{6}")]).is_ok());
+    }
+}

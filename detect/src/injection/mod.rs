@@ -1,0 +1,16 @@
+//! Attempts to steer a model: who speaks, what is said, how it is put.
+//!
+//! Words fall into classes (to override, earlier, instruction, …); rules are sequences of classes within windows, each
+//! with a weight. Weights of what is found close together add up; who is speaking decides how much it takes.
+
+mod lexicon;
+mod matcher;
+mod phrases;
+mod rules;
+mod verdict;
+mod words;
+
+pub(crate) use lexicon::Lexicon;
+pub use phrases::{MAX_PHRASES, Phrases};
+pub(crate) use verdict::judge;
+pub use verdict::{Family, InjectionFinding, Sensitivity, Source};

@@ -1,0 +1,130 @@
+//! Who speaks, how much it takes, and what is reported.
+
+use std::fmt;
+use std::ops::Range;
+
+use super::matcher::Matcher;
+use super::{Lexicon, Phrases};
+
+/// Where a text stands in the exchange.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Source {
+    /// A message of the user.
+    User,
+    /// The developer's own prompt: it may instruct as it likes.
+    System,
+    /// An earlier answer of the model.
+    Assistant,
+    /// What a tool returned.
+    ToolResult,
+    /// What the model passes to a tool.
+    ToolArguments,
+    /// The description of a tool.
+    ToolDefinition,
+    /// A document that was retrieved or attached.
+    Document,
+    /// Anything else.
+    Other,
+}
+
+/// How little evidence is enough.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum Sensitivity {
+    /// Only what is plain.
+    Low,
+    /// The default.
+    #[default]
+    Medium,
+    /// Also what is likely; expect false alarms on texts that quote attacks.
+    High,
+}
+
+/// The mechanics of an attack.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Family {
+    /// Earlier instructions are declared void or replaced.
+    InstructionOverride,
+    /// The text poses as another speaker or closes its own frame.
+    RoleForgery,
+    /// The hidden instructions are asked for.
+    PromptExtraction,
+    /// Data is to leave by a link, an image or a call.
+    Exfiltration,
+    /// A tool's description gives orders to the model.
+    ToolPoisoning,
+    /// The order is hidden in an encoding.
+    EncodedPayload,
+    /// The model is to become somebody without rules.
+    Jailbreak,
+    /// A text that should only inform speaks to the model.
+    IndirectInstruction,
+    /// One of the policy's own phrases.
+    Phrase,
+}
+
+impl Family {
+    /// The name in findings and records.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Family::InstructionOverride => "instruction_override",
+            Family::RoleForgery => "role_forgery",
+            Family::PromptExtraction => "prompt_extraction",
+            Family::Exfiltration => "exfiltration",
+            Family::ToolPoisoning => "tool_poisoning",
+            Family::EncodedPayload => "encoded_payload",
+            Family::Jailbreak => "jailbreak",
+            Family::IndirectInstruction => "indirect_instruction",
+            Family::Phrase => "phrase",
+        }
+    }
+}
+
+impl fmt::Display for Family {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// The strongest evidence found, never its text.
+#[derive(Debug, Clone, PartialEq)]
+pub struct InjectionFinding {
+    /// The rule with the greatest weight.
+    pub rule: &'static str,
+    /// Its family.
+    pub family: Family,
+    /// Where its match stands: bytes of the text given, on character boundaries.
+    pub span: Range<usize>,
+    /// All evidence together, from 0 to 1.
+    pub score: f32,
+}
+
+/// See [`crate::Detector::injection`].
+pub(crate) fn judge(
+    lexicon: &Lexicon,
+    text: &str,
+    source: Source,
+    sensitivity: Sensitivity,
+    phrases: Option<&Phrases>,
+) -> Option<InjectionFinding> {
+    if let Some(span) = phrases.and_then(|phrases| phrases.find(text)) {
+        return Some(InjectionFinding { rule: "policy/phrase", family: Family::Phrase, span, score: 1.0 });
+    }
+    let threshold = threshold(source, sensitivity)?;
+    let finding = Matcher::new(lexicon, source).run(text)?;
+    (finding.score >= threshold).then_some(finding)
+}
+
+/// The operating point. The developer's prompt and the model's own words are not judged.
+fn threshold(source: Source, sensitivity: Sensitivity) -> Option<f32> {
+    let [low, medium, high] = match source {
+        Source::System | Source::Assistant => return None,
+        Source::User | Source::ToolArguments | Source::Other => [0.85, 0.7, 0.5],
+        Source::ToolResult | Source::Document => [0.75, 0.55, 0.4],
+        Source::ToolDefinition => [0.75, 0.55, 0.4],
+    };
+    Some(match sensitivity {
+        Sensitivity::Low => low,
+        Sensitivity::Medium => medium,
+        Sensitivity::High => high,
+    })
+}

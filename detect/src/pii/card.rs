@@ -1,0 +1,89 @@
+//! Payment cards (ISO/IEC 7812).
+
+use super::checks::{all_same, luhn};
+use super::number::Number;
+use super::scan::Scan;
+use crate::EntityType::CreditCard;
+
+/// Issuer ranges: first and last prefix (as numbers of equal length), the card lengths, and how sure a number with a
+/// right check digit is when nothing else speaks for it.
+const ISSUERS: &[(u32, u32, &[usize], f32)] = &[
+    (34, 34, &[15], 0.9),                                 // American Express
+    (37, 37, &[15], 0.9),                                 // American Express
+    (300, 305, &[14], 0.7),                               // Diners Club
+    (36, 36, &[14], 0.6),                                 // Diners Club International
+    (38, 39, &[14, 16], 0.6),                             // Diners Club International
+    (6011, 6011, &[16, 19], 0.95),                        // Discover
+    (644, 649, &[16, 19], 0.9),                           // Discover
+    (65, 65, &[16, 19], 0.9),                             // Discover
+    (3528, 3589, &[16, 17, 18, 19], 0.95),                // JCB
+    (2131, 2131, &[15], 0.7),                             // JCB, old
+    (1800, 1800, &[15], 0.6),                             // JCB, old
+    (51, 55, &[16], 0.95),                                // Mastercard
+    (2221, 2720, &[16], 0.95),                            // Mastercard
+    (4, 4, &[16], 0.95),                                  // Visa
+    (4, 4, &[19], 0.6),                                   // Visa
+    (4, 4, &[13], 0.4), // Visa, old; every fifth German article number looks like this
+    (5018, 5018, &[12, 13, 14, 15, 16, 17, 18, 19], 0.6), // Maestro
+    (5020, 5020, &[12, 13, 14, 15, 16, 17, 18, 19], 0.6),
+    (5038, 5038, &[12, 13, 14, 15, 16, 17, 18, 19], 0.6),
+    (5019, 5019, &[16], 0.8), // Dankort
+    (5893, 5893, &[16], 0.6),
+    (6304, 6304, &[12, 13, 14, 15, 16, 17, 18, 19], 0.5),
+    (6759, 6763, &[12, 13, 14, 15, 16, 17, 18, 19], 0.5),
+    (62, 62, &[16, 17, 18, 19], 0.8),                 // UnionPay
+    (81, 81, &[16], 0.6),                             // UnionPay
+    (60, 60, &[16], 0.6),                             // RuPay
+    (508, 508, &[16], 0.6),                           // RuPay
+    (2200, 2204, &[16], 0.8),                         // Mir
+    (637, 639, &[16], 0.5),                           // InstaPayment
+    (9792, 9792, &[16], 0.6),                         // Troy
+    (1, 1, &[15], 0.3),                               // UATP
+    (56, 69, &[12, 13, 14, 15, 16, 17, 18, 19], 0.3), // Maestro's wide range
+];
+
+/// How cards are printed and typed.
+const LAYOUTS: &[&[u8]] = &[
+    &[4, 4, 4, 4],
+    &[4, 6, 5],
+    &[4, 6, 4],
+    &[4, 4, 4, 4, 3],
+    &[4, 4, 4, 3],
+    &[6, 13],
+    &[4, 4, 5],
+    &[8, 8],
+    &[3, 4, 4, 4],
+    &[4, 4, 4],
+    &[4, 4, 4, 2],
+    &[6, 10],
+];
+
+/// Judges a number of 12 to 19 digits.
+pub(super) fn number(scan: &mut Scan<'_>, number: &Number) {
+    let digits = number.digits();
+    let grouped = number.layout().len() > 1;
+    if digits.len() < 12 || number.glued || !scan.wants(CreditCard) {
+        return;
+    }
+    if grouped && (!matches!(number.separator, b' ' | b'-' | b'.') || !LAYOUTS.contains(&number.layout())) {
+        return;
+    }
+    if all_same(digits) || !luhn(digits) {
+        return;
+    }
+    let Some(base) = issuer(digits) else { return };
+    // Printed in groups as a card is, the weaker ranges gain.
+    let plain = if grouped { (base + 0.15).min(1.0) } else { base };
+    scan.weigh(CreditCard, (number.start, number.end), (plain, 1.0), "card/luhn");
+}
+
+fn issuer(digits: &[u8]) -> Option<f32> {
+    let prefix = |length: u32| digits.iter().take(length as usize).fold(0, |acc, d| acc * 10 + u32::from(*d));
+    ISSUERS
+        .iter()
+        .find(|(first, last, lengths, _)| {
+            let value = prefix(first.checked_ilog10().unwrap_or(0) + 1);
+            (*first..=*last).contains(&value) && lengths.contains(&digits.len())
+        })
+        .map(|(.., score)| *score)
+}

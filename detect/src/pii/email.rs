@@ -1,0 +1,192 @@
+//! E-mail addresses and user information in URLs, seen from the `@`.
+
+use super::scan::Scan;
+use crate::EntityType::{ConnectionString, EmailAddress, UrlCredentials};
+use crate::bytes::{at, before, run_end, slice};
+
+/// RFC 5321 allows 64 bytes before the `@` and 255 after it.
+const MAX_LOCAL: usize = 64;
+const MAX_DOMAIN: usize = 255;
+
+/// Last labels that are file types, not top-level domains: `icon@2x.png`.
+const FILE_TYPES: &[&[u8]] = &[
+    b"png", b"jpg", b"jpeg", b"gif", b"svg", b"webp", b"css", b"js", b"ts", b"tsx", b"jsx", b"json", b"html",
+    b"mjs",
+];
+
+/// Looks at an `@`.
+pub(super) fn at_sign(scan: &mut Scan<'_>, i: usize) {
+    let text = scan.text;
+    if user_information(scan, i) {
+        return;
+    }
+    if !scan.wants(EmailAddress) {
+        return;
+    }
+    let Some(end) = domain(text, i + 1) else { return };
+    let Some(start) = local(text, i) else { return };
+    // The login of a repository's SSH address is nobody's.
+    if slice(text, start, i) == b"git" {
+        return;
+    }
+    scan.report(EmailAddress, start, end, 0.95, "email/form");
+}
+
+fn is_local(b: u8) -> bool {
+    b.is_ascii_alphanumeric() || b >= 0x80 || b"!#$%&'*+-/=?^_`{|}~.".contains(&b)
+}
+
+fn local(text: &[u8], at_sign: usize) -> Option<usize> {
+    let floor = at_sign.saturating_sub(MAX_LOCAL);
+    let mut start = at_sign;
+    while start > floor && is_local(before(text, start)) {
+        start -= 1;
+    }
+    // What quotes, keys and paths leave in front is not part of the name: `'bob@…`, `email=bob@…`, `/bob@…`, `“bob@…`.
+    let mut first = start;
+    for i in start..at_sign {
+        let b = at(text, i);
+        if matches!(
+            b,
+            b'=' | b'/'
+                | b'\''
+                | b'`'
+                | b'{'
+                | b'|'
+                | b'?'
+                | b'&'
+                | b'}'
+                | b'*'
+                | b'#'
+                | b'!'
+                | b'$'
+                | b'^'
+                | b'~'
+        ) || b >= 0x80
+        {
+            first = i + 1;
+        }
+    }
+    while matches!(at(text, first), b'.' | b'-' | b'+' | b'%') {
+        first += 1;
+    }
+    // `\nbob@…` in JSON text inside a string.
+    if before(text, first) == b'\\' && matches!(at(text, first), b'n' | b'r' | b't') && first + 1 < at_sign {
+        first += 1;
+    }
+    let name = slice(text, first, at_sign);
+    let dots = name.windows(2).any(|pair| pair == b"..") || name.last() == Some(&b'.');
+    (first < at_sign && !dots).then_some(first)
+}
+
+/// The end of the domain name that begins at `start`.
+fn domain(text: &[u8], start: usize) -> Option<usize> {
+    let mut end = start;
+    let mut labels = 0;
+    let mut last = (start, start);
+    loop {
+        let label_end = run_end(slice(text, 0, start + MAX_DOMAIN), end, |b| {
+            b.is_ascii_alphanumeric() || b == b'-' || b >= 0x80
+        });
+        let label_end = trim_wide(text, end, label_end);
+        if label_end == end || at(text, end) == b'-' {
+            break;
+        }
+        labels += 1;
+        last = (end, label_end);
+        if at(text, label_end) != b'.'
+            || !(at(text, label_end + 1).is_ascii_alphanumeric() || at(text, label_end + 1) >= 0x80)
+        {
+            break;
+        }
+        end = label_end + 1;
+    }
+    let top = slice(text, last.0, last.1);
+    let top = slice(top, 0, run_end(top, 0, |b| b != b'-' || top.starts_with(b"xn--")));
+    let letters = top.iter().all(|b| b.is_ascii_alphabetic() || *b >= 0x80);
+    let valid = top.len() >= 2 && top.len() <= 24 && (letters || top.starts_with(b"xn--"));
+    let file = FILE_TYPES.iter().any(|t| top.eq_ignore_ascii_case(t));
+    (labels >= 2 && valid && !file).then_some(last.0 + top.len())
+}
+
+/// Text in ideographs runs on without a space: a label of ASCII letters ends where they begin.
+fn trim_wide(text: &[u8], start: usize, end: usize) -> usize {
+    if at(text, start) >= 0x80 {
+        return end;
+    }
+    run_end(slice(text, 0, end), start, |b| b < 0x80)
+}
+
+/// `scheme://user:password@host`: true when the `@` ends user information.
+fn user_information(scan: &mut Scan<'_>, i: usize) -> bool {
+    let text = scan.text;
+    let floor = i.saturating_sub(256);
+    let mut start = i;
+    let mut colon = None;
+    while start > floor {
+        let b = before(text, start);
+        if b == b'/' && before(text, start - 1) == b'/' && start >= 3 && before(text, start - 2) == b':' {
+            break;
+        }
+        if b <= b' ' || matches!(b, b'"' | b'\'' | b'<' | b'>' | b'/') {
+            return false;
+        }
+        if b == b':' {
+            colon = Some(start - 1);
+        }
+        start -= 1;
+    }
+    if start <= floor || colon.is_none_or(|colon| colon + 1 >= i) {
+        return false;
+    }
+    let mut scheme = start - 3;
+    while scheme > 0
+        && (before(text, scheme).is_ascii_alphanumeric()
+            || matches!(before(text, scheme), b'+' | b'-' | b'.'))
+    {
+        scheme -= 1;
+    }
+    let host_end = run_end(text, i + 1, |b| {
+        b.is_ascii_alphanumeric()
+            || matches!(b, b'.' | b'-' | b':' | b'_' | b'[' | b']' | b'$' | b'{' | b'}' | b'%' | b',')
+    });
+    if scheme == start - 3 || host_end == i + 1 {
+        return false;
+    }
+    let secret = slice(text, colon.map_or(i, |colon| colon + 1), i);
+    if placeholder(secret) {
+        return true;
+    }
+    let name = slice(text, scheme, start - 3);
+    if name.eq_ignore_ascii_case(b"http")
+        || name.eq_ignore_ascii_case(b"https")
+        || name.eq_ignore_ascii_case(b"ftp")
+    {
+        scan.report(UrlCredentials, scheme, host_end, 0.96, "url/userinfo");
+    } else if scan.wants(ConnectionString) {
+        let end = run_end(text, host_end, |b| {
+            b > b' ' && !matches!(b, b'"' | b'\'' | b'<' | b'>' | b')' | b'`' | b'\\')
+        });
+        scan.report(ConnectionString, scheme, end, 0.97, "connection-string/userinfo");
+    } else {
+        scan.report(UrlCredentials, scheme, host_end, 0.96, "url/userinfo");
+    }
+    true
+}
+
+/// `${PASSWORD}`, `<password>`, `****`, `xxxx`: the place of a password, not one.
+pub(super) fn placeholder(secret: &[u8]) -> bool {
+    let wrapped = matches!(
+        (secret.first(), secret.last()),
+        (Some(b'{'), Some(b'}'))
+            | (Some(b'<'), Some(b'>'))
+            | (Some(b'['), Some(b']'))
+            | (Some(b'%'), Some(b'%'))
+    );
+    let first = secret.first().copied().unwrap_or(0);
+    wrapped
+        || secret.starts_with(b"${")
+        || secret.starts_with(b"$(")
+        || secret.starts_with(b"{{")
+        || secret.iter().all(|b| *b == first && !b.is_ascii_digit())
+}

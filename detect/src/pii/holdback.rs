@@ -1,0 +1,212 @@
+//! How much of a stream's tail must wait for more text.
+//!
+//! Values hold no line break, and no space but between groups of digits and short words. So the tail is the last word,
+//! and before it the words that the groups of a number, an IBAN or a date could be. Holding more than needed is safe;
+//! holding less would let half a value through.
+
+use memchr::memmem;
+
+use super::date;
+use super::token::MAX_BLOCK;
+use crate::EntityType::{self, *};
+use crate::TypeSet;
+use crate::bytes::{at, before, run_start, slice};
+use crate::canonical::{Glyph, glyph};
+
+/// The most bytes that wait while nothing longer is open.
+pub const MAX_HOLDBACK: usize = 512;
+/// The most bytes that wait while a private key block or a signed token is open.
+pub const MAX_BLOCK_HOLDBACK: usize = MAX_BLOCK;
+
+/// Types whose values hold no space: only the last word waits for them.
+const ONE_WORD: &[EntityType] = &[
+    EmailAddress,
+    IpAddress,
+    MacAddress,
+    Crypto,
+    AwsAccessKey,
+    AzureKey,
+    GoogleApiKey,
+    GithubToken,
+    GitlabToken,
+    OpenaiApiKey,
+    AnthropicApiKey,
+    LlmApiKey,
+    SlackToken,
+    ChatToken,
+    StripeKey,
+    PaymentKey,
+    PackageToken,
+    MailKey,
+    Jwt,
+    PrivateKey,
+    ConnectionString,
+    UrlCredentials,
+    Password,
+    ApiKey,
+];
+
+/// See [`crate::Detector::holdback`].
+pub(crate) fn holdback(text: &str, types: TypeSet) -> usize {
+    if types.is_empty() {
+        return text.len();
+    }
+    let mut start = word_start(text, text.len(), MAX_HOLDBACK);
+    if types.contains(Jwt) && text.len() - start >= MAX_HOLDBACK {
+        start = open_web_token(text).unwrap_or(start);
+    }
+    let one_word = TypeSet::of(ONE_WORD);
+    if types.iter().any(|kind| !one_word.contains(kind)) {
+        start = chain_start(text, start);
+    }
+    let mut bound = text.len().saturating_sub(MAX_HOLDBACK);
+    if types.contains(PrivateKey)
+        && let Some(block) = open_block(text)
+    {
+        start = start.min(block);
+        bound = block;
+    }
+    if types.contains(Jwt)
+        && let Some(token) = open_web_token(text)
+    {
+        bound = bound.min(token);
+    }
+    let mut start = start.max(bound);
+    while start < text.len() && !text.is_char_boundary(start) {
+        start += 1;
+    }
+    start
+}
+
+/// Whether a character can be part of a value, for the purpose of waiting.
+fn is_value(c: char) -> bool {
+    match glyph(c) {
+        Glyph::Ascii(b) => b > b' ' && b != b'"',
+        Glyph::Invisible => true,
+        // Letters of alphabets; ideographs end a value but for the signs of a date.
+        Glyph::Other => (c as u32) < 0x800 || matches!(c, '年' | '月'),
+    }
+}
+
+fn is_space(c: char) -> bool {
+    matches!(glyph(c), Glyph::Ascii(b' ') | Glyph::Invisible)
+}
+
+/// Where the word that ends at `end` begins, at most about `limit` bytes to the left.
+fn word_start(text: &str, end: usize, limit: usize) -> usize {
+    let mut start = end;
+    for (i, c) in text.get(..end).unwrap_or_default().char_indices().rev() {
+        if !is_value(c) || end - i > limit {
+            break;
+        }
+        start = i;
+    }
+    start
+}
+
+/// Walks left over the words that could be groups of the same value.
+fn chain_start(text: &str, last: usize) -> usize {
+    let mut committed = last;
+    let mut position = last;
+    let mut tentative = 0;
+    while text.len() - position < MAX_HOLDBACK {
+        let head = text.get(..position).unwrap_or_default();
+        let gap = head.chars().rev().take(4).take_while(|c| is_space(*c)).map(char::len_utf8).sum::<usize>();
+        if gap == 0 {
+            break;
+        }
+        let end = position - gap;
+        let start = word_start(text, end, 96);
+        if start == end {
+            break;
+        }
+        match link(text.get(start..end).unwrap_or_default()) {
+            Link::Group => {
+                committed = start;
+                tentative = 0;
+            }
+            Link::Lead if tentative == 0 => {
+                committed = start;
+                tentative += 1;
+            }
+            Link::Lead | Link::Between if tentative < 2 => tentative += 1,
+            _ => break,
+        }
+        position = start;
+    }
+    committed
+}
+
+enum Link {
+    /// Holds digits: a group.
+    Group,
+    /// May begin a value or stand within one: two letters, a month's name.
+    Lead,
+    /// May stand between groups: a bank's letters, "of", "ext.", a dash.
+    Between,
+    No,
+}
+
+fn link(word: &str) -> Link {
+    let ascii = |c: char| match glyph(c) {
+        Glyph::Ascii(b) => b,
+        Glyph::Invisible => b'\'',
+        Glyph::Other => b'~',
+    };
+    if word.chars().any(|c| ascii(c).is_ascii_digit()) {
+        return Link::Group;
+    }
+    let mut letters = [0_u8; 12];
+    let mut count = 0;
+    for c in word.chars() {
+        let b = ascii(c);
+        if b == b'~' {
+            return Link::No;
+        }
+        if b.is_ascii_alphabetic() {
+            match letters.get_mut(count) {
+                Some(slot) => *slot = b,
+                None => return Link::No,
+            }
+            count += 1;
+        }
+    }
+    let name = slice(&letters, 0, count);
+    if (1..=2).contains(&count) || date::is_month(name) {
+        Link::Lead
+    } else if count <= 4 || name.eq_ignore_ascii_case(b"extension") {
+        Link::Between
+    } else {
+        Link::No
+    }
+}
+
+/// Where a private key block begins that has not ended.
+fn open_block(text: &str) -> Option<usize> {
+    let bytes = text.as_bytes();
+    let from = bytes.len().saturating_sub(MAX_BLOCK);
+    let begin = from + memmem::rfind(slice(bytes, from, bytes.len()), b"-----BEGIN ")?;
+    let block = slice(bytes, begin, bytes.len());
+    let header = slice(block, 11, 64);
+    let key = memmem::find(header, b"PRIVATE KEY").is_some();
+    let header_ended = memmem::find(header, b"--").is_some() || header.contains(&b'\n') || header.len() > 48;
+    if !key && header_ended {
+        return None;
+    }
+    let ended = memmem::find(block, b"-----END ").is_some_and(|end| {
+        let line = slice(block, end + 9, end + 64);
+        memmem::find(line, b"-----").is_some()
+    });
+    (!ended).then_some(begin)
+}
+
+/// Where a JSON web token begins that reaches the end.
+fn open_web_token(text: &str) -> Option<usize> {
+    let bytes = text.as_bytes();
+    let from = bytes.len().saturating_sub(MAX_BLOCK);
+    let is_part = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'.');
+    let tail = slice(bytes, from, bytes.len());
+    let start = from + run_start(tail, tail.len(), is_part);
+    let token = start + usize::from(at(bytes, start) == b'n' && before(bytes, start) == b'\\');
+    (slice(bytes, token, token + 3) == b"eyJ").then_some(token)
+}

@@ -1,0 +1,144 @@
+//! International bank account numbers (ISO 13616) and account numbers by context.
+
+use super::checks::mod97;
+use super::number::Number;
+use super::scan::{self, Scan};
+use crate::EntityType::{BankAccount, IbanCode};
+use crate::bytes::{at, before};
+
+/// Country and length, from the SWIFT IBAN registry.
+const LENGTHS: &[(&[u8; 2], usize)] = &[
+    (b"AD", 24),
+    (b"AE", 23),
+    (b"AL", 28),
+    (b"AT", 20),
+    (b"AZ", 28),
+    (b"BA", 20),
+    (b"BE", 16),
+    (b"BG", 22),
+    (b"BH", 22),
+    (b"BI", 27),
+    (b"BR", 29),
+    (b"BY", 28),
+    (b"CH", 21),
+    (b"CR", 22),
+    (b"CY", 28),
+    (b"CZ", 24),
+    (b"DE", 22),
+    (b"DJ", 27),
+    (b"DK", 18),
+    (b"DO", 28),
+    (b"EE", 20),
+    (b"EG", 29),
+    (b"ES", 24),
+    (b"FI", 18),
+    (b"FK", 18),
+    (b"FO", 18),
+    (b"FR", 27),
+    (b"GB", 22),
+    (b"GE", 22),
+    (b"GI", 23),
+    (b"GL", 18),
+    (b"GR", 27),
+    (b"GT", 28),
+    (b"HR", 21),
+    (b"HU", 28),
+    (b"IE", 22),
+    (b"IL", 23),
+    (b"IQ", 23),
+    (b"IS", 26),
+    (b"IT", 27),
+    (b"JO", 30),
+    (b"KW", 30),
+    (b"KZ", 20),
+    (b"LB", 28),
+    (b"LC", 32),
+    (b"LI", 21),
+    (b"LT", 20),
+    (b"LU", 20),
+    (b"LV", 21),
+    (b"LY", 25),
+    (b"MC", 27),
+    (b"MD", 24),
+    (b"ME", 22),
+    (b"MK", 19),
+    (b"MN", 20),
+    (b"MR", 27),
+    (b"MT", 31),
+    (b"MU", 30),
+    (b"NI", 28),
+    (b"NL", 18),
+    (b"NO", 15),
+    (b"OM", 23),
+    (b"PK", 24),
+    (b"PL", 28),
+    (b"PS", 29),
+    (b"PT", 25),
+    (b"QA", 29),
+    (b"RO", 24),
+    (b"RS", 22),
+    (b"RU", 33),
+    (b"SA", 24),
+    (b"SC", 31),
+    (b"SD", 18),
+    (b"SE", 24),
+    (b"SI", 19),
+    (b"SK", 24),
+    (b"SM", 27),
+    (b"SO", 23),
+    (b"ST", 25),
+    (b"SV", 28),
+    (b"TL", 23),
+    (b"TN", 24),
+    (b"TR", 26),
+    (b"UA", 29),
+    (b"VA", 22),
+    (b"VG", 24),
+    (b"XK", 20),
+    (b"YE", 30),
+];
+
+/// Looks at a word that begins with a country code and two digits.
+pub(super) fn word(scan: &mut Scan<'_>, start: usize) {
+    let text = scan.text;
+    if !scan.wants(IbanCode) || !at(text, start + 2).is_ascii_digit() || !at(text, start + 3).is_ascii_digit()
+    {
+        return;
+    }
+    let country = [at(text, start).to_ascii_uppercase(), at(text, start + 1).to_ascii_uppercase()];
+    let Some((_, length)) = LENGTHS.iter().find(|(code, _)| **code == country) else { return };
+    let mut buffer = [0_u8; 34];
+    let mut count = 0;
+    let mut i = start;
+    while count < *length {
+        let b = at(text, i);
+        if b.is_ascii_alphanumeric() {
+            if let Some(slot) = buffer.get_mut(count) {
+                *slot = b;
+            }
+            count += 1;
+        } else if !(matches!(b, b' ' | b'-') && at(text, i + 1).is_ascii_alphanumeric()) {
+            return;
+        }
+        i += 1;
+    }
+    if !scan::closes(text, i) {
+        return;
+    }
+    let Some(number) = buffer.get(..count) else { return };
+    let upper = number.iter().take(2).all(u8::is_ascii_uppercase);
+    let rearranged = number.iter().skip(4).chain(number.iter().take(4)).copied();
+    if mod97(rearranged) == Some(1) {
+        scan.report(IbanCode, start, i, if upper { 1.0 } else { 0.8 }, "iban/mod97");
+    }
+}
+
+/// An account number: nothing but a row of digits, so only after a word that says so.
+pub(super) fn account(scan: &mut Scan<'_>, number: &Number) {
+    if !scan.wants(BankAccount) || number.glued || number.separator != 0 {
+        return;
+    }
+    if (6..=17).contains(&number.digits().len()) && before(scan.text, number.start) != b'*' {
+        scan.weigh(BankAccount, (number.start, number.end), (0.05, 0.6), "account/context");
+    }
+}

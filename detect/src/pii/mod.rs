@@ -1,0 +1,80 @@
+//! Personal data and secrets: candidate → validation → context → score.
+//!
+//! A cheap pass over blocks of 64 bytes tells where anything can be at all (a digit, an `@`, a long run of token
+//! characters, the double `s` of *pass…*). Only there do the recognisers look. Each of them judges one place by what
+//! stands there and at most [`context::WINDOW`] bytes to its left, never by what another recogniser found: that is
+//! what makes detection over a stream give the same findings as detection over the whole.
+
+mod card;
+mod checks;
+mod context;
+mod date;
+mod dictionary;
+mod email;
+mod holdback;
+mod iban;
+mod national;
+mod national_checks;
+mod net;
+mod number;
+mod password;
+mod phone;
+mod resolve;
+mod scan;
+mod token;
+mod token_table;
+mod wallet;
+mod word;
+
+pub(crate) use context::ContextWords;
+pub(crate) use holdback::holdback;
+pub use holdback::{MAX_BLOCK_HOLDBACK, MAX_HOLDBACK};
+
+use std::sync::Arc;
+
+use crate::canonical::{self, View};
+use crate::{CustomPatterns, Finding, Kind, TypeSet};
+use scan::Scan;
+
+/// See [`crate::Detector::pii`].
+pub(crate) fn find(
+    words: &ContextWords,
+    text: &str,
+    types: TypeSet,
+    min_score: f32,
+    custom: Option<&CustomPatterns>,
+    out: &mut Vec<Finding>,
+) {
+    let first = out.len();
+    if !types.is_empty() {
+        let flags = scan::flags(text.as_bytes());
+        let view = if scan::may_read_otherwise(flags) { canonical::plain(text) } else { None };
+        match view {
+            None => Scan::new(words, text.as_bytes(), types, min_score, out).run(),
+            Some(view) => {
+                Scan::new(words, view.text().as_bytes(), types, min_score, out).run();
+                map_back(text, &view, out, first);
+            }
+        }
+    }
+    if let Some(custom) = custom {
+        custom.each(text, |name: &Arc<str>, span| {
+            out.push(Finding { kind: Kind::Custom(name.clone()), span, score: 1.0, rule: "custom" });
+        });
+    }
+    resolve::keep_strongest(out, first);
+}
+
+/// Turns spans of the view into spans of the text, widened to whole characters.
+fn map_back(text: &str, view: &View, out: &mut [Finding], first: usize) {
+    for finding in out.iter_mut().skip(first) {
+        let mut span = view.original(finding.span.clone());
+        while !text.is_char_boundary(span.start) {
+            span.start -= 1;
+        }
+        while span.end < text.len() && !text.is_char_boundary(span.end) {
+            span.end += 1;
+        }
+        finding.span = span;
+    }
+}

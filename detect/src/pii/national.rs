@@ -1,0 +1,92 @@
+//! Numbers that states give to people and companies, made of digits alone.
+
+use super::national_checks as check;
+use super::number::Number;
+use super::scan::Scan;
+use crate::EntityType::{self, *};
+
+/// One kind of number: how long, how grouped, which check, and how sure it is in its own grouping, as a bare row of
+/// digits, and after a word that names it. A bare score below the usual threshold means that the form proves too
+/// little (one check digit lets every tenth number through) and context must speak for it.
+struct Rule {
+    kind: EntityType,
+    length: usize,
+    /// Groupings and the separators of each.
+    layouts: &'static [(&'static [u8], &'static [u8])],
+    valid: fn(&[u8]) -> bool,
+    grouped: f32,
+    bare: f32,
+    named: f32,
+    name: &'static str,
+}
+
+macro_rules! rule {
+    ($kind:ident, $length:literal, [$($layout:expr => $separators:literal),*], $valid:expr, $grouped:literal, $bare:literal, $named:literal, $name:literal) => {
+        Rule { kind: $kind, length: $length, layouts: &[$((&$layout, $separators)),*], valid: $valid, grouped: $grouped, bare: $bare, named: $named, name: $name }
+    };
+}
+
+const RULES: &[Rule] = &[
+    rule!(UsSsn, 9, [[3, 2, 4] => b"-"], check::ssn, 0.85, 0.05, 0.9, "ssn/format"),
+    rule!(UsSsn, 9, [[3, 2, 4] => b" ."], check::ssn, 0.55, 0.05, 0.9, "ssn/format"),
+    rule!(UsSsn, 9, [[3, 6] => b"- ", [5, 4] => b"- "], check::ssn, 0.2, 0.05, 0.8, "ssn/format"),
+    rule!(UsItin, 9, [[3, 2, 4] => b"- ."], check::itin, 0.8, 0.05, 0.9, "itin/format"),
+    rule!(UsItin, 9, [[3, 6] => b"- ", [5, 4] => b"- "], check::itin, 0.2, 0.05, 0.8, "itin/format"),
+    rule!(UsEin, 9, [[2, 7] => b"-"], check::ein, 0.4, 0.05, 0.8, "ein/context"),
+    rule!(AbaRouting, 9, [[4, 4, 1] => b"-"], check::aba, 0.4, 0.05, 0.85, "aba/checksum"),
+    rule!(UsNpi, 10, [[4, 3, 3] => b"- "], check::npi, 0.3, 0.2, 0.9, "npi/luhn"),
+    rule!(UkNhs, 10, [[3, 3, 4] => b" -"], check::nhs, 0.45, 0.2, 0.95, "nhs/mod11"),
+    rule!(CaSin, 9, [[3, 3, 3] => b" -"], check::sin, 0.55, 0.1, 0.9, "sin/luhn"),
+    rule!(AuTfn, 9, [[3, 3, 3] => b" -"], check::tfn, 0.45, 0.1, 0.9, "tfn/mod11"),
+    rule!(AuMedicare, 10, [[4, 5, 1] => b" -"], check::medicare, 0.6, 0.2, 0.9, "medicare/mod10"),
+    rule!(AuAbn, 11, [[2, 3, 3, 3] => b" "], check::abn, 0.75, 0.3, 0.9, "abn/mod89"),
+    rule!(DeTaxId, 11, [[2, 3, 3, 3] => b" ", [3, 3, 3, 2] => b" "], check::de_tax_id, 0.6, 0.3, 0.95, "steuer-id/mod11"),
+    rule!(FrNir, 15, [[1, 2, 2, 2, 3, 3, 2] => b" ", [13, 2] => b" "], check::nir, 0.95, 0.7, 1.0, "nir/mod97"),
+    rule!(ItVatCode, 11, [], check::it_vat, 0.3, 0.1, 0.85, "partita-iva/luhn"),
+    rule!(PtNif, 9, [[3, 3, 3] => b" "], check::pt_nif, 0.3, 0.1, 0.85, "pt-nif/mod11"),
+    rule!(NlBsn, 9, [[3, 3, 3] => b" .", [4, 2, 3] => b"."], check::bsn, 0.3, 0.1, 0.9, "bsn/mod11"),
+    rule!(BeNationalNumber, 11, [[2, 2, 2, 3, 2] => b".-?"], check::be_national, 0.95, 0.45, 0.95, "be-national/mod97"),
+    rule!(ChAhv, 13, [[3, 4, 4, 2] => b"."], check::ahv, 0.95, 0.5, 0.95, "ahv/ean13"),
+    rule!(PlPesel, 11, [], check::pesel, 0.45, 0.45, 0.95, "pesel/mod10"),
+    rule!(SePersonnummer, 10, [[6, 4] => b"-"], check::se_short, 0.7, 0.3, 0.95, "personnummer/luhn"),
+    rule!(SePersonnummer, 12, [[8, 4] => b"-"], check::se_long, 0.9, 0.55, 0.95, "personnummer/luhn"),
+    rule!(DkCpr, 10, [[6, 4] => b"- "], check::dk_cpr, 0.35, 0.1, 0.85, "cpr/date"),
+    rule!(NoFodselsnummer, 11, [[6, 5] => b" "], check::no_id, 0.9, 0.55, 0.95, "fodselsnummer/mod11"),
+    rule!(TrNationalId, 11, [], check::tr_id, 0.5, 0.5, 0.95, "tckn/mod10"),
+    rule!(BrCpf, 11, [[3, 3, 3, 2] => b"?"], check::cpf, 0.95, 0.45, 0.95, "cpf/mod11"),
+    rule!(BrCnpj, 14, [[2, 3, 3, 4, 2] => b"?"], check::cnpj, 0.95, 0.5, 0.95, "cnpj/mod11"),
+    rule!(InAadhaar, 12, [[4, 4, 4] => b" -:"], check::aadhaar, 0.6, 0.3, 0.95, "aadhaar/verhoeff"),
+    rule!(CnResidentId, 18, [], check::cn_id, 0.9, 0.9, 1.0, "cn-id/mod11"),
+    rule!(JpMyNumber, 12, [[4, 4, 4] => b" -"], check::my_number, 0.3, 0.2, 0.9, "my-number/mod11"),
+    rule!(KrRrn, 13, [[6, 7] => b"-"], check::kr_rrn, 0.7, 0.35, 0.95, "rrn/date"),
+    rule!(KrDriverLicense, 12, [[2, 2, 6, 2] => b"- "], check::kr_license, 0.75, 0.1, 0.85, "kr-license/region"),
+    rule!(ThTnin, 13, [[1, 4, 5, 2, 1] => b"- "], check::thai, 0.9, 0.3, 0.95, "thai-id/mod11"),
+    rule!(ZaId, 13, [[6, 4, 3] => b" "], check::za_id, 0.75, 0.45, 0.95, "za-id/luhn"),
+    rule!(IlId, 9, [], check::il_id, 0.1, 0.05, 0.85, "il-id/luhn"),
+    rule!(Imei, 15, [[2, 6, 6, 1] => b"- ", [6, 2, 6, 1] => b"- "], super::checks::luhn, 0.5, 0.2, 0.95, "imei/luhn"),
+    // By context alone: the form says nothing.
+    rule!(UsPassport, 9, [], check::any, 0.05, 0.05, 0.7, "us-passport/context"),
+];
+
+/// Judges a number of 9 to 19 digits against every rule of its length.
+pub(super) fn number(scan: &mut Scan<'_>, number: &Number) {
+    let digits = number.digits();
+    if number.glued {
+        return;
+    }
+    for rule in RULES {
+        if rule.length != digits.len() || !scan.wants(rule.kind) {
+            continue;
+        }
+        let bare = number.layout().len() == 1;
+        let grouped = rule
+            .layouts
+            .iter()
+            .any(|(layout, separators)| *layout == number.layout() && separators.contains(&number.separator));
+        if !(bare || grouped) || !(rule.valid)(digits) {
+            continue;
+        }
+        let plain = if bare { rule.bare } else { rule.grouped };
+        scan.weigh(rule.kind, (number.start, number.end), (plain, rule.named), rule.name);
+    }
+}

@@ -1,0 +1,132 @@
+//! Addresses of machines.
+
+use std::net::Ipv6Addr;
+use std::str::FromStr;
+
+use super::number::Number;
+use super::scan::{self, Scan};
+use crate::EntityType::{IpAddress, MacAddress};
+use crate::bytes::{at, before, run_end, slice};
+
+/// Four groups with dots.
+pub(super) fn quad(scan: &mut Scan<'_>, number: &Number) {
+    if !scan.wants(IpAddress) || number.separator != b'.' || number.layout().len() != 4 {
+        return;
+    }
+    let text = scan.text;
+    // A port or a prefix length may follow; more of the same may not.
+    let next = at(text, number.end);
+    let more = at(text, number.end + 1);
+    if (matches!(next, b'.' | b'-' | b'_') && more.is_ascii_alphanumeric()) || glued_left(text, number.start)
+    {
+        return;
+    }
+    let mut position = 0;
+    for length in number.layout() {
+        let length = usize::from(*length);
+        let group = number.digits().get(position..position + length).unwrap_or(&[]);
+        let value = group.iter().fold(0_u32, |acc, d| acc * 10 + u32::from(*d));
+        if length > 3 || value > 255 || (length > 1 && group.first() == Some(&0)) {
+            return;
+        }
+        position += length;
+    }
+    scan.weigh(IpAddress, (number.start, number.end), (0.65, 0.95), "ip/v4");
+}
+
+fn glued_left(text: &[u8], start: usize) -> bool {
+    match before(text, start) {
+        b'.' | b'-' => start >= 2 && before(text, start - 1).is_ascii_alphanumeric(),
+        // `::ffff:10.0.0.1` is read as one.
+        b':' => start >= 2 && before(text, start - 1) == b':' || hex_before(text, start),
+        _ => false,
+    }
+}
+
+fn hex_before(text: &[u8], start: usize) -> bool {
+    start >= 6 && slice(text, start - 5, start - 1).eq_ignore_ascii_case(b"ffff")
+}
+
+fn is_address(b: u8) -> bool {
+    b.is_ascii_hexdigit() || b == b':' || b == b'.' || b == b'-'
+}
+
+/// An IPv6 or hardware address around the word at `word`.
+pub(super) fn address(scan: &mut Scan<'_>, word: usize) {
+    let text = scan.text;
+    let floor = word.saturating_sub(48);
+    let mut start = word;
+    while start > floor && is_address(before(text, start)) {
+        start -= 1;
+    }
+    let end = run_end(slice(text, 0, word + 48), word, is_address);
+    hardware(scan, word);
+    if start == floor && floor > 0 {
+        return;
+    }
+    // A sentence or a label around it: `at fe80::1.`, `ip:2001:db8::1`, `- ::1`.
+    while start < end && matches!(at(text, start), b'.' | b'-') {
+        start += 1;
+    }
+    if at(text, start) == b':' && at(text, start + 1) != b':' {
+        start += 1;
+    }
+    let mut end = end;
+    while end > start && matches!(before(text, end), b'.' | b'-') {
+        end -= 1;
+    }
+    if before(text, end) == b':' && before(text, end - 1) != b':' {
+        end -= 1;
+    }
+    v6(scan, start, end);
+}
+
+fn v6(scan: &mut Scan<'_>, start: usize, end: usize) {
+    let text = scan.text;
+    let written = slice(text, start, end);
+    let colons = written.iter().filter(|b| **b == b':').count();
+    if !scan.wants(IpAddress) || colons < 2 || !scan::opens(text, start) || !scan::closes(text, end) {
+        return;
+    }
+    let valid = std::str::from_utf8(written).ok().is_some_and(|s| Ipv6Addr::from_str(s).is_ok());
+    if valid {
+        // `a1::b2` may be a path in a program; three groups or more are not.
+        let plain = if colons >= 3 || written.len() >= 6 || written.starts_with(b"::") { 0.8 } else { 0.4 };
+        scan.weigh(IpAddress, (start, end), (plain, 0.95), "ip/v6");
+    }
+}
+
+/// Six pairs with colons or dashes, or three groups of four with dots (IEEE 802).
+fn hardware(scan: &mut Scan<'_>, word: usize) {
+    if !scan.wants(MacAddress) {
+        return;
+    }
+    let text = scan.text;
+    // The word with the first digit may be any of the groups.
+    for (size, groups, separators) in [(2, 6, &b":-"[..]), (4, 3, b".")] {
+        for back in 0..groups {
+            let Some(start) = word.checked_sub(back * (size + 1)) else { break };
+            if let Some(end) = grouped(text, start, size, groups, separators) {
+                if scan::opens(text, start) && !matches!(before(text, start), b':' | b'-' | b'.') {
+                    scan.weigh(MacAddress, (start, end), (0.75, 0.95), "mac/form");
+                }
+                return;
+            }
+        }
+    }
+}
+
+fn grouped(text: &[u8], start: usize, size: usize, groups: usize, separators: &[u8]) -> Option<usize> {
+    let separator = at(text, start + size);
+    if !separators.contains(&separator) {
+        return None;
+    }
+    let end = start + groups * (size + 1) - 1;
+    let right = slice(text, start, end)
+        .iter()
+        .enumerate()
+        .all(|(i, b)| if i % (size + 1) == size { *b == separator } else { b.is_ascii_hexdigit() });
+    let next = at(text, end);
+    let goes_on = next == separator && at(text, end + 1).is_ascii_hexdigit();
+    (right && end <= text.len() && scan::closes(text, end) && !goes_on).then_some(end)
+}

@@ -1,0 +1,127 @@
+//! Numbers: digits in groups, as people write them.
+
+use super::scan::{self, Scan};
+use super::{card, date, iban, national, net, phone};
+use crate::bytes::{at, before};
+
+/// More digits than any number here has.
+pub(super) const MAX_DIGITS: usize = 24;
+const MAX_GROUPS: usize = 8;
+
+/// A number of one or more groups, seen from its first digit.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Number {
+    /// Its bytes in the text.
+    pub(super) start: usize,
+    pub(super) end: usize,
+    digits: [u8; MAX_DIGITS],
+    count: usize,
+    lengths: [u8; MAX_GROUPS],
+    groups: usize,
+    /// The separator that stands between all groups, 0 for a single group, `?` where they differ.
+    pub(super) separator: u8,
+    /// Whether it hangs on to more of the same on the left or the right: a piece of something longer.
+    pub(super) glued: bool,
+}
+
+impl Number {
+    /// Its digits as values.
+    pub(super) fn digits(&self) -> &[u8] {
+        self.digits.get(..self.count).unwrap_or(&[])
+    }
+
+    /// The length of each group.
+    pub(super) fn layout(&self) -> &[u8] {
+        self.lengths.get(..self.groups).unwrap_or(&[])
+    }
+}
+
+/// Characters that may stand alone between two groups.
+fn is_separator(b: u8) -> bool {
+    matches!(b, b' ' | b'-' | b'.' | b'/')
+}
+
+/// Whether a character right beside a number makes it a piece of something longer: `1.2.3`, `12-34`, `a/1`, `#1:2`.
+fn joins(b: u8) -> bool {
+    matches!(b, b'-' | b'.' | b'/' | b'_' | b',' | b':')
+}
+
+/// Looks at a group of digits that begins at `start`, alone and with the groups that follow it.
+pub(super) fn group(scan: &mut Scan<'_>, start: usize) {
+    let text = scan.text;
+    let glued_left = joins_left(text, start);
+    let mut number = Number {
+        start,
+        end: start,
+        digits: [0; MAX_DIGITS],
+        count: 0,
+        lengths: [0; MAX_GROUPS],
+        groups: 0,
+        separator: 0,
+        glued: glued_left,
+    };
+    phone::at_number(scan, start);
+    loop {
+        if !read_group(text, &mut number) {
+            return;
+        }
+        let next = at(text, number.end);
+        let more = at(text, number.end + 1);
+        if scan::closes(text, number.end) {
+            let continues = more.is_ascii_alphanumeric() && joins(next);
+            number.glued = glued_left || continues;
+            recognise(scan, &number);
+        }
+        if !is_separator(next) || !more.is_ascii_digit() || number.groups == MAX_GROUPS {
+            return;
+        }
+        number.separator = match number.separator {
+            0 => next,
+            same if same == next => same,
+            _ => b'?',
+        };
+        number.end += 1;
+    }
+}
+
+fn joins_left(text: &[u8], start: usize) -> bool {
+    joins(before(text, start)) && start >= 2 && before(text, start - 1).is_ascii_alphanumeric()
+}
+
+/// Appends the digits at `number.end`. False when there are too many of them.
+fn read_group(text: &[u8], number: &mut Number) -> bool {
+    let mut length = 0;
+    while at(text, number.end).is_ascii_digit() {
+        let Some(slot) = number.digits.get_mut(number.count) else { return false };
+        *slot = at(text, number.end) - b'0';
+        number.count += 1;
+        number.end += 1;
+        length += 1;
+    }
+    if let Some(slot) = number.lengths.get_mut(number.groups) {
+        *slot = length;
+        number.groups += 1;
+    }
+    true
+}
+
+fn recognise(scan: &mut Scan<'_>, number: &Number) {
+    match number.count {
+        4..=8 => {
+            if number.groups == 1 {
+                date::written(scan, number.start, number.end);
+                date::ideographic(scan, number.start, number.end);
+            }
+            date::numeric(scan, number);
+            net::quad(scan, number);
+            iban::account(scan, number);
+        }
+        9..=19 => {
+            net::quad(scan, number);
+            national::number(scan, number);
+            card::number(scan, number);
+            iban::account(scan, number);
+        }
+        _ => {}
+    }
+}

@@ -1,0 +1,265 @@
+//! Keys and tokens: by their issuer's prefix, by their shape, by the words before them.
+
+use memchr::memmem;
+
+use super::scan::{Scan, closes, is_token};
+use super::token_table::{Body, TOKENS, Token};
+use crate::EntityType::{self, *};
+use crate::bytes::{at, before, run_end, run_start, slice};
+
+/// The longest private key block, in bytes.
+pub(super) const MAX_BLOCK: usize = 8 * 1024;
+
+/// Looks at a long run of token characters.
+pub(super) fn run(scan: &mut Scan<'_>, start: usize, end: usize) {
+    let text = scan.text;
+    if let Some(token) =
+        TOKENS.iter().find(|token| slice(text, start, end).starts_with(token.prefix.as_bytes()))
+        && let Some(stop) = body_end(text, start, end, token)
+    {
+        scan.report(token.kind, start, stop, 0.95, "token/prefix");
+        return;
+    }
+    if shaped(scan, start, end) {
+        return;
+    }
+    by_context(scan, start, end);
+}
+
+fn accepts(body: Body, b: u8) -> bool {
+    match body {
+        Body::Word => is_token(b),
+        Body::Alnum => b.is_ascii_alphanumeric(),
+        Body::Hex => b.is_ascii_hexdigit(),
+        Body::Upper => b.is_ascii_uppercase() || b.is_ascii_digit(),
+    }
+}
+
+fn body_end(text: &[u8], start: usize, end: usize, token: &Token) -> Option<usize> {
+    let from = start + token.prefix.len();
+    let stop = run_end(slice(text, 0, end), from, |b| accepts(token.body, b));
+    let length = stop - from;
+    let body = slice(text, from, stop);
+    // A word or a path after a short prefix ("sk-learn-contrib-…") is no key.
+    let key_like = body.iter().any(u8::is_ascii_digit) || varied(body) >= 10;
+    (stop == end && length >= token.least && length <= token.most && key_like).then_some(stop)
+}
+
+/// How many different characters a text has.
+fn varied(body: &[u8]) -> u32 {
+    let mut seen = 0_u128;
+    for b in body {
+        seen |= 1 << (b & 0x7F);
+    }
+    seen.count_ones()
+}
+
+/// Tokens that their form gives away: JSON web tokens, webhooks, bot tokens, keys with inner dots.
+fn shaped(scan: &mut Scan<'_>, start: usize, end: usize) -> bool {
+    let text = scan.text;
+    let run = slice(text, start, end);
+    if run.starts_with(b"eyJ") || run.starts_with(b"ewog") {
+        return web_token(scan, start, end);
+    }
+    if before(text, start) == b'.' {
+        return after_dot(scan, start, end);
+    }
+    if before(text, start) == b'/' {
+        return webhook(scan, start, end);
+    }
+    // Telegram: eight to ten digits, a colon, 35 characters that begin with AA.
+    if before(text, start) == b':' && run.len() == 35 && run.starts_with(b"AA") {
+        let digits = run_start(text, start - 1, |b| b.is_ascii_digit());
+        if (8..=10).contains(&(start - 1 - digits)) {
+            scan.report(ChatToken, digits, end, 0.9, "token/telegram");
+            return true;
+        }
+    }
+    // Twilio: two letters and 32 hexadecimal digits; Mailchimp: 32 of them and a data centre.
+    if run.len() == 34 && run.starts_with(b"SK") && slice(run, 2, 34).iter().all(u8::is_ascii_hexdigit) {
+        scan.report(MailKey, start, end, 0.8, "token/twilio");
+        return true;
+    }
+    if (36..=37).contains(&run.len())
+        && slice(run, 32, 35) == b"-us"
+        && slice(run, 0, 32).iter().all(u8::is_ascii_hexdigit)
+    {
+        scan.report(MailKey, start, end, 0.85, "token/mailchimp");
+        return true;
+    }
+    // Slack's app tokens and Discord's bot tokens begin with a run and go on after dots.
+    if (23..=28).contains(&run.len()) && matches!(at(run, 0), b'M' | b'N' | b'O') && at(text, end) == b'.' {
+        let middle = run_end(text, end + 1, is_token);
+        let tail = run_end(text, middle + 1, is_token);
+        if middle - end - 1 == 6 && at(text, middle) == b'.' && (27..=38).contains(&(tail - middle - 1)) {
+            scan.report(ChatToken, start, tail, 0.9, "token/discord");
+            return true;
+        }
+    }
+    false
+}
+
+fn web_token(scan: &mut Scan<'_>, start: usize, end: usize) -> bool {
+    let text = scan.text;
+    if at(text, end) != b'.' {
+        return false;
+    }
+    let payload = run_end(text, end + 1, is_token);
+    if payload - end - 1 < 8 {
+        return false;
+    }
+    // The signature may be empty ("alg": "none") or missing.
+    let stop = if at(text, payload) == b'.' { run_end(text, payload + 1, is_token) } else { payload };
+    let second = slice(text, end + 1, end + 4) == b"eyJ";
+    scan.report(Jwt, start, stop, if second || stop > payload { 0.95 } else { 0.6 }, "jwt/form");
+    true
+}
+
+/// `SG.….…`, `hvs.…`, `ya29.…`, `dp.pt.…`, `….atlasv1.…`.
+fn after_dot(scan: &mut Scan<'_>, start: usize, end: usize) -> bool {
+    const PREFIXES: &[(&[u8], usize, EntityType)] = &[
+        (b"SG.", 16, MailKey),
+        (b"hvs.", 24, ApiKey),
+        (b"hvb.", 24, ApiKey),
+        (b"ya29.", 20, GoogleApiKey),
+        (b"dp.pt.", 40, ApiKey),
+        (b"dp.st.", 40, ApiKey),
+        (b"atlasv1.", 60, ApiKey),
+        (b"dt0c01.", 24, ApiKey),
+        (b"tfc.", 40, ApiKey),
+        (b"q1k.", 24, ApiKey),
+    ];
+    let text = scan.text;
+    for (prefix, least, kind) in PREFIXES {
+        let Some(from) = start.checked_sub(prefix.len()) else { continue };
+        if slice(text, from, start) != *prefix || end - start < *least {
+            continue;
+        }
+        let from = if *prefix == b"atlasv1." { run_start(text, from - 1, is_token) } else { from };
+        let mut stop = end;
+        if at(text, end) == b'.' {
+            stop = run_end(text, end + 1, is_token);
+        }
+        scan.report(*kind, from, stop, 0.93, "token/prefix");
+        return true;
+    }
+    false
+}
+
+fn webhook(scan: &mut Scan<'_>, start: usize, end: usize) -> bool {
+    const HOSTS: &[(&[u8], EntityType)] = &[
+        (b"hooks.slack.com/", SlackToken),
+        (b"discord.com/api/webhooks/", ChatToken),
+        (b"discordapp.com/api/webhooks/", ChatToken),
+        (b"outlook.office.com/webhook", ChatToken),
+        (b"webhook.office.com/", ChatToken),
+    ];
+    let text = scan.text;
+    let from = start.saturating_sub(120);
+    let left = slice(text, from, start);
+    let Some((at_host, kind)) =
+        HOSTS.iter().find_map(|(host, kind)| memmem::rfind(left, host).map(|i| (i, *kind)))
+    else {
+        return false;
+    };
+    if left.iter().skip(at_host).any(|b| *b <= b' ' || *b == b'"') {
+        return false;
+    }
+    let mut url = from + at_host;
+    while url > 0
+        && (is_token(before(text, url)) || matches!(before(text, url), b'.' | b'/' | b':'))
+        && from + at_host - url < 40
+    {
+        url -= 1;
+    }
+    scan.report(kind, url, end, 0.95, "token/webhook");
+    true
+}
+
+/// A value that looks random after a word that speaks of keys.
+fn by_context(scan: &mut Scan<'_>, start: usize, end: usize) {
+    let text = scan.text;
+    if !(scan.wants(ApiKey) || scan.wants(AwsAccessKey) || scan.wants(AzureKey))
+        || uuid(slice(text, start, end))
+    {
+        return;
+    }
+    // The value may hold base64's other characters; take it whole, seen from its first run.
+    let is_value = |b: u8| is_token(b) || matches!(b, b'/' | b'+' | b'=' | b'.' | b'~');
+    let floor = start.saturating_sub(160);
+    let mut from = start;
+    while from > floor && is_value(before(text, from)) && before(text, from) != b'=' {
+        from -= 1;
+    }
+    let stop = run_end(slice(text, 0, start + 512), start, is_value);
+    let value = slice(text, from, stop);
+    if !random(value) || !assigned(text, from) {
+        return;
+    }
+    let context = scan.context(from);
+    let base64 = value.contains(&b'/') || value.contains(&b'+');
+    if context.names(AzureKey) && value.len() >= 40 {
+        scan.report(AzureKey, from, stop, 0.9, "key/context");
+    } else if value.len() == 40 && context.names(AwsAccessKey) && (base64 || mixed_case(value)) {
+        scan.report(AwsAccessKey, from, stop, 0.85, "key/context");
+    } else if context.names(ApiKey) && !context.negative && closes(text, stop) {
+        scan.report(ApiKey, from, stop, 0.65, "key/context");
+    }
+}
+
+fn uuid(value: &[u8]) -> bool {
+    value.len() == 36 && [8, 13, 18, 23].iter().all(|i| at(value, *i) == b'-')
+}
+
+fn mixed_case(value: &[u8]) -> bool {
+    value.iter().any(u8::is_ascii_lowercase) && value.iter().any(u8::is_ascii_uppercase)
+}
+
+/// Letters and digits, many different ones, in no order that a name or a path has.
+fn random(value: &[u8]) -> bool {
+    let digits = value.iter().filter(|b| b.is_ascii_digit()).count();
+    let letters = value.iter().filter(|b| b.is_ascii_alphabetic()).count();
+    let marks = value.iter().filter(|b| matches!(**b, b'-' | b'_' | b'.' | b'/')).count();
+    value.len() >= 16
+        && digits >= 2
+        && letters >= 2
+        && varied(value) >= 8
+        && marks * 6 <= value.len()
+        && !value.starts_with(b"http")
+}
+
+/// Whether the value stands where one is given: after `=`, `:`, a quote, `Bearer` or "is".
+fn assigned(text: &[u8], i: usize) -> bool {
+    let mut k = i;
+    while k > 0 && i - k < 5 && matches!(before(text, k), b' ' | b'"' | b'\'' | b'`' | b'\\' | b'>' | b'(') {
+        k -= 1;
+    }
+    matches!(before(text, k), b':' | b'=' | b',')
+        || [&b"is"[..], b"Bearer", b"bearer", b"token", b"key", b"secret", b"basic", b"Basic"]
+            .iter()
+            .any(|word| k >= word.len() && slice(text, k - word.len(), k) == *word)
+}
+
+/// A private key block from its `-----BEGIN` line to the end of its `-----END` line.
+pub(super) fn private_key(scan: &mut Scan<'_>, begin: usize) {
+    let text = scan.text;
+    let window = slice(text, begin, begin + MAX_BLOCK);
+    let header = slice(window, 0, 64);
+    if memmem::find(header, b"PRIVATE KEY").is_none() {
+        return;
+    }
+    let end = match memmem::find(window, b"-----END ") {
+        Some(end) => {
+            let after = run_end(window, end + 9, |b| b.is_ascii_uppercase() || b == b' ');
+            begin + run_end(slice(window, 0, after + 5), after, |b| b == b'-')
+        }
+        // Cut off: what is there is still the key.
+        None => {
+            begin
+                + run_end(window, 0, |b| {
+                    b.is_ascii_alphanumeric() || b.is_ascii_whitespace() || b"+/=-:,\\".contains(&b)
+                })
+        }
+    };
+    scan.report(PrivateKey, begin, end, 0.98, "private-key/block");
+}
