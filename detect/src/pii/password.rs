@@ -137,7 +137,7 @@ fn trim(text: &[u8], start: usize, mut end: usize) -> usize {
 fn looks_chosen(secret: &[u8]) -> bool {
     let digit = secret.iter().any(u8::is_ascii_digit);
     let letter = secret.iter().any(u8::is_ascii_alphabetic);
-    (letter && (digit || has_symbol(secret))) || digit
+    digit || (letter && has_symbol(secret))
 }
 
 fn has_symbol(secret: &[u8]) -> bool {
