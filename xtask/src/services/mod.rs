@@ -1,0 +1,84 @@
+//! Private Postgres and Redis servers for the tests: own data, own free port, gone afterwards.
+//!
+//! A server lives as long as the value that stands for it; it is ended by its process id, never by name, also when a
+//! test fails. Its data is in a new folder under the system's temporary folder: as root, Postgres runs as another user,
+//! who could not reach a target folder in root's home.
+
+mod account;
+mod postgres;
+mod redis;
+
+pub(crate) use postgres::Postgres;
+pub(crate) use redis::Redis;
+
+use std::fs;
+use std::net::{Ipv4Addr, TcpListener, TcpStream};
+use std::path::{Path, PathBuf};
+use std::process::Child;
+use std::time::{Duration, Instant};
+
+use crate::failure::{Doing, Failure, Outcome};
+
+/// How long a server may take to answer its port.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// A folder that is removed with the value.
+struct Scratch(PathBuf);
+
+impl Scratch {
+    /// A new empty folder for this server.
+    fn new(server: &str) -> Outcome<Self> {
+        let path = std::env::temp_dir().join(format!("ai-mesh-{server}-{}", std::process::id()));
+        // Left over from a killed run whose process id came round again.
+        let _ = fs::remove_dir_all(&path);
+        fs::create_dir(&path).doing(format_args!("make the folder {}", path.display()))?;
+        Ok(Self(path))
+    }
+
+    fn path(&self) -> &Path {
+        &self.0
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        // Nothing depends on it: what stays is a few megabytes in the temporary folder.
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
+
+/// A port on loopback that was free a moment ago.
+fn free_port() -> Outcome<u16> {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).doing("find a free port")?;
+    Ok(listener.local_addr().doing("find a free port")?.port())
+}
+
+/// Waits until the server answers its port, or fails with the end of its log.
+fn wait_for_port(name: &str, child: &mut Child, port: u16, log: &Path) -> Outcome {
+    let started = Instant::now();
+    loop {
+        if TcpStream::connect((Ipv4Addr::LOCALHOST, port)).is_ok() {
+            return Ok(());
+        }
+        let ended = child.try_wait().doing(format_args!("look after {name}"))?;
+        if ended.is_some() || started.elapsed() > PATIENCE {
+            let text = fs::read_to_string(log).unwrap_or_default();
+            return Err(Failure::new(format!("{name} did not start; it said:\n{text}")));
+        }
+        std::thread::sleep(Duration::from_millis(50));
+    }
+}
+
+/// Asks the process to end with this signal and waits for it; kills it when it takes too long.
+fn stop(child: &mut Child, signal: &str) {
+    let _ = std::process::Command::new("kill").args([signal, &child.id().to_string()]).status();
+    let started = Instant::now();
+    while started.elapsed() < Duration::from_secs(10) {
+        if !matches!(child.try_wait(), Ok(None)) {
+            return;
+        }
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    let _ = child.kill();
+    let _ = child.wait();
+}

@@ -1,0 +1,53 @@
+//! Private Python environments.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use super::stamp::Stamp;
+use crate::failure::{Doing, Failure, Outcome};
+use crate::place::{Place, find_program};
+use crate::run::{run_logged, say};
+
+/// Makes a new virtual environment at `folder`, replacing what is there; returns its Python.
+pub(super) fn fresh_venv(folder: &Path) -> Outcome<PathBuf> {
+    let system = find_program("python3", &[]).ok_or_else(|| {
+        Failure::new("no `python3` on PATH; install Python 3.9 or newer with its venv module")
+    })?;
+    if folder.exists() {
+        fs::remove_dir_all(folder).doing(format_args!("remove {}", folder.display()))?;
+    }
+    let made = Command::new(system).args(["-m", "venv"]).arg(folder).output().doing("start python3")?;
+    let python = folder.join("bin/python");
+    if made.status.success() && python.exists() {
+        return Ok(python);
+    }
+    let said = String::from_utf8_lossy(&made.stdout).into_owned() + &String::from_utf8_lossy(&made.stderr);
+    Err(Failure::new(format!(
+        "Python's venv module does not work; install it (on Debian and Ubuntu: `apt-get install python3-venv`). \
+         It said:\n{}",
+        said.trim()
+    )))
+}
+
+/// The environment with the tests' clients, as `tests/requirements.txt` pins them; returns its Python.
+pub(super) fn for_tests(place: &Place) -> Outcome<PathBuf> {
+    let requirements = place.root.join("tests/requirements.txt");
+    let pinned = fs::read_to_string(&requirements).doing(format_args!("read {}", requirements.display()))?;
+    let folder = place.ours.join("venv");
+    let stamp = Stamp::new(&folder, &pinned);
+    let python = folder.join("bin/python");
+    if stamp.holds() && python.exists() {
+        return Ok(python);
+    }
+    say("installing the tests' Python clients");
+    let python = fresh_venv(&folder)?;
+    run_logged(
+        Command::new(&python)
+            .args(["-m", "pip", "install", "--disable-pip-version-check", "--only-binary=:all:", "-r"])
+            .arg(&requirements),
+        &place.ours.join("venv.log"),
+    )?;
+    stamp.write()?;
+    Ok(python)
+}
