@@ -1,4 +1,4 @@
-//! Escapes that stand for one ASCII character: percent (RFC 3986), HTML character references, JSON `\u00XX`.
+//! Escapes that stand for one character: percent (RFC 3986, ASCII only), HTML character references, JSON `\uXXXX`.
 
 use crate::bytes::{at, slice};
 
@@ -6,10 +6,16 @@ fn hex(b: u8) -> Option<u32> {
     char::from(b).to_digit(16)
 }
 
-/// The printable ASCII character that an escape at `i` stands for, and the position after the escape.
-pub(crate) fn ascii(text: &[u8], i: usize) -> Option<(u8, usize)> {
+/// The printable character that an escape at `i` stands for, and the position after the escape.
+pub(crate) fn character(text: &[u8], i: usize) -> Option<(char, usize)> {
     let (value, end) = match at(text, i) {
-        b'%' => (hex(at(text, i + 1))? * 16 + hex(at(text, i + 2))?, i + 3),
+        b'%' => {
+            let value = hex(at(text, i + 1))? * 16 + hex(at(text, i + 2))?;
+            if value >= 0x80 {
+                return None;
+            }
+            (value, i + 3)
+        }
         b'\\' if at(text, i + 1) == b'u' => {
             let mut value = 0;
             for k in 2..6 {
@@ -20,8 +26,8 @@ pub(crate) fn ascii(text: &[u8], i: usize) -> Option<(u8, usize)> {
         b'&' => reference(text, i)?,
         _ => return None,
     };
-    let ascii = u8::try_from(value).ok().filter(|b| (0x20..0x7F).contains(b))?;
-    Some((ascii, end))
+    let c = char::from_u32(value).filter(|c| !c.is_control())?;
+    Some((c, end))
 }
 
 fn reference(text: &[u8], i: usize) -> Option<(u32, usize)> {

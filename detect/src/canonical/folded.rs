@@ -13,12 +13,8 @@ pub fn folded(text: &str) -> View {
     let mut mixed = false;
     let mut position = 0;
     while let Some(c) = text.get(position..).and_then(|rest| rest.chars().next()) {
-        let next = position + c.len_utf8();
-        if let Some((ascii, end)) = escape::ascii(text.as_bytes(), position) {
-            push(&mut view, char::from(ascii), position, end);
-            position = end;
-            continue;
-        }
+        let escape = escape::character(text.as_bytes(), position);
+        let (c, next) = escape.unwrap_or((c, position + c.len_utf8()));
         match chars::plain(c) {
             Reading::As(ascii) => push(&mut view, char::from(ascii), position, next),
             Reading::Invisible => {}

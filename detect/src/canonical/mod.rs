@@ -1,6 +1,7 @@
 //! One meaning, many spellings: texts brought into the form in which they are judged, with the way back to the bytes
 //! that were sent.
 
+pub(crate) mod base64;
 mod chars;
 mod escape;
 mod folded;

@@ -5,7 +5,7 @@ use super::escape;
 use super::view::View;
 use crate::bytes::at;
 
-/// The text as it reads: escapes of ASCII characters undone (`\u0034`, `&#64;`, `%40`), digits and signs of other
+/// The text as it reads: escapes undone (`\u0034`, `&#64;`, `%40`), digits and signs of other
 /// scripts and styles as ASCII, invisible characters gone. Nothing when that is the text itself.
 pub fn plain(text: &str) -> Option<View> {
     let first = first_change(text)?;
@@ -13,15 +13,14 @@ pub fn plain(text: &str) -> Option<View> {
     view.keep(text.get(..first)?, 0);
     let mut position = first;
     while let Some(c) = text.get(position..).and_then(|rest| rest.chars().next()) {
-        let next = position + c.len_utf8();
-        if let Some((ascii, end)) = escape::ascii(text.as_bytes(), position) {
-            push_ascii(&mut view, ascii, position, end);
-            position = end;
-            continue;
-        }
+        let escape = escape::character(text.as_bytes(), position);
+        let (c, next) = escape.unwrap_or((c, position + c.len_utf8()));
         match chars::plain(c) {
-            Reading::Same => view.keep(text.get(position..next).unwrap_or_default(), position),
-            Reading::As(ascii) => push_ascii(&mut view, ascii, position, next),
+            Reading::Same if escape.is_none() => {
+                view.keep(text.get(position..next).unwrap_or_default(), position)
+            }
+            Reading::Same => push(&mut view, c, position, next),
+            Reading::As(ascii) => push(&mut view, char::from(ascii), position, next),
             Reading::Invisible => {}
         }
         position = next;
@@ -29,9 +28,9 @@ pub fn plain(text: &str) -> Option<View> {
     Some(view)
 }
 
-fn push_ascii(view: &mut View, ascii: u8, start: usize, end: usize) {
+fn push(view: &mut View, c: char, start: usize, end: usize) {
     let mut buffer = [0; 4];
-    view.replace(char::from(ascii).encode_utf8(&mut buffer), start..end);
+    view.replace(c.encode_utf8(&mut buffer), start..end);
 }
 
 /// The first byte that reads otherwise than it is written.
@@ -41,7 +40,7 @@ fn first_change(text: &str) -> Option<usize> {
     while i < bytes.len() {
         let b = at(bytes, i);
         if b < 0x80 {
-            if matches!(b, b'%' | b'&' | b'\\') && escape::ascii(bytes, i).is_some() {
+            if matches!(b, b'%' | b'&' | b'\\') && escape::character(bytes, i).is_some() {
                 return Some(i);
             }
             i += 1;
@@ -88,6 +87,7 @@ mod tests {
             ("a&#64;b.com a&#x40;b", "a@b.com a@b"),
             ("a%40b.com", "a@b.com"),
             (r"\u0034\u0031", "41"),
+            (r"driver\u2019s", "driver’s"),
             ("50% off &amp; more", "50% off & more"),
         ] {
             let view = plain(text).unwrap();

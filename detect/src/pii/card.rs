@@ -68,10 +68,18 @@ pub(super) fn number(scan: &mut Scan<'_>, number: &Number) {
     if grouped && (!matches!(number.separator, b' ' | b'-' | b'.') || !LAYOUTS.contains(&number.layout())) {
         return;
     }
+    // Sixteen digits may be followed by a date or a code; fewer, or a piece at the end, are no card.
+    if grouped && number.chained && (number.separator != b' ' || digits.len() < 15) {
+        return;
+    }
     if all_same(digits) || !luhn(digits) {
         return;
     }
-    let Some(base) = issuer(digits) else { return };
+    // Beyond the known ranges a check digit proves something only where a card is spoken of.
+    let Some(base) = issuer(digits) else {
+        scan.weigh(CreditCard, (number.start, number.end), (0.0, 0.75), "card/luhn");
+        return;
+    };
     // Printed in groups as a card is, the weaker ranges gain.
     let plain = if grouped { (base + 0.15).min(1.0) } else { base };
     scan.weigh(CreditCard, (number.start, number.end), (plain, 1.0), "card/luhn");

@@ -10,6 +10,10 @@ use crate::{EntityType, TypeSet};
 /// character that decides whether the first word is whole.
 pub(super) const WINDOW: usize = 56;
 
+/// Words against personal data count only close by: an order mentioned in the sentence says nothing about the number
+/// at its end.
+const NEAR: usize = 24;
+
 /// What the words in the window speak of.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Context {
@@ -50,6 +54,7 @@ impl ContextWords {
         let Some(automaton) = &self.automaton else { return context };
         let from = start.saturating_sub(WINDOW);
         let window = slice(text, from, start);
+        let near = start.saturating_sub(NEAR);
         let mut negative_end = 0;
         let mut positive_end = 0;
         for hit in automaton.find_overlapping_iter(window) {
@@ -62,7 +67,8 @@ impl ContextWords {
                     context.types = context.types.union(TypeSet::of(kinds));
                     positive_end = positive_end.max(end);
                 }
-                None => negative_end = negative_end.max(end),
+                None if end >= near => negative_end = negative_end.max(end),
+                None => {}
             }
         }
         // The nearer word speaks: "SSN for order" is not "order for SSN".

@@ -25,6 +25,8 @@ mod token;
 mod token_table;
 mod wallet;
 mod word;
+mod word_checks;
+mod word_forms;
 
 pub(crate) use context::ContextWords;
 pub(crate) use holdback::holdback;

@@ -27,10 +27,10 @@ macro_rules! rule {
 }
 
 const RULES: &[Rule] = &[
-    rule!(UsSsn, 9, [[3, 2, 4] => b"-"], check::ssn, 0.85, 0.05, 0.9, "ssn/format"),
+    rule!(UsSsn, 9, [[3, 2, 4] => b"-"], check::ssn, 0.74, 0.05, 0.9, "ssn/format"),
     rule!(UsSsn, 9, [[3, 2, 4] => b" ."], check::ssn, 0.55, 0.05, 0.9, "ssn/format"),
     rule!(UsSsn, 9, [[3, 6] => b"- ", [5, 4] => b"- "], check::ssn, 0.2, 0.05, 0.8, "ssn/format"),
-    rule!(UsItin, 9, [[3, 2, 4] => b"- ."], check::itin, 0.8, 0.05, 0.9, "itin/format"),
+    rule!(UsItin, 9, [[3, 2, 4] => b"- ."], check::itin, 0.6, 0.05, 0.9, "itin/format"),
     rule!(UsItin, 9, [[3, 6] => b"- ", [5, 4] => b"- "], check::itin, 0.2, 0.05, 0.8, "itin/format"),
     rule!(UsEin, 9, [[2, 7] => b"-"], check::ein, 0.4, 0.05, 0.8, "ein/context"),
     rule!(AbaRouting, 9, [[4, 4, 1] => b"-"], check::aba, 0.4, 0.05, 0.85, "aba/checksum"),
@@ -83,7 +83,9 @@ pub(super) fn number(scan: &mut Scan<'_>, number: &Number) {
             .layouts
             .iter()
             .any(|(layout, separators)| *layout == number.layout() && separators.contains(&number.separator));
-        if !(bare || grouped) || !(rule.valid)(digits) {
+        // One row of groups is one number, not several.
+        let piece = number.chained && number.separator == b' ';
+        if !(bare || grouped) || piece || !(rule.valid)(digits) {
             continue;
         }
         let plain = if bare { rule.bare } else { rule.grouped };

@@ -22,6 +22,8 @@ pub(super) struct Number {
     pub(super) separator: u8,
     /// Whether it hangs on to more of the same on the left or the right: a piece of something longer.
     pub(super) glued: bool,
+    /// Whether groups of digits stand before or after it, a space apart.
+    pub(super) chained: bool,
 }
 
 impl Number {
@@ -59,7 +61,9 @@ pub(super) fn group(scan: &mut Scan<'_>, start: usize) {
         groups: 0,
         separator: 0,
         glued: glued_left,
+        chained: false,
     };
+    let chained_left = before(text, start) == b' ' && start >= 2 && before(text, start - 1).is_ascii_digit();
     phone::at_number(scan, start);
     loop {
         if !read_group(text, &mut number) {
@@ -70,6 +74,7 @@ pub(super) fn group(scan: &mut Scan<'_>, start: usize) {
         if scan::closes(text, number.end) {
             let continues = more.is_ascii_alphanumeric() && joins(next);
             number.glued = glued_left || continues;
+            number.chained = chained_left || (next == b' ' && more.is_ascii_digit());
             recognise(scan, &number);
         }
         if !is_separator(next) || !more.is_ascii_digit() || number.groups == MAX_GROUPS {

@@ -52,13 +52,14 @@ pub(super) fn at_number(scan: &mut Scan<'_>, first: usize) {
         return;
     }
     let Some(mut dialled) = read(text, start, first) else { return };
-    if !scan::closes(text, dialled.end) || continues(text, dialled.end) {
+    read_extension(text, &mut dialled);
+    let labelled = labelled(text, dialled.end);
+    if !scan::closes(text, dialled.end) || (!labelled && continues(text, dialled.end)) {
         return;
     }
     let Some((plain, named, rule)) = judge(&dialled) else { return };
-    read_extension(text, &mut dialled);
-    let bonus = if dialled.extension { 0.25 } else { 0.0 };
-    scan.weigh(PhoneNumber, (dialled.start, dialled.end), ((plain + bonus).min(1.0), named), rule);
+    let bonus = if dialled.extension || labelled { 0.25 } else { 0.0 };
+    scan.weigh(PhoneNumber, (dialled.start, dialled.end), ((plain + bonus).min(named), named), rule);
 }
 
 /// Where a number starts that has its first digit at `first`: at a plus or an opening bracket before it.
@@ -85,16 +86,22 @@ fn may_begin(text: &[u8], start: usize, first: usize) -> bool {
     let further = if start >= 2 { before(text, start - 1) } else { 0 };
     let digit_before = |b: u8| b.is_ascii_digit() || b == b')';
     match previous {
-        b' ' => !(digit_before(further)) || end_of_sentence(text, start),
+        b' ' => !digit_before(further),
         b'-' | b'.' | b'/' => !(further.is_ascii_alphanumeric() || further == b')'),
         b')' | b',' => !further.is_ascii_digit(),
         _ => true,
     }
 }
 
-/// Whether the digits before the space end a sentence ("in 2024. 555…") cannot be told from a group: they do not.
-fn end_of_sentence(_text: &[u8], _start: usize) -> bool {
-    false
+/// Whether the word right after the number says what kind of telephone it is: `555 0100 office`, `…-Fax`.
+fn labelled(text: &[u8], end: usize) -> bool {
+    const LABELS: &[&[u8]] =
+        &[b"office", b"fax", b"mobile", b"cell", b"home", b"work", b"phone", b"landline"];
+    let word = end + 1;
+    matches!(at(text, end), b' ' | b'-')
+        && LABELS.iter().any(|label| {
+            starts_with_fold(text, word, label) && !at(text, word + label.len()).is_ascii_alphanumeric()
+        })
 }
 
 /// Whether digits go on after the end in a way that no telephone number does.
@@ -259,7 +266,9 @@ fn national(
     let grouped = layout.len() > 1;
     let short_groups = layout.iter().skip(1).all(|l| (2..=8).contains(l)) || layout.iter().all(|l| *l <= 5);
     Some(match (grouped, count) {
-        (true, 9..=12) if trunk && short_groups => {
+        // The shape of a social security number.
+        (true, 9) if matches!(layout, [3, 2, 4]) => (0.1, 0.7, "phone/groups"),
+        (true, 9..=12) if trunk && short_groups && layout.first().is_some_and(|l| *l > 1) => {
             // A zero, an area, groups: the shape of most of the world's numbers.
             let base = if dialled.bracket || layout.len() >= 3 { 0.6 } else { 0.5 };
             (base, 0.9, "phone/trunk")
@@ -270,7 +279,7 @@ fn national(
         }
         (true, 7) if matches!(layout, [3, 4]) => (0.35, 0.8, "phone/local"),
         (true, 6..=12) => (0.2, 0.65, "phone/groups"),
-        (false, 10..=11) if trunk => (0.4, 0.85, "phone/trunk"),
+        (false, 10..=11) if trunk => (0.5, 0.85, "phone/trunk"),
         (false, 10) => (if one { 0.35 } else { 0.25 }, 0.8, "phone/bare"),
         (false, 11) if matches!(digits, [1, 3..=9, ..]) => (0.35, 0.85, "phone/mobile-cn"),
         (false, 7..=12) => (0.1, 0.65, "phone/bare"),

@@ -147,7 +147,7 @@ impl<'a> Scan<'a> {
             named
         } else if context.negative {
             // An order number, a version, a hash: only a form that is its own proof stands.
-            if plain >= 0.8 { plain } else { plain - 0.3 }
+            if plain >= 0.75 { plain } else { plain - 0.3 }
         } else {
             plain
         };

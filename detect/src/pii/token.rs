@@ -6,9 +6,15 @@ use super::scan::{Scan, closes, is_token};
 use super::token_table::{Body, TOKENS, Token};
 use crate::EntityType::{self, *};
 use crate::bytes::{at, before, run_end, run_start, slice};
+use crate::canonical::base64;
 
 /// The longest private key block, in bytes.
 pub(super) const MAX_BLOCK: usize = 8 * 1024;
+
+/// Header, footer and some twenty characters of key.
+const MIN_BLOCK: usize = 80;
+/// The longest header of a JSON web token that is read, in bytes.
+const MAX_HEADER: usize = 2048;
 
 /// Looks at a long run of token characters.
 pub(super) fn run(scan: &mut Scan<'_>, start: usize, end: usize) {
@@ -41,7 +47,8 @@ fn body_end(text: &[u8], start: usize, end: usize, token: &Token) -> Option<usiz
     let length = stop - from;
     let body = slice(text, from, stop);
     // A word or a path after a short prefix ("sk-learn-contrib-…") is no key.
-    let key_like = body.iter().any(u8::is_ascii_digit) || varied(body) >= 10;
+    let digits = body.iter().filter(|b| b.is_ascii_digit()).count();
+    let key_like = if token.kind == SlackToken { digits >= 4 } else { digits > 0 || varied(body) >= 10 };
     (stop == end && length >= token.least && length <= token.most && key_like).then_some(stop)
 }
 
@@ -87,6 +94,10 @@ fn shaped(scan: &mut Scan<'_>, start: usize, end: usize) -> bool {
         scan.report(MailKey, start, end, 0.85, "token/mailchimp");
         return true;
     }
+    if run.len() == 40 && run.ends_with(b"_mmk") && at(run, 6) == b'_' {
+        scan.report(ApiKey, start, end, 0.9, "token/maxmind");
+        return true;
+    }
     // Slack's app tokens and Discord's bot tokens begin with a run and go on after dots.
     if (23..=28).contains(&run.len()) && matches!(at(run, 0), b'M' | b'N' | b'O') && at(text, end) == b'.' {
         let middle = run_end(text, end + 1, is_token);
@@ -102,6 +113,11 @@ fn shaped(scan: &mut Scan<'_>, start: usize, end: usize) -> bool {
 fn web_token(scan: &mut Scan<'_>, start: usize, end: usize) -> bool {
     let text = scan.text;
     if at(text, end) != b'.' {
+        return false;
+    }
+    // The header is a JSON object.
+    let header = base64::decode(slice(text, start, end), MAX_HEADER).unwrap_or_default();
+    if header.iter().rev().find(|b| !b.is_ascii_whitespace()) != Some(&b'}') {
         return false;
     }
     let payload = run_end(text, end + 1, is_token);
@@ -224,8 +240,20 @@ fn random(value: &[u8]) -> bool {
         && digits >= 2
         && letters >= 2
         && varied(value) >= 8
+        && turns(value) >= 3
         && marks * 6 <= value.len()
         && !value.starts_with(b"http")
+}
+
+/// How often letters and digits take turns. `ORD-577623684377` and `Summer2024` do so once.
+fn turns(value: &[u8]) -> usize {
+    let mut turns = 0;
+    let mut last = None;
+    for digit in value.iter().filter(|b| b.is_ascii_alphanumeric()).map(u8::is_ascii_digit) {
+        turns += usize::from(last.is_some_and(|last| last != digit));
+        last = Some(digit);
+    }
+    turns
 }
 
 /// Whether the value stands where one is given: after `=`, `:`, a quote, `Bearer` or "is".
@@ -261,5 +289,8 @@ pub(super) fn private_key(scan: &mut Scan<'_>, begin: usize) {
                 })
         }
     };
-    scan.report(PrivateKey, begin, end, 0.98, "private-key/block");
+    // A header without a body is talk about keys.
+    if end - begin >= MIN_BLOCK {
+        scan.report(PrivateKey, begin, end, 0.98, "private-key/block");
+    }
 }

@@ -1,0 +1,65 @@
+//! The forms of identifiers of letters and digits, as data.
+
+use super::word_checks::*;
+use crate::EntityType::{self, *};
+
+/// A kind of identifier: its forms, its check, and how sure it is alone and after a word that names it. In a form, `A` is
+/// a letter, `9` a digit, `X` either; other characters stand for themselves.
+pub(super) struct Rule {
+    pub(super) kind: EntityType,
+    pub(super) forms: &'static [&'static [u8]],
+    pub(super) valid: fn(&[u8]) -> bool,
+    pub(super) plain: f32,
+    pub(super) named: f32,
+    pub(super) name: &'static str,
+}
+
+const fn rule(
+    kind: EntityType,
+    forms: &'static [&'static [u8]],
+    valid: fn(&[u8]) -> bool,
+    plain: f32,
+    named: f32,
+    name: &'static str,
+) -> Rule {
+    Rule { kind, forms, valid, plain, named, name }
+}
+
+/// Identifiers that are one word.
+pub(super) const WORDS: &[Rule] = &[
+    rule(UkNino, &[b"AA999999A"], nino, 0.6, 0.95, "nino/form"),
+    rule(EsNif, &[b"99999999A", b"9999999A"], es_nif, 0.55, 0.95, "dni/mod23"),
+    rule(EsNie, &[b"A9999999A", b"A99999999A"], es_nie, 0.7, 0.95, "nie/mod23"),
+    rule(ItFiscalCode, &[b"AAAAAAXXAXXAXXXA"], fiscal_code, 0.9, 1.0, "codice-fiscale/check"),
+    rule(ItFiscalCode, &[b"AAAAAA99A99A999A"], any, 0.55, 0.9, "codice-fiscale/form"),
+    rule(InPan, &[b"AAAAA9999A"], in_pan, 0.6, 0.95, "pan/form"),
+    rule(InPan, &[b"AAAAA9999A"], any, 0.1, 0.75, "pan/context"),
+    rule(MxCurp, &[b"AAAA999999AAAAAAX9"], curp, 0.9, 1.0, "curp/form"),
+    rule(SgNricFin, &[b"A9999999A"], nric, 0.75, 0.95, "nric/check"),
+    rule(UkDrivingLicence, &[b"XXXXX999999XXXXX"], uk_licence, 0.75, 0.95, "uk-licence/form"),
+    rule(UsMbi, &[b"9AX9AX9AA99"], mbi, 0.4, 0.9, "mbi/form"),
+    rule(MedicalLicense, &[b"AA9999999"], dea, 0.45, 0.9, "dea/check"),
+    rule(DeSocialSecurity, &[b"99999999A999"], de_social, 0.7, 0.95, "rvnr/check"),
+    rule(CnResidentId, &[b"99999999999999999X"], cn_x, 0.95, 1.0, "cn-id/mod11"),
+    rule(FrNir, &[b"999992A99999999"], corsican, 0.9, 1.0, "nir/mod97"),
+    rule(FiPersonalIdentityCode, &[b"999999A999X"], hetu, 0.85, 0.95, "hetu/mod31"),
+    rule(ItDriverLicense, &[b"AA9999999A", b"U1XXXXXXXA"], it_licence, 0.4, 0.9, "it-licence/form"),
+    rule(Passport, &[b"AXXXXXXX9"], de_passport, 0.3, 0.9, "passport/check"),
+    rule(UsPassport, &[b"A99999999"], us_passport, 0.2, 0.85, "us-passport/context"),
+    rule(ClRut, &[b"99999999K", b"9999999K"], rut, 0.4, 0.95, "rut/mod11"),
+];
+
+/// Identifiers written with dashes, dots or spaces.
+pub(super) const DASHED: &[Rule] = &[
+    rule(UsMbi, &[b"9AX9-AX9-AA99"], mbi, 0.7, 0.95, "mbi/form"),
+    rule(FiPersonalIdentityCode, &[b"999999-999X", b"999999+999X"], hetu, 0.85, 0.95, "hetu/mod31"),
+    rule(EsNif, &[b"99999999-A"], es_nif, 0.6, 0.95, "dni/mod23"),
+    rule(EsNif, &[b"9999999-A"], es_nif, 0.55, 0.95, "dni/mod23"),
+    rule(EsNie, &[b"A9999999-A", b"A-9999999-A"], es_nie, 0.75, 0.95, "nie/mod23"),
+    rule(ClRut, &[b"99.999.999-X", b"9.999.999-X"], rut, 0.95, 1.0, "rut/mod11"),
+    rule(ClRut, &[b"99999999-X"], rut, 0.5, 0.95, "rut/mod11"),
+    rule(UkNino, &[b"AA 99 99 99 A"], nino, 0.85, 0.95, "nino/form"),
+    rule(UkNino, &[b"AA 999999 A", b"AA-99-99-99-A"], nino, 0.8, 0.95, "nino/form"),
+    rule(UkNino, &[b"AA 999999A", b"AA999999 A"], nino, 0.7, 0.95, "nino/form"),
+    rule(DeSocialSecurity, &[b"99 999999 A 999"], de_social, 0.9, 0.95, "rvnr/check"),
+];
