@@ -13,6 +13,7 @@
 mod bundle;
 mod diagnostic;
 mod document;
+mod nearest;
 mod read;
 mod rule;
 
@@ -21,6 +22,7 @@ pub use diagnostic::{Diagnostic, Severity};
 pub use document::{
     ApiVersion, Enforcement, FailureMode, Kind, Media, Metadata, Policy, RecordOverflow, Spec, Target,
 };
+pub use nearest::nearest;
 pub use read::{Parsed, from_value};
 pub use rule::{
     AccessRule, Conditions, ContentAction, ContentRule, CustomPattern, Direction, InjectionAction,
