@@ -7,7 +7,7 @@ use crate::coding::Coding;
 use crate::error::{Limits, WireError};
 use crate::json::{Doc, Kind, Val, plain_digits, scan};
 use crate::media::{self, Content};
-use crate::message::{Echo, Layer, Message, Place, Segment, Slot, Source, ToolCall, ToolItem};
+use crate::message::{Echo, Layer, Message, Place, Segment, Slot, Source, ToolCall};
 use crate::stream::{Channel, ChannelKind, Close, Piece};
 use crate::words;
 
@@ -339,13 +339,6 @@ impl<'l> Collector<'l> {
         Ok(())
     }
 
-    /// Notes a tool on offer: the item of a list that defines it.
-    pub(crate) fn offers(&mut self, name: Cow<'_, str>, list: Val<'_>, item: Val<'_>) {
-        self.message.tools_offered.push(name.into_owned());
-        let item = ToolItem { layer: item.doc.layer, list: list.span().start, span: outer_span(item) };
-        self.message.tool_items.push(item);
-    }
-
     /// Notes a tool call.
     pub(crate) fn calls(&mut self, name: Cow<'_, str>, arguments: Option<Val<'_>>) {
         let arguments = arguments.map(|value| Source {
@@ -355,12 +348,6 @@ impl<'l> Collector<'l> {
         });
         self.message.tool_calls.push(ToolCall { name: name.into_owned(), arguments });
     }
-}
-
-/// The span of a value with its quotes.
-fn outer_span(value: Val<'_>) -> Range<u32> {
-    let span = value.span();
-    if value.is_string() { span.start - 1..span.end + 1 } else { span }
 }
 
 fn looks_like_json(text: &str) -> bool {

@@ -8,7 +8,7 @@ use std::ops::Range;
 use crate::coding::{Coding, Patch, escape, patched, settle, unescape, whole_characters};
 use crate::error::Limits;
 use crate::json::{Doc, Kind, Val, plain_digits, scan};
-use crate::message::{Message, Segment, Slot, ToolItem, layer_text};
+use crate::message::{Message, Segment, Slot, layer_text};
 
 /// One replacement in one segment.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -28,9 +28,9 @@ pub fn apply(body: &[u8], message: &Message, edits: &[Edit]) -> Vec<u8> {
     apply_dropping_tools(body, message, edits, &[])
 }
 
-/// As [`apply`], and the definitions of the tools at these indices of [`Message::tools_offered`] are left out, each
-/// with its comma.
-pub fn apply_dropping_tools(body: &[u8], message: &Message, edits: &[Edit], drop: &[usize]) -> Vec<u8> {
+/// As [`apply`], and the definitions of the tools with these names ([`Message::tools_offered`]) are left out of their
+/// lists, each with its comma.
+pub fn apply_dropping_tools(body: &[u8], message: &Message, edits: &[Edit], drop: &[&str]) -> Vec<u8> {
     if edits.is_empty() && drop.is_empty() {
         return body.to_vec();
     }
@@ -45,23 +45,22 @@ struct Levels {
 }
 
 impl Levels {
-    fn of(&mut self, layer: u32) -> Option<&mut Vec<Patch>> {
+    fn push(&mut self, layer: u32, patch: Patch) {
         let body = self.patches.len().saturating_sub(1);
-        self.patches.get_mut((layer as usize).min(body))
+        if let Some(level) = self.patches.get_mut((layer as usize).min(body)) {
+            level.push(patch);
+        }
     }
 }
 
-fn body_patches(body: &[u8], message: &Message, edits: &[Edit], drop: &[usize]) -> Vec<Patch> {
+fn body_patches(body: &[u8], message: &Message, edits: &[Edit], drop: &[&str]) -> Vec<Patch> {
     let mut levels = Levels { patches: vec![Vec::new(); message.layers.len() + 1] };
     segments_to_patches(body, message, edits, &mut levels);
     if !edits.is_empty() {
         for echo in &message.echoes {
             let with = if echo.object { "null" } else { "[]" }.to_owned();
             let range = echo.span.start as usize..echo.span.end as usize;
-            levels
-                .of(echo.layer)
-                .into_iter()
-                .for_each(|level| level.push(Patch { range: range.clone(), with: with.clone() }));
+            levels.push(echo.layer, Patch { range, with });
         }
     }
     drop_tools(message, drop, &mut levels);
@@ -77,9 +76,7 @@ fn body_patches(body: &[u8], message: &Message, edits: &[Edit], drop: &[usize]) 
         let source = outer.get(span.clone()).unwrap_or_default();
         let inner = layer.coding.decode(source);
         let mapped = layer.coding.to_source(source, &inner, patches);
-        if let Some(level) = levels.of(layer.parent) {
-            level.extend(mapped.into_iter().map(|patch| shifted(patch, span.start)));
-        }
+        mapped.into_iter().for_each(|patch| levels.push(layer.parent, shifted(patch, span.start)));
     }
     let mut patches = levels.patches.pop().unwrap_or_default();
     settle(&mut patches);
@@ -115,14 +112,12 @@ fn segments_to_patches(body: &[u8], message: &Message, edits: &[Edit], levels: &
             document = Some((segment.layer, layer_text(body, &message.layers, segment.layer)));
         }
         let text = document.as_ref().map_or("", |(_, text)| text);
-        let placed = placed(text, segment, patches);
-        levels.of(segment.layer).into_iter().for_each(|level| level.extend(placed.iter().cloned()));
+        placed(text, segment, patches).into_iter().for_each(|patch| levels.push(segment.layer, patch));
     }
     for group in keys.chunk_by(|(one, _), (other, _)| one.layer == other.layer) {
         let Some((first, _)) = group.first() else { continue };
         let text = layer_text(body, &message.layers, first.layer);
-        let placed = keys_to_patches(&text, group);
-        levels.of(first.layer).into_iter().for_each(|level| level.extend(placed.iter().cloned()));
+        keys_to_patches(&text, group).into_iter().for_each(|patch| levels.push(first.layer, patch));
     }
 }
 
@@ -189,27 +184,20 @@ fn keys_to_patches(document: &str, keys: &[(&Segment, Vec<Patch>)]) -> Vec<Patch
 }
 
 /// Leaves items out of their lists: with the comma before them, or, at a list's beginning, the one after them.
-fn drop_tools(message: &Message, drop: &[usize], levels: &mut Levels) {
-    let items = &message.tool_items;
-    let mut previous: Option<(&ToolItem, bool)> = None;
-    for (index, item) in items.iter().enumerate() {
-        let dropped = drop.contains(&index);
-        let before = previous.filter(|(before, _)| before.list == item.list && before.layer == item.layer);
-        // Whether something of this list stays before the item.
-        let kept_before = before.is_some_and(|(_, kept)| kept);
-        if dropped {
-            let next = items.get(index + 1).filter(|next| next.list == item.list && next.layer == item.layer);
-            let range = match (before, next) {
-                (Some((before, _)), _) if kept_before => before.span.end..item.span.end,
-                (_, Some(next)) => item.span.start..next.span.start,
-                _ => item.span.clone(),
-            };
-            let range = range.start as usize..range.end as usize;
-            levels
-                .of(item.layer)
-                .into_iter()
-                .for_each(|level| level.push(Patch { range: range.clone(), with: String::new() }));
+fn drop_tools(message: &Message, drop: &[&str], levels: &mut Levels) {
+    // Lists in which something stays before the item at hand.
+    let mut kept: BTreeSet<(u32, u32)> = BTreeSet::new();
+    for (name, item) in message.tools_offered.iter().zip(&message.tool_items) {
+        let list = (item.layer, item.list);
+        if !drop.contains(&name.as_str()) {
+            kept.insert(list);
+            continue;
         }
-        previous = Some((item, kept_before || !dropped));
+        let range = match item.previous_end {
+            Some(end) if item.others_before || kept.contains(&list) => end..item.span.end,
+            _ => item.span.start..item.next_start.unwrap_or(item.span.end),
+        };
+        levels
+            .push(item.layer, Patch { range: range.start as usize..range.end as usize, with: String::new() });
     }
 }

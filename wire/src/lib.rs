@@ -45,6 +45,6 @@ pub use message::{Message, Place, ResourceUse, Segment, ToolCall, Usage};
 pub use protocol::{Protocol, protocol_of};
 pub use read::{read_form, read_request, read_response};
 pub use refusal::{Refusal, RefusalKind, refusal, stream_error};
-pub use resolve::{Resolved, escape_json, resolve_escapes};
+pub use resolve::{Resolved, cut_escape, escape_json, resolve_escapes};
 pub use sse::{SseEvent, SseStream};
 pub use stream::{Channel, ChannelKind, Close, Piece, StreamItem, read_event, rewrite_event};

@@ -185,6 +185,11 @@ pub(crate) struct ToolItem {
     /// Start of the array that holds it.
     pub(crate) list: u32,
     pub(crate) span: Range<u32>,
+    /// End of the item before and start of the one after it.
+    pub(crate) previous_end: Option<u32>,
+    pub(crate) next_start: Option<u32>,
+    /// Whether something that is no tool stands before it in the list.
+    pub(crate) others_before: bool,
 }
 
 impl Message {

@@ -42,6 +42,23 @@ impl Protocol {
         }
     }
 
+    /// Whether bodies of this protocol are JSON.
+    pub fn is_json(self) -> bool {
+        !matches!(self, Self::Text | Self::None)
+    }
+
+    /// Whether a request of this protocol has to name a model.
+    pub fn names_a_model(self) -> bool {
+        matches!(
+            self,
+            Self::OpenAiChat
+                | Self::OpenAiCompletions
+                | Self::OpenAiResponses
+                | Self::OpenAiEmbeddings
+                | Self::AnthropicMessages
+        )
+    }
+
     /// Whether the path already told the protocol, so that the body's shape may not overrule it: the upstream
     /// reads by path, whatever else a body pretends to be.
     pub(crate) fn is_settled(self) -> bool {

@@ -1,30 +1,68 @@
 //! For running texts (a stream's tool arguments): escapes resolved, with the way back.
 
+use std::borrow::Cow;
 use std::ops::Range;
 
 use crate::coding::{Coding, Patch};
 
 /// A text with the JSON escapes in it resolved.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Resolved {
-    /// The text without escapes.
-    pub text: String,
+pub struct Resolved<'t> {
+    raw: &'t str,
+    text: Cow<'t, str>,
 }
 
-impl Resolved {
-    /// Where a range of `text` stands in the text it was resolved from.
-    pub fn source(&self, original: &str, range: Range<usize>) -> Range<usize> {
+impl Resolved<'_> {
+    /// The text without escapes.
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// Where a range of [`Resolved::text`] stands in the text it was resolved from.
+    pub fn raw_range(&self, range: Range<usize>) -> Range<usize> {
+        if self.raw.len() == self.text.len() {
+            return range;
+        }
         let patches = vec![Patch { range, with: String::new() }];
-        let found = Coding::Loose.to_source(original, &self.text, patches).into_iter().next();
-        found.map_or(0..original.len(), |patch| patch.range)
+        let found = Coding::Loose.to_source(self.raw, &self.text, patches).into_iter().next();
+        found.map_or(0..self.raw.len(), |patch| patch.range)
     }
 }
 
-/// The text with its JSON escapes resolved, or `None` if it has none. Text that is not JSON is no error: what is no
-/// escape stays as it is. An escape cut off at the end (`\u00`) stays written out: hold it back until it is whole.
-pub fn resolve_escapes(text: &str) -> Option<Resolved> {
-    memchr::memchr(b'\\', text.as_bytes())?;
-    Some(Resolved { text: Coding::Loose.decode(text).into_owned() })
+/// Resolves the JSON escapes in a text that need not be JSON: what is no escape stays as it is. An escape cut off at
+/// the end (`\u00`) stays written out: hold it back until it is whole ([`cut_escape`]).
+pub fn resolve_escapes(text: &str) -> Resolved<'_> {
+    Resolved { raw: text, text: Coding::Loose.decode(text) }
+}
+
+/// Where an escape begins that is cut off at the end of the text, with those right before it (they may be halves of
+/// one character); the text's length if there is none.
+pub fn cut_escape(text: &str) -> usize {
+    let bytes = text.as_bytes();
+    // A pair of `\uXXXX` has twelve bytes: no cut escape begins further back.
+    let from = bytes.len().saturating_sub(12);
+    let start = (from..bytes.len()).find(|at| {
+        let rest = bytes.get(*at..).unwrap_or_default();
+        rest.first() == Some(&b'\\') && backslashes_before(bytes, *at).is_multiple_of(2) && is_cut(rest)
+    });
+    start.unwrap_or(bytes.len())
+}
+
+fn backslashes_before(bytes: &[u8], at: usize) -> usize {
+    bytes.get(..at).unwrap_or_default().iter().rev().take_while(|b| **b == b'\\').count()
+}
+
+/// Whether these bytes, from a backslash to the end of the text, are the beginning of an escape or of a pair.
+fn is_cut(rest: &[u8]) -> bool {
+    match rest {
+        [_] => true,
+        [_, b'u', digits @ ..] if digits.len() < 4 => digits.iter().all(u8::is_ascii_hexdigit),
+        // The first half of a pair: its second half is missing or cut.
+        [_, b'u', b'd' | b'D', b'8' | b'9' | b'a' | b'b' | b'A' | b'B', _, _, second @ ..] => {
+            second.is_empty() || second.first() == Some(&b'\\') && second.len() < 6
+        }
+        _ => false,
+    }
 }
 
 /// A text as it has to be written inside a JSON string: for replacing something in running tool arguments.
@@ -39,9 +77,30 @@ mod tests {
     #[test]
     fn escapes_resolve_and_lead_back() {
         let original = r#"{"card":"4111\u0031111","#;
-        let resolved = resolve_escapes(original).unwrap();
-        assert_eq!(resolved.text, r#"{"card":"41111111","#);
-        assert_eq!(&original[resolved.source(original, 9..17)], r"4111\u0031111");
-        assert_eq!(resolve_escapes("plain"), None);
+        let resolved = resolve_escapes(original);
+        assert_eq!(resolved.text(), r#"{"card":"41111111","#);
+        assert_eq!(&original[resolved.raw_range(9..17)], r"4111\u0031111");
+        let plain = resolve_escapes("plain");
+        assert_eq!((plain.text(), plain.raw_range(1..3)), ("plain", 1..3));
+    }
+
+    #[test]
+    fn a_cut_escape_is_found() {
+        for (text, want) in [
+            ("plain", 5),
+            (r"a\", 1),
+            (r"a\\", 3),
+            (r"a\\\", 3),
+            (r"a\u", 1),
+            (r"a\u003", 1),
+            (r"a\u0031", 7),
+            (r"a\ud83d", 1),
+            (r"a\ud83d\u", 1),
+            (r"a\ud83d\ude0", 1),
+            (r"a\ud83d\ude00", 13),
+            (r"a\n", 3),
+        ] {
+            assert_eq!(cut_escape(text), want, "{text}");
+        }
     }
 }

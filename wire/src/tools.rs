@@ -1,9 +1,11 @@
 //! Tools: what is on offer and what is called.
 
+use std::borrow::Cow;
+
 use crate::collect::Collector;
 use crate::error::WireError;
 use crate::json::Val;
-use crate::message::Place;
+use crate::message::{Place, ToolItem};
 
 type Done = Result<(), WireError>;
 
@@ -18,20 +20,36 @@ pub(crate) fn definitions_of(c: &mut Collector<'_>, what: &str, list: Val<'_>, p
     if what == "tools" { definitions(c, list, path) } else { c.free(Place::ToolDefinition, list, path) }
 }
 
-/// Notes the name of each tool in a list. A tool of the provider's own has only a type.
+/// Notes each tool in a list by name. A tool of the provider's own has only a type; one without either is noted without
+/// a name, so that a list of allowed names does not miss it.
 fn offer(c: &mut Collector<'_>, list: Val<'_>) {
-    for (_, item) in list.items() {
-        let inner = item.get("function").or_else(|| item.get("custom")).filter(|inner| inner.is_object());
-        let name = inner.and_then(|inner| inner.get_text("name"));
-        let own = || item.get_text("name").or_else(|| item.get_text("server_label"));
-        if let Some(name) = name.or_else(own).or_else(|| item.get_text("type")) {
-            c.offers(name, list, item);
+    let mut items = Vec::new();
+    list.children(|item| items.push(item));
+    let mut previous_end = None;
+    let mut others_before = false;
+    for (index, item) in items.iter().enumerate() {
+        let span = item.outer_span();
+        let next_start = items.get(index + 1).map(|next| next.outer_span().start);
+        if item.is_object() {
+            let (layer, list) = (item.doc.layer, list.span().start);
+            let place = ToolItem { layer, list, span: span.clone(), previous_end, next_start, others_before };
+            c.message.tools_offered.push(name_of(*item).into_owned());
+            c.message.tool_items.push(place);
+            // OpenAI's namespaces hold further tools.
+            if let Some(nested) = item.get("tools") {
+                offer(c, nested);
+            }
+        } else {
+            others_before = true;
         }
-        // OpenAI's namespaces hold further tools.
-        if let Some(nested) = item.get("tools") {
-            offer(c, nested);
-        }
+        previous_end = Some(span.end);
     }
+}
+
+fn name_of(tool: Val<'_>) -> Cow<'_, str> {
+    let inner = tool.get("function").or_else(|| tool.get("custom")).filter(|inner| inner.is_object());
+    let name = inner.and_then(|inner| inner.get_text("name")).or_else(|| tool.get_text("name"));
+    name.or_else(|| tool.get_text("server_label")).or_else(|| tool.get_text("type")).unwrap_or_default()
 }
 
 /// OpenAI chat: `tool_calls`, each with the call in `function` or `custom`.

@@ -55,6 +55,12 @@ impl<'d> Val<'d> {
         self.node().map_or(0..0, |node| node.start..node.end)
     }
 
+    /// The span with a string's quotes.
+    pub(crate) fn outer_span(self) -> Range<u32> {
+        let span = self.span();
+        if matches!(self.kind(), Kind::Str | Kind::Key) { span.start - 1..span.end + 1 } else { span }
+    }
+
     /// The bytes of the span, escapes and all.
     pub(crate) fn raw(self) -> &'d str {
         let span = self.span();
