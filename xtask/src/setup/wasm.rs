@@ -52,6 +52,7 @@ fn by_rustup(place: &Place) -> bool {
     Command::new(rustup)
         .current_dir(&place.root)
         .args(["target", "add", TARGET])
+        .env("RUSTUP_MAX_RETRIES", "1")
         .stdin(Stdio::null())
         .output()
         .is_ok_and(|output| output.status.success())
