@@ -6,6 +6,7 @@
 //!
 //! A finding says what was found, where (bytes of the text that was given) and how sure the detector is. It never
 //! holds the text itself.
+#![deny(clippy::disallowed_methods)]
 #![deny(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing))]
 

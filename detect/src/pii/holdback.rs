@@ -18,6 +18,9 @@ pub const MAX_HOLDBACK: usize = 512;
 /// The most bytes that wait while a private key block or a signed token is open.
 pub const MAX_BLOCK_HOLDBACK: usize = MAX_BLOCK;
 
+/// No group of a value is longer.
+const LONGEST_GROUP: usize = 64;
+
 /// Types whose values hold no space: only the last word waits for them.
 const ONE_WORD: &[EntityType] = &[
     EmailAddress,
@@ -60,11 +63,16 @@ pub(crate) fn holdback(text: &str, types: TypeSet) -> usize {
         start = chain_start(text, start);
     }
     let mut bound = text.len().saturating_sub(MAX_HOLDBACK);
-    if types.contains(PrivateKey)
-        && let Some(block) = open_block(text)
-    {
-        start = start.min(block);
-        bound = block;
+    if types.contains(PrivateKey) {
+        match last_block(text) {
+            Some(Block::Open(begin)) => {
+                start = start.min(begin);
+                bound = begin;
+            }
+            // What ends in the block is part of it, not the beginning of something else.
+            Some(Block::Closed(end)) => start = start.max(end),
+            None => {}
+        }
     }
     if types.contains(Jwt)
         && let Some(token) = open_web_token(text)
@@ -117,7 +125,7 @@ fn chain_start(text: &str, last: usize) -> usize {
         }
         let end = position - gap;
         let start = word_start(text, end, 96);
-        if start == end {
+        if start == end || end - start > LONGEST_GROUP {
             break;
         }
         match link(text.get(start..end).unwrap_or_default()) {
@@ -181,8 +189,15 @@ fn link(word: &str) -> Link {
     }
 }
 
-/// Where a private key block begins that has not ended.
-fn open_block(text: &str) -> Option<usize> {
+/// The last private key block.
+enum Block {
+    /// It begins here and has not ended.
+    Open(usize),
+    /// It ends here.
+    Closed(usize),
+}
+
+fn last_block(text: &str) -> Option<Block> {
     let bytes = text.as_bytes();
     let from = bytes.len().saturating_sub(MAX_BLOCK);
     let begin = from + memmem::rfind(slice(bytes, from, bytes.len()), b"-----BEGIN ")?;
@@ -193,11 +208,11 @@ fn open_block(text: &str) -> Option<usize> {
     if !key && header_ended {
         return None;
     }
-    let ended = memmem::find(block, b"-----END ").is_some_and(|end| {
+    let end = memmem::find(block, b"-----END ").and_then(|end| {
         let line = slice(block, end + 9, end + 64);
-        memmem::find(line, b"-----").is_some()
+        memmem::find(line, b"-----").map(|dashes| begin + end + 9 + dashes + 5)
     });
-    (!ended).then_some(begin)
+    Some(end.map_or(Block::Open(begin), Block::Closed))
 }
 
 /// Where a JSON web token begins that reaches the end.

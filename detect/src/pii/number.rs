@@ -2,7 +2,7 @@
 
 use super::scan::{self, Scan};
 use super::{card, date, iban, national, net, phone};
-use crate::bytes::{at, before};
+use crate::bytes::{at, before, run_end};
 
 /// More digits than any number here has.
 pub(super) const MAX_DIGITS: usize = 24;
@@ -45,13 +45,13 @@ fn is_separator(b: u8) -> bool {
 
 /// Whether a character right beside a number makes it a piece of something longer: `1.2.3`, `12-34`, `a/1`, `#1:2`.
 fn joins(b: u8) -> bool {
-    matches!(b, b'-' | b'.' | b'/' | b'_' | b',' | b':')
+    matches!(b, b'-' | b'.' | b'/' | b'_' | b':')
 }
 
 /// Looks at a group of digits that begins at `start`, alone and with the groups that follow it.
 pub(super) fn group(scan: &mut Scan<'_>, start: usize) {
     let text = scan.text;
-    let glued_left = joins_left(text, start);
+    let glued_left = joins_left(text, start) || thousands_before(text, start);
     let mut number = Number {
         start,
         end: start,
@@ -72,7 +72,7 @@ pub(super) fn group(scan: &mut Scan<'_>, start: usize) {
         let next = at(text, number.end);
         let more = at(text, number.end + 1);
         if scan::closes(text, number.end) {
-            let continues = more.is_ascii_alphanumeric() && joins(next);
+            let continues = (more.is_ascii_alphanumeric() && joins(next)) || thousands(text, number.end);
             number.glued = glued_left || continues;
             number.chained = chained_left || (next == b' ' && more.is_ascii_digit());
             recognise(scan, &number);
@@ -87,6 +87,18 @@ pub(super) fn group(scan: &mut Scan<'_>, start: usize) {
         };
         number.end += 1;
     }
+}
+
+/// Whether a comma and three digits follow: `1,234,567` is an amount, `536-22-1234,4111…` is a list.
+pub(super) fn thousands(text: &[u8], i: usize) -> bool {
+    at(text, i) == b',' && run_end(text, i + 1, |b| b.is_ascii_digit()) == i + 4
+}
+
+fn thousands_before(text: &[u8], start: usize) -> bool {
+    before(text, start) == b','
+        && start >= 2
+        && before(text, start - 1).is_ascii_digit()
+        && thousands(text, start - 1)
 }
 
 fn joins_left(text: &[u8], start: usize) -> bool {

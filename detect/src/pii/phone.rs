@@ -1,7 +1,7 @@
 //! Telephone numbers: the North American plan, international numbers with their country code, and national numbers
 //! elsewhere by their trunk zero, their grouping and context.
 
-use super::number::MAX_DIGITS;
+use super::number::{self, MAX_DIGITS};
 use super::scan::{self, Scan};
 use crate::EntityType::PhoneNumber;
 use crate::bytes::{at, before, slice, starts_with_fold};
@@ -109,9 +109,8 @@ fn continues(text: &[u8], end: usize) -> bool {
     let next = at(text, end);
     let more = at(text, end + 1);
     match next {
-        b'.' | b',' | b':' | b'/' | b'-' => {
-            more.is_ascii_digit() || (next == b'-' && more.is_ascii_alphabetic())
-        }
+        b',' => number::thousands(text, end),
+        b'.' | b':' | b'/' | b'-' => more.is_ascii_digit() || (next == b'-' && more.is_ascii_alphabetic()),
         b' ' => more.is_ascii_digit(),
         b'%' => true,
         _ => false,

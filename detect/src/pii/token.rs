@@ -237,21 +237,21 @@ fn random(value: &[u8]) -> bool {
     let letters = value.iter().filter(|b| b.is_ascii_alphabetic()).count();
     let marks = value.iter().filter(|b| matches!(**b, b'-' | b'_' | b'.' | b'/')).count();
     value.len() >= 16
-        && digits >= 2
+        && digits >= 1
         && letters >= 2
         && varied(value) >= 8
-        && turns(value) >= 3
+        && (digits >= 2 && turns(value, u8::is_ascii_digit) >= 3 || turns(value, u8::is_ascii_uppercase) >= 8)
         && marks * 6 <= value.len()
         && !value.starts_with(b"http")
 }
 
-/// How often letters and digits take turns. `ORD-577623684377` and `Summer2024` do so once.
-fn turns(value: &[u8]) -> usize {
+/// How often characters of a class and others take turns. `ORD-577623684377` and `Summer2024` do so once.
+fn turns(value: &[u8], class: impl Fn(&u8) -> bool) -> usize {
     let mut turns = 0;
     let mut last = None;
-    for digit in value.iter().filter(|b| b.is_ascii_alphanumeric()).map(u8::is_ascii_digit) {
-        turns += usize::from(last.is_some_and(|last| last != digit));
-        last = Some(digit);
+    for member in value.iter().filter(|b| b.is_ascii_alphanumeric()).map(class) {
+        turns += usize::from(last.is_some_and(|last| last != member));
+        last = Some(member);
     }
     turns
 }

@@ -31,7 +31,7 @@ pub(super) const WORDS: &[Rule] = &[
     rule(EsNif, &[b"99999999A", b"9999999A"], es_nif, 0.55, 0.95, "dni/mod23"),
     rule(EsNie, &[b"A9999999A", b"A99999999A"], es_nie, 0.7, 0.95, "nie/mod23"),
     rule(ItFiscalCode, &[b"AAAAAAXXAXXAXXXA"], fiscal_code, 0.9, 1.0, "codice-fiscale/check"),
-    rule(ItFiscalCode, &[b"AAAAAA99A99A999A"], any, 0.55, 0.9, "codice-fiscale/form"),
+    rule(ItFiscalCode, &[b"AAAAAA99A99A999A"], fiscal_form, 0.55, 0.9, "codice-fiscale/form"),
     rule(InPan, &[b"AAAAA9999A"], in_pan, 0.6, 0.95, "pan/form"),
     rule(InPan, &[b"AAAAA9999A"], any, 0.1, 0.75, "pan/context"),
     rule(MxCurp, &[b"AAAA999999AAAAAAX9"], curp, 0.9, 1.0, "curp/form"),
