@@ -36,6 +36,9 @@ pub enum BatchError {
     /// An id that is too long to be one.
     #[error("the batch's vm or sidecar id has {0} bytes; at most {MAX_ID} are allowed")]
     LongId(usize),
+    /// Characters that no id has.
+    #[error("the batch's vm or sidecar id holds control characters")]
+    OddId,
     /// Numbers start at 1 and fit 63 bits.
     #[error(
         "first_sequence is {first} with {count} records; the first record of a VM is number 1 and numbers fit 63 bits"
@@ -59,6 +62,9 @@ impl Batch {
         let longest = self.vm.len().max(self.sidecar.len());
         if longest > MAX_ID {
             return Err(BatchError::LongId(longest));
+        }
+        if self.vm.chars().chain(self.sidecar.chars()).any(char::is_control) {
+            return Err(BatchError::OddId);
         }
         let count = self.records.len();
         let bad = || BatchError::Numbers { first: self.first_sequence, count };
@@ -87,6 +93,22 @@ pub struct Intake {
     pub gap: Option<Gap>,
     /// Records the VM has discarded since its last batch.
     pub dropped: u64,
+}
+
+impl Intake {
+    /// What `batch` means to a VM of which everything up to `last` was acknowledged and `dropped` records were known to be
+    /// discarded. Which of its records are new, only the store can tell: `kept` is left empty.
+    pub fn plan(batch: &Batch, last: u64, dropped: u64, now: Timestamp) -> Self {
+        let gap = (!batch.records.is_empty() && batch.first_sequence > last + 1).then(|| Gap {
+            sidecar: batch.sidecar.clone(),
+            vm: batch.vm.clone(),
+            from_sequence: last + 1,
+            to_sequence: batch.first_sequence - 1,
+            noticed: now,
+        });
+        let acknowledged = if batch.records.is_empty() { last } else { last.max(batch.last_sequence()) };
+        Intake { acknowledged, kept: Vec::new(), gap, dropped: batch.dropped.saturating_sub(dropped) }
+    }
 }
 
 /// Why a report was refused.

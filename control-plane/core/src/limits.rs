@@ -15,6 +15,8 @@ pub struct Ask {
     pub limit: u32,
     /// Length of the sliding window.
     pub window: Duration,
+    /// Hits this request asks for.
+    pub hits: u32,
 }
 
 /// What one limit says to a request.
@@ -28,19 +30,13 @@ pub struct LimitVerdict {
     pub reset: Duration,
 }
 
-/// What a window of `ask` that holds hits at the given times (ascending, none older than the window) says to `hits` more.
+/// What a window that holds `held` hits at the given times (ascending, none older than the window) says to `ask`.
 ///
 /// Times are microseconds on any clock. The law lives here alone: `memory` applies it as it is, the Redis script restates it
 /// and the shared scenario suite holds the two together.
-pub(crate) fn judge(
-    ask: &Ask,
-    held: usize,
-    at: impl Fn(usize) -> u64,
-    hits: u32,
-    now_us: u64,
-) -> LimitVerdict {
+pub(crate) fn judge(ask: &Ask, held: usize, at: impl Fn(usize) -> u64, now_us: u64) -> LimitVerdict {
     let window_us = u64::try_from(ask.window.as_micros()).unwrap_or(u64::MAX);
-    let (held, limit, hits) = (held as u64, u64::from(ask.limit), u64::from(hits));
+    let (held, limit, hits) = (held as u64, u64::from(ask.limit), u64::from(ask.hits));
     let until_leaves = |index: u64| {
         let leaves = at(usize::try_from(index).unwrap_or(usize::MAX)).saturating_add(window_us);
         Duration::from_micros(leaves.saturating_sub(now_us))
@@ -67,13 +63,21 @@ impl Limits {
         Limits { windows }
     }
 
-    /// Admits a request of `hits` under all of `asks`, or refuses it without counting it anywhere.
-    pub async fn admit(
-        &self,
-        asks: &[Ask],
-        hits: u32,
-        now: Timestamp,
-    ) -> Result<Vec<LimitVerdict>, StoreError> {
-        self.windows.admit(asks, hits, now).await
+    /// Admits a request under all of `asks`, or refuses it without counting it anywhere.
+    ///
+    /// A key that is named more than once is counted once, with the lowest of its limits.
+    pub async fn admit(&self, asks: &[Ask], now: Timestamp) -> Result<Vec<LimitVerdict>, StoreError> {
+        let mut distinct: Vec<Ask> = Vec::with_capacity(asks.len());
+        let mut places = Vec::with_capacity(asks.len());
+        for ask in asks {
+            let place = distinct.iter().position(|seen| seen.key == ask.key).unwrap_or(distinct.len());
+            match distinct.get_mut(place) {
+                Some(seen) => seen.limit = seen.limit.min(ask.limit),
+                None => distinct.push(ask.clone()),
+            }
+            places.push(place);
+        }
+        let verdicts = self.windows.admit(&distinct, now).await?;
+        Ok(places.into_iter().filter_map(|place| verdicts.get(place).copied()).collect())
     }
 }

@@ -95,11 +95,11 @@ pub trait DecisionStore: Send + Sync {
 /// Counts requests in sliding windows.
 #[async_trait]
 pub trait RateWindows: Send + Sync {
-    /// Admits `hits` requests under all of `asks`, or under none of them.
+    /// Admits a request under all of `asks`, or under none of them. Their keys are distinct.
     ///
     /// In each window of `ask.window` that ends at any instant, at most `ask.limit` hits are admitted per key, whoever
     /// asks at the same time. A refused request takes nothing from any window.
-    async fn admit(&self, asks: &[Ask], hits: u32, now: Timestamp) -> Result<Vec<LimitVerdict>, StoreError>;
+    async fn admit(&self, asks: &[Ask], now: Timestamp) -> Result<Vec<LimitVerdict>, StoreError>;
 }
 
 /// Brings a bundle to the sidecars.

@@ -37,27 +37,18 @@ impl DecisionStore for MemoryDecisions {
         let mut guard = lock(&self.state);
         let state = &mut *guard;
         let stream = state.streams.entry(batch.vm.clone()).or_default();
-        let dropped = batch.dropped.saturating_sub(stream.dropped);
-        stream.dropped += dropped;
+        let mut intake = Intake::plan(batch, stream.last, stream.dropped, now);
+        stream.last = intake.acknowledged;
+        stream.dropped += intake.dropped;
         if batch.records.is_empty() {
-            return Ok(Intake { acknowledged: stream.last, dropped, ..Intake::default() });
+            return Ok(intake);
         }
-        let gap = (batch.first_sequence > stream.last + 1).then(|| Gap {
-            sidecar: batch.sidecar.clone(),
-            vm: batch.vm.clone(),
-            from_sequence: stream.last + 1,
-            to_sequence: batch.first_sequence - 1,
-            noticed: now,
-        });
-        stream.last = stream.last.max(batch.last_sequence());
-        let acknowledged = stream.last;
         let (first, last) = (batch.first_sequence, batch.last_sequence());
         state.gaps = std::mem::take(&mut state.gaps)
             .into_iter()
             .flat_map(|held| if held.vm == batch.vm { held.without(first, last) } else { vec![held] })
-            .chain(gap.clone())
+            .chain(intake.gap.clone())
             .collect();
-        let mut kept = Vec::new();
         for (index, record) in batch.records.iter().enumerate() {
             let sequence = batch.first_sequence + index as u64;
             let place = state.records.len();
@@ -67,10 +58,10 @@ impl DecisionStore for MemoryDecisions {
                 free.insert(place);
                 let decision = Decision::from_record(&batch.sidecar, &batch.vm, sequence, record.clone());
                 state.records.push(decision);
-                kept.push(index);
+                intake.kept.push(index);
             }
         }
-        Ok(Intake { acknowledged, kept, gap, dropped })
+        Ok(intake)
     }
 
     async fn list(&self, filter: &DecisionFilter) -> Result<DecisionPage, StoreError> {

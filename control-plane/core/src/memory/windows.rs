@@ -66,14 +66,14 @@ impl Default for MemoryWindows {
 
 #[async_trait]
 impl RateWindows for MemoryWindows {
-    async fn admit(&self, asks: &[Ask], hits: u32, now: Timestamp) -> Result<Vec<LimitVerdict>, StoreError> {
+    async fn admit(&self, asks: &[Ask], now: Timestamp) -> Result<Vec<LimitVerdict>, StoreError> {
         let now_us = u64::try_from(now.as_microsecond()).unwrap_or(0);
         let mut keys = lock(&self.keys);
-        let mut verdicts: Vec<LimitVerdict> = asks.iter().map(|ask| keys.look(ask, hits, now_us)).collect();
+        let mut verdicts: Vec<LimitVerdict> = asks.iter().map(|ask| keys.look(ask, now_us)).collect();
         if verdicts.iter().all(|verdict| verdict.admitted) {
             for (ask, verdict) in asks.iter().zip(&mut verdicts) {
-                keys.count(ask, hits, now_us);
-                verdict.remaining = verdict.remaining.saturating_sub(hits);
+                keys.count(ask, now_us);
+                verdict.remaining = verdict.remaining.saturating_sub(ask.hits);
             }
             keys.shrink(self.max_keys, now_us);
         }
@@ -82,26 +82,26 @@ impl RateWindows for MemoryWindows {
 }
 
 impl Keys {
-    fn look(&mut self, ask: &Ask, hits: u32, now_us: u64) -> LimitVerdict {
+    fn look(&mut self, ask: &Ask, now_us: u64) -> LimitVerdict {
         match self.windows.get_mut(&ask.key) {
-            None => judge(ask, 0, |_| now_us, hits, now_us),
+            None => judge(ask, 0, |_| now_us, now_us),
             Some(window) => {
                 window.length_us = length_us(ask);
                 window.used_us = now_us;
                 window.forget_before(now_us);
                 let held = &window.hits;
-                judge(ask, held.len(), |index| held.get(index).copied().unwrap_or(now_us), hits, now_us)
+                judge(ask, held.len(), |index| held.get(index).copied().unwrap_or(now_us), now_us)
             }
         }
     }
 
-    fn count(&mut self, ask: &Ask, hits: u32, now_us: u64) {
+    fn count(&mut self, ask: &Ask, now_us: u64) {
         let window = self.windows.entry(ask.key.clone()).or_default();
         window.length_us = length_us(ask);
         window.used_us = now_us;
         // Clocks may step back: the log stays ascending, and a hit then counts from the newest time seen.
         let at = window.hits.back().map_or(now_us, |newest| now_us.max(*newest));
-        window.hits.extend(std::iter::repeat_n(at, hits as usize));
+        window.hits.extend(std::iter::repeat_n(at, ask.hits as usize));
     }
 
     /// Brings the number of keys down to `max`: ended windows first, then the ones unused for longest, an eighth at a

@@ -1,0 +1,49 @@
+//! Postgres: for several control planes on one database, and for more decisions than a file should hold.
+use std::str::FromStr;
+use std::time::Duration;
+
+use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+use sqlx::{PgPool, Transaction};
+
+#[path = "../sql/decisions.rs"]
+mod decisions;
+#[path = "../sql/policies.rs"]
+mod policies;
+
+type Db = sqlx::Postgres;
+
+/// Function that gives the position of its second argument in the first, 0 for none.
+const CONTAINS: &str = "strpos";
+/// Advisory locks: ids are given out in the order in which transactions commit, so that a reader who has seen one will not
+/// see a smaller one appear later.
+const POLICIES: i64 = 0x6169_6d65_7368_0001;
+const DECISIONS: i64 = 0x6169_6d65_7368_0002;
+
+/// A Postgres database.
+pub(crate) struct Sql {
+    read: PgPool,
+    write: PgPool,
+}
+
+impl Sql {
+    /// Connects, and brings the tables up to date (one control plane at a time does).
+    pub(crate) async fn open(url: &str) -> sqlx::Result<Self> {
+        let options = PgConnectOptions::from_str(url)?.application_name("ai-mesh");
+        let pool = PgPoolOptions::new()
+            .max_connections(16)
+            .acquire_timeout(Duration::from_secs(10))
+            .connect_with(options)
+            .await?;
+        sqlx::migrate!("migrations/postgres").run(&pool).await?;
+        Ok(Sql { read: pool.clone(), write: pool })
+    }
+}
+
+async fn begin(sql: &Sql) -> sqlx::Result<Transaction<'static, Db>> {
+    sql.write.begin().await
+}
+
+async fn lock(tx: &mut Transaction<'static, Db>, what: i64) -> sqlx::Result<()> {
+    sqlx::query("SELECT pg_advisory_xact_lock($1)").bind(what).execute(&mut **tx).await?;
+    Ok(())
+}

@@ -1,0 +1,212 @@
+//! Decision records in SQL; compiled for each database.
+//!
+//! A batch is one transaction, and batches are taken in one after the other: a reader that has seen record `n` will not see
+//! a smaller one appear later.
+use async_trait::async_trait;
+use jiff::Timestamp;
+use mesh_audit::v1::DecisionRecord;
+use mesh_control_core::ports::{DecisionStore, StoreError};
+use mesh_control_core::{Batch, Decision, DecisionFilter, DecisionPage, Gap, Intake, record_id, record_time};
+use prost::Message;
+use sqlx::{QueryBuilder, Transaction};
+
+use super::{CONTAINS, Db, Sql, begin, lock};
+use crate::values::{failed, name_in_list, name_list, nanoseconds, signed, text, timestamp, unsigned};
+
+/// Rows of one INSERT: eleven values each, well under both databases' limits.
+const ROWS: usize = 500;
+
+type Row = (i64, String, i64, String, Vec<u8>);
+type GapRow = (String, String, i64, i64, i64);
+
+#[async_trait]
+impl DecisionStore for Sql {
+    async fn intake(&self, batch: &Batch, now: Timestamp) -> Result<Intake, StoreError> {
+        take_in(self, batch, now).await.map_err(failed("the decision records could not be kept"))
+    }
+
+    async fn list(&self, filter: &DecisionFilter) -> Result<DecisionPage, StoreError> {
+        let rows: Vec<Row> = select(filter)
+            .build_query_as::<Row>()
+            .fetch_all(&self.read)
+            .await
+            .map_err(failed("the decisions could not be read"))?;
+        let limit = filter.limit as usize;
+        let more = rows.len() > limit;
+        let decisions = rows.into_iter().take(limit).map(decision).collect::<Result<_, _>>()?;
+        Ok(DecisionPage { decisions, more })
+    }
+
+    async fn decision(&self, id: &str) -> Result<Option<Decision>, StoreError> {
+        let row: Option<Row> = sqlx::query_as::<Db, Row>(
+            "SELECT id, vm, sequence, sidecar, record FROM decisions WHERE decision_id = $1 ORDER BY id LIMIT 1",
+        )
+        .bind(text(id))
+        .fetch_optional(&self.read)
+        .await
+        .map_err(failed("the decision could not be read"))?;
+        Ok(row.map(decision).transpose()?.map(|(_, decision)| decision))
+    }
+
+    async fn gaps(&self, limit: u32) -> Result<Vec<Gap>, StoreError> {
+        let rows: Vec<GapRow> = sqlx::query_as::<Db, GapRow>(
+            "SELECT sidecar, vm, from_sequence, to_sequence, noticed_ns FROM decision_gaps ORDER BY id DESC LIMIT $1",
+        )
+        .bind(i64::from(limit))
+        .fetch_all(&self.read)
+        .await
+        .map_err(failed("the gaps could not be read"))?;
+        Ok(rows.into_iter().map(gap).collect())
+    }
+
+    async fn newest_cursor(&self) -> Result<u64, StoreError> {
+        let newest: i64 = sqlx::query_scalar("SELECT coalesce(max(id), 0) FROM decisions")
+            .fetch_one(&self.read)
+            .await
+            .map_err(failed("the decisions could not be read"))?;
+        Ok(unsigned(newest))
+    }
+}
+
+async fn take_in(sql: &Sql, batch: &Batch, now: Timestamp) -> sqlx::Result<Intake> {
+    let mut tx = begin(sql).await?;
+    lock(&mut tx, super::DECISIONS).await?;
+    let held: Option<(i64, i64)> = sqlx::query_as("SELECT last, dropped FROM decision_streams WHERE vm = $1")
+        .bind(&batch.vm)
+        .fetch_optional(&mut *tx)
+        .await?;
+    let (last, dropped) = held.map_or((0, 0), |(last, dropped)| (unsigned(last), unsigned(dropped)));
+    let mut intake = Intake::plan(batch, last, dropped, now);
+    for (chunk, records) in batch.records.chunks(ROWS).enumerate() {
+        let kept = insert(&mut tx, batch, chunk * ROWS, records).await?;
+        intake.kept.extend(kept);
+    }
+    if !batch.records.is_empty() && batch.first_sequence <= last {
+        close_gaps(&mut tx, batch).await?;
+    }
+    if let Some(gap) = &intake.gap {
+        open_gap(&mut tx, gap).await?;
+    }
+    sqlx::query(
+        "INSERT INTO decision_streams (vm, sidecar, last, dropped, seen_ns) VALUES ($1, $2, $3, $4, $5)
+         ON CONFLICT (vm) DO UPDATE
+         SET sidecar = excluded.sidecar, last = excluded.last, dropped = excluded.dropped, seen_ns = excluded.seen_ns",
+    )
+    .bind(&batch.vm)
+    .bind(&batch.sidecar)
+    .bind(signed(intake.acknowledged))
+    .bind(signed(dropped + intake.dropped))
+    .bind(nanoseconds(now))
+    .execute(&mut *tx)
+    .await?;
+    tx.commit().await?;
+    Ok(intake)
+}
+
+/// Writes the records that are not there yet; gives their indices in the batch, ascending.
+async fn insert(
+    tx: &mut Transaction<'static, Db>,
+    batch: &Batch,
+    offset: usize,
+    records: &[DecisionRecord],
+) -> sqlx::Result<Vec<usize>> {
+    let mut insert = QueryBuilder::<Db>::new(
+        "INSERT INTO decisions (vm, sequence, sidecar, decision_id, time_ns, agent, decision, policies, guards, record) ",
+    );
+    let first = batch.first_sequence + offset as u64;
+    insert.push_values(records.iter().zip(first..), |mut row, (record, sequence)| {
+        row.push_bind(batch.vm.clone())
+            .push_bind(signed(sequence))
+            .push_bind(batch.sidecar.clone())
+            .push_bind(text(&record_id(&batch.vm, sequence, record)))
+            .push_bind(nanoseconds(record_time(record)))
+            .push_bind(text(&record.agent_id))
+            .push_bind(text(&record.decision))
+            .push_bind(name_list(record.policies.iter().map(|policy| policy.id.as_str())))
+            .push_bind(name_list(record.guards.iter().map(|guard| guard.guard.as_str())))
+            .push_bind(record.encode_to_vec());
+    });
+    insert.push(" ON CONFLICT (vm, sequence) DO NOTHING RETURNING sequence");
+    let new: Vec<i64> = insert.build_query_scalar().fetch_all(&mut **tx).await?;
+    let index =
+        |sequence: i64| usize::try_from(unsigned(sequence) - batch.first_sequence).unwrap_or(usize::MAX);
+    let mut kept: Vec<usize> = new.into_iter().map(index).collect();
+    kept.sort_unstable();
+    Ok(kept)
+}
+
+/// Takes the batch's numbers out of the gaps they fall into.
+async fn close_gaps(tx: &mut Transaction<'static, Db>, batch: &Batch) -> sqlx::Result<()> {
+    let (first, last) = (batch.first_sequence, batch.last_sequence());
+    let touched: Vec<GapRow> = sqlx::query_as(
+        "DELETE FROM decision_gaps WHERE vm = $1 AND from_sequence <= $2 AND to_sequence >= $3
+         RETURNING sidecar, vm, from_sequence, to_sequence, noticed_ns",
+    )
+    .bind(&batch.vm)
+    .bind(signed(last))
+    .bind(signed(first))
+    .fetch_all(&mut **tx)
+    .await?;
+    for rest in touched.into_iter().flat_map(|row| gap(row).without(first, last)) {
+        open_gap(tx, &rest).await?;
+    }
+    Ok(())
+}
+
+async fn open_gap(tx: &mut Transaction<'static, Db>, gap: &Gap) -> sqlx::Result<()> {
+    sqlx::query(
+        "INSERT INTO decision_gaps (sidecar, vm, from_sequence, to_sequence, noticed_ns) VALUES ($1, $2, $3, $4, $5)",
+    )
+    .bind(&gap.sidecar)
+    .bind(&gap.vm)
+    .bind(signed(gap.from_sequence))
+    .bind(signed(gap.to_sequence))
+    .bind(nanoseconds(gap.noticed))
+    .execute(&mut **tx)
+    .await?;
+    Ok(())
+}
+
+/// The query for a filter. It asks for one row more than wanted: that one tells whether there are more.
+fn select(filter: &DecisionFilter) -> QueryBuilder<Db> {
+    let mut query = QueryBuilder::new("SELECT id, vm, sequence, sidecar, record FROM decisions WHERE 1 = 1");
+    if let Some(agent) = &filter.agent {
+        query.push(" AND agent = ").push_bind(text(agent));
+    }
+    if let Some(decision) = &filter.decision {
+        query.push(" AND decision = ").push_bind(text(decision));
+    }
+    for (column, name) in [("policies", &filter.policy), ("guards", &filter.guard)] {
+        if let Some(name) = name {
+            query
+                .push(format_args!(" AND {CONTAINS}({column}, "))
+                .push_bind(name_in_list(name))
+                .push(") > 0");
+        }
+    }
+    if let Some(since) = filter.since {
+        query.push(" AND time_ns >= ").push_bind(nanoseconds(since));
+    }
+    if let Some(until) = filter.until {
+        query.push(" AND time_ns < ").push_bind(nanoseconds(until));
+    }
+    if let Some(before) = filter.before {
+        query.push(" AND id < ").push_bind(signed(before));
+    }
+    if let Some(after) = filter.after {
+        query.push(" AND id > ").push_bind(signed(after));
+    }
+    let order = if filter.after.is_some() { "ASC" } else { "DESC" };
+    query.push(format_args!(" ORDER BY id {order} LIMIT ")).push_bind(i64::from(filter.limit) + 1);
+    query
+}
+
+fn decision((id, vm, sequence, sidecar, record): Row) -> Result<(u64, Decision), StoreError> {
+    let record = DecisionRecord::decode(record.as_slice())
+        .map_err(|error| StoreError::caused("a decision record is damaged", error))?;
+    Ok((unsigned(id), Decision::from_record(&sidecar, &vm, unsigned(sequence), record)))
+}
+
+fn gap((sidecar, vm, from, to, noticed): GapRow) -> Gap {
+    Gap { sidecar, vm, from_sequence: unsigned(from), to_sequence: unsigned(to), noticed: timestamp(noticed) }
+}

@@ -1,0 +1,104 @@
+//! Policy versions in SQL; compiled for each database.
+use async_trait::async_trait;
+use mesh_control_core::ports::{AppendError, PolicyStore, StoreError};
+use mesh_control_core::{Change, PolicyVersion, Stored};
+
+use super::{Db, Sql, begin, lock};
+use crate::values::{failed, nanoseconds, signed, timestamp, unsigned};
+
+type Row = (i64, String, i64, String, i64, Option<String>);
+
+#[async_trait]
+impl PolicyStore for Sql {
+    async fn append(&self, version: &PolicyVersion) -> Result<Stored, AppendError> {
+        const WHAT: &str = "the policy version could not be written";
+        let document = match &version.policy {
+            Some(policy) => Some(
+                serde_json::to_string(policy)
+                    .map_err(|error| StoreError::caused("the policy has no JSON form", error))?,
+            ),
+            None => None,
+        };
+        let mut tx = begin(self).await.map_err(failed(WHAT))?;
+        lock(&mut tx, super::POLICIES).await.map_err(failed(WHAT))?;
+        let revision: Option<i64> = sqlx::query_scalar(
+            "INSERT INTO policy_versions (name, version, change, at_ns, document) VALUES ($1, $2, $3, $4, $5)
+             ON CONFLICT (name, version) DO NOTHING RETURNING revision",
+        )
+        .bind(&version.name)
+        .bind(signed(version.version))
+        .bind(version.change.as_str())
+        .bind(nanoseconds(version.at))
+        .bind(document)
+        .fetch_optional(&mut *tx)
+        .await
+        .map_err(failed(WHAT))?;
+        let Some(revision) = revision else {
+            return Err(AppendError::Taken { name: version.name.clone(), version: version.version });
+        };
+        tx.commit().await.map_err(failed(WHAT))?;
+        Ok(Stored { revision: unsigned(revision), version: version.clone() })
+    }
+
+    async fn newest(&self) -> Result<Vec<Stored>, StoreError> {
+        let rows: Vec<Row> = sqlx::query_as::<Db, Row>(
+            "SELECT revision, name, version, change, at_ns, document FROM policy_versions AS held
+             WHERE version = (SELECT max(version) FROM policy_versions WHERE name = held.name) ORDER BY name",
+        )
+        .fetch_all(&self.read)
+        .await
+        .map_err(failed("the policies could not be read"))?;
+        rows.into_iter().map(stored).collect()
+    }
+
+    async fn versions(&self, name: &str) -> Result<Vec<Stored>, StoreError> {
+        let rows: Vec<Row> = sqlx::query_as::<Db, Row>(
+            "SELECT revision, name, version, change, at_ns, document FROM policy_versions
+             WHERE name = $1 ORDER BY version DESC",
+        )
+        .bind(name)
+        .fetch_all(&self.read)
+        .await
+        .map_err(failed("the policy's versions could not be read"))?;
+        rows.into_iter().map(stored).collect()
+    }
+
+    async fn version(&self, name: &str, version: u64) -> Result<Option<Stored>, StoreError> {
+        let row: Option<Row> = sqlx::query_as::<Db, Row>(
+            "SELECT revision, name, version, change, at_ns, document FROM policy_versions
+             WHERE name = $1 AND version = $2",
+        )
+        .bind(name)
+        .bind(signed(version))
+        .fetch_optional(&self.read)
+        .await
+        .map_err(failed("the policy version could not be read"))?;
+        row.map(stored).transpose()
+    }
+
+    async fn revision(&self) -> Result<u64, StoreError> {
+        let revision: i64 = sqlx::query_scalar("SELECT coalesce(max(revision), 0) FROM policy_versions")
+            .fetch_one(&self.read)
+            .await
+            .map_err(failed("the database does not answer"))?;
+        Ok(unsigned(revision))
+    }
+}
+
+fn stored((revision, name, version, change, at, document): Row) -> Result<Stored, StoreError> {
+    let odd = |field: &str| {
+        StoreError::new(format!(
+            "version {version} of policy {name:?} has a {field} that this build can not read"
+        ))
+    };
+    let policy = match &document {
+        Some(text) => Some(
+            serde_json::from_str(text)
+                .map_err(|error| StoreError::caused(odd("document").to_string(), error))?,
+        ),
+        None => None,
+    };
+    let change = Change::from_word(&change).ok_or_else(|| odd("change"))?;
+    let version = PolicyVersion { name, version: unsigned(version), change, at: timestamp(at), policy };
+    Ok(Stored { revision: unsigned(revision), version })
+}

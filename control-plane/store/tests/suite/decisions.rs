@@ -1,0 +1,265 @@
+//! Scenarios of [`DecisionStore`].
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use mesh_audit::v1::{DecisionRecord, GuardOutcome, PolicyRef};
+use mesh_control_core::memory::MemoryDecisions;
+use mesh_control_core::ports::DecisionStore;
+use mesh_control_core::{Batch, DecisionFilter};
+
+use crate::support;
+
+type Port = Arc<dyn DecisionStore>;
+
+const NOW: i64 = 1_790_000_000;
+
+fn now() -> Timestamp {
+    Timestamp::from_second(NOW).unwrap()
+}
+
+fn record(id: &str) -> DecisionRecord {
+    DecisionRecord {
+        decision_id: id.to_owned(),
+        time_ns: NOW as u64 * 1_000_000_000,
+        agent_id: "support-1".to_owned(),
+        decision: "allow".to_owned(),
+        status: 200,
+        execution_us: 1500,
+        ..DecisionRecord::default()
+    }
+}
+
+/// Records `first..=last` of VM `vm`, named `<vm><number>`.
+fn batch(vm: &str, first: u64, last: u64) -> Batch {
+    Batch {
+        sidecar: "edge".to_owned(),
+        vm: vm.to_owned(),
+        first_sequence: first,
+        records: (first..=last).map(|number| record(&format!("{vm}{number}"))).collect(),
+        dropped: 0,
+    }
+}
+
+async fn listed(store: &Port, filter: DecisionFilter) -> Vec<String> {
+    let page = store.list(&DecisionFilter { limit: 1000, ..filter }).await.unwrap();
+    page.decisions.into_iter().map(|(_, decision)| decision.decision_id).collect()
+}
+
+async fn gaps(store: &Port) -> Vec<(u64, u64)> {
+    let gaps = store.gaps(100).await.unwrap();
+    let mut ranges: Vec<_> = gaps.iter().map(|gap| (gap.from_sequence, gap.to_sequence)).collect();
+    ranges.sort_unstable();
+    ranges
+}
+
+async fn batches_in_order_are_acknowledged(store: Port) {
+    for (first, last) in [(1, 3), (4, 4), (5, 9)] {
+        let intake = store.intake(&batch("v", first, last), now()).await.unwrap();
+        assert_eq!((intake.acknowledged, intake.gap), (last, None));
+        assert_eq!(intake.kept.len() as u64, last - first + 1);
+    }
+    assert_eq!(listed(&store, DecisionFilter::default()).await.len(), 9);
+    assert_eq!(gaps(&store).await, []);
+}
+
+async fn a_record_arrives_twice_and_is_kept_once(store: Port) {
+    store.intake(&batch("v", 1, 3), now()).await.unwrap();
+    let again = store.intake(&batch("v", 2, 5), now()).await.unwrap();
+    assert_eq!((again.acknowledged, again.kept), (5, vec![2, 3]));
+    let old = store.intake(&batch("v", 1, 2), now()).await.unwrap();
+    assert_eq!((old.acknowledged, old.kept, old.gap), (5, vec![], None));
+    assert_eq!(listed(&store, DecisionFilter::default()).await, ["v5", "v4", "v3", "v2", "v1"]);
+}
+
+async fn vms_number_for_themselves(store: Port) {
+    store.intake(&batch("v", 1, 2), now()).await.unwrap();
+    let other = store.intake(&batch("w", 1, 1), now()).await.unwrap();
+    assert_eq!((other.acknowledged, other.gap), (1, None));
+    assert_eq!(listed(&store, DecisionFilter::default()).await, ["w1", "v2", "v1"]);
+}
+
+async fn a_gap_is_recorded_and_closed_by_late_arrivals(store: Port) {
+    store.intake(&batch("v", 1, 2), now()).await.unwrap();
+    let intake = store.intake(&batch("v", 11, 12), now()).await.unwrap();
+    let gap = intake.gap.unwrap();
+    assert_eq!((intake.acknowledged, gap.from_sequence, gap.to_sequence, gap.missing()), (12, 3, 10, 8));
+    assert_eq!((gap.sidecar.as_str(), gap.vm.as_str(), gap.noticed), ("edge", "v", now()));
+    assert_eq!(store.gaps(10).await.unwrap(), [gap]);
+    let table = [
+        (batch("v", 5, 6), vec![(3, 4), (7, 10)]),
+        (batch("w", 1, 20), vec![(3, 4), (7, 10)]),
+        (batch("v", 3, 3), vec![(4, 4), (7, 10)]),
+        (batch("v", 10, 11), vec![(4, 4), (7, 9)]),
+        (batch("v", 4, 9), vec![]),
+    ];
+    for (late, open) in table {
+        store.intake(&late, now()).await.unwrap();
+        assert_eq!(gaps(&store).await, open, "after {} {}", late.vm, late.first_sequence);
+    }
+    assert_eq!(listed(&store, DecisionFilter::default()).await.len(), 12 + 20);
+}
+
+async fn a_vm_that_begins_late_has_a_gap_before_it(store: Port) {
+    let intake = store.intake(&batch("v", 5, 5), now()).await.unwrap();
+    assert_eq!(intake.acknowledged, 5);
+    assert_eq!(gaps(&store).await, [(1, 4)]);
+}
+
+async fn dropped_records_are_counted_by_difference(store: Port) {
+    let table = [(3, 3), (3, 0), (10, 7), (9, 0), (11, 1)];
+    for (number, (dropped, new)) in (1..).zip(table) {
+        let report = Batch { dropped, ..batch("v", number, number) };
+        assert_eq!(store.intake(&report, now()).await.unwrap().dropped, new);
+    }
+    let nothing = Batch { records: Vec::new(), first_sequence: 0, dropped: 12, ..batch("v", 1, 1) };
+    let intake = store.intake(&nothing, now()).await.unwrap();
+    assert_eq!((intake.acknowledged, intake.dropped, intake.gap), (5, 1, None));
+}
+
+async fn filters_narrow_the_list(store: Port) {
+    let guards = |names: &[&str]| {
+        let outcome = |name: &&str| GuardOutcome { guard: (*name).to_owned(), outcome: "ran".to_owned() };
+        names.iter().map(outcome).collect::<Vec<_>>()
+    };
+    let policies = |names: &[&str]| {
+        names.iter().map(|name| PolicyRef { id: (*name).to_owned(), version: 1 }).collect::<Vec<_>>()
+    };
+    let at = |second: i64| (NOW + second) as u64 * 1_000_000_000;
+    let records = vec![
+        DecisionRecord { policies: policies(&["a"]), guards: guards(&["pii"]), ..record("one") },
+        DecisionRecord {
+            policies: policies(&["ab", "c"]),
+            agent_id: "other".to_owned(),
+            time_ns: at(1),
+            ..record("two")
+        },
+        DecisionRecord {
+            decision: "deny".to_owned(),
+            policies: policies(&["c", "a"]),
+            guards: guards(&["pii", "injection"]),
+            time_ns: at(2),
+            ..record("three")
+        },
+    ];
+    store.intake(&Batch { records, ..batch("v", 1, 1) }, now()).await.unwrap();
+    let some = |word: &str| Some(word.to_owned());
+    let time = |second: i64| Some(Timestamp::from_second(NOW + second).unwrap());
+    let all = DecisionFilter::default;
+    let table: [(DecisionFilter, &[&str]); 13] = [
+        (all(), &["three", "two", "one"]),
+        (DecisionFilter { agent: some("other"), ..all() }, &["two"]),
+        (DecisionFilter { agent: some("oth"), ..all() }, &[]),
+        (DecisionFilter { decision: some("deny"), ..all() }, &["three"]),
+        (DecisionFilter { policy: some("a"), ..all() }, &["three", "one"]),
+        (DecisionFilter { policy: some("%"), ..all() }, &[]),
+        (DecisionFilter { guard: some("injection"), ..all() }, &["three"]),
+        (DecisionFilter { since: time(1), ..all() }, &["three", "two"]),
+        (DecisionFilter { until: time(1), ..all() }, &["one"]),
+        (DecisionFilter { since: time(1), until: time(2), ..all() }, &["two"]),
+        (DecisionFilter { policy: some("c"), agent: some("support-1"), ..all() }, &["three"]),
+        (DecisionFilter { agent: some("nul\0"), ..all() }, &[]),
+        (DecisionFilter { agent: some("' OR '1'='1"), ..all() }, &[]),
+    ];
+    for (filter, expected) in table {
+        assert_eq!(listed(&store, filter.clone()).await, expected, "{filter:?}");
+    }
+}
+
+async fn pages_follow_one_another_in_both_directions(store: Port) {
+    store.intake(&batch("v", 1, 7), now()).await.unwrap();
+    let (mut seen, mut before) = (Vec::new(), None);
+    loop {
+        let page =
+            store.list(&DecisionFilter { before, limit: 3, ..DecisionFilter::default() }).await.unwrap();
+        seen.extend(page.decisions.iter().map(|(_, decision)| decision.sequence));
+        before = page.decisions.last().map(|(cursor, _)| *cursor);
+        if !page.more {
+            break;
+        }
+    }
+    assert_eq!(seen, [7, 6, 5, 4, 3, 2, 1]);
+    let (mut seen, mut after) = (Vec::new(), 0);
+    loop {
+        let filter = DecisionFilter { after: Some(after), limit: 7, ..DecisionFilter::default() };
+        let page = store.list(&filter).await.unwrap();
+        assert!(!page.more);
+        let Some((cursor, _)) = page.decisions.last() else { break };
+        after = *cursor;
+        seen.extend(page.decisions.iter().map(|(_, decision)| decision.sequence));
+    }
+    assert_eq!(seen, [1, 2, 3, 4, 5, 6, 7]);
+    assert_eq!(store.newest_cursor().await.unwrap(), after);
+}
+
+async fn a_decision_is_found_by_its_id(store: Port) {
+    let unnamed = DecisionRecord { decision_id: String::new(), ..record("") };
+    let odd = DecisionRecord { agent_id: "a\0b".to_owned(), time_ns: u64::MAX, ..record("odd") };
+    store
+        .intake(&Batch { records: vec![record("x"), unnamed, odd], ..batch("v", 1, 1) }, now())
+        .await
+        .unwrap();
+    let found = store.decision("x").await.unwrap().unwrap();
+    assert_eq!((found.sequence, found.vm.as_str(), found.sidecar.as_str()), (1, "v", "edge"));
+    assert!((found.execution_time_ms - 1.5).abs() < 1e-9);
+    assert_eq!(store.decision("v-2").await.unwrap().unwrap().sequence, 2);
+    assert_eq!(store.decision("odd").await.unwrap().unwrap().agent_id, "a\0b");
+    assert_eq!(store.decision("nothing").await.unwrap(), None);
+}
+
+async fn large_batches_and_racing_reports_lose_nothing(store: Port) {
+    let reports: Vec<_> = (0..8)
+        .flat_map(|vm| [(vm, 1, 1200), (vm, 1, 1200), (vm, 601, 1300)])
+        .map(|(vm, first, last)| {
+            let store = Arc::clone(&store);
+            tokio::spawn(async move {
+                store.intake(&batch(&format!("v{vm}-"), first, last), now()).await.unwrap().kept.len()
+            })
+        })
+        .collect();
+    let mut kept = 0;
+    for report in reports {
+        kept += report.await.unwrap();
+    }
+    assert_eq!(kept, 8 * 1300);
+    let page = store.list(&DecisionFilter { limit: 20_000, ..DecisionFilter::default() }).await.unwrap();
+    assert_eq!(page.decisions.len(), 8 * 1300);
+    assert_eq!(gaps(&store).await, []);
+}
+
+macro_rules! stamp {
+    ($($scenario:ident),+ $(,)?) => {
+        mod memory { use super::*; $(
+            #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+            async fn $scenario() {
+                super::$scenario(Arc::new(MemoryDecisions::default())).await;
+            }
+        )+ }
+        mod sqlite { use super::*; $(
+            #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+            async fn $scenario() {
+                let fresh = support::sqlite().await;
+                super::$scenario(Arc::clone(&fresh.stores.decisions)).await;
+            }
+        )+ }
+        mod postgres { use super::*; $(
+            #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+            async fn $scenario() {
+                let fresh = support::postgres().await;
+                super::$scenario(Arc::clone(&fresh.stores.decisions)).await;
+            }
+        )+ }
+    };
+}
+
+stamp!(
+    batches_in_order_are_acknowledged,
+    a_record_arrives_twice_and_is_kept_once,
+    vms_number_for_themselves,
+    a_gap_is_recorded_and_closed_by_late_arrivals,
+    a_vm_that_begins_late_has_a_gap_before_it,
+    dropped_records_are_counted_by_difference,
+    filters_narrow_the_list,
+    pages_follow_one_another_in_both_directions,
+    a_decision_is_found_by_its_id,
+    large_batches_and_racing_reports_lose_nothing,
+);

@@ -1,0 +1,82 @@
+//! Opening stores: what lasts, and what is said when it can not be.
+use std::net::TcpListener;
+
+use mesh_control_core::{Change, PolicyVersion, Timestamp};
+use mesh_control_store::{Location, OpenError, open, windows};
+
+use crate::support::{Folder, postgres_database};
+
+fn deletion() -> PolicyVersion {
+    let at = Timestamp::UNIX_EPOCH;
+    PolicyVersion { name: "a".to_owned(), version: 1, change: Change::Deleted, at, policy: None }
+}
+
+async fn what_is_written_is_there_again(location: Location) {
+    let written = open(&location).await.unwrap().policies.append(&deletion()).await.unwrap();
+    // A second opening while the first may still be there: migrations run once.
+    let again = open(&location).await.unwrap();
+    assert_eq!(again.policies.newest().await.unwrap(), [written]);
+}
+
+#[tokio::test]
+async fn sqlite_lasts() {
+    let folder = Folder::new();
+    what_is_written_is_there_again(Location::Sqlite(folder.0.join("mesh.db"))).await;
+}
+
+#[tokio::test]
+async fn postgres_lasts() {
+    what_is_written_is_there_again(Location::Postgres(postgres_database().await)).await;
+}
+
+#[tokio::test]
+async fn two_control_planes_start_on_one_new_database() {
+    let location = Location::Postgres(postgres_database().await);
+    let (one, two) = tokio::join!(open(&location), open(&location));
+    one.unwrap().policies.append(&deletion()).await.unwrap();
+    assert_eq!(two.unwrap().policies.newest().await.unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn what_can_not_be_opened_is_told_plainly_and_without_secrets() {
+    // A port that nobody listens on.
+    let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let folder = Folder::new();
+    let not_a_database = folder.0.join("text.db");
+    std::fs::write(&not_a_database, "this is not a database ".repeat(100)).unwrap();
+    let table = [
+        (
+            Location::Postgres(format!("postgres://mesh:hunter2@127.0.0.1:{port}/mesh")),
+            format!("Postgres at 127.0.0.1:{port}/mesh can not be used: nobody answers there"),
+        ),
+        (
+            Location::Postgres("postgres://mesh:hunter2@127.0.0.1:99999/mesh".to_owned()),
+            "Postgres at 127.0.0.1:99999/mesh can not be used: check the address".to_owned(),
+        ),
+        (
+            Location::Sqlite(folder.0.join("no/such/folder/mesh.db")),
+            "check that its folder exists".to_owned(),
+        ),
+        (Location::Sqlite(not_a_database), "no other program made the file".to_owned()),
+    ];
+    for (location, expected) in table {
+        let error = open(&location).await.err().unwrap();
+        let told = whole(&error);
+        assert!(told.contains(&expected) && !told.contains("hunter2"), "{told}");
+    }
+    for url in [format!("redis://:hunter2@127.0.0.1:{port}"), "hunter2".to_owned()] {
+        let told = whole(&windows(Some(&url)).await.err().unwrap());
+        assert!(told.contains("Redis") && !told.contains("hunter2"), "{told}");
+    }
+}
+
+/// An error with its causes, as the program prints it.
+fn whole(error: &OpenError) -> String {
+    let mut text = error.to_string();
+    let mut source = std::error::Error::source(error);
+    while let Some(cause) = source {
+        text = format!("{text}: {cause}");
+        source = cause.source();
+    }
+    text
+}

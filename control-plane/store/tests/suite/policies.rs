@@ -1,0 +1,110 @@
+//! Scenarios of [`PolicyStore`].
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use mesh_control_core::memory::MemoryPolicies;
+use mesh_control_core::ports::{AppendError, PolicyStore};
+use mesh_control_core::{Change, PolicyVersion};
+
+use crate::support;
+
+type Port = Arc<dyn PolicyStore>;
+
+fn version(name: &str, version: u64) -> PolicyVersion {
+    let document = serde_json::json!({
+        "apiVersion": "ai-mesh.dev/v1alpha1", "kind": "Policy", "metadata": { "name": name },
+        "spec": { "description": format!("ümläut \u{0} {version}"), "rules": [{ "pii": {} }] }
+    });
+    PolicyVersion {
+        name: name.to_owned(),
+        version,
+        change: if version == 1 { Change::Created } else { Change::Updated },
+        at: Timestamp::from_nanosecond(1_790_000_000_123_456_789).unwrap(),
+        policy: Some(serde_json::from_value(document).unwrap()),
+    }
+}
+
+fn deletion(name: &str, number: u64) -> PolicyVersion {
+    PolicyVersion { change: Change::Deleted, policy: None, ..version(name, number) }
+}
+
+async fn an_empty_store_has_revision_zero(store: Port) {
+    assert_eq!(store.revision().await.unwrap(), 0);
+    assert_eq!(store.newest().await.unwrap(), []);
+    assert_eq!(store.versions("nobody").await.unwrap(), []);
+    assert_eq!(store.version("nobody", 1).await.unwrap(), None);
+}
+
+async fn every_version_is_kept_as_it_was(store: Port) {
+    let written = [version("b", 1), version("a", 1), version("b", 2), deletion("b", 3), version("a", 2)];
+    let mut kept = Vec::new();
+    for version in &written {
+        let stored = store.append(version).await.unwrap();
+        assert_eq!(stored.version, *version);
+        assert!(kept.last().is_none_or(|last: &mesh_control_core::Stored| last.revision < stored.revision));
+        kept.push(stored);
+    }
+    let pick = |places: &[usize]| places.iter().map(|place| kept[*place].clone()).collect::<Vec<_>>();
+    assert_eq!(store.newest().await.unwrap(), pick(&[4, 3]));
+    assert_eq!(store.versions("b").await.unwrap(), pick(&[3, 2, 0]));
+    assert_eq!(store.version("b", 1).await.unwrap(), Some(kept[0].clone()));
+    assert_eq!(store.version("b", 9).await.unwrap(), None);
+    assert_eq!(store.revision().await.unwrap(), kept[4].revision);
+}
+
+async fn a_version_is_never_overwritten(store: Port) {
+    let first = store.append(&version("a", 1)).await.unwrap();
+    let error = store.append(&deletion("a", 1)).await.unwrap_err();
+    assert!(matches!(error, AppendError::Taken { ref name, version: 1 } if name == "a"), "{error}");
+    assert_eq!(store.newest().await.unwrap(), [first]);
+    // The refused attempt holds nothing that a later one would wait for.
+    store.append(&version("a", 2)).await.unwrap();
+}
+
+async fn of_racing_writers_one_wins(store: Port) {
+    let racers: Vec<_> = (0..40)
+        .map(|racer| {
+            let store = Arc::clone(&store);
+            tokio::spawn(async move { store.append(&version("a", racer % 4 + 1)).await.is_ok() })
+        })
+        .collect();
+    let mut won = 0;
+    for racer in racers {
+        won += usize::from(racer.await.unwrap());
+    }
+    assert_eq!(won, 4);
+    let versions = store.versions("a").await.unwrap();
+    assert_eq!(versions.iter().map(|stored| stored.version.version).collect::<Vec<_>>(), [4, 3, 2, 1]);
+}
+
+macro_rules! stamp {
+    ($($scenario:ident),+ $(,)?) => {
+        mod memory { use super::*; $(
+            #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+            async fn $scenario() {
+                super::$scenario(Arc::new(MemoryPolicies::default())).await;
+            }
+        )+ }
+        mod sqlite { use super::*; $(
+            #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+            async fn $scenario() {
+                let fresh = support::sqlite().await;
+                super::$scenario(Arc::clone(&fresh.stores.policies)).await;
+            }
+        )+ }
+        mod postgres { use super::*; $(
+            #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+            async fn $scenario() {
+                let fresh = support::postgres().await;
+                super::$scenario(Arc::clone(&fresh.stores.policies)).await;
+            }
+        )+ }
+    };
+}
+
+stamp!(
+    an_empty_store_has_revision_zero,
+    every_version_is_kept_as_it_was,
+    a_version_is_never_overwritten,
+    of_racing_writers_one_wins,
+);

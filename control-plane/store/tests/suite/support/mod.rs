@@ -1,0 +1,90 @@
+//! Fresh stores for a test, and the servers behind them.
+
+mod server;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::{Duration, Instant};
+
+use mesh_control_store::{Location, RedisClock, RedisWindows, Stores, open};
+use sqlx::{AssertSqlSafe, Connection, PgConnection};
+
+/// A number that no other test of this process gets.
+pub(crate) fn unique() -> String {
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    format!("{}_{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed))
+}
+
+/// A folder that is removed with the value.
+pub(crate) struct Folder(pub PathBuf);
+
+impl Folder {
+    pub(crate) fn new() -> Self {
+        let path = std::env::temp_dir().join(format!("ai-mesh-store-{}", unique()));
+        std::fs::create_dir_all(&path).expect("a folder for the test");
+        Folder(path)
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        // What is left over lies in the temporary folder; it harms no test.
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+/// Stores, and what has to live as long as they.
+pub(crate) struct Fresh {
+    pub stores: Stores,
+    _folder: Option<Folder>,
+}
+
+pub(crate) async fn sqlite() -> Fresh {
+    let folder = Folder::new();
+    let stores = open(&Location::Sqlite(folder.0.join("mesh.db"))).await.expect("SQLite opens");
+    Fresh { stores, _folder: Some(folder) }
+}
+
+/// URL of a database of its own.
+pub(crate) async fn postgres_database() -> String {
+    let server = server::postgres();
+    let name = format!("mesh_test_{}", unique());
+    let mut connection = connect(&server).await;
+    let create = AssertSqlSafe(format!("CREATE DATABASE {name}"));
+    sqlx::query(create).execute(&mut connection).await.expect("a database for the test");
+    let (base, parameters) =
+        server.split_once('?').map_or((server.as_str(), None), |(base, p)| (base, Some(p)));
+    let (base, _) = base.rsplit_once('/').expect("postgres://HOST/NAME");
+    format!("{base}/{name}{}", parameters.map(|p| format!("?{p}")).unwrap_or_default())
+}
+
+/// A server's port is open a while before it takes sessions.
+async fn connect(server: &str) -> PgConnection {
+    let end = Instant::now() + Duration::from_secs(60);
+    loop {
+        match PgConnection::connect(server).await {
+            Ok(connection) => return connection,
+            Err(error) => {
+                assert!(Instant::now() < end, "the Postgres server for tests does not answer: {error}")
+            }
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+}
+
+pub(crate) async fn postgres() -> Fresh {
+    let url = postgres_database().await;
+    let stores = open(&Location::Postgres(url)).await.expect("Postgres opens");
+    Fresh { stores, _folder: None }
+}
+
+pub(crate) async fn redis() -> Arc<RedisWindows> {
+    let url = server::redis();
+    Arc::new(RedisWindows::connect(&url, RedisClock::Caller).await.expect("Redis answers"))
+}
+
+pub(crate) async fn redis_with_its_clock() -> Arc<RedisWindows> {
+    let url = server::redis();
+    Arc::new(RedisWindows::connect(&url, RedisClock::Server).await.expect("Redis answers"))
+}

@@ -1,0 +1,147 @@
+//! Servers for tests: named by the environment, else private ones of this test process.
+//!
+//! A private server is a child of a shell that reads our end of a pipe: when this process ends, however it does, the pipe
+//! closes, and the shell stops the server and removes its folder.
+use std::net::{TcpListener, TcpStream};
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::sync::OnceLock;
+use std::time::{Duration, Instant};
+
+/// URL of a Postgres server and a database that can be connected to.
+pub(crate) fn postgres() -> String {
+    static URL: OnceLock<String> = OnceLock::new();
+    URL.get_or_init(|| std::env::var("AI_MESH_TEST_POSTGRES").unwrap_or_else(|_| start_postgres())).clone()
+}
+
+/// URL of a Redis server.
+pub(crate) fn redis() -> String {
+    static URL: OnceLock<String> = OnceLock::new();
+    URL.get_or_init(|| std::env::var("AI_MESH_TEST_REDIS").unwrap_or_else(|_| start_redis())).clone()
+}
+
+fn start_postgres() -> String {
+    let bin = postgres_bin().expect(
+        "the Postgres tests need a server: set AI_MESH_TEST_POSTGRES=postgres://USER:PASSWORD@HOST/NAME, or install \
+         Postgres (Debian: apt install postgresql)",
+    );
+    let folder = scratch("postgres");
+    // Postgres does not run as root; its own user exists where it was installed as a package.
+    let user = is_root().then(postgres_user);
+    if let Some((uid, gid)) = user {
+        std::os::unix::fs::chown(&folder, Some(uid), Some(gid)).expect("a folder for the user postgres");
+    }
+    let data = folder.join("data");
+    let mut initdb = Command::new(bin.join("initdb"));
+    initdb.args(["--auth=trust", "--username=mesh", "--encoding=UTF8", "--no-sync", "-D"]).arg(&data);
+    run_as(&mut initdb, user).current_dir(&folder);
+    let made = initdb.output().expect("initdb runs");
+    assert!(made.status.success(), "initdb: {}", String::from_utf8_lossy(&made.stderr));
+    let port = free_port();
+    let server = format!(
+        "'{}' -D '{}' -k '{}' -p {port} -c listen_addresses=127.0.0.1 -c fsync=off -c max_connections=300",
+        bin.join("postgres").display(),
+        data.display(),
+        folder.display(),
+    );
+    keep_alive(&server, &folder, user);
+    wait_for(port, "Postgres");
+    format!("postgres://mesh@127.0.0.1:{port}/postgres")
+}
+
+fn start_redis() -> String {
+    let found = ["/usr/bin", "/usr/local/bin", "/opt/homebrew/bin"]
+        .iter()
+        .map(|folder| Path::new(folder).join("redis-server"))
+        .chain(on_path("redis-server"))
+        .find(|path| path.is_file());
+    let redis = found.expect(
+        "the Redis tests need a server: set AI_MESH_TEST_REDIS=redis://HOST:PORT, or install Redis \
+         (Debian: apt install redis-server)",
+    );
+    let folder = scratch("redis");
+    let port = free_port();
+    let server = format!(
+        "'{}' --bind 127.0.0.1 --port {port} --save '' --appendonly no --dir '{}'",
+        redis.display(),
+        folder.display()
+    );
+    keep_alive(&server, &folder, None);
+    wait_for(port, "Redis");
+    format!("redis://127.0.0.1:{port}")
+}
+
+fn keep_alive(server: &str, folder: &Path, user: Option<(u32, u32)>) {
+    let script = format!(
+        "{server} </dev/null & server=$!; cat >/dev/null; kill -INT $server; wait $server; rm -rf '{}'",
+        folder.display()
+    );
+    let mut shell = Command::new("sh");
+    shell.arg("-c").arg(script).stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null());
+    // A group of its own: Ctrl-C is for the tests, the closed pipe for the server.
+    run_as(&mut shell, user).process_group(0).current_dir(folder);
+    let mut child = shell.spawn().expect("sh runs");
+    // Our end of the pipe stays open until this process ends.
+    std::mem::forget(child.stdin.take());
+}
+
+fn run_as(command: &mut Command, user: Option<(u32, u32)>) -> &mut Command {
+    match user {
+        Some((uid, gid)) => command.uid(uid).gid(gid),
+        None => command,
+    }
+}
+
+fn postgres_bin() -> Option<PathBuf> {
+    if let Some(found) = on_path("initdb").find(|path| path.is_file()) {
+        return found.parent().map(Path::to_owned);
+    }
+    let mut installed: Vec<PathBuf> = std::fs::read_dir("/usr/lib/postgresql")
+        .ok()?
+        .filter_map(|entry| Some(entry.ok()?.path().join("bin")))
+        .filter(|bin| bin.join("initdb").is_file())
+        .collect();
+    installed.sort();
+    installed.pop()
+}
+
+fn on_path(program: &'static str) -> impl Iterator<Item = PathBuf> {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    std::env::split_paths(&path).map(|folder| folder.join(program)).collect::<Vec<_>>().into_iter()
+}
+
+fn is_root() -> bool {
+    id(&["-u"]) == 0
+}
+
+fn postgres_user() -> (u32, u32) {
+    (id(&["-u", "postgres"]), id(&["-g", "postgres"]))
+}
+
+fn id(arguments: &[&str]) -> u32 {
+    let output = Command::new("id").args(arguments).output().expect("id runs");
+    let text = String::from_utf8_lossy(&output.stdout);
+    text.trim()
+        .parse()
+        .expect("Postgres does not run as root: run the tests as another user, or add a user `postgres`")
+}
+
+fn scratch(what: &str) -> PathBuf {
+    let folder = std::env::temp_dir().join(format!("ai-mesh-{what}-{}", super::unique()));
+    std::fs::create_dir_all(&folder).expect("a folder for the server");
+    folder
+}
+
+fn free_port() -> u16 {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    listener.local_addr().expect("its address").port()
+}
+
+fn wait_for(port: u16, what: &str) {
+    let end = Instant::now() + Duration::from_secs(60);
+    while TcpStream::connect(("127.0.0.1", port)).is_err() {
+        assert!(Instant::now() < end, "{what} was started and does not answer");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
