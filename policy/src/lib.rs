@@ -7,15 +7,24 @@
 //! engine's compiler; here only the document's own form is judged.
 //!
 //! Nothing here does IO, reads a clock or holds a global.
+#![deny(clippy::disallowed_methods)]
 #![deny(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing))]
 
 mod bundle;
+mod check;
 mod diagnostic;
 mod document;
+mod forms;
+mod meaning;
 mod nearest;
 mod read;
 mod rule;
+#[cfg(feature = "schema")]
+mod schema;
+mod shape;
+#[cfg(feature = "yaml")]
+mod yaml;
 
 pub use bundle::{Bundle, BundlePolicy, ServiceRef, Settings};
 pub use diagnostic::{Diagnostic, Severity};
@@ -29,3 +38,7 @@ pub use rule::{
     InjectionRule, LimitAction, LimitKey, ModelsRule, NormalizeRule, PiiAction, PiiRule, RateLimitRule,
     RegoRule, Rule, Sensitivity, ToolsRule,
 };
+#[cfg(feature = "schema")]
+pub use schema::json_schema;
+#[cfg(feature = "yaml")]
+pub use yaml::{from_yaml, locate};

@@ -2,7 +2,7 @@
 use serde::Deserialize;
 use serde_json::Value;
 
-use crate::{Diagnostic, Policy};
+use crate::{Diagnostic, Policy, Severity, check, meaning, shape};
 
 /// A document that was accepted.
 #[derive(Clone, Debug, PartialEq)]
@@ -18,8 +18,22 @@ pub struct Parsed {
 /// # Errors
 /// Everything that is wrong with it, not only the first problem, warnings included.
 pub fn from_value(value: &Value) -> Result<Parsed, Vec<Diagnostic>> {
-    match Policy::deserialize(value) {
-        Ok(policy) => Ok(Parsed { policy, warnings: Vec::new() }),
-        Err(error) => Err(vec![Diagnostic::error("", error.to_string())]),
+    let mut found = check::check(value, &shape::POLICY);
+    if has_errors(&found) {
+        return Err(found);
     }
+    let policy = match Policy::deserialize(value) {
+        Ok(policy) => policy,
+        // The table lets nothing through that the types refuse; should it, their word counts.
+        Err(error) => {
+            found.push(Diagnostic::error("", error.to_string()));
+            return Err(found);
+        }
+    };
+    found.extend(meaning::check(&policy.spec));
+    if has_errors(&found) { Err(found) } else { Ok(Parsed { policy, warnings: found }) }
+}
+
+fn has_errors(found: &[Diagnostic]) -> bool {
+    found.iter().any(|diagnostic| diagnostic.severity == Severity::Error)
 }

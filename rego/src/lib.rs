@@ -17,6 +17,7 @@
 //! What is not bounded: values that share structure (`a := [b, b]`, `b := [c, c]`, …) or numbers that are squared
 //! again and again grow exponentially with the length of the module at one step each. Such a module has to be written
 //! on purpose, and authors are trusted not to.
+#![deny(clippy::disallowed_methods)]
 #![deny(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing))]
 

@@ -1,0 +1,142 @@
+//! Strings with rules of their own: names, hours, networks.
+use std::net::IpAddr;
+
+use crate::shape::Form;
+
+/// A policy's name: a DNS label (RFC 1123 section 2.1).
+pub(crate) const NAME: Form = Form {
+    expected: "a name of at most 63 lower-case letters, digits and `-`, beginning and ending with a letter or digit",
+    valid: is_label,
+    propose: label_of,
+};
+
+/// `HH:MM-HH:MM Zone`. Whether the zone exists is known where the time zone database is.
+pub(crate) const HOURS: Form = Form {
+    expected: "hours and an IANA time zone, such as `09:00-17:00 America/New_York`",
+    valid: is_hours,
+    propose: |_| None,
+};
+
+/// A network in CIDR notation, or a single address.
+pub(crate) const NETWORK: Form = Form {
+    expected: "a network or an address, such as `10.0.0.0/8`, `fd00::/8` or `192.0.2.7`",
+    valid: is_network,
+    propose: |_| None,
+};
+
+const MAX_LABEL: usize = 63;
+
+fn is_label(text: &str) -> bool {
+    let inside = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-';
+    !text.is_empty()
+        && text.len() <= MAX_LABEL
+        && text.bytes().all(inside)
+        && !text.starts_with('-')
+        && !text.ends_with('-')
+}
+
+/// The label nearest to `text`: lower case, every run of other characters one `-`.
+fn label_of(text: &str) -> Option<String> {
+    let mut label = String::new();
+    for c in text.chars().flat_map(char::to_lowercase) {
+        if c.is_ascii_lowercase() || c.is_ascii_digit() {
+            label.push(c);
+        } else if !label.is_empty() && !label.ends_with('-') {
+            label.push('-');
+        }
+    }
+    label.truncate(MAX_LABEL);
+    let label = label.trim_end_matches('-');
+    is_label(label).then(|| label.to_owned())
+}
+
+fn is_hours(text: &str) -> bool {
+    let Some((hours, zone)) = text.split_once(' ') else { return false };
+    let Some((from, to)) = hours.split_once('-') else { return false };
+    is_clock(from) && is_clock(to) && from != to && !zone.is_empty() && !zone.contains(char::is_whitespace)
+}
+
+/// `00:00` to `23:59`, and `24:00` for the end of the day.
+fn is_clock(text: &str) -> bool {
+    let Some((hour, minute)) = text.split_once(':') else { return false };
+    let two_digits = |text: &str| {
+        if text.len() == 2 && text.bytes().all(|b| b.is_ascii_digit()) {
+            text.parse::<u8>().ok()
+        } else {
+            None
+        }
+    };
+    match (two_digits(hour), two_digits(minute)) {
+        (Some(24), Some(0)) => true,
+        (Some(hour), Some(minute)) => hour < 24 && minute < 60,
+        _ => false,
+    }
+}
+
+fn is_network(text: &str) -> bool {
+    let (address, prefix) = match text.split_once('/') {
+        Some((address, prefix)) => (address, Some(prefix)),
+        None => (text, None),
+    };
+    let Ok(address) = address.parse::<IpAddr>() else { return false };
+    let longest = if address.is_ipv4() { 32 } else { 128 };
+    prefix.is_none_or(|prefix| {
+        !prefix.starts_with('+') && prefix.parse::<u8>().is_ok_and(|prefix| prefix <= longest)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn forms_accept_and_refuse() {
+        for (form, text, valid) in [
+            (&NAME, "customer-facing", true),
+            (&NAME, "a", true),
+            (&NAME, "9lives", true),
+            (&NAME, "", false),
+            (&NAME, "Customer", false),
+            (&NAME, "-a", false),
+            (&NAME, "a-", false),
+            (&NAME, "a_b", false),
+            (&NAME, "a.b", false),
+            (&NAME, "é", false),
+            (&HOURS, "09:00-17:00 America/New_York", true),
+            (&HOURS, "22:00-06:00 UTC", true),
+            (&HOURS, "00:00-24:00 UTC", true),
+            (&HOURS, "09:00-17:00", false),
+            (&HOURS, "9:00-17:00 UTC", false),
+            (&HOURS, "09:00-17:60 UTC", false),
+            (&HOURS, "24:30-25:00 UTC", false),
+            (&HOURS, "09:00-09:00 UTC", false),
+            (&HOURS, "09:00-17:00 New York", false),
+            (&HOURS, "09:00 – 17:00 UTC", false),
+            (&NETWORK, "10.0.0.0/8", true),
+            (&NETWORK, "192.0.2.7", true),
+            (&NETWORK, "fd00::/8", true),
+            (&NETWORK, "10.0.0.0/33", false),
+            (&NETWORK, "10.0.0.0/+8", false),
+            (&NETWORK, "10.0.0/8", false),
+            (&NETWORK, "example.com", false),
+            (&NETWORK, "", false),
+        ] {
+            assert_eq!((form.valid)(text), valid, "{text:?} as {}", form.expected);
+        }
+        assert!(!is_label(&"a".repeat(64)));
+        assert!(is_label(&"a".repeat(63)));
+    }
+
+    #[test]
+    fn a_name_is_proposed_for_what_is_none() {
+        for (text, proposal) in [
+            ("Customer Facing!", Some("customer-facing")),
+            ("__x__", Some("x")),
+            ("a.b", Some("a-b")),
+            ("", None),
+            ("日本", None),
+        ] {
+            assert_eq!(label_of(text).as_deref(), proposal, "{text}");
+        }
+    }
+}

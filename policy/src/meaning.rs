@@ -1,0 +1,61 @@
+//! What fields say together: rules that could do nothing, or that contradict themselves.
+use crate::{Diagnostic, PiiAction, PiiRule, RateLimitRule, Rule, Spec};
+
+/// Remarks about a document whose fields are all well-formed.
+pub(crate) fn check(spec: &Spec) -> Vec<Diagnostic> {
+    if spec.rules.is_empty() {
+        return vec![Diagnostic::warning("spec.rules", "there are no rules, so the policy does nothing")];
+    }
+    let rules = spec.rules.iter().enumerate();
+    rules
+        .flat_map(|(index, rule)| check_rule(rule, &format!("spec.rules[{index}].{}", rule.kind())))
+        .collect()
+}
+
+fn check_rule(rule: &Rule, path: &str) -> Vec<Diagnostic> {
+    match rule {
+        Rule::Pii(rule) => pii(rule, path),
+        Rule::RateLimit(rule) => rate_limit(rule, path),
+        Rule::Tools(rule) if rule.allow.is_empty() && rule.deny.is_empty() && !rule.pin => {
+            nothing_listed(path, "tool")
+        }
+        Rule::Models(rule) if rule.allow.is_empty() && rule.deny.is_empty() => nothing_listed(path, "model"),
+        _ => Vec::new(),
+    }
+}
+
+fn nothing_listed(path: &str, what: &str) -> Vec<Diagnostic> {
+    vec![
+        Diagnostic::warning(path, format!("neither `allow` nor `deny` is given, so every {what} is allowed"))
+            .help("list what is allowed, or write `deny: [\"*\"]` to allow none"),
+    ]
+}
+
+fn pii(rule: &PiiRule, path: &str) -> Vec<Diagnostic> {
+    let mut found = Vec::new();
+    if rule.replacement.is_some() && rule.action != PiiAction::Redact {
+        found.push(Diagnostic::warning(
+            format!("{path}.replacement"),
+            "a replacement is used only when `action` is `redact`",
+        ));
+    }
+    for (index, pattern) in rule.patterns.iter().enumerate() {
+        if rule.patterns.iter().take(index).any(|earlier| earlier.name == pattern.name) {
+            found.push(Diagnostic::error(
+                format!("{path}.patterns[{index}].name"),
+                format!("the name `{}` is taken by an earlier pattern of this rule", pattern.name),
+            ));
+        }
+    }
+    found
+}
+
+fn rate_limit(rule: &RateLimitRule, path: &str) -> Vec<Diagnostic> {
+    match (rule.requests_per_minute, rule.burst, rule.tokens_per_day) {
+        (None, Some(_), _) => {
+            vec![Diagnostic::error(path, "`burst` comes on top of `requestsPerMinute`, which is missing")]
+        }
+        (None, None, None) => vec![Diagnostic::error(path, "a rate limit needs `requestsPerMinute`")],
+        _ => Vec::new(),
+    }
+}

@@ -1,0 +1,194 @@
+//! The table of everything a document may contain. The checker walks raw values against it, so that each problem is
+//! reported with its path; a test holds the table and the types together.
+
+/// What a value has to be.
+pub(crate) enum Shape {
+    /// Any string.
+    Text,
+    /// A string that says something.
+    NonEmpty,
+    /// One of these words; the first of each group is the canonical one, the others its aliases.
+    Word(&'static [&'static [&'static str]]),
+    /// `true` or `false`.
+    Flag,
+    /// A whole number from the first to the second.
+    Whole(u64, u64),
+    /// A number from 0 to 1.
+    Share,
+    /// A list of at least so many items.
+    List(usize, &'static Shape),
+    /// A map from any string to a string.
+    Labels,
+    /// A map with these fields.
+    Map(&'static [Field]),
+    /// A map with exactly one of these fields.
+    OneOf(&'static [Field]),
+    /// A string in a form of its own.
+    Form(&'static Form),
+}
+
+/// One field of a map.
+pub(crate) struct Field {
+    pub(crate) name: &'static str,
+    pub(crate) shape: Shape,
+    pub(crate) need: Need,
+}
+
+/// Whether a field has to be there.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Need {
+    /// It has to.
+    Required,
+    /// It may be left out, which is not the same as `null`.
+    Optional,
+    /// It may be left out or `null`.
+    Nullable,
+    /// As `Nullable`, and nothing enforces it yet.
+    Recorded,
+}
+
+/// A string with rules of its own.
+pub(crate) struct Form {
+    /// What is expected, for people.
+    pub(crate) expected: &'static str,
+    /// Whether it is in that form.
+    pub(crate) valid: fn(&str) -> bool,
+    /// A proposal to make of what was found.
+    pub(crate) propose: fn(&str) -> Option<String>,
+}
+
+const fn required(name: &'static str, shape: Shape) -> Field {
+    Field { name, shape, need: Need::Required }
+}
+
+const fn optional(name: &'static str, shape: Shape) -> Field {
+    Field { name, shape, need: Need::Optional }
+}
+
+const fn nullable(name: &'static str, shape: Shape) -> Field {
+    Field { name, shape, need: Need::Nullable }
+}
+
+const fn recorded(name: &'static str, shape: Shape) -> Field {
+    Field { name, shape, need: Need::Recorded }
+}
+
+const U32: u64 = u32::MAX as u64;
+const TEXTS: Shape = Shape::List(0, &Shape::NonEmpty);
+const SOME_TEXTS: Shape = Shape::List(1, &Shape::NonEmpty);
+const DIRECTION: Shape = Shape::Word(&[&["request"], &["response"]]);
+const BLOCK_OR_LOG: Shape = Shape::Word(&[&["block"], &["log"]]);
+
+/// The document.
+pub(crate) const POLICY: Shape = Shape::Map(&[
+    required("apiVersion", Shape::Word(&[&["ai-mesh.dev/v1alpha1"]])),
+    required("kind", Shape::Word(&[&["Policy"]])),
+    required(
+        "metadata",
+        Shape::Map(&[required("name", Shape::Form(&crate::forms::NAME)), optional("labels", Shape::Labels)]),
+    ),
+    required(
+        "spec",
+        Shape::Map(&[
+            nullable("description", Shape::Text),
+            optional(
+                "target",
+                Shape::Map(&[
+                    optional("agents", TEXTS),
+                    optional("types", TEXTS),
+                    optional("complianceTiers", TEXTS),
+                    optional("labels", Shape::Labels),
+                ]),
+            ),
+            optional(
+                "enforcement",
+                Shape::Word(&[&["blocking", "enforce"], &["logging", "monitor"], &["advisory", "audit"]]),
+            ),
+            optional("failureMode", Shape::Word(&[&["closed"], &["open"]])),
+            optional("media", Shape::Word(&[&["pass"], &["refuse"]])),
+            optional("recordOverflow", Shape::Word(&[&["refuse"], &["drop"]])),
+            required("rules", Shape::List(0, &Shape::OneOf(RULES))),
+        ]),
+    ),
+]);
+
+const RULES: &[Field] = &[
+    optional(
+        "pii",
+        Shape::Map(&[
+            optional("types", TEXTS),
+            optional("action", Shape::Word(&[&["redact"], &["block"], &["log"]])),
+            optional("directions", Shape::List(1, &DIRECTION)),
+            nullable("replacement", Shape::Text),
+            nullable("threshold", Shape::Share),
+            optional(
+                "patterns",
+                Shape::List(
+                    0,
+                    &Shape::Map(&[required("name", Shape::NonEmpty), required("regex", Shape::NonEmpty)]),
+                ),
+            ),
+        ]),
+    ),
+    optional(
+        "injection",
+        Shape::Map(&[
+            optional("action", BLOCK_OR_LOG),
+            optional("sensitivity", Shape::Word(&[&["low"], &["medium"], &["high"]])),
+            optional("patterns", TEXTS),
+        ]),
+    ),
+    optional(
+        "rateLimit",
+        Shape::Map(&[
+            optional("key", Shape::Word(&[&["agent"], &["user"], &["key"]])),
+            nullable("requestsPerMinute", Shape::Whole(1, U32)),
+            nullable("burst", Shape::Whole(0, U32)),
+            recorded("tokensPerDay", Shape::Whole(1, u64::MAX)),
+            optional("action", Shape::Word(&[&["throttle"]])),
+        ]),
+    ),
+    optional(
+        "access",
+        Shape::Map(&[
+            required("resource", Shape::NonEmpty),
+            required("allowedRoles", SOME_TEXTS),
+            required("allowedActions", SOME_TEXTS),
+            optional(
+                "conditions",
+                Shape::Map(&[
+                    nullable("timeOfDay", Shape::Form(&crate::forms::HOURS)),
+                    optional("ipAllowList", Shape::List(1, &Shape::Form(&crate::forms::NETWORK))),
+                ]),
+            ),
+        ]),
+    ),
+    optional(
+        "tools",
+        Shape::Map(&[
+            optional("allow", SOME_TEXTS),
+            optional("deny", TEXTS),
+            Field { name: "pin", shape: Shape::Flag, need: Need::Recorded },
+        ]),
+    ),
+    optional("models", Shape::Map(&[optional("allow", SOME_TEXTS), optional("deny", TEXTS)])),
+    optional("rego", Shape::Map(&[required("module", Shape::NonEmpty)])),
+    recorded(
+        "normalize",
+        Shape::Map(&[
+            nullable("tone", Shape::Text),
+            nullable("maxLength", Shape::Whole(1, U32)),
+            nullable("language", Shape::Text),
+            nullable("systemPromptPrefix", Shape::Text),
+            nullable("tokenBudget", Shape::Whole(1, U32)),
+        ]),
+    ),
+    recorded(
+        "content",
+        Shape::Map(&[
+            optional("categories", TEXTS),
+            nullable("threshold", Shape::Share),
+            optional("action", BLOCK_OR_LOG),
+        ]),
+    ),
+];
