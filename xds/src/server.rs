@@ -1,0 +1,241 @@
+//! The gRPC service: moves messages between streams and state machines, and decides nothing.
+//!
+//! Flow control: a stream has a short bounded queue towards its client. While it is full, neither requests nor
+//! snapshots of this stream are looked at (those in between are then skipped); other streams have queues of their own.
+use std::{collections::VecDeque, net::SocketAddr, pin::Pin, time::SystemTime};
+
+use envoy_types::pb::envoy::{
+    config::core::v3::{Node, node::UserAgentVersionType},
+    service::discovery::v3::{
+        DeltaDiscoveryRequest, DeltaDiscoveryResponse, DiscoveryRequest, DiscoveryResponse,
+        aggregated_discovery_service_server::AggregatedDiscoveryService,
+    },
+};
+use futures::Stream;
+use tokio::sync::mpsc;
+use tokio_stream::wrappers::ReceiverStream;
+use tonic::{Request, Response, Status, Streaming};
+use tracing::{debug, info, warn};
+
+use crate::{Ads, ClientStatus, Delta, Machine, Sotw, Step, Verdict, cache::Watch, registry::Registry};
+
+/// Responses on their way to one client.
+const QUEUE: usize = 4;
+
+/// Longest node id or cluster name, in bytes.
+const MAX_NAME: usize = 1024;
+
+/// The service that [`Ads::service`] wraps: use it directly to put interceptors around it.
+#[derive(Clone, Debug)]
+pub struct AdsService {
+    ads: Ads,
+}
+
+type Responses<R> = Pin<Box<dyn Stream<Item = Result<R, Status>> + Send>>;
+
+impl AdsService {
+    pub(crate) fn new(ads: Ads) -> AdsService {
+        AdsService { ads }
+    }
+
+    /// Reads the first request, which must say who the client is, and starts the stream's pump.
+    fn open<M: Machine>(&self, request: Request<Streaming<M::Request>>) -> Response<Responses<M::Response>> {
+        let address = request.remote_addr();
+        let (sender, receiver) = mpsc::channel(QUEUE);
+        let ads = self.ads.clone();
+        tokio::spawn(async move {
+            let mut closing = ads.closing();
+            let served = async {
+                if let Err(status) = serve::<M>(&ads, request.into_inner(), address, &sender).await {
+                    warn!(code = ?status.code(), message = status.message(), "xDS stream refused");
+                    let _ = sender.send(Err(status)).await;
+                }
+            };
+            tokio::select! {
+                () = served => {}
+                () = sender.closed() => {}
+                _ = closing.wait_for(|closed| *closed) => {
+                    let _ = sender.try_send(Err(Status::unavailable("the server is shutting down")));
+                }
+            }
+        });
+        Response::new(Box::pin(ReceiverStream::new(receiver)))
+    }
+}
+
+#[tonic::async_trait]
+impl AggregatedDiscoveryService for AdsService {
+    type StreamAggregatedResourcesStream = Responses<DiscoveryResponse>;
+    type DeltaAggregatedResourcesStream = Responses<DeltaDiscoveryResponse>;
+
+    async fn stream_aggregated_resources(
+        &self,
+        request: Request<Streaming<DiscoveryRequest>>,
+    ) -> Result<Response<Self::StreamAggregatedResourcesStream>, Status> {
+        Ok(self.open::<Sotw>(request))
+    }
+
+    async fn delta_aggregated_resources(
+        &self,
+        request: Request<Streaming<DeltaDiscoveryRequest>>,
+    ) -> Result<Response<Self::DeltaAggregatedResourcesStream>, Status> {
+        Ok(self.open::<Delta>(request))
+    }
+}
+
+type Sender<M> = mpsc::Sender<Result<<M as Machine>::Response, Status>>;
+
+async fn serve<M: Machine>(
+    ads: &Ads,
+    mut requests: Streaming<M::Request>,
+    address: Option<SocketAddr>,
+    sender: &Sender<M>,
+) -> Result<(), Status> {
+    let Some(first) = requests.message().await? else { return Ok(()) };
+    let client = client::<M>(M::node(&first), address)?;
+    let mut watch = ads.cache().watch(&client.cluster);
+    let entry = Entry::new(ads.registry(), client);
+    let result = pump::<M>(first, &mut requests, &mut watch, sender, &entry).await;
+    // A broken connection is the usual end of a stream, not something to answer.
+    match result {
+        Err(status) if status.code() == tonic::Code::ResourceExhausted => Err(status),
+        Err(status) => {
+            debug!(code = ?status.code(), "xDS stream broke off");
+            Ok(())
+        }
+        Ok(()) => Ok(()),
+    }
+}
+
+async fn pump<M: Machine>(
+    first: M::Request,
+    requests: &mut Streaming<M::Request>,
+    watch: &mut Watch,
+    sender: &Sender<M>,
+    entry: &Entry<'_>,
+) -> Result<(), Status> {
+    let mut machine = M::default();
+    let mut queue: VecDeque<M::Response> = VecDeque::new();
+    let mut next = Some(first);
+    loop {
+        if let Some(request) = next.take() {
+            // The snapshot in force goes first: what a request then asks for is answered from it.
+            if watch.has_changed().unwrap_or(false) {
+                apply(&mut machine, watch, &mut queue, entry);
+            }
+            let now = SystemTime::now();
+            let step =
+                machine.request(&request, now).map_err(|e| Status::resource_exhausted(e.to_string()))?;
+            take(&machine, step, &mut queue, entry);
+        }
+        tokio::select! {
+            biased;
+            permit = sender.reserve(), if !queue.is_empty() => {
+                let Ok(permit) = permit else { return Ok(()) };
+                if let Some(response) = queue.pop_front() {
+                    permit.send(Ok(response));
+                }
+            }
+            message = requests.message(), if queue.is_empty() => match message? {
+                Some(request) => next = Some(request),
+                None => return Ok(()),
+            },
+            changed = watch.changed(), if queue.is_empty() => match changed {
+                Ok(()) => apply(&mut machine, watch, &mut queue, entry),
+                Err(_) => return Ok(()),
+            },
+        }
+    }
+}
+
+fn apply<M: Machine>(
+    machine: &mut M,
+    watch: &mut Watch,
+    queue: &mut VecDeque<M::Response>,
+    entry: &Entry<'_>,
+) {
+    let snapshot = watch.borrow_and_update().clone();
+    if let Some(snapshot) = snapshot {
+        let step = machine.snapshot(snapshot);
+        take(machine, step, queue, entry);
+    }
+}
+
+fn take<M: Machine>(
+    machine: &M,
+    step: Step<M::Response>,
+    queue: &mut VecDeque<M::Response>,
+    entry: &Entry<'_>,
+) {
+    queue.extend(step.responses);
+    entry.update(machine, step.verdicts);
+}
+
+/// A stream's place in the registry, given up when the stream ends in whatever way.
+struct Entry<'a> {
+    registry: &'a Registry,
+    stream: u64,
+    node: String,
+}
+
+impl<'a> Entry<'a> {
+    fn new(registry: &'a Registry, client: ClientStatus) -> Entry<'a> {
+        info!(node = client.node_id, address = ?client.address, protocol = ?client.protocol, "sidecar connected");
+        let node = client.node_id.clone();
+        Entry { registry, stream: registry.connected(client), node }
+    }
+
+    fn update<M: Machine>(&self, machine: &M, verdicts: Vec<Verdict>) {
+        for verdict in &verdicts {
+            match verdict {
+                Verdict::Acked { kind, version } => debug!(node = self.node, %kind, version, "accepted"),
+                Verdict::Nacked { kind, version, message } => {
+                    warn!(node = self.node, %kind, version, message, "refused");
+                }
+            }
+        }
+        self.registry.update(self.stream, machine.status(), verdicts);
+    }
+}
+
+impl Drop for Entry<'_> {
+    fn drop(&mut self) {
+        info!(node = self.node, "sidecar disconnected");
+        self.registry.disconnected(self.stream, SystemTime::now());
+    }
+}
+
+fn client<M: Machine>(node: Option<&Node>, address: Option<SocketAddr>) -> Result<ClientStatus, Status> {
+    let Some(node) = node.filter(|node| !node.id.is_empty()) else {
+        return Err(Status::invalid_argument("the first request of a stream must carry `node` with an `id`"));
+    };
+    if node.id.len() > MAX_NAME || node.cluster.len() > MAX_NAME {
+        return Err(Status::invalid_argument(format!(
+            "`node.id` and `node.cluster` may have {MAX_NAME} bytes"
+        )));
+    }
+    Ok(ClientStatus {
+        node_id: node.id.clone(),
+        cluster: node.cluster.clone(),
+        user_agent: user_agent(node),
+        address,
+        connected_since: SystemTime::now(),
+        connected: true,
+        disconnected_at: None,
+        protocol: M::PROTOCOL,
+        types: Default::default(),
+    })
+}
+
+fn user_agent(node: &Node) -> String {
+    let version = match &node.user_agent_version_type {
+        Some(UserAgentVersionType::UserAgentVersion(version)) => version.clone(),
+        Some(UserAgentVersionType::UserAgentBuildVersion(build)) => {
+            let number = build.version.as_ref();
+            number.map_or(String::new(), |n| format!("{}.{}.{}", n.major_number, n.minor_number, n.patch))
+        }
+        None => String::new(),
+    };
+    let text = format!("{} {version}", node.user_agent_name);
+    text.trim().chars().take(200).collect()
+}

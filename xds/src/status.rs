@@ -1,0 +1,126 @@
+//! What is known of each client, and what happens to it.
+use std::{collections::BTreeMap, net::SocketAddr, time::SystemTime};
+
+use crate::Kind;
+
+/// A client: one stream of one node, or what was known of it when it went.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ClientStatus {
+    /// The node's id.
+    pub node_id: String,
+    /// The node's cluster, which is also the name of its group.
+    pub cluster: String,
+    /// What the client calls itself, such as `envoy 1.40.0`; empty if it did not say.
+    pub user_agent: String,
+    /// Where it connects from.
+    pub address: Option<SocketAddr>,
+    /// When its stream began.
+    pub connected_since: SystemTime,
+    /// Whether the stream is still open.
+    pub connected: bool,
+    /// When the stream ended.
+    pub disconnected_at: Option<SystemTime>,
+    /// Which variant of the protocol it speaks.
+    pub protocol: Protocol,
+    /// The types it subscribed to.
+    pub types: BTreeMap<Kind, TypeStatus>,
+}
+
+/// A variant of the xDS protocol.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Protocol {
+    /// State of the world.
+    Sotw,
+    /// Incremental.
+    Delta,
+}
+
+/// How a client stands with the resources of one type. Versions are labels of snapshots: see [`crate::Snapshot::new`].
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct TypeStatus {
+    /// The newest snapshot whose resources the client was sent, or has because nothing changed.
+    pub sent_version: Option<String>,
+    /// The newest snapshot whose resources the client has accepted, all of them.
+    pub acked_version: Option<String>,
+    /// The newest refusal, until something newer is accepted.
+    pub nacked: Option<Nack>,
+    /// Nonce of the newest response.
+    pub last_nonce: Option<String>,
+}
+
+/// A refused response.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Nack {
+    /// The snapshot it was of.
+    pub version: String,
+    /// What the client said, at most [`Nack::MAX_MESSAGE`] bytes.
+    pub message: String,
+    /// When.
+    pub at: SystemTime,
+}
+
+impl Nack {
+    /// Longest message kept, in bytes.
+    pub const MAX_MESSAGE: usize = 4096;
+
+    pub(crate) fn shorten(message: &str) -> String {
+        let end = message.floor_char_boundary(Self::MAX_MESSAGE);
+        message.get(..end).unwrap_or_default().to_owned()
+    }
+}
+
+/// A client's answer to a response, as the state machines report it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// It accepted the resources of a type as the snapshot with this label has them.
+    Acked {
+        /// The type.
+        kind: Kind,
+        /// The snapshot's label.
+        version: String,
+    },
+    /// It refused them.
+    Nacked {
+        /// The type.
+        kind: Kind,
+        /// The snapshot's label.
+        version: String,
+        /// What the client said.
+        message: String,
+    },
+}
+
+/// Something that happened to a client.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Event {
+    /// A stream began.
+    Connected {
+        /// The node's id.
+        node: String,
+    },
+    /// A stream ended.
+    Disconnected {
+        /// The node's id.
+        node: String,
+    },
+    /// A client accepted a configuration, or was found to have it.
+    Acked {
+        /// The node's id.
+        node: String,
+        /// The type.
+        kind: Kind,
+        /// The snapshot's label.
+        version: String,
+    },
+    /// A client refused a configuration.
+    Nacked {
+        /// The node's id.
+        node: String,
+        /// The type.
+        kind: Kind,
+        /// The snapshot's label.
+        version: String,
+        /// What the client said.
+        message: String,
+    },
+}
