@@ -55,6 +55,11 @@ pub(crate) fn read(c: &mut Collector<'_>, value: Val<'_>, path: u32) -> Result<(
                 let path = path_of(c);
                 c.word(member, path)?;
             }
+            "stop_sequences" | "stop_sequence" | "metadata" | "mcp_servers" | "context_management"
+            | "container" => {
+                let path = path_of(c);
+                c.free(Place::Other, member, path)?;
+            }
             _ => c.unknown(Place::Other, path, key, member)?,
         }
     }

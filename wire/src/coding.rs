@@ -63,6 +63,29 @@ pub(crate) fn whole_characters(text: &str, range: Range<usize>) -> Range<usize> 
     start..end
 }
 
+/// A range of the inner text whose source is being looked for.
+struct Search {
+    range: Range<usize>,
+    with: String,
+    start: Option<usize>,
+    end: Option<usize>,
+}
+
+impl Search {
+    /// Takes what can be learned from the stretch `from` of the source, which stands for `span` of the inner text:
+    /// byte by byte if `linear`, as one character otherwise.
+    fn meet(&mut self, span: &Range<usize>, from: &Range<usize>, linear: bool) {
+        if self.start.is_none() && self.range.start >= span.start {
+            self.start = Some(if linear { from.start + self.range.start - span.start } else { from.start });
+        }
+        if self.range.is_empty() {
+            self.end = self.start;
+        } else if self.end.is_none() && self.range.end <= span.end {
+            self.end = Some(if linear { from.start + self.range.end - span.start } else { from.end });
+        }
+    }
+}
+
 /// What a stretch of source stands for.
 enum Out<'a> {
     Run(&'a str),
@@ -104,12 +127,16 @@ impl Coding {
             let with = base64::encode_like(source, patched(inner, &patches).as_bytes());
             return vec![Patch { range: 0..source.len(), with }];
         }
-        let mut todo: Vec<(Range<usize>, String)> = patches
+        let mut todo: Vec<Search> = patches
             .into_iter()
-            .map(|patch| (whole_characters(inner, patch.range), self.encode(&patch.with)))
+            .map(|patch| Search {
+                range: whole_characters(inner, patch.range),
+                with: self.encode(&patch.with),
+                start: None,
+                end: None,
+            })
             .collect();
-        todo.sort_by_key(|(range, _)| range.start);
-        let mut found: Vec<(Option<usize>, Option<usize>)> = vec![(None, None); todo.len()];
+        todo.sort_by_key(|search| search.range.start);
         let (mut position, mut current, mut last_source) = (0, 0, 0);
         self.each_step(source, |from, step| {
             let (len, linear) = match step {
@@ -117,30 +144,21 @@ impl Coding {
                 Out::Char(char) => (char.len_utf8(), false),
             };
             let span = position..position + len;
-            for ((range, _), (start, end)) in todo.iter().zip(&mut found).skip(current) {
-                if range.start >= span.end {
+            for search in todo.get_mut(current..).unwrap_or_default() {
+                if search.range.start >= span.end {
                     break;
                 }
-                if start.is_none() && range.start >= span.start {
-                    *start = Some(if linear { from.start + range.start - span.start } else { from.start });
-                }
-                if range.is_empty() {
-                    *end = *start;
-                } else if end.is_none() && range.end <= span.end {
-                    *end = Some(if linear { from.start + range.end - span.start } else { from.end });
-                }
-                if end.is_some() {
+                search.meet(&span, &from, linear);
+                if search.end.is_some() {
                     current += 1;
                 }
             }
             position = span.end;
             last_source = from.end;
         });
-        let ends =
-            found.into_iter().map(|(start, end)| (start.unwrap_or(last_source), end.unwrap_or(last_source)));
+        let end_of = |found: Option<usize>| found.unwrap_or(last_source);
         todo.into_iter()
-            .zip(ends)
-            .map(|((_, with), (start, end))| Patch { range: start..end, with })
+            .map(|search| Patch { range: end_of(search.start)..end_of(search.end), with: search.with })
             .collect()
     }
 

@@ -6,8 +6,9 @@ use std::ops::Range;
 use crate::coding::Coding;
 use crate::error::{Limits, WireError};
 use crate::json::{Doc, Kind, Val, plain_digits, scan};
+use crate::layers::Layer;
 use crate::media::{self, Content};
-use crate::message::{Echo, Layer, Message, Place, Segment, Slot, Source, ToolCall};
+use crate::message::{Echo, Message, Place, Segment, Slot, Source, ToolCall};
 use crate::stream::{Channel, ChannelKind, Close, Piece};
 use crate::words;
 
@@ -57,9 +58,13 @@ impl<'l> Collector<'l> {
         value: Val<'_>,
     ) -> Result<(), WireError> {
         let name = key.text();
-        self.key(place, parent, key, &name)?;
+        // A schema is mostly made of the same few words.
+        let defined = place == Place::ToolDefinition && words::is_schema_word(&name);
+        if !defined {
+            self.key(place, parent, key, &name)?;
+        }
         let path = self.at_key(parent, &name);
-        self.free(place, value, path)
+        if defined && &*name == "type" { self.word(value, path) } else { self.free(place, value, path) }
     }
 
     pub(crate) fn key(
@@ -233,7 +238,7 @@ impl<'l> Collector<'l> {
     ) -> Result<(), WireError> {
         let source = outer.text.get(span.start as usize..span.end as usize).unwrap_or_default();
         let text = coding.decode(source);
-        let layer = self.push_layer(outer.layer, span, coding);
+        let layer = self.push_layer(outer.layer, span, coding)?;
         let level = outer.level + 1;
         if let Some(nodes) = self.as_json(&text, level) {
             return self.free(place, Doc { text: &text, nodes: &nodes, layer, level }.root(), path);
@@ -252,7 +257,7 @@ impl<'l> Collector<'l> {
         match content {
             Content::Encoded(range) if value.doc.level < MAX_LEVEL => {
                 // The string may have escapes (`\/` in Base64): one layer for the string, one for what it encodes.
-                let layer = self.push_layer(value.doc.layer, value.span(), Coding::Json);
+                let layer = self.push_layer(value.doc.layer, value.span(), Coding::Json)?;
                 let outer = Doc { text, nodes: &[], layer, level: value.doc.level };
                 self.layer(place, outer, range.start as u32..range.end as u32, Coding::Base64, path)
             }
@@ -272,7 +277,7 @@ impl<'l> Collector<'l> {
     ) -> Result<(), WireError> {
         let level = value.doc.level + 1;
         if let Some(nodes) = self.as_json(&text, level) {
-            let layer = self.push_layer(value.doc.layer, value.span(), Coding::Json);
+            let layer = self.push_layer(value.doc.layer, value.span(), Coding::Json)?;
             return self.free(place, Doc { text: &text, nodes: &nodes, layer, level }.root(), path);
         }
         if text.is_empty() {
@@ -286,7 +291,7 @@ impl<'l> Collector<'l> {
         }
         let copy = text.clone().into_owned();
         self.list(found, copy)?;
-        let layer = self.push_layer(value.doc.layer, value.span(), Coding::Json);
+        let layer = self.push_layer(value.doc.layer, value.span(), Coding::Json)?;
         self.second_reading(place, layer, 0..text.len() as u32, &text, path, level)
     }
 
@@ -307,7 +312,7 @@ impl<'l> Collector<'l> {
         if inner == text {
             return Ok(());
         }
-        let layer = self.push_layer(parent, span, Coding::Loose);
+        let layer = self.push_layer(parent, span, Coding::Loose)?;
         let whole = 0..inner.len() as u32;
         let found = Found { place, slot: Slot::Whole, path, layer, span: whole.clone(), derived: true };
         self.list(found, inner.clone().into_owned())?;
@@ -322,9 +327,17 @@ impl<'l> Collector<'l> {
         scan(text, self.limits).ok()
     }
 
-    fn push_layer(&mut self, parent: u32, span: Range<u32>, coding: Coding) -> u32 {
+    pub(crate) fn push_layer(
+        &mut self,
+        parent: u32,
+        span: Range<u32>,
+        coding: Coding,
+    ) -> Result<u32, WireError> {
+        if self.message.layers.len() >= self.limits.max_segments {
+            return Err(WireError::TooLarge { what: "texts inside texts", limit: self.limits.max_segments });
+        }
         self.message.layers.push(Layer { parent, span, coding });
-        self.message.layers.len() as u32 - 1
+        Ok(self.message.layers.len() as u32 - 1)
     }
 
     fn list(&mut self, found: Found, text: String) -> Result<(), WireError> {

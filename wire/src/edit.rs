@@ -1,14 +1,14 @@
 //! Writing edits back: innermost texts first, each level's patches turned into patches of the text around it, until
 //! they are patches of the body. Bytes outside the patched ranges are copied as they stand.
 
-use std::borrow::Cow;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
 use crate::coding::{Coding, Patch, escape, patched, settle, unescape, whole_characters};
 use crate::error::Limits;
 use crate::json::{Doc, Kind, Val, plain_digits, scan};
-use crate::message::{Message, Segment, Slot, layer_text};
+use crate::layers::Texts;
+use crate::message::{Message, Segment, Slot};
 
 /// One replacement in one segment.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -36,7 +36,7 @@ pub fn apply_dropping_tools(body: &[u8], message: &Message, edits: &[Edit], drop
     }
     // A body that was read is UTF-8.
     let Ok(text) = std::str::from_utf8(body) else { return body.to_vec() };
-    patched(text, &body_patches(body, message, edits, drop)).into_bytes()
+    patched(text, &body_patches(text, message, edits, drop)).into_bytes()
 }
 
 /// Patches by the layer whose text they are for; the last entry is the body's.
@@ -53,9 +53,10 @@ impl Levels {
     }
 }
 
-fn body_patches(body: &[u8], message: &Message, edits: &[Edit], drop: &[&str]) -> Vec<Patch> {
+fn body_patches(body: &str, message: &Message, edits: &[Edit], drop: &[&str]) -> Vec<Patch> {
     let mut levels = Levels { patches: vec![Vec::new(); message.layers.len() + 1] };
-    segments_to_patches(body, message, edits, &mut levels);
+    let texts = Texts::new(body, &message.layers);
+    segments_to_patches(&texts, message, edits, &mut levels);
     if !edits.is_empty() {
         for echo in &message.echoes {
             let with = if echo.object { "null" } else { "[]" }.to_owned();
@@ -71,12 +72,9 @@ fn body_patches(body: &[u8], message: &Message, edits: &[Edit], drop: &[&str]) -
             continue;
         }
         settle(&mut patches);
-        let outer = layer_text(body, &message.layers, layer.parent);
-        let span = layer.span.start as usize..layer.span.end as usize;
-        let source = outer.get(span.clone()).unwrap_or_default();
-        let inner = layer.coding.decode(source);
-        let mapped = layer.coding.to_source(source, &inner, patches);
-        mapped.into_iter().for_each(|patch| levels.push(layer.parent, shifted(patch, span.start)));
+        let mapped = layer.coding.to_source(texts.source_of(layer), texts.of(index as u32), patches);
+        let start = layer.span.start as usize;
+        mapped.into_iter().for_each(|patch| levels.push(layer.parent, shifted(patch, start)));
     }
     let mut patches = levels.patches.pop().unwrap_or_default();
     settle(&mut patches);
@@ -88,12 +86,10 @@ fn shifted(patch: Patch, by: usize) -> Patch {
 }
 
 /// Turns edits into patches of the documents that their segments stand in.
-fn segments_to_patches(body: &[u8], message: &Message, edits: &[Edit], levels: &mut Levels) {
+fn segments_to_patches(texts: &Texts<'_, '_>, message: &Message, edits: &[Edit], levels: &mut Levels) {
     let mut sorted: Vec<&Edit> = edits.iter().collect();
     sorted.sort_by_key(|edit| edit.segment);
     let mut keys: Vec<(&Segment, Vec<Patch>)> = Vec::new();
-    // Neighbouring segments mostly share their document: decode it once.
-    let mut document: Option<(u32, Cow<'_, str>)> = None;
     for group in sorted.chunk_by(|one, other| one.segment == other.segment) {
         let Some(segment) = group.first().and_then(|edit| message.segments.get(edit.segment)) else {
             continue;
@@ -108,16 +104,15 @@ fn segments_to_patches(body: &[u8], message: &Message, edits: &[Edit], levels: &
             keys.push((segment, patches));
             continue;
         }
-        if document.as_ref().is_none_or(|(layer, _)| *layer != segment.layer) {
-            document = Some((segment.layer, layer_text(body, &message.layers, segment.layer)));
-        }
-        let text = document.as_ref().map_or("", |(_, text)| text);
-        placed(text, segment, patches).into_iter().for_each(|patch| levels.push(segment.layer, patch));
+        let placed = placed(texts.of(segment.layer), segment, patches);
+        placed.into_iter().for_each(|patch| levels.push(segment.layer, patch));
     }
+    keys.sort_by_key(|(segment, _)| (segment.layer, segment.span.start));
     for group in keys.chunk_by(|(one, _), (other, _)| one.layer == other.layer) {
         let Some((first, _)) = group.first() else { continue };
-        let text = layer_text(body, &message.layers, first.layer);
-        keys_to_patches(&text, group).into_iter().for_each(|patch| levels.push(first.layer, patch));
+        keys_to_patches(texts.of(first.layer), group)
+            .into_iter()
+            .for_each(|patch| levels.push(first.layer, patch));
     }
 }
 
@@ -163,14 +158,15 @@ fn keys_to_patches(document: &str, keys: &[(&Segment, Vec<Patch>)]) -> Vec<Patch
             .filter(|(key, _)| edited(*key).is_none())
             .map(|(key, _)| key.text().into_owned())
             .collect();
+        let mut numbers: BTreeMap<String, usize> = BTreeMap::new();
         for (key, _) in object.members() {
             let Some((segment, patches)) = edited(key) else { continue };
             let wanted = patched(&unescape(key.raw()), patches);
             let mut name = wanted.clone();
-            let mut number = 2;
+            let number = numbers.entry(wanted.clone()).or_insert(1);
             while !taken.insert(name.clone()) {
+                *number += 1;
                 name = format!("{wanted}-{number}");
-                number += 1;
             }
             if name == wanted {
                 out.extend(placed(document, segment, patches.clone()));

@@ -11,6 +11,7 @@
 //! 3. [`apply`] writes edits of segments back; bytes outside the edited ranges stay as they were.
 //! 4. A stream goes through [`SseStream`], [`read_event`] and [`rewrite_event`] the same way, event by event.
 //! 5. [`refusal`] and [`stream_error`] say no so that unmodified SDKs raise their usual error.
+#![deny(clippy::disallowed_methods)]
 #![deny(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing))]
 
@@ -23,6 +24,7 @@ mod edit;
 mod error;
 mod items;
 mod json;
+mod layers;
 mod mcp;
 mod media;
 mod message;

@@ -1,11 +1,11 @@
 //! What was read from one body: the texts, and what a policy asks about.
 
-use std::borrow::Cow;
 use std::ops::Range;
 
 use crate::coding::unescape;
 use crate::error::Limits;
 use crate::json::to_value;
+use crate::layers::{Layer, slice};
 use crate::path::Paths;
 use crate::protocol::Protocol;
 
@@ -86,15 +86,6 @@ impl Segment {
     pub fn is_number(&self) -> bool {
         self.slot == Slot::Number
     }
-}
-
-/// A text that stands inside another one, encoded.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Layer {
-    /// The layer whose decoded text `span` points into; `NO_LAYER` for the body.
-    pub(crate) parent: u32,
-    pub(crate) span: Range<u32>,
-    pub(crate) coding: crate::coding::Coding,
 }
 
 /// A tool that the message calls (or asks the other side to call). [`Message::arguments`] gives what with.
@@ -224,25 +215,11 @@ impl Message {
     pub fn arguments(&self, body: &[u8], call: usize) -> serde_json::Value {
         let source = self.tool_calls.get(call).and_then(|call| call.arguments.as_ref());
         let Some(source) = source else { return serde_json::Value::Null };
-        let outer = layer_text(body, &self.layers, source.layer);
-        let raw = outer.get(source.span.start as usize..source.span.end as usize).unwrap_or_default();
-        let text = if source.string { unescape(raw) } else { raw.into() };
+        let raw = slice(body, &self.layers, source.layer, &source.span);
+        let text = if source.string { unescape(&raw) } else { raw.as_ref().into() };
         match to_value(text.as_bytes(), &Limits::default()) {
             Ok(value) => value,
             Err(_) => serde_json::Value::String(text.into_owned()),
         }
-    }
-}
-
-/// The decoded text of a layer; the body itself for `NO_LAYER`.
-pub(crate) fn layer_text<'b>(body: &'b [u8], layers: &[Layer], layer: u32) -> Cow<'b, str> {
-    let Some(this) = layers.get(layer as usize) else {
-        return Cow::Borrowed(std::str::from_utf8(body).unwrap_or_default());
-    };
-    let outer = layer_text(body, layers, this.parent);
-    let span = this.span.start as usize..this.span.end as usize;
-    match outer {
-        Cow::Borrowed(text) => this.coding.decode(text.get(span).unwrap_or_default()),
-        Cow::Owned(text) => Cow::Owned(this.coding.decode(text.get(span).unwrap_or_default()).into_owned()),
     }
 }

@@ -82,6 +82,11 @@ pub(crate) fn member(c: &mut Collector<'_>, parent: u32, key: Val<'_>, member: V
             let path = path_of(c);
             c.word(member, path)?;
         }
+        "user" | "stop" | "metadata" | "response_format" | "text" | "safety_identifier"
+        | "prompt_cache_key" | "web_search_options" | "audio" | "conversation" => {
+            let path = path_of(c);
+            c.free(Place::Other, member, path)?;
+        }
         _ => c.unknown(Place::Other, parent, key, member)?,
     }
     Ok(())

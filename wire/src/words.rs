@@ -34,13 +34,65 @@ const ID_PREFIXES: &[&str] = &[
     "item_",
 ];
 
-/// A word of an enumeration: short, lower case (MCP's are camelCase), with the separators that enumerations have and
-/// at most four digits. Nothing that a detector looks for fits in.
+/// Sorted, for searching.
+const SCHEMA_WORDS: &[&str] = &[
+    "$defs",
+    "$ref",
+    "$schema",
+    "additionalProperties",
+    "allOf",
+    "annotations",
+    "anyOf",
+    "const",
+    "default",
+    "description",
+    "enum",
+    "examples",
+    "format",
+    "function",
+    "inputSchema",
+    "input_schema",
+    "items",
+    "maxItems",
+    "maxLength",
+    "maximum",
+    "minItems",
+    "minLength",
+    "minimum",
+    "name",
+    "oneOf",
+    "outputSchema",
+    "parameters",
+    "pattern",
+    "properties",
+    "required",
+    "strict",
+    "title",
+    "type",
+];
+
+/// A word of an enumeration: short, with the separators that enumerations have, beginning in lower case, with at most
+/// four digits (longer ones, like the names of stream events, all in lower case without digits). Nothing that a
+/// detector looks for fits in.
 pub(crate) fn is_word(text: &str) -> bool {
-    text.len() <= 32
-        && text.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'.' | b'/'))
+    let separator = |b: u8| matches!(b, b'_' | b'-' | b'.' | b'/');
+    let lower = |b: u8| b.is_ascii_lowercase() || separator(b);
+    if text.len() > 32 {
+        return text.len() <= 64 && text.bytes().all(lower);
+    }
+    text.bytes().all(|b| b.is_ascii_alphanumeric() || separator(b))
         && text.bytes().next().is_none_or(|b| b.is_ascii_lowercase())
         && text.bytes().filter(u8::is_ascii_digit).count() <= 4
+}
+
+/// A short number of an event, or one that is no more than a word.
+pub(crate) fn is_event_id(text: &str) -> bool {
+    is_word(text) || is_id(text) || text.len() <= 6 && text.bytes().all(|b| b.is_ascii_alphanumeric())
+}
+
+/// A word of JSON Schema, or of the members that definitions of tools have: as a key it is no text of anybody's.
+pub(crate) fn is_schema_word(key: &str) -> bool {
+    SCHEMA_WORDS.binary_search(&key).is_ok()
 }
 
 /// An identifier that a provider made up: one of the known prefixes or a UUID, and no run of digits long enough to be
@@ -85,9 +137,16 @@ mod tests {
 
     #[test]
     fn enumerations_and_made_up_identifiers_say_nothing() {
-        for word in
-            ["user", "tool_calls", "input_audio", "chat.completion", "application/json", "endTurn", ""]
-        {
+        for word in [
+            "user",
+            "tool_calls",
+            "input_audio",
+            "chat.completion",
+            "application/json",
+            "endTurn",
+            "response.function_call_arguments.delta",
+            "",
+        ] {
             assert!(is_word(word), "{word}");
         }
         for text in ["hello there", "123-45-6789", "a@b.c", "Jane", "AKIAIOSFODNN7EXAMPLE", "x12345"] {

@@ -9,7 +9,7 @@ use crate::collect::Collector;
 use crate::edit::{Edit, apply};
 use crate::error::{Limits, WireError};
 use crate::json::{Doc, Kind, NO_LAYER, Val, scan};
-use crate::message::{Layer, Message, Place};
+use crate::message::{Message, Place};
 use crate::path::ROOT;
 use crate::protocol::Protocol;
 use crate::read::document;
@@ -117,8 +117,7 @@ pub fn read_event(
     let raw = std::str::from_utf8(&event.raw).unwrap_or_default();
     frame(&mut c, Doc { text: raw, nodes: &[], layer: NO_LAYER, level: 0 })?;
     if let Some(data) = &event.data {
-        c.message.layers.push(Layer { parent: NO_LAYER, span: 0..raw.len() as u32, coding: Coding::Sse });
-        let layer = c.message.layers.len() as u32 - 1;
+        let layer = c.push_layer(NO_LAYER, 0..raw.len() as u32, Coding::Sse)?;
         self::data(&mut c, operation, event, data, layer)?;
     }
     Ok(StreamItem { pieces: c.pieces, closes: c.closes, message: c.message })
@@ -134,7 +133,7 @@ fn frame(c: &mut Collector<'_>, doc: Doc<'_>) -> Result<(), WireError> {
     for line in sse::lines(doc.text) {
         let (name, value) = sse::field(doc.text, line.clone());
         let text = doc.text.get(value.clone()).unwrap_or_default();
-        let plain = words::is_word(text) || words::is_id(text);
+        let plain = words::is_event_id(text);
         let span = match name {
             "data" | "retry" => continue,
             "" | "event" | "id" if plain => continue,

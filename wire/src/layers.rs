@@ -1,0 +1,72 @@
+//! Texts inside texts: how to get at the inner ones again, given the body.
+
+use std::borrow::Cow;
+use std::cell::OnceCell;
+use std::ops::Range;
+
+use crate::coding::Coding;
+
+/// A text that stands inside another one, encoded.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Layer {
+    /// The layer whose decoded text `span` points into; `NO_LAYER` for the body. Always listed before this one.
+    pub(crate) parent: u32,
+    pub(crate) span: Range<u32>,
+    pub(crate) coding: Coding,
+}
+
+/// A stretch of a layer's decoded text (or of the body).
+pub(crate) fn slice<'b>(body: &'b [u8], layers: &[Layer], layer: u32, span: &Range<u32>) -> Cow<'b, str> {
+    let range = span.start as usize..span.end as usize;
+    let Some(this) = layers.get(layer as usize) else {
+        let bytes = body.get(range).unwrap_or_default();
+        return Cow::Borrowed(std::str::from_utf8(bytes).unwrap_or_default());
+    };
+    let inner = decoded(slice(body, layers, this.parent, &this.span), this.coding);
+    match inner {
+        Cow::Borrowed(text) => Cow::Borrowed(text.get(range).unwrap_or_default()),
+        Cow::Owned(text) => Cow::Owned(text.get(range).unwrap_or_default().to_owned()),
+    }
+}
+
+fn decoded(source: Cow<'_, str>, coding: Coding) -> Cow<'_, str> {
+    match source {
+        Cow::Borrowed(text) => coding.decode(text),
+        Cow::Owned(text) => Cow::Owned(coding.decode(&text).into_owned()),
+    }
+}
+
+/// The decoded texts of all layers, each made once, when it is first asked for.
+pub(crate) struct Texts<'b, 'm> {
+    body: &'b str,
+    layers: &'m [Layer],
+    made: Vec<OnceCell<Cow<'b, str>>>,
+}
+
+impl<'b, 'm> Texts<'b, 'm> {
+    pub(crate) fn new(body: &'b str, layers: &'m [Layer]) -> Self {
+        Self { body, layers, made: vec![OnceCell::new(); layers.len()] }
+    }
+
+    /// The text of a layer; the body for `NO_LAYER`.
+    pub(crate) fn of(&self, layer: u32) -> &str {
+        match self.made.get(layer as usize) {
+            Some(cell) => cell.get_or_init(|| self.make(layer)),
+            None => self.body,
+        }
+    }
+
+    /// What the layer decodes, as it is written around it.
+    pub(crate) fn source_of(&self, layer: &Layer) -> &str {
+        self.of(layer.parent).get(layer.span.start as usize..layer.span.end as usize).unwrap_or_default()
+    }
+
+    fn make(&self, layer: u32) -> Cow<'b, str> {
+        let Some(this) = self.layers.get(layer as usize) else { return Cow::Borrowed(self.body) };
+        let range = this.span.start as usize..this.span.end as usize;
+        if self.layers.get(this.parent as usize).is_none() {
+            return this.coding.decode(self.body.get(range).unwrap_or_default());
+        }
+        Cow::Owned(this.coding.decode(self.source_of(this)).into_owned())
+    }
+}
