@@ -4,6 +4,15 @@ use super::chars::{self, Reading};
 use super::escape;
 use super::view::View;
 
+/// Whether the text, but for its capitals, reads otherwise than it is written.
+pub fn reads_otherwise(text: &str) -> bool {
+    !text.is_ascii()
+        || text
+            .bytes()
+            .enumerate()
+            .any(|(i, b)| matches!(b, b'%' | b'&' | b'\\') && escape::character(text.as_bytes(), i).is_some())
+}
+
 /// The text as it reads, in small letters, look-alike letters as the ASCII letters they imitate, each run of space as
 /// one space. Letters of other scripts stay where a whole word is written in them.
 pub fn folded(text: &str) -> View {

@@ -9,6 +9,6 @@ mod plain;
 mod view;
 
 pub(crate) use chars::{Glyph, glyph};
-pub use folded::folded;
+pub use folded::{folded, reads_otherwise};
 pub use plain::plain;
 pub use view::View;

@@ -75,6 +75,16 @@ impl View {
         start..end.max(start)
     }
 
+    /// Where in the view the byte of the original at `original` stands, or what follows it if it was left out.
+    pub fn position(&self, original: usize) -> usize {
+        let after = self.segments.partition_point(|s| s.original <= original);
+        match after.checked_sub(1).and_then(|i| self.segments.get(i)) {
+            Some(s) if s.unit == 0 => (s.view + (original - s.original)).min(self.text.len()),
+            Some(s) => s.view,
+            None => 0,
+        }
+    }
+
     fn locate(&self, position: usize) -> Option<Segment> {
         let after = self.segments.partition_point(|s| s.view <= position);
         after.checked_sub(1).and_then(|i| self.segments.get(i)).copied()

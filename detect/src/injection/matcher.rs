@@ -1,110 +1,167 @@
-//! One pass over the words of a text.
+//! One pass over a text: words against rules, marks, and what is encoded.
 
-use super::lexicon::{Classes, LONGEST, Lexicon, WordHash};
-use super::rules::{RULES, Rule};
-use super::verdict::{InjectionFinding, Source};
-use crate::bytes::at;
+use std::ops::Range;
+
+use super::evidence::{Evidence, Kind, Piece};
+use super::layers;
+use super::lexicon::{Classes, Lexicon};
+use super::rules::RULES;
+use super::structure::{self, MARKS};
+use super::tokens::{self, Spaced, Word};
+use super::verdict::{Family, InjectionFinding, Source};
+use super::words::TALK;
+use crate::bytes::{at, before};
 use crate::canonical;
 
 /// Words with classes that are remembered.
 const RING: usize = 64;
-/// Evidence adds up over this many words.
-const REACH: usize = 160;
-/// Matches remembered for adding up.
-const MATCHES: usize = 24;
-
-#[derive(Debug, Clone, Copy, Default)]
-struct Word {
-    classes: Classes,
-    index: usize,
-    start: usize,
-    end: usize,
-}
-
-#[derive(Debug, Clone, Copy)]
-struct Match {
-    rule: usize,
-    weight: f32,
-    index: usize,
-    start: usize,
-    end: usize,
-}
+/// Runs of one text that are decoded.
+const MAX_LAYERS: usize = 8;
+/// Who writes about attacks says so within this many words.
+const TALK_REACH: usize = 24;
+/// What evidence is worth in a text that talks about attacks.
+const TALK_FACTOR: f32 = 0.5;
+/// So many invisible letters are a text.
+const UNSEEN: usize = 8;
 
 /// Collects evidence while words go by.
 pub(super) struct Matcher<'a> {
     lexicon: &'a Lexicon,
+    source: Source,
     words: [Word; RING],
     count: usize,
-    matches: [Option<Match>; MATCHES],
-    next_match: usize,
-    best: Option<(f32, Match)>,
+    talk: Option<usize>,
+    layers: usize,
+    nested: bool,
+    evidence: Evidence,
 }
 
 impl<'a> Matcher<'a> {
-    pub(super) fn new(lexicon: &'a Lexicon, _source: Source) -> Matcher<'a> {
+    pub(super) fn new(lexicon: &'a Lexicon, source: Source) -> Matcher<'a> {
         Matcher {
             lexicon,
+            source,
             words: [Word::default(); RING],
             count: 0,
-            matches: [None; MATCHES],
-            next_match: 0,
-            best: None,
+            talk: None,
+            layers: 0,
+            nested: false,
+            evidence: Evidence::default(),
         }
     }
 
     /// Reads the text and returns the strongest evidence.
     pub(super) fn run(mut self, text: &str) -> Option<InjectionFinding> {
-        if text.is_ascii() {
-            self.words_of(text.as_bytes());
-            self.finding(|range| range)
-        } else {
-            let view = canonical::folded(text);
-            self.words_of(view.text().as_bytes());
-            self.finding(|range| view.original(range))
+        let view = canonical::reads_otherwise(text).then(|| canonical::folded(text));
+        let read = view.as_ref().map_or(text, canonical::View::text);
+        self.read(read);
+        if let Some(span) = unseen(text) {
+            let weight = self.weigh(0.5, 0.8, Family::EncodedPayload);
+            // The place is one of the original's, which the view would move.
+            let place =
+                view.as_ref().map_or(span.clone(), |view| view.position(span.start)..view.position(span.end));
+            self.add(Kind::Unseen, weight, 0, place);
         }
-    }
-
-    fn finding(
-        &self,
-        original: impl Fn(std::ops::Range<usize>) -> std::ops::Range<usize>,
-    ) -> Option<InjectionFinding> {
-        let (score, found) = self.best?;
-        let rule = RULES.get(found.rule)?;
+        let (score, piece) = self.evidence.best()?;
+        let span = piece.start..piece.end;
         Some(InjectionFinding {
-            rule: rule.name,
-            family: rule.family,
-            span: original(found.start..found.end),
+            rule: piece.kind.name(),
+            family: piece.kind.family(),
+            span: view.map_or(span.clone(), |view| view.original(span)),
             score,
         })
     }
 
-    fn words_of(&mut self, text: &[u8]) {
+    fn informs(&self) -> bool {
+        matches!(self.source, Source::ToolResult | Source::Document | Source::ToolDefinition)
+    }
+
+    fn weigh(&self, user: f32, data: f32, _family: Family) -> f32 {
+        if self.informs() { data } else { user }
+    }
+
+    fn add(&mut self, kind: Kind, weight: f32, index: usize, span: Range<usize>) {
+        self.evidence.add(Piece { kind, weight, index, start: span.start, end: span.end });
+    }
+
+    fn read(&mut self, text: &str) {
+        let bytes = text.as_bytes();
+        let lexicon = self.lexicon;
+        let mut spaced = Spaced::new();
         let mut index = 0;
         let mut i = 0;
-        while i < text.len() {
-            let b = at(text, i);
-            if !is_word(b) {
-                // The end of a sentence keeps its words a little apart from the next one's.
-                if matches!(b, b'.' | b'!' | b'?') && at(text, i + 1) <= b' ' {
+        let mut run_until = 0;
+        while i < bytes.len() {
+            let b = at(bytes, i);
+            if !tokens::is_word(b) {
+                // The end of a sentence keeps its words apart from the next one's.
+                if matches!(b, b'.' | b'!' | b'?') && at(bytes, i + 1) <= b' ' {
                     index += 2;
+                }
+                if structure::may_begin(b) {
+                    self.mark(bytes, i, index);
                 }
                 i += 1;
                 continue;
             }
             let start = i;
-            let mut hash = WordHash::START;
-            while i < text.len() && is_word(at(text, i)) {
-                hash = hash.with(at(text, i).to_ascii_lowercase());
-                i += 1;
+            if i >= run_until {
+                run_until = self.layer(bytes, i, index);
             }
-            index += 1;
-            if i - start > LONGEST {
-                continue;
+            if !tokens::is_word(before(bytes, i)) && structure::line_begins(bytes, i) {
+                self.mark(bytes, i, index);
             }
-            let classes = self.lexicon.get(hash);
-            if classes.0 != 0 {
-                self.word(Word { classes, index, start, end: i });
+            let (end, counts) = tokens::read(lexicon, bytes, i, index, |word| self.word(word));
+            i = end.max(i + 1);
+            index += counts;
+            if i - start == 1 && b.is_ascii_alphabetic() {
+                spaced.push(b, start);
+            } else {
+                spaced.take(lexicon, index, |word| self.word(word));
             }
+        }
+        spaced.take(lexicon, index, |word| self.word(word));
+        // Several words and not one that means anything: perhaps they are turned around.
+        if !self.nested
+            && self.count * 8 < index
+            && index >= 4
+            && let Some(said) = layers::turned(lexicon, text)
+        {
+            self.decoded(&said, index, 0..text.len());
+        }
+    }
+
+    fn mark(&mut self, text: &[u8], i: usize, index: usize) {
+        if let Some((number, mark)) =
+            structure::mark_at(text, i).and_then(|n| MARKS.get(n).map(|mark| (n, mark)))
+        {
+            let weight = self.weigh(mark.user, mark.data, mark.family);
+            self.add(Kind::Mark(number), weight, index, i..i + mark.text.len());
+        }
+    }
+
+    /// Looks at a run that may be an encoding; returns where it ends.
+    fn layer(&mut self, text: &[u8], i: usize, index: usize) -> usize {
+        if self.nested || self.layers >= MAX_LAYERS {
+            return i + 1;
+        }
+        let digits = matches!(at(text, i), b'0' | b'1') && at(text, i + 8) == b' ';
+        let (end, said) = if digits { layers::binary(text, i) } else { layers::run(text, i) };
+        if let Some(said) = said {
+            self.layers += 1;
+            self.decoded(&said, index, i..end);
+        }
+        end
+    }
+
+    /// Judges decoded text by itself; an order that had to be hidden weighs more.
+    fn decoded(&mut self, said: &str, index: usize, span: Range<usize>) {
+        let mut inner = Matcher::new(self.lexicon, self.source);
+        inner.nested = true;
+        inner.read(said);
+        if let Some((score, _)) = inner.evidence.best().filter(|(score, _)| *score >= 0.4) {
+            let weight = self.weigh(score, (score + 0.1).min(0.98), Family::EncodedPayload);
+            self.add(Kind::Decoded, weight, index, span);
         }
     }
 
@@ -113,16 +170,20 @@ impl<'a> Matcher<'a> {
             *slot = word;
         }
         self.count += 1;
+        if word.classes.meets(TALK) {
+            self.talk = Some(word.index);
+        }
         for (number, rule) in RULES.iter().enumerate() {
             let Some(((last, gap), before)) = rule.steps.split_last() else { continue };
             if last.meets(word.classes)
                 && let Some(start) = self.back(before, *gap, word.index, 1)
             {
-                self.matched(
-                    number,
-                    rule,
-                    Match { rule: number, weight: rule.weight, index: word.index, start, end: word.end },
-                );
+                let mut weight = self.weigh(rule.user, rule.data, rule.family);
+                let talks = self.talk.is_some_and(|talk| word.index.saturating_sub(talk) <= TALK_REACH);
+                if talks && matches!(rule.family, Family::InstructionOverride | Family::PromptExtraction) {
+                    weight *= TALK_FACTOR;
+                }
+                self.add(Kind::Rule(number), weight, word.index, start..word.end);
             }
         }
     }
@@ -134,7 +195,7 @@ impl<'a> Matcher<'a> {
         };
         for back in skip + 1..=RING.min(self.count) {
             let word = self.words.get((self.count - back) % RING)?;
-            if index - word.index > usize::from(gap) + 1 {
+            if index.saturating_sub(word.index) > usize::from(gap) + 1 {
                 return None;
             }
             if classes.meets(word.classes)
@@ -145,35 +206,23 @@ impl<'a> Matcher<'a> {
         }
         None
     }
-
-    fn matched(&mut self, number: usize, rule: &Rule, found: Match) {
-        let _ = rule;
-        if let Some(slot) = self.matches.get_mut(self.next_match % MATCHES) {
-            *slot = Some(found);
-            self.next_match += 1;
-        }
-        // Different rules within reach add up; the same rule again does not.
-        let mut rest = 1.0 - found.weight;
-        let mut strongest = found;
-        for (i, other) in self.matches.iter().enumerate() {
-            let Some(other) = other else { continue };
-            let again = other.rule == number
-                || self.matches.iter().take(i).flatten().any(|earlier| earlier.rule == other.rule);
-            if again || found.index.saturating_sub(other.index) > REACH {
-                continue;
-            }
-            rest *= 1.0 - other.weight;
-            if other.weight > strongest.weight {
-                strongest = *other;
-            }
-        }
-        let score = 1.0 - rest;
-        if self.best.is_none_or(|(best, _)| score > best) {
-            self.best = Some((score, strongest));
-        }
-    }
 }
 
-fn is_word(b: u8) -> bool {
-    b.is_ascii_alphanumeric() || matches!(b, b'\'' | b'_') || b >= 0x80
+/// Where text is written in tag characters, which nobody sees.
+fn unseen(text: &str) -> Option<Range<usize>> {
+    if text.is_ascii() {
+        return None;
+    }
+    let mut first = None;
+    let mut count = 0;
+    for (i, c) in text.char_indices() {
+        if ('\u{e0020}'..='\u{e007e}').contains(&c) {
+            count += 1;
+            let start = *first.get_or_insert(i);
+            if count >= UNSEEN {
+                return Some(start..i + c.len_utf8());
+            }
+        }
+    }
+    None
 }

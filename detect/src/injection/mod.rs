@@ -3,10 +3,14 @@
 //! Words fall into classes (to override, earlier, instruction, …); rules are sequences of classes within windows, each
 //! with a weight. Weights of what is found close together add up; who is speaking decides how much it takes.
 
+mod evidence;
+mod layers;
 mod lexicon;
 mod matcher;
 mod phrases;
 mod rules;
+mod structure;
+mod tokens;
 mod verdict;
 mod words;
 

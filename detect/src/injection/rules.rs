@@ -1,4 +1,8 @@
 //! The rules: sequences of word classes.
+//!
+//! They follow the mechanics of an attack, not its wording: something earlier is declared void; something hidden is asked
+//! for; a speaker without rules is set up; data is sent somewhere; somebody is kept from noticing. Single rules are
+//! weak on purpose. What counts is what comes together.
 
 use super::lexicon::Classes;
 use super::verdict::Family::{self, *};
@@ -7,86 +11,238 @@ use super::words::*;
 /// One step: a word of one of these classes, at most `gap` words after the step before it.
 pub(super) type Step = (Classes, u8);
 
-/// A sequence of words and what it is worth as evidence (from 0 to 1).
+/// A sequence of words and what it is worth as evidence, from 0 to 1.
 #[derive(Debug)]
 pub(super) struct Rule {
     pub(super) name: &'static str,
     pub(super) family: Family,
-    pub(super) weight: f32,
+    /// In what a user says.
+    pub(super) user: f32,
+    /// In what should only inform: tool results, documents, definitions.
+    pub(super) data: f32,
     pub(super) steps: &'static [Step],
 }
 
-const fn rule(family: Family, weight: f32, name: &'static str, steps: &'static [Step]) -> Rule {
-    Rule { name, family, weight, steps }
+const fn rule(family: Family, (user, data): (f32, f32), name: &'static str, steps: &'static [Step]) -> Rule {
+    Rule { name, family, user, data, steps }
 }
+
+const ORDERS: Classes = INSTRUCTION.or(POLICY);
+const HIDDEN: Classes = SYSTEM.or(PRIOR);
+const NEGATED: Classes = NOT.or(NEVER);
 
 /// All rules.
 pub(super) const RULES: &[Rule] = &[
-    // Instruction override
+    // What was said before is void.
     rule(
         InstructionOverride,
-        0.9,
+        (0.9, 0.95),
         "override/prior-instructions",
-        &[(OVERRIDE, 0), (PRIOR, 5), (INSTRUCTION, 3)],
+        &[(OVERRIDE, 0), (PRIOR, 4), (ORDERS, 3)],
+    ),
+    // Languages that put the verb last.
+    rule(
+        InstructionOverride,
+        (0.8, 0.85),
+        "override/prior-instructions-void",
+        &[(PRIOR, 0), (INSTRUCTION, 2), (OVERRIDE, 3)],
+    ),
+    rule(
+        PromptExtraction,
+        (0.5, 0.6),
+        "extract/hidden-prompt-shown",
+        &[(SYSTEM, 0), (INSTRUCTION, 1), (LEAK, 4)],
     ),
     rule(
         InstructionOverride,
-        0.75,
+        (0.6, 0.7),
         "override/all-instructions",
         &[(OVERRIDE, 0), (ALL, 2), (INSTRUCTION, 3)],
     ),
     rule(
         InstructionOverride,
-        0.8,
+        (0.75, 0.85),
         "override/instructions-above",
         &[(OVERRIDE, 0), (INSTRUCTION, 4), (ABOVE, 3)],
     ),
     rule(
         InstructionOverride,
-        0.8,
+        (0.7, 0.8),
         "override/what-was-said",
-        &[(OVERRIDE, 0), (ANYTHING, 3), (YOU, 3), (GIVEN, 3)],
+        &[(OVERRIDE, 0), (ANYTHING, 3), (GIVEN.or(ABOVE), 4)],
     ),
-    rule(InstructionOverride, 0.75, "override/all-above", &[(OVERRIDE, 0), (ALL, 2), (ABOVE, 2)]),
+    rule(InstructionOverride, (0.5, 0.65), "override/the-above", &[(OVERRIDE, 0), (ALL, 0), (ABOVE, 0)]),
     rule(
         InstructionOverride,
-        0.75,
+        (0.7, 0.8),
         "override/do-not-follow",
-        &[(NOT, 0), (FOLLOW, 2), (PRIOR.or(ALL), 3), (INSTRUCTION, 3)],
+        &[(NEGATED, 0), (FOLLOW, 2), (PRIOR.or(YOU), 3), (INSTRUCTION, 3)],
     ),
-    rule(InstructionOverride, 0.6, "override/stop-following", &[(STOP, 0), (FOLLOW, 2), (INSTRUCTION, 4)]),
-    rule(InstructionOverride, 0.45, "override/new-instructions", &[(NEW, 0), (INSTRUCTION, 1)]),
     rule(
         InstructionOverride,
-        0.4,
+        (0.5, 0.6),
+        "override/stop-following",
+        &[(STOP, 0), (FOLLOW, 2), (INSTRUCTION, 4)],
+    ),
+    rule(InstructionOverride, (0.3, 0.4), "override/new-instructions", &[(NEW, 0), (INSTRUCTION, 1)]),
+    rule(InstructionOverride, (0.2, 0.35), "override/new-task", &[(NEW, 0), (TASK, 1)]),
+    rule(
+        InstructionOverride,
+        (0.4, 0.5),
+        "override/instructions-changed",
+        &[(PRIOR.or(YOU), 0), (INSTRUCTION.or(TASK), 3), (CHANGED, 4)],
+    ),
+    rule(InstructionOverride, (0.4, 0.5), "override/limits-lifted", &[(LIMIT, 0), (CHANGED, 3)]),
+    rule(InstructionOverride, (0.25, 0.4), "override/you-are-now", &[(YOU, 0), (CAN, 0), (NOW, 0)]),
+    rule(
+        InstructionOverride,
+        (0.3, 0.45),
         "override/from-now-on",
-        &[(LINK, 0), (NOW, 0), (NOW.or(LINK), 0), (YOU, 3)],
+        &[(LINK, 0), (NOW, 0), (LINK, 0), (YOU.or(SAY).or(ME), 3)],
     ),
-    // Extraction of hidden instructions
+    rule(InstructionOverride, (0.15, 0.4), "override/and-say", &[(OVERRIDE, 0), (SAY, 5)]),
+    rule(
+        InstructionOverride,
+        (0.5, 0.5),
+        "override/say-granted",
+        &[(SAY.or(REVEAL), 0), (ACCESS, 3), (GRANTED, 0)],
+    ),
+    // What is hidden is asked for.
     rule(
         PromptExtraction,
-        0.85,
-        "extract/your-system-prompt",
-        &[(REVEAL, 0), (YOU, 4), (SYSTEM.or(PRIOR), 3), (INSTRUCTION, 2)],
+        (0.8, 0.85),
+        "extract/your-hidden-prompt",
+        &[(REVEAL, 0), (YOU, 4), (HIDDEN, 3), (INSTRUCTION, 2)],
     ),
-    rule(PromptExtraction, 0.7, "extract/your-instructions", &[(REVEAL, 0), (YOU, 3), (INSTRUCTION, 2)]),
-    rule(PromptExtraction, 0.6, "extract/system-prompt", &[(REVEAL, 0), (SYSTEM, 4), (INSTRUCTION, 1)]),
-    rule(PromptExtraction, 0.75, "extract/text-above", &[(REVEAL, 0), (TEXT, 3), (ABOVE, 2)]),
     rule(
         PromptExtraction,
-        0.6,
+        (0.5, 0.6),
+        "extract/your-instructions",
+        &[(REVEAL, 0), (YOU, 3), (INSTRUCTION, 2)],
+    ),
+    rule(
+        PromptExtraction,
+        (0.5, 0.6),
+        "extract/hidden-prompt",
+        &[(REVEAL, 0), (SYSTEM, 4), (INSTRUCTION, 1)],
+    ),
+    rule(PromptExtraction, (0.5, 0.55), "extract/prior-prompt", &[(REVEAL, 0), (PRIOR, 3), (INSTRUCTION, 1)]),
+    rule(
+        PromptExtraction,
+        (0.6, 0.6),
+        "extract/text-above",
+        &[(LEAK, 0), (TEXT.or(ANYTHING), 2), (ABOVE, 4)],
+    ),
+    rule(
+        PromptExtraction,
+        (0.5, 0.5),
+        "extract/repeat-all-of-prompt",
+        &[(LEAK, 0), (TEXT.or(ANYTHING), 2), (INSTRUCTION, 4)],
+    ),
+    rule(
+        PromptExtraction,
+        (0.6, 0.6),
+        "extract/what-is-your-prompt",
+        &[(WHAT, 0), (YOU, 3), (HIDDEN, 2), (INSTRUCTION, 1)],
+    ),
+    rule(
+        PromptExtraction,
+        (0.35, 0.35),
         "extract/what-are-your-instructions",
-        &[(WHAT, 0), (YOU, 3), (SYSTEM.or(PRIOR), 3), (INSTRUCTION, 2)],
+        &[(WHAT, 0), (YOU, 2), (INSTRUCTION, 1)],
     ),
-    // Personas without rules
-    rule(Jailbreak, 0.8, "jailbreak/do-anything-now", &[(DO, 0), (ANYTHING, 0), (NOW, 0)]),
-    rule(Jailbreak, 0.5, "jailbreak/free-of-limits", &[(FREE, 0), (LIMIT, 4)]),
-    rule(Jailbreak, 0.6, "jailbreak/developer-mode", &[(DEVELOPER, 0), (MODE, 1)]),
-    rule(Jailbreak, 0.6, "jailbreak/pretend-unbound", &[(PRETEND, 0), (UNBOUND, 8)]),
-    rule(Jailbreak, 0.45, "jailbreak/never-refuse", &[(NEVER.or(NOT), 0), (REFUSE, 3)]),
-    // Exfiltration
-    rule(Exfiltration, 0.6, "exfiltrate/data-to-place", &[(SEND, 0), (DATA, 6), (PLACE, 8)]),
-    // Poisoned descriptions and planted orders
-    rule(ToolPoisoning, 0.7, "tool/do-not-tell-user", &[(NOT.or(NEVER), 0), (TELL, 2), (USER, 4)]),
-    rule(ToolPoisoning, 0.5, "tool/before-use-read", &[(BEFORE, 0), (USE, 3), (TOOL, 3), (USE, 12)]),
+    rule(
+        PromptExtraction,
+        (0.55, 0.55),
+        "extract/instructions-you-were-given",
+        &[(INSTRUCTION, 0), (YOU, 2), (GIVEN, 3)],
+    ),
+    rule(PromptExtraction, (0.3, 0.35), "extract/repeat-instructions", &[(LEAK, 0), (INSTRUCTION, 4)]),
+    rule(PromptExtraction, (0.3, 0.3), "extract/instructions-verbatim", &[(INSTRUCTION, 0), (VERBATIM, 4)]),
+    rule(PromptExtraction, (0.3, 0.3), "extract/passcode", &[(REVEAL, 0), (ACCESS, 4)]),
+    rule(PromptExtraction, (0.2, 0.25), "extract/system-prompt-named", &[(SYSTEM, 0), (INSTRUCTION, 0)]),
+    // A speaker without rules.
+    rule(Jailbreak, (0.7, 0.7), "jailbreak/do-anything-now", &[(DO, 0), (ANYTHING, 0), (NOW, 0)]),
+    rule(Jailbreak, (0.3, 0.4), "jailbreak/free-of-limits", &[(FREE, 0), (LIMIT, 4)]),
+    rule(Jailbreak, (0.5, 0.5), "jailbreak/play-free-of-limits", &[(PRETEND, 0), (FREE, 12), (LIMIT, 4)]),
+    rule(Jailbreak, (0.5, 0.5), "jailbreak/model-free-of-limits", &[(AI, 0), (FREE, 10), (LIMIT, 4)]),
+    rule(Jailbreak, (0.35, 0.4), "jailbreak/you-free-of-limits", &[(YOU, 0), (FREE, 5), (LIMIT, 4)]),
+    rule(
+        Jailbreak,
+        (0.4, 0.4),
+        "jailbreak/need-not-follow",
+        &[(NEGATED, 0), (FOLLOW, 4), (LIMIT.or(INSTRUCTION), 4)],
+    ),
+    rule(Jailbreak, (0.35, 0.4), "jailbreak/mode", &[(DEVELOPER.or(UNBOUND), 0), (MODE, 0)]),
+    rule(Jailbreak, (0.5, 0.5), "jailbreak/play-unbound", &[(PRETEND, 0), (UNBOUND, 8)]),
+    rule(Jailbreak, (0.4, 0.4), "jailbreak/model-unbound", &[(AI, 0), (UNBOUND, 6)]),
+    rule(Jailbreak, (0.25, 0.25), "jailbreak/never-refuse", &[(NEGATED, 0), (REFUSE, 3)]),
+    rule(Jailbreak, (0.35, 0.35), "jailbreak/never-say-never", &[(NEGATED, 0), (SAY, 2), (NEVER, 4)]),
+    rule(Jailbreak, (0.35, 0.35), "jailbreak/stay-in-character", &[(STAY, 0), (CHARACTER, 3)]),
+    rule(Jailbreak, (0.35, 0.35), "jailbreak/regardless-of-harm", &[(FREE, 0), (HARM, 6)]),
+    rule(Jailbreak, (0.25, 0.25), "jailbreak/harm-listed", &[(HARM, 0), (HARM, 3)]),
+    rule(Jailbreak, (0.3, 0.3), "jailbreak/maker-limits", &[(MAKER, 0), (LIMIT, 4)]),
+    rule(Jailbreak, (0.3, 0.3), "jailbreak/can-do-anything", &[(CAN, 0), (DO, 1), (ANYTHING, 0)]),
+    rule(
+        Jailbreak,
+        (0.3, 0.3),
+        "jailbreak/must-comply",
+        &[(MUST, 0), (COMPLY, 2), (ANYTHING.or(ALL), 3), (REQUEST, 1)],
+    ),
+    // Data leaves.
+    rule(
+        Exfiltration,
+        (0.35, 0.6),
+        "exfiltrate/data-to-place",
+        &[(SEND, 0), (DATA, 6), (PLACE.or(ADDRESS), 8)],
+    ),
+    rule(Exfiltration, (0.05, 0.35), "exfiltrate/to-address", &[(SEND, 0), (ADDRESS, 8)]),
+    rule(
+        Exfiltration,
+        (0.2, 0.35),
+        "exfiltrate/reveal-secrets",
+        &[(REVEAL, 0), (ALL.or(SYSTEM), 2), (DATA, 2), (DATA, 4)],
+    ),
+    // Orders where there should be none, and people kept from noticing.
+    rule(IndirectInstruction, (0.1, 0.4), "indirect/attention-model", &[(IMPORTANT, 0), (AI, 4)]),
+    rule(IndirectInstruction, (0.0, 0.25), "indirect/model-must", &[(AI, 0), (MUST.or(IMPORTANT), 4)]),
+    rule(
+        IndirectInstruction,
+        (0.2, 0.45),
+        "indirect/you-are-instructed",
+        &[(YOU, 0), (CAN, 0), (GIVEN, 1), (LINK, 0)],
+    ),
+    rule(IndirectInstruction, (0.0, 0.35), "indirect/call-identifier", &[(USE, 0), (IDENTIFIER, 1)]),
+    rule(
+        IndirectInstruction,
+        (0.1, 0.35),
+        "indirect/append-to-answer",
+        &[(APPEND, 0), (ALL, 5), (RESPONSE, 1)],
+    ),
+    rule(
+        IndirectInstruction,
+        (0.05, 0.3),
+        "indirect/before-answering",
+        &[(BEFORE, 0), (SAY.or(RESPONSE), 1), (USE.or(SEND), 4)],
+    ),
+    rule(IndirectInstruction, (0.1, 0.3), "indirect/only-say", &[(MUST, 0), (SAY, 1)]),
+    rule(ToolPoisoning, (0.25, 0.7), "tool/do-not-tell-user", &[(NEGATED, 0), (TELL, 3), (USER, 4)]),
+    rule(
+        ToolPoisoning,
+        (0.1, 0.5),
+        "tool/do-not-mention",
+        &[(NEGATED, 0), (TELL, 2), (LINK.or(YOU), 4), (USE.or(DATA), 4)],
+    ),
+    rule(ToolPoisoning, (0.3, 0.5), "tool/secretly", &[(SECRETLY, 0), (SEND.or(USE), 3)]),
+    rule(ToolPoisoning, (0.05, 0.35), "tool/before-use", &[(BEFORE, 0), (USE, 2), (TOOL.or(IDENTIFIER), 2)]),
+    rule(ToolPoisoning, (0.05, 0.3), "tool/must-first", &[(YOU, 0), (MUST, 0), (BEFORE, 1), (USE, 1)]),
+    rule(ToolPoisoning, (0.0, 0.3), "tool/rather-than-others", &[(TOOL, 0), (INSTEAD, 3)]),
+    // Orders in an encoding.
+    rule(
+        EncodedPayload,
+        (0.45, 0.6),
+        "encoded/decode-and-follow",
+        &[(DECODE, 0), (FOLLOW.or(DO).or(USE), 8)],
+    ),
+    rule(EncodedPayload, (0.3, 0.45), "encoded/decode-this", &[(DECODE, 0), (DECODE, 5)]),
 ];

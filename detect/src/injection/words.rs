@@ -120,13 +120,31 @@ classes! {
     STAY = 53;
     /// Verbatim, word for word, exactly.
     VERBATIM = 54;
+    /// Changed, cancelled, void, over.
+    CHANGED = 55;
+    /// Response, reply, summary.
+    RESPONSE = 56;
+    /// Access "granted".
+    GRANTED = 57;
+    /// Makers of models.
+    MAKER = 58;
+    /// A name with underscores: a tool, a parameter. Told by its form.
+    IDENTIFIER = 59;
+    /// A web or mail address. Told by its form.
+    ADDRESS = 60;
+    /// To repeat what was there: print, copy, recite.
+    LEAK = 61;
+    /// Policies, orders, messages: weaker words for instructions.
+    POLICY = 62;
+    /// To append, include, begin, end.
+    APPEND = 63;
 }
 
 /// Words of each class.
 pub(super) const WORDS: &[(Classes, &str)] = &[
     (
         OVERRIDE,
-        "ignore ignoring ignores ignored disregard disregarding disregards forget forgetting override overriding overrides bypass bypassing neglect discard dismiss overlook erase abandon supersede supersedes nullify void revoke scrap delete clear reset unlearn dispense",
+        "ignore ignoring ignores ignored disregard disregarding disregards forget forgetting override overriding overrides bypass bypassing neglect discard dismiss overlook erase abandon supersede supersedes nullify void revoke scrap reset unlearn dispense neglecting",
     ),
     (OVERRIDE, "ignoriere ignorier ignorieren missachte vergiss vergesse verwirf umgehe überschreibe"),
     (OVERRIDE, "ignorez ignorer oubliez oublie oublier outrepassez contournez négligez"),
@@ -153,7 +171,7 @@ pub(super) const WORDS: &[(Classes, &str)] = &[
     ),
     (
         PRIOR,
-        "previous previously prior preceding earlier foregoing former existing initial original past old last current first default other preset predefined vorherigen vorherige bisherigen vorigen obigen früheren précédentes précédents précédente antérieures anteriores anterior previas previos precedenti precedente предыдущие предыдущих прежние предыдущую прошлые vorangegangenen",
+        "previous previously prior preceding earlier foregoing former existing initial original past old last current first default other preset predefined above already vorherigen vorherige bisherigen vorigen obigen früheren précédentes précédents précédente antérieures anteriores anterior previas previos precedenti precedente предыдущие предыдущих прежние предыдущую прошлые vorangegangenen",
     ),
     (
         ABOVE,
@@ -161,7 +179,7 @@ pub(super) const WORDS: &[(Classes, &str)] = &[
     ),
     (
         INSTRUCTION,
-        "instruction instructions instructon instructons instructs rule rules prompt prompts guideline guidelines directive directives command commands order orders policy policies protocol protocols programming training constraints constraint context configuration config parameters message preprompt anweisungen anweisung regeln vorgaben befehle richtlinien anleitung instrucciones instrucción reglas órdenes ordenes indicaciones consignes directives règles istruzioni regole comandi direttive instruções instrucoes regras comandos diretrizes инструкции инструкций инструкцию правила указания команды команд instructies instrukcje",
+        "instruction instructions instructon instructons instructs rule rules prompt prompts guideline guidelines directive directives programming constraints constraint preprompt pre-prompt initialization anweisungen anweisung regeln vorgaben befehle richtlinien anleitung instrucciones instrucción reglas órdenes ordenes indicaciones consignes directives règles istruzioni regole comandi direttive instruções instrucoes regras comandos diretrizes инструкции инструкций инструкцию правила указания команды команд instructies instrukcje",
     ),
     (
         SYSTEM,
@@ -169,7 +187,7 @@ pub(super) const WORDS: &[(Classes, &str)] = &[
     ),
     (
         REVEAL,
-        "reveal revealing show print output display repeat repeating tell leak expose dump disclose share list recite translate summarize summarise provide echo spell give return copy quote paste type write send state describe explain say zeige zeig verrate gib nenne wiederhole montre montrez révélez révèle affichez répétez muestra muéstrame revela dime repite mostra mostrami rivela ripeti dimmi mostre mostra repita diga покажи выведи раскрой повтори",
+        "reveal revealing show print output display repeat repeating tell leak expose dump disclose share list recite translate summarize summarise provide echo spell give return copy quote paste type write state describe explain format rewrite rephrase convert encode put zeige zeig verrate gib nenne wiederhole montre montrez révélez révèle affichez répétez muestra muéstrame revela dime repite mostra mostrami rivela ripeti dimmi mostre mostra repita diga покажи выведи раскрой повтори",
     ),
     (
         YOU,
@@ -181,7 +199,7 @@ pub(super) const WORDS: &[(Classes, &str)] = &[
     ),
     (
         UNBOUND,
-        "unrestricted unfiltered uncensored unlimited unbounded unconstrained jailbroken jailbreak jailbreaked amoral unethical immoral lawless dan evilbot stan dude aim devgpt betterdan antigpt mongo evil omega freegpt unchained unleashed unhinged uncaring machiavellian rebellious depraved",
+        "unrestricted unfiltered uncensored unlimited unconstrained jailbroken jailbreak jailbreaked jailbreaking amoral unethical immoral lawless dan evilbot devgpt betterdan antigpt freegpt unchained unleashed unhinged machiavellian depraved freed",
     ),
     (
         LIMIT,
@@ -202,11 +220,11 @@ pub(super) const WORDS: &[(Classes, &str)] = &[
     ),
     (
         NEW,
-        "new newer real actual updated true following replacement revised additional secondary next neue neuen nouvelles nouvelle nuevas nueva nuevo nuove nuova novas nova новые новая",
+        "new newer real actual updated true replacement revised neue neuen nouvelles nouvelle nuevas nueva nuevo nuove nuova novas nova новые новая",
     ),
     (
         TASK,
-        "task tasks goal objective mission role job purpose assignment instructions instruction identity directive rules aufgabe tarea tâche compito tarefa задача задание",
+        "task tasks goal objective mission role job purpose assignment identity directive aufgabe tarea tâche compito tarefa задача задание",
     ),
     (
         SEND,
@@ -318,4 +336,45 @@ pub(super) const WORDS: &[(Classes, &str)] = &[
         VERBATIM,
         "verbatim word-for-word exactly literally exact literal full entire complete whole entirety fully wortwörtlich textuellement textualmente literalmente дословно полностью",
     ),
+    (
+        CHANGED,
+        "changed cancelled canceled void invalid outdated expired over obsolete replaced revoked disabled lifted suspended removed irrelevant ended deprecated inapplicable overridden superseded longer geändert aufgehoben annulées cambiado canceladas annullate отменены",
+    ),
+    (
+        RESPONSE,
+        "response responses reply replies answer answers summary output outputs report message antwort réponse respuesta risposta resposta ответ",
+    ),
+    (GRANTED, "granted"),
+    (MAKER, "openai anthropic google microsoft meta mistral deepmind openai's"),
+    (
+        LEAK,
+        "repeat repeating print output reveal display copy recite echo dump leak regurgitate spit paste reproduce wiederhole répète répétez repite ripeti repita повтори",
+    ),
+    (
+        POLICY,
+        "policy policies protocol protocols order orders command commands training context configuration config message messages prompting scoring safeguards",
+    ),
+    (
+        APPEND,
+        "append include add insert prepend prefix suffix begin start end finish conclude attach incluye añade añadirse aggiungi inclua ajoute füge angehängt добавь",
+    ),
+    // Chinese, Japanese, Korean: words of two to four characters, found without spaces.
+    (OVERRIDE, "忽略 无视 無視 忘记 忘掉 忘れ 무시 무시하 잊어 忽視"),
+    (PRIOR.or(ABOVE), "之前 以前 先前 上面 上述 以上 前面 これまで 이전 위의 앞의"),
+    (INSTRUCTION, "指令 指示 提示 提示词 规则 規則 命令 ルール 지시 지침 명령 규칙"),
+    (ALL.or(ANYTHING), "所有 全部 一切 すべて 全て 모든 任何 何でも"),
+    (SYSTEM, "系统 系統 システム 시스템 隐藏 初始"),
+    (YOU, "你的 您的 あなた 당신"),
+    (REVEAL.or(LEAK), "显示 輸出 输出 透露 告诉 重复 打印 泄露 教えて 出力 表示して 보여 알려 출력"),
+    (PRETEND, "扮演 假装 假裝 演じ 역할 振る舞"),
+    (LIMIT, "限制 约束 道德 伦理 审查 過濾 制限 倫理 제한 제약 윤리"),
+    (FREE.or(NOT), "没有 不受 摆脱 無し なし なく 없는 없이 不再"),
+    (NOW, "现在 今后 今から これから 지금 이제"),
+    (NOT, "不要 不得 不准 するな 하지"),
+    (USER.or(TELL), "用户 告知 ユーザー 사용자"),
+    (DATA, "密码 密钥 口令 パスワード 비밀번호"),
+    (SEND, "发送 送信 보내"),
+    (AI, "助手 模型 人工智能 アシスタント 모델"),
+    (MODE, "模式 モード 모드"),
+    (DEVELOPER, "开发者 開発者 개발자 越狱 脱獄 탈옥"),
 ];

@@ -1,0 +1,96 @@
+//! Evidence of many kinds, added up.
+
+use super::rules::RULES;
+use super::structure::MARKS;
+use super::verdict::Family;
+
+/// Evidence adds up over this many words.
+const REACH: usize = 160;
+/// Different pieces of evidence remembered at a time.
+const SLOTS: usize = 32;
+
+/// What a piece of evidence is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// A rule over words, by its place in the table.
+    Rule(usize),
+    /// A mark, by its place in the table.
+    Mark(usize),
+    /// An order inside an encoding.
+    Decoded,
+    /// Text that nobody sees.
+    Unseen,
+}
+
+impl Kind {
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Kind::Rule(i) => RULES.get(i).map_or("", |rule| rule.name),
+            Kind::Mark(i) => MARKS.get(i).map_or("", |mark| mark.name),
+            Kind::Decoded => "encoded/order-inside",
+            Kind::Unseen => "encoded/invisible-text",
+        }
+    }
+
+    pub(super) fn family(self) -> Family {
+        match self {
+            Kind::Rule(i) => RULES.get(i).map_or(Family::InstructionOverride, |rule| rule.family),
+            Kind::Mark(i) => MARKS.get(i).map_or(Family::RoleForgery, |mark| mark.family),
+            Kind::Decoded | Kind::Unseen => Family::EncodedPayload,
+        }
+    }
+}
+
+/// One piece of evidence: bytes of the text as it was read, and the number of the word it ends at.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Piece {
+    pub(super) kind: Kind,
+    pub(super) weight: f32,
+    pub(super) index: usize,
+    pub(super) start: usize,
+    pub(super) end: usize,
+}
+
+/// The pieces within reach, and the best sum so far.
+#[derive(Debug, Default)]
+pub(super) struct Evidence {
+    pieces: [Option<Piece>; SLOTS],
+    next: usize,
+    best: Option<(f32, Piece)>,
+}
+
+impl Evidence {
+    /// The highest score of any stretch of the text, and the strongest piece in it.
+    pub(super) fn best(&self) -> Option<(f32, Piece)> {
+        self.best
+    }
+
+    /// Takes in one more piece. Independent pieces add up as probabilities do; the same name again does not.
+    pub(super) fn add(&mut self, piece: Piece) {
+        if piece.weight <= 0.0 {
+            return;
+        }
+        let same = self.pieces.iter().position(|p| p.is_some_and(|p| p.kind.name() == piece.kind.name()));
+        let slot = same.unwrap_or_else(|| {
+            self.next += 1;
+            (self.next - 1) % SLOTS
+        });
+        if let Some(slot) = self.pieces.get_mut(slot) {
+            *slot = Some(piece);
+        }
+        let mut doubt = 1.0;
+        let mut strongest = piece;
+        for other in self.pieces.iter().flatten() {
+            if piece.index.saturating_sub(other.index) <= REACH {
+                doubt *= 1.0 - other.weight;
+                if other.weight > strongest.weight {
+                    strongest = *other;
+                }
+            }
+        }
+        let score = 1.0 - doubt;
+        if self.best.is_none_or(|(best, _)| score > best) {
+            self.best = Some((score, strongest));
+        }
+    }
+}
