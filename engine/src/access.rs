@@ -150,7 +150,7 @@ impl Hours {
 
     fn contains(&self, now: Timestamp) -> bool {
         let Ok(now) = jiff::Timestamp::from_nanosecond(i128::from(now)) else { return false };
-        let time = now.to_zoned(self.zone.clone()).time();
+        let time = self.zone.to_datetime(now).time();
         if self.from <= self.to {
             self.from <= time && time < self.to
         } else {

@@ -2,7 +2,7 @@
 //! in the control plane before it is stored, and in the filter before it replaces a running program.
 use std::rc::Rc;
 
-use mesh_detect::{CustomPatterns, Detector, EntityType, Phrases, Sensitivity, TypeSet, type_group};
+use mesh_detect::{CustomPatterns, Detector, EntityType, MAX_PHRASES, Phrases, Sensitivity, TypeSet, type_group};
 use mesh_policy::{
     AccessRule, Bundle, BundlePolicy, Diagnostic, Direction, InjectionRule, PiiRule, Policy, RateLimitRule, RegoRule,
     Rule,
@@ -47,7 +47,7 @@ pub fn compile(bundle: &Bundle, detector: Rc<Detector>) -> Result<Program, Vec<R
     for entry in &bundle.policies {
         match attach(entry) {
             Ok((policy, remarks)) => {
-                policies.push(policy);
+                policies.push(Rc::new(policy));
                 warnings.extend(remarks.into_iter().map(|remark| (entry.id.clone(), remark)));
             }
             Err(diagnostics) => refused.push(Refused { policy: entry.id.clone(), diagnostics }),
@@ -134,7 +134,7 @@ fn target_warnings(policy: &Policy) -> Vec<Diagnostic> {
 fn pii(index: usize, rule: &PiiRule, problems: &mut Vec<Diagnostic>) -> Option<PiiGuard> {
     let path = format!("spec.rules[{index}].pii");
     let before = problems.len();
-    let mut types = if rule.types.is_empty() { TypeSet::all() } else { TypeSet::empty() };
+    let mut types = if rule.types.is_empty() { TypeSet::all() } else { TypeSet::EMPTY };
     for (place, name) in rule.types.iter().enumerate() {
         if let Some(group) = type_group(name) {
             group.iter().for_each(|kind| types.insert(*kind));
@@ -174,14 +174,14 @@ fn pii(index: usize, rule: &PiiRule, problems: &mut Vec<Diagnostic>) -> Option<P
 }
 
 fn injection(index: usize, rule: &InjectionRule, problems: &mut Vec<Diagnostic>) -> Option<InjectionGuard> {
-    let phrases = match Phrases::compile(&rule.patterns) {
-        Ok(_) if rule.patterns.is_empty() => None,
-        Ok(phrases) => Some(phrases),
-        Err(error) => {
-            problems.push(Diagnostic::error(format!("spec.rules[{index}].injection.patterns"), error.to_string()));
-            return None;
-        }
-    };
+    if rule.patterns.len() > MAX_PHRASES {
+        problems.push(Diagnostic::error(
+            format!("spec.rules[{index}].injection.patterns"),
+            format!("found {} phrases, expected at most {MAX_PHRASES}", rule.patterns.len()),
+        ));
+        return None;
+    }
+    let phrases = (!rule.patterns.is_empty()).then(|| Phrases::compile(&rule.patterns));
     let sensitivity = match rule.sensitivity {
         mesh_policy::Sensitivity::Low => Sensitivity::Low,
         mesh_policy::Sensitivity::Medium => Sensitivity::Medium,
@@ -202,10 +202,11 @@ fn rego(index: usize, rule: &RegoRule, problems: &mut Vec<Diagnostic>) -> Option
         Ok(rego) => Some(rego),
         Err(errors) => {
             problems.extend(errors.into_iter().map(|error| {
-                Diagnostic::error(
-                    path.clone(),
-                    format!("line {}, column {} of the module: {}", error.line, error.column, error.message),
-                )
+                let place = match (error.line, error.column) {
+                    (Some(line), Some(column)) => format!("line {line}, column {column} of the module: "),
+                    _ => String::new(),
+                };
+                Diagnostic::error(path.clone(), place + &error.message)
             }));
             None
         }

@@ -147,12 +147,11 @@ impl Decision {
     }
 
     pub(crate) fn finding(&mut self, kind: &str, place: &str) {
+        let full = self.findings.len() >= MAX_ENTRIES;
         match self.findings.iter_mut().find(|found| found.kind == kind && found.place == place) {
             Some(found) => found.count = found.count.saturating_add(1),
-            None if self.findings.len() < MAX_ENTRIES => {
-                self.findings.push(FindingCount { kind: kind.to_owned(), count: 1, place: place.to_owned() });
-            }
-            None => {}
+            None if full => {}
+            None => self.findings.push(FindingCount { kind: kind.to_owned(), count: 1, place: place.to_owned() }),
         }
     }
 

@@ -10,7 +10,7 @@ use crate::access::Ask;
 use crate::decision::{GuardState, Severity};
 use crate::input::rego_input;
 use crate::program::{Attached, PiiGuard};
-use crate::session::{Session, attached};
+use crate::session::Session;
 use crate::Timestamp;
 
 /// Which way the text flows.
@@ -52,8 +52,8 @@ impl Attached {
 impl Session {
     /// Every resource that is asked for has to be granted, by some rule of some policy that targets the caller.
     pub(crate) fn judge_access(&mut self, now: Timestamp) {
-        let program = Rc::clone(&self.program);
-        let policies: Vec<_> = attached(&program, &self.applies).filter(|policy| policy.access.is_some()).collect();
+        let applies = Rc::clone(&self.applies);
+        let policies: Vec<_> = applies.iter().filter(|policy| policy.access.is_some()).collect();
         if policies.is_empty() {
             return;
         }
@@ -114,14 +114,14 @@ impl Session {
     }
 
     pub(crate) fn judge_models(&mut self) {
-        let program = Rc::clone(&self.program);
+        let applies = Rc::clone(&self.applies);
         let model = match &self.message {
-            Some(message) if message.protocol.names_a_model() || message.model.is_some() => {
+            Some(message) if names_a_model(message.protocol) || message.model.is_some() => {
                 Some(message.model.clone().unwrap_or_default())
             }
             _ => None,
         };
-        for policy in attached(&program, &self.applies).filter(|policy| !policy.models.is_empty()) {
+        for policy in applies.iter().filter(|policy| !policy.models.is_empty()) {
             let Some(model) = &model else {
                 self.decision.guard("models", GuardState::Skipped("no-model".into()));
                 continue;
@@ -144,8 +144,8 @@ impl Session {
 
     /// Tools that are offered or called have to be allowed.
     pub(crate) fn tools_of(&mut self, message: &Message) {
-        let program = Rc::clone(&self.program);
-        for policy in attached(&program, &self.applies).filter(|policy| !policy.tools.is_empty()) {
+        let applies = Rc::clone(&self.applies);
+        for policy in applies.iter().filter(|policy| !policy.tools.is_empty()) {
             self.decision.guard("tools", GuardState::Ran);
             let called = message.tool_calls.iter().map(|call| &call.name);
             let refused = called.chain(&message.tools_offered).any(|name| !policy.permits_tool(name));
@@ -159,12 +159,12 @@ impl Session {
     }
 
     pub(crate) fn judge_rego(&mut self, body: &[u8], now: Timestamp) {
-        let program = Rc::clone(&self.program);
-        if !attached(&program, &self.applies).any(|policy| !policy.rego.is_empty()) {
+        let applies = Rc::clone(&self.applies);
+        if !applies.iter().any(|policy| !policy.rego.is_empty()) {
             return;
         }
         let input = rego_input(self, body, now);
-        for policy in attached(&program, &self.applies) {
+        for policy in applies.iter() {
             for rego in &policy.rego {
                 let Ok(verdict) = rego.decide(&input) else {
                     self.guard_failed(policy, "rego", "evaluation");
@@ -199,7 +199,8 @@ impl Session {
 
     pub(crate) fn injection_in(&mut self, message: &Message, way: Way) {
         let program = Rc::clone(&self.program);
-        for policy in attached(&program, &self.applies) {
+        let applies = Rc::clone(&self.applies);
+        for policy in applies.iter() {
             for guard in &policy.injection {
                 self.decision.guard("injection", GuardState::Ran);
                 let found = message.segments.iter().enumerate().find_map(|(index, segment)| {
@@ -224,8 +225,9 @@ impl Session {
     pub(crate) fn judge_url(&mut self) {
         let Some(query) = self.head.query().map(decode_query) else { return };
         let program = Rc::clone(&self.program);
+        let applies = Rc::clone(&self.applies);
         let mut found = Vec::new();
-        for policy in attached(&program, &self.applies) {
+        for policy in applies.iter() {
             for guard in policy.pii.iter().filter(|guard| guard.request) {
                 guard.find(&program.detector, &query, &mut found);
                 for finding in &found {
@@ -246,20 +248,22 @@ impl Session {
             self.ran_on_nothing(|policy| policy.pii.iter().any(|guard| guard.request), "pii");
             return Vec::new();
         };
-        let edits = self.pii_in(&message, Way::Request);
+        let edits = self.pii_in(&message, Way::Request, |_| false);
         self.message = Some(message);
         edits
     }
 
-    /// Finds personal data in every segment; what is to be redacted comes back as edits that do not overlap.
-    pub(crate) fn pii_in(&mut self, message: &Message, way: Way) -> Vec<Edit> {
+    /// Finds personal data in every segment that is not to be skipped; what is to be redacted comes back as edits that
+    /// do not overlap.
+    pub(crate) fn pii_in(&mut self, message: &Message, way: Way, skip: impl Fn(usize) -> bool) -> Vec<Edit> {
         let program = Rc::clone(&self.program);
+        let applies = Rc::clone(&self.applies);
         let mut edits = Vec::new();
         let mut found = Vec::new();
-        for policy in attached(&program, &self.applies) {
+        for policy in applies.iter() {
             for guard in policy.pii.iter().filter(|guard| guard.looks(way)) {
                 self.decision.guard("pii", GuardState::Ran);
-                for (index, segment) in message.segments.iter().enumerate() {
+                for (index, segment) in message.segments.iter().enumerate().filter(|(index, _)| !skip(*index)) {
                     guard.find(&program.detector, &segment.text, &mut found);
                     if found.is_empty() {
                         continue;
@@ -315,8 +319,8 @@ impl Session {
     }
 
     fn ran_on_nothing(&mut self, there: impl Fn(&Attached) -> bool, guard: &'static str) {
-        let program = Rc::clone(&self.program);
-        if attached(&program, &self.applies).any(there) {
+        let applies = Rc::clone(&self.applies);
+        if applies.iter().any(|policy| there(policy)) {
             self.decision.guard(guard, GuardState::Ran);
         }
     }
@@ -341,6 +345,18 @@ impl PiiGuard {
         found.clear();
         detector.pii(text, &self.types, self.threshold, self.custom.as_ref(), found);
     }
+}
+
+/// Protocols whose requests name a model; one that names none gets the provider's default, which no list allows.
+fn names_a_model(protocol: Protocol) -> bool {
+    matches!(
+        protocol,
+        Protocol::OpenAiChat
+            | Protocol::OpenAiCompletions
+            | Protocol::OpenAiResponses
+            | Protocol::OpenAiEmbeddings
+            | Protocol::AnthropicMessages
+    )
 }
 
 fn source_of(place: Place) -> Source {

@@ -8,6 +8,7 @@
 //! Nothing here does IO, reads a clock or holds a global: a session returns what it needs (the body, a counter
 //! check) and is resumed with the answer and the time. That is why the filter in Envoy, the control plane's dry
 //! run, the command line and the tests run one and the same code.
+#![deny(clippy::disallowed_methods)]
 #![deny(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing))]
 
@@ -31,6 +32,7 @@ pub use dry_run::{SampleRequest, Verdict, dry_run};
 pub use program::{LimitCheck, Program};
 pub use response::ResponseMode;
 pub use session::{LimitAnswer, Session, Step};
+pub use mesh_detect::Detector;
 pub use mesh_wire::Refusal;
 
 /// A point in time, in nanoseconds since the Unix epoch. Always an argument, never ambient.

@@ -16,7 +16,7 @@ pub struct Program {
     pub(crate) version: String,
     pub(crate) settings: Settings,
     pub(crate) detector: Rc<Detector>,
-    pub(crate) policies: Vec<Attached>,
+    pub(crate) policies: Vec<Rc<Attached>>,
     pub(crate) warnings: Vec<(String, Diagnostic)>,
 }
 

@@ -6,12 +6,12 @@ use std::rc::Rc;
 
 use mesh_policy::Media;
 use mesh_wire::{
-    BodyKind, Limits, Message, Place, Protocol, RefusalKind, apply_dropping_tools, body_kind, read_response, sniff,
+    BodyKind, Edit, Limits, Message, Place, Protocol, RefusalKind, apply_dropping_tools, body_kind, read_response, sniff,
 };
 
 use crate::decision::{GuardState, Severity};
 use crate::guards::Way;
-use crate::session::{Session, Step, attached};
+use crate::session::{Session, Step};
 use crate::stream::Stream;
 
 /// How a response wants to be handled.
@@ -30,9 +30,9 @@ pub enum ResponseMode {
 impl Session {
     /// The response's headers are there; names in lower case. `end_of_stream` when no body follows.
     pub fn response_headers(&mut self, headers: &[(String, String)], end_of_stream: bool) -> ResponseMode {
-        let program = Rc::clone(&self.program);
+        let applies = Rc::clone(&self.applies);
         let header = |name: &str| headers.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str());
-        if end_of_stream || !attached(&program, &self.applies).any(|policy| policy.reads_responses()) {
+        if end_of_stream || !applies.iter().any(|policy| policy.reads_responses()) {
             return ResponseMode::Pass;
         }
         if header("content-encoding").is_some_and(|coding| !coding.eq_ignore_ascii_case("identity")) {
@@ -63,10 +63,12 @@ impl Session {
         }
         let json = body_kind(content_type) == BodyKind::Json || sniff(body) == BodyKind::Json;
         let protocol = if json { self.protocol } else { Protocol::Text };
-        let protocol = if json && !protocol.is_json() { Protocol::Json } else { protocol };
+        let protocol = if json && matches!(protocol, Protocol::Text | Protocol::None) { Protocol::Json } else { protocol };
         match read_response(protocol, &self.decision.operation, body, &Limits::default()) {
             Ok(message) => {
-                let rewritten = self.judge_response(&message, body);
+                let (edits, hidden) = self.judge_response(&message, |_| false);
+                let changed = !edits.is_empty() || !hidden.is_empty();
+                let rewritten = changed.then(|| apply_dropping_tools(body, &message, &edits, &names(&hidden)));
                 self.conclude(rewritten)
             }
             Err(_) => {
@@ -89,41 +91,46 @@ impl Session {
         }
     }
 
-    /// Judges one complete message on its way back; the body to send instead, if it changed.
-    pub(crate) fn judge_response(&mut self, message: &Message, body: &[u8]) -> Option<Vec<u8>> {
-        let program = Rc::clone(&self.program);
+    /// Judges one message on its way back, but for the segments to skip: what to rewrite in it, and the tools that its
+    /// listing must not show.
+    pub(crate) fn judge_response(
+        &mut self,
+        message: &Message,
+        skip: impl Fn(usize) -> bool,
+    ) -> (Vec<Edit>, Vec<String>) {
         // A listing shows only the tools that may be called; anything else that names a forbidden tool is refused.
         let listing = message.protocol == Protocol::Mcp && !message.tools_offered.is_empty();
-        let hidden: Vec<&str> = if listing { self.hidden_tools(message) } else { Vec::new() };
+        let hidden = if listing { self.hidden_tools(message) } else { Vec::new() };
         if !listing && !message.tool_calls.is_empty() {
             self.tools_of(message);
         }
         if from_outside(message) {
             self.injection_in(message, Way::Response);
         }
-        let edits = self.pii_in(message, Way::Response);
         if message.media > 0 {
-            self.decision.guard("media", GuardState::Skipped("media".into()));
-            for policy in attached(&program, &self.applies).filter(|policy| policy.media == Media::Refuse) {
-                if self.object(policy, "media", Severity::Medium, "media is not allowed".to_owned()) {
-                    self.deny(RefusalKind::Policy, "media (images, audio, files) is not allowed by policy");
-                }
-            }
+            self.media_back();
         }
-        if self.denied() || (edits.is_empty() && hidden.is_empty()) {
-            return None;
-        }
-        Some(apply_dropping_tools(body, message, &edits, &hidden))
+        (self.pii_in(message, Way::Response, skip), hidden)
     }
 
-    fn hidden_tools<'m>(&mut self, message: &'m Message) -> Vec<&'m str> {
-        let program = Rc::clone(&self.program);
+    fn media_back(&mut self) {
+        let applies = Rc::clone(&self.applies);
+        self.decision.guard("media", GuardState::Skipped("media".into()));
+        for policy in applies.iter().filter(|policy| policy.media == Media::Refuse) {
+            if self.object(policy, "media", Severity::Medium, "media is not allowed".to_owned()) {
+                self.deny(RefusalKind::Policy, "media (images, audio, files) is not allowed by policy");
+            }
+        }
+    }
+
+    fn hidden_tools(&mut self, message: &Message) -> Vec<String> {
+        let applies = Rc::clone(&self.applies);
         let mut hidden = Vec::new();
-        for policy in attached(&program, &self.applies).filter(|policy| !policy.tools.is_empty()) {
+        for policy in applies.iter().filter(|policy| !policy.tools.is_empty()) {
             self.decision.guard("tools", GuardState::Ran);
             for name in message.tools_offered.iter().filter(|name| !policy.permits_tool(name)) {
                 if self.object(policy, "tools", Severity::Low, "a tool that is not allowed is hidden".to_owned()) {
-                    hidden.push(name.as_str());
+                    hidden.push(name.clone());
                 }
             }
         }
@@ -132,25 +139,19 @@ impl Session {
 
     /// A stream's headers leave before its text is seen: they name the guards that will run on it.
     fn mark_response_guards(&mut self) {
-        let program = Rc::clone(&self.program);
-        if attached(&program, &self.applies).any(|policy| policy.pii.iter().any(|guard| guard.response)) {
+        let applies = Rc::clone(&self.applies);
+        if applies.iter().any(|policy| policy.pii.iter().any(|guard| guard.response)) {
             self.decision.guard("pii", GuardState::Ran);
         }
     }
 
     fn media_response(&mut self) -> ResponseMode {
-        let program = Rc::clone(&self.program);
-        self.decision.guard("media", GuardState::Skipped("media".into()));
-        for policy in attached(&program, &self.applies) {
-            if policy.pii.iter().any(|guard| guard.response) {
-                self.decision.guard("pii", GuardState::Skipped("media".into()));
-            }
-            if policy.media == Media::Refuse
-                && self.object(policy, "media", Severity::Medium, "media is not allowed".to_owned())
-            {
-                self.deny(RefusalKind::Policy, "media (images, audio, files) is not allowed by policy");
-            }
+        let applies = Rc::clone(&self.applies);
+        let mut policies = applies.iter();
+        if policies.any(|policy| policy.pii.iter().any(|guard| guard.response)) {
+            self.decision.guard("pii", GuardState::Skipped("media".into()));
         }
+        self.media_back();
         self.refusal_or_pass()
     }
 
@@ -167,8 +168,8 @@ impl Session {
     }
 
     pub(crate) fn uninspectable_back(&mut self, why: &'static str) {
-        let program = Rc::clone(&self.program);
-        for policy in attached(&program, &self.applies) {
+        let applies = Rc::clone(&self.applies);
+        for policy in applies.iter() {
             if policy.pii.iter().any(|guard| guard.response) {
                 self.guard_failed(policy, "pii", why);
             }
@@ -180,6 +181,10 @@ impl Session {
             }
         }
     }
+}
+
+pub(crate) fn names(hidden: &[String]) -> Vec<&str> {
+    hidden.iter().map(String::as_str).collect()
 }
 
 /// Whether the answer carries words of third parties (tool results, documents, tool definitions), in which an

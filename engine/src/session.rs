@@ -13,6 +13,7 @@ use std::rc::Rc;
 use mesh_policy::{Enforcement, FailureMode, LimitKey, Media, RecordOverflow};
 use mesh_wire::{
     BodyKind, Limits, Message, Protocol, Refusal, RefusalKind, body_kind, protocol_of, read_request, refusal,
+    stream_error,
 };
 
 use crate::caller::{Caller, RequestHead};
@@ -50,8 +51,8 @@ pub struct Session {
     pub(crate) program: Rc<Program>,
     pub(crate) head: RequestHead,
     pub(crate) caller: Caller,
-    /// Policies that target the caller, by their place in the program.
-    pub(crate) applies: Rc<[usize]>,
+    /// Policies that target the caller.
+    pub(crate) applies: Rc<[Rc<Attached>]>,
     pub(crate) protocol: Protocol,
     pub(crate) message: Option<Message>,
     pub(crate) decision: Decision,
@@ -65,11 +66,10 @@ impl Session {
     /// Begins an exchange. `id` names the decision and is unique.
     pub fn start(program: Rc<Program>, head: RequestHead, id: String, now: Timestamp) -> Self {
         let caller = Caller::of(&head, &program.settings);
-        let targeting = program.policies.iter().enumerate().filter(|(_, policy)| policy.target.matches(&caller));
-        let applies: Rc<[usize]> = targeting.map(|(index, _)| index).collect();
+        let applies: Rc<[_]> = program.policies.iter().filter(|policy| policy.target.matches(&caller)).cloned().collect();
         let protocol = protocol_of(&head.method, &head.path, head.header("content-type"));
         let mut decision = Decision { id, time: now, protocol: protocol.as_str(), ..Decision::default() };
-        for policy in attached(&program, &applies) {
+        for policy in applies.iter() {
             decision.policies.push(PolicyRef { id: policy.id.clone(), version: policy.version });
             for kind in &policy.unenforced {
                 decision.guard(kind, GuardState::Skipped("not-enforced".into()));
@@ -108,7 +108,8 @@ impl Session {
     /// The request's headers are there; `end_of_stream` when no body follows.
     pub fn request_headers(&mut self, end_of_stream: bool, now: Timestamp) -> Step {
         let program = Rc::clone(&self.program);
-        if !attached(&program, &self.applies).any(Attached::inspects) {
+        let applies = Rc::clone(&self.applies);
+        if !applies.iter().any(|policy| policy.inspects()) {
             return Step::Continue;
         }
         if self.head.header("upgrade").is_some() {
@@ -143,12 +144,12 @@ impl Session {
 
     /// The rate limit service has answered, or not. `body` is the same as before.
     pub fn limits(&mut self, answer: LimitAnswer, body: &[u8], now: Timestamp) -> Step {
-        let program = Rc::clone(&self.program);
+        let applies = Rc::clone(&self.applies);
         let checks = self.limit_checks();
         match answer {
             LimitAnswer::Answered(answers) if answers.len() == checks.len() => {
                 for (check, over) in checks.iter().zip(answers) {
-                    let Some(policy) = attached(&program, &self.applies).find(|policy| policy.id == check.policy) else {
+                    let Some(policy) = applies.iter().find(|policy| policy.id == check.policy) else {
                         continue;
                     };
                     self.decision.guard("rateLimit", GuardState::Ran);
@@ -161,7 +162,7 @@ impl Session {
                 }
             }
             _ => {
-                for policy in attached(&program, &self.applies).filter(|policy| !policy.limits.is_empty()) {
+                for policy in applies.iter().filter(|policy| !policy.limits.is_empty()) {
                     self.guard_failed(policy, "rateLimit", "unreachable");
                 }
             }
@@ -172,8 +173,8 @@ impl Session {
     /// The decision could not be recorded, because the sidecar's buffer of records is full: refuses unless every
     /// policy says that records may be dropped.
     pub fn unrecorded(&mut self) -> Step {
-        let program = Rc::clone(&self.program);
-        let mut policies = attached(&program, &self.applies);
+        let applies = Rc::clone(&self.applies);
+        let mut policies = applies.iter();
         if policies.any(|policy| policy.overflow == RecordOverflow::Refuse) {
             self.decision.guard("record", GuardState::Failed("buffer-full".into()));
             self.deny(RefusalKind::GuardFailed, "the decision can not be recorded now: the buffer of records is full");
@@ -222,7 +223,7 @@ impl Session {
     fn read(&mut self, body: &[u8]) {
         let kind = body_kind(self.head.header("content-type"));
         // A content type may lie, and many servers parse JSON whatever it says: what looks like JSON is read as JSON.
-        let json = self.protocol.is_json() || mesh_wire::sniff(body) == BodyKind::Json;
+        let json = speaks_json(self.protocol) || mesh_wire::sniff(body) == BodyKind::Json;
         match kind {
             BodyKind::Unknown(why) if why == "charset" => return self.uninspectable("charset"),
             _ if json => {}
@@ -254,9 +255,9 @@ impl Session {
     }
 
     fn malformed(&mut self, why: &str) {
-        let program = Rc::clone(&self.program);
+        let applies = Rc::clone(&self.applies);
         let mut closed = false;
-        for policy in attached(&program, &self.applies).filter(|policy| policy.inspects()) {
+        for policy in applies.iter().filter(|policy| policy.inspects()) {
             for guard in policy.body_guards() {
                 self.decision.guard(guard, GuardState::Failed("malformed".into()));
             }
@@ -270,9 +271,9 @@ impl Session {
 
     /// Media is not text: it passes or is refused as the policy says.
     fn media(&mut self, why: &'static str) {
-        let program = Rc::clone(&self.program);
+        let applies = Rc::clone(&self.applies);
         self.decision.guard("media", GuardState::Skipped(why.into()));
-        for policy in attached(&program, &self.applies).filter(|policy| policy.media == Media::Refuse) {
+        for policy in applies.iter().filter(|policy| policy.media == Media::Refuse) {
             let message = "media is not allowed".to_owned();
             if self.object(policy, "media", Severity::Medium, message) {
                 self.deny(RefusalKind::Policy, "media (images, audio, files) is not allowed by policy");
@@ -285,8 +286,8 @@ impl Session {
 
     /// Marks every guard that reads bodies as failed, and refuses where a policy is closed.
     pub(crate) fn uninspectable(&mut self, why: &'static str) {
-        let program = Rc::clone(&self.program);
-        for policy in attached(&program, &self.applies) {
+        let applies = Rc::clone(&self.applies);
+        for policy in applies.iter() {
             for guard in policy.body_guards() {
                 self.guard_failed(policy, guard, why);
             }
@@ -294,8 +295,8 @@ impl Session {
     }
 
     fn skip_content(&mut self, why: &'static str) {
-        let program = Rc::clone(&self.program);
-        for policy in attached(&program, &self.applies) {
+        let applies = Rc::clone(&self.applies);
+        for policy in applies.iter() {
             for guard in policy.body_guards() {
                 if !self.decision.guards.iter().any(|(name, _)| *name == guard) {
                     self.decision.guard(guard, GuardState::Skipped(why.into()));
@@ -314,7 +315,7 @@ impl Session {
 
     fn limit_checks(&self) -> Vec<LimitCheck> {
         let mut checks = Vec::new();
-        for policy in attached(&self.program, &self.applies) {
+        for policy in self.applies.iter() {
             for limit in &policy.limits {
                 let known = |value: &Option<String>, kind: &str| value.as_ref().map(|value| format!("{kind}:{value}"));
                 // Who is not known by the key of a limit is counted by the agent, never let off.
@@ -362,8 +363,13 @@ impl Session {
         self.denial.is_some()
     }
 
-    pub(crate) fn denial_message(&self) -> &str {
-        self.denial.as_ref().map_or("refused by policy", |(_, message)| message)
+    /// The provider's own way to end a stream with an error.
+    pub(crate) fn stream_error(&self) -> Vec<u8> {
+        let (kind, message) = match &self.denial {
+            Some((kind, message)) => (*kind, message.as_str()),
+            None => (RefusalKind::GuardFailed, "the stream could not be inspected"),
+        };
+        stream_error(self.protocol, kind, message, &self.decision.id, &self.rpc_ids)
     }
 
     pub(crate) fn conclude(&mut self, rewritten: Option<Vec<u8>>) -> Step {
@@ -383,11 +389,11 @@ impl Session {
     }
 }
 
-fn who(key: &str) -> &str {
-    key.split(':').next().unwrap_or("agent")
+/// Protocols whose bodies are JSON whatever the content type says.
+pub(crate) fn speaks_json(protocol: Protocol) -> bool {
+    !matches!(protocol, Protocol::Text | Protocol::None | Protocol::Json)
 }
 
-/// The policies at these places of a program.
-pub(crate) fn attached<'a>(program: &'a Program, applies: &'a Rc<[usize]>) -> impl Iterator<Item = &'a Attached> + use<'a> {
-    applies.iter().filter_map(|index| program.policies.get(*index))
+fn who(key: &str) -> &str {
+    key.split(':').next().unwrap_or("agent")
 }

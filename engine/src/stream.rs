@@ -12,11 +12,15 @@ use std::ops::Range;
 use std::rc::Rc;
 
 use mesh_detect::TypeSet;
-use mesh_wire::{Channel, Protocol, SseEvent, SseStream, StreamItem, read_event, rewrite_event, stream_error};
+use mesh_wire::{
+    Channel, ChannelKind, Edit, Limits, Protocol, SseEvent, SseStream, StreamItem, apply_dropping_tools, cut_escape, escape_json,
+    read_event, resolve_escapes,
+};
 
-use crate::guards::Way;
+use crate::guards::{Way, without_overlaps};
 use crate::program::PiiGuard;
-use crate::session::{Session, attached};
+use crate::response::names;
+use crate::session::Session;
 
 /// Bytes of raw events that may wait.
 const MAX_QUEUE: usize = 256 * 1024;
@@ -41,9 +45,9 @@ pub(crate) struct Stream {
 struct Held {
     event: SseEvent,
     item: StreamItem,
-    edits: Vec<(usize, Range<usize>, String)>,
-    /// The event's data, already rewritten as a whole.
-    whole: Option<Vec<u8>>,
+    edits: Vec<Edit>,
+    /// Tools that a listing in this event must not show.
+    hidden: Vec<String>,
     /// Pieces with text that is still in a window.
     open: usize,
 }
@@ -53,14 +57,15 @@ struct Held {
 struct Window {
     context: String,
     text: String,
+    place: String,
     parts: VecDeque<Part>,
 }
 
 /// Where a stretch of a window's text came from.
 struct Part {
     event: u64,
-    piece: usize,
-    /// Where in the piece the stretch begins.
+    segment: usize,
+    /// Where in the segment the stretch begins.
     offset: usize,
     len: usize,
 }
@@ -68,7 +73,7 @@ struct Part {
 impl Stream {
     pub(crate) fn new(protocol: Protocol, operation: &str) -> Self {
         Stream {
-            sse: SseStream::new(),
+            sse: SseStream::new(&Limits::default()),
             protocol,
             operation: operation.to_owned(),
             queue: VecDeque::new(),
@@ -108,26 +113,31 @@ impl Stream {
         if self.ended {
             return;
         }
-        let Ok(item) = read_event(self.protocol, &self.operation, &event) else {
+        let Ok(item) = read_event(self.protocol, &self.operation, &event, &Limits::default()) else {
             return self.unreadable(session, out);
         };
-        let whole = item.whole_message.as_ref().and_then(|message| session.judge_response(message, event.data()));
+        let (edits, hidden) = session.judge_response(&item.message, |segment| item.is_piece(segment));
         let number = self.first + self.queue.len() as u64;
-        let open = item.pieces.iter().filter(|piece| !piece.text.is_empty()).count();
-        for (index, piece) in item.pieces.iter().enumerate().filter(|(_, piece)| !piece.text.is_empty()) {
-            let window = self.window(piece.channel.clone());
-            window.text.push_str(&piece.text);
-            window.parts.push_back(Part { event: number, piece: index, offset: 0, len: piece.text.len() });
+        let mut open = 0;
+        for piece in item.pieces.iter().filter(|piece| !item.text(piece).is_empty()) {
+            let text = item.text(piece);
+            let window = self.window(piece.channel);
+            if window.place.is_empty() {
+                window.place = format!("response:{}", item.message.path(piece.segment));
+            }
+            window.text.push_str(text);
+            window.parts.push_back(Part { event: number, segment: piece.segment, offset: 0, len: text.len() });
+            open += 1;
         }
-        let touched: Vec<Channel> = item.pieces.iter().map(|piece| piece.channel.clone()).collect();
+        let touched: Vec<Channel> = item.pieces.iter().map(|piece| piece.channel).collect();
         let closes = item.closes.clone();
         self.queued += event.raw.len();
-        self.queue.push_back(Held { event, item, edits: Vec::new(), whole, open });
-        for channel in touched {
-            self.settle(session, &channel, false);
+        self.queue.push_back(Held { event, item, edits, hidden, open });
+        for channel in &touched {
+            self.settle(session, channel, false);
         }
-        let channels: Vec<Channel> = self.windows.iter().map(|(channel, _)| channel.clone()).collect();
-        for channel in channels.iter().filter(|channel| closes.iter().any(|close| close.ends(channel))) {
+        let known: Vec<Channel> = self.windows.iter().map(|(channel, _)| *channel).collect();
+        for channel in known.iter().filter(|channel| closes.iter().any(|close| close.covers(channel))) {
             self.settle(session, channel, true);
         }
         self.leave(session, out);
@@ -146,7 +156,7 @@ impl Stream {
     }
 
     fn settle_all(&mut self, session: &mut Session) {
-        let channels: Vec<Channel> = self.windows.iter().map(|(channel, _)| channel.clone()).collect();
+        let channels: Vec<Channel> = self.windows.iter().map(|(channel, _)| *channel).collect();
         for channel in channels {
             self.settle(session, &channel, true);
         }
@@ -155,21 +165,39 @@ impl Stream {
     /// Judges a window; what is decided leaves it. `last` when no more text can come.
     fn settle(&mut self, session: &mut Session, channel: &Channel, last: bool) {
         let program = Rc::clone(&session.program);
+        let applies = Rc::clone(&session.applies);
         let Some((_, window)) = self.windows.iter_mut().find(|(known, _)| known == channel) else { return };
         if window.text.is_empty() {
             return;
         }
         let start = window.context.len();
         let text = format!("{}{}", window.context, window.text);
-        let guards: Vec<_> = attached(&program, &session.applies)
-            .flat_map(|policy| policy.pii.iter().map(move |guard| (policy, guard)))
+        let place = window.place.clone();
+        // Arguments are JSON: what their escapes spell is what the tool reads.
+        let arguments = channel.kind == ChannelKind::ToolArguments;
+        let resolved = arguments.then(|| resolve_escapes(&text));
+        let guards: Vec<_> = applies.iter()
+            .flat_map(|policy| policy.pii.iter().map(move |guard| (policy.as_ref(), guard)))
             .filter(|(_, guard)| guard.looks(Way::Response))
             .collect();
-        let mut safe = if last { text.len() } else { holdback(session, &text, &guards).max(start) };
+        let mut safe = if last { text.len() } else { holdback(session, &text, &guards) };
+        if let Some(resolved) = resolved.as_ref().filter(|_| !last) {
+            let spelled = resolved.raw_range(0..holdback(session, resolved.text(), &guards)).end;
+            safe = safe.min(spelled).min(cut_escape(&text));
+        }
+        safe = safe.max(start);
         let mut found = Vec::new();
         let mut edits = Vec::new();
         for (policy, guard) in guards {
-            guard.find(&program.detector, &text, &mut found);
+            match &resolved {
+                Some(resolved) => {
+                    guard.find(&program.detector, resolved.text(), &mut found);
+                    for finding in &mut found {
+                        finding.span = resolved.raw_range(finding.span.clone());
+                    }
+                }
+                None => guard.find(&program.detector, &text, &mut found),
+            }
             for finding in found.drain(..) {
                 if finding.span.end <= start {
                     continue;
@@ -181,7 +209,6 @@ impl Stream {
                 edits.push((policy, guard, finding));
             }
         }
-        let place = format!("response:{}", channel.path());
         let mut cuts = Vec::new();
         for (policy, guard, finding) in edits {
             // A longer finding of another guard may have pulled the boundary back over this one: it comes again.
@@ -190,10 +217,11 @@ impl Stream {
             }
             if let Some(with) = session.personal(policy, guard, &finding, &place) {
                 let range = finding.span.start.max(start)..finding.span.end;
-                cuts.push(mesh_wire::Edit { segment: 0, range, with });
+                let with = if arguments { escape_json(&with) } else { with };
+                cuts.push(Edit { segment: 0, range, with });
             }
         }
-        for cut in crate::guards::without_overlaps(cuts) {
+        for cut in without_overlaps(cuts) {
             let range = cut.range.start - start..cut.range.end - start;
             cut_parts(&mut self.queue, self.first, &window.parts, range, cut.with);
         }
@@ -209,10 +237,11 @@ impl Stream {
             let Some(held) = self.queue.pop_front() else { break };
             self.first += 1;
             self.queued = self.queued.saturating_sub(held.event.raw.len());
-            match held.whole {
-                Some(data) => out.extend_from_slice(&held.event.with_data(&data)),
-                None if held.edits.is_empty() => out.extend_from_slice(&held.event.raw),
-                None => out.extend_from_slice(&rewrite_event(&held.event, &held.item, &held.edits)),
+            if held.edits.is_empty() && held.hidden.is_empty() {
+                out.extend_from_slice(&held.event.raw);
+            } else {
+                let edits = without_overlaps(held.edits);
+                out.extend_from_slice(&apply_dropping_tools(&held.event.raw, &held.item.message, &edits, &names(&held.hidden)));
             }
         }
     }
@@ -230,7 +259,7 @@ impl Stream {
         self.ended = true;
         self.queue.clear();
         self.windows.clear();
-        out.extend_from_slice(&stream_error(self.protocol, session.denial_message(), &session.decision().id));
+        out.extend_from_slice(&session.stream_error());
     }
 }
 
@@ -262,7 +291,7 @@ fn cut_parts(queue: &mut VecDeque<Held>, first: u64, parts: &VecDeque<Part>, ran
             let held = usize::try_from(part.event.saturating_sub(first)).ok().and_then(|at| queue.get_mut(at));
             if let Some(held) = held {
                 let range = part.offset + from - begin..part.offset + to - begin;
-                held.edits.push((part.piece, range, with.take().unwrap_or_default()));
+                held.edits.push(Edit { segment: part.segment, range, with: with.take().unwrap_or_default() });
             }
         }
         begin = end;

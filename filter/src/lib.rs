@@ -16,7 +16,6 @@ mod root;
 
 use proxy_wasm::types::LogLevel;
 
-#[expect(unsafe_code, reason = "the macro exports the module's entry point, `_initialize`")]
 mod entry {
     use super::*;
 

@@ -20,6 +20,18 @@ pub(crate) enum Coding {
     Zstd,
 }
 
+/// A whole body in the content coding of that name (`gzip`, `br` or `zstd`), for tests that send one. Any other name
+/// leaves it as it is.
+pub fn encoded(coding: &str, body: &[u8]) -> Vec<u8> {
+    let coding = match coding {
+        "gzip" => Coding::Gzip,
+        "br" => Coding::Brotli,
+        "zstd" => Coding::Zstd,
+        _ => Coding::Identity,
+    };
+    coding.encode(vec![body.to_vec()]).concat()
+}
+
 impl Coding {
     /// The `content-encoding` value, unless there is none.
     pub(crate) fn name(self) -> Option<&'static str> {

@@ -40,4 +40,5 @@ mod responses;
 mod route;
 mod server;
 
+pub use encode::encoded;
 pub use server::{serve, serve_until};

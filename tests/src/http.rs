@@ -130,6 +130,14 @@ pub fn raw(to: SocketAddr, bytes: &[u8]) -> Answer {
     read_answer(socket)
 }
 
+/// Sends a request, waits for the first bytes of the answer, and closes the connection.
+pub fn send_and_leave(to: SocketAddr, request: &Request) {
+    let mut socket = connect(to);
+    let _ = socket.write_all(request.head().as_bytes());
+    let _ = socket.write_all(&request.body);
+    let _ = socket.read(&mut [0; 64]);
+}
+
 fn connect(to: SocketAddr) -> TcpStream {
     let socket = TcpStream::connect_timeout(&to, Duration::from_secs(5)).expect("the mesh accepts connections");
     socket.set_read_timeout(Some(Duration::from_secs(20))).expect("a timeout can be set");

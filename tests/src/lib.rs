@@ -7,7 +7,8 @@ mod http;
 mod mesh;
 mod upstream;
 
-pub use http::{Answer, Request, exchange, raw};
+pub use http::{Answer, Request, exchange, raw, send_and_leave};
+pub use mesh_mock_provider::encoded;
 pub use mesh::{Mesh, Part, free_port, tool};
 pub use upstream::Upstream;
 

@@ -1,0 +1,170 @@
+//! Failure laws, each in a real Envoy.
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use mesh_tests::{Answer, Mesh, Request, chat, chat_stream};
+
+const REDACT: &str = r#"
+apiVersion: ai-mesh.dev/v1alpha1
+kind: Policy
+metadata: { name: redact }
+spec: { rules: [ { pii: { action: redact } } ] }
+"#;
+
+fn secret() -> Request {
+    Request::post("/v1/chat/completions", &chat("my SSN is 536-90-4399"))
+}
+
+fn redacts(mesh: &Mesh) -> Answer {
+    mesh.upstream.forget();
+    let answer = mesh.send(&secret());
+    assert_eq!(answer.status, 200, "{}", answer.text());
+    assert!(mesh.upstream.last_body().contains("[REDACTED]"), "{}", mesh.upstream.last_body());
+    answer
+}
+
+fn eventually(what: &str, mut holds: impl FnMut() -> bool) {
+    let deadline = Instant::now() + Duration::from_secs(20);
+    while !holds() {
+        assert!(Instant::now() < deadline, "{what} did not happen within 20 seconds");
+        std::thread::sleep(Duration::from_millis(100));
+    }
+}
+
+/// The control plane may be killed at any moment: traffic goes on under the last policy, decisions wait, and a control
+/// plane that comes back on its data has lost nothing and takes them in.
+#[test]
+fn traffic_outlives_the_control_plane_and_records_catch_up() {
+    let mut mesh = Mesh::prepare(REDACT, &[]);
+    let mut control_plane = mesh.serve();
+    let sidecar = mesh.start_sidecar();
+    let before = redacts(&mesh);
+    mesh.decision(before.header("x-ai-mesh-decision-id"));
+
+    control_plane.kill();
+    let during: Vec<Answer> = (0..20).map(|_| redacts(&mesh)).collect();
+
+    let control_plane = mesh.serve();
+    for answer in std::iter::once(&before).chain(&during) {
+        let record = mesh.decision(answer.header("x-ai-mesh-decision-id"));
+        assert_eq!(record["decision"], "allow_with_modifications");
+    }
+    eventually("the sidecar reconnects", || {
+        mesh.api("GET", "/api/v1/sidecars", None).text().contains("\"connected\":true")
+    });
+    let gaps = mesh.api("GET", "/api/v1/decisions/gaps", None);
+    assert!(!gaps.text().contains("\"vm\""), "no gap: {}", gaps.text());
+    redacts(&mesh);
+    drop((sidecar, control_plane));
+}
+
+/// Envoy may be killed at any moment: no record that was acknowledged is lost, and what was decided stays listed.
+#[test]
+fn killing_envoy_loses_no_acknowledged_record() {
+    let mesh = Mesh::up(REDACT, &[]);
+    let answers: Vec<Answer> = (0..50).map(|_| redacts(&mesh)).collect();
+    for answer in &answers {
+        mesh.decision(answer.header("x-ai-mesh-decision-id"));
+    }
+    let envoy = Command::new("pgrep").args(["-P", &mesh.parts[0].id().to_string()]).output().expect("pgrep runs");
+    let envoy = String::from_utf8_lossy(&envoy.stdout).trim().to_owned();
+    assert!(!envoy.is_empty(), "Envoy is a child of ai-mesh up");
+    assert!(Command::new("kill").args(["-KILL", &envoy]).status().expect("kill runs").success());
+    eventually("Envoy is started again", || {
+        std::net::TcpStream::connect(mesh.sidecar).is_ok() && mesh.send(&secret()).status == 200
+    });
+    for answer in &answers {
+        mesh.decision(answer.header("x-ai-mesh-decision-id"));
+    }
+    redacts(&mesh);
+}
+
+/// A policy that does not compile is refused with its place; the one in force stays.
+#[test]
+fn a_policy_that_does_not_compile_changes_nothing() {
+    let mesh = Mesh::up(REDACT, &[]);
+    let cases = [
+        ("rules: [ { pii: { action: redcat } } ]", "redcat"),
+        ("rules: [ { pii: { types: [sssn] } } ]", "sssn"),
+        ("rules: [ { pii: { patterns: [ { name: x, regex: \"(\" } ] } } ]", "regex"),
+        ("rules: [ { pie: {} } ]", "pie"),
+        ("rules: [ { rego: { module: \"package mesh\\ndeny contains x if {\" } } ]", "line"),
+        ("rules: [ { access: { resource: a, allowedRoles: [b], allowedActions: [c], conditions: { timeOfDay: noon } } } ]", "timeOfDay"),
+        ("failureMode: maybe\n  rules: []", "maybe"),
+    ];
+    for (spec, named) in cases {
+        let policy = format!("apiVersion: ai-mesh.dev/v1alpha1\nkind: Policy\nmetadata: {{ name: redact }}\nspec:\n  {spec}\n");
+        let output = mesh.apply(&policy);
+        let said = String::from_utf8_lossy(&output.stderr).into_owned() + &String::from_utf8_lossy(&output.stdout);
+        assert!(!output.status.success(), "{spec} was accepted");
+        assert!(said.contains(named), "{spec}: the message does not name {named}: {said}");
+        redacts(&mesh);
+    }
+}
+
+#[test]
+fn bodies_that_cannot_be_read_are_refused_in_the_providers_shape() {
+    let mesh = Mesh::up(REDACT, &["--max-body", "100000"]);
+    let json = "application/json";
+    let large = chat(&"word ".repeat(40_000));
+    let cases = [
+        ("over the limit", Request::post("/v1/chat/completions", &large), 413),
+        ("over the limit, length unknown", Request::post("/v1/chat/completions", &large).chunked(10_000), 413),
+        ("malformed JSON", Request::bytes("/v1/chat/completions", json, b"{\"messages\":["), 400),
+        ("malformed JSON to Anthropic", Request::bytes("/v1/messages", json, b"{"), 400),
+        ("unknown content type", Request::bytes("/v1/other", "application/x-thing", b"\x01\x02"), 503),
+        ("unknown coding", Request::bytes("/v1/chat/completions", json, b"x").header("content-encoding", "compress"), 503),
+    ];
+    for (what, request, status) in cases {
+        let answer = mesh.send(&request);
+        assert_eq!(answer.status, status, "{what}: {}", answer.text());
+        assert!(answer.json()["error"]["message"].is_string(), "{what}: {}", answer.text());
+        assert!(answer.header("x-ai-mesh-guards").contains("pii="), "{what}: {:?}", answer.headers);
+        assert!(mesh.upstream.requests().is_empty(), "{what} reached the upstream");
+    }
+}
+
+/// gzip, brotli and zstd, both ways: what is compressed is inspected all the same.
+#[test]
+fn compressed_bodies_are_inspected_both_ways() {
+    let mesh = Mesh::up(REDACT, &[]);
+    let body = chat("my SSN is 536-90-4399").to_string();
+    for coding in ["gzip", "br", "zstd"] {
+        let packed = mesh_tests::encoded(coding, body.as_bytes());
+        mesh.upstream.forget();
+        let request = Request::bytes("/v1/chat/completions", "application/json", &packed);
+        let answer = mesh.send(&request.header("content-encoding", coding));
+        assert_eq!(answer.status, 200, "{coding}: {}", answer.text());
+        let reached = mesh.upstream.last_body();
+        assert!(reached.contains("[REDACTED]") && !reached.contains("536-90"), "{coding}: {reached}");
+    }
+    for coding in ["gzip", "br", "zstd"] {
+        for body in [chat("hello"), chat_stream("hello")] {
+            // The planted value: "Your SSN is 536-90-4399.", base64.
+            let request = Request::post("/v1/chat/completions", &body)
+                .header("x-mock-reply", "WW91ciBTU04gaXMgNTM2LTkwLTQzOTku")
+                .header("x-mock-encoding", coding)
+                .header("accept-encoding", coding);
+            let answer = mesh.send(&request);
+            assert_eq!(answer.status, 200, "{coding}");
+            assert!(answer.text().contains("REDACTED") && !answer.text().contains("536-90"), "{coding}: {}", answer.text());
+        }
+    }
+}
+
+#[test]
+fn streams_that_break_off_end_and_nothing_hangs() {
+    let mesh = Mesh::up(REDACT, &[]);
+    let broken = Request::post("/v1/chat/completions", &chat_stream("hello")).header("x-mock-abort-after", "200");
+    let answer = mesh.send(&broken);
+    assert!(!answer.complete, "a broken stream must not look complete");
+    let broken = Request::post("/v1/chat/completions", &chat("hello")).header("x-mock-abort-after", "20");
+    let answer = mesh.send(&broken);
+    assert!(answer.status >= 500 || !answer.complete, "{answer:?}");
+    // A client that goes away in the middle of a slow stream leaves nothing behind.
+    let slow = Request::post("/v1/chat/completions", &chat_stream(&"word ".repeat(50))).header("x-mock-delay-ms", "20");
+    for _ in 0..10 {
+        mesh_tests::send_and_leave(mesh.sidecar, &slow);
+    }
+    redacts(&mesh);
+}
