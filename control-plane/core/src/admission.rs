@@ -4,9 +4,25 @@ use mesh_policy::{Bundle, Diagnostic};
 
 use crate::{DryRun, SampleRequest};
 
-/// Why a set of policies was refused: errors, and the warnings beside them.
+/// Something said about one policy of a bundle.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Refusal(pub Vec<Diagnostic>);
+pub struct Remark {
+    /// Name of the policy.
+    pub policy: String,
+    /// What is said.
+    pub diagnostic: Diagnostic,
+}
+
+impl Remark {
+    /// The diagnostic for a reader who looks at policy `reader`: a remark about another one says which.
+    pub(crate) fn for_reader_of(self, reader: Option<&str>) -> Diagnostic {
+        let mut diagnostic = self.diagnostic;
+        if reader != Some(self.policy.as_str()) {
+            diagnostic.path = format!("policy {:?}: {}", self.policy, diagnostic.path);
+        }
+        diagnostic
+    }
+}
 
 /// Compiles policies as the filter does, and tries them.
 ///
@@ -14,8 +30,15 @@ pub struct Refusal(pub Vec<Diagnostic>);
 /// Calls take time on the CPU; the services make them off the async threads.
 pub trait Admission: Send + Sync {
     /// Compiles the bundle; gives the warnings.
-    fn check(&self, bundle: &Bundle) -> Result<Vec<Diagnostic>, Refusal>;
+    ///
+    /// # Errors
+    /// What is wrong, with the warnings beside it. A bundle with one bad policy is refused whole.
+    fn check(&self, bundle: &Bundle) -> Result<Vec<Remark>, Vec<Remark>>;
 
     /// Decides the sample request under the bundle, as the filter would at `now`. Nothing is sent, counted or recorded.
-    fn dry_run(&self, bundle: &Bundle, sample: &SampleRequest, now: Timestamp) -> Result<DryRun, Refusal>;
+    ///
+    /// # Errors
+    /// The bundle does not compile.
+    fn dry_run(&self, bundle: &Bundle, sample: &SampleRequest, now: Timestamp)
+    -> Result<DryRun, Vec<Remark>>;
 }

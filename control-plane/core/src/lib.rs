@@ -10,6 +10,7 @@
 //! forward.
 
 mod admission;
+mod compiler;
 mod decision;
 mod decisions;
 mod diagnostic;
@@ -22,7 +23,8 @@ mod sample;
 mod set;
 mod sidecar;
 
-pub use admission::{Admission, Refusal};
+pub use admission::{Admission, Remark};
+pub use compiler::EngineAdmission;
 pub use decision::{
     Decision, DecisionFilter, DecisionPage, Finding, Gap, GuardOutcomes, PolicyRef, Violation, record_id,
     record_time,

@@ -7,9 +7,9 @@
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use mesh_policy::{Bundle, Diagnostic, Policy, Settings};
+use mesh_policy::{Bundle, Diagnostic, Policy, Settings, Severity};
 
-use crate::admission::{Admission, Refusal};
+use crate::admission::{Admission, Remark};
 use crate::policy::{Change, Expected, PolicyVersion, Stored};
 use crate::ports::{AppendError, PolicyStore, PublishError, Publisher, StoreError};
 use crate::sample::{DryRun, SampleRequest};
@@ -72,12 +72,6 @@ pub enum PolicyError {
 
 fn say_in_force(version: &Option<u64>) -> String {
     version.map_or_else(|| "none is in force".to_owned(), |version| format!("version {version} is in force"))
-}
-
-impl From<Refusal> for PolicyError {
-    fn from(Refusal(diagnostics): Refusal) -> Self {
-        PolicyError::Refused(diagnostics)
-    }
 }
 
 /// A change that was made, or was not necessary.
@@ -190,7 +184,7 @@ impl Policies {
             if let (Some(policy), Some(held)) = (&policy, set.get(name))
                 && held.version.policy.as_ref() == Some(policy)
             {
-                let warnings = self.check(set.bundle(&self.inner.settings)).await?;
+                let warnings = self.check(set.bundle(&self.inner.settings), Some(name)).await?;
                 self.publish(&set, Proven::Yes).await?;
                 return Ok(Changed { stored: held.clone(), warnings, changed: false });
             }
@@ -203,7 +197,7 @@ impl Policies {
             };
             // The revision is only known once the version is written; the compiler does not look at it.
             let candidate = set.with(Stored { revision: set.revision() + 1, version: version.clone() });
-            let warnings = self.check(candidate.bundle(&self.inner.settings)).await?;
+            let warnings = self.check(candidate.bundle(&self.inner.settings), Some(name)).await?;
             match self.inner.store.append(&version).await {
                 Ok(stored) => {
                     let set = set.with(stored.clone());
@@ -225,7 +219,8 @@ impl Policies {
     /// What the compiler says about the set in force with this document in it. Changes nothing.
     pub async fn validate(&self, policy: &Policy) -> Result<Vec<Diagnostic>, PolicyError> {
         let set = self.inner.set.load_full();
-        self.check(set.with(provisional(&set, policy)).bundle(&self.inner.settings)).await
+        let bundle = set.with(provisional(&set, policy)).bundle(&self.inner.settings);
+        self.check(bundle, Some(&policy.metadata.name)).await
     }
 
     /// Decides a sample request under the set in force, with `candidate` in it when there is one. Changes nothing.
@@ -240,7 +235,7 @@ impl Policies {
             Some(policy) => set.with(provisional(&set, policy)).bundle(&self.inner.settings),
             None => set.bundle(&self.inner.settings),
         };
-        self.decide(bundle, sample, now).await
+        self.decide(bundle, candidate.map(|policy| policy.metadata.name.as_str()), sample, now).await
     }
 
     /// Decides a sample request under one policy alone. Changes nothing.
@@ -251,7 +246,7 @@ impl Policies {
         now: Timestamp,
     ) -> Result<DryRun, PolicyError> {
         let alone = PolicySet::default().with(self.get(name)?);
-        self.decide(alone.bundle(&self.inner.settings), sample, now).await
+        self.decide(alone.bundle(&self.inner.settings), Some(name), sample, now).await
     }
 
     /// The bundle that the sidecars were given last; none before the first.
@@ -302,21 +297,25 @@ impl Policies {
         }
     }
 
-    async fn check(&self, bundle: Bundle) -> Result<Vec<Diagnostic>, PolicyError> {
+    /// Compiles the bundle for a reader who looks at policy `reader`: they get its warnings, and everybody's errors.
+    async fn check(&self, bundle: Bundle, reader: Option<&str>) -> Result<Vec<Diagnostic>, PolicyError> {
         let admission = Arc::clone(&self.inner.admission);
         let checked = tokio::task::spawn_blocking(move || admission.check(&bundle)).await;
-        Ok(checked.map_err(|_| PolicyError::Compiler)??)
+        let remarks =
+            checked.map_err(|_| PolicyError::Compiler)?.map_err(|remarks| refused(remarks, reader))?;
+        Ok(of_interest(remarks, reader))
     }
 
     async fn decide(
         &self,
         bundle: Bundle,
+        reader: Option<&str>,
         sample: SampleRequest,
         now: Timestamp,
     ) -> Result<DryRun, PolicyError> {
         let admission = Arc::clone(&self.inner.admission);
         let decided = tokio::task::spawn_blocking(move || admission.dry_run(&bundle, &sample, now)).await;
-        Ok(decided.map_err(|_| PolicyError::Compiler)??)
+        decided.map_err(|_| PolicyError::Compiler)?.map_err(|remarks| refused(remarks, reader))
     }
 
     /// Publishes the set unless it is out already. Only called by the holder of the turn.
@@ -326,7 +325,7 @@ impl Policies {
             return Ok(());
         }
         if proven == Proven::No {
-            self.check(bundle.clone()).await?;
+            self.check(bundle.clone(), None).await?;
         }
         let bundle = Arc::new(bundle);
         self.inner.publisher.publish(Arc::clone(&bundle)).await?;
@@ -349,6 +348,19 @@ fn check_expected(name: &str, expected: Expected, in_force: Option<u64>) -> Resu
         (Expected::Absent, Some(version)) => Err(PolicyError::Exists { name: name.to_owned(), version }),
         (_, in_force) => Err(PolicyError::Changed { name: name.to_owned(), in_force }),
     }
+}
+
+fn refused(remarks: Vec<Remark>, reader: Option<&str>) -> PolicyError {
+    PolicyError::Refused(of_interest(remarks, reader))
+}
+
+/// Everything said about the reader's policy, and the errors of the others.
+fn of_interest(remarks: Vec<Remark>, reader: Option<&str>) -> Vec<Diagnostic> {
+    remarks
+        .into_iter()
+        .filter(|said| reader == Some(said.policy.as_str()) || said.diagnostic.severity == Severity::Error)
+        .map(|said| said.for_reader_of(reader))
+        .collect()
 }
 
 /// The version that writing `policy` now would make.

@@ -1,7 +1,7 @@
 //! Trying policies on a sample request, without sending it anywhere.
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 
-use mesh_policy::Diagnostic;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -16,15 +16,20 @@ pub struct SampleRequest {
     pub method: String,
     /// Path, with the query if there is one.
     pub path: String,
-    /// Headers. `content-type: application/json` is added when there is a body and none is given.
+    /// Headers. `content-type: application/json` is added when there is a body and none is given. Those that name the caller
+    /// (`x-ai-mesh-agent`, `-user`, `-roles` …) are believed.
     #[serde(default)]
     pub headers: BTreeMap<String, String>,
     /// The body: a string is taken as it is, anything else as JSON.
     #[serde(default)]
     pub body: Option<serde_json::Value>,
+    /// Agent the request comes from, as if its identity were verified; stronger than the header.
+    #[serde(default)]
+    pub agent: Option<String>,
     /// Address the request comes from; `127.0.0.1` when not given.
     #[serde(default)]
-    pub source_ip: Option<String>,
+    #[schema(value_type = Option<String>, example = "10.1.2.3")]
+    pub source_ip: Option<IpAddr>,
 }
 
 fn post() -> String {
@@ -59,12 +64,14 @@ pub struct DryRun {
     pub policy_violations: Vec<Violation>,
     /// Violations of advisory policies, and everything else worth knowing.
     pub warnings: Vec<Violation>,
-    /// Time spent deciding, in milliseconds.
+    /// Time spent deciding, in milliseconds. Rate limits are not counted: a dry run is within them.
     pub execution_time_ms: f64,
-    /// Who the request was taken to come from.
-    pub agent_id: String,
     /// The protocol the request was read as.
     pub protocol: String,
+    /// What was asked for.
+    pub operation: String,
+    /// The model asked; empty when there is none.
+    pub model: String,
     /// The policies that applied.
     pub policies: Vec<PolicyRef>,
     /// What each guard did.
@@ -74,13 +81,9 @@ pub struct DryRun {
     /// HTTP status of the refusal, when there is one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub status: Option<u16>,
-    /// Limits the request would be counted against; a dry run counts nothing.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub limits: Vec<String>,
-    /// What the compiler said about the policies.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    #[schema(value_type = Vec<crate::DiagnosticSchema>)]
-    pub diagnostics: Vec<Diagnostic>,
+    /// Body of the refusal, when there is one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub refusal: Option<serde_json::Value>,
 }
 
 /// The rewritten request.

@@ -1,0 +1,118 @@
+//! Who may call: a bearer token for people and their tools, another one for sidecars.
+use std::fmt;
+use std::sync::Arc;
+
+use axum::extract::{Request, State};
+use axum::http::{HeaderMap, header};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use subtle::ConstantTimeEq;
+use tonic::Status;
+use tonic::service::Interceptor;
+
+use crate::error::ApiError;
+
+/// A secret that callers show as `Authorization: Bearer …`.
+#[derive(Clone)]
+pub struct Token(Arc<str>);
+
+impl Token {
+    /// The token of this text.
+    pub fn new(secret: impl Into<Arc<str>>) -> Self {
+        Token(secret.into())
+    }
+
+    /// The text, for the one who writes it to its file.
+    pub fn secret(&self) -> &str {
+        &self.0
+    }
+
+    /// Whether an `authorization` value shows this token. Takes the same time wherever the first difference is; the scheme's
+    /// case does not matter (RFC 9110, section 11.1).
+    fn is_shown_by(&self, authorization: Option<&[u8]>) -> bool {
+        let Some((scheme, shown)) = authorization.and_then(|value| value.split_at_checked(7)) else {
+            return false;
+        };
+        // An empty secret would be shown by everybody.
+        scheme.eq_ignore_ascii_case(b"bearer ")
+            && !self.0.is_empty()
+            && bool::from(shown.ct_eq(self.0.as_bytes()))
+    }
+}
+
+/// Never the secret.
+impl fmt::Debug for Token {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Token(…)")
+    }
+}
+
+fn authorization(headers: &HeaderMap) -> Option<&[u8]> {
+    let mut values = headers.get_all(header::AUTHORIZATION).iter();
+    match (values.next(), values.next()) {
+        (Some(value), None) => Some(value.as_bytes()),
+        // Two are as good as none: who is asking?
+        _ => None,
+    }
+}
+
+/// Lets a REST request through only with the administrator's token.
+pub(crate) async fn require_admin(State(token): State<Token>, request: Request, next: Next) -> Response {
+    if token.is_shown_by(authorization(request.headers())) {
+        next.run(request).await
+    } else {
+        ApiError::unauthenticated().into_response()
+    }
+}
+
+/// Lets a gRPC call through only with the sidecars' token: an interceptor for the whole gRPC server.
+#[derive(Clone, Debug)]
+pub struct SidecarAuth(Token);
+
+impl SidecarAuth {
+    /// An interceptor that asks for `token`.
+    pub fn new(token: Token) -> Self {
+        SidecarAuth(token)
+    }
+}
+
+impl Interceptor for SidecarAuth {
+    fn call(&mut self, request: tonic::Request<()>) -> Result<tonic::Request<()>, Status> {
+        let shown = request.metadata().get("authorization").map(|value| value.as_bytes());
+        if self.0.is_shown_by(shown) {
+            Ok(request)
+        } else {
+            Err(Status::unauthenticated(
+                "the sidecar token is missing or wrong: send `authorization: Bearer <token>`",
+            ))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_whole_token_opens() {
+        let token = Token::new("s3cret");
+        let table: [(&[u8], bool); 10] = [
+            (b"Bearer s3cret", true),
+            (b"bearer s3cret", true),
+            (b"Bearer s3cre", false),
+            (b"Bearer s3crets", false),
+            (b"Bearer S3CRET", false),
+            (b"Bearer ", false),
+            (b"Basic s3cret", false),
+            (b"s3cret", false),
+            (b"", false),
+            (b"Bearer  s3cret", false),
+        ];
+        for (shown, opens) in table {
+            assert_eq!(token.is_shown_by(Some(shown)), opens, "{}", String::from_utf8_lossy(shown));
+        }
+        assert!(!token.is_shown_by(None));
+        assert!(!Token::new("").is_shown_by(Some(b"Bearer ")));
+        assert_eq!(format!("{token:?}"), "Token(…)");
+    }
+}

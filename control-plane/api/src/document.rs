@@ -1,0 +1,50 @@
+//! A policy document in a request's body: JSON or YAML, by content type.
+use axum::extract::{FromRequest, Request};
+use mesh_policy::{Diagnostic, Parsed};
+
+use crate::error::ApiError;
+use crate::extract::{Body, is_json, unsupported};
+
+/// A policy document as it was read: parsed, or what is wrong with it.
+pub(crate) struct Document(pub Result<Parsed, Vec<Diagnostic>>);
+
+impl Document {
+    /// The document, or 422.
+    pub(crate) fn accepted(self) -> Result<Parsed, ApiError> {
+        self.0.map_err(ApiError::invalid)
+    }
+}
+
+impl<S: Send + Sync> FromRequest<S> for Document {
+    type Rejection = ApiError;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, ApiError> {
+        let body = Body::from_request(request, state).await?;
+        match body.media_type.as_deref() {
+            Some(kind) if is_json(kind) => json(&body.bytes),
+            Some("application/yaml" | "application/x-yaml" | "text/yaml" | "text/x-yaml") => {
+                yaml(&body.bytes)
+            }
+            found => Err(unsupported(found, "application/json or application/yaml")),
+        }
+    }
+}
+
+fn json(bytes: &[u8]) -> Result<Document, ApiError> {
+    let value: serde_json::Value = serde_json::from_slice(bytes)
+        .map_err(|error| ApiError::bad_request(format!("the body is not JSON: {error}")))?;
+    Ok(Document(mesh_policy::from_value(&value)))
+}
+
+fn yaml(bytes: &[u8]) -> Result<Document, ApiError> {
+    let text = std::str::from_utf8(bytes)
+        .map_err(|error| ApiError::bad_request(format!("the body is not UTF-8: {error}")))?;
+    match mesh_policy::from_yaml(text) {
+        Ok(mut documents) if documents.len() == 1 => Ok(Document(Ok(documents.remove(0)))),
+        Ok(documents) => Err(ApiError::bad_request(format!(
+            "the body holds {} policy documents; send exactly one",
+            documents.len()
+        ))),
+        Err(diagnostics) => Ok(Document(Err(diagnostics))),
+    }
+}

@@ -1,0 +1,118 @@
+//! What handlers are given, with errors in the API's shape.
+use axum::extract::rejection::{BytesRejection, PathRejection, QueryRejection};
+use axum::extract::{FromRequest, FromRequestParts, Path, Query, Request};
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, StatusCode, header};
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+
+use crate::error::ApiError;
+
+/// Parts of the path.
+pub(crate) struct InPath<T>(pub T);
+
+impl<S: Send + Sync, T: DeserializeOwned + Send> FromRequestParts<S> for InPath<T> {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
+        match Path::from_request_parts(parts, state).await {
+            Ok(Path(value)) => Ok(InPath(value)),
+            Err(PathRejection::FailedToDeserializePathParams(error)) => {
+                Err(ApiError::not_found(format!("there is nothing at this path: {}", error.body_text())))
+            }
+            Err(error) => Err(ApiError::bad_request(error.body_text())),
+        }
+    }
+}
+
+/// Query parameters; `T` says which there are, and every other one is an error.
+pub(crate) struct Params<T>(pub T);
+
+/// No query parameters at all.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Nothing {}
+
+impl<S: Send + Sync, T: DeserializeOwned> FromRequestParts<S> for Params<T> {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
+        match Query::from_request_parts(parts, state).await {
+            Ok(Query(value)) => Ok(Params(value)),
+            Err(QueryRejection::FailedToDeserializeQueryString(error)) => {
+                Err(ApiError::bad_request(format!("query parameters: {}", inner(&error))))
+            }
+            Err(error) => Err(ApiError::bad_request(error.body_text())),
+        }
+    }
+}
+
+/// The innermost cause: the outer ones only say that something failed.
+fn inner(error: &dyn std::error::Error) -> String {
+    let mut cause = error;
+    while let Some(source) = cause.source() {
+        cause = source;
+    }
+    cause.to_string()
+}
+
+/// A whole body and its media type, without parameters and in lower case.
+pub(crate) struct Body {
+    pub bytes: axum::body::Bytes,
+    pub media_type: Option<String>,
+}
+
+impl<S: Send + Sync> FromRequest<S> for Body {
+    type Rejection = ApiError;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, ApiError> {
+        let media_type = media_type(request.headers());
+        match axum::body::Bytes::from_request(request, state).await {
+            Ok(bytes) => Ok(Body { bytes, media_type }),
+            Err(error) => Err(too_large(&error)),
+        }
+    }
+}
+
+fn too_large(error: &BytesRejection) -> ApiError {
+    if error.status() == StatusCode::PAYLOAD_TOO_LARGE {
+        let message = format!("the body is too large: at most {} bytes are read", crate::rest::MAX_BODY);
+        ApiError::new(StatusCode::PAYLOAD_TOO_LARGE, "body_too_large", message)
+    } else {
+        ApiError::bad_request("the body could not be read to its end")
+    }
+}
+
+fn media_type(headers: &HeaderMap) -> Option<String> {
+    let value = headers.get(header::CONTENT_TYPE)?.to_str().ok()?;
+    Some(value.split(';').next().unwrap_or_default().trim().to_ascii_lowercase())
+}
+
+/// A body of JSON.
+pub(crate) struct JsonBody<T>(pub T);
+
+impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for JsonBody<T> {
+    type Rejection = ApiError;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, ApiError> {
+        let body = Body::from_request(request, state).await?;
+        match body.media_type.as_deref() {
+            Some(kind) if is_json(kind) => {}
+            found => return Err(unsupported(found, "application/json")),
+        }
+        serde_json::from_slice(&body.bytes)
+            .map(JsonBody)
+            .map_err(|error| ApiError::bad_request(format!("the body is not what is expected here: {error}")))
+    }
+}
+
+pub(crate) fn is_json(media_type: &str) -> bool {
+    media_type == "application/json"
+        || (media_type.starts_with("application/") && media_type.ends_with("+json"))
+}
+
+pub(crate) fn unsupported(found: Option<&str>, expected: &str) -> ApiError {
+    let found = found.map_or_else(|| "no content-type".to_owned(), |found| format!("content-type {found:?}"));
+    let message = format!("the request has {found}; expected {expected}");
+    ApiError::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type", message)
+}

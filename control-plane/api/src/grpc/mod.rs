@@ -1,0 +1,28 @@
+//! The gRPC services that sidecars call, besides xDS.
+
+mod intake;
+mod rate_limit;
+
+use mesh_control_core::{Decisions, Limits};
+
+pub use intake::IntakeService;
+pub use rate_limit::RateLimitService;
+
+use crate::v1::decision_intake_server::DecisionIntakeServer;
+use envoy_types::pb::envoy::service::ratelimit::v3::rate_limit_service_server::RateLimitServiceServer;
+use std::sync::Arc;
+
+use crate::metrics::Metrics;
+
+/// 16 MiB: a report of some ten thousand records.
+const MAX_REPORT: usize = 16 * 1024 * 1024;
+
+/// The decision intake, for a gRPC server whose interceptor asks for the sidecars' token.
+pub fn intake(decisions: Decisions, metrics: Arc<Metrics>) -> DecisionIntakeServer<IntakeService> {
+    DecisionIntakeServer::new(IntakeService::new(decisions, metrics)).max_decoding_message_size(MAX_REPORT)
+}
+
+/// Envoy's rate limit service, for a gRPC server whose interceptor asks for the sidecars' token.
+pub fn rate_limits(limits: Limits, metrics: Arc<Metrics>) -> RateLimitServiceServer<RateLimitService> {
+    RateLimitServiceServer::new(RateLimitService::new(limits, metrics))
+}

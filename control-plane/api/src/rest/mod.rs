@@ -1,0 +1,126 @@
+//! The routes: REST under `/api/v1`, and what stands outside it.
+
+mod decisions;
+mod monitor;
+mod policies;
+mod sidecars;
+mod trials;
+mod views;
+
+use axum::Router;
+use axum::extract::{DefaultBodyLimit, MatchedPath, Request, State};
+use axum::http::StatusCode;
+use axum::middleware::{self, Next};
+use axum::response::Response;
+use utoipa::openapi::OpenApi;
+use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
+use utoipa::{Modify, OpenApi as _};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use crate::auth::require_admin;
+use crate::error::ApiError;
+use crate::state::Api;
+
+/// 4 MiB: far more than any policy or sample request needs.
+pub(crate) const MAX_BODY: usize = 4 * 1024 * 1024;
+
+#[derive(utoipa::OpenApi)]
+#[openapi(
+    info(
+        title = "AI-Agent Mesh control plane",
+        description = "Policies, decisions and sidecars of an AI-Agent Mesh.",
+        license(name = "Apache-2.0", identifier = "Apache-2.0")
+    ),
+    modifiers(&Bearer),
+    tags(
+        (name = "policies", description = "Policy documents and their versions"),
+        (name = "trials", description = "Validating and trying policies without putting them in force"),
+        (name = "decisions", description = "What was decided"),
+        (name = "sidecars", description = "Who is connected, and what they run"),
+        (name = "monitoring", description = "Health and metrics"),
+    )
+)]
+struct Document;
+
+struct Bearer;
+
+impl Modify for Bearer {
+    fn modify(&self, openapi: &mut OpenApi) {
+        let scheme = HttpBuilder::new()
+            .scheme(HttpAuthScheme::Bearer)
+            .description(Some("The administrator's token, from `admin-token` in the data directory"));
+        let components = openapi.components.get_or_insert_default();
+        components.add_security_scheme("admin", SecurityScheme::Http(scheme.build()));
+    }
+}
+
+fn protected() -> OpenApiRouter<Api> {
+    OpenApiRouter::new()
+        .routes(routes!(policies::list, policies::create))
+        .routes(routes!(policies::get, policies::put, policies::delete))
+        .routes(routes!(policies::versions))
+        .routes(routes!(policies::version))
+        .routes(routes!(policies::rollback))
+        .routes(routes!(trials::validate))
+        .routes(routes!(trials::dry_run))
+        .routes(routes!(trials::evaluate))
+        .routes(routes!(decisions::list))
+        .routes(routes!(decisions::follow))
+        .routes(routes!(decisions::gaps))
+        .routes(routes!(decisions::get))
+        .routes(routes!(sidecars::list))
+        .routes(routes!(sidecars::version))
+}
+
+fn open() -> OpenApiRouter<Api> {
+    OpenApiRouter::new()
+        .routes(routes!(monitor::healthz))
+        .routes(routes!(monitor::readyz))
+        .routes(routes!(monitor::describe))
+        .routes(routes!(monitor::metrics))
+}
+
+/// The OpenAPI document of the whole API, as `/openapi.json` gives it.
+pub fn openapi() -> OpenApi {
+    OpenApiRouter::<Api>::with_openapi(Document::openapi())
+        .nest("/api/v1", protected())
+        .merge(open())
+        .into_openapi()
+}
+
+/// The router of the HTTP port.
+pub fn router(api: Api) -> Router {
+    let (protected, _) = protected().split_for_parts();
+    let (open, _) = open().split_for_parts();
+    let protected = protected
+        .fallback(unknown)
+        .method_not_allowed_fallback(wrong_method)
+        .layer(middleware::from_fn_with_state(api.admin.clone(), require_admin));
+    Router::new()
+        .nest("/api/v1", protected)
+        .merge(open)
+        .fallback(unknown)
+        .method_not_allowed_fallback(wrong_method)
+        .layer(middleware::from_fn_with_state(api.clone(), monitor::guard_metrics))
+        .layer(DefaultBodyLimit::max(MAX_BODY))
+        .layer(middleware::from_fn_with_state(api.clone(), count))
+        .with_state(api)
+}
+
+async fn unknown() -> ApiError {
+    ApiError::not_found("there is nothing at this path; see /openapi.json for what there is")
+}
+
+async fn wrong_method() -> ApiError {
+    let message = "this path does not take that method; see /openapi.json for what it takes";
+    ApiError::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", message)
+}
+
+async fn count(State(api): State<Api>, request: Request, next: Next) -> Response {
+    let method = request.method().clone();
+    let route = request.extensions().get::<MatchedPath>().map(|path| path.as_str().to_owned());
+    let response = next.run(request).await;
+    api.metrics.answered(&method, route.as_deref(), response.status().as_u16());
+    response
+}

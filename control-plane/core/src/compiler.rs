@@ -1,0 +1,144 @@
+//! The gate that ships: the compiler and the sessions of `mesh-engine`, which the filter runs too.
+use std::collections::HashMap;
+use std::rc::Rc;
+use std::sync::{Mutex, PoisonError};
+use std::time::Instant;
+
+use jiff::Timestamp;
+use mesh_engine::{Detector, RequestHead, Verdict};
+use mesh_policy::{Bundle, Diagnostic, Policy};
+
+use crate::admission::{Admission, Remark};
+use crate::decision::{Finding, PolicyRef, Violation};
+use crate::sample::{DryRun, Modifications, SampleRequest};
+
+/// Compiles with `mesh-engine`.
+///
+/// A policy compiles the same whatever stands beside it, so that what was accepted last under each name is remembered: a change
+/// costs the compilation of what changed, however many policies there are.
+#[derive(Default)]
+pub struct EngineAdmission {
+    accepted: Mutex<HashMap<String, (Policy, Vec<Diagnostic>)>>,
+}
+
+impl EngineAdmission {
+    fn check_one(&self, name: &str, policy: &Policy) -> Result<Vec<Diagnostic>, Vec<Diagnostic>> {
+        let remembered = || self.accepted.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((accepted, warnings)) = remembered().get(name)
+            && accepted == policy
+        {
+            return Ok(warnings.clone());
+        }
+        let warnings = mesh_engine::check(policy)?;
+        remembered().insert(name.to_owned(), (policy.clone(), warnings.clone()));
+        Ok(warnings)
+    }
+}
+
+impl Admission for EngineAdmission {
+    fn check(&self, bundle: &Bundle) -> Result<Vec<Remark>, Vec<Remark>> {
+        let (mut remarks, mut refused) = (Vec::new(), false);
+        for entry in &bundle.policies {
+            let said = self.check_one(&entry.id, &entry.policy).unwrap_or_else(|diagnostics| {
+                refused = true;
+                diagnostics
+            });
+            remarks
+                .extend(said.into_iter().map(|diagnostic| Remark { policy: entry.id.clone(), diagnostic }));
+        }
+        // Names that are gone are forgotten, so that what is remembered is bounded by what is in force and tried.
+        let in_force = |name: &str| bundle.policies.iter().any(|entry| entry.id == name);
+        let mut remembered = self.accepted.lock().unwrap_or_else(PoisonError::into_inner);
+        if remembered.len() > bundle.policies.len() * 2 + 64 {
+            remembered.retain(|name, _| in_force(name));
+        }
+        if refused { Err(remarks) } else { Ok(remarks) }
+    }
+
+    fn dry_run(
+        &self,
+        bundle: &Bundle,
+        sample: &SampleRequest,
+        now: Timestamp,
+    ) -> Result<DryRun, Vec<Remark>> {
+        let mut bundle = bundle.clone();
+        // Who is asking is part of the sample, and whoever may try policies may say so.
+        bundle.settings.trust_identity_headers = true;
+        let program = mesh_engine::compile(&bundle, Rc::new(Detector::new())).map_err(remarks)?;
+        let (program, request) = (Rc::new(program), request(sample));
+        let now = u64::try_from(now.as_nanosecond()).unwrap_or(0);
+        let started = Instant::now();
+        let verdict = mesh_engine::dry_run(&program, &request, now);
+        Ok(outcome(verdict, started.elapsed().as_secs_f64() * 1000.0))
+    }
+}
+
+fn remarks(refused: Vec<mesh_engine::Refused>) -> Vec<Remark> {
+    let of = |refused: mesh_engine::Refused| {
+        let policy = refused.policy;
+        refused.diagnostics.into_iter().map(move |diagnostic| Remark { policy: policy.clone(), diagnostic })
+    };
+    refused.into_iter().flat_map(of).collect()
+}
+
+fn request(sample: &SampleRequest) -> mesh_engine::SampleRequest {
+    let mut headers: Vec<(String, String)> =
+        sample.headers.iter().map(|(name, value)| (name.to_ascii_lowercase(), value.clone())).collect();
+    if sample.body.is_some() && sample.header("content-type").is_none() {
+        headers.push(("content-type".to_owned(), "application/json".to_owned()));
+    }
+    let head = RequestHead {
+        method: sample.method.clone(),
+        path: sample.path.clone(),
+        headers,
+        source_ip: Some(sample.source_ip.unwrap_or(std::net::Ipv4Addr::LOCALHOST.into())),
+        principal: sample.agent.clone(),
+    };
+    mesh_engine::SampleRequest { head, body: sample.body_bytes() }
+}
+
+fn outcome(verdict: Verdict, execution_time_ms: f64) -> DryRun {
+    let decision = verdict.decision;
+    let violations = |said: Vec<mesh_engine::Violation>| said.into_iter().map(violation).collect();
+    DryRun {
+        decision: decision.outcome.as_str().to_owned(),
+        modifications: verdict.rewritten.map(|body| Modifications { body: readable(&body) }),
+        policy_violations: violations(decision.violations),
+        warnings: violations(decision.warnings),
+        execution_time_ms,
+        protocol: decision.protocol.to_owned(),
+        operation: decision.operation,
+        model: decision.model,
+        policies: decision
+            .policies
+            .into_iter()
+            .map(|policy| PolicyRef { id: policy.id, version: policy.version })
+            .collect(),
+        guards: decision
+            .guards
+            .into_iter()
+            .map(|(guard, state)| (guard.to_owned(), state.to_string()))
+            .collect(),
+        findings: decision
+            .findings
+            .into_iter()
+            .map(|found| Finding { kind: found.kind, count: found.count, place: found.place })
+            .collect(),
+        status: verdict.refusal.as_ref().map(|(status, _)| *status),
+        refusal: verdict.refusal.map(|(_, body)| readable(&body)),
+    }
+}
+
+fn violation(said: mesh_engine::Violation) -> Violation {
+    Violation {
+        policy_id: said.policy_id,
+        guard: said.guard.to_owned(),
+        severity: said.severity.as_str().to_owned(),
+        message: said.message,
+    }
+}
+
+/// JSON where it is JSON, else text.
+fn readable(body: &[u8]) -> serde_json::Value {
+    serde_json::from_slice(body).unwrap_or_else(|_| String::from_utf8_lossy(body).into_owned().into())
+}
