@@ -143,10 +143,12 @@ impl<'l> Collector<'l> {
         }
     }
 
-    /// The model asked for or answering: noted, and a text like any other.
+    /// The model asked for or answering: noted, and a text like any other unless it reads like a model's name.
     pub(crate) fn model(&mut self, value: Val<'_>, path: u32) -> Result<(), WireError> {
-        self.message.model = value.string().map(Cow::into_owned);
-        self.text(Place::Other, value, path)
+        let name = value.string();
+        let plain = name.as_deref().is_some_and(words::is_model);
+        self.message.model = name.map(Cow::into_owned);
+        if plain { Ok(()) } else { self.text(Place::Other, value, path) }
     }
 
     /// Numbers, flags and words, or objects of them (token counts, dates, vectors): only texts in them are listed.
@@ -169,13 +171,14 @@ impl<'l> Collector<'l> {
         }
     }
 
-    /// A value that repeats a listed text token by token (`logprobs`): it cannot be searched, so it goes as soon as
-    /// anything of the message is edited.
-    pub(crate) fn echoes(&mut self, value: Val<'_>) {
+    /// A value that repeats a listed text token by token (`logprobs`). A text cut into tokens cannot be searched, so the
+    /// value goes as soon as anything of the message is edited; until then its strings are texts like any other.
+    pub(crate) fn echoes(&mut self, value: Val<'_>, path: u32) -> Result<(), WireError> {
         if matches!(value.kind(), Kind::Object | Kind::Array) {
             let object = value.is_object();
             self.message.echoes.push(Echo { layer: value.doc.layer, span: value.span(), object });
         }
+        self.measures(value, path)
     }
 
     /// A piece of a running text of a stream: listed as it stands.

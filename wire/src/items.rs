@@ -125,6 +125,10 @@ pub(crate) fn item(c: &mut Collector<'_>, place: Place, value: Val<'_>, path: u3
                 let path = path_of(c);
                 c.data(member, path)?;
             }
+            "annotations" | "citations" => {
+                let path = path_of(c);
+                c.free(place, member, path)?;
+            }
             "signature" | "encrypted_content" | "encrypted_index" => {
                 let path = path_of(c);
                 c.opaque(member, path)?;
@@ -145,7 +149,10 @@ pub(crate) fn item(c: &mut Collector<'_>, place: Place, value: Val<'_>, path: u3
                 let path = path_of(c);
                 c.free(Place::ToolResult, member, path)?;
             }
-            "logprobs" => c.echoes(member),
+            "logprobs" => {
+                let path = c.at_key(path, &name);
+                c.echoes(member, path)?;
+            }
             _ => c.unknown(place, path, key, member)?,
         }
     }

@@ -185,7 +185,10 @@ fn choices(c: &mut Collector<'_>, list: Val<'_>, path: u32) -> Done {
                     let path = c.at_key(path, &name);
                     c.text(Place::Assistant, member, path)?;
                 }
-                "logprobs" => c.echoes(member),
+                "logprobs" => {
+                    let path = c.at_key(path, &name);
+                    c.echoes(member, path)?;
+                }
                 _ => c.unknown(Place::Assistant, path, key, member)?,
             }
         }

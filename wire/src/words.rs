@@ -90,6 +90,17 @@ pub(crate) fn is_event_id(text: &str) -> bool {
     is_word(text) || is_id(text) || text.len() <= 6 && text.bytes().all(|b| b.is_ascii_alphanumeric())
 }
 
+/// The name of a model, with a date in it at most: `claude-3-5-sonnet-20241022`, `meta-llama/Llama-3.1-8B-Instruct`.
+pub(crate) fn is_model(text: &str) -> bool {
+    let longest_part =
+        text.split(|c: char| !c.is_ascii_alphanumeric()).map(str::len).max().unwrap_or_default();
+    text.len() <= 80
+        && longest_part <= 20
+        && longest_digits(text) <= 8
+        && text.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b':' | b'/' | b'_' | b'-'))
+        && (text.bytes().next().is_some_and(|b| b.is_ascii_lowercase()) || text.contains('/'))
+}
+
 /// A word of JSON Schema, or of the members that definitions of tools have: as a key it is no text of anybody's.
 pub(crate) fn is_schema_word(key: &str) -> bool {
     SCHEMA_WORDS.binary_search(&key).is_ok()

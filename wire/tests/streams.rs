@@ -87,7 +87,7 @@ fn anthropic_events() {
     for (data, want, closes) in [
         (
             r#"{"type":"message_start","message":{"id":"msg_1","type":"message","role":"assistant","content":[],"model":"claude-x","usage":{"input_tokens":25,"output_tokens":1}}}"#,
-            vec!["whole claude-x"],
+            vec![],
             vec![],
         ),
         (
@@ -269,6 +269,13 @@ fn streams_of_unknown_protocols_have_running_texts_too() {
     assert_ne!(item.pieces[0].channel, other.pieces[0].channel);
     let (_, text) = read(Protocol::Text, "He");
     assert_eq!(shown(&text), ["Text 0/0 He"]);
+    let (event, quoted) = read(Protocol::Text, r#""H\u0065""#);
+    assert_eq!(shown(&quoted), ["Text 0/0 He"]);
+    let edit = Edit { segment: 0, range: 1..2, with: "\"".to_owned() };
+    assert_eq!(rewrite_event(&event, &quoted, &[edit]), b"data: \"H\\\"\"\n\n");
+    // Nor does a settled path promise that its upstream speaks as it should.
+    let (_, strange) = read(Protocol::OpenAiChat, r#"{"kind":"piece","delta":"He"}"#);
+    assert_eq!(shown(&strange), ["Other 0/* He", "whole kind", "whole piece"]);
     // A gateway may answer in another protocol than it was asked in.
     let (_, chat) =
         read(Protocol::AnthropicMessages, r#"{"choices":[{"index":0,"delta":{"content":"He"}}]}"#);

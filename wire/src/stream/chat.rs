@@ -58,7 +58,10 @@ fn choice_of(c: &mut Collector<'_>, choice: Val<'_>, path: u32, position: u32) -
                 let path = c.at_key(path, &name);
                 c.measures(member, path)?;
             }
-            "logprobs" => c.echoes(member),
+            "logprobs" => {
+                let path = c.at_key(path, &name);
+                c.echoes(member, path)?;
+            }
             _ => c.unknown(Place::Assistant, path, key, member)?,
         }
     }

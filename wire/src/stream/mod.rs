@@ -135,9 +135,9 @@ fn frame(c: &mut Collector<'_>, doc: Doc<'_>) -> Result<(), WireError> {
         let text = doc.text.get(value.clone()).unwrap_or_default();
         let plain = words::is_event_id(text);
         let span = match name {
-            "data" | "retry" => continue,
-            "" | "event" | "id" if plain => continue,
-            "" | "event" | "id" => value,
+            "data" => continue,
+            "" | "event" | "id" | "retry" if plain => continue,
+            "" | "event" | "id" | "retry" => value,
             _ => line,
         };
         c.whole(Place::Other, doc, span.start as u32..span.end as u32, ROOT)?;
@@ -156,11 +156,22 @@ fn data(
         c.closes.push(Close::All);
         return Ok(());
     }
-    if !data.trim_start().starts_with(['{', '[']) {
-        return c.running(data, layer);
-    }
-    let nodes = scan(data, c.limits)?;
+    let start = data.trim_start();
+    let container = start.starts_with(['{', '[']);
+    let nodes = match scan(data, c.limits) {
+        Ok(nodes) if container || start.starts_with('"') => nodes,
+        Err(error) if container => return Err(error),
+        _ => return c.running(data, layer),
+    };
     let root = Doc { text: data, nodes: &nodes, layer, level: 0 }.root();
+    if root.is_string() {
+        return c.piece(
+            Channel { group: 0, kind: ChannelKind::Text, index: 0 },
+            Place::Assistant,
+            root,
+            ROOT,
+        );
+    }
     match shape_of(c.message.protocol, root) {
         Shape::Chat => chat::read(c, root),
         Shape::Responses => responses::read(c, root),
@@ -194,7 +205,8 @@ fn shape_of(protocol: Protocol, root: Val<'_>) -> Shape {
     if kind.starts_with("content_block_") || kind.starts_with("message_") || kind == "ping" {
         return Shape::Anthropic;
     }
-    if protocol.is_settled() { Shape::Whole } else { Shape::Unknown }
+    let known = root.get("usage").is_some() || root.get("error").is_some();
+    if protocol.is_settled() && known { Shape::Whole } else { Shape::Unknown }
 }
 
 /// A stream of a protocol nobody told us: members that usually carry the text are taken for pieces of it, the rest

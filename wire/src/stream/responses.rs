@@ -58,7 +58,10 @@ pub(crate) fn read(c: &mut Collector<'_>, root: Val<'_>) -> Done {
                 let path = path_of(c);
                 c.data(member, path)?;
             }
-            "logprobs" => c.echoes(member),
+            "logprobs" => {
+                let path = c.at_key(ROOT, &name);
+                c.echoes(member, path)?;
+            }
             _ => c.unknown(Place::Assistant, ROOT, key, member)?,
         }
     }
