@@ -84,4 +84,14 @@ impl Detector {
     ) -> Option<InjectionFinding> {
         injection::judge(&self.lexicon, text, source, sensitivity, phrases)
     }
+
+    /// All evidence in `text` taken together, whatever its score: for measuring and for calibrating thresholds.
+    pub fn injection_score(&self, text: &str, source: Source) -> Option<InjectionFinding> {
+        injection::score(&self.lexicon, text, source)
+    }
+
+    /// Every single piece of evidence in `text`, each with its own weight: for explaining a verdict.
+    pub fn injection_evidence(&self, text: &str, source: Source) -> Vec<InjectionFinding> {
+        injection::explain(&self.lexicon, text, source)
+    }
 }

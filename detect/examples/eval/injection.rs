@@ -39,9 +39,53 @@ struct Tally {
     hits: [usize; 3],
 }
 
+/// Prints how often each rule fires on attacks and on benign rows, and how much recall each rate of false alarms buys.
+fn curve(detector: &Detector, rows: &[Value], options: &Options) {
+    let mut rules: BTreeMap<(&str, bool), [usize; 2]> = BTreeMap::new();
+    let mut scores: [Vec<f32>; 4] = Default::default();
+    for row in rows {
+        let text = row["text"].as_str().unwrap_or_default();
+        let benign = usize::from(row["label"] != "injection");
+        let place = stands(row);
+        let data = place != Source::User;
+        let score = detector.injection_score(text, place).map_or(0.0, |finding| finding.score);
+        if let Some(list) = scores.get_mut(benign + 2 * usize::from(data)) {
+            list.push(score);
+        }
+        if options.rules {
+            let mut names: Vec<_> = detector.injection_evidence(text, place).iter().map(|f| f.rule).collect();
+            names.sort_unstable();
+            names.dedup();
+            for name in names {
+                rules.entry((name, data)).or_default()[benign] += 1;
+            }
+        }
+    }
+    for ((name, data), [attacks, benign]) in &rules {
+        println!("{name:42} {} {attacks:5} {benign:5}", if *data { "data" } else { "user" });
+    }
+    let [user_attacks, user_benign, data_attacks, data_benign] = &mut scores;
+    for (name, attacks, benign) in [
+        ("user text", user_attacks, user_benign),
+        ("tool results, documents, definitions", data_attacks, data_benign),
+    ] {
+        benign.sort_by(|a, b| b.total_cmp(a));
+        print!("{name}: recall at false alarms of");
+        for rate in [0.001, 0.0025, 0.005, 0.01, 0.025] {
+            let allowed = (benign.len() as f64 * rate) as usize;
+            let threshold = benign.get(allowed).copied().unwrap_or(0.0);
+            let hits = attacks.iter().filter(|score| **score > threshold).count();
+            print!("  {:.2} % {:.3} (score {threshold:.2})", rate * 100.0, ratio(hits, attacks.len()));
+        }
+        println!();
+    }
+    println!();
+}
+
 /// Measures all rows and prints two tables.
 pub(crate) fn measure(rows: &[Value], options: &Options) {
     let detector = Detector::new();
+    curve(&detector, rows, options);
     let mut tallies: BTreeMap<(bool, String), Tally> = BTreeMap::new();
     for row in rows {
         let text = row["text"].as_str().unwrap_or_default();

@@ -1,7 +1,7 @@
 //! Measures the detectors on labelled rows.
 //!
 //! ```text
-//! cargo run --release -p mesh-detect --example eval -- FILE.jsonl [--errors TYPE-OR-SOURCE] [--threshold 0.5]
+//! cargo run --release -p mesh-detect --example eval -- FILE.jsonl [--errors TYPE-OR-SOURCE] [--threshold 0.5] [--rules]
 //! ```
 //!
 //! A row with `spans` measures personal data and secrets, one with `label` measures injection. Only figures are
@@ -18,10 +18,12 @@ struct Options {
     files: Vec<String>,
     errors: Option<String>,
     threshold: f32,
+    rules: bool,
 }
 
 fn options() -> Result<Options, String> {
-    let mut options = Options { files: Vec::new(), errors: None, threshold: mesh_detect::DEFAULT_THRESHOLD };
+    let mut options =
+        Options { files: Vec::new(), errors: None, threshold: mesh_detect::DEFAULT_THRESHOLD, rules: false };
     let mut arguments = std::env::args().skip(1);
     while let Some(argument) = arguments.next() {
         let mut value = || arguments.next().ok_or(format!("{argument} needs a value"));
@@ -30,6 +32,7 @@ fn options() -> Result<Options, String> {
             "--threshold" => {
                 options.threshold = value()?.parse().map_err(|error| format!("--threshold: {error}"))?;
             }
+            "--rules" => options.rules = true,
             _ => options.files.push(argument),
         }
     }

@@ -11,7 +11,7 @@ use super::tokens::{self, Spaced, Word};
 use super::verdict::{Family, InjectionFinding, Source};
 use super::words::TALK;
 use crate::bytes::{at, before};
-use crate::canonical;
+use crate::canonical::{self, View};
 
 /// Words with classes that are remembered.
 const RING: usize = 64;
@@ -34,6 +34,8 @@ pub(super) struct Matcher<'a> {
     layers: usize,
     nested: bool,
     evidence: Evidence,
+    /// Every piece, where an explanation is wanted.
+    log: Option<Vec<Piece>>,
 }
 
 impl<'a> Matcher<'a> {
@@ -47,13 +49,29 @@ impl<'a> Matcher<'a> {
             layers: 0,
             nested: false,
             evidence: Evidence::default(),
+            log: None,
         }
+    }
+
+    /// Reads the text and returns every piece of evidence, in the order in which they were found.
+    pub(super) fn explain(mut self, text: &str) -> Vec<InjectionFinding> {
+        self.log = Some(Vec::new());
+        let view = self.judge(text);
+        let pieces = self.log.unwrap_or_default();
+        pieces.into_iter().map(|piece| finding(piece, piece.weight, view.as_ref())).collect()
     }
 
     /// Reads the text and returns the strongest evidence.
     pub(super) fn run(mut self, text: &str) -> Option<InjectionFinding> {
+        let view = self.judge(text);
+        let (score, piece) = self.evidence.best()?;
+        Some(finding(piece, score, view.as_ref()))
+    }
+
+    /// Collects the evidence; returns the view in which its places are.
+    fn judge(&mut self, text: &str) -> Option<View> {
         let view = canonical::reads_otherwise(text).then(|| canonical::folded(text));
-        let read = view.as_ref().map_or(text, canonical::View::text);
+        let read = view.as_ref().map_or(text, View::text);
         self.read(read);
         if let Some(span) = unseen(text) {
             let weight = self.weigh(0.5, 0.8, Family::EncodedPayload);
@@ -62,14 +80,7 @@ impl<'a> Matcher<'a> {
                 view.as_ref().map_or(span.clone(), |view| view.position(span.start)..view.position(span.end));
             self.add(Kind::Unseen, weight, 0, place);
         }
-        let (score, piece) = self.evidence.best()?;
-        let span = piece.start..piece.end;
-        Some(InjectionFinding {
-            rule: piece.kind.name(),
-            family: piece.kind.family(),
-            span: view.map_or(span.clone(), |view| view.original(span)),
-            score,
-        })
+        view
     }
 
     fn informs(&self) -> bool {
@@ -81,7 +92,11 @@ impl<'a> Matcher<'a> {
     }
 
     fn add(&mut self, kind: Kind, weight: f32, index: usize, span: Range<usize>) {
-        self.evidence.add(Piece { kind, weight, index, start: span.start, end: span.end });
+        let piece = Piece { kind, weight, index, start: span.start, end: span.end };
+        if let Some(log) = self.log.as_mut().filter(|_| weight > 0.0) {
+            log.push(piece);
+        }
+        self.evidence.add(piece);
     }
 
     fn read(&mut self, text: &str) {
@@ -97,6 +112,8 @@ impl<'a> Matcher<'a> {
                 // The end of a sentence keeps its words apart from the next one's.
                 if matches!(b, b'.' | b'!' | b'?') && at(bytes, i + 1) <= b' ' {
                     index += 2;
+                } else if b == b'\n' {
+                    index += 1;
                 }
                 if structure::may_begin(b) {
                     self.mark(bytes, i, index);
@@ -205,6 +222,16 @@ impl<'a> Matcher<'a> {
             }
         }
         None
+    }
+}
+
+fn finding(piece: Piece, score: f32, view: Option<&View>) -> InjectionFinding {
+    let span = piece.start..piece.end;
+    InjectionFinding {
+        rule: piece.kind.name(),
+        family: piece.kind.family(),
+        span: view.map_or(span.clone(), |view| view.original(span)),
+        score,
     }
 }
 

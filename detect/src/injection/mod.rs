@@ -16,5 +16,5 @@ mod words;
 
 pub(crate) use lexicon::Lexicon;
 pub use phrases::{MAX_PHRASES, Phrases};
-pub(crate) use verdict::judge;
 pub use verdict::{Family, InjectionFinding, Sensitivity, Source};
+pub(crate) use verdict::{explain, judge, score};

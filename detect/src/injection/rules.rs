@@ -27,7 +27,6 @@ const fn rule(family: Family, (user, data): (f32, f32), name: &'static str, step
     Rule { name, family, user, data, steps }
 }
 
-const ORDERS: Classes = INSTRUCTION.or(POLICY);
 const HIDDEN: Classes = SYSTEM.or(PRIOR);
 const NEGATED: Classes = NOT.or(NEVER);
 
@@ -38,7 +37,13 @@ pub(super) const RULES: &[Rule] = &[
         InstructionOverride,
         (0.9, 0.95),
         "override/prior-instructions",
-        &[(OVERRIDE, 0), (PRIOR, 4), (ORDERS, 3)],
+        &[(OVERRIDE, 0), (PRIOR, 4), (INSTRUCTION, 3)],
+    ),
+    rule(
+        InstructionOverride,
+        (0.6, 0.7),
+        "override/prior-messages",
+        &[(OVERRIDE, 0), (PRIOR, 3), (POLICY, 0)],
     ),
     // Languages that put the verb last.
     rule(
@@ -93,14 +98,26 @@ pub(super) const RULES: &[Rule] = &[
         &[(PRIOR.or(YOU), 0), (INSTRUCTION.or(TASK), 3), (CHANGED, 4)],
     ),
     rule(InstructionOverride, (0.4, 0.5), "override/limits-lifted", &[(LIMIT, 0), (CHANGED, 3)]),
-    rule(InstructionOverride, (0.25, 0.4), "override/you-are-now", &[(YOU, 0), (CAN, 0), (NOW, 0)]),
+    rule(InstructionOverride, (0.4, 0.5), "override/you-are-now", &[(YOU, 0), (CAN, 0), (NOW, 0)]),
     rule(
         InstructionOverride,
-        (0.3, 0.45),
+        (0.4, 0.5),
         "override/from-now-on",
         &[(LINK, 0), (NOW, 0), (LINK, 0), (YOU.or(SAY).or(ME), 3)],
     ),
     rule(InstructionOverride, (0.15, 0.4), "override/and-say", &[(OVERRIDE, 0), (SAY, 5)]),
+    rule(
+        InstructionOverride,
+        (0.45, 0.7),
+        "override/data-and-say",
+        &[(OVERRIDE, 0), (TEXT.or(DATA), 4), (SAY, 3)],
+    ),
+    rule(
+        InstructionOverride,
+        (0.45, 0.6),
+        "override/instructions",
+        &[(OVERRIDE, 0), (INSTRUCTION, 0), (SAY, 3)],
+    ),
     rule(
         InstructionOverride,
         (0.5, 0.5),
@@ -129,9 +146,9 @@ pub(super) const RULES: &[Rule] = &[
     rule(PromptExtraction, (0.5, 0.55), "extract/prior-prompt", &[(REVEAL, 0), (PRIOR, 3), (INSTRUCTION, 1)]),
     rule(
         PromptExtraction,
-        (0.6, 0.6),
+        (0.5, 0.5),
         "extract/text-above",
-        &[(LEAK, 0), (TEXT.or(ANYTHING), 2), (ABOVE, 4)],
+        &[(LEAK, 0), (TEXT.or(ANYTHING), 2), (ABOVE, 2)],
     ),
     rule(
         PromptExtraction,
@@ -157,42 +174,42 @@ pub(super) const RULES: &[Rule] = &[
         "extract/instructions-you-were-given",
         &[(INSTRUCTION, 0), (YOU, 2), (GIVEN, 3)],
     ),
-    rule(PromptExtraction, (0.3, 0.35), "extract/repeat-instructions", &[(LEAK, 0), (INSTRUCTION, 4)]),
+    rule(PromptExtraction, (0.15, 0.2), "extract/repeat-instructions", &[(LEAK, 0), (INSTRUCTION, 4)]),
     rule(PromptExtraction, (0.3, 0.3), "extract/instructions-verbatim", &[(INSTRUCTION, 0), (VERBATIM, 4)]),
-    rule(PromptExtraction, (0.3, 0.3), "extract/passcode", &[(REVEAL, 0), (ACCESS, 4)]),
-    rule(PromptExtraction, (0.2, 0.25), "extract/system-prompt-named", &[(SYSTEM, 0), (INSTRUCTION, 0)]),
+    rule(PromptExtraction, (0.2, 0.2), "extract/passcode", &[(REVEAL, 0), (ACCESS, 4)]),
+    rule(PromptExtraction, (0.2, 0.35), "extract/system-prompt-named", &[(SYSTEM, 0), (INSTRUCTION, 0)]),
     // A speaker without rules.
     rule(Jailbreak, (0.7, 0.7), "jailbreak/do-anything-now", &[(DO, 0), (ANYTHING, 0), (NOW, 0)]),
-    rule(Jailbreak, (0.3, 0.4), "jailbreak/free-of-limits", &[(FREE, 0), (LIMIT, 4)]),
+    rule(Jailbreak, (0.35, 0.3), "jailbreak/free-of-limits", &[(FREE, 0), (LIMIT, 4)]),
     rule(Jailbreak, (0.5, 0.5), "jailbreak/play-free-of-limits", &[(PRETEND, 0), (FREE, 12), (LIMIT, 4)]),
-    rule(Jailbreak, (0.5, 0.5), "jailbreak/model-free-of-limits", &[(AI, 0), (FREE, 10), (LIMIT, 4)]),
-    rule(Jailbreak, (0.35, 0.4), "jailbreak/you-free-of-limits", &[(YOU, 0), (FREE, 5), (LIMIT, 4)]),
+    rule(Jailbreak, (0.5, 0.45), "jailbreak/model-free-of-limits", &[(AI, 0), (FREE, 10), (LIMIT, 4)]),
+    rule(Jailbreak, (0.4, 0.4), "jailbreak/you-free-of-limits", &[(YOU, 0), (FREE, 5), (LIMIT, 4)]),
     rule(
         Jailbreak,
-        (0.4, 0.4),
+        (0.45, 0.5),
         "jailbreak/need-not-follow",
         &[(NEGATED, 0), (FOLLOW, 4), (LIMIT.or(INSTRUCTION), 4)],
     ),
     rule(Jailbreak, (0.35, 0.4), "jailbreak/mode", &[(DEVELOPER.or(UNBOUND), 0), (MODE, 0)]),
     rule(Jailbreak, (0.5, 0.5), "jailbreak/play-unbound", &[(PRETEND, 0), (UNBOUND, 8)]),
-    rule(Jailbreak, (0.4, 0.4), "jailbreak/model-unbound", &[(AI, 0), (UNBOUND, 6)]),
-    rule(Jailbreak, (0.25, 0.25), "jailbreak/never-refuse", &[(NEGATED, 0), (REFUSE, 3)]),
-    rule(Jailbreak, (0.35, 0.35), "jailbreak/never-say-never", &[(NEGATED, 0), (SAY, 2), (NEVER, 4)]),
-    rule(Jailbreak, (0.35, 0.35), "jailbreak/stay-in-character", &[(STAY, 0), (CHARACTER, 3)]),
+    rule(Jailbreak, (0.5, 0.5), "jailbreak/model-unbound", &[(AI, 0), (UNBOUND, 6)]),
+    rule(Jailbreak, (0.3, 0.3), "jailbreak/never-refuse", &[(NEGATED, 0), (REFUSE, 3)]),
+    rule(Jailbreak, (0.45, 0.45), "jailbreak/never-say-never", &[(NEGATED, 0), (SAY, 2), (NEVER, 4)]),
+    rule(Jailbreak, (0.45, 0.45), "jailbreak/stay-in-character", &[(STAY, 0), (CHARACTER, 3)]),
     rule(Jailbreak, (0.35, 0.35), "jailbreak/regardless-of-harm", &[(FREE, 0), (HARM, 6)]),
-    rule(Jailbreak, (0.25, 0.25), "jailbreak/harm-listed", &[(HARM, 0), (HARM, 3)]),
-    rule(Jailbreak, (0.3, 0.3), "jailbreak/maker-limits", &[(MAKER, 0), (LIMIT, 4)]),
-    rule(Jailbreak, (0.3, 0.3), "jailbreak/can-do-anything", &[(CAN, 0), (DO, 1), (ANYTHING, 0)]),
+    rule(Jailbreak, (0.3, 0.3), "jailbreak/harm-listed", &[(HARM, 0), (HARM, 3)]),
+    rule(Jailbreak, (0.45, 0.45), "jailbreak/maker-limits", &[(MAKER, 0), (LIMIT, 4)]),
+    rule(Jailbreak, (0.35, 0.35), "jailbreak/can-do-anything", &[(CAN, 0), (DO, 1), (ANYTHING, 0)]),
     rule(
         Jailbreak,
-        (0.3, 0.3),
+        (0.4, 0.4),
         "jailbreak/must-comply",
         &[(MUST, 0), (COMPLY, 2), (ANYTHING.or(ALL), 3), (REQUEST, 1)],
     ),
     // Data leaves.
     rule(
         Exfiltration,
-        (0.35, 0.6),
+        (0.3, 0.4),
         "exfiltrate/data-to-place",
         &[(SEND, 0), (DATA, 6), (PLACE.or(ADDRESS), 8)],
     ),
@@ -203,6 +220,8 @@ pub(super) const RULES: &[Rule] = &[
         "exfiltrate/reveal-secrets",
         &[(REVEAL, 0), (ALL.or(SYSTEM), 2), (DATA, 2), (DATA, 4)],
     ),
+    rule(IndirectInstruction, (0.2, 0.4), "indirect/system-message", &[(SYSTEM, 0), (POLICY, 0)]),
+    rule(IndirectInstruction, (0.05, 0.25), "indirect/repeat-this", &[(LEAK, 0), (TEXT, 3)]),
     // Orders where there should be none, and people kept from noticing.
     rule(IndirectInstruction, (0.1, 0.4), "indirect/attention-model", &[(IMPORTANT, 0), (AI, 4)]),
     rule(IndirectInstruction, (0.0, 0.25), "indirect/model-must", &[(AI, 0), (MUST.or(IMPORTANT), 4)]),
@@ -212,37 +231,32 @@ pub(super) const RULES: &[Rule] = &[
         "indirect/you-are-instructed",
         &[(YOU, 0), (CAN, 0), (GIVEN, 1), (LINK, 0)],
     ),
-    rule(IndirectInstruction, (0.0, 0.35), "indirect/call-identifier", &[(USE, 0), (IDENTIFIER, 1)]),
+    rule(IndirectInstruction, (0.0, 0.15), "indirect/call-identifier", &[(USE, 0), (IDENTIFIER, 1)]),
     rule(
         IndirectInstruction,
-        (0.1, 0.35),
+        (0.2, 0.2),
         "indirect/append-to-answer",
         &[(APPEND, 0), (ALL, 5), (RESPONSE, 1)],
     ),
     rule(
         IndirectInstruction,
-        (0.05, 0.3),
+        (0.2, 0.35),
         "indirect/before-answering",
         &[(BEFORE, 0), (SAY.or(RESPONSE), 1), (USE.or(SEND), 4)],
     ),
     rule(IndirectInstruction, (0.1, 0.3), "indirect/only-say", &[(MUST, 0), (SAY, 1)]),
-    rule(ToolPoisoning, (0.25, 0.7), "tool/do-not-tell-user", &[(NEGATED, 0), (TELL, 3), (USER, 4)]),
+    rule(ToolPoisoning, (0.35, 0.7), "tool/do-not-tell-user", &[(NEGATED, 0), (TELL, 3), (USER, 4)]),
     rule(
         ToolPoisoning,
-        (0.1, 0.5),
+        (0.3, 0.5),
         "tool/do-not-mention",
         &[(NEGATED, 0), (TELL, 2), (LINK.or(YOU), 4), (USE.or(DATA), 4)],
     ),
-    rule(ToolPoisoning, (0.3, 0.5), "tool/secretly", &[(SECRETLY, 0), (SEND.or(USE), 3)]),
-    rule(ToolPoisoning, (0.05, 0.35), "tool/before-use", &[(BEFORE, 0), (USE, 2), (TOOL.or(IDENTIFIER), 2)]),
+    rule(ToolPoisoning, (0.25, 0.5), "tool/secretly", &[(SECRETLY, 0), (SEND.or(USE), 3)]),
+    rule(ToolPoisoning, (0.05, 0.15), "tool/before-use", &[(BEFORE, 0), (USE, 2), (TOOL.or(IDENTIFIER), 2)]),
     rule(ToolPoisoning, (0.05, 0.3), "tool/must-first", &[(YOU, 0), (MUST, 0), (BEFORE, 1), (USE, 1)]),
     rule(ToolPoisoning, (0.0, 0.3), "tool/rather-than-others", &[(TOOL, 0), (INSTEAD, 3)]),
     // Orders in an encoding.
-    rule(
-        EncodedPayload,
-        (0.45, 0.6),
-        "encoded/decode-and-follow",
-        &[(DECODE, 0), (FOLLOW.or(DO).or(USE), 8)],
-    ),
-    rule(EncodedPayload, (0.3, 0.45), "encoded/decode-this", &[(DECODE, 0), (DECODE, 5)]),
+    rule(EncodedPayload, (0.4, 0.4), "encoded/decode-and-follow", &[(DECODE, 0), (FOLLOW.or(DO), 6)]),
+    rule(EncodedPayload, (0.3, 0.25), "encoded/decode-this", &[(DECODE, 0), (DECODE, 5)]),
 ];

@@ -114,13 +114,22 @@ pub(crate) fn judge(
     (finding.score >= threshold).then_some(finding)
 }
 
+/// See [`crate::Detector::injection_evidence`].
+pub(crate) fn explain(lexicon: &Lexicon, text: &str, source: Source) -> Vec<InjectionFinding> {
+    Matcher::new(lexicon, source).explain(text)
+}
+
+/// See [`crate::Detector::injection_score`].
+pub(crate) fn score(lexicon: &Lexicon, text: &str, source: Source) -> Option<InjectionFinding> {
+    Matcher::new(lexicon, source).run(text)
+}
+
 /// The operating point. The developer's prompt and the model's own words are not judged.
 fn threshold(source: Source, sensitivity: Sensitivity) -> Option<f32> {
     let [low, medium, high] = match source {
         Source::System | Source::Assistant => return None,
-        Source::User | Source::ToolArguments | Source::Other => [0.85, 0.7, 0.5],
-        Source::ToolResult | Source::Document => [0.75, 0.55, 0.4],
-        Source::ToolDefinition => [0.75, 0.55, 0.4],
+        Source::User | Source::ToolArguments | Source::Other => [0.7, 0.5, 0.38],
+        Source::ToolResult | Source::Document | Source::ToolDefinition => [0.65, 0.5, 0.4],
     };
     Some(match sensitivity {
         Sensitivity::Low => low,

@@ -179,7 +179,7 @@ pub(super) const WORDS: &[(Classes, &str)] = &[
     ),
     (
         INSTRUCTION,
-        "instruction instructions instructon instructons instructs rule rules prompt prompts guideline guidelines directive directives programming constraints constraint preprompt pre-prompt initialization anweisungen anweisung regeln vorgaben befehle richtlinien anleitung instrucciones instrucción reglas órdenes ordenes indicaciones consignes directives règles istruzioni regole comandi direttive instruções instrucoes regras comandos diretrizes инструкции инструкций инструкцию правила указания команды команд instructies instrukcje",
+        "instruction instructions direction directions instructon instructons instructs rule rules prompt prompts guideline guidelines directive directives programming constraints constraint preprompt pre-prompt initialization anweisungen anweisung regeln vorgaben befehle richtlinien anleitung instrucciones instrucción reglas órdenes ordenes indicaciones consignes directives règles istruzioni regole comandi direttive instruções instrucoes regras comandos diretrizes инструкции инструкций инструкцию правила указания команды команд instructies instrukcje",
     ),
     (
         SYSTEM,
@@ -187,7 +187,7 @@ pub(super) const WORDS: &[(Classes, &str)] = &[
     ),
     (
         REVEAL,
-        "reveal revealing show print output display repeat repeating tell leak expose dump disclose share list recite translate summarize summarise provide echo spell give return copy quote paste type write state describe explain format rewrite rephrase convert encode put zeige zeig verrate gib nenne wiederhole montre montrez révélez révèle affichez répétez muestra muéstrame revela dime repite mostra mostrami rivela ripeti dimmi mostre mostra repita diga покажи выведи раскрой повтори",
+        "reveal revealing show print output display repeat repeating tell leak expose dump disclose share list recite translate summarize summarise provide echo spell give return copy quote paste write state describe explain format rewrite rephrase convert encode put zeige zeig verrate gib nenne wiederhole montre montrez révélez révèle affichez répétez muestra muéstrame revela dime repite mostra mostrami rivela ripeti dimmi mostre mostra repita diga покажи выведи раскрой повтори",
     ),
     (
         YOU,
@@ -207,7 +207,7 @@ pub(super) const WORDS: &[(Classes, &str)] = &[
     ),
     (
         FREE,
-        "free freed freedom broken break breaking remove removed removing disable disabled disabling unbound beyond bypass bypassing bypassed ignore ignoring ignores lift lifted lacks lacking lack without no zero any circumvent evade escape escaped liberated unshackled disregard disregards disregarding rid devoid regardless irrespective unburdened outside turn turned off ohne sans sin senza sem без",
+        "free freed freedom broken break breaking remove removed removing disable disabled disabling unbound beyond bypass bypassing bypassed ignore ignoring ignores lift lifted lacks lacking lack without no circumvent evade escape escaped liberated unshackled disregard disregards disregarding rid devoid regardless irrespective unburdened ohne sans sin senza sem без",
     ),
     (MODE, "mode modus modo modalità режим"),
     (
@@ -234,10 +234,7 @@ pub(super) const WORDS: &[(Classes, &str)] = &[
         DATA,
         "password passwords key keys credential credentials token tokens secret secrets history conversation conversations chat chats file files data email emails contacts env id_rsa ssh contents content environment variables information messages transcript apikey api_key cookies session details account config configuration database records summary context card passwort schlüssel contraseña clave mot chiave senha пароль ключ данные",
     ),
-    (
-        PLACE,
-        "http https url urls link endpoint webhook server address attacker website site domain inbox image markdown pixel ngrok",
-    ),
+    (PLACE, "http https endpoint webhook server address attacker ngrok"),
     (
         USER,
         "user users human humans customer client person people operator benutzer nutzer utilisateur usuario utente usuário пользователю пользователь",
@@ -273,7 +270,7 @@ pub(super) const WORDS: &[(Classes, &str)] = &[
     ),
     (
         DECODE,
-        "decode decoded decoding base64 b64 rot13 hex hexadecimal decrypt decipher unscramble reverse reversed morse binary caesar cipher ascii85 dekodiere décode decodifica",
+        "decode decoded decoding base64 b64 rot13 hex hexadecimal decrypt decipher unscramble reversed morse caesar base32 base85 ascii85 dekodiere décode decodifica",
     ),
     (
         SAY,
@@ -285,7 +282,7 @@ pub(super) const WORDS: &[(Classes, &str)] = &[
     ),
     (
         TEXT,
-        "text words word everything conversation message content sentence sentences line lines paragraph document output input discussion dialogue conversations passage all texto texte testo текст",
+        "text words word everything rest remainder conversation message content sentence sentences line lines paragraph document output input discussion dialogue conversations passage all texto texte testo текст",
     ),
     (
         CHARACTER,
