@@ -1,11 +1,12 @@
 //! Saying no in the provider's own words, so that an unmodified SDK raises the error its users know.
 //!
-//! MCP: a JSON-RPC error with the request's id, over HTTP status 200. That is what clients need: the Python SDK of the
-//! 1.x line raises an HTTP error (not `McpError`) for any status from 400, and the TypeScript SDK throws a transport
-//! error with the body as text; only Python 2.x looks for a JSON-RPC error in such a body. With 200 all three raise
-//! their usual error with our message. Where there is no id to answer (notifications, unreadable bodies), the HTTP
-//! status stays that of the kind, as the transport's specification asks. Codes are from the band that the 2026-07-28
-//! revision leaves to implementations (-32000 to -32019), away from those that SDKs use for themselves.
+//! MCP: a JSON-RPC error with the request's id, over HTTP status 200. That is what clients need, tried with each: on a
+//! status from 400 the Python SDK 1.30 ends the whole session with an HTTP error (no `McpError`), and the TypeScript SDK
+//! 1.32 throws a transport error with the body as text; only Python 2.3 looks for a JSON-RPC error in there. With 200,
+//! as JSON or as an event, all three raise their usual error with our message. Where there is no id to answer
+//! (notifications, unreadable bodies), the HTTP status stays that of the kind, as the transport's specification asks.
+//! Codes are from the band that the 2026-07-28 revision leaves to implementations (-32000 to -32019), away from those
+//! that SDKs use for themselves.
 
 use serde_json::{Value, json};
 
