@@ -66,8 +66,11 @@ struct Proof {
 }
 
 impl Proof {
+    /// Notes a fault, once: many routes may name the same cluster.
     fn fault(&mut self, fault: String) {
-        self.faults.push(fault);
+        if !self.faults.contains(&fault) {
+            self.faults.push(fault);
+        }
     }
 
     fn names<'a>(&mut self, kind: Kind, names: impl Iterator<Item = &'a str>) -> BTreeSet<&'a str> {

@@ -119,3 +119,82 @@ impl State {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Protocol;
+
+    fn client(node: &str) -> ClientStatus {
+        ClientStatus {
+            node_id: node.to_owned(),
+            cluster: String::new(),
+            user_agent: String::new(),
+            address: None,
+            connected_since: SystemTime::UNIX_EPOCH,
+            connected: true,
+            disconnected_at: None,
+            protocol: Protocol::Delta,
+            types: BTreeMap::new(),
+        }
+    }
+
+    fn at(seconds: u64) -> SystemTime {
+        SystemTime::UNIX_EPOCH + Duration::from_secs(seconds)
+    }
+
+    fn listed(registry: &Registry, now: SystemTime) -> Vec<(String, bool)> {
+        registry.clients(now).into_iter().map(|c| (c.node_id, c.connected)).collect()
+    }
+
+    #[test]
+    fn who_went_stays_listed_for_an_hour() {
+        let registry = Registry::default();
+        let stream = registry.connected(client("a"));
+        registry.disconnected(stream, at(10));
+        assert_eq!(listed(&registry, at(10)), [("a".to_owned(), false)]);
+        assert_eq!(listed(&registry, at(10 + 3600)), [("a".to_owned(), false)]);
+        assert_eq!(listed(&registry, at(11 + 3600)), []);
+    }
+
+    #[test]
+    fn who_comes_back_is_listed_once_whichever_end_is_noticed_first() {
+        let registry = Registry::default();
+        let first = registry.connected(client("a"));
+        registry.disconnected(first, at(1));
+        let second = registry.connected(client("a"));
+        assert_eq!(listed(&registry, at(1)), [("a".to_owned(), true)]);
+        registry.connected(client("a"));
+        registry.disconnected(second, at(2));
+        assert_eq!(listed(&registry, at(2)), [("a".to_owned(), true)]);
+    }
+
+    #[test]
+    fn of_many_that_went_the_newest_stay_listed() {
+        let registry = Registry::default();
+        for number in 0..KEEP_AT_MOST + 10 {
+            let stream = registry.connected(client(&number.to_string()));
+            registry.disconnected(stream, at(number as u64));
+        }
+        let clients = registry.clients(at(KEEP_AT_MOST as u64));
+        assert_eq!(clients.len(), KEEP_AT_MOST);
+        assert_eq!(clients[0].node_id, "10");
+    }
+
+    #[test]
+    fn events_tell_the_node() {
+        let registry = Registry::default();
+        let mut events = registry.events();
+        let stream = registry.connected(client("a"));
+        let acked = Verdict::Acked { kind: Kind::Extension, version: "7".to_owned() };
+        registry.update(stream, BTreeMap::new(), vec![acked]);
+        registry.disconnected(stream, at(1));
+        let node = "a".to_owned();
+        let expected = [
+            Event::Connected { node: node.clone() },
+            Event::Acked { node: node.clone(), kind: Kind::Extension, version: "7".to_owned() },
+            Event::Disconnected { node },
+        ];
+        assert_eq!(std::array::from_fn(|_| events.try_recv().unwrap()), expected);
+    }
+}

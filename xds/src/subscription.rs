@@ -122,7 +122,9 @@ mod tests {
 
     #[test]
     fn incremental_lists_as_the_protocol_page_reads_them() {
-        let story: &[(&[&str], &[&str], bool, &[&str])] = &[
+        type Step<'a> = (&'a [&'a str], &'a [&'a str], bool, &'a [&'a str]);
+        // What is added and what is dropped; then whether all are wanted, and which by name.
+        let story: &[Step<'_>] = &[
             (&[], &[], true, &[]),
             (&["A"], &[], true, &["A"]),
             (&[], &["*"], false, &["A"]),

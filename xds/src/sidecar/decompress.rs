@@ -71,7 +71,9 @@ fn filter(coding: &str, library: Any, direction: Direction) -> HttpFilter {
             // The routes say what upstreams may send.
             advertise_accept_encoding: bool_value(false),
         }),
-        response_direction_config: Some(ResponseDirectionConfig { common_config: common(Direction::Response) }),
+        response_direction_config: Some(ResponseDirectionConfig {
+            common_config: common(Direction::Response),
+        }),
     };
     let way = match direction {
         Direction::Request => "request",

@@ -2,8 +2,8 @@
 use envoy_types::pb::envoy::{
     config::{
         core::v3::{
-            ExtensionConfigSource, Http1ProtocolOptions, Http2ProtocolOptions, HttpProtocolOptions,
-            TrafficDirection,
+            CidrRange, ExtensionConfigSource, Http1ProtocolOptions, Http2ProtocolOptions,
+            HttpProtocolOptions, TrafficDirection,
         },
         listener::v3::{Filter, FilterChain, Listener, filter},
     },
@@ -67,7 +67,10 @@ fn connection_manager() -> HttpConnectionManager {
         http_filters: http_filters(),
         // Nobody inside: `x-envoy-*` headers of agents are dropped instead of obeyed.
         use_remote_address: bool_value(true),
-        internal_address_config: Some(InternalAddressConfig::default()),
+        internal_address_config: Some(InternalAddressConfig {
+            cidr_ranges: vec![nobody()],
+            unix_sockets: false,
+        }),
         preserve_external_request_id: true,
         server_header_transformation: ServerHeaderTransformation::PassThrough as i32,
         // One path for us and for the upstream, whatever way it was written.
@@ -96,6 +99,11 @@ fn connection_manager() -> HttpConnectionManager {
         local_reply_config: Some(replies::of_envoy_itself()),
         ..HttpConnectionManager::default()
     }
+}
+
+/// An address that no client has. An empty list would not do: Envoy 1.40 then takes the loopback for inside.
+fn nobody() -> CidrRange {
+    CidrRange { address_prefix: "255.255.255.255".to_owned(), prefix_len: u32_value(32) }
 }
 
 fn http_filters() -> Vec<HttpFilter> {

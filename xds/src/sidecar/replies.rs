@@ -1,7 +1,5 @@
 //! Answers that Envoy makes itself, when no upstream and no filter of ours did: as JSON, so that clients which expect
 //! JSON can show them. What the filter answers stays as it is.
-use std::collections::BTreeMap;
-
 use envoy_types::pb::{
     envoy::{
         config::{
@@ -22,27 +20,21 @@ pub(super) fn of_envoy_itself() -> LocalReplyConfig {
     let flags = ResponseFlagFilter { flags: FLAGS.iter().map(|flag| (*flag).to_owned()).collect() };
     let mapper = ResponseMapper {
         filter: Some(AccessLogFilter { filter_specifier: Some(FilterSpecifier::ResponseFlagFilter(flags)) }),
-        body_format_override: Some(error("%LOCAL_REPLY_BODY%", "%RESPONSE_CODE_DETAILS%")),
+        body_format_override: Some(error("%LOCAL_REPLY_BODY% (%RESPONSE_CODE_DETAILS%)")),
         ..ResponseMapper::default()
     };
     LocalReplyConfig { mappers: vec![mapper], ..LocalReplyConfig::default() }
 }
 
-/// `{"error": {"message": …, "type": "ai_mesh_error", "code": …}}`
-pub(super) fn error(message: &str, code: &str) -> SubstitutionFormatString {
-    let fields = [("message", text(message)), ("type", text("ai_mesh_error")), ("code", text(code))];
-    let outer = object([("error", Value { kind: Some(Kind::StructValue(object(fields))) })]);
-    SubstitutionFormatString {
-        format: Some(Format::JsonFormat(outer)),
-        ..SubstitutionFormatString::default()
-    }
+/// `{"error": {"message": …}}`. One field in each object: the order of several would differ from one encoding to the
+/// next, and make the listener look changed.
+fn error(message: &str) -> SubstitutionFormatString {
+    let message = Value { kind: Some(Kind::StringValue(message.to_owned())) };
+    let error = Value { kind: Some(Kind::StructValue(object("message", message))) };
+    let format = Some(Format::JsonFormat(object("error", error)));
+    SubstitutionFormatString { format, ..SubstitutionFormatString::default() }
 }
 
-fn text(text: &str) -> Value {
-    Value { kind: Some(Kind::StringValue(text.to_owned())) }
-}
-
-fn object<const N: usize>(fields: [(&str, Value); N]) -> Struct {
-    let fields: BTreeMap<String, Value> = fields.map(|(name, value)| (name.to_owned(), value)).into();
-    Struct { fields: fields.into_iter().collect() }
+fn object(name: &str, value: Value) -> Struct {
+    Struct { fields: [(name.to_owned(), value)].into() }
 }

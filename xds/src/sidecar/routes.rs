@@ -132,6 +132,10 @@ pub(super) fn table(upstreams: &[Upstream]) -> RouteConfiguration {
         name: ROUTES.to_owned(),
         domains: vec!["*".to_owned()],
         routes,
+        // What Envoy thinks of the agent's address is not the provider's business.
+        request_headers_to_remove: ["x-envoy-external-address", "x-envoy-internal"]
+            .map(str::to_owned)
+            .to_vec(),
         request_headers_to_add: vec![set_if_exists("accept-encoding", CODINGS)],
         ..VirtualHost::default()
     };

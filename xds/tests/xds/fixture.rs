@@ -12,7 +12,8 @@ use envoy_types::pb::{
             endpoint::v3::ClusterLoadAssignment,
             listener::v3::Listener,
             route::v3::{
-                Route, RouteAction, RouteConfiguration, VirtualHost, route::Action, route_action::ClusterSpecifier,
+                Route, RouteAction, RouteConfiguration, VirtualHost, route::Action,
+                route_action::ClusterSpecifier,
             },
         },
         extensions::transport_sockets::tls::v3::{GenericSecret, Secret, secret},
@@ -64,7 +65,12 @@ pub(crate) fn snapshot(described: &Value) -> Snapshot {
         endpoints: endpoints.iter().map(assignment).collect(),
         secrets: vec![secret(PROBE)],
         listeners: revisions(&described["listeners"]).iter().map(listener).collect(),
-        routes: described["routes"].as_object().into_iter().flatten().map(|(name, r)| table(name, r)).collect(),
+        routes: described["routes"]
+            .as_object()
+            .into_iter()
+            .flatten()
+            .map(|(name, r)| table(name, r))
+            .collect(),
         extensions: revisions(&described["extensions"]).iter().map(extension).collect(),
         ..Resources::default()
     };

@@ -1,9 +1,12 @@
 //! Tests of the xDS server from outside: its state machines over a table of scenarios, the same table over gRPC with
 //! an independent client, and a real Envoy.
-//mod envoy;
+mod bodies;
+mod changes;
+mod consistency;
 mod fixture;
-//mod process;
+mod http;
+mod mesh;
 mod scenarios;
-//mod sidecar;
-//mod wasm;
-//mod wire;
+mod serving;
+mod wasm;
+mod wire;

@@ -75,7 +75,8 @@ impl Variant for Sotw {
 impl Variant for Delta {
     fn compose(step: &Value, kept: &HashMap<String, Seen>, type_url: String) -> DeltaDiscoveryRequest {
         let initial = step["initial"].as_object().into_iter().flatten().map(|(name, version)| {
-            let version = resolve(version, kept, |seen| &seen.resources.iter().find(|r| r.0 == *name).unwrap().2);
+            let version =
+                resolve(version, kept, |seen| &seen.resources.iter().find(|r| r.0 == *name).unwrap().2);
             (name.clone(), version)
         });
         DeltaDiscoveryRequest {
@@ -208,7 +209,8 @@ impl<V: Variant> Play<V> {
             "expect" => {
                 let seen = self.responses.pop_front().unwrap_or_else(|| panic!("{at}: no response came"));
                 assert_eq!(seen.kind.short(), value["type"].as_str().unwrap(), "{at}");
-                let mut resources: Vec<String> = seen.resources.iter().map(|r| format!("{}@{}", r.0, r.1)).collect();
+                let mut resources: Vec<String> =
+                    seen.resources.iter().map(|r| format!("{}@{}", r.0, r.1)).collect();
                 resources.sort();
                 assert_eq!(resources, strings(&value["resources"]), "{at}");
                 assert_eq!(seen.removed, strings(&value["removed"]), "{at}");
@@ -223,7 +225,11 @@ impl<V: Variant> Play<V> {
                 let status = self.machine.status()[&kind].clone();
                 assert_eq!(status.sent_version.as_deref(), value["sent"].as_str(), "{at}: sent");
                 assert_eq!(status.acked_version.as_deref(), value["acked"].as_str(), "{at}: acked");
-                assert_eq!(status.nacked.map(|n| n.version).as_deref(), value["nacked"].as_str(), "{at}: nacked");
+                assert_eq!(
+                    status.nacked.map(|n| n.version).as_deref(),
+                    value["nacked"].as_str(),
+                    "{at}: nacked"
+                );
             }
             other => panic!("{at}: `{other}` is no step"),
         }
@@ -254,10 +260,16 @@ fn incremental() {
 fn a_stream_can_subscribe_to_so_many_names_only() {
     let names: Vec<String> = (0..=10_000).map(|n| n.to_string()).collect();
     let type_url = Kind::Endpoints.type_url().to_owned();
-    let request =
-        DiscoveryRequest { type_url: type_url.clone(), resource_names: names.clone(), ..DiscoveryRequest::default() };
+    let request = DiscoveryRequest {
+        type_url: type_url.clone(),
+        resource_names: names.clone(),
+        ..DiscoveryRequest::default()
+    };
     assert!(Machine::request(&mut Sotw::default(), &request, SystemTime::UNIX_EPOCH).is_err());
-    let request =
-        DeltaDiscoveryRequest { type_url, resource_names_subscribe: names, ..DeltaDiscoveryRequest::default() };
+    let request = DeltaDiscoveryRequest {
+        type_url,
+        resource_names_subscribe: names,
+        ..DeltaDiscoveryRequest::default()
+    };
     assert!(Machine::request(&mut Delta::default(), &request, SystemTime::UNIX_EPOCH).is_err());
 }

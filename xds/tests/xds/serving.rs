@@ -1,0 +1,103 @@
+//! A real Envoy accepts what we serve, and does with requests what it should.
+use std::sync::atomic::Ordering;
+
+use mesh_xds::{Event, Kind, Protocol};
+
+use crate::{
+    http::{get, send, upstream},
+    mesh::Mesh,
+};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn envoy_accepts_all_of_it_in_both_variants() {
+    for (sotw, protocol) in [(false, Protocol::Delta), (true, Protocol::Sotw)] {
+        let (rest, tools) = (upstream("rest").await, upstream("tools").await);
+        let upstreams = [
+            ("default", format!("http://{rest}/base")),
+            ("mcp", format!("http://localhost:{}", tools.port())),
+        ];
+        let mesh = Mesh::start(&format!("accepts-{sotw}"), sotw, &upstreams).await;
+        let mut events = mesh.ads.events();
+        mesh.publish_accepted("7").await;
+        let client = &mesh.ads.clients()[0];
+        assert_eq!(client.protocol, protocol);
+        assert_eq!(client.cluster, "ai_mesh");
+        assert!(client.user_agent.starts_with("envoy "), "{}", client.user_agent);
+        assert_eq!(mesh.status(Kind::Endpoints).acked_version.as_deref(), Some("7"));
+        let mut acked = Vec::new();
+        while let Ok(event) = events.try_recv() {
+            if let Event::Acked { kind, version, .. } = event {
+                assert_eq!(version, "7");
+                acked.push(kind);
+            }
+        }
+        acked.sort();
+        assert_eq!(acked, [Kind::Cluster, Kind::Endpoints, Kind::Listener, Kind::Route, Kind::Extension]);
+
+        let answer = send(mesh.sidecar, "POST", "/v1/chat/completions?x=1", &[], b"{}").await.unwrap();
+        let told = answer.json();
+        assert_eq!((answer.status, &told["upstream"], &told["body"]), (200, &"rest".into(), &"{}".into()));
+        assert_eq!(told["path"], "/base/v1/chat/completions?x=1");
+        assert_eq!(told["headers"]["host"], rest.to_string());
+        assert!(answer.headers.contains("server: rest"), "{}", answer.headers);
+        let own = |text: &str| text.contains("x-envoy");
+        assert!(!own(&answer.headers) && !own(&told["headers"].to_string()), "{} {told}", answer.headers);
+        assert_eq!(get(mesh.sidecar, "/mcp").await.json()["upstream"], "tools");
+        assert_eq!(mesh.refused.load(Ordering::SeqCst), 0);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_path_means_the_same_to_us_and_to_the_upstream() {
+    let (rest, anthropic) = (upstream("rest").await, upstream("anthropic").await);
+    let upstreams = [("default", format!("http://{rest}")), ("anthropic", format!("http://{anthropic}"))];
+    let mesh = Mesh::start("paths", false, &upstreams).await;
+    mesh.publish_accepted("1").await;
+    // Path as sent, upstream, path as received.
+    let cases = [
+        ("/v1/messages", "anthropic", "/v1/messages"),
+        ("//v1//messages", "anthropic", "/v1/messages"),
+        ("/x/../v1/messages/count_tokens", "anthropic", "/v1/messages/count_tokens"),
+        ("/x/%2e%2e/v1/messages", "anthropic", "/v1/messages"),
+        ("/v1%2Fmessages", "anthropic", "/v1/messages"),
+        ("/v1%5cmessages", "anthropic", "/v1/messages"),
+        ("/v1/messagesque", "rest", "/v1/messagesque"),
+        ("/v1/messages?beta=%2F", "anthropic", "/v1/messages?beta=%2F"),
+        ("/v1/chat/completions", "rest", "/v1/chat/completions"),
+    ];
+    for (sent, name, received) in cases {
+        let told = get(mesh.sidecar, sent).await.json();
+        assert_eq!((&told["upstream"], &told["path"]), (&name.into(), &received.into()), "{sent}");
+    }
+    let version = [("anthropic-version", "2023-06-01")];
+    let told = send(mesh.sidecar, "GET", "/v1/models", &version, b"").await.unwrap().json();
+    assert_eq!(told["upstream"], "anthropic");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_no_upstream_takes_and_what_is_not_http_is_answered_with_reason() {
+    let gone = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let mesh = Mesh::start("reasons", false, &[("openai", format!("http://{gone}"))]).await;
+    mesh.publish_accepted("1").await;
+    let answer = get(mesh.sidecar, "/nowhere").await;
+    assert_eq!((answer.status, &answer.json()["error"]["code"]), (404, &"no_upstream".into()));
+    assert!(answer.headers.contains("content-type: application/json"));
+    let answer = get(mesh.sidecar, "/v1/models").await;
+    let message = answer.json()["error"]["message"].to_string();
+    assert!(answer.status == 503 && message.contains("upstream connect error"), "{answer:?}");
+    let upgrade = [("upgrade", "websocket"), ("sec-websocket-version", "13"), ("sec-websocket-key", "x")];
+    let answer = send(mesh.sidecar, "GET", "/v1/realtime", &upgrade, b"").await.unwrap();
+    assert!(answer.status >= 400, "{answer:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_the_right_token_there_is_no_configuration() {
+    let mesh =
+        Mesh::start_with_token("token", false, &[("default", "http://127.0.0.1:9".into())], "wrong").await;
+    mesh.publish("1");
+    while mesh.refused.load(Ordering::SeqCst) < 3 {
+        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+    }
+    assert!(mesh.ads.clients().is_empty());
+    assert!(send(mesh.sidecar, "GET", "/", &[], b"").await.is_err(), "the listener is open");
+}
