@@ -37,7 +37,13 @@ impl Request {
 
     /// A GET.
     pub fn get(path: &str) -> Self {
-        Request { method: "GET".into(), path: path.into(), headers: Vec::new(), body: Vec::new(), chunk: None }
+        Request {
+            method: "GET".into(),
+            path: path.into(),
+            headers: Vec::new(),
+            body: Vec::new(),
+            chunk: None,
+        }
     }
 
     /// The same with one more header.
@@ -55,13 +61,16 @@ impl Request {
     }
 
     fn head(&self) -> String {
-        let mut head = format!("{} {} HTTP/1.1\r\nhost: mesh.test\r\nconnection: close\r\n", self.method, self.path);
+        let mut head =
+            format!("{} {} HTTP/1.1\r\nhost: mesh.test\r\nconnection: close\r\n", self.method, self.path);
         for (name, value) in &self.headers {
             head.push_str(&format!("{name}: {value}\r\n"));
         }
         match self.chunk {
             Some(_) => head.push_str("transfer-encoding: chunked\r\n"),
-            None if self.method != "GET" => head.push_str(&format!("content-length: {}\r\n", self.body.len())),
+            None if self.method != "GET" => {
+                head.push_str(&format!("content-length: {}\r\n", self.body.len()))
+            }
             None => {}
         }
         head + "\r\n"
@@ -139,7 +148,8 @@ pub fn send_and_leave(to: SocketAddr, request: &Request) {
 }
 
 fn connect(to: SocketAddr) -> TcpStream {
-    let socket = TcpStream::connect_timeout(&to, Duration::from_secs(5)).expect("the mesh accepts connections");
+    let socket =
+        TcpStream::connect_timeout(&to, Duration::from_secs(5)).expect("the mesh accepts connections");
     socket.set_read_timeout(Some(Duration::from_secs(20))).expect("a timeout can be set");
     socket.set_nodelay(true).expect("nodelay can be set");
     socket
@@ -152,7 +162,9 @@ fn read_answer(mut socket: TcpStream) -> Answer {
         match socket.read(&mut buffer) {
             Ok(0) => break,
             Ok(read) => bytes.extend_from_slice(&buffer[..read]),
-            Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => panic!("no answer within 20 seconds"),
+            Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => {
+                panic!("no answer within 20 seconds")
+            }
             Err(_) => break,
         }
     }
@@ -163,7 +175,8 @@ fn parse(bytes: &[u8]) -> Answer {
     let Some(end) = bytes.windows(4).position(|four| four == b"\r\n\r\n") else { return Answer::default() };
     let head = String::from_utf8_lossy(&bytes[..end]).into_owned();
     let mut lines = head.split("\r\n");
-    let status = lines.next().and_then(|line| line.split(' ').nth(1)).and_then(|code| code.parse().ok()).unwrap_or(0);
+    let status =
+        lines.next().and_then(|line| line.split(' ').nth(1)).and_then(|code| code.parse().ok()).unwrap_or(0);
     let headers: Vec<(String, String)> = lines
         .filter_map(|line| line.split_once(':'))
         .map(|(name, value)| (name.trim().to_ascii_lowercase(), value.trim().to_owned()))

@@ -153,7 +153,12 @@ impl Mesh {
         let mut command = Command::new(tool("AI_MESH_BIN"));
         command.arg(verb).args(["--data", &self.data.to_string_lossy()]);
         let flags: &[(&str, SocketAddr)] = match verb {
-            "up" => &[("--port", self.sidecar), ("--admin-port", self.admin), ("--api-port", self.api), ("--grpc-port", self.grpc)],
+            "up" => &[
+                ("--port", self.sidecar),
+                ("--admin-port", self.admin),
+                ("--api-port", self.api),
+                ("--grpc-port", self.grpc),
+            ],
             "serve" => &[("--port", self.sidecar), ("--api-port", self.api), ("--grpc-port", self.grpc)],
             "sidecar" => &[("--admin-port", self.admin)],
             _ => &[],
@@ -176,7 +181,12 @@ impl Mesh {
             command.arg("--envoy").arg(tool("AI_MESH_ENVOY"));
         }
         if verb == "sidecar" {
-            command.args(["--control-plane", &self.grpc.to_string(), "--port", &self.sidecar.port().to_string()]);
+            command.args([
+                "--control-plane",
+                &self.grpc.to_string(),
+                "--port",
+                &self.sidecar.port().to_string(),
+            ]);
         }
         command
     }
@@ -239,7 +249,12 @@ impl Mesh {
             if answer.status == 200 {
                 return answer.json();
             }
-            assert!(Instant::now() < deadline, "no record of decision {id:?}: {} {}", answer.status, answer.text());
+            assert!(
+                Instant::now() < deadline,
+                "no record of decision {id:?}: {} {}",
+                answer.status,
+                answer.text()
+            );
             std::thread::sleep(Duration::from_millis(50));
         }
     }
@@ -259,6 +274,10 @@ fn show_tail(log: &Path) {
     let mut text = String::new();
     if std::fs::File::open(log).and_then(|mut file| file.read_to_string(&mut text)).is_ok() {
         let lines: Vec<&str> = text.lines().collect();
-        eprintln!("--- the last lines of {}:\n{}", log.display(), lines[lines.len().saturating_sub(30)..].join("\n"));
+        eprintln!(
+            "--- the last lines of {}:\n{}",
+            log.display(),
+            lines[lines.len().saturating_sub(30)..].join("\n")
+        );
     }
 }

@@ -115,7 +115,10 @@ fn no_attack_shape_carries_a_protected_value_past_the_filter() {
                     texts(&value, &mut text);
                 }
                 let digits: String = text.chars().filter(char::is_ascii_digit).collect();
-                let wide: String = text.chars().filter_map(|c| char::from_digit(u32::from(c).wrapping_sub(0xFF10), 10)).collect();
+                let wide: String = text
+                    .chars()
+                    .filter_map(|c| char::from_digit(u32::from(c).wrapping_sub(0xFF10), 10))
+                    .collect();
                 let seen = format!("{text}{digits}{wide}");
                 for secret in [CARD, "jane.roe", "previous", "previоus"] {
                     assert!(!seen.contains(secret), "{what}: {secret} reached the upstream: {reached}");
@@ -132,19 +135,36 @@ fn framing_tricks_end_in_an_answer(mesh: &Mesh) {
     let size = body.len();
     let head = "POST /v1/chat/completions HTTP/1.1\r\nhost: a\r\ncontent-type: application/json\r\nconnection: close\r\n";
     let tricks = [
-        ("length and chunked", format!("{head}content-length: {size}\r\ntransfer-encoding: chunked\r\n\r\n{size:x}\r\n{body}\r\n0\r\n\r\n")),
+        (
+            "length and chunked",
+            format!(
+                "{head}content-length: {size}\r\ntransfer-encoding: chunked\r\n\r\n{size:x}\r\n{body}\r\n0\r\n\r\n"
+            ),
+        ),
         ("two lengths", format!("{head}content-length: {size}\r\ncontent-length: 3\r\n\r\n{body}")),
-        ("expect 100-continue", format!("{head}content-length: {size}\r\nexpect: 100-continue\r\n\r\n{body}")),
-        ("trailers", format!("{head}transfer-encoding: chunked\r\ntrailer: x-a\r\n\r\n{size:x}\r\n{body}\r\n0\r\nx-a: 4111111111111111\r\n\r\n")),
+        (
+            "expect 100-continue",
+            format!("{head}content-length: {size}\r\nexpect: 100-continue\r\n\r\n{body}"),
+        ),
+        (
+            "trailers",
+            format!(
+                "{head}transfer-encoding: chunked\r\ntrailer: x-a\r\n\r\n{size:x}\r\n{body}\r\n0\r\nx-a: 4111111111111111\r\n\r\n"
+            ),
+        ),
         ("header line folding", format!("{head}x-a: b\r\n c\r\ncontent-length: {size}\r\n\r\n{body}")),
-        ("absolute path", head.replace("/v1", "http://a/v1") + &format!("content-length: {size}\r\n\r\n{body}")),
+        (
+            "absolute path",
+            head.replace("/v1", "http://a/v1") + &format!("content-length: {size}\r\n\r\n{body}"),
+        ),
         ("dot segments", head.replace("/v1", "/x/../v1") + &format!("content-length: {size}\r\n\r\n{body}")),
         ("truncated body", format!("{head}content-length: {}\r\n\r\n{body}", size + 10)),
     ];
     for (what, bytes) in tricks {
         mesh.upstream.forget();
         let answer = raw(mesh.sidecar, bytes.as_bytes());
-        let reached: String = mesh.upstream.requests().iter().map(|request| request["body"].to_string()).collect();
+        let reached: String =
+            mesh.upstream.requests().iter().map(|request| request["body"].to_string()).collect();
         assert!(!reached.contains(CARD), "{what}: leaked ({})", answer.status);
     }
 }

@@ -44,7 +44,10 @@ fn a_thousand_changes_under_load_lose_nothing() {
                 if seen.contains(&want) {
                     break;
                 }
-                assert!(started.elapsed() < Duration::from_secs(10), "change {change} was never enforced: {seen}");
+                assert!(
+                    started.elapsed() < Duration::from_secs(10),
+                    "change {change} was never enforced: {seen}"
+                );
             }
             times.push(started.elapsed());
         }

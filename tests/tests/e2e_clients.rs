@@ -62,7 +62,9 @@ fn python_clients() {
     let mesh = Mesh::up(POLICIES, &[]);
     let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/clients/python");
     let mut command = Command::new(tool("AI_MESH_PYTHON"));
-    command.args(["-m", "pytest", "-q", "-p", "no:cacheprovider", folder]).env("PYTHONDONTWRITEBYTECODE", "1");
+    command
+        .args(["-m", "pytest", "-q", "-p", "no:cacheprovider", folder])
+        .env("PYTHONDONTWRITEBYTECODE", "1");
     passes(&mesh, &mut command);
 }
 

@@ -66,7 +66,8 @@ fn killing_envoy_loses_no_acknowledged_record() {
     for answer in &answers {
         mesh.decision(answer.header("x-ai-mesh-decision-id"));
     }
-    let envoy = Command::new("pgrep").args(["-P", &mesh.parts[0].id().to_string()]).output().expect("pgrep runs");
+    let envoy =
+        Command::new("pgrep").args(["-P", &mesh.parts[0].id().to_string()]).output().expect("pgrep runs");
     let envoy = String::from_utf8_lossy(&envoy.stdout).trim().to_owned();
     assert!(!envoy.is_empty(), "Envoy is a child of ai-mesh up");
     assert!(Command::new("kill").args(["-KILL", &envoy]).status().expect("kill runs").success());
@@ -89,13 +90,19 @@ fn a_policy_that_does_not_compile_changes_nothing() {
         ("rules: [ { pii: { patterns: [ { name: x, regex: \"(\" } ] } } ]", "regex"),
         ("rules: [ { pie: {} } ]", "pie"),
         ("rules: [ { rego: { module: \"package mesh\\ndeny contains x if {\" } } ]", "line"),
-        ("rules: [ { access: { resource: a, allowedRoles: [b], allowedActions: [c], conditions: { timeOfDay: noon } } } ]", "timeOfDay"),
+        (
+            "rules: [ { access: { resource: a, allowedRoles: [b], allowedActions: [c], conditions: { timeOfDay: noon } } } ]",
+            "timeOfDay",
+        ),
         ("failureMode: maybe\n  rules: []", "maybe"),
     ];
     for (spec, named) in cases {
-        let policy = format!("apiVersion: ai-mesh.dev/v1alpha1\nkind: Policy\nmetadata: {{ name: redact }}\nspec:\n  {spec}\n");
+        let policy = format!(
+            "apiVersion: ai-mesh.dev/v1alpha1\nkind: Policy\nmetadata: {{ name: redact }}\nspec:\n  {spec}\n"
+        );
         let output = mesh.apply(&policy);
-        let said = String::from_utf8_lossy(&output.stderr).into_owned() + &String::from_utf8_lossy(&output.stdout);
+        let said =
+            String::from_utf8_lossy(&output.stderr).into_owned() + &String::from_utf8_lossy(&output.stdout);
         assert!(!output.status.success(), "{spec} was accepted");
         assert!(said.contains(named), "{spec}: the message does not name {named}: {said}");
         redacts(&mesh);
@@ -109,11 +116,19 @@ fn bodies_that_cannot_be_read_are_refused_in_the_providers_shape() {
     let large = chat(&"word ".repeat(40_000));
     let cases = [
         ("over the limit", Request::post("/v1/chat/completions", &large), 413),
-        ("over the limit, length unknown", Request::post("/v1/chat/completions", &large).chunked(10_000), 413),
+        (
+            "over the limit, length unknown",
+            Request::post("/v1/chat/completions", &large).chunked(10_000),
+            413,
+        ),
         ("malformed JSON", Request::bytes("/v1/chat/completions", json, b"{\"messages\":["), 400),
         ("malformed JSON to Anthropic", Request::bytes("/v1/messages", json, b"{"), 400),
         ("unknown content type", Request::bytes("/v1/other", "application/x-thing", b"\x01\x02"), 503),
-        ("unknown coding", Request::bytes("/v1/chat/completions", json, b"x").header("content-encoding", "compress"), 503),
+        (
+            "unknown coding",
+            Request::bytes("/v1/chat/completions", json, b"x").header("content-encoding", "compress"),
+            503,
+        ),
     ];
     for (what, request, status) in cases {
         let answer = mesh.send(&request);
@@ -147,7 +162,11 @@ fn compressed_bodies_are_inspected_both_ways() {
                 .header("accept-encoding", coding);
             let answer = mesh.send(&request);
             assert_eq!(answer.status, 200, "{coding}");
-            assert!(answer.text().contains("REDACTED") && !answer.text().contains("536-90"), "{coding}: {}", answer.text());
+            assert!(
+                answer.text().contains("REDACTED") && !answer.text().contains("536-90"),
+                "{coding}: {}",
+                answer.text()
+            );
         }
     }
 }
@@ -155,14 +174,16 @@ fn compressed_bodies_are_inspected_both_ways() {
 #[test]
 fn streams_that_break_off_end_and_nothing_hangs() {
     let mesh = Mesh::up(REDACT, &[]);
-    let broken = Request::post("/v1/chat/completions", &chat_stream("hello")).header("x-mock-abort-after", "200");
+    let broken =
+        Request::post("/v1/chat/completions", &chat_stream("hello")).header("x-mock-abort-after", "200");
     let answer = mesh.send(&broken);
     assert!(!answer.complete, "a broken stream must not look complete");
     let broken = Request::post("/v1/chat/completions", &chat("hello")).header("x-mock-abort-after", "20");
     let answer = mesh.send(&broken);
     assert!(answer.status >= 500 || !answer.complete, "{answer:?}");
     // A client that goes away in the middle of a slow stream leaves nothing behind.
-    let slow = Request::post("/v1/chat/completions", &chat_stream(&"word ".repeat(50))).header("x-mock-delay-ms", "20");
+    let slow = Request::post("/v1/chat/completions", &chat_stream(&"word ".repeat(50)))
+        .header("x-mock-delay-ms", "20");
     for _ in 0..10 {
         mesh_tests::send_and_leave(mesh.sidecar, &slow);
     }

@@ -110,7 +110,9 @@ fn each_guard_does_what_its_rule_says() {
         }
         Request::post("/v1/chat/completions", &body)
     };
-    let tool = |name: &str| with(json!({"tools": [{"type": "function", "function": {"name": name, "parameters": {}}}]}));
+    let tool = |name: &str| {
+        with(json!({"tools": [{"type": "function", "function": {"name": name, "parameters": {}}}]}))
+    };
     let cases = [
         Case {
             what: "no policy targets the agent",
@@ -141,7 +143,10 @@ fn each_guard_does_what_its_rule_says() {
             status: 200,
             decision: "allow",
             guards: &["pii=ran"],
-            upstream: (&[r#"{ "model":"gpt-4o",  "messages":[ {"role":"user","content":"caf\u00e9 \/ ok"} ] }"#], &[]),
+            upstream: (
+                &[r#"{ "model":"gpt-4o",  "messages":[ {"role":"user","content":"caf\u00e9 \/ ok"} ] }"#],
+                &[],
+            ),
         },
         Case {
             what: "a body in many pieces is one body",
@@ -191,7 +196,9 @@ fn each_guard_does_what_its_rule_says() {
         Case {
             what: "ordinary questions pass",
             agent: "injection",
-            request: post("What were the previous instructions on my prescription, and how do I follow them?"),
+            request: post(
+                "What were the previous instructions on my prescription, and how do I follow them?",
+            ),
             status: 200,
             decision: "allow",
             guards: &["injection=ran"],
@@ -294,7 +301,10 @@ fn each_guard_does_what_its_rule_says() {
             assert!(!answer.body.is_empty(), "{what}: an empty refusal");
         }
         let reached = mesh.upstream.last_body();
-        case.upstream.0.iter().for_each(|text| assert!(reached.contains(text), "{what}: upstream got {reached}"));
+        case.upstream
+            .0
+            .iter()
+            .for_each(|text| assert!(reached.contains(text), "{what}: upstream got {reached}"));
         case.upstream.1.iter().for_each(|text| assert!(!reached.contains(text), "{what}: {text:?} leaked"));
         let record = mesh.decision(answer.header("x-ai-mesh-decision-id"));
         assert_eq!(record["decision"], case.decision, "{what}: {record}");
@@ -307,7 +317,8 @@ fn each_guard_does_what_its_rule_says() {
 
 fn records_name_what_was_found_and_nothing_more(mesh: &Mesh) {
     let answer = mesh.send(
-        &Request::post("/v1/chat/completions", &chat("536-90-4399 is my SSN")).header("x-ai-mesh-agent", "redact"),
+        &Request::post("/v1/chat/completions", &chat("536-90-4399 is my SSN"))
+            .header("x-ai-mesh-agent", "redact"),
     );
     let record = mesh.decision(answer.header("x-ai-mesh-decision-id"));
     let found = &record["findings"][0];

@@ -63,7 +63,8 @@ fn a_protected_value_never_reaches_the_agent_whatever_the_pieces() {
                 assert!(!answer.text().contains(secret), "{what}: {secret} leaked: {}", answer.text());
             }
             let text = streamed_text(&answer);
-            let want = "Sure: the card is [REDACTED], the SSN [REDACTED] and the mail [REDACTED]. Anything else?";
+            let want =
+                "Sure: the card is [REDACTED], the SSN [REDACTED] and the mail [REDACTED]. Anything else?";
             assert_eq!(text, want, "{what}");
         }
     }
@@ -75,7 +76,8 @@ fn clean_streams_pass_byte_for_byte(mesh: &Mesh) {
     for (name, request) in requests("Nothing to see here: 12 apples, caf\u{e9} and a \u{1F600}.") {
         let plain = mesh.send(&request.clone().header("x-ai-mesh-agent", "nobody"));
         for pieces in ["1", "9", "4096"] {
-            let request = request.clone().header("x-mock-chunk-bytes", pieces).header("x-ai-mesh-agent", "redact");
+            let request =
+                request.clone().header("x-mock-chunk-bytes", pieces).header("x-ai-mesh-agent", "redact");
             let inspected = mesh.send(&request);
             // Ids and times differ from answer to answer: compare the shape of each line, and the text.
             let shape = |answer: &Answer| answer.text().lines().map(|line| line.len()).collect::<Vec<_>>();
@@ -86,7 +88,8 @@ fn clean_streams_pass_byte_for_byte(mesh: &Mesh) {
 }
 
 fn a_block_ends_the_stream_with_the_providers_own_error(mesh: &Mesh) {
-    for (name, request) in requests("First some words. Then the SSN 536-90-4399 and much more text after it.") {
+    for (name, request) in requests("First some words. Then the SSN 536-90-4399 and much more text after it.")
+    {
         let answer = mesh.send(&request.header("x-ai-mesh-agent", "refuse"));
         let text = answer.text();
         assert!(text.contains("First") && text.contains("error"), "{name}: {text}");
