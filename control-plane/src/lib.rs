@@ -1,1 +1,21 @@
-//! See ARCHITECTURE.md.
+//! The control plane, wired up: configuration in, a running process' worth of servers out. It knows everyone and decides nothing.
+//!
+//! [`start`] binds its ports first, then opens the stores, puts the policies in force and serves; whatever fails on the way is
+//! one sentence ([`StartError`]) and leaves nothing running.
+
+mod config;
+mod error;
+mod publisher;
+mod running;
+mod settings;
+mod sidecars;
+mod start;
+mod starter;
+mod tokens;
+
+pub use config::Config;
+pub use error::StartError;
+pub use mesh_xds::{Ads, Upstream};
+pub use running::Running;
+pub use start::start;
+pub use starter::starter;

@@ -144,6 +144,11 @@ impl Policies {
         self.publish(&set, Proven::No).await
     }
 
+    /// Whether the store, when it was last read, had never held a policy: not even one that is deleted.
+    pub fn untouched(&self) -> bool {
+        self.inner.set.load().revision() == 0
+    }
+
     /// The policies in force, in order of name.
     pub fn list(&self) -> Vec<Stored> {
         self.inner.set.load().in_force().cloned().collect()

@@ -1,0 +1,82 @@
+//! Why a control plane does not start: one sentence each, which says what to do.
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use mesh_control_core::PolicyError;
+use mesh_control_store::OpenError;
+use mesh_policy::Diagnostic;
+use mesh_xds::SpecError;
+
+/// Why a control plane does not start. Nothing is left running.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// A port that can not be listened on.
+    #[error("can not listen on {address} for {what}: {}", bind_help(.source))]
+    Bind {
+        /// What is served there.
+        what: &'static str,
+        /// The address.
+        address: SocketAddr,
+        /// Why not.
+        #[source]
+        source: std::io::Error,
+    },
+    /// An address that other machines reach, without leave.
+    #[error(
+        "{address} can be reached from other machines, and {what} has no TLS; use a loopback address, or allow it \
+         explicitly if the network is trusted"
+    )]
+    Remote {
+        /// What is served there.
+        what: &'static str,
+        /// The address.
+        address: SocketAddr,
+    },
+    /// The data folder or a token in it.
+    #[error("can not {what} {path}; choose another data directory, or correct its rights")]
+    Data {
+        /// What was tried.
+        what: &'static str,
+        /// Where.
+        path: PathBuf,
+        /// Why not.
+        #[source]
+        source: std::io::Error,
+    },
+    /// A token that is too short to be one.
+    #[error("{0} does not hold a token of at least 16 letters and digits; remove it, and a new one is made")]
+    Token(PathBuf),
+    /// A store.
+    #[error(transparent)]
+    Store(#[from] OpenError),
+    /// What the sidecars are to do can not be done.
+    #[error(transparent)]
+    Spec(#[from] SpecError),
+    /// A policy of the configuration.
+    #[error("policy {name:?} can not be put in force:{}", lines(.diagnostics))]
+    Policy {
+        /// Its name.
+        name: String,
+        /// What is wrong.
+        diagnostics: Vec<Diagnostic>,
+    },
+    /// The policies in the store no longer compile: they were written by another build.
+    #[error("the policies in the store can not be put in force:{}", lines(.0))]
+    StoredPolicies(Vec<Diagnostic>),
+    /// Anything else about policies.
+    #[error("the policies can not be put in force")]
+    Policies(#[source] PolicyError),
+}
+
+fn bind_help(error: &std::io::Error) -> &'static str {
+    match error.kind() {
+        std::io::ErrorKind::AddrInUse => "the port is in use; stop what uses it, or choose another port",
+        std::io::ErrorKind::PermissionDenied => "ports below 1024 need privileges; choose another port",
+        std::io::ErrorKind::AddrNotAvailable => "this machine has no such address",
+        _ => "choose another address or port",
+    }
+}
+
+fn lines(diagnostics: &[Diagnostic]) -> String {
+    diagnostics.iter().map(|said| format!("\n  {said}")).collect()
+}

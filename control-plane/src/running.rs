@@ -1,0 +1,170 @@
+//! A control plane that runs, and how it ends.
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::serve::ListenerExt;
+use envoy_types::pb::envoy::service::ratelimit::v3::rate_limit_service_server::RateLimitServiceServer;
+use mesh_control_api::v1::decision_intake_server::DecisionIntakeServer;
+use mesh_control_api::{IntakeService, RateLimitService, SidecarAuth, Token};
+use mesh_control_core::Policies;
+use mesh_xds::Ads;
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+use tonic::service::InterceptorLayer;
+use tonic::transport::Server;
+use tonic::transport::server::TcpIncoming;
+
+use crate::error::StartError;
+use crate::sidecars::Sidecars;
+
+/// How long requests that are under way may take when the control plane stops.
+const GRACE: Duration = Duration::from_secs(5);
+/// How often a database that others may write to is looked at.
+const REFRESH: Duration = Duration::from_secs(1);
+
+/// Everything that is to be served.
+pub(crate) struct Servers {
+    pub(crate) rest: (TcpListener, Router),
+    pub(crate) grpc: TcpListener,
+    pub(crate) auth: SidecarAuth,
+    pub(crate) intake: DecisionIntakeServer<IntakeService>,
+    pub(crate) rate_limits: RateLimitServiceServer<RateLimitService>,
+    pub(crate) sidecars: Arc<Sidecars>,
+    pub(crate) refresh: Option<Policies>,
+}
+
+/// A control plane that runs. Dropping it ends it at once; [`Running::stop`] ends it well.
+pub struct Running {
+    api: SocketAddr,
+    grpc: SocketAddr,
+    admin: Token,
+    sidecar_token: PathBuf,
+    ads: Ads,
+    policies: Policies,
+    stop: watch::Sender<bool>,
+    servers: JoinSet<(&'static str, std::io::Result<()>)>,
+    helpers: JoinSet<()>,
+}
+
+impl Running {
+    pub(crate) fn new(
+        servers: Servers,
+        stop: watch::Sender<bool>,
+        ads: Ads,
+        policies: Policies,
+        admin: Token,
+        sidecar_token: PathBuf,
+    ) -> Result<Self, StartError> {
+        let address = |what, listener: &TcpListener| {
+            listener.local_addr().map_err(|source| StartError::Bind {
+                what,
+                address: SocketAddr::from(([0, 0, 0, 0], 0)),
+                source,
+            })
+        };
+        let (listener, router) = servers.rest;
+        let (api, grpc) = (address("REST", &listener)?, address("gRPC", &servers.grpc)?);
+
+        let mut tasks = JoinSet::new();
+        let stopped = until(stop.subscribe());
+        tasks.spawn(async move {
+            // Small answers, asked for one after the other: Nagle's algorithm would only hold them back.
+            let listener = listener.tap_io(|stream| drop(stream.set_nodelay(true)));
+            ("REST", axum::serve(listener, router).with_graceful_shutdown(stopped).await)
+        });
+        let stopped = until(stop.subscribe());
+        let builder = Server::builder()
+            .http2_keepalive_interval(Some(Duration::from_secs(30)))
+            .layer(InterceptorLayer::new(servers.auth))
+            .add_service(ads.service())
+            .add_service(servers.intake)
+            .add_service(servers.rate_limits);
+        let incoming = TcpIncoming::from(servers.grpc).with_nodelay(Some(true));
+        tasks.spawn(async move {
+            let served = builder.serve_with_incoming_shutdown(incoming, stopped).await;
+            ("gRPC", served.map_err(std::io::Error::other))
+        });
+        let mut helpers = JoinSet::new();
+        helpers.spawn(servers.sidecars.watch());
+        if let Some(policies) = servers.refresh {
+            helpers.spawn(keep_fresh(policies));
+        }
+        Ok(Running { api, grpc, admin, sidecar_token, ads, policies, stop, servers: tasks, helpers })
+    }
+
+    /// Where REST is served.
+    pub fn api(&self) -> SocketAddr {
+        self.api
+    }
+
+    /// Where sidecars call.
+    pub fn grpc(&self) -> SocketAddr {
+        self.grpc
+    }
+
+    /// The administrator's token.
+    pub fn admin_token(&self) -> &Token {
+        &self.admin
+    }
+
+    /// The file with the sidecars' token, for Envoy's bootstrap.
+    pub fn sidecar_token_file(&self) -> &Path {
+        &self.sidecar_token
+    }
+
+    /// The xDS server.
+    pub fn ads(&self) -> &Ads {
+        &self.ads
+    }
+
+    /// The policies service.
+    pub fn policies(&self) -> &Policies {
+        &self.policies
+    }
+
+    /// Waits until a server ends that was not told to; the text says which and why.
+    pub async fn ended(&mut self) -> String {
+        match self.servers.join_next().await {
+            Some(Ok((what, Err(error)))) => format!("the {what} server broke down: {error}"),
+            Some(Ok((what, Ok(())))) => format!("the {what} server ended"),
+            Some(Err(error)) => format!("a server broke down: {error}"),
+            None => "the servers have ended".to_owned(),
+        }
+    }
+
+    /// Stops: no new requests, those under way are finished, sidecars and followers are let go.
+    pub async fn stop(mut self) {
+        self.stop.send_replace(true);
+        self.ads.close();
+        let finished = async { while self.servers.join_next().await.is_some() {} };
+        if tokio::time::timeout(GRACE, finished).await.is_err() {
+            tracing::warn!("requests that were still under way are broken off");
+        }
+        self.servers.shutdown().await;
+        self.helpers.shutdown().await;
+    }
+}
+
+async fn until(mut stop: watch::Receiver<bool>) {
+    // An error means that nobody is left who could ask for a stop: it has ended.
+    let _ = stop.wait_for(|stop| *stop).await;
+}
+
+/// Publishes what another control plane on the same database has changed.
+async fn keep_fresh(policies: Policies) {
+    let mut failing = false;
+    loop {
+        tokio::time::sleep(REFRESH).await;
+        let refreshed = policies.refresh().await;
+        if let Err(error) = &refreshed
+            && !failing
+        {
+            tracing::error!(%error, "changes by other control planes can not be followed; the last policies stay in force");
+        }
+        failing = refreshed.is_err();
+    }
+}

@@ -1,0 +1,35 @@
+//! The filter's settings and the sidecar's specification, from the configuration.
+use mesh_policy::{ServiceRef, Settings};
+use mesh_xds::SidecarSpec;
+use mesh_xds::sidecar::CONTROL_PLANE_CLUSTER;
+
+use crate::config::Config;
+
+/// A limit is asked for in the path of a request: a second is long.
+const RATE_LIMIT_TIMEOUT_MS: u32 = 1000;
+/// A report waits for the store's disk.
+const INTAKE_TIMEOUT_MS: u32 = 5000;
+
+pub(crate) fn settings(config: &Config) -> Settings {
+    let service = |timeout_ms| Some(ServiceRef { cluster: CONTROL_PLANE_CLUSTER.to_owned(), timeout_ms });
+    Settings {
+        sidecar: config.sidecar.clone(),
+        trust_identity_headers: config.trust_identity_headers,
+        max_body_bytes: config.max_body_bytes,
+        rate_limit: service(RATE_LIMIT_TIMEOUT_MS),
+        intake: service(INTAKE_TIMEOUT_MS),
+        record_buffer: config.record_buffer,
+    }
+}
+
+/// The specification, but for the filter's configuration: that comes with each bundle.
+pub(crate) fn spec(config: &Config) -> SidecarSpec {
+    SidecarSpec {
+        listener: config.listener,
+        upstreams: config.upstreams.clone(),
+        filter_path: config.filter_path.to_string_lossy().into_owned(),
+        plugin_config: String::new(),
+        max_body_bytes: config.max_body_bytes,
+        ca_file: config.ca_file.as_ref().map(|path| path.to_string_lossy().into_owned()),
+    }
+}

@@ -1,0 +1,124 @@
+//! From a configuration to running servers.
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use mesh_control_api::{Api, Metrics, Parts, SidecarAuth};
+use mesh_control_core::ports::SidecarView;
+use mesh_control_core::{
+    Decisions, EngineAdmission, Expected, Limits, Policies, PolicyError, Timestamp, Wanted,
+};
+use mesh_control_store::{Location, Stores};
+use mesh_xds::Ads;
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+
+use crate::config::Config;
+use crate::error::StartError;
+use crate::publisher::XdsPublisher;
+use crate::running::{Running, Servers};
+use crate::sidecars::Sidecars;
+use crate::{settings, starter, tokens};
+
+/// Starts a control plane. When this returns, policies are in force and both ports answer.
+///
+/// # Errors
+/// What does not work, as one sentence. Nothing is left running; what was written (the data folder, tokens, tables) stays.
+pub async fn start(config: Config) -> Result<Running, StartError> {
+    let api_listener = bind("REST", config.api, config.allow_remote).await?;
+    let grpc_listener = bind("gRPC", config.grpc, config.allow_remote).await?;
+    let spec = settings::spec(&config);
+    spec.resources()?;
+
+    tokens::data_folder(&config.data)?;
+    let admin = tokens::token(&config.data.join("admin-token"))?;
+    let sidecar = tokens::token(&config.data.join("sidecar-token"))?;
+    let location = location(&config)?;
+    let Stores { policies, decisions } = mesh_control_store::open(&location).await?;
+    let limits = Limits::new(mesh_control_store::windows(config.redis.as_deref()).await?);
+    let decisions = Decisions::new(decisions);
+
+    let ads = Ads::new();
+    let publisher = Arc::new(XdsPublisher { ads: ads.clone(), spec });
+    let admission = Arc::new(EngineAdmission::default());
+    let policies = Policies::new(policies, admission, publisher, settings::settings(&config));
+    put_in_force(&policies, &config).await?;
+
+    let sidecars = Sidecars::new(ads.clone());
+    let metrics = Arc::new(Metrics::new(policies.clone(), Arc::clone(&sidecars) as Arc<dyn SidecarView>));
+    let stop = watch::Sender::new(false);
+    let api = Api::new(Parts {
+        policies: policies.clone(),
+        decisions: decisions.clone(),
+        sidecars: sidecars.clone(),
+        metrics: Arc::clone(&metrics),
+        admin: admin.clone(),
+        open_metrics: config.api.ip().is_loopback(),
+        stopping: stop.subscribe(),
+    });
+    let servers = Servers {
+        rest: (api_listener, mesh_control_api::router(api)),
+        grpc: grpc_listener,
+        auth: SidecarAuth::new(sidecar),
+        intake: mesh_control_api::intake(decisions.clone(), Arc::clone(&metrics)),
+        rate_limits: mesh_control_api::rate_limits(limits, metrics),
+        sidecars,
+        // Others may write to a database that can be shared.
+        refresh: matches!(location, Location::Postgres(_)).then(|| policies.clone()),
+    };
+    tracing::info!(store = %location, "the control plane runs");
+    Running::new(servers, stop, ads, policies, admin, config.data.join("sidecar-token"))
+}
+
+async fn bind(
+    what: &'static str,
+    address: SocketAddr,
+    allow_remote: bool,
+) -> Result<TcpListener, StartError> {
+    if !address.ip().is_loopback() {
+        if !allow_remote {
+            return Err(StartError::Remote { what, address });
+        }
+        tracing::warn!(%address, "{what} can be reached from other machines and has no TLS: tokens travel in the clear");
+    }
+    TcpListener::bind(address).await.map_err(|source| StartError::Bind { what, address, source })
+}
+
+fn location(config: &Config) -> Result<Location, StartError> {
+    match &config.database {
+        Some(url) => Ok(Location::from_url(url)?),
+        None => Ok(Location::Sqlite(config.data.join("mesh.db"))),
+    }
+}
+
+/// Puts the configuration's policies in force, or the starter policy where there never was one, and publishes.
+async fn put_in_force(policies: &Policies, config: &Config) -> Result<(), StartError> {
+    policies.refresh().await.map_err(|error| match error {
+        PolicyError::Refused(diagnostics) => StartError::StoredPolicies(diagnostics),
+        error => StartError::Policies(error),
+    })?;
+    let mut wanted = config.policies.clone();
+    if wanted.is_empty() && config.starter && policies.untouched() {
+        wanted.push(starter::starter());
+    }
+    // All are looked at before the first is written.
+    for policy in &wanted {
+        policies.validate(policy).await.map_err(|error| refused(&policy.metadata.name, error))?;
+    }
+    for policy in wanted {
+        let name = policy.metadata.name.clone();
+        let wanted = Wanted::Document(Box::new(policy));
+        let done = policies.change(&name, wanted, Expected::Any, Timestamp::now()).await;
+        let done = done.map_err(|error| refused(&name, error))?;
+        if done.changed {
+            tracing::info!(policy = name, version = done.stored.version.version, "put in force");
+        }
+    }
+    Ok(())
+}
+
+fn refused(name: &str, error: PolicyError) -> StartError {
+    match error {
+        PolicyError::Refused(diagnostics) => StartError::Policy { name: name.to_owned(), diagnostics },
+        error => StartError::Policies(error),
+    }
+}

@@ -1,0 +1,12 @@
+//! The policy of a mesh that was told nothing.
+use mesh_policy::{InjectionRule, PiiRule, Policy, Rule, Spec};
+
+/// The starter policy: for every agent, personal data is redacted and injections are blocked. There is no rate limit in it.
+pub fn starter() -> Policy {
+    let spec = Spec {
+        description: Some("Redacts personal data and blocks injections, for every agent".to_owned()),
+        rules: vec![Rule::Pii(PiiRule::default()), Rule::Injection(InjectionRule::default())],
+        ..Spec::default()
+    };
+    Policy::new("starter", spec)
+}

@@ -1,0 +1,91 @@
+//! Tokens: made at the first start, kept in files that only their owner can read.
+//!
+//! A token file appears whole or not at all, and is never overwritten: whoever has been given the token keeps access.
+use std::fs::{self, OpenOptions, Permissions};
+use std::io::{ErrorKind, Write};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
+use std::path::Path;
+
+use mesh_control_api::Token;
+
+use crate::error::StartError;
+
+/// Shorter ones could be guessed.
+const MIN_LENGTH: usize = 16;
+
+/// Makes the data folder, for its owner alone, if it is not there.
+pub(crate) fn data_folder(path: &Path) -> Result<(), StartError> {
+    fs::DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(|source| StartError::Data {
+        what: "make the folder",
+        path: path.to_owned(),
+        source,
+    })
+}
+
+/// The token in a file; a new one is made if there is no file. The file holds the token and nothing else, not even a line end:
+/// Envoy sends it as it is.
+pub(crate) fn token(path: &Path) -> Result<Token, StartError> {
+    let failed = |what| move |source| StartError::Data { what, path: path.to_owned(), source };
+    match fs::read_to_string(path) {
+        Ok(text) => {
+            let mode = fs::metadata(path).map_err(failed("read"))?.permissions().mode();
+            if mode & 0o077 != 0 {
+                tracing::warn!(path = %path.display(), "a token could be read by other users; its rights are corrected");
+                fs::set_permissions(path, Permissions::from_mode(0o600))
+                    .map_err(failed("correct the rights of"))?;
+            }
+            let token = text.trim();
+            let fits = token.len() >= MIN_LENGTH && token.bytes().all(|byte| byte.is_ascii_graphic());
+            if fits { Ok(Token::new(token)) } else { Err(StartError::Token(path.to_owned())) }
+        }
+        Err(error) if error.kind() == ErrorKind::NotFound => {
+            make(path).map_err(failed("write"))?;
+            token(path)
+        }
+        Err(error) => Err(failed("read")(error)),
+    }
+}
+
+fn make(path: &Path) -> std::io::Result<()> {
+    let secret: String = rand::random::<[u8; 32]>().iter().map(|byte| format!("{byte:02x}")).collect();
+    let draft = path.with_extension(format!("new-{}", std::process::id()));
+    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&draft)?;
+    let written = file.write_all(secret.as_bytes()).and_then(|()| file.sync_all());
+    // A link is made only where nothing is: of two first starts, one token wins.
+    let linked = written.and_then(|()| match fs::hard_link(&draft, path) {
+        Err(error) if error.kind() == ErrorKind::AlreadyExists => Ok(()),
+        linked => linked,
+    });
+    fs::remove_file(&draft).and(linked)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_token_is_made_once_and_kept_private() {
+        let folder = std::env::temp_dir().join(format!("ai-mesh-tokens-{}", std::process::id()));
+        data_folder(&folder).unwrap();
+        let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
+        assert_eq!(mode(&folder), 0o700);
+        let file = folder.join("admin-token");
+        let made = token(&file).unwrap();
+        assert_eq!((made.secret().len(), mode(&file)), (64, 0o600));
+        assert_eq!(fs::read_to_string(&file).unwrap(), made.secret());
+        assert_ne!(token(&folder.join("sidecar-token")).unwrap().secret(), made.secret());
+
+        fs::set_permissions(&file, Permissions::from_mode(0o644)).unwrap();
+        assert_eq!(token(&file).unwrap().secret(), made.secret());
+        assert_eq!(mode(&file), 0o600);
+        // Written by hand, with a line end.
+        fs::write(&file, "0123456789abcdef\n").unwrap();
+        assert_eq!(token(&file).unwrap().secret(), "0123456789abcdef");
+        for bad in ["", "short", "0123456789 abcdef"] {
+            fs::write(&file, bad).unwrap();
+            assert!(matches!(token(&file).unwrap_err(), StartError::Token(_)), "{bad:?}");
+        }
+        assert_eq!(fs::read_dir(&folder).unwrap().count(), 2, "no drafts are left");
+        fs::remove_dir_all(&folder).unwrap();
+    }
+}
