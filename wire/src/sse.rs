@@ -151,7 +151,7 @@ impl SseStream {
         SseEvent::parse(raw, terminated, self.offset).map(Some)
     }
 
-    /// Whether bytes are held that belong to no complete event yet.
+    /// Whether no bytes are held: everything that came belongs to events that went out.
     pub fn is_empty(&self) -> bool {
         self.buffer.is_empty()
     }
