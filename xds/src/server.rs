@@ -52,11 +52,12 @@ impl AdsService {
                 }
             };
             tokio::select! {
-                () = served => {}
-                () = sender.closed() => {}
+                biased;
                 _ = closing.wait_for(|closed| *closed) => {
                     let _ = sender.try_send(Err(Status::unavailable("the server is shutting down")));
                 }
+                () = sender.closed() => {}
+                () = served => {}
             }
         });
         Response::new(Box::pin(ReceiverStream::new(receiver)))

@@ -7,6 +7,8 @@ mod fixture;
 mod http;
 mod mesh;
 mod scenarios;
+mod server;
 mod serving;
+mod tls;
 mod wasm;
 mod wire;

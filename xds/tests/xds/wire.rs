@@ -77,7 +77,7 @@ fn status(ads: &Ads, short: &str) -> Value {
 }
 
 /// The Python to test with: it has what `tests/requirements.txt` names.
-fn python() -> PathBuf {
+pub(crate) fn python() -> PathBuf {
     if let Some(named) = std::env::var_os("AI_MESH_PYTHON") {
         return named.into();
     }
