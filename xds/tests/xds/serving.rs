@@ -64,6 +64,7 @@ async fn a_path_means_the_same_to_us_and_to_the_upstream() {
         ("/v1/messagesque", "rest", "/v1/messagesque"),
         ("/v1/messages?beta=%2F", "anthropic", "/v1/messages?beta=%2F"),
         ("/v1/chat/completions", "rest", "/v1/chat/completions"),
+        ("/v1/m%65ssages", "anthropic", "/v1/messages"),
     ];
     for (sent, name, received) in cases {
         let told = get(mesh.sidecar, sent).await.json();
@@ -100,4 +101,19 @@ async fn without_the_right_token_there_is_no_configuration() {
     }
     assert!(mesh.ads.clients().is_empty());
     assert!(send(mesh.sidecar, "GET", "/", &[], b"").await.is_err(), "the listener is open");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_filter_that_is_down_lets_nothing_pass_and_says_so() {
+    let rest = upstream("rest").await;
+    let mesh = Mesh::start("down", false, &[("default", format!("http://{rest}"))]).await;
+    mesh.publish_accepted("1").await;
+    let names: Vec<String> = (0..70).map(|n| format!("x-{n}")).collect();
+    let headers: Vec<(&str, &str)> = names.iter().map(|name| (name.as_str(), "1")).collect();
+    let answer = send(mesh.sidecar, "POST", "/", &headers, b"{}").await.unwrap();
+    let message = answer.json()["error"]["message"].to_string();
+    assert!(answer.status == 503 && message.contains("policy filter is not running"), "{answer:?}");
+    while get(mesh.sidecar, "/").await.status != 200 {
+        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+    }
 }
