@@ -1,0 +1,76 @@
+//! Flags of `decisions …`.
+
+use clap::{Args, Subcommand};
+
+/// See what was decided.
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  ai-mesh decisions list --decision deny
+  ai-mesh decisions tail
+  ai-mesh decisions gaps")]
+pub(crate) struct Decisions {
+    #[command(subcommand)]
+    pub(crate) verb: Verb,
+}
+
+/// The verbs of `decisions`.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Verb {
+    /// List decisions, newest first
+    #[command(after_help = "\
+Examples:
+  ai-mesh decisions list
+  ai-mesh decisions list --agent support-1 --decision deny --limit 100
+  ai-mesh decisions list --since 2026-11-24T08:00:00Z -o json")]
+    List {
+        #[command(flatten)]
+        filter: Filter,
+        /// At this time or later (RFC 3339)
+        #[arg(long, value_name = "TIME")]
+        since: Option<String>,
+        /// Before this time (RFC 3339)
+        #[arg(long, value_name = "TIME")]
+        until: Option<String>,
+        /// At most so many
+        #[arg(short = 'n', long, default_value_t = 20, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1000))]
+        limit: u32,
+    },
+    /// Show decisions as they are made, until interrupted
+    #[command(after_help = "\
+Examples:
+  ai-mesh decisions tail
+  ai-mesh decisions tail --decision deny -o json | jq .findings")]
+    Tail {
+        #[command(flatten)]
+        filter: Filter,
+    },
+    /// Show a decision
+    #[command(
+        after_help = "Examples:\n  ai-mesh decisions get 01939f3e-7d0a-7000-8000-000000000000\n\nThe id is the x-ai-mesh-decision-id header of the response."
+    )]
+    Get {
+        /// The decision's id
+        id: String,
+    },
+    /// List records that a sidecar numbered but that never arrived
+    #[command(after_help = "Examples:\n  ai-mesh decisions gaps")]
+    Gaps,
+}
+
+/// Which decisions.
+#[derive(Args, Clone, Debug, Default)]
+pub(crate) struct Filter {
+    /// Of this agent
+    #[arg(long, value_name = "AGENT")]
+    pub(crate) agent: Option<String>,
+    /// With this outcome
+    #[arg(long, value_name = "OUTCOME", value_parser = ["allow", "allow_with_modifications", "deny", "throttle"])]
+    pub(crate) decision: Option<String>,
+    /// To which this policy applied
+    #[arg(long, value_name = "NAME")]
+    pub(crate) policy: Option<String>,
+    /// To which this guard applied
+    #[arg(long, value_name = "GUARD")]
+    pub(crate) guard: Option<String>,
+}

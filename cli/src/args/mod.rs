@@ -1,0 +1,136 @@
+//! What a user may type: flags, environment and help. The programs behind the verbs are in `commands` and `up`.
+
+pub(crate) mod decisions;
+pub(crate) mod policy;
+pub(crate) mod up;
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// Where the control plane answers unless told otherwise.
+pub(crate) const API_URL: &str = "http://127.0.0.1:8090";
+
+/// Guards the traffic of AI agents: personal data, injections, limits, access and your own rules.
+#[derive(Debug, Parser)]
+#[command(name = "ai-mesh", version, propagate_version = true, arg_required_else_help = true, after_help = EXAMPLES)]
+pub(crate) struct Cli {
+    #[command(flatten)]
+    pub(crate) global: Global,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  ai-mesh up                                   start everything; agents send to 127.0.0.1:10000
+  ai-mesh policy apply -f policy.yaml          change what is enforced, from the next request on
+  ai-mesh policy test policy.yaml --prompt 'my card is 4111 1111 1111 1111'
+  ai-mesh decisions tail                       see every decision as it is made
+
+Every flag can also be set in the environment as AI_MESH_<FLAG> (--api-url is AI_MESH_API_URL); flags win.
+Exit codes: 0 done, 1 it failed, 2 wrong use or environment, 3 a policy is invalid or was refused.";
+
+/// Flags of every command.
+#[derive(Args, Clone, Debug)]
+#[command(next_help_heading = "Global options")]
+pub(crate) struct Global {
+    /// The control plane's REST interface
+    #[arg(long, global = true, env = "AI_MESH_API_URL", default_value = API_URL, value_name = "URL", hide_env = true)]
+    pub(crate) api_url: String,
+    /// The administrator's token [default: what <DATA>/admin-token holds]
+    #[arg(
+        long,
+        global = true,
+        env = "AI_MESH_TOKEN",
+        value_name = "TOKEN",
+        hide_env = true,
+        hide_env_values = true
+    )]
+    pub(crate) token: Option<String>,
+    /// The data directory: database, tokens, Envoy's bootstrap and log
+    #[arg(
+        long,
+        global = true,
+        env = "AI_MESH_DATA",
+        default_value = ".ai-mesh",
+        value_name = "DIR",
+        hide_env = true
+    )]
+    pub(crate) data: PathBuf,
+    /// How results are printed
+    #[arg(
+        short,
+        long,
+        global = true,
+        env = "AI_MESH_OUTPUT",
+        value_enum,
+        default_value_t,
+        value_name = "FORMAT",
+        hide_env = true
+    )]
+    pub(crate) output: Format,
+    /// When to use colours
+    #[arg(
+        long,
+        global = true,
+        env = "AI_MESH_COLOR",
+        value_enum,
+        default_value_t,
+        value_name = "WHEN",
+        hide_env = true
+    )]
+    pub(crate) color: Color,
+}
+
+/// How results are printed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Format {
+    /// For people
+    #[default]
+    Table,
+    /// For programs
+    Json,
+}
+
+/// When to use colours.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Color {
+    /// On a terminal, unless NO_COLOR is set
+    #[default]
+    Auto,
+    /// Always
+    Always,
+    /// Never
+    Never,
+}
+
+/// The verbs.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Start everything on this machine: control plane, Envoy with the filter, mock provider
+    Up(up::Up),
+    /// Start the control plane alone
+    Serve(up::Serve),
+    /// Start an Envoy that is attached to a running control plane
+    Sidecar(up::Sidecar),
+    /// Read, change, check and try policies
+    Policy(policy::Policy),
+    /// See what was decided
+    Decisions(decisions::Decisions),
+    /// List the connected sidecars and the policies they run
+    #[command(
+        after_help = "Examples:\n  ai-mesh sidecars\n  ai-mesh sidecars -o json | jq '.[].policy_version'"
+    )]
+    Sidecars,
+    /// Show the version of this program, and of the control plane if it answers
+    Version,
+    /// Print the completions of a shell
+    #[command(
+        after_help = "Examples:\n  ai-mesh completions bash > /etc/bash_completion.d/ai-mesh\n  ai-mesh completions zsh > \"${fpath[1]}/_ai-mesh\""
+    )]
+    Completions {
+        /// The shell
+        shell: clap_complete::Shell,
+    },
+}

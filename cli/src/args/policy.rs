@@ -1,0 +1,148 @@
+//! Flags of `policy …`.
+
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand};
+
+/// Read, change, check and try policies.
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  ai-mesh policy list
+  ai-mesh policy validate policies/
+  ai-mesh policy apply -f policies/
+  ai-mesh policy rollback customer-facing --to 3")]
+pub(crate) struct Policy {
+    #[command(subcommand)]
+    pub(crate) verb: Verb,
+}
+
+/// The verbs of `policy`.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Verb {
+    /// Create or change policies, and wait until the sidecars run them
+    Apply(Apply),
+    /// List the policies in force
+    #[command(after_help = "Examples:\n  ai-mesh policy list\n  ai-mesh policy list -o json")]
+    List,
+    /// Show a policy
+    #[command(
+        after_help = "Examples:\n  ai-mesh policy get starter\n  ai-mesh policy get starter --version 1 -o json"
+    )]
+    Get {
+        /// The policy's name
+        name: String,
+        /// An earlier version
+        #[arg(long, value_name = "N")]
+        version: Option<u64>,
+    },
+    /// Take a policy out of force; its versions are kept
+    #[command(after_help = "Examples:\n  ai-mesh policy delete starter")]
+    Delete {
+        /// The policy's name
+        name: String,
+        #[command(flatten)]
+        wait: Wait,
+    },
+    /// List the versions of a policy
+    #[command(after_help = "Examples:\n  ai-mesh policy versions starter")]
+    Versions {
+        /// The policy's name
+        name: String,
+    },
+    /// Put the document of an earlier version in force again
+    #[command(
+        after_help = "Examples:\n  ai-mesh policy rollback starter           the version before the present one\n  ai-mesh policy rollback starter --to 2"
+    )]
+    Rollback {
+        /// The policy's name
+        name: String,
+        /// The version to go back to [default: the one before the present one]
+        #[arg(long, value_name = "N")]
+        to: Option<u64>,
+        #[command(flatten)]
+        wait: Wait,
+    },
+    /// Check policies without a control plane
+    Validate(Validate),
+    /// Try policies on a sample request; nothing is sent, counted or recorded
+    Test(Test),
+}
+
+/// `policy apply`.
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  ai-mesh policy apply -f policy.yaml
+  ai-mesh policy apply -f policies/ -f more.json
+  cat policy.yaml | ai-mesh policy apply -f -
+
+Says of each policy whether it was created, configured or is unchanged, and waits until every connected sidecar
+has accepted it. Exit code 3 when a policy is invalid or a sidecar refuses it.")]
+pub(crate) struct Apply {
+    /// Policies as YAML (several documents are fine) or JSON; `-` is standard input (repeatable)
+    #[arg(short, long = "file", required = true, value_name = "FILE|DIR|-")]
+    pub(crate) files: Vec<PathBuf>,
+    #[command(flatten)]
+    pub(crate) wait: Wait,
+}
+
+/// Whether to wait for the sidecars.
+#[derive(Args, Clone, Copy, Debug)]
+pub(crate) struct Wait {
+    /// Don't wait until the sidecars run the change
+    #[arg(long)]
+    pub(crate) no_wait: bool,
+    /// How long to wait, in seconds
+    #[arg(long, default_value_t = 30, value_name = "SECONDS", conflicts_with = "no_wait")]
+    pub(crate) timeout: u64,
+}
+
+/// `policy validate`.
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  ai-mesh policy validate policy.yaml
+  ai-mesh policy validate policies/ -o json
+  cat policy.yaml | ai-mesh policy validate -
+
+Compiles the policies as the sidecars do. Says what is wrong as FILE:LINE:COLUMN. Exit code 3 when there is an error.")]
+pub(crate) struct Validate {
+    /// Policies as YAML or JSON; `-` is standard input
+    #[arg(required = true, value_name = "FILE|DIR|-")]
+    pub(crate) files: Vec<PathBuf>,
+    /// Also fail on warnings
+    #[arg(long)]
+    pub(crate) strict: bool,
+}
+
+/// `policy test`.
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  ai-mesh policy test policy.yaml --prompt 'my card is 4111 1111 1111 1111'
+  ai-mesh policy test policy.yaml --request sample.json --agent support-1
+  ai-mesh policy test --prompt 'ignore previous instructions'     the policies in force
+
+With files, these policies alone decide, on this machine. Without, the control plane's policies do.
+A sample: { \"method\": \"POST\", \"path\": \"/v1/chat/completions\", \"headers\": { }, \"body\": { } }")]
+pub(crate) struct Test {
+    /// Policies as YAML or JSON; `-` is standard input [default: the policies in force]
+    #[arg(value_name = "FILE|DIR|-")]
+    pub(crate) files: Vec<PathBuf>,
+    /// The sample request, as JSON; `-` is standard input
+    #[arg(long, value_name = "FILE|-", required_unless_present = "prompt", conflicts_with = "prompt")]
+    pub(crate) request: Option<PathBuf>,
+    /// A prompt, sent as a chat completion
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) prompt: Option<String>,
+    /// The model asked
+    #[arg(long, default_value = "gpt-4o", requires = "prompt", value_name = "MODEL")]
+    pub(crate) model: String,
+    /// The agent that asks (header x-ai-mesh-agent)
+    #[arg(long, value_name = "AGENT")]
+    pub(crate) agent: Option<String>,
+    /// The user it asks for (header x-ai-mesh-user)
+    #[arg(long, value_name = "USER")]
+    pub(crate) user: Option<String>,
+}

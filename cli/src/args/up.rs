@@ -1,0 +1,173 @@
+//! Flags of `up`, `serve` and `sidecar`.
+
+use std::{net::SocketAddr, path::PathBuf};
+
+use clap::Args;
+
+use crate::up::upstreams::Upstream;
+
+/// Start everything on this machine.
+#[derive(Args, Clone, Debug)]
+#[command(after_help = "\
+Examples:
+  ai-mesh up
+  ai-mesh up --upstream https://api.openai.com --policy policies/
+  ai-mesh up --upstream openai=https://api.openai.com --upstream mcp=http://127.0.0.1:3000
+  ai-mesh up --port 10001 --admin-port 9902 --api-port 8091 --grpc-port 18001 --data ./second
+
+One line that starts with `ready` goes to standard output once Envoy has accepted the policies.
+Port 0 takes a free port; the `ready` line says which.")]
+pub(crate) struct Up {
+    #[command(flatten)]
+    pub(crate) plane: Plane,
+    #[command(flatten)]
+    pub(crate) envoy: Envoy,
+}
+
+/// Start the control plane alone.
+#[derive(Args, Clone, Debug)]
+#[command(after_help = "\
+Examples:
+  ai-mesh serve --filter mesh_filter.wasm
+  ai-mesh serve --database postgres://mesh@db/mesh --redis redis://cache:6379
+
+Sidecars on other machines need <DATA>/sidecar-token: see `ai-mesh sidecar --help`.")]
+pub(crate) struct Serve {
+    #[command(flatten)]
+    pub(crate) plane: Plane,
+}
+
+/// Start an Envoy that is attached to a running control plane.
+#[derive(Args, Clone, Debug)]
+#[command(after_help = "\
+Examples:
+  ai-mesh sidecar
+  ai-mesh sidecar --control-plane 10.0.0.5:18000 --token-file /etc/ai-mesh/sidecar-token")]
+pub(crate) struct Sidecar {
+    /// The control plane's gRPC interface
+    #[arg(
+        long,
+        env = "AI_MESH_CONTROL_PLANE",
+        default_value = "127.0.0.1:18000",
+        value_name = "ADDR:PORT",
+        hide_env = true
+    )]
+    pub(crate) control_plane: SocketAddr,
+    /// The file that holds the sidecars' token [default: <DATA>/sidecar-token]
+    #[arg(long, env = "AI_MESH_TOKEN_FILE", value_name = "FILE", hide_env = true)]
+    pub(crate) token_file: Option<PathBuf>,
+    /// The port that the control plane has its sidecars listen on
+    #[arg(long, env = "AI_MESH_PORT", default_value_t = 10_000, hide_env = true)]
+    pub(crate) port: u16,
+    #[command(flatten)]
+    pub(crate) envoy: Envoy,
+}
+
+/// Flags about the control plane and what it has its sidecars do.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct Plane {
+    /// Port of the sidecars: agents send their traffic here
+    #[arg(long, env = "AI_MESH_PORT", default_value_t = 10_000, hide_env = true)]
+    pub(crate) port: u16,
+    /// Port of the control plane's REST interface
+    #[arg(long, env = "AI_MESH_API_PORT", default_value_t = 8090, hide_env = true)]
+    pub(crate) api_port: u16,
+    /// Port of the control plane's gRPC interface (xDS, decisions, limits)
+    #[arg(long, env = "AI_MESH_GRPC_PORT", default_value_t = 18_000, hide_env = true)]
+    pub(crate) grpc_port: u16,
+    /// Where the requests go: one URL, or PROVIDER=URL (repeatable) [default: the built-in mock provider]
+    #[arg(
+        long = "upstream",
+        env = "AI_MESH_UPSTREAM",
+        value_name = "[PROVIDER=]URL",
+        value_delimiter = ',',
+        hide_env = true
+    )]
+    pub(crate) upstreams: Vec<Upstream>,
+    /// Policies to apply at the start (repeatable) [default: a starter policy, when there is none yet]
+    #[arg(
+        long = "policy",
+        env = "AI_MESH_POLICY",
+        value_name = "FILE-OR-DIR",
+        value_delimiter = ',',
+        hide_env = true
+    )]
+    pub(crate) policies: Vec<PathBuf>,
+    /// Where policies and decisions are kept: sqlite://PATH or postgres://… [default: SQLite in <DATA>]
+    #[arg(long, env = "AI_MESH_DATABASE", value_name = "URL", hide_env = true, hide_env_values = true)]
+    pub(crate) database: Option<String>,
+    /// Where limits are counted, for several control planes: redis://… [default: in memory]
+    #[arg(long, env = "AI_MESH_REDIS", value_name = "URL", hide_env = true, hide_env_values = true)]
+    pub(crate) redis: Option<String>,
+    /// Largest request body, in bytes; K, M and G are understood (KiB, MiB, GiB)
+    #[arg(long, env = "AI_MESH_MAX_BODY", default_value = "32M", value_name = "BYTES", value_parser = bytes, hide_env = true)]
+    pub(crate) max_body: u64,
+    /// Whether to believe who the agents say they are (x-ai-mesh-agent, -user, -session, -team, -roles)
+    #[arg(long, env = "AI_MESH_TRUST_IDENTITY_HEADERS", default_value_t = true, action = clap::ArgAction::Set, value_name = "BOOL", hide_env = true)]
+    pub(crate) trust_identity_headers: bool,
+    /// What the control plane logs, such as `info` or `mesh_xds=debug` [default: warn in `up`, info in `serve`]
+    #[arg(long, env = "AI_MESH_LOG", value_name = "FILTER", value_parser = filter, hide_env = true)]
+    pub(crate) log: Option<String>,
+    /// The filter that Envoy loads [default: mesh_filter.wasm beside this program or in the build folder]
+    #[arg(long, env = "AI_MESH_FILTER", value_name = "FILE", hide_env = true)]
+    pub(crate) filter: Option<PathBuf>,
+}
+
+/// Flags about the Envoy that is started.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct Envoy {
+    /// The Envoy to start [default: `envoy` in PATH]
+    #[arg(long, env = "AI_MESH_ENVOY", value_name = "PATH", hide_env = true)]
+    pub(crate) envoy: Option<PathBuf>,
+    /// Port of Envoy's admin interface
+    #[arg(long, env = "AI_MESH_ADMIN_PORT", default_value_t = 9901, hide_env = true)]
+    pub(crate) admin_port: u16,
+    /// The sidecar's name, in decisions and lists [default: host name and admin port]
+    #[arg(long, env = "AI_MESH_NODE_ID", value_name = "NAME", hide_env = true)]
+    pub(crate) node_id: Option<String>,
+    /// Envoy's worker threads
+    #[arg(long, env = "AI_MESH_CONCURRENCY", default_value_t = 2, value_parser = clap::value_parser!(u32).range(1..=1024), hide_env = true)]
+    pub(crate) concurrency: u32,
+}
+
+/// A filter of log lines: `warn`, `mesh_xds=debug,info`.
+fn filter(text: &str) -> Result<String, String> {
+    let parsed = text.parse::<tracing_subscriber::EnvFilter>();
+    parsed.map(|_| text.to_owned()).map_err(|error| format!("{error}; expected one such as info or mesh_xds=debug"))
+}
+
+/// A number of bytes: `1048576`, `1024K`, `32M`, `1G`.
+fn bytes(text: &str) -> Result<u64, String> {
+    let (digits, unit) = match text.trim_end_matches("iB").trim_end_matches('B') {
+        t if t.ends_with(['k', 'K']) => (&t[..t.len() - 1], 1 << 10),
+        t if t.ends_with(['m', 'M']) => (&t[..t.len() - 1], 1 << 20),
+        t if t.ends_with(['g', 'G']) => (&t[..t.len() - 1], 1 << 30),
+        t => (t, 1),
+    };
+    let number = digits.parse::<u64>().ok().and_then(|n| n.checked_mul(unit)).filter(|n| *n > 0);
+    number.ok_or_else(|| "expected a number of bytes above 0, such as 1048576, 512K or 32M".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::bytes;
+
+    #[test]
+    fn sizes_as_people_write_them() {
+        let table = [
+            ("1", Some(1)),
+            ("512K", Some(512 << 10)),
+            ("32M", Some(32 << 20)),
+            ("32MiB", Some(32 << 20)),
+            ("1g", Some(1 << 30)),
+            ("0", None),
+            ("", None),
+            ("M", None),
+            ("-1", None),
+            ("99999999999G", None),
+        ];
+        for (text, expected) in table {
+            assert_eq!(bytes(text).ok(), expected, "{text}");
+        }
+    }
+}

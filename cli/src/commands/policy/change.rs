@@ -1,0 +1,158 @@
+//! `policy apply`, `delete` and `rollback`: the verbs that change what is enforced.
+
+use serde_json::{Value, json};
+
+use super::{path, rollout, versions};
+use crate::{
+    args::policy::{Apply, Wait},
+    commands::printed,
+    documents::Documents,
+    failure::{Exit, Failure, Outcome},
+    http::Client,
+    output::{GOOD, Output, STRONG, WARN, field, say, styled},
+};
+
+/// Applies policies: all are checked before the first one is sent.
+pub(crate) fn apply(client: &Client, output: Output, args: &Apply) -> Outcome {
+    let documents = Documents::read(&args.files)?;
+    documents.refuse_errors()?;
+    let mut changes = Vec::new();
+    for document in &documents.documents {
+        let name = &document.policy.metadata.name;
+        let body = serde_json::to_value(&document.policy)
+            .map_err(|error| Failure::failed(format!("can't write {name} as JSON: {error}")))?;
+        let changed = client.ask("PUT", &path(name), Some(&body))?.map_err(|refused| {
+            let failure = client.failure(refused);
+            Failure {
+                message: format!("policy {name} ({}): {}", document.source, failure.message),
+                ..failure
+            }
+        });
+        match changed {
+            Ok(changed) => changes.push(said(output, name, &changed)?),
+            Err(failure) => {
+                let done = changes.len();
+                return Err(if done == 0 {
+                    failure
+                } else {
+                    failure.hint(format!("{done} before it were applied"))
+                });
+            }
+        }
+    }
+    finish(client, output, changes, args.wait)
+}
+
+/// Takes a policy out of force.
+pub(crate) fn delete(client: &Client, output: Output, name: &str, wait: Wait) -> Outcome {
+    let changed = client.send("DELETE", &path(name), None)?;
+    let change = said(output, name, &changed)?;
+    finish(client, output, vec![change], wait)
+}
+
+/// Puts an earlier document in force.
+pub(crate) fn rollback(client: &Client, output: Output, name: &str, to: Option<u64>, wait: Wait) -> Outcome {
+    let version = match to {
+        Some(version) => version,
+        None => before_present(&versions(client, name)?).ok_or_else(|| {
+            Failure::failed(format!("{name} has no earlier version with a document to go back to"))
+                .hint(format!("`ai-mesh policy versions {name}` lists them"))
+        })?,
+    };
+    let changed =
+        client.send("POST", &format!("{}/rollback", path(name)), Some(&json!({ "version": version })))?;
+    let change = said(output, name, &changed)?;
+    finish(client, output, vec![change], wait)
+}
+
+/// The newest version before the present one that has a document; `versions` are newest first.
+fn before_present(versions: &[Value]) -> Option<u64> {
+    let earlier = versions.iter().skip(1).find(|version| version["change"] != "deleted");
+    earlier.and_then(|version| version["version"].as_u64())
+}
+
+/// Says what became of a policy, and keeps it for the end.
+fn said(output: Output, name: &str, changed: &Value) -> Outcome<Value> {
+    let word = word(changed);
+    if let Some(warnings) = changed["warnings"].as_array() {
+        for warning in warnings {
+            if let Ok(diagnostic) = serde_json::from_value::<mesh_policy::Diagnostic>(warning.clone()) {
+                say(format_args!("policy {name}: {diagnostic}"));
+            }
+        }
+    }
+    if !output.for_programs() {
+        let style = if word == "unchanged" { WARN } else { GOOD };
+        let line = format!(
+            "policy {} {} (version {})",
+            styled(STRONG, name),
+            styled(style, word),
+            field(&changed["policy"], "version")
+        );
+        printed(output.text(&line))?;
+    }
+    Ok(json!({ "name": name, "result": word, "version": changed["policy"]["version"] }))
+}
+
+/// The word people know for a change.
+fn word(changed: &Value) -> &'static str {
+    if changed["changed"] == false {
+        return "unchanged";
+    }
+    match changed["policy"]["change"].as_str() {
+        Some("created") => "created",
+        Some("deleted") => "deleted",
+        Some("rolled_back") => "rolled back",
+        _ => "configured",
+    }
+}
+
+/// Waits for the sidecars, and prints everything for programs.
+fn finish(client: &Client, output: Output, changes: Vec<Value>, wait: Wait) -> Outcome {
+    let rollout = if wait.no_wait { None } else { Some(rollout::wait(client, wait.timeout)?) };
+    if output.for_programs() {
+        let sidecars = rollout.as_ref().map(rollout::Rollout::json);
+        printed(output.text(&format!("{:#}", json!({ "policies": changes, "sidecars": sidecars }))))?;
+    }
+    let Some(rollout) = rollout else { return Ok(()) };
+    if !output.for_programs() {
+        say(rollout.sentence());
+    }
+    if rollout.refused.is_empty() && rollout.waiting.is_empty() {
+        return Ok(());
+    }
+    let exit = if rollout.refused.is_empty() { Exit::Failed } else { Exit::Policy };
+    Err(Failure { exit, ..Failure::policy() })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn changes_in_words_people_know() {
+        let table = [
+            (json!({ "changed": true, "policy": { "change": "created" } }), "created"),
+            (json!({ "changed": true, "policy": { "change": "updated" } }), "configured"),
+            (json!({ "changed": false, "policy": { "change": "updated" } }), "unchanged"),
+            (json!({ "changed": true, "policy": { "change": "rolled_back" } }), "rolled back"),
+        ];
+        for (changed, expected) in table {
+            assert_eq!(word(&changed), expected, "{changed}");
+        }
+    }
+
+    #[test]
+    fn a_rollback_skips_deletions() {
+        let version = |version: u64, change: &str| json!({ "version": version, "change": change });
+        let table = [
+            (vec![version(1, "created")], None),
+            (vec![version(2, "updated"), version(1, "created")], Some(1)),
+            (vec![version(3, "created"), version(2, "deleted"), version(1, "created")], Some(1)),
+            (vec![version(2, "deleted"), version(1, "created")], Some(1)),
+        ];
+        for (versions, expected) in table {
+            assert_eq!(before_present(&versions), expected, "{versions:?}");
+        }
+    }
+}

@@ -1,0 +1,39 @@
+//! `policy validate`: reads and compiles policies as the sidecars do, without a control plane.
+
+use serde_json::{Value, json};
+
+use crate::{
+    args::policy::Validate,
+    commands::printed,
+    documents::Documents,
+    failure::{Failure, Outcome},
+    output::{GOOD, Output, say, styled},
+};
+
+/// Says everything that is wrong.
+pub(crate) fn run(output: Output, args: &Validate) -> Outcome {
+    let documents = Documents::read(&args.files)?;
+    let (policies, errors) = (documents.documents.len(), documents.errors());
+    let warnings = documents.remarks.len() - errors;
+    if output.for_programs() {
+        let remarks: Vec<Value> = documents.remarks.iter().map(crate::documents::Remark::json).collect();
+        let report = json!({ "valid": errors == 0, "policies": policies, "diagnostics": remarks });
+        printed(output.text(&format!("{report:#}")))?;
+    } else {
+        for remark in &documents.remarks {
+            printed(output.text(&remark.shown()))?;
+        }
+        let count = |n: usize, what: &str| if n == 1 { format!("1 {what}") } else { format!("{n} {what}s") };
+        match errors {
+            0 => {
+                let policies =
+                    if policies == 1 { "1 policy".to_owned() } else { format!("{policies} policies") };
+                let aside =
+                    if warnings == 0 { String::new() } else { format!(", {}", count(warnings, "warning")) };
+                printed(output.text(&styled(GOOD, format!("{policies}: valid{aside}"))))?;
+            }
+            _ => say(format_args!("{}, {}", count(errors, "error"), count(warnings, "warning"))),
+        }
+    }
+    if errors > 0 || (args.strict && warnings > 0) { Err(Failure::policy()) } else { Ok(()) }
+}

@@ -1,0 +1,170 @@
+//! Policy documents from files, folders and standard input; what is wrong with them as FILE:LINE:COLUMN.
+
+use std::{
+    collections::BTreeMap,
+    io::Read,
+    path::{Path, PathBuf},
+};
+
+use mesh_policy::{Diagnostic, Parsed, Policy, Severity};
+use serde_json::{Value, json};
+
+use crate::{
+    failure::{Failure, Outcome},
+    output::{BAD, FAINT, STRONG, WARN, say, styled},
+};
+
+/// A policy that was read, and where from.
+#[derive(Debug)]
+pub(crate) struct Document {
+    pub(crate) source: String,
+    pub(crate) policy: Policy,
+}
+
+/// A remark, and about which file.
+#[derive(Debug)]
+pub(crate) struct Remark {
+    pub(crate) source: String,
+    /// The policy, when the remark is about one that could be read.
+    pub(crate) policy: Option<String>,
+    pub(crate) diagnostic: Diagnostic,
+}
+
+/// Everything that was read.
+#[derive(Debug, Default)]
+pub(crate) struct Documents {
+    pub(crate) documents: Vec<Document>,
+    pub(crate) remarks: Vec<Remark>,
+}
+
+impl Documents {
+    /// Reads and compiles files, folders (their `.yaml`, `.yml` and `.json` files in order of name) and `-`.
+    pub(crate) fn read(paths: &[PathBuf]) -> Outcome<Self> {
+        let mut all = Self::default();
+        for path in paths {
+            if path == Path::new("-") {
+                let mut text = String::new();
+                let read = std::io::stdin().lock().read_to_string(&mut text);
+                read.map_err(|error| Failure::environment(format!("can't read standard input: {error}")))?;
+                all.add("standard input", &text);
+                continue;
+            }
+            for file in files(path)? {
+                let text =
+                    std::fs::read_to_string(&file).map_err(|error| Failure::file("read", &file, &error))?;
+                all.add(&file.display().to_string(), &text);
+            }
+        }
+        all.find_twins();
+        Ok(all)
+    }
+
+    fn add(&mut self, source: &str, text: &str) {
+        let remark = |policy: Option<&str>, diagnostic| Remark {
+            source: source.to_owned(),
+            policy: policy.map(str::to_owned),
+            diagnostic,
+        };
+        match mesh_policy::from_yaml(text) {
+            Err(diagnostics) => self.remarks.extend(diagnostics.into_iter().map(|d| remark(None, d))),
+            Ok(parsed) if parsed.is_empty() => {
+                let help = "expected `apiVersion: ai-mesh.dev/v1alpha1` and so on";
+                self.remarks.push(remark(None, Diagnostic::error("", "there is no policy in it").help(help)));
+            }
+            Ok(parsed) => {
+                for (index, Parsed { policy, mut warnings }) in parsed.into_iter().enumerate() {
+                    let name = policy.metadata.name.clone();
+                    let mut compiled = mesh_engine::check(&policy).unwrap_or_else(|errors| errors);
+                    mesh_policy::locate(text, index, &mut compiled);
+                    warnings.append(&mut compiled);
+                    self.remarks
+                        .extend(warnings.into_iter().map(|diagnostic| remark(Some(&name), diagnostic)));
+                    self.documents.push(Document { source: source.to_owned(), policy });
+                }
+            }
+        }
+    }
+
+    /// Two documents of one name: the second would silently replace the first.
+    fn find_twins(&mut self) {
+        let mut seen: BTreeMap<&str, &str> = BTreeMap::new();
+        for document in &self.documents {
+            let name = document.policy.metadata.name.as_str();
+            if let Some(first) = seen.insert(name, &document.source) {
+                let message = format!("{name:?} is the name of two policies; the other is in {first}");
+                self.remarks.push(Remark {
+                    source: document.source.clone(),
+                    policy: Some(name.to_owned()),
+                    diagnostic: Diagnostic::error("metadata.name", message)
+                        .help("give each policy its own name"),
+                });
+            }
+        }
+    }
+
+    /// How many remarks are errors.
+    pub(crate) fn errors(&self) -> usize {
+        self.remarks.iter().filter(|remark| remark.diagnostic.severity == Severity::Error).count()
+    }
+
+    /// Says the remarks on standard error; an error ends the command.
+    pub(crate) fn refuse_errors(&self) -> Outcome {
+        self.remarks.iter().for_each(|remark| say(remark.shown()));
+        if self.errors() > 0 { Err(Failure::policy()) } else { Ok(()) }
+    }
+}
+
+impl Remark {
+    /// `FILE:LINE:COLUMN: error: FIELD: what was found`, and on a line of its own what to do.
+    pub(crate) fn shown(&self) -> String {
+        let Diagnostic { severity, path, line, column, message, help } = &self.diagnostic;
+        let mut place = self.source.clone();
+        if let Some(line) = line {
+            place += &format!(":{line}:{}", column.unwrap_or(1));
+        }
+        let severity = match severity {
+            Severity::Error => styled(BAD, "error"),
+            Severity::Warning => styled(WARN, "warning"),
+        };
+        let mut text = format!("{}: {severity}: ", styled(STRONG, place));
+        if let Some(policy) = &self.policy {
+            text += &format!("policy {policy}: ");
+        }
+        if !path.is_empty() {
+            text += &format!("{path}: ");
+        }
+        text += message;
+        if let Some(help) = help {
+            text += &format!("\n  {}", styled(FAINT, help));
+        }
+        text
+    }
+
+    /// The remark for programs.
+    pub(crate) fn json(&self) -> Value {
+        let mut value = serde_json::to_value(&self.diagnostic).unwrap_or_else(|_| json!({}));
+        value["source"] = self.source.clone().into();
+        value["policy"] = self.policy.clone().into();
+        value
+    }
+}
+
+/// The file itself, or the policy files in a folder.
+fn files(path: &Path) -> Outcome<Vec<PathBuf>> {
+    if !path.is_dir() {
+        return Ok(vec![path.to_owned()]);
+    }
+    let entries = std::fs::read_dir(path).map_err(|error| Failure::file("read", path, &error))?;
+    let wanted = |file: &PathBuf| {
+        file.is_file() && file.extension().is_some_and(|end| end == "yaml" || end == "yml" || end == "json")
+    };
+    let mut files: Vec<_> = entries.filter_map(|entry| Some(entry.ok()?.path())).filter(wanted).collect();
+    files.sort();
+    if files.is_empty() {
+        return Err(Failure::environment(format!(
+            "there is no .yaml, .yml or .json file in {}",
+            path.display()
+        )));
+    }
+    Ok(files)
+}

@@ -1,0 +1,25 @@
+//! Whether a sidecar runs the policies: an answer of Envoy's, not a guess.
+
+use crate::{
+    commands::sidecars::{self, State},
+    failure::{Failure, Outcome},
+    http::Client,
+    output::printable,
+};
+
+/// Whether Envoy has accepted the policies; an error when it has refused them.
+pub(crate) async fn accepted(client: &Client, node_id: &str) -> Outcome<bool> {
+    let client = client.clone();
+    let sidecars = tokio::task::spawn_blocking(move || sidecars::list(&client)).await;
+    let sidecars = sidecars
+        .unwrap_or_else(|error| Err(Failure::failed(format!("a task of our own broke down: {error}"))))?;
+    let Some(ours) = sidecars.iter().find(|sidecar| sidecar["id"] == node_id) else { return Ok(false) };
+    match sidecars::state(ours) {
+        State::Current => Ok(true),
+        State::Waiting => Ok(false),
+        State::Refused(why) => {
+            Err(Failure::environment(format!("Envoy refused its configuration: {}", printable(&why)))
+                .hint("is it an Envoy 1.40 with WebAssembly, and the filter of this build?"))
+        }
+    }
+}

@@ -1,0 +1,128 @@
+//! The data directory: what is where, and that only one program uses it.
+
+use std::{
+    fs::{File, OpenOptions, TryLockError},
+    io::Write,
+    net::SocketAddr,
+    os::unix::fs::{DirBuilderExt, OpenOptionsExt},
+    path::{Path, PathBuf},
+};
+
+use mesh_xds::{BootstrapParams, bootstrap};
+
+use super::envoy::Launch;
+use crate::failure::{Failure, Outcome};
+
+/// A data directory that is there.
+#[derive(Clone, Debug)]
+pub(crate) struct DataDir(PathBuf);
+
+impl DataDir {
+    /// Makes it when it isn't there, for its owner alone: it holds tokens.
+    pub(crate) fn open(path: &Path) -> Outcome<Self> {
+        let path = std::path::absolute(path).map_err(|error| Failure::file("find", path, &error))?;
+        std::fs::DirBuilder::new().recursive(true).mode(0o700).create(&path).map_err(|error| {
+            Failure::file("make the data directory", &path, &error).hint("choose another with --data")
+        })?;
+        Ok(Self(path))
+    }
+
+    /// Takes it for one program; given back when that ends, however it ends.
+    pub(crate) fn lock(&self, role: &str) -> Outcome<File> {
+        let path = self.0.join(format!("{role}.lock"));
+        let file = OpenOptions::new().create(true).truncate(false).write(true).mode(0o600).open(&path);
+        let file = file.map_err(|error| Failure::file("write", &path, &error))?;
+        match file.try_lock() {
+            Ok(()) => Ok(file),
+            Err(TryLockError::WouldBlock) => {
+                Err(Failure::environment(format!("another `ai-mesh` already runs on {}", self.0.display()))
+                    .hint("stop it, or give this one its own directory with --data (and its own ports)"))
+            }
+            Err(TryLockError::Error(error)) => Err(Failure::file("lock", &path, &error)),
+        }
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        &self.0
+    }
+
+    pub(crate) fn sidecar_token(&self) -> PathBuf {
+        self.0.join("sidecar-token")
+    }
+
+    pub(crate) fn envoy_log(&self) -> PathBuf {
+        self.0.join("envoy.log")
+    }
+
+    /// Writes Envoy's bootstrap, and says how to start it.
+    pub(crate) fn launch(
+        &self,
+        program: PathBuf,
+        concurrency: u32,
+        node_id: String,
+        admin: SocketAddr,
+        control_plane: SocketAddr,
+        token_file: &Path,
+    ) -> Outcome<Launch> {
+        let path = self.0.join("envoy.yaml");
+        let params =
+            BootstrapParams { node_id, admin, control_plane, token_file: token_file.to_owned(), sotw: false };
+        write_private(&path, &bootstrap(&params))?;
+        Ok(Launch { program, bootstrap: path, log: self.envoy_log(), concurrency, admin })
+    }
+}
+
+/// The name of this machine, and the port that tells its sidecars apart.
+pub(crate) fn node_id(admin_port: u16) -> String {
+    let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+    let host = if host.trim().is_empty() { "sidecar" } else { host.trim() };
+    format!("{host}-{admin_port}")
+}
+
+/// Writes a file that only its owner can read.
+fn write_private(path: &Path, text: &str) -> Outcome {
+    // A file from before may have other rights: its mode is not changed by opening it.
+    let _ = std::fs::remove_file(path);
+    let file = OpenOptions::new().create_new(true).write(true).mode(0o600).open(path);
+    file.and_then(|mut file| file.write_all(text.as_bytes()))
+        .map_err(|error| Failure::file("write", path, &error))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
+    use super::*;
+
+    fn folder(name: &str) -> PathBuf {
+        std::env::temp_dir().join(format!("ai-mesh-cli-data-{name}-{}", std::process::id()))
+    }
+
+    #[test]
+    fn one_program_at_a_time() {
+        let data = DataDir::open(&folder("lock")).unwrap();
+        let held = data.lock("up").unwrap();
+        let failure = data.lock("up").unwrap_err().to_string();
+        assert!(failure.contains("already runs") && failure.contains("--data"), "{failure}");
+        drop(held);
+        data.lock("up").unwrap();
+    }
+
+    #[test]
+    fn what_is_written_is_private() {
+        let data = DataDir::open(&folder("private")).unwrap();
+        let path = data.path().join("file");
+        std::fs::write(&path, "old").unwrap();
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o644)).unwrap();
+        write_private(&path, "new").unwrap();
+        let mode = |path: &Path| path.metadata().unwrap().permissions().mode() & 0o777;
+        assert_eq!((mode(&path), mode(data.path())), (0o600, 0o700));
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), "new");
+    }
+
+    #[test]
+    fn a_directory_that_cannot_be_made_is_said() {
+        let failure = DataDir::open(Path::new("/dev/null/x")).unwrap_err().to_string();
+        assert!(failure.contains("/dev/null/x") && failure.contains("--data"), "{failure}");
+    }
+}

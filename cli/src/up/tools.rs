@@ -1,0 +1,91 @@
+//! The two files that a sidecar is made of: Envoy, and the filter it loads.
+
+use std::{
+    ffi::OsStr,
+    os::unix::fs::PermissionsExt,
+    path::{Path, PathBuf},
+};
+
+use crate::failure::{Failure, Outcome};
+
+/// The Envoy to start: the one that was named, else the first in `PATH`.
+pub(crate) fn envoy(named: Option<&Path>) -> Outcome<PathBuf> {
+    if let Some(path) = named {
+        return match path.metadata() {
+            Ok(file) if file.is_file() && file.permissions().mode() & 0o111 != 0 => absolute(path),
+            Ok(_) => Err(Failure::environment(format!("{} is no program", path.display()))
+                .hint("--envoy (or AI_MESH_ENVOY) names the Envoy to start")),
+            Err(error) => {
+                Err(Failure::environment(format!("there is no Envoy at {}: {error}", path.display()))
+                    .hint("--envoy (or AI_MESH_ENVOY) names the Envoy to start"))
+            }
+        };
+    }
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    in_path("envoy", &path).ok_or_else(|| {
+        Failure::environment("there is no `envoy` in PATH")
+            .hint("`cargo xtask up` brings one along; else install Envoy 1.40, or name it with --envoy PATH")
+    })
+}
+
+fn in_path(name: &str, path: &OsStr) -> Option<PathBuf> {
+    let runs = |file: &PathBuf| {
+        file.metadata().is_ok_and(|meta| meta.is_file() && meta.permissions().mode() & 0o111 != 0)
+    };
+    std::env::split_paths(path).map(|folder| folder.join(name)).find(runs)
+}
+
+/// The wasm module: the one that was named, else beside this program, else where the build puts it.
+pub(crate) fn filter(named: Option<&Path>) -> Outcome<PathBuf> {
+    let program = std::env::current_exe().unwrap_or_default();
+    let beside = program.parent().map(|folder| folder.join("mesh_filter.wasm"));
+    let built =
+        program.parent().and_then(Path::parent).map(|t| t.join("wasm32-wasip1/filter/mesh_filter.wasm"));
+    let candidates = match named {
+        Some(path) => vec![path.to_owned()],
+        None => [beside, built].into_iter().flatten().collect(),
+    };
+    let Some(path) = candidates.iter().find(|path| path.is_file()) else {
+        let failure = match named {
+            Some(path) => Failure::environment(format!("there is no filter at {}", path.display())),
+            None => Failure::environment("the filter mesh_filter.wasm is not beside this program"),
+        };
+        return Err(
+            failure.hint("`cargo xtask build` makes it; --filter (or AI_MESH_FILTER) says where it is")
+        );
+    };
+    let head = std::fs::read(path).map_err(|error| Failure::file("read", path, &error))?;
+    if !head.starts_with(b"\0asm") {
+        return Err(Failure::environment(format!("{} is no WebAssembly module", path.display())));
+    }
+    absolute(path)
+}
+
+/// Envoy runs in another folder than the user.
+fn absolute(path: &Path) -> Outcome<PathBuf> {
+    std::path::absolute(path).map_err(|error| Failure::file("find", path, &error))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_not_there_is_said_with_what_to_do() {
+        let envoy = envoy(Some(Path::new("/nowhere/envoy"))).unwrap_err().to_string();
+        assert!(envoy.contains("/nowhere/envoy") && envoy.contains("--envoy"), "{envoy}");
+        let no_program = super::envoy(Some(Path::new("/etc/hostname"))).unwrap_err().to_string();
+        assert!(no_program.contains("is no program"), "{no_program}");
+        let filter = filter(Some(Path::new("/nowhere.wasm"))).unwrap_err().to_string();
+        assert!(filter.contains("/nowhere.wasm") && filter.contains("--filter"), "{filter}");
+        let no_wasm = super::filter(Some(Path::new("/etc/hostname"))).unwrap_err().to_string();
+        assert!(no_wasm.contains("no WebAssembly module"), "{no_wasm}");
+    }
+
+    #[test]
+    fn only_programs_are_found_in_path() {
+        assert!(in_path("sh", OsStr::new("/nowhere:/bin")).is_some());
+        assert!(in_path("hostname-that-is-none", OsStr::new("/bin")).is_none());
+        assert!(in_path("hostname", OsStr::new("/etc")).is_none());
+    }
+}

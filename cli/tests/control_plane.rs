@@ -1,0 +1,185 @@
+//! The verbs that talk to a control plane, against a real one: `ai-mesh serve`, without any Envoy.
+
+use std::{
+    io::{BufRead, BufReader},
+    path::{Path, PathBuf},
+    process::{Child, Command, Stdio},
+};
+
+use serde_json::Value;
+
+/// A control plane on free ports; stopped when dropped.
+struct Served {
+    child: Child,
+    api: String,
+    data: PathBuf,
+}
+
+impl Served {
+    fn start(name: &str) -> Self {
+        let data = std::env::temp_dir().join(format!("ai-mesh-served-{name}-{}", std::process::id()));
+        let _ = std::fs::remove_dir_all(&data);
+        std::fs::create_dir_all(&data).unwrap();
+        std::fs::write(data.join("filter.wasm"), b"\0asm\x01\0\0\0").unwrap();
+        let mut command = Command::new(env!("CARGO_BIN_EXE_ai-mesh"));
+        command.args(["serve", "--port", "1", "--api-port", "0", "--grpc-port", "0"]);
+        command.arg("--filter").arg(data.join("filter.wasm")).arg("--data").arg(&data);
+        let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn().unwrap();
+        let mut ready = String::new();
+        BufReader::new(child.stdout.take().unwrap()).read_line(&mut ready).unwrap();
+        let api =
+            ready.split(' ').find_map(|word| word.strip_prefix("api=")).expect("a ready line").to_owned();
+        Self { child, api, data }
+    }
+
+    /// Runs a command; gives its exit code and what it said.
+    fn run(&self, line: &str) -> (i32, String, String) {
+        let output = self.command(line).output().unwrap();
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        (output.status.code().unwrap(), text(&output.stdout), text(&output.stderr))
+    }
+
+    fn command(&self, line: &str) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_ai-mesh"));
+        command
+            .args(line.split_whitespace())
+            .args(["--api-url", &self.api, "--data"])
+            .arg(&self.data)
+            .current_dir(&self.data)
+            .stdin(Stdio::null());
+        command
+    }
+
+    fn json(&self, line: &str) -> Value {
+        let (code, out, err) = self.run(&format!("{line} -o json"));
+        assert_eq!(code, 0, "{line}: {err}");
+        serde_json::from_str(&out).unwrap_or_else(|error| panic!("{line}: {error}: {out}"))
+    }
+}
+
+impl Drop for Served {
+    fn drop(&mut self) {
+        let _ = Command::new("kill").arg(self.child.id().to_string()).status();
+        let _ = self.child.wait();
+        let _ = std::fs::remove_dir_all(&self.data);
+    }
+}
+
+fn write(folder: &Path, action: &str) {
+    let policy = format!(
+        "apiVersion: ai-mesh.dev/v1alpha1\nkind: Policy\nmetadata: {{ name: mine }}\nspec:\n  description: |\n    \
+         Mine, of two\n    lines\n  rules: [ {{ pii: {{ action: {action} }} }} ]\n"
+    );
+    std::fs::write(folder.join("mine.yaml"), policy).unwrap();
+}
+
+#[test]
+fn the_life_of_a_policy() {
+    let served = Served::start("life");
+    let listed = served.json("policy list");
+    assert_eq!(listed[0]["name"], "starter", "the first start applies the starter policy");
+
+    write(&served.data, "redact");
+    let table = [
+        ("policy apply -f mine.yaml", "policy mine created (version 1)"),
+        ("policy apply -f mine.yaml", "policy mine unchanged (version 1)"),
+        ("policy list", "mine"),
+        ("policy get mine", "action: redact"),
+        ("policy get mine", "# version 1, created"),
+    ];
+    for (line, expected) in table {
+        let (code, out, err) = served.run(line);
+        assert_eq!(code, 0, "{line}: {err}");
+        assert!(out.contains(expected), "{line}: {out}");
+    }
+
+    // What `get` prints is a policy again.
+    std::fs::write(served.data.join("again.yaml"), served.run("policy get mine").1).unwrap();
+    let (code, out, err) = served.run("policy apply -f again.yaml");
+    assert!(code == 0 && out.contains("unchanged"), "{out}{err}");
+
+    write(&served.data, "block");
+    let (_, out, err) = served.run("policy apply -f mine.yaml");
+    assert!(out.contains("policy mine configured (version 2)"), "{out}");
+    assert!(err.contains("no sidecar is connected"), "{err}");
+
+    let verdict = served.json("policy test --prompt 536-90-4399");
+    assert!(verdict["decision"].is_string(), "{verdict}");
+
+    let (_, out, _) = served.run("policy rollback mine");
+    assert!(out.contains("policy mine rolled back (version 3)"), "{out}");
+    assert_eq!(served.json("policy get mine")["document"]["spec"]["rules"][0]["pii"]["action"], "redact");
+    let versions = served.json("policy versions mine");
+    let changes: Vec<_> =
+        versions.as_array().unwrap().iter().map(|v| v["change"].as_str().unwrap()).collect();
+    assert_eq!(changes, ["rolled_back", "updated", "created"]);
+    let (_, out, _) = served.run("policy get mine --version 2");
+    assert!(out.contains("action: block"), "{out}");
+
+    let (code, out, _) = served.run("policy delete mine");
+    assert!(code == 0 && out.contains("policy mine deleted"), "{out}");
+    let (code, _, err) = served.run("policy get mine");
+    assert!(code == 1 && err.contains("mine"), "{err}");
+    let applied = served.json("policy apply -f mine.yaml --no-wait");
+    assert_eq!((&applied["policies"][0]["result"], &applied["sidecars"]), (&"created".into(), &Value::Null));
+}
+
+#[test]
+fn what_is_asked_for_and_is_not_there() {
+    let served = Served::start("absent");
+    let table = [
+        ("policy get nobody", 1, "nobody"),
+        ("policy delete nobody", 1, "nobody"),
+        ("policy rollback starter", 1, "no earlier version"),
+        ("policy rollback starter --to 7", 1, "7"),
+        ("policy versions nobody", 1, "nobody"),
+        ("decisions get nothing", 1, "nothing"),
+        ("decisions list --since yesterday", 1, "since is not a time"),
+        ("policy list --token wrong", 2, "token"),
+        ("serve --port 1 --api-port 0 --grpc-port 0 --filter filter.wasm", 2, "already runs"),
+    ];
+    for (line, expected, part) in table {
+        let (code, out, err) = served.run(line);
+        assert_eq!(code, expected, "{line}: {out}{err}");
+        assert!(err.contains(part), "{line}: {err}");
+    }
+}
+
+#[test]
+fn lists_without_anything_in_them_say_so() {
+    let served = Served::start("empty");
+    let table = [
+        ("decisions list", "no decision matches"),
+        ("decisions gaps", "no record is missing"),
+        ("sidecars", "no sidecar is connected"),
+    ];
+    for (line, expected) in table {
+        let (code, out, err) = served.run(line);
+        assert!(code == 0 && out.contains(expected), "{line}: {out}{err}");
+        assert_eq!(served.json(line), Value::Array(vec![]), "{line}");
+    }
+    assert!(served.json("version")["control_plane"].is_string());
+}
+
+#[test]
+fn a_deleted_starter_stays_deleted() {
+    let mut served = Served::start("starter");
+    assert_eq!(served.run("policy delete starter").0, 0);
+    let data = served.data.clone();
+    let _ = Command::new("kill").arg(served.child.id().to_string()).status();
+    assert_eq!(served.child.wait().unwrap().code(), Some(0), "a clean stop");
+    let mut command = Command::new(env!("CARGO_BIN_EXE_ai-mesh"));
+    command.args(["serve", "--port", "1", "--api-port", "0", "--grpc-port", "0", "--filter"]);
+    command
+        .arg(data.join("filter.wasm"))
+        .arg("--data")
+        .arg(&data)
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped());
+    let mut child = command.spawn().unwrap();
+    let mut ready = String::new();
+    BufReader::new(child.stdout.take().unwrap()).read_line(&mut ready).unwrap();
+    served.api = ready.split(' ').find_map(|word| word.strip_prefix("api=")).unwrap().to_owned();
+    served.child = child;
+    assert_eq!(served.json("policy list"), Value::Array(vec![]));
+}

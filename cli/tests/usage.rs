@@ -1,0 +1,231 @@
+//! What a user sees at once: help, mistakes, and the commands that need no control plane. A table of command lines.
+
+use std::{
+    io::Write,
+    net::TcpListener,
+    path::{Path, PathBuf},
+    process::{Command, Output, Stdio},
+};
+
+/// A command that can't find anything of the machine it runs on.
+fn ai_mesh(folder: &Path) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_ai-mesh"));
+    for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("AI_MESH_")) {
+        command.env_remove(name);
+    }
+    command.current_dir(folder).env_remove("NO_COLOR").stdin(Stdio::null());
+    command
+}
+
+fn folder(name: &str) -> PathBuf {
+    let folder = std::env::temp_dir().join(format!("ai-mesh-usage-{name}-{}", std::process::id()));
+    let _ = std::fs::remove_dir_all(&folder);
+    std::fs::create_dir_all(&folder).unwrap();
+    folder
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+const GOOD: &str = "\
+apiVersion: ai-mesh.dev/v1alpha1
+kind: Policy
+metadata: { name: good }
+spec:
+  rules:
+    - pii: { action: redact }
+    - injection: {}
+";
+
+const BAD: &str = "\
+apiVersion: ai-mesh.dev/v1alpha1
+kind: Policy
+metadata: { name: bad }
+spec:
+  rules:
+    - pii: { action: redcat }
+    - rego:
+        module: |
+          package mesh
+          deny if {
+";
+
+/// Arguments, exit code, and what standard output and standard error must contain.
+type Line = (&'static str, i32, &'static [&'static str], &'static [&'static str]);
+
+#[test]
+fn command_lines() {
+    let here = folder("lines");
+    std::fs::write(here.join("good.yaml"), GOOD).unwrap();
+    std::fs::write(here.join("bad.yaml"), BAD).unwrap();
+    std::fs::create_dir(here.join("empty")).unwrap();
+    std::fs::create_dir(here.join("twins")).unwrap();
+    std::fs::write(here.join("twins/a.yaml"), GOOD).unwrap();
+    std::fs::write(here.join("twins/b.json"), GOOD).unwrap();
+    std::fs::write(
+        here.join("sample.json"),
+        r#"{ "path": "/v1/messages", "body": { "max_tokens": 1, "model": "m",
+        "messages": [{ "role": "user", "content": "mail jane.roe@example.org" }] } }"#,
+    )
+    .unwrap();
+    let table: &[Line] = &[
+        // Help.
+        ("", 2, &[], &["Usage: ai-mesh", "Examples:", "Exit codes"]),
+        ("--help", 0, &["Usage: ai-mesh", "decisions", "AI_MESH_<FLAG>"], &[]),
+        ("up --help", 0, &["--upstream", "Examples:", "10000"], &[]),
+        ("policy apply --help", 0, &["cat policy.yaml | ai-mesh policy apply -f -"], &[]),
+        ("decisions tail --help", 0, &["--decision <OUTCOME>", "Examples:"], &[]),
+        ("completions bash", 0, &["_ai-mesh"], &[]),
+        ("completions zsh", 0, &["#compdef ai-mesh"], &[]),
+        ("--version", 0, &["ai-mesh 0."], &[]),
+        // Wrong use: exit code 2, the mistake named.
+        ("polcy list", 2, &[], &["unrecognized subcommand 'polcy'", "policy"]),
+        ("policy apply", 2, &[], &["--file <FILE|DIR|->"]),
+        ("policy list --outptu json", 2, &[], &["--outptu", "--output"]),
+        ("policy list -o xml", 2, &[], &["invalid value 'xml'", "table, json"]),
+        ("policy test good.yaml", 2, &[], &["--request"]),
+        ("decisions list --decision denied", 2, &[], &["'denied'", "deny"]),
+        ("decisions list --limit 0", 2, &[], &["--limit"]),
+        ("up --port 70000", 2, &[], &["70000", "--port"]),
+        ("up --max-body lots", 2, &[], &["expected a number of bytes"]),
+        ("up --upstream opnai=http://x", 2, &[], &["did you mean `openai`"]),
+        ("up --upstream ftp://x", 2, &[], &["neither `http` nor `https`"]),
+        ("policy list --api-url nowhere", 2, &[], &["is no URL"]),
+        // Nobody there: exit code 1, and what to do.
+        (
+            "policy list --api-url http://127.0.0.1:1",
+            1,
+            &[],
+            &["http://127.0.0.1:1 does not answer", "is `ai-mesh up` running?"],
+        ),
+        ("decisions tail --api-url http://127.0.0.1:1", 1, &[], &["does not answer"]),
+        ("version --api-url http://127.0.0.1:1", 0, &["ai-mesh        0.", "none answers"], &[]),
+        ("version -o json --api-url http://127.0.0.1:1", 0, &["\"control_plane\": null"], &[]),
+        // Policies, checked without a control plane: exit code 3 when they are wrong.
+        ("policy validate good.yaml", 0, &["1 policy: valid"], &[]),
+        ("policy validate bad.yaml", 3, &["bad.yaml:6:", "error", "redcat"], &["1 error"]),
+        (
+            "policy validate -o json bad.yaml",
+            3,
+            &["\"valid\": false", "\"line\": 6", "\"source\": \"bad.yaml\""],
+            &[],
+        ),
+        ("policy validate missing.yaml", 2, &[], &["can't read missing.yaml"]),
+        ("policy validate empty", 2, &[], &["no .yaml, .yml or .json file in empty"]),
+        ("policy validate twins", 3, &["the name of two policies", "twins/a.yaml"], &[]),
+        ("policy apply -f bad.yaml --api-url http://127.0.0.1:1", 3, &[], &["bad.yaml:6:"]),
+        ("policy test good.yaml --prompt hello", 0, &["allow\n", "guard       pii ran"], &[]),
+        (
+            "policy test good.yaml --request sample.json",
+            0,
+            &["allow_with_modifications", "mail [REDACTED]"],
+            &[],
+        ),
+        ("policy test good.yaml --request good.yaml", 2, &[], &["good.yaml:1:1: no JSON"]),
+        // A start that can't work starts nothing.
+        ("up --envoy /nowhere/envoy", 2, &[], &["there is no Envoy at /nowhere/envoy", "--envoy"]),
+        ("up --envoy /bin/true --filter /nowhere.wasm", 2, &[], &["there is no filter at /nowhere.wasm"]),
+        ("serve --filter good.yaml", 2, &[], &["is no WebAssembly module"]),
+        (
+            "sidecar --envoy /bin/true --token-file nowhere --port 0 --admin-port 0",
+            2,
+            &[],
+            &["there is no token in", "--token-file"],
+        ),
+    ];
+    for (line, code, stdout, stderr) in table {
+        let output = ai_mesh(&here).args(line.split_whitespace()).output().unwrap();
+        let (out, err) = (text(&output.stdout), text(&output.stderr));
+        assert_eq!(output.status.code(), Some(*code), "{line}\n{out}\n{err}");
+        stdout.iter().for_each(|part| assert!(out.contains(part), "{line}: no {part:?} in\n{out}"));
+        stderr.iter().for_each(|part| assert!(err.contains(part), "{line}: no {part:?} in\n{err}"));
+        assert!(!out.contains('\u{1b}') && !err.contains('\u{1b}'), "{line}: colours without a terminal");
+    }
+}
+
+fn starting(here: &Path, flags: &[&str]) -> Output {
+    std::fs::write(here.join("filter.wasm"), b"\0asm\x01\0\0\0").unwrap();
+    let common = ["up", "--envoy", "/bin/true", "--filter", "filter.wasm", "--data", "data"];
+    let free = ["--port", "--admin-port", "--api-port", "--grpc-port"];
+    let mut command = ai_mesh(here);
+    command.args(common).args(flags);
+    for flag in free.iter().filter(|flag| !flags.contains(flag)) {
+        command.args([flag, "0"]);
+    }
+    command.output().unwrap()
+}
+
+#[test]
+fn a_start_that_cannot_work_leaves_nothing_behind() {
+    let here = folder("start");
+    std::fs::write(here.join("bad.yaml"), BAD).unwrap();
+    let held = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = held.local_addr().unwrap().port().to_string();
+    let table: &[(&[&str], &str)] = &[
+        (&["--port", &port], "(the sidecar) is in use"),
+        (&["--admin-port", &port], "--admin-port"),
+        (&["--api-port", &port], "--api-port"),
+        (&["--grpc-port", &port], "--grpc-port"),
+        (&["--policy", "bad.yaml"], "bad.yaml:6:"),
+        (&["--policy", "nowhere.yaml"], "there is no nowhere.yaml"),
+        (&["--upstream", "http://a,http://b"], "given twice"),
+    ];
+    for (flags, expected) in table {
+        let output = starting(&here, flags);
+        let err = text(&output.stderr);
+        assert_eq!(output.status.code(), Some(2), "{flags:?}: {err}");
+        assert!(err.contains(expected), "{flags:?}: {err}");
+        assert_eq!(text(&output.stdout), "", "{flags:?}");
+        let left: Vec<_> = std::fs::read_dir(here.join("data")).into_iter().flatten().flatten().collect();
+        assert!(left.iter().all(|file| file.file_name() == "control-plane.lock"), "{flags:?}: {left:?}");
+    }
+}
+
+#[test]
+fn colours_are_a_choice() {
+    let here = folder("colours");
+    std::fs::write(here.join("bad.yaml"), BAD).unwrap();
+    let validate = |flags: &[&str], no_color: bool| {
+        let mut command = ai_mesh(&here);
+        command.args(["policy", "validate", "bad.yaml"]).args(flags);
+        if no_color {
+            command.env("NO_COLOR", "1");
+        }
+        text(&command.output().unwrap().stdout).contains('\u{1b}')
+    };
+    assert!(!validate(&[], false), "no terminal, no colours");
+    assert!(validate(&["--color", "always"], false));
+    assert!(validate(&["--color", "always"], true), "a flag wins over the environment");
+    assert!(!validate(&["--color", "never"], false));
+}
+
+#[test]
+fn flags_come_from_the_environment_too() {
+    let here = folder("environment");
+    let run = |flags: &[&str]| {
+        let output =
+            ai_mesh(&here).args(flags).env("AI_MESH_API_URL", "http://127.0.0.1:2").output().unwrap();
+        text(&output.stderr)
+    };
+    assert!(run(&["policy", "list"]).contains("http://127.0.0.1:2 "));
+    assert!(
+        run(&["policy", "list", "--api-url", "http://127.0.0.1:3"]).contains("http://127.0.0.1:3 "),
+        "flags win"
+    );
+}
+
+#[test]
+fn policies_are_read_from_standard_input() {
+    let here = folder("stdin");
+    let mut child = ai_mesh(&here)
+        .args(["policy", "validate", "-"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    child.stdin.take().unwrap().write_all(BAD.as_bytes()).unwrap();
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(3));
+    assert!(text(&output.stdout).contains("standard input:6:"), "{}", text(&output.stdout));
+}
