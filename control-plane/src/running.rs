@@ -6,9 +6,7 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::serve::ListenerExt;
-use envoy_types::pb::envoy::service::ratelimit::v3::rate_limit_service_server::RateLimitServiceServer;
-use mesh_control_api::v1::decision_intake_server::DecisionIntakeServer;
-use mesh_control_api::{IntakeService, RateLimitService, SidecarAuth, Token};
+use mesh_control_api::{IntakeServer, RateLimitServer, SidecarAuth, Token};
 use mesh_control_core::Policies;
 use mesh_xds::Ads;
 use tokio::net::TcpListener;
@@ -31,8 +29,8 @@ pub(crate) struct Servers {
     pub(crate) rest: (TcpListener, Router),
     pub(crate) grpc: TcpListener,
     pub(crate) auth: SidecarAuth,
-    pub(crate) intake: DecisionIntakeServer<IntakeService>,
-    pub(crate) rate_limits: RateLimitServiceServer<RateLimitService>,
+    pub(crate) intake: IntakeServer,
+    pub(crate) rate_limits: RateLimitServer,
     pub(crate) sidecars: Arc<Sidecars>,
     pub(crate) refresh: Option<Policies>,
 }

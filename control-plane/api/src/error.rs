@@ -70,6 +70,14 @@ impl ApiError {
         error
     }
 
+    /// The same, but a conflict as a precondition that did not hold.
+    pub(crate) fn as_precondition(mut self) -> Self {
+        if self.status == StatusCode::CONFLICT {
+            (self.status, self.error.code) = (StatusCode::PRECONDITION_FAILED, "version_mismatch");
+        }
+        self
+    }
+
     /// The error's status.
     pub fn status(&self) -> StatusCode {
         self.status

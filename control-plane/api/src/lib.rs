@@ -15,7 +15,7 @@ mod state;
 
 pub use auth::{SidecarAuth, Token};
 pub use error::{ApiError, ErrorBody};
-pub use grpc::{IntakeService, RateLimitService, intake, rate_limits};
+pub use grpc::{IntakeServer, IntakeService, RateLimitServer, RateLimitService, intake, rate_limits};
 pub use metrics::Metrics;
 pub use rest::{openapi, router};
 pub use state::{Api, Parts};

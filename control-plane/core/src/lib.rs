@@ -18,6 +18,7 @@ mod limits;
 pub mod memory;
 mod policies;
 mod policy;
+mod policy_error;
 pub mod ports;
 mod sample;
 mod set;
@@ -32,8 +33,9 @@ pub use decision::{
 pub use decisions::{Batch, BatchError, Decisions, Follower, Intake, ReportError};
 pub use diagnostic::DiagnosticSchema;
 pub use limits::{Ask, LimitVerdict, Limits};
-pub use policies::{Changed, Policies, PolicyError, Wanted};
+pub use policies::{Changed, Policies, Wanted};
 pub use policy::{Change, Expected, PolicyVersion, Stored};
+pub use policy_error::PolicyError;
 pub use sample::{DryRun, Modifications, SampleRequest};
 pub use sidecar::{Refused, ResourceState, Sidecar};
 

@@ -11,68 +11,10 @@ use mesh_policy::{Bundle, Diagnostic, Policy, Settings, Severity};
 
 use crate::admission::{Admission, Remark};
 use crate::policy::{Change, Expected, PolicyVersion, Stored};
-use crate::ports::{AppendError, PolicyStore, PublishError, Publisher, StoreError};
+use crate::policy_error::PolicyError;
+use crate::ports::{AppendError, PolicyStore, Publisher, StoreError};
 use crate::sample::{DryRun, SampleRequest};
 use crate::set::PolicySet;
-
-/// Why a policy could not be read or changed.
-#[derive(Debug, thiserror::Error)]
-pub enum PolicyError {
-    /// No such policy in force.
-    #[error("there is no policy {name:?}")]
-    Unknown {
-        /// The name asked for.
-        name: String,
-    },
-    /// No such version.
-    #[error("policy {name:?} has no version {version}")]
-    NoVersion {
-        /// The policy.
-        name: String,
-        /// The version asked for.
-        version: u64,
-    },
-    /// The version is a deletion and holds no document.
-    #[error("version {version} of policy {name:?} is its deletion: there is no document to go back to")]
-    NoDocument {
-        /// The policy.
-        name: String,
-        /// The version asked for.
-        version: u64,
-    },
-    /// The policy was to be created, and is there.
-    #[error("policy {name:?} exists already, in version {version}; update it instead")]
-    Exists {
-        /// The policy.
-        name: String,
-        /// The version in force.
-        version: u64,
-    },
-    /// The caller's belief about the version in force was wrong.
-    #[error("policy {name:?} is not in the expected version: {}", say_in_force(.in_force))]
-    Changed {
-        /// The policy.
-        name: String,
-        /// The version in force, if any.
-        in_force: Option<u64>,
-    },
-    /// The set of policies would not compile.
-    #[error("the policy does not compile")]
-    Refused(Vec<Diagnostic>),
-    /// The store failed; nothing has changed.
-    #[error(transparent)]
-    Store(#[from] StoreError),
-    /// The change is written, but did not reach the sidecars. The next change or refresh publishes it.
-    #[error("the change is kept, but is not in force yet")]
-    Publish(#[from] PublishError),
-    /// The compiler ended without an answer (a bug in it); nothing has changed.
-    #[error("the policy compiler ended without an answer; nothing has changed")]
-    Compiler,
-}
-
-fn say_in_force(version: &Option<u64>) -> String {
-    version.map_or_else(|| "none is in force".to_owned(), |version| format!("version {version} is in force"))
-}
 
 /// A change that was made, or was not necessary.
 #[derive(Clone, Debug, PartialEq)]
@@ -205,9 +147,7 @@ impl Policies {
             let warnings = self.check(candidate.bundle(&self.inner.settings), Some(name)).await?;
             match self.inner.store.append(&version).await {
                 Ok(stored) => {
-                    let set = set.with(stored.clone());
-                    self.inner.set.store(Arc::new(set.clone()));
-                    self.publish(&set, Proven::Yes).await?;
+                    self.put_in_force(&set, &stored).await?;
                     return Ok(Changed { stored, warnings, changed: true });
                 }
                 Err(AppendError::Taken { .. }) if attempts < ATTEMPTS => {}
@@ -273,6 +213,18 @@ impl Policies {
         let read = Arc::new(PolicySet::from_newest(self.inner.store.newest().await?));
         self.inner.set.store(Arc::clone(&read));
         Ok(read)
+    }
+
+    /// Publishes the set after a version that has just been written.
+    async fn put_in_force(&self, before: &PolicySet, stored: &Stored) -> Result<(), PolicyError> {
+        // A hole in the revisions: another control plane may have written in between, and what was compiled is not all.
+        let (set, proven) = if stored.revision == before.revision() + 1 {
+            (before.with(stored.clone()), Proven::Yes)
+        } else {
+            (PolicySet::from_newest(self.inner.store.newest().await?), Proven::No)
+        };
+        self.inner.set.store(Arc::new(set.clone()));
+        self.publish(&set, proven).await
     }
 
     async fn resolve(

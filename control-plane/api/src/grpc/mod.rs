@@ -17,12 +17,17 @@ use crate::metrics::Metrics;
 /// 16 MiB: a report of some ten thousand records.
 const MAX_REPORT: usize = 16 * 1024 * 1024;
 
+/// The decision intake as a service of a gRPC server.
+pub type IntakeServer = DecisionIntakeServer<IntakeService>;
+/// The rate limit service as a service of a gRPC server.
+pub type RateLimitServer = RateLimitServiceServer<RateLimitService>;
+
 /// The decision intake, for a gRPC server whose interceptor asks for the sidecars' token.
-pub fn intake(decisions: Decisions, metrics: Arc<Metrics>) -> DecisionIntakeServer<IntakeService> {
+pub fn intake(decisions: Decisions, metrics: Arc<Metrics>) -> IntakeServer {
     DecisionIntakeServer::new(IntakeService::new(decisions, metrics)).max_decoding_message_size(MAX_REPORT)
 }
 
 /// Envoy's rate limit service, for a gRPC server whose interceptor asks for the sidecars' token.
-pub fn rate_limits(limits: Limits, metrics: Arc<Metrics>) -> RateLimitServiceServer<RateLimitService> {
+pub fn rate_limits(limits: Limits, metrics: Arc<Metrics>) -> RateLimitServer {
     RateLimitServiceServer::new(RateLimitService::new(limits, metrics))
 }

@@ -104,7 +104,8 @@ pub(crate) async fn put(
             "the path names policy {name:?}, the document's metadata.name is {written:?}: make them the same"
         )));
     }
-    write(&api, &name, parsed, expected).await
+    // A precondition that does not hold is 412 (RFC 9110, section 13.1.2); 409 is for creating without one.
+    write(&api, &name, parsed, expected).await.map_err(ApiError::as_precondition)
 }
 
 /// Takes a policy out of force. Its versions stay readable, and it can be rolled back to one of them.

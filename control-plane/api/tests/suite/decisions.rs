@@ -1,0 +1,139 @@
+//! Decisions over HTTP: listed, read, followed.
+use std::time::Duration;
+
+use axum::body::Body;
+use axum::http::Request;
+use http_body_util::BodyExt;
+use serde_json::{Value, json};
+use tower::ServiceExt;
+
+use crate::support::{Plane, TOKEN, record};
+
+fn ids(list: &Value) -> Vec<&str> {
+    list["decisions"].as_array().unwrap().iter().map(|d| d["decision_id"].as_str().unwrap()).collect()
+}
+
+#[tokio::test]
+async fn lists_are_filtered_and_paged() {
+    let plane = Plane::new().await;
+    let records = ["allow", "deny", "allow", "throttle", "allow"];
+    let records = records.iter().enumerate().map(|(n, decision)| record(&format!("d{}", n + 1), decision));
+    plane.report(1, records.collect()).await;
+
+    let all = plane.get("/api/v1/decisions").await.is(200);
+    assert_eq!((ids(&all), &all["next_cursor"]), (vec!["d5", "d4", "d3", "d2", "d1"], &Value::Null));
+    let denied = plane.get("/api/v1/decisions?decision=deny&agent=support-1").await.is(200);
+    assert_eq!(ids(&denied), ["d2"]);
+    let late = plane.get("/api/v1/decisions?since=2030-01-01T00:00:00Z").await.is(200);
+    assert_eq!(ids(&late), [""; 0]);
+
+    let first = plane.get("/api/v1/decisions?limit=2").await.is(200);
+    assert_eq!(ids(&first), ["d5", "d4"]);
+    let cursor = first["next_cursor"].as_str().unwrap();
+    let second = plane.get(&format!("/api/v1/decisions?limit=2&cursor={cursor}")).await.is(200);
+    assert_eq!(ids(&second), ["d3", "d2"]);
+
+    let one = plane.get("/api/v1/decisions/d2").await.is(200);
+    assert_eq!(
+        (&one["decision"], &one["sequence"], &one["sidecar"]),
+        (&json!("deny"), &json!(2), &json!("edge"))
+    );
+    assert_eq!(one["time"], "2026-09-21T14:13:20Z");
+    plane.get("/api/v1/decisions/nothing").await.refused(404, "not_found");
+}
+
+#[tokio::test]
+async fn parameters_that_make_no_sense_are_refused() {
+    let plane = Plane::new().await;
+    let table = [
+        ("limit=0", "1 to 1000"),
+        ("limit=1001", "1 to 1000"),
+        ("limit=many", "limit"),
+        ("cursor=x", "cursor"),
+        ("since=yesterday", "2026-"),
+        ("decision=denied", "allow_with_modifications"),
+        ("agnet=a", "agnet"),
+        ("agent=a&agent=b", "agent"),
+    ];
+    for (query, expected) in table {
+        let message = plane.get(&format!("/api/v1/decisions?{query}")).await.refused(400, "bad_request");
+        assert!(message.contains(expected), "{query}: {message}");
+    }
+    plane.get("/api/v1/decisions/follow?limit=1").await.refused(400, "bad_request");
+    plane.get("/api/v1/decisions/gaps?agent=a").await.refused(400, "bad_request");
+}
+
+#[tokio::test]
+async fn gaps_are_listed() {
+    let plane = Plane::new().await;
+    plane.report(4, vec![record("d", "allow")]).await;
+    let gaps = plane.get("/api/v1/decisions/gaps").await.is(200);
+    let gap = &gaps["gaps"][0];
+    assert_eq!((&gap["vm"], &gap["from_sequence"], &gap["to_sequence"]), (&json!("v"), &json!(1), &json!(3)));
+}
+
+/// Opens a stream of events.
+async fn follow(plane: &Plane, query: &str, last_event: Option<&str>) -> Body {
+    let mut request = Request::get(format!("/api/v1/decisions/follow{query}"))
+        .header("authorization", format!("Bearer {TOKEN}"));
+    if let Some(id) = last_event {
+        request = request.header("last-event-id", id);
+    }
+    let response = plane.router.clone().oneshot(request.body(Body::empty()).unwrap()).await.unwrap();
+    assert_eq!(response.headers()["content-type"], "text/event-stream");
+    response.into_body()
+}
+
+/// Reads events up to the decision with this id; gives the ids of all and the event id of the last.
+async fn read_to(body: &mut Body, last: &str) -> (Vec<String>, String) {
+    let (mut text, mut seen, mut event) = (String::new(), Vec::new(), String::new());
+    while seen.last().is_none_or(|id| id != last) {
+        let frame = tokio::time::timeout(Duration::from_secs(20), body.frame()).await.expect("an event");
+        text.push_str(std::str::from_utf8(frame.unwrap().unwrap().data_ref().unwrap()).unwrap());
+        while let Some((one, rest)) = text.split_once("\n\n") {
+            for line in one.lines() {
+                if let Some(data) = line.strip_prefix("data: ") {
+                    let decision: Value = serde_json::from_str(data).unwrap();
+                    seen.push(decision["decision_id"].as_str().unwrap().to_owned());
+                }
+                if let Some(id) = line.strip_prefix("id: ") {
+                    event = id.to_owned();
+                }
+            }
+            text = rest.to_owned();
+        }
+    }
+    (seen, event)
+}
+
+#[tokio::test]
+async fn followers_see_what_comes_and_go_on_where_they_were() {
+    let plane = Plane::new().await;
+    plane.report(1, vec![record("before", "allow")]).await;
+    let mut all = follow(&plane, "", None).await;
+    let mut denied = follow(&plane, "?decision=deny", None).await;
+    plane.report(2, vec![record("a", "allow"), record("b", "deny")]).await;
+    plane.report(4, (0..600).map(|n| record(&format!("n{n}"), "allow")).collect()).await;
+    plane.report(604, vec![record("c", "deny")]).await;
+    let (seen, _) = read_to(&mut denied, "c").await;
+    assert_eq!(seen, ["b", "c"]);
+    let (seen, last) = read_to(&mut all, "b").await;
+    assert_eq!(seen[..2], ["a", "b"]);
+    drop(all);
+
+    // A client that reconnects repeats its query and says what it saw last; a page may have brought more than was asked.
+    let mut again = follow(&plane, "?after=0", Some(&last)).await;
+    let (more, _) = read_to(&mut again, "c").await;
+    assert_eq!(seen.len() + more.len(), 2 + 600 + 1);
+    let mut from_start = follow(&plane, "?after=0", None).await;
+    assert_eq!(read_to(&mut from_start, "c").await.0.len(), 604);
+}
+
+#[tokio::test]
+async fn followers_are_let_go_when_the_process_stops() {
+    let plane = Plane::new().await;
+    let body = follow(&plane, "", None).await;
+    plane.stop.send_replace(true);
+    let ended = tokio::time::timeout(Duration::from_secs(20), body.collect()).await;
+    assert!(ended.expect("the stream ends").unwrap().to_bytes().is_empty());
+}

@@ -1,0 +1,69 @@
+//! What monitors see.
+use mesh_audit::v1::{DecisionRecord, ReportRequest};
+use mesh_control_api::intake;
+use mesh_control_api::v1::decision_intake_client::DecisionIntakeClient;
+use serde_json::json;
+
+use crate::support::{Plane, document, record};
+
+#[tokio::test]
+async fn ready_means_that_policies_are_published() {
+    let plane = Plane::unpublished(true);
+    plane.get("/healthz").await.is(200);
+    plane.get("/readyz").await.refused(503, "not_ready");
+    plane.policies.refresh().await.unwrap();
+    assert_eq!(plane.get("/readyz").await.is(200), json!({ "status": "ok" }));
+}
+
+#[tokio::test]
+async fn sidecars_are_shown() {
+    let plane = Plane::new().await;
+    let list = plane.get("/api/v1/sidecars").await.is(200);
+    let sidecar = &list["sidecars"][0];
+    assert_eq!(
+        (&sidecar["id"], &sidecar["policy_version"], &sidecar["offered_version"]),
+        (&json!("edge"), &json!("1"), &json!("2"))
+    );
+}
+
+#[tokio::test]
+async fn metrics_count_what_happened() {
+    let plane = Plane::new().await;
+    plane.json("PUT", "/api/v1/policies/a", document("a", "")).await.is(201);
+    plane.get("/api/v1/policies/nobody").await.refused(404, "not_found");
+    // The generated client on the generated server, without a network.
+    let mut client =
+        DecisionIntakeClient::new(intake(plane.decisions.clone(), std::sync::Arc::clone(&plane.metrics)));
+    let report = |first_sequence: u64, records: Vec<DecisionRecord>, dropped: u64| {
+        let request =
+            ReportRequest { sidecar: "edge".into(), vm: "v".into(), first_sequence, records, dropped };
+        let mut client = client.clone();
+        async move { client.report(request).await }
+    };
+    let kept = report(1, vec![record("a", "allow"), record("b", "deny")], 0).await.unwrap();
+    assert_eq!(kept.into_inner().acknowledged, 2);
+    report(2, vec![record("b", "deny"), record("c", "strange")], 4).await.unwrap();
+    assert_eq!(report(9, vec![record("i", "throttle")], 4).await.unwrap().into_inner().acknowledged, 9);
+    let refused = report(0, vec![record("x", "allow")], 0).await.unwrap_err();
+    assert_eq!(refused.code(), tonic::Code::InvalidArgument);
+    let refused = client.report(ReportRequest::default()).await.unwrap_err();
+    assert!(refused.message().contains("vm"), "{refused}");
+
+    let metrics = plane.get("/metrics").await;
+    assert!(metrics.headers["content-type"].to_str().unwrap().starts_with("application/openmetrics-text"));
+    for line in [
+        "ai_mesh_decisions_total{decision=\"allow\"} 1",
+        "ai_mesh_decisions_total{decision=\"deny\"} 1",
+        "ai_mesh_decisions_total{decision=\"other\"} 1",
+        "ai_mesh_decisions_total{decision=\"throttle\"} 1",
+        "ai_mesh_decision_gaps_total 1",
+        "ai_mesh_records_dropped_total 4",
+        "ai_mesh_xds_nacks_total 7",
+        "ai_mesh_sidecars_connected 1",
+        "ai_mesh_policies 1",
+        "ai_mesh_build_info{version=",
+        "ai_mesh_http_requests_total{method=\"GET\",route=\"/api/v1/policies/{name}\",status=\"404\"} 1",
+    ] {
+        assert!(metrics.text.contains(line), "{line} is missing in\n{}", metrics.text);
+    }
+}

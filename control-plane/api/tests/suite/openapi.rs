@@ -1,0 +1,30 @@
+//! The OpenAPI document: what is checked in is what is served.
+use std::path::Path;
+
+use crate::support::Plane;
+
+/// `AI_MESH_WRITE_OPENAPI=1 cargo test -p mesh-control-api openapi` writes it anew.
+#[test]
+fn the_checked_in_document_is_the_one_that_is_served() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../api/openapi.json");
+    let fresh = mesh_control_api::openapi().to_pretty_json().unwrap() + "\n";
+    if std::env::var_os("AI_MESH_WRITE_OPENAPI").is_some() {
+        std::fs::write(&path, &fresh).unwrap();
+    }
+    let checked_in = std::fs::read_to_string(&path).unwrap_or_default();
+    assert!(
+        checked_in == fresh,
+        "api/openapi.json is out of date: AI_MESH_WRITE_OPENAPI=1 cargo test -p mesh-control-api openapi"
+    );
+}
+
+#[tokio::test]
+async fn it_is_served_to_everybody() {
+    let served = Plane::new().await.get("/openapi.json").await.is(200);
+    assert_eq!(served, serde_json::to_value(mesh_control_api::openapi()).unwrap());
+    assert!(served["openapi"].as_str().unwrap().starts_with("3.1"));
+    let schemas = served["components"]["schemas"].as_object().unwrap();
+    for name in ["Decision", "Diagnostic", "DryRun", "ErrorBody", "Gap", "PolicyView", "Sidecar"] {
+        assert!(schemas.contains_key(name), "{name}: {:?}", schemas.keys());
+    }
+}

@@ -1,0 +1,97 @@
+//! Validating and trying policies over HTTP.
+use serde_json::{Value, json};
+
+use crate::support::{Plane, document};
+
+fn chat(text: &str) -> Value {
+    json!({
+        "path": "/v1/chat/completions",
+        "body": { "model": "gpt-4o", "messages": [{ "role": "user", "content": text }] }
+    })
+}
+
+fn policy(name: &str, rule: Value) -> Value {
+    json!({
+        "apiVersion": "ai-mesh.dev/v1alpha1", "kind": "Policy", "metadata": { "name": name },
+        "spec": { "rules": [rule] }
+    })
+}
+
+#[tokio::test]
+async fn validation_tells_and_changes_nothing() {
+    let plane = Plane::new().await;
+    let fine = plane.json("POST", "/api/v1/policies/validate", document("a", "")).await.is(200);
+    assert_eq!(fine, json!({ "valid": true, "diagnostics": [] }));
+    let bad = policy("a", json!({ "rego": { "module": "package mesh\n\ndeny contains \"x\" if {" } }));
+    let said = plane.json("POST", "/api/v1/policies/validate", bad).await.is(200);
+    assert_eq!(said["valid"], false);
+    let diagnostic = &said["diagnostics"][0];
+    assert_eq!(diagnostic["severity"], "error");
+    assert!(diagnostic["path"].as_str().unwrap().contains("rules[0].rego"), "{said}");
+    assert_eq!(plane.get("/api/v1/policies").await.is(200)["policies"], json!([]));
+}
+
+#[tokio::test]
+async fn a_dry_run_decides_as_the_filter_would() {
+    let plane = Plane::new().await;
+    let redact = policy("redact", json!({ "pii": { "types": ["email"] } }));
+    let models = policy("models", json!({ "models": { "allow": ["claude-*"] } }));
+    let mail = chat("write to jane.doe@example.com today");
+
+    // Nothing in force: it passes.
+    let answer = plane.json("POST", "/api/v1/policies/dry-run", json!({ "request": mail })).await.is(200);
+    assert_eq!(answer["decision"], "allow");
+
+    // With a policy that is not in force.
+    let trial = json!({ "policy": redact, "request": mail });
+    let answer = plane.json("POST", "/api/v1/policies/dry-run", trial).await.is(200);
+    assert_eq!(answer["decision"], "allow_with_modifications", "{answer}");
+    let rewritten = answer["modifications"]["body"]["messages"][0]["content"].as_str().unwrap();
+    assert_eq!(rewritten, "write to [REDACTED] today");
+    assert_eq!(answer["findings"][0]["count"], 1);
+    assert_eq!(answer["policies"], json!([{ "id": "redact", "version": 1 }]));
+    assert_eq!(answer["guards"]["pii"], "ran");
+    assert!(answer["execution_time_ms"].is_number() && answer["policy_violations"].is_array());
+    assert_eq!(plane.get("/api/v1/policies").await.is(200)["policies"], json!([]), "nothing was changed");
+
+    // Under what is in force, and under one policy alone.
+    plane.json("PUT", "/api/v1/policies/redact", redact).await.is(201);
+    plane.json("PUT", "/api/v1/policies/models", models).await.is(201);
+    let answer = plane.json("POST", "/api/v1/policies/dry-run", json!({ "request": mail })).await.is(200);
+    assert_eq!((&answer["decision"], &answer["status"]), (&json!("deny"), &json!(403)), "{answer}");
+    assert_eq!(answer["policy_violations"][0]["policy_id"], "models");
+    assert!(answer["refusal"]["error"].is_object(), "the provider's own shape: {answer}");
+    let alone =
+        plane.json("POST", "/api/v1/policies/redact/evaluate", json!({ "request": mail })).await.is(200);
+    assert_eq!(alone["decision"], "allow_with_modifications");
+    plane
+        .json("POST", "/api/v1/policies/nobody/evaluate", json!({ "request": mail }))
+        .await
+        .refused(404, "not_found");
+}
+
+#[tokio::test]
+async fn a_dry_run_believes_who_the_sample_says_is_asking() {
+    let plane = Plane::new().await;
+    let mut targeted = policy("t", json!({ "models": { "allow": ["nothing"] } }));
+    targeted["spec"]["target"] = json!({ "agents": ["support-*"] });
+    let mut header = chat("hello");
+    header["headers"] = json!({ "X-AI-Mesh-Agent": "support-1" });
+    let mut verified = chat("hello");
+    verified["agent"] = json!("support-2");
+    for (request, decision) in [(chat("hello"), "allow"), (header, "deny"), (verified, "deny")] {
+        let trial = json!({ "policy": targeted, "request": request });
+        let answer = plane.json("POST", "/api/v1/policies/dry-run", trial).await.is(200);
+        assert_eq!(answer["decision"], decision, "{answer}");
+    }
+}
+
+#[tokio::test]
+async fn a_trial_that_makes_no_sense_is_refused() {
+    let plane = Plane::new().await;
+    let path = "/api/v1/policies/dry-run";
+    plane.json("POST", path, json!({})).await.refused(400, "bad_request");
+    plane.json("POST", path, json!({ "request": { "pth": "/" } })).await.refused(400, "bad_request");
+    let bad = json!({ "policy": { "kind": "Polcy" }, "request": chat("x") });
+    plane.json("POST", path, bad).await.refused(422, "policy_invalid");
+}

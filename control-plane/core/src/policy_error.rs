@@ -1,0 +1,63 @@
+//! Why a policy could not be read or changed.
+use mesh_policy::Diagnostic;
+
+use crate::ports::{PublishError, StoreError};
+
+/// Why a policy could not be read or changed.
+#[derive(Debug, thiserror::Error)]
+pub enum PolicyError {
+    /// No such policy in force.
+    #[error("there is no policy {name:?}")]
+    Unknown {
+        /// The name asked for.
+        name: String,
+    },
+    /// No such version.
+    #[error("policy {name:?} has no version {version}")]
+    NoVersion {
+        /// The policy.
+        name: String,
+        /// The version asked for.
+        version: u64,
+    },
+    /// The version is a deletion and holds no document.
+    #[error("version {version} of policy {name:?} is its deletion: there is no document to go back to")]
+    NoDocument {
+        /// The policy.
+        name: String,
+        /// The version asked for.
+        version: u64,
+    },
+    /// The policy was to be created, and is there.
+    #[error("policy {name:?} exists already, in version {version}; update it instead")]
+    Exists {
+        /// The policy.
+        name: String,
+        /// The version in force.
+        version: u64,
+    },
+    /// The caller's belief about the version in force was wrong.
+    #[error("policy {name:?} is not in the expected version: {}", say_in_force(.in_force))]
+    Changed {
+        /// The policy.
+        name: String,
+        /// The version in force, if any.
+        in_force: Option<u64>,
+    },
+    /// The set of policies would not compile.
+    #[error("the policy does not compile")]
+    Refused(Vec<Diagnostic>),
+    /// The store failed; nothing has changed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The change is written, but did not reach the sidecars. The next change or refresh publishes it.
+    #[error("the change is kept, but is not in force yet")]
+    Publish(#[from] PublishError),
+    /// The compiler ended without an answer (a bug in it); nothing has changed.
+    #[error("the policy compiler ended without an answer; nothing has changed")]
+    Compiler,
+}
+
+fn say_in_force(version: &Option<u64>) -> String {
+    version.map_or_else(|| "none is in force".to_owned(), |version| format!("version {version} is in force"))
+}

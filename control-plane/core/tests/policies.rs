@@ -1,0 +1,192 @@
+//! The policies service over stores, compilers and publishers that misbehave.
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+
+use async_trait::async_trait;
+use mesh_control_core::memory::MemoryPolicies;
+use mesh_control_core::ports::{AppendError, PolicyStore, PublishError, Publisher, StoreError};
+use mesh_control_core::{
+    Admission, Change, DryRun, Expected, Policies, PolicyError, PolicyVersion, Remark, SampleRequest, Stored,
+    Timestamp, Wanted,
+};
+use mesh_policy::{Bundle, Diagnostic, Policy, Settings, Spec};
+
+fn policy(name: &str, description: &str) -> Policy {
+    Policy::new(name, Spec { description: Some(description.to_owned()), ..Spec::default() })
+}
+
+/// Refuses documents that are described as bad, and warns of odd ones.
+struct ByDescription;
+
+impl Admission for ByDescription {
+    fn check(&self, bundle: &Bundle) -> Result<Vec<Remark>, Vec<Remark>> {
+        let remarks = |word: &'static str, make: fn(&'static str, &'static str) -> Diagnostic| {
+            let of = move |name: &str| Remark { policy: name.to_owned(), diagnostic: make("spec", word) };
+            let says = move |policy: &Policy| policy.spec.description.as_deref() == Some(word);
+            bundle.policies.iter().filter(move |entry| says(&entry.policy)).map(move |entry| of(&entry.id))
+        };
+        let bad: Vec<_> = remarks("bad", |path, word| Diagnostic::error(path, word)).collect();
+        let odd = remarks("odd", |path, word| Diagnostic::warning(path, word));
+        if bad.is_empty() { Ok(odd.collect()) } else { Err(bad.into_iter().chain(odd).collect()) }
+    }
+
+    fn dry_run(&self, _: &Bundle, _: &SampleRequest, _: Timestamp) -> Result<DryRun, Vec<Remark>> {
+        Err(Vec::new())
+    }
+}
+
+#[derive(Default)]
+struct Collector {
+    bundles: Mutex<Vec<Arc<Bundle>>>,
+    broken: AtomicBool,
+}
+
+impl Collector {
+    /// Names and versions of the bundle that was published last.
+    fn newest(&self) -> Vec<(String, u64)> {
+        let bundles = self.bundles.lock().unwrap();
+        bundles.last().unwrap().policies.iter().map(|entry| (entry.id.clone(), entry.version)).collect()
+    }
+}
+
+#[async_trait]
+impl Publisher for Collector {
+    async fn publish(&self, bundle: Arc<Bundle>) -> Result<(), PublishError> {
+        if self.broken.load(Ordering::Relaxed) {
+            return Err(PublishError("no network".to_owned()));
+        }
+        self.bundles.lock().unwrap().push(bundle);
+        Ok(())
+    }
+}
+
+/// A store into which somebody else writes just before we do.
+#[derive(Default)]
+struct Shared {
+    store: MemoryPolicies,
+    /// What the other one writes before our next version.
+    others: Mutex<Vec<PolicyVersion>>,
+}
+
+#[async_trait]
+impl PolicyStore for Shared {
+    async fn append(&self, version: &PolicyVersion) -> Result<Stored, AppendError> {
+        let other = self.others.lock().unwrap().pop();
+        if let Some(other) = other {
+            self.store.append(&other).await?;
+        }
+        self.store.append(version).await
+    }
+
+    async fn newest(&self) -> Result<Vec<Stored>, StoreError> {
+        self.store.newest().await
+    }
+
+    async fn versions(&self, name: &str) -> Result<Vec<Stored>, StoreError> {
+        self.store.versions(name).await
+    }
+
+    async fn version(&self, name: &str, version: u64) -> Result<Option<Stored>, StoreError> {
+        self.store.version(name, version).await
+    }
+
+    async fn revision(&self) -> Result<u64, StoreError> {
+        self.store.revision().await
+    }
+}
+
+fn service(store: Arc<dyn PolicyStore>) -> (Policies, Arc<Collector>) {
+    let collector = Arc::new(Collector::default());
+    let publisher = Arc::clone(&collector) as Arc<dyn Publisher>;
+    (Policies::new(store, Arc::new(ByDescription), publisher, Settings::default()), collector)
+}
+
+async fn put(
+    policies: &Policies,
+    name: &str,
+    description: &str,
+) -> Result<mesh_control_core::Changed, PolicyError> {
+    let wanted = Wanted::Document(Box::new(policy(name, description)));
+    policies.change(name, wanted, Expected::Any, Timestamp::UNIX_EPOCH).await
+}
+
+fn written_elsewhere(name: &str, version: u64) -> PolicyVersion {
+    PolicyVersion {
+        name: name.to_owned(),
+        version,
+        change: Change::Created,
+        at: Timestamp::UNIX_EPOCH,
+        policy: Some(policy(name, "elsewhere")),
+    }
+}
+
+#[tokio::test]
+async fn what_another_control_plane_writes_in_between_is_not_lost() {
+    let store = Arc::new(Shared::default());
+    let (policies, collector) = service(store.clone());
+    put(&policies, "a", "1").await.unwrap();
+    store.others.lock().unwrap().push(written_elsewhere("b", 1));
+    put(&policies, "a", "2").await.unwrap();
+    assert_eq!(collector.newest(), [("a".to_owned(), 2), ("b".to_owned(), 1)]);
+
+    // The same name: ours comes after theirs.
+    store.others.lock().unwrap().push(written_elsewhere("a", 3));
+    let changed = put(&policies, "a", "3").await.unwrap();
+    assert_eq!(changed.stored.version.version, 4);
+    assert_eq!(collector.newest(), [("a".to_owned(), 4), ("b".to_owned(), 1)]);
+
+    // Unless ours was to replace the version that was there.
+    store.others.lock().unwrap().push(written_elsewhere("a", 5));
+    let wanted = Wanted::Document(Box::new(policy("a", "4")));
+    let error = policies.change("a", wanted, Expected::Version(4), Timestamp::UNIX_EPOCH).await.unwrap_err();
+    assert!(matches!(error, PolicyError::Changed { in_force: Some(5), .. }), "{error}");
+}
+
+#[tokio::test]
+async fn a_refresh_publishes_what_others_wrote_and_nothing_twice() {
+    let store = Arc::new(MemoryPolicies::default());
+    let (policies, collector) = service(store.clone());
+    policies.refresh().await.unwrap();
+    policies.refresh().await.unwrap();
+    assert_eq!(collector.bundles.lock().unwrap().len(), 1);
+    store.append(&written_elsewhere("a", 1)).await.unwrap();
+    policies.refresh().await.unwrap();
+    assert_eq!(collector.newest(), [("a".to_owned(), 1)]);
+}
+
+#[tokio::test]
+async fn a_set_that_does_not_compile_is_neither_written_nor_published() {
+    let store = Arc::new(MemoryPolicies::default());
+    let (policies, collector) = service(store.clone());
+    let odd = put(&policies, "a", "odd").await.unwrap();
+    assert_eq!(odd.warnings.len(), 1);
+    let PolicyError::Refused(said) = put(&policies, "b", "bad").await.unwrap_err() else { panic!() };
+    assert_eq!(said, [Diagnostic::error("spec", "bad")], "another policy's warnings are not ours");
+    assert!(put(&policies, "b", "fine").await.unwrap().warnings.is_empty());
+    assert_eq!(store.revision().await.unwrap(), 2);
+    assert_eq!(collector.newest(), [("a".to_owned(), 1), ("b".to_owned(), 1)]);
+
+    // Written by a build that took it: it is named, and the last good set stays.
+    let mut bad = written_elsewhere("c", 1);
+    bad.policy = Some(policy("c", "bad"));
+    store.append(&bad).await.unwrap();
+    let PolicyError::Refused(said) = policies.refresh().await.unwrap_err() else { panic!() };
+    assert!(said[0].path.contains("\"c\""), "{said:?}");
+    assert_eq!(collector.newest().len(), 2);
+    // The way out is to replace it.
+    put(&policies, "c", "fine").await.unwrap();
+    assert_eq!(collector.newest().len(), 3);
+}
+
+#[tokio::test]
+async fn what_could_not_be_published_is_published_by_the_next_occasion() {
+    let (policies, collector) = service(Arc::new(MemoryPolicies::default()));
+    collector.broken.store(true, Ordering::Relaxed);
+    let error = put(&policies, "a", "1").await.unwrap_err();
+    assert!(matches!(error, PolicyError::Publish(_)), "{error}");
+    assert!(policies.published().is_none());
+    collector.broken.store(false, Ordering::Relaxed);
+    let again = put(&policies, "a", "1").await.unwrap();
+    assert!(!again.changed);
+    assert_eq!(collector.newest(), [("a".to_owned(), 1)]);
+}

@@ -1,0 +1,117 @@
+//! Control planes on free ports, and callers.
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use http_body_util::BodyExt;
+use mesh_audit::v1::{DecisionRecord, ReportRequest};
+use mesh_control_api::v1::decision_intake_client::DecisionIntakeClient;
+use mesh_control_plane::{Config, Running, StartError, Upstream, start};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tonic::metadata::MetadataValue;
+use tonic::transport::{Channel, Endpoint};
+
+/// A data folder that is removed with the value.
+pub(crate) struct Data(pub(crate) PathBuf);
+
+impl Data {
+    pub(crate) fn new() -> Self {
+        static NEXT: AtomicU32 = AtomicU32::new(0);
+        let number = NEXT.fetch_add(1, Ordering::Relaxed);
+        Data(std::env::temp_dir().join(format!("ai-mesh-plane-{}-{number}", std::process::id())))
+    }
+
+    /// A control plane on free ports with this data.
+    pub(crate) fn config(&self) -> Config {
+        let mut config = Config::new(&self.0, "/opt/mesh_filter.wasm");
+        config.api.set_port(0);
+        config.grpc.set_port(0);
+        config.upstreams = vec![Upstream::parse("default", "http://127.0.0.1:9").unwrap()];
+        config
+    }
+
+    pub(crate) async fn start(&self) -> Running {
+        start(self.config()).await.unwrap()
+    }
+}
+
+impl Drop for Data {
+    fn drop(&mut self) {
+        // What is left over lies in the temporary folder; it harms no test.
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+/// An error with its causes, as the program prints it.
+pub(crate) fn whole(error: &StartError) -> String {
+    let chain = std::iter::successors(std::error::Error::source(error), |cause| cause.source());
+    chain.fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
+}
+
+/// Sends a REST request over the network; gives status line and body.
+pub(crate) async fn rest(plane: &Running, method: &str, path: &str, body: &str) -> (u16, serde_json::Value) {
+    let mut stream = TcpStream::connect(plane.api()).await.unwrap();
+    let request = format!(
+        "{method} {path} HTTP/1.1\r\nhost: mesh\r\nconnection: close\r\nauthorization: Bearer {}\r\n\
+         content-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
+        plane.admin_token().secret(),
+        body.len(),
+    );
+    stream.write_all(request.as_bytes()).await.unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await.unwrap();
+    let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+    let status = head.split(' ').nth(1).unwrap().parse().unwrap();
+    (status, serde_json::from_str(body).unwrap_or_default())
+}
+
+pub(crate) async fn channel(plane: &Running) -> Channel {
+    Endpoint::from_shared(format!("http://{}", plane.grpc())).unwrap().connect().await.unwrap()
+}
+
+/// Calls a gRPC method with an empty body; gives its status code.
+pub(crate) async fn call(channel: &mut Channel, path: &str, authorization: Option<&str>) -> u8 {
+    let mut request = axum::http::Request::post(format!("http://mesh{path}"))
+        .header("content-type", "application/grpc")
+        .header("te", "trailers");
+    if let Some(value) = authorization {
+        request = request.header("authorization", value);
+    }
+    std::future::poll_fn(|cx| tonic::codegen::Service::poll_ready(channel, cx)).await.unwrap();
+    let request = request.body(tonic::body::Body::empty()).unwrap();
+    let response = tonic::codegen::Service::call(channel, request).await.unwrap();
+    let (parts, body) = response.into_parts();
+    let trailers = body.collect().await.ok().and_then(|body| body.trailers().cloned()).unwrap_or_default();
+    let status = parts.headers.get("grpc-status").or(trailers.get("grpc-status"));
+    status.map_or(0, |status| status.to_str().unwrap().parse().unwrap())
+}
+
+/// Reports records `first..=last` of VM `v`; gives what is acknowledged.
+pub(crate) async fn report(plane: &Running, first: u64, last: u64) -> u64 {
+    let token = read(plane.sidecar_token_file());
+    let bearer: MetadataValue<_> = format!("Bearer {token}").parse().unwrap();
+    let mut client = DecisionIntakeClient::with_interceptor(
+        channel(plane).await,
+        move |mut request: tonic::Request<()>| {
+            request.metadata_mut().insert("authorization", bearer.clone());
+            Ok(request)
+        },
+    );
+    let record = |number| DecisionRecord {
+        decision_id: format!("d{number}"),
+        decision: "allow".to_owned(),
+        ..DecisionRecord::default()
+    };
+    let request = ReportRequest {
+        sidecar: "edge".to_owned(),
+        vm: "v".to_owned(),
+        first_sequence: first,
+        records: (first..=last).map(record).collect(),
+        dropped: 0,
+    };
+    client.report(request).await.unwrap().into_inner().acknowledged
+}
+
+pub(crate) fn read(path: &Path) -> String {
+    std::fs::read_to_string(path).unwrap()
+}
