@@ -290,11 +290,12 @@ impl Ledger {
             return;
         }
         for name in std::mem::take(&mut self.refused) {
-            if set.by_name.contains_key(&name) {
-                self.owed.insert(name);
-            } else if forget_gone {
+            if forget_gone && !set.by_name.contains_key(&name) {
                 self.told.remove(&name);
                 self.answer_owed |= self.kind.is_full_state();
+            } else if let Some(Told::Version(version, _)) = self.told.get_mut(&name) {
+                // It counts as changed, not as asked for: it waits its turn.
+                version.clear();
             }
         }
     }

@@ -3,6 +3,7 @@
 mod bodies;
 mod changes;
 mod consistency;
+mod convergence;
 mod fixture;
 mod http;
 mod mesh;

@@ -17,17 +17,17 @@ use serde_json::Value;
 use crate::fixture;
 
 /// What both variants' responses have in common.
-struct Seen {
-    kind: Kind,
-    nonce: String,
-    version: String,
+pub(crate) struct Seen {
+    pub(crate) kind: Kind,
+    pub(crate) nonce: String,
+    pub(crate) version: String,
     /// Name, revision and version of each resource.
-    resources: Vec<(String, String, String)>,
-    removed: Vec<String>,
+    pub(crate) resources: Vec<(String, String, String)>,
+    pub(crate) removed: Vec<String>,
 }
 
 /// A variant, as far as scenarios differ by it.
-trait Variant: Machine {
+pub(crate) trait Variant: Machine {
     fn compose(step: &Value, kept: &HashMap<String, Seen>, type_url: String) -> Self::Request;
     fn answer(seen: &Seen, error: Option<&str>, names: &[String], version: &str) -> Self::Request;
     fn seen(response: Self::Response) -> Seen;
