@@ -1,0 +1,255 @@
+//! The Envoy under test: one worker, three listeners, one upstream.
+
+use std::fs;
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use mesh_policy::{Bundle, BundlePolicy, ServiceRef, Settings};
+use serde_json::{Value, json};
+
+/// The routes, by what stands before the router. The first is the baseline.
+pub(crate) const ROUTES: [&str; 3] = ["plain", "empty", "full"];
+
+/// What the full route enforces: every guard that looks at text or names, as a team would have them.
+const POLICY: &str = r#"
+apiVersion: ai-mesh.dev/v1alpha1
+kind: Policy
+metadata: { name: bench }
+spec:
+  rules:
+    - pii: { action: redact }
+    - injection: { action: block }
+    - models: { allow: ["gpt-4*", "claude-*"] }
+    - tools: { allow: ["search", "calendar.*"] }
+    - rego:
+        module: |
+          package mesh
+          deny contains "not from here" if {
+            input.request.stream
+            startswith(input.source.ip, "192.0.2.")
+          }
+"#;
+
+/// Clock ticks in a second, as /proc counts them: 100 on every Linux architecture we build for.
+const TICKS: u64 = 100;
+
+/// A running Envoy; it ends with the value.
+pub(crate) struct Envoy {
+    child: Child,
+    listeners: Vec<SocketAddr>,
+    folder: PathBuf,
+}
+
+impl Envoy {
+    /// Starts it and waits until all listeners accept.
+    pub(crate) fn start(upstream: SocketAddr, intake: SocketAddr) -> Result<Self, String> {
+        let listeners: Result<Vec<SocketAddr>, String> = ROUTES.iter().map(|_| free_address()).collect();
+        let listeners = listeners?;
+        let folder = std::env::temp_dir().join(format!("ai-mesh-bench-{}", std::process::id()));
+        fs::create_dir_all(&folder).map_err(|error| format!("cannot make {}: {error}", folder.display()))?;
+        let config = folder.join("envoy.json");
+        let text = bootstrap(&listeners, upstream, intake)?.to_string();
+        fs::write(&config, text).map_err(|error| format!("cannot write {}: {error}", config.display()))?;
+        let log = folder.join("envoy.log");
+        let file =
+            fs::File::create(&log).map_err(|error| format!("cannot write {}: {error}", log.display()))?;
+        let child = Command::new(tool("AI_MESH_ENVOY")?)
+            .arg("--config-path")
+            .arg(&config)
+            .args(["--concurrency", "1", "--use-dynamic-base-id", "--log-level", "warning"])
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(file)
+            .spawn()
+            .map_err(|error| format!("cannot start Envoy: {error}"))?;
+        let mut envoy = Self { child, listeners, folder };
+        envoy.wait()?;
+        Ok(envoy)
+    }
+
+    fn wait(&mut self) -> Result<(), String> {
+        let started = Instant::now();
+        loop {
+            if self.listeners.iter().all(|address| TcpStream::connect(address).is_ok()) {
+                return Ok(());
+            }
+            let ended = self.child.try_wait().map_err(|error| error.to_string())?;
+            if ended.is_some() || started.elapsed() > Duration::from_secs(60) {
+                let log = fs::read_to_string(self.folder.join("envoy.log")).unwrap_or_default();
+                return Err(format!("Envoy did not start; it said:\n{log}"));
+            }
+            std::thread::sleep(Duration::from_millis(50));
+        }
+    }
+
+    /// Where a route listens, by its place in [`ROUTES`].
+    pub(crate) fn route(&self, index: usize) -> SocketAddr {
+        self.listeners.get(index).copied().unwrap_or_else(|| SocketAddr::from(([127, 0, 0, 1], 0)))
+    }
+
+    /// CPU time that the process has used (user and system), to a hundredth of a second.
+    pub(crate) fn cpu(&self) -> Result<Duration, String> {
+        let path = format!("/proc/{}/stat", self.child.id());
+        let text = fs::read_to_string(&path).map_err(|error| format!("cannot read {path}: {error}"))?;
+        // The program's name, in parentheses, may hold blanks; utime and stime are the 12th and 13th fields after it.
+        let ticks = text.rsplit_once(')').map(|(_, rest)| {
+            rest.split_whitespace()
+                .skip(11)
+                .take(2)
+                .filter_map(|field| field.parse::<u64>().ok())
+                .sum::<u64>()
+        });
+        ticks
+            .map(|ticks| Duration::from_millis(ticks * 1000 / TICKS))
+            .ok_or_else(|| format!("{path} is not as expected"))
+    }
+}
+
+impl Drop for Envoy {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+        let _ = fs::remove_dir_all(&self.folder);
+    }
+}
+
+/// A file named by the environment; `cargo xtask bench` sets it.
+fn tool(variable: &str) -> Result<PathBuf, String> {
+    let path = std::env::var_os(variable).map(PathBuf::from).filter(|path| path.exists());
+    path.ok_or_else(|| format!("{variable} does not name a file; start this with `cargo xtask bench`"))
+}
+
+fn free_address() -> Result<SocketAddr, String> {
+    let bound = TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr());
+    bound.map_err(|error| format!("cannot find a free port: {error}"))
+}
+
+fn bootstrap(listeners: &[SocketAddr], upstream: SocketAddr, intake: SocketAddr) -> Result<Value, String> {
+    let empty = wasm("bench_empty", &tool("AI_MESH_EMPTY_FILTER")?, "");
+    let mut full = decompressors("request");
+    full.push(wasm("ai_mesh", &tool("AI_MESH_FILTER")?, &bundle()?));
+    full.extend(decompressors("response"));
+    let filters = [Vec::new(), vec![empty], full];
+    let listeners: Vec<Value> = listeners
+        .iter()
+        .zip(ROUTES)
+        .zip(filters)
+        .map(|((at, name), filters)| listener(name, *at, filters))
+        .collect();
+    let mut records = cluster("ai_mesh_control_plane", intake);
+    records["typed_extension_protocol_options"] = json!({
+        "envoy.extensions.upstreams.http.v3.HttpProtocolOptions": {
+            "@type": "type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions",
+            "explicit_http_config": { "http2_protocol_options": {} },
+        },
+    });
+    Ok(
+        json!({ "static_resources": { "listeners": listeners, "clusters": [cluster("upstream", upstream), records] } }),
+    )
+}
+
+/// What the filter is told: the policy, and where records go. The rate limit service is left out: it is a network call.
+fn bundle() -> Result<String, String> {
+    let parsed =
+        mesh_policy::from_yaml(POLICY).map_err(|problems| format!("the bench's policy: {problems:?}"))?;
+    let policies =
+        parsed.into_iter().map(|one| BundlePolicy { id: "bench".into(), version: 1, policy: one.policy });
+    let bundle = Bundle {
+        version: "1".into(),
+        policies: policies.collect(),
+        settings: Settings {
+            sidecar: "bench".into(),
+            trust_identity_headers: true,
+            intake: Some(ServiceRef { cluster: "ai_mesh_control_plane".into(), timeout_ms: 5000 }),
+            ..Settings::default()
+        },
+    };
+    serde_json::to_string(&bundle).map_err(|error| error.to_string())
+}
+
+fn listener(name: &str, at: SocketAddr, mut filters: Vec<Value>) -> Value {
+    filters.push(json!({
+        "name": "envoy.filters.http.router",
+        "typed_config": { "@type": "type.googleapis.com/envoy.extensions.filters.http.router.v3.Router" },
+    }));
+    json!({
+        "name": name,
+        "address": socket_address(at),
+        "per_connection_buffer_limit_bytes": 33_554_432,
+        "filter_chains": [{ "filters": [{
+            "name": "envoy.filters.network.http_connection_manager",
+            "typed_config": {
+                "@type": "type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager",
+                "stat_prefix": name,
+                "route_config": { "virtual_hosts": [{
+                    "name": "all", "domains": ["*"],
+                    "routes": [{ "match": { "prefix": "/" }, "route": { "cluster": "upstream", "timeout": "0s" } }],
+                }]},
+                "http_filters": filters,
+            },
+        }]}],
+    })
+}
+
+/// The decompressors that a sidecar has around the filter, for one direction.
+fn decompressors(direction: &str) -> Vec<Value> {
+    let off =
+        json!({ "common_config": { "enabled": { "default_value": false, "runtime_key": "bench.off" } } });
+    ["gzip", "brotli", "zstd"]
+        .iter()
+        .map(|coding| {
+            let library = ["Gzip", "Brotli", "Zstd"].iter().find(|name| name.eq_ignore_ascii_case(coding));
+            let package =
+                format!("envoy.extensions.compression.{coding}.decompressor.v3.{}", library.unwrap_or(&""));
+            let mut config = json!({
+                "@type": "type.googleapis.com/envoy.extensions.filters.http.decompressor.v3.Decompressor",
+                "decompressor_library": {
+                    "name": format!("{coding}_library"),
+                    "typed_config": { "@type": format!("type.googleapis.com/{package}") },
+                },
+            });
+            let other =
+                if direction == "request" { "response_direction_config" } else { "request_direction_config" };
+            config[other] = off.clone();
+            json!({ "name": format!("{coding}_{direction}"), "typed_config": config })
+        })
+        .collect()
+}
+
+fn wasm(name: &str, module: &std::path::Path, configuration: &str) -> Value {
+    json!({
+        "name": name,
+        "typed_config": {
+            "@type": "type.googleapis.com/envoy.extensions.filters.http.wasm.v3.Wasm",
+            "config": {
+                "name": name,
+                "root_id": name,
+                "failure_policy": "FAIL_RELOAD",
+                "allow_on_headers_stop_iteration": true,
+                "configuration": { "@type": "type.googleapis.com/google.protobuf.StringValue", "value": configuration },
+                "vm_config": {
+                    "vm_id": name,
+                    "runtime": "envoy.wasm.runtime.v8",
+                    "code": { "local": { "filename": module } },
+                },
+            },
+        },
+    })
+}
+
+fn cluster(name: &str, at: SocketAddr) -> Value {
+    json!({
+        "name": name,
+        "type": "STATIC",
+        "load_assignment": {
+            "cluster_name": name,
+            "endpoints": [{ "lb_endpoints": [{ "endpoint": { "address": socket_address(at) } }] }],
+        },
+    })
+}
+
+fn socket_address(at: SocketAddr) -> Value {
+    json!({ "socket_address": { "address": at.ip().to_string(), "port_value": at.port() } })
+}

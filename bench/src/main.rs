@@ -1,0 +1,61 @@
+//! `cargo xtask bench`: what the mesh adds to a request, in one real Envoy with one worker.
+//!
+//! Three listeners lead to the same upstream: without our filter, with an empty wasm filter, and with the full one. They
+//! are loaded in turn, in an order that rotates from round to round, so that what the machine does besides falls on
+//! all of them alike. The upstream keeps connections alive: one that closes them (as Envoy's direct_response does after
+//! a POST) makes the baseline slow and flatters every ratio. Before any load, the routes are checked to do what they are
+//! measured for.
+
+mod bodies;
+mod client;
+mod envoy;
+mod figures;
+mod intake;
+mod load;
+mod options;
+mod report;
+mod server;
+mod stats;
+mod streams;
+mod upstream;
+
+use std::process::ExitCode;
+
+use options::Options;
+
+fn main() -> ExitCode {
+    let options = match Options::read(std::env::args().skip(1)) {
+        Ok(options) => options,
+        Err(sentence) => {
+            eprintln!("bench: {sentence}");
+            return ExitCode::from(2);
+        }
+    };
+    match run(&options) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(sentence) => {
+            eprintln!("bench: {sentence}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(options: &Options) -> Result<(), String> {
+    let upstream = server::start("upstream", upstream::serve)?;
+    let intake = server::start("intake", intake::serve)?;
+    let envoy = envoy::Envoy::start(upstream, intake)?;
+    load::check(&envoy)?;
+    let mut figures = figures::Figures::new(options);
+    for case in load::CASES {
+        eprintln!("bench: {}", case.name);
+        figures.cases.push(load::measure(&envoy, case, options)?);
+    }
+    eprintln!("bench: streams");
+    figures.stream = streams::measure(&envoy, options)?;
+    figures.records = intake::received();
+    print!("{}", report::markdown(&figures));
+    if let Some(folder) = &options.record {
+        report::write(&figures, folder)?;
+    }
+    Ok(())
+}
