@@ -1,8 +1,10 @@
 //! `cargo xtask build` and `gen`: the filter for Envoy, the binaries for this machine, the generated code.
 
-use crate::failure::{Failure, Outcome};
+use std::fs;
+
+use crate::failure::{Doing, Failure, Outcome};
 use crate::place::Place;
-use crate::run::{cargo, run as start, say};
+use crate::run::{cargo, output, run as start, say};
 use crate::setup;
 
 /// `build`: the filter and the release binary `ai-mesh`.
@@ -19,12 +21,32 @@ pub(crate) fn run(rest: &[String]) -> Outcome {
     Ok(())
 }
 
-/// `gen`: runs the generator, which is a crate of its own.
+/// `gen [--check]`: the code of `api/proto`, by a generator that is a crate of its own; then the OpenAPI document and the
+/// policy's JSON Schema, which their crates write. With `--check` the first is compared; tests compare the others.
 pub(crate) fn generate(rest: &[String]) -> Outcome {
     let place = Place::find()?;
+    let cargo_in_root = || {
+        let mut command = cargo();
+        command.current_dir(&place.root);
+        command
+    };
+    start(cargo_in_root().args(["run", "--quiet", "--package", "xtask-gen", "--"]).args(rest))?;
+    if !rest.is_empty() {
+        return Ok(());
+    }
     start(
-        cargo().current_dir(&place.root).args(["run", "--quiet", "--package", "xtask-gen", "--"]).args(rest),
-    )
+        cargo_in_root()
+            .args(["test", "--quiet", "--package", "mesh-control-api", "openapi"])
+            .env("AI_MESH_WRITE_OPENAPI", "1"),
+    )?;
+    let schema = output(cargo_in_root().args(["run", "--quiet", "--package", "mesh-policy"]).args([
+        "--features",
+        "schema,yaml",
+        "--example",
+        "schema",
+    ]))?;
+    let path = place.root.join("api/policy.schema.json");
+    fs::write(&path, schema + "\n").doing(format_args!("write {}", path.display()))
 }
 
 /// The wasm module that Envoy loads.

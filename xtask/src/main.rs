@@ -25,7 +25,7 @@ Usage: cargo xtask <command>
   bench [-- FLAGS]    measure what the mesh adds to a request; FLAGS go to the load generator
   setup [--tests]     fetch and build what `up` needs (with --tests: what `test` needs)
   build               build the filter (wasm) and the binary `ai-mesh`
-  gen [--check]       write the code generated from api/proto (or only compare)
+  gen [--check]       write the generated code and documents of api/ (or only compare)
   tidy                check the laws of ARCHITECTURE.md that the compiler does not know
   deny                check dependencies against deny.toml
 
