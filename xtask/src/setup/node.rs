@@ -48,9 +48,13 @@ pub(super) fn for_tests(place: &Place) -> Outcome<PathBuf> {
     }
 
     let link = source.join("node_modules");
-    if fs::read_link(&link).ok().as_ref() != Some(&modules) && !link.is_dir() {
-        // A link left by another target folder, or none.
-        let _ = fs::remove_file(&link);
+    let found = fs::symlink_metadata(&link).ok();
+    // A folder is somebody's own `npm ci`: it serves as well. A link of another target folder may hold other versions.
+    let own_folder = found.as_ref().is_some_and(fs::Metadata::is_dir);
+    if !own_folder && fs::read_link(&link).ok().as_ref() != Some(&modules) {
+        if found.is_some() {
+            fs::remove_file(&link).doing(format_args!("remove the old link {}", link.display()))?;
+        }
         symlink(&modules, &link).doing(format_args!("link {}", link.display()))?;
     }
     Ok(modules)
