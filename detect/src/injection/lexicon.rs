@@ -1,5 +1,6 @@
 //! From a word to the classes it belongs to.
 
+use super::rules::RULES;
 use super::words::WORDS;
 
 /// A set of word classes.
@@ -45,6 +46,8 @@ impl WordHash {
 /// The words of all rule families, by hash. Two words of 64-bit hashes that are alike do not occur among them (tested).
 pub(crate) struct Lexicon {
     slots: Vec<(u64, Classes)>,
+    /// For each class, the rules whose last word is of it.
+    ending: Vec<Vec<usize>>,
 }
 
 impl std::fmt::Debug for Lexicon {
@@ -56,13 +59,23 @@ impl std::fmt::Debug for Lexicon {
 impl Lexicon {
     /// Builds the table.
     pub(crate) fn new() -> Lexicon {
-        let mut lexicon = Lexicon { slots: vec![(0, Classes(0)); SLOTS] };
+        let ending = (0..u64::BITS).map(|bit| rules_ending(Classes(1 << bit))).collect();
+        let mut lexicon = Lexicon { slots: vec![(0, Classes(0)); SLOTS], ending };
         for (classes, words) in WORDS {
             for word in words.split_ascii_whitespace() {
                 lexicon.insert(WordHash::of(word.as_bytes()), *classes);
             }
         }
         lexicon
+    }
+
+    /// The rules that a word of these classes may complete. One that several classes complete comes as often.
+    pub(super) fn rules_ending(&self, classes: Classes) -> impl Iterator<Item = usize> {
+        self.ending
+            .iter()
+            .enumerate()
+            .filter(move |(bit, _)| classes.0 >> bit & 1 == 1)
+            .flat_map(|(_, rules)| rules.iter().copied())
     }
 
     fn insert(&mut self, hash: WordHash, classes: Classes) {
@@ -88,6 +101,11 @@ impl Lexicon {
         }
         Classes(0)
     }
+}
+
+fn rules_ending(class: Classes) -> Vec<usize> {
+    let ends = |rule: &super::rules::Rule| rule.steps.last().is_some_and(|(last, _)| last.meets(class));
+    RULES.iter().enumerate().filter(|(_, rule)| ends(rule)).map(|(number, _)| number).collect()
 }
 
 #[cfg(test)]

@@ -74,7 +74,7 @@ impl<'a> Matcher<'a> {
         let read = view.as_ref().map_or(text, View::text);
         self.read(read);
         if let Some(span) = unseen(text) {
-            let weight = self.weigh(0.5, 0.8, Family::EncodedPayload);
+            let weight = self.weigh(0.5, 0.8);
             // The place is one of the original's, which the view would move.
             let place =
                 view.as_ref().map_or(span.clone(), |view| view.position(span.start)..view.position(span.end));
@@ -87,7 +87,7 @@ impl<'a> Matcher<'a> {
         matches!(self.source, Source::ToolResult | Source::Document | Source::ToolDefinition)
     }
 
-    fn weigh(&self, user: f32, data: f32, _family: Family) -> f32 {
+    fn weigh(&self, user: f32, data: f32) -> f32 {
         if self.informs() { data } else { user }
     }
 
@@ -152,7 +152,7 @@ impl<'a> Matcher<'a> {
         if let Some((number, mark)) =
             structure::mark_at(text, i).and_then(|n| MARKS.get(n).map(|mark| (n, mark)))
         {
-            let weight = self.weigh(mark.user, mark.data, mark.family);
+            let weight = self.weigh(mark.user, mark.data);
             self.add(Kind::Mark(number), weight, index, i..i + mark.text.len());
         }
     }
@@ -177,7 +177,7 @@ impl<'a> Matcher<'a> {
         inner.nested = true;
         inner.read(said);
         if let Some((score, _)) = inner.evidence.best().filter(|(score, _)| *score >= 0.4) {
-            let weight = self.weigh(score, (score + 0.1).min(0.98), Family::EncodedPayload);
+            let weight = self.weigh(score, (score + 0.1).min(0.98));
             self.add(Kind::Decoded, weight, index, span);
         }
     }
@@ -190,18 +190,17 @@ impl<'a> Matcher<'a> {
         if word.classes.meets(TALK) {
             self.talk = Some(word.index);
         }
-        for (number, rule) in RULES.iter().enumerate() {
-            let Some(((last, gap), before)) = rule.steps.split_last() else { continue };
-            if last.meets(word.classes)
-                && let Some(start) = self.back(before, *gap, word.index, 1)
-            {
-                let mut weight = self.weigh(rule.user, rule.data, rule.family);
-                let talks = self.talk.is_some_and(|talk| word.index.saturating_sub(talk) <= TALK_REACH);
-                if talks && matches!(rule.family, Family::InstructionOverride | Family::PromptExtraction) {
-                    weight *= TALK_FACTOR;
-                }
-                self.add(Kind::Rule(number), weight, word.index, start..word.end);
+        let lexicon = self.lexicon;
+        for number in lexicon.rules_ending(word.classes) {
+            let Some(rule) = RULES.get(number) else { continue };
+            let Some(((_, gap), before)) = rule.steps.split_last() else { continue };
+            let Some(start) = self.back(before, *gap, word.index, 1) else { continue };
+            let mut weight = self.weigh(rule.user, rule.data);
+            let talks = self.talk.is_some_and(|talk| word.index.saturating_sub(talk) <= TALK_REACH);
+            if talks && matches!(rule.family, Family::InstructionOverride | Family::PromptExtraction) {
+                weight *= TALK_FACTOR;
             }
+            self.add(Kind::Rule(number), weight, word.index, start..word.end);
         }
     }
 

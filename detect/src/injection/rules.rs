@@ -76,7 +76,7 @@ pub(super) const RULES: &[Rule] = &[
         "override/what-was-said",
         &[(OVERRIDE, 0), (ANYTHING, 3), (GIVEN.or(ABOVE), 4)],
     ),
-    rule(InstructionOverride, (0.5, 0.65), "override/the-above", &[(OVERRIDE, 0), (ALL, 0), (ABOVE, 0)]),
+    rule(InstructionOverride, (0.45, 0.65), "override/the-above", &[(OVERRIDE, 0), (ALL, 0), (ABOVE, 0)]),
     rule(
         InstructionOverride,
         (0.7, 0.8),
@@ -93,11 +93,11 @@ pub(super) const RULES: &[Rule] = &[
     rule(InstructionOverride, (0.2, 0.35), "override/new-task", &[(NEW, 0), (TASK, 1)]),
     rule(
         InstructionOverride,
-        (0.4, 0.5),
+        (0.38, 0.38),
         "override/instructions-changed",
         &[(PRIOR.or(YOU), 0), (INSTRUCTION.or(TASK), 3), (CHANGED, 4)],
     ),
-    rule(InstructionOverride, (0.4, 0.5), "override/limits-lifted", &[(LIMIT, 0), (CHANGED, 3)]),
+    rule(InstructionOverride, (0.25, 0.15), "override/limits-lifted", &[(LIMIT, 0), (CHANGED, 3)]),
     rule(InstructionOverride, (0.4, 0.5), "override/you-are-now", &[(YOU, 0), (CAN, 0), (NOW, 0)]),
     rule(
         InstructionOverride,
@@ -191,6 +191,8 @@ pub(super) const RULES: &[Rule] = &[
         &[(NEGATED, 0), (FOLLOW, 4), (LIMIT.or(INSTRUCTION), 4)],
     ),
     rule(Jailbreak, (0.35, 0.4), "jailbreak/mode", &[(DEVELOPER.or(UNBOUND), 0), (MODE, 0)]),
+    // Languages that put the kind after the mode.
+    rule(Jailbreak, (0.35, 0.4), "jailbreak/mode-of", &[(MODE, 0), (DEVELOPER, 1)]),
     rule(Jailbreak, (0.5, 0.5), "jailbreak/play-unbound", &[(PRETEND, 0), (UNBOUND, 8)]),
     rule(Jailbreak, (0.5, 0.5), "jailbreak/model-unbound", &[(AI, 0), (UNBOUND, 6)]),
     rule(Jailbreak, (0.3, 0.3), "jailbreak/never-refuse", &[(NEGATED, 0), (REFUSE, 3)]),

@@ -178,7 +178,7 @@ fn together(
     count.max(1)
 }
 
-/// A run of characters without spaces: at each one, the longest known word of two to four.
+/// A run of characters without spaces: at each one, the longest known word of two to five.
 fn wide(
     lexicon: &Lexicon,
     text: &[u8],
@@ -190,7 +190,7 @@ fn wide(
     let mut i = start;
     let mut halves = 0;
     while is_wide(at(text, i)) {
-        let longest = (2..=4)
+        let longest = (2..=5)
             .rev()
             .map(|n| i + n * CHARACTER)
             .filter(|end| run_end(slice(text, 0, *end), i, |b| b >= 0x80) == *end)

@@ -144,7 +144,7 @@ classes! {
 pub(super) const WORDS: &[(Classes, &str)] = &[
     (
         OVERRIDE,
-        "ignore ignoring ignores ignored disregard disregarding disregards forget forgetting override overriding overrides bypass bypassing neglect discard dismiss overlook erase abandon supersede supersedes nullify void revoke scrap reset unlearn dispense neglecting",
+        "ignore ignoring ignores ignored disregard disregarding disregards forget forgetting override overriding overrides bypass bypassing neglect discard dismiss overlook erase abandon supersede supersedes nullify void revoke scrap unlearn dispense neglecting",
     ),
     (OVERRIDE, "ignoriere ignorier ignorieren missachte vergiss vergesse verwirf umgehe überschreibe"),
     (OVERRIDE, "ignorez ignorer oubliez oublie oublier outrepassez contournez négligez"),
@@ -173,10 +173,7 @@ pub(super) const WORDS: &[(Classes, &str)] = &[
         PRIOR,
         "previous previously prior preceding earlier foregoing former existing initial original past old last current first default other preset predefined above already vorherigen vorherige bisherigen vorigen obigen früheren précédentes précédents précédente antérieures anteriores anterior previas previos precedenti precedente предыдущие предыдущих прежние предыдущую прошлые vorangegangenen",
     ),
-    (
-        ABOVE,
-        "above before preceding previous previously prior earlier beforehand upto oben dessus arriba sopra acima выше",
-    ),
+    (ABOVE, "above before preceding previously beforehand oben dessus arriba sopra acima выше"),
     (
         INSTRUCTION,
         "instruction instructions direction directions instructon instructons instructs rule rules prompt prompts guideline guidelines directive directives programming constraints constraint preprompt pre-prompt initialization anweisungen anweisung regeln vorgaben befehle richtlinien anleitung instrucciones instrucción reglas órdenes ordenes indicaciones consignes directives règles istruzioni regole comandi direttive instruções instrucoes regras comandos diretrizes инструкции инструкций инструкцию правила указания команды команд instructies instrukcje",
@@ -199,24 +196,24 @@ pub(super) const WORDS: &[(Classes, &str)] = &[
     ),
     (
         UNBOUND,
-        "unrestricted unfiltered uncensored unlimited unconstrained jailbroken jailbreak jailbreaked jailbreaking amoral unethical immoral lawless dan evilbot devgpt betterdan antigpt freegpt unchained unleashed unhinged machiavellian depraved freed",
+        "unrestricted unfiltered uncensored unlimited unconstrained jailbroken jailbreak jailbreaked jailbreaking amoral unethical immoral lawless dan evilbot devgpt betterdan antigpt freegpt unchained unleashed unhinged uneingeschränkt machiavellian depraved freed",
     ),
     (
         LIMIT,
-        "restriction restrictions filter filters filtering limitation limitations limits censorship censoring ethics ethical moral morals morality safety safeguards safeguard guardrails guardrail boundaries guidelines rules policies policy constraints disclaimer disclaimers warnings laws legality consequences inhibitions principles einschränkungen beschränkungen filter restrictions limites restricciones filtros restrizioni filtri limiti restrições limites ограничений ограничения цензуры фильтров",
+        "restriction restrictions filter filters filtering limitation limitations limits censorship censoring ethics ethical moral morals morality safety safeguards safeguard guardrails guardrail boundaries guidelines rules policies policy constraints disclaimer disclaimers warnings laws legality consequences inhibitions principles einschränkungen einschraenkungen beschränkungen richtlinien regeln restrictions limites restricciones filtros restrizioni filtri limiti restrições limites ограничений ограничения цензуры фильтров",
     ),
     (
         FREE,
-        "free freed freedom broken break breaking remove removed removing disable disabled disabling unbound beyond bypass bypassing bypassed ignore ignoring ignores lift lifted lacks lacking lack without no circumvent evade escape escaped liberated unshackled disregard disregards disregarding rid devoid regardless irrespective unburdened ohne sans sin senza sem без",
+        "free freed freedom broken break breaking remove removed removing disable disabled disabling unbound beyond bypass bypassing bypassed ignore ignoring ignores lift lifted lacks lacking lack without no circumvent evade escape escaped liberated unshackled disregard disregards disregarding rid devoid regardless irrespective unburdened ohne keine kein sans sin senza sem без",
     ),
     (MODE, "mode modus modo modalità режим"),
     (
         DEVELOPER,
-        "developer dev debug debugging god sudo admin administrator root maintenance jailbreak dan unrestricted opposite diagnostic superuser unsafe test testing override uncensored chaos entwicklermodus",
+        "developer dev debug debugging god sudo admin administrator root maintenance jailbreak dan unrestricted opposite diagnostic superuser unsafe test testing override uncensored chaos entwicklermodus desarrollador sviluppatore développeur desenvolvedor разработчика",
     ),
     (
         NOW,
-        "now henceforth onwards onward forward hereafter today nun jetzt ab désormais maintenant ahora adelante ora adesso agora теперь",
+        "now henceforth onwards onward forward hereafter nun jetzt ab désormais maintenant ahora adelante ora adesso agora теперь",
     ),
     (
         NEW,
@@ -326,7 +323,7 @@ pub(super) const WORDS: &[(Classes, &str)] = &[
     (LINK, "from of with by as like to into in on for"),
     (
         GIVEN,
-        "told given said instructed received gave provided taught programmed written learned trained asked gesagt dit dicho detto dito сказано",
+        "told given said instructed received gave provided taught programmed written learned trained asked gesagt besprochen dit dicho detto dito сказано",
     ),
     (STAY, "stay remain keep staying maintain bleib reste mantente resta mantenha"),
     (
@@ -335,7 +332,7 @@ pub(super) const WORDS: &[(Classes, &str)] = &[
     ),
     (
         CHANGED,
-        "changed cancelled canceled void invalid outdated expired over obsolete replaced revoked disabled lifted suspended removed irrelevant ended deprecated inapplicable overridden superseded longer geändert aufgehoben annulées cambiado canceladas annullate отменены",
+        "changed cancelled canceled void invalid outdated expired obsolete replaced revoked disabled lifted suspended removed irrelevant ended deprecated inapplicable overridden superseded longer geändert aufgehoben annulées cambiado canceladas annullate отменены",
     ),
     (
         RESPONSE,
@@ -358,7 +355,7 @@ pub(super) const WORDS: &[(Classes, &str)] = &[
     // Chinese, Japanese, Korean: words of two to four characters, found without spaces.
     (OVERRIDE, "忽略 无视 無視 忘记 忘掉 忘れ 무시 무시하 잊어 忽視"),
     (PRIOR.or(ABOVE), "之前 以前 先前 上面 上述 以上 前面 これまで 이전 위의 앞의"),
-    (INSTRUCTION, "指令 指示 提示 提示词 规则 規則 命令 ルール 지시 지침 명령 규칙"),
+    (INSTRUCTION, "指令 指示 提示 提示词 规则 規則 命令 ルール プロンプト 지시 지침 명령 규칙"),
     (ALL.or(ANYTHING), "所有 全部 一切 すべて 全て 모든 任何 何でも"),
     (SYSTEM, "系统 系統 システム 시스템 隐藏 初始"),
     (YOU, "你的 您的 あなた 당신"),
