@@ -76,7 +76,7 @@ fn command_lines() {
         ("up --help", 0, &["--upstream", "Examples:", "10000"], &[]),
         ("policy apply --help", 0, &["cat policy.yaml | ai-mesh policy apply -f -"], &[]),
         ("decisions tail --help", 0, &["--decision <OUTCOME>", "Examples:"], &[]),
-        ("completions bash", 0, &["_ai-mesh"], &[]),
+        ("completions bash", 0, &["complete -F _ai__mesh"], &[]),
         ("completions zsh", 0, &["#compdef ai-mesh"], &[]),
         ("--version", 0, &["ai-mesh 0."], &[]),
         // Wrong use: exit code 2, the mistake named.

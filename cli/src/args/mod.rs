@@ -13,7 +13,7 @@ pub(crate) const API_URL: &str = "http://127.0.0.1:8090";
 
 /// Guards the traffic of AI agents: personal data, injections, limits, access and your own rules.
 #[derive(Debug, Parser)]
-#[command(name = "ai-mesh", version, propagate_version = true, arg_required_else_help = true, after_help = EXAMPLES)]
+#[command(name = "ai-mesh", version, arg_required_else_help = true, after_help = EXAMPLES)]
 pub(crate) struct Cli {
     #[command(flatten)]
     pub(crate) global: Global,

@@ -133,7 +133,9 @@ pub(crate) struct Envoy {
 /// A filter of log lines: `warn`, `mesh_xds=debug,info`.
 fn filter(text: &str) -> Result<String, String> {
     let parsed = text.parse::<tracing_subscriber::EnvFilter>();
-    parsed.map(|_| text.to_owned()).map_err(|error| format!("{error}; expected one such as info or mesh_xds=debug"))
+    parsed
+        .map(|_| text.to_owned())
+        .map_err(|error| format!("{error}; expected one such as info or mesh_xds=debug"))
 }
 
 /// A number of bytes: `1048576`, `1024K`, `32M`, `1G`.

@@ -236,9 +236,9 @@ mod tests {
         let launch = launch("#!/bin/sh\necho started\nexec sleep 30\n", "again");
         let log = launch.log.clone();
         let mut envoy = Envoy::start(launch).unwrap();
-        envoy.until_ready(|| std::future::ready(Ok(true))).await.unwrap();
-        envoy.signal(Signal::SIGKILL);
         let starts = || std::fs::read_to_string(&log).unwrap_or_default().matches("started").count();
+        envoy.until_ready(|| std::future::ready(Ok(starts() == 1))).await.unwrap();
+        envoy.signal(Signal::SIGKILL);
         let again = async {
             while starts() < 2 {
                 tokio::time::sleep(Duration::from_millis(10)).await;
