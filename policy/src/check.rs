@@ -21,7 +21,7 @@ struct Walk {
 impl Walk {
     fn value(&mut self, value: &Value, shape: &Shape) {
         match (shape, value) {
-            (Shape::Text, Value::String(_)) | (Shape::Flag, Value::Bool(_)) => {}
+            (Shape::Anything, _) | (Shape::Text, Value::String(_)) | (Shape::Flag, Value::Bool(_)) => {}
             (Shape::NonEmpty, Value::String(text)) if text.trim().is_empty() => {
                 self.error("found an empty string, expected some text");
             }
@@ -215,6 +215,7 @@ fn quoted(text: &str) -> String {
 
 fn expected(shape: &Shape) -> String {
     match shape {
+        Shape::Anything => "a value".to_owned(),
         Shape::Text | Shape::NonEmpty => "a string".to_owned(),
         Shape::Word(words) => either(words),
         Shape::Flag => "true or false".to_owned(),

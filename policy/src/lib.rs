@@ -16,6 +16,7 @@ mod check;
 mod diagnostic;
 mod document;
 mod forms;
+mod legacy;
 mod meaning;
 mod nearest;
 mod read;

@@ -2,7 +2,7 @@
 use serde::Deserialize;
 use serde_json::Value;
 
-use crate::{Diagnostic, Policy, Severity, check, meaning, shape};
+use crate::{Diagnostic, Policy, Severity, check, legacy, meaning, shape};
 
 /// A document that was accepted.
 #[derive(Clone, Debug, PartialEq)]
@@ -13,11 +13,14 @@ pub struct Parsed {
     pub warnings: Vec<Diagnostic>,
 }
 
-/// Reads a policy document.
+/// Reads a policy document, or one of the blueprint's own (section 2.5), which is translated.
 ///
 /// # Errors
 /// Everything that is wrong with it, not only the first problem, warnings included.
 pub fn from_value(value: &Value) -> Result<Parsed, Vec<Diagnostic>> {
+    if legacy::is_legacy(value) {
+        return legacy::from_value(value);
+    }
     let mut found = check::check(value, &shape::POLICY);
     if has_errors(&found) {
         return Err(found);
@@ -34,6 +37,6 @@ pub fn from_value(value: &Value) -> Result<Parsed, Vec<Diagnostic>> {
     if has_errors(&found) { Err(found) } else { Ok(Parsed { policy, warnings: found }) }
 }
 
-fn has_errors(found: &[Diagnostic]) -> bool {
+pub(crate) fn has_errors(found: &[Diagnostic]) -> bool {
     found.iter().any(|diagnostic| diagnostic.severity == Severity::Error)
 }

@@ -3,6 +3,8 @@
 
 /// What a value has to be.
 pub(crate) enum Shape {
+    /// Anything at all.
+    Anything,
     /// Any string.
     Text,
     /// A string that says something.

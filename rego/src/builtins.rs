@@ -1,9 +1,14 @@
-//! The functions modules may call: which are refused, which are bounded, and ours.
+//! The functions modules may call: which are refused, which are guarded, and ours.
 use regorus::unstable::{BUILTINS, BuiltinFcn, Expr, Ref, Source, Span};
 use regorus::{Engine, Value};
 
+use self::Guard::{Fit, Size};
+
 /// What the error of a bounded function says.
 pub(crate) const TOO_LARGE: &str = "the result of a built-in function would be too large";
+
+/// What the error of a function says that can not take its arguments.
+pub(crate) const UNFIT: &str = "a built-in function got arguments it can not take";
 
 /// Largest result of a bounded function, in bytes or elements.
 const MAX_RESULT: usize = 1 << 20;
@@ -38,47 +43,43 @@ pub(crate) fn refuse<'a>(name: &str, defined: impl Iterator<Item = &'a String>) 
     })
 }
 
-/// Estimates how large a function's result may become, from its arguments.
-type Estimate = fn(&[Value]) -> usize;
+/// What is asked before a function is called.
+enum Guard {
+    /// How large its result may become, estimated from its arguments.
+    Size(fn(&[Value]) -> usize),
+    /// Whether it can take its arguments. These functions panic on some.
+    Fit(fn(&[Value]) -> bool),
+}
 
-/// Functions whose result can be much larger than their arguments.
-const BOUNDED: &[(&str, Estimate)] = &[
-    ("array.concat", |args| args.iter().map(length).sum()),
-    ("base64.encode", |args| text(args, 0).saturating_mul(2)),
-    ("base64url.encode", |args| text(args, 0).saturating_mul(2)),
-    ("base64url.encode_no_pad", |args| text(args, 0).saturating_mul(2)),
-    ("bits.lsh", |args| number(args, 1).saturating_mul(64)),
-    ("concat", |args| {
-        let delimiter = text(args, 0);
-        weight(args.get(1)).saturating_add(args.get(1).map_or(0, length).saturating_mul(delimiter))
-    }),
-    ("hex.encode", |args| text(args, 0).saturating_mul(2)),
-    ("json.marshal", |args| weight(args.first()).saturating_mul(2)),
-    ("json.marshal_with_options", |args| weight(args.first()).saturating_mul(32)),
-    ("net.cidr_expand", hosts),
-    ("numbers.range", |args| number(args, 0).saturating_add(number(args, 1))),
-    ("numbers.range_step", |args| number(args, 0).saturating_add(number(args, 1))),
-    ("object.union", |args| args.iter().map(length).sum()),
-    ("object.union_n", |args| weight(args.first())),
-    ("regex.replace", |args| {
-        let dollars = string(args, 2).matches('$').count();
-        let (old, new) = (text(args, 0), text(args, 2).saturating_add(1));
-        old.saturating_add(1).saturating_mul(new).saturating_add(old.saturating_mul(dollars))
-    }),
-    ("replace", |args| replaced(text(args, 0), text(args, 1), text(args, 2))),
-    ("sprintf", printed),
-    ("strings.replace_n", |args| {
-        let Some(Value::Object(patterns)) = args.first() else { return 0 };
-        patterns.iter().fold(text(args, 1), |size, (old, new)| replaced(size, length(old), length(new)))
-    }),
-    ("urlquery.encode", |args| text(args, 0).saturating_mul(3)),
-    ("urlquery.encode_object", |args| weight(args.first()).saturating_mul(3)),
+/// Functions whose result can be much larger than their arguments, or that do not take all arguments.
+static GUARDED: &[(&str, Guard)] = &[
+    ("array.concat", Size(|args| args.iter().map(length).sum())),
+    ("base64.encode", Size(|args| text(args, 0).saturating_mul(2))),
+    ("base64url.encode", Size(|args| text(args, 0).saturating_mul(2))),
+    ("base64url.encode_no_pad", Size(|args| text(args, 0).saturating_mul(2))),
+    ("bits.lsh", Size(|args| number(args, 1).saturating_mul(64))),
+    ("concat", Size(|args| joined(text(args, 0), args.get(1)))),
+    ("hex.encode", Size(|args| text(args, 0).saturating_mul(2))),
+    ("json.marshal", Size(|args| weight(args.first()).saturating_mul(2))),
+    ("json.marshal_with_options", Size(|args| weight(args.first()).saturating_mul(32))),
+    ("net.cidr_expand", Size(hosts)),
+    ("numbers.range", Size(|args| number(args, 0).saturating_add(number(args, 1)))),
+    ("numbers.range_step", Size(|args| number(args, 0).saturating_add(number(args, 1)))),
+    ("object.subset", Fit(|args| !args.get(1).is_some_and(has_empty_array))),
+    ("object.union", Size(|args| args.iter().map(length).sum())),
+    ("object.union_n", Size(|args| weight(args.first()))),
+    ("regex.replace", Size(|args| substituted(text(args, 0), string(args, 2)))),
+    ("replace", Size(|args| replaced(text(args, 0), text(args, 1), text(args, 2)))),
+    ("sprintf", Size(printed)),
+    ("strings.count", Fit(|args| text(args, 1) > 0)),
+    ("strings.replace_n", Size(replaced_all)),
+    ("time.parse_ns", Fit(|args| string(args, 0).is_ascii() && string(args, 1).is_ascii())),
 ];
 
-/// Puts a bound before each function in [`BOUNDED`], and adds ours.
+/// Puts its guard before each function in [`GUARDED`], and adds ours.
 ///
 /// The interpreter looks for such an extension before its own function of the same name.
-pub(crate) fn bound(engine: &mut Engine) -> anyhow::Result<()> {
+pub(crate) fn guard(engine: &mut Engine) -> anyhow::Result<()> {
     let span = Span {
         source: Source::from_contents(String::new(), String::new())?,
         line: 1,
@@ -86,18 +87,21 @@ pub(crate) fn bound(engine: &mut Engine) -> anyhow::Result<()> {
         start: 0,
         end: 0,
     };
-    for &(name, estimate) in BOUNDED {
+    for (name, guard) in GUARDED {
         let Some(&builtin) = BUILTINS.get(name) else { continue };
         let span = span.clone();
-        let bounded = move |args: Vec<Value>| {
-            if estimate(&args) > MAX_RESULT {
-                anyhow::bail!(TOO_LARGE);
-            }
-            call(builtin, &span, &args)
-        };
-        engine.add_extension(name.to_owned(), builtin.1, Box::new(bounded))?;
+        let guarded = move |args: Vec<Value>| call_guarded(builtin, guard, &span, &args);
+        engine.add_extension((*name).to_owned(), builtin.1, Box::new(guarded))?;
     }
     engine.add_extension(GLOB.to_owned(), 2, Box::new(|args: Vec<Value>| Ok(glob_call(&args))))
+}
+
+fn call_guarded(builtin: BuiltinFcn, guard: &Guard, span: &Span, args: &[Value]) -> anyhow::Result<Value> {
+    match guard {
+        Size(estimate) if estimate(args) > MAX_RESULT => anyhow::bail!(TOO_LARGE),
+        Fit(fits) if !fits(args) => anyhow::bail!(UNFIT),
+        _ => call(builtin, span, args),
+    }
 }
 
 /// Calls a function of the interpreter. It wants the expressions of its arguments, for their places in error messages.
@@ -184,6 +188,35 @@ fn weight(value: Option<&Value>) -> usize {
     total
 }
 
+fn has_empty_array(value: &Value) -> bool {
+    let mut pending = vec![value];
+    while let Some(value) = pending.pop() {
+        match value {
+            Value::Array(items) if items.is_empty() => return true,
+            // Only what is below objects is compared with the function itself.
+            Value::Object(fields) => pending.extend(fields.iter().map(|(_, value)| value)),
+            _ => {}
+        }
+    }
+    false
+}
+
+fn joined(delimiter: usize, items: Option<&Value>) -> usize {
+    weight(items).saturating_add(items.map_or(0, length).saturating_mul(delimiter))
+}
+
+/// Every match may be empty, and every `$` may stand for the whole text, though not for all matches together.
+fn substituted(size: usize, new: &str) -> usize {
+    let dollars = new.matches('$').count();
+    let matches = size.saturating_add(1).saturating_mul(new.len().saturating_add(1));
+    matches.saturating_add(size.saturating_mul(dollars))
+}
+
+fn replaced_all(args: &[Value]) -> usize {
+    let Some(Value::Object(patterns)) = args.first() else { return 0 };
+    patterns.iter().fold(text(args, 1), |size, (old, new)| replaced(size, length(old), length(new)))
+}
+
 fn replaced(size: usize, old: usize, new: usize) -> usize {
     let times = size.checked_div(old).unwrap_or(size.saturating_add(1));
     size.saturating_add(times.saturating_mul(new))
@@ -227,7 +260,115 @@ fn hosts(args: &[Value]) -> usize {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+    use std::panic::{AssertUnwindSafe, catch_unwind};
+
+    use serde_json::json;
+
     use super::*;
+
+    /// Values that functions trip over.
+    fn nasty() -> Vec<Value> {
+        let texts = [
+            "",
+            "a",
+            "%",
+            "%d",
+            "%٣d",
+            "%5",
+            "%.²f",
+            "é😀",
+            "\u{0}",
+            "[",
+            "(?P<x>",
+            "*{[",
+            "a{1000000}",
+            "-1",
+            "1e400",
+            "0x",
+            "1.2.3",
+            "255.255.255.255/0",
+            "::/129",
+            "2026-02-30T25:61:61Z",
+            "P1Y",
+            "9999999999999999999h",
+            "10XB",
+            "%zz",
+            "{\"a\":",
+            "====",
+            "YWJj",
+            "zz",
+            "UTC",
+            "America/New_York",
+            "2006-01-02",
+        ];
+        let others = [
+            json!(null),
+            json!(true),
+            json!(0),
+            json!(1),
+            json!(-1),
+            json!(1.5),
+            json!(-0.0),
+            json!(1e300),
+            json!(i64::MAX),
+            json!(i64::MIN),
+            json!(u64::MAX),
+            json!([]),
+            json!([1, "a", null]),
+            json!(["a", "b"]),
+            json!([[1], [2]]),
+            json!({}),
+            json!({"a": 1}),
+            json!({"a": "b", "": ""}),
+            json!([i64::MAX, "UTC", "2006"]),
+            json!([i64::MIN, "UTC"]),
+        ];
+        let texts = texts.into_iter().map(Value::from);
+        texts.chain(others.iter().map(crate::value::to_rego)).chain([Value::new_set()]).collect()
+    }
+
+    /// Calls every function that modules may call with every combination of such values. None may panic: in the sidecar
+    /// a panic takes the filter down.
+    #[test]
+    fn no_function_panics_whatever_its_arguments_are() {
+        std::panic::set_hook(Box::new(|_| {}));
+        let source = Source::from_contents(String::new(), " ".into()).unwrap();
+        let span = Span { source, line: 1, col: 1, start: 0, end: 0 };
+        let nasty = nasty();
+        // For each function the first call that did.
+        let mut panicked = BTreeMap::new();
+        for (name, builtin) in BUILTINS.iter() {
+            if refuse(name, [].iter()).is_some() {
+                continue;
+            }
+            let guard = GUARDED.iter().find(|(guarded, _)| guarded == name);
+            let guard = guard.map_or(&Size(|_| 0), |(_, guard)| guard);
+            let mut check = |args: &[Value]| {
+                if catch_unwind(AssertUnwindSafe(|| call_guarded(*builtin, guard, &span, args))).is_err() {
+                    panicked.entry(*name).or_insert_with(|| format!("{args:?}"));
+                }
+            };
+            check(&[]);
+            for (i, a) in nasty.iter().enumerate() {
+                check(std::slice::from_ref(a));
+                for (j, b) in nasty.iter().enumerate() {
+                    check(&[a.clone(), b.clone()]);
+                    // Of the combinations of three and four, some.
+                    for (k, c) in nasty.iter().enumerate().filter(|(k, _)| (i + j + k) % 5 == 0) {
+                        if builtin.1 >= 3 {
+                            check(&[a.clone(), b.clone(), c.clone()]);
+                        }
+                        if builtin.1 >= 4 {
+                            check(&[a.clone(), b.clone(), c.clone(), nasty[(i + k) % nasty.len()].clone()]);
+                        }
+                    }
+                }
+            }
+        }
+        drop(std::panic::take_hook());
+        assert!(panicked.is_empty(), "{panicked:#?}");
+    }
 
     #[test]
     fn a_star_stands_for_any_run_of_characters() {

@@ -10,10 +10,11 @@ use crate::{RegoError, builtins};
 /// The package of authors' modules.
 pub(crate) const PACKAGE: &str = "mesh";
 
-/// Longest chain of rules and functions that use each other.
+/// How deep the interpreter may have to go, in levels of expressions, along any chain of rules and functions that use
+/// each other.
 ///
-/// The interpreter goes that deep on the stack; each level may cost some kilobytes of the sidecar's one megabyte.
-pub(crate) const MAX_CALL_DEPTH: usize = 24;
+/// Each level costs the interpreter up to two kilobytes of stack, of which the sidecar has one megabyte.
+pub(crate) const MAX_DEPTH: usize = 400;
 
 /// Which of the three rules that decide are defined.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -51,7 +52,7 @@ pub(crate) fn check(modules: &[Module]) -> Result<Opinions, Vec<RegoError>> {
              such as `deny contains \"reason\" if { … }`",
         );
         if let Some(tree) = trees.first() {
-            error = at(&tree.package.span, error.message);
+            error = at(names::beginning(&tree.package.refr), error.message);
         }
         errors.push(error);
     }
@@ -78,10 +79,8 @@ fn package(tree: &Tree) -> Result<(), RegoError> {
     if found == PACKAGE {
         return Ok(());
     }
-    Err(at(
-        &tree.package.span,
-        format!("found `package {found}`; a policy's module has to be `package {PACKAGE}`"),
-    ))
+    let message = format!("found `package {found}`; a policy's module has to be `package {PACKAGE}`");
+    Err(at(names::beginning(&tree.package.refr), message))
 }
 
 /// Rules and functions by name, and what each uses.
@@ -133,7 +132,7 @@ impl Graph {
         errors
     }
 
-    /// The depth of the calls that evaluating `name` makes. The recursion here is bounded by [`MAX_CALL_DEPTH`].
+    /// How deep evaluating `name` goes. The recursion here is bounded too, by what entering a rule costs.
     fn depth<'a>(
         &'a self,
         name: &'a str,
@@ -147,16 +146,17 @@ impl Graph {
         if open.contains(name) {
             return Err((name.to_owned(), format!("`{name}` depends on itself; Rego has no recursion")));
         }
-        if open.len() >= MAX_CALL_DEPTH {
+        if open.len() > MAX_DEPTH / names::ENTRY {
             return Err((name.to_owned(), too_long(name)));
         }
         open.insert(name);
-        let mut depth = 1;
+        let mut inner = 0;
         for used in node.names.used() {
-            depth = depth.max(1 + self.depth(local(used), open, depths)?);
+            inner = inner.max(self.depth(local(used), open, depths)?);
         }
         open.remove(name);
-        if depth > MAX_CALL_DEPTH {
+        let depth = inner + node.names.deepest();
+        if depth > MAX_DEPTH {
             return Err((name.to_owned(), too_long(name)));
         }
         depths.insert(name, depth);
@@ -165,7 +165,10 @@ impl Graph {
 }
 
 fn too_long(name: &str) -> String {
-    format!("`{name}` uses a chain of more than {MAX_CALL_DEPTH} rules and functions; shorten it")
+    format!(
+        "`{name}` goes too deep: expressions, iterations and the rules and functions it uses are nested {MAX_DEPTH} levels \
+         or more; flatten them"
+    )
 }
 
 /// `data.mesh.f` and `f` are the same rule.

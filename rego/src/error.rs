@@ -48,7 +48,15 @@ impl RegoError {
     pub(crate) fn from_compile(error: &anyhow::Error) -> Self {
         let text = error.to_string();
         let (place, message) = split(&text);
-        Self::placed(place, message.to_owned())
+        // Some name a second place, with an excerpt of its own.
+        let message = match message.split_once("\n--> ") {
+            Some((message, rest)) => {
+                let other = rest.lines().next().unwrap_or_default();
+                format!("{} ({})", message.trim_end(), other.trim_end())
+            }
+            None => message.to_owned(),
+        };
+        Self::placed(place, message)
     }
 
     /// An error of the library while it evaluates. Its text may quote values, so only its kind is kept.
@@ -86,6 +94,7 @@ const KINDS: &[(&str, &str)] = &[
     ("could not find function", "the function does not exist"),
     ("mismatch in number of arguments", "the function is called with the wrong number of arguments"),
     (crate::builtins::TOO_LARGE, crate::builtins::TOO_LARGE),
+    (crate::builtins::UNFIT, crate::builtins::UNFIT),
 ];
 
 /// The first place a library message names, and the message without the quoted source around it.

@@ -26,6 +26,7 @@ mod builtins;
 mod check;
 mod error;
 mod names;
+
 mod program;
 mod scan;
 mod value;

@@ -14,7 +14,19 @@ pub(crate) struct Names {
     read: BTreeSet<String>,
     /// Variables that are the rule's own: arguments, `:=`, `some`.
     own: BTreeSet<String>,
+    /// How deep the interpreter's calls go at the place that the walk is at, and at most, in levels of expressions.
+    level: usize,
+    deepest: usize,
+    /// Iterations begun by the statement that the walk is in.
+    loops: usize,
 }
+
+/// What entering a rule or function costs, in levels of expressions.
+pub(crate) const ENTRY: usize = 8;
+/// What a comprehension or the body of `every` costs.
+const QUERY: usize = 4;
+/// What an iteration costs: the statements after it are evaluated within it.
+const LOOP: usize = 4;
 
 /// The first name of a reference: `deny` of `deny["x"].y`.
 pub(crate) fn root(expr: &Expr) -> Option<String> {
@@ -22,6 +34,14 @@ pub(crate) fn root(expr: &Expr) -> Option<String> {
         Expr::Var { span, .. } => Some(span.text().to_owned()),
         Expr::RefDot { refr, .. } | Expr::RefBrack { refr, .. } => root(refr),
         _ => None,
+    }
+}
+
+/// Where a reference begins.
+pub(crate) fn beginning(expr: &Expr) -> &Span {
+    match expr {
+        Expr::RefDot { refr, .. } | Expr::RefBrack { refr, .. } => beginning(refr),
+        other => other.span(),
     }
 }
 
@@ -47,6 +67,11 @@ impl Names {
         self.calls.keys().chain(self.read.difference(&self.own))
     }
 
+    /// How deep the interpreter goes to evaluate this name, other names not counted.
+    pub(crate) fn deepest(&self) -> usize {
+        ENTRY + self.deepest
+    }
+
     pub(crate) fn read_rule(&mut self, rule: &Rule) {
         match rule {
             Rule::Default { value, args, .. } => {
@@ -54,27 +79,40 @@ impl Names {
                 self.expr(value);
             }
             Rule::Spec { head, bodies, .. } => {
-                match head {
-                    RuleHead::Compr { refr, assign, .. } => {
-                        self.indices(refr);
-                        self.assign(assign.as_ref());
-                    }
-                    RuleHead::Set { refr, key, .. } => {
-                        self.indices(refr);
-                        key.iter().for_each(|key| self.expr(key));
-                    }
-                    RuleHead::Func { refr, args, assign, .. } => {
-                        self.indices(refr);
-                        args.iter().for_each(|arg| self.bind(arg));
-                        self.assign(assign.as_ref());
-                    }
-                }
+                let mut end = self.level;
                 for body in bodies {
-                    self.assign(body.assign.as_ref());
-                    self.query(&body.query);
+                    let body_end = self.query(&body.query);
+                    self.within(body_end, |names| names.assign(body.assign.as_ref()));
+                    end = end.max(body_end);
                 }
+                self.within(end, |names| names.head(head));
             }
         }
+    }
+
+    fn head(&mut self, head: &RuleHead) {
+        match head {
+            RuleHead::Compr { refr, assign, .. } => {
+                self.indices(refr);
+                self.assign(assign.as_ref());
+            }
+            RuleHead::Set { refr, key, .. } => {
+                self.indices(refr);
+                key.iter().for_each(|key| self.expr(key));
+            }
+            RuleHead::Func { refr, args, assign, .. } => {
+                self.indices(refr);
+                args.iter().for_each(|arg| self.bind(arg));
+                self.assign(assign.as_ref());
+            }
+        }
+    }
+
+    /// Reads what is evaluated at the end of a query, within its iterations.
+    fn within(&mut self, level: usize, read: impl FnOnce(&mut Self)) {
+        let outer = std::mem::replace(&mut self.level, level);
+        read(self);
+        self.level = outer;
     }
 
     fn assign(&mut self, assign: Option<&RuleAssign>) {
@@ -95,8 +133,12 @@ impl Names {
         }
     }
 
-    fn query(&mut self, query: &Query) {
+    /// Gives the level at the query's end.
+    fn query(&mut self, query: &Query) -> usize {
+        let (level, loops) = (self.level, self.loops);
+        self.level += QUERY;
         for statement in &query.stmts {
+            self.loops = 0;
             match &statement.literal {
                 Literal::SomeVars { vars, .. } => {
                     self.own.extend(vars.iter().map(|var| var.text().to_owned()))
@@ -105,6 +147,7 @@ impl Names {
                     key.iter().for_each(|key| self.bind(key));
                     self.bind(value);
                     self.expr(collection);
+                    self.loops += 1;
                 }
                 Literal::Expr { expr, .. } | Literal::NotExpr { expr, .. } => self.expr(expr),
                 Literal::Every { key, value, domain, query, .. } => {
@@ -117,7 +160,11 @@ impl Names {
                 self.expr(&modifier.refr);
                 self.expr(&modifier.r#as);
             }
+            self.level += LOOP * self.loops;
+            self.deepest = self.deepest.max(self.level);
         }
+        self.loops = loops;
+        std::mem::replace(&mut self.level, level)
     }
 
     /// A pattern that binds its variables.
@@ -138,6 +185,13 @@ impl Names {
     }
 
     fn expr(&mut self, expr: &Expr) {
+        self.level += 1;
+        self.deepest = self.deepest.max(self.level);
+        self.inner(expr);
+        self.level -= 1;
+    }
+
+    fn inner(&mut self, expr: &Expr) {
         match expr {
             Expr::String { .. }
             | Expr::RawString { .. }
@@ -155,17 +209,19 @@ impl Names {
                 self.expr(value);
             }),
             Expr::ArrayCompr { term, query, .. } | Expr::SetCompr { term, query, .. } => {
-                self.expr(term);
-                self.query(query);
+                let end = self.query(query);
+                self.within(end, |names| names.expr(term));
             }
             Expr::ObjectCompr { key, value, query, .. } => {
-                self.expr(key);
-                self.expr(value);
-                self.query(query);
+                let end = self.query(query);
+                self.within(end, |names| {
+                    names.expr(key);
+                    names.expr(value);
+                });
             }
-            Expr::Call { span, fcn, params, .. } => {
+            Expr::Call { fcn, params, .. } => {
                 if let Some(name) = path(fcn) {
-                    self.calls.entry(name).or_insert_with(|| span.clone());
+                    self.calls.entry(name).or_insert_with(|| beginning(fcn).clone());
                 }
                 params.iter().for_each(|param| self.expr(param));
             }
@@ -175,6 +231,8 @@ impl Names {
                 self.expr(refr);
             }
             Expr::RefBrack { refr, index, .. } => {
+                // A variable without a value yet runs over the whole collection.
+                self.loops += usize::from(matches!(index.as_ref(), Expr::Var { .. }));
                 self.read_data(expr);
                 self.expr(refr);
                 self.expr(index);

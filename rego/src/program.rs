@@ -74,7 +74,7 @@ impl Rego {
         engine.set_gather_prints(true);
         engine.set_strict_builtin_errors(true);
         engine.set_execution_timer_config(budget());
-        builtins::bound(&mut engine).map_err(|error| RegoError::from_compile(&error))?;
+        builtins::guard(&mut engine).map_err(|error| RegoError::from_compile(&error))?;
         engine.add_data(value::to_rego(data)).map_err(|error| RegoError::from_compile(&error))?;
         for module in modules {
             engine

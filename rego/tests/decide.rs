@@ -79,3 +79,136 @@ fn an_opinion_is_a_set_a_boolean_or_a_message() {
         assert_eq!(decide(&source, &input), Ok(verdict(deny, warn)), "{source}");
     }
 }
+
+/// What goes wrong in an evaluation is an error: never an opinion, and never one that quotes the request.
+#[test]
+fn evaluation_fails_closed() {
+    let secret = "s3cr3t-value";
+    let input = json!({"zero": 0, "text": secret, "list": [1, 2, 3], "format": "%٣d"});
+    for (body, message) in [
+        ("deny if 1 / input.zero > 1", "division by zero"),
+        ("deny if 1 % input.zero > 1", "division by zero"),
+        ("deny if to_number(input.text) > 1", "the evaluation failed"),
+        ("deny if count(input.zero) > 1", "the evaluation failed"),
+        ("deny if regex.match(concat(\"\", [\"(\", input.text]), \"x\")", "regular expression"),
+        ("deny := x if some x in input.list", "several different values"),
+        ("f(x) := y if some y in input.list\ndeny if f(1) == 1", "several different values"),
+        ("deny := 5", "`deny` has to be a boolean, or a set of strings"),
+        ("deny contains 5", "`deny` has to be a boolean, or a set of strings"),
+        ("warn contains {\"text\": input.text}", "`warn` has to be"),
+        ("deny if sprintf(input.format, [1]) == \"x\"", "would be too large"),
+        ("deny if sprintf(\"%99999d\", [1]) == \"x\"", "would be too large"),
+        ("deny if count(numbers.range(0, 1000000000000)) > 1", "would be too large"),
+        ("deny if count(numbers.range(0, 9223372036854775807)) > 1", "would be too large"),
+        ("deny if count(net.cidr_expand(\"0.0.0.0/0\")) > 1", "would be too large"),
+        ("deny if bits.lsh(1, 4000000000) > 1", "would be too large"),
+        ("deny if json.unmarshal(input.text)", "the evaluation failed"),
+    ] {
+        let error = decide(&format!("package mesh\n{body}"), &input).expect_err(body);
+        assert!(error.message.contains(message), "{body}: {error}");
+        assert!(!error.to_string().contains(secret), "{body}: {error}");
+    }
+}
+
+#[test]
+fn a_runaway_evaluation_runs_out_of_budget_and_the_next_one_is_fine() {
+    let list: Vec<u32> = (0..200).collect();
+    let input = json!({"list": list});
+    for body in [
+        "deny if count([1 | some a in input.list; some b in input.list; some c in input.list; some d in input.list]) > 1",
+        "deny if count({[a, b, c] | some a in input.list; some b in input.list; some c in input.list}) > 1",
+        "deny if every a in input.list { every b in input.list { every c in input.list { a + b + c >= 0 } } }",
+        "f(x) := count([1 | some y in input.list; some z in input.list; y + z > x])\ndeny if every x in input.list { f(x) > 0 }",
+        "deny if { a := numbers.range(0, 100000); some b in a; some c in a; b == c + 1; b < 0 }",
+    ] {
+        let rego = compile(&format!("package mesh\n{body}")).unwrap();
+        let error = rego.decide(&input).expect_err(body);
+        assert!(error.message.contains("more steps than a policy may take"), "{body}: {error}");
+        assert!(rego.decide(&json!({"list": [1]})).is_ok() || body.contains("numbers.range"), "{body}");
+    }
+}
+
+/// Strings that double with each line reach the bound, not the machine's memory.
+#[test]
+fn results_can_not_grow_without_bound() {
+    for step in [
+        "concat(\"\", [X, X, X, X])",
+        "replace(X, \"a\", \"aaaaaaaa\")",
+        "sprintf(\"%s%s%s%s\", [X, X, X, X])",
+        "regex.replace(X, \"a\", \"aaaaaaaa\")",
+        "strings.replace_n({\"a\": \"aaaaaaaa\"}, X)",
+        "json.marshal([X, X, X, X])",
+    ] {
+        let steps: String =
+            (1..20).map(|n| format!("  x{n} := {}\n", step.replace('X', &format!("x{}", n - 1)))).collect();
+        let source = format!("package mesh\ndeny if {{\n  x0 := \"a\"\n{steps}  x19 == \"\"\n}}");
+        let error = decide(&source, &json!({})).expect_err(step);
+        assert!(error.message.contains("too large"), "{step}: {error}");
+    }
+}
+
+#[test]
+fn messages_are_bounded() {
+    let long = "x".repeat(10_000);
+    let many: Vec<u32> = (0..1000).collect();
+    let source = "package mesh\ndeny contains sprintf(\"%d %s\", [n, input.long]) if some n in input.many";
+    let verdict = decide(source, &json!({"long": long, "many": many})).unwrap();
+    assert_eq!(verdict.deny.len(), 32);
+    assert!(verdict.deny.iter().all(|message| message.chars().count() == 512));
+}
+
+#[test]
+fn a_single_rule_can_be_evaluated() {
+    let rego = compile("package mesh\ndeny contains \"x\" if input.a\nlimit := 4").unwrap();
+    assert_eq!(rego.eval("data.mesh.limit", &json!({})), Ok(Some(json!(4))));
+    assert_eq!(rego.eval("data.mesh.deny", &json!({"a": true})), Ok(Some(json!(["x"]))));
+    assert!(rego.eval("data.mesh.nothing", &json!({})).is_err());
+}
+
+#[test]
+fn several_modules_decide_together() {
+    let modules = [
+        module("package mesh\ndeny contains \"a\" if helper"),
+        module("package mesh\nhelper if input.x\nwarn contains \"b\""),
+    ];
+    let rego = Rego::compile(&modules, &json!({})).unwrap();
+    assert_eq!(rego.decide(&json!({"x": true})), Ok(verdict(&["a"], &["b"])));
+}
+
+/// The interpreter is used again and again; a decision must not depend on those before it.
+#[test]
+fn decisions_do_not_depend_on_the_ones_before() {
+    let source = "package mesh\ndeny contains sprintf(\"%s\", [x]) if { some x in input.list; not startswith(x, input.skip) }\n\
+                  warn contains x if { x := object.get(input, \"warn\", \"none\") }\nallow if count(input.list) < 3";
+    let rego = compile(source).unwrap();
+    let inputs = [
+        json!({"list": ["a", "b"], "skip": "a"}),
+        json!({"list": [], "skip": "a", "warn": "w"}),
+        json!({"list": ["a", 5], "skip": "x"}),
+        json!({"list": ["a", "b", "c"], "skip": ""}),
+        json!({}),
+        json!(null),
+    ];
+    for round in 0..3 {
+        for input in inputs.iter().rev().chain(&inputs) {
+            let fresh = compile(source).unwrap().decide(input);
+            assert_eq!(rego.decide(input), fresh, "{input}, round {round}");
+        }
+    }
+}
+
+#[test]
+fn clones_share_and_threads_may_use_them() {
+    let rego = compile("package mesh\ndeny contains \"x\" if input.n % 2 == 1").unwrap();
+    std::thread::scope(|scope| {
+        for _ in 0..4 {
+            let rego = rego.clone();
+            scope.spawn(move || {
+                for n in 0..200 {
+                    let deny = rego.decide(&json!({"n": n})).unwrap().deny;
+                    assert_eq!(deny.len(), n % 2, "{n}");
+                }
+            });
+        }
+    });
+}
