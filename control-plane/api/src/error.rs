@@ -71,7 +71,7 @@ impl ApiError {
     }
 
     /// The same, but a conflict as a precondition that did not hold.
-    pub(crate) fn as_precondition(mut self) -> Self {
+    pub(crate) fn into_precondition(mut self) -> Self {
         if self.status == StatusCode::CONFLICT {
             (self.status, self.error.code) = (StatusCode::PRECONDITION_FAILED, "version_mismatch");
         }

@@ -105,7 +105,7 @@ pub(crate) async fn put(
         )));
     }
     // A precondition that does not hold is 412 (RFC 9110, section 13.1.2); 409 is for creating without one.
-    write(&api, &name, parsed, expected).await.map_err(ApiError::as_precondition)
+    write(&api, &name, parsed, expected).await.map_err(ApiError::into_precondition)
 }
 
 /// Takes a policy out of force. Its versions stay readable, and it can be rolled back to one of them.

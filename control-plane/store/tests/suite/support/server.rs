@@ -5,8 +5,8 @@
 use std::net::{TcpListener, TcpStream};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
-use std::sync::OnceLock;
+use std::process::{Child, Command, Stdio};
+use std::sync::{Mutex, OnceLock};
 use std::time::{Duration, Instant};
 
 /// URL of a Postgres server and a database that can be connected to.
@@ -81,9 +81,9 @@ fn keep_alive(server: &str, folder: &Path, user: Option<(u32, u32)>) {
     shell.arg("-c").arg(script).stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null());
     // A group of its own: Ctrl-C is for the tests, the closed pipe for the server.
     run_as(&mut shell, user).process_group(0).current_dir(folder);
-    let mut child = shell.spawn().expect("sh runs");
     // Our end of the pipe stays open until this process ends.
-    std::mem::forget(child.stdin.take());
+    static KEPT: Mutex<Vec<Child>> = Mutex::new(Vec::new());
+    KEPT.lock().expect("no test has panicked here").push(shell.spawn().expect("sh runs"));
 }
 
 fn run_as(command: &mut Command, user: Option<(u32, u32)>) -> &mut Command {
