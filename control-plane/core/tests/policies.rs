@@ -25,8 +25,8 @@ impl Admission for ByDescription {
             let says = move |policy: &Policy| policy.spec.description.as_deref() == Some(word);
             bundle.policies.iter().filter(move |entry| says(&entry.policy)).map(move |entry| of(&entry.id))
         };
-        let bad: Vec<_> = remarks("bad", |path, word| Diagnostic::error(path, word)).collect();
-        let odd = remarks("odd", |path, word| Diagnostic::warning(path, word));
+        let bad: Vec<_> = remarks("bad", Diagnostic::error).collect();
+        let odd = remarks("odd", Diagnostic::warning);
         if bad.is_empty() { Ok(odd.collect()) } else { Err(bad.into_iter().chain(odd).collect()) }
     }
 

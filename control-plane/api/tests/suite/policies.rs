@@ -129,7 +129,9 @@ async fn what_can_not_be_accepted_is_refused_with_a_reason_and_leaves_no_trace()
         "spec": { "rules": [{ "rego": { "module": "package mesh\ndeny contains" } }] }
     });
     let fine = document("a", "").to_string();
-    let table: [(&str, &[(&str, &str)], &str, u16, &str); 9] = [
+    /// Path, headers, body, status and code.
+    type Row<'a> = (&'a str, &'a [(&'a str, &'a str)], &'a str, u16, &'a str);
+    let table: [Row<'_>; 9] = [
         ("/api/v1/policies", &json, "{", 400, "bad_request"),
         ("/api/v1/policies", &[], &fine, 415, "unsupported_media_type"),
         ("/api/v1/policies", &[("content-type", "text/plain")], &fine, 415, "unsupported_media_type"),
