@@ -49,6 +49,9 @@ pub(crate) fn check(envoy: &Envoy) -> Result<(), String> {
     Ok(())
 }
 
+/// Long enough for V8 to have optimised what the load runs.
+const WARM_UP: Duration = Duration::from_secs(2);
+
 /// One route in one round.
 struct Sample {
     latencies: Vec<Duration>,
@@ -75,8 +78,8 @@ pub(crate) fn measure(envoy: &Envoy, load: Load, options: &Options) -> Result<Ca
     let body = bodies::chat(load.bytes, false);
     let mut samples: Vec<Vec<Sample>> = ROUTES.iter().map(|_| Vec::new()).collect();
     for (index, _) in ROUTES.iter().enumerate() {
-        // Warm-up: connections to the upstream, caches, the branch predictor.
-        one(envoy, envoy.route(index), &body, load.connections, options.time / 4)?;
+        // A short run warms up shortly: its figures are not for keeping.
+        one(envoy, envoy.route(index), &body, load.connections, options.time.min(WARM_UP))?;
     }
     for round in 0..options.rounds {
         for turn in 0..ROUTES.len() {

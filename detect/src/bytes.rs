@@ -40,7 +40,7 @@ pub(crate) fn run_start(text: &[u8], mut i: usize, keep: impl Fn(u8) -> bool) ->
 }
 
 /// Walks right from `i` while `keep` holds and returns the position after the run.
-pub(crate) fn run_end(text: &[u8], mut i: usize, keep: impl Fn(u8) -> bool) -> usize {
+pub(crate) fn run_end(text: &[u8], mut i: usize, mut keep: impl FnMut(u8) -> bool) -> usize {
     while i < text.len() && keep(at(text, i)) {
         i += 1;
     }

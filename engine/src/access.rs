@@ -51,7 +51,8 @@ impl AccessGuard {
             Ok(rego) if problems.is_empty() => Ok(AccessGuard { rego, conditions }),
             Ok(_) => Err(problems),
             Err(errors) => {
-                problems.extend(errors.iter().map(|error| Diagnostic::error("spec.rules", error.to_string())));
+                problems
+                    .extend(errors.iter().map(|error| Diagnostic::error("spec.rules", error.to_string())));
                 Err(problems)
             }
         }
@@ -138,13 +139,16 @@ struct Hours {
 
 impl Hours {
     fn parse(text: &str) -> Result<Self, String> {
-        let expected = || format!("found {text:?}, expected hours and a time zone like \"09:00-17:00 America/New_York\"");
+        let expected = || {
+            format!("found {text:?}, expected hours and a time zone like \"09:00-17:00 America/New_York\"")
+        };
         let (range, zone) = text.trim().split_once(' ').ok_or_else(expected)?;
         let (from, to) = range.split_once('-').ok_or_else(expected)?;
         let from = minute(from).ok_or_else(expected)?;
         let to = minute(to).ok_or_else(expected)?;
-        let zone = TimeZone::get(zone.trim())
-            .map_err(|_| format!("{:?} is no time zone of the IANA database (like Europe/Berlin or UTC)", zone.trim()))?;
+        let zone = TimeZone::get(zone.trim()).map_err(|_| {
+            format!("{:?} is no time zone of the IANA database (like Europe/Berlin or UTC)", zone.trim())
+        })?;
         Ok(Hours { from, to, zone })
     }
 
@@ -196,7 +200,9 @@ mod tests {
         for (range, instant, inside) in cases {
             assert_eq!(Hours::parse(range).unwrap().contains(at(instant)), inside, "{range} at {instant}");
         }
-        for bad in ["", "09:00-17:00", "9-17 UTC", "09:00-25:00 UTC", "09:00-17:00 Mars/Olympus", "09:60-10:00 UTC"] {
+        for bad in
+            ["", "09:00-17:00", "9-17 UTC", "09:00-25:00 UTC", "09:00-17:00 Mars/Olympus", "09:60-10:00 UTC"]
+        {
             assert!(Hours::parse(bad).is_err(), "{bad}");
         }
     }
@@ -235,10 +241,16 @@ mod tests {
 
     #[test]
     fn bad_conditions_name_their_field() {
-        let conditions = Conditions { time_of_day: Some("noonish".into()), ip_allow_list: vec!["10.0.0.0/8".into(), "ten".into()] };
+        let conditions = Conditions {
+            time_of_day: Some("noonish".into()),
+            ip_allow_list: vec!["10.0.0.0/8".into(), "ten".into()],
+        };
         let rule = AccessRule { conditions, ..AccessRule::default() };
         let problems = AccessGuard::compile(&[(3, &rule)]).unwrap_err();
         let paths: Vec<_> = problems.iter().map(|p| p.path.as_str()).collect();
-        assert_eq!(paths, ["spec.rules[3].access.conditions.timeOfDay", "spec.rules[3].access.conditions.ipAllowList[1]"]);
+        assert_eq!(
+            paths,
+            ["spec.rules[3].access.conditions.timeOfDay", "spec.rules[3].access.conditions.ipAllowList[1]"]
+        );
     }
 }

@@ -82,7 +82,10 @@ const MAX_IDENTITY: usize = 256;
 
 fn api_key(head: &RequestHead) -> Option<&str> {
     let bearer = head.header("authorization").map(|value| value.strip_prefix("Bearer ").unwrap_or(value));
-    bearer.or_else(|| head.header("x-api-key")).or_else(|| head.header("api-key")).filter(|key| !key.is_empty())
+    bearer
+        .or_else(|| head.header("x-api-key"))
+        .or_else(|| head.header("api-key"))
+        .filter(|key| !key.is_empty())
 }
 
 fn fingerprint(key: &str) -> String {
@@ -110,7 +113,11 @@ mod tests {
 
     #[test]
     fn headers_count_only_where_they_are_trusted() {
-        let head = head(&[("x-ai-mesh-agent", "support-1"), ("x-ai-mesh-roles", "cfo, auditor"), ("x-ai-mesh-user", "u")]);
+        let head = head(&[
+            ("x-ai-mesh-agent", "support-1"),
+            ("x-ai-mesh-roles", "cfo, auditor"),
+            ("x-ai-mesh-user", "u"),
+        ]);
         let trusted = Caller::of(&head, &settings(true));
         assert_eq!((trusted.agent.as_str(), trusted.user.as_deref()), ("support-1", Some("u")));
         assert_eq!(trusted.roles, ["cfo", "auditor"]);
@@ -121,7 +128,8 @@ mod tests {
 
     #[test]
     fn a_certificate_beats_a_header() {
-        let head = RequestHead { principal: Some("spiffe://a/b".into()), ..head(&[("x-ai-mesh-agent", "x")]) };
+        let head =
+            RequestHead { principal: Some("spiffe://a/b".into()), ..head(&[("x-ai-mesh-agent", "x")]) };
         assert_eq!(Caller::of(&head, &settings(true)).agent, "spiffe://a/b");
     }
 

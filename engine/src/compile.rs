@@ -2,10 +2,12 @@
 //! in the control plane before it is stored, and in the filter before it replaces a running program.
 use std::rc::Rc;
 
-use mesh_detect::{CustomPatterns, Detector, EntityType, MAX_PHRASES, Phrases, Sensitivity, TypeSet, type_group};
+use mesh_detect::{
+    CustomPatterns, Detector, EntityType, MAX_PHRASES, Phrases, Sensitivity, TypeSet, type_group,
+};
 use mesh_policy::{
-    AccessRule, Bundle, BundlePolicy, Diagnostic, Direction, InjectionRule, PiiRule, Policy, RateLimitRule, RegoRule,
-    Rule,
+    AccessRule, Bundle, BundlePolicy, Diagnostic, Direction, InjectionRule, PiiRule, Policy, RateLimitRule,
+    RegoRule, Rule,
 };
 use mesh_rego::{Module, Rego};
 use serde_json::json;

@@ -151,7 +151,9 @@ impl Decision {
         match self.findings.iter_mut().find(|found| found.kind == kind && found.place == place) {
             Some(found) => found.count = found.count.saturating_add(1),
             None if full => {}
-            None => self.findings.push(FindingCount { kind: kind.to_owned(), count: 1, place: place.to_owned() }),
+            None => {
+                self.findings.push(FindingCount { kind: kind.to_owned(), count: 1, place: place.to_owned() })
+            }
         }
     }
 

@@ -1,11 +1,11 @@
 //! What a program would decide about a sample request, without traffic.
 use std::rc::Rc;
 
+use crate::Timestamp;
 use crate::caller::RequestHead;
 use crate::decision::Decision;
 use crate::program::Program;
 use crate::session::{LimitAnswer, Session, Step};
-use crate::Timestamp;
 
 /// A request to try a policy on.
 #[derive(Clone, Debug, Default)]

@@ -6,12 +6,12 @@ use mesh_detect::{Detector, Finding, Source};
 use mesh_policy::{Enforcement, InjectionAction, PiiAction};
 use mesh_wire::{Edit, Message, Place, Protocol, RefusalKind};
 
+use crate::Timestamp;
 use crate::access::Ask;
 use crate::decision::{GuardState, Severity};
 use crate::input::rego_input;
 use crate::program::{Attached, PiiGuard};
 use crate::session::Session;
-use crate::Timestamp;
 
 /// Which way the text flows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -95,13 +95,17 @@ impl Session {
             Some(message) if message.protocol == Protocol::Mcp => {
                 let used = message.resources.iter();
                 used.map(|used| {
-                    let bare = used.resource.split_once("://").map_or(used.resource.as_str(), |(_, rest)| rest);
+                    let bare =
+                        used.resource.split_once("://").map_or(used.resource.as_str(), |(_, rest)| rest);
                     let prefix = match used.action {
                         "call" => "tools",
                         "get" => "prompts",
                         _ => "resources",
                     };
-                    ask(&[&used.resource, bare.trim_start_matches('/'), &format!("{prefix}/{bare}")], used.action)
+                    ask(
+                        &[&used.resource, bare.trim_start_matches('/'), &format!("{prefix}/{bare}")],
+                        used.action,
+                    )
                 })
                 .collect()
             }
@@ -263,7 +267,8 @@ impl Session {
         for policy in applies.iter() {
             for guard in policy.pii.iter().filter(|guard| guard.looks(way)) {
                 self.decision.guard("pii", GuardState::Ran);
-                for (index, segment) in message.segments.iter().enumerate().filter(|(index, _)| !skip(*index)) {
+                for (index, segment) in message.segments.iter().enumerate().filter(|(index, _)| !skip(*index))
+                {
                     guard.find(&program.detector, &segment.text, &mut found);
                     if found.is_empty() {
                         continue;
@@ -315,7 +320,12 @@ impl Session {
 
     fn note(&mut self, policy: &Attached, message: String) {
         let severity = Severity::Medium;
-        self.decision.warning(crate::Violation { policy_id: policy.id.clone(), guard: "pii", severity, message });
+        self.decision.warning(crate::Violation {
+            policy_id: policy.id.clone(),
+            guard: "pii",
+            severity,
+            message,
+        });
     }
 
     fn ran_on_nothing(&mut self, there: impl Fn(&Attached) -> bool, guard: &'static str) {
@@ -394,7 +404,9 @@ fn decode_query(query: &str) -> String {
     while let Some((&byte, tail)) = rest.split_first() {
         rest = tail;
         let hex = |digits: Range<usize>| {
-            tail.get(digits).and_then(|two| std::str::from_utf8(two).ok()).and_then(|two| u8::from_str_radix(two, 16).ok())
+            tail.get(digits)
+                .and_then(|two| std::str::from_utf8(two).ok())
+                .and_then(|two| u8::from_str_radix(two, 16).ok())
         };
         match byte {
             b'+' => bytes.push(b' '),

@@ -21,7 +21,8 @@ pub(crate) fn rego_input(session: &Session, body: &[u8], now: Timestamp) -> Valu
     let caller = session.caller();
     let head = session.head();
     let message = session.message.as_ref();
-    let rfc3339 = jiff::Timestamp::from_nanosecond(i128::from(now)).map(|time| time.to_string()).unwrap_or_default();
+    let rfc3339 =
+        jiff::Timestamp::from_nanosecond(i128::from(now)).map(|time| time.to_string()).unwrap_or_default();
     json!({
         "agent": caller.agent,
         "user": caller.user,
@@ -57,7 +58,9 @@ fn messages(message: &Message) -> Vec<Value> {
 
 fn tool_calls(message: &Message, body: &[u8]) -> Vec<Value> {
     let calls = message.tool_calls.iter().enumerate();
-    calls.map(|(index, call)| json!({ "name": call.name, "arguments": message.arguments(body, index) })).collect()
+    calls
+        .map(|(index, call)| json!({ "name": call.name, "arguments": message.arguments(body, index) }))
+        .collect()
 }
 
 fn resources(message: &Message) -> Vec<Value> {

@@ -3,7 +3,8 @@ use std::rc::Rc;
 
 use mesh_detect::{CustomPatterns, Detector, Phrases, Sensitivity, TypeSet};
 use mesh_policy::{
-    Diagnostic, Enforcement, FailureMode, InjectionAction, LimitKey, Media, PiiAction, RecordOverflow, Settings,
+    Diagnostic, Enforcement, FailureMode, InjectionAction, LimitKey, Media, PiiAction, RecordOverflow,
+    Settings,
 };
 use mesh_rego::Rego;
 

@@ -6,13 +6,17 @@ use std::rc::Rc;
 
 use mesh_policy::Media;
 use mesh_wire::{
-    BodyKind, Edit, Limits, Message, Place, Protocol, RefusalKind, apply_dropping_tools, body_kind, read_response, sniff,
+    BodyKind, Edit, Limits, Message, Place, Protocol, RefusalKind, apply_dropping_tools, body_kind,
+    read_response, sniff,
 };
 
 use crate::decision::{GuardState, Severity};
 use crate::guards::Way;
 use crate::session::{Session, Step};
 use crate::stream::Stream;
+
+/// Header in which our routes keep the response's `content-encoding`, which decompressors take away.
+pub const CODING: &str = "x-ai-mesh-coding";
 
 /// How a response wants to be handled.
 #[derive(Debug)]
@@ -21,6 +25,9 @@ pub enum ResponseMode {
     Pass,
     /// Collect the whole body and call [`Session::response`].
     Buffer,
+    /// The same, but nobody will say where the body ends: it is where the JSON document does
+    /// ([`DocumentEnd`](crate::DocumentEnd)).
+    BufferDocument,
     /// Hand every piece to [`Session::response_chunk`].
     Stream,
     /// Answer this instead.
@@ -31,18 +38,24 @@ impl Session {
     /// The response's headers are there; names in lower case. `end_of_stream` when no body follows.
     pub fn response_headers(&mut self, headers: &[(String, String)], end_of_stream: bool) -> ResponseMode {
         let applies = Rc::clone(&self.applies);
-        let header = |name: &str| headers.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str());
+        let header =
+            |name: &str| headers.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str());
         if end_of_stream || !applies.iter().any(|policy| policy.reads_responses()) {
             return ResponseMode::Pass;
         }
         if header("content-encoding").is_some_and(|coding| !coding.eq_ignore_ascii_case("identity")) {
             return self.uninspectable_response("response-encoding");
         }
+        let decompressed = header(CODING).is_some_and(|coding| !coding.eq_ignore_ascii_case("identity"));
         match body_kind(header("content-type")) {
             BodyKind::EventStream => {
                 self.mark_response_guards();
                 self.stream = Some(Stream::new(self.protocol, &self.decision.operation));
                 ResponseMode::Stream
+            }
+            BodyKind::Json if decompressed => ResponseMode::BufferDocument,
+            BodyKind::Text | BodyKind::Empty if decompressed => {
+                self.uninspectable_response("response-encoding")
             }
             BodyKind::Json | BodyKind::Text | BodyKind::Empty => ResponseMode::Buffer,
             BodyKind::Media => self.media_response(),
@@ -63,12 +76,17 @@ impl Session {
         }
         let json = body_kind(content_type) == BodyKind::Json || sniff(body) == BodyKind::Json;
         let protocol = if json { self.protocol } else { Protocol::Text };
-        let protocol = if json && matches!(protocol, Protocol::Text | Protocol::None) { Protocol::Json } else { protocol };
+        let protocol = if json && matches!(protocol, Protocol::Text | Protocol::None) {
+            Protocol::Json
+        } else {
+            protocol
+        };
         match read_response(protocol, &self.decision.operation, body, &Limits::default()) {
             Ok(message) => {
                 let (edits, hidden) = self.judge_response(&message, |_| false);
                 let changed = !edits.is_empty() || !hidden.is_empty();
-                let rewritten = changed.then(|| apply_dropping_tools(body, &message, &edits, &names(&hidden)));
+                let rewritten =
+                    changed.then(|| apply_dropping_tools(body, &message, &edits, &names(&hidden)));
                 self.conclude(rewritten)
             }
             Err(_) => {
@@ -129,7 +147,12 @@ impl Session {
         for policy in applies.iter().filter(|policy| !policy.tools.is_empty()) {
             self.decision.guard("tools", GuardState::Ran);
             for name in message.tools_offered.iter().filter(|name| !policy.permits_tool(name)) {
-                if self.object(policy, "tools", Severity::Low, "a tool that is not allowed is hidden".to_owned()) {
+                if self.object(
+                    policy,
+                    "tools",
+                    Severity::Low,
+                    "a tool that is not allowed is hidden".to_owned(),
+                ) {
                     hidden.push(name.clone());
                 }
             }

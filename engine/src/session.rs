@@ -16,11 +16,11 @@ use mesh_wire::{
     stream_error,
 };
 
+use crate::Timestamp;
 use crate::caller::{Caller, RequestHead};
 use crate::decision::{Decision, GuardState, Outcome, PolicyRef, Severity, Violation};
 use crate::program::{Attached, LimitCheck, Program};
 use crate::stream::Stream;
-use crate::Timestamp;
 
 /// What to do next with the request or response at hand.
 #[derive(Debug)]
@@ -66,7 +66,8 @@ impl Session {
     /// Begins an exchange. `id` names the decision and is unique.
     pub fn start(program: Rc<Program>, head: RequestHead, id: String, now: Timestamp) -> Self {
         let caller = Caller::of(&head, &program.settings);
-        let applies: Rc<[_]> = program.policies.iter().filter(|policy| policy.target.matches(&caller)).cloned().collect();
+        let applies: Rc<[_]> =
+            program.policies.iter().filter(|policy| policy.target.matches(&caller)).cloned().collect();
         let protocol = protocol_of(&head.method, &head.path, head.header("content-type"));
         let mut decision = Decision { id, time: now, protocol: protocol.as_str(), ..Decision::default() };
         for policy in applies.iter() {
@@ -116,7 +117,8 @@ impl Session {
             self.uninspectable("upgrade");
             return self.conclude(None);
         }
-        if self.head.header("content-encoding").is_some_and(|coding| !coding.eq_ignore_ascii_case("identity")) {
+        if self.head.header("content-encoding").is_some_and(|coding| !coding.eq_ignore_ascii_case("identity"))
+        {
             self.uninspectable("content-encoding");
             return self.conclude(None);
         }
@@ -154,10 +156,14 @@ impl Session {
                     };
                     self.decision.guard("rateLimit", GuardState::Ran);
                     let Some(retry_after_s) = over else { continue };
-                    let message =
-                        format!("more than {} requests a minute by this {}", check.requests_per_minute, who(&check.key));
+                    let message = format!(
+                        "more than {} requests a minute by this {}",
+                        check.requests_per_minute,
+                        who(&check.key)
+                    );
                     if self.object(policy, "rateLimit", Severity::Low, message.clone()) {
-                        self.throttled = Some((RefusalKind::Limit { retry_after_s: retry_after_s.max(1) }, message));
+                        self.throttled =
+                            Some((RefusalKind::Limit { retry_after_s: retry_after_s.max(1) }, message));
                     }
                 }
             }
@@ -177,7 +183,10 @@ impl Session {
         let mut policies = applies.iter();
         if policies.any(|policy| policy.overflow == RecordOverflow::Refuse) {
             self.decision.guard("record", GuardState::Failed("buffer-full".into()));
-            self.deny(RefusalKind::GuardFailed, "the decision can not be recorded now: the buffer of records is full");
+            self.deny(
+                RefusalKind::GuardFailed,
+                "the decision can not be recorded now: the buffer of records is full",
+            );
         }
         self.conclude(None)
     }
@@ -262,7 +271,8 @@ impl Session {
                 self.decision.guard(guard, GuardState::Failed("malformed".into()));
             }
             let message = "the body is not what every parser would read alike".to_owned();
-            closed |= self.object(policy, "body", Severity::Medium, message) && policy.failure == FailureMode::Closed;
+            closed |= self.object(policy, "body", Severity::Medium, message)
+                && policy.failure == FailureMode::Closed;
         }
         if closed {
             self.deny(RefusalKind::Malformed, why);
@@ -317,7 +327,9 @@ impl Session {
         let mut checks = Vec::new();
         for policy in self.applies.iter() {
             for limit in &policy.limits {
-                let known = |value: &Option<String>, kind: &str| value.as_ref().map(|value| format!("{kind}:{value}"));
+                let known = |value: &Option<String>, kind: &str| {
+                    value.as_ref().map(|value| format!("{kind}:{value}"))
+                };
                 // Who is not known by the key of a limit is counted by the agent, never let off.
                 let key = match limit.key {
                     LimitKey::Agent => None,
@@ -336,7 +348,13 @@ impl Session {
     }
 
     /// Records an objection. True when the policy's enforcement lets it take effect.
-    pub(crate) fn object(&mut self, policy: &Attached, guard: &'static str, severity: Severity, message: String) -> bool {
+    pub(crate) fn object(
+        &mut self,
+        policy: &Attached,
+        guard: &'static str,
+        severity: Severity,
+        message: String,
+    ) -> bool {
         let violation = Violation { policy_id: policy.id.clone(), guard, severity, message };
         match policy.enforcement {
             Enforcement::Blocking | Enforcement::Logging => self.decision.violation(violation),
@@ -348,7 +366,9 @@ impl Session {
     pub(crate) fn guard_failed(&mut self, policy: &Attached, guard: &'static str, why: &'static str) {
         self.decision.guard(guard, GuardState::Failed(why.into()));
         let message = format!("{guard} could not run: {why}");
-        if self.object(policy, guard, Severity::High, message.clone()) && policy.failure == FailureMode::Closed {
+        if self.object(policy, guard, Severity::High, message.clone())
+            && policy.failure == FailureMode::Closed
+        {
             self.deny(RefusalKind::GuardFailed, &message);
         }
     }

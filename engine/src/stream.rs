@@ -13,8 +13,8 @@ use std::rc::Rc;
 
 use mesh_detect::TypeSet;
 use mesh_wire::{
-    Channel, ChannelKind, Edit, Limits, Protocol, SseEvent, SseStream, StreamItem, apply_dropping_tools, cut_escape, escape_json,
-    read_event, resolve_escapes,
+    Channel, ChannelKind, Edit, Limits, Protocol, SseEvent, SseStream, StreamItem, apply_dropping_tools,
+    cut_escape, escape_json, read_event, resolve_escapes,
 };
 
 use crate::guards::{Way, without_overlaps};
@@ -126,7 +126,12 @@ impl Stream {
                 window.place = format!("response:{}", item.message.path(piece.segment));
             }
             window.text.push_str(text);
-            window.parts.push_back(Part { event: number, segment: piece.segment, offset: 0, len: text.len() });
+            window.parts.push_back(Part {
+                event: number,
+                segment: piece.segment,
+                offset: 0,
+                len: text.len(),
+            });
             open += 1;
         }
         let touched: Vec<Channel> = item.pieces.iter().map(|piece| piece.channel).collect();
@@ -176,7 +181,8 @@ impl Stream {
         // Arguments are JSON: what their escapes spell is what the tool reads.
         let arguments = channel.kind == ChannelKind::ToolArguments;
         let resolved = arguments.then(|| resolve_escapes(&text));
-        let guards: Vec<_> = applies.iter()
+        let guards: Vec<_> = applies
+            .iter()
             .flat_map(|policy| policy.pii.iter().map(move |guard| (policy.as_ref(), guard)))
             .filter(|(_, guard)| guard.looks(Way::Response))
             .collect();
@@ -241,7 +247,12 @@ impl Stream {
                 out.extend_from_slice(&held.event.raw);
             } else {
                 let edits = without_overlaps(held.edits);
-                out.extend_from_slice(&apply_dropping_tools(&held.event.raw, &held.item.message, &edits, &names(&held.hidden)));
+                out.extend_from_slice(&apply_dropping_tools(
+                    &held.event.raw,
+                    &held.item.message,
+                    &edits,
+                    &names(&held.hidden),
+                ));
             }
         }
     }
@@ -280,7 +291,13 @@ fn floor_boundary(text: &str, at: usize) -> usize {
 }
 
 /// Puts `with` in place of the window's bytes `range`: into the first piece they touch; the rest of them goes.
-fn cut_parts(queue: &mut VecDeque<Held>, first: u64, parts: &VecDeque<Part>, range: Range<usize>, with: String) {
+fn cut_parts(
+    queue: &mut VecDeque<Held>,
+    first: u64,
+    parts: &VecDeque<Part>,
+    range: Range<usize>,
+    with: String,
+) {
     let mut with = Some(with);
     let mut begin = 0;
     for part in parts {
@@ -288,7 +305,8 @@ fn cut_parts(queue: &mut VecDeque<Held>, first: u64, parts: &VecDeque<Part>, ran
         let from = range.start.max(begin);
         let to = range.end.min(end);
         if from < to {
-            let held = usize::try_from(part.event.saturating_sub(first)).ok().and_then(|at| queue.get_mut(at));
+            let held =
+                usize::try_from(part.event.saturating_sub(first)).ok().and_then(|at| queue.get_mut(at));
             if let Some(held) = held {
                 let range = part.offset + from - begin..part.offset + to - begin;
                 held.edits.push(Edit { segment: part.segment, range, with: with.take().unwrap_or_default() });

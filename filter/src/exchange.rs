@@ -8,7 +8,9 @@
 //! sent on. What the session refuses is answered here; Envoy never sees the upstream for it.
 use std::rc::Rc;
 
-use mesh_engine::{LimitAnswer, Program, Refusal, RequestHead, ResponseMode, Session, Step};
+use mesh_engine::{
+    CODING, DocumentEnd, LimitAnswer, Program, Refusal, RequestHead, ResponseMode, Session, Step,
+};
 use proxy_wasm::traits::{Context, HttpContext};
 use proxy_wasm::types::Action;
 
@@ -31,10 +33,18 @@ enum Phase {
     /// Nothing more to inspect in this direction.
     Pass,
     ReadRequest,
-    AskLimits { token: u32, checks: usize },
+    AskLimits {
+        token: u32,
+        checks: usize,
+    },
     /// The answer is ours; what passes by now is that answer.
     Answered,
     ReadResponse,
+    /// Until the JSON document is complete: see [`DocumentEnd`].
+    ReadDocument {
+        end: DocumentEnd,
+        seen: usize,
+    },
     StreamResponse,
     /// The answer is complete; whatever the upstream still sends is thrown away.
     Discard,
@@ -43,7 +53,15 @@ enum Phase {
 impl Exchange {
     pub(crate) fn new(program: Option<Rc<Program>>, shared: Rc<Shared>) -> Self {
         let (session, response_type) = (None, None);
-        Exchange { program, shared, session, phase: Phase::Pass, reserved: false, response_type, deciding_ns: 0 }
+        Exchange {
+            program,
+            shared,
+            session,
+            phase: Phase::Pass,
+            reserved: false,
+            response_type,
+            deciding_ns: 0,
+        }
     }
 
     /// Asks the session, and counts the time it takes.
@@ -70,10 +88,17 @@ impl Exchange {
                 self.forward()
             }
             Step::AskLimits(checks) => {
-                let service = self.program.as_ref().and_then(|program| program.settings().rate_limit.as_ref());
+                let service =
+                    self.program.as_ref().and_then(|program| program.settings().rate_limit.as_ref());
                 let token = service.and_then(|service| {
                     let question = limits::ask(&checks);
-                    host::call(&service.cluster, limits::SERVICE, limits::METHOD, &question, service.timeout_ms)
+                    host::call(
+                        &service.cluster,
+                        limits::SERVICE,
+                        limits::METHOD,
+                        &question,
+                        service.timeout_ms,
+                    )
                 });
                 match token {
                     Some(token) => {
@@ -102,7 +127,8 @@ impl Exchange {
     /// What the mesh knows of the agent is not the upstream's business.
     fn forward(&mut self) -> Action {
         if let Some(session) = &self.session {
-            for (name, _) in session.head().headers.iter().filter(|(name, _)| name.starts_with("x-ai-mesh-")) {
+            for (name, _) in session.head().headers.iter().filter(|(name, _)| name.starts_with("x-ai-mesh-"))
+            {
                 host::set_request_header(name, None);
             }
         }
@@ -118,7 +144,11 @@ impl Exchange {
     fn broken(&mut self) -> Action {
         self.phase = Phase::Answered;
         let headers = [("content-type", "application/json".to_owned())];
-        host::respond(503, &headers, br#"{"error":{"message":"the ai-mesh filter could not rewrite the body","type":"guard_failed"}}"#)
+        host::respond(
+            503,
+            &headers,
+            br#"{"error":{"message":"the ai-mesh filter could not rewrite the body","type":"guard_failed"}}"#,
+        )
     }
 
     fn on_response(&mut self, step: Step) -> Action {
@@ -207,10 +237,11 @@ impl HttpContext for Exchange {
         self.session = Some(Session::start(program, head, self.shared.decision_id(), host::now()));
         self.reserved = self.shared.outbox.borrow_mut().reserve();
         let reserved = self.reserved;
-        let step = self.decide(|session, now| match if reserved { Step::Continue } else { session.unrecorded() } {
-            Step::Refuse(refusal) => Step::Refuse(refusal),
-            _ => session.request_headers(end_of_stream, now),
-        });
+        let step =
+            self.decide(|session, now| match if reserved { Step::Continue } else { session.unrecorded() } {
+                Step::Refuse(refusal) => Step::Refuse(refusal),
+                _ => session.request_headers(end_of_stream, now),
+            });
         step.map_or(Action::Continue, |step| self.on_request(step))
     }
 
@@ -240,10 +271,18 @@ impl HttpContext for Exchange {
             return Action::Continue;
         }
         let headers = host::response_headers();
-        self.response_type = headers.iter().find(|(name, _)| name == "content-type").map(|(_, value)| value.clone());
+        if headers.iter().any(|(name, _)| name == CODING) {
+            host::set_response_header(CODING, None);
+        }
+        self.response_type =
+            headers.iter().find(|(name, _)| name == "content-type").map(|(_, value)| value.clone());
         match self.decide(|session, _| session.response_headers(&headers, end_of_stream)) {
             Some(ResponseMode::Buffer) => {
                 self.phase = Phase::ReadResponse;
+                Action::Pause
+            }
+            Some(ResponseMode::BufferDocument) => {
+                self.phase = Phase::ReadDocument { end: DocumentEnd::default(), seen: 0 };
                 Action::Pause
             }
             Some(ResponseMode::Stream) => {
@@ -265,9 +304,24 @@ impl HttpContext for Exchange {
         match self.phase {
             Phase::ReadResponse if end_of_stream || size > self.limit() => self.read_response(),
             Phase::ReadResponse => Action::Pause,
+            Phase::ReadDocument { mut end, seen } => {
+                let more = host::response_body_from(seen);
+                if end.push(&more) || end_of_stream || size > self.limit() {
+                    let action = self.read_response();
+                    // White space may follow the document, and anything else must not.
+                    if self.phase == Phase::Pass && !end_of_stream {
+                        self.phase = Phase::Discard;
+                    }
+                    return action;
+                }
+                self.phase = Phase::ReadDocument { end, seen: seen + more.len() };
+                Action::Pause
+            }
             Phase::StreamResponse => {
                 let chunk = host::response_body();
-                let out = self.decide(|session, _| session.response_chunk(&chunk, end_of_stream)).unwrap_or_default();
+                let out = self
+                    .decide(|session, _| session.response_chunk(&chunk, end_of_stream))
+                    .unwrap_or_default();
                 if out != chunk && !host::set_response_body(&out) {
                     host::reset();
                     return Action::Pause;
@@ -286,7 +340,7 @@ impl HttpContext for Exchange {
 
     fn on_http_response_trailers(&mut self, _count: usize) -> Action {
         match self.phase {
-            Phase::ReadResponse => self.read_response(),
+            Phase::ReadResponse | Phase::ReadDocument { .. } => self.read_response(),
             _ => Action::Continue,
         }
     }

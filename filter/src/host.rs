@@ -7,7 +7,8 @@ use proxy_wasm::types::{Action, BufferType, LogLevel, MapType};
 
 /// Nanoseconds since the Unix epoch.
 pub(crate) fn now() -> u64 {
-    let since = hostcalls::get_current_time().ok().and_then(|time| time.duration_since(std::time::UNIX_EPOCH).ok());
+    let since =
+        hostcalls::get_current_time().ok().and_then(|time| time.duration_since(std::time::UNIX_EPOCH).ok());
     since.and_then(|since| u64::try_from(since.as_nanos()).ok()).unwrap_or_default()
 }
 
@@ -62,6 +63,11 @@ pub(crate) fn response_body() -> Vec<u8> {
     buffer(BufferType::HttpResponseBody)
 }
 
+/// The response body from this byte on.
+pub(crate) fn response_body_from(start: usize) -> Vec<u8> {
+    hostcalls::get_buffer(BufferType::HttpResponseBody, start, usize::MAX).ok().flatten().unwrap_or_default()
+}
+
 pub(crate) fn grpc_answer() -> Vec<u8> {
     buffer(BufferType::GrpcReceiveBuffer)
 }
@@ -100,7 +106,13 @@ pub(crate) fn resume_request() {
 }
 
 /// Calls a unary gRPC method of an Envoy cluster; the token under which the answer will come.
-pub(crate) fn call(cluster: &str, service: &str, method: &str, message: &[u8], timeout_ms: u32) -> Option<u32> {
+pub(crate) fn call(
+    cluster: &str,
+    service: &str,
+    method: &str,
+    message: &[u8],
+    timeout_ms: u32,
+) -> Option<u32> {
     let timeout = Duration::from_millis(u64::from(timeout_ms));
     hostcalls::dispatch_grpc_call(cluster, service, method, Vec::new(), Some(message), timeout).ok()
 }

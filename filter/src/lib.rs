@@ -22,6 +22,6 @@ mod entry {
     proxy_wasm::main! {{
         proxy_wasm::set_log_level(LogLevel::Info);
         host::say_where_on_panic();
-        proxy_wasm::set_root_context(|_| Box::new(root::Root::default()));
+        proxy_wasm::set_root_context(|id| Box::new(root::Root::new(id)));
     }}
 }

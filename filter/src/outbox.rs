@@ -37,6 +37,8 @@ pub(crate) struct Outbox {
 
 struct Call {
     token: u32,
+    /// The root context that waits for the answer; Envoy forgets the call with it.
+    owner: u32,
     since: u64,
 }
 
@@ -86,7 +88,7 @@ impl Outbox {
     }
 
     /// Sends the oldest records, one call at a time.
-    pub(crate) fn flush(&mut self, now: u64) {
+    pub(crate) fn flush(&mut self, owner: u32, now: u64) {
         if self.call.as_ref().is_some_and(|call| now.saturating_sub(call.since) < LOST_AFTER_NS) {
             return;
         }
@@ -101,25 +103,28 @@ impl Outbox {
             records: self.records.iter().take(BATCH).cloned().collect(),
             dropped: self.dropped,
         };
-        let token = host::call(&service.cluster, SERVICE, METHOD, &report.encode_to_vec(), service.timeout_ms);
-        self.call = token.map(|token| Call { token, since: now });
+        let token =
+            host::call(&service.cluster, SERVICE, METHOD, &report.encode_to_vec(), service.timeout_ms);
+        self.call = token.map(|token| Call { token, owner, since: now });
         if token.is_none() {
             self.not_before = now + RETRY_AFTER_NS;
         }
     }
 
+    /// A root context ends: what it was told is lost, so its call is made again. The other end knows what it has.
+    pub(crate) fn orphan(&mut self, owner: u32) {
+        self.call.take_if(|call| call.owner == owner);
+    }
+
     /// The answer to a call. `message` is empty when it failed.
     pub(crate) fn answered(&mut self, token: u32, ok: bool, message: &[u8], now: u64) {
-        if self.call.as_ref().is_none_or(|call| call.token != token) {
-            return;
-        }
-        self.call = None;
+        let Some(call) = self.call.take_if(|call| call.token == token) else { return };
         match ReportResponse::decode(message) {
             Ok(answer) if ok => {
                 while self.first <= answer.acknowledged && self.records.pop_front().is_some() {
                     self.first += 1;
                 }
-                self.flush(now);
+                self.flush(call.owner, now);
             }
             _ => self.not_before = now + RETRY_AFTER_NS,
         }

@@ -1,5 +1,5 @@
 //! The plugin in one VM: takes its configuration, and keeps what all exchanges of the VM share.
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -30,6 +30,8 @@ pub(crate) struct Shared {
     pub(crate) outbox: RefCell<Outbox>,
     id: u64,
     exchanges: RefCell<u64>,
+    /// The root context of the newest configuration: the one that sends records.
+    newest: Cell<u32>,
 }
 
 impl Shared {
@@ -40,6 +42,7 @@ impl Shared {
             outbox: RefCell::new(Outbox::new(format!("{id:016x}"))),
             id,
             exchanges: RefCell::new(0),
+            newest: Cell::new(0),
         }
     }
 
@@ -52,9 +55,23 @@ impl Shared {
 }
 
 /// One configuration of the plugin.
-#[derive(Default)]
 pub(crate) struct Root {
+    id: u32,
     program: Option<Rc<Program>>,
+}
+
+impl Root {
+    pub(crate) fn new(id: u32) -> Self {
+        Root { id, program: None }
+    }
+}
+
+/// Envoy drops a root context when its configuration is replaced and its last exchange has ended.
+impl Drop for Root {
+    fn drop(&mut self) {
+        // While the VM itself goes down there is nothing left to tell.
+        let _ = SHARED.try_with(|shared| shared.outbox.borrow_mut().orphan(self.id));
+    }
 }
 
 impl Context for Root {
@@ -80,6 +97,7 @@ impl RootContext for Root {
             Ok(program) => {
                 shared.outbox.borrow_mut().configure(program.settings());
                 self.program = Some(Rc::new(program));
+                shared.newest.set(self.id);
                 host::tick_every(TICK);
                 true
             }
@@ -94,7 +112,9 @@ impl RootContext for Root {
 
     fn on_tick(&mut self) {
         let shared = SHARED.with(Rc::clone);
-        shared.outbox.borrow_mut().flush(host::now());
+        if shared.newest.get() == self.id {
+            shared.outbox.borrow_mut().flush(self.id, host::now());
+        }
     }
 
     fn create_http_context(&self, _context_id: u32) -> Option<Box<dyn HttpContext>> {

@@ -10,6 +10,8 @@ use crate::canonical::base64;
 const MAX_DECODED: usize = 4096;
 /// A shorter run says nothing that an order needs.
 const MIN_RUN: usize = 24;
+/// Words looked at to tell whether a text is turned around.
+const SAMPLE: usize = 24;
 /// Whole texts longer than this are not turned around.
 const MAX_WHOLE: usize = 4096;
 
@@ -90,28 +92,30 @@ pub(super) fn turned(lexicon: &Lexicon, text: &str) -> Option<String> {
     if text.len() > MAX_WHOLE || text.len() < MIN_RUN {
         return None;
     }
-    let reversed: String = text.chars().rev().collect();
-    let rotated: String = text.chars().map(rot13).collect();
-    [reversed, rotated]
-        .into_iter()
-        .find(|candidate| known_words(lexicon, candidate) * 4 >= candidate.split(' ').count())
+    let (mut words, mut reversed, mut rotated) = (0, 0, 0);
+    for word in text.split(|c: char| !c.is_ascii_alphabetic()).filter(|word| word.len() > 1).take(SAMPLE) {
+        let known = |hash: WordHash| usize::from(lexicon.get(hash).0 != 0);
+        let letters = word.bytes().map(|b| b.to_ascii_lowercase());
+        words += 1;
+        reversed += known(letters.clone().rev().fold(WordHash::START, WordHash::with));
+        rotated += known(letters.map(rot13).fold(WordHash::START, WordHash::with));
+    }
+    if words < 4 || reversed.max(rotated) * 4 < words {
+        return None;
+    }
+    Some(if reversed >= rotated {
+        text.chars().rev().collect()
+    } else {
+        text.chars().map(|c| u8::try_from(c).map_or(c, |b| char::from(rot13(b)))).collect()
+    })
 }
 
-fn rot13(c: char) -> char {
-    match c {
-        'a'..='m' | 'A'..='M' => char::from(c as u8 + 13),
-        'n'..='z' | 'N'..='Z' => char::from(c as u8 - 13),
+fn rot13(b: u8) -> u8 {
+    match b {
+        b'a'..=b'm' | b'A'..=b'M' => b + 13,
+        b'n'..=b'z' | b'N'..=b'Z' => b - 13,
         other => other,
     }
-}
-
-/// How many words of the text are in the lexicon.
-fn known_words(lexicon: &Lexicon, text: &str) -> usize {
-    text.split(|c: char| !c.is_alphanumeric())
-        .filter(|word| {
-            word.len() > 1 && lexicon.get(WordHash::of(word.to_ascii_lowercase().as_bytes())).0 != 0
-        })
-        .count()
 }
 
 #[cfg(test)]

@@ -21,6 +21,8 @@ impl Classes {
 }
 
 const SLOTS: usize = 8192;
+/// Bits of the sieve.
+const SIEVE: usize = 1 << 16;
 /// The longest word of the lexicon in bytes; longer ones are not looked up.
 pub(super) const LONGEST: usize = 40;
 
@@ -46,6 +48,8 @@ impl WordHash {
 /// The words of all rule families, by hash. Two words of 64-bit hashes that are alike do not occur among them (tested).
 pub(crate) struct Lexicon {
     slots: Vec<(u64, Classes)>,
+    /// One bit for each hash modulo [`SIEVE`]: most words of a text are turned away here, within the nearest cache.
+    sieve: Vec<u64>,
     /// For each class, the rules whose last word is of it.
     ending: Vec<Vec<usize>>,
 }
@@ -60,7 +64,7 @@ impl Lexicon {
     /// Builds the table.
     pub(crate) fn new() -> Lexicon {
         let ending = (0..u64::BITS).map(|bit| rules_ending(Classes(1 << bit))).collect();
-        let mut lexicon = Lexicon { slots: vec![(0, Classes(0)); SLOTS], ending };
+        let mut lexicon = Lexicon { slots: vec![(0, Classes(0)); SLOTS], sieve: vec![0; SIEVE / 64], ending };
         for (classes, words) in WORDS {
             for word in words.split_ascii_whitespace() {
                 lexicon.insert(WordHash::of(word.as_bytes()), *classes);
@@ -71,14 +75,19 @@ impl Lexicon {
 
     /// The rules that a word of these classes may complete. One that several classes complete comes as often.
     pub(super) fn rules_ending(&self, classes: Classes) -> impl Iterator<Item = usize> {
-        self.ending
-            .iter()
-            .enumerate()
-            .filter(move |(bit, _)| classes.0 >> bit & 1 == 1)
-            .flat_map(|(_, rules)| rules.iter().copied())
+        let mut rest = classes.0;
+        let bits = std::iter::from_fn(move || {
+            let bit = rest.trailing_zeros();
+            rest &= rest.wrapping_sub(1);
+            (bit < u64::BITS).then_some(bit as usize)
+        });
+        bits.filter_map(|bit| self.ending.get(bit)).flat_map(|rules| rules.iter().copied())
     }
 
     fn insert(&mut self, hash: WordHash, classes: Classes) {
+        if let Some(bits) = self.sieve.get_mut(sieve_word(hash)) {
+            *bits |= sieve_bit(hash);
+        }
         for probe in 0..SLOTS {
             let index = (hash.0 as usize).wrapping_add(probe) % SLOTS;
             let Some(slot) = self.slots.get_mut(index) else { return };
@@ -92,6 +101,9 @@ impl Lexicon {
     /// The classes of a word given by its hash.
     #[inline]
     pub(super) fn get(&self, hash: WordHash) -> Classes {
+        if self.sieve.get(sieve_word(hash)).is_none_or(|bits| bits & sieve_bit(hash) == 0) {
+            return Classes(0);
+        }
         let mut index = (hash.0 as usize) % SLOTS;
         while let Some((key, classes)) = self.slots.get(index) {
             if classes.0 == 0 || *key == hash.0 {
@@ -101,6 +113,15 @@ impl Lexicon {
         }
         Classes(0)
     }
+}
+
+/// The sieve looks at other bits of the hash than the table.
+fn sieve_word(hash: WordHash) -> usize {
+    (hash.0 >> 40) as usize % SIEVE / 64
+}
+
+fn sieve_bit(hash: WordHash) -> u64 {
+    1 << ((hash.0 >> 40) % 64)
 }
 
 fn rules_ending(class: Classes) -> Vec<usize> {

@@ -7,7 +7,7 @@
 use memchr::memmem;
 
 use super::date;
-use super::token::MAX_BLOCK;
+use super::token::{self, Block, MAX_BLOCK};
 use crate::EntityType::{self, *};
 use crate::TypeSet;
 use crate::bytes::{at, before, run_start, slice};
@@ -64,13 +64,16 @@ pub(crate) fn holdback(text: &str, types: TypeSet) -> usize {
     }
     let mut bound = text.len().saturating_sub(MAX_HOLDBACK);
     if types.contains(PrivateKey) {
-        match last_block(text) {
-            Some(Block::Open(begin)) => {
+        match key_block(text) {
+            Some(Key::Open(begin)) => {
+                // What stands right before the block may be one value with its first line.
+                let begin = chain_start(text, word_start(text, begin, MAX_HOLDBACK))
+                    .max(text.len().saturating_sub(MAX_BLOCK));
                 start = start.min(begin);
                 bound = begin;
             }
             // What ends in the block is part of it, not the beginning of something else.
-            Some(Block::Closed(end)) => start = start.max(end),
+            Some(Key::Closed(end)) => start = start.max(end),
             None => {}
         }
     }
@@ -117,7 +120,7 @@ fn chain_start(text: &str, last: usize) -> usize {
     let mut committed = last;
     let mut position = last;
     let mut tentative = 0;
-    while text.len() - position < MAX_HOLDBACK {
+    while last - position < MAX_HOLDBACK {
         let head = text.get(..position).unwrap_or_default();
         let gap = head.chars().rev().take(4).take_while(|c| is_space(*c)).map(char::len_utf8).sum::<usize>();
         if gap == 0 {
@@ -189,30 +192,35 @@ fn link(word: &str) -> Link {
     }
 }
 
-/// The last private key block.
-enum Block {
+/// The private key block that matters for the tail.
+enum Key {
     /// It begins here and has not ended.
     Open(usize),
     /// It ends here.
     Closed(usize),
 }
 
-fn last_block(text: &str) -> Option<Block> {
+/// The first open block, else the end of the last one.
+fn key_block(text: &str) -> Option<Key> {
     let bytes = text.as_bytes();
     let from = bytes.len().saturating_sub(MAX_BLOCK);
-    let begin = from + memmem::rfind(slice(bytes, from, bytes.len()), b"-----BEGIN ")?;
-    let block = slice(bytes, begin, bytes.len());
-    let header = slice(block, 11, 64);
-    let key = memmem::find(header, b"PRIVATE KEY").is_some();
-    let header_ended = memmem::find(header, b"--").is_some() || header.contains(&b'\n') || header.len() > 48;
-    if !key && header_ended {
-        return None;
+    let mut closed = None;
+    for offset in memmem::find_iter(slice(bytes, from, bytes.len()), b"-----BEGIN ") {
+        let begin = from + offset;
+        // Within its first bytes a header may still become that of a key.
+        let undecided = bytes.len() - begin < 64;
+        if !undecided && !token::is_private(bytes, begin) {
+            continue;
+        }
+        match token::block(bytes, begin) {
+            Block::Open => return Some(Key::Open(begin)),
+            Block::Complete(end) | Block::Broken(end) if token::is_private(bytes, begin) => {
+                closed = closed.max(Some(end));
+            }
+            Block::Complete(_) | Block::Broken(_) => {}
+        }
     }
-    let end = memmem::find(block, b"-----END ").and_then(|end| {
-        let line = slice(block, end + 9, end + 64);
-        memmem::find(line, b"-----").map(|dashes| begin + end + 9 + dashes + 5)
-    });
-    Some(end.map_or(Block::Open(begin), Block::Closed))
+    closed.map(Key::Closed)
 }
 
 /// Where a JSON web token begins that reaches the end.

@@ -61,11 +61,16 @@ fn value(text: &[u8], i: usize, short: bool) -> Option<(usize, usize, f32)> {
         }
         i = rest;
     }
+    let word_end = i;
     let quoted_key = matches!(at(text, i), b'"' | b'\'' | b'\\');
     i = run_end(slice(text, 0, i + 3), i, |b| matches!(b, b'"' | b'\'' | b'`' | b'\\' | b'*'));
     let spaces = run_end(slice(text, 0, i + 3), i, |b| b == b' ');
     let (mut i, sign) = sign(text, spaces);
     i = run_end(slice(text, 0, i + 3), i, |b| b == b' ');
+    // `password@host`, `password/reset`: a piece of something else.
+    if i == word_end {
+        return None;
+    }
     let (open, quote) = opening_quote(text, i);
     let start = open;
     let limit = slice(text, 0, start + MAX);

@@ -36,14 +36,14 @@ fn hangs(b: u8) -> bool {
     matches!(b, b'-' | b'_' | b'/' | b'.' | b'+')
 }
 
-/// Whether a word in capitals has a form.
+/// Whether a word, small letters read as capitals, has a form.
 fn is_form(word: &[u8], form: &[u8]) -> bool {
     word.len() == form.len()
         && word.iter().zip(form).all(|(b, class)| match class {
-            b'A' => b.is_ascii_uppercase(),
+            b'A' => b.is_ascii_alphabetic(),
             b'9' => b.is_ascii_digit(),
-            b'X' => b.is_ascii_uppercase() || b.is_ascii_digit(),
-            other => b == other,
+            b'X' => b.is_ascii_alphanumeric(),
+            other => b.eq_ignore_ascii_case(other),
         })
 }
 
@@ -110,44 +110,33 @@ fn one_case(token: &[u8]) -> bool {
     !(small && capital) || (lead <= 3 && token.iter().skip(lead).all(u8::is_ascii_digit))
 }
 
+/// Where a form starts whose first digit is in the word at `start`: there, or one word earlier if the form begins with a
+/// word of letters alone.
+fn form_start(form: &[u8], start: usize) -> Option<usize> {
+    let lead = form.iter().take_while(|class| **class == b'A').count();
+    if lead > 0 && matches!(at(form, lead), b' ' | b'-') { start.checked_sub(lead + 1) } else { Some(start) }
+}
+
 /// Identifiers written with dashes or spaces, seen from their first word with a digit.
 fn dashed(scan: &mut Scan<'_>, start: usize) {
     let text = scan.text;
     if hangs(before(text, start)) {
         return;
     }
-    let take = |from: usize, length: usize| slice(text, from, from + length);
-    let upper = |word: &[u8]| {
-        let mut buffer = [0_u8; 18];
-        for (slot, b) in buffer.iter_mut().zip(word) {
-            *slot = b.to_ascii_uppercase();
-        }
-        buffer
-    };
     for (rule, form) in DASHED.iter().flat_map(|rule| rule.forms.iter().map(move |form| (rule, *form))) {
-        if !scan.wants(rule.kind) {
+        let Some(from) = form_start(form, start) else { continue };
+        let written = slice(text, from, from + form.len());
+        if !is_form(written, form) || !scan.wants(rule.kind) {
             continue;
         }
-        // The form may begin one word earlier, with the letters that hold no digit.
-        let lead = form.iter().position(|c| matches!(c, b' ' | b'-')).unwrap_or(0);
-        let alone = form.iter().take(lead).all(|c| *c == b'A');
-        let from = if alone {
-            let Some(from) = start.checked_sub(lead + 1) else { continue };
-            from
-        } else {
-            start
-        };
-        let written = take(from, form.len());
-        let folded = upper(written);
-        let candidate = slice(&folded, 0, written.len());
-        if !is_form(candidate, form) || !scan::opens(text, from) || !scan::closes(text, from + form.len()) {
+        if !scan::opens(text, from) || !scan::closes(text, from + form.len()) {
             continue;
         }
         let mut compact = [0_u8; 18];
         let mut n = 0;
-        for b in candidate.iter().filter(|b| b.is_ascii_alphanumeric()) {
+        for b in written.iter().filter(|b| b.is_ascii_alphanumeric()) {
             if let Some(slot) = compact.get_mut(n) {
-                *slot = *b;
+                *slot = b.to_ascii_uppercase();
                 n += 1;
             }
         }

@@ -110,9 +110,6 @@ const NOT_FOUND: &str = concat!(
     r#"or with --upstream PROVIDER=URL for the provider that is meant.","type":"ai_mesh_error","code":"no_upstream"}}"#
 );
 
-/// Codings that the decompressors around the filter know.
-const CODINGS: &str = "gzip, br, zstd";
-
 /// The route table for these upstreams.
 pub(super) fn table(upstreams: &[Upstream]) -> RouteConfiguration {
     let of = |provider: &str| upstreams.iter().find(|u| u.provider == provider);
@@ -136,7 +133,9 @@ pub(super) fn table(upstreams: &[Upstream]) -> RouteConfiguration {
         request_headers_to_remove: ["x-envoy-external-address", "x-envoy-internal"]
             .map(str::to_owned)
             .to_vec(),
-        request_headers_to_add: vec![set_if_exists("accept-encoding", CODINGS)],
+        // Plain answers need no decompressor; for upstreams that compress all the same, the filter is told so.
+        request_headers_to_add: vec![set("accept-encoding", "identity")],
+        response_headers_to_add: vec![set("x-ai-mesh-coding", "%RESP(content-encoding)%")],
         ..VirtualHost::default()
     };
     RouteConfiguration {
@@ -214,10 +213,6 @@ fn not_found(condition: RouteMatch) -> Route {
 
 fn set(name: &str, value: &str) -> HeaderValueOption {
     header(name, value, HeaderAppendAction::OverwriteIfExistsOrAdd)
-}
-
-fn set_if_exists(name: &str, value: &str) -> HeaderValueOption {
-    header(name, value, HeaderAppendAction::OverwriteIfExists)
 }
 
 fn header(name: &str, value: &str, action: HeaderAppendAction) -> HeaderValueOption {
