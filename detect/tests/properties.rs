@@ -84,7 +84,7 @@ fn find(text: &str, min_score: f32) -> Vec<Finding> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(3000))]
+    #![proptest_config(ProptestConfig::with_cases(512))]
 
     #[test]
     fn findings_lie_on_characters_in_order_and_apart(text in text()) {
