@@ -123,6 +123,12 @@ pub(crate) fn source_ip() -> Option<IpAddr> {
     address.parse::<std::net::SocketAddr>().map(|address| address.ip()).or_else(|_| address.parse()).ok()
 }
 
+/// The node id that Envoy was started with.
+pub(crate) fn node_id() -> Option<String> {
+    let id = property(&["node", "id"])?;
+    String::from_utf8(id).ok().filter(|id| !id.is_empty())
+}
+
 /// The URI in the verified client certificate.
 pub(crate) fn principal() -> Option<String> {
     let uri = property(&["connection", "uri_san_peer_certificate"])?;

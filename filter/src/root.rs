@@ -86,13 +86,17 @@ impl RootContext for Root {
     /// False refuses the configuration (a NACK): the program that runs stays.
     fn on_configure(&mut self, _size: usize) -> bool {
         let shared = SHARED.with(Rc::clone);
-        let bundle: Bundle = match serde_json::from_slice(&host::configuration()) {
+        let mut bundle: Bundle = match serde_json::from_slice(&host::configuration()) {
             Ok(bundle) => bundle,
             Err(error) => {
                 log::error!("the configuration is not a policy bundle: {error}");
                 return false;
             }
         };
+        // All sidecars of a control plane get one bundle; each has a name of its own.
+        if let Some(id) = host::node_id() {
+            bundle.settings.sidecar = id;
+        }
         match mesh_engine::compile(&bundle, Rc::clone(&shared.detector)) {
             Ok(program) => {
                 shared.outbox.borrow_mut().configure(program.settings());
