@@ -11,7 +11,7 @@ use super::token::{self, Block, MAX_BLOCK};
 use crate::EntityType::{self, *};
 use crate::TypeSet;
 use crate::bytes::{at, before, run_start, slice};
-use crate::canonical::{Glyph, glyph};
+use crate::canonical::{self, Glyph, glyph};
 
 /// The most bytes that wait while nothing longer is open.
 pub const MAX_HOLDBACK: usize = 512;
@@ -200,13 +200,28 @@ enum Key {
     Closed(usize),
 }
 
-/// The first open block, else the end of the last one.
+/// The first open block in the tail, read as the search reads it, else the end of the last one.
 fn key_block(text: &str) -> Option<Key> {
-    let bytes = text.as_bytes();
-    let from = bytes.len().saturating_sub(MAX_BLOCK);
+    let mut from = text.len().saturating_sub(MAX_BLOCK);
+    while !text.is_char_boundary(from) {
+        from += 1;
+    }
+    let tail = text.get(from..)?;
+    match canonical::plain(tail) {
+        None => key_block_in(tail.as_bytes()).map(|key| match key {
+            Key::Open(begin) => Key::Open(from + begin),
+            Key::Closed(end) => Key::Closed(from + end),
+        }),
+        Some(view) => key_block_in(view.text().as_bytes()).map(|key| match key {
+            Key::Open(begin) => Key::Open(from + view.original(begin..begin + 1).start),
+            Key::Closed(end) => Key::Closed(from + view.original(end.saturating_sub(1)..end).end),
+        }),
+    }
+}
+
+fn key_block_in(bytes: &[u8]) -> Option<Key> {
     let mut closed = None;
-    for offset in memmem::find_iter(slice(bytes, from, bytes.len()), b"-----BEGIN ") {
-        let begin = from + offset;
+    for begin in memmem::find_iter(bytes, b"-----BEGIN ") {
         // Within its first bytes a header may still become that of a key.
         let undecided = bytes.len() - begin < 64;
         if !undecided && !token::is_private(bytes, begin) {
