@@ -44,12 +44,10 @@ fn body(prose: &str, stream: bool) -> Vec<u8> {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
-
     #[test]
     fn bodies_have_the_size_they_are_named_for() {
         for size in [1024, 16 * 1024] {
-            assert_eq!(chat(size, false).len(), size);
+            assert_eq!(super::chat(size, false).len(), size);
         }
     }
 }
