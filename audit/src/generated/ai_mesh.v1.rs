@@ -88,7 +88,7 @@ pub struct GuardOutcome {
     /// pii, injection, rateLimit, access, tools, models, rego …
     #[prost(string, tag = "1")]
     pub guard: ::prost::alloc::string::String,
-    /// ran, skipped:<why>, failed:<why>
+    /// ran, skipped:WHY, failed:WHY
     #[prost(string, tag = "2")]
     pub outcome: ::prost::alloc::string::String,
 }

@@ -38,7 +38,7 @@ pub(crate) struct Global {
     /// The control plane's REST interface
     #[arg(long, global = true, env = "AI_MESH_API_URL", default_value = API_URL, value_name = "URL", hide_env = true)]
     pub(crate) api_url: String,
-    /// The administrator's token [default: what <DATA>/admin-token holds]
+    /// The administrator's token (default: what admin-token in the data directory holds)
     #[arg(
         long,
         global = true,

@@ -53,7 +53,7 @@ pub(crate) struct Sidecar {
         hide_env = true
     )]
     pub(crate) control_plane: SocketAddr,
-    /// The file that holds the sidecars' token [default: <DATA>/sidecar-token]
+    /// The file that holds the sidecars' token (default: sidecar-token in the data directory)
     #[arg(long, env = "AI_MESH_TOKEN_FILE", value_name = "FILE", hide_env = true)]
     pub(crate) token_file: Option<PathBuf>,
     /// The port that the control plane has its sidecars listen on
@@ -93,7 +93,7 @@ pub(crate) struct Plane {
         hide_env = true
     )]
     pub(crate) policies: Vec<PathBuf>,
-    /// Where policies and decisions are kept: sqlite://PATH or postgres://… [default: SQLite in <DATA>]
+    /// Where policies and decisions are kept: sqlite://PATH or postgres://… (default: SQLite in the data directory)
     #[arg(long, env = "AI_MESH_DATABASE", value_name = "URL", hide_env = true, hide_env_values = true)]
     pub(crate) database: Option<String>,
     /// Where limits are counted, for several control planes: redis://… [default: in memory]

@@ -31,13 +31,21 @@ impl PolicyStore for MemoryPolicies {
     async fn newest(&self) -> Result<Vec<Stored>, StoreError> {
         let mut newest = BTreeMap::new();
         for stored in lock(&self.log).iter() {
-            newest.insert(stored.version.name.clone(), stored.clone());
+            let held: &mut Stored =
+                newest.entry(stored.version.name.clone()).or_insert_with(|| stored.clone());
+            if held.version.version < stored.version.version {
+                *held = stored.clone();
+            }
         }
         Ok(newest.into_values().collect())
     }
 
     async fn versions(&self, name: &str) -> Result<Vec<Stored>, StoreError> {
-        Ok(lock(&self.log).iter().rev().filter(|stored| stored.version.name == name).cloned().collect())
+        let log = lock(&self.log);
+        let mut versions: Vec<_> = log.iter().filter(|stored| stored.version.name == name).cloned().collect();
+        // Racing writers may have come in any order.
+        versions.sort_by_key(|stored| std::cmp::Reverse(stored.version.version));
+        Ok(versions)
     }
 
     async fn version(&self, name: &str, version: u64) -> Result<Option<Stored>, StoreError> {
