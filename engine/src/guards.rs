@@ -167,10 +167,11 @@ impl Session {
         if !applies.iter().any(|policy| !policy.rego.is_empty()) {
             return;
         }
-        let input = rego_input(self, body, now);
+        let modules = applies.iter().flat_map(|policy| &policy.rego);
+        let input = rego_input(self, body, now, modules);
         for policy in applies.iter() {
             for rego in &policy.rego {
-                let Ok(verdict) = rego.decide(&input) else {
+                let Ok(verdict) = rego.decide_input(&input) else {
                     self.guard_failed(policy, "rego", "evaluation");
                     continue;
                 };

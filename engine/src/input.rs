@@ -1,6 +1,7 @@
 //! The document that Rego modules see as `input`.
+use mesh_rego::{Input, Rego};
 use mesh_wire::Message;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use crate::Timestamp;
 use crate::session::Session;
@@ -17,34 +18,51 @@ use crate::session::Session;
 ///   "tools": ["search"], "tool_calls": [ { "name": "search", "arguments": {} } ],
 ///   "resources": [ { "action": "read", "resource": "file:///a" } ] }
 /// ```
-pub(crate) fn rego_input(session: &Session, body: &[u8], now: Timestamp) -> Value {
+///
+/// Only the fields that one of `modules` reads are there.
+pub(crate) fn rego_input<'a>(
+    session: &Session,
+    body: &[u8],
+    now: Timestamp,
+    modules: impl Iterator<Item = &'a Rego> + Clone,
+) -> Input {
     let caller = session.caller();
     let head = session.head();
     let message = session.message.as_ref();
-    let rfc3339 =
-        jiff::Timestamp::from_nanosecond(i128::from(now)).map(|time| time.to_string()).unwrap_or_default();
-    json!({
-        "agent": caller.agent,
-        "user": caller.user,
-        "session": caller.session,
-        "team": caller.team,
-        "roles": caller.roles,
-        "key": caller.key,
-        "source": { "ip": head.source_ip.map(|ip| ip.to_canonical().to_string()) },
-        "time": { "rfc3339": rfc3339, "ns": now },
-        "request": {
+    let mut fields = Map::new();
+    let mut field = |name: &str, value: &dyn Fn() -> Value| {
+        if modules.clone().any(|module| module.reads(name)) {
+            fields.insert(name.to_owned(), value());
+        }
+    };
+    field("agent", &|| json!(caller.agent));
+    field("user", &|| json!(caller.user));
+    field("session", &|| json!(caller.session));
+    field("team", &|| json!(caller.team));
+    field("roles", &|| json!(caller.roles));
+    field("key", &|| json!(caller.key));
+    field("source", &|| json!({ "ip": head.source_ip.map(|ip| ip.to_canonical().to_string()) }));
+    field("time", &|| {
+        let time = jiff::Timestamp::from_nanosecond(i128::from(now)).map(|time| time.to_string());
+        json!({ "rfc3339": time.unwrap_or_default(), "ns": now })
+    });
+    field("request", &|| {
+        json!({
             "method": head.method,
             "path": head.path_only(),
             "protocol": session.protocol.as_str(),
             "operation": message.map(|message| message.operation.as_str()),
             "model": message.and_then(|message| message.model.as_deref()),
             "stream": message.is_some_and(|message| message.stream),
-        },
-        "messages": message.map(messages).unwrap_or_default(),
-        "tools": message.map(|message| message.tools_offered.clone()).unwrap_or_default(),
-        "tool_calls": message.map(|message| tool_calls(message, body)).unwrap_or_default(),
-        "resources": message.map(resources).unwrap_or_default(),
-    })
+        })
+    });
+    field("messages", &|| Value::Array(message.map(messages).unwrap_or_default()));
+    field("tools", &|| json!(message.map(|message| message.tools_offered.as_slice()).unwrap_or_default()));
+    field("tool_calls", &|| {
+        Value::Array(message.map(|message| tool_calls(message, body)).unwrap_or_default())
+    });
+    field("resources", &|| Value::Array(message.map(resources).unwrap_or_default()));
+    Input::from(&Value::Object(fields))
 }
 
 fn messages(message: &Message) -> Vec<Value> {

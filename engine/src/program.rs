@@ -7,6 +7,7 @@ use mesh_policy::{
     Settings,
 };
 use mesh_rego::Rego;
+use mesh_wire::Limits;
 
 use crate::Caller;
 use crate::access::AccessGuard;
@@ -30,6 +31,12 @@ impl Program {
     /// Settings of the bundle.
     pub fn settings(&self) -> &Settings {
         &self.settings
+    }
+
+    /// Bounds on the bodies that are read: the settings' size, and at most the 1 GiB that spans can count.
+    pub(crate) fn limits(&self) -> Limits {
+        let max_body = usize::try_from(self.settings.max_body_bytes).unwrap_or(usize::MAX).min(1 << 30);
+        Limits { max_body, ..Limits::default() }
     }
 
     /// What the documents say that is not enforced, with the id of the policy.

@@ -6,8 +6,8 @@ use std::rc::Rc;
 
 use mesh_policy::Media;
 use mesh_wire::{
-    BodyKind, Edit, Limits, Message, Place, Protocol, RefusalKind, apply_dropping_tools, body_kind,
-    read_response, sniff,
+    BodyKind, Edit, Message, Place, Protocol, RefusalKind, apply_dropping_tools, body_kind, read_response,
+    sniff,
 };
 
 use crate::decision::{GuardState, Severity};
@@ -81,7 +81,7 @@ impl Session {
         } else {
             protocol
         };
-        match read_response(protocol, &self.decision.operation, body, &Limits::default()) {
+        match read_response(protocol, &self.decision.operation, body, &self.program.limits()) {
             Ok(message) => {
                 let (edits, hidden) = self.judge_response(&message, |_| false);
                 let changed = !edits.is_empty() || !hidden.is_empty();

@@ -12,8 +12,8 @@ use std::rc::Rc;
 
 use mesh_policy::{Enforcement, FailureMode, LimitKey, Media, RecordOverflow};
 use mesh_wire::{
-    BodyKind, Limits, Message, Protocol, Refusal, RefusalKind, body_kind, protocol_of, read_request, refusal,
-    stream_error,
+    BodyKind, Message, Protocol, Refusal, RefusalKind, body_kind, protocol_of, read_form, read_request,
+    refusal, stream_error,
 };
 
 use crate::Timestamp;
@@ -240,12 +240,15 @@ impl Session {
             BodyKind::Media => return self.media("media"),
             BodyKind::Text => self.protocol = Protocol::Text,
             BodyKind::EventStream => return self.uninspectable("event-stream"),
-            BodyKind::Form => return self.uninspectable("form"),
+            BodyKind::Form => {}
             BodyKind::Multipart => return self.uninspectable("multipart"),
             BodyKind::Unknown(_) => return self.uninspectable("content-type"),
         }
         self.decision.protocol = self.protocol.as_str();
-        match read_request(self.protocol, body, &Limits::default()) {
+        let limits = self.program.limits();
+        let form = kind == BodyKind::Form && !json;
+        let read = if form { read_form(body, &limits) } else { read_request(self.protocol, body, &limits) };
+        match read {
             Ok(message) => {
                 self.protocol = message.protocol;
                 self.decision.protocol = message.protocol.as_str();

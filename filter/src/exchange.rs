@@ -25,6 +25,8 @@ pub(crate) struct Exchange {
     /// A place in the outbox is kept for this exchange's record.
     reserved: bool,
     response_type: Option<String>,
+    /// Bytes of the body that Envoy holds, in the direction that is read.
+    held: usize,
     deciding_ns: u64,
 }
 
@@ -41,10 +43,7 @@ enum Phase {
     Answered,
     ReadResponse,
     /// Until the JSON document is complete: see [`DocumentEnd`].
-    ReadDocument {
-        end: DocumentEnd,
-        seen: usize,
-    },
+    ReadDocument(DocumentEnd),
     StreamResponse,
     /// The answer is complete; whatever the upstream still sends is thrown away.
     Discard,
@@ -60,6 +59,7 @@ impl Exchange {
             phase: Phase::Pass,
             reserved: false,
             response_type,
+            held: 0,
             deciding_ns: 0,
         }
     }
@@ -113,13 +113,13 @@ impl Exchange {
     }
 
     fn limits(&mut self, answer: LimitAnswer) -> Action {
-        let body = host::request_body();
+        let Some(body) = host::request_body(self.held) else { return self.broken() };
         let step = self.decide(|session, now| session.limits(answer, &body, now));
         step.map_or(Action::Continue, |step| self.on_request(step))
     }
 
     fn read_request(&mut self) -> Action {
-        let body = host::request_body();
+        let Some(body) = host::request_body(self.held) else { return self.broken() };
         let step = self.decide(|session, now| session.request(&body, now));
         step.map_or(Action::Continue, |step| self.on_request(step))
     }
@@ -147,7 +147,7 @@ impl Exchange {
         host::respond(
             503,
             &headers,
-            br#"{"error":{"message":"the ai-mesh filter could not rewrite the body","type":"guard_failed"}}"#,
+            br#"{"error":{"message":"the ai-mesh filter could not read or rewrite the body","type":"guard_failed"}}"#,
         )
     }
 
@@ -184,7 +184,10 @@ impl Exchange {
     }
 
     fn read_response(&mut self) -> Action {
-        let body = host::response_body();
+        let Some(body) = host::response_body(0, self.held) else {
+            host::reset();
+            return Action::Pause;
+        };
         let content_type = self.response_type.take();
         let step = self.decide(|session, _| session.response(&body, content_type.as_deref()));
         step.map_or(Action::Continue, |step| self.on_response(step))
@@ -246,6 +249,7 @@ impl HttpContext for Exchange {
     }
 
     fn on_http_request_body(&mut self, size: usize, end_of_stream: bool) -> Action {
+        self.held = size;
         match self.phase {
             Phase::ReadRequest if end_of_stream => self.read_request(),
             Phase::ReadRequest if size > self.limit() => {
@@ -267,6 +271,7 @@ impl HttpContext for Exchange {
     }
 
     fn on_http_response_headers(&mut self, _count: usize, end_of_stream: bool) -> Action {
+        self.held = 0;
         if self.phase == Phase::Answered || self.session.is_none() {
             return Action::Continue;
         }
@@ -282,7 +287,7 @@ impl HttpContext for Exchange {
                 Action::Pause
             }
             Some(ResponseMode::BufferDocument) => {
-                self.phase = Phase::ReadDocument { end: DocumentEnd::default(), seen: 0 };
+                self.phase = Phase::ReadDocument(DocumentEnd::default());
                 Action::Pause
             }
             Some(ResponseMode::Stream) => {
@@ -301,11 +306,15 @@ impl HttpContext for Exchange {
     }
 
     fn on_http_response_body(&mut self, size: usize, end_of_stream: bool) -> Action {
+        let seen = std::mem::replace(&mut self.held, size);
         match self.phase {
             Phase::ReadResponse if end_of_stream || size > self.limit() => self.read_response(),
             Phase::ReadResponse => Action::Pause,
-            Phase::ReadDocument { mut end, seen } => {
-                let more = host::response_body_from(seen);
+            Phase::ReadDocument(mut end) => {
+                let Some(more) = host::response_body(seen, size) else {
+                    host::reset();
+                    return Action::Pause;
+                };
                 if end.push(&more) || end_of_stream || size > self.limit() {
                     let action = self.read_response();
                     // White space may follow the document, and anything else must not.
@@ -314,11 +323,14 @@ impl HttpContext for Exchange {
                     }
                     return action;
                 }
-                self.phase = Phase::ReadDocument { end, seen: seen + more.len() };
+                self.phase = Phase::ReadDocument(end);
                 Action::Pause
             }
             Phase::StreamResponse => {
-                let chunk = host::response_body();
+                let Some(chunk) = host::response_body(0, size) else {
+                    host::reset();
+                    return Action::Pause;
+                };
                 let out = self
                     .decide(|session, _| session.response_chunk(&chunk, end_of_stream))
                     .unwrap_or_default();
@@ -340,7 +352,7 @@ impl HttpContext for Exchange {
 
     fn on_http_response_trailers(&mut self, _count: usize) -> Action {
         match self.phase {
-            Phase::ReadResponse | Phase::ReadDocument { .. } => self.read_response(),
+            Phase::ReadResponse | Phase::ReadDocument(_) => self.read_response(),
             _ => Action::Continue,
         }
     }

@@ -55,17 +55,23 @@ pub(crate) fn set_response_header(name: &str, value: Option<&str>) {
     let _ = hostcalls::set_map_value(MapType::HttpResponseHeaders, name, value);
 }
 
-pub(crate) fn request_body() -> Vec<u8> {
-    buffer(BufferType::HttpRequestBody)
+/// The buffered request body, which Envoy says is of this size. `None` when it does not hand over all of it: what was not
+/// read must not pass as inspected.
+pub(crate) fn request_body(size: usize) -> Option<Vec<u8>> {
+    whole(BufferType::HttpRequestBody, 0, size)
 }
 
-pub(crate) fn response_body() -> Vec<u8> {
-    buffer(BufferType::HttpResponseBody)
+/// The response body, or the chunk at hand, from a byte on to this size. `None` as for the request.
+pub(crate) fn response_body(from: usize, size: usize) -> Option<Vec<u8>> {
+    whole(BufferType::HttpResponseBody, from, size)
 }
 
-/// The response body from this byte on.
-pub(crate) fn response_body_from(start: usize) -> Vec<u8> {
-    hostcalls::get_buffer(BufferType::HttpResponseBody, start, usize::MAX).ok().flatten().unwrap_or_default()
+fn whole(kind: BufferType, from: usize, size: usize) -> Option<Vec<u8>> {
+    let expected = size.saturating_sub(from);
+    if expected == 0 {
+        return Some(Vec::new());
+    }
+    hostcalls::get_buffer(kind, from, expected).ok().flatten().filter(|bytes| bytes.len() == expected)
 }
 
 pub(crate) fn grpc_answer() -> Vec<u8> {
@@ -135,10 +141,10 @@ pub(crate) fn principal() -> Option<String> {
     String::from_utf8(uri).ok().filter(|uri| !uri.is_empty())
 }
 
+/// What the client was answered with; 0 when it was not.
 pub(crate) fn response_status() -> u32 {
-    let code = property(&["response", "code"]);
-    let code = code.and_then(|bytes| <[u8; 8]>::try_from(bytes).ok()).map(i64::from_le_bytes);
-    code.and_then(|code| u32::try_from(code).ok()).unwrap_or_default()
+    let status = hostcalls::get_map_value(MapType::HttpResponseHeaders, ":status").ok().flatten();
+    status.and_then(|status| status.parse().ok()).unwrap_or_default()
 }
 
 fn property(path: &[&str]) -> Option<Vec<u8>> {

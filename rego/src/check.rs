@@ -24,8 +24,17 @@ pub(crate) struct Opinions {
     pub(crate) allow: bool,
 }
 
+/// What of `input` the modules read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Inputs {
+    /// All of it, or what can not be told beforehand.
+    All,
+    /// These top-level fields.
+    Fields(BTreeSet<String>),
+}
+
 /// Checks all modules; gives every problem of the first stage that has any.
-pub(crate) fn check(modules: &[Module]) -> Result<Opinions, Vec<RegoError>> {
+pub(crate) fn check(modules: &[Module]) -> Result<(Opinions, Inputs), Vec<RegoError>> {
     let mut errors = Vec::new();
     let mut trees = Vec::new();
     for module in modules {
@@ -58,7 +67,20 @@ pub(crate) fn check(modules: &[Module]) -> Result<Opinions, Vec<RegoError>> {
     }
     errors.extend(graph.unknown_calls());
     errors.extend(graph.too_deep());
-    if errors.is_empty() { Ok(opinions) } else { Err(errors) }
+    if errors.is_empty() { Ok((opinions, inputs(&trees, &graph))) } else { Err(errors) }
+}
+
+/// Which fields of `input` can make a difference.
+fn inputs(trees: &[Tree], graph: &Graph) -> Inputs {
+    let imported = trees
+        .iter()
+        .flat_map(|tree| &tree.imports)
+        .any(|import| names::root(&import.refr).is_some_and(|root| root == "input"));
+    let read = graph.rules.values().flat_map(|node| node.names.inputs());
+    match read.cloned().collect::<Option<BTreeSet<String>>>() {
+        Some(fields) if !imported => Inputs::Fields(fields),
+        _ => Inputs::All,
+    }
 }
 
 fn at(span: &Span, message: impl Into<String>) -> RegoError {

@@ -14,6 +14,8 @@ pub(crate) struct Names {
     read: BTreeSet<String>,
     /// Variables that are the rule's own: arguments, `:=`, `some`.
     own: BTreeSet<String>,
+    /// Top-level fields of `input` that are read; `None` among them stands for the whole of it.
+    inputs: BTreeSet<Option<String>>,
     /// How deep the interpreter's calls go at the place that the walk is at, and at most, in levels of expressions.
     level: usize,
     deepest: usize,
@@ -33,6 +35,20 @@ pub(crate) fn root(expr: &Expr) -> Option<String> {
     match expr {
         Expr::Var { span, .. } => Some(span.text().to_owned()),
         Expr::RefDot { refr, .. } | Expr::RefBrack { refr, .. } => root(refr),
+        _ => None,
+    }
+}
+
+/// The document that a request is to a module.
+const INPUT: &str = "input";
+
+/// `x` of `input.x` and `input["x"]`.
+fn input_field(expr: &Expr) -> Option<String> {
+    let (Expr::RefDot { refr, .. } | Expr::RefBrack { refr, .. }) = expr else { return None };
+    match refr.as_ref() {
+        Expr::Var { span, .. } if span.text() == INPUT => {
+            path(expr).and_then(|path| path.split_once('.').map(|(_, field)| field.to_owned()))
+        }
         _ => None,
     }
 }
@@ -65,6 +81,11 @@ impl Names {
     /// the rule, a cycle through it is left to the interpreter, which notices rules (not functions) that recur.
     pub(crate) fn used(&self) -> impl Iterator<Item = &String> {
         self.calls.keys().chain(self.read.difference(&self.own))
+    }
+
+    /// Top-level fields of `input` that are read; `None` stands for the whole of it.
+    pub(crate) fn inputs(&self) -> &BTreeSet<Option<String>> {
+        &self.inputs
     }
 
     /// How deep the interpreter goes to evaluate this name, other names not counted.
@@ -199,6 +220,9 @@ impl Names {
             | Expr::Bool { .. }
             | Expr::Null { .. } => {}
             Expr::Var { span, .. } => {
+                if span.text() == INPUT {
+                    self.inputs.insert(None);
+                }
                 self.read.insert(span.text().to_owned());
             }
             Expr::Array { items, .. } | Expr::Set { items, .. } => {
@@ -226,6 +250,10 @@ impl Names {
                 params.iter().for_each(|param| self.expr(param));
             }
             Expr::UnaryExpr { expr, .. } => self.expr(expr),
+            Expr::RefDot { .. } | Expr::RefBrack { .. } if input_field(expr).is_some() => {
+                self.inputs.insert(input_field(expr));
+                self.deepest = self.deepest.max(self.level + 1);
+            }
             Expr::RefDot { refr, .. } => {
                 self.read_data(expr);
                 self.expr(refr);

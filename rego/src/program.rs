@@ -8,7 +8,7 @@ use regorus::Value as RegoValue;
 use regorus::utils::limits::ExecutionTimerConfig;
 use serde_json::Value;
 
-use crate::check::{self, Opinions};
+use crate::check::{self, Inputs, Opinions};
 use crate::value::{self, Input};
 use crate::{RegoError, Verdict, builtins, scan, verdict};
 
@@ -35,6 +35,7 @@ pub struct Rego(Arc<Shared>);
 
 struct Shared {
     opinions: Opinions,
+    inputs: Inputs,
     /// Never evaluated: what `hot` is replaced with after an error, whose half-finished state nobody vouches for.
     pristine: Engine,
     /// Evaluated again and again, which is twice as fast as a fresh copy each time.
@@ -59,11 +60,16 @@ impl Rego {
         if !errors.is_empty() {
             return Err(errors);
         }
-        let opinions = check::check(modules)?;
-        Self::prepare(modules, data, opinions).map_err(|error| vec![error])
+        let (opinions, inputs) = check::check(modules)?;
+        Self::prepare(modules, data, opinions, inputs).map_err(|error| vec![error])
     }
 
-    fn prepare(modules: &[Module], data: &Value, opinions: Opinions) -> Result<Rego, RegoError> {
+    fn prepare(
+        modules: &[Module],
+        data: &Value,
+        opinions: Opinions,
+        inputs: Inputs,
+    ) -> Result<Rego, RegoError> {
         let Some(fields) = data.as_object() else {
             return Err(RegoError::general("`data` has to be an object"));
         };
@@ -89,7 +95,15 @@ impl Rego {
             .compile_with_entrypoint(&verdict::RULE.into())
             .map_err(|error| RegoError::from_compile(&error))?;
         let hot = Mutex::new(engine.clone());
-        Ok(Rego(Arc::new(Shared { opinions, pristine: engine, hot })))
+        Ok(Rego(Arc::new(Shared { opinions, inputs, pristine: engine, hot })))
+    }
+
+    /// Whether a top-level field of `input` can make a difference to what the modules say. What can't need not be built.
+    pub fn reads(&self, field: &str) -> bool {
+        match &self.0.inputs {
+            Inputs::All => true,
+            Inputs::Fields(fields) => fields.contains(field),
+        }
     }
 
     /// Evaluates one rule, such as `data.mesh.deny`. `None` when it is undefined.

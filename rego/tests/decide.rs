@@ -11,7 +11,57 @@ fn compile(source: &str) -> Result<Rego, Vec<RegoError>> {
 }
 
 fn decide(source: &str, input: &Value) -> Result<Verdict, RegoError> {
-    compile(source).unwrap_or_else(|errors| panic!("{source}\n{errors:?}")).decide(input)
+    let rego = compile(source).unwrap_or_else(|errors| panic!("{source}\n{errors:?}"));
+    let decided = rego.decide(input);
+    // What is not read makes no difference.
+    if let Value::Object(fields) = input {
+        let mut read = fields.clone();
+        read.retain(|name, _| rego.reads(name));
+        assert_eq!(rego.decide(&Value::Object(read)).ok(), decided.as_ref().ok().cloned(), "{source}");
+    }
+    decided
+}
+
+#[test]
+fn only_the_fields_that_are_read_are_asked_for() {
+    // body, fields read of a, b, c
+    for (body, read) in [
+        (r#"deny contains "x" if input.a"#, "a"),
+        (r#"deny contains "x" if input["a"].b"#, "a"),
+        (r#"deny contains input.b.c if input.a"#, "ab"),
+        (r#"deny contains "x" if input[field]; field := "a""#, "abc"),
+        (r#"deny contains "x" if { walk(input, [_, v]); v == 1 }"#, "abc"),
+        (r#"deny contains "x" if count(input) > 1"#, "abc"),
+        (
+            r#"deny contains "x" if f(input.c)
+            f(x) if x.a"#,
+            "c",
+        ),
+        (
+            r#"deny contains "x" if helper
+            helper if input.b"#,
+            "b",
+        ),
+        (
+            r#"deny contains "x" if helper with input.a as 1
+            helper if input.b"#,
+            "ab",
+        ),
+        (
+            r#"deny contains "x" if helper with input as {"a": 1}
+            helper if input.b"#,
+            "abc",
+        ),
+        (r#"deny contains x if some x in [y | some y in input.c]"#, "c"),
+        (r#"deny if true"#, ""),
+    ] {
+        let rego = compile(&format!("package mesh\n{body}"));
+        let rego = rego.unwrap_or_else(|errors| panic!("{body}\n{errors:?}"));
+        let found: String = ["a", "b", "c"].into_iter().filter(|field| rego.reads(field)).collect();
+        assert_eq!(found, read, "{body}");
+    }
+    let rego = compile("package mesh\nimport input.a as thing\ndeny if thing");
+    assert!(rego.is_err() || rego.is_ok_and(|rego| rego.reads("a")), "an import reads it");
 }
 
 fn verdict(deny: &[&str], warn: &[&str]) -> Verdict {

@@ -200,7 +200,12 @@ impl Mesh {
 
     /// Starts an Envoy attached to the control plane.
     pub fn start_sidecar(&mut self) -> Part {
-        Part::start("sidecar", &mut self.command("sidecar"))
+        self.start_sidecar_with(&[])
+    }
+
+    /// The same with further flags.
+    pub fn start_sidecar_with(&mut self, flags: &[&str]) -> Part {
+        Part::start("sidecar", self.command("sidecar").args(flags))
     }
 
     /// Sends a request through the sidecar.

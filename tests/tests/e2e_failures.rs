@@ -189,3 +189,80 @@ fn streams_that_break_off_end_and_nothing_hangs() {
     }
     redacts(&mesh);
 }
+
+/// A full buffer of records refuses requests, or drops their records and counts them, as the policy says; once the
+/// control plane is back, what was kept arrives and what was dropped is told.
+#[test]
+fn a_full_record_buffer_refuses_or_drops_as_the_policy_says() {
+    for (overflow, passes) in [("refuse", false), ("drop", true)] {
+        let policy = REDACT.replace("spec: {", &format!("spec: {{ recordOverflow: {overflow},"));
+        let mut mesh = Mesh::prepare(&policy, &["--record-buffer", "3"]);
+        let mut control_plane = mesh.serve();
+        // The buffer is one worker's.
+        let sidecar = mesh.start_sidecar_with(&["--concurrency", "1"]);
+        let before = redacts(&mesh);
+        mesh.decision(before.header("x-ai-mesh-decision-id"));
+        control_plane.kill();
+
+        let kept: Vec<Answer> = (0..3).map(|_| redacts(&mesh)).collect();
+        mesh.upstream.forget();
+        let over = mesh.send(&secret());
+        if passes {
+            assert_eq!(over.status, 200, "{overflow}: {}", over.text());
+            assert!(
+                mesh.upstream.last_body().contains("[REDACTED]"),
+                "{overflow}: it is inspected all the same"
+            );
+        } else {
+            assert_eq!(over.status, 503, "{overflow}: {}", over.text());
+            assert!(
+                over.header("x-ai-mesh-guards").contains("record=failed:buffer-full"),
+                "{:?}",
+                over.headers
+            );
+            assert!(mesh.upstream.requests().is_empty(), "{overflow}: nothing reaches the upstream");
+        }
+
+        let control_plane = mesh.serve();
+        for answer in &kept {
+            mesh.decision(answer.header("x-ai-mesh-decision-id"));
+        }
+        eventually("requests pass again", || mesh.send(&secret()).status == 200);
+        if passes {
+            eventually("the loss is reported", || {
+                mesh.api("GET", "/metrics", None).text().contains("ai_mesh_records_dropped_total 1")
+            });
+        }
+        drop((sidecar, control_plane));
+    }
+}
+
+/// A VM that runs out of its memory ends; until it is loaded again requests are refused, never passed by. Then it serves
+/// again, under the same policy.
+#[test]
+fn a_filter_that_runs_out_of_memory_comes_back() {
+    let mesh = Mesh::up(REDACT, &["--max-body", "1G", "--concurrency", "1"]);
+    redacts(&mesh);
+    mesh.upstream.forget();
+    // The body alone fits into the VM's 1 GiB; what is read from it does not.
+    let mut body =
+        br#"{"model":"gpt-4o","messages":[{"role":"user","content":"my SSN is 536-90-4399 "#.to_vec();
+    body.resize(600 << 20, b'a');
+    body.extend_from_slice(br#""}]}"#);
+    let answer = mesh.send(&Request::bytes("/v1/chat/completions", "application/json", &body));
+    drop(body);
+    assert!(answer.status == 503 || answer.status == 500 || answer.status == 0, "{}", answer.status);
+    assert!(mesh.upstream.requests().is_empty(), "it never reaches the upstream");
+    eventually("the filter serves again", || {
+        let answer = mesh.send(&secret());
+        assert!(
+            answer.status == 200 || answer.status >= 500 || answer.status == 0,
+            "refused until then: {} {}",
+            answer.status,
+            answer.text()
+        );
+        assert!(!mesh.upstream.last_body().contains("536-90"), "nothing passes uninspected");
+        answer.status == 200
+    });
+    redacts(&mesh);
+}

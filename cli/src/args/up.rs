@@ -1,6 +1,9 @@
 //! Flags of `up`, `serve` and `sidecar`.
 
-use std::{net::SocketAddr, path::PathBuf};
+use std::{
+    net::{IpAddr, SocketAddr},
+    path::PathBuf,
+};
 
 use clap::Args;
 
@@ -30,6 +33,7 @@ pub(crate) struct Up {
 Examples:
   ai-mesh serve --filter mesh_filter.wasm
   ai-mesh serve --database postgres://mesh@db/mesh --redis redis://cache:6379
+  ai-mesh serve --bind 10.0.0.5 --allow-remote
 
 Sidecars on other machines need <DATA>/sidecar-token: see `ai-mesh sidecar --help`.")]
 pub(crate) struct Serve {
@@ -102,6 +106,19 @@ pub(crate) struct Plane {
     /// Largest request body, in bytes; K, M and G are understood (KiB, MiB, GiB)
     #[arg(long, env = "AI_MESH_MAX_BODY", default_value = "32M", value_name = "BYTES", value_parser = bytes, hide_env = true)]
     pub(crate) max_body: u64,
+    /// Decision records that each of Envoy's workers keeps until the control plane has them; what happens when they are
+    /// too many is the policy's recordOverflow
+    #[arg(long, env = "AI_MESH_RECORD_BUFFER", default_value_t = mesh_policy::Settings::DEFAULT_RECORD_BUFFER, value_parser = clap::value_parser!(u32).range(1..), value_name = "RECORDS", hide_env = true)]
+    pub(crate) record_buffer: u32,
+    /// Certificate authorities of https upstreams, in PEM [default: the system's]
+    #[arg(long, env = "AI_MESH_CA_FILE", value_name = "FILE", hide_env = true)]
+    pub(crate) ca_file: Option<PathBuf>,
+    /// Address of the REST and gRPC interfaces; one that other machines reach needs --allow-remote
+    #[arg(long, env = "AI_MESH_BIND", default_value = "127.0.0.1", value_name = "ADDR", hide_env = true)]
+    pub(crate) bind: IpAddr,
+    /// Let other machines reach the REST and gRPC interfaces; they speak no TLS, so put a network of your own around them
+    #[arg(long, env = "AI_MESH_ALLOW_REMOTE", default_value_t = false, hide_env = true)]
+    pub(crate) allow_remote: bool,
     /// Whether to believe who the agents say they are (x-ai-mesh-agent, -user, -session, -team, -roles)
     #[arg(long, env = "AI_MESH_TRUST_IDENTITY_HEADERS", default_value_t = true, action = clap::ArgAction::Set, value_name = "BOOL", hide_env = true)]
     pub(crate) trust_identity_headers: bool,

@@ -19,7 +19,13 @@ use std::{io::Write, net::SocketAddr, time::Duration};
 
 use tokio::net::TcpStream;
 
-use self::{data::DataDir, envoy::Envoy, plan::Plan, plane::Plane, stop::Stop};
+use self::{
+    data::DataDir,
+    envoy::Envoy,
+    plan::{LOOPBACK, Plan},
+    plane::Plane,
+    stop::Stop,
+};
 use crate::{
     args::{self, Global},
     failure::{Failure, Outcome},
@@ -81,8 +87,13 @@ pub(crate) fn sidecar(global: &Global, args: args::up::Sidecar) -> Outcome {
     let data = DataDir::open(&global.data)?;
     let _lock = data.lock("sidecar")?;
     let [listener, admin] = ports::choose([
-        ports::Wanted { what: "the sidecar", flag: "--port", port: args.port },
-        ports::Wanted { what: "Envoy's admin interface", flag: "--admin-port", port: args.envoy.admin_port },
+        ports::Wanted { what: "the sidecar", flag: "--port", address: LOOPBACK, port: args.port },
+        ports::Wanted {
+            what: "Envoy's admin interface",
+            flag: "--admin-port",
+            address: LOOPBACK,
+            port: args.envoy.admin_port,
+        },
     ])?;
     let token_file = match &args.token_file {
         Some(file) => std::path::absolute(file).map_err(|error| Failure::file("find", file, &error))?,

@@ -2,7 +2,7 @@
 
 use std::{
     fs::File,
-    net::SocketAddr,
+    net::{IpAddr, Ipv4Addr, SocketAddr},
     path::{Path, PathBuf},
 };
 
@@ -19,6 +19,9 @@ use crate::{
     documents::Documents,
     failure::{Exit, Failure, Outcome},
 };
+
+/// Envoy listens here, whatever the control plane does.
+pub(super) const LOOPBACK: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 
 /// A start that can work.
 pub(crate) struct Plan {
@@ -45,7 +48,12 @@ impl Plan {
         let (data, lock, filter, documents) = common(global, flags)?;
         let [listener, admin, api, grpc] = ports::choose([
             sidecar(flags),
-            Wanted { what: "Envoy's admin interface", flag: "--admin-port", port: args.envoy.admin_port },
+            Wanted {
+                what: "Envoy's admin interface",
+                flag: "--admin-port",
+                address: LOOPBACK,
+                port: args.envoy.admin_port,
+            },
             rest(flags),
             grpc(flags),
         ])?;
@@ -117,19 +125,33 @@ impl Plan {
 }
 
 fn sidecar(flags: &args::up::Plane) -> Wanted {
-    Wanted { what: "the sidecar", flag: "--port", port: flags.port }
+    Wanted { what: "the sidecar", flag: "--port", address: LOOPBACK, port: flags.port }
 }
 
 fn rest(flags: &args::up::Plane) -> Wanted {
-    Wanted { what: "the control plane's REST interface", flag: "--api-port", port: flags.api_port }
+    Wanted {
+        what: "the control plane's REST interface",
+        flag: "--api-port",
+        address: flags.bind,
+        port: flags.api_port,
+    }
 }
 
 fn grpc(flags: &args::up::Plane) -> Wanted {
-    Wanted { what: "the control plane's gRPC interface", flag: "--grpc-port", port: flags.grpc_port }
+    Wanted {
+        what: "the control plane's gRPC interface",
+        flag: "--grpc-port",
+        address: flags.bind,
+        port: flags.grpc_port,
+    }
 }
 
 fn common(global: &Global, flags: &args::up::Plane) -> Outcome<(DataDir, File, PathBuf, Documents)> {
     let filter = tools::filter(flags.filter.as_deref())?;
+    if !flags.bind.is_loopback() && !flags.allow_remote {
+        return Err(Failure::environment(format!("--bind {} can be reached by other machines", flags.bind))
+            .hint("the interfaces speak no TLS: say --allow-remote if the network around them is yours"));
+    }
     one_upstream_each(&flags.upstreams)?;
     let documents = documents(&flags.policies)?;
     let data = DataDir::open(&global.data)?;

@@ -45,6 +45,9 @@ impl Plane {
             sidecar: plan.node_id.clone(),
             trust_identity_headers: plan.flags.trust_identity_headers,
             max_body_bytes: plan.flags.max_body,
+            record_buffer: plan.flags.record_buffer,
+            ca_file: plan.flags.ca_file.clone(),
+            allow_remote: plan.flags.allow_remote,
             ..Config::new(plan.data.path(), &plan.filter)
         };
         let running = mesh_control_plane::start(config).await.map_err(|error| told(&error))?;

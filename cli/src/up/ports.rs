@@ -1,6 +1,6 @@
 //! Ports, looked at before anything is started: one that is in use is an error at once, not half-way.
 
-use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener};
 
 use crate::failure::{Failure, Outcome};
 
@@ -11,11 +11,13 @@ pub(crate) struct Wanted {
     pub(crate) what: &'static str,
     /// The flag that sets it.
     pub(crate) flag: &'static str,
+    /// The address it will listen on.
+    pub(crate) address: IpAddr,
     /// The number; 0 asks for any free one.
     pub(crate) port: u16,
 }
 
-/// Loopback addresses for all of them; each was free a moment ago.
+/// An address for each of them; each was free a moment ago.
 pub(crate) fn choose<const N: usize>(wanted: [Wanted; N]) -> Outcome<[SocketAddr; N]> {
     let mut held = Vec::with_capacity(N);
     let mut chosen = [SocketAddr::from((Ipv4Addr::LOCALHOST, 0)); N];
@@ -28,7 +30,7 @@ pub(crate) fn choose<const N: usize>(wanted: [Wanted; N]) -> Outcome<[SocketAddr
             )));
         }
         // All are held until all are chosen, so that two zeros never get the same one.
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, want.port));
+        let listener = TcpListener::bind((want.address, want.port));
         let listener = listener.map_err(|error| unusable(want, &error))?;
         chosen[at] = listener.local_addr().map_err(|error| unusable(want, &error))?;
         held.push(listener);
@@ -37,7 +39,7 @@ pub(crate) fn choose<const N: usize>(wanted: [Wanted; N]) -> Outcome<[SocketAddr
 }
 
 fn unusable(want: &Wanted, error: &std::io::Error) -> Failure {
-    let Wanted { what, flag, port } = want;
+    let Wanted { what, flag, address, port } = want;
     match error.kind() {
         std::io::ErrorKind::AddrInUse => {
             Failure::environment(format!("port {port} ({what}) is in use by another program"))
@@ -46,6 +48,9 @@ fn unusable(want: &Wanted, error: &std::io::Error) -> Failure {
         std::io::ErrorKind::PermissionDenied => {
             Failure::environment(format!("port {port} ({what}) needs rights that this user does not have"))
                 .hint(format!("choose a port above 1023 with {flag}"))
+        }
+        std::io::ErrorKind::AddrNotAvailable => {
+            Failure::environment(format!("{address} is no address of this machine")).hint("see --bind")
         }
         _ => Failure::environment(format!("port {port} ({what}) can't be used: {error}")),
     }
@@ -56,7 +61,7 @@ mod tests {
     use super::*;
 
     fn want(flag: &'static str, port: u16) -> Wanted {
-        Wanted { what: "a test", flag, port }
+        Wanted { what: "a test", flag, address: Ipv4Addr::LOCALHOST.into(), port }
     }
 
     #[test]

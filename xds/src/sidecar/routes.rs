@@ -172,8 +172,11 @@ impl Rule {
 /// No time limit on the whole, since answers are streams, only on silence. No retries: a request that may have been
 /// served once is not sent again behind the agent's back.
 fn to_upstream(condition: RouteMatch, upstream: &Upstream) -> Route {
+    // SDKs write their base URLs with a `/v1` at the end, which stands in the requests' paths already.
+    let ends_in_v1 = upstream.path_prefix.ends_with("/v1");
+    let regex = if ends_in_v1 { "^/(v1/)?" } else { "^/" };
     let regex_rewrite = (!upstream.path_prefix.is_empty()).then(|| RegexMatchAndSubstitute {
-        pattern: Some(RegexMatcher { regex: "^/".to_owned(), ..RegexMatcher::default() }),
+        pattern: Some(RegexMatcher { regex: regex.to_owned(), ..RegexMatcher::default() }),
         // A backslash and a digit would name a group: a backslash itself is written twice.
         substitution: format!("{}/", upstream.path_prefix.replace('\\', "\\\\")),
     });

@@ -30,7 +30,8 @@ pub struct Upstream {
     pub host: String,
     /// The port.
     pub port: u16,
-    /// What is put in front of each request's path: empty, or `/...` without a slash at the end.
+    /// What is put in front of each request's path: empty, or `/...` without a slash at the end. A `/v1` that ends it and
+    /// begins the request's path is written once.
     pub path_prefix: String,
 }
 
