@@ -161,7 +161,13 @@ fn read_answer(mut socket: TcpStream) -> Answer {
     loop {
         match socket.read(&mut buffer) {
             Ok(0) => break,
-            Ok(read) => bytes.extend_from_slice(&buffer[..read]),
+            Ok(read) => {
+                bytes.extend_from_slice(&buffer[..read]);
+                // Envoy takes its time to close a connection; parsing a large answer again and again does too.
+                if bytes.len() < 256 * 1024 && ended(&bytes) {
+                    break;
+                }
+            }
             Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => {
                 panic!("no answer within 20 seconds")
             }
@@ -169,6 +175,14 @@ fn read_answer(mut socket: TcpStream) -> Answer {
         }
     }
     parse(&bytes)
+}
+
+/// Whether the answer is there to its announced end.
+fn ended(bytes: &[u8]) -> bool {
+    let answer = parse(bytes);
+    let framed =
+        answer.headers.iter().any(|(name, _)| name == "content-length" || name == "transfer-encoding");
+    answer.status >= 200 && framed && answer.complete
 }
 
 fn parse(bytes: &[u8]) -> Answer {

@@ -264,5 +264,7 @@ fn a_filter_that_runs_out_of_memory_comes_back() {
         assert!(!mesh.upstream.last_body().contains("536-90"), "nothing passes uninspected");
         answer.status == 200
     });
+    let stats = mesh_tests::exchange(mesh.admin, &Request::get("/stats?filter=vm_reload_success")).text();
+    assert!(stats.contains("vm_reload_success: 1"), "the VM was loaded again: {stats}");
     redacts(&mesh);
 }

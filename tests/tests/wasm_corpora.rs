@@ -93,6 +93,7 @@ fn the_module_decides_as_the_engine_does_natively() {
             dry_run(&program, &SampleRequest { head, body: bytes.clone() }, 1_795_521_600_000_000_000);
         mesh.upstream.forget();
         let answer = mesh.send(&Request::post("/v1/chat/completions", &body));
+        assert!(answer.complete, "{place}: the answer ends: {answer:?}");
         *outcomes.entry(answer.status).or_default() += 1;
         match native.refusal {
             Some((status, refusal)) => {
