@@ -27,6 +27,8 @@ pub(crate) struct Exchange {
     response_type: Option<String>,
     /// Bytes of the body that Envoy holds, in the direction that is read.
     held: usize,
+    /// What the client is answered with; 0 while it is not.
+    status: u32,
     deciding_ns: u64,
 }
 
@@ -60,12 +62,13 @@ impl Exchange {
             reserved: false,
             response_type,
             held: 0,
+            status: 0,
             deciding_ns: 0,
         }
     }
 
-    /// Asks the session, and counts the time it takes.
-    fn decide<T>(&mut self, ask: impl FnOnce(&mut Session, u64) -> T) -> Option<T> {
+    /// Asks the session, and counts the time it takes. Every look at the clock is a call to Envoy: only bodies are timed.
+    fn judge<T>(&mut self, ask: impl FnOnce(&mut Session, u64) -> T) -> Option<T> {
         let session = self.session.as_mut()?;
         let before = host::now();
         let answer = ask(session, before);
@@ -114,13 +117,13 @@ impl Exchange {
 
     fn limits(&mut self, answer: LimitAnswer) -> Action {
         let Some(body) = host::request_body(self.held) else { return self.broken() };
-        let step = self.decide(|session, now| session.limits(answer, &body, now));
+        let step = self.judge(|session, now| session.limits(answer, &body, now));
         step.map_or(Action::Continue, |step| self.on_request(step))
     }
 
     fn read_request(&mut self) -> Action {
         let Some(body) = host::request_body(self.held) else { return self.broken() };
-        let step = self.decide(|session, now| session.request(&body, now));
+        let step = self.judge(|session, now| session.request(&body, now));
         step.map_or(Action::Continue, |step| self.on_request(step))
     }
 
@@ -138,11 +141,13 @@ impl Exchange {
 
     fn refuse(&mut self, refusal: &Refusal) -> Action {
         self.phase = Phase::Answered;
+        self.status = u32::from(refusal.status);
         host::respond(refusal.status, &refusal.headers, &refusal.body)
     }
 
     fn broken(&mut self) -> Action {
         self.phase = Phase::Answered;
+        self.status = 503;
         let headers = [("content-type", "application/json".to_owned())];
         host::respond(
             503,
@@ -167,6 +172,7 @@ impl Exchange {
                     host::reset();
                     return Action::Pause;
                 }
+                self.status = u32::from(refusal.status);
                 host::set_response_header(":status", Some(&refusal.status.to_string()));
                 for name in ["etag", "content-encoding", "content-disposition", "last-modified"] {
                     host::set_response_header(name, None);
@@ -189,7 +195,7 @@ impl Exchange {
             return Action::Pause;
         };
         let content_type = self.response_type.take();
-        let step = self.decide(|session, _| session.response(&body, content_type.as_deref()));
+        let step = self.judge(|session, _| session.response(&body, content_type.as_deref()));
         step.map_or(Action::Continue, |step| self.on_response(step))
     }
 
@@ -226,7 +232,7 @@ impl HttpContext for Exchange {
         let Some(program) = self.program.clone() else { return self.broken() };
         let mut head = RequestHead {
             source_ip: host::source_ip(),
-            principal: host::principal(),
+            principal: program.settings().client_certificates.then(host::principal).flatten(),
             ..RequestHead::default()
         };
         for (name, value) in host::request_headers() {
@@ -237,15 +243,16 @@ impl HttpContext for Exchange {
                 _ => head.headers.push((name, value)),
             }
         }
-        self.session = Some(Session::start(program, head, self.shared.decision_id(), host::now()));
+        let now = host::now();
+        let mut session = Session::start(program, head, self.shared.decision_id(), now);
         self.reserved = self.shared.outbox.borrow_mut().reserve();
         let reserved = self.reserved;
-        let step =
-            self.decide(|session, now| match if reserved { Step::Continue } else { session.unrecorded() } {
-                Step::Refuse(refusal) => Step::Refuse(refusal),
-                _ => session.request_headers(end_of_stream, now),
-            });
-        step.map_or(Action::Continue, |step| self.on_request(step))
+        let step = match if reserved { Step::Continue } else { session.unrecorded() } {
+            Step::Refuse(refusal) => Step::Refuse(refusal),
+            _ => session.request_headers(end_of_stream, now),
+        };
+        self.session = Some(session);
+        self.on_request(step)
     }
 
     fn on_http_request_body(&mut self, size: usize, end_of_stream: bool) -> Action {
@@ -253,7 +260,7 @@ impl HttpContext for Exchange {
         match self.phase {
             Phase::ReadRequest if end_of_stream => self.read_request(),
             Phase::ReadRequest if size > self.limit() => {
-                let step = self.decide(|session, _| session.too_large());
+                let step = self.session.as_mut().map(Session::too_large);
                 step.map_or(Action::Pause, |step| self.on_request(step))
             }
             Phase::ReadRequest | Phase::AskLimits { .. } | Phase::Answered => Action::Pause,
@@ -281,7 +288,10 @@ impl HttpContext for Exchange {
         }
         self.response_type =
             headers.iter().find(|(name, _)| name == "content-type").map(|(_, value)| value.clone());
-        match self.decide(|session, _| session.response_headers(&headers, end_of_stream)) {
+        let status =
+            headers.iter().find(|(name, _)| name == ":status").and_then(|(_, value)| value.parse().ok());
+        self.status = status.unwrap_or_default();
+        match self.session.as_mut().map(|session| session.response_headers(&headers, end_of_stream)) {
             Some(ResponseMode::Buffer) => {
                 self.phase = Phase::ReadResponse;
                 Action::Pause
@@ -332,7 +342,9 @@ impl HttpContext for Exchange {
                     return Action::Pause;
                 };
                 let out = self
-                    .decide(|session, _| session.response_chunk(&chunk, end_of_stream))
+                    .session
+                    .as_mut()
+                    .map(|session| session.response_chunk(&chunk, end_of_stream))
                     .unwrap_or_default();
                 if out != chunk && !host::set_response_body(&out) {
                     host::reset();
@@ -359,8 +371,8 @@ impl HttpContext for Exchange {
 
     fn on_log(&mut self) {
         let Some(session) = self.session.take() else { return };
-        let record = record::record(session.finish(), host::response_status(), self.deciding_ns / 1_000);
-        self.shared.outbox.borrow_mut().push(record, self.reserved);
+        let record = record::record(session.finish(), self.status, self.deciding_ns / 1_000);
+        self.shared.outbox.borrow_mut().push(&record, self.reserved);
         self.reserved = false;
     }
 }

@@ -141,12 +141,6 @@ pub(crate) fn principal() -> Option<String> {
     String::from_utf8(uri).ok().filter(|uri| !uri.is_empty())
 }
 
-/// What the client was answered with; 0 when it was not.
-pub(crate) fn response_status() -> u32 {
-    let status = hostcalls::get_map_value(MapType::HttpResponseHeaders, ":status").ok().flatten();
-    status.and_then(|status| status.parse().ok()).unwrap_or_default()
-}
-
 fn property(path: &[&str]) -> Option<Vec<u8>> {
     hostcalls::get_property(path.to_vec()).ok().flatten()
 }

@@ -5,7 +5,7 @@
 //! says. Numbers run without a gap for the life of the VM, so that a loss shows at the other end.
 use std::collections::VecDeque;
 
-use mesh_audit::v1::{DecisionRecord, ReportRequest, ReportResponse};
+use mesh_audit::v1::{DecisionRecord, ReportResponse};
 use mesh_policy::{ServiceRef, Settings};
 use prost::Message;
 
@@ -25,7 +25,8 @@ pub(crate) struct Outbox {
     sidecar: String,
     service: Option<ServiceRef>,
     capacity: usize,
-    records: VecDeque<DecisionRecord>,
+    /// Encoded: a record is written once, however often it is sent, and waits in little memory.
+    records: VecDeque<Vec<u8>>,
     /// Number of the first record in `records`.
     first: u64,
     /// Exchanges under way that will still add a record.
@@ -33,6 +34,21 @@ pub(crate) struct Outbox {
     dropped: u64,
     call: Option<Call>,
     not_before: u64,
+}
+
+/// `ReportRequest` of `ai_mesh.v1`, its records encoded already: on the wire a message and bytes are alike.
+#[derive(Clone, PartialEq, Message)]
+struct Report {
+    #[prost(string, tag = "1")]
+    sidecar: String,
+    #[prost(string, tag = "2")]
+    vm: String,
+    #[prost(uint64, tag = "3")]
+    first_sequence: u64,
+    #[prost(bytes = "vec", repeated, tag = "4")]
+    records: Vec<Vec<u8>>,
+    #[prost(uint64, tag = "5")]
+    dropped: u64,
 }
 
 struct Call {
@@ -75,13 +91,13 @@ impl Outbox {
     }
 
     /// Adds the record of an exchange; one for which no place was reserved is dropped and counted.
-    pub(crate) fn push(&mut self, record: DecisionRecord, reserved: bool) {
+    pub(crate) fn push(&mut self, record: &DecisionRecord, reserved: bool) {
         if self.service.is_none() {
             return;
         }
         if reserved {
             self.reserved = self.reserved.saturating_sub(1);
-            self.records.push_back(record);
+            self.records.push_back(record.encode_to_vec());
         } else {
             self.dropped += 1;
         }
@@ -96,7 +112,7 @@ impl Outbox {
         if self.records.is_empty() || now < self.not_before {
             return;
         }
-        let report = ReportRequest {
+        let report = Report {
             sidecar: self.sidecar.clone(),
             vm: self.vm.clone(),
             first_sequence: self.first,

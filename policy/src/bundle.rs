@@ -37,6 +37,8 @@ pub struct Settings {
     pub sidecar: String,
     /// Whether `x-ai-mesh-agent` and its sisters are believed on this listener.
     pub trust_identity_headers: bool,
+    /// Whether the listener asks for client certificates: only then is one looked for, at a cost for each request.
+    pub client_certificates: bool,
     /// Largest request body in bytes; a larger one is refused with 413.
     pub max_body_bytes: u64,
     /// Where limits are counted; without it, rate limit rules follow their policy's failure mode.
@@ -61,6 +63,7 @@ impl Default for Settings {
         Settings {
             sidecar: String::new(),
             trust_identity_headers: false,
+            client_certificates: false,
             max_body_bytes: Self::DEFAULT_MAX_BODY_BYTES,
             rate_limit: None,
             intake: None,
