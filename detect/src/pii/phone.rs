@@ -1,6 +1,7 @@
 //! Telephone numbers: the North American plan, international numbers with their country code, and national numbers
 //! elsewhere by their trunk zero, their grouping and context.
 
+use super::iban;
 use super::number::{self, MAX_DIGITS};
 use super::scan::{self, Scan};
 use crate::EntityType::PhoneNumber;
@@ -49,6 +50,9 @@ pub(super) fn at_number(scan: &mut Scan<'_>, first: usize) {
     let text = scan.text;
     let start = opening(text, first);
     if !may_begin(text, start, first) {
+        return;
+    }
+    if iban::follows_head(text, start) {
         return;
     }
     let Some(mut dialled) = read(text, start, first) else { return };
@@ -220,6 +224,10 @@ fn judge(dialled: &Dialled) -> Option<(f32, f32, &'static str)> {
         return international(digits).then_some((0.75, 0.95, "phone/international"));
     }
     let layout = dialled.layout();
+    // The shapes of a social security number and of a postal code with its route.
+    if matches!(layout, [3, 2, 4]) || (matches!(layout, [5, 4]) && dialled.separators == DASH) {
+        return Some((0.1, 0.7, "phone/groups"));
+    }
     let (digits, layout, one) = match (digits, layout) {
         ([1, rest @ ..], [1, groups @ ..]) if rest.len() == 10 => (rest, groups, true),
         ([1, rest @ ..], [11]) if rest.len() == 10 => (rest, &[10_usize] as &[usize], true),
@@ -265,8 +273,8 @@ fn national(
     let grouped = layout.len() > 1;
     let short_groups = layout.iter().skip(1).all(|l| (2..=8).contains(l)) || layout.iter().all(|l| *l <= 5);
     Some(match (grouped, count) {
-        // The shape of a social security number.
-        (true, 9) if matches!(layout, [3, 2, 4]) => (0.1, 0.7, "phone/groups"),
+        // A part number rather than a number anybody dials: nine digits that end in two.
+        (true, 9) if dialled.separators == DASH && matches!(layout, [3, 4, 2]) => (0.3, 0.75, "phone/groups"),
         (true, 9..=12) if trunk && short_groups && layout.first().is_some_and(|l| *l > 1) => {
             // A zero, an area, groups: the shape of most of the world's numbers.
             let base = if dialled.bracket || layout.len() >= 3 { 0.6 } else { 0.5 };

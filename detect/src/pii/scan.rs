@@ -78,6 +78,9 @@ pub(super) fn closes(text: &[u8], i: usize) -> bool {
     !(b.is_ascii_alphanumeric() || b == b'_')
 }
 
+/// What a word loses as a witness when one that speaks of something else stands nearer.
+const FARTHER: f32 = 0.08;
+
 /// One search through one text.
 pub(super) struct Scan<'a> {
     pub(super) text: &'a [u8],
@@ -143,8 +146,11 @@ impl<'a> Scan<'a> {
             return;
         }
         let context = self.context(start);
-        let score = if context.names(kind) {
+        let score = if context.ends_with(kind) {
             named
+        } else if context.names(kind) {
+            // Another word stands nearer.
+            plain.max(named - FARTHER)
         } else if context.negative {
             // An order number, a version, a hash: only a form that is its own proof stands.
             if plain >= 0.75 { plain } else { plain - 0.3 }

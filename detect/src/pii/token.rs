@@ -2,6 +2,7 @@
 
 use memchr::memmem;
 
+use super::key_name;
 use super::scan::{Scan, closes, is_token};
 use super::token_table::{Body, TOKENS, Token};
 use crate::EntityType::{self, *};
@@ -89,7 +90,7 @@ fn shaped(scan: &mut Scan<'_>, start: usize, end: usize) -> bool {
     }
     if (36..=37).contains(&run.len())
         && slice(run, 32, 35) == b"-us"
-        && slice(run, 0, 32).iter().all(u8::is_ascii_hexdigit)
+        && slice(run, 0, 32).iter().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'))
     {
         scan.report(MailKey, start, end, 0.85, "token/mailchimp");
         return true;
@@ -99,7 +100,7 @@ fn shaped(scan: &mut Scan<'_>, start: usize, end: usize) -> bool {
         return true;
     }
     // Slack's app tokens and Discord's bot tokens begin with a run and go on after dots.
-    if (23..=28).contains(&run.len()) && matches!(at(run, 0), b'M' | b'N' | b'O') && at(text, end) == b'.' {
+    if (24..=26).contains(&run.len()) && matches!(at(run, 0), b'M' | b'N' | b'O') && at(text, end) == b'.' {
         let middle = run_end(text, end + 1, is_token);
         let tail = run_end(text, middle + 1, is_token);
         if middle - end - 1 == 6 && at(text, middle) == b'.' && (27..=38).contains(&(tail - middle - 1)) {
@@ -115,9 +116,10 @@ fn web_token(scan: &mut Scan<'_>, start: usize, end: usize) -> bool {
     if at(text, end) != b'.' {
         return false;
     }
-    // The header is a JSON object.
+    // The header is a JSON object that names an algorithm (RFC 7515, section 4.1.1).
     let header = base64::decode(slice(text, start, end), MAX_HEADER).unwrap_or_default();
-    if header.iter().rev().find(|b| !b.is_ascii_whitespace()) != Some(&b'}') {
+    let object = header.iter().rev().find(|b| !b.is_ascii_whitespace()) == Some(&b'}');
+    if !object || memmem::find(&header, b"\"alg\"").is_none() || std::str::from_utf8(&header).is_err() {
         return false;
     }
     let payload = run_end(text, end + 1, is_token);
@@ -195,9 +197,14 @@ fn webhook(scan: &mut Scan<'_>, start: usize, end: usize) -> bool {
 /// A value that looks random after a word that speaks of keys.
 fn by_context(scan: &mut Scan<'_>, start: usize, end: usize) {
     let text = scan.text;
-    if !(scan.wants(ApiKey) || scan.wants(AwsAccessKey) || scan.wants(AzureKey))
-        || uuid(slice(text, start, end))
-    {
+    if !(scan.wants(ApiKey) || scan.wants(AwsAccessKey) || scan.wants(AzureKey)) {
+        return;
+    }
+    if uuid(slice(text, start, end)) {
+        // A UUID is a key only where its own name says so.
+        if assigned(text, start) && key_name::names_a_key(text, start) {
+            scan.report(ApiKey, start, end, 0.6, "key/uuid");
+        }
         return;
     }
     // The value may hold base64's other characters; take it whole, seen from its first run.
@@ -218,7 +225,12 @@ fn by_context(scan: &mut Scan<'_>, start: usize, end: usize) {
         scan.report(AzureKey, from, stop, 0.9, "key/context");
     } else if value.len() == 40 && context.names(AwsAccessKey) && (base64 || mixed_case(value)) {
         scan.report(AwsAccessKey, from, stop, 0.85, "key/context");
-    } else if context.names(ApiKey) && !context.negative && closes(text, stop) {
+    } else if context.names(ApiKey)
+        && !context.negative
+        && closes(text, stop)
+        && !key_name::is_sample(value)
+        && !key_name::names_no_key(text, from)
+    {
         scan.report(ApiKey, from, stop, 0.65, "key/context");
     }
 }
