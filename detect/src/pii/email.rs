@@ -55,6 +55,14 @@ fn local(text: &[u8], at_sign: usize) -> Option<usize> {
     let mut first = start;
     for i in start..at_sign {
         let b = at(text, i);
+        // O'Neil: a name goes on after the apostrophe.
+        if b == b'\''
+            && i > start
+            && before(text, i).is_ascii_alphabetic()
+            && at(text, i + 1).is_ascii_alphabetic()
+        {
+            continue;
+        }
         if matches!(
             b,
             b'=' | b'/'

@@ -56,6 +56,7 @@ pub(super) fn at_number(scan: &mut Scan<'_>, first: usize) {
         return;
     }
     let Some(mut dialled) = read(text, start, first) else { return };
+    unwrap_brackets(text, &mut dialled);
     read_extension(text, &mut dialled);
     let labelled = labelled(text, dialled.end);
     if !scan::closes(text, dialled.end) || (!labelled && continues(text, dialled.end)) {
@@ -191,6 +192,26 @@ fn read(text: &[u8], start: usize, first: usize) -> Option<Dialled> {
         i = k;
     }
     (dialled.count >= 5 && depth == 0).then_some(dialled)
+}
+
+/// `(+44 20 7946 0958)`: brackets around the whole belong to the sentence.
+fn unwrap_brackets(text: &[u8], dialled: &mut Dialled) {
+    if at(text, dialled.start) != b'(' || before(text, dialled.end) != b')' {
+        return;
+    }
+    let inside = slice(text, dialled.start + 1, dialled.end - 1);
+    let mut depth = 0_i32;
+    for b in inside {
+        depth += i32::from(*b == b'(') - i32::from(*b == b')');
+        if depth < 0 {
+            return;
+        }
+    }
+    if inside.iter().any(|b| !b.is_ascii_digit()) {
+        dialled.start += 1;
+        dialled.end -= 1;
+        dialled.bracket = inside.contains(&b'(');
+    }
 }
 
 fn read_extension(text: &[u8], dialled: &mut Dialled) {
