@@ -12,13 +12,17 @@ pub(super) fn word(scan: &mut Scan<'_>, start: usize, end: usize) {
     if !scan::closes(text, end) {
         return;
     }
-    dashed(scan, start);
     let next = at(text, end + 1);
-    let grouped = match at(text, end) {
-        b'-' => next.is_ascii_alphanumeric(),
-        b' ' => next.is_ascii_digit(),
-        _ => false,
+    let (grouped, spaced) = match at(text, end) {
+        b'-' | b'.' | b'+' => (next.is_ascii_alphanumeric(), false),
+        b' ' => (next.is_ascii_digit(), length >= 6),
+        _ => (false, false),
     };
+    // `QQ 123456C` ends with its first word that holds a digit.
+    let last = length == 7 && before(text, start) == b' ';
+    if grouped || spaced || last {
+        dashed(scan, start);
+    }
     if length >= 5 || grouped {
         document::word(scan, start, end);
     }
