@@ -382,7 +382,6 @@ pub(super) const NEGATIVE: &[&str] = &[
     "serial",
     "batch",
     "lot",
-    "rfc",
     "port",
     "line",
     "chapter",

@@ -18,6 +18,7 @@ mod iban;
 mod key_name;
 mod national;
 mod national_checks;
+mod national_checks_more;
 mod net;
 mod number;
 mod password;

@@ -130,6 +130,9 @@ fn recognise(scan: &mut Scan<'_>, number: &Number) {
                 date::ideographic(scan, number.start, number.end);
             }
             date::numeric(scan, number);
+            if number.count == 8 {
+                national::number(scan, number);
+            }
             net::quad(scan, number);
             iban::account(scan, number);
         }

@@ -118,7 +118,7 @@ pub(super) fn closes(text: &[u8], i: usize) -> bool {
 }
 
 /// What a word loses as a witness when one that speaks of something else stands nearer.
-const FARTHER: f32 = 0.08;
+const FARTHER: f32 = 0.12;
 
 /// One search through one text.
 pub(super) struct Scan<'a> {
@@ -192,7 +192,7 @@ impl<'a> Scan<'a> {
             named
         } else if context.names(kind) {
             // Another word stands nearer.
-            plain.max(named - FARTHER)
+            plain.max((named - FARTHER).max(named.min(0.5)))
         } else if context.negative {
             // An order number, a version, a hash: only a form that is its own proof stands.
             if plain >= 0.75 { plain } else { plain - 0.3 }
