@@ -20,17 +20,29 @@ const MAX_HEADER: usize = 2048;
 /// Looks at a long run of token characters.
 pub(super) fn run(scan: &mut Scan<'_>, start: usize, end: usize) {
     let text = scan.text;
-    if let Some(token) =
-        TOKENS.iter().find(|token| slice(text, start, end).starts_with(token.prefix.as_bytes()))
-        && let Some(stop) = body_end(text, start, end, token)
-    {
-        scan.report(token.kind, start, stop, 0.95, "token/prefix");
+    let run = slice(text, start, end);
+    let known = (TOKENS.iter())
+        .filter(|token| run.starts_with(token.prefix.as_bytes()))
+        .find_map(|token| Some((token.kind, body_end(text, start, end, token)?)));
+    if let Some((kind, stop)) = known {
+        let stop = if kind == GitlabToken { routed(text, stop) } else { stop };
+        scan.report(kind, start, stop, 0.95, "token/prefix");
         return;
     }
     if shaped(scan, start, end) {
         return;
     }
     by_context(scan, start, end);
+}
+
+/// The end of a GitLab token with its routing: `.` two characters `.` nine characters.
+fn routed(text: &[u8], end: usize) -> usize {
+    let stop = end + 13;
+    let routing = at(text, end) == b'.'
+        && at(text, end + 3) == b'.'
+        && slice(text, end + 4, stop).iter().filter(|b| is_token(**b)).count() == 9
+        && closes(text, stop);
+    if routing { stop } else { end }
 }
 
 fn accepts(body: Body, b: u8) -> bool {
@@ -75,6 +87,25 @@ fn shaped(scan: &mut Scan<'_>, start: usize, end: usize) -> bool {
     if before(text, start) == b'/' {
         return webhook(scan, start, end);
     }
+    if let Some((kind, from)) = marked(text, start, run) {
+        // Azure's secrets go on with `~` and `.`, forty characters in all.
+        let stop = if kind == AzureKey && from < start {
+            run_end(slice(text, 0, from + 40), end, |b| is_token(b) || matches!(b, b'~' | b'.'))
+        } else {
+            end
+        };
+        let stop = if before(text, stop) == b'.' { stop - 1 } else { stop };
+        scan.report(kind, from, stop, 0.9, "token/mark");
+        return true;
+    }
+    // Airtable: seventeen characters, a dot, 64 hexadecimal digits.
+    if run.len() == 17 && run.starts_with(b"pat") && at(text, end) == b'.' {
+        let stop = run_end(text, end + 1, |b| b.is_ascii_hexdigit());
+        if stop - end == 65 && closes(text, stop) {
+            scan.report(ApiKey, start, stop, 0.93, "token/airtable");
+            return true;
+        }
+    }
     // Telegram: eight to ten digits, a colon, 35 characters that begin with AA.
     if before(text, start) == b':' && run.len() == 35 && run.starts_with(b"AA") {
         let digits = run_start(text, start - 1, |b| b.is_ascii_digit());
@@ -109,6 +140,36 @@ fn shaped(scan: &mut Scan<'_>, start: usize, end: usize) -> bool {
         }
     }
     false
+}
+
+/// Tokens whose mark stands before the run: OpenShift's `sha256~…`, Azure's `…8Q~…`, Facebook's `123456789012345|…`, the
+/// signature of an Azure URL.
+fn marked(text: &[u8], start: usize, run: &[u8]) -> Option<(EntityType, usize)> {
+    let left = |length: usize| start.checked_sub(length).map(|from| (from, slice(text, from, start)));
+    match before(text, start) {
+        b'~' => {
+            if let Some((from, b"sha256~")) = left(7)
+                && run.len() == 43
+            {
+                return Some((ApiKey, from));
+            }
+            let (from, mark) = left(6)?;
+            let lead = slice(mark, 0, 3).iter().all(|b| is_token(*b) || matches!(b, b'.' | b'~'));
+            (lead && at(mark, 3).is_ascii_digit() && at(mark, 4) == b'Q' && (16..=34).contains(&run.len()))
+                .then_some((AzureKey, from))
+        }
+        b'|' => {
+            let digits = run_start(text, start - 1, |b| b.is_ascii_digit());
+            ((15..=16).contains(&(start - 1 - digits)) && (27..=40).contains(&run.len()))
+                .then_some((ApiKey, digits))
+        }
+        b'=' => {
+            let window = slice(text, start.saturating_sub(300), start);
+            (window.ends_with(b"sig=") && run.len() >= 40 && memmem::rfind(window, b"sv=20").is_some())
+                .then_some((AzureKey, start))
+        }
+        _ => None,
+    }
 }
 
 fn web_token(scan: &mut Scan<'_>, start: usize, end: usize) -> bool {
@@ -146,6 +207,12 @@ fn after_dot(scan: &mut Scan<'_>, start: usize, end: usize) -> bool {
         (b"dt0c01.", 24, ApiKey),
         (b"tfc.", 40, ApiKey),
         (b"q1k.", 24, ApiKey),
+        (b"sl.", 120, ApiKey),
+        (b"pat.", 22, ApiKey),
+        (b"sat.", 22, ApiKey),
+        (b"pk.", 60, ApiKey),
+        (b"v1.", 170, ApiKey),
+        (b"t1.", 20, ApiKey),
     ];
     let text = scan.text;
     for (prefix, least, kind) in PREFIXES {
@@ -160,8 +227,11 @@ fn after_dot(scan: &mut Scan<'_>, start: usize, end: usize) -> bool {
         }
         let from = if *prefix == b"atlasv1." { run_start(text, from - 1, is_token) } else { from };
         let mut stop = end;
-        if at(text, end) == b'.' {
-            stop = run_end(text, end + 1, is_token);
+        for _ in 0..3 {
+            let next = run_end(text, stop + 1, is_token);
+            if at(text, stop) == b'.' && next - stop > 6 {
+                stop = next;
+            }
         }
         scan.report(*kind, from, stop, 0.93, "token/prefix");
         return true;
