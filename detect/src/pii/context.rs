@@ -2,7 +2,7 @@
 
 use super::dictionary::NEGATIVE;
 use super::{dictionary, dictionary_states};
-use crate::bytes::{at, before, starts_with_fold};
+use crate::bytes::{at, before, slice, starts_with_fold};
 use crate::{EntityType, TypeSet};
 
 /// How far to the left words count. Callers of a stream keep 64 bytes of what they released: enough for this and the
@@ -90,40 +90,94 @@ impl ContextWords {
         self.words.get(edge(place)..edge(place + 1)).unwrap_or(&[])
     }
 
-    /// Reads the window that ends at `start`.
-    pub(super) fn before(&self, text: &[u8], start: usize) -> Context {
-        let mut context = Context::default();
-        let from = start.saturating_sub(WINDOW);
-        let near = start.saturating_sub(NEAR);
-        let mut negative_end = 0;
-        let mut positive_end = 0;
+    /// Calls `found` for every word that begins from `from` to before `to`.
+    fn each(&self, text: &[u8], from: usize, to: usize, mut found: impl FnMut(Hit)) {
         let mut previous = before(text, from);
-        for i in from..start {
-            let b = at(text, i);
-            let begins = may_begin(previous, b);
-            previous = b;
+        for (i, b) in slice(text, from, to).iter().enumerate() {
+            let begins = may_begin(previous, *b);
+            previous = *b;
             if !begins {
                 continue;
             }
-            for word in self.candidates(text, i) {
-                let end = i + word.text.len();
-                if end > start || !starts_with_fold(text, i, word.text.as_bytes()) || !ends(text, i, end) {
-                    continue;
+            let begin = from + i;
+            for word in self.candidates(text, begin) {
+                let end = begin + word.text.len();
+                if starts_with_fold(text, begin, word.text.as_bytes()) && ends(text, begin, end) {
+                    found(Hit { begin, end, types: word.types });
                 }
-                if word.types.is_empty() {
-                    if end >= near {
-                        negative_end = negative_end.max(end);
-                    }
-                    continue;
-                }
-                context.types = context.types.union(word.types);
-                match end.cmp(&positive_end) {
-                    std::cmp::Ordering::Greater => context.last = word.types,
-                    std::cmp::Ordering::Equal => context.last = context.last.union(word.types),
-                    std::cmp::Ordering::Less => {}
-                }
-                positive_end = positive_end.max(end);
             }
+        }
+    }
+
+    /// Reads the window that ends at `start`.
+    #[cfg(test)]
+    fn before(&self, text: &[u8], start: usize) -> Context {
+        Recent::default().context(self, text, start)
+    }
+}
+
+/// A word of the dictionary in the text.
+#[derive(Debug, Clone, Copy)]
+struct Hit {
+    begin: usize,
+    end: usize,
+    types: TypeSet,
+}
+
+/// More words than a window of text has room for, short of one made to have them.
+const RECENT: usize = 32;
+
+/// The words seen last: windows of neighbouring values overlap, and no byte is read twice for them.
+#[derive(Debug)]
+pub(super) struct Recent {
+    hits: [Hit; RECENT],
+    count: usize,
+    /// Up to where words have been looked for.
+    read: usize,
+}
+
+impl Default for Recent {
+    fn default() -> Self {
+        Recent { hits: [Hit { begin: 0, end: 0, types: TypeSet::EMPTY }; RECENT], count: 0, read: 0 }
+    }
+}
+
+impl Recent {
+    /// What the words in the window that ends at `start` speak of.
+    pub(super) fn context(&mut self, words: &ContextWords, text: &[u8], start: usize) -> Context {
+        let from = start.saturating_sub(WINDOW);
+        // Going back, the words after `start` must not take the room of those before it.
+        if start < self.read || from > self.read {
+            self.read = from;
+            self.count = 0;
+        }
+        words.each(text, self.read, start, |hit| {
+            if let Some(slot) = self.hits.get_mut(self.count % RECENT) {
+                *slot = hit;
+            }
+            self.count += 1;
+        });
+        self.read = start;
+        let mut context = Context::default();
+        let near = start.saturating_sub(NEAR);
+        let (mut negative_end, mut positive_end) = (0, 0);
+        for hit in self.hits.iter().take(self.count) {
+            if hit.begin < from || hit.end > start {
+                continue;
+            }
+            if hit.types.is_empty() {
+                if hit.end >= near {
+                    negative_end = negative_end.max(hit.end);
+                }
+                continue;
+            }
+            context.types = context.types.union(hit.types);
+            match hit.end.cmp(&positive_end) {
+                std::cmp::Ordering::Greater => context.last = hit.types,
+                std::cmp::Ordering::Equal => context.last = context.last.union(hit.types),
+                std::cmp::Ordering::Less => {}
+            }
+            positive_end = positive_end.max(hit.end);
         }
         // The nearer word speaks: "SSN for order" is not "order for SSN".
         context.negative = negative_end > positive_end;

@@ -2,7 +2,7 @@
 
 use memchr::memmem;
 
-use super::context::{Context, ContextWords};
+use super::context::{Context, ContextWords, Recent};
 use super::{email, net, number, password, token, word};
 use crate::bytes::{at, before, run_end, run_start, slice};
 use crate::{EntityType, Finding, Kind, TypeSet};
@@ -128,6 +128,7 @@ pub(super) struct Scan<'a> {
     words: &'a ContextWords,
     out: &'a mut Vec<Finding>,
     context: Option<(usize, Context)>,
+    recent: Recent,
     /// Where the last word with a digit and the last run of token characters ended.
     word_seen: usize,
     token_seen: usize,
@@ -141,7 +142,17 @@ impl<'a> Scan<'a> {
         min_score: f32,
         out: &'a mut Vec<Finding>,
     ) -> Scan<'a> {
-        Scan { text, types, min_score, words, out, context: None, word_seen: 0, token_seen: 0 }
+        Scan {
+            text,
+            types,
+            min_score,
+            words,
+            out,
+            context: None,
+            recent: Recent::default(),
+            word_seen: 0,
+            token_seen: 0,
+        }
     }
 
     /// Whether anybody asked for that type.
@@ -155,7 +166,7 @@ impl<'a> Scan<'a> {
         match self.context {
             Some((place, context)) if place == start => context,
             _ => {
-                let context = self.words.before(self.text, start);
+                let context = self.recent.context(self.words, self.text, start);
                 self.context = Some((start, context));
                 context
             }

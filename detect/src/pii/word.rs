@@ -21,7 +21,7 @@ pub(super) fn word(scan: &mut Scan<'_>, start: usize, end: usize) {
     // `QQ 123456C` ends with its first word that holds a digit.
     let last = length == 7 && before(text, start) == b' ';
     if grouped || spaced || last {
-        dashed(scan, start);
+        dashed(scan, start, end);
     }
     if length >= 5 || grouped {
         document::word(scan, start, end);
@@ -90,13 +90,18 @@ pub(super) fn form_start(form: &[u8], start: usize) -> Option<usize> {
 }
 
 /// Identifiers written with dashes or spaces, seen from their first word with a digit.
-fn dashed(scan: &mut Scan<'_>, start: usize) {
+fn dashed(scan: &mut Scan<'_>, start: usize, end: usize) {
     let text = scan.text;
     if hangs(before(text, start)) {
         return;
     }
     for (rule, form) in DASHED.iter().flat_map(|rule| rule.forms.iter().map(move |form| (rule, *form))) {
         let Some(from) = form_start(form, start) else { continue };
+        // The first word with a digit ends where the form has a sign of its own, or the form does.
+        let sign = at(form, end - from);
+        if sign != 0 && sign != at(text, end) {
+            continue;
+        }
         let written = slice(text, from, from + form.len());
         if !is_form(written, form) || !scan.wants(rule.kind) {
             continue;
