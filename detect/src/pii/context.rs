@@ -1,6 +1,6 @@
 //! What the words before a value say about it.
 
-use super::dictionary::NEGATIVE;
+use super::dictionary_against::NEGATIVE;
 use super::{dictionary, dictionary_states};
 use crate::bytes::{at, before, slice, starts_with_fold};
 use crate::{EntityType, TypeSet};

@@ -10,6 +10,7 @@ mod checks;
 mod context;
 mod date;
 mod dictionary;
+mod dictionary_against;
 mod dictionary_states;
 mod document;
 mod email;
