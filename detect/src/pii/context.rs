@@ -19,6 +19,8 @@ pub(super) struct Context {
     types: TypeSet,
     /// What the last of them speaks of.
     last: TypeSet,
+    /// Where the last word that speaks for anything ends; 0 if there is none.
+    pub(super) end: usize,
     /// A word that speaks against personal data: an order number, a version, a hash.
     pub(super) negative: bool,
 }
@@ -179,6 +181,7 @@ impl Recent {
             }
             positive_end = positive_end.max(hit.end);
         }
+        context.end = positive_end;
         // The nearer word speaks: "SSN for order" is not "order for SSN".
         context.negative = negative_end > positive_end;
         context

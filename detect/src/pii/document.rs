@@ -1,10 +1,11 @@
 //! Passports, driver's licences and accounts: their forms say little, so a word before them must name the document.
 
+use super::checks::{is_day, two};
 use super::scan::{self, Scan};
 use super::word::{form_start, hangs, is_form};
 use crate::EntityType::{self, *};
 use crate::TypeSet;
-use crate::bytes::{at, before, run_end, slice};
+use crate::bytes::{at, before, digits_into, run_end, slice};
 
 const BY_CONTEXT: TypeSet = TypeSet::EMPTY.with(Passport).with(UsDriverLicense).with(BankAccount);
 
@@ -135,7 +136,7 @@ fn alone(scan: &mut Scan<'_>, start: usize, end: usize, licence: bool) {
     let word = slice(text, start, end);
     let digits = |part: &[u8]| part.iter().filter(|b| b.is_ascii_digit()).count();
     let letters = |part: &[u8]| part.iter().filter(|b| b.is_ascii_alphabetic()).count();
-    if !scan::closes(text, stop) || !one_case(token) {
+    if !scan::closes(text, stop) || !one_case(token) || is_date(token) {
         return;
     }
     if stop == end && (7..=10).contains(&word.len()) {
@@ -161,6 +162,15 @@ fn alone(scan: &mut Scan<'_>, start: usize, end: usize, licence: bool) {
     if (8..=20).contains(&size) && digits(token) >= 6 && letters(token) > 0 {
         scan.weigh(BankAccount, (start, stop), (PLAIN, 0.6), "account/context");
     }
+}
+
+/// `20240115`.
+fn is_date(token: &[u8]) -> bool {
+    let mut digits = [0; 8];
+    token.len() == 8
+        && digits_into(token, &mut digits) == 8
+        && matches!(two(&digits, 0), 19 | 20)
+        && is_day(two(&digits, 4), two(&digits, 6))
 }
 
 /// Letters of one case, or a mixture right before a row of digits (`AaA123456`).

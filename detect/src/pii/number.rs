@@ -117,7 +117,12 @@ fn thousands_before(text: &[u8], start: usize) -> bool {
 }
 
 fn joins_left(text: &[u8], start: usize) -> bool {
-    joins(before(text, start)) && start >= 2 && before(text, start - 1).is_ascii_alphanumeric()
+    let further = if start >= 2 { before(text, start - 1) } else { 0 };
+    match before(text, start) {
+        // `SSN:536…` is a name and its value, `12:34` one thing.
+        b':' => further.is_ascii_digit(),
+        b => joins(b) && further.is_ascii_alphanumeric(),
+    }
 }
 
 /// Appends the digits at `number.end`. False when there are too many of them.

@@ -64,7 +64,55 @@ pub(super) fn at_number(scan: &mut Scan<'_>, first: usize) {
     }
     let Some((plain, named, rule)) = judge(&dialled) else { return };
     let bonus = if dialled.extension || labelled { 0.25 } else { 0.0 };
-    scan.weigh(PhoneNumber, (dialled.start, dialled.end), ((plain + bonus).min(named), named), rule);
+    let plain = (plain + bonus).min(named);
+    // Where the form says next to nothing, the word must speak of this number: "call me at", not "the call took".
+    let weak = plain <= 0.2 || dialled.separators & DOT != 0;
+    let told = scan.context(dialled.start).end;
+    if weak && plain < 0.5 && told > 0 && !connected(text, told, dialled.start) {
+        return;
+    }
+    scan.weigh(PhoneNumber, (dialled.start, dialled.end), (plain, named), rule);
+}
+
+/// Whether nothing but small words stands between a word for telephones and a number: "is", "at", "number".
+fn connected(text: &[u8], from: usize, to: usize) -> bool {
+    const SMALL: &[&[u8]] = &[
+        b"number",
+        b"numbers",
+        b"phone",
+        b"mobile",
+        b"home",
+        b"work",
+        b"office",
+        b"numero",
+        b"nummer",
+        b"unter",
+        b"under",
+        b"with",
+        b"from",
+        b"details",
+        b"please",
+        b"line",
+        b"type",
+        b"value",
+        b"text",
+        b"content",
+        b"numeroon",
+        b"numer",
+        b"this",
+        b"that",
+        b"your",
+        b"their",
+        b"them",
+        b"anytime",
+        b"back",
+        b"again",
+    ];
+    let between = slice(text, from, to);
+    let mut words = between.split(|b| !(b.is_ascii_alphabetic() || *b >= 0x80)).filter(|word| word.len() > 3);
+    words.all(|word| {
+        word.iter().any(|b| *b >= 0x80) || SMALL.iter().any(|small| word.eq_ignore_ascii_case(small))
+    })
 }
 
 /// Where a number starts that has its first digit at `first`: at a plus or an opening bracket before it.
@@ -245,6 +293,10 @@ fn judge(dialled: &Dialled) -> Option<(f32, f32, &'static str)> {
         return international(digits).then_some((0.75, 0.95, "phone/international"));
     }
     let layout = dialled.layout();
+    // `2.75 8.6 14.2`: decimals.
+    if dialled.separators & (DOT | SPACE) == DOT | SPACE && !dialled.bracket {
+        return None;
+    }
     // The shapes of a social security number and of a postal code with its route.
     if matches!(layout, [3, 2, 4]) || (matches!(layout, [5, 4]) && dialled.separators == DASH) {
         return Some((0.1, 0.7, "phone/groups"));
