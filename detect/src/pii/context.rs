@@ -104,6 +104,10 @@ impl ContextWords {
             let begin = from + i;
             for word in self.candidates(text, begin) {
                 let end = begin + word.text.len();
+                // Two letters occur by chance in any random name.
+                if word.text.len() == 2 && before(text, begin).is_ascii_alphanumeric() {
+                    continue;
+                }
                 if starts_with_fold(text, begin, word.text.as_bytes()) && ends(text, begin, end) {
                     found(Hit { begin, end, types: word.types });
                 }
