@@ -1,5 +1,5 @@
 //! What detection costs, in time a text of about a kilobyte.
-#![allow(missing_docs)]
+#![allow(missing_docs, clippy::unwrap_used)]
 
 use std::sync::LazyLock;
 
@@ -50,6 +50,35 @@ fn injection(bencher: divan::Bencher<'_, '_>, name: &str) {
 fn holdback(bencher: divan::Bencher<'_, '_>, name: &str) {
     let text = text(name);
     bencher.bench_local(|| DETECTOR.holdback(divan::black_box(&text), &TypeSet::all()));
+}
+
+/// The least that can be done with a text: copy it.
+#[divan::bench(args = TEXTS)]
+fn memcpy(bencher: divan::Bencher<'_, '_>, name: &str) {
+    let text = text(name);
+    let mut copy = vec![0_u8; text.len()];
+    bencher.counter(BytesCount::new(text.len())).bench_local(|| {
+        copy.copy_from_slice(divan::black_box(text.as_bytes()));
+        divan::black_box(&mut copy).len()
+    });
+}
+
+/// Eight plain patterns without any validation, as a first filter would have them.
+#[divan::bench(args = TEXTS)]
+fn regex_set(bencher: divan::Bencher<'_, '_>, name: &str) {
+    let text = text(name);
+    let set = regex::RegexSet::new([
+        r"(?-u)\b\d{3}-\d{2}-\d{4}\b",
+        r"(?-u)\b(?:\d[ -]?){13,19}\b",
+        r"(?-u)\b[\w.+-]+@[\w-]+\.[\w.-]+\b",
+        r"(?-u)\b[A-Z]{2}\d{2}[A-Z0-9]{11,30}\b",
+        r"(?-u)\b(?:\d{1,3}\.){3}\d{1,3}\b",
+        r"(?-u)\+?\d[\d ()-]{7,14}\d\b",
+        r"(?-u)\b(?:ghp_|sk-|AKIA|xox[bp]-)[\w-]{16,}\b",
+        r"(?-u)-----BEGIN [A-Z ]*PRIVATE KEY-----",
+    ])
+    .unwrap();
+    bencher.counter(BytesCount::new(text.len())).bench_local(|| set.is_match(divan::black_box(&text)));
 }
 
 #[divan::bench]

@@ -46,7 +46,8 @@ entity_types! {
         /// An ABA bank routing number.
         AbaRouting = "ABA_ROUTING_NUMBER" | "ROUTING_NUMBER",
         /// A passport number of any country but the United States, by context.
-        Passport = "PASSPORT" | "PASSPORT_NUMBER",
+        Passport = "PASSPORT" | "PASSPORT_NUMBER" | "DE_PASSPORT" | "ES_PASSPORT" | "IN_PASSPORT" | "IT_PASSPORT"
+            | "KR_PASSPORT" | "PH_PASSPORT" | "UK_PASSPORT" | "ZA_PASSPORT",
         /// A device identity (IMEI), by context.
         Imei = "IMEI",
         /// A United States social security number.
@@ -58,7 +59,8 @@ entity_types! {
         /// A United States passport number, by context.
         UsPassport = "US_PASSPORT",
         /// A driver's licence number of a state of the United States, by context.
-        UsDriverLicense = "US_DRIVER_LICENSE" | "DRIVER_LICENSE" | "DRIVERS_LICENSE" | "DRIVING_LICENCE",
+        UsDriverLicense = "US_DRIVER_LICENSE" | "DRIVER_LICENSE" | "DRIVERS_LICENSE" | "DRIVING_LICENCE"
+            | "DE_FUEHRERSCHEIN" | "ZA_DRIVER_LICENSE",
         /// A United States Medicare beneficiary identifier.
         UsMbi = "US_MBI" | "MBI",
         /// A United States national provider identifier, by context.
@@ -132,7 +134,7 @@ entity_types! {
         /// A Japanese individual number ("My Number"), by context.
         JpMyNumber = "JP_MY_NUMBER" | "MY_NUMBER",
         /// A Korean resident registration number.
-        KrRrn = "KR_RRN" | "RRN",
+        KrRrn = "KR_RRN" | "RRN" | "KR_FRN",
         /// A Korean driver's licence number.
         KrDriverLicense = "KR_DRIVER_LICENSE",
         /// A Singaporean national registration or foreign identification number.
@@ -140,9 +142,79 @@ entity_types! {
         /// A Thai national identification number.
         ThTnin = "TH_TNIN",
         /// A South African identity number.
-        ZaId = "ZA_ID",
+        ZaId = "ZA_ID" | "ZA_ID_NUMBER",
         /// An Israeli identity number, by context.
         IlId = "IL_ID",
+        /// An Australian company number.
+        AuAcn = "AU_ACN" | "ACN",
+        /// A German VAT identification number.
+        DeVatId = "DE_VAT_ID",
+        /// An Italian identity card number, by context.
+        ItIdentityCard = "IT_IDENTITY_CARD",
+        /// An Austrian social insurance number.
+        AtSvnr = "AT_SVNR" | "SVNR",
+        /// An Irish personal public service number.
+        IePps = "IE_PPS" | "PPSN",
+        /// A Greek social security number.
+        GrAmka = "GR_AMKA" | "AMKA",
+        /// A Greek tax number, by context.
+        GrAfm = "GR_AFM" | "AFM",
+        /// A Romanian personal numeric code.
+        RoCnp = "RO_CNP" | "CNP",
+        /// A Bulgarian citizen number.
+        BgEgn = "BG_EGN" | "EGN",
+        /// A Croatian personal identification number.
+        HrOib = "HR_OIB" | "OIB",
+        /// A citizen number of Slovenia and its neighbours (JMBG).
+        SiEmso = "SI_EMSO" | "JMBG",
+        /// A Czech or Slovak birth number.
+        CzBirthNumber = "CZ_BIRTH_NUMBER" | "SK_BIRTH_NUMBER",
+        /// An Estonian personal code.
+        EeIsikukood = "EE_ISIKUKOOD",
+        /// A Lithuanian personal code.
+        LtAsmensKodas = "LT_ASMENS_KODAS",
+        /// A Latvian personal code.
+        LvPersonasKods = "LV_PERSONAS_KODS",
+        /// An Icelandic identification number.
+        IsKennitala = "IS_KENNITALA" | "KENNITALA",
+        /// A Russian tax number, by context.
+        RuInn = "RU_INN" | "INN",
+        /// A Russian insurance number.
+        RuSnils = "RU_SNILS" | "SNILS",
+        /// A Ukrainian tax number, by context.
+        UaRntrc = "UA_RNTRC",
+        /// An Argentine tax number.
+        ArCuit = "AR_CUIT" | "CUIT" | "CUIL",
+        /// A Colombian tax number.
+        CoNit = "CO_NIT",
+        /// A Dominican identity number.
+        DoCedula = "DO_CEDULA",
+        /// An Ecuadorian identity number, by context.
+        EcCedula = "EC_CEDULA",
+        /// A Peruvian tax number, by context.
+        PeRuc = "PE_RUC" | "RUC",
+        /// A Mexican tax number.
+        MxRfc = "MX_RFC" | "RFC",
+        /// An Indian goods and services tax number.
+        InGstin = "IN_GSTIN" | "GSTIN",
+        /// An Indian voter identity, by context.
+        InVoter = "IN_VOTER" | "EPIC",
+        /// An Indonesian identity number.
+        IdNik = "ID_NIK" | "NIK",
+        /// A Malaysian identity card number.
+        MyNric = "MY_NRIC" | "MYKAD",
+        /// A Pakistani identity card number.
+        PkCnic = "PK_CNIC" | "CNIC",
+        /// A Taiwanese identity card number.
+        TwNationalId = "TW_NATIONAL_ID",
+        /// A Korean business registration number.
+        KrBrn = "KR_BRN",
+        /// A New Zealand tax number, by context.
+        NzIrd = "NZ_IRD" | "IRD",
+        /// A Nigerian identification number, by context.
+        NgNin = "NG_NIN",
+        /// An identity number of the United Arab Emirates.
+        AeEmiratesId = "AE_EMIRATES_ID" | "EMIRATES_ID",
     }
     SECRETS {
         /// An access key id or secret access key of Amazon Web Services.
@@ -283,6 +355,35 @@ const NATIONAL_IDS: &[EntityType] = &[
     EntityType::ThTnin,
     EntityType::ZaId,
     EntityType::IlId,
+    EntityType::ItIdentityCard,
+    EntityType::AtSvnr,
+    EntityType::IePps,
+    EntityType::GrAmka,
+    EntityType::GrAfm,
+    EntityType::RoCnp,
+    EntityType::BgEgn,
+    EntityType::HrOib,
+    EntityType::SiEmso,
+    EntityType::CzBirthNumber,
+    EntityType::EeIsikukood,
+    EntityType::LtAsmensKodas,
+    EntityType::LvPersonasKods,
+    EntityType::IsKennitala,
+    EntityType::RuInn,
+    EntityType::RuSnils,
+    EntityType::UaRntrc,
+    EntityType::ArCuit,
+    EntityType::DoCedula,
+    EntityType::EcCedula,
+    EntityType::MxRfc,
+    EntityType::InVoter,
+    EntityType::IdNik,
+    EntityType::MyNric,
+    EntityType::PkCnic,
+    EntityType::TwNationalId,
+    EntityType::NzIrd,
+    EntityType::NgNin,
+    EntityType::AeEmiratesId,
 ];
 
 /// The types of a named group: `all`, `pii`, `secrets`, `financial`, `medical`, `national_id`, and the several kinds of

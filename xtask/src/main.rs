@@ -5,6 +5,7 @@
 
 mod bench;
 mod build;
+mod eval;
 mod failure;
 mod place;
 mod run;
@@ -23,6 +24,7 @@ Usage: cargo xtask <command>
   test [-p CRATE]... [WORD]...
                       set everything up and run the tests (those whose name contains a WORD)
   bench [-- FLAGS]    measure what the mesh adds to a request; FLAGS go to the load generator
+  eval [FILE]...      measure detection on labelled rows; `eval --help` says more
   setup [--tests]     fetch and build what `up` needs (with --tests: what `test` needs)
   build               build the filter (wasm) and the binary `ai-mesh`
   gen [--check]       write the generated code and documents of api/ (or only compare)
@@ -38,6 +40,9 @@ fn main() -> ExitCode {
         eprint!("{USAGE}");
         return ExitCode::from(2);
     };
+    if command == "eval" {
+        return eval::run(rest);
+    }
     let outcome = match command.as_str() {
         "up" => up::run(rest),
         "test" => test::run(rest),

@@ -1,17 +1,24 @@
 //! Measures the detectors on labelled rows.
 //!
 //! ```text
+//! cargo xtask eval FILE.jsonl
 //! cargo run --release -p mesh-detect --example eval -- FILE.jsonl [--errors TYPE-OR-SOURCE] [--threshold 0.5] [--rules]
+//!     [--report FOLDER] [--peer NAME=PREDICTIONS.jsonl]
 //! ```
 //!
 //! A row with `spans` measures personal data and secrets, one with `label` measures injection. Only figures are
-//! printed, unless `--errors` asks for the rows themselves.
+//! printed, unless `--errors` asks for the rows themselves. A peer's predictions are one line a row with `spans`, in the
+//! order of all rows of all files: `[[start, end, type, score], …]`, in bytes.
 
 mod injection;
 mod pii;
+mod report;
 mod score;
 
+use std::path::PathBuf;
 use std::process::ExitCode;
+
+use serde_json::Value;
 
 /// What the command line asks for.
 struct Options {
@@ -19,11 +26,19 @@ struct Options {
     errors: Option<String>,
     threshold: f32,
     rules: bool,
+    report: Option<PathBuf>,
+    peers: Vec<(String, String)>,
 }
 
 fn options() -> Result<Options, String> {
-    let mut options =
-        Options { files: Vec::new(), errors: None, threshold: mesh_detect::DEFAULT_THRESHOLD, rules: false };
+    let mut options = Options {
+        files: Vec::new(),
+        errors: None,
+        threshold: mesh_detect::DEFAULT_THRESHOLD,
+        rules: false,
+        report: None,
+        peers: Vec::new(),
+    };
     let mut arguments = std::env::args().skip(1);
     while let Some(argument) = arguments.next() {
         let mut value = || arguments.next().ok_or(format!("{argument} needs a value"));
@@ -33,6 +48,13 @@ fn options() -> Result<Options, String> {
                 options.threshold = value()?.parse().map_err(|error| format!("--threshold: {error}"))?;
             }
             "--rules" => options.rules = true,
+            "--report" => options.report = Some(value()?.into()),
+            "--peer" => {
+                let value = value()?;
+                let (name, file) = value.split_once('=').ok_or("--peer takes NAME=FILE")?;
+                options.peers.push((name.to_owned(), file.to_owned()));
+            }
+            flag if flag.starts_with('-') => return Err(format!("there is no flag {flag}")),
             _ => options.files.push(argument),
         }
     }
@@ -43,25 +65,40 @@ fn options() -> Result<Options, String> {
     }
 }
 
+/// The JSON values of a file's lines.
+fn lines(file: &str) -> Result<Vec<Value>, String> {
+    let text = std::fs::read_to_string(file).map_err(|error| format!("{file}: {error}"))?;
+    (text.lines().enumerate())
+        .filter(|(_, line)| !line.trim().is_empty())
+        .map(|(number, line)| {
+            serde_json::from_str(line).map_err(|error| format!("{file}:{}: {error}", number + 1))
+        })
+        .collect()
+}
+
 fn run() -> Result<(), String> {
     let options = options()?;
+    let mut with_spans = Vec::new();
+    let mut report = report::Report::default();
     for file in &options.files {
-        let text = std::fs::read_to_string(file).map_err(|error| format!("{file}: {error}"))?;
-        let mut rows = Vec::new();
-        for (number, line) in text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty()) {
-            let row: serde_json::Value =
-                serde_json::from_str(line).map_err(|error| format!("{file}:{}: {error}", number + 1))?;
-            rows.push(row);
-        }
+        let rows = lines(file)?;
         println!("# {file}: {} rows\n", rows.len());
-        if rows.iter().any(|row| row.get("spans").is_some()) {
-            pii::measure(&rows, &options);
-        }
-        if rows.iter().any(|row| row.get("label").is_some()) {
-            injection::measure(&rows, &options);
+        let (spans, others): (Vec<_>, Vec<_>) = rows.into_iter().partition(|row| row.get("spans").is_some());
+        with_spans.extend(spans);
+        if others.iter().any(|row| row.get("label").is_some()) {
+            injection::measure(&others, &options);
         }
     }
-    Ok(())
+    if !with_spans.is_empty() {
+        pii::measure(&with_spans, &options, &mut report);
+        for (name, file) in &options.peers {
+            pii::measure_peer(name, &with_spans, &lines(file)?, &mut report)?;
+        }
+    }
+    match &options.report {
+        Some(folder) => report.write(folder),
+        None => Ok(()),
+    }
 }
 
 fn main() -> ExitCode {

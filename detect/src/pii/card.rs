@@ -1,6 +1,7 @@
 //! Payment cards (ISO/IEC 7812).
 
 use super::checks::{all_same, luhn};
+use super::iban::follows_head;
 use super::number::Number;
 use super::scan::Scan;
 use crate::EntityType::CreditCard;
@@ -37,6 +38,14 @@ const ISSUERS: &[(u32, u32, &[usize], f32)] = &[
     (508, 508, &[16], 0.6),                           // RuPay
     (2200, 2204, &[16], 0.8),                         // Mir
     (637, 639, &[16], 0.5),                           // InstaPayment
+    (5066, 5067, &[16], 0.7),                         // Elo
+    (5090, 5092, &[16], 0.6),                         // Elo
+    (6362, 6363, &[16], 0.6),                         // Elo
+    (5060, 5061, &[16, 18, 19], 0.6),                 // Verve
+    (5078, 5078, &[16], 0.6),                         // Meeza
+    (2205, 2205, &[16], 0.6),                         // Borica
+    (8600, 8600, &[16], 0.5),                         // Uzcard
+    (9860, 9860, &[16], 0.5),                         // Humo
     (9792, 9792, &[16], 0.6),                         // Troy
     (1, 1, &[15], 0.3),                               // UATP
     (56, 69, &[12, 13, 14, 15, 16, 17, 18, 19], 0.3), // Maestro's wide range
@@ -49,6 +58,8 @@ const LAYOUTS: &[&[u8]] = &[
     &[4, 6, 4],
     &[4, 4, 4, 4, 3],
     &[4, 4, 4, 3],
+    &[4, 4, 4, 1],
+    &[4, 3, 3, 3],
     &[6, 13],
     &[4, 4, 5],
     &[8, 8],
@@ -72,7 +83,7 @@ pub(super) fn number(scan: &mut Scan<'_>, number: &Number) {
     if grouped && number.chained && (number.separator != b' ' || digits.len() < 15) {
         return;
     }
-    if all_same(digits) || !luhn(digits) {
+    if all_same(digits) || !luhn(digits) || follows_head(scan.text, number.start) {
         return;
     }
     // Beyond the known ranges a check digit proves something only where a card is spoken of.

@@ -1,9 +1,8 @@
 //! What the words before a value say about it.
 
-use aho_corasick::{AhoCorasick, AhoCorasickBuilder, AhoCorasickKind};
-
-use super::dictionary::{NEGATIVE, POSITIVE};
-use crate::bytes::{at, before, slice};
+use super::dictionary_against::NEGATIVE;
+use super::{dictionary, dictionary_states};
+use crate::bytes::{at, before, slice, starts_with_fold};
 use crate::{EntityType, TypeSet};
 
 /// How far to the left words count. Callers of a stream keep 64 bytes of what they released: enough for this and the
@@ -18,6 +17,10 @@ const NEAR: usize = 24;
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Context {
     types: TypeSet,
+    /// What the last of them speaks of.
+    last: TypeSet,
+    /// Where the last word that speaks for anything ends; 0 if there is none.
+    pub(super) end: usize,
     /// A word that speaks against personal data: an order number, a version, a hash.
     pub(super) negative: bool,
 }
@@ -27,67 +30,180 @@ impl Context {
     pub(super) fn names(self, kind: EntityType) -> bool {
         self.types.contains(kind)
     }
+
+    /// Whether a word names one of these types.
+    pub(super) fn names_any(self, kinds: TypeSet) -> bool {
+        self.types.intersects(kinds)
+    }
+
+    /// Whether the word right before the value names that type.
+    pub(super) fn ends_with(self, kind: EntityType) -> bool {
+        self.last.contains(kind)
+    }
 }
 
-/// The dictionary of context words, compiled.
+/// A word of the dictionary. Without types, it speaks against all.
+#[derive(Debug, Clone, Copy)]
+struct Word {
+    text: &'static str,
+    types: TypeSet,
+}
+
+/// Places in the index: by the first two bytes of a word.
+const PLACES: usize = 1024;
+
+/// The dictionary of context words, indexed: words count only where one begins, so a window of text needs a handful of
+/// look-ups and no automaton.
 #[derive(Debug)]
 pub(crate) struct ContextWords {
-    automaton: Option<AhoCorasick>,
+    words: Vec<Word>,
+    /// Where the words of each place begin in `words`; one entry more than places.
+    starts: Vec<u16>,
+}
+
+fn place(first: u8, second: u8) -> usize {
+    let (a, b) = (usize::from(first.to_ascii_lowercase()), usize::from(second.to_ascii_lowercase()));
+    (a.wrapping_mul(31) ^ b.wrapping_mul(37)) % PLACES
+}
+
+fn place_of(word: &str) -> usize {
+    place(at(word.as_bytes(), 0), at(word.as_bytes(), 1))
 }
 
 impl ContextWords {
-    /// Compiles the dictionary.
+    /// Indexes the dictionary.
     pub(crate) fn new() -> ContextWords {
-        let words = POSITIVE.iter().map(|(word, _)| *word).chain(NEGATIVE.iter().copied());
-        // A few hundred constant words always build; were they not to, values would be judged by their form alone.
-        let automaton = AhoCorasickBuilder::new()
-            .ascii_case_insensitive(true)
-            .kind(Some(AhoCorasickKind::ContiguousNFA))
-            .build(words)
-            .ok();
-        ContextWords { automaton }
+        let mut words: Vec<Word> = (dictionary::POSITIVE.iter().chain(dictionary_states::POSITIVE))
+            .map(|(text, kinds)| Word { text, types: TypeSet::of(kinds) })
+            .chain(NEGATIVE.iter().map(|text| Word { text, types: TypeSet::EMPTY }))
+            .collect();
+        words.sort_by_key(|word| place_of(word.text));
+        let starts = (0..=PLACES)
+            .map(|place| words.partition_point(|word| place_of(word.text) < place))
+            .map(|start| u16::try_from(start).unwrap_or(u16::MAX))
+            .collect();
+        ContextWords { words, starts }
+    }
+
+    /// The words that may stand at `i`.
+    fn candidates(&self, text: &[u8], i: usize) -> &[Word] {
+        let place = place(at(text, i), at(text, i + 1));
+        let edge = |place: usize| self.starts.get(place).map_or(0, |start| usize::from(*start));
+        self.words.get(edge(place)..edge(place + 1)).unwrap_or(&[])
+    }
+
+    /// Calls `found` for every word that begins from `from` to before `to`.
+    fn each(&self, text: &[u8], from: usize, to: usize, mut found: impl FnMut(Hit)) {
+        let mut previous = before(text, from);
+        for (i, b) in slice(text, from, to).iter().enumerate() {
+            let begins = may_begin(previous, *b);
+            previous = *b;
+            if !begins {
+                continue;
+            }
+            let begin = from + i;
+            for word in self.candidates(text, begin) {
+                let end = begin + word.text.len();
+                // Two letters occur by chance in any random name.
+                if word.text.len() == 2 && before(text, begin).is_ascii_alphanumeric() {
+                    continue;
+                }
+                if starts_with_fold(text, begin, word.text.as_bytes()) && ends(text, begin, end) {
+                    found(Hit { begin, end, types: word.types });
+                }
+            }
+        }
     }
 
     /// Reads the window that ends at `start`.
-    pub(super) fn before(&self, text: &[u8], start: usize) -> Context {
-        let mut context = Context::default();
-        let Some(automaton) = &self.automaton else { return context };
+    #[cfg(test)]
+    fn before(&self, text: &[u8], start: usize) -> Context {
+        Recent::default().context(self, text, start)
+    }
+}
+
+/// A word of the dictionary in the text.
+#[derive(Debug, Clone, Copy)]
+struct Hit {
+    begin: usize,
+    end: usize,
+    types: TypeSet,
+}
+
+/// More words than a window of text has room for, short of one made to have them.
+const RECENT: usize = 32;
+
+/// The words seen last: windows of neighbouring values overlap, and no byte is read twice for them.
+#[derive(Debug)]
+pub(super) struct Recent {
+    hits: [Hit; RECENT],
+    count: usize,
+    /// Up to where words have been looked for.
+    read: usize,
+}
+
+impl Default for Recent {
+    fn default() -> Self {
+        Recent { hits: [Hit { begin: 0, end: 0, types: TypeSet::EMPTY }; RECENT], count: 0, read: 0 }
+    }
+}
+
+impl Recent {
+    /// What the words in the window that ends at `start` speak of.
+    pub(super) fn context(&mut self, words: &ContextWords, text: &[u8], start: usize) -> Context {
         let from = start.saturating_sub(WINDOW);
-        let window = slice(text, from, start);
+        // Going back, the words after `start` must not take the room of those before it.
+        if start < self.read || from > self.read {
+            self.read = from;
+            self.count = 0;
+        }
+        words.each(text, self.read, start, |hit| {
+            if let Some(slot) = self.hits.get_mut(self.count % RECENT) {
+                *slot = hit;
+            }
+            self.count += 1;
+        });
+        self.read = start;
+        let mut context = Context::default();
         let near = start.saturating_sub(NEAR);
-        let mut negative_end = 0;
-        let mut positive_end = 0;
-        for hit in automaton.find_overlapping_iter(window) {
-            let (begin, end) = (from + hit.start(), from + hit.end());
-            if !is_word(text, begin, end) {
+        let (mut negative_end, mut positive_end) = (0, 0);
+        for hit in self.hits.iter().take(self.count) {
+            if hit.begin < from || hit.end > start {
                 continue;
             }
-            match POSITIVE.get(hit.pattern().as_usize()) {
-                Some((_, kinds)) => {
-                    context.types = context.types.union(TypeSet::of(kinds));
-                    positive_end = positive_end.max(end);
+            if hit.types.is_empty() {
+                if hit.end >= near {
+                    negative_end = negative_end.max(hit.end);
                 }
-                None if end >= near => negative_end = negative_end.max(end),
-                None => {}
+                continue;
             }
+            context.types = context.types.union(hit.types);
+            match hit.end.cmp(&positive_end) {
+                std::cmp::Ordering::Greater => context.last = hit.types,
+                std::cmp::Ordering::Equal => context.last = context.last.union(hit.types),
+                std::cmp::Ordering::Less => {}
+            }
+            positive_end = positive_end.max(hit.end);
         }
+        context.end = positive_end;
         // The nearer word speaks: "SSN for order" is not "order for SSN".
         context.negative = negative_end > positive_end;
         context
     }
 }
 
-/// Whether the hit is a word of its own (or the start of a longer form of it) and not a piece of another.
-fn is_word(text: &[u8], begin: usize, end: usize) -> bool {
-    let first = at(text, begin);
-    let previous = before(text, begin);
-    if first.is_ascii_alphabetic() && previous.is_ascii_alphabetic() {
-        // camelCase names of fields: `passportNumber`, `userSsn`.
-        let camel = first.is_ascii_uppercase() && previous.is_ascii_lowercase();
-        if !camel {
-            return false;
-        }
+/// Whether a word may begin at a byte: a letter after none, the capital of a camelCase name (`passportNumber`,
+/// `userSsn`), or any character that is not ASCII.
+fn may_begin(previous: u8, b: u8) -> bool {
+    if b.is_ascii_alphabetic() {
+        !previous.is_ascii_alphabetic() || (b.is_ascii_uppercase() && previous.is_ascii_lowercase())
+    } else {
+        b >= 0xC0
     }
+}
+
+/// Whether the word is whole, or the start of a longer form of it, and not a piece of another.
+fn ends(text: &[u8], begin: usize, end: usize) -> bool {
     let next = at(text, end);
     if !next.is_ascii_alphabetic() || !before(text, end).is_ascii_alphabetic() {
         return true;
@@ -113,11 +229,35 @@ mod tests {
             ("company ", EntityType::InPan, false),
             ("Telefonnummer: ", EntityType::PhoneNumber, true),
             ("手机号码", EntityType::PhoneNumber, true),
+            ("driver’s license ", EntityType::UsDriverLicense, true),
+            ("the driver waits at ", EntityType::UsDriverLicense, false),
         ] {
             let context = words.before(text.as_bytes(), text.len());
             assert_eq!(context.names(kind), expected, "{text}");
         }
         assert!(words.before(b"order number ", 13).negative);
         assert!(!words.before(b"order: phone ", 13).negative);
+    }
+
+    #[test]
+    fn the_last_word_is_known() {
+        let words = ContextWords::new();
+        let text = "Passport: X1, driver's license: ";
+        let context = words.before(text.as_bytes(), text.len());
+        assert!(context.names(EntityType::Passport) && !context.ends_with(EntityType::Passport));
+        assert!(context.ends_with(EntityType::UsDriverLicense));
+    }
+
+    /// The index finds a word only by a first byte at which one may begin, in lower case.
+    #[test]
+    fn every_word_can_be_found() {
+        let words = ContextWords::new();
+        for word in &words.words {
+            let text = word.text.as_bytes();
+            assert!(text.len() >= 2 && may_begin(b' ', text[0]), "{}", word.text);
+            assert!(!text.iter().any(u8::is_ascii_uppercase), "{}", word.text);
+            assert!(words.candidates(text, 0).iter().any(|known| known.text == word.text), "{}", word.text);
+        }
+        assert!(words.words.len() < usize::from(u16::MAX));
     }
 }

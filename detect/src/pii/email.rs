@@ -36,6 +36,15 @@ fn is_local(b: u8) -> bool {
     b.is_ascii_alphanumeric() || b >= 0x80 || b"!#$%&'*+-/=?^_`{|}~.".contains(&b)
 }
 
+/// Whether the byte belongs to a letter of the Latin, Greek or Cyrillic alphabets (U+00C0–U+052F but for the two signs
+/// among them): ideographs and quotation marks are no part of a name.
+fn is_letter(text: &[u8], i: usize) -> bool {
+    let b = at(text, i);
+    let lead = if b >= 0xC0 { b } else { before(text, i) };
+    let tail = if b >= 0xC0 { at(text, i + 1) } else { b };
+    matches!(lead, 0xC3..=0xCB | 0xCD..=0xD4) && !(lead == 0xC3 && matches!(tail, 0x97 | 0xB7))
+}
+
 fn local(text: &[u8], at_sign: usize) -> Option<usize> {
     let floor = at_sign.saturating_sub(MAX_LOCAL);
     let mut start = at_sign;
@@ -46,6 +55,14 @@ fn local(text: &[u8], at_sign: usize) -> Option<usize> {
     let mut first = start;
     for i in start..at_sign {
         let b = at(text, i);
+        // O'Neil: a name goes on after the apostrophe.
+        if b == b'\''
+            && i > start
+            && before(text, i).is_ascii_alphabetic()
+            && at(text, i + 1).is_ascii_alphabetic()
+        {
+            continue;
+        }
         if matches!(
             b,
             b'=' | b'/'
@@ -62,7 +79,7 @@ fn local(text: &[u8], at_sign: usize) -> Option<usize> {
                 | b'$'
                 | b'^'
                 | b'~'
-        ) || b >= 0x80
+        ) || (b >= 0x80 && !is_letter(text, i))
         {
             first = i + 1;
         }
@@ -109,12 +126,16 @@ fn domain(text: &[u8], start: usize) -> Option<usize> {
     (labels >= 2 && valid && !file).then_some(last.0 + top.len())
 }
 
-/// Text in ideographs runs on without a space: a label of ASCII letters ends where they begin.
+/// Text in ideographs runs on without a space: a label of letters ends where they begin.
 fn trim_wide(text: &[u8], start: usize, end: usize) -> usize {
-    if at(text, start) >= 0x80 {
+    if at(text, start) >= 0xE0 {
         return end;
     }
-    run_end(slice(text, 0, end), start, |b| b < 0x80)
+    let mut i = start;
+    while i < end && (at(text, i) < 0x80 || is_letter(text, i)) {
+        i += 1;
+    }
+    i
 }
 
 /// `scheme://user:password@host`: true when the `@` ends user information.

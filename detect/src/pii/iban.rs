@@ -4,30 +4,39 @@ use super::checks::mod97;
 use super::number::Number;
 use super::scan::{self, Scan};
 use crate::EntityType::{BankAccount, IbanCode};
-use crate::bytes::{at, before};
+use crate::bytes::{at, before, slice};
 
-/// Country and length, from the SWIFT IBAN registry.
+/// Country and length, from the SWIFT IBAN registry and, for countries not yet in it, as their banks use them.
 const LENGTHS: &[(&[u8; 2], usize)] = &[
     (b"AD", 24),
     (b"AE", 23),
     (b"AL", 28),
+    (b"AO", 25),
     (b"AT", 20),
     (b"AZ", 28),
     (b"BA", 20),
     (b"BE", 16),
+    (b"BF", 28),
     (b"BG", 22),
     (b"BH", 22),
     (b"BI", 27),
+    (b"BJ", 28),
     (b"BR", 29),
     (b"BY", 28),
+    (b"CF", 27),
+    (b"CG", 27),
     (b"CH", 21),
+    (b"CI", 28),
+    (b"CM", 27),
     (b"CR", 22),
+    (b"CV", 25),
     (b"CY", 28),
     (b"CZ", 24),
     (b"DE", 22),
     (b"DJ", 27),
     (b"DK", 18),
     (b"DO", 28),
+    (b"DZ", 26),
     (b"EE", 20),
     (b"EG", 29),
     (b"ES", 24),
@@ -35,20 +44,26 @@ const LENGTHS: &[(&[u8; 2], usize)] = &[
     (b"FK", 18),
     (b"FO", 18),
     (b"FR", 27),
+    (b"GA", 27),
     (b"GB", 22),
     (b"GE", 22),
     (b"GI", 23),
     (b"GL", 18),
+    (b"GQ", 27),
     (b"GR", 27),
     (b"GT", 28),
+    (b"GW", 25),
+    (b"HN", 28),
     (b"HR", 21),
     (b"HU", 28),
     (b"IE", 22),
     (b"IL", 23),
     (b"IQ", 23),
+    (b"IR", 26),
     (b"IS", 26),
     (b"IT", 27),
     (b"JO", 30),
+    (b"KM", 27),
     (b"KW", 30),
     (b"KZ", 20),
     (b"LB", 28),
@@ -58,14 +73,19 @@ const LENGTHS: &[(&[u8; 2], usize)] = &[
     (b"LU", 20),
     (b"LV", 21),
     (b"LY", 25),
+    (b"MA", 28),
     (b"MC", 27),
     (b"MD", 24),
     (b"ME", 22),
+    (b"MG", 27),
     (b"MK", 19),
+    (b"ML", 28),
     (b"MN", 20),
     (b"MR", 27),
     (b"MT", 31),
     (b"MU", 30),
+    (b"MZ", 25),
+    (b"NE", 28),
     (b"NI", 28),
     (b"NL", 18),
     (b"NO", 15),
@@ -85,9 +105,12 @@ const LENGTHS: &[(&[u8; 2], usize)] = &[
     (b"SI", 19),
     (b"SK", 24),
     (b"SM", 27),
+    (b"SN", 28),
     (b"SO", 23),
     (b"ST", 25),
     (b"SV", 28),
+    (b"TD", 27),
+    (b"TG", 28),
     (b"TL", 23),
     (b"TN", 24),
     (b"TR", 26),
@@ -131,6 +154,31 @@ pub(super) fn word(scan: &mut Scan<'_>, start: usize) {
     if mod97(rearranged) == Some(1) {
         scan.report(IbanCode, start, i, if upper { 1.0 } else { 0.8 }, "iban/mod97");
     }
+}
+
+/// Whether the groups of four right before `start` lead back to a country code and two digits: what stands here belongs
+/// to an account number, be it right or not.
+pub(super) fn follows_head(text: &[u8], start: usize) -> bool {
+    let mut end = start;
+    for _ in 0..8 {
+        let group = match end.checked_sub(5) {
+            Some(from) if before(text, end) == b' ' => slice(text, from, from + 4),
+            _ => return false,
+        };
+        match group {
+            [a, b, c, d]
+                if a.is_ascii_uppercase()
+                    && b.is_ascii_uppercase()
+                    && c.is_ascii_digit()
+                    && d.is_ascii_digit() =>
+            {
+                return !before(text, end - 5).is_ascii_alphanumeric();
+            }
+            _ if group.iter().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit()) => end -= 5,
+            _ => return false,
+        }
+    }
+    false
 }
 
 /// An account number: nothing but a row of digits, so only after a word that says so.

@@ -10,17 +10,23 @@ mod checks;
 mod context;
 mod date;
 mod dictionary;
+mod dictionary_against;
+mod dictionary_states;
+mod document;
 mod email;
 mod holdback;
 mod iban;
+mod key_name;
 mod national;
 mod national_checks;
+mod national_checks_more;
 mod net;
 mod number;
 mod password;
 mod phone;
 mod resolve;
 mod scan;
+mod sha256;
 mod token;
 mod token_table;
 mod wallet;
@@ -49,12 +55,26 @@ pub(crate) fn find(
 ) {
     let first = out.len();
     if !types.is_empty() {
-        let flags = scan::flags(text.as_bytes());
-        let view = if scan::may_read_otherwise(flags) { canonical::plain(text) } else { None };
+        let mut scan = Scan::new(words, text.as_bytes(), types, min_score, out);
+        // Clean text is read once. Only where something may read otherwise than it is written, the view is asked for;
+        // it is the text itself more often than not.
+        let view = match scan.run(0, true) {
+            None => None,
+            Some(stopped) => {
+                let view = canonical::plain(text);
+                if view.is_none() {
+                    scan.run(stopped, false);
+                }
+                view
+            }
+        };
         match view {
-            None => Scan::new(words, text.as_bytes(), types, min_score, out).run(),
+            None => scan.private_keys(),
             Some(view) => {
-                Scan::new(words, view.text().as_bytes(), types, min_score, out).run();
+                out.truncate(first);
+                let mut scan = Scan::new(words, view.text().as_bytes(), types, min_score, out);
+                scan.run(0, false);
+                scan.private_keys();
                 map_back(text, &view, out, first);
             }
         }

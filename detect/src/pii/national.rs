@@ -1,8 +1,8 @@
 //! Numbers that states give to people and companies, made of digits alone.
 
-use super::national_checks as check;
 use super::number::Number;
 use super::scan::Scan;
+use super::{national_checks as check, national_checks_more as more};
 use crate::EntityType::{self, *};
 
 /// One kind of number: how long, how grouped, which check, and how sure it is in its own grouping, as a bare row of
@@ -64,11 +64,41 @@ const RULES: &[Rule] = &[
     rule!(ZaId, 13, [[6, 4, 3] => b" "], check::za_id, 0.75, 0.45, 0.95, "za-id/luhn"),
     rule!(IlId, 9, [], check::il_id, 0.1, 0.05, 0.85, "il-id/luhn"),
     rule!(Imei, 15, [[2, 6, 6, 1] => b"- ", [6, 2, 6, 1] => b"- "], super::checks::luhn, 0.5, 0.2, 0.95, "imei/luhn"),
+    rule!(AtSvnr, 10, [[4, 6] => b" -", [4, 2, 2, 2] => b" "], more::at_svnr, 0.45, 0.1, 0.95, "svnr/mod11"),
+    rule!(GrAmka, 11, [], more::gr_amka, 0.3, 0.3, 0.95, "amka/luhn"),
+    rule!(GrAfm, 9, [], more::gr_afm, 0.1, 0.05, 0.9, "afm/mod11"),
+    rule!(RoCnp, 13, [], more::ro_cnp, 0.45, 0.45, 0.95, "cnp/mod11"),
+    rule!(BgEgn, 10, [], more::bg_egn, 0.3, 0.2, 0.95, "egn/mod11"),
+    rule!(HrOib, 11, [], super::checks::mod11_10, 0.2, 0.1, 0.95, "oib/mod11"),
+    rule!(SiEmso, 13, [], more::emso, 0.45, 0.45, 0.95, "emso/mod11"),
+    rule!(CzBirthNumber, 10, [[6, 4] => b"/"], more::birth_number, 0.7, 0.2, 0.95, "birth-number/mod11"),
+    rule!(EeIsikukood, 11, [], more::baltic, 0.3, 0.3, 0.95, "isikukood/mod11"),
+    rule!(LtAsmensKodas, 11, [], more::baltic, 0.3, 0.3, 0.95, "asmens-kodas/mod11"),
+    rule!(LvPersonasKods, 11, [[6, 5] => b"-"], more::lv_code, 0.6, 0.2, 0.95, "personas-kods/mod11"),
+    rule!(IsKennitala, 10, [[6, 4] => b"- "], more::kennitala, 0.6, 0.2, 0.95, "kennitala/mod11"),
+    rule!(RuInn, 10, [], more::ru_inn, 0.1, 0.1, 0.9, "inn/mod11"),
+    rule!(RuInn, 12, [], more::ru_inn_person, 0.1, 0.1, 0.95, "inn/mod11"),
+    rule!(RuSnils, 11, [[3, 3, 3, 2] => b"?-"], more::snils, 0.8, 0.2, 0.95, "snils/mod101"),
+    rule!(UaRntrc, 10, [], more::ua_rntrc, 0.1, 0.1, 0.9, "rntrc/mod11"),
+    rule!(ArCuit, 11, [[2, 8, 1] => b"-"], more::cuit, 0.9, 0.3, 0.95, "cuit/mod11"),
+    rule!(CoNit, 10, [[9, 1] => b"-", [3, 3, 3, 1] => b"?"], more::co_nit, 0.55, 0.1, 0.9, "co-nit/mod11"),
+    rule!(DoCedula, 11, [[3, 7, 1] => b"-"], super::checks::luhn, 0.7, 0.1, 0.9, "do-cedula/luhn"),
+    rule!(EcCedula, 10, [[9, 1] => b"-"], more::ec_cedula, 0.3, 0.1, 0.9, "ec-cedula/luhn"),
+    rule!(PeRuc, 11, [], more::pe_ruc, 0.2, 0.2, 0.95, "ruc/mod11"),
+    rule!(IdNik, 16, [], more::nik, 0.2, 0.2, 0.9, "nik/date"),
+    rule!(MyNric, 12, [[6, 2, 4] => b"-"], more::my_nric, 0.7, 0.2, 0.95, "mykad/date"),
+    rule!(PkCnic, 13, [[5, 7, 1] => b"-"], more::pk_cnic, 0.7, 0.1, 0.9, "cnic/form"),
+    rule!(KrBrn, 10, [[3, 2, 5] => b"-"], more::kr_brn, 0.7, 0.1, 0.9, "kr-brn/mod10"),
+    rule!(NzIrd, 9, [[3, 3, 3] => b"- "], more::nz_ird, 0.2, 0.05, 0.9, "ird/mod11"),
+    rule!(NzIrd, 8, [[2, 3, 3] => b"- "], more::nz_ird, 0.2, 0.05, 0.9, "ird/mod11"),
+    rule!(NgNin, 11, [], check::any, 0.05, 0.05, 0.7, "nin/context"),
+    rule!(AeEmiratesId, 15, [[3, 4, 7, 1] => b"- "], more::emirates, 0.9, 0.5, 0.95, "emirates-id/luhn"),
+    rule!(AuAcn, 9, [[3, 3, 3] => b" "], more::acn, 0.3, 0.05, 0.9, "acn/mod10"),
     // By context alone: the form says nothing.
     rule!(UsPassport, 9, [], check::any, 0.05, 0.05, 0.7, "us-passport/context"),
 ];
 
-/// Judges a number of 9 to 19 digits against every rule of its length.
+/// Judges a number of 8 to 19 digits against every rule of its length.
 pub(super) fn number(scan: &mut Scan<'_>, number: &Number) {
     let digits = number.digits();
     if number.glued {

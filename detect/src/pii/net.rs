@@ -90,10 +90,28 @@ fn v6(scan: &mut Scan<'_>, start: usize, end: usize) {
     }
     let valid = std::str::from_utf8(written).ok().is_some_and(|s| Ipv6Addr::from_str(s).is_ok());
     if valid {
-        // `a1::b2` may be a path in a program; three groups or more are not.
-        let plain = if colons >= 3 || written.len() >= 6 || written.starts_with(b"::") { 0.8 } else { 0.4 };
+        let plain = if colons >= 3 || is_plausible(text, start, written) { 0.8 } else { 0.4 };
         scan.weigh(IpAddress, (start, end), (plain, 0.95), "ip/v6");
     }
+}
+
+/// Whether two groups around `::` are an address rather than a path in a program (`a1::b2`) or a slice (`x[::2]`): the
+/// loopback, or a first group from the ranges that are assigned (RFC 4291, RFC 4193).
+fn is_plausible(text: &[u8], start: usize, written: &[u8]) -> bool {
+    let first = slice(written, 0, run_end(written, 0, |b| b.is_ascii_hexdigit()));
+    if first.is_empty() {
+        let indexed = before(text, start) == b'[' && {
+            let b = before(text, start - 1);
+            b.is_ascii_alphanumeric() || matches!(b, b'_' | b')' | b']')
+        };
+        return written.contains(&b'.') || written.len() >= 6 || (written == b"::1" && !indexed);
+    }
+    first.len() == 4
+        && match (at(first, 0).to_ascii_lowercase(), at(first, 1).to_ascii_lowercase()) {
+            (b'2' | b'3', _) => true,
+            (b'f', second) => matches!(second, b'c' | b'd' | b'e' | b'f'),
+            _ => false,
+        }
 }
 
 /// Six pairs with colons or dashes, or three groups of four with dots (IEEE 802).
@@ -107,7 +125,11 @@ fn hardware(scan: &mut Scan<'_>, word: usize) {
         for back in 0..groups {
             let Some(start) = word.checked_sub(back * (size + 1)) else { break };
             if let Some(end) = grouped(text, start, size, groups, separators) {
-                if scan::opens(text, start) && !matches!(before(text, start), b':' | b'-' | b'.') {
+                let filler = {
+                    let written = slice(text, start, end);
+                    written.iter().all(|b| matches!(b, b'0' | b':' | b'-' | b'.'))
+                };
+                if scan::opens(text, start) && !filler && !matches!(before(text, start), b':' | b'-' | b'.') {
                     scan.weigh(MacAddress, (start, end), (0.75, 0.95), "mac/form");
                 }
                 return;

@@ -2,7 +2,7 @@
 
 use super::scan::{self, Scan};
 use super::{card, date, iban, national, net, phone};
-use crate::bytes::{at, before, run_end};
+use crate::bytes::{at, before, run_end, slice};
 
 /// More digits than any number here has.
 pub(super) const MAX_DIGITS: usize = 24;
@@ -51,6 +51,9 @@ fn joins(b: u8) -> bool {
 /// Looks at a group of digits that begins at `start`, alone and with the groups that follow it.
 pub(super) fn group(scan: &mut Scan<'_>, start: usize) {
     let text = scan.text;
+    if is_count(text, start) {
+        return;
+    }
     let glued_left = joins_left(text, start) || thousands_before(text, start);
     let mut number = Number {
         start,
@@ -89,6 +92,18 @@ pub(super) fn group(scan: &mut Scan<'_>, start: usize) {
     }
 }
 
+/// Whether up to three digits stand alone in a sentence: most numbers in prose do, and none of them is anybody's.
+fn is_count(text: &[u8], start: usize) -> bool {
+    let end = run_end(slice(text, 0, start + 4), start, |b| b.is_ascii_digit());
+    let next = at(text, end);
+    end - start <= 3
+        && !matches!(before(text, start), b'(' | b'+')
+        && match next {
+            b' ' => at(text, end + 1).is_ascii_alphabetic(),
+            _ => !(is_separator(next) || matches!(next, b'(' | b')') || next.is_ascii_digit()),
+        }
+}
+
 /// Whether a comma and three digits follow: `1,234,567` is an amount, `536-22-1234,4111…` is a list.
 pub(super) fn thousands(text: &[u8], i: usize) -> bool {
     at(text, i) == b',' && run_end(text, i + 1, |b| b.is_ascii_digit()) == i + 4
@@ -102,7 +117,12 @@ fn thousands_before(text: &[u8], start: usize) -> bool {
 }
 
 fn joins_left(text: &[u8], start: usize) -> bool {
-    joins(before(text, start)) && start >= 2 && before(text, start - 1).is_ascii_alphanumeric()
+    let further = if start >= 2 { before(text, start - 1) } else { 0 };
+    match before(text, start) {
+        // `SSN:536…` is a name and its value, `12:34` one thing.
+        b':' => further.is_ascii_digit(),
+        b => joins(b) && further.is_ascii_alphanumeric(),
+    }
 }
 
 /// Appends the digits at `number.end`. False when there are too many of them.
@@ -130,6 +150,9 @@ fn recognise(scan: &mut Scan<'_>, number: &Number) {
                 date::ideographic(scan, number.start, number.end);
             }
             date::numeric(scan, number);
+            if number.count == 8 {
+                national::number(scan, number);
+            }
             net::quad(scan, number);
             iban::account(scan, number);
         }

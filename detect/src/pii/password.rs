@@ -163,7 +163,11 @@ fn is_code(secret: &[u8]) -> bool {
         b"optional",
         b"nil",
     ];
-    WORDS.iter().any(|word| secret.eq_ignore_ascii_case(word))
+    // Samples that say what they are.
+    let told = [&b"fake"[..], b"dummy", b"example", b"placeholder", b"your_", b"your-", b"xxxx"]
+        .iter()
+        .any(|part| secret.windows(part.len()).any(|have| have.eq_ignore_ascii_case(part)));
+    told || WORDS.iter().any(|word| secret.eq_ignore_ascii_case(word))
         || secret.contains(&b'(')
         || secret
             .windows(2)

@@ -1,6 +1,7 @@
 //! Telephone numbers: the North American plan, international numbers with their country code, and national numbers
 //! elsewhere by their trunk zero, their grouping and context.
 
+use super::iban;
 use super::number::{self, MAX_DIGITS};
 use super::scan::{self, Scan};
 use crate::EntityType::PhoneNumber;
@@ -51,7 +52,11 @@ pub(super) fn at_number(scan: &mut Scan<'_>, first: usize) {
     if !may_begin(text, start, first) {
         return;
     }
+    if iban::follows_head(text, start) {
+        return;
+    }
     let Some(mut dialled) = read(text, start, first) else { return };
+    unwrap_brackets(text, &mut dialled);
     read_extension(text, &mut dialled);
     let labelled = labelled(text, dialled.end);
     if !scan::closes(text, dialled.end) || (!labelled && continues(text, dialled.end)) {
@@ -59,7 +64,55 @@ pub(super) fn at_number(scan: &mut Scan<'_>, first: usize) {
     }
     let Some((plain, named, rule)) = judge(&dialled) else { return };
     let bonus = if dialled.extension || labelled { 0.25 } else { 0.0 };
-    scan.weigh(PhoneNumber, (dialled.start, dialled.end), ((plain + bonus).min(named), named), rule);
+    let plain = (plain + bonus).min(named);
+    // Where the form says next to nothing, the word must speak of this number: "call me at", not "the call took".
+    let weak = plain <= 0.2 || dialled.separators & DOT != 0;
+    let told = scan.context(dialled.start).end;
+    if weak && plain < 0.5 && told > 0 && !connected(text, told, dialled.start) {
+        return;
+    }
+    scan.weigh(PhoneNumber, (dialled.start, dialled.end), (plain, named), rule);
+}
+
+/// Whether nothing but small words stands between a word for telephones and a number: "is", "at", "number".
+fn connected(text: &[u8], from: usize, to: usize) -> bool {
+    const SMALL: &[&[u8]] = &[
+        b"number",
+        b"numbers",
+        b"phone",
+        b"mobile",
+        b"home",
+        b"work",
+        b"office",
+        b"numero",
+        b"nummer",
+        b"unter",
+        b"under",
+        b"with",
+        b"from",
+        b"details",
+        b"please",
+        b"line",
+        b"type",
+        b"value",
+        b"text",
+        b"content",
+        b"numeroon",
+        b"numer",
+        b"this",
+        b"that",
+        b"your",
+        b"their",
+        b"them",
+        b"anytime",
+        b"back",
+        b"again",
+    ];
+    let between = slice(text, from, to);
+    let mut words = between.split(|b| !(b.is_ascii_alphabetic() || *b >= 0x80)).filter(|word| word.len() > 3);
+    words.all(|word| {
+        word.iter().any(|b| *b >= 0x80) || SMALL.iter().any(|small| word.eq_ignore_ascii_case(small))
+    })
 }
 
 /// Where a number starts that has its first digit at `first`: at a plus or an opening bracket before it.
@@ -189,6 +242,26 @@ fn read(text: &[u8], start: usize, first: usize) -> Option<Dialled> {
     (dialled.count >= 5 && depth == 0).then_some(dialled)
 }
 
+/// `(+44 20 7946 0958)`: brackets around the whole belong to the sentence.
+fn unwrap_brackets(text: &[u8], dialled: &mut Dialled) {
+    if at(text, dialled.start) != b'(' || before(text, dialled.end) != b')' {
+        return;
+    }
+    let inside = slice(text, dialled.start + 1, dialled.end - 1);
+    let mut depth = 0_i32;
+    for b in inside {
+        depth += i32::from(*b == b'(') - i32::from(*b == b')');
+        if depth < 0 {
+            return;
+        }
+    }
+    if inside.iter().any(|b| !b.is_ascii_digit()) {
+        dialled.start += 1;
+        dialled.end -= 1;
+        dialled.bracket = inside.contains(&b'(');
+    }
+}
+
 fn read_extension(text: &[u8], dialled: &mut Dialled) {
     let mut i = dialled.end;
     if at(text, i) == b',' {
@@ -220,6 +293,19 @@ fn judge(dialled: &Dialled) -> Option<(f32, f32, &'static str)> {
         return international(digits).then_some((0.75, 0.95, "phone/international"));
     }
     let layout = dialled.layout();
+    // `2.75 8.6 14.2`: decimals.
+    if dialled.separators & (DOT | SPACE) == DOT | SPACE && !dialled.bracket {
+        return None;
+    }
+    // `0.3.5 (2018-01-14)`: a release and its day.
+    let century = digits.len().checked_sub(8).map(|at| (digits.get(at), digits.get(at + 1)));
+    if matches!(layout, [.., 4, 2, 2]) && matches!(century, Some((Some(1), Some(9)) | (Some(2), Some(0)))) {
+        return None;
+    }
+    // The shapes of a social security number and of a postal code with its route.
+    if matches!(layout, [3, 2, 4]) || (matches!(layout, [5, 4]) && dialled.separators == DASH) {
+        return Some((0.1, 0.7, "phone/groups"));
+    }
     let (digits, layout, one) = match (digits, layout) {
         ([1, rest @ ..], [1, groups @ ..]) if rest.len() == 10 => (rest, groups, true),
         ([1, rest @ ..], [11]) if rest.len() == 10 => (rest, &[10_usize] as &[usize], true),
@@ -265,8 +351,8 @@ fn national(
     let grouped = layout.len() > 1;
     let short_groups = layout.iter().skip(1).all(|l| (2..=8).contains(l)) || layout.iter().all(|l| *l <= 5);
     Some(match (grouped, count) {
-        // The shape of a social security number.
-        (true, 9) if matches!(layout, [3, 2, 4]) => (0.1, 0.7, "phone/groups"),
+        // A part number rather than a number anybody dials: nine digits that end in two.
+        (true, 9) if dialled.separators == DASH && matches!(layout, [3, 4, 2]) => (0.3, 0.75, "phone/groups"),
         (true, 9..=12) if trunk && short_groups && layout.first().is_some_and(|l| *l > 1) => {
             // A zero, an area, groups: the shape of most of the world's numbers.
             let base = if dialled.bracket || layout.len() >= 3 { 0.6 } else { 0.5 };

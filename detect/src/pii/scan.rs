@@ -2,7 +2,7 @@
 
 use memchr::memmem;
 
-use super::context::{Context, ContextWords};
+use super::context::{Context, ContextWords, Recent};
 use super::{email, net, number, password, token, word};
 use crate::bytes::{at, before, run_end, run_start, slice};
 use crate::{EntityType, Finding, Kind, TypeSet};
@@ -13,44 +13,83 @@ const ESCAPE: u8 = 4;
 const PASS: u8 = 8;
 const HIGH: u8 = 0x80;
 
-/// Bytes looked at together. The loop over a block has no branch, so it compiles to vector instructions, also in wasm.
+/// Bytes looked at together.
 const BLOCK: usize = 64;
 /// No token with a telling prefix is shorter than this.
 const TOKEN: usize = 16;
 /// Words longer than this are no identifiers; nobody walks through a megabyte of base64.
 const LONGEST_WORD: usize = 64;
 
-/// What occurs in `text` at all.
-pub(super) fn flags(text: &[u8]) -> u8 {
-    let mut all = 0;
-    let mut start = 0;
-    while start < text.len() {
-        all |= block_flags(slice(text, start, start + BLOCK), slice(text, start + 1, start + 1 + BLOCK));
-        start += BLOCK;
-    }
-    all
+/// What one block holds.
+struct Seen {
+    /// All kinds that occur.
+    all: u8,
+    /// The kinds of each byte, eight bytes a word, the first byte lowest.
+    kinds: [u64; BLOCK / 8],
+    /// Eight bytes of token characters in a row: the words of `kinds` for which that holds, as bits.
+    tokens: u8,
 }
 
-/// Whether a text with these flags may need the canonical view.
-pub(super) fn may_read_otherwise(flags: u8) -> bool {
-    flags & (ESCAPE | HIGH) != 0
-}
-
+/// Looks at a block and the block one byte further on. No branch depends on the text: this compiles to vector
+/// instructions, also in wasm.
 #[inline]
-fn block_flags(block: &[u8], shifted: &[u8]) -> u8 {
-    let mut flags = 0;
-    for b in block {
-        flags |= b & HIGH;
-        flags |= u8::from(b.wrapping_sub(b'0') < 10) * DIGIT;
-        flags |= u8::from(*b == b'@') * AT;
-        flags |= u8::from((*b == b'%') | (*b == b'&') | (*b == b'\\')) * ESCAPE;
+fn look(block: &[u8; BLOCK], shifted: &[u8; BLOCK]) -> Seen {
+    let mut kinds = [0_u8; BLOCK];
+    let mut tokens = [0_u8; BLOCK];
+    let mut all = 0;
+    for (((kind, token), b), next) in kinds.iter_mut().zip(&mut tokens).zip(block).zip(shifted) {
+        let small = b | 0x20;
+        let digit = u8::from(b.wrapping_sub(b'0') < 10);
+        let letter = u8::from(small.wrapping_sub(b'a') < 26);
+        let escape = u8::from((*b == b'%') | (*b == b'&') | (*b == b'\\'));
+        // "pass", "passwd", "password", "Passwort", "mot de passe"; "pwd".
+        let next = next | 0x20;
+        let pass = u8::from(((small == b's') & (next == b's')) | ((small == b'w') & (next == b'd')));
+        *kind =
+            (b & HIGH) | (digit * DIGIT) | (u8::from(*b == b'@') * AT) | (escape * ESCAPE) | (pass * PASS);
+        *token = digit | letter | u8::from((*b == b'_') | (*b == b'-'));
+        all |= *kind;
     }
-    // "pass", "passwd", "password", "Passwort", "mot de passe"; "pwd".
-    for (a, b) in block.iter().zip(shifted) {
-        let (a, b) = (a | 0x20, b | 0x20);
-        flags |= u8::from(((a == b's') & (b == b's')) | ((a == b'w') & (b == b'd'))) * PASS;
+    let mut seen = Seen { all, kinds: [0; BLOCK / 8], tokens: 0 };
+    for (word, bytes) in seen.kinds.iter_mut().zip(kinds.as_chunks::<8>().0) {
+        *word = u64::from_le_bytes(*bytes);
     }
-    flags
+    for (k, bytes) in tokens.as_chunks::<8>().0.iter().enumerate() {
+        seen.tokens |= u8::from(u64::from_le_bytes(*bytes) == 0x0101_0101_0101_0101) << k;
+    }
+    seen
+}
+
+/// The block of `text` at `start` and the one a byte further, filled up with NUL at the end of the text.
+#[inline]
+fn look_at(text: &[u8], start: usize) -> Seen {
+    if let Some((block, shifted)) =
+        text.get(start..).and_then(|rest| Some((rest.first_chunk()?, rest.get(1..)?.first_chunk()?)))
+    {
+        return look(block, shifted);
+    }
+    let mut block = [0; BLOCK];
+    let mut shifted = [0; BLOCK];
+    for (slot, b) in block.iter_mut().zip(slice(text, start, start + BLOCK)) {
+        *slot = *b;
+    }
+    for (slot, b) in shifted.iter_mut().zip(slice(text, start + 1, start + 1 + BLOCK)) {
+        *slot = *b;
+    }
+    look(&block, &shifted)
+}
+
+/// The places in a block of the bytes of one kind.
+fn places(kinds: [u64; BLOCK / 8], kind: u8) -> impl Iterator<Item = usize> {
+    let mask = u64::from(kind) * 0x0101_0101_0101_0101;
+    kinds.into_iter().enumerate().flat_map(move |(k, word)| {
+        let mut rest = word & mask;
+        std::iter::from_fn(move || {
+            let bit = (rest != 0).then(|| rest.trailing_zeros())?;
+            rest &= rest - 1;
+            Some(k * 8 + (bit / 8) as usize)
+        })
+    })
 }
 
 /// Characters of which tokens are made.
@@ -78,6 +117,9 @@ pub(super) fn closes(text: &[u8], i: usize) -> bool {
     !(b.is_ascii_alphanumeric() || b == b'_')
 }
 
+/// What a word loses as a witness when one that speaks of something else stands nearer.
+const FARTHER: f32 = 0.12;
+
 /// One search through one text.
 pub(super) struct Scan<'a> {
     pub(super) text: &'a [u8],
@@ -86,6 +128,10 @@ pub(super) struct Scan<'a> {
     words: &'a ContextWords,
     out: &'a mut Vec<Finding>,
     context: Option<(usize, Context)>,
+    recent: Recent,
+    /// Where the last word with a digit and the last run of token characters ended.
+    word_seen: usize,
+    token_seen: usize,
 }
 
 impl<'a> Scan<'a> {
@@ -96,7 +142,17 @@ impl<'a> Scan<'a> {
         min_score: f32,
         out: &'a mut Vec<Finding>,
     ) -> Scan<'a> {
-        Scan { text, types, min_score, words, out, context: None }
+        Scan {
+            text,
+            types,
+            min_score,
+            words,
+            out,
+            context: None,
+            recent: Recent::default(),
+            word_seen: 0,
+            token_seen: 0,
+        }
     }
 
     /// Whether anybody asked for that type.
@@ -110,7 +166,7 @@ impl<'a> Scan<'a> {
         match self.context {
             Some((place, context)) if place == start => context,
             _ => {
-                let context = self.words.before(self.text, start);
+                let context = self.recent.context(self.words, self.text, start);
                 self.context = Some((start, context));
                 context
             }
@@ -143,8 +199,11 @@ impl<'a> Scan<'a> {
             return;
         }
         let context = self.context(start);
-        let score = if context.names(kind) {
+        let score = if context.ends_with(kind) {
             named
+        } else if context.names(kind) {
+            // Another word stands nearer.
+            plain.max((named - FARTHER).max(named.min(0.5)))
         } else if context.negative {
             // An order number, a version, a hash: only a form that is its own proof stands.
             if plain >= 0.75 { plain } else { plain - 0.3 }
@@ -154,69 +213,72 @@ impl<'a> Scan<'a> {
         self.report(kind, start, end, score, rule);
     }
 
-    /// Looks at every place that the block flags point to.
-    pub(super) fn run(mut self) {
+    /// Looks at every place that is worth it. With `other` set, stops at the first block that may read otherwise than it
+    /// is written and returns its position.
+    pub(super) fn run(&mut self, from: usize, other: bool) -> Option<usize> {
         let text = self.text;
-        let mut word_seen = 0;
-        let mut token_seen = 0;
-        let mut start = 0;
+        let mut start = from;
         while start < text.len() {
-            let end = (start + BLOCK).min(text.len());
-            let flags = block_flags(slice(text, start, end), slice(text, start + 1, end + 1));
-            if flags & DIGIT != 0 {
-                for i in start..end {
-                    if at(text, i).is_ascii_digit() {
-                        self.digit(i, &mut word_seen);
-                    }
+            let seen = look_at(text, start);
+            if other && seen.all & (ESCAPE | HIGH) != 0 {
+                return Some(start);
+            }
+            if seen.all & DIGIT != 0 {
+                for i in places(seen.kinds, DIGIT) {
+                    self.digit(start + i);
                 }
             }
-            if flags & AT != 0 {
-                for i in start..end {
-                    if at(text, i) == b'@' {
-                        email::at_sign(&mut self, i);
-                    }
+            if seen.all & AT != 0 {
+                for i in places(seen.kinds, AT) {
+                    email::at_sign(self, start + i);
                 }
             }
-            if flags & PASS != 0 {
-                for i in start..end {
-                    password::double_letter(&mut self, i);
+            if seen.all & PASS != 0 {
+                for i in places(seen.kinds, PASS) {
+                    password::double_letter(self, start + i);
                 }
             }
-            // Every run of TOKEN or more token characters covers one of these positions.
-            let mut i = start.next_multiple_of(TOKEN);
-            while i < end {
-                if i >= token_seen && is_token(at(text, i)) {
-                    token_seen = self.token(i, token_seen);
+            // Every run of TOKEN or more token characters holds one of these eights whole.
+            let mut eights = seen.tokens;
+            while eights != 0 {
+                let i = start + 8 * eights.trailing_zeros() as usize;
+                eights &= eights - 1;
+                if i >= self.token_seen {
+                    self.token_seen = self.token(i, self.token_seen);
                 }
-                i += TOKEN;
             }
-            start = end;
+            start += BLOCK;
         }
+        None
+    }
+
+    /// Private key blocks, found by their header.
+    pub(super) fn private_keys(&mut self) {
         if self.wants(EntityType::PrivateKey) {
-            for begin in memmem::find_iter(text, b"-----BEGIN ") {
-                token::private_key(&mut self, begin);
+            for begin in memmem::find_iter(self.text, b"-----BEGIN ") {
+                token::private_key(self, begin);
             }
         }
     }
 
-    fn digit(&mut self, i: usize, word_seen: &mut usize) {
+    fn digit(&mut self, i: usize) {
         let text = self.text;
         let previous = before(text, i);
         if !previous.is_ascii_digit() && opens(text, i) {
             number::group(self, i);
         }
-        if i < *word_seen {
+        if i < self.word_seen {
             return;
         }
         let mut start = run_start(slice(text, 0, i), i, |b| b.is_ascii_alphanumeric());
-        *word_seen = run_end(text, i, |b| b.is_ascii_alphanumeric());
+        self.word_seen = run_end(text, i, |b| b.is_ascii_alphanumeric());
         if is_escape_letter(text, start + 1) {
             start += 1;
         }
-        if *word_seen - start <= LONGEST_WORD && before(text, start) != b'_' {
-            word::word(self, start, *word_seen);
+        if self.word_seen - start <= LONGEST_WORD && before(text, start) != b'_' {
+            word::word(self, start, self.word_seen);
         }
-        if matches!(before(text, start), b':') || matches!(at(text, *word_seen), b':' | b'-' | b'.') {
+        if matches!(before(text, start), b':') || matches!(at(text, self.word_seen), b':' | b'-' | b'.') {
             net::address(self, start);
         }
     }

@@ -2,6 +2,7 @@
 
 use memchr::memmem;
 
+use super::key_name;
 use super::scan::{Scan, closes, is_token};
 use super::token_table::{Body, TOKENS, Token};
 use crate::EntityType::{self, *};
@@ -19,17 +20,29 @@ const MAX_HEADER: usize = 2048;
 /// Looks at a long run of token characters.
 pub(super) fn run(scan: &mut Scan<'_>, start: usize, end: usize) {
     let text = scan.text;
-    if let Some(token) =
-        TOKENS.iter().find(|token| slice(text, start, end).starts_with(token.prefix.as_bytes()))
-        && let Some(stop) = body_end(text, start, end, token)
-    {
-        scan.report(token.kind, start, stop, 0.95, "token/prefix");
+    let run = slice(text, start, end);
+    let known = (TOKENS.iter())
+        .filter(|token| run.starts_with(token.prefix.as_bytes()))
+        .find_map(|token| Some((token.kind, body_end(text, start, end, token)?)));
+    if let Some((kind, stop)) = known {
+        let stop = if kind == GitlabToken { routed(text, stop) } else { stop };
+        scan.report(kind, start, stop, 0.95, "token/prefix");
         return;
     }
     if shaped(scan, start, end) {
         return;
     }
     by_context(scan, start, end);
+}
+
+/// The end of a GitLab token with its routing: `.` two characters `.` nine characters.
+fn routed(text: &[u8], end: usize) -> usize {
+    let stop = end + 13;
+    let routing = at(text, end) == b'.'
+        && at(text, end + 3) == b'.'
+        && slice(text, end + 4, stop).iter().filter(|b| is_token(**b)).count() == 9
+        && closes(text, stop);
+    if routing { stop } else { end }
 }
 
 fn accepts(body: Body, b: u8) -> bool {
@@ -74,6 +87,25 @@ fn shaped(scan: &mut Scan<'_>, start: usize, end: usize) -> bool {
     if before(text, start) == b'/' {
         return webhook(scan, start, end);
     }
+    if let Some((kind, from)) = marked(text, start, run) {
+        // Azure's secrets go on with `~` and `.`, forty characters in all.
+        let stop = if kind == AzureKey && from < start {
+            run_end(slice(text, 0, from + 40), end, |b| is_token(b) || matches!(b, b'~' | b'.'))
+        } else {
+            end
+        };
+        let stop = if before(text, stop) == b'.' { stop - 1 } else { stop };
+        scan.report(kind, from, stop, 0.9, "token/mark");
+        return true;
+    }
+    // Airtable: seventeen characters, a dot, 64 hexadecimal digits.
+    if run.len() == 17 && run.starts_with(b"pat") && at(text, end) == b'.' {
+        let stop = run_end(text, end + 1, |b| b.is_ascii_hexdigit());
+        if stop - end == 65 && closes(text, stop) {
+            scan.report(ApiKey, start, stop, 0.93, "token/airtable");
+            return true;
+        }
+    }
     // Telegram: eight to ten digits, a colon, 35 characters that begin with AA.
     if before(text, start) == b':' && run.len() == 35 && run.starts_with(b"AA") {
         let digits = run_start(text, start - 1, |b| b.is_ascii_digit());
@@ -89,7 +121,7 @@ fn shaped(scan: &mut Scan<'_>, start: usize, end: usize) -> bool {
     }
     if (36..=37).contains(&run.len())
         && slice(run, 32, 35) == b"-us"
-        && slice(run, 0, 32).iter().all(u8::is_ascii_hexdigit)
+        && slice(run, 0, 32).iter().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'))
     {
         scan.report(MailKey, start, end, 0.85, "token/mailchimp");
         return true;
@@ -99,7 +131,7 @@ fn shaped(scan: &mut Scan<'_>, start: usize, end: usize) -> bool {
         return true;
     }
     // Slack's app tokens and Discord's bot tokens begin with a run and go on after dots.
-    if (23..=28).contains(&run.len()) && matches!(at(run, 0), b'M' | b'N' | b'O') && at(text, end) == b'.' {
+    if (24..=26).contains(&run.len()) && matches!(at(run, 0), b'M' | b'N' | b'O') && at(text, end) == b'.' {
         let middle = run_end(text, end + 1, is_token);
         let tail = run_end(text, middle + 1, is_token);
         if middle - end - 1 == 6 && at(text, middle) == b'.' && (27..=38).contains(&(tail - middle - 1)) {
@@ -110,14 +142,45 @@ fn shaped(scan: &mut Scan<'_>, start: usize, end: usize) -> bool {
     false
 }
 
+/// Tokens whose mark stands before the run: OpenShift's `sha256~…`, Azure's `…8Q~…`, Facebook's `123456789012345|…`, the
+/// signature of an Azure URL.
+fn marked(text: &[u8], start: usize, run: &[u8]) -> Option<(EntityType, usize)> {
+    let left = |length: usize| start.checked_sub(length).map(|from| (from, slice(text, from, start)));
+    match before(text, start) {
+        b'~' => {
+            if let Some((from, b"sha256~")) = left(7)
+                && run.len() == 43
+            {
+                return Some((ApiKey, from));
+            }
+            let (from, mark) = left(6)?;
+            let lead = slice(mark, 0, 3).iter().all(|b| is_token(*b) || matches!(b, b'.' | b'~'));
+            (lead && at(mark, 3).is_ascii_digit() && at(mark, 4) == b'Q' && (16..=34).contains(&run.len()))
+                .then_some((AzureKey, from))
+        }
+        b'|' => {
+            let digits = run_start(text, start - 1, |b| b.is_ascii_digit());
+            ((15..=16).contains(&(start - 1 - digits)) && (27..=40).contains(&run.len()))
+                .then_some((ApiKey, digits))
+        }
+        b'=' => {
+            let window = slice(text, start.saturating_sub(300), start);
+            (window.ends_with(b"sig=") && run.len() >= 40 && memmem::rfind(window, b"sv=20").is_some())
+                .then_some((AzureKey, start))
+        }
+        _ => None,
+    }
+}
+
 fn web_token(scan: &mut Scan<'_>, start: usize, end: usize) -> bool {
     let text = scan.text;
     if at(text, end) != b'.' {
         return false;
     }
-    // The header is a JSON object.
+    // The header is a JSON object that names an algorithm (RFC 7515, section 4.1.1).
     let header = base64::decode(slice(text, start, end), MAX_HEADER).unwrap_or_default();
-    if header.iter().rev().find(|b| !b.is_ascii_whitespace()) != Some(&b'}') {
+    let object = header.iter().rev().find(|b| !b.is_ascii_whitespace()) == Some(&b'}');
+    if !object || memmem::find(&header, b"\"alg\"").is_none() || std::str::from_utf8(&header).is_err() {
         return false;
     }
     let payload = run_end(text, end + 1, is_token);
@@ -144,17 +207,31 @@ fn after_dot(scan: &mut Scan<'_>, start: usize, end: usize) -> bool {
         (b"dt0c01.", 24, ApiKey),
         (b"tfc.", 40, ApiKey),
         (b"q1k.", 24, ApiKey),
+        (b"sl.", 120, ApiKey),
+        (b"pat.", 22, ApiKey),
+        (b"sat.", 22, ApiKey),
+        (b"pk.", 60, ApiKey),
+        (b"v1.", 170, ApiKey),
+        (b"t1.", 20, ApiKey),
     ];
     let text = scan.text;
     for (prefix, least, kind) in PREFIXES {
         let Some(from) = start.checked_sub(prefix.len()) else { continue };
+        // SendGrid's keys have two parts of 22 and 43 characters.
+        let sendgrid = *prefix == b"SG." && run_end(text, end + 1, is_token) < end + 21;
+        if sendgrid {
+            continue;
+        }
         if slice(text, from, start) != *prefix || end - start < *least {
             continue;
         }
         let from = if *prefix == b"atlasv1." { run_start(text, from - 1, is_token) } else { from };
         let mut stop = end;
-        if at(text, end) == b'.' {
-            stop = run_end(text, end + 1, is_token);
+        for _ in 0..3 {
+            let next = run_end(text, stop + 1, is_token);
+            if at(text, stop) == b'.' && next - stop > 6 {
+                stop = next;
+            }
         }
         scan.report(*kind, from, stop, 0.93, "token/prefix");
         return true;
@@ -195,9 +272,14 @@ fn webhook(scan: &mut Scan<'_>, start: usize, end: usize) -> bool {
 /// A value that looks random after a word that speaks of keys.
 fn by_context(scan: &mut Scan<'_>, start: usize, end: usize) {
     let text = scan.text;
-    if !(scan.wants(ApiKey) || scan.wants(AwsAccessKey) || scan.wants(AzureKey))
-        || uuid(slice(text, start, end))
-    {
+    if !(scan.wants(ApiKey) || scan.wants(AwsAccessKey) || scan.wants(AzureKey)) {
+        return;
+    }
+    if uuid(slice(text, start, end)) {
+        // A UUID is a key only where its own name says so.
+        if assigned(text, start) && key_name::names_a_key(text, start) {
+            scan.report(ApiKey, start, end, 0.6, "key/uuid");
+        }
         return;
     }
     // The value may hold base64's other characters; take it whole, seen from its first run.
@@ -218,7 +300,12 @@ fn by_context(scan: &mut Scan<'_>, start: usize, end: usize) {
         scan.report(AzureKey, from, stop, 0.9, "key/context");
     } else if value.len() == 40 && context.names(AwsAccessKey) && (base64 || mixed_case(value)) {
         scan.report(AwsAccessKey, from, stop, 0.85, "key/context");
-    } else if context.names(ApiKey) && !context.negative && closes(text, stop) {
+    } else if context.names(ApiKey)
+        && !context.negative
+        && closes(text, stop)
+        && !key_name::is_sample(value)
+        && !key_name::names_no_key(text, from)
+    {
         scan.report(ApiKey, from, stop, 0.65, "key/context");
     }
 }

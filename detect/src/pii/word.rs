@@ -2,9 +2,8 @@
 
 use super::scan::{self, Scan};
 use super::word_forms::{DASHED, WORDS};
-use super::{iban, wallet};
-use crate::EntityType::*;
-use crate::bytes::{at, before, run_end, slice};
+use super::{document, iban, wallet};
+use crate::bytes::{at, before, slice};
 
 /// Looks at a word that holds a digit.
 pub(super) fn word(scan: &mut Scan<'_>, start: usize, end: usize) {
@@ -13,7 +12,20 @@ pub(super) fn word(scan: &mut Scan<'_>, start: usize, end: usize) {
     if !scan::closes(text, end) {
         return;
     }
-    dashed(scan, start);
+    let next = at(text, end + 1);
+    let (grouped, spaced) = match at(text, end) {
+        b'-' | b'.' | b'+' => (next.is_ascii_alphanumeric(), false),
+        b' ' => (next.is_ascii_digit(), length >= 6),
+        _ => (false, false),
+    };
+    // `QQ 123456C` ends with its first word that holds a digit.
+    let last = length == 7 && before(text, start) == b' ';
+    if grouped || spaced || last {
+        dashed(scan, start, end);
+    }
+    if length >= 5 || grouped {
+        document::word(scan, start, end);
+    }
     if length < 3 {
         return;
     }
@@ -29,15 +41,14 @@ pub(super) fn word(scan: &mut Scan<'_>, start: usize, end: usize) {
     if (6..=20).contains(&length) {
         fixed(scan, start, end);
     }
-    document(scan, start, end);
 }
 
-fn hangs(b: u8) -> bool {
+pub(super) fn hangs(b: u8) -> bool {
     matches!(b, b'-' | b'_' | b'/' | b'.' | b'+')
 }
 
 /// Whether a word, small letters read as capitals, has a form.
-fn is_form(word: &[u8], form: &[u8]) -> bool {
+pub(super) fn is_form(word: &[u8], form: &[u8]) -> bool {
     word.len() == form.len()
         && word.iter().zip(form).all(|(b, class)| match class {
             b'A' => b.is_ascii_alphabetic(),
@@ -71,60 +82,26 @@ fn fixed(scan: &mut Scan<'_>, start: usize, end: usize) {
     }
 }
 
-/// Passports, licences and accounts whose form says nothing: letters and digits after a word that names the document.
-fn document(scan: &mut Scan<'_>, start: usize, end: usize) {
-    let text = scan.text;
-    if hangs(before(text, start)) {
-        return;
-    }
-    let stop = run_end(slice(text, 0, start + 22), end, |b| b.is_ascii_alphanumeric() || b == b'-');
-    let stop = if before(text, stop) == b'-' { stop - 1 } else { stop };
-    let token = slice(text, start, stop);
-    let word = slice(text, start, end);
-    let digits = |part: &[u8]| part.iter().filter(|b| b.is_ascii_digit()).count();
-    let letters = |part: &[u8]| part.iter().filter(|b| b.is_ascii_alphabetic()).count();
-    if !scan::closes(text, stop) || !one_case(token) {
-        return;
-    }
-    if stop == end
-        && (7..=9).contains(&word.len())
-        && digits(word) >= 2
-        && !(letters(word) == 0 && word.len() == 9)
-    {
-        scan.weigh(Passport, (start, end), (0.05, 0.75), "passport/context");
-    }
-    let size = digits(token) + letters(token);
-    if (6..=16).contains(&size) && digits(token) >= 4 {
-        scan.weigh(UsDriverLicense, (start, stop), (0.05, 0.65), "licence/context");
-    }
-    if (8..=20).contains(&size) && digits(token) >= 6 && letters(token) > 0 {
-        scan.weigh(BankAccount, (start, stop), (0.05, 0.6), "account/context");
-    }
-}
-
-/// Letters of one case, or a mixture right before a row of digits (`AaA123456`).
-fn one_case(token: &[u8]) -> bool {
-    let small = token.iter().any(u8::is_ascii_lowercase);
-    let capital = token.iter().any(u8::is_ascii_uppercase);
-    let lead = token.iter().take_while(|b| b.is_ascii_alphabetic()).count();
-    !(small && capital) || (lead <= 3 && token.iter().skip(lead).all(u8::is_ascii_digit))
-}
-
 /// Where a form starts whose first digit is in the word at `start`: there, or one word earlier if the form begins with a
 /// word of letters alone.
-fn form_start(form: &[u8], start: usize) -> Option<usize> {
+pub(super) fn form_start(form: &[u8], start: usize) -> Option<usize> {
     let lead = form.iter().take_while(|class| **class == b'A').count();
     if lead > 0 && matches!(at(form, lead), b' ' | b'-') { start.checked_sub(lead + 1) } else { Some(start) }
 }
 
 /// Identifiers written with dashes or spaces, seen from their first word with a digit.
-fn dashed(scan: &mut Scan<'_>, start: usize) {
+fn dashed(scan: &mut Scan<'_>, start: usize, end: usize) {
     let text = scan.text;
     if hangs(before(text, start)) {
         return;
     }
     for (rule, form) in DASHED.iter().flat_map(|rule| rule.forms.iter().map(move |form| (rule, *form))) {
         let Some(from) = form_start(form, start) else { continue };
+        // The first word with a digit ends where the form has a sign of its own, or the form does.
+        let sign = at(form, end - from);
+        if sign != 0 && sign != at(text, end) {
+            continue;
+        }
         let written = slice(text, from, from + form.len());
         if !is_form(written, form) || !scan.wants(rule.kind) {
             continue;

@@ -1,6 +1,6 @@
 //! What makes an identifier of letters and digits valid, from each state's published rule. Words come in capitals.
 
-use super::checks::{is_day, two, weighted};
+use super::checks::{is_day, mod11_10, two, weighted};
 use super::national_checks::cn_id_x;
 use crate::bytes::{at, digits_into, slice};
 
@@ -198,6 +198,50 @@ pub(super) fn hetu(word: &[u8]) -> bool {
     is_day(two(&digits, 2), two(&digits, 0))
         && (!sign || b"ABCDEFUVWXY".contains(&at(word, 6)))
         && word.last() == Some(&at(CHECK, (number % 31) as usize))
+}
+
+/// Department of Social Protection: weights 8 to 2, a second letter counts nine times, modulus 23.
+pub(super) fn pps(word: &[u8]) -> bool {
+    let mut digits = [0; 7];
+    digits_into(word, &mut digits);
+    let second = word.get(8).map_or(0, |b| if *b == b'W' { 0 } else { letter(*b) + 1 });
+    let sum = weighted(&digits, &[8, 7, 6, 5, 4, 3, 2]) + second * 9;
+    at(b"WABCDEFGHIJKLMNOPQRSTUV", (sum % 23) as usize) == at(word, 7)
+}
+
+/// SAT: a date after the letters.
+pub(super) fn rfc(word: &[u8]) -> bool {
+    let mut digits = [0; 6];
+    digits_into(word, &mut digits);
+    is_day(two(&digits, 2), two(&digits, 4))
+}
+
+/// GSTN: a state and a check character by Luhn's method to the base of 36.
+pub(super) fn gstin(word: &[u8]) -> bool {
+    let value = |b: u8| char::from(b).to_digit(36).unwrap_or(0);
+    let sum: u32 = (word.iter().take(14).enumerate())
+        .map(|(i, b)| {
+            let product = value(*b) * if i % 2 == 0 { 1 } else { 2 };
+            product / 36 + product % 36
+        })
+        .sum();
+    (36 - sum % 36) % 36 == value(at(word, 14))
+}
+
+/// Household registration: a place as a number, sex, modulus 10.
+pub(super) fn tw_id(word: &[u8]) -> bool {
+    const PLACES: &[u8; 26] = b"\x0a\x0b\x0c\x0d\x0e\x0f\x10\x11\x22\x12\x13\x14\x15\x16\x23\x17\x18\x19\x1a\x1b\x1c\x1d\x20\x1e\x1f\x21";
+    let place = u32::from(at(PLACES, letter(at(word, 0)) as usize));
+    let mut digits = [0; 9];
+    digits_into(word, &mut digits);
+    let sum = place / 10 + place % 10 * 9 + weighted(&digits, &[8, 7, 6, 5, 4, 3, 2, 1, 1]);
+    matches!(at(&digits, 0), 1 | 2 | 8 | 9) && sum.is_multiple_of(10)
+}
+
+/// Bundeszentralamt für Steuern: ISO 7064 mod 11,10.
+pub(super) fn de_vat(word: &[u8]) -> bool {
+    let mut digits = [0; 9];
+    digits_into(word, &mut digits) == 9 && mod11_10(&digits)
 }
 
 pub(super) fn it_licence(word: &[u8]) -> bool {

@@ -46,6 +46,13 @@ pub(super) const WORDS: &[Rule] = &[
     rule(ItDriverLicense, &[b"AA9999999A", b"U1XXXXXXXA"], it_licence, 0.4, 0.9, "it-licence/form"),
     rule(Passport, &[b"AXXXXXXX9"], de_passport, 0.3, 0.9, "passport/check"),
     rule(UsPassport, &[b"A99999999"], us_passport, 0.2, 0.85, "us-passport/context"),
+    rule(IePps, &[b"9999999A", b"9999999AA"], pps, 0.4, 0.95, "pps/mod23"),
+    rule(MxRfc, &[b"AAAA999999XXX", b"AAA999999XXX"], rfc, 0.55, 0.95, "rfc/form"),
+    rule(InGstin, &[b"99AAAAA9999AXZX"], gstin, 0.9, 1.0, "gstin/mod36"),
+    rule(InVoter, &[b"AAA9999999"], any, 0.1, 0.85, "voter/context"),
+    rule(TwNationalId, &[b"A999999999"], tw_id, 0.45, 0.95, "tw-id/mod10"),
+    rule(DeVatId, &[b"DE999999999"], de_vat, 0.6, 0.95, "de-vat/mod11"),
+    rule(ItIdentityCard, &[b"AA99999AA", b"AA9999999", b"9999999AA"], any, 0.05, 0.8, "it-id-card/context"),
     rule(ClRut, &[b"99999999K", b"9999999K"], rut, 0.4, 0.95, "rut/mod11"),
 ];
 

@@ -11,6 +11,8 @@ mod stamp;
 mod std_source;
 pub(crate) mod wasm;
 
+pub(crate) use python::peer_python;
+
 use std::fs::File;
 use std::path::PathBuf;
 

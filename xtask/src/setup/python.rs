@@ -51,3 +51,23 @@ pub(super) fn for_tests(place: &Place) -> Outcome<PathBuf> {
     stamp.write()?;
     Ok(python)
 }
+
+/// An environment with one package of PyPI, to compare ourselves with; returns its Python.
+pub(crate) fn peer_python(place: &Place, package: &str) -> Outcome<PathBuf> {
+    let folder = place.ours.join("venv-peer");
+    let stamp = Stamp::new(&folder, package);
+    let python = folder.join("bin/python");
+    if stamp.holds() && python.exists() {
+        return Ok(python);
+    }
+    say(format_args!("installing {package}"));
+    let python = fresh_venv(&folder)?;
+    run_logged(
+        Command::new(&python)
+            .args(["-m", "pip", "install", "--disable-pip-version-check", "--only-binary=:all:"])
+            .arg(package),
+        &place.ours.join("venv-peer.log"),
+    )?;
+    stamp.write()?;
+    Ok(python)
+}
