@@ -39,6 +39,11 @@ impl WordHash {
         WordHash((self.0 ^ byte as u64).wrapping_mul(0x0000_0100_0000_01b3))
     }
 
+    /// The number itself.
+    pub(super) const fn get(self) -> u64 {
+        self.0
+    }
+
     /// The hash of a whole word.
     pub(super) fn of(word: &[u8]) -> WordHash {
         word.iter().fold(WordHash::START, |hash, b| hash.with(*b))

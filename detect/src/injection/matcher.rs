@@ -4,13 +4,14 @@ use std::ops::Range;
 
 use super::evidence::{Evidence, Kind, Piece};
 use super::layers;
-use super::lexicon::{Classes, Lexicon};
+use super::lexicon::{Classes, Lexicon, WordHash};
 use super::rules::RULES;
+use super::scorer::{Features, Scorer, Table};
 use super::structure::{self, MARKS};
 use super::tokens::{self, Spaced, Word};
 use super::verdict::{Family, InjectionFinding, Source};
 use super::words::TALK;
-use crate::bytes::{at, before};
+use crate::bytes::{at, before, slice};
 use crate::canonical::{self, View};
 
 /// Words with classes that are remembered.
@@ -34,6 +35,7 @@ pub(super) struct Matcher<'a> {
     layers: usize,
     nested: bool,
     evidence: Evidence,
+    scorer: Scorer,
     /// Every piece, where an explanation is wanted.
     log: Option<Vec<Piece>>,
 }
@@ -49,6 +51,7 @@ impl<'a> Matcher<'a> {
             layers: 0,
             nested: false,
             evidence: Evidence::default(),
+            scorer: Scorer::new(Table::of(source)),
             log: None,
         }
     }
@@ -59,6 +62,14 @@ impl<'a> Matcher<'a> {
         let view = self.judge(text);
         let pieces = self.log.unwrap_or_default();
         pieces.into_iter().map(|piece| finding(piece, piece.weight, view.as_ref())).collect()
+    }
+
+    /// Reads the text and returns what the scorer sees of it, segment by segment.
+    pub(super) fn features(mut self, text: &str) -> Features {
+        self.scorer = Scorer::tracing(Table::of(self.source));
+        self.judge(text);
+        let rules = self.evidence.best().map_or(0.0, |(score, _)| score);
+        Features { segments: self.scorer.into_trace(), rules }
     }
 
     /// Reads the text and returns the strongest evidence.
@@ -83,12 +94,8 @@ impl<'a> Matcher<'a> {
         view
     }
 
-    fn informs(&self) -> bool {
-        matches!(self.source, Source::ToolResult | Source::Document | Source::ToolDefinition)
-    }
-
     fn weigh(&self, user: f32, data: f32) -> f32 {
-        if self.informs() { data } else { user }
+        if self.source.informs() { data } else { user }
     }
 
     fn add(&mut self, kind: Kind, weight: f32, index: usize, span: Range<usize>) {
@@ -112,8 +119,12 @@ impl<'a> Matcher<'a> {
                 // The end of a sentence keeps its words apart from the next one's.
                 if matches!(b, b'.' | b'!' | b'?') && at(bytes, i + 1) <= b' ' {
                     index += 2;
+                    self.scorer.sign(b);
                 } else if b == b'\n' {
                     index += 1;
+                    self.scorer.sign(b);
+                } else if matches!(b, b':' | b'"' | b'(' | b'<' | b'[' | b'{' | b'#' | b'=' | b'`') {
+                    self.scorer.sign(b);
                 }
                 if structure::may_begin(b) {
                     self.mark(bytes, i, index);
@@ -131,6 +142,7 @@ impl<'a> Matcher<'a> {
             let (end, counts) = tokens::read(lexicon, bytes, i, index, |word| self.word(word));
             i = end.max(i + 1);
             index += counts;
+            self.seen(bytes, start, i, counts);
             if i - start == 1 && b.is_ascii_alphabetic() {
                 spaced.push(b, start);
             } else {
@@ -148,12 +160,30 @@ impl<'a> Matcher<'a> {
         }
     }
 
+    /// Shows the word at `start..end` to the scorer; where there are no spaces, character by character.
+    fn seen(&mut self, text: &[u8], start: usize, end: usize, counts: usize) {
+        const CHARACTER: usize = 3;
+        let wide = tokens::is_wide(at(text, start));
+        let mut from = start;
+        while from < end {
+            let to = if wide { (from + CHARACTER).min(end) } else { end };
+            let hash = slice(text, from, to)
+                .iter()
+                .fold(WordHash::START, |hash, b| hash.with(b.to_ascii_lowercase()))
+                .get();
+            let counts = if wide { (from - start) / CHARACTER % 2 } else { counts };
+            self.scorer.word(text, from, to, hash, counts);
+            from = to;
+        }
+    }
+
     fn mark(&mut self, text: &[u8], i: usize, index: usize) {
         if let Some((number, mark)) =
             structure::mark_at(text, i).and_then(|n| MARKS.get(n).map(|mark| (n, mark)))
         {
             let weight = self.weigh(mark.user, mark.data);
             self.add(Kind::Mark(number), weight, index, i..i + mark.text.len());
+            self.scorer.mark(number);
         }
     }
 
@@ -187,6 +217,7 @@ impl<'a> Matcher<'a> {
             *slot = word;
         }
         self.count += 1;
+        self.scorer.classes(word.classes, word.index);
         if word.classes.meets(TALK) {
             self.talk = Some(word.index);
         }

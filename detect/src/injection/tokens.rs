@@ -27,7 +27,7 @@ pub(super) fn is_word(b: u8) -> bool {
 }
 
 /// The first byte of an ideograph, a syllable of kana or Hangul.
-fn is_wide(b: u8) -> bool {
+pub(super) fn is_wide(b: u8) -> bool {
     (0xE3..=0xED).contains(&b)
 }
 

@@ -4,6 +4,7 @@ use std::fmt;
 use std::ops::Range;
 
 use super::matcher::Matcher;
+use super::scorer::Features;
 use super::{Lexicon, Phrases};
 
 /// Where a text stands in the exchange.
@@ -25,6 +26,13 @@ pub enum Source {
     Document,
     /// Anything else.
     Other,
+}
+
+impl Source {
+    /// Whether a text from there should only inform, so that an order in it is nobody's.
+    pub(super) const fn informs(self) -> bool {
+        matches!(self, Source::ToolResult | Source::Document | Source::ToolDefinition)
+    }
 }
 
 /// How little evidence is enough.
@@ -122,6 +130,11 @@ pub(crate) fn explain(lexicon: &Lexicon, text: &str, source: Source) -> Vec<Inje
 /// See [`crate::Detector::injection_score`].
 pub(crate) fn score(lexicon: &Lexicon, text: &str, source: Source) -> Option<InjectionFinding> {
     Matcher::new(lexicon, source).run(text)
+}
+
+/// See [`crate::Detector::injection_features`].
+pub(crate) fn features(lexicon: &Lexicon, text: &str, source: Source) -> Features {
+    Matcher::new(lexicon, source).features(text)
 }
 
 /// The operating point. The developer's prompt and the model's own words are not judged.
