@@ -89,7 +89,7 @@ pub(crate) fn judge<'a>(
 
 /// Prints how much recall each rate of false alarms buys, by `score`.
 pub(crate) fn curve(title: &str, judged: &[Judged<'_>], informs: bool, score: impl Fn(&Judged<'_>) -> f32) {
-    println!("## {title}");
+    print!("{title:8} ");
     let mut normal: Vec<f32> = judged
         .iter()
         .filter(|j| !j.seen.row.attack && !j.seen.row.hard && (!informs || ordinary(j)))
@@ -113,17 +113,24 @@ pub(crate) fn curve(title: &str, judged: &[Judged<'_>], informs: bool, score: im
                 .join("  ")
         };
         let wrong = hard.iter().filter(|s| **s > threshold).count();
-        println!(
-            "{:5.2} %  recall {:.3}  (margin {threshold:.2}, hard {:.2} %)",
+        print!(
+            "{:.2}%:{:.3}({threshold:.2},h{:.1}) ",
             rate * 100.0,
             hits(&attacks) as f64 / attacks.len().max(1) as f64,
             100.0 * wrong as f64 / hard.len().max(1) as f64
         );
-        if (rate - 0.005).abs() < 1e-9 || (informs && (rate - 0.01).abs() < 1e-9) {
-            println!("    {}", by_source(|j| j.seen.row.source.split('/').next().unwrap_or_default().to_owned()));
+        let shown = if informs { 0.01 } else { 0.005 };
+        if (rate - shown).abs() < 1e-9 && std::env::var("LONG").is_ok() {
+            println!("\n    {}", by_source(|j| j.seen.row.source.split('/').next().unwrap_or_default().to_owned()));
             println!("    {}", by_source(|j| j.seen.row.lang.clone()));
+            let mut wrong: BTreeMap<&str, usize> = BTreeMap::new();
+            for j in judged.iter().filter(|j| !j.seen.row.attack && score(j) > threshold) {
+                *wrong.entry(&j.seen.row.source).or_default() += 1;
+            }
+            println!("    wrong: {wrong:?}");
         }
     }
+    println!();
     println!();
 }
 
