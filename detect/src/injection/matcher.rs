@@ -9,7 +9,7 @@ use super::rules::RULES;
 use super::scorer::{Features, Scorer, Table};
 use super::structure::{self, MARKS};
 use super::tokens::{self, Spaced, Word};
-use super::verdict::{Family, InjectionFinding, Source};
+use super::verdict::{self, Family, InjectionFinding, Source};
 use super::words::TALK;
 use crate::bytes::{at, before, slice};
 use crate::canonical::{self, View};
@@ -24,6 +24,15 @@ const TALK_REACH: usize = 24;
 const TALK_FACTOR: f32 = 0.5;
 /// So many invisible letters are a text.
 const UNSEEN: usize = 8;
+
+/// The rules' evidence is named from here on; below, the scorer spoke.
+const RULE_SPEAKS: f32 = 0.35;
+/// What the rules' evidence weighs beside the margin of the scorer.
+const RULES_WEIGH: f32 = 3.0;
+/// The margin of a text without words.
+const NO_WORDS: f32 = -0.5;
+/// What an order is worth that only the scorer finds in an encoding.
+const HIDDEN_ORDER: f32 = 0.6;
 
 /// Collects evidence while words go by.
 pub(super) struct Matcher<'a> {
@@ -72,11 +81,25 @@ impl<'a> Matcher<'a> {
         Features { segments: self.scorer.into_trace(), rules }
     }
 
-    /// Reads the text and returns the strongest evidence.
-    pub(super) fn run(mut self, text: &str) -> Option<InjectionFinding> {
+    /// Reads the text and returns all evidence together as a margin, with the strongest piece of it.
+    pub(super) fn run(mut self, text: &str) -> Option<(f32, InjectionFinding)> {
         let view = self.judge(text);
-        let (score, piece) = self.evidence.best()?;
-        Some(finding(piece, score, view.as_ref()))
+        let scored = self.scorer.finish();
+        let best = self.evidence.best();
+        let margin = together(best.map(|(score, _)| score), scored.as_ref().map(|(margin, _)| *margin));
+        let found = match (best, scored) {
+            (Some((score, piece)), scored) if score >= RULE_SPEAKS || scored.is_none() => {
+                finding(piece, score, view.as_ref())
+            }
+            (_, Some((_, span))) => InjectionFinding {
+                rule: "scorer/window",
+                family: Family::Learned,
+                span: view.map_or(span.clone(), |view| view.original(span)),
+                score: 0.0,
+            },
+            _ => return None,
+        };
+        Some((margin, InjectionFinding { score: verdict::score_of(margin, self.source), ..found }))
     }
 
     /// Collects the evidence; returns the view in which its places are.
@@ -206,7 +229,11 @@ impl<'a> Matcher<'a> {
         let mut inner = Matcher::new(self.lexicon, self.source);
         inner.nested = true;
         inner.read(said);
-        if let Some((score, _)) = inner.evidence.best().filter(|(score, _)| *score >= 0.4) {
+        let rules = inner.evidence.best().map(|(score, _)| score);
+        let margin = together(rules, inner.scorer.finish().map(|(margin, _)| margin));
+        let learned = if verdict::score_of(margin, self.source) >= 0.5 { HIDDEN_ORDER } else { 0.0 };
+        let score = rules.unwrap_or(0.0).max(learned);
+        if score >= 0.4 {
             let weight = self.weigh(score, (score + 0.1).min(0.98));
             self.add(Kind::Decoded, weight, index, span);
         }
@@ -253,6 +280,11 @@ impl<'a> Matcher<'a> {
         }
         None
     }
+}
+
+/// What the rules say and the margin of the scorer, as one margin.
+fn together(rules: Option<f32>, margin: Option<f32>) -> f32 {
+    margin.unwrap_or(NO_WORDS) + RULES_WEIGH * rules.unwrap_or(0.0)
 }
 
 fn finding(piece: Piece, score: f32, view: Option<&View>) -> InjectionFinding {

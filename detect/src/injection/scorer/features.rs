@@ -13,7 +13,7 @@ pub const SLOTS: usize = 1 << 17;
 /// Words of a segment.
 pub(crate) const SEGMENT: usize = 16;
 /// A window with fewer features than this counts as if it had so many: a word or two prove little.
-pub const LEAST: f32 = 200.0;
+pub const LEAST: f32 = 100.0;
 /// Letters of a word that are looked at in fours.
 const LETTERS: usize = 24;
 /// Words with classes remembered for pairs.
