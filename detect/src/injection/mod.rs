@@ -15,6 +15,7 @@ mod structure;
 mod tokens;
 mod verdict;
 mod words;
+mod words_more;
 
 pub(crate) use lexicon::Lexicon;
 pub use phrases::{MAX_PHRASES, Phrases};

@@ -151,9 +151,9 @@ pub(super) fn score_of(margin: f32, source: Source) -> f32 {
 /// `docs/injection-model.md`.
 const fn points(source: Source) -> [f32; 3] {
     match source {
-        Source::ToolDefinition => [2.2, 1.6, 1.1],
-        Source::ToolResult | Source::Document => [2.2, 1.4, 1.0],
-        _ => [1.5, 0.85, 0.4],
+        Source::ToolDefinition => [2.2, 1.5, 1.1],
+        Source::ToolResult | Source::Document => [2.1, 1.35, 0.85],
+        _ => [1.5, 0.7, 0.3],
     }
 }
 
