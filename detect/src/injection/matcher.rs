@@ -162,10 +162,10 @@ impl<'a> Matcher<'a> {
             if !tokens::is_word(before(bytes, i)) && structure::line_begins(bytes, i) {
                 self.mark(bytes, i, index);
             }
-            let (end, counts) = tokens::read(lexicon, bytes, i, index, |word| self.word(word));
+            let (end, counts, hash) = tokens::read(lexicon, bytes, i, index, |word| self.word(word));
             i = end.max(i + 1);
             index += counts;
-            self.seen(bytes, start, i, counts);
+            self.seen(bytes, start, i, counts, hash);
             if i - start == 1 && b.is_ascii_alphabetic() {
                 spaced.push(b, start);
             } else {
@@ -184,19 +184,16 @@ impl<'a> Matcher<'a> {
     }
 
     /// Shows the word at `start..end` to the scorer; where there are no spaces, character by character.
-    fn seen(&mut self, text: &[u8], start: usize, end: usize, counts: usize) {
+    fn seen(&mut self, text: &[u8], start: usize, end: usize, counts: usize, hash: WordHash) {
         const CHARACTER: usize = 3;
-        let wide = tokens::is_wide(at(text, start));
-        let mut from = start;
-        while from < end {
-            let to = if wide { (from + CHARACTER).min(end) } else { end };
-            let hash = slice(text, from, to)
-                .iter()
-                .fold(WordHash::START, |hash, b| hash.with(b.to_ascii_lowercase()))
-                .get();
-            let counts = if wide { (from - start) / CHARACTER % 2 } else { counts };
-            self.scorer.word(text, from, to, hash, counts);
-            from = to;
+        if !tokens::is_wide(at(text, start)) {
+            self.scorer.word(text, start, end, hash.get(), counts);
+            return;
+        }
+        for (number, from) in (start..end).step_by(CHARACTER).enumerate() {
+            let to = (from + CHARACTER).min(end);
+            // Two characters count as a word.
+            self.scorer.word(text, from, to, WordHash::of(slice(text, from, to)).get(), number % 2);
         }
     }
 

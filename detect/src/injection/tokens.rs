@@ -86,17 +86,18 @@ fn split(lexicon: &Lexicon, letters: &[u8], mut found: impl FnMut(Classes, usize
     }
 }
 
-/// Reads the word at `start`, calls `word` for each word with classes in it, and returns its end and the number of words
-/// it counts for.
+/// Reads the word at `start`, calls `word` for each word with classes in it, and returns its end, the number of words
+/// it counts for, and its hash.
 pub(super) fn read(
     lexicon: &Lexicon,
     text: &[u8],
     start: usize,
     index: usize,
     mut word: impl FnMut(Word),
-) -> (usize, usize) {
+) -> (usize, usize, WordHash) {
     if is_wide(at(text, start)) {
-        return wide(lexicon, text, start, index, word);
+        let (end, counts) = wide(lexicon, text, start, index, word);
+        return (end, counts, WordHash::START);
     }
     let mut hash = WordHash::START;
     let mut i = start;
@@ -114,7 +115,7 @@ pub(super) fn read(
     let length = i - start;
     let index = index + 1;
     if length > LONGEST {
-        return (i, 1);
+        return (i, 1, hash);
     }
     let mut classes = lexicon.get(hash);
     if classes.0 == 0 && digits > 0 && digits < length {
@@ -132,9 +133,9 @@ pub(super) fn read(
     if classes.0 != 0 {
         word(Word { classes, index, start, end: i });
     } else if length >= RUN_TOGETHER && digits == 0 {
-        return (i, together(lexicon, text, start, i, index, word));
+        return (i, together(lexicon, text, start, i, index, word), hash);
     }
-    (i, 1)
+    (i, 1, hash)
 }
 
 /// Digits that stand for letters: `1gn0r3`.

@@ -1,4 +1,4 @@
-//! What the scorer sees of a text: words and pairs and triples of them, letters within words, word classes that stand
+//! What the scorer sees of a text: words and pairs and triples of them, how words begin and end, word classes that stand
 //! near each other, marks, and the rules that fired. Each is a slot of a table, by hash.
 
 use std::ops::Range;
@@ -13,11 +13,11 @@ pub const SLOTS: usize = 1 << 17;
 /// Words of a segment.
 pub(crate) const SEGMENT: usize = 16;
 /// A window with fewer features than this counts as if it had so many: a word or two prove little.
-pub const LEAST: f32 = 100.0;
-/// Letters of a word that are looked at in fours.
-const LETTERS: usize = 24;
+pub const LEAST: f32 = 60.0;
+/// Letters at either edge of a word that are looked at.
+const EDGE: usize = 4;
 /// Words with classes remembered for pairs.
-const NEAR: usize = 6;
+const NEAR: usize = 3;
 /// Words between the two of a pair of classes, at most.
 const REACH: usize = 8;
 
@@ -36,7 +36,8 @@ enum Of {
     Word = 1,
     Pair,
     Triple,
-    Letters,
+    Begins,
+    Ends,
     Class,
     ClassPair,
     Mark,
@@ -44,9 +45,12 @@ enum Of {
     Skip,
 }
 
-fn mix(a: u64, b: u64) -> u64 {
-    let x = (a ^ b.rotate_left(29)).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-    x ^ (x >> 32)
+/// The slot of a feature: one multiplication, its upper bits.
+#[inline(always)]
+fn slot(of: Of, hash: u64) -> u32 {
+    const BITS: u32 = SLOTS.trailing_zeros();
+    let salted = hash ^ (of as u64).wrapping_mul(0xd6e8_feb8_6659_fd93);
+    ((salted ^ (salted >> 29)).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> (u64::BITS - BITS)) as u32
 }
 
 /// Sums of one segment.
@@ -102,15 +106,25 @@ impl Scorer {
         Scorer { trace: Some(vec![Vec::new()]), ..Scorer::new(table) }
     }
 
-    #[inline]
     fn add(&mut self, of: Of, hash: u64) {
-        let hash = mix(hash, of as u64);
-        let slot = (hash >> 20) as u32 % SLOTS as u32;
-        self.now.weight += i32::from(self.table.weight(slot));
-        self.now.count += 1;
-        if let Some(segment) = self.trace.as_mut().and_then(|trace| trace.last_mut()) {
-            segment.push(slot);
+        self.add_all(std::iter::once((of, hash)));
+    }
+
+    #[inline(always)]
+    fn add_all(&mut self, features: impl Iterator<Item = (Of, u64)>) {
+        let table = self.table;
+        let mut segment = self.trace.as_mut().and_then(|trace| trace.last_mut());
+        let (mut weight, mut count) = (0, 0);
+        for (of, hash) in features {
+            let slot = slot(of, hash);
+            weight += i32::from(table.weight(slot));
+            count += 1;
+            if let Some(segment) = &mut segment {
+                segment.push(slot);
+            }
         }
+        self.now.weight += weight;
+        self.now.count += count;
     }
 
     /// Takes in the word at `start..end`, of that hash, counting for `counts` words.
@@ -126,12 +140,16 @@ impl Scorer {
             self.now.start = start;
         }
         self.now.end = end;
-        self.add(Of::Word, hash);
-        self.add(Of::Pair, mix(hash, self.last));
-        self.add(Of::Triple, mix(mix(hash, self.last), self.last_but_one));
-        self.add(Of::Skip, mix(hash, self.last_but_one));
+        let (last, last_but_one) = (self.last, self.last_but_one);
+        let words = [
+            (Of::Word, hash),
+            (Of::Pair, hash.rotate_left(17) ^ last),
+            (Of::Triple, hash.rotate_left(34) ^ last.rotate_left(17) ^ last_but_one),
+            (Of::Skip, hash.rotate_left(17) ^ last_but_one),
+        ];
+        self.add_all(words.into_iter());
         if !is_wide(at(text, start)) {
-            self.letters(text, start, end.min(start + LETTERS));
+            self.edges(text, start, end);
         }
         self.step(hash);
         self.words += counts;
@@ -140,16 +158,14 @@ impl Scorer {
         }
     }
 
-    /// Four letters at a time, the edges of the word included.
-    fn letters(&mut self, text: &[u8], start: usize, end: usize) {
-        let mut four = u32::from(b' ');
-        let mut have = 1;
-        for b in slice(text, start, end).iter().chain(std::iter::once(&b' ')) {
-            four = (four << 8) | u32::from(b.to_ascii_lowercase());
-            have += 1;
-            if have >= 4 {
-                self.add(Of::Letters, u64::from(four).wrapping_mul(0x2545_f491_4f6c_dd1d));
-            }
+    /// How the word begins and how it ends: the forms of a word share one of them.
+    fn edges(&mut self, text: &[u8], start: usize, end: usize) {
+        let four = |from: usize| {
+            let letters = slice(text, from, from + EDGE).iter();
+            letters.fold(0_u64, |all, b| (all << 8) | u64::from(b.to_ascii_lowercase())) << 16
+        };
+        if end - start > EDGE {
+            self.add_all([(Of::Begins, four(start)), (Of::Ends, four(end - EDGE))].into_iter());
         }
     }
 
@@ -169,20 +185,14 @@ impl Scorer {
 
     /// Takes in the classes of a word and the number of that word in the text.
     pub(in crate::injection) fn classes(&mut self, classes: Classes, index: usize) {
-        for bit in bits(classes.0) {
-            self.add(Of::Class, bit);
-        }
         let near = self.near;
-        for (other, at) in near {
-            if other == 0 || index.saturating_sub(at) > REACH {
-                continue;
-            }
-            for first in bits(other) {
-                for second in bits(classes.0) {
-                    self.add(Of::ClassPair, first * 64 + second + 1);
-                }
-            }
-        }
+        let others = near.iter().filter(|(other, at)| *other != 0 && index.saturating_sub(*at) <= REACH);
+        let pairs = others.flat_map(|(other, _)| {
+            bits(*other).flat_map(|first| {
+                bits(classes.0).map(move |second| (Of::ClassPair, (first << 6 | second) << 16))
+            })
+        });
+        self.add_all(bits(classes.0).map(|bit| (Of::Class, bit << 16)).chain(pairs));
         if let Some(slot) = self.near.get_mut(self.near_next % NEAR) {
             *slot = (classes.0, index);
         }

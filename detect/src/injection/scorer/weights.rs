@@ -10,7 +10,7 @@ const FILE: &[u8; 2 * (HEAD + SLOTS)] = include_bytes!("weights.bin");
 /// The weights for one kind of speaker.
 #[derive(Debug, Clone, Copy)]
 pub(in crate::injection) struct Table {
-    weights: &'static [u8],
+    weights: &'static [u8; SLOTS],
     scale: f32,
     bias: f32,
 }
@@ -22,7 +22,7 @@ impl Table {
         let part = if source.informs() { informs } else { speaks };
         let (scale, rest) = number(part);
         let (bias, weights) = number(rest);
-        Table { weights, scale, bias }
+        Table { weights: weights.first_chunk().unwrap_or(&[0; SLOTS]), scale, bias }
     }
 
     #[inline]
