@@ -18,6 +18,8 @@ use crate::canonical::{self, View};
 const RING: usize = 64;
 /// Runs of one text that are decoded.
 const MAX_LAYERS: usize = 8;
+/// Layers of encoding that are undone, one inside the other.
+const MAX_DEPTH: u8 = 2;
 /// Who writes about attacks says so within this many words.
 const TALK_REACH: usize = 24;
 /// What evidence is worth in a text that talks about attacks.
@@ -42,7 +44,8 @@ pub(super) struct Matcher<'a> {
     count: usize,
     talk: Option<usize>,
     layers: usize,
-    nested: bool,
+    /// How many layers of encoding this text was inside.
+    depth: u8,
     evidence: Evidence,
     scorer: Scorer,
     /// Every piece, where an explanation is wanted.
@@ -58,7 +61,7 @@ impl<'a> Matcher<'a> {
             count: 0,
             talk: None,
             layers: 0,
-            nested: false,
+            depth: 0,
             evidence: Evidence::default(),
             scorer: Scorer::new(Table::of(source)),
             log: None,
@@ -174,7 +177,7 @@ impl<'a> Matcher<'a> {
         }
         spaced.take(lexicon, index, |word| self.word(word));
         // Several words and not one that means anything: perhaps they are turned around.
-        if !self.nested
+        if self.depth == 0
             && self.count * 8 < index
             && index >= 4
             && let Some(said) = layers::turned(lexicon, text)
@@ -209,11 +212,17 @@ impl<'a> Matcher<'a> {
 
     /// Looks at a run that may be an encoding; returns where it ends.
     fn layer(&mut self, text: &[u8], i: usize, index: usize) -> usize {
-        if self.nested || self.layers >= MAX_LAYERS {
+        if self.depth >= MAX_DEPTH || self.layers >= MAX_LAYERS {
             return i + 1;
         }
         let digits = matches!(at(text, i), b'0' | b'1') && at(text, i + 8) == b' ';
-        let (end, said) = if digits { layers::binary(text, i) } else { layers::run(text, i) };
+        let pair = matches!(at(text, i + 2), b' ' | b',') || matches!(at(text, i + 3), b' ' | b',');
+        let coded = (pair && at(text, i).is_ascii_hexdigit()) || slice(text, i, i + 2) == b"0x";
+        let (end, said) = match () {
+            () if digits => layers::binary(text, i),
+            () if coded => layers::codes(text, i),
+            () => layers::run(text, i),
+        };
         if let Some(said) = said {
             self.layers += 1;
             self.decoded(&said, index, i..end);
@@ -224,7 +233,7 @@ impl<'a> Matcher<'a> {
     /// Judges decoded text by itself; an order that had to be hidden weighs more.
     fn decoded(&mut self, said: &str, index: usize, span: Range<usize>) {
         let mut inner = Matcher::new(self.lexicon, self.source);
-        inner.nested = true;
+        inner.depth = self.depth + 1;
         inner.read(said);
         let rules = inner.evidence.best().map(|(score, _)| score);
         let margin = together(rules, inner.scorer.finish().map(|(margin, _)| margin));

@@ -1,6 +1,8 @@
 //! From bytes to classes of words: plain ones, ones written with digits for letters, spaced out, run together, or in
 //! scripts without spaces.
 
+use unicode_normalization::char::{decompose_canonical, is_combining_mark};
+
 use super::lexicon::{Classes, LONGEST, Lexicon, WordHash};
 use super::words::{ADDRESS, IDENTIFIER, PLACE};
 use crate::bytes::{at, run_end, slice};
@@ -121,6 +123,9 @@ pub(super) fn read(
     if classes.0 == 0 && digits > 0 && digits < length {
         classes = unleet(lexicon, slice(text, start, i));
     }
+    if classes.0 == 0 && i > start && !slice(text, start, i).is_ascii() {
+        classes = unaccent(lexicon, slice(text, start, i));
+    }
     if underscores > 0 && underscores < length - 1 && length >= 5 {
         classes = classes.or(IDENTIFIER);
     }
@@ -156,6 +161,24 @@ fn unleet(lexicon: &Lexicon, written: &[u8]) -> Classes {
     };
     let classes = lexicon.get(hash(b'i'));
     if classes.0 != 0 || !written.contains(&b'1') { classes } else { lexicon.get(hash(b'l')) }
+}
+
+/// Accents that do not belong there: `ìgnorê`.
+fn unaccent(lexicon: &Lexicon, written: &[u8]) -> Classes {
+    let Ok(word) = std::str::from_utf8(written) else { return Classes(0) };
+    let mut hash = WordHash::START;
+    let mut accents = false;
+    for c in word.chars() {
+        let mut base = None;
+        decompose_canonical(c, |part| base = base.or(Some(part)));
+        match base.unwrap_or(c) {
+            c if c.is_ascii() => hash = hash.with(c.to_ascii_lowercase() as u8),
+            c if is_combining_mark(c) => {}
+            _ => return Classes(0),
+        }
+        accents |= !c.is_ascii();
+    }
+    if accents { lexicon.get(hash) } else { Classes(0) }
 }
 
 /// Words without spaces between: `ignorepreviousinstructions`.

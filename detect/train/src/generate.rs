@@ -77,7 +77,9 @@ fn text(grammar: &Grammar, line: &Line, random: &mut Random) -> String {
     let around: Vec<&Line> = grammar
         .lines
         .iter()
-        .filter(|other| !other.attack && other.who == line.who && (other.who == Who::Data || other.family == "ask"))
+        .filter(|other| {
+            !other.attack && other.who == line.who && (other.who == Who::Data || other.family == "ask")
+        })
         .collect();
     if around.is_empty() || random.once_in(2) {
         return own;

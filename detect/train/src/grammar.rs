@@ -82,7 +82,11 @@ impl Grammar {
         let mut text = String::with_capacity(out.len());
         for c in out.chars() {
             // An empty alternative leaves two spaces, or one before a sign.
-            if matches!(c, ',' | '.' | '?' | '!' | ' ') && text.ends_with(' ') && !text.ends_with("  ") && c != ' ' {
+            if matches!(c, ',' | '.' | '?' | '!' | ' ')
+                && text.ends_with(' ')
+                && !text.ends_with("  ")
+                && c != ' '
+            {
                 text.pop();
             }
             if !(c == ' ' && (text.ends_with(' ') || text.is_empty())) {
@@ -114,7 +118,11 @@ impl Grammar {
                             self.expand(one, random, out, depth + 1);
                         }
                         None => {
-                            assert!(name.is_empty() || name.starts_with(|c: char| c.is_ascii_digit()), "no ${name} in {}", self.lang);
+                            assert!(
+                                name.is_empty() || name.starts_with(|c: char| c.is_ascii_digit()),
+                                "no ${name} in {}",
+                                self.lang
+                            );
                             out.push_str(&rest[..end]);
                         }
                     }
@@ -184,7 +192,9 @@ mod tests {
 
     #[test]
     fn alternatives_and_names_are_expanded() {
-        let grammar = Grammar::read("en", "$it = it | {all|most} of it\n+ user override: {Drop|Lose} $it ~{now~}").unwrap();
+        let grammar =
+            Grammar::read("en", "$it = it | {all|most} of it\n+ user override: {Drop|Lose} $it ~{now~}")
+                .unwrap();
         let mut seen: Vec<String> =
             (0..100).map(|i| grammar.say(&grammar.lines[0].text, &mut Random::new(i))).collect();
         seen.sort();

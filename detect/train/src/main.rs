@@ -34,8 +34,7 @@ use crate::rows::{Row, Seen};
 const ROWS_SHA256: &str = "35886aa8a993c5804e8b8415e73f59aea93eb6fc662e37f11434997956d2eea4";
 
 /// The settings of the shipped weights.
-const SETTINGS: Settings =
-    Settings { epochs: 6, alpha: 0.3, l1: 0.1, l2: 1.0, sources: 2, caution: 6.0 };
+const SETTINGS: Settings = Settings { epochs: 6, alpha: 0.3, l1: 0.1, l2: 1.0, sources: 2, caution: 6.0 };
 /// How many texts the grammars say.
 const AMOUNT: Amount = Amount { english: 100, other: 10 };
 const SEED: u64 = 1;

@@ -88,8 +88,7 @@ impl Model {
     /// Learns from the examples.
     pub(crate) fn learn(examples: &[Example], settings: Settings) -> Model {
         let keep = common(examples, settings.sources);
-        let mut learner =
-            Learner { z: vec![0.0; SLOTS + 1], n: vec![0.0; SLOTS + 1], settings };
+        let mut learner = Learner { z: vec![0.0; SLOTS + 1], n: vec![0.0; SLOTS + 1], settings };
         let mut order: Vec<usize> = (0..examples.len()).collect();
         let mut random = Random::new(7);
         for _ in 0..settings.epochs {
@@ -104,11 +103,8 @@ impl Model {
 }
 
 fn step(learner: &mut Learner, example: &Example, keep: &[bool]) {
-    let sums: Vec<f32> = example
-        .segments
-        .iter()
-        .map(|s| s.iter().map(|slot| learner.weight(*slot as usize)).sum())
-        .collect();
+    let sums: Vec<f32> =
+        example.segments.iter().map(|s| s.iter().map(|slot| learner.weight(*slot as usize)).sum()).collect();
     let bias = learner.weight(SLOTS);
     let mut worst = None;
     for (from, to) in windows(&example.segments) {

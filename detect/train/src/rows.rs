@@ -60,7 +60,8 @@ fn stands(kind: &str, source: &str) -> Source {
 pub(crate) fn read(text: &str) -> Result<Vec<Row>, String> {
     let mut rows = Vec::new();
     for (number, line) in text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty()) {
-        let row: Value = serde_json::from_str(line).map_err(|error| format!("line {}: {error}", number + 1))?;
+        let row: Value =
+            serde_json::from_str(line).map_err(|error| format!("line {}: {error}", number + 1))?;
         let field = |name: &str| row[name].as_str().unwrap_or_default().to_owned();
         let (source, kind) = (field("source"), field("kind"));
         rows.push(Row {

@@ -13,6 +13,8 @@ pub(crate) fn bytes(model: &Model) -> Vec<u8> {
     let mut out = Vec::with_capacity(8 + model.weights.len());
     out.extend(scale.to_le_bytes());
     out.extend(model.bias.to_le_bytes());
-    out.extend(model.weights.iter().map(|w| ((w / scale).round().clamp(-127.0, 127.0) as i8).cast_unsigned()));
+    out.extend(
+        model.weights.iter().map(|w| ((w / scale).round().clamp(-127.0, 127.0) as i8).cast_unsigned()),
+    );
     out
 }

@@ -8,5 +8,5 @@ mod features;
 mod weights;
 
 pub(super) use features::Scorer;
-pub(super) use weights::Table;
 pub use features::{Features, LEAST, SLOTS};
+pub(super) use weights::Table;
