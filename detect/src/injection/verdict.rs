@@ -152,8 +152,8 @@ pub(super) fn score_of(margin: f32, source: Source) -> f32 {
 const fn points(source: Source) -> [f32; 3] {
     match source {
         Source::ToolDefinition => [2.2, 1.5, 1.1],
-        Source::ToolResult | Source::Document => [2.1, 1.35, 0.85],
-        _ => [1.5, 0.7, 0.3],
+        Source::ToolResult | Source::Document => [2.2, 1.3, 0.8],
+        _ => [1.6, 0.6, 0.15],
     }
 }
 
