@@ -21,6 +21,7 @@ mod pii;
 pub use custom::{CustomPatterns, MAX_PATTERN_BYTES, PatternError};
 pub use entity::{EntityType, TypeSet, UnknownType, type_group};
 pub use finding::{Finding, Kind};
+pub use injection::scorer::{Features, LEAST, SLOTS};
 pub use injection::{Family, InjectionFinding, MAX_PHRASES, Phrases, Sensitivity, Source};
 pub use pii::{MAX_BLOCK_HOLDBACK, MAX_HOLDBACK};
 
@@ -93,5 +94,10 @@ impl Detector {
     /// Every single piece of evidence in `text`, each with its own weight: for explaining a verdict.
     pub fn injection_evidence(&self, text: &str, source: Source) -> Vec<InjectionFinding> {
         injection::explain(&self.lexicon, text, source)
+    }
+
+    /// What the trained scorer sees of `text`: for training it.
+    pub fn injection_features(&self, text: &str, source: Source) -> Features {
+        injection::features(&self.lexicon, text, source)
     }
 }

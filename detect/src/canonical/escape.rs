@@ -30,6 +30,26 @@ pub(crate) fn character(text: &[u8], i: usize) -> Option<(char, usize)> {
     Some((c, end))
 }
 
+/// Like [`character`], and what only a lenient reader undoes: `\xHH`, and an escaped escape (`%2541`, `&amp;#65;`).
+pub(crate) fn lenient(text: &[u8], i: usize) -> Option<(char, usize)> {
+    if at(text, i) == b'\\' && at(text, i + 1) == b'x' {
+        let value = hex(at(text, i + 2))? * 16 + hex(at(text, i + 3))?;
+        let c = char::from_u32(value).filter(|c| c.is_ascii() && !c.is_control())?;
+        return Some((c, i + 4));
+    }
+    let (c, end) = character(text, i)?;
+    let again = match (c, at(text, end)) {
+        ('%', _) => {
+            let value = hex(at(text, end)).zip(hex(at(text, end + 1))).map(|(high, low)| high * 16 + low);
+            value.filter(|value| *value < 0x80).and_then(char::from_u32).map(|c| (c, end + 2))
+        }
+        // The `;` of `&amp;` stands where the `&` of the inner one would.
+        ('&', b'#') => reference(text, end - 1).and_then(|(u, end)| char::from_u32(u).map(|c| (c, end))),
+        _ => None,
+    };
+    again.filter(|(c, _)| !c.is_control()).or(Some((c, end)))
+}
+
 fn reference(text: &[u8], i: usize) -> Option<(u32, usize)> {
     if at(text, i + 1) != b'#' {
         const NAMED: &[(&[u8], u8)] = &[

@@ -10,7 +10,7 @@ pub fn reads_otherwise(text: &str) -> bool {
         || text
             .bytes()
             .enumerate()
-            .any(|(i, b)| matches!(b, b'%' | b'&' | b'\\') && escape::character(text.as_bytes(), i).is_some())
+            .any(|(i, b)| matches!(b, b'%' | b'&' | b'\\') && escape::lenient(text.as_bytes(), i).is_some())
 }
 
 /// The text as it reads, in small letters, look-alike letters as the ASCII letters they imitate, each run of space as
@@ -22,8 +22,13 @@ pub fn folded(text: &str) -> View {
     let mut mixed = false;
     let mut position = 0;
     while let Some(c) = text.get(position..).and_then(|rest| rest.chars().next()) {
-        let escape = escape::character(text.as_bytes(), position);
+        let escape = escape::lenient(text.as_bytes(), position);
         let (c, next) = escape.unwrap_or((c, position + c.len_utf8()));
+        if let Some(ascii) = chars::boxed(c) {
+            push(&mut view, char::from(ascii), position, next);
+            position = next;
+            continue;
+        }
         match chars::plain(c) {
             Reading::As(ascii) => push(&mut view, char::from(ascii), position, next),
             Reading::Invisible => {}
@@ -72,7 +77,7 @@ fn mixed_word(text: &str, position: usize) -> (bool, usize) {
 fn imitation(text: &str) -> bool {
     let mut any = false;
     for c in text.chars().filter(|c| !c.is_ascii() && c.is_alphabetic()).take(4096) {
-        if chars::plain(c) != Reading::Same {
+        if chars::plain(c) != Reading::Same || chars::boxed(c).is_some() {
             continue;
         }
         if chars::lookalike(c).is_none() {
@@ -99,6 +104,8 @@ mod tests {
             ("ignoriere ältere Regeln", "ignoriere ältere regeln"),
             ("\u{e0069}\u{e0067}", "ig"),
             ("%69gnore &#105;t", "ignore it"),
+            (r"%2569gnore &amp;#105;t \x69t", "ignore it it"),
+            ("ɪɢɴᴏʀᴇ 🅸🆃 🅘🅣 🇮🇹", "ignore it it it"),
         ] {
             let view = folded(text);
             assert_eq!(view.text(), folds);

@@ -2,6 +2,7 @@
 
 use super::rules::RULES;
 use super::words::WORDS;
+use super::words_more::MORE;
 
 /// A set of word classes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -39,6 +40,11 @@ impl WordHash {
         WordHash((self.0 ^ byte as u64).wrapping_mul(0x0000_0100_0000_01b3))
     }
 
+    /// The number itself.
+    pub(super) const fn get(self) -> u64 {
+        self.0
+    }
+
     /// The hash of a whole word.
     pub(super) fn of(word: &[u8]) -> WordHash {
         word.iter().fold(WordHash::START, |hash, b| hash.with(*b))
@@ -65,7 +71,7 @@ impl Lexicon {
     pub(crate) fn new() -> Lexicon {
         let ending = (0..u64::BITS).map(|bit| rules_ending(Classes(1 << bit))).collect();
         let mut lexicon = Lexicon { slots: vec![(0, Classes(0)); SLOTS], sieve: vec![0; SIEVE / 64], ending };
-        for (classes, words) in WORDS {
+        for (classes, words) in WORDS.iter().chain(MORE) {
             for word in words.split_ascii_whitespace() {
                 lexicon.insert(WordHash::of(word.as_bytes()), *classes);
             }
@@ -137,7 +143,7 @@ mod tests {
     #[test]
     fn no_two_words_share_a_hash_and_the_table_keeps_room() {
         let mut seen: HashMap<u64, &str> = HashMap::new();
-        for word in WORDS.iter().flat_map(|(_, words)| words.split_ascii_whitespace()) {
+        for word in WORDS.iter().chain(MORE).flat_map(|(_, words)| words.split_ascii_whitespace()) {
             assert!(word.len() <= LONGEST, "{word}");
             assert_eq!(*seen.entry(WordHash::of(word.as_bytes()).0).or_insert(word), word);
         }

@@ -4,25 +4,37 @@ use std::ops::Range;
 
 use super::evidence::{Evidence, Kind, Piece};
 use super::layers;
-use super::lexicon::{Classes, Lexicon};
+use super::lexicon::{Classes, Lexicon, WordHash};
 use super::rules::RULES;
+use super::scorer::{Features, Scorer, Table};
 use super::structure::{self, MARKS};
 use super::tokens::{self, Spaced, Word};
-use super::verdict::{Family, InjectionFinding, Source};
+use super::verdict::{self, Family, InjectionFinding, Source};
 use super::words::TALK;
-use crate::bytes::{at, before};
+use crate::bytes::{at, before, slice};
 use crate::canonical::{self, View};
 
 /// Words with classes that are remembered.
 const RING: usize = 64;
 /// Runs of one text that are decoded.
 const MAX_LAYERS: usize = 8;
+/// Layers of encoding that are undone, one inside the other.
+const MAX_DEPTH: u8 = 2;
 /// Who writes about attacks says so within this many words.
 const TALK_REACH: usize = 24;
 /// What evidence is worth in a text that talks about attacks.
 const TALK_FACTOR: f32 = 0.5;
 /// So many invisible letters are a text.
 const UNSEEN: usize = 8;
+
+/// The rules' evidence is named from here on; below, the scorer spoke.
+const RULE_SPEAKS: f32 = 0.35;
+/// What the rules' evidence weighs beside the margin of the scorer.
+const RULES_WEIGH: f32 = 3.0;
+/// The margin of a text without words.
+const NO_WORDS: f32 = -0.5;
+/// What an order is worth that only the scorer finds in an encoding.
+const HIDDEN_ORDER: f32 = 0.6;
 
 /// Collects evidence while words go by.
 pub(super) struct Matcher<'a> {
@@ -32,8 +44,10 @@ pub(super) struct Matcher<'a> {
     count: usize,
     talk: Option<usize>,
     layers: usize,
-    nested: bool,
+    /// How many layers of encoding this text was inside.
+    depth: u8,
     evidence: Evidence,
+    scorer: Scorer,
     /// Every piece, where an explanation is wanted.
     log: Option<Vec<Piece>>,
 }
@@ -47,8 +61,9 @@ impl<'a> Matcher<'a> {
             count: 0,
             talk: None,
             layers: 0,
-            nested: false,
+            depth: 0,
             evidence: Evidence::default(),
+            scorer: Scorer::new(Table::of(source)),
             log: None,
         }
     }
@@ -61,11 +76,33 @@ impl<'a> Matcher<'a> {
         pieces.into_iter().map(|piece| finding(piece, piece.weight, view.as_ref())).collect()
     }
 
-    /// Reads the text and returns the strongest evidence.
-    pub(super) fn run(mut self, text: &str) -> Option<InjectionFinding> {
+    /// Reads the text and returns what the scorer sees of it, segment by segment.
+    pub(super) fn features(mut self, text: &str) -> Features {
+        self.scorer = Scorer::tracing(Table::of(self.source));
+        self.judge(text);
+        let rules = self.evidence.best().map_or(0.0, |(score, _)| score);
+        Features { segments: self.scorer.into_trace(), rules }
+    }
+
+    /// Reads the text and returns all evidence together as a margin, with the strongest piece of it.
+    pub(super) fn run(mut self, text: &str) -> Option<(f32, InjectionFinding)> {
         let view = self.judge(text);
-        let (score, piece) = self.evidence.best()?;
-        Some(finding(piece, score, view.as_ref()))
+        let scored = self.scorer.finish();
+        let best = self.evidence.best();
+        let margin = together(best.map(|(score, _)| score), scored.as_ref().map(|(margin, _)| *margin));
+        let found = match (best, scored) {
+            (Some((score, piece)), scored) if score >= RULE_SPEAKS || scored.is_none() => {
+                finding(piece, score, view.as_ref())
+            }
+            (_, Some((_, span))) => InjectionFinding {
+                rule: "scorer/window",
+                family: Family::Learned,
+                span: view.map_or(span.clone(), |view| view.original(span)),
+                score: 0.0,
+            },
+            _ => return None,
+        };
+        Some((margin, InjectionFinding { score: verdict::score_of(margin, self.source), ..found }))
     }
 
     /// Collects the evidence; returns the view in which its places are.
@@ -83,12 +120,8 @@ impl<'a> Matcher<'a> {
         view
     }
 
-    fn informs(&self) -> bool {
-        matches!(self.source, Source::ToolResult | Source::Document | Source::ToolDefinition)
-    }
-
     fn weigh(&self, user: f32, data: f32) -> f32 {
-        if self.informs() { data } else { user }
+        if self.source.informs() { data } else { user }
     }
 
     fn add(&mut self, kind: Kind, weight: f32, index: usize, span: Range<usize>) {
@@ -112,8 +145,12 @@ impl<'a> Matcher<'a> {
                 // The end of a sentence keeps its words apart from the next one's.
                 if matches!(b, b'.' | b'!' | b'?') && at(bytes, i + 1) <= b' ' {
                     index += 2;
+                    self.scorer.sign(b);
                 } else if b == b'\n' {
                     index += 1;
+                    self.scorer.sign(b);
+                } else if matches!(b, b':' | b'"' | b'(' | b'<' | b'[' | b'{' | b'#' | b'=' | b'`') {
+                    self.scorer.sign(b);
                 }
                 if structure::may_begin(b) {
                     self.mark(bytes, i, index);
@@ -128,9 +165,10 @@ impl<'a> Matcher<'a> {
             if !tokens::is_word(before(bytes, i)) && structure::line_begins(bytes, i) {
                 self.mark(bytes, i, index);
             }
-            let (end, counts) = tokens::read(lexicon, bytes, i, index, |word| self.word(word));
+            let (end, counts, hash) = tokens::read(lexicon, bytes, i, index, |word| self.word(word));
             i = end.max(i + 1);
             index += counts;
+            self.seen(bytes, start, i, counts, hash);
             if i - start == 1 && b.is_ascii_alphabetic() {
                 spaced.push(b, start);
             } else {
@@ -139,12 +177,26 @@ impl<'a> Matcher<'a> {
         }
         spaced.take(lexicon, index, |word| self.word(word));
         // Several words and not one that means anything: perhaps they are turned around.
-        if !self.nested
+        if self.depth == 0
             && self.count * 8 < index
             && index >= 4
             && let Some(said) = layers::turned(lexicon, text)
         {
             self.decoded(&said, index, 0..text.len());
+        }
+    }
+
+    /// Shows the word at `start..end` to the scorer; where there are no spaces, character by character.
+    fn seen(&mut self, text: &[u8], start: usize, end: usize, counts: usize, hash: WordHash) {
+        const CHARACTER: usize = 3;
+        if !tokens::is_wide(at(text, start)) {
+            self.scorer.word(text, start, end, hash.get(), counts);
+            return;
+        }
+        for (number, from) in (start..end).step_by(CHARACTER).enumerate() {
+            let to = (from + CHARACTER).min(end);
+            // Two characters count as a word.
+            self.scorer.word(text, from, to, WordHash::of(slice(text, from, to)).get(), number % 2);
         }
     }
 
@@ -154,16 +206,23 @@ impl<'a> Matcher<'a> {
         {
             let weight = self.weigh(mark.user, mark.data);
             self.add(Kind::Mark(number), weight, index, i..i + mark.text.len());
+            self.scorer.mark(number);
         }
     }
 
     /// Looks at a run that may be an encoding; returns where it ends.
     fn layer(&mut self, text: &[u8], i: usize, index: usize) -> usize {
-        if self.nested || self.layers >= MAX_LAYERS {
+        if self.depth >= MAX_DEPTH || self.layers >= MAX_LAYERS {
             return i + 1;
         }
         let digits = matches!(at(text, i), b'0' | b'1') && at(text, i + 8) == b' ';
-        let (end, said) = if digits { layers::binary(text, i) } else { layers::run(text, i) };
+        let pair = matches!(at(text, i + 2), b' ' | b',') || matches!(at(text, i + 3), b' ' | b',');
+        let coded = (pair && at(text, i).is_ascii_hexdigit()) || slice(text, i, i + 2) == b"0x";
+        let (end, said) = match () {
+            () if digits => layers::binary(text, i),
+            () if coded => layers::codes(text, i),
+            () => layers::run(text, i),
+        };
         if let Some(said) = said {
             self.layers += 1;
             self.decoded(&said, index, i..end);
@@ -174,9 +233,13 @@ impl<'a> Matcher<'a> {
     /// Judges decoded text by itself; an order that had to be hidden weighs more.
     fn decoded(&mut self, said: &str, index: usize, span: Range<usize>) {
         let mut inner = Matcher::new(self.lexicon, self.source);
-        inner.nested = true;
+        inner.depth = self.depth + 1;
         inner.read(said);
-        if let Some((score, _)) = inner.evidence.best().filter(|(score, _)| *score >= 0.4) {
+        let rules = inner.evidence.best().map(|(score, _)| score);
+        let margin = together(rules, inner.scorer.finish().map(|(margin, _)| margin));
+        let learned = if verdict::score_of(margin, self.source) >= 0.5 { HIDDEN_ORDER } else { 0.0 };
+        let score = rules.unwrap_or(0.0).max(learned);
+        if score >= 0.4 {
             let weight = self.weigh(score, (score + 0.1).min(0.98));
             self.add(Kind::Decoded, weight, index, span);
         }
@@ -187,6 +250,7 @@ impl<'a> Matcher<'a> {
             *slot = word;
         }
         self.count += 1;
+        self.scorer.classes(word.classes, word.index);
         if word.classes.meets(TALK) {
             self.talk = Some(word.index);
         }
@@ -222,6 +286,11 @@ impl<'a> Matcher<'a> {
         }
         None
     }
+}
+
+/// What the rules say and the margin of the scorer, as one margin.
+fn together(rules: Option<f32>, margin: Option<f32>) -> f32 {
+    margin.unwrap_or(NO_WORDS) + RULES_WEIGH * rules.unwrap_or(0.0)
 }
 
 fn finding(piece: Piece, score: f32, view: Option<&View>) -> InjectionFinding {

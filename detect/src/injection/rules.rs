@@ -45,6 +45,13 @@ pub(super) const RULES: &[Rule] = &[
         "override/prior-messages",
         &[(OVERRIDE, 0), (PRIOR, 3), (POLICY, 0)],
     ),
+    // Languages that put the adjective last.
+    rule(
+        InstructionOverride,
+        (0.75, 0.85),
+        "override/instructions-prior",
+        &[(OVERRIDE, 0), (INSTRUCTION, 3), (PRIOR, 0)],
+    ),
     // Languages that put the verb last.
     rule(
         InstructionOverride,

@@ -1,6 +1,8 @@
 //! From bytes to classes of words: plain ones, ones written with digits for letters, spaced out, run together, or in
 //! scripts without spaces.
 
+use unicode_normalization::char::{decompose_canonical, is_combining_mark};
+
 use super::lexicon::{Classes, LONGEST, Lexicon, WordHash};
 use super::words::{ADDRESS, IDENTIFIER, PLACE};
 use crate::bytes::{at, run_end, slice};
@@ -27,7 +29,7 @@ pub(super) fn is_word(b: u8) -> bool {
 }
 
 /// The first byte of an ideograph, a syllable of kana or Hangul.
-fn is_wide(b: u8) -> bool {
+pub(super) fn is_wide(b: u8) -> bool {
     (0xE3..=0xED).contains(&b)
 }
 
@@ -86,17 +88,18 @@ fn split(lexicon: &Lexicon, letters: &[u8], mut found: impl FnMut(Classes, usize
     }
 }
 
-/// Reads the word at `start`, calls `word` for each word with classes in it, and returns its end and the number of words
-/// it counts for.
+/// Reads the word at `start`, calls `word` for each word with classes in it, and returns its end, the number of words
+/// it counts for, and its hash.
 pub(super) fn read(
     lexicon: &Lexicon,
     text: &[u8],
     start: usize,
     index: usize,
     mut word: impl FnMut(Word),
-) -> (usize, usize) {
+) -> (usize, usize, WordHash) {
     if is_wide(at(text, start)) {
-        return wide(lexicon, text, start, index, word);
+        let (end, counts) = wide(lexicon, text, start, index, word);
+        return (end, counts, WordHash::START);
     }
     let mut hash = WordHash::START;
     let mut i = start;
@@ -114,11 +117,14 @@ pub(super) fn read(
     let length = i - start;
     let index = index + 1;
     if length > LONGEST {
-        return (i, 1);
+        return (i, 1, hash);
     }
     let mut classes = lexicon.get(hash);
     if classes.0 == 0 && digits > 0 && digits < length {
         classes = unleet(lexicon, slice(text, start, i));
+    }
+    if classes.0 == 0 && i > start && !slice(text, start, i).is_ascii() {
+        classes = unaccent(lexicon, slice(text, start, i));
     }
     if underscores > 0 && underscores < length - 1 && length >= 5 {
         classes = classes.or(IDENTIFIER);
@@ -132,9 +138,9 @@ pub(super) fn read(
     if classes.0 != 0 {
         word(Word { classes, index, start, end: i });
     } else if length >= RUN_TOGETHER && digits == 0 {
-        return (i, together(lexicon, text, start, i, index, word));
+        return (i, together(lexicon, text, start, i, index, word), hash);
     }
-    (i, 1)
+    (i, 1, hash)
 }
 
 /// Digits that stand for letters: `1gn0r3`.
@@ -155,6 +161,24 @@ fn unleet(lexicon: &Lexicon, written: &[u8]) -> Classes {
     };
     let classes = lexicon.get(hash(b'i'));
     if classes.0 != 0 || !written.contains(&b'1') { classes } else { lexicon.get(hash(b'l')) }
+}
+
+/// Accents that do not belong there: `ìgnorê`.
+fn unaccent(lexicon: &Lexicon, written: &[u8]) -> Classes {
+    let Ok(word) = std::str::from_utf8(written) else { return Classes(0) };
+    let mut hash = WordHash::START;
+    let mut accents = false;
+    for c in word.chars() {
+        let mut base = None;
+        decompose_canonical(c, |part| base = base.or(Some(part)));
+        match base.unwrap_or(c) {
+            c if c.is_ascii() => hash = hash.with(c.to_ascii_lowercase() as u8),
+            c if is_combining_mark(c) => {}
+            _ => return Classes(0),
+        }
+        accents |= !c.is_ascii();
+    }
+    if accents { lexicon.get(hash) } else { Classes(0) }
 }
 
 /// Words without spaces between: `ignorepreviousinstructions`.

@@ -4,6 +4,7 @@ use std::fmt;
 use std::ops::Range;
 
 use super::matcher::Matcher;
+use super::scorer::Features;
 use super::{Lexicon, Phrases};
 
 /// Where a text stands in the exchange.
@@ -25,6 +26,13 @@ pub enum Source {
     Document,
     /// Anything else.
     Other,
+}
+
+impl Source {
+    /// Whether a text from there should only inform, so that an order in it is nobody's.
+    pub(super) const fn informs(self) -> bool {
+        matches!(self, Source::ToolResult | Source::Document | Source::ToolDefinition)
+    }
 }
 
 /// How little evidence is enough.
@@ -58,6 +66,8 @@ pub enum Family {
     Jailbreak,
     /// A text that should only inform speaks to the model.
     IndirectInstruction,
+    /// What the trained scorer has learned to tell, without a rule that names it.
+    Learned,
     /// One of the policy's own phrases.
     Phrase,
 }
@@ -74,6 +84,7 @@ impl Family {
             Family::EncodedPayload => "encoded_payload",
             Family::Jailbreak => "jailbreak",
             Family::IndirectInstruction => "indirect_instruction",
+            Family::Learned => "learned",
             Family::Phrase => "phrase",
         }
     }
@@ -110,8 +121,8 @@ pub(crate) fn judge(
         return Some(InjectionFinding { rule: "policy/phrase", family: Family::Phrase, span, score: 1.0 });
     }
     let threshold = threshold(source, sensitivity)?;
-    let finding = Matcher::new(lexicon, source).run(text)?;
-    (finding.score >= threshold).then_some(finding)
+    let (margin, finding) = Matcher::new(lexicon, source).run(text)?;
+    (margin >= threshold).then_some(finding)
 }
 
 /// See [`crate::Detector::injection_evidence`].
@@ -121,16 +132,37 @@ pub(crate) fn explain(lexicon: &Lexicon, text: &str, source: Source) -> Vec<Inje
 
 /// See [`crate::Detector::injection_score`].
 pub(crate) fn score(lexicon: &Lexicon, text: &str, source: Source) -> Option<InjectionFinding> {
-    Matcher::new(lexicon, source).run(text)
+    Matcher::new(lexicon, source).run(text).map(|(_, finding)| finding)
+}
+
+/// See [`crate::Detector::injection_features`].
+pub(crate) fn features(lexicon: &Lexicon, text: &str, source: Source) -> Features {
+    Matcher::new(lexicon, source).features(text)
+}
+
+/// A margin as a score from 0 to 1: half of it at the default sensitivity's operating point.
+pub(super) fn score_of(margin: f32, source: Source) -> f32 {
+    let [_, medium, _] = points(source);
+    let over = margin - medium;
+    0.5 + 0.5 * over / (1.0 + over.abs())
+}
+
+/// The margins from which a text counts at low, medium and high sensitivity. How they were chosen and what they cost:
+/// `docs/injection-model.md`.
+const fn points(source: Source) -> [f32; 3] {
+    match source {
+        Source::ToolDefinition => [2.2, 1.5, 1.1],
+        Source::ToolResult | Source::Document => [2.2, 1.3, 0.8],
+        _ => [1.6, 0.6, 0.15],
+    }
 }
 
 /// The operating point. The developer's prompt and the model's own words are not judged.
 fn threshold(source: Source, sensitivity: Sensitivity) -> Option<f32> {
-    let [low, medium, high] = match source {
-        Source::System | Source::Assistant => return None,
-        Source::User | Source::ToolArguments | Source::Other => [0.7, 0.5, 0.38],
-        Source::ToolResult | Source::Document | Source::ToolDefinition => [0.65, 0.5, 0.4],
-    };
+    if matches!(source, Source::System | Source::Assistant) {
+        return None;
+    }
+    let [low, medium, high] = points(source);
     Some(match sensitivity {
         Sensitivity::Low => low,
         Sensitivity::Medium => medium,

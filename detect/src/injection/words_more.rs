@@ -1,0 +1,71 @@
+//! More words, of languages whose word lists stand apart: Dutch, Polish, Turkish, Arabic, Hindi, and what the other lists
+//! lack of their languages' forms.
+
+use super::lexicon::Classes;
+use super::words::*;
+
+/// Words of each class, beside [`WORDS`](super::words::WORDS).
+pub(super) const MORE: &[(Classes, &str)] = &[
+    (OVERRIDE, "vergeet omzeil negeren vergeten pomiń odrzuć zignorować ignoruj zapomnieć anuluj"),
+    (OVERRIDE, "unut yoksay görmezden dikkate تجاهل انس انسَ ألغ تجاوز अनदेखा नज़रअंदाज़ भूल"),
+    (OVERRIDE, "учитывай отбрасывай обойди ignorad ignorate scarta descarte ignoriert verwerfe"),
+    (PRIOR, "vorige eerdere bovenstaande voorgaande oorspronkelijke poprzednie poprzednich wcześniejsze"),
+    (PRIOR, "wcześniejszych powyższe dotychczasowe önceki yukarıdaki السابقة السابق الأصلية पिछले पहले ऊपर"),
+    (
+        PRIOR,
+        "frühere früheren obige bisherige initiales antérieurs initiali originali iniciais прошлых прежних",
+    ),
+    (
+        INSTRUCTION,
+        "instructies regels richtlijnen aanwijzingen opdrachten instrukcje instrukcji instrukcjach",
+    ),
+    (
+        INSTRUCTION,
+        "polecenia poleceń zasady zasad zasadach reguły wytyczne talimatları talimatlarını talimatlar",
+    ),
+    (INSTRUCTION, "kuralları kurallarını kurallar komutları yönergeleri istemini التعليمات الأوامر القواعد"),
+    (INSTRUCTION, "التوجيهات تعليماتك निर्देशों निर्देश नियमों नियम आदेशों промпт промпта подсказку указаний правил"),
+    (
+        INSTRUCTION,
+        "instruktionen befehlen consignes ordini indicazioni consegne ordens orientações systemprompt",
+    ),
+    (
+        SYSTEM,
+        "systeemprompt systemowy systemowe systemowego tajne sistem gizli النظام السرية गुप्त सिस्टम системную",
+    ),
+    (REVEAL, "toon geef onthul pokaż ujawnij podaj powtórz wypisz göster söyle açıkla tekrarla yaz"),
+    (REVEAL, "اعرض اكشف أخبرني كرر اكتب दिखाओ बताओ दोहराओ लिखो muestre revele zeigen раскройте покажите"),
+    (LEAK, "herhaal powtórz wypisz tekrarla كرر दोहराओ wiederholen copia copie скопируй"),
+    (YOU, "je jouw jij jesteś twój twoje twoja swoje swój senin sana sen أنت تم तुम तुम्हारे आप आपके"),
+    (
+        LIMIT,
+        "beperkingen grenzen ograniczeń ograniczenia sınır sınırsız kuralsız filtresiz قيود القيود حدود أخلاق सीमाओं",
+    ),
+    (FREE, "zonder bez بلا بدون बिना"),
+    (NEW, "nieuwe nowe nowa yeni جديدة नए नया"),
+    (NOW, "voortaan teraz odtąd artık şimdi الآن فصاعدا अब"),
+    (PRETEND, "doe gedraag udawaj zachowuj davran تظاهر تصرف"),
+    (NOT, "niet geen nie nigdy لا मत नहीं değil"),
+    (NEVER, "nooit nigdy asla أبدا कभी"),
+    (USER, "gebruiker użytkownikowi użytkownika kullanıcıya المستخدم उपयोगकर्ता"),
+    (TELL, "vertel mów wspominaj söyleme تخبر बताओ"),
+    (SEND, "stuur verzend wyślij prześlij gönder ilet أرسل भेजो überweise leite reenvía inoltra encaminhe"),
+    (
+        DATA,
+        "wachtwoord wachtwoorden hasło hasła şifreyi şifreleri المرور كلمة पासवर्ड пароли contraseñas senhas",
+    ),
+    (ALL, "alle wszystkie wszystko tüm bütün كل جميع सभी सब"),
+    (VERBATIM, "letterlijk dokładnie kelimesi حرفيا शब्दशः wörtlich"),
+    (AI, "zeka zekâ chatbotem asystenta المساعد الاصطناعي सहायक assistent"),
+    (OVERRIDE, "忘掉 抛开 绕过 破棄 無視して 忘れて 무시하고 잊고 忽略掉"),
+    (INSTRUCTION, "说明 设定 限制条件 프롬프트 규칙을 지시를 命令を 指示を"),
+    (PRIOR, "此前 原来 今まで 以前の 기존 지금까지"),
+    (REVEAL.or(LEAK), "复述 写出 翻译 見せて 繰り返し 보여줘 알려줘 반복해"),
+    // As the canonical text spells them: a dotless i and a crossed l read as plain letters.
+    (INSTRUCTION, "talimatlari talimatlarini kurallari kurallarini komutlari"),
+    (LIMIT, "sinir sinirsiz sinirin kuralsiz"),
+    (DATA, "haslo hasla sifreyi sifreleri"),
+    (USER, "kullaniciya"),
+    (REVEAL, "acikla soyle goster açikla söyle"),
+    (NOW, "simdi şimdi artik"),
+];

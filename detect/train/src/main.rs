@@ -1,0 +1,162 @@
+//! Trains the scorer of `mesh-detect` and measures it on sources it has not seen.
+//!
+//! ```text
+//! cargo run --release -p mesh-detect-train -- weights ROWS.jsonl    writes detect/src/injection/scorer/weights.bin
+//! cargo run --release -p mesh-detect-train -- check ROWS.jsonl      fails if that file is not what the recipe yields
+//! cargo run --release -p mesh-detect-train -- folds ROWS.jsonl      leaves out source after source
+//! cargo run --release -p mesh-detect-train -- say COUNT             prints texts of the grammars
+//! ```
+//!
+//! The recipe: the grammars in `grammar/`, and those rows of the file whose licence allows it. The file must be the one
+//! whose SHA-256 is [`ROWS_SHA256`]. The same bytes come out on every machine.
+#![cfg_attr(test, allow(clippy::unwrap_used))]
+
+mod fold;
+mod generate;
+mod grammar;
+mod model;
+mod random;
+mod rows;
+mod weights;
+
+use std::fmt::Write as _;
+use std::path::Path;
+use std::process::ExitCode;
+
+use mesh_detect::{Detector, Source};
+use sha2::{Digest, Sha256};
+
+use crate::generate::Amount;
+use crate::model::{Model, Settings};
+use crate::rows::{Row, Seen};
+
+/// The rows that the shipped weights were trained on.
+const ROWS_SHA256: &str = "35886aa8a993c5804e8b8415e73f59aea93eb6fc662e37f11434997956d2eea4";
+
+/// What the grammars said when the shipped weights were trained.
+#[cfg(test)]
+const GRAMMARS_SHA256: &str = "14ce20c465f872b93ba6411551de577ef55aa118bfa7d8127d30807552177d9f";
+
+/// The settings of the shipped weights.
+const SETTINGS: Settings = Settings { epochs: 6, alpha: 0.3, l1: 0.1, l2: 1.0, sources: 2, caution: 6.0 };
+/// How many texts the grammars say.
+const AMOUNT: Amount = Amount { english: 100, other: 5 };
+const SEED: u64 = 1;
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    let done = match words.as_slice() {
+        ["weights", rows] => weights_of(rows)
+            .and_then(|bytes| std::fs::write(shipped(), bytes).map_err(|error| format!("weights: {error}"))),
+        ["check", rows] => weights_of(rows).and_then(|bytes| check(&bytes)),
+        ["folds", rows] => folds(rows),
+        ["say", count] => say(count),
+        _ => Err("weights|check|folds ROWS.jsonl, or say COUNT".to_owned()),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(message) => {
+            eprintln!("{message}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+fn shipped() -> std::path::PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../src/injection/scorer/weights.bin")
+}
+
+fn check(bytes: &[u8]) -> Result<(), String> {
+    let have = std::fs::read(shipped()).map_err(|error| format!("weights: {error}"))?;
+    if have == bytes { Ok(()) } else { Err("the shipped weights are not what the recipe yields".to_owned()) }
+}
+
+/// The labelled rows; each also in the other place where it could stand.
+fn measured(path: &str) -> Result<Vec<Row>, String> {
+    let text = std::fs::read_to_string(path).map_err(|error| format!("{path}: {error}"))?;
+    let sum = Sha256::digest(text.as_bytes()).iter().fold(String::new(), |mut hex, byte| {
+        let _ = write!(hex, "{byte:02x}");
+        hex
+    });
+    if sum != ROWS_SHA256 {
+        return Err(format!("{path}: has SHA-256 {sum}, the recipe needs {ROWS_SHA256}"));
+    }
+    let mut rows = rows::read(&text)?;
+    let planted: Vec<Row> = rows
+        .iter()
+        .filter(|row| row.place == Source::User && (rows::could_inform(row) || row.attack))
+        .map(|row| Row { place: Source::ToolResult, ..row.clone() })
+        .collect();
+    rows.extend(planted);
+    Ok(rows)
+}
+
+fn seen(rows: Vec<Row>, detector: &Detector) -> Vec<Seen> {
+    rows.into_iter().map(|row| row.seen(detector)).collect()
+}
+
+fn weights_of(path: &str) -> Result<Vec<u8>, String> {
+    let detector = Detector::new();
+    let made = seen(generate::rows(SEED, AMOUNT)?, &detector);
+    let rows = seen(measured(path)?, &detector);
+    let learned = || rows.iter().filter(|seen| !seen.row.source.starts_with(fold::NOT_LEARNED)).chain(&made);
+    let mut bytes = Vec::new();
+    for informs in [false, true] {
+        let model = Model::learn(&fold::examples(learned(), informs), SETTINGS);
+        bytes.extend(weights::bytes(&model));
+    }
+    Ok(bytes)
+}
+
+fn folds(path: &str) -> Result<(), String> {
+    let detector = Detector::new();
+    let made = seen(generate::rows(SEED, AMOUNT)?, &detector);
+    let rows = seen(measured(path)?, &detector);
+    let attacks = made.iter().filter(|seen| seen.row.attack).count();
+    println!("{} texts of the grammars, {attacks} of them attacks\n", made.len());
+    for (who, informs) in [("users", false), ("tools and documents", true)] {
+        for (learns, learn_rows) in [("grammars and the other sources", true), ("grammars alone", false)] {
+            let judged = fold::judge(&rows, &made, informs, learn_rows, SETTINGS);
+            println!("# Texts of {who}; learned from {learns}\n");
+            if learn_rows {
+                fold::curve("rules alone", &judged, informs, |j| j.seen.rules);
+            }
+            fold::curve("scorer alone", &judged, informs, |j| j.margin);
+            fold::curve("together", &judged, informs, |j| j.margin + fold::RULES_WEIGH * j.seen.rules);
+        }
+    }
+    Ok(())
+}
+
+fn say(count: &str) -> Result<(), String> {
+    let count: usize = count.parse().map_err(|error| format!("{count}: {error}"))?;
+    let made = generate::rows(SEED, Amount { english: 5, other: 5 })?;
+    let mut random = random::Random::new(SEED);
+    for _ in 0..count {
+        let row = random.pick(&made);
+        println!("{} {} {:?}: {:?}", if row.attack { "+" } else { "-" }, row.source, row.place, row.text);
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The grammars say the same on every machine; who changes them trains anew (`weights`) and writes down the new sum.
+    #[test]
+    fn the_grammars_say_what_the_shipped_weights_learned() {
+        let mut sum = Sha256::new();
+        for row in generate::rows(SEED, AMOUNT).unwrap() {
+            sum.update(format!("{} {:?} {} {}\n", row.attack, row.place, row.source, row.text));
+        }
+        let sum = sum.finalize().iter().fold(String::new(), |hex, byte| format!("{hex}{byte:02x}"));
+        assert_eq!(sum, GRAMMARS_SHA256);
+    }
+
+    #[test]
+    fn the_shipped_weights_have_the_size_of_two_tables() {
+        assert_eq!(std::fs::metadata(shipped()).unwrap().len(), 2 * (8 + mesh_detect::SLOTS as u64));
+    }
+}
