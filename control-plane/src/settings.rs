@@ -15,6 +15,8 @@ pub(crate) fn settings(config: &Config) -> Settings {
     Settings {
         sidecar: config.sidecar.clone(),
         trust_identity_headers: config.trust_identity_headers,
+        // No listener of ours has TLS yet.
+        client_certificates: false,
         max_body_bytes: config.max_body_bytes,
         rate_limit: service(RATE_LIMIT_TIMEOUT_MS),
         intake: service(INTAKE_TIMEOUT_MS),

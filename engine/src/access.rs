@@ -9,7 +9,7 @@ use std::net::IpAddr;
 use ipnet::IpNet;
 use jiff::civil::Time;
 use jiff::tz::TimeZone;
-use mesh_policy::{AccessRule, Conditions, Diagnostic};
+use mesh_policy::{AccessRule, Diagnostic};
 use mesh_rego::{Rego, RegoError, access_library};
 use serde_json::{Value, json};
 
@@ -216,6 +216,8 @@ fn minute(text: &str) -> Option<Time> {
 
 #[cfg(test)]
 mod tests {
+    use mesh_policy::Conditions;
+
     use super::*;
 
     fn at(text: &str) -> Timestamp {

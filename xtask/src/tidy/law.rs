@@ -8,10 +8,11 @@ use crate::place::Place;
 use crate::run::{cargo, output};
 
 /// A room and the rooms it may name (ARCHITECTURE.md, "Who may name whom"). `*`: everything.
-const ROOMS: [(&str, &[&str]); 20] = [
+const ROOMS: [(&str, &[&str]); 21] = [
     ("mesh-policy", &[]),
     ("mesh-wire", &[]),
     ("mesh-detect", &[]),
+    ("mesh-detect-train", &["mesh-detect"]),
     ("mesh-audit", &[]),
     ("mesh-rego", &["mesh-policy"]),
     ("mesh-engine", &["mesh-policy", "mesh-rego", "mesh-wire", "mesh-detect"]),
