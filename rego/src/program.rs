@@ -21,7 +21,12 @@ pub struct Module {
     pub source: String,
 }
 
-/// Steps of the interpreter (expressions, statements, iterations) an evaluation may take.
+/// The rules that decide.
+const DENY: &str = "data.mesh.deny";
+const WARN: &str = "data.mesh.warn";
+const ALLOW: &str = "data.mesh.allow";
+
+/// Steps of the interpreter (expressions, statements, iterations) the evaluation of one rule may take.
 ///
 /// A rule with two conditions takes about twenty.
 pub const STEP_BUDGET: NonZeroU32 = match NonZeroU32::new(200_000) {
@@ -73,7 +78,7 @@ impl Rego {
         let Some(fields) = data.as_object() else {
             return Err(RegoError::general("`data` has to be an object"));
         };
-        if fields.contains_key(check::PACKAGE) || fields.contains_key(verdict::PACKAGE) {
+        if fields.contains_key(check::PACKAGE) {
             return Err(RegoError::general("`data` may not contain `mesh`: that is where the rules are"));
         }
         let mut engine = Engine::new();
@@ -87,13 +92,13 @@ impl Rego {
                 .add_policy(module.name.clone(), module.source.clone())
                 .map_err(|error| RegoError::from_compile(&error))?;
         }
-        engine
-            .add_policy(verdict::MODULE.to_owned(), verdict::source(opinions))
-            .map_err(|error| RegoError::from_compile(&error))?;
         // Prepares the engine (rule tables, schedules); the compiled form is dropped, the prepared engine is what we keep.
-        engine
-            .compile_with_entrypoint(&verdict::RULE.into())
-            .map_err(|error| RegoError::from_compile(&error))?;
+        let entry = match opinions {
+            Opinions { deny: true, .. } => DENY,
+            Opinions { warn: true, .. } => WARN,
+            _ => ALLOW,
+        };
+        engine.compile_with_entrypoint(&entry.into()).map_err(|error| RegoError::from_compile(&error))?;
         let hot = Mutex::new(engine.clone());
         Ok(Rego(Arc::new(Shared { opinions, inputs, pristine: engine, hot })))
     }
@@ -129,8 +134,12 @@ impl Rego {
     /// # Errors
     /// As [`Rego::decide`].
     pub fn decide_input(&self, input: &Input) -> Result<Verdict, RegoError> {
-        let opinions = self.run(verdict::RULE, input)?;
-        verdict::read(self.0.opinions, &opinions)
+        // One after the other: a rule that gathers all three costs the interpreter more than the three together.
+        let opinions = self.0.opinions;
+        let ask = |rule, defined| if defined { self.run(rule, input) } else { Ok(RegoValue::Undefined) };
+        let (deny, warn) = (ask(DENY, opinions.deny)?, ask(WARN, opinions.warn)?);
+        let allow = ask(ALLOW, opinions.allow)?;
+        verdict::read(opinions.allow, &deny, &warn, &allow)
     }
 
     fn run(&self, rule: &str, input: &Input) -> Result<RegoValue, RegoError> {

@@ -29,7 +29,7 @@ fn only_the_fields_that_are_read_are_asked_for() {
         (r#"deny contains "x" if input.a"#, "a"),
         (r#"deny contains "x" if input["a"].b"#, "a"),
         (r#"deny contains input.b.c if input.a"#, "ab"),
-        (r#"deny contains "x" if input[field]; field := "a""#, "abc"),
+        (r#"deny contains "x" if { field := "a"; input[field] }"#, "abc"),
         (r#"deny contains "x" if { walk(input, [_, v]); v == 1 }"#, "abc"),
         (r#"deny contains "x" if count(input) > 1"#, "abc"),
         (
