@@ -65,9 +65,11 @@ pub(crate) fn holdback(text: &str, types: TypeSet) -> usize {
     let mut bound = text.len().saturating_sub(MAX_HOLDBACK);
     if types.contains(PrivateKey) {
         match key_block(text) {
-            Some(Key::Open(begin)) => {
-                // What stands right before the block may be one value with its first line.
+            Some(Key::Open { begin, after }) => {
+                // What stands right before the block may be one value with its first line, but no part of a block
+                // before it.
                 let begin = chain_start(text, word_start(text, begin, MAX_HOLDBACK))
+                    .max(after)
                     .max(text.len().saturating_sub(MAX_BLOCK));
                 start = start.min(begin);
                 bound = begin;
@@ -194,8 +196,8 @@ fn link(word: &str) -> Link {
 
 /// The private key block that matters for the tail.
 enum Key {
-    /// It begins here and has not ended.
-    Open(usize),
+    /// It begins here and has not ended; the last one before it ended at `after`, or there was none.
+    Open { begin: usize, after: usize },
     /// It ends here.
     Closed(usize),
 }
@@ -209,11 +211,14 @@ fn key_block(text: &str) -> Option<Key> {
     let tail = text.get(from..)?;
     match canonical::plain(tail) {
         None => key_block_in(tail.as_bytes()).map(|key| match key {
-            Key::Open(begin) => Key::Open(from + begin),
+            Key::Open { begin, after } => Key::Open { begin: from + begin, after: from + after },
             Key::Closed(end) => Key::Closed(from + end),
         }),
         Some(view) => key_block_in(view.text().as_bytes()).map(|key| match key {
-            Key::Open(begin) => Key::Open(from + view.original(begin..begin + 1).start),
+            Key::Open { begin, after } => Key::Open {
+                begin: from + view.original(begin..begin + 1).start,
+                after: from + if after == 0 { 0 } else { view.original(after - 1..after).end },
+            },
             Key::Closed(end) => Key::Closed(from + view.original(end.saturating_sub(1)..end).end),
         }),
     }
@@ -228,7 +233,7 @@ fn key_block_in(bytes: &[u8]) -> Option<Key> {
             continue;
         }
         match token::block(bytes, begin) {
-            Block::Open => return Some(Key::Open(begin)),
+            Block::Open => return Some(Key::Open { begin, after: closed.unwrap_or_default() }),
             Block::Complete(end) | Block::Broken(end) if token::is_private(bytes, begin) => {
                 closed = closed.max(Some(end));
             }
