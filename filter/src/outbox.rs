@@ -15,6 +15,8 @@ const SERVICE: &str = "ai_mesh.v1.DecisionIntake";
 const METHOD: &str = "Report";
 /// Records in one message.
 const BATCH: usize = 256;
+/// So long records wait for others to go with, unless they fill a message: a call costs Envoy as much as several requests.
+const GATHER_NS: u64 = 100_000_000;
 /// A call that was not even answered with an error by then is forgotten (its root context may be gone).
 const LOST_AFTER_NS: u64 = 10_000_000_000;
 /// Wait after a failed call.
@@ -34,6 +36,8 @@ pub(crate) struct Outbox {
     dropped: u64,
     call: Option<Call>,
     not_before: u64,
+    /// When the last call was made.
+    called: u64,
 }
 
 /// `ReportRequest` of `ai_mesh.v1`, its records encoded already: on the wire a message and bytes are alike.
@@ -71,6 +75,7 @@ impl Outbox {
             dropped: 0,
             call: None,
             not_before: 0,
+            called: 0,
         }
     }
 
@@ -109,9 +114,11 @@ impl Outbox {
             return;
         }
         let Some(service) = &self.service else { return };
-        if self.records.is_empty() || now < self.not_before {
+        let gathering = self.records.len() < BATCH && now.saturating_sub(self.called) < GATHER_NS;
+        if self.records.is_empty() || now < self.not_before || gathering {
             return;
         }
+        self.called = now;
         let report = Report {
             sidecar: self.sidecar.clone(),
             vm: self.vm.clone(),
