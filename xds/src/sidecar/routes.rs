@@ -130,7 +130,7 @@ pub(super) fn table(upstreams: &[Upstream]) -> RouteConfiguration {
         domains: vec!["*".to_owned()],
         routes,
         // What Envoy thinks of the agent's address is not the provider's business.
-        request_headers_to_remove: ["x-envoy-external-address", "x-envoy-internal"]
+        request_headers_to_remove: ["x-envoy-external-address", "x-envoy-internal", "x-forwarded-for"]
             .map(str::to_owned)
             .to_vec(),
         // Plain answers need no decompressor; for upstreams that compress all the same, the filter is told so.
