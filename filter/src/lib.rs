@@ -16,7 +16,7 @@ mod root;
 
 use proxy_wasm::types::LogLevel;
 
-/// One thread, many small values of short life: about twice as quick here as the allocator of std.
+/// One thread, many small values of short life: docs/decisions/0013-talc.md.
 #[cfg(target_family = "wasm")]
 #[global_allocator]
 static ALLOCATOR: talc::wasm::WasmDynamicTalc = talc::wasm::new_wasm_dynamic_allocator();
