@@ -40,7 +40,7 @@ pub(super) const MARKS: &[Mark] = &[
     mark("<end_of_turn>", "forgery/chat-template", RoleForgery, 0.5, 0.75),
     mark("[inst]", "forgery/chat-template", RoleForgery, 0.5, 0.75),
     mark("[/inst]", "forgery/chat-template", RoleForgery, 0.5, 0.75),
-    mark("<<sys>>", "forgery/chat-template", RoleForgery, 0.5, 0.75),
+    mark("<<sys>>", "forgery/chat-template", RoleForgery, 0.65, 0.75),
     mark("[system]", "forgery/role-tag", RoleForgery, 0.35, 0.5),
     mark("[system message]", "forgery/role-tag", RoleForgery, 0.4, 0.6),
     mark("<system>", "forgery/role-tag", RoleForgery, 0.35, 0.5),

@@ -153,7 +153,7 @@ const fn points(source: Source) -> [f32; 3] {
     match source {
         Source::ToolDefinition => [2.2, 1.5, 1.1],
         Source::ToolResult | Source::Document => [2.2, 1.3, 0.8],
-        _ => [1.6, 0.6, 0.15],
+        _ => [1.6, 0.85, 0.15],
     }
 }
 
