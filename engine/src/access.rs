@@ -13,6 +13,7 @@ use mesh_policy::{AccessRule, Diagnostic};
 use mesh_rego::{Rego, RegoError, access_library};
 use serde_json::{Value, json};
 
+use crate::asks::Ask;
 use crate::names::Globs;
 use crate::{Caller, Timestamp};
 
@@ -20,24 +21,17 @@ use crate::{Caller, Timestamp};
 #[derive(Debug)]
 pub(crate) struct AccessGuard {
     rego: Rego,
-    conditions: Vec<Compiled>,
-}
-
-/// What is asked for: a resource under all the names a rule may call it by, and the action on it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Ask {
-    pub(crate) names: Vec<String>,
-    pub(crate) action: String,
+    rules: Vec<Compiled>,
 }
 
 impl AccessGuard {
     /// `rules` with their places in the document's rule list.
     pub(crate) fn compile(rules: &[(usize, &AccessRule)]) -> Result<Self, Vec<Diagnostic>> {
         let mut problems = Vec::new();
-        let mut conditions = Vec::new();
+        let mut compiled = Vec::new();
         for (place, rule) in rules {
             let path = format!("spec.rules[{place}].access.conditions");
-            conditions.push(Compiled::new(rule, &path, &mut problems));
+            compiled.push(Compiled::new(rule, &path, &mut problems));
         }
         let data: Vec<Value> = rules
             .iter()
@@ -52,7 +46,7 @@ impl AccessGuard {
             })
             .collect();
         match Rego::compile(&[access_library()], &json!({"access": {"rules": data}})) {
-            Ok(rego) if problems.is_empty() => Ok(AccessGuard { rego, conditions }),
+            Ok(rego) if problems.is_empty() => Ok(AccessGuard { rego, rules: compiled }),
             Ok(_) => Err(problems),
             Err(errors) => {
                 problems
@@ -70,7 +64,7 @@ impl AccessGuard {
         source_ip: Option<IpAddr>,
         now: Timestamp,
     ) -> Result<Option<String>, RegoError> {
-        let mut rules = self.conditions.iter();
+        let mut rules = self.rules.iter();
         if rules.any(|rule| rule.grants(ask, caller) && rule.hold(source_ip, now)) {
             return Ok(None);
         }
@@ -86,10 +80,10 @@ impl AccessGuard {
         now: Timestamp,
     ) -> Result<Option<String>, RegoError> {
         let conditions: serde_json::Map<String, Value> = self
-            .conditions
+            .rules
             .iter()
             .enumerate()
-            .map(|(index, condition)| (index.to_string(), condition.hold(source_ip, now).into()))
+            .map(|(index, rule)| (index.to_string(), rule.hold(source_ip, now).into()))
             .collect();
         let mut why = None;
         for resource in &ask.names {

@@ -4,8 +4,9 @@ use std::rc::Rc;
 use crate::Timestamp;
 use crate::caller::RequestHead;
 use crate::decision::Decision;
+use crate::limits::LimitAnswer;
 use crate::program::Program;
-use crate::session::{LimitAnswer, Session, Step};
+use crate::session::{Session, Step};
 
 /// A request to try a policy on.
 #[derive(Clone, Debug, Default)]

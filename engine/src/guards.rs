@@ -7,7 +7,6 @@ use mesh_policy::{Enforcement, InjectionAction, PiiAction};
 use mesh_wire::{Edit, Message, Place, Protocol, RefusalKind};
 
 use crate::Timestamp;
-use crate::access::Ask;
 use crate::decision::{GuardState, Severity};
 use crate::input::rego_input;
 use crate::program::{Attached, PiiGuard};
@@ -78,42 +77,6 @@ impl Session {
                     self.deny(RefusalKind::Policy, &why);
                 }
             }
-        }
-    }
-
-    fn asks(&self) -> Vec<Ask> {
-        let action = |method: &str| match method {
-            "GET" | "HEAD" | "OPTIONS" => "read",
-            "DELETE" => "delete",
-            _ => "write",
-        };
-        let ask = |names: &[&str], action: &str| Ask {
-            names: names.iter().map(|name| (*name).to_owned()).collect(),
-            action: action.to_owned(),
-        };
-        match &self.message {
-            Some(message) if message.protocol == Protocol::Mcp => {
-                let used = message.resources.iter();
-                used.map(|used| {
-                    let bare =
-                        used.resource.split_once("://").map_or(used.resource.as_str(), |(_, rest)| rest);
-                    let prefix = match used.action {
-                        "call" => "tools",
-                        "get" => "prompts",
-                        _ => "resources",
-                    };
-                    ask(
-                        &[&used.resource, bare.trim_start_matches('/'), &format!("{prefix}/{bare}")],
-                        used.action,
-                    )
-                })
-                .collect()
-            }
-            Some(message) if message.model.is_some() => {
-                let model = message.model.as_deref().unwrap_or_default();
-                vec![ask(&[model, &format!("models/{model}")], "query")]
-            }
-            _ => vec![ask(&[self.head.path_only().trim_start_matches('/')], action(&self.head.method))],
         }
     }
 

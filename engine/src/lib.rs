@@ -13,6 +13,7 @@
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing))]
 
 mod access;
+mod asks;
 mod caller;
 mod compile;
 mod decision;
@@ -20,6 +21,7 @@ mod document_end;
 mod dry_run;
 mod guards;
 mod input;
+mod limits;
 mod names;
 mod program;
 mod response;
@@ -31,11 +33,12 @@ pub use compile::{Refused, check, compile};
 pub use decision::{Decision, FindingCount, GuardState, Outcome, PolicyRef, Severity, Violation};
 pub use document_end::DocumentEnd;
 pub use dry_run::{SampleRequest, Verdict, dry_run};
+pub use limits::LimitAnswer;
 pub use mesh_detect::Detector;
 pub use mesh_wire::Refusal;
 pub use program::{LimitCheck, Program};
 pub use response::{CODING, ResponseMode};
-pub use session::{LimitAnswer, Session, Step};
+pub use session::{Session, Step};
 
 /// A point in time, in nanoseconds since the Unix epoch. Always an argument, never ambient.
 pub type Timestamp = u64;

@@ -10,7 +10,7 @@
 //! parser would read alike (`mesh_wire`'s strict reading) is refused with 400.
 use std::rc::Rc;
 
-use mesh_policy::{Enforcement, FailureMode, LimitKey, Media, RecordOverflow};
+use mesh_policy::{Enforcement, FailureMode, Media, RecordOverflow};
 use mesh_wire::{
     BodyKind, Message, Protocol, Refusal, RefusalKind, body_kind, protocol_of, read_form, read_request,
     refusal, stream_error,
@@ -37,15 +37,6 @@ pub enum Step {
     Refuse(Refusal),
 }
 
-/// What the rate limit service said.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum LimitAnswer {
-    /// For each check in order: `None` within the limit, else the seconds until a request is admitted again.
-    Answered(Vec<Option<u64>>),
-    /// Nothing, in time.
-    Unreachable,
-}
-
 /// A request on its way, and what has been decided about it so far.
 pub struct Session {
     pub(crate) program: Rc<Program>,
@@ -59,7 +50,7 @@ pub struct Session {
     pub(crate) stream: Option<Stream>,
     pub(crate) rpc_ids: Vec<String>,
     denial: Option<(RefusalKind, String)>,
-    throttled: Option<(RefusalKind, String)>,
+    pub(crate) throttled: Option<(RefusalKind, String)>,
 }
 
 impl Session {
@@ -144,38 +135,6 @@ impl Session {
         if checks.is_empty() { self.judge(body, now) } else { Step::AskLimits(checks) }
     }
 
-    /// The rate limit service has answered, or not. `body` is the same as before.
-    pub fn limits(&mut self, answer: LimitAnswer, body: &[u8], now: Timestamp) -> Step {
-        let applies = Rc::clone(&self.applies);
-        let checks = self.limit_checks();
-        match answer {
-            LimitAnswer::Answered(answers) if answers.len() == checks.len() => {
-                for (check, over) in checks.iter().zip(answers) {
-                    let Some(policy) = applies.iter().find(|policy| policy.id == check.policy) else {
-                        continue;
-                    };
-                    self.decision.guard("rateLimit", GuardState::Ran);
-                    let Some(retry_after_s) = over else { continue };
-                    let message = format!(
-                        "more than {} requests a minute by this {}",
-                        check.requests_per_minute,
-                        who(&check.key)
-                    );
-                    if self.object(policy, "rateLimit", Severity::Low, message.clone()) {
-                        self.throttled =
-                            Some((RefusalKind::Limit { retry_after_s: retry_after_s.max(1) }, message));
-                    }
-                }
-            }
-            _ => {
-                for policy in applies.iter().filter(|policy| !policy.limits.is_empty()) {
-                    self.guard_failed(policy, "rateLimit", "unreachable");
-                }
-            }
-        }
-        self.judge(body, now)
-    }
-
     /// The decision could not be recorded, because the sidecar's buffer of records is full: refuses unless every
     /// policy says that records may be dropped.
     pub fn unrecorded(&mut self) -> Step {
@@ -206,7 +165,7 @@ impl Session {
     }
 
     /// Cheap questions first, content last; a request that is already denied or throttled is not searched.
-    fn judge(&mut self, body: &[u8], now: Timestamp) -> Step {
+    pub(crate) fn judge(&mut self, body: &[u8], now: Timestamp) -> Step {
         self.judge_access(now);
         self.judge_models();
         self.judge_tools();
@@ -326,30 +285,6 @@ impl Session {
         self.conclude(None)
     }
 
-    fn limit_checks(&self) -> Vec<LimitCheck> {
-        let mut checks = Vec::new();
-        for policy in self.applies.iter() {
-            for limit in &policy.limits {
-                let known = |value: &Option<String>, kind: &str| {
-                    value.as_ref().map(|value| format!("{kind}:{value}"))
-                };
-                // Who is not known by the key of a limit is counted by the agent, never let off.
-                let key = match limit.key {
-                    LimitKey::Agent => None,
-                    LimitKey::User => known(&self.caller.user, "user"),
-                    LimitKey::Key => known(&self.caller.key, "key"),
-                };
-                checks.push(LimitCheck {
-                    policy: policy.id.clone(),
-                    rule: limit.rule,
-                    key: key.unwrap_or_else(|| format!("agent:{}", self.caller.agent)),
-                    requests_per_minute: limit.per_minute,
-                });
-            }
-        }
-        checks
-    }
-
     /// Records an objection. True when the policy's enforcement lets it take effect.
     pub(crate) fn object(
         &mut self,
@@ -415,8 +350,4 @@ impl Session {
 /// Protocols whose bodies are JSON whatever the content type says.
 pub(crate) fn speaks_json(protocol: Protocol) -> bool {
     !matches!(protocol, Protocol::Text | Protocol::None | Protocol::Json)
-}
-
-fn who(key: &str) -> &str {
-    key.split(':').next().unwrap_or("agent")
 }

@@ -1,0 +1,50 @@
+//! What a request asks for, in the words of access rules.
+use mesh_wire::Protocol;
+
+use crate::session::Session;
+
+/// What is asked for: a resource under all the names a rule may call it by, and the action on it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Ask {
+    pub(crate) names: Vec<String>,
+    pub(crate) action: String,
+}
+
+impl Session {
+    /// Everything this request asks for; each has to be granted.
+    pub(crate) fn asks(&self) -> Vec<Ask> {
+        let action = |method: &str| match method {
+            "GET" | "HEAD" | "OPTIONS" => "read",
+            "DELETE" => "delete",
+            _ => "write",
+        };
+        let ask = |names: &[&str], action: &str| Ask {
+            names: names.iter().map(|name| (*name).to_owned()).collect(),
+            action: action.to_owned(),
+        };
+        match &self.message {
+            Some(message) if message.protocol == Protocol::Mcp => {
+                let used = message.resources.iter();
+                used.map(|used| {
+                    let bare =
+                        used.resource.split_once("://").map_or(used.resource.as_str(), |(_, rest)| rest);
+                    let prefix = match used.action {
+                        "call" => "tools",
+                        "get" => "prompts",
+                        _ => "resources",
+                    };
+                    ask(
+                        &[&used.resource, bare.trim_start_matches('/'), &format!("{prefix}/{bare}")],
+                        used.action,
+                    )
+                })
+                .collect()
+            }
+            Some(message) if message.model.is_some() => {
+                let model = message.model.as_deref().unwrap_or_default();
+                vec![ask(&[model, &format!("models/{model}")], "query")]
+            }
+            _ => vec![ask(&[self.head.path_only().trim_start_matches('/')], action(&self.head.method))],
+        }
+    }
+}
