@@ -208,15 +208,14 @@ fn tail(log: &Path, lines: usize) -> String {
 mod tests {
     use super::*;
 
-    fn launch(program: &str, name: &str) -> Launch {
+    // The programs are files of the tree: one that a test wrote could be held open for writing by the child of another
+    // test between its fork and its exec, and the kernel runs no such file (ETXTBSY).
+    fn launch(program: &str) -> Launch {
         let folder = std::env::temp_dir().join(format!("ai-mesh-cli-envoy-{}", std::process::id()));
         std::fs::create_dir_all(&folder).unwrap();
-        let file = |end: &str| folder.join(format!("{name}.{end}"));
-        std::fs::write(file("sh"), program).unwrap();
-        use std::os::unix::fs::PermissionsExt;
-        std::fs::set_permissions(file("sh"), std::fs::Permissions::from_mode(0o755)).unwrap();
+        let file = |end: &str| folder.join(format!("{program}.{end}"));
         Launch {
-            program: file("sh"),
+            program: Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("src/up/testdata/{program}.sh")),
             bootstrap: file("yaml"),
             log: file("log"),
             concurrency: 1,
@@ -226,14 +225,14 @@ mod tests {
 
     #[tokio::test]
     async fn an_end_before_ready_shows_the_log() {
-        let mut envoy = Envoy::start(launch("#!/bin/sh\necho the port is taken\nexit 1\n", "early")).unwrap();
+        let mut envoy = Envoy::start(launch("ends-early")).unwrap();
         let failure = envoy.until_ready(|| std::future::ready(Ok(false))).await.unwrap_err().to_string();
         assert!(failure.contains("exit status: 1") && failure.contains("  the port is taken"), "{failure}");
     }
 
     #[tokio::test]
     async fn a_death_is_followed_by_a_new_start() {
-        let launch = launch("#!/bin/sh\necho started\nexec sleep 30\n", "again");
+        let launch = launch("runs");
         let log = launch.log.clone();
         let mut envoy = Envoy::start(launch).unwrap();
         let starts = || std::fs::read_to_string(&log).unwrap_or_default().matches("started").count();

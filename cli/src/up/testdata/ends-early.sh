@@ -1,0 +1,4 @@
+#!/bin/sh
+# An Envoy that finds its port taken.
+echo the port is taken
+exit 1

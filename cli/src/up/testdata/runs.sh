@@ -1,0 +1,4 @@
+#!/bin/sh
+# An Envoy that runs.
+echo started
+exec sleep 30
