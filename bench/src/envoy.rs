@@ -128,10 +128,8 @@ fn free_address() -> Result<SocketAddr, String> {
 
 fn bootstrap(listeners: &[SocketAddr], upstream: SocketAddr, intake: SocketAddr) -> Result<Value, String> {
     let empty = wasm("bench_empty", &tool("AI_MESH_EMPTY_FILTER")?, "");
-    let mut full = decompressors("request");
-    full.push(wasm("ai_mesh", &tool("AI_MESH_FILTER")?, &bundle()?));
-    full.extend(decompressors("response"));
-    let filters = [Vec::new(), vec![empty], full];
+    let full = wasm("ai_mesh", &tool("AI_MESH_FILTER")?, &bundle()?);
+    let filters = [Vec::new(), vec![empty], vec![full]];
     let listeners: Vec<Value> = listeners
         .iter()
         .zip(ROUTES)
@@ -191,31 +189,6 @@ fn listener(name: &str, at: SocketAddr, mut filters: Vec<Value>) -> Value {
             },
         }]}],
     })
-}
-
-/// The decompressors that a sidecar has around the filter, for one direction.
-fn decompressors(direction: &str) -> Vec<Value> {
-    let off =
-        json!({ "common_config": { "enabled": { "default_value": false, "runtime_key": "bench.off" } } });
-    ["gzip", "brotli", "zstd"]
-        .iter()
-        .map(|coding| {
-            let library = ["Gzip", "Brotli", "Zstd"].iter().find(|name| name.eq_ignore_ascii_case(coding));
-            let package =
-                format!("envoy.extensions.compression.{coding}.decompressor.v3.{}", library.unwrap_or(&""));
-            let mut config = json!({
-                "@type": "type.googleapis.com/envoy.extensions.filters.http.decompressor.v3.Decompressor",
-                "decompressor_library": {
-                    "name": format!("{coding}_library"),
-                    "typed_config": { "@type": format!("type.googleapis.com/{package}") },
-                },
-            });
-            let other =
-                if direction == "request" { "response_direction_config" } else { "request_direction_config" };
-            config[other] = off.clone();
-            json!({ "name": format!("{coding}_{direction}"), "typed_config": config })
-        })
-        .collect()
 }
 
 fn wasm(name: &str, module: &std::path::Path, configuration: &str) -> Value {

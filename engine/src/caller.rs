@@ -25,6 +25,11 @@ impl RequestHead {
         self.headers.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
     }
 
+    /// All values of a header.
+    pub fn all(&self, name: &str) -> impl Iterator<Item = &str> {
+        self.headers.iter().filter(move |(key, _)| key == name).map(|(_, value)| value.as_str())
+    }
+
     /// The path without its query.
     pub fn path_only(&self) -> &str {
         self.path.split(['?', '#']).next().unwrap_or_default()

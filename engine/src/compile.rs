@@ -46,8 +46,8 @@ pub fn compile(bundle: &Bundle, detector: Rc<Detector>) -> Result<Program, Vec<R
     let mut policies = Vec::new();
     let mut refused = Vec::new();
     let mut warnings = Vec::new();
-    for entry in &bundle.policies {
-        match attach(entry) {
+    for (index, entry) in bundle.policies.iter().enumerate() {
+        match attach(index, entry) {
             Ok((policy, remarks)) => {
                 policies.push(Rc::new(policy));
                 warnings.extend(remarks.into_iter().map(|remark| (entry.id.clone(), remark)));
@@ -57,7 +57,7 @@ pub fn compile(bundle: &Bundle, detector: Rc<Detector>) -> Result<Program, Vec<R
     }
     if refused.is_empty() {
         let (version, settings) = (bundle.version.clone(), bundle.settings.clone());
-        Ok(Program { version, settings, detector, policies, warnings })
+        Ok(Program { version, settings, detector, policies, seen: None, warnings })
     } else {
         Err(refused)
     }
@@ -69,12 +69,13 @@ pub fn compile(bundle: &Bundle, detector: Rc<Detector>) -> Result<Program, Vec<R
 /// What is wrong with it.
 pub fn check(policy: &Policy) -> Result<Vec<Diagnostic>, Vec<Diagnostic>> {
     let entry = BundlePolicy { id: policy.metadata.name.clone(), version: 1, policy: policy.clone() };
-    attach(&entry).map(|(_, warnings)| warnings)
+    attach(0, &entry).map(|(_, warnings)| warnings)
 }
 
-fn attach(entry: &BundlePolicy) -> Result<(Attached, Vec<Diagnostic>), Vec<Diagnostic>> {
+fn attach(index: usize, entry: &BundlePolicy) -> Result<(Attached, Vec<Diagnostic>), Vec<Diagnostic>> {
     let spec = &entry.policy.spec;
     let mut attached = Attached {
+        index,
         id: entry.id.clone(),
         version: entry.version,
         target: TargetMatch(Globs::new(&spec.target.agents)),

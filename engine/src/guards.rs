@@ -10,6 +10,7 @@ use crate::Timestamp;
 use crate::decision::{GuardState, Severity};
 use crate::input::rego_input;
 use crate::program::{Attached, PiiGuard};
+use crate::seen::{Digest, GuardPlace};
 use crate::session::Session;
 
 /// Which way the text flows.
@@ -157,26 +158,28 @@ impl Session {
         }
     }
 
-    pub(crate) fn judge_injection(&mut self) {
+    pub(crate) fn judge_injection(&mut self, digests: &[Option<Digest>]) {
         let Some(message) = self.message.take() else {
             return self.ran_on_nothing(|policy| !policy.injection.is_empty(), "injection");
         };
-        self.injection_in(&message, Way::Request);
+        self.injection_in(&message, digests, Way::Request);
         self.message = Some(message);
     }
 
-    pub(crate) fn injection_in(&mut self, message: &Message, way: Way) {
+    /// Looks for injection in every segment, the first in each policy's view deciding. `digests` are the program's, of the
+    /// same message.
+    pub(crate) fn injection_in(&mut self, message: &Message, digests: &[Option<Digest>], way: Way) {
         let program = Rc::clone(&self.program);
         let applies = Rc::clone(&self.applies);
         for policy in applies.iter() {
-            for guard in &policy.injection {
+            for (place, guard) in policy.injection.iter().enumerate() {
                 self.decision.guard("injection", GuardState::Ran);
+                let place = GuardPlace { policy: policy.index, guard: place };
                 let found = message.segments.iter().enumerate().find_map(|(index, segment)| {
+                    let digest = digests.get(index).copied().flatten();
                     let source = source_of(segment.place);
-                    program
-                        .detector
-                        .injection(&segment.text, source, guard.sensitivity, guard.phrases.as_ref())
-                        .map(|finding| (index, finding.rule))
+                    let finding = program.injection((place, guard), digest, &segment.text, source)?;
+                    Some((index, finding.rule))
                 });
                 let Some((index, rule)) = found else { continue };
                 self.decision.finding(rule, &format!("{}:{}", way.name(), message.path(index)));
@@ -211,29 +214,37 @@ impl Session {
         }
     }
 
-    pub(crate) fn judge_pii(&mut self) -> Vec<Edit> {
+    pub(crate) fn judge_pii(&mut self, digests: &[Option<Digest>]) -> Vec<Edit> {
         let Some(message) = self.message.take() else {
             self.ran_on_nothing(|policy| policy.pii.iter().any(|guard| guard.request), "pii");
             return Vec::new();
         };
-        let edits = self.pii_in(&message, Way::Request, |_| false);
+        let edits = self.pii_in(&message, digests, Way::Request, |_| false);
         self.message = Some(message);
         edits
     }
 
     /// Finds personal data in every segment that is not to be skipped; what is to be redacted comes back as edits that
     /// do not overlap.
-    pub(crate) fn pii_in(&mut self, message: &Message, way: Way, skip: impl Fn(usize) -> bool) -> Vec<Edit> {
+    pub(crate) fn pii_in(
+        &mut self,
+        message: &Message,
+        digests: &[Option<Digest>],
+        way: Way,
+        skip: impl Fn(usize) -> bool,
+    ) -> Vec<Edit> {
         let program = Rc::clone(&self.program);
         let applies = Rc::clone(&self.applies);
         let mut edits = Vec::new();
         let mut found = Vec::new();
         for policy in applies.iter() {
-            for guard in policy.pii.iter().filter(|guard| guard.looks(way)) {
+            for (place, guard) in policy.pii.iter().enumerate().filter(|(_, guard)| guard.looks(way)) {
                 self.decision.guard("pii", GuardState::Ran);
+                let place = GuardPlace { policy: policy.index, guard: place };
                 for (index, segment) in message.segments.iter().enumerate().filter(|(index, _)| !skip(*index))
                 {
-                    guard.find(&program.detector, &segment.text, &mut found);
+                    let digest = digests.get(index).copied().flatten();
+                    program.pii((place, guard), digest, &segment.text, &mut found);
                     if found.is_empty() {
                         continue;
                     }

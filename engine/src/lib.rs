@@ -17,7 +17,6 @@ mod asks;
 mod caller;
 mod compile;
 mod decision;
-mod document_end;
 mod dry_run;
 mod guards;
 mod input;
@@ -25,19 +24,19 @@ mod limits;
 mod names;
 mod program;
 mod response;
+mod seen;
 mod session;
 mod stream;
 
 pub use caller::{Caller, RequestHead};
 pub use compile::{Refused, check, compile};
 pub use decision::{Decision, FindingCount, GuardState, Outcome, PolicyRef, Severity, Violation};
-pub use document_end::DocumentEnd;
 pub use dry_run::{SampleRequest, Verdict, dry_run};
 pub use limits::LimitAnswer;
 pub use mesh_detect::Detector;
 pub use mesh_wire::Refusal;
 pub use program::{LimitCheck, Program};
-pub use response::{CODING, ResponseMode};
+pub use response::ResponseMode;
 pub use session::{Session, Step};
 
 /// A point in time, in nanoseconds since the Unix epoch. Always an argument, never ambient.

@@ -12,6 +12,7 @@ use mesh_wire::Limits;
 use crate::Caller;
 use crate::access::AccessGuard;
 use crate::names::{Globs, NameGuard};
+use crate::seen::Seen;
 
 /// What requests are judged by.
 pub struct Program {
@@ -19,10 +20,18 @@ pub struct Program {
     pub(crate) settings: Settings,
     pub(crate) detector: Rc<Detector>,
     pub(crate) policies: Vec<Rc<Attached>>,
+    /// What was judged before; without it every text is judged anew.
+    pub(crate) seen: Option<Seen>,
     pub(crate) warnings: Vec<(String, Diagnostic)>,
 }
 
 impl Program {
+    /// The same program, which recognises texts that it judged before. Nobody outside may know or guess the key.
+    #[must_use]
+    pub fn remembering(self, key: [u8; 16]) -> Self {
+        Program { seen: Some(Seen::new(key)), ..self }
+    }
+
     /// Version of the bundle it was compiled from.
     pub fn version(&self) -> &str {
         &self.version
@@ -47,6 +56,8 @@ impl Program {
 
 /// One policy, ready to judge.
 pub(crate) struct Attached {
+    /// Its place in the program.
+    pub(crate) index: usize,
     pub(crate) id: String,
     pub(crate) version: u64,
     pub(crate) target: TargetMatch,

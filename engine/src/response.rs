@@ -6,17 +6,14 @@ use std::rc::Rc;
 
 use mesh_policy::Media;
 use mesh_wire::{
-    BodyKind, Edit, Message, Place, Protocol, RefusalKind, apply_dropping_tools, body_kind, read_response,
-    sniff,
+    BodyKind, ContentCoding, ContentDecoder, ContentEncoding, DecodeError, Edit, Message, Place, Protocol,
+    RefusalKind, apply_dropping_tools, body_kind, decode, read_response, sniff,
 };
 
 use crate::decision::{GuardState, Severity};
 use crate::guards::Way;
-use crate::session::{Session, Step};
+use crate::session::{Session, Step, plain_instead};
 use crate::stream::Stream;
-
-/// Header in which our routes keep the response's `content-encoding`, which decompressors take away.
-pub const CODING: &str = "x-ai-mesh-coding";
 
 /// How a response wants to be handled.
 #[derive(Debug)]
@@ -25,10 +22,7 @@ pub enum ResponseMode {
     Pass,
     /// Collect the whole body and call [`Session::response`].
     Buffer,
-    /// The same, but nobody will say where the body ends: it is where the JSON document does
-    /// ([`DocumentEnd`](crate::DocumentEnd)).
-    BufferDocument,
-    /// Hand every piece to [`Session::response_chunk`].
+    /// Hand every piece to [`Session::response_chunk`]; what comes back has no `content-encoding`.
     Stream,
     /// Answer this instead.
     Refuse(mesh_wire::Refusal),
@@ -43,19 +37,19 @@ impl Session {
         if end_of_stream || !applies.iter().any(|policy| policy.reads_responses()) {
             return ResponseMode::Pass;
         }
-        if header("content-encoding").is_some_and(|coding| !coding.eq_ignore_ascii_case("identity")) {
-            return self.uninspectable_response("response-encoding");
-        }
-        let decompressed = header(CODING).is_some_and(|coding| !coding.eq_ignore_ascii_case("identity"));
+        let codings = headers.iter().filter(|(name, _)| name == "content-encoding");
+        self.response_coding = match ContentEncoding::of(codings.map(|(_, value)| value.as_str())) {
+            ContentEncoding::Identity => None,
+            ContentEncoding::Coded(coding) => Some(coding),
+            ContentEncoding::Unknown => return self.uninspectable_response("response-encoding"),
+        };
         match body_kind(header("content-type")) {
             BodyKind::EventStream => {
                 self.mark_response_guards();
-                self.stream = Some(Stream::new(self.protocol, &self.decision.operation));
+                let limit = self.program.limits().max_body;
+                let decoder = self.response_coding.map(|coding| ContentDecoder::new(coding, limit));
+                self.stream = Some(Stream::new(self.protocol, &self.decision.operation, decoder));
                 ResponseMode::Stream
-            }
-            BodyKind::Json if decompressed => ResponseMode::BufferDocument,
-            BodyKind::Text | BodyKind::Empty if decompressed => {
-                self.uninspectable_response("response-encoding")
             }
             BodyKind::Json | BodyKind::Text | BodyKind::Empty => ResponseMode::Buffer,
             BodyKind::Media => self.media_response(),
@@ -74,6 +68,26 @@ impl Session {
             self.uninspectable_back("response-size");
             return self.conclude(None);
         }
+        let decoded = match self.response_coding.map(|coding| self.decoded_response(coding, body)) {
+            Some(Err(step)) => return step,
+            Some(Ok(plain)) => Some(plain),
+            None => None,
+        };
+        let step = self.plain_response(decoded.as_deref().unwrap_or(body), content_type);
+        plain_instead(step, decoded)
+    }
+
+    fn decoded_response(&mut self, coding: ContentCoding, body: &[u8]) -> Result<Vec<u8>, Step> {
+        decode(coding, body, self.program.limits().max_body).map_err(|error| {
+            self.uninspectable_back(match error {
+                DecodeError::TooLarge => "response-size",
+                DecodeError::Broken => "response-encoding",
+            });
+            self.conclude(None)
+        })
+    }
+
+    fn plain_response(&mut self, body: &[u8], content_type: Option<&str>) -> Step {
         let json = body_kind(content_type) == BodyKind::Json || sniff(body) == BodyKind::Json;
         let protocol = if json { self.protocol } else { Protocol::Text };
         let protocol = if json && matches!(protocol, Protocol::Text | Protocol::None) {
@@ -122,13 +136,14 @@ impl Session {
         if !listing && !message.tool_calls.is_empty() {
             self.tools_of(message);
         }
+        let digests = self.program.digests(message);
         if from_outside(message) {
-            self.injection_in(message, Way::Response);
+            self.injection_in(message, &digests, Way::Response);
         }
         if message.media > 0 {
             self.media_back();
         }
-        (self.pii_in(message, Way::Response, skip), hidden)
+        (self.pii_in(message, &digests, Way::Response, skip), hidden)
     }
 
     fn media_back(&mut self) {

@@ -12,8 +12,8 @@ use std::rc::Rc;
 
 use mesh_policy::{Enforcement, FailureMode, Media, RecordOverflow};
 use mesh_wire::{
-    BodyKind, Message, Protocol, Refusal, RefusalKind, body_kind, protocol_of, read_form, read_request,
-    refusal, stream_error,
+    BodyKind, ContentCoding, ContentEncoding, DecodeError, Message, Protocol, Refusal, RefusalKind,
+    body_kind, decode, protocol_of, read_form, read_request, refusal, stream_error,
 };
 
 use crate::Timestamp;
@@ -29,7 +29,7 @@ pub enum Step {
     Continue,
     /// Collect the whole body and come back with it.
     ReadBody,
-    /// Let it go on with this body instead.
+    /// Let it go on with this body instead, which has no `content-encoding`.
     Replace(Vec<u8>),
     /// Ask the rate limit service and come back with its answer.
     AskLimits(Vec<LimitCheck>),
@@ -46,8 +46,12 @@ pub struct Session {
     pub(crate) applies: Rc<[Rc<Attached>]>,
     pub(crate) protocol: Protocol,
     pub(crate) message: Option<Message>,
+    /// The body at hand without its `content-encoding`.
+    pub(crate) decoded: Option<Vec<u8>>,
     pub(crate) decision: Decision,
     pub(crate) stream: Option<Stream>,
+    /// How the response's body is compressed.
+    pub(crate) response_coding: Option<ContentCoding>,
     pub(crate) rpc_ids: Vec<String>,
     denial: Option<(RefusalKind, String)>,
     pub(crate) throttled: Option<(RefusalKind, String)>,
@@ -74,8 +78,10 @@ impl Session {
             applies,
             protocol,
             message: None,
+            decoded: None,
             decision,
             stream: None,
+            response_coding: None,
             rpc_ids: Vec::new(),
             denial: None,
             throttled: None,
@@ -108,8 +114,7 @@ impl Session {
             self.uninspectable("upgrade");
             return self.conclude(None);
         }
-        if self.head.header("content-encoding").is_some_and(|coding| !coding.eq_ignore_ascii_case("identity"))
-        {
+        if self.content_encoding() == ContentEncoding::Unknown {
             self.uninspectable("content-encoding");
             return self.conclude(None);
         }
@@ -125,11 +130,26 @@ impl Session {
         if body.len() as u64 > self.program.settings.max_body_bytes {
             return self.too_large();
         }
-        if !body.is_empty() {
-            self.read(body);
-            if self.denial.is_some() {
-                return self.conclude(None);
+        if let ContentEncoding::Coded(coding) = self.content_encoding()
+            && !body.is_empty()
+        {
+            match decode(coding, body, self.program.limits().max_body) {
+                Ok(plain) => self.decoded = Some(plain),
+                Err(DecodeError::TooLarge) => return self.too_large(),
+                Err(error) => {
+                    self.malformed(&error.to_string());
+                    return self.conclude(None);
+                }
             }
+        }
+        let decoded = self.decoded.take();
+        let plain = decoded.as_deref().unwrap_or(body);
+        if !plain.is_empty() {
+            self.read(plain);
+        }
+        self.decoded = decoded;
+        if self.denial.is_some() {
+            return self.conclude(None);
         }
         let checks = self.limit_checks();
         if checks.is_empty() { self.judge(body, now) } else { Step::AskLimits(checks) }
@@ -164,8 +184,15 @@ impl Session {
         (self.decision, self.caller, self.head)
     }
 
-    /// Cheap questions first, content last; a request that is already denied or throttled is not searched.
     pub(crate) fn judge(&mut self, body: &[u8], now: Timestamp) -> Step {
+        let decoded = self.decoded.take();
+        let rewritten = self.judge_plain(decoded.as_deref().unwrap_or(body), now);
+        let step = self.conclude(rewritten);
+        plain_instead(step, decoded)
+    }
+
+    /// Cheap questions first, content last; a request that is already denied or throttled is not searched.
+    fn judge_plain(&mut self, body: &[u8], now: Timestamp) -> Option<Vec<u8>> {
         self.judge_access(now);
         self.judge_models();
         self.judge_tools();
@@ -176,16 +203,20 @@ impl Session {
         }
         if self.denial.is_some() {
             self.skip_content("denied");
-            return self.conclude(None);
+            return None;
         }
-        self.judge_injection();
+        let digests = self.message.as_ref().map(|message| self.program.digests(message)).unwrap_or_default();
+        self.judge_injection(&digests);
         self.judge_url();
-        let edits = self.judge_pii();
-        let rewritten = match &self.message {
+        let edits = self.judge_pii(&digests);
+        match &self.message {
             Some(message) if !edits.is_empty() => Some(mesh_wire::apply(body, message, &edits)),
             _ => None,
-        };
-        self.conclude(rewritten)
+        }
+    }
+
+    fn content_encoding(&self) -> ContentEncoding {
+        ContentEncoding::of(self.head.all("content-encoding"))
     }
 
     fn read(&mut self, body: &[u8]) {
@@ -344,6 +375,14 @@ impl Session {
             }
             None => Step::Continue,
         }
+    }
+}
+
+/// What was inspected is what goes on: a body that was compressed goes on without its coding.
+pub(crate) fn plain_instead(step: Step, decoded: Option<Vec<u8>>) -> Step {
+    match (step, decoded) {
+        (Step::Continue, Some(plain)) => Step::Replace(plain),
+        (step, _) => step,
     }
 }
 

@@ -13,8 +13,8 @@ use std::rc::Rc;
 
 use mesh_detect::TypeSet;
 use mesh_wire::{
-    Channel, ChannelKind, Edit, Limits, Protocol, SseEvent, SseStream, StreamItem, apply_dropping_tools,
-    cut_escape, escape_json, read_event, resolve_escapes,
+    Channel, ChannelKind, ContentDecoder, DecodeError, Edit, Limits, Protocol, SseEvent, SseStream,
+    StreamItem, apply_dropping_tools, cut_escape, escape_json, read_event, resolve_escapes,
 };
 
 use crate::guards::{Way, without_overlaps};
@@ -30,6 +30,8 @@ const CONTEXT: usize = 64;
 const CUSTOM_REACH: usize = 256;
 
 pub(crate) struct Stream {
+    /// Undoes the stream's `content-encoding`, when it has one.
+    decoder: Option<ContentDecoder>,
     sse: SseStream,
     protocol: Protocol,
     operation: String,
@@ -71,8 +73,9 @@ struct Part {
 }
 
 impl Stream {
-    pub(crate) fn new(protocol: Protocol, operation: &str) -> Self {
+    pub(crate) fn new(protocol: Protocol, operation: &str, decoder: Option<ContentDecoder>) -> Self {
         Stream {
+            decoder,
             sse: SseStream::new(&Limits::default()),
             protocol,
             operation: operation.to_owned(),
@@ -86,6 +89,34 @@ impl Stream {
 
     /// Takes a piece of the stream; gives what may leave.
     pub(crate) fn push(&mut self, session: &mut Session, chunk: &[u8], end_of_stream: bool) -> Vec<u8> {
+        match self.decoded(chunk, end_of_stream) {
+            None => self.push_plain(session, chunk, end_of_stream),
+            Some(Ok(plain)) => self.push_plain(session, &plain, end_of_stream),
+            Some(Err(_)) => {
+                let mut out = Vec::new();
+                if !self.ended {
+                    self.unreadable(session, &mut out);
+                }
+                out
+            }
+        }
+    }
+
+    fn decoded(&mut self, chunk: &[u8], end_of_stream: bool) -> Option<Result<Vec<u8>, DecodeError>> {
+        let decoder = self.decoder.as_mut()?;
+        let mut plain = decoder.push(chunk);
+        if let Ok(plain) = &mut plain
+            && end_of_stream
+        {
+            match decoder.end() {
+                Ok(rest) => plain.extend(rest),
+                Err(error) => return Some(Err(error)),
+            }
+        }
+        Some(plain)
+    }
+
+    fn push_plain(&mut self, session: &mut Session, chunk: &[u8], end_of_stream: bool) -> Vec<u8> {
         let mut out = Vec::with_capacity(chunk.len());
         if self.ended {
             return out;

@@ -8,9 +8,7 @@
 //! sent on. What the session refuses is answered here; Envoy never sees the upstream for it.
 use std::rc::Rc;
 
-use mesh_engine::{
-    CODING, DocumentEnd, LimitAnswer, Program, Refusal, RequestHead, ResponseMode, Session, Step,
-};
+use mesh_engine::{LimitAnswer, Program, Refusal, RequestHead, ResponseMode, Session, Step};
 use proxy_wasm::traits::{Context, HttpContext};
 use proxy_wasm::types::Action;
 
@@ -25,6 +23,8 @@ pub(crate) struct Exchange {
     /// A place in the outbox is kept for this exchange's record.
     reserved: bool,
     response_type: Option<String>,
+    /// The response has a `content-encoding`.
+    response_coded: bool,
     /// Bytes of the body that Envoy holds, in the direction that is read.
     held: usize,
     /// What the client is answered with; 0 while it is not.
@@ -44,8 +44,6 @@ enum Phase {
     /// The answer is ours; what passes by now is that answer.
     Answered,
     ReadResponse,
-    /// Until the JSON document is complete: see [`DocumentEnd`].
-    ReadDocument(DocumentEnd),
     StreamResponse,
     /// The answer is complete; whatever the upstream still sends is thrown away.
     Discard,
@@ -61,6 +59,7 @@ impl Exchange {
             phase: Phase::Pass,
             reserved: false,
             response_type,
+            response_coded: false,
             held: 0,
             status: 0,
             deciding_ns: 0,
@@ -88,6 +87,9 @@ impl Exchange {
                     return self.broken();
                 }
                 host::set_request_header("content-length", Some(&body.len().to_string()));
+                if self.session.as_ref().is_some_and(|s| s.head().header("content-encoding").is_some()) {
+                    host::set_request_header("content-encoding", None);
+                }
                 self.forward()
             }
             Step::AskLimits(checks) => {
@@ -165,6 +167,9 @@ impl Exchange {
                     return Action::Pause;
                 }
                 host::set_response_header("content-length", Some(&body.len().to_string()));
+                if self.response_coded {
+                    host::set_response_header("content-encoding", None);
+                }
             }
             // Headers are held back until here, so the answer can still become another one.
             Step::Refuse(refusal) => {
@@ -190,7 +195,7 @@ impl Exchange {
     }
 
     fn read_response(&mut self) -> Action {
-        let Some(body) = host::response_body(0, self.held) else {
+        let Some(body) = host::response_body(self.held) else {
             host::reset();
             return Action::Pause;
         };
@@ -283,9 +288,7 @@ impl HttpContext for Exchange {
             return Action::Continue;
         }
         let headers = host::response_headers();
-        if headers.iter().any(|(name, _)| name == CODING) {
-            host::set_response_header(CODING, None);
-        }
+        self.response_coded = headers.iter().any(|(name, _)| name == "content-encoding");
         self.response_type =
             headers.iter().find(|(name, _)| name == "content-type").map(|(_, value)| value.clone());
         let status =
@@ -296,13 +299,12 @@ impl HttpContext for Exchange {
                 self.phase = Phase::ReadResponse;
                 Action::Pause
             }
-            Some(ResponseMode::BufferDocument) => {
-                self.phase = Phase::ReadDocument(DocumentEnd::default());
-                Action::Pause
-            }
             Some(ResponseMode::Stream) => {
                 self.phase = Phase::StreamResponse;
                 host::set_response_header("content-length", None);
+                if self.response_coded {
+                    host::set_response_header("content-encoding", None);
+                }
                 self.tell_agent();
                 Action::Continue
             }
@@ -316,28 +318,12 @@ impl HttpContext for Exchange {
     }
 
     fn on_http_response_body(&mut self, size: usize, end_of_stream: bool) -> Action {
-        let seen = std::mem::replace(&mut self.held, size);
+        self.held = size;
         match self.phase {
             Phase::ReadResponse if end_of_stream || size > self.limit() => self.read_response(),
             Phase::ReadResponse => Action::Pause,
-            Phase::ReadDocument(mut end) => {
-                let Some(more) = host::response_body(seen, size) else {
-                    host::reset();
-                    return Action::Pause;
-                };
-                if end.push(&more) || end_of_stream || size > self.limit() {
-                    let action = self.read_response();
-                    // White space may follow the document, and anything else must not.
-                    if self.phase == Phase::Pass && !end_of_stream {
-                        self.phase = Phase::Discard;
-                    }
-                    return action;
-                }
-                self.phase = Phase::ReadDocument(end);
-                Action::Pause
-            }
             Phase::StreamResponse => {
-                let Some(chunk) = host::response_body(0, size) else {
+                let Some(chunk) = host::response_body(size) else {
                     host::reset();
                     return Action::Pause;
                 };
@@ -364,7 +350,7 @@ impl HttpContext for Exchange {
 
     fn on_http_response_trailers(&mut self, _count: usize) -> Action {
         match self.phase {
-            Phase::ReadResponse | Phase::ReadDocument(_) => self.read_response(),
+            Phase::ReadResponse => self.read_response(),
             _ => Action::Continue,
         }
     }

@@ -17,6 +17,12 @@ pub(crate) fn random() -> u64 {
     getrandom::u64().unwrap_or_else(|_| now())
 }
 
+/// 128 random bits that nobody else knows, if the host has any.
+pub(crate) fn secret() -> Option<[u8; 16]> {
+    let mut secret = [0; 16];
+    getrandom::fill(&mut secret).ok().map(|()| secret)
+}
+
 /// A panic's message may quote the text it failed on; its place does not.
 pub(crate) fn say_where_on_panic() {
     std::panic::set_hook(Box::new(|info| {
@@ -58,20 +64,19 @@ pub(crate) fn set_response_header(name: &str, value: Option<&str>) {
 /// The buffered request body, which Envoy says is of this size. `None` when it does not hand over all of it: what was not
 /// read must not pass as inspected.
 pub(crate) fn request_body(size: usize) -> Option<Vec<u8>> {
-    whole(BufferType::HttpRequestBody, 0, size)
+    whole(BufferType::HttpRequestBody, size)
 }
 
-/// The response body, or the chunk at hand, from a byte on to this size. `None` as for the request.
-pub(crate) fn response_body(from: usize, size: usize) -> Option<Vec<u8>> {
-    whole(BufferType::HttpResponseBody, from, size)
+/// The response body, or the chunk at hand, of this size. `None` as for the request.
+pub(crate) fn response_body(size: usize) -> Option<Vec<u8>> {
+    whole(BufferType::HttpResponseBody, size)
 }
 
-fn whole(kind: BufferType, from: usize, size: usize) -> Option<Vec<u8>> {
-    let expected = size.saturating_sub(from);
-    if expected == 0 {
+fn whole(kind: BufferType, size: usize) -> Option<Vec<u8>> {
+    if size == 0 {
         return Some(Vec::new());
     }
-    hostcalls::get_buffer(kind, from, expected).ok().flatten().filter(|bytes| bytes.len() == expected)
+    hostcalls::get_buffer(kind, 0, size).ok().flatten().filter(|bytes| bytes.len() == size)
 }
 
 pub(crate) fn grpc_answer() -> Vec<u8> {

@@ -29,6 +29,8 @@ pub(crate) struct Shared {
     /// Records on their way.
     pub(crate) outbox: RefCell<Outbox>,
     id: u64,
+    /// Under which programs remember what they judged; without randomness they don't.
+    key: Option<[u8; 16]>,
     exchanges: RefCell<u64>,
     /// The root context of the newest configuration: the one that sends records.
     newest: Cell<u32>,
@@ -41,6 +43,7 @@ impl Shared {
             detector: Rc::new(Detector::new()),
             outbox: RefCell::new(Outbox::new(format!("{id:016x}"))),
             id,
+            key: host::secret(),
             exchanges: RefCell::new(0),
             newest: Cell::new(0),
         }
@@ -100,7 +103,10 @@ impl RootContext for Root {
         match mesh_engine::compile(&bundle, Rc::clone(&shared.detector)) {
             Ok(program) => {
                 shared.outbox.borrow_mut().configure(program.settings());
-                self.program = Some(Rc::new(program));
+                self.program = Some(Rc::new(match shared.key {
+                    Some(key) => program.remembering(key),
+                    None => program,
+                }));
                 shared.newest.set(self.id);
                 host::tick_every(TICK);
                 true

@@ -1,11 +1,14 @@
 //! Content codings of the answer, flushed piece by piece so that a compressed stream still streams.
 //!
-//! gzip is really compressed. Brotli (RFC 7932) and zstd (RFC 8878) are written as stored blocks, which every decoder
+//! gzip and deflate are really compressed. Brotli (RFC 7932) and zstd (RFC 8878) are written as stored blocks, which every decoder
 //! must read: the decoder is what gets tested, and no compressor has to be built for it.
 
 use std::io::Write;
 
-use flate2::{Compression, write::GzEncoder};
+use flate2::{
+    Compression,
+    write::{GzEncoder, ZlibEncoder},
+};
 
 /// Largest stored block: 2^16 is brotli's with four length nibbles, and is below zstd's 128 KiB.
 const BLOCK: usize = 1 << 16;
@@ -16,28 +19,35 @@ pub(crate) enum Coding {
     #[default]
     Identity,
     Gzip,
+    Deflate,
     Brotli,
     Zstd,
 }
 
-/// A whole body in the content coding of that name (`gzip`, `br` or `zstd`), for tests that send one. Any other name
+/// A whole body in the content coding of that name (`gzip`, `deflate`, `br` or `zstd`), for tests that send one. Any other name
 /// leaves it as it is.
 pub fn encoded(coding: &str, body: &[u8]) -> Vec<u8> {
-    let coding = match coding {
-        "gzip" => Coding::Gzip,
-        "br" => Coding::Brotli,
-        "zstd" => Coding::Zstd,
-        _ => Coding::Identity,
-    };
-    coding.encode(vec![body.to_vec()]).concat()
+    Coding::named(coding).encode(vec![body.to_vec()]).concat()
 }
 
 impl Coding {
+    /// The coding of that name; any other name is none.
+    pub(crate) fn named(name: &str) -> Self {
+        match name {
+            "gzip" => Self::Gzip,
+            "deflate" => Self::Deflate,
+            "br" => Self::Brotli,
+            "zstd" => Self::Zstd,
+            _ => Self::Identity,
+        }
+    }
+
     /// The `content-encoding` value, unless there is none.
     pub(crate) fn name(self) -> Option<&'static str> {
         match self {
             Self::Identity => None,
             Self::Gzip => Some("gzip"),
+            Self::Deflate => Some("deflate"),
             Self::Brotli => Some("br"),
             Self::Zstd => Some("zstd"),
         }
@@ -47,22 +57,33 @@ impl Coding {
     pub(crate) fn encode(self, pieces: Vec<Vec<u8>>) -> Vec<Vec<u8>> {
         match self {
             Self::Identity => pieces,
-            Self::Gzip => gzip(pieces),
+            Self::Gzip => {
+                let encoder = GzEncoder::new(Vec::new(), Compression::default());
+                compressed(encoder, pieces, GzEncoder::get_mut, GzEncoder::finish)
+            }
+            Self::Deflate => {
+                let encoder = ZlibEncoder::new(Vec::new(), Compression::default());
+                compressed(encoder, pieces, ZlibEncoder::get_mut, ZlibEncoder::finish)
+            }
             Self::Brotli => framed(pieces, Vec::new(), brotli_block, &[0x03], true),
             Self::Zstd => framed(pieces, zstd_header(), zstd_block, &[0x01, 0, 0], false),
         }
     }
 }
 
-fn gzip(pieces: Vec<Vec<u8>>) -> Vec<Vec<u8>> {
-    let mut encoder = GzEncoder::new(Vec::new(), Compression::default());
+fn compressed<E: Write>(
+    mut encoder: E,
+    pieces: Vec<Vec<u8>>,
+    written: fn(&mut E) -> &mut Vec<u8>,
+    finish: fn(E) -> std::io::Result<Vec<u8>>,
+) -> Vec<Vec<u8>> {
     let mut out = Vec::with_capacity(pieces.len() + 1);
     for piece in pieces {
         // Writing into a Vec can't fail.
         let _ = encoder.write_all(&piece).and_then(|()| encoder.flush());
-        out.push(std::mem::take(encoder.get_mut()));
+        out.push(std::mem::take(written(&mut encoder)));
     }
-    out.extend(encoder.finish());
+    out.extend(finish(encoder));
     out
 }
 

@@ -4,7 +4,7 @@
 //! |---|---|
 //! | `x-mock-delay-ms: N` | waits N ms before the answer, and before each further piece of a stream |
 //! | `x-mock-chunk-bytes: N` | cuts the body into pieces of N bytes, each flushed for itself (with a delay of 1 ms or more the pieces also arrive apart) |
-//! | `x-mock-encoding: gzip\|br\|zstd` | compresses the answer and says so in `content-encoding` |
+//! | `x-mock-encoding: gzip\|deflate\|br\|zstd` | compresses the answer and says so in `content-encoding` |
 //! | `x-mock-abort-after: N` | breaks the connection off after N bytes of body |
 //! | `x-mock-reply: BASE64` | the assistant's text (and the text in the arguments of a tool call) is exactly this |
 //! | `x-mock-status: N` | answers with the provider's error of this status |
@@ -38,12 +38,7 @@ impl Knobs {
         Self {
             delay_ms: text("x-mock-delay-ms").and_then(|v| v.parse().ok()).unwrap_or(0),
             chunk_bytes: text("x-mock-chunk-bytes").and_then(|v| v.parse().ok()).filter(|n| *n > 0),
-            coding: match text("x-mock-encoding") {
-                Some("gzip") => Coding::Gzip,
-                Some("br") => Coding::Brotli,
-                Some("zstd") => Coding::Zstd,
-                _ => Coding::Identity,
-            },
+            coding: text("x-mock-encoding").map(Coding::named).unwrap_or_default(),
             abort_after: text("x-mock-abort-after").and_then(|v| v.parse().ok()),
             reply: bytes("x-mock-reply").and_then(|v| String::from_utf8(v).ok()),
             status: text("x-mock-status").and_then(|v| v.parse().ok()).filter(|s| (400..600).contains(s)),

@@ -114,6 +114,7 @@ fn bodies_that_cannot_be_read_are_refused_in_the_providers_shape() {
     let mesh = Mesh::up(REDACT, &["--max-body", "100000"]);
     let json = "application/json";
     let large = chat(&"word ".repeat(40_000));
+    let bomb = mesh_tests::encoded("gzip", &vec![b' '; 200_000]);
     let cases = [
         ("over the limit", Request::post("/v1/chat/completions", &large), 413),
         (
@@ -127,6 +128,22 @@ fn bodies_that_cannot_be_read_are_refused_in_the_providers_shape() {
         (
             "unknown coding",
             Request::bytes("/v1/chat/completions", json, b"x").header("content-encoding", "compress"),
+            503,
+        ),
+        (
+            "a decompression bomb",
+            Request::bytes("/v1/chat/completions", json, &bomb).header("content-encoding", "gzip"),
+            413,
+        ),
+        (
+            "a compressed body cut short",
+            Request::bytes("/v1/chat/completions", json, &bomb[..bomb.len() / 2])
+                .header("content-encoding", "gzip"),
+            400,
+        ),
+        (
+            "one coding inside another",
+            Request::bytes("/v1/chat/completions", json, &bomb).header("content-encoding", "gzip, br"),
             503,
         ),
     ];
@@ -144,7 +161,7 @@ fn bodies_that_cannot_be_read_are_refused_in_the_providers_shape() {
 fn compressed_bodies_are_inspected_both_ways() {
     let mesh = Mesh::up(REDACT, &[]);
     let body = chat("my SSN is 536-90-4399").to_string();
-    for coding in ["gzip", "br", "zstd"] {
+    for coding in ["gzip", "deflate", "br", "zstd"] {
         let packed = mesh_tests::encoded(coding, body.as_bytes());
         mesh.upstream.forget();
         let request = Request::bytes("/v1/chat/completions", "application/json", &packed);
@@ -153,7 +170,7 @@ fn compressed_bodies_are_inspected_both_ways() {
         let reached = mesh.upstream.last_body();
         assert!(reached.contains("[REDACTED]") && !reached.contains("536-90"), "{coding}: {reached}");
     }
-    for coding in ["gzip", "br", "zstd"] {
+    for coding in ["gzip", "deflate", "br", "zstd"] {
         for body in [chat("hello"), chat_stream("hello")] {
             // The planted value: "Your SSN is 536-90-4399.", base64.
             let request = Request::post("/v1/chat/completions", &body)
@@ -168,6 +185,13 @@ fn compressed_bodies_are_inspected_both_ways() {
                 answer.text()
             );
         }
+        // Text has no end of its own, as JSON has: "My SSN is 536-90-4399", base64.
+        let request = Request::post("/v1/chat/completions", &chat("hello"))
+            .header("x-mock-body", "TXkgU1NOIGlzIDUzNi05MC00Mzk5")
+            .header("x-mock-content-type", "text/plain")
+            .header("x-mock-encoding", coding);
+        let answer = mesh.send(&request);
+        assert_eq!((answer.status, answer.text()), (200, "My SSN is [REDACTED]".to_owned()), "{coding}");
     }
 }
 

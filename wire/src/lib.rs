@@ -20,6 +20,7 @@ mod base64;
 mod body;
 mod coding;
 mod collect;
+mod content_coding;
 mod edit;
 mod error;
 mod items;
@@ -40,6 +41,7 @@ mod tools;
 mod words;
 
 pub use body::{BodyKind, body_kind, sniff};
+pub use content_coding::{ContentCoding, ContentDecoder, ContentEncoding, DecodeError, decode};
 pub use edit::{Edit, apply, apply_dropping_tools};
 pub use error::{Limits, WireError};
 pub use json::to_value;

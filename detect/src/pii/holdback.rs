@@ -18,9 +18,6 @@ pub const MAX_HOLDBACK: usize = 512;
 /// The most bytes that wait while a private key block or a signed token is open.
 pub const MAX_BLOCK_HOLDBACK: usize = MAX_BLOCK;
 
-/// No group of a value is longer.
-const LONGEST_GROUP: usize = 64;
-
 /// Types whose values hold no space: only the last word waits for them.
 const ONE_WORD: &[EntityType] = &[
     EmailAddress,
@@ -62,6 +59,9 @@ pub(crate) fn holdback(text: &str, types: TypeSet) -> usize {
     if types.iter().any(|kind| !one_word.contains(kind)) {
         start = chain_start(text, start);
     }
+    if types.contains(EmailAddress) {
+        start = address_around(text, start).unwrap_or(start);
+    }
     let mut bound = text.len().saturating_sub(MAX_HOLDBACK);
     if types.contains(PrivateKey) {
         match key_block(text) {
@@ -101,6 +101,21 @@ fn is_value(c: char) -> bool {
     }
 }
 
+/// Where an address begins whose domain goes on over the beginning of what waits: its labels may be ideographs
+/// (RFC 6531), which elsewhere end a word.
+fn address_around(text: &str, start: usize) -> Option<usize> {
+    let bound = text.len().saturating_sub(MAX_HOLDBACK);
+    let before = text.get(..start).unwrap_or_default();
+    for (i, c) in before.char_indices().rev().take_while(|(i, _)| *i >= bound) {
+        match glyph(c) {
+            Glyph::Ascii(b'@') => return Some(word_start(text, i, MAX_HOLDBACK)),
+            Glyph::Ascii(b) if !(b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.')) => return None,
+            Glyph::Ascii(_) | Glyph::Invisible | Glyph::Other => {}
+        }
+    }
+    None
+}
+
 fn is_space(c: char) -> bool {
     matches!(glyph(c), Glyph::Ascii(b' ') | Glyph::Invisible)
 }
@@ -129,8 +144,8 @@ fn chain_start(text: &str, last: usize) -> usize {
             break;
         }
         let end = position - gap;
-        let start = word_start(text, end, 96);
-        if start == end || end - start > LONGEST_GROUP {
+        let start = word_start(text, end, MAX_HOLDBACK);
+        if start == end {
             break;
         }
         match link(text.get(start..end).unwrap_or_default()) {
@@ -234,7 +249,9 @@ fn key_block_in(bytes: &[u8]) -> Option<Key> {
         }
         match token::block(bytes, begin) {
             Block::Open => return Some(Key::Open { begin, after: closed.unwrap_or_default() }),
-            Block::Complete(end) | Block::Broken(end) if token::is_private(bytes, begin) => {
+            Block::Complete(end) | Block::Broken(end)
+                if token::is_private(bytes, begin) && end - begin >= token::MIN_BLOCK =>
+            {
                 closed = closed.max(Some(end));
             }
             Block::Complete(_) | Block::Broken(_) => {}

@@ -13,7 +13,7 @@ use crate::canonical::base64;
 pub(super) const MAX_BLOCK: usize = 8 * 1024;
 
 /// Header, footer and some twenty characters of key.
-const MIN_BLOCK: usize = 80;
+pub(super) const MIN_BLOCK: usize = 80;
 /// The longest header of a JSON web token that is read, in bytes.
 const MAX_HEADER: usize = 2048;
 

@@ -23,7 +23,6 @@ use prost::Name;
 
 use super::{
     FILTER, LISTENER, ROUTES, SidecarSpec,
-    decompress::{self, Direction},
     pb::{address, ads, any, bool_value, seconds, u32_value},
     replies,
 };
@@ -108,15 +107,12 @@ fn nobody() -> CidrRange {
 
 fn http_filters() -> Vec<HttpFilter> {
     let router = Router { suppress_envoy_headers: true, ..Router::default() };
-    let mut filters = decompress::filters(Direction::Request);
-    filters.push(guard());
-    filters.extend(decompress::filters(Direction::Response));
-    filters.push(HttpFilter {
+    let router = HttpFilter {
         name: "envoy.filters.http.router".to_owned(),
         config_type: Some(http_filter::ConfigType::TypedConfig(any(&router))),
         ..HttpFilter::default()
-    });
-    filters
+    };
+    vec![guard(), router]
 }
 
 /// The place of our filter. It has no default: until its program arrives, the listener does not open.

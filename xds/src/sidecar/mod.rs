@@ -1,6 +1,5 @@
 //! The configuration of one sidecar, from what its operator says: one listener, its upstreams, and the filter.
 mod clusters;
-mod decompress;
 mod filter;
 mod listener;
 mod pb;

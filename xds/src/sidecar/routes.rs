@@ -133,9 +133,8 @@ pub(super) fn table(upstreams: &[Upstream]) -> RouteConfiguration {
         request_headers_to_remove: ["x-envoy-external-address", "x-envoy-internal", "x-forwarded-for"]
             .map(str::to_owned)
             .to_vec(),
-        // Plain answers need no decompressor; for upstreams that compress all the same, the filter is told so.
+        // What is plain need not be made plain to be inspected.
         request_headers_to_add: vec![set("accept-encoding", "identity")],
-        response_headers_to_add: vec![set("x-ai-mesh-coding", "%RESP(content-encoding)%")],
         ..VirtualHost::default()
     };
     RouteConfiguration {

@@ -10,8 +10,7 @@ use tokio::{
     net::{TcpListener, TcpStream},
 };
 
-/// Starts an upstream. It answers with what it received, or with the body that `/answer` asks for in its headers:
-/// `x-answer` (hexadecimal) and `x-coding`.
+/// Starts an upstream. It answers with what it received.
 pub(crate) async fn upstream(name: &'static str) -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
@@ -36,11 +35,6 @@ async fn answer(name: &'static str, request: Request<Incoming>) -> Result<Respon
         .map(|(k, v)| (k.to_string(), json!(String::from_utf8_lossy(v.as_bytes()))))
         .collect();
     let body = body.collect().await.map(|b| b.to_bytes()).unwrap_or_default();
-    if let Some(answer) = head.headers.get("x-answer") {
-        let coding = head.headers.get("x-coding").unwrap().clone();
-        let bytes = unhex(answer.to_str().unwrap());
-        return Ok(Response::builder().header("content-encoding", coding).body(bytes.into()).unwrap());
-    }
     let told = json!({
         "upstream": name, "method": head.method.as_str(), "path": head.uri.to_string(), "headers": headers,
         "length": body.len(), "body": String::from_utf8_lossy(&body[..body.len().min(2000)]),
@@ -113,12 +107,4 @@ fn unchunk(mut bytes: &[u8]) -> Option<Vec<u8>> {
         whole.extend(bytes.get(..size)?);
         bytes = bytes.get(size + 2..)?;
     }
-}
-
-pub(crate) fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|b| format!("{b:02x}")).collect()
-}
-
-fn unhex(text: &str) -> Vec<u8> {
-    (0..text.len()).step_by(2).map(|i| u8::from_str_radix(&text[i..i + 2], 16).unwrap()).collect()
 }

@@ -1,6 +1,5 @@
 //! Tests of the xDS server from outside: its state machines over a table of scenarios, the same table over gRPC with
 //! an independent client, and a real Envoy.
-mod bodies;
 mod changes;
 mod consistency;
 mod convergence;
