@@ -4,6 +4,7 @@
 //! with a weight. Weights of what is found close together add up. A small trained model scores the same words beside the
 //! rules; who is speaking decides how much it takes.
 
+mod alphabet;
 mod evidence;
 mod layers;
 mod lexicon;

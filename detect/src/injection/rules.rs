@@ -269,3 +269,17 @@ pub(super) const RULES: &[Rule] = &[
     rule(EncodedPayload, (0.4, 0.4), "encoded/decode-and-follow", &[(DECODE, 0), (FOLLOW.or(DO), 6)]),
     rule(EncodedPayload, (0.3, 0.25), "encoded/decode-this", &[(DECODE, 0), (DECODE, 5)]),
 ];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_rule_has_two_steps_and_a_name_of_its_own() {
+        let names: std::collections::HashSet<_> = RULES.iter().map(|rule| rule.name).collect();
+        assert_eq!(names.len(), RULES.len());
+        for rule in RULES {
+            assert!(rule.steps.len() > 1, "{}", rule.name);
+        }
+    }
+}
