@@ -4,6 +4,7 @@ use super::rules::RULES;
 use super::scorer::{ClassWeights, Table};
 use super::structure::Marks;
 use super::tokens::{CHARACTER, is_wide};
+use super::told::Forms;
 use super::words::WORDS;
 use super::words_more::MORE;
 use crate::bytes::slice;
@@ -17,6 +18,11 @@ impl Classes {
     #[inline]
     pub(super) const fn meets(self, other: Classes) -> bool {
         self.0 & other.0 != 0
+    }
+
+    /// Without those of another set.
+    pub(super) const fn without(self, other: Classes) -> Classes {
+        Classes(self.0 & !other.0)
     }
 
     /// What both have.
@@ -50,7 +56,7 @@ const WIDE: usize = 1 << 11;
 pub(super) const LONGEST: usize = 40;
 
 /// A hash of a word, built up byte by byte (FNV-1a, 64 bits).
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct WordHash(u64);
 
 impl WordHash {
@@ -87,6 +93,8 @@ pub(crate) struct Lexicon {
     pub(super) ends: Classes,
     /// Marks by how they begin.
     pub(super) marks: Marks,
+    /// Verbs that tell and do not order.
+    pub(super) forms: Forms,
     /// What the scorer makes of classes, for those who speak and those who inform.
     pub(super) learned: [ClassWeights; 2],
 }
@@ -119,6 +127,7 @@ impl Lexicon {
             ending_of: [0; 65],
             ends: Classes(0),
             marks: Marks::new(),
+            forms: Forms::new(),
             learned: [false, true].map(|informs| ClassWeights::of(Table::for_those_who(informs))),
         };
         for (bit, begin) in lexicon.ending_of.iter_mut().enumerate() {

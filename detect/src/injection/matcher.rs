@@ -11,7 +11,7 @@ use super::scorer::{Features, Scorer, Table};
 use super::structure::MARKS;
 use super::tokens::{self, CHARACTER, Spaced, Word, Written};
 use super::verdict::{self, Family, InjectionFinding, Source};
-use super::words::TALK;
+use super::words::{OVERRIDE, POLICY, TALK};
 use crate::bytes::{at, slice};
 use crate::canonical::{self, View};
 
@@ -25,6 +25,8 @@ const MAX_DEPTH: u8 = 2;
 const TALK_REACH: usize = 24;
 /// What evidence is worth in a text that talks about attacks.
 const TALK_FACTOR: f32 = 0.5;
+/// What words are worth in passing that announce a speaker as a heading.
+const IN_PASSING: f32 = 0.3;
 /// So many invisible letters are a text.
 const UNSEEN: usize = 8;
 
@@ -43,6 +45,9 @@ pub(super) struct Matcher<'a> {
     source: Source,
     words: [Word; RING],
     count: usize,
+    /// The word that is read, and the two before it, the nearer first.
+    verb: WordHash,
+    before: [WordHash; 2],
     /// For each class the number of the last word of it.
     last: [usize; 64],
     talk: Option<usize>,
@@ -64,6 +69,8 @@ impl<'a> Matcher<'a> {
             source,
             words: [Word::default(); RING],
             count: 0,
+            verb: WordHash::START,
+            before: [WordHash::START; 2],
             last: [0; 64],
             talk: None,
             layers: 0,
@@ -157,7 +164,9 @@ impl<'a> Matcher<'a> {
                 if std::mem::take(&mut line) {
                     self.mark(bytes, i, index);
                 }
+                self.verb = written.hash;
                 let counts = tokens::read(lexicon, bytes, written, index + 1, |word| self.word(word));
+                self.before = [written.hash, self.before[0]];
                 index += counts;
                 self.scorer.word(bytes, i..written.end, written.hash.get(), counts, true);
                 if written.end - i == 1 && b.is_ascii_alphabetic() {
@@ -278,7 +287,16 @@ impl<'a> Matcher<'a> {
         }
     }
 
-    fn word(&mut self, word: Word) {
+    fn word(&mut self, mut word: Word) {
+        if word.classes.meets(OVERRIDE) && self.is_told(word.index) {
+            word.classes = word.classes.without(OVERRIDE);
+        }
+        if word.classes.meets(POLICY) && self.lexicon.forms.own(self.before) {
+            word.classes = word.classes.without(POLICY);
+        }
+        if word.classes.0 == 0 {
+            return;
+        }
         if let Some(slot) = self.words.get_mut(self.count % RING) {
             *slot = word;
         }
@@ -295,6 +313,13 @@ impl<'a> Matcher<'a> {
                 *last = word.index.max(*last);
             }
         }
+    }
+
+    /// Whether the verb of that number only tells of something.
+    fn is_told(&self, index: usize) -> bool {
+        let last = self.count.checked_sub(1).and_then(|last| self.words.get(last % RING));
+        let subject = last.filter(|word| word.index + 1 == index).map_or(Classes(0), |word| word.classes);
+        self.lexicon.forms.told(self.verb, self.before, subject)
     }
 
     /// Looks for the rules that end with this word.
@@ -315,6 +340,9 @@ impl<'a> Matcher<'a> {
             let talks = self.talk.is_some_and(|talk| word.index.saturating_sub(talk) <= TALK_REACH);
             if talks && matches!(rule.family, Family::InstructionOverride | Family::PromptExtraction) {
                 weight *= TALK_FACTOR;
+            }
+            if rule.heading && !word.heads {
+                weight *= IN_PASSING;
             }
             self.add(Kind::Rule(number), weight, word.index, start..word.end);
         }

@@ -14,6 +14,7 @@ mod rules;
 pub(crate) mod scorer;
 mod structure;
 mod tokens;
+mod told;
 mod verdict;
 mod words;
 mod words_more;

@@ -6,7 +6,7 @@ use unicode_normalization::char::{decompose_canonical, is_combining_mark};
 use super::alphabet::{Byte, Kinds};
 use super::lexicon::{Classes, LONGEST, Lexicon, WordHash};
 use super::words::{ADDRESS, IDENTIFIER, PLACE};
-use crate::bytes::{at, slice};
+use crate::bytes::{at, slice, starts_with_fold};
 
 /// Letters collected of a spaced-out text.
 const LETTERS: usize = 128;
@@ -27,6 +27,8 @@ pub(super) struct Word {
     pub(super) index: usize,
     pub(super) start: usize,
     pub(super) end: usize,
+    /// Whether a heading or a sentence ends with it, or it says for whom it is.
+    pub(super) heads: bool,
 }
 
 /// The first byte of an ideograph, a syllable of kana or Hangul.
@@ -102,7 +104,8 @@ impl Spaced {
         let mut number = index.saturating_sub(count);
         split(lexicon, slice(&self.letters, 0, count), |classes, from, to| {
             number += 1;
-            word(Word { classes, index: number, start: place(from), end: place(to - 1) + 1 });
+            let (start, end) = (place(from), place(to - 1) + 1);
+            word(Word { classes, index: number, start, end, heads: false });
         });
     }
 }
@@ -165,7 +168,12 @@ pub(super) fn read(
         _ => {}
     }
     if classes.0 != 0 {
-        word(Word { classes, index, start, end });
+        let heads = match next {
+            b' ' => starts_with_fold(text, end, b" for "),
+            b',' | b'"' | b'`' | b'/' | b')' => false,
+            _ => true,
+        };
+        word(Word { classes, index, start, end, heads });
     } else if length >= RUN_TOGETHER && !kinds.digits() {
         return together(lexicon, text, start, end, index, word);
     }
@@ -233,7 +241,8 @@ fn together(
     }
     let mut count = 0;
     split(lexicon, slice(&letters, 0, end - start), |classes, from, to| {
-        word(Word { classes, index: index + count, start: start + from, end: start + to });
+        let (start, end) = (start + from, start + to);
+        word(Word { classes, index: index + count, start, end, heads: false });
         count += 1;
     });
     count.max(1)
@@ -271,7 +280,7 @@ pub(super) fn wide(
         match longest {
             Some((end, classes)) => {
                 halves += 2;
-                word(Word { classes, index: index + halves / 2, start: i, end });
+                word(Word { classes, index: index + halves / 2, start: i, end, heads: false });
                 i = end;
             }
             // Two characters without a meaning here count as a word.
