@@ -6,8 +6,8 @@ use std::rc::Rc;
 
 use mesh_policy::Media;
 use mesh_wire::{
-    BodyKind, Edit, Message, Place, Protocol, RefusalKind, apply_dropping_tools, body_kind, read_response,
-    sniff,
+    BodyKind, Edit, Framing, Message, Place, Protocol, RefusalKind, apply_dropping_tools, body_kind,
+    read_response, sniff,
 };
 
 use crate::decision::{GuardState, Severity};
@@ -47,11 +47,15 @@ impl Session {
             return self.uninspectable_response("response-encoding");
         }
         let decompressed = header(CODING).is_some_and(|coding| !coding.eq_ignore_ascii_case("identity"));
-        match body_kind(header("content-type")) {
-            BodyKind::EventStream => {
-                self.mark_response_guards();
-                self.stream = Some(Stream::new(self.protocol, &self.decision.operation));
-                ResponseMode::Stream
+        let kind = body_kind(header("content-type"));
+        if let Some(framing) = Framing::of(&kind, self.protocol, &self.decision.operation) {
+            self.mark_response_guards();
+            self.stream = Some(Stream::new(self.protocol, &self.decision.operation, framing));
+            return ResponseMode::Stream;
+        }
+        match kind {
+            BodyKind::EventStream | BodyKind::Lines | BodyKind::AmazonEvents => {
+                self.uninspectable_response("response-framing")
             }
             BodyKind::Json if decompressed => ResponseMode::BufferDocument,
             BodyKind::Text | BodyKind::Empty if decompressed => {
@@ -196,7 +200,7 @@ impl Session {
             if policy.pii.iter().any(|guard| guard.response) {
                 self.guard_failed(policy, "pii", why);
             }
-            if !policy.injection.is_empty() && self.protocol == Protocol::Mcp {
+            if !policy.injection.is_empty() && self.protocol.answers_from_outside() {
                 self.guard_failed(policy, "injection", why);
             }
             if !policy.tools.is_empty() && self.protocol == Protocol::Mcp {
@@ -214,5 +218,5 @@ pub(crate) fn names(hidden: &[String]) -> Vec<&str> {
 /// instruction is an attack. A model's own answer is not searched for injection.
 fn from_outside(message: &Message) -> bool {
     let outside = |place| matches!(place, Place::ToolResult | Place::Document | Place::ToolDefinition);
-    message.protocol == Protocol::Mcp && message.segments.iter().any(|segment| outside(segment.place))
+    message.protocol.answers_from_outside() && message.segments.iter().any(|segment| outside(segment.place))
 }

@@ -71,6 +71,7 @@ pub(crate) fn item(c: &mut Collector<'_>, place: Place, value: Val<'_>, path: u3
             | "tool_call_id"
             | "call_id"
             | "tool_use_id"
+            | "tool_name"
             | "item_id"
             | "finish_reason"
             | "stop_reason"
@@ -121,9 +122,9 @@ pub(crate) fn item(c: &mut Collector<'_>, place: Place, value: Val<'_>, path: u3
                 let path = path_of(c);
                 source(c, place, member, path)?;
             }
-            "data" | "blob" | "b64_json" | "file_data" | "image_data" => {
+            "data" | "blob" | "b64_json" | "file_data" | "image_data" | "images" => {
                 let path = path_of(c);
-                c.data(member, path)?;
+                c.data_list(member, path)?;
             }
             "annotations" | "citations" => {
                 let path = path_of(c);
