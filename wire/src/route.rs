@@ -111,10 +111,12 @@ fn bedrock(segments: &[Cow<'_, str>]) -> Option<Route> {
 fn verb(segments: &[Cow<'_, str>]) -> Option<Route> {
     let last = segments.last()?;
     let (name, verb) = last.rsplit_once(':')?;
-    if name == "message" || verb == "subscribe" || verb == "cancel" {
+    let parent = segments.len().checked_sub(2).and_then(|at| segments.get(at));
+    let task = parent.is_some_and(|parent| parent == "tasks");
+    if name == "message" || task && matches!(verb, "subscribe" | "cancel") {
         return Some(Route { streams: verb == "stream", ..Route::new(Protocol::A2aHttp) });
     }
-    let parent = segments.len().checked_sub(2).and_then(|at| segments.get(at))?;
+    let parent = parent?;
     if !["models", "tunedModels", "endpoints"].contains(&&**parent) {
         return None;
     }
@@ -205,6 +207,7 @@ mod tests {
             ("GET", "/.well-known/agent-card.json", None, "a2a"),
             ("POST", "/v1/message:stream", json, "a2a-http stream"),
             ("POST", "/v1/tasks/t:cancel", json, "a2a-http"),
+            ("POST", "/v1/operations/o:cancel", json, "json"),
             (
                 "POST",
                 "/model/anthropic.claude-x-v1%3A0/converse",
