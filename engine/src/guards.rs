@@ -4,7 +4,7 @@ use std::rc::Rc;
 
 use mesh_detect::{Detector, Finding, Source};
 use mesh_policy::{Enforcement, InjectionAction, PiiAction};
-use mesh_wire::{Edit, Message, Place, Protocol, RefusalKind};
+use mesh_wire::{Edit, Message, Place, RefusalKind};
 
 use crate::Timestamp;
 use crate::decision::{GuardState, Severity};
@@ -83,19 +83,21 @@ impl Session {
 
     pub(crate) fn judge_models(&mut self) {
         let applies = Rc::clone(&self.applies);
-        let model = match &self.message {
-            Some(message) if names_a_model(message.protocol) || message.model.is_some() => {
-                Some(message.model.clone().unwrap_or_default())
-            }
-            _ => None,
-        };
+        let mut models: Vec<String> =
+            self.message.iter().flat_map(Message::models).map(str::to_owned).collect();
+        if models.is_empty() && self.message.as_ref().is_some_and(|message| message.protocol.names_a_model())
+        {
+            // One that names none gets the provider's default, which no list allows.
+            models.push(String::new());
+        }
         for policy in applies.iter().filter(|policy| !policy.models.is_empty()) {
-            let Some(model) = &model else {
+            if models.is_empty() {
                 self.decision.guard("models", GuardState::Skipped("no-model".into()));
                 continue;
-            };
+            }
             self.decision.guard("models", GuardState::Ran);
-            if !policy.models.iter().all(|guard| guard.permits(model)) {
+            let permitted = |model: &String| policy.models.iter().all(|guard| guard.permits(model));
+            if !models.iter().all(permitted) {
                 let message = "this model is not allowed".to_owned();
                 if self.object(policy, "models", Severity::Medium, message.clone()) {
                     self.deny(RefusalKind::Policy, &message);
@@ -330,18 +332,6 @@ impl PiiGuard {
         found.clear();
         detector.pii(text, &self.types, self.threshold, self.custom.as_ref(), found);
     }
-}
-
-/// Protocols whose requests name a model; one that names none gets the provider's default, which no list allows.
-fn names_a_model(protocol: Protocol) -> bool {
-    matches!(
-        protocol,
-        Protocol::OpenAiChat
-            | Protocol::OpenAiCompletions
-            | Protocol::OpenAiResponses
-            | Protocol::OpenAiEmbeddings
-            | Protocol::AnthropicMessages
-    )
 }
 
 fn source_of(place: Place) -> Source {

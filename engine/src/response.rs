@@ -6,8 +6,8 @@ use std::rc::Rc;
 
 use mesh_policy::Media;
 use mesh_wire::{
-    BodyKind, ContentCoding, ContentDecoder, ContentEncoding, DecodeError, Edit, Message, Place, Protocol,
-    RefusalKind, apply_dropping_tools, body_kind, decode, read_response, sniff,
+    BodyKind, ContentCoding, ContentDecoder, ContentEncoding, DecodeError, Edit, Framing, Message, Place,
+    Protocol, RefusalKind, apply_dropping_tools, body_kind, decode, read_response, sniff,
 };
 
 use crate::decision::{GuardState, Severity};
@@ -43,13 +43,17 @@ impl Session {
             ContentEncoding::Coded(coding) => Some(coding),
             ContentEncoding::Unknown => return self.uninspectable_response("response-encoding"),
         };
-        match body_kind(header("content-type")) {
-            BodyKind::EventStream => {
-                self.mark_response_guards();
-                let limit = self.program.limits().max_body;
-                let decoder = self.response_coding.map(|coding| ContentDecoder::new(coding, limit));
-                self.stream = Some(Stream::new(self.protocol, &self.decision.operation, decoder));
-                ResponseMode::Stream
+        let kind = body_kind(header("content-type"));
+        if let Some(framing) = Framing::of(&kind, self.protocol, &self.decision.operation) {
+            self.mark_response_guards();
+            let limit = self.program.limits().max_body;
+            let decoder = self.response_coding.map(|coding| ContentDecoder::new(coding, limit));
+            self.stream = Some(Stream::new(self.protocol, &self.decision.operation, framing, decoder));
+            return ResponseMode::Stream;
+        }
+        match kind {
+            BodyKind::EventStream | BodyKind::Lines | BodyKind::AmazonEvents => {
+                self.uninspectable_response("response-framing")
             }
             BodyKind::Json | BodyKind::Text | BodyKind::Empty => ResponseMode::Buffer,
             BodyKind::Media => self.media_response(),
@@ -211,7 +215,7 @@ impl Session {
             if policy.pii.iter().any(|guard| guard.response) {
                 self.guard_failed(policy, "pii", why);
             }
-            if !policy.injection.is_empty() && self.protocol == Protocol::Mcp {
+            if !policy.injection.is_empty() && self.protocol.answers_from_outside() {
                 self.guard_failed(policy, "injection", why);
             }
             if !policy.tools.is_empty() && self.protocol == Protocol::Mcp {
@@ -229,5 +233,5 @@ pub(crate) fn names(hidden: &[String]) -> Vec<&str> {
 /// instruction is an attack. A model's own answer is not searched for injection.
 fn from_outside(message: &Message) -> bool {
     let outside = |place| matches!(place, Place::ToolResult | Place::Document | Place::ToolDefinition);
-    message.protocol == Protocol::Mcp && message.segments.iter().any(|segment| outside(segment.place))
+    message.protocol.answers_from_outside() && message.segments.iter().any(|segment| outside(segment.place))
 }

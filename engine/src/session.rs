@@ -12,8 +12,8 @@ use std::rc::Rc;
 
 use mesh_policy::{Enforcement, FailureMode, Media, RecordOverflow};
 use mesh_wire::{
-    BodyKind, ContentCoding, ContentEncoding, DecodeError, Message, Protocol, Refusal, RefusalKind,
-    body_kind, decode, protocol_of, read_form, read_request, refusal, stream_error,
+    BodyKind, ContentCoding, ContentEncoding, DecodeError, Framing, Message, Protocol, Refusal, RefusalKind,
+    Route, body_kind, decode, read_form, read_request, refusal, route_of, stream_error,
 };
 
 use crate::Timestamp;
@@ -44,6 +44,8 @@ pub struct Session {
     pub(crate) caller: Caller,
     /// Policies that target the caller.
     pub(crate) applies: Rc<[Rc<Attached>]>,
+    /// What the request line tells.
+    pub(crate) route: Route,
     pub(crate) protocol: Protocol,
     pub(crate) message: Option<Message>,
     /// The body at hand without its `content-encoding`.
@@ -63,8 +65,10 @@ impl Session {
         let caller = Caller::of(&head, &program.settings);
         let applies: Rc<[_]> =
             program.policies.iter().filter(|policy| policy.target.matches(&caller)).cloned().collect();
-        let protocol = protocol_of(&head.method, &head.path, head.header("content-type"));
+        let route = route_of(&head.method, &head.path, head.header("content-type"));
+        let protocol = route.protocol;
         let mut decision = Decision { id, time: now, protocol: protocol.as_str(), ..Decision::default() };
+        decision.named(route.operation.unwrap_or_default(), route.model.as_deref());
         for policy in applies.iter() {
             decision.policies.push(PolicyRef { id: policy.id.clone(), version: policy.version });
             for kind in &policy.unenforced {
@@ -76,6 +80,7 @@ impl Session {
             head,
             caller,
             applies,
+            route,
             protocol,
             message: None,
             decoded: None,
@@ -228,8 +233,8 @@ impl Session {
             _ if json => {}
             BodyKind::Json | BodyKind::Empty => {}
             BodyKind::Media => return self.media("media"),
-            BodyKind::Text => self.protocol = Protocol::Text,
-            BodyKind::EventStream => return self.uninspectable("event-stream"),
+            BodyKind::Text | BodyKind::Lines => self.protocol = Protocol::Text,
+            BodyKind::EventStream | BodyKind::AmazonEvents => return self.uninspectable("event-stream"),
             BodyKind::Form => {}
             BodyKind::Multipart => return self.uninspectable("multipart"),
             BodyKind::Unknown(_) => return self.uninspectable("content-type"),
@@ -239,7 +244,8 @@ impl Session {
         let form = kind == BodyKind::Form && !json;
         let read = if form { read_form(body, &limits) } else { read_request(self.protocol, body, &limits) };
         match read {
-            Ok(message) => {
+            Ok(mut message) => {
+                message.follow(&self.route);
                 self.protocol = message.protocol;
                 self.decision.protocol = message.protocol.as_str();
                 self.decision.named(&message.operation, message.model.as_deref());
@@ -353,12 +359,12 @@ impl Session {
     }
 
     /// The provider's own way to end a stream with an error.
-    pub(crate) fn stream_error(&self) -> Vec<u8> {
+    pub(crate) fn stream_error(&self, framing: Framing) -> Vec<u8> {
         let (kind, message) = match &self.denial {
             Some((kind, message)) => (*kind, message.as_str()),
             None => (RefusalKind::GuardFailed, "the stream could not be inspected"),
         };
-        stream_error(self.protocol, kind, message, &self.decision.id, &self.rpc_ids)
+        stream_error(self.protocol, framing, kind, message, &self.decision.id, &self.rpc_ids)
     }
 
     pub(crate) fn conclude(&mut self, rewritten: Option<Vec<u8>>) -> Step {

@@ -13,10 +13,11 @@ use std::rc::Rc;
 
 use mesh_detect::TypeSet;
 use mesh_wire::{
-    Channel, ChannelKind, ContentDecoder, DecodeError, Edit, Limits, Protocol, SseEvent, SseStream,
-    StreamItem, apply_dropping_tools, cut_escape, escape_json, read_event, resolve_escapes,
+    Channel, ChannelKind, ContentDecoder, DecodeError, Edit, Event, EventStream, Framing, Limits, Protocol,
+    StreamItem, cut_escape, escape_json, read_event, resolve_escapes,
 };
 
+use crate::decision::Outcome;
 use crate::guards::{Way, without_overlaps};
 use crate::program::PiiGuard;
 use crate::response::names;
@@ -32,7 +33,10 @@ const CUSTOM_REACH: usize = 256;
 pub(crate) struct Stream {
     /// Undoes the stream's `content-encoding`, when it has one.
     decoder: Option<ContentDecoder>,
-    sse: SseStream,
+    events: EventStream,
+    framing: Framing,
+    /// The last byte that was sent on, white space not counting.
+    sent: Option<u8>,
     protocol: Protocol,
     operation: String,
     queue: VecDeque<Held>,
@@ -45,7 +49,7 @@ pub(crate) struct Stream {
 
 /// An event that waits.
 struct Held {
-    event: SseEvent,
+    event: Event,
     item: StreamItem,
     edits: Vec<Edit>,
     /// Tools that a listing in this event must not show.
@@ -61,6 +65,8 @@ struct Window {
     text: String,
     place: String,
     parts: VecDeque<Part>,
+    /// Whether the running text began like JSON; unknown while it is blank.
+    json: Option<bool>,
 }
 
 /// Where a stretch of a window's text came from.
@@ -73,10 +79,17 @@ struct Part {
 }
 
 impl Stream {
-    pub(crate) fn new(protocol: Protocol, operation: &str, decoder: Option<ContentDecoder>) -> Self {
+    pub(crate) fn new(
+        protocol: Protocol,
+        operation: &str,
+        framing: Framing,
+        decoder: Option<ContentDecoder>,
+    ) -> Self {
         Stream {
             decoder,
-            sse: SseStream::new(&Limits::default()),
+            events: EventStream::new(framing, &Limits::default()),
+            framing,
+            sent: None,
             protocol,
             operation: operation.to_owned(),
             queue: VecDeque::new(),
@@ -121,12 +134,12 @@ impl Stream {
         if self.ended {
             return out;
         }
-        match self.sse.push(chunk) {
+        match self.events.push(chunk) {
             Ok(events) => events.into_iter().for_each(|event| self.take(session, event, &mut out)),
             Err(_) => self.unreadable(session, &mut out),
         }
         if end_of_stream && !self.ended {
-            match self.sse.finish() {
+            match self.events.finish() {
                 Ok(Some(event)) => self.take(session, event, &mut out),
                 Ok(None) => {}
                 Err(_) => self.unreadable(session, &mut out),
@@ -137,10 +150,11 @@ impl Stream {
             self.settle_all(session);
         }
         self.leave(session, &mut out);
+        self.sent = last_of(&out).or(self.sent);
         out
     }
 
-    fn take(&mut self, session: &mut Session, event: SseEvent, out: &mut Vec<u8>) {
+    fn take(&mut self, session: &mut Session, event: Event, out: &mut Vec<u8>) {
         if self.ended {
             return;
         }
@@ -156,6 +170,8 @@ impl Stream {
             if window.place.is_empty() {
                 window.place = format!("response:{}", item.message.path(piece.segment));
             }
+            let first = text.trim_start().chars().next();
+            window.json = window.json.or(first.map(|first| matches!(first, '{' | '[' | '"')));
             window.text.push_str(text);
             window.parts.push_back(Part {
                 event: number,
@@ -167,7 +183,7 @@ impl Stream {
         }
         let touched: Vec<Channel> = item.pieces.iter().map(|piece| piece.channel).collect();
         let closes = item.closes.clone();
-        self.queued += event.raw.len();
+        self.queued += event.raw().len();
         self.queue.push_back(Held { event, item, edits, hidden, open });
         for channel in &touched {
             self.settle(session, channel, false);
@@ -209,9 +225,13 @@ impl Stream {
         let start = window.context.len();
         let text = format!("{}{}", window.context, window.text);
         let place = window.place.clone();
-        // Arguments are JSON: what their escapes spell is what the tool reads.
+        // Arguments are JSON: what their escapes spell is what the tool reads, and nothing else. An answer's words may be
+        // JSON for some program, or be shown as they stand: there both readings count.
         let arguments = channel.kind == ChannelKind::ToolArguments;
-        let resolved = arguments.then(|| resolve_escapes(&text));
+        let began = window.json.unwrap_or_default();
+        let escapes = arguments || text.contains("\\u") || began && text.contains('\\');
+        let json = arguments || began;
+        let resolved = escapes.then(|| resolve_escapes(&text));
         let guards: Vec<_> = applies
             .iter()
             .flat_map(|policy| policy.pii.iter().map(move |guard| (policy.as_ref(), guard)))
@@ -220,20 +240,26 @@ impl Stream {
         let mut safe = if last { text.len() } else { holdback(session, &text, &guards) };
         if let Some(resolved) = resolved.as_ref().filter(|_| !last) {
             let spelled = resolved.raw_range(0..holdback(session, resolved.text(), &guards)).end;
-            safe = safe.min(spelled).min(cut_escape(&text));
+            safe = safe.min(spelled);
+        }
+        if !last {
+            safe = safe.min(cut_escape(&text));
         }
         safe = safe.max(start);
-        let mut found = Vec::new();
+        let (mut found, mut spelled) = (Vec::new(), Vec::new());
         let mut edits = Vec::new();
         for (policy, guard) in guards {
-            match &resolved {
-                Some(resolved) => {
-                    guard.find(&program.detector, resolved.text(), &mut found);
-                    for finding in &mut found {
-                        finding.span = resolved.raw_range(finding.span.clone());
+            if !arguments {
+                guard.find(&program.detector, &text, &mut found);
+            }
+            if let Some(resolved) = &resolved {
+                guard.find(&program.detector, resolved.text(), &mut spelled);
+                for mut finding in spelled.drain(..) {
+                    finding.span = resolved.raw_range(finding.span);
+                    if !found.iter().any(|seen| overlap(&seen.span, &finding.span)) {
+                        found.push(finding);
                     }
                 }
-                None => guard.find(&program.detector, &text, &mut found),
             }
             for finding in found.drain(..) {
                 if finding.span.end <= start {
@@ -254,7 +280,7 @@ impl Stream {
             }
             if let Some(with) = session.personal(policy, guard, &finding, &place) {
                 let range = finding.span.start.max(start)..finding.span.end;
-                let with = if arguments { escape_json(&with) } else { with };
+                let with = if json { escape_json(&with) } else { with };
                 cuts.push(Edit { segment: 0, range, with });
             }
         }
@@ -273,17 +299,13 @@ impl Stream {
         while self.queue.front().is_some_and(|held| held.open == 0) {
             let Some(held) = self.queue.pop_front() else { break };
             self.first += 1;
-            self.queued = self.queued.saturating_sub(held.event.raw.len());
+            self.queued = self.queued.saturating_sub(held.event.raw().len());
             if held.edits.is_empty() && held.hidden.is_empty() {
-                out.extend_from_slice(&held.event.raw);
+                out.extend_from_slice(held.event.raw());
             } else {
+                session.decision.outcome = session.decision.outcome.max(Outcome::AllowWithModifications);
                 let edits = without_overlaps(held.edits);
-                out.extend_from_slice(&apply_dropping_tools(
-                    &held.event.raw,
-                    &held.item.message,
-                    &edits,
-                    &names(&held.hidden),
-                ));
+                out.extend_from_slice(&held.event.rewritten(&held.item, &edits, &names(&held.hidden)));
             }
         }
     }
@@ -301,7 +323,8 @@ impl Stream {
         self.ended = true;
         self.queue.clear();
         self.windows.clear();
-        out.extend_from_slice(&session.stream_error());
+        let sent = last_of(out).or(self.sent);
+        out.extend_from_slice(&self.framing.ending(sent, &session.stream_error(self.framing)));
     }
 }
 
@@ -315,6 +338,14 @@ fn holdback(session: &Session, text: &str, guards: &[(&crate::program::Attached,
         }
     }
     floor_boundary(text, safe)
+}
+
+fn last_of(bytes: &[u8]) -> Option<u8> {
+    bytes.iter().rev().find(|byte| !byte.is_ascii_whitespace()).copied()
+}
+
+fn overlap(one: &Range<usize>, other: &Range<usize>) -> bool {
+    one.start < other.end && other.start < one.end
 }
 
 fn floor_boundary(text: &str, at: usize) -> usize {
