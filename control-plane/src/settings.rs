@@ -1,5 +1,5 @@
 //! The filter's settings and the sidecar's specification, from the configuration.
-use mesh_policy::{ServiceRef, Settings};
+use mesh_policy::{Secret, ServiceRef, Settings};
 use mesh_xds::SidecarSpec;
 use mesh_xds::sidecar::CONTROL_PLANE_CLUSTER;
 
@@ -10,7 +10,7 @@ const RATE_LIMIT_TIMEOUT_MS: u32 = 1000;
 /// A report waits for the store's disk.
 const INTAKE_TIMEOUT_MS: u32 = 5000;
 
-pub(crate) fn settings(config: &Config) -> Settings {
+pub(crate) fn settings(config: &Config, masking_key: Secret) -> Settings {
     let service = |timeout_ms| Some(ServiceRef { cluster: CONTROL_PLANE_CLUSTER.to_owned(), timeout_ms });
     Settings {
         sidecar: config.sidecar.clone(),
@@ -20,6 +20,7 @@ pub(crate) fn settings(config: &Config) -> Settings {
         max_body_bytes: config.max_body_bytes,
         rate_limit: service(RATE_LIMIT_TIMEOUT_MS),
         intake: service(INTAKE_TIMEOUT_MS),
+        masking_key: Some(masking_key),
         record_buffer: config.record_buffer,
     }
 }

@@ -8,6 +8,7 @@ use mesh_control_core::{
     Decisions, EngineAdmission, Expected, Limits, Policies, PolicyError, Timestamp, Wanted,
 };
 use mesh_control_store::{Location, Stores};
+use mesh_policy::Secret;
 use mesh_xds::Ads;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
@@ -32,6 +33,7 @@ pub async fn start(config: Config) -> Result<Running, StartError> {
     tokens::data_folder(&config.data)?;
     let admin = tokens::token(&config.data.join("admin-token"))?;
     let sidecar = tokens::token(&config.data.join("sidecar-token"))?;
+    let masking_key = Secret::new(tokens::token(&config.data.join("masking-key"))?.secret());
     let location = location(&config)?;
     let Stores { policies, decisions } = mesh_control_store::open(&location).await?;
     let limits = Limits::new(mesh_control_store::windows(config.redis.as_deref()).await?);
@@ -40,7 +42,7 @@ pub async fn start(config: Config) -> Result<Running, StartError> {
     let ads = Ads::new();
     let publisher = Arc::new(XdsPublisher { ads: ads.clone(), spec });
     let admission = Arc::new(EngineAdmission::default());
-    let policies = Policies::new(policies, admission, publisher, settings::settings(&config));
+    let policies = Policies::new(policies, admission, publisher, settings::settings(&config, masking_key));
     put_in_force(&policies, &config).await?;
 
     let sidecars = Sidecars::new(ads.clone());

@@ -3,7 +3,7 @@ use std::ops::Range;
 use std::rc::Rc;
 
 use mesh_detect::{Detector, Finding, Source};
-use mesh_policy::{Enforcement, InjectionAction, PiiAction};
+use mesh_policy::{Enforcement, InjectionAction, PiiAction, PiiRule};
 use mesh_wire::{Edit, Message, Place, RefusalKind};
 
 use crate::Timestamp;
@@ -252,7 +252,11 @@ impl Session {
                     }
                     let place = format!("{}:{}", way.name(), message.path(index));
                     for finding in &found {
-                        if let Some(with) = self.personal(policy, guard, finding, &place) {
+                        if way == Way::Response && self.masked.touches(&segment.text, &finding.span) {
+                            continue;
+                        }
+                        let value = segment.text.get(finding.span.clone()).unwrap_or_default();
+                        if let Some(with) = self.personal((policy, guard), finding, value, &place, way) {
                             edits.push(Edit { segment: index, range: finding.span.clone(), with });
                         }
                     }
@@ -262,13 +266,14 @@ impl Session {
         without_overlaps(edits)
     }
 
-    /// Records one finding. The replacement, when it is to be redacted.
+    /// Records one finding. What is to stand in its place, when something is.
     pub(crate) fn personal(
         &mut self,
-        policy: &Attached,
-        guard: &PiiGuard,
+        (policy, guard): (&Attached, &PiiGuard),
         finding: &Finding,
+        value: &str,
         place: &str,
+        way: Way,
     ) -> Option<String> {
         let kind = finding.kind.as_str();
         self.decision.finding(kind, place);
@@ -288,11 +293,28 @@ impl Session {
                 self.note(policy, format!("{kind} detected and redacted"));
                 Some(guard.replacement(kind))
             }
-            PiiAction::Redact => {
+            PiiAction::Tokenize if policy.enforcement == Enforcement::Blocking => {
+                self.tokenized(policy, kind, value, way)
+            }
+            PiiAction::Redact | PiiAction::Tokenize => {
                 self.object(policy, "pii", Severity::Medium, format!("{kind} detected"));
                 None
             }
         }
+    }
+
+    /// The placeholder of a value. What it stands for is kept for the answer when the value was the agent's own.
+    fn tokenized(&mut self, policy: &Attached, kind: &str, value: &str, way: Way) -> Option<String> {
+        let tenant = self.caller.team.as_deref().unwrap_or_default();
+        let Some(placeholder) = self.program.placeholder(tenant, kind, value) else {
+            self.guard_failed(policy, "pii", "masking-key");
+            return None;
+        };
+        self.note(policy, format!("{kind} detected and tokenized"));
+        if way == Way::Request && !self.masked.keep(&placeholder, value) {
+            return Some(PiiRule::DEFAULT_REPLACEMENT.to_owned());
+        }
+        Some(placeholder)
     }
 
     fn note(&mut self, policy: &Attached, message: String) {

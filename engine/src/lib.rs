@@ -21,6 +21,7 @@ mod dry_run;
 mod guards;
 mod input;
 mod limits;
+mod mask;
 mod names;
 mod program;
 mod response;

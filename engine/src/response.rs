@@ -34,7 +34,8 @@ impl Session {
         let applies = Rc::clone(&self.applies);
         let header =
             |name: &str| headers.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str());
-        if end_of_stream || !applies.iter().any(|policy| policy.reads_responses()) {
+        let reads = applies.iter().any(|policy| policy.reads_responses()) || !self.masked.is_empty();
+        if end_of_stream || !reads {
             return ResponseMode::Pass;
         }
         let codings = headers.iter().filter(|(name, _)| name == "content-encoding");
@@ -147,7 +148,10 @@ impl Session {
         if message.media > 0 {
             self.media_back();
         }
-        (self.pii_in(message, &digests, Way::Response, skip), hidden)
+        let mut edits = self.pii_in(message, &digests, Way::Response, &skip);
+        // No finding touches a placeholder: the edits stay apart.
+        edits.extend(self.masked.restored(message, skip));
+        (edits, hidden)
     }
 
     fn media_back(&mut self) {

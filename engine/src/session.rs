@@ -19,6 +19,7 @@ use mesh_wire::{
 use crate::Timestamp;
 use crate::caller::{Caller, RequestHead};
 use crate::decision::{Decision, GuardState, Outcome, PolicyRef, Severity, Violation};
+use crate::mask::Masked;
 use crate::program::{Attached, LimitCheck, Program};
 use crate::stream::Stream;
 
@@ -51,6 +52,7 @@ pub struct Session {
     /// The body at hand without its `content-encoding`.
     pub(crate) decoded: Option<Vec<u8>>,
     pub(crate) decision: Decision,
+    pub(crate) masked: Masked,
     pub(crate) stream: Option<Stream>,
     /// How the response's body is compressed.
     pub(crate) response_coding: Option<ContentCoding>,
@@ -84,6 +86,7 @@ impl Session {
             protocol,
             message: None,
             decoded: None,
+            masked: Masked::default(),
             decision,
             stream: None,
             response_coding: None,

@@ -19,6 +19,7 @@ use mesh_wire::{
 
 use crate::decision::Outcome;
 use crate::guards::{Way, without_overlaps};
+use crate::mask::in_address;
 use crate::program::PiiGuard;
 use crate::response::names;
 use crate::session::Session;
@@ -63,6 +64,8 @@ struct Held {
 struct Window {
     context: String,
     text: String,
+    /// What has left ended within an address.
+    address: bool,
     place: String,
     parts: VecDeque<Part>,
     /// Whether the running text began like JSON; unknown while it is blank.
@@ -245,6 +248,12 @@ impl Stream {
         if !last {
             safe = safe.min(cut_escape(&text));
         }
+        if !last {
+            safe = safe.min(session.masked.holdback(&text));
+        }
+        if let Some((cut, _)) = session.masked.find(&text).find(|(at, _)| at.start < safe && safe < at.end) {
+            safe = cut.start;
+        }
         safe = safe.max(start);
         let (mut found, mut spelled) = (Vec::new(), Vec::new());
         let mut edits = Vec::new();
@@ -262,7 +271,7 @@ impl Stream {
                 }
             }
             for finding in found.drain(..) {
-                if finding.span.end <= start {
+                if finding.span.end <= start || session.masked.touches(&text, &finding.span) {
                     continue;
                 }
                 if finding.span.end > safe {
@@ -278,12 +287,23 @@ impl Stream {
             if finding.span.end > safe {
                 continue;
             }
-            if let Some(with) = session.personal(policy, guard, &finding, &place) {
+            let value = text.get(finding.span.clone()).unwrap_or_default();
+            if let Some(with) = session.personal((policy, guard), &finding, value, &place, Way::Response) {
                 let range = finding.span.start.max(start)..finding.span.end;
                 let with = if json { escape_json(&with) } else { with };
                 cuts.push(Edit { segment: 0, range, with });
             }
         }
+        for (range, value) in session.masked.find(&text) {
+            let before = text.get(window.context.len()..range.start).unwrap_or_default();
+            if range.start < start || range.end > safe || in_address(before, window.address) {
+                continue;
+            }
+            let with = if json { escape_json(value) } else { value.to_owned() };
+            cuts.push(Edit { segment: 0, range, with });
+        }
+        let left = text.get(start..safe).unwrap_or_default();
+        window.address = in_address(left, window.address);
         for cut in without_overlaps(cuts) {
             let range = cut.range.start - start..cut.range.end - start;
             cut_parts(&mut self.queue, self.first, &window.parts, range, cut.with);

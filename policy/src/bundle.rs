@@ -1,7 +1,7 @@
 //! What a sidecar is told: the policies in force and the filter's settings, as one JSON value.
 use serde::{Deserialize, Serialize};
 
-use crate::Policy;
+use crate::{Policy, Secret};
 
 /// The filter's whole configuration. Two equal bundles make two filters that decide alike.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -47,6 +47,10 @@ pub struct Settings {
     /// Where decision records go; without it, none are sent.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub intake: Option<ServiceRef>,
+    /// Under which placeholders are made (`action: tokenize`): all sidecars that share it make the same ones. Without it, what
+    /// is to be tokenized can not be, and follows its policy's failure mode.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub masking_key: Option<Secret>,
     /// Decision records kept until they are acknowledged, at most this many in each worker.
     pub record_buffer: u32,
 }
@@ -67,6 +71,7 @@ impl Default for Settings {
             max_body_bytes: Self::DEFAULT_MAX_BODY_BYTES,
             rate_limit: None,
             intake: None,
+            masking_key: None,
             record_buffer: Self::DEFAULT_RECORD_BUFFER,
         }
     }

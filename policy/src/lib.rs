@@ -23,6 +23,7 @@ mod read;
 mod rule;
 #[cfg(feature = "schema")]
 mod schema;
+mod secret;
 mod shape;
 #[cfg(feature = "yaml")]
 mod yaml;
@@ -41,5 +42,6 @@ pub use rule::{
 };
 #[cfg(feature = "schema")]
 pub use schema::json_schema;
+pub use secret::Secret;
 #[cfg(feature = "yaml")]
 pub use yaml::{from_yaml, locate};

@@ -101,6 +101,8 @@ pub enum PiiAction {
     /// It is replaced.
     #[default]
     Redact,
+    /// It is replaced by a placeholder, and comes back where the answer to the same request repeats that.
+    Tokenize,
     /// The request or response is refused.
     Block,
     /// It passes and the finding is recorded.

@@ -119,7 +119,7 @@ const RULES: &[Field] = &[
         "pii",
         Shape::Map(&[
             optional("types", TEXTS),
-            optional("action", Shape::Word(&[&["redact"], &["block"], &["log"]])),
+            optional("action", Shape::Word(&[&["redact"], &["tokenize"], &["block"], &["log"]])),
             optional("directions", Shape::List(1, &DIRECTION)),
             nullable("replacement", Shape::Text),
             nullable("threshold", Shape::Share),

@@ -139,7 +139,7 @@ fn mistakes_are_named_with_path_found_expected_and_help() {
         (
             "- pii: { action: redcat }",
             &[
-                "error | spec.rules[0].pii.action | found \"redcat\", expected `redact`, `block` or `log` | did you mean `redact`?",
+                "error | spec.rules[0].pii.action | found \"redcat\", expected `redact`, `tokenize`, `block` or `log` | did you mean `redact`?",
             ],
         ),
         (
@@ -427,7 +427,7 @@ fn a_diagnostic_reads_as_one_line() {
     let (_, found) = read(&with_rules("- pii: { action: redcat }"));
     assert_eq!(
         found[0].to_string(),
-        "error: 6:14: spec.rules[0].pii.action: found \"redcat\", expected `redact`, `block` or `log` (did you mean `redact`?)"
+        "error: 6:14: spec.rules[0].pii.action: found \"redcat\", expected `redact`, `tokenize`, `block` or `log` (did you mean `redact`?)"
     );
     assert_eq!(Diagnostic::warning("", "w").to_string(), "warning: w");
 }
