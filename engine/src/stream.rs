@@ -41,6 +41,8 @@ pub(crate) struct Stream {
     queued: usize,
     windows: Vec<(Channel, Window)>,
     ended: bool,
+    /// It was ended because a budget was spent.
+    cut: bool,
 }
 
 /// An event that waits.
@@ -52,6 +54,8 @@ struct Held {
     hidden: Vec<String>,
     /// Pieces with text that is still in a window.
     open: usize,
+    /// The client did not ask for it: it does not leave.
+    dropped: bool,
 }
 
 /// The undecided end of one running text.
@@ -84,6 +88,7 @@ impl Stream {
             queued: 0,
             windows: Vec::new(),
             ended: false,
+            cut: false,
         }
     }
 
@@ -118,6 +123,9 @@ impl Stream {
 
     fn push_plain(&mut self, session: &mut Session, chunk: &[u8], end_of_stream: bool) -> Vec<u8> {
         let mut out = Vec::with_capacity(chunk.len());
+        if self.cut {
+            self.only_usage(session, chunk);
+        }
         if self.ended {
             return out;
         }
@@ -140,6 +148,18 @@ impl Stream {
         out
     }
 
+    fn only_usage(&mut self, session: &mut Session, chunk: &[u8]) {
+        let Ok(events) = self.sse.push(chunk) else {
+            self.cut = false;
+            return;
+        };
+        for event in events {
+            if let Ok(item) = read_event(self.protocol, &self.operation, &event, &Limits::default()) {
+                session.took_event(&event, &item);
+            }
+        }
+    }
+
     fn take(&mut self, session: &mut Session, event: SseEvent, out: &mut Vec<u8>) {
         if self.ended {
             return;
@@ -147,6 +167,7 @@ impl Stream {
         let Ok(item) = read_event(self.protocol, &self.operation, &event, &Limits::default()) else {
             return self.unreadable(session, out);
         };
+        let dropped = session.took_event(&event, &item);
         let (edits, hidden) = session.judge_response(&item.message, |segment| item.is_piece(segment));
         let number = self.first + self.queue.len() as u64;
         let mut open = 0;
@@ -168,7 +189,7 @@ impl Stream {
         let touched: Vec<Channel> = item.pieces.iter().map(|piece| piece.channel).collect();
         let closes = item.closes.clone();
         self.queued += event.raw.len();
-        self.queue.push_back(Held { event, item, edits, hidden, open });
+        self.queue.push_back(Held { event, item, edits, hidden, open, dropped });
         for channel in &touched {
             self.settle(session, channel, false);
         }
@@ -177,6 +198,27 @@ impl Stream {
             self.settle(session, channel, true);
         }
         self.leave(session, out);
+        if let Some(ending) = (!self.ended).then(|| session.cut()).flatten() {
+            self.settle_all(session);
+            self.leave(session, out);
+            self.cut(session, ending, out);
+        }
+    }
+
+    /// The budget is spent: the answer ends here as at its bound. What still comes is read for what it says of usage.
+    fn cut(&mut self, session: &mut Session, ending: Vec<u8>, out: &mut Vec<u8>) {
+        if self.ended {
+            return;
+        }
+        self.ended = true;
+        self.cut = true;
+        self.queue.clear();
+        self.windows.clear();
+        if ending.is_empty() {
+            out.extend_from_slice(&session.spent_error());
+        } else {
+            out.extend_from_slice(&ending);
+        }
     }
 
     fn window(&mut self, channel: Channel) -> &mut Window {
@@ -274,6 +316,9 @@ impl Stream {
             let Some(held) = self.queue.pop_front() else { break };
             self.first += 1;
             self.queued = self.queued.saturating_sub(held.event.raw.len());
+            if held.dropped {
+                continue;
+            }
             if held.edits.is_empty() && held.hidden.is_empty() {
                 out.extend_from_slice(&held.event.raw);
             } else {

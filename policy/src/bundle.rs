@@ -47,6 +47,9 @@ pub struct Settings {
     /// Where decision records go; without it, none are sent.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub intake: Option<ServiceRef>,
+    /// Prices of models, before those that are shipped: a list as `mesh_limits::PriceList` reads it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub prices: Option<serde_json::Value>,
     /// Decision records kept until they are acknowledged, at most this many in each worker.
     pub record_buffer: u32,
 }
@@ -67,6 +70,7 @@ impl Default for Settings {
             max_body_bytes: Self::DEFAULT_MAX_BODY_BYTES,
             rate_limit: None,
             intake: None,
+            prices: None,
             record_buffer: Self::DEFAULT_RECORD_BUFFER,
         }
     }

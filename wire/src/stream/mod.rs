@@ -14,6 +14,7 @@ use crate::path::ROOT;
 use crate::protocol::Protocol;
 use crate::read::document;
 use crate::sse::{self, SseEvent};
+use crate::usage;
 use crate::words;
 
 /// What kind of running text.
@@ -172,6 +173,7 @@ fn data(
             ROOT,
         );
     }
+    c.message.usage = usage::reported(c.message.protocol, root);
     match shape_of(c.message.protocol, root) {
         Shape::Chat => chat::read(c, root),
         Shape::Responses => responses::read(c, root),
