@@ -41,8 +41,8 @@ pub(crate) struct Stream {
     queued: usize,
     windows: Vec<(Channel, Window)>,
     ended: bool,
-    /// It was ended because a budget was spent.
-    cut: bool,
+    /// It was ended, and what still comes is read for what it says of usage.
+    drains: bool,
 }
 
 /// An event that waits.
@@ -88,7 +88,7 @@ impl Stream {
             queued: 0,
             windows: Vec::new(),
             ended: false,
-            cut: false,
+            drains: false,
         }
     }
 
@@ -123,14 +123,12 @@ impl Stream {
 
     fn push_plain(&mut self, session: &mut Session, chunk: &[u8], end_of_stream: bool) -> Vec<u8> {
         let mut out = Vec::with_capacity(chunk.len());
-        if self.cut {
-            self.only_usage(session, chunk);
-        }
-        if self.ended {
+        if self.ended && !self.drains {
             return out;
         }
         match self.sse.push(chunk) {
             Ok(events) => events.into_iter().for_each(|event| self.take(session, event, &mut out)),
+            Err(_) if self.ended => self.drains = false,
             Err(_) => self.unreadable(session, &mut out),
         }
         if end_of_stream && !self.ended {
@@ -148,21 +146,17 @@ impl Stream {
         out
     }
 
-    fn only_usage(&mut self, session: &mut Session, chunk: &[u8]) {
-        let Ok(events) = self.sse.push(chunk) else {
-            self.cut = false;
-            return;
-        };
-        for event in events {
-            if let Ok(item) = read_event(self.protocol, &self.operation, &event, &Limits::default()) {
-                session.took_event(&event, &item);
-            }
+    /// Of a stream that was ended, what its later events say of usage.
+    fn only_usage(&mut self, session: &mut Session, event: &SseEvent) {
+        let read = read_event(self.protocol, &self.operation, event, &Limits::default());
+        if let (true, Ok(item)) = (self.drains, read) {
+            session.took_event(event, &item);
         }
     }
 
     fn take(&mut self, session: &mut Session, event: SseEvent, out: &mut Vec<u8>) {
         if self.ended {
-            return;
+            return self.only_usage(session, &event);
         }
         let Ok(item) = read_event(self.protocol, &self.operation, &event, &Limits::default()) else {
             return self.unreadable(session, out);
@@ -210,10 +204,7 @@ impl Stream {
         if self.ended {
             return;
         }
-        self.ended = true;
-        self.cut = true;
-        self.queue.clear();
-        self.windows.clear();
+        self.stop(session);
         if ending.is_empty() {
             out.extend_from_slice(&session.spent_error());
         } else {
@@ -342,10 +333,15 @@ impl Stream {
         self.leave(session, out);
     }
 
-    fn end(&mut self, session: &mut Session, out: &mut Vec<u8>) {
+    fn stop(&mut self, session: &Session) {
         self.ended = true;
+        self.drains = session.spends();
         self.queue.clear();
         self.windows.clear();
+    }
+
+    fn end(&mut self, session: &mut Session, out: &mut Vec<u8>) {
+        self.stop(session);
         out.extend_from_slice(&session.stream_error());
     }
 }
