@@ -5,7 +5,7 @@ use crate::collect::Collector;
 use crate::error::WireError;
 use crate::items::place_of_role;
 use crate::json::{Kind, Val};
-use crate::message::{Place, Usage};
+use crate::message::Place;
 use crate::stream::{Channel, ChannelKind, Close};
 use crate::tools;
 
@@ -51,9 +51,6 @@ pub(crate) fn shared(c: &mut Collector<'_>, parent: u32, key: Val<'_>, member: V
     let name = key.text();
     match &*name {
         "usage" => {
-            let count = |name: &str| member.get(name).and_then(Val::unsigned).unwrap_or_default();
-            let (input_tokens, output_tokens) = (count("inputTokens"), count("outputTokens"));
-            c.message.usage = Some(Usage { input_tokens, output_tokens });
             let path = c.at_key(parent, &name);
             c.measures(member, path)
         }
