@@ -15,12 +15,17 @@ pub(super) fn word(scan: &mut Scan<'_>, start: usize, end: usize) {
     let next = at(text, end + 1);
     let (grouped, spaced) = match at(text, end) {
         b'-' | b'.' | b'+' => (next.is_ascii_alphanumeric(), false),
+        b'(' => (length <= 8 && at(text, end + 2) == b')', false),
         b' ' => (next.is_ascii_digit(), length >= 6),
         _ => (false, false),
     };
     // `QQ 123456C` ends with its first word that holds a digit.
     let last = length == 7 && before(text, start) == b' ';
-    if grouped || spaced || last {
+    // `B-58378431` ends with it too.
+    let lettered = before(text, start) == b'-'
+        && before(text, start.saturating_sub(1)).is_ascii_alphabetic()
+        && matches!(length, 8 | 9);
+    if grouped || spaced || last || lettered {
         dashed(scan, start, end);
     }
     if length >= 5 || grouped {
@@ -92,11 +97,11 @@ pub(super) fn form_start(form: &[u8], start: usize) -> Option<usize> {
 /// Identifiers written with dashes or spaces, seen from their first word with a digit.
 fn dashed(scan: &mut Scan<'_>, start: usize, end: usize) {
     let text = scan.text;
-    if hangs(before(text, start)) {
-        return;
-    }
     for (rule, form) in DASHED.iter().flat_map(|rule| rule.forms.iter().map(move |form| (rule, *form))) {
         let Some(from) = form_start(form, start) else { continue };
+        if hangs(before(text, from)) {
+            continue;
+        }
         // The first word with a digit ends where the form has a sign of its own, or the form does.
         let sign = at(form, end - from);
         if sign != 0 && sign != at(text, end) {
