@@ -84,3 +84,60 @@ pub(super) const DASHED: &[Rule] = &[
     rule(GtNit, &[b"999999-X", b"9999999-X", b"99999999-X"], gt_nit, 0.2, 0.9, "gt-nit/mod11"),
     rule(HkId, &[b"A999999(X)", b"AA999999(X)"], hkid, 0.9, 1.0, "hkid/mod11"),
 ];
+
+/// A form of [`DASHED`] as it is looked for: from the first word in it that holds a digit.
+#[derive(Clone, Copy)]
+pub(super) struct Dashed {
+    pub(super) rule: &'static Rule,
+    pub(super) form: &'static [u8],
+    /// How far before that word it begins: a word of letters alone and a sign.
+    pub(super) lead: usize,
+    /// How long that word is.
+    pub(super) first: usize,
+    /// What follows it; 0 at the end of the form.
+    pub(super) sign: u8,
+}
+
+#[allow(clippy::indexing_slicing, reason = "evaluated when it is compiled")]
+const COUNT: usize = {
+    let (mut count, mut rule) = (0, 0);
+    while rule < DASHED.len() {
+        count += DASHED[rule].forms.len();
+        rule += 1;
+    }
+    count
+};
+
+/// Every form of [`DASHED`], in its order.
+pub(super) static FORMS: [Dashed; COUNT] = forms();
+
+#[allow(clippy::indexing_slicing, reason = "evaluated when it is compiled")]
+const fn forms() -> [Dashed; COUNT] {
+    let first = Dashed { rule: &DASHED[0], form: DASHED[0].forms[0], lead: 0, first: 0, sign: 0 };
+    let mut forms = [first; COUNT];
+    let (mut count, mut rule) = (0, 0);
+    while rule < DASHED.len() {
+        let mut number = 0;
+        while number < DASHED[rule].forms.len() {
+            forms[count] = dashed(&DASHED[rule], DASHED[rule].forms[number]);
+            number += 1;
+            count += 1;
+        }
+        rule += 1;
+    }
+    forms
+}
+
+#[allow(clippy::indexing_slicing, reason = "evaluated when it is compiled")]
+const fn dashed(rule: &'static Rule, form: &'static [u8]) -> Dashed {
+    let mut letters = 0;
+    while letters < form.len() && form[letters] == b'A' {
+        letters += 1;
+    }
+    let lead = if letters > 0 && matches!(form[letters], b' ' | b'-') { letters + 1 } else { 0 };
+    let mut end = lead;
+    while end < form.len() && form[end].is_ascii_alphanumeric() {
+        end += 1;
+    }
+    Dashed { rule, form, lead, first: end - lead, sign: if end < form.len() { form[end] } else { 0 } }
+}
