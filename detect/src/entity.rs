@@ -215,6 +215,26 @@ entity_types! {
         NgNin = "NG_NIN",
         /// An identity number of the United Arab Emirates.
         AeEmiratesId = "AE_EMIRATES_ID" | "EMIRATES_ID",
+        /// A Spanish tax number of a company.
+        EsCif = "ES_CIF" | "CIF",
+        /// A Singaporean unique entity number.
+        SgUen = "SG_UEN" | "UEN",
+        /// A Kenyan tax number, by context.
+        KeKraPin = "KE_KRA_PIN" | "KRA_PIN",
+        /// A Venezuelan tax number.
+        VeRif = "VE_RIF" | "RIF",
+        /// A Guatemalan tax number, by context.
+        GtNit = "GT_NIT",
+        /// An identity card number of Hong Kong.
+        HkId = "HK_ID" | "HKID",
+        /// An Argentine identity number, by context.
+        ArDni = "AR_DNI",
+        /// A Uruguayan identity number.
+        UyCi = "UY_CI",
+        /// A German health insurance number, by context.
+        DeHealthInsurance = "DE_HEALTH_INSURANCE" | "KVNR",
+        /// A Swedish company number, by context.
+        SeOrganisationsnummer = "SE_ORGANISATIONSNUMMER",
     }
     SECRETS {
         /// An access key id or secret access key of Amazon Web Services.
@@ -318,6 +338,7 @@ const MEDICAL: &[EntityType] = &[
     EntityType::MedicalLicense,
     EntityType::UkNhs,
     EntityType::AuMedicare,
+    EntityType::DeHealthInsurance,
 ];
 const NATIONAL_IDS: &[EntityType] = &[
     EntityType::UsSsn,
@@ -384,6 +405,11 @@ const NATIONAL_IDS: &[EntityType] = &[
     EntityType::NzIrd,
     EntityType::NgNin,
     EntityType::AeEmiratesId,
+    EntityType::KeKraPin,
+    EntityType::VeRif,
+    EntityType::HkId,
+    EntityType::ArDni,
+    EntityType::UyCi,
 ];
 
 /// The types of a named group: `all`, `pii`, `secrets`, `financial`, `medical`, `national_id`, and the several kinds of

@@ -6,7 +6,8 @@ use mesh_detect::{Detector, Sensitivity, Source};
 use serde_json::Value;
 
 use crate::Options;
-use crate::score::ratio;
+use crate::report::{Cell, Report, Table};
+use crate::score::Share;
 
 const SENSITIVITIES: [(Sensitivity, &str); 3] =
     [(Sensitivity::Low, "low"), (Sensitivity::Medium, "medium"), (Sensitivity::High, "high")];
@@ -39,8 +40,8 @@ struct Tally {
     hits: [usize; 3],
 }
 
-/// Prints how often each rule fires on attacks and on benign rows, and how much recall each rate of false alarms buys.
-fn curve(detector: &Detector, rows: &[Value], options: &Options) {
+/// Prints how often each rule fires on attacks and on benign rows, and reports how much recall each rate of false alarms buys.
+fn curve(detector: &Detector, rows: &[Value], file: &str, options: &Options, report: &mut Report) {
     let mut rules: BTreeMap<(&str, bool), [usize; 2]> = BTreeMap::new();
     let mut scores: [Vec<f32>; 4] = Default::default();
     for row in rows {
@@ -65,27 +66,36 @@ fn curve(detector: &Detector, rows: &[Value], options: &Options) {
         println!("{name:42} {} {attacks:5} {benign:5}", if *data { "data" } else { "user" });
     }
     let [user_attacks, user_benign, data_attacks, data_benign] = &mut scores;
+    let mut points = Vec::new();
     for (name, attacks, benign) in [
         ("user text", user_attacks, user_benign),
         ("tool results, documents, definitions", data_attacks, data_benign),
     ] {
         benign.sort_by(|a, b| b.total_cmp(a));
-        print!("{name}: recall at false alarms of");
         for rate in [0.001, 0.0025, 0.005, 0.01, 0.025] {
             let allowed = (benign.len() as f64 * rate) as usize;
             let threshold = benign.get(allowed).copied().unwrap_or(0.0);
             let hits = attacks.iter().filter(|score| **score > threshold).count();
-            print!("  {:.2} % {:.3} (score {threshold:.2})", rate * 100.0, ratio(hits, attacks.len()));
+            let cells = vec![
+                Cell::Share(Share::of(hits, attacks.len())),
+                Cell::Count(attacks.len()),
+                Cell::Count(benign.len()),
+                Cell::Number(f64::from(threshold)),
+            ];
+            points.push((format!("{name}, {:.2} %", rate * 100.0), cells));
         }
-        println!();
     }
-    println!();
+    report.add(Table {
+        title: format!("Injection, recall at rates of false alarms: {file}"),
+        columns: &["recall", "attacks", "ordinary", "above score"],
+        rows: points,
+    });
 }
 
-/// Measures all rows and prints two tables.
-pub(crate) fn measure(rows: &[Value], options: &Options) {
+/// Measures all rows of a file and reports the tables.
+pub(crate) fn measure(rows: &[Value], file: &str, options: &Options, report: &mut Report) {
     let detector = Detector::new();
-    curve(&detector, rows, options);
+    curve(&detector, rows, file, options, report);
     let mut tallies: BTreeMap<(bool, String), Tally> = BTreeMap::new();
     for row in rows {
         let text = row["text"].as_str().unwrap_or_default();
@@ -131,12 +141,16 @@ pub(crate) fn measure(rows: &[Value], options: &Options) {
             }
         }
     }
-    for (attack, title) in [(true, "attacks: recall"), (false, "benign: false alarms")] {
-        println!("| {title} | rows | low | medium | high |\n|---|---:|---:|---:|---:|");
-        for ((_, name), tally) in tallies.iter().filter(|((a, _), _)| *a == attack) {
-            let [low, medium, high] = tally.hits.map(|hits| ratio(hits, tally.rows));
-            println!("| {name} | {} | {low:.4} | {medium:.4} | {high:.4} |", tally.rows);
-        }
-        println!();
+    for (attack, title) in [(true, "recall on attacks"), (false, "false alarms on ordinary texts")] {
+        let of = |((_, name), tally): (&(bool, String), &Tally)| {
+            let mut cells = vec![Cell::Count(tally.rows)];
+            cells.extend(tally.hits.map(|hits| Cell::Share(Share::of(hits, tally.rows))));
+            (name.clone(), cells)
+        };
+        report.add(Table {
+            title: format!("Injection, {title}: {file}"),
+            columns: &["rows", "low", "medium", "high"],
+            rows: tallies.iter().filter(|((a, _), _)| *a == attack).map(of).collect(),
+        });
     }
 }

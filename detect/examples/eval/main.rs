@@ -3,17 +3,20 @@
 //! ```text
 //! cargo xtask eval FILE.jsonl
 //! cargo run --release -p mesh-detect --example eval -- FILE.jsonl [--errors TYPE-OR-SOURCE] [--threshold 0.5] [--rules]
-//!     [--report FOLDER] [--peer NAME=PREDICTIONS.jsonl]
+//!     [--report FOLDER] [--peer NAME=PREDICTIONS.jsonl] [--speed] [--peer-speed NAME=SPEED.json] [--through ANSWERS.jsonl]
 //! ```
 //!
 //! A row with `spans` measures personal data and secrets, one with `label` measures injection. Only figures are
 //! printed, unless `--errors` asks for the rows themselves. A peer's predictions are one line a row with `spans`, in the
-//! order of all rows of all files: `[[start, end, type, score], …]`, in bytes.
+//! order of all rows of all files: `[[start, end, type, score], …]`, in bytes; its speed is `{"bytes": …, "seconds": …}`.
+//! `--through` takes what `tests/examples/eval_envoy.rs` writes.
 
 mod injection;
 mod pii;
 mod report;
 mod score;
+mod speed;
+mod through;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -28,6 +31,9 @@ struct Options {
     rules: bool,
     report: Option<PathBuf>,
     peers: Vec<(String, String)>,
+    speed: bool,
+    speeds: Vec<speed::Speed>,
+    through: Option<String>,
 }
 
 fn options() -> Result<Options, String> {
@@ -38,6 +44,9 @@ fn options() -> Result<Options, String> {
         rules: false,
         report: None,
         peers: Vec::new(),
+        speed: false,
+        speeds: Vec::new(),
+        through: None,
     };
     let mut arguments = std::env::args().skip(1);
     while let Some(argument) = arguments.next() {
@@ -54,6 +63,13 @@ fn options() -> Result<Options, String> {
                 let (name, file) = value.split_once('=').ok_or("--peer takes NAME=FILE")?;
                 options.peers.push((name.to_owned(), file.to_owned()));
             }
+            "--speed" => options.speed = true,
+            "--peer-speed" => {
+                let value = value()?;
+                let (name, file) = value.split_once('=').ok_or("--peer-speed takes NAME=FILE")?;
+                options.speeds.push(speed::Speed::read(name, file)?);
+            }
+            "--through" => options.through = Some(value()?),
             flag if flag.starts_with('-') => return Err(format!("there is no flag {flag}")),
             _ => options.files.push(argument),
         }
@@ -80,13 +96,15 @@ fn run() -> Result<(), String> {
     let options = options()?;
     let mut with_spans = Vec::new();
     let mut report = report::Report::default();
+    let mut all = Vec::new();
     for file in &options.files {
         let rows = lines(file)?;
         println!("# {file}: {} rows\n", rows.len());
+        all.extend(rows.iter().cloned());
         let (spans, others): (Vec<_>, Vec<_>) = rows.into_iter().partition(|row| row.get("spans").is_some());
         with_spans.extend(spans);
         if others.iter().any(|row| row.get("label").is_some()) {
-            injection::measure(&others, &options);
+            injection::measure(&others, file, &options, &mut report);
         }
     }
     if !with_spans.is_empty() {
@@ -94,6 +112,12 @@ fn run() -> Result<(), String> {
         for (name, file) in &options.peers {
             pii::measure_peer(name, &with_spans, &lines(file)?, &mut report)?;
         }
+    }
+    if let Some(file) = &options.through {
+        through::measure(&all, &lines(file)?, &mut report)?;
+    }
+    if options.speed {
+        speed::measure(&all, &options.speeds, &mut report)?;
     }
     match &options.report {
         Some(folder) => report.write(folder),

@@ -72,12 +72,19 @@ fn expected(row: &Value) -> Vec<Expected> {
 }
 
 /// What a system says of a row.
-struct Found {
+pub(crate) struct Found {
     start: usize,
     end: usize,
     label: String,
     score: f32,
     rule: &'static str,
+}
+
+impl Found {
+    /// What is found where.
+    pub(crate) fn place(&self) -> (usize, usize, &str) {
+        (self.start, self.end, &self.label)
+    }
 }
 
 fn is_secret(label: &str) -> bool {
@@ -86,9 +93,9 @@ fn is_secret(label: &str) -> bool {
 
 /// The scores of one system at one threshold: by dimension (type, source, …) and name.
 #[derive(Default)]
-struct Scores {
+pub(crate) struct Scores {
     by: BTreeMap<(&'static str, String), Score>,
-    headline: Score,
+    pub(crate) headline: Score,
     contextual: Score,
     /// Rows without a value, and those in which one was found all the same, by source.
     negatives: BTreeMap<String, (usize, usize)>,
@@ -108,7 +115,7 @@ impl Scores {
     }
 
     /// Judges one row; `say` is told every error.
-    fn judge(
+    pub(crate) fn judge(
         &mut self,
         row: &Value,
         found: &[Found],
@@ -169,7 +176,7 @@ impl Scores {
         }
     }
 
-    fn false_alarms(&self) -> Share {
+    pub(crate) fn false_alarms(&self) -> Share {
         let (rows, hit) = self.negatives.values().fold((0, 0), |(rows, hit), (r, h)| (rows + r, hit + h));
         Share::of(hit, rows)
     }
@@ -248,7 +255,7 @@ fn points(system: &str, report: &mut Report, mut at: impl FnMut(f32) -> Scores) 
     });
 }
 
-fn ask(detector: &Detector, row: &Value, threshold: f32) -> Vec<Found> {
+pub(crate) fn ask(detector: &Detector, row: &Value, threshold: f32) -> Vec<Found> {
     let mut found: Vec<Finding> = Vec::new();
     let text = row["text"].as_str().unwrap_or_default();
     detector.pii(text, &TypeSet::all(), threshold, None, &mut found);
@@ -297,6 +304,27 @@ fn peer_label(kind: &str) -> Option<&'static str> {
     })
 }
 
+/// The findings that `[[start, end, type, score], …]` speaks of; no score is a certain one. Types are a peer's or our own.
+pub(crate) fn from_spans(spans: &Value, threshold: f32, peer: bool) -> Vec<Found> {
+    let name = |kind: &str| {
+        let own = || EntityType::from_name(kind).map(label);
+        if peer { peer_label(kind) } else { own() }.map(str::to_owned)
+    };
+    let spans = spans.as_array().map(Vec::as_slice).unwrap_or_default();
+    (spans.iter())
+        .filter_map(|span| {
+            Some(Found {
+                start: span[0].as_u64()? as usize,
+                end: span[1].as_u64()? as usize,
+                label: name(span[2].as_str()?)?,
+                score: span[3].as_f64().unwrap_or(1.0) as f32,
+                rule: "peer",
+            })
+        })
+        .filter(|found| found.score >= threshold)
+        .collect()
+}
+
 /// Scores a peer's predictions like our own findings.
 pub(crate) fn measure_peer(
     name: &str,
@@ -307,25 +335,10 @@ pub(crate) fn measure_peer(
     if rows.len() != predictions.len() {
         return Err(format!("{name}: {} predictions for {} rows", predictions.len(), rows.len()));
     }
-    let found = |prediction: &Value, threshold: f32| -> Vec<Found> {
-        let spans = prediction.as_array().map(Vec::as_slice).unwrap_or_default();
-        (spans.iter())
-            .filter_map(|span| {
-                Some(Found {
-                    start: span[0].as_u64()? as usize,
-                    end: span[1].as_u64()? as usize,
-                    label: peer_label(span[2].as_str()?)?.to_owned(),
-                    score: span[3].as_f64()? as f32,
-                    rule: "peer",
-                })
-            })
-            .filter(|found| found.score >= threshold)
-            .collect()
-    };
     let at = |threshold: f32| {
         let mut scores = Scores::default();
         for (row, prediction) in rows.iter().zip(predictions) {
-            scores.judge(row, &found(prediction, threshold), |_, _, _, _| {});
+            scores.judge(row, &from_spans(prediction, threshold, true), |_, _, _, _| {});
         }
         scores
     };

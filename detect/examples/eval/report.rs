@@ -12,6 +12,7 @@ use crate::score::Share;
 pub(crate) enum Cell {
     Count(usize),
     Share(Share),
+    Number(f64),
     /// Measured for nothing: no rows of that kind.
     None,
 }
@@ -43,6 +44,7 @@ impl Table {
                     Cell::Share(Share { value, interval }) => {
                         write!(out, " {value:.3} ({:.3}–{:.3}) |", interval.start, interval.end)
                     }
+                    Cell::Number(n) => write!(out, " {n:.3} |"),
                     Cell::None => write!(out, " – |"),
                 };
             }
@@ -61,6 +63,7 @@ impl Table {
                     Cell::Share(s) => {
                         json!({"value": s.value, "low": s.interval.start, "high": s.interval.end})
                     }
+                    Cell::Number(n) => json!(n),
                     Cell::None => Value::Null,
                 };
                 row.insert((*column).to_owned(), value);

@@ -318,6 +318,7 @@ pub(super) const POSITIVE: &[(&str, &[EntityType])] = &[
     ("patente", &[ItDriverLicense, UsDriverLicense]),
     ("운전면허", &[KrDriverLicense]),
     // Secrets
+    ("confluent", &[ApiKey]),
     ("api key", &[ApiKey]),
     ("api-key", &[ApiKey]),
     ("api_key", &[ApiKey]),

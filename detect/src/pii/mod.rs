@@ -32,6 +32,7 @@ mod token_table;
 mod wallet;
 mod word;
 mod word_checks;
+mod word_checks_more;
 mod word_forms;
 
 pub(crate) use context::ContextWords;

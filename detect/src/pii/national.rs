@@ -93,6 +93,10 @@ const RULES: &[Rule] = &[
     rule!(NzIrd, 8, [[2, 3, 3] => b"- "], more::nz_ird, 0.2, 0.05, 0.9, "ird/mod11"),
     rule!(NgNin, 11, [], check::any, 0.05, 0.05, 0.7, "nin/context"),
     rule!(AeEmiratesId, 15, [[3, 4, 7, 1] => b"- "], more::emirates, 0.9, 0.5, 0.95, "emirates-id/luhn"),
+    rule!(ArDni, 8, [[2, 3, 3] => b"."], more::ar_dni, 0.2, 0.05, 0.8, "ar-dni/context"),
+    rule!(UyCi, 8, [[1, 3, 3, 1] => b"?"], more::uy_ci, 0.7, 0.1, 0.9, "uy-ci/mod10"),
+    rule!(UyCi, 8, [[7, 1] => b"-"], more::uy_ci, 0.3, 0.1, 0.9, "uy-ci/mod10"),
+    rule!(SeOrganisationsnummer, 10, [[6, 4] => b"-"], more::se_organisation, 0.4, 0.1, 0.95, "se-organisation/luhn"),
     rule!(AuAcn, 9, [[3, 3, 3] => b" "], more::acn, 0.3, 0.05, 0.9, "acn/mod10"),
     // By context alone: the form says nothing.
     rule!(UsPassport, 9, [], check::any, 0.05, 0.05, 0.7, "us-passport/context"),

@@ -169,3 +169,18 @@ pub(super) fn emirates(digits: &[u8]) -> bool {
 pub(super) fn acn(digits: &[u8]) -> bool {
     (10 - weighted(digits, &[8, 7, 6, 5, 4, 3, 2, 1]) % 10) % 10 == digit(digits, 8) && !all_same(digits)
 }
+
+/// RENAPER: numbers are given in the order of birth; those of today have eight digits, few begin above 60.
+pub(super) fn ar_dni(digits: &[u8]) -> bool {
+    matches!(two(digits, 0), 4..=60 | 90..=96) && !all_same(digits)
+}
+
+/// DNIC: weights, modulus 10.
+pub(super) fn uy_ci(digits: &[u8]) -> bool {
+    (10 - weighted(digits, &[2, 9, 8, 7, 6, 3, 4]) % 10) % 10 == digit(digits, 7) && !all_same(digits)
+}
+
+/// Bolagsverket: Luhn, and no date where persons have theirs: the third digit is 2 or more.
+pub(super) fn se_organisation(digits: &[u8]) -> bool {
+    digit(digits, 2) >= 2 && digit(digits, 0) != 0 && luhn(digits)
+}

@@ -81,6 +81,10 @@ fn shaped(scan: &mut Scan<'_>, start: usize, end: usize) -> bool {
     if run.starts_with(b"eyJ") || run.starts_with(b"ewog") {
         return web_token(scan, start, end);
     }
+    if let Some((from, stop)) = authress(text, start, end) {
+        scan.report(ApiKey, from, stop, 0.93, "token/authress");
+        return true;
+    }
     if before(text, start) == b'.' {
         return after_dot(scan, start, end);
     }
@@ -170,6 +174,31 @@ fn marked(text: &[u8], start: usize, run: &[u8]) -> Option<(EntityType, usize)> 
         }
         _ => None,
     }
+}
+
+/// Authress: `sc_….….acc_….…`, seen from its account or its last part.
+fn authress(text: &[u8], start: usize, end: usize) -> Option<(usize, usize)> {
+    const PREFIXES: [&[u8]; 4] = [b"sc_", b"ext_", b"scauth_", b"authress_"];
+    let account = |from: usize| matches!(slice(text, from, from + 4), b"acc_" | b"acc-");
+    let at_account = if account(start) {
+        start
+    } else {
+        start.checked_sub(1).map(|dot| run_start(text, dot, is_token)).filter(|from| account(*from))?
+    };
+    let id = run_start(text, at_account.checked_sub(1)?, is_token);
+    let from = run_start(text, id.checked_sub(1)?, is_token);
+    let dots = [at_account - 1, id - 1].iter().all(|dot| at(text, *dot) == b'.');
+    let short = at_account - 1 - id;
+    let account_end = run_end(text, at_account, is_token);
+    let stop = run_end(text, account_end + 1, |b| is_token(b) || matches!(b, b'+' | b'/' | b'='));
+    let known = PREFIXES.iter().any(|prefix| slice(text, from, id).starts_with(prefix));
+    (dots
+        && known
+        && (4..=6).contains(&short)
+        && at(text, account_end) == b'.'
+        && (30..=121).contains(&(stop - account_end - 1))
+        && stop >= end)
+        .then_some((from, stop))
 }
 
 fn web_token(scan: &mut Scan<'_>, start: usize, end: usize) -> bool {

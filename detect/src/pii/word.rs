@@ -1,7 +1,7 @@
 //! Identifiers of letters and digits.
 
 use super::scan::{self, Scan};
-use super::word_forms::{DASHED, WORDS};
+use super::word_forms::{Dashed, FORMS, WORDS};
 use super::{document, iban, wallet};
 use crate::bytes::{at, before, slice};
 
@@ -15,12 +15,17 @@ pub(super) fn word(scan: &mut Scan<'_>, start: usize, end: usize) {
     let next = at(text, end + 1);
     let (grouped, spaced) = match at(text, end) {
         b'-' | b'.' | b'+' => (next.is_ascii_alphanumeric(), false),
+        b'(' => (length <= 8 && at(text, end + 2) == b')', false),
         b' ' => (next.is_ascii_digit(), length >= 6),
         _ => (false, false),
     };
     // `QQ 123456C` ends with its first word that holds a digit.
     let last = length == 7 && before(text, start) == b' ';
-    if grouped || spaced || last {
+    // `B-58378431` ends with it too.
+    let lettered = before(text, start) == b'-'
+        && before(text, start.saturating_sub(1)).is_ascii_alphabetic()
+        && matches!(length, 8 | 9);
+    if grouped || spaced || last || lettered {
         dashed(scan, start, end);
     }
     if length >= 5 || grouped {
@@ -92,18 +97,14 @@ pub(super) fn form_start(form: &[u8], start: usize) -> Option<usize> {
 /// Identifiers written with dashes or spaces, seen from their first word with a digit.
 fn dashed(scan: &mut Scan<'_>, start: usize, end: usize) {
     let text = scan.text;
-    if hangs(before(text, start)) {
-        return;
-    }
-    for (rule, form) in DASHED.iter().flat_map(|rule| rule.forms.iter().map(move |form| (rule, *form))) {
-        let Some(from) = form_start(form, start) else { continue };
+    let after = at(text, end);
+    let hanging = hangs(before(text, start));
+    for Dashed { rule, form, lead, first, sign } in &FORMS {
         // The first word with a digit ends where the form has a sign of its own, or the form does.
-        let sign = at(form, end - from);
-        if sign != 0 && sign != at(text, end) {
-            continue;
-        }
+        let fits = *first == end - start && (*sign == 0 || *sign == after) && !(hanging && *lead == 0);
+        let Some(from) = start.checked_sub(*lead).filter(|_| fits) else { continue };
         let written = slice(text, from, from + form.len());
-        if !is_form(written, form) || !scan.wants(rule.kind) {
+        if !is_form(written, form) || !scan.wants(rule.kind) || hangs(before(text, from)) {
             continue;
         }
         if !scan::opens(text, from) || !scan::closes(text, from + form.len()) {

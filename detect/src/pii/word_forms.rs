@@ -1,6 +1,7 @@
 //! The forms of identifiers of letters and digits, as data.
 
 use super::word_checks::*;
+use super::word_checks_more::*;
 use crate::EntityType::{self, *};
 
 /// A kind of identifier: its forms, its check, and how sure it is alone and after a word that names it. In a form, `A` is
@@ -54,6 +55,15 @@ pub(super) const WORDS: &[Rule] = &[
     rule(DeVatId, &[b"DE999999999"], de_vat, 0.6, 0.95, "de-vat/mod11"),
     rule(ItIdentityCard, &[b"AA99999AA", b"AA9999999", b"9999999AA"], any, 0.05, 0.8, "it-id-card/context"),
     rule(ClRut, &[b"99999999K", b"9999999K"], rut, 0.4, 0.95, "rut/mod11"),
+    rule(EsCif, &[b"A99999999", b"A9999999A"], es_cif, 0.35, 0.95, "cif/mod10"),
+    rule(SgUen, &[b"99999999A"], uen_business, 0.3, 0.95, "uen/mod11"),
+    rule(SgUen, &[b"999999999A"], uen_company, 0.55, 0.95, "uen/mod11"),
+    rule(SgUen, &[b"A99AA9999A"], uen_other, 0.75, 0.95, "uen/mod11"),
+    rule(KeKraPin, &[b"A999999999A"], kra_pin, 0.3, 0.95, "kra-pin/context"),
+    rule(VeRif, &[b"A999999999"], ve_rif, 0.3, 0.95, "rif/mod11"),
+    rule(GtNit, &[b"999999K", b"9999999K", b"99999999K"], gt_nit, 0.1, 0.9, "gt-nit/mod11"),
+    rule(HkId, &[b"A9999999", b"A999999A", b"AA9999999", b"AA999999A"], hkid, 0.3, 0.95, "hkid/mod11"),
+    rule(DeHealthInsurance, &[b"A999999999"], kvnr, 0.35, 0.95, "kvnr/mod10"),
 ];
 
 /// Identifiers written with dashes, dots or spaces.
@@ -69,4 +79,65 @@ pub(super) const DASHED: &[Rule] = &[
     rule(UkNino, &[b"AA 999999 A", b"AA-99-99-99-A"], nino, 0.8, 0.95, "nino/form"),
     rule(UkNino, &[b"AA 999999A", b"AA999999 A"], nino, 0.7, 0.95, "nino/form"),
     rule(DeSocialSecurity, &[b"99 999999 A 999"], de_social, 0.9, 0.95, "rvnr/check"),
+    rule(EsCif, &[b"A-99999999", b"A-9999999-A", b"A9999999-A"], es_cif, 0.55, 0.95, "cif/mod10"),
+    rule(VeRif, &[b"A-99999999-9", b"A-999999999"], ve_rif, 0.9, 1.0, "rif/mod11"),
+    rule(GtNit, &[b"999999-X", b"9999999-X", b"99999999-X"], gt_nit, 0.2, 0.9, "gt-nit/mod11"),
+    rule(HkId, &[b"A999999(X)", b"AA999999(X)"], hkid, 0.9, 1.0, "hkid/mod11"),
 ];
+
+/// A form of [`DASHED`] as it is looked for: from the first word in it that holds a digit.
+#[derive(Clone, Copy)]
+pub(super) struct Dashed {
+    pub(super) rule: &'static Rule,
+    pub(super) form: &'static [u8],
+    /// How far before that word it begins: a word of letters alone and a sign.
+    pub(super) lead: usize,
+    /// How long that word is.
+    pub(super) first: usize,
+    /// What follows it; 0 at the end of the form.
+    pub(super) sign: u8,
+}
+
+#[allow(clippy::indexing_slicing, reason = "evaluated when it is compiled")]
+const COUNT: usize = {
+    let (mut count, mut rule) = (0, 0);
+    while rule < DASHED.len() {
+        count += DASHED[rule].forms.len();
+        rule += 1;
+    }
+    count
+};
+
+/// Every form of [`DASHED`], in its order.
+pub(super) static FORMS: [Dashed; COUNT] = forms();
+
+#[allow(clippy::indexing_slicing, reason = "evaluated when it is compiled")]
+const fn forms() -> [Dashed; COUNT] {
+    let first = Dashed { rule: &DASHED[0], form: DASHED[0].forms[0], lead: 0, first: 0, sign: 0 };
+    let mut forms = [first; COUNT];
+    let (mut count, mut rule) = (0, 0);
+    while rule < DASHED.len() {
+        let mut number = 0;
+        while number < DASHED[rule].forms.len() {
+            forms[count] = dashed(&DASHED[rule], DASHED[rule].forms[number]);
+            number += 1;
+            count += 1;
+        }
+        rule += 1;
+    }
+    forms
+}
+
+#[allow(clippy::indexing_slicing, reason = "evaluated when it is compiled")]
+const fn dashed(rule: &'static Rule, form: &'static [u8]) -> Dashed {
+    let mut letters = 0;
+    while letters < form.len() && form[letters] == b'A' {
+        letters += 1;
+    }
+    let lead = if letters > 0 && matches!(form[letters], b' ' | b'-') { letters + 1 } else { 0 };
+    let mut end = lead;
+    while end < form.len() && form[end].is_ascii_alphanumeric() {
+        end += 1;
+    }
+    Dashed { rule, form, lead, first: end - lead, sign: if end < form.len() { form[end] } else { 0 } }
+}

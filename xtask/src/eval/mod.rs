@@ -1,44 +1,52 @@
 //! `cargo xtask eval`: how good detection is, on labelled rows of anybody's.
 
+mod envoy;
 mod peer;
 
+use std::fs;
 use std::path::PathBuf;
 use std::process::{Command, ExitCode};
 
-use crate::failure::{Failure, Outcome};
+use crate::failure::{Doing, Failure, Outcome};
 use crate::place::Place;
 use crate::run::{cargo, run as start, say};
+use peer::Peer;
 
 const USAGE: &str = "\
-Usage: cargo xtask eval [FILE.jsonl]... [--compare presidio] [--threshold SCORE] [--errors NAME]
+Usage: cargo xtask eval [FILE.jsonl]... [--compare PEER]... [--speed] [--through-envoy] [--threshold SCORE]
+                        [--errors NAME]
 
 Measures detection on labelled rows and prints precision, recall, F1 and false-alarm rates by type, tier, language and
-source, with 95 % confidence intervals, and the same at several scores. Writes report.md and report.json into `eval` in
-the target folder. With no file: every .jsonl of ../shared/data/eval.
+source, with 95 % confidence intervals, and the same at several scores; of injection, recall and false alarms at every
+sensitivity and at stated rates. Writes report.md and report.json into `eval` in the target folder. With no file: every
+.jsonl of ../shared/data/eval.
 
-  --compare presidio  also install Presidio's pattern recognisers (from PyPI, into the target folder) and score them on
-                      the same rows
+  --compare PEER      also install a peer (from PyPI, into the target folder) and run it on the same rows: `presidio`, its
+                      pattern recognisers, or `hyperscan`, for speed; may be given twice; implies --speed
+  --speed             how fast: ours, plain patterns in one RegexSet, and memcpy
+  --through-envoy     also send every row through a mesh on this machine, as a chat message, as a tool's result and as an
+                      MCP result, and compare with what the detector finds alone
   --threshold SCORE   the score from which a finding counts in the detailed tables (0.5)
   --errors NAME       print the errors of this type (PHONE, NEGATIVE, CONTEXTUAL, BOUNDS) or source; shows row text
   --help              this text
 
 A row of personal data or secrets: {\"text\": \"…\", \"spans\": [{\"start\": 0, \"end\": 4, \"type\": \"SSN\"}], \"source\": \"mine\",
 \"tier\": \"strict\", \"lang\": \"en\"}; offsets are bytes of UTF-8; a row with tier \"negative\" holds nothing. A row of
-injection has \"label\": \"injection\" or \"benign\" instead of spans; its figures are printed only.
+injection has \"label\": \"injection\" or \"benign\" instead of spans.
 
 Examples:
   cargo xtask eval
   cargo xtask eval mine.jsonl --compare presidio
   cargo xtask eval mine.jsonl --errors PHONE
-
-Rows go to the detector directly: there is no mode that sends them through Envoy.
+  cargo xtask eval mine.jsonl --through-envoy
 ";
 
 /// What was asked for.
 #[derive(Debug, Default, PartialEq, Eq)]
 struct Request {
     files: Vec<PathBuf>,
-    presidio: bool,
+    peers: Vec<Peer>,
+    through_envoy: bool,
     /// Flags that the measuring program understands itself.
     passed: Vec<String>,
 }
@@ -88,12 +96,17 @@ fn read(rest: &[String]) -> Outcome<Request> {
         };
         match word.as_str() {
             "--" => {}
-            "--compare" => match value("presidio")?.as_str() {
-                "presidio" => request.presidio = true,
-                other => {
-                    return Err(Failure::new(format!("there is no peer `{other}`; there is `presidio`")));
-                }
-            },
+            "--compare" => {
+                let name = value("presidio")?;
+                let peer = Peer::named(&name).ok_or_else(|| {
+                    let known = Peer::ALL.map(|(name, _)| format!("`{name}`")).join(" and ");
+                    Failure::new(format!("there is no peer `{name}`; there are {known}"))
+                })?;
+                request.peers.push(peer);
+                request.passed.push("--speed".to_owned());
+            }
+            "--speed" => request.passed.push(word.clone()),
+            "--through-envoy" => request.through_envoy = true,
             "--threshold" => {
                 let score = value("0.5")?;
                 if !score.parse::<f32>().is_ok_and(|score| (0.0..=1.0).contains(&score)) {
@@ -145,11 +158,14 @@ fn measure(place: &Place, request: &Request) -> Outcome {
         "eval",
     ]))?;
     let folder = place.target.join("eval");
+    fs::create_dir_all(&folder).doing(format_args!("make the folder {}", folder.display()))?;
     let mut command = Command::new(place.target.join("release/examples/eval"));
     command.args(&request.files).args(&request.passed).arg("--report").arg(&folder);
-    if request.presidio {
-        let predictions = peer::presidio(place, &request.files)?;
-        command.arg("--peer").arg(format!("presidio={}", predictions.display()));
+    for peer in &request.peers {
+        command.args(peer.run(place, &folder, &request.files)?);
+    }
+    if request.through_envoy {
+        command.arg("--through").arg(envoy::answers(place, &folder, &request.files)?);
     }
     start(&mut command)?;
     say(format_args!("wrote {0}/report.md and {0}/report.json", folder.display()));
@@ -166,15 +182,34 @@ mod tests {
             ("", true),
             ("--compare presidio", true),
             ("--threshold 0.4 --errors PHONE", true),
-            ("--compare hyperscan", false),
+            ("--compare hyperscan --compare presidio", true),
+            ("--speed", true),
+            ("--compare grep", false),
             ("--compare", false),
             ("--threshold high", false),
-            ("--through-envoy", false),
+            ("--through-envoy", true),
             ("no-such-file.jsonl", false),
         ];
         for (line, accepted) in cases {
             let words: Vec<String> = line.split_whitespace().map(str::to_owned).collect();
             assert_eq!(read(&words).is_ok(), accepted, "{line}");
         }
+    }
+
+    #[test]
+    fn the_documented_command_lines_are_understood() {
+        let root = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("..");
+        let text = std::fs::read_to_string(root.join("docs/detection.md")).unwrap_or_default();
+        let mut count = 0;
+        for line in text.lines().chain(USAGE.lines()).filter(|line| !line.contains('[')) {
+            let line = line.split('#').next().unwrap_or_default().trim();
+            let Some(rest) = line.strip_prefix("cargo xtask eval") else { continue };
+            // A file that is there stands for the reader's own.
+            let rest = rest.replace("mine.jsonl", concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml"));
+            let words: Vec<String> = rest.split_whitespace().map(str::to_owned).collect();
+            assert!(read(&words).is_ok(), "{line}");
+            count += 1;
+        }
+        assert!(count >= 8, "only {count} command lines were found");
     }
 }

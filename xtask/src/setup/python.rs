@@ -54,7 +54,8 @@ pub(super) fn for_tests(place: &Place) -> Outcome<PathBuf> {
 
 /// An environment with one package of PyPI, to compare ourselves with; returns its Python.
 pub(crate) fn peer_python(place: &Place, package: &str) -> Outcome<PathBuf> {
-    let folder = place.ours.join("venv-peer");
+    let name = package.split("==").next().unwrap_or(package);
+    let folder = place.ours.join(format!("venv-{name}"));
     let stamp = Stamp::new(&folder, package);
     let python = folder.join("bin/python");
     if stamp.holds() && python.exists() {
@@ -66,7 +67,7 @@ pub(crate) fn peer_python(place: &Place, package: &str) -> Outcome<PathBuf> {
         Command::new(&python)
             .args(["-m", "pip", "install", "--disable-pip-version-check", "--only-binary=:all:"])
             .arg(package),
-        &place.ours.join("venv-peer.log"),
+        &place.ours.join(format!("venv-{name}.log")),
     )?;
     stamp.write()?;
     Ok(python)
