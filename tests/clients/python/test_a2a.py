@@ -7,17 +7,27 @@ import urllib.request
 import httpx
 import pytest
 from a2a.client import A2AClientError, ClientConfig, create_client
-from a2a.types import Message, Part, Role, SendMessageRequest
+from a2a.types import AgentCapabilities, AgentCard, AgentInterface, Message, Part, Role, SendMessageRequest
 
 import mesh
 
 
+# A card of the upstream's own names the upstream's own address, which is not the sidecar's.
+CARD = AgentCard(
+    name="Mock agent",
+    supported_interfaces=[
+        AgentInterface(url=f"{mesh.SIDECAR}/a2a", protocol_binding="JSONRPC", protocol_version="1.0")
+    ],
+    capabilities=AgentCapabilities(streaming=True),
+)
+
+
 def ask(agent, text, streaming, **headers):
-    """All that a remote agent answers: texts of messages, artifacts and what states there were."""
+    """All that a remote agent answers, in messages and artifacts."""
 
     async def run():
         async with httpx.AsyncClient(headers=mesh.agent(agent, **headers), timeout=20) as http:
-            client = await create_client(mesh.SIDECAR, ClientConfig(streaming=streaming, httpx_client=http))
+            client = await create_client(CARD, ClientConfig(streaming=streaming, httpx_client=http))
             message = Message(message_id="msg_1", role=Role.ROLE_USER, parts=[Part(text=text)])
             said = ""
             async for event in client.send_message(SendMessageRequest(message=message)):
@@ -36,15 +46,15 @@ def test_a_message_is_redacted_before_it_leaves(streaming):
 
 @pytest.mark.parametrize("size", [1, 7, 64, 4096])
 def test_a_streamed_artifact_is_redacted_however_it_is_cut(size):
-    headers = {**mesh.saying(f"Her number: {mesh.SSN}, é mail {mesh.EMAIL}."), "x-mock-chunk-bytes": str(size)}
-    assert ask("sdk-redact", "tell me", True, **headers) == "Her number: [REDACTED], é mail [REDACTED]."
+    headers = {**mesh.saying(f"Her number: {mesh.SSN}, é at {mesh.EMAIL}."), "x-mock-chunk-bytes": str(size)}
+    assert ask("sdk-redact", "tell me", True, **headers) == "Her number: [REDACTED], é at [REDACTED]."
 
 
 @pytest.mark.parametrize("streaming", [False, True])
 def test_an_attack_is_refused_with_the_sdks_own_error(streaming):
     with pytest.raises(A2AClientError, match="injection"):
         ask("sdk-redact", mesh.ATTACK, streaming)
-    assert all(request["method"] == "GET" for request in mesh.upstream_requests())
+    assert mesh.upstream_requests() == []
 
 
 @pytest.mark.parametrize("streaming", [False, True])
@@ -67,6 +77,15 @@ def test_version_0_3_is_read_too(method):
     request = urllib.request.Request(f"{mesh.SIDECAR}/a2a", json.dumps(body).encode(), headers)
     with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(request, timeout=20) as answer:
         text = answer.read().decode()
-    assert "[REDACTED]" in text
+    assert "REDACTED" in text
     mesh.no_personal_data(text)
     mesh.no_personal_data(mesh.upstream_text())
+
+
+def test_an_agents_card_is_inspected():
+    url = f"{mesh.SIDECAR}/.well-known/agent-card.json"
+    request = urllib.request.Request(url, headers=mesh.agent("sdk-redact"))
+    with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(request, timeout=20) as answer:
+        assert "pii=ran" in answer.headers["x-ai-mesh-guards"]
+        assert "injection=ran" in answer.headers["x-ai-mesh-guards"]
+        assert json.load(answer)["name"] == "Mock agent"
