@@ -9,7 +9,7 @@ use mesh_wire::{Edit, Message, Place, RefusalKind};
 use crate::Timestamp;
 use crate::decision::{GuardState, Severity};
 use crate::input::rego_input;
-use crate::program::{Attached, LimitGuard, PiiGuard};
+use crate::program::{Attached, InjectionGuard, LimitGuard, PiiGuard};
 use crate::seen::{Digest, GuardPlace};
 use crate::session::Session;
 
@@ -186,13 +186,35 @@ impl Session {
                     Some((index, finding.rule))
                 });
                 let Some((index, rule)) = found else { continue };
-                self.decision.finding(rule, &format!("{}:{}", way.name(), message.path(index)));
-                let text = format!("prompt injection detected ({rule})");
-                let blocks = guard.action == InjectionAction::Block;
-                if self.object(policy, "injection", Severity::High, text.clone()) && blocks {
-                    self.deny(RefusalKind::Policy, &text);
+                self.attacked(policy, guard, rule, &format!("{}:{}", way.name(), message.path(index)));
+            }
+        }
+    }
+
+    /// Searches what a third party has said so far in a stream. True if there is something in it.
+    pub(crate) fn injection_heard(&mut self, text: &str, place: &str) -> bool {
+        let program = Rc::clone(&self.program);
+        let applies = Rc::clone(&self.applies);
+        let mut found = false;
+        for policy in applies.iter() {
+            for (index, guard) in policy.injection.iter().enumerate() {
+                self.decision.guard("injection", GuardState::Ran);
+                let at = GuardPlace { policy: policy.index, guard: index };
+                if let Some(finding) = program.injection((at, guard), None, text, Source::ToolResult) {
+                    self.attacked(policy, guard, finding.rule, place);
+                    found = true;
                 }
             }
+        }
+        found
+    }
+
+    fn attacked(&mut self, policy: &Attached, guard: &InjectionGuard, rule: &'static str, place: &str) {
+        self.decision.finding(rule, place);
+        let text = format!("prompt injection detected ({rule})");
+        let blocks = guard.action == InjectionAction::Block;
+        if self.object(policy, "injection", Severity::High, text.clone()) && blocks {
+            self.deny(RefusalKind::Policy, &text);
         }
     }
 

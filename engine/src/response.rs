@@ -148,7 +148,9 @@ impl Session {
             self.injection_in(message, &digests, Way::Response);
         }
         if message.media > 0 {
-            self.media_back();
+            self.media_back("media");
+        } else if message.tokens > 0 {
+            self.media_back("tokens");
         }
         let mut edits = self.pii_in(message, &digests, Way::Response, &skip);
         // No finding touches a placeholder: the edits stay apart.
@@ -156,9 +158,9 @@ impl Session {
         (edits, hidden)
     }
 
-    fn media_back(&mut self) {
+    fn media_back(&mut self, why: &'static str) {
         let applies = Rc::clone(&self.applies);
-        self.decision.guard("media", GuardState::Skipped("media".into()));
+        self.decision.guard("media", GuardState::Skipped(why.into()));
         for policy in applies.iter().filter(|policy| policy.media == Media::Refuse) {
             if self.object(policy, "media", Severity::Medium, "media is not allowed".to_owned()) {
                 self.deny(RefusalKind::Policy, "media (images, audio, files) is not allowed by policy");
@@ -199,7 +201,7 @@ impl Session {
         if policies.any(|policy| policy.pii.iter().any(|guard| guard.response)) {
             self.decision.guard("pii", GuardState::Skipped("media".into()));
         }
-        self.media_back();
+        self.media_back("media");
         self.answer_unread();
         self.refusal_or_pass()
     }

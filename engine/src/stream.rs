@@ -31,6 +31,11 @@ const CONTEXT: usize = 64;
 /// The author's own patterns have no known reach: this much of the tail waits for them, in bytes.
 const CUSTOM_REACH: usize = 256;
 
+/// A third party's words are searched for attacks each time this many more of them are there, in bytes.
+const HEARING: usize = 64;
+/// So much of them is searched at once, in bytes: the last.
+const HEARD: usize = 4096;
+
 pub(crate) struct Stream {
     /// Undoes the stream's `content-encoding`, when it has one.
     decoder: Option<ContentDecoder>,
@@ -74,6 +79,9 @@ struct Window {
     parts: VecDeque<Part>,
     /// Whether the running text began like JSON; unknown while it is blank.
     json: Option<bool>,
+    /// What a third party said last in this text, and how much of that has not been searched for attacks.
+    heard: String,
+    unsearched: usize,
 }
 
 /// Where a stretch of a window's text came from.
@@ -182,6 +190,7 @@ impl Stream {
         let (edits, hidden) = session.judge_response(&item.message, |segment| item.is_piece(segment));
         let number = self.first + self.queue.len() as u64;
         let mut open = 0;
+        let outside = self.protocol.answers_from_outside();
         for piece in item.pieces.iter().filter(|piece| !item.text(piece).is_empty()) {
             let text = item.text(piece);
             let window = self.window(piece.channel);
@@ -191,6 +200,10 @@ impl Stream {
             let first = text.trim_start().chars().next();
             window.json = window.json.or(first.map(|first| matches!(first, '{' | '[' | '"')));
             window.text.push_str(text);
+            if outside {
+                window.heard.push_str(text);
+                window.unsearched += text.len();
+            }
             window.parts.push_back(Part {
                 event: number,
                 segment: piece.segment,
@@ -204,10 +217,12 @@ impl Stream {
         self.queued += event.raw().len();
         self.queue.push_back(Held { event, item, edits, hidden, open, dropped });
         for channel in &touched {
+            self.hear(session, channel, false);
             self.settle(session, channel, false);
         }
         let known: Vec<Channel> = self.windows.iter().map(|(channel, _)| *channel).collect();
         for channel in known.iter().filter(|channel| closes.iter().any(|close| close.covers(channel))) {
+            self.hear(session, channel, true);
             self.settle(session, channel, true);
         }
         self.leave(session, out);
@@ -247,7 +262,24 @@ impl Stream {
     fn settle_all(&mut self, session: &mut Session) {
         let channels: Vec<Channel> = self.windows.iter().map(|(channel, _)| *channel).collect();
         for channel in channels {
+            self.hear(session, &channel, true);
             self.settle(session, &channel, true);
+        }
+    }
+
+    /// Searches a third party's words for attacks, across the pieces they come in. `last` when no more can come.
+    fn hear(&mut self, session: &mut Session, channel: &Channel, last: bool) {
+        let Some((_, window)) = self.windows.iter_mut().find(|(known, _)| known == channel) else { return };
+        if window.unsearched < if last { 1 } else { HEARING } {
+            return;
+        }
+        window.unsearched = 0;
+        if session.injection_heard(&window.heard, &window.place) {
+            window.heard.clear();
+        }
+        let from = floor_boundary(&window.heard, window.heard.len().saturating_sub(HEARD / 2));
+        if window.heard.len() > HEARD {
+            window.heard.drain(..from);
         }
     }
 

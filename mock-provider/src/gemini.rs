@@ -1,18 +1,17 @@
-//! Gemini `generateContent` and `streamGenerateContent`, and Bedrock `converse`: simple text answers.
-//! <https://ai.google.dev/api/generate-content>,
-//! <https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_Converse.html>
+//! Gemini `generateContent`, `streamGenerateContent`, `countTokens` and `embedContent`.
+//! <https://ai.google.dev/api/generate-content>
 
 use serde_json::{Value, json};
 
 use crate::{
-    assistant::{Turn, content_text, tokens, turn, words},
+    assistant::{Tool, Turn, content_text, tokens, turn, words},
     call::Call,
     error::Flavour,
     models::UNKNOWN,
     reply::{Reply, data},
 };
 
-/// Answers `POST /v1beta/models/{model}:generateContent` and `:streamGenerateContent`.
+/// Answers `POST /v1beta/models/{model}:generateContent` and its siblings.
 pub(crate) fn generate(call: &Call) -> Result<Reply, Reply> {
     let (head, method) = call.path.rsplit_once(':').unwrap_or((&call.path, ""));
     let model = head.rsplit('/').next().unwrap_or_default();
@@ -20,52 +19,67 @@ pub(crate) fn generate(call: &Call) -> Result<Reply, Reply> {
         return Err(Flavour::Gemini.no_such_model(model));
     }
     let body = call.json(Flavour::Gemini)?;
+    if method == "embedContent" || method == "batchEmbedContents" {
+        let one = json!({ "values": [0.25, -0.5, 0.125] });
+        return Ok(Reply::json(200, &json!({ "embedding": one, "embeddings": [one] })));
+    }
     let contents = body["contents"].as_array().filter(|c| !c.is_empty());
     let contents = contents.ok_or_else(|| Flavour::Gemini.invalid("contents is not specified"))?;
-    let prompt = contents.iter().rev().find(|c| c["role"] != "model").map(|c| content_text(&c["parts"]));
-    let prompt = prompt.unwrap_or_default();
-    let text = said(&prompt, call);
-    let answer = |text: &str, finish: Value| {
+    let (prompt, from_tool) = last_text(contents);
+    if method == "countTokens" {
+        return Ok(Reply::json(200, &json!({ "totalTokens": tokens(&prompt) })));
+    }
+    let declared = body["tools"].as_array().into_iter().flatten();
+    let declared = declared.flat_map(|tool| tool["functionDeclarations"].as_array().into_iter().flatten());
+    let tools: Vec<_> = declared.filter_map(function).collect();
+    let answer = |part: Value, finish: Value| {
+        let written = tokens(&part.to_string());
         json!({
-            "candidates": [{ "content": { "role": "model", "parts": [{ "text": text }] }, "finishReason": finish, "index": 0 }],
-            "usageMetadata": { "promptTokenCount": tokens(&prompt), "candidatesTokenCount": tokens(text),
-                "totalTokenCount": tokens(&prompt) + tokens(text) },
+            "candidates": [{ "content": { "role": "model", "parts": [part] }, "finishReason": finish, "index": 0 }],
+            "usageMetadata": { "promptTokenCount": tokens(&prompt), "candidatesTokenCount": written,
+                "totalTokenCount": tokens(&prompt) + written },
             "modelVersion": model, "responseId": "mock",
         })
     };
+    let (whole, pieces) = match turn(&prompt, from_tool, &tools, &call.knobs) {
+        Turn::Say(text) => {
+            let pieces = words(&text).into_iter().map(|word| json!({ "text": word })).collect();
+            (json!({ "text": text }), pieces)
+        }
+        Turn::Call { name, arguments } => {
+            let part = json!({ "functionCall": { "name": name, "args": arguments } });
+            (part.clone(), vec![part])
+        }
+    };
     if method != "streamGenerateContent" {
-        return Ok(Reply::json(200, &answer(&text, json!("STOP"))));
+        return Ok(Reply::json(200, &answer(whole, json!("STOP"))));
     }
-    let pieces = words(&text);
     let last = pieces.len().saturating_sub(1);
     let finish = |at: usize| if at == last { json!("STOP") } else { Value::Null };
-    let answers: Vec<_> = pieces.iter().enumerate().map(|(at, word)| answer(word, finish(at))).collect();
+    let answers: Vec<_> = pieces.into_iter().enumerate().map(|(at, part)| answer(part, finish(at))).collect();
     if call.query.contains("alt=sse") {
         return Ok(Reply::sse(answers.iter().map(data).collect()));
     }
-    Ok(Reply::json(200, &Value::Array(answers)))
+    Ok(Reply::array(&answers))
 }
 
-/// Answers `POST /model/{model}/converse`.
-pub(crate) fn converse(call: &Call) -> Result<Reply, Reply> {
-    if call.path.contains(UNKNOWN) {
-        return Err(Flavour::Bedrock.no_such_model(UNKNOWN));
+/// What the last content says that is not the model's, and whether it is a tool that says it.
+fn last_text(contents: &[Value]) -> (String, bool) {
+    let Some(content) = contents.iter().rev().find(|c| c["role"] != "model") else {
+        return Default::default();
+    };
+    let parts = content["parts"].as_array().map(Vec::as_slice).unwrap_or_default();
+    match parts.iter().find_map(|part| part.get("functionResponse")) {
+        Some(answer) => (answer["response"].to_string(), true),
+        None => (content_text(&content["parts"]), false),
     }
-    let body = call.json(Flavour::Bedrock)?;
-    let messages = body["messages"].as_array().filter(|m| !m.is_empty());
-    let messages = messages.ok_or_else(|| Flavour::Bedrock.invalid("messages must not be empty"))?;
-    let prompt = messages.iter().rev().find(|m| m["role"] == "user").map(|m| content_text(&m["content"]));
-    let prompt = prompt.unwrap_or_default();
-    let text = said(&prompt, call);
-    let (input, output) = (tokens(&prompt), tokens(&text));
-    Ok(Reply::json(
-        200,
-        &json!({
-            "output": { "message": { "role": "assistant", "content": [{ "text": text }] } },
-            "stopReason": "end_turn", "metrics": { "latencyMs": 1 },
-            "usage": { "inputTokens": input, "outputTokens": output, "totalTokens": input + output },
-        }),
-    ))
+}
+
+fn function(declared: &Value) -> Option<Tool<'_>> {
+    let schema = ["parametersJsonSchema", "parameters_json_schema", "parameters"]
+        .iter()
+        .find_map(|name| declared.get(name));
+    Some(Tool { name: declared["name"].as_str()?, schema: schema.unwrap_or(&Value::Null) })
 }
 
 /// What the assistant says where no tools are offered.

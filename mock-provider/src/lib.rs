@@ -2,7 +2,7 @@
 //! of the benches.
 //!
 //! It speaks OpenAI (chat completions, completions, responses, embeddings, models), Anthropic messages, MCP over
-//! streamable HTTP (`/mcp`), and simple answers for Gemini, Bedrock Converse, Ollama and A2A, streaming too. The
+//! streamable HTTP (`/mcp`), Gemini, Bedrock Converse, Ollama and A2A, streaming too. The
 //! assistant says back what it was told ("You said: …"), so that a person sees what reached the upstream. Connections
 //! are kept alive.
 //!
@@ -24,6 +24,7 @@
 mod a2a;
 mod anthropic;
 mod assistant;
+mod bedrock;
 mod call;
 mod chat;
 mod embeddings;

@@ -1,4 +1,5 @@
-//! Ollama `POST /api/chat` and `/api/generate` (newline-delimited JSON, unless `stream` is false) and `GET /api/tags`.
+//! Ollama `POST /api/chat` and `/api/generate` (newline-delimited JSON, unless `stream` is false), `/api/embed` and
+//! `GET /api/tags`.
 //! <https://docs.ollama.com/api>
 
 use serde_json::{Value, json};
@@ -45,6 +46,14 @@ pub(crate) fn complete(call: &Call) -> Result<Reply, Reply> {
     let mut lines: Vec<Value> = words(&text).into_iter().map(|word| line(word, false)).collect();
     lines.push(line("", true));
     Ok(Reply::ndjson(&lines))
+}
+
+/// Answers `POST /api/embed`, and `/api/embeddings`, which came before it.
+pub(crate) fn embed(call: &Call) -> Result<Reply, Reply> {
+    let body = call.json(Flavour::Ollama)?;
+    let model = models::known(&body, Flavour::Ollama)?;
+    let vector = json!([0.25, -0.5, 0.125]);
+    Ok(Reply::json(200, &json!({ "model": model, "embeddings": [vector], "embedding": vector })))
 }
 
 /// Answers the list of local models.

@@ -47,6 +47,23 @@ impl Reply {
         Self::stream("application/x-ndjson", values.iter().map(|v| format!("{v}\n")).collect())
     }
 
+    /// One JSON array, one piece an item.
+    pub(crate) fn array(values: &[Value]) -> Self {
+        let mut pieces: Vec<String> = values
+            .iter()
+            .enumerate()
+            .map(|(at, v)| format!("{}{v}", if at == 0 { "[" } else { ",\r\n" }))
+            .collect();
+        pieces.push(if values.is_empty() { "[]" } else { "]" }.to_owned());
+        Self::stream("application/json; charset=UTF-8", pieces)
+    }
+
+    /// Amazon's binary frames, one piece each.
+    pub(crate) fn frames(pieces: Vec<Vec<u8>>) -> Self {
+        let content_type = "application/vnd.amazon.eventstream";
+        Self { status: 200, content_type, headers: Vec::new(), pieces, streams: true }
+    }
+
     fn stream(content_type: &'static str, pieces: Vec<String>) -> Self {
         let pieces = pieces.into_iter().map(String::into_bytes).collect();
         Self { status: 200, content_type, headers: Vec::new(), pieces, streams: true }

@@ -4,8 +4,8 @@ use hyper::Method;
 use serde_json::json;
 
 use crate::{
-    a2a, anthropic, call::Call, chat, embeddings, error::Flavour, gemini, journal::Journal, mcp, models,
-    ollama, reply::Reply, responses,
+    a2a, anthropic, bedrock, call::Call, chat, embeddings, error::Flavour, gemini, journal::Journal, mcp,
+    models, ollama, reply::Reply, responses,
 };
 
 /// What lives as long as the server.
@@ -40,12 +40,13 @@ fn routed(call: &Call, state: &State) -> Result<Reply, Reply> {
         Method::POST if ends("/chat/completions") => chat::completion(call),
         Method::POST if ends("/completions") => chat::text_completion(call),
         Method::POST if ends("/responses") => responses::create(call),
+        Method::POST if ends("/api/chat") || ends("/api/generate") => ollama::complete(call),
+        Method::POST if ends("/api/embed") || ends("/api/embeddings") => ollama::embed(call),
         Method::POST if ends("/embeddings") => embeddings::embed(call),
         Method::POST if ends("/messages") => anthropic::messages(call),
         Method::POST if ends("/messages/count_tokens") => anthropic::count_tokens(call),
-        Method::POST if ends(":generateContent") || ends(":streamGenerateContent") => gemini::generate(call),
-        Method::POST if ends("/converse") => gemini::converse(call),
-        Method::POST if ends("/api/chat") || ends("/api/generate") => ollama::complete(call),
+        Method::POST if gemini_method(path) => gemini::generate(call),
+        Method::POST if ends("/converse") || ends("/converse-stream") => bedrock::converse(call),
         Method::POST if ends("/a2a") => a2a::rpc(call),
         Method::GET if ends("/models") || path.contains("/models/") => Ok(models::list(call)),
         Method::GET if ends("/api/tags") => Ok(ollama::tags()),
@@ -57,6 +58,12 @@ fn routed(call: &Call, state: &State) -> Result<Reply, Reply> {
         Method::POST | Method::PUT | Method::PATCH if ends("/echo") => Ok(echo(call)),
         _ => Err(Flavour::OpenAi.error(404, &format!("nothing answers {} {} here", call.method, call.path))),
     }
+}
+
+fn gemini_method(path: &str) -> bool {
+    let methods =
+        ["generateContent", "streamGenerateContent", "countTokens", "embedContent", "batchEmbedContents"];
+    path.rsplit_once(':').is_some_and(|(_, method)| methods.contains(&method))
 }
 
 fn echo(call: &Call) -> Reply {
@@ -71,11 +78,11 @@ fn echo(call: &Call) -> Reply {
 fn flavour(path: &str) -> Flavour {
     if path.contains("/messages") {
         Flavour::Anthropic
-    } else if path.contains("enerateContent") {
+    } else if gemini_method(path) {
         Flavour::Gemini
     } else if path.contains("/api/") {
         Flavour::Ollama
-    } else if path.ends_with("/converse") {
+    } else if path.contains("/converse") {
         Flavour::Bedrock
     } else {
         Flavour::OpenAi

@@ -66,7 +66,6 @@ fn user(text: &str) -> Value {
 async fn every_provider_says_back_what_it_was_told() {
     let mock = start().await;
     let parts = json!([{ "role": "user", "parts": [{ "text": "hello there" }] }]);
-    let a2a = json!({ "message": { "parts": [{ "kind": "text", "text": "hello there" }] } });
     let table = [
         (
             "/v1/chat/completions",
@@ -102,11 +101,8 @@ async fn every_provider_says_back_what_it_was_told() {
             "/message/content",
         ),
         ("/api/generate", json!({ "model": "m", "stream": false, "prompt": "hello there" }), "/response"),
-        (
-            "/a2a",
-            json!({ "jsonrpc": "2.0", "id": 1, "method": "message/send", "params": a2a }),
-            "/result/parts/0/text",
-        ),
+        ("/a2a", a2a("message/send"), "/result/parts/0/text"),
+        ("/a2a", a2a("SendMessage"), "/result/message/parts/0/text"),
     ];
     for (path, body, place) in table {
         let answer = post(mock, path, body).await;
@@ -146,6 +142,8 @@ async fn streams_join_to_the_whole_answer() {
             json!({ "contents": parts }),
             "/candidates/0/content/parts/0/text",
         ),
+        ("/a2a", a2a("message/stream"), "/result/artifact/parts/0/text"),
+        ("/a2a", a2a("SendStreamingMessage"), "/result/artifactUpdate/artifact/parts/0/text"),
     ];
     for (path, body, place) in table {
         let answer = post(mock, path, body).await;
@@ -155,6 +153,73 @@ async fn streams_join_to_the_whole_answer() {
         assert_eq!(pieces.concat(), "You said: hello there", "{path}");
         assert!(pieces.len() > 3, "{path}: {pieces:?}");
     }
+}
+
+#[tokio::test]
+async fn streams_of_other_framings_join_to_the_whole_answer() {
+    let mock = start().await;
+    let parts = json!([{ "role": "user", "parts": [{ "text": "hello there" }] }]);
+    let blocks = json!([{ "role": "user", "content": [{ "text": "hello there" }] }]);
+    let lines =
+        |answer: &Answer| answer.text().lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let array = |answer: &Answer| answer.json().as_array().unwrap().clone();
+    type Events = fn(&Answer) -> Vec<Value>;
+    let table: [(&str, Value, &str, Events, &str); 4] = [
+        (
+            "/api/chat",
+            json!({ "model": "m", "messages": user("hello there") }),
+            "application/x-ndjson",
+            lines,
+            "/message/content",
+        ),
+        (
+            "/api/generate",
+            json!({ "model": "m", "prompt": "hello there" }),
+            "application/x-ndjson",
+            lines,
+            "/response",
+        ),
+        (
+            "/v1beta/models/g:streamGenerateContent",
+            json!({ "contents": parts }),
+            "application/json",
+            array,
+            "/candidates/0/content/parts/0/text",
+        ),
+        (
+            "/model/b/converse-stream",
+            json!({ "messages": blocks }),
+            "application/vnd.amazon.eventstream",
+            frames,
+            "/delta/text",
+        ),
+    ];
+    for (path, body, content_type, events, place) in table {
+        let answer = post(mock, path, body).await;
+        assert!(answer.head.contains(&format!("content-type: {content_type}")), "{path}: {}", answer.head);
+        let events = events(&answer);
+        let pieces: Vec<_> = events.iter().filter_map(|e| e.pointer(place)?.as_str()).collect();
+        assert_eq!(pieces.concat(), "You said: hello there", "{path}");
+        assert!(pieces.len() > 3, "{path}: {pieces:?}");
+    }
+}
+
+/// The payloads of Amazon's frames: a length, the headers' length, a checksum; headers, payload, a checksum.
+fn frames(answer: &Answer) -> Vec<Value> {
+    let mut rest = answer.body.as_slice();
+    let mut payloads = Vec::new();
+    while !rest.is_empty() {
+        let number = |at: usize| u32::from_be_bytes(rest[at..at + 4].try_into().unwrap()) as usize;
+        let (total, headers) = (number(0), number(4));
+        payloads.push(serde_json::from_slice(&rest[12 + headers..total - 4]).unwrap());
+        rest = &rest[total..];
+    }
+    payloads
+}
+
+fn a2a(method: &str) -> Value {
+    let message = json!({ "role": "user", "parts": [{ "kind": "text", "text": "hello there" }] });
+    json!({ "jsonrpc": "2.0", "id": 1, "method": method, "params": { "message": message } })
 }
 
 #[tokio::test]

@@ -29,6 +29,20 @@ spec:
 ---
 apiVersion: ai-mesh.dev/v1alpha1
 kind: Policy
+metadata: { name: block }
+spec:
+  target: { agents: ["sdk-block"] }
+  rules: [ { pii: { action: block } } ]
+---
+apiVersion: ai-mesh.dev/v1alpha1
+kind: Policy
+metadata: { name: models }
+spec:
+  target: { agents: ["sdk-models"] }
+  rules: [ { models: { allow: ["allowed*"] } } ]
+---
+apiVersion: ai-mesh.dev/v1alpha1
+kind: Policy
 metadata: { name: rego }
 spec:
   target: { agents: ["sdk-rego"] }

@@ -1,0 +1,104 @@
+//! Bedrock `converse` and `converse-stream`: the latter in Amazon's binary frames.
+//! <https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_Converse.html>,
+//! <https://smithy.io/2.0/aws/amazon-eventstream.html>
+
+use flate2::Crc;
+use serde_json::{Value, json};
+
+use crate::{
+    assistant::{Tool, Turn, content_text, fragments, tokens, turn, words},
+    call::Call,
+    error::Flavour,
+    models::UNKNOWN,
+    reply::Reply,
+};
+
+/// Answers `POST /model/{model}/converse` and `/converse-stream`.
+pub(crate) fn converse(call: &Call) -> Result<Reply, Reply> {
+    if call.path.contains(UNKNOWN) {
+        return Err(Flavour::Bedrock.no_such_model(UNKNOWN));
+    }
+    let body = call.json(Flavour::Bedrock)?;
+    let messages = body["messages"].as_array().filter(|m| !m.is_empty());
+    let messages = messages.ok_or_else(|| Flavour::Bedrock.invalid("messages must not be empty"))?;
+    let last = messages.iter().rev().find(|m| m["role"] == "user").map_or(&Value::Null, |m| &m["content"]);
+    let result = last.as_array().into_iter().flatten().find_map(|block| block.get("toolResult"));
+    let prompt = content_text(result.map_or(last, |result| &result["content"]));
+    let offered = body["toolConfig"]["tools"].as_array().into_iter().flatten();
+    let tools: Vec<_> = offered.filter_map(|tool| function(&tool["toolSpec"])).collect();
+    let answer = turn(&prompt, result.is_some(), &tools, &call.knobs);
+    let (stop, written) = match &answer {
+        Turn::Say(text) => ("end_turn", tokens(text)),
+        Turn::Call { arguments, .. } => ("tool_use", tokens(&arguments.to_string())),
+    };
+    let read = tokens(&prompt);
+    let usage = json!({ "inputTokens": read, "outputTokens": written, "totalTokens": read + written });
+    if call.path.ends_with("/converse-stream") {
+        return Ok(Reply::frames(stream(&answer, stop, &usage)));
+    }
+    let block = match answer {
+        Turn::Say(text) => json!({ "text": text }),
+        Turn::Call { name, arguments } => {
+            json!({ "toolUse": { "toolUseId": "tooluse_mock", "name": name, "input": arguments } })
+        }
+    };
+    Ok(Reply::json(
+        200,
+        &json!({
+            "output": { "message": { "role": "assistant", "content": [block] } },
+            "stopReason": stop, "metrics": { "latencyMs": 1 }, "usage": usage,
+        }),
+    ))
+}
+
+fn function(spec: &Value) -> Option<Tool<'_>> {
+    Some(Tool { name: spec["name"].as_str()?, schema: &spec["inputSchema"]["json"] })
+}
+
+fn stream(answer: &Turn, stop: &str, usage: &Value) -> Vec<Vec<u8>> {
+    let delta = |delta: Value| {
+        frame("contentBlockDelta", &json!({ "contentBlockIndex": 0, "delta": delta, "p": "abcdefgh" }))
+    };
+    let mut frames = vec![frame("messageStart", &json!({ "role": "assistant", "p": "abcdefghijklmnop" }))];
+    match answer {
+        Turn::Say(text) => frames.extend(words(text).into_iter().map(|word| delta(json!({ "text": word })))),
+        Turn::Call { name, arguments } => {
+            let start = json!({ "toolUse": { "toolUseId": "tooluse_mock", "name": name } });
+            frames.push(frame("contentBlockStart", &json!({ "contentBlockIndex": 0, "start": start })));
+            let pieces = fragments(&arguments.to_string());
+            frames.extend(pieces.iter().map(|piece| delta(json!({ "toolUse": { "input": piece } }))));
+        }
+    }
+    frames.push(frame("contentBlockStop", &json!({ "contentBlockIndex": 0, "p": "abc" })));
+    frames.push(frame("messageStop", &json!({ "stopReason": stop, "p": "abcdef" })));
+    frames.push(frame("metadata", &json!({ "usage": usage, "metrics": { "latencyMs": 1 }, "p": "ab" })));
+    frames
+}
+
+fn frame(kind: &str, payload: &Value) -> Vec<u8> {
+    let mut headers = Vec::new();
+    for (name, value) in
+        [(":event-type", kind), (":content-type", "application/json"), (":message-type", "event")]
+    {
+        headers.push(name.len() as u8);
+        headers.extend(name.as_bytes());
+        // 7 is the type of strings, which have two bytes of length before them.
+        headers.push(7);
+        headers.extend((value.len() as u16).to_be_bytes());
+        headers.extend(value.as_bytes());
+    }
+    let payload = payload.to_string();
+    let mut out = ((16 + headers.len() + payload.len()) as u32).to_be_bytes().to_vec();
+    out.extend((headers.len() as u32).to_be_bytes());
+    out.extend(checksum(&out));
+    out.extend(headers);
+    out.extend(payload.as_bytes());
+    out.extend(checksum(&out));
+    out
+}
+
+fn checksum(bytes: &[u8]) -> [u8; 4] {
+    let mut crc = Crc::new();
+    crc.update(bytes);
+    crc.sum().to_be_bytes()
+}
