@@ -29,6 +29,7 @@ pub async fn start(config: Config) -> Result<Running, StartError> {
     let grpc_listener = bind("gRPC", config.grpc, config.allow_remote).await?;
     let spec = settings::spec(&config);
     spec.resources()?;
+    let (prices, listed) = settings::prices(&config)?;
 
     tokens::data_folder(&config.data)?;
     let admin = tokens::token(&config.data.join("admin-token"))?;
@@ -42,7 +43,8 @@ pub async fn start(config: Config) -> Result<Running, StartError> {
     let ads = Ads::new();
     let publisher = Arc::new(XdsPublisher { ads: ads.clone(), spec });
     let admission = Arc::new(EngineAdmission::default());
-    let policies = Policies::new(policies, admission, publisher, settings::settings(&config, masking_key));
+    let settings = settings::settings(&config, masking_key, prices.as_ref());
+    let policies = Policies::new(policies, admission, publisher, settings);
     put_in_force(&policies, &config).await?;
 
     let sidecars = Sidecars::new(ads.clone());
@@ -51,6 +53,8 @@ pub async fn start(config: Config) -> Result<Running, StartError> {
     let api = Api::new(Parts {
         policies: policies.clone(),
         decisions: decisions.clone(),
+        limits: limits.clone(),
+        prices: listed,
         sidecars: sidecars.clone(),
         metrics: Arc::clone(&metrics),
         admin: admin.clone(),
@@ -61,7 +65,7 @@ pub async fn start(config: Config) -> Result<Running, StartError> {
         rest: (api_listener, mesh_control_api::router(api)),
         grpc: grpc_listener,
         auth: SidecarAuth::new(sidecar),
-        intake: mesh_control_api::intake(decisions.clone(), Arc::clone(&metrics)),
+        intake: mesh_control_api::intake(decisions.clone(), limits.clone(), Arc::clone(&metrics)),
         rate_limits: mesh_control_api::rate_limits(limits, metrics),
         sidecars,
         // Others may write to a database that can be shared.

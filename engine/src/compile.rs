@@ -5,16 +5,17 @@ use std::rc::Rc;
 use mesh_detect::{
     CustomPatterns, Detector, EntityType, MAX_PHRASES, Phrases, Sensitivity, TypeSet, type_group,
 };
+use mesh_limits::{Catalogue, PriceList};
 use mesh_policy::{
-    AccessRule, Bundle, BundlePolicy, Diagnostic, Direction, InjectionRule, PiiRule, Policy, RateLimitRule,
-    RegoRule, Rule,
+    AccessRule, Bundle, BundlePolicy, Diagnostic, Direction, InjectionRule, PiiRule, Policy, RegoRule, Rule,
 };
 use mesh_rego::{Module, Rego};
 use serde_json::json;
 
 use crate::access::AccessGuard;
+use crate::limits::{self, Measure};
 use crate::names::{Globs, NameGuard};
-use crate::program::{Attached, InjectionGuard, LimitGuard, PiiGuard, Program, TargetMatch};
+use crate::program::{Attached, InjectionGuard, PiiGuard, Program, TargetMatch};
 
 /// A policy that does not compile, and why.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -55,12 +56,32 @@ pub fn compile(bundle: &Bundle, detector: Rc<Detector>) -> Result<Program, Vec<R
             Err(diagnostics) => refused.push(Refused { policy: entry.id.clone(), diagnostics }),
         }
     }
+    let prices = match prices(bundle, &policies) {
+        Ok(prices) => prices,
+        Err(refusal) => {
+            refused.push(refusal);
+            None
+        }
+    };
     if refused.is_empty() {
         let (version, settings) = (bundle.version.clone(), bundle.settings.clone());
-        Ok(Program { version, settings, detector, policies, seen: None, warnings })
+        Ok(Program { version, settings, detector, policies, seen: None, warnings, prices })
     } else {
         Err(refused)
     }
+}
+
+/// The prices of models, where a policy limits money.
+fn prices(bundle: &Bundle, policies: &[Rc<Attached>]) -> Result<Option<Catalogue>, Refused> {
+    let mut limits =
+        policies.iter().flat_map(|policy| policy.limits.iter().map(move |guard| (policy, guard)));
+    let Some((policy, _)) = limits.find(|(_, guard)| guard.measure == Measure::Cost) else { return Ok(None) };
+    let own = bundle.settings.prices.as_ref().map(PriceList::of).transpose();
+    let catalogue = own.and_then(|own| Catalogue::with(own.as_ref()));
+    catalogue.map(Some).map_err(|error| Refused {
+        policy: policy.id.clone(),
+        diagnostics: vec![Diagnostic::error("settings.prices", error.to_string())],
+    })
 }
 
 /// Compiles one document and throws the result away.
@@ -98,7 +119,7 @@ fn attach(index: usize, entry: &BundlePolicy) -> Result<(Attached, Vec<Diagnosti
         match rule {
             Rule::Pii(rule) => attached.pii.extend(pii(index, rule, &mut problems)),
             Rule::Injection(rule) => attached.injection.extend(injection(index, rule, &mut problems)),
-            Rule::RateLimit(rule) => attached.limits.extend(limit(index, rule)),
+            Rule::RateLimit(rule) => attached.limits.extend(limits::guards(index, rule)),
             Rule::Access(rule) => access.push((index, rule)),
             Rule::Tools(rule) => attached.tools.push(NameGuard::new(&rule.allow, &rule.deny)),
             Rule::Models(rule) => attached.models.push(NameGuard::new(&rule.allow, &rule.deny)),
@@ -191,11 +212,6 @@ fn injection(index: usize, rule: &InjectionRule, problems: &mut Vec<Diagnostic>)
         mesh_policy::Sensitivity::High => Sensitivity::High,
     };
     Some(InjectionGuard { action: rule.action, sensitivity, phrases })
-}
-
-fn limit(index: usize, rule: &RateLimitRule) -> Option<LimitGuard> {
-    let per_minute = rule.requests_per_minute?.saturating_add(rule.burst.unwrap_or_default());
-    Some(LimitGuard { rule: index, key: rule.key, per_minute })
 }
 
 fn rego(index: usize, rule: &RegoRule, problems: &mut Vec<Diagnostic>) -> Option<Rego> {

@@ -2,6 +2,7 @@
 use std::borrow::Cow;
 
 use crate::Timestamp;
+use crate::budget::{Settlement, Spending};
 
 /// What happened to the exchange, from mild to strict; the strictest of several wins.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -130,6 +131,10 @@ pub struct Decision {
     pub operation: String,
     /// Model that was asked, if any.
     pub model: String,
+    /// What the exchange took, where the answer tells or a limit asks.
+    pub spending: Option<Spending>,
+    /// How what was promised under limits has ended.
+    pub settlements: Vec<Settlement>,
 }
 
 /// A record keeps at most this many entries of each list: its size is bounded whatever a body holds.

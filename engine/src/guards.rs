@@ -9,7 +9,7 @@ use mesh_wire::{Edit, Message, Place, RefusalKind};
 use crate::Timestamp;
 use crate::decision::{GuardState, Severity};
 use crate::input::rego_input;
-use crate::program::{Attached, PiiGuard};
+use crate::program::{Attached, LimitGuard, PiiGuard};
 use crate::seen::{Digest, GuardPlace};
 use crate::session::Session;
 
@@ -44,6 +44,8 @@ impl Attached {
             ("rego", !self.rego.is_empty()),
             ("injection", !self.injection.is_empty()),
             ("pii", !self.pii.is_empty()),
+            // What it may take, or whom it asks, stands in the body.
+            ("rateLimit", self.limits.iter().any(LimitGuard::needs_body)),
         ];
         guards.into_iter().filter(|(_, there)| *there).map(|(name, _)| name)
     }

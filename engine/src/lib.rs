@@ -14,6 +14,7 @@
 
 mod access;
 mod asks;
+mod budget;
 mod caller;
 mod compile;
 mod decision;
@@ -29,14 +30,15 @@ mod seen;
 mod session;
 mod stream;
 
+pub use budget::{Settlement, Spending};
 pub use caller::{Caller, RequestHead};
 pub use compile::{Refused, check, compile};
 pub use decision::{Decision, FindingCount, GuardState, Outcome, PolicyRef, Severity, Violation};
 pub use dry_run::{SampleRequest, Verdict, dry_run};
-pub use limits::LimitAnswer;
+pub use limits::{LimitAnswer, LimitCheck, LimitStatus, Measure};
 pub use mesh_detect::Detector;
-pub use mesh_wire::Refusal;
-pub use program::{LimitCheck, Program};
+pub use mesh_wire::{Refusal, Usage};
+pub use program::Program;
 pub use response::ResponseMode;
 pub use session::{Session, Step};
 

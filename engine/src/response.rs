@@ -34,6 +34,7 @@ impl Session {
         let applies = Rc::clone(&self.applies);
         let header =
             |name: &str| headers.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str());
+        self.answered(header(":status").and_then(|status| status.parse().ok()));
         let reads = applies.iter().any(|policy| policy.reads_responses()) || !self.masked.is_empty();
         if end_of_stream || !reads {
             return ResponseMode::Pass;
@@ -102,6 +103,7 @@ impl Session {
         };
         match read_response(protocol, &self.decision.operation, body, &self.program.limits()) {
             Ok(message) => {
+                self.took(&message);
                 let (edits, hidden) = self.judge_response(&message, |_| false);
                 let changed = !edits.is_empty() || !hidden.is_empty();
                 let rewritten =
@@ -198,6 +200,7 @@ impl Session {
             self.decision.guard("pii", GuardState::Skipped("media".into()));
         }
         self.media_back();
+        self.answer_unread();
         self.refusal_or_pass()
     }
 
@@ -214,6 +217,7 @@ impl Session {
     }
 
     pub(crate) fn uninspectable_back(&mut self, why: &'static str) {
+        self.answer_unread();
         let applies = Rc::clone(&self.applies);
         for policy in applies.iter() {
             if policy.pii.iter().any(|guard| guard.response) {

@@ -17,10 +17,12 @@ use mesh_wire::{
 };
 
 use crate::Timestamp;
+use crate::budget::Budget;
 use crate::caller::{Caller, RequestHead};
 use crate::decision::{Decision, GuardState, Outcome, PolicyRef, Severity, Violation};
+use crate::limits::LimitCheck;
 use crate::mask::Masked;
-use crate::program::{Attached, LimitCheck, Program};
+use crate::program::{Attached, Program};
 use crate::stream::Stream;
 
 /// What to do next with the request or response at hand.
@@ -59,6 +61,11 @@ pub struct Session {
     pub(crate) rpc_ids: Vec<String>,
     denial: Option<(RefusalKind, String)>,
     pub(crate) throttled: Option<(RefusalKind, String)>,
+    /// The limit that throttles: policy and name.
+    pub(crate) limit_name: Option<String>,
+    /// What the rate limit service is being asked.
+    pub(crate) asked: Vec<LimitCheck>,
+    pub(crate) budget: Budget,
 }
 
 impl Session {
@@ -93,6 +100,9 @@ impl Session {
             rpc_ids: Vec::new(),
             denial: None,
             throttled: None,
+            limit_name: None,
+            asked: Vec::new(),
+            budget: Budget::default(),
         }
     }
 
@@ -155,11 +165,11 @@ impl Session {
         if !plain.is_empty() {
             self.read(plain);
         }
+        let checks = if self.denial.is_none() { self.limit_checks(plain) } else { Vec::new() };
         self.decoded = decoded;
         if self.denial.is_some() {
             return self.conclude(None);
         }
-        let checks = self.limit_checks();
         if checks.is_empty() { self.judge(body, now) } else { Step::AskLimits(checks) }
     }
 
@@ -188,7 +198,8 @@ impl Session {
     }
 
     /// Ends the exchange.
-    pub fn finish(self) -> (Decision, Caller, RequestHead) {
+    pub fn finish(mut self) -> (Decision, Caller, RequestHead) {
+        self.settle();
         (self.decision, self.caller, self.head)
     }
 
@@ -207,7 +218,8 @@ impl Session {
         self.judge_rego(body, now);
         if self.denial.is_none() && self.throttled.is_some() {
             self.denial = self.throttled.take();
-            self.decision.outcome = Outcome::Throttle;
+            let denies = matches!(self.denial, Some((RefusalKind::Policy, _)));
+            self.decision.outcome = if denies { Outcome::Deny } else { Outcome::Throttle };
         }
         if self.denial.is_some() {
             self.skip_content("denied");
@@ -341,6 +353,12 @@ impl Session {
         policy.enforcement == Enforcement::Blocking
     }
 
+    /// Something worth knowing that no policy objects to.
+    pub(crate) fn remark(&mut self, guard: &'static str, message: String) {
+        let policy_id = String::new();
+        self.decision.warning(Violation { policy_id, guard, severity: Severity::Low, message });
+    }
+
     pub(crate) fn guard_failed(&mut self, policy: &Attached, guard: &'static str, why: &'static str) {
         self.decision.guard(guard, GuardState::Failed(why.into()));
         let message = format!("{guard} could not run: {why}");
@@ -370,11 +388,19 @@ impl Session {
         stream_error(self.protocol, framing, kind, message, &self.decision.id, &self.rpc_ids)
     }
 
+    /// The provider's own way to say that a limit ended the stream, where it knows no bound on answers.
+    pub(crate) fn spent_error(&self, framing: Framing) -> Vec<u8> {
+        let kind = RefusalKind::Limit { retry_after_s: 60 };
+        let message = "the budget for this answer is spent";
+        stream_error(self.protocol, framing, kind, message, &self.decision.id, &self.rpc_ids)
+    }
+
     pub(crate) fn conclude(&mut self, rewritten: Option<Vec<u8>>) -> Step {
         if let Some((kind, message)) = &self.denial {
             let id = &self.decision.id;
             let mut answer = refusal(self.protocol, *kind, message, id, &self.rpc_ids);
             answer.headers.extend(self.response_header_values());
+            answer.headers.extend(self.limit_name.clone().map(|name| ("x-ai-mesh-limit", name)));
             return Step::Refuse(answer);
         }
         match rewritten {

@@ -46,6 +46,8 @@ pub(crate) struct Stream {
     queued: usize,
     windows: Vec<(Channel, Window)>,
     ended: bool,
+    /// It was ended, and what still comes is read for what it says of usage.
+    drains: bool,
 }
 
 /// An event that waits.
@@ -57,6 +59,8 @@ struct Held {
     hidden: Vec<String>,
     /// Pieces with text that is still in a window.
     open: usize,
+    /// The client did not ask for it: it does not leave.
+    dropped: bool,
 }
 
 /// The undecided end of one running text.
@@ -100,6 +104,7 @@ impl Stream {
             queued: 0,
             windows: Vec::new(),
             ended: false,
+            drains: false,
         }
     }
 
@@ -134,12 +139,16 @@ impl Stream {
 
     fn push_plain(&mut self, session: &mut Session, chunk: &[u8], end_of_stream: bool) -> Vec<u8> {
         let mut out = Vec::with_capacity(chunk.len());
-        if self.ended {
+        if self.ended && !self.drains {
             return out;
         }
         match self.events.push(chunk) {
             Ok(events) => events.into_iter().for_each(|event| self.take(session, event, &mut out)),
+            Err(_) if self.ended => self.drains = false,
             Err(_) => self.unreadable(session, &mut out),
+        }
+        if end_of_stream {
+            session.answer_ended();
         }
         if end_of_stream && !self.ended {
             match self.events.finish() {
@@ -157,13 +166,22 @@ impl Stream {
         out
     }
 
+    /// Of a stream that was ended, what its later events say of usage.
+    fn only_usage(&mut self, session: &mut Session, event: &Event) {
+        let read = read_event(self.protocol, &self.operation, event, &Limits::default());
+        if let (true, Ok(item)) = (self.drains, read) {
+            session.took_event(event, &item);
+        }
+    }
+
     fn take(&mut self, session: &mut Session, event: Event, out: &mut Vec<u8>) {
         if self.ended {
-            return;
+            return self.only_usage(session, &event);
         }
         let Ok(item) = read_event(self.protocol, &self.operation, &event, &Limits::default()) else {
             return self.unreadable(session, out);
         };
+        let dropped = session.took_event(&event, &item);
         let (edits, hidden) = session.judge_response(&item.message, |segment| item.is_piece(segment));
         let number = self.first + self.queue.len() as u64;
         let mut open = 0;
@@ -187,7 +205,7 @@ impl Stream {
         let touched: Vec<Channel> = item.pieces.iter().map(|piece| piece.channel).collect();
         let closes = item.closes.clone();
         self.queued += event.raw().len();
-        self.queue.push_back(Held { event, item, edits, hidden, open });
+        self.queue.push_back(Held { event, item, edits, hidden, open, dropped });
         for channel in &touched {
             self.settle(session, channel, false);
         }
@@ -196,6 +214,22 @@ impl Stream {
             self.settle(session, channel, true);
         }
         self.leave(session, out);
+        if let Some(ending) = (!self.ended).then(|| session.cut()).flatten() {
+            self.settle_all(session);
+            self.leave(session, out);
+            self.cut(session, ending, out);
+        }
+    }
+
+    /// The budget is spent: the answer ends here as at its bound. What still comes is read for what it says of usage.
+    fn cut(&mut self, session: &mut Session, ending: Vec<u8>, out: &mut Vec<u8>) {
+        if self.ended {
+            return;
+        }
+        self.stop(session);
+        let ending = if ending.is_empty() { session.spent_error(self.framing) } else { ending };
+        let sent = last_of(out).or(self.sent);
+        out.extend_from_slice(&self.framing.ending(sent, &ending));
     }
 
     fn window(&mut self, channel: Channel) -> &mut Window {
@@ -320,6 +354,9 @@ impl Stream {
             let Some(held) = self.queue.pop_front() else { break };
             self.first += 1;
             self.queued = self.queued.saturating_sub(held.event.raw().len());
+            if held.dropped {
+                continue;
+            }
             if held.edits.is_empty() && held.hidden.is_empty() {
                 out.extend_from_slice(held.event.raw());
             } else {
@@ -339,10 +376,15 @@ impl Stream {
         self.leave(session, out);
     }
 
-    fn end(&mut self, session: &mut Session, out: &mut Vec<u8>) {
+    fn stop(&mut self, session: &Session) {
         self.ended = true;
+        self.drains = session.spends();
         self.queue.clear();
         self.windows.clear();
+    }
+
+    fn end(&mut self, session: &mut Session, out: &mut Vec<u8>) {
+        self.stop(session);
         let sent = last_of(out).or(self.sent);
         out.extend_from_slice(&self.framing.ending(sent, &session.stream_error(self.framing)));
     }

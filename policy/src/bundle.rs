@@ -51,6 +51,9 @@ pub struct Settings {
     /// is to be tokenized can not be, and follows its policy's failure mode.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub masking_key: Option<Secret>,
+    /// Prices of models, before those that are shipped: a list as `mesh_limits::PriceList` reads it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub prices: Option<serde_json::Value>,
     /// Decision records kept until they are acknowledged, at most this many in each worker.
     pub record_buffer: u32,
 }
@@ -72,6 +75,7 @@ impl Default for Settings {
             rate_limit: None,
             intake: None,
             masking_key: None,
+            prices: None,
             record_buffer: Self::DEFAULT_RECORD_BUFFER,
         }
     }

@@ -19,6 +19,7 @@ mod forms;
 mod legacy;
 mod meaning;
 mod nearest;
+mod rate_limit;
 mod read;
 mod rule;
 #[cfg(feature = "schema")]
@@ -34,11 +35,11 @@ pub use document::{
     ApiVersion, Enforcement, FailureMode, Kind, Media, Metadata, Policy, RecordOverflow, Spec, Target,
 };
 pub use nearest::nearest;
+pub use rate_limit::{Currency, LimitAction, LimitKey, LimitMode, Money, RateLimitRule};
 pub use read::{Parsed, from_value};
 pub use rule::{
     AccessRule, Conditions, ContentAction, ContentRule, CustomPattern, Direction, InjectionAction,
-    InjectionRule, LimitAction, LimitKey, ModelsRule, NormalizeRule, PiiAction, PiiRule, RateLimitRule,
-    RegoRule, Rule, Sensitivity, ToolsRule,
+    InjectionRule, ModelsRule, NormalizeRule, PiiAction, PiiRule, RegoRule, Rule, Sensitivity, ToolsRule,
 };
 #[cfg(feature = "schema")]
 pub use schema::json_schema;

@@ -5,7 +5,7 @@ use crate::collect::Collector;
 use crate::error::WireError;
 use crate::items::place_of_role;
 use crate::json::{Kind, Val};
-use crate::message::{Place, Usage};
+use crate::message::Place;
 use crate::stream::{Channel, ChannelKind, Close};
 use crate::tools;
 
@@ -50,14 +50,7 @@ pub(crate) fn read(c: &mut Collector<'_>, value: Val<'_>, path: u32) -> Done {
 pub(crate) fn shared(c: &mut Collector<'_>, parent: u32, key: Val<'_>, member: Val<'_>) -> Done {
     let name = key.text();
     match &*name {
-        "usage" => {
-            let count = |name: &str| member.get(name).and_then(Val::unsigned).unwrap_or_default();
-            let (input_tokens, output_tokens) = (count("inputTokens"), count("outputTokens"));
-            c.message.usage = Some(Usage { input_tokens, output_tokens });
-            let path = c.at_key(parent, &name);
-            c.measures(member, path)
-        }
-        "inferenceConfig" | "guardrailConfig" | "performanceConfig" | "metrics" | "stopReason"
+        "usage" | "inferenceConfig" | "guardrailConfig" | "performanceConfig" | "metrics" | "stopReason"
         | "serviceTier" | "role" | "contentBlockIndex" => {
             let path = c.at_key(parent, &name);
             c.measures(member, path)

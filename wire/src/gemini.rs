@@ -6,7 +6,7 @@ use crate::collect::Collector;
 use crate::error::WireError;
 use crate::items::place_of_role;
 use crate::json::{Kind, Val};
-use crate::message::{Place, Usage};
+use crate::message::Place;
 use crate::stream::{Channel, ChannelKind, Close, field_hash};
 use crate::tools;
 
@@ -64,7 +64,7 @@ pub(crate) fn read(c: &mut Collector<'_>, value: Val<'_>, path: u32, event: bool
             }
             "usagemetadata" => {
                 let path = path_of(c);
-                usage(c, member, path)?;
+                c.measures(member, path)?;
             }
             "toolconfig"
             | "generationconfig"
@@ -354,13 +354,4 @@ fn offers(c: &mut Collector<'_>, value: Val<'_>, path: u32) -> Done {
         }
     }
     if value.is_object() { Ok(()) } else { c.free(Place::ToolDefinition, value, path) }
-}
-
-fn usage(c: &mut Collector<'_>, value: Val<'_>, path: u32) -> Done {
-    let count = |name: &str| value.get(name).and_then(Val::unsigned).unwrap_or_default();
-    c.message.usage = Some(Usage {
-        input_tokens: count("promptTokenCount") + count("toolUsePromptTokenCount"),
-        output_tokens: count("candidatesTokenCount") + count("thoughtsTokenCount"),
-    });
-    c.measures(value, path)
 }

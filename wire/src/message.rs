@@ -9,6 +9,7 @@ use crate::layers::{Layer, slice};
 use crate::path::Paths;
 use crate::protocol::Protocol;
 use crate::route::Route;
+use crate::usage::Usage;
 
 /// Who speaks, or what kind of text it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -117,15 +118,6 @@ pub struct ResourceUse {
     pub resource: String,
 }
 
-/// Tokens that the provider says it counted.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Usage {
-    /// Tokens read.
-    pub input_tokens: u64,
-    /// Tokens written.
-    pub output_tokens: u64,
-}
-
 /// One body, read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Message {
@@ -156,6 +148,8 @@ pub struct Message {
     pub tokens: u32,
     /// Token counts that the provider reports.
     pub usage: Option<Usage>,
+    /// The most tokens that the request lets its answers have, all of them together; none where it sets no bound.
+    pub max_output: Option<u64>,
     pub(crate) layers: Vec<Layer>,
     pub(crate) paths: Paths,
     /// For each of `tools_offered`: where its definition stands, for dropping it.
@@ -202,6 +196,7 @@ impl Message {
             media: 0,
             tokens: 0,
             usage: None,
+            max_output: None,
             layers: Vec::new(),
             paths: Paths::default(),
             tool_items: Vec::new(),

@@ -4,7 +4,7 @@ use crate::collect::Collector;
 use crate::error::WireError;
 use crate::items::contents;
 use crate::json::{Kind, Val};
-use crate::message::{Place, Usage};
+use crate::message::Place;
 use crate::stream::{Channel, ChannelKind, Close};
 use crate::tools;
 
@@ -112,10 +112,6 @@ pub(crate) fn read(c: &mut Collector<'_>, value: Val<'_>, path: u32, of: Of) -> 
             }
             _ => c.unknown(Place::Other, path, key, member)?,
         }
-    }
-    let count = |name: &str| value.get(name).and_then(Val::unsigned);
-    if let (input, Some(output)) = (count("prompt_eval_count"), count("eval_count")) {
-        c.message.usage = Some(Usage { input_tokens: input.unwrap_or_default(), output_tokens: output });
     }
     if value.get("done").is_some_and(Val::is_true) {
         c.closes.push(Close::All);

@@ -14,6 +14,7 @@ use crate::ollama;
 use crate::openai;
 use crate::path::ROOT;
 use crate::protocol::Protocol;
+use crate::usage;
 
 /// Reads a request's body. A protocol that the path settled stays; on an unknown path the body's shape tells.
 ///
@@ -121,6 +122,10 @@ pub(crate) fn document(
     }
     let protocol = c.message.protocol;
     c.message.operation = answer.map_or_else(|| operation_of(protocol, Some(root)).to_owned(), str::to_owned);
+    match answer {
+        Some(_) => c.message.usage = usage::reported(protocol, root),
+        None => c.message.max_output = usage::output_bound(protocol, root),
+    }
     // What Bedrock invokes is a model's own protocol.
     let spoken = if protocol == Protocol::BedrockInvoke { by_shape(root) } else { protocol };
     match spoken {

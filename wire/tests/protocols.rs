@@ -172,7 +172,7 @@ fn gemini_answers() {
     assert!(
         texts.contains(&"document candidates[0].groundingMetadata.groundingChunks[0].web.title T".to_owned())
     );
-    assert_eq!(message.usage, Some(Usage { input_tokens: 3, output_tokens: 9 }));
+    assert_eq!(message.usage, Some(Usage { input_tokens: 3, output_tokens: 9, ..Usage::default() }));
     assert_eq!(message.model.as_deref(), Some("gemini-2.5-pro"));
     let event = |data| event(Protocol::Gemini, "streamGenerateContent", data);
     for (data, want, closes) in [
@@ -235,7 +235,7 @@ fn ollama_requests_and_answers() {
         r#"{"model":"m","created_at":"2026-01-01T00:00:00.123Z","response":"Hi","done":true,"prompt_eval_count":3,"eval_count":4}"#,
     );
     assert_eq!(lines(&message), ["assistant response Hi"]);
-    assert_eq!(message.usage, Some(Usage { input_tokens: 3, output_tokens: 4 }));
+    assert_eq!(message.usage, Some(Usage { input_tokens: 3, output_tokens: 4, ..Usage::default() }));
     for (data, want, closes) in [
         (
             r#"{"model":"m","message":{"role":"assistant","content":"He","thinking":"hm"},"done":false}"#,
@@ -307,7 +307,7 @@ fn bedrock_requests_and_answers() {
             "usage":{"inputTokens":3,"outputTokens":4,"totalTokens":7},"metrics":{"latencyMs":1}}"#,
     );
     assert_eq!(lines(&message), ["assistant output.message.content[0].text Hi"]);
-    assert_eq!(message.usage, Some(Usage { input_tokens: 3, output_tokens: 4 }));
+    assert_eq!(message.usage, Some(Usage { input_tokens: 3, output_tokens: 4, ..Usage::default() }));
     for (data, want, closes) in [
         (r#"{"p":"abcdefghijklm","role":"assistant"}"#, vec![], vec![]),
         (r#"{"p":"my secret"}"#, vec!["whole p", "whole my secret"], vec![]),

@@ -74,7 +74,7 @@ fn openai_chat_chunks() {
     }
     let (_, item) =
         read(Protocol::OpenAiChat, r#"{"choices":[],"usage":{"prompt_tokens":3,"completion_tokens":9}}"#);
-    assert_eq!(item.message.usage, Some(Usage { input_tokens: 3, output_tokens: 9 }));
+    assert_eq!(item.message.usage, Some(Usage { input_tokens: 3, output_tokens: 9, ..Usage::default() }));
     let (_, item) = read(
         Protocol::OpenAiChat,
         r#"{"choices":[{"delta":{"tool_calls":[{"index":0,"function":{"name":"f","arguments":""}}]}}]}"#,

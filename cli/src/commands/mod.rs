@@ -1,6 +1,7 @@
 //! What the verbs do.
 
 mod decisions;
+mod limits;
 mod policy;
 pub(crate) mod sidecars;
 mod version;
@@ -24,6 +25,7 @@ pub(crate) fn run(cli: Cli) -> Outcome {
         Command::Sidecar(args) => up::sidecar(&cli.global, args),
         Command::Policy(args) => policy::run(&cli.global, output, args.verb),
         Command::Decisions(args) => decisions::run(&Client::new(&cli.global)?, output, args.verb),
+        Command::Limits(filter) => limits::run(&Client::new(&cli.global)?, output, &filter),
         Command::Sidecars => sidecars::run(&Client::new(&cli.global)?, output),
         Command::Version => version::run(&Client::new(&cli.global)?, output),
         Command::Completions { shell } => {

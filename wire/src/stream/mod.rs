@@ -18,6 +18,7 @@ use crate::path::ROOT;
 use crate::protocol::Protocol;
 use crate::read::document;
 use crate::sse;
+use crate::usage;
 use crate::words;
 
 /// What kind of running text.
@@ -179,6 +180,7 @@ fn data(c: &mut Collector<'_>, operation: &str, data: &str, layer: u32) -> Resul
             ROOT,
         );
     }
+    c.message.usage = usage::reported(c.message.protocol, root);
     match shape_of(c.message.protocol, root) {
         Shape::Chat => chat::read(c, root),
         Shape::Responses => responses::read(c, root),

@@ -1,8 +1,10 @@
 //! The routes: REST under `/api/v1`, and what stands outside it.
 
 mod decisions;
+mod limits;
 mod monitor;
 mod policies;
+mod prices;
 mod sidecars;
 mod trials;
 mod views;
@@ -37,6 +39,7 @@ pub(crate) const MAX_BODY: usize = 4 * 1024 * 1024;
         (name = "policies", description = "Policy documents and their versions"),
         (name = "trials", description = "Validating and trying policies without putting them in force"),
         (name = "decisions", description = "What was decided"),
+        (name = "limits", description = "What is used of limits and budgets"),
         (name = "sidecars", description = "Who is connected, and what they run"),
         (name = "monitoring", description = "Health and metrics"),
     )
@@ -69,6 +72,8 @@ fn protected() -> OpenApiRouter<Api> {
         .routes(routes!(decisions::follow))
         .routes(routes!(decisions::gaps))
         .routes(routes!(decisions::get))
+        .routes(routes!(limits::list))
+        .routes(routes!(prices::list))
         .routes(routes!(sidecars::list))
         .routes(routes!(sidecars::version))
 }

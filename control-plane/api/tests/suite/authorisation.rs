@@ -6,7 +6,7 @@ use serde_json::Value;
 use crate::support::{Plane, TOKEN};
 
 /// Method, path and whether it is open to everybody. A new operation without a row fails the test.
-const OPERATIONS: [(&str, &str, bool); 22] = [
+const OPERATIONS: [(&str, &str, bool); 24] = [
     ("get", "/api/v1/policies", false),
     ("post", "/api/v1/policies", false),
     ("get", "/api/v1/policies/{name}", false),
@@ -22,6 +22,8 @@ const OPERATIONS: [(&str, &str, bool); 22] = [
     ("get", "/api/v1/decisions/gaps", false),
     ("get", "/api/v1/decisions/{id}", false),
     ("get", "/api/v1/decisions/follow", false),
+    ("get", "/api/v1/limits", false),
+    ("get", "/api/v1/prices", false),
     ("get", "/api/v1/sidecars", false),
     ("get", "/api/v1/version", false),
     ("get", "/metrics", true),
