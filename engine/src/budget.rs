@@ -73,7 +73,10 @@ impl Session {
     pub(crate) fn estimate(&self, body: &[u8], mode: LimitMode) -> Option<Estimate> {
         let message = self.message.as_ref()?;
         let asks = message.protocol.names_a_model() || message.model.is_some();
-        if !asks || message.protocol == Protocol::Mcp || message.operation == "count_tokens" {
+        if !asks
+            || message.protocol == Protocol::Mcp
+            || matches!(message.operation.as_str(), "count_tokens" | "countTokens")
+        {
             return None;
         }
         let input = match mode {
@@ -220,6 +223,11 @@ impl Session {
         self.budget.ending.see(event);
         let told = item.message.usage.is_some();
         self.budget.asked && told && item.pieces.is_empty() && item.closes.is_empty()
+    }
+
+    /// The stream came to its end. Anthropic tells all that was written only with its own end.
+    pub(crate) fn answer_ended(&mut self) {
+        self.budget.complete |= self.protocol != Protocol::AnthropicMessages;
     }
 
     fn used(&mut self, usage: Option<Usage>) {

@@ -155,6 +155,9 @@ impl Stream {
             Err(_) if self.ended => self.drains = false,
             Err(_) => self.unreadable(session, &mut out),
         }
+        if end_of_stream {
+            session.answer_ended();
+        }
         if end_of_stream && !self.ended {
             match self.events.finish() {
                 Ok(Some(event)) => self.take(session, event, &mut out),

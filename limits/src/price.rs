@@ -39,18 +39,50 @@ pub struct Price {
 
 /// A model's price, and where it is from.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(from = "Flat", into = "Flat")]
 pub struct Entry {
     /// The model's name, without the date or number of a version.
     pub model: String,
     /// Its price.
-    #[serde(flatten)]
     pub price: Price,
     /// Where the price stands.
-    #[serde(default)]
     pub source: String,
     /// The day it was read there.
-    #[serde(default)]
     pub date: String,
+}
+
+/// An entry as it stands in a file, with every name known: serde's `flatten` would let unknown ones pass.
+#[derive(Clone, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct Flat {
+    model: String,
+    input: f64,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    cached: Option<f64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    cache_write: Option<f64>,
+    output: f64,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    reasoning: Option<f64>,
+    #[serde(default)]
+    source: String,
+    #[serde(default)]
+    date: String,
+}
+
+impl From<Flat> for Entry {
+    fn from(flat: Flat) -> Self {
+        let Flat { model, input, cached, cache_write, output, reasoning, source, date } = flat;
+        Entry { model, price: Price { input, cached, cache_write, output, reasoning }, source, date }
+    }
+}
+
+impl From<Entry> for Flat {
+    fn from(entry: Entry) -> Self {
+        let Price { input, cached, cache_write, output, reasoning } = entry.price;
+        let Entry { model, source, date, .. } = entry;
+        Flat { model, input, cached, cache_write, output, reasoning, source, date }
+    }
 }
 
 /// A list of prices, as it stands in a file.
@@ -306,6 +338,7 @@ mod tests {
             (r#"{"models": [{"model": "a", "input": -1, "output": 1}]}"#, "the price -1 of a"),
             (r#"{"models": [{"model": "", "input": 1, "output": 1}]}"#, "names no model"),
             (r#"{"modles": []}"#, "unknown field"),
+            (r#"{"models": [{"model": "a", "input": 1, "output": 1, "cahced": 1}]}"#, "unknown field"),
         ] {
             let error = PriceList::read(json).unwrap_err().to_string();
             assert!(error.contains(said), "{json}: {error}");

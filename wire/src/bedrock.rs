@@ -50,11 +50,7 @@ pub(crate) fn read(c: &mut Collector<'_>, value: Val<'_>, path: u32) -> Done {
 pub(crate) fn shared(c: &mut Collector<'_>, parent: u32, key: Val<'_>, member: Val<'_>) -> Done {
     let name = key.text();
     match &*name {
-        "usage" => {
-            let path = c.at_key(parent, &name);
-            c.measures(member, path)
-        }
-        "inferenceConfig" | "guardrailConfig" | "performanceConfig" | "metrics" | "stopReason"
+        "usage" | "inferenceConfig" | "guardrailConfig" | "performanceConfig" | "metrics" | "stopReason"
         | "serviceTier" | "role" | "contentBlockIndex" => {
             let path = c.at_key(parent, &name);
             c.measures(member, path)

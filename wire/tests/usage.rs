@@ -34,11 +34,11 @@ fn each_provider_reports_in_its_own_words() {
         (Protocol::OpenAiChat, chat, usage(100, 60, 0, 40, 25)),
         (Protocol::OpenAiResponses, responses, usage(100, 60, 0, 40, 25)),
         (Protocol::AnthropicMessages, anthropic, usage(100, 60, 10, 40, 0)),
-        (Protocol::Json, gemini, usage(100, 60, 0, 40, 25)),
-        (Protocol::Json, bedrock, usage(100, 60, 10, 40, 0)),
+        (Protocol::Gemini, gemini, usage(100, 60, 0, 40, 25)),
+        (Protocol::BedrockConverse, bedrock, usage(100, 60, 10, 40, 0)),
         (Protocol::OpenAiChat, gateway, usage(100, 60, 10, 40, 0)),
         (
-            Protocol::Json,
+            Protocol::Ollama,
             json!({ "response": "hi", "prompt_eval_count": 7, "eval_count": 9 }),
             usage(7, 0, 0, 9, 0),
         ),
@@ -63,10 +63,13 @@ fn each_provider_reports_in_its_own_words() {
     }
 }
 
+fn sse(text: &[u8]) -> Vec<Event> {
+    EventStream::new(Framing::Sse, &Limits::default()).push(text).expect("events")
+}
+
 fn streamed(protocol: Protocol, events: &[Value]) -> Option<Usage> {
     let text: String = events.iter().map(|event| format!("data: {event}\n\n")).collect();
-    let mut stream = EventStream::new(Framing::Sse, &Limits::default());
-    let events = stream.push(text.as_bytes()).expect("events");
+    let events = sse(text.as_bytes());
     let read = events.iter().filter_map(|event| {
         read_event(protocol, "", event, &Limits::default()).expect("it is read").message.usage
     });
@@ -97,9 +100,9 @@ fn streams_report_bit_by_bit() {
         json!({ "candidates": [], "usageMetadata": { "promptTokenCount": 4, "candidatesTokenCount": 1 } }),
         json!({ "candidates": [], "usageMetadata": { "promptTokenCount": 4, "candidatesTokenCount": 8 } }),
     ];
-    assert_eq!(streamed(Protocol::Json, &gemini), usage(4, 0, 0, 8, 0));
+    assert_eq!(streamed(Protocol::Gemini, &gemini), usage(4, 0, 0, 8, 0));
     let bedrock = [json!({ "metadata": { "usage": { "inputTokens": 4, "outputTokens": 8 } } })];
-    assert_eq!(streamed(Protocol::Json, &bedrock), usage(4, 0, 0, 8, 0));
+    assert_eq!(streamed(Protocol::BedrockConverse, &bedrock), usage(4, 0, 0, 8, 0));
 }
 
 #[test]
@@ -159,11 +162,11 @@ fn usage_is_asked_for_without_touching_anything_else() {
 
 fn ended(events: &str) -> Option<Vec<Value>> {
     let mut ending = Ending::default();
-    for event in EventStream::new(Framing::Sse, &Limits::default()).push(events.as_bytes()).expect("events") {
+    for event in sse(events.as_bytes()) {
         ending.see(&event);
     }
     let text = ending.at_bound(12)?;
-    let events = EventStream::new(Framing::Sse, &Limits::default()).push(&text).expect("events");
+    let events = sse(&text);
     let data = events.iter().filter_map(|event| match event {
         Event::Sse(event) => event.data.as_deref(),
         _ => None,

@@ -77,7 +77,7 @@ async fn what_does_not_work_is_one_sentence_and_nothing_is_left_running() {
     std::fs::write(&file.0, "").unwrap();
     let bad = policy("bad", Rule::Rego(RegoRule { module: "package mesh\n\nallow if {".to_owned() }));
     let config = || data.config();
-    let table: [(Config, &str); 9] = [
+    let table: [(Config, &str); 10] = [
         (Config { api: taken, grpc: free, ..config() }, "the port is in use"),
         (Config { api: free, grpc: taken, ..config() }, "the port is in use"),
         (Config { api: "0.0.0.0:0".parse().unwrap(), ..config() }, "can be reached from other machines"),
@@ -89,6 +89,7 @@ async fn what_does_not_work_is_one_sentence_and_nothing_is_left_running() {
         ),
         (Config { redis: Some(format!("redis://:hunter2@{free}")), ..config() }, "Redis at"),
         (Config { upstreams: Vec::new(), ..config() }, "no upstream"),
+        (Config { prices: Some(file.0.clone()), ..config() }, "this is no list of prices"),
         (
             Config { policies: vec![starter(), bad], api: free, ..config() },
             "policy \"bad\" can not be put in force",
