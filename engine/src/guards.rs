@@ -270,7 +270,12 @@ impl Session {
                 for (index, segment) in message.segments.iter().enumerate().filter(|(index, _)| !skip(*index))
                 {
                     let digest = digests.get(index).copied().flatten();
-                    program.pii((place, guard), digest, &segment.text, &mut found);
+                    match message.name_of(index).filter(|_| !segment.is_key()) {
+                        Some(name) if segment.text.len() <= NAMED => {
+                            guard.find_named(&program.detector, name, &segment.text, &mut found);
+                        }
+                        _ => program.pii((place, guard), digest, &segment.text, &mut found),
+                    }
                     if found.is_empty() {
                         continue;
                     }
@@ -365,6 +370,9 @@ impl Attached {
     }
 }
 
+/// Longer values are told by themselves, in bytes.
+const NAMED: usize = 256;
+
 impl PiiGuard {
     pub(crate) fn looks(&self, way: Way) -> bool {
         match way {
@@ -377,6 +385,21 @@ impl PiiGuard {
     pub(crate) fn find(&self, detector: &Detector, text: &str, found: &mut Vec<Finding>) {
         found.clear();
         detector.pii(text, &self.types, self.threshold, self.custom.as_ref(), found);
+    }
+
+    /// The same for a value whose name tells what it is: `"ssn": "536221234"`.
+    pub(crate) fn find_named(&self, detector: &Detector, name: &str, value: &str, found: &mut Vec<Finding>) {
+        let named = format!("\"{name}\": \"{value}");
+        let start = named.len() - value.len();
+        self.find(detector, &named, found);
+        // The name is searched by itself. A finding over both would hide one in the value.
+        if found.iter().any(|finding| finding.span.start < start && start < finding.span.end) {
+            return self.find(detector, value, found);
+        }
+        found.retain(|finding| finding.span.start >= start);
+        for finding in found {
+            finding.span = finding.span.start - start..finding.span.end - start;
+        }
     }
 }
 

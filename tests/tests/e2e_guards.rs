@@ -133,6 +133,23 @@ fn each_guard_does_what_its_rule_says() {
             upstream: (&["my SSN is [REDACTED], write to [REDACTED]"], &["536-90-4399", "jane.roe"]),
         },
         Case {
+            what: "a value is told by its name, also in JSON inside a string",
+            agent: "redact",
+            request: Request::bytes(
+                "/v1/chat/completions",
+                "application/json",
+                br#"{"model":"gpt-4o","messages":[{"role":"assistant","tool_calls":[{"id":"1","type":"function","function":
+                {"name":"pay","arguments":"{\"ssn\":\"536221234\",\"SSN\":[536221234,\"536221234\"],\"order\":\"536221234\"}"}}]}]}"#,
+            ),
+            status: 200,
+            decision: "allow_with_modifications",
+            guards: &["pii=ran"],
+            upstream: (
+                &[r#"{\"ssn\":\"[REDACTED]\",\"SSN\":[\"[REDACTED]\",\"[REDACTED]\"],\"order\":\"536221234\"}"#],
+                &[],
+            ),
+        },
+        Case {
             what: "clean text passes byte for byte",
             agent: "redact",
             request: Request::bytes(

@@ -78,6 +78,9 @@ pub struct Segment {
     pub(crate) span: Range<u32>,
 }
 
+/// Items of a list before one whose name is looked for.
+const MAX_SIBLINGS: usize = 8;
+
 impl Segment {
     /// Whether this is an object's key.
     pub fn is_key(&self) -> bool {
@@ -225,6 +228,22 @@ impl Message {
     /// Where a segment stands: `messages[0].content`. Structure only; keys that do not read like plain names are `*`.
     pub fn path(&self, segment: usize) -> String {
         self.segments.get(segment).map_or_else(String::new, |segment| self.paths.show(segment.path))
+    }
+
+    /// The name under which a value stands in an object, or in a list in one; where the protocol gives it no meaning, so
+    /// that it tells what the value is.
+    pub fn name_of(&self, segment: usize) -> Option<&str> {
+        let before = self.segments.get(..segment)?;
+        let siblings = self.segments.get(segment)?;
+        for earlier in before.iter().rev().take(MAX_SIBLINGS) {
+            if earlier.is_key() {
+                return Some(&earlier.text);
+            }
+            if earlier.layer != siblings.layer || !self.paths.are_siblings(earlier.path, siblings.path) {
+                return None;
+            }
+        }
+        None
     }
 
     /// The arguments of the `call`-th of `tool_calls`, parsed, from the body that the message was read from. A string

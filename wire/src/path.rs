@@ -36,6 +36,15 @@ impl Paths {
         self.steps.len() as u32 - 1
     }
 
+    /// Whether two paths are items of one list.
+    pub(crate) fn are_siblings(&self, one: u32, other: u32) -> bool {
+        let list = |path: u32| match self.steps.get(path as usize) {
+            Some((parent, Name::Index(_))) => Some(*parent),
+            _ => None,
+        };
+        list(one).is_some() && list(one) == list(other)
+    }
+
     /// The path as people write it: `messages[0].content`; `$` for the whole document.
     pub(crate) fn show(&self, path: u32) -> String {
         let mut names = Vec::new();
