@@ -13,13 +13,13 @@ pub struct Parsed {
     pub warnings: Vec<Diagnostic>,
 }
 
-/// Reads a policy document, or one of the blueprint's own (section 2.5), which is translated.
+/// Reads a policy document, or one of the specification's own, which is translated.
 ///
 /// # Errors
 /// Everything that is wrong with it, not only the first problem, warnings included.
 pub fn from_value(value: &Value) -> Result<Parsed, Vec<Diagnostic>> {
-    if legacy::is_legacy(value) {
-        return legacy::from_value(value);
+    if let Some(read) = legacy::from_value(value) {
+        return read;
     }
     let mut found = check::check(value, &shape::POLICY);
     if has_errors(&found) {
