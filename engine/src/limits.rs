@@ -6,6 +6,7 @@ use mesh_wire::RefusalKind;
 
 use crate::Timestamp;
 use crate::decision::{GuardState, Severity};
+use crate::evidence::{Effect, Evidence, Violation};
 use crate::program::LimitCheck;
 use crate::session::{Session, Step};
 
@@ -36,7 +37,15 @@ impl Session {
                         check.requests_per_minute,
                         who(&check.key)
                     );
-                    if self.object(policy, "rateLimit", Severity::Low, message.clone()) {
+                    let evidence = Evidence {
+                        kind: who(&check.key).to_owned(),
+                        limit: Some(u64::from(check.requests_per_minute)),
+                        retry_after_s: Some(retry_after_s.max(1)),
+                        ..Evidence::default()
+                    };
+                    let violation =
+                        Violation::new("rateLimit", Severity::Low, message.clone()).by(check.rule);
+                    if self.raise(policy, violation.with(Effect::Throttled).because(evidence)) {
                         self.throttled =
                             Some((RefusalKind::Limit { retry_after_s: retry_after_s.max(1) }, message));
                     }

@@ -10,7 +10,7 @@
 //! parser would read alike (`mesh_wire`'s strict reading) is refused with 400.
 use std::rc::Rc;
 
-use mesh_policy::{Enforcement, FailureMode, Media, RecordOverflow};
+use mesh_policy::{AgentStatus, Enforcement, FailureMode, Media, RecordOverflow};
 use mesh_wire::{
     BodyKind, ContentCoding, ContentEncoding, DecodeError, Message, Protocol, Refusal, RefusalKind,
     body_kind, decode, protocol_of, read_form, read_request, refusal, stream_error,
@@ -18,8 +18,10 @@ use mesh_wire::{
 
 use crate::Timestamp;
 use crate::caller::{Caller, RequestHead};
-use crate::decision::{Decision, GuardState, Outcome, PolicyRef, Severity, Violation};
-use crate::program::{Attached, LimitCheck, Program};
+use crate::decision::{Decision, GuardState, Outcome, PolicyRef, Severity};
+use crate::evidence::{Effect, Violation};
+use crate::index::Attached;
+use crate::program::{LimitCheck, Program};
 use crate::stream::Stream;
 
 /// What to do next with the request or response at hand.
@@ -61,8 +63,8 @@ impl Session {
     /// Begins an exchange. `id` names the decision and is unique.
     pub fn start(program: Rc<Program>, head: RequestHead, id: String, now: Timestamp) -> Self {
         let caller = Caller::of(&head, &program.settings);
-        let applies: Rc<[_]> =
-            program.policies.iter().filter(|policy| policy.target.matches(&caller)).cloned().collect();
+        let applied = program.index.of(&caller.agent);
+        let applies = Rc::clone(&applied.policies);
         let protocol = protocol_of(&head.method, &head.path, head.header("content-type"));
         let mut decision = Decision { id, time: now, protocol: protocol.as_str(), ..Decision::default() };
         for policy in applies.iter() {
@@ -71,7 +73,7 @@ impl Session {
                 decision.guard(kind, GuardState::Skipped("not-enforced".into()));
             }
         }
-        Session {
+        let mut session = Session {
             program,
             head,
             caller,
@@ -85,6 +87,24 @@ impl Session {
             rpc_ids: Vec::new(),
             denial: None,
             throttled: None,
+        };
+        session.judge_status(applied.status, applied.reason.as_deref());
+        session
+    }
+
+    /// What the agent's own document says: a suspended one is refused with the reason, whatever policies say.
+    fn judge_status(&mut self, status: AgentStatus, reason: Option<&str>) {
+        if status == AgentStatus::Active {
+            return;
+        }
+        self.decision.guard("agent", GuardState::Ran);
+        let reason = reason.map(|reason| format!(": {reason}")).unwrap_or_default();
+        let message = format!("this agent is {}{reason}", status.as_str());
+        if status.refuses() {
+            self.deny(RefusalKind::Policy, &message);
+            self.decision.violation(Violation::new("agent", Severity::High, message));
+        } else {
+            self.decision.warning(Violation::new("agent", Severity::Low, message).with(Effect::Recorded));
         }
     }
 
@@ -107,6 +127,10 @@ impl Session {
     pub fn request_headers(&mut self, end_of_stream: bool, now: Timestamp) -> Step {
         let program = Rc::clone(&self.program);
         let applies = Rc::clone(&self.applies);
+        if self.denied() {
+            self.skip_content("denied");
+            return self.conclude(None);
+        }
         if !applies.iter().any(|policy| policy.inspects()) {
             return Step::Continue;
         }
@@ -244,6 +268,8 @@ impl Session {
                 self.decision.protocol = message.protocol.as_str();
                 self.decision.named(&message.operation, message.model.as_deref());
                 self.rpc_ids.clone_from(&message.rpc_ids);
+                let called = message.tool_calls.iter().map(|call| &call.name);
+                called.chain(&message.tools_offered).for_each(|name| self.decision.tool(name));
                 let (media, tokens) = (message.media, message.tokens);
                 self.message = Some(message);
                 if media > 0 {
@@ -264,8 +290,8 @@ impl Session {
                 self.decision.guard(guard, GuardState::Failed("malformed".into()));
             }
             let message = "the body is not what every parser would read alike".to_owned();
-            closed |= self.object(policy, "body", Severity::Medium, message)
-                && policy.failure == FailureMode::Closed;
+            let violation = Violation::new("body", Severity::Medium, message).with(when_closed(policy));
+            closed |= self.raise(policy, violation) && policy.failure == FailureMode::Closed;
         }
         if closed {
             self.deny(RefusalKind::Malformed, why);
@@ -316,7 +342,7 @@ impl Session {
         self.conclude(None)
     }
 
-    /// Records an objection. True when the policy's enforcement lets it take effect.
+    /// Records an objection that is no single rule's. True when the policy's enforcement lets it take effect.
     pub(crate) fn object(
         &mut self,
         policy: &Attached,
@@ -324,20 +350,26 @@ impl Session {
         severity: Severity,
         message: String,
     ) -> bool {
-        let violation = Violation { policy_id: policy.id.clone(), guard, severity, message };
+        self.raise(policy, Violation::new(guard, severity, message))
+    }
+
+    /// Records an objection. True when the policy's enforcement lets it take effect.
+    pub(crate) fn raise(&mut self, policy: &Attached, violation: Violation) -> bool {
+        let blocking = policy.enforcement == Enforcement::Blocking;
+        let effect = if blocking { violation.effect } else { Effect::Recorded };
+        let violation = Violation { policy_id: policy.id.clone(), effect, ..violation };
         match policy.enforcement {
             Enforcement::Blocking | Enforcement::Logging => self.decision.violation(violation),
             Enforcement::Advisory => self.decision.warning(violation),
         }
-        policy.enforcement == Enforcement::Blocking
+        blocking
     }
 
     pub(crate) fn guard_failed(&mut self, policy: &Attached, guard: &'static str, why: &'static str) {
         self.decision.guard(guard, GuardState::Failed(why.into()));
         let message = format!("{guard} could not run: {why}");
-        if self.object(policy, guard, Severity::High, message.clone())
-            && policy.failure == FailureMode::Closed
-        {
+        let violation = Violation::new(guard, Severity::High, message.clone()).with(when_closed(policy));
+        if self.raise(policy, violation) && policy.failure == FailureMode::Closed {
             self.deny(RefusalKind::GuardFailed, &message);
         }
     }
@@ -383,6 +415,14 @@ pub(crate) fn plain_instead(step: Step, decoded: Option<Vec<u8>>) -> Step {
     match (step, decoded) {
         (Step::Continue, Some(plain)) => Step::Replace(plain),
         (step, _) => step,
+    }
+}
+
+/// What a guard that could not run does.
+fn when_closed(policy: &Attached) -> Effect {
+    match policy.failure {
+        FailureMode::Closed => Effect::Denied,
+        FailureMode::Open => Effect::Recorded,
     }
 }
 

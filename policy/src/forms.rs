@@ -17,6 +17,13 @@ pub(crate) const TITLE: Form = Form {
     propose: |_| None,
 };
 
+/// An agent's id, as requests carry it.
+pub(crate) const AGENT: Form = Form {
+    expected: "an agent's id of at most 256 characters without blanks, such as `support-1` or `spiffe://mesh/support`",
+    valid: is_agent,
+    propose: |text| Some(text.split_whitespace().collect::<Vec<_>>().join("-")).filter(|id| is_agent(id)),
+};
+
 /// `HH:MM-HH:MM Zone`. Whether the zone exists is known where the time zone database is.
 pub(crate) const HOURS: Form = Form {
     expected: "hours and an IANA time zone, such as `09:00-17:00 America/New_York`",
@@ -30,6 +37,13 @@ pub(crate) const NETWORK: Form = Form {
     valid: is_network,
     propose: |_| None,
 };
+
+/// Longer identities are not believed in requests either.
+const MAX_AGENT: usize = 256;
+
+fn is_agent(text: &str) -> bool {
+    !text.is_empty() && text.len() <= MAX_AGENT && !text.chars().any(|c| c.is_whitespace() || c.is_control())
+}
 
 const MAX_LABEL: usize = 63;
 

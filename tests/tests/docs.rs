@@ -3,7 +3,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::rc::Rc;
 
-use mesh_policy::{Bundle, BundlePolicy, Settings};
+use mesh_policy::{Bundle, BundlePolicy, Document, Settings};
 use mesh_tests::{Mesh, Request, tool};
 
 /// A fenced block of a document.
@@ -91,13 +91,16 @@ fn policies_in_the_documents_compile() {
     });
     let mut count = 0;
     for (place, text) in yaml.chain(written).chain(corpus) {
-        let parsed = mesh_policy::from_yaml(&text).unwrap_or_else(|problems| panic!("{place}: {problems:?}"));
+        let parsed = mesh_policy::documents_from_yaml(&text)
+            .unwrap_or_else(|problems| panic!("{place}: {problems:?}"));
         for one in parsed {
-            let id = one.policy.metadata.name.clone();
+            let Document::Policy(policy) = one.document else { continue };
+            let id = policy.metadata.name.clone();
             let bundle = Bundle {
                 version: "1".into(),
-                policies: vec![BundlePolicy { id, version: 1, policy: one.policy }],
+                policies: vec![BundlePolicy { id, version: 1, policy }],
                 settings: Settings::default(),
+                ..Bundle::default()
             };
             let detector = Rc::new(mesh_detect::Detector::new());
             if let Err(refused) = mesh_engine::compile(&bundle, detector) {

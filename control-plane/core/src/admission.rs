@@ -7,7 +7,7 @@ use crate::{DryRun, SampleRequest};
 /// Something said about one policy of a bundle.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Remark {
-    /// Name of the policy.
+    /// Name of the policy, or key of the agent.
     pub policy: String,
     /// What is said.
     pub diagnostic: Diagnostic,

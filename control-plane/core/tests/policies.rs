@@ -9,7 +9,7 @@ use mesh_control_core::{
     Admission, Change, DryRun, Expected, Policies, PolicyError, PolicyVersion, Remark, SampleRequest, Stored,
     Timestamp, Wanted,
 };
-use mesh_policy::{Bundle, Diagnostic, Policy, Settings, Spec};
+use mesh_policy::{Bundle, Diagnostic, Document, Policy, Settings, Spec};
 
 fn policy(name: &str, description: &str) -> Policy {
     Policy::new(name, Spec { description: Some(description.to_owned()), ..Spec::default() })
@@ -106,7 +106,7 @@ async fn put(
     name: &str,
     description: &str,
 ) -> Result<mesh_control_core::Changed, PolicyError> {
-    let wanted = Wanted::Document(Box::new(policy(name, description)));
+    let wanted = Wanted::Document(Box::new(Document::Policy(policy(name, description))));
     policies.change(name, wanted, Expected::Any, Timestamp::UNIX_EPOCH).await
 }
 
@@ -116,7 +116,7 @@ fn written_elsewhere(name: &str, version: u64) -> PolicyVersion {
         version,
         change: Change::Created,
         at: Timestamp::UNIX_EPOCH,
-        policy: Some(policy(name, "elsewhere")),
+        document: Some(Document::Policy(policy(name, "elsewhere"))),
     }
 }
 
@@ -137,7 +137,7 @@ async fn what_another_control_plane_writes_in_between_is_not_lost() {
 
     // Unless ours was to replace the version that was there.
     store.others.lock().unwrap().push(written_elsewhere("a", 5));
-    let wanted = Wanted::Document(Box::new(policy("a", "4")));
+    let wanted = Wanted::Document(Box::new(Document::Policy(policy("a", "4"))));
     let error = policies.change("a", wanted, Expected::Version(4), Timestamp::UNIX_EPOCH).await.unwrap_err();
     assert!(matches!(error, PolicyError::Changed { in_force: Some(5), .. }), "{error}");
 }
@@ -168,7 +168,7 @@ async fn a_set_that_does_not_compile_is_neither_written_nor_published() {
 
     // Written by a build that took it: it is named, and the last good set stays.
     let mut bad = written_elsewhere("c", 1);
-    bad.policy = Some(policy("c", "bad"));
+    bad.document = Some(Document::Policy(policy("c", "bad")));
     store.append(&bad).await.unwrap();
     let PolicyError::Refused(said) = policies.refresh().await.unwrap_err() else { panic!() };
     assert!(said[0].path.contains("\"c\""), "{said:?}");

@@ -1,6 +1,6 @@
 //! `policy …`: the verbs that read; those that change, check and try are in files of their own.
 
-mod change;
+pub(crate) mod change;
 mod rollout;
 mod test;
 mod trial;

@@ -1,5 +1,6 @@
 //! The routes: REST under `/api/v1`, and what stands outside it.
 
+mod agents;
 mod decisions;
 mod monitor;
 mod policies;
@@ -36,6 +37,7 @@ pub(crate) const MAX_BODY: usize = 4 * 1024 * 1024;
     tags(
         (name = "policies", description = "Policy documents and their versions"),
         (name = "trials", description = "Validating and trying policies without putting them in force"),
+        (name = "agents", description = "The registry of agents"),
         (name = "decisions", description = "What was decided"),
         (name = "sidecars", description = "Who is connected, and what they run"),
         (name = "monitoring", description = "Health and metrics"),
@@ -62,6 +64,10 @@ fn protected() -> OpenApiRouter<Api> {
         .routes(routes!(policies::versions))
         .routes(routes!(policies::version))
         .routes(routes!(policies::rollback))
+        .routes(routes!(agents::list))
+        .routes(routes!(agents::get, agents::put, agents::delete))
+        .routes(routes!(agents::suspend))
+        .routes(routes!(agents::resume))
         .routes(routes!(trials::validate))
         .routes(routes!(trials::dry_run))
         .routes(routes!(trials::evaluate))
@@ -69,6 +75,7 @@ fn protected() -> OpenApiRouter<Api> {
         .routes(routes!(decisions::follow))
         .routes(routes!(decisions::gaps))
         .routes(routes!(decisions::get))
+        .routes(routes!(decisions::explanation))
         .routes(routes!(sidecars::list))
         .routes(routes!(sidecars::version))
 }

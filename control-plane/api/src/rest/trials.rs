@@ -33,9 +33,9 @@ pub(crate) struct Validation {
 pub(crate) async fn validate(
     State(api): State<Api>,
     Params(Nothing {}): Params<Nothing>,
-    Document(document): Document,
+    document: Document,
 ) -> Result<Json<Validation>, ApiError> {
-    let diagnostics = match document {
+    let diagnostics = match document.policy() {
         Err(diagnostics) => diagnostics,
         Ok(parsed) => {
             let said = match api.policies.validate(&parsed.policy).await {

@@ -34,6 +34,11 @@ impl Table {
     pub(super) fn margin(&self, sum: f32, count: f32) -> f32 {
         self.scale * sum / count.max(LEAST).sqrt() + self.bias
     }
+
+    /// The margin taken apart: what one unit of weight adds in a window of `count` features, and where it starts.
+    pub(super) fn share(&self, count: f32) -> (f32, f32) {
+        (self.scale / count.max(LEAST).sqrt(), self.bias)
+    }
 }
 
 fn number(bytes: &'static [u8]) -> (f32, &'static [u8]) {
