@@ -10,7 +10,6 @@ use mesh_policy::{
     RegoRule, Rule,
 };
 use mesh_rego::{Module, Rego};
-use serde_json::json;
 
 use crate::access::AccessGuard;
 use crate::index::{Attached, Index, unmatched};
@@ -206,9 +205,16 @@ fn limit(index: usize, rule: &RateLimitRule) -> Option<LimitGuard> {
 }
 
 fn rego(index: usize, rule: &RegoRule, problems: &mut Vec<Diagnostic>) -> Option<Rego> {
-    let path = format!("spec.rules[{index}].rego.module");
+    let field = format!("spec.rules[{index}].rego");
+    if rule.data.contains_key("mesh") {
+        let said =
+            Diagnostic::error(format!("{field}.data.mesh"), "`mesh` is where the module's own rules are");
+        problems.push(said.help("choose another name"));
+        return None;
+    }
+    let path = format!("{field}.module");
     let module = Module { name: path.clone(), source: rule.module.clone() };
-    match Rego::compile(&[module], &json!({})) {
+    match Rego::compile(&[module], &serde_json::Value::Object(rule.data.clone())) {
         Ok(rego) => Some(rego),
         Err(errors) => {
             problems.extend(errors.into_iter().map(|error| {

@@ -25,6 +25,7 @@ mod input;
 mod limits;
 mod names;
 mod program;
+mod replay;
 mod response;
 mod seen;
 mod session;
@@ -39,6 +40,7 @@ pub use limits::LimitAnswer;
 pub use mesh_detect::Detector;
 pub use mesh_wire::Refusal;
 pub use program::{LimitCheck, Program};
+pub use replay::{Features, Replayed, replay};
 pub use response::ResponseMode;
 pub use session::{Session, Step};
 

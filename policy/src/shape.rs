@@ -21,6 +21,8 @@ pub(crate) enum Shape {
     List(usize, &'static Shape),
     /// A map from any string to a string.
     Labels,
+    /// A map from any string to anything.
+    Object,
     /// A map with these fields.
     Map(&'static [Field]),
     /// A map with exactly one of these fields.
@@ -214,7 +216,7 @@ const RULES: &[Field] = &[
         ]),
     ),
     optional("models", Shape::Map(&[optional("allow", SOME_TEXTS), optional("deny", TEXTS)])),
-    optional("rego", Shape::Map(&[required("module", Shape::NonEmpty)])),
+    optional("rego", Shape::Map(&[required("module", Shape::NonEmpty), optional("data", Shape::Object)])),
     recorded(
         "normalize",
         Shape::Map(&[

@@ -9,8 +9,9 @@ use mesh_engine::{Detector, RequestHead, Verdict};
 use mesh_policy::{Bundle, Diagnostic, Policy};
 
 use crate::admission::{Admission, Remark};
-use crate::decision::{Finding, PolicyRef, Violation};
+use crate::decision::{Decision, Finding, PolicyRef, Violation};
 use crate::evidence::{Evidence, Near, Part};
+use crate::impact::{Impact, Tally};
 use crate::policy::agent_key;
 use crate::sample::{DryRun, Modifications, SampleRequest};
 
@@ -80,6 +81,34 @@ impl Admission for EngineAdmission {
         let started = Instant::now();
         let verdict = mesh_engine::dry_run(&program, &request, now);
         Ok(outcome(verdict, started.elapsed().as_secs_f64() * 1000.0))
+    }
+
+    fn impact(&self, before: &Bundle, after: &Bundle, decisions: &[Decision]) -> Result<Impact, Vec<Remark>> {
+        let detector = Rc::new(Detector::new());
+        let before = mesh_engine::compile(before, Rc::clone(&detector)).map_err(remarks)?;
+        let after = mesh_engine::compile(after, detector).map_err(remarks)?;
+        let mut tally = Tally::default();
+        for decision in decisions {
+            tally.add(decision, &mesh_engine::replay(&before, &after, &features(decision)));
+        }
+        Ok(tally.impact())
+    }
+}
+
+/// What a record tells of its request.
+fn features(decision: &Decision) -> mesh_engine::Features {
+    let findings = decision.findings.iter();
+    mesh_engine::Features {
+        agent: decision.agent_id.clone(),
+        roles: decision.roles.clone(),
+        source_ip: decision.source_ip.parse().ok(),
+        method: decision.method.clone(),
+        path: decision.path.clone(),
+        protocol: decision.protocol.clone(),
+        model: decision.model.clone(),
+        tools: decision.tools.clone(),
+        findings: findings.map(|found| (found.kind.clone(), found.place.clone(), found.score)).collect(),
+        time: u64::try_from(decision.time.as_nanosecond()).unwrap_or(0),
     }
 }
 

@@ -18,6 +18,7 @@ mod decisions;
 mod diagnostic;
 mod evidence;
 mod explain;
+mod impact;
 mod limits;
 pub mod memory;
 mod policies;
@@ -38,6 +39,7 @@ pub use decisions::{Batch, BatchError, Decisions, Follower, Intake, ReportError}
 pub use diagnostic::DiagnosticSchema;
 pub use evidence::{Evidence, Near, Part};
 pub use explain::{Explanation, Reason, explain};
+pub use impact::{Impact, ImpactChange};
 pub use limits::{Ask, LimitVerdict, Limits};
 pub use policies::{Changed, Policies, Wanted};
 pub use policy::{Change, Expected, PolicyVersion, Stored, agent_key};

@@ -10,6 +10,8 @@ use jiff::Timestamp;
 use mesh_policy::{Bundle, Diagnostic, Document, Policy, Settings, Severity};
 
 use crate::admission::{Admission, Remark};
+use crate::decision::Decision;
+use crate::impact::Impact;
 use crate::policy::{Change, Expected, PolicyVersion, Stored};
 use crate::policy_error::PolicyError;
 use crate::ports::{AppendError, PolicyStore, Publisher, StoreError};
@@ -190,6 +192,17 @@ impl Policies {
             None => set.bundle(&self.inner.settings),
         };
         self.decide(bundle, candidate.map(|policy| policy.metadata.name.as_str()), sample, now).await
+    }
+
+    /// What `policy`, put among those in force, would have done to requests that were decided already. Changes nothing.
+    pub async fn impact(&self, policy: &Policy, decisions: Vec<Decision>) -> Result<Impact, PolicyError> {
+        let set = self.set();
+        let before = set.bundle(&self.inner.settings);
+        let after = set.with(provisional(&set, policy)).bundle(&self.inner.settings);
+        let admission = Arc::clone(&self.inner.admission);
+        let judged = tokio::task::spawn_blocking(move || admission.impact(&before, &after, &decisions)).await;
+        let reader = Some(policy.metadata.name.as_str());
+        judged.map_err(|_| PolicyError::Compiler)?.map_err(|remarks| refused(remarks, reader))
     }
 
     /// Decides a sample request under one policy alone. Changes nothing.

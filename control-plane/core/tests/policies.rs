@@ -6,8 +6,8 @@ use async_trait::async_trait;
 use mesh_control_core::memory::MemoryPolicies;
 use mesh_control_core::ports::{AppendError, PolicyStore, PublishError, Publisher, StoreError};
 use mesh_control_core::{
-    Admission, Change, DryRun, Expected, Policies, PolicyError, PolicyVersion, Remark, SampleRequest, Stored,
-    Timestamp, Wanted,
+    Admission, Change, Decision, DryRun, Expected, Impact, Policies, PolicyError, PolicyVersion, Remark,
+    SampleRequest, Stored, Timestamp, Wanted,
 };
 use mesh_policy::{Bundle, Diagnostic, Document, Policy, Settings, Spec};
 
@@ -31,6 +31,10 @@ impl Admission for ByDescription {
     }
 
     fn dry_run(&self, _: &Bundle, _: &SampleRequest, _: Timestamp) -> Result<DryRun, Vec<Remark>> {
+        Err(Vec::new())
+    }
+
+    fn impact(&self, _: &Bundle, _: &Bundle, _: &[Decision]) -> Result<Impact, Vec<Remark>> {
         Err(Vec::new())
     }
 }

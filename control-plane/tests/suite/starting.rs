@@ -77,7 +77,10 @@ async fn what_does_not_work_is_one_sentence_and_nothing_is_left_running() {
     // A file where the folder should be.
     let file = Data::new();
     std::fs::write(&file.0, "").unwrap();
-    let bad = policy("bad", Rule::Rego(RegoRule { module: "package mesh\n\nallow if {".to_owned() }));
+    let bad = policy(
+        "bad",
+        Rule::Rego(RegoRule { module: "package mesh\n\nallow if {".to_owned(), ..RegoRule::default() }),
+    );
     let config = || data.config();
     let table: [(Config, &str); 9] = [
         (Config { api: taken, grpc: free, ..config() }, "the port is in use"),

@@ -38,6 +38,7 @@ const ROOMS: [(&str, &[&str]); 21] = [
         "mesh-cli",
         &[
             "mesh-policy",
+            "mesh-rego",
             "mesh-engine",
             "mesh-detect",
             "mesh-audit",

@@ -70,6 +70,7 @@ fn protected() -> OpenApiRouter<Api> {
         .routes(routes!(agents::resume))
         .routes(routes!(trials::validate))
         .routes(routes!(trials::dry_run))
+        .routes(routes!(trials::impact))
         .routes(routes!(trials::evaluate))
         .routes(routes!(decisions::list))
         .routes(routes!(decisions::follow))

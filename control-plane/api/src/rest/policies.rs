@@ -202,7 +202,7 @@ pub(crate) async fn rollback(
 }
 
 /// Names that the API's own paths take.
-const RESERVED: [&str; 2] = ["validate", "dry-run"];
+const RESERVED: [&str; 3] = ["validate", "dry-run", "impact"];
 
 async fn write(
     api: &Api,

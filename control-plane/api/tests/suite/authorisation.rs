@@ -6,7 +6,7 @@ use serde_json::Value;
 use crate::support::{Plane, TOKEN};
 
 /// Method, path and whether it is open to everybody. A new operation without a row fails the test.
-const OPERATIONS: [(&str, &str, bool); 29] = [
+const OPERATIONS: [(&str, &str, bool); 30] = [
     ("get", "/api/v1/policies", false),
     ("post", "/api/v1/policies", false),
     ("get", "/api/v1/policies/{name}", false),
@@ -23,6 +23,7 @@ const OPERATIONS: [(&str, &str, bool); 29] = [
     ("post", "/api/v1/agents/{id}/resume", false),
     ("post", "/api/v1/policies/validate", false),
     ("post", "/api/v1/policies/dry-run", false),
+    ("post", "/api/v1/policies/impact", false),
     ("post", "/api/v1/policies/{name}/evaluate", false),
     ("get", "/api/v1/decisions", false),
     ("get", "/api/v1/decisions/gaps", false),
