@@ -4,12 +4,20 @@
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
+
+use crate::bodies::STAMP;
+
+/// Requests of this run so far: no two say the same.
+static REQUESTS: AtomicU64 = AtomicU64::new(0);
 
 /// A connection.
 pub(crate) struct Client {
     socket: TcpStream,
     request: Vec<u8>,
+    /// Where the request's last stamp is.
+    stamp: Option<usize>,
     buffer: Vec<u8>,
 }
 
@@ -36,7 +44,18 @@ impl Client {
         )
         .into_bytes();
         request.extend_from_slice(body);
-        Ok(Self { socket, request, buffer: Vec::with_capacity(64 * 1024) })
+        let stamp = request.windows(STAMP.len()).rposition(|window| window == STAMP);
+        Ok(Self { socket, request, stamp, buffer: Vec::with_capacity(64 * 1024) })
+    }
+
+    /// Says something new: letters that spell the request's number.
+    fn stamp(&mut self) {
+        let mut number = REQUESTS.fetch_add(1, Ordering::Relaxed);
+        let letters = self.stamp.and_then(|at| self.request.get_mut(at + 1..at + STAMP.len() - 1));
+        for letter in letters.into_iter().flatten() {
+            *letter = b'a' + u8::try_from(number % 26).unwrap_or_default();
+            number /= 26;
+        }
     }
 
     /// Sends the request and waits for the end of the answer; returns its status.
@@ -59,6 +78,7 @@ impl Client {
     fn read_answer(&mut self, mut seen: impl FnMut(Duration, &[u8])) -> Result<u16, String> {
         let lost = |error: std::io::Error| format!("the connection broke off: {error}");
         self.buffer.clear();
+        self.stamp();
         let sent = Instant::now();
         self.socket.write_all(&self.request).map_err(lost)?;
         let mut piece = [0; 16 * 1024];

@@ -15,15 +15,18 @@ use crate::stats::{median, micros, percentile};
 pub(crate) struct Load {
     pub(crate) name: &'static str,
     bytes: usize,
+    /// All but the last turn was sent before.
+    conversation: bool,
     connections: usize,
 }
 
 /// One connection shows what a request waits for; sixteen keep the worker busy.
-pub(crate) const CASES: [Load; 4] = [
-    Load { name: "1 KB, 1 connection", bytes: 1024, connections: 1 },
-    Load { name: "1 KB, 16 connections", bytes: 1024, connections: 16 },
-    Load { name: "16 KB, 1 connection", bytes: 16 * 1024, connections: 1 },
-    Load { name: "16 KB, 16 connections", bytes: 16 * 1024, connections: 16 },
+pub(crate) const CASES: [Load; 5] = [
+    Load { name: "1 KB, 1 connection", bytes: 1024, conversation: false, connections: 1 },
+    Load { name: "1 KB, 16 connections", bytes: 1024, conversation: false, connections: 16 },
+    Load { name: "16 KB, 1 connection", bytes: 16 * 1024, conversation: false, connections: 1 },
+    Load { name: "16 KB, 16 connections", bytes: 16 * 1024, conversation: false, connections: 16 },
+    Load { name: "16 KB, a turn of a conversation", bytes: 16 * 1024, conversation: true, connections: 1 },
 ];
 
 /// Correctness before load: every route answers, and only the full one guards.
@@ -75,7 +78,8 @@ impl Sample {
 
 /// Measures a case on all routes.
 pub(crate) fn measure(envoy: &Envoy, load: Load, options: &Options) -> Result<Case, String> {
-    let body = bodies::chat(load.bytes, false);
+    let body = if load.conversation { bodies::conversation } else { |bytes| bodies::chat(bytes, false) };
+    let body = body(load.bytes);
     let mut samples: Vec<Vec<Sample>> = ROUTES.iter().map(|_| Vec::new()).collect();
     for (index, _) in ROUTES.iter().enumerate() {
         // A short run warms up shortly: its figures are not for keeping.

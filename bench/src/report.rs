@@ -24,7 +24,7 @@ pub(crate) fn markdown(figures: &Figures) -> String {
     let mut page = format!(
         "# Bench of {}\n\nCommit {}, {}. One Envoy with one worker; client, upstream and Envoy share the cores. {} rounds of \
          {} s a route, in rotating order; medians over the rounds. `added` is against the plain route in the same round; \
-         CPU is the Envoy process's time for each request. The filter's module has {:.1} MB; {} decision records arrived. \
+         CPU is the Envoy process's time for each request. No two requests say the same; of a conversation only the last 1,000 bytes are new. The filter's module has {:.1} MB; {} decision records arrived. \
          Made by `cargo xtask bench`.\n",
         figures.time,
         figures.commit,

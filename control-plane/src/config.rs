@@ -28,6 +28,8 @@ pub struct Config {
     pub filter_path: PathBuf,
     /// Certificate authorities of `https` upstreams, a file on the sidecars' machine; none: the system's.
     pub ca_file: Option<PathBuf>,
+    /// A list of model prices that come before the shipped ones; none: those alone.
+    pub prices: Option<PathBuf>,
     /// Policies and agents to put in force before anything is served, where they differ from what is in force.
     pub documents: Vec<Document>,
     /// Whether a store that never held a policy gets the starter policy, when `documents` is empty.
@@ -57,6 +59,7 @@ impl Config {
             upstreams: Vec::new(),
             filter_path: filter_path.into(),
             ca_file: None,
+            prices: None,
             documents: Vec::new(),
             starter: true,
             sidecar: "sidecar".to_owned(),

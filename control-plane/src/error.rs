@@ -52,6 +52,14 @@ pub enum StartError {
     /// What the sidecars are to do can not be done.
     #[error(transparent)]
     Spec(#[from] SpecError),
+    /// A list of prices that can not be read, or is none.
+    #[error("the prices in {path} can not be used: {why}")]
+    Prices {
+        /// The file.
+        path: PathBuf,
+        /// Why not.
+        why: String,
+    },
     /// A policy of the configuration.
     #[error("policy {name:?} can not be put in force:{}", lines(.diagnostics))]
     Policy {

@@ -1,16 +1,18 @@
 //! The filter's settings and the sidecar's specification, from the configuration.
-use mesh_policy::{ServiceRef, Settings};
+use mesh_control_core::{Catalogue, PriceList};
+use mesh_policy::{Secret, ServiceRef, Settings};
 use mesh_xds::SidecarSpec;
 use mesh_xds::sidecar::CONTROL_PLANE_CLUSTER;
 
 use crate::config::Config;
+use crate::error::StartError;
 
 /// A limit is asked for in the path of a request: a second is long.
 const RATE_LIMIT_TIMEOUT_MS: u32 = 1000;
 /// A report waits for the store's disk.
 const INTAKE_TIMEOUT_MS: u32 = 5000;
 
-pub(crate) fn settings(config: &Config) -> Settings {
+pub(crate) fn settings(config: &Config, masking_key: Secret, prices: Option<&PriceList>) -> Settings {
     let service = |timeout_ms| Some(ServiceRef { cluster: CONTROL_PLANE_CLUSTER.to_owned(), timeout_ms });
     Settings {
         sidecar: config.sidecar.clone(),
@@ -20,8 +22,25 @@ pub(crate) fn settings(config: &Config) -> Settings {
         max_body_bytes: config.max_body_bytes,
         rate_limit: service(RATE_LIMIT_TIMEOUT_MS),
         intake: service(INTAKE_TIMEOUT_MS),
+        masking_key: Some(masking_key),
+        // A list of prices is plain data: it always has a JSON form.
+        prices: prices.and_then(|prices| serde_json::to_value(prices).ok()),
         record_buffer: config.record_buffer,
     }
+}
+
+/// The operator's own prices, and all that are in force.
+pub(crate) fn prices(config: &Config) -> Result<(Option<PriceList>, PriceList), StartError> {
+    let refused = |why: String| StartError::Prices { path: config.prices.clone().unwrap_or_default(), why };
+    let own = match &config.prices {
+        Some(path) => {
+            let text = std::fs::read_to_string(path).map_err(|error| refused(error.to_string()))?;
+            Some(PriceList::read(&text).map_err(|error| refused(error.to_string()))?)
+        }
+        None => None,
+    };
+    let listed = Catalogue::list(own.as_ref()).map_err(|error| refused(error.to_string()))?;
+    Ok((own, listed))
 }
 
 /// The specification, but for the filter's configuration: that comes with each bundle.

@@ -8,7 +8,7 @@ use mesh_control_core::{
     Decisions, EngineAdmission, Expected, Limits, Policies, PolicyError, Timestamp, Wanted, agent_key,
 };
 use mesh_control_store::{Location, Stores};
-use mesh_policy::Document;
+use mesh_policy::{Document, Secret};
 use mesh_xds::Ads;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
@@ -29,10 +29,12 @@ pub async fn start(config: Config) -> Result<Running, StartError> {
     let grpc_listener = bind("gRPC", config.grpc, config.allow_remote).await?;
     let spec = settings::spec(&config);
     spec.resources()?;
+    let (prices, listed) = settings::prices(&config)?;
 
     tokens::data_folder(&config.data)?;
     let admin = tokens::token(&config.data.join("admin-token"))?;
     let sidecar = tokens::token(&config.data.join("sidecar-token"))?;
+    let masking_key = Secret::new(tokens::token(&config.data.join("masking-key"))?.secret());
     let location = location(&config)?;
     let Stores { policies, decisions } = mesh_control_store::open(&location).await?;
     let limits = Limits::new(mesh_control_store::windows(config.redis.as_deref()).await?);
@@ -41,7 +43,8 @@ pub async fn start(config: Config) -> Result<Running, StartError> {
     let ads = Ads::new();
     let publisher = Arc::new(XdsPublisher { ads: ads.clone(), spec });
     let admission = Arc::new(EngineAdmission::default());
-    let policies = Policies::new(policies, admission, publisher, settings::settings(&config));
+    let settings = settings::settings(&config, masking_key, prices.as_ref());
+    let policies = Policies::new(policies, admission, publisher, settings);
     put_in_force(&policies, &config).await?;
 
     let sidecars = Sidecars::new(ads.clone());
@@ -50,6 +53,8 @@ pub async fn start(config: Config) -> Result<Running, StartError> {
     let api = Api::new(Parts {
         policies: policies.clone(),
         decisions: decisions.clone(),
+        limits: limits.clone(),
+        prices: listed,
         sidecars: sidecars.clone(),
         metrics: Arc::clone(&metrics),
         admin: admin.clone(),
@@ -60,7 +65,7 @@ pub async fn start(config: Config) -> Result<Running, StartError> {
         rest: (api_listener, mesh_control_api::router(api)),
         grpc: grpc_listener,
         auth: SidecarAuth::new(sidecar),
-        intake: mesh_control_api::intake(decisions.clone(), Arc::clone(&metrics)),
+        intake: mesh_control_api::intake(decisions.clone(), limits.clone(), Arc::clone(&metrics)),
         rate_limits: mesh_control_api::rate_limits(limits, metrics),
         sidecars,
         // Others may write to a database that can be shared.

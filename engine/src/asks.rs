@@ -45,8 +45,7 @@ impl Session {
                 .collect()
             }
             Some(message) if message.model.is_some() => {
-                let model = message.model.as_deref().unwrap_or_default();
-                vec![ask(&[model, &format!("models/{model}")], "query")]
+                message.models().map(|model| ask(&[model, &format!("models/{model}")], "query")).collect()
             }
             _ => vec![ask(&[self.head.path_only().trim_start_matches('/')], action(&self.head.method))],
         }

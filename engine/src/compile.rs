@@ -5,16 +5,17 @@ use std::rc::Rc;
 use mesh_detect::{
     CustomPatterns, Detector, EntityType, MAX_PHRASES, Phrases, Sensitivity, TypeSet, type_group,
 };
+use mesh_limits::{Catalogue, PriceList};
 use mesh_policy::{
-    AccessRule, Bundle, BundlePolicy, Diagnostic, Direction, InjectionRule, PiiRule, Policy, RateLimitRule,
-    RegoRule, Rule,
+    AccessRule, Bundle, BundlePolicy, Diagnostic, Direction, InjectionRule, PiiRule, Policy, RegoRule, Rule,
 };
 use mesh_rego::{Module, Rego};
 
 use crate::access::AccessGuard;
 use crate::index::{Attached, Index, unmatched};
+use crate::limits::{self, Measure};
 use crate::names::NameGuard;
-use crate::program::{InjectionGuard, LimitGuard, PiiGuard, Program, Rules};
+use crate::program::{InjectionGuard, PiiGuard, Program, Rules};
 
 /// A document that does not compile, and why.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -64,12 +65,30 @@ pub fn compile(bundle: &Bundle, detector: Rc<Detector>) -> Result<Program, Vec<R
     if !refused.is_empty() {
         return Err(refused);
     }
+    let prices = prices(bundle, policies.iter().map(|(policy, _)| policy).chain(&pinned))
+        .map_err(|refused| vec![refused])?;
     let index = Index::new(policies, &pinned, &bundle.agents).map_err(|problems| {
         let refused = |(name, said)| Refused { agent: true, name, diagnostics: vec![said] };
         problems.into_iter().map(refused).collect::<Vec<_>>()
     })?;
     let (version, settings) = (bundle.version.clone(), bundle.settings.clone());
-    Ok(Program { version, settings, detector, index, seen: None })
+    Ok(Program { version, settings, detector, index, seen: None, prices })
+}
+
+/// The prices of models, where a policy limits money.
+fn prices<'a>(
+    bundle: &Bundle,
+    policies: impl Iterator<Item = &'a Attached>,
+) -> Result<Option<Catalogue>, Refused> {
+    let mut limits = policies.flat_map(|policy| policy.limits.iter().map(move |guard| (policy, guard)));
+    let Some((policy, _)) = limits.find(|(_, guard)| guard.measure == Measure::Cost) else { return Ok(None) };
+    let own = bundle.settings.prices.as_ref().map(PriceList::of).transpose();
+    let catalogue = own.and_then(|own| Catalogue::with(own.as_ref()));
+    catalogue.map(Some).map_err(|error| Refused {
+        agent: false,
+        name: policy.id.clone(),
+        diagnostics: vec![Diagnostic::error("settings.prices", error.to_string())],
+    })
 }
 
 /// Compiles one document and throws the result away.
@@ -120,7 +139,7 @@ fn rules(policy: &Policy) -> Result<Rules, Vec<Diagnostic>> {
         match rule {
             Rule::Pii(rule) => attached.pii.extend(pii(index, rule, &mut problems)),
             Rule::Injection(rule) => attached.injection.extend(injection(index, rule, &mut problems)),
-            Rule::RateLimit(rule) => attached.limits.extend(limit(index, rule)),
+            Rule::RateLimit(rule) => attached.limits.extend(limits::guards(index, rule)),
             Rule::Access(rule) => access.push((index, rule)),
             Rule::Tools(rule) => attached.tools.push(NameGuard::new(index, &rule.allow, &rule.deny)),
             Rule::Models(rule) => attached.models.push(NameGuard::new(index, &rule.allow, &rule.deny)),
@@ -197,11 +216,6 @@ fn injection(index: usize, rule: &InjectionRule, problems: &mut Vec<Diagnostic>)
         mesh_policy::Sensitivity::High => Sensitivity::High,
     };
     Some(InjectionGuard { rule: index, action: rule.action, sensitivity, phrases })
-}
-
-fn limit(index: usize, rule: &RateLimitRule) -> Option<LimitGuard> {
-    let per_minute = rule.requests_per_minute?.saturating_add(rule.burst.unwrap_or_default());
-    Some(LimitGuard { rule: index, key: rule.key, per_minute })
 }
 
 fn rego(index: usize, rule: &RegoRule, problems: &mut Vec<Diagnostic>) -> Option<Rego> {

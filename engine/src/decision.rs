@@ -2,6 +2,7 @@
 use std::borrow::Cow;
 
 use crate::Timestamp;
+use crate::budget::{Settlement, Spending};
 use crate::evidence::Violation;
 
 /// What happened to the exchange, from mild to strict; the strictest of several wins.
@@ -123,6 +124,10 @@ pub struct Decision {
     pub model: String,
     /// Tools that the request offered or called, by name.
     pub tools: Vec<String>,
+    /// What the exchange took, where the answer tells or a limit asks.
+    pub spending: Option<Spending>,
+    /// How what was promised under limits has ended.
+    pub settlements: Vec<Settlement>,
 }
 
 /// A record keeps at most this many entries of each list: its size is bounded whatever a body holds.

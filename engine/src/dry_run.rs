@@ -4,7 +4,7 @@ use std::rc::Rc;
 use crate::Timestamp;
 use crate::caller::RequestHead;
 use crate::decision::Decision;
-use crate::limits::LimitAnswer;
+use crate::limits::{LimitAnswer, LimitStatus};
 use crate::program::Program;
 use crate::session::{Session, Step};
 
@@ -36,7 +36,8 @@ pub fn dry_run(program: &Rc<Program>, sample: &SampleRequest, now: Timestamp) ->
         step = session.request(&sample.body, now);
     }
     if let Step::AskLimits(checks) = &step {
-        let within = LimitAnswer::Answered(vec![None; checks.len()]);
+        let within =
+            LimitAnswer::Answered(vec![LimitStatus { over: None, remaining: u64::MAX }; checks.len()]);
         step = session.limits(within, &sample.body, now);
     }
     let (decision, ..) = session.finish();

@@ -3,15 +3,15 @@ use std::ops::Range;
 use std::rc::Rc;
 
 use mesh_detect::{Detector, Family, Finding, InjectionFinding, Source, injection_threshold};
-use mesh_policy::{Enforcement, InjectionAction, PiiAction};
-use mesh_wire::{Edit, Message, Place, Protocol, RefusalKind, Segment};
+use mesh_policy::{Enforcement, InjectionAction, PiiAction, PiiRule};
+use mesh_wire::{Edit, Message, Place, RefusalKind, Segment};
 
 use crate::Timestamp;
 use crate::decision::{GuardState, Severity};
 use crate::evidence::{Effect, Evidence, Violation, span};
 use crate::index::Attached;
 use crate::input::rego_input;
-use crate::program::{InjectionGuard, PiiGuard, Rules};
+use crate::program::{InjectionGuard, LimitGuard, PiiGuard, Rules};
 use crate::seen::{Digest, GuardPlace};
 use crate::session::Session;
 
@@ -46,6 +46,8 @@ impl Rules {
             ("rego", !self.rego.is_empty()),
             ("injection", !self.injection.is_empty()),
             ("pii", !self.pii.is_empty()),
+            // What it may take, or whom it asks, stands in the body.
+            ("rateLimit", self.limits.iter().any(LimitGuard::needs_body)),
         ];
         guards.into_iter().filter(|(_, there)| *there).map(|(name, _)| name)
     }
@@ -93,20 +95,21 @@ impl Session {
 
     pub(crate) fn judge_models(&mut self) {
         let applies = Rc::clone(&self.applies);
-        let model = match &self.message {
-            Some(message) if names_a_model(message.protocol) || message.model.is_some() => {
-                Some(message.model.clone().unwrap_or_default())
-            }
-            _ => None,
-        };
+        let mut models: Vec<String> =
+            self.message.iter().flat_map(Message::models).map(str::to_owned).collect();
+        if models.is_empty() && self.message.as_ref().is_some_and(|message| message.protocol.names_a_model())
+        {
+            // One that names none gets the provider's default, which no list allows.
+            models.push(String::new());
+        }
         for policy in applies.iter().filter(|policy| !policy.models.is_empty()) {
-            let Some(model) = &model else {
+            if models.is_empty() {
                 self.decision.guard("models", GuardState::Skipped("no-model".into()));
                 continue;
-            };
+            }
             self.decision.guard("models", GuardState::Ran);
             for guard in &policy.models {
-                let Some(listed) = guard.refuses(model) else { continue };
+                let Some(listed) = models.iter().find_map(|model| guard.refuses(model)) else { continue };
                 let message = "this model is not allowed".to_owned();
                 let violation = Violation::new("models", Severity::Medium, message.clone()).by(guard.rule);
                 if self.raise(policy, violation.because(Evidence { listed, ..Evidence::default() })) {
@@ -266,7 +269,11 @@ impl Session {
                     }
                     let place = format!("{}:{}", way.name(), message.path(index));
                     for finding in &found {
-                        if let Some(with) = self.personal(policy, guard, finding, &place) {
+                        if way == Way::Response && self.masked.touches(&segment.text, &finding.span) {
+                            continue;
+                        }
+                        let value = segment.text.get(finding.span.clone()).unwrap_or_default();
+                        if let Some(with) = self.personal((policy, guard), finding, value, &place, way) {
                             edits.push(Edit { segment: index, range: finding.span.clone(), with });
                         }
                     }
@@ -276,13 +283,14 @@ impl Session {
         without_overlaps(edits)
     }
 
-    /// Records one finding. The replacement, when it is to be redacted.
+    /// Records one finding. What is to stand in its place, when something is.
     pub(crate) fn personal(
         &mut self,
-        policy: &Attached,
-        guard: &PiiGuard,
+        (policy, guard): (&Attached, &PiiGuard),
         finding: &Finding,
+        value: &str,
         place: &str,
+        way: Way,
     ) -> Option<String> {
         let kind = finding.kind.as_str();
         self.decision.finding(kind, place, finding.score);
@@ -309,11 +317,35 @@ impl Session {
                 self.decision.warning(noted(said(Severity::Medium, " and redacted"), Effect::Modified));
                 Some(guard.replacement(kind))
             }
-            PiiAction::Redact => {
+            PiiAction::Tokenize if policy.enforcement == Enforcement::Blocking => {
+                let noted = noted(said(Severity::Medium, " and tokenized"), Effect::Modified);
+                self.tokenized(policy, (kind, value), way, noted)
+            }
+            PiiAction::Redact | PiiAction::Tokenize => {
                 self.raise(policy, said(Severity::Medium, ""));
                 None
             }
         }
+    }
+
+    /// The placeholder of a value. What it stands for is kept for the answer when the value was the agent's own.
+    fn tokenized(
+        &mut self,
+        policy: &Attached,
+        (kind, value): (&str, &str),
+        way: Way,
+        noted: Violation,
+    ) -> Option<String> {
+        let tenant = self.caller.team.as_deref().unwrap_or_default();
+        let Some(placeholder) = self.program.placeholder(tenant, kind, value) else {
+            self.guard_failed(policy, "pii", "masking-key");
+            return None;
+        };
+        self.decision.warning(noted);
+        if way == Way::Request && !self.masked.keep(&placeholder, value) {
+            return Some(PiiRule::DEFAULT_REPLACEMENT.to_owned());
+        }
+        Some(placeholder)
     }
 
     fn ran_on_nothing(&mut self, there: impl Fn(&Attached) -> bool, guard: &'static str) {
@@ -382,18 +414,6 @@ impl PiiGuard {
         found.clear();
         detector.pii(text, &self.types, self.threshold, self.custom.as_ref(), found);
     }
-}
-
-/// Protocols whose requests name a model; one that names none gets the provider's default, which no list allows.
-fn names_a_model(protocol: Protocol) -> bool {
-    matches!(
-        protocol,
-        Protocol::OpenAiChat
-            | Protocol::OpenAiCompletions
-            | Protocol::OpenAiResponses
-            | Protocol::OpenAiEmbeddings
-            | Protocol::AnthropicMessages
-    )
 }
 
 fn source_of(place: Place) -> Source {

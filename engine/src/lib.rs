@@ -14,6 +14,7 @@
 
 mod access;
 mod asks;
+mod budget;
 mod caller;
 mod compile;
 mod decision;
@@ -23,6 +24,7 @@ mod guards;
 mod index;
 mod input;
 mod limits;
+mod mask;
 mod names;
 mod program;
 mod replay;
@@ -31,15 +33,16 @@ mod seen;
 mod session;
 mod stream;
 
+pub use budget::{Settlement, Spending};
 pub use caller::{Caller, RequestHead};
 pub use compile::{Refused, check, check_agents, compile};
 pub use decision::{Decision, FindingCount, GuardState, Outcome, PolicyRef, Severity};
 pub use dry_run::{SampleRequest, Verdict, dry_run};
 pub use evidence::{Effect, Evidence, Near, Violation};
-pub use limits::LimitAnswer;
+pub use limits::{LimitAnswer, LimitCheck, LimitStatus, Measure};
 pub use mesh_detect::Detector;
-pub use mesh_wire::Refusal;
-pub use program::{LimitCheck, Program};
+pub use mesh_wire::{Refusal, Usage};
+pub use program::Program;
 pub use replay::{Features, Replayed, replay};
 pub use response::ResponseMode;
 pub use session::{Session, Step};

@@ -1,91 +1,327 @@
 //! Limits: what the rate limit service is asked, and what its answer does.
+//!
+//! A request is admitted under all its limits or counted under none: limits of policies that only record must not keep those
+//! that enforce from counting. Where they alone refuse, the others are asked again without them.
 use std::rc::Rc;
 
-use mesh_policy::LimitKey;
-use mesh_wire::RefusalKind;
+use mesh_policy::{Enforcement, LimitAction, LimitKey, LimitMode, RateLimitRule};
+use mesh_wire::{Protocol, RefusalKind};
 
 use crate::Timestamp;
 use crate::decision::{GuardState, Severity};
 use crate::evidence::{Effect, Evidence, Violation};
-use crate::program::LimitCheck;
+use crate::index::Attached;
+use crate::program::LimitGuard;
 use crate::session::{Session, Step};
+
+/// What a limit counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Measure {
+    /// Requests.
+    Requests,
+    /// Tokens, read and written.
+    Tokens,
+    /// Millionths of a US dollar.
+    Cost,
+    /// Requests that go on at the same time.
+    Concurrent,
+}
+
+impl Measure {
+    /// The name in descriptors and records.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Measure::Requests => "requests",
+            Measure::Tokens => "tokens",
+            Measure::Cost => "cost",
+            Measure::Concurrent => "concurrent",
+        }
+    }
+
+    /// Whether what an exchange takes is known only when it ends.
+    pub(crate) fn is_spent(self) -> bool {
+        matches!(self, Measure::Tokens | Measure::Cost)
+    }
+}
+
+/// One account to ask the rate limit service about.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LimitCheck {
+    /// Policy whose limit it is.
+    pub policy: String,
+    /// The rule's place in that policy.
+    pub rule: usize,
+    /// The limit's name in the document: `tokensPerDay`.
+    pub name: &'static str,
+    /// What is counted.
+    pub measure: Measure,
+    /// Who is counted: `agent:support-1`.
+    pub key: String,
+    /// What is admitted in any window, or at a time.
+    pub limit: u64,
+    /// Length of the window in seconds.
+    pub window_s: u64,
+    /// What this request asks for.
+    pub amount: u64,
+    /// Whether the amount is an upper bound.
+    pub strict: bool,
+    /// Whether going over it refuses the request.
+    pub enforced: bool,
+    pub(crate) action: LimitAction,
+}
+
+/// What the service said of one check.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct LimitStatus {
+    /// `None` within the limit, else the seconds until a request is admitted again.
+    pub over: Option<u64>,
+    /// What is left, after this request.
+    pub remaining: u64,
+}
 
 /// What the rate limit service said.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum LimitAnswer {
-    /// For each check in order: `None` within the limit, else the seconds until a request is admitted again.
-    Answered(Vec<Option<u64>>),
+    /// For each check in order.
+    Answered(Vec<LimitStatus>),
     /// Nothing, in time.
     Unreachable,
+}
+
+/// A request that calls more tools than this is counted under the first ones.
+const MAX_TOOLS: usize = 16;
+
+/// The limits of one rule.
+pub(crate) fn guards(index: usize, rule: &RateLimitRule) -> Vec<LimitGuard> {
+    const MINUTE: u64 = 60;
+    const HOUR: u64 = 60 * MINUTE;
+    const DAY: u64 = 24 * HOUR;
+    let requests = [
+        ("requestsPerSecond", rule.requests_per_second, 1),
+        ("requestsPerMinute", rule.requests_per_minute, MINUTE),
+        ("requestsPerHour", rule.requests_per_hour, HOUR),
+        ("requestsPerDay", rule.requests_per_day, DAY),
+    ];
+    let mut burst = u64::from(rule.burst.unwrap_or_default());
+    let mut limits = Vec::new();
+    for (name, limit, window_s) in requests {
+        if let Some(limit) = limit {
+            // The burst is that of the shortest window.
+            limits.push((name, Measure::Requests, u64::from(limit) + std::mem::take(&mut burst), window_s));
+        }
+    }
+    let spent = [
+        ("tokensPerMinute", Measure::Tokens, rule.tokens_per_minute, MINUTE),
+        ("tokensPerDay", Measure::Tokens, rule.tokens_per_day, DAY),
+        ("costPerDay", Measure::Cost, rule.cost_per_day.map(|money| money.micros), DAY),
+        ("costPerMonth", Measure::Cost, rule.cost_per_month.map(|money| money.micros), 30 * DAY),
+        ("maxConcurrent", Measure::Concurrent, rule.max_concurrent.map(u64::from), 1),
+    ];
+    let spent = spent.into_iter().filter_map(|(name, measure, limit, s)| Some((name, measure, limit?, s)));
+    limits.extend(spent);
+    let guard = |(name, measure, limit, window_s)| LimitGuard {
+        rule: index,
+        name,
+        key: rule.key,
+        measure,
+        limit,
+        window_s,
+        mode: rule.mode,
+        action: rule.action,
+    };
+    limits.into_iter().map(guard).collect()
 }
 
 impl Session {
     /// The rate limit service has answered, or not. `body` is the same as before.
     pub fn limits(&mut self, answer: LimitAnswer, body: &[u8], now: Timestamp) -> Step {
-        let applies = Rc::clone(&self.applies);
-        let checks = self.limit_checks();
+        let checks = std::mem::take(&mut self.asked);
         match answer {
-            LimitAnswer::Answered(answers) if answers.len() == checks.len() => {
-                for (check, over) in checks.iter().zip(answers) {
-                    let Some(policy) = applies.iter().find(|policy| policy.id == check.policy) else {
-                        continue;
-                    };
-                    self.decision.guard("rateLimit", GuardState::Ran);
-                    let Some(retry_after_s) = over else { continue };
-                    let message = format!(
-                        "more than {} requests a minute by this {}",
-                        check.requests_per_minute,
-                        who(&check.key)
-                    );
-                    let evidence = Evidence {
-                        kind: who(&check.key).to_owned(),
-                        limit: Some(u64::from(check.requests_per_minute)),
-                        retry_after_s: Some(retry_after_s.max(1)),
-                        ..Evidence::default()
-                    };
-                    let violation =
-                        Violation::new("rateLimit", Severity::Low, message.clone()).by(check.rule);
-                    if self.raise(policy, violation.with(Effect::Throttled).because(evidence)) {
-                        self.throttled =
-                            Some((RefusalKind::Limit { retry_after_s: retry_after_s.max(1) }, message));
+            LimitAnswer::Answered(statuses) if statuses.len() == checks.len() => {
+                self.decision.guard("rateLimit", GuardState::Ran);
+                for (check, status) in checks.iter().zip(&statuses) {
+                    if let Some(retry_after_s) = status.over {
+                        self.over(check, retry_after_s.max(1));
+                    }
+                }
+                if statuses.iter().all(|status| status.over.is_none()) {
+                    let remaining: Vec<u64> = statuses.iter().map(|status| status.remaining).collect();
+                    self.promised(&checks, &remaining, body);
+                } else if self.throttled.is_none() {
+                    let enforced: Vec<LimitCheck> =
+                        checks.into_iter().filter(|check| check.enforced).collect();
+                    if !enforced.is_empty() {
+                        self.asked.clone_from(&enforced);
+                        return Step::AskLimits(enforced);
                     }
                 }
             }
             _ => {
-                for policy in applies.iter().filter(|policy| !policy.limits.is_empty()) {
+                let applies = Rc::clone(&self.applies);
+                let asked = |policy: &Attached| checks.iter().any(|check| check.policy == policy.id);
+                for policy in applies.iter().filter(|policy| asked(policy)) {
                     self.guard_failed(policy, "rateLimit", "unreachable");
                 }
             }
         }
-        self.judge(body, now)
+        let step = self.judge(body, now);
+        match step {
+            Step::Continue => self.asking_for_usage(body).map_or(Step::Continue, Step::Replace),
+            Step::Replace(body) => Step::Replace(self.asking_for_usage(&body).unwrap_or(body)),
+            step => step,
+        }
     }
 
-    /// The counters that this request counts on.
-    pub(crate) fn limit_checks(&self) -> Vec<LimitCheck> {
+    /// The accounts that this request counts on.
+    pub(crate) fn limit_checks(&mut self, body: &[u8]) -> Vec<LimitCheck> {
+        let applies = Rc::clone(&self.applies);
         let mut checks = Vec::new();
-        for policy in self.applies.iter() {
-            for limit in &policy.limits {
-                let known = |value: &Option<String>, kind: &str| {
-                    value.as_ref().map(|value| format!("{kind}:{value}"))
+        let mut unpriced = false;
+        for policy in applies.iter() {
+            for guard in &policy.limits {
+                let estimate = match guard.measure.is_spent() {
+                    true => match self.estimate(body, guard.mode) {
+                        Some(estimate) => estimate,
+                        None => continue,
+                    },
+                    false => crate::budget::Estimate::default(),
                 };
-                // Who is not known by the key of a limit is counted by the agent, never let off.
-                let key = match limit.key {
-                    LimitKey::Agent => None,
-                    LimitKey::User => known(&self.caller.user, "user"),
-                    LimitKey::Key => known(&self.caller.key, "key"),
-                };
-                checks.push(LimitCheck {
-                    policy: policy.id.clone(),
-                    rule: limit.rule,
-                    key: key.unwrap_or_else(|| format!("agent:{}", self.caller.agent)),
-                    requests_per_minute: limit.per_minute,
-                });
+                unpriced |= guard.measure == Measure::Cost && self.is_unpriced();
+                let amount = self.amount(guard, estimate);
+                for key in self.keys(guard.key) {
+                    checks.push(check(policy, guard, key, amount));
+                }
             }
         }
+        if unpriced {
+            let message =
+                "the model is not in the price catalogue: it is counted at the default price".to_owned();
+            self.remark("rateLimit", message);
+        }
+        self.asked.clone_from(&checks);
         checks
+    }
+
+    /// Who is counted. Who is not known by the key of a limit is counted by the agent, never let off.
+    fn keys(&self, key: LimitKey) -> Vec<String> {
+        let caller = &self.caller;
+        let message = self.message.as_ref();
+        let known = match key {
+            LimitKey::Agent => None,
+            LimitKey::User => caller.user.as_ref().map(|user| format!("user:{user}")),
+            LimitKey::Session => caller.session.as_ref().map(|session| format!("session:{session}")),
+            LimitKey::Team => caller.team.as_ref().map(|team| format!("team:{team}")),
+            LimitKey::Key => caller.key.as_ref().map(|key| format!("key:{key}")),
+            LimitKey::Ip => self.head.source_ip.map(|ip| format!("ip:{}", ip.to_canonical())),
+            LimitKey::Model => message
+                .and_then(|message| message.model.as_deref())
+                .map(|model| format!("model:{}", model.chars().take(MAX_NAME).collect::<String>())),
+            LimitKey::Tool => {
+                let called = message.filter(|message| message.protocol == Protocol::Mcp);
+                let mut names: Vec<&str> = called
+                    .into_iter()
+                    .flat_map(|message| &message.tool_calls)
+                    .map(|call| call.name.as_str())
+                    .collect();
+                names.sort_unstable();
+                names.dedup();
+                let name = |name: &&str| format!("tool:{}", name.chars().take(MAX_NAME).collect::<String>());
+                return names.iter().take(MAX_TOOLS).map(name).collect();
+            }
+        };
+        vec![known.unwrap_or_else(|| format!("agent:{}", caller.agent))]
+    }
+
+    fn over(&mut self, check: &LimitCheck, retry_after_s: u64) {
+        let applies = Rc::clone(&self.applies);
+        let Some(policy) = applies.iter().find(|policy| policy.id == check.policy) else { return };
+        let message = check.refusal();
+        let effect = match check.action {
+            LimitAction::Throttle => Effect::Throttled,
+            LimitAction::Deny => Effect::Denied,
+        };
+        let evidence = Evidence {
+            kind: check.key.split(':').next().unwrap_or("agent").to_owned(),
+            limit: Some(check.limit),
+            retry_after_s: Some(retry_after_s),
+            ..Evidence::default()
+        };
+        let violation = Violation::new("rateLimit", Severity::Low, message.clone()).by(check.rule);
+        if !self.raise(policy, violation.with(effect).because(evidence)) {
+            return;
+        }
+        let kind = match check.action {
+            LimitAction::Throttle => RefusalKind::Limit { retry_after_s },
+            LimitAction::Deny => RefusalKind::Policy,
+        };
+        // Of several the one that lasts longest is told: who comes back by then is admitted.
+        let wait = |kind: &RefusalKind| match kind {
+            RefusalKind::Limit { retry_after_s } => *retry_after_s,
+            _ => u64::MAX,
+        };
+        if self.throttled.as_ref().is_none_or(|(known, _)| wait(known) < wait(&kind)) {
+            self.throttled = Some((kind, message));
+            self.limit_name = Some(format!("{}/{}", check.policy, check.name));
+        }
+    }
+
+    /// A stream is cut: the record says by which limit.
+    pub(crate) fn note_spent(&mut self, check: &LimitCheck, message: String) {
+        let applies = Rc::clone(&self.applies);
+        if let Some(policy) = applies.iter().find(|policy| policy.id == check.policy && check.enforced) {
+            self.object(policy, "rateLimit", Severity::Low, format!("{}: {message}", check.name));
+        }
     }
 }
 
-fn who(key: &str) -> &str {
-    key.split(':').next().unwrap_or("agent")
+/// Model and tool names are the agent's own words.
+const MAX_NAME: usize = 128;
+
+fn check(policy: &Attached, guard: &LimitGuard, key: String, amount: u64) -> LimitCheck {
+    LimitCheck {
+        policy: policy.id.clone(),
+        rule: guard.rule,
+        name: guard.name,
+        measure: guard.measure,
+        key,
+        limit: guard.limit,
+        window_s: guard.window_s,
+        amount,
+        strict: guard.mode == LimitMode::Strict,
+        enforced: policy.enforcement == Enforcement::Blocking,
+        action: guard.action,
+    }
+}
+
+impl LimitCheck {
+    /// What the agent is told.
+    fn refusal(&self) -> String {
+        let who = self.key.split(':').next().unwrap_or("agent");
+        let (policy, name, limit) = (&self.policy, self.name, self.limit);
+        let window = match self.window_s {
+            1 => "second",
+            60 => "minute",
+            3600 => "hour",
+            86_400 => "day",
+            _ => "30 days",
+        };
+        let said = match self.measure {
+            Measure::Requests => format!("at most {limit} requests in any {window} by this {who}"),
+            Measure::Concurrent => format!("at most {limit} requests at a time by this {who}"),
+            Measure::Tokens => {
+                format!(
+                    "at most {limit} tokens in any {window} by this {who}, and this request may take {}",
+                    self.amount
+                )
+            }
+            Measure::Cost => {
+                let dollars = |micros: u64| format!("{}.{:06}", micros / 1_000_000, micros % 1_000_000);
+                let (limit, amount) = (dollars(limit), dollars(self.amount));
+                format!(
+                    "at most {limit} USD in any {window} by this {who}, and this request may cost {amount} USD"
+                )
+            }
+        };
+        format!("limit {name} of policy {policy}: {said}")
+    }
 }

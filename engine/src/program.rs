@@ -2,12 +2,17 @@
 use std::rc::Rc;
 
 use mesh_detect::{CustomPatterns, Detector, Phrases, Sensitivity, TypeSet};
-use mesh_policy::{FailureMode, InjectionAction, LimitKey, Media, PiiAction, RecordOverflow, Settings};
+use mesh_limits::Catalogue;
+use mesh_policy::{
+    FailureMode, InjectionAction, LimitAction, LimitKey, LimitMode, Media, PiiAction, RecordOverflow,
+    Settings,
+};
 use mesh_rego::Rego;
 use mesh_wire::Limits;
 
 use crate::access::AccessGuard;
 use crate::index::Index;
+use crate::limits::Measure;
 use crate::names::NameGuard;
 use crate::seen::Seen;
 
@@ -19,6 +24,8 @@ pub struct Program {
     pub(crate) index: Index,
     /// What was judged before; without it every text is judged anew.
     pub(crate) seen: Option<Seen>,
+    /// Where a policy limits money.
+    pub(crate) prices: Option<Catalogue>,
 }
 
 impl Program {
@@ -66,7 +73,10 @@ pub(crate) struct Rules {
 
 impl Rules {
     pub(crate) fn reads_responses(&self) -> bool {
-        self.pii.iter().any(|guard| guard.response) || !self.injection.is_empty() || !self.tools.is_empty()
+        self.pii.iter().any(|guard| guard.response)
+            || !self.injection.is_empty()
+            || !self.tools.is_empty()
+            || self.limits.iter().any(|guard| guard.measure.is_spent())
     }
 }
 
@@ -99,19 +109,18 @@ pub(crate) struct InjectionGuard {
 pub(crate) struct LimitGuard {
     /// Place in the document's rule list.
     pub(crate) rule: usize,
+    /// Name in the document.
+    pub(crate) name: &'static str,
     pub(crate) key: LimitKey,
-    pub(crate) per_minute: u32,
+    pub(crate) measure: Measure,
+    pub(crate) limit: u64,
+    pub(crate) window_s: u64,
+    pub(crate) mode: LimitMode,
+    pub(crate) action: LimitAction,
 }
 
-/// One counter to ask the rate limit service about.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct LimitCheck {
-    /// Policy whose limit it is.
-    pub policy: String,
-    /// The rule's place in that policy.
-    pub rule: usize,
-    /// Who is counted: `agent:support-1`.
-    pub key: String,
-    /// Requests admitted in any 60 seconds.
-    pub requests_per_minute: u32,
+impl LimitGuard {
+    pub(crate) fn needs_body(&self) -> bool {
+        self.measure.is_spent() || matches!(self.key, LimitKey::Model | LimitKey::Tool)
+    }
 }

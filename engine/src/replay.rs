@@ -161,7 +161,7 @@ fn finding(policy: &Attached, kind: &str, place: &str, score: f32) -> Outcome {
         if looks && wanted && score >= guard.threshold {
             outcome = outcome.max(match guard.action {
                 PiiAction::Block => Outcome::Deny,
-                PiiAction::Redact => Outcome::AllowWithModifications,
+                PiiAction::Redact | PiiAction::Tokenize => Outcome::AllowWithModifications,
                 PiiAction::Log => Outcome::Allow,
             });
         }

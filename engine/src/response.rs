@@ -6,8 +6,8 @@ use std::rc::Rc;
 
 use mesh_policy::Media;
 use mesh_wire::{
-    BodyKind, ContentCoding, ContentDecoder, ContentEncoding, DecodeError, Edit, Message, Place, Protocol,
-    RefusalKind, apply_dropping_tools, body_kind, decode, read_response, sniff,
+    BodyKind, ContentCoding, ContentDecoder, ContentEncoding, DecodeError, Edit, Framing, Message, Place,
+    Protocol, RefusalKind, apply_dropping_tools, body_kind, decode, read_response, sniff,
 };
 
 use crate::decision::{GuardState, Severity};
@@ -35,7 +35,9 @@ impl Session {
         let applies = Rc::clone(&self.applies);
         let header =
             |name: &str| headers.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str());
-        if end_of_stream || !applies.iter().any(|policy| policy.reads_responses()) {
+        self.answered(header(":status").and_then(|status| status.parse().ok()));
+        let reads = applies.iter().any(|policy| policy.reads_responses()) || !self.masked.is_empty();
+        if end_of_stream || !reads {
             return ResponseMode::Pass;
         }
         let codings = headers.iter().filter(|(name, _)| name == "content-encoding");
@@ -44,13 +46,17 @@ impl Session {
             ContentEncoding::Coded(coding) => Some(coding),
             ContentEncoding::Unknown => return self.uninspectable_response("response-encoding"),
         };
-        match body_kind(header("content-type")) {
-            BodyKind::EventStream => {
-                self.mark_response_guards();
-                let limit = self.program.limits().max_body;
-                let decoder = self.response_coding.map(|coding| ContentDecoder::new(coding, limit));
-                self.stream = Some(Stream::new(self.protocol, &self.decision.operation, decoder));
-                ResponseMode::Stream
+        let kind = body_kind(header("content-type"));
+        if let Some(framing) = Framing::of(&kind, self.protocol, &self.decision.operation) {
+            self.mark_response_guards();
+            let limit = self.program.limits().max_body;
+            let decoder = self.response_coding.map(|coding| ContentDecoder::new(coding, limit));
+            self.stream = Some(Stream::new(self.protocol, &self.decision.operation, framing, decoder));
+            return ResponseMode::Stream;
+        }
+        match kind {
+            BodyKind::EventStream | BodyKind::Lines | BodyKind::AmazonEvents => {
+                self.uninspectable_response("response-framing")
             }
             BodyKind::Json | BodyKind::Text | BodyKind::Empty => ResponseMode::Buffer,
             BodyKind::Media => self.media_response(),
@@ -98,6 +104,7 @@ impl Session {
         };
         match read_response(protocol, &self.decision.operation, body, &self.program.limits()) {
             Ok(message) => {
+                self.took(&message);
                 let (edits, hidden) = self.judge_response(&message, |_| false);
                 let changed = !edits.is_empty() || !hidden.is_empty();
                 let rewritten =
@@ -144,7 +151,10 @@ impl Session {
         if message.media > 0 {
             self.media_back();
         }
-        (self.pii_in(message, &digests, Way::Response, skip), hidden)
+        let mut edits = self.pii_in(message, &digests, Way::Response, &skip);
+        // No finding touches a placeholder: the edits stay apart.
+        edits.extend(self.masked.restored(message, skip));
+        (edits, hidden)
     }
 
     fn media_back(&mut self) {
@@ -190,6 +200,7 @@ impl Session {
             self.decision.guard("pii", GuardState::Skipped("media".into()));
         }
         self.media_back();
+        self.answer_unread();
         self.refusal_or_pass()
     }
 
@@ -206,12 +217,13 @@ impl Session {
     }
 
     pub(crate) fn uninspectable_back(&mut self, why: &'static str) {
+        self.answer_unread();
         let applies = Rc::clone(&self.applies);
         for policy in applies.iter() {
             if policy.pii.iter().any(|guard| guard.response) {
                 self.guard_failed(policy, "pii", why);
             }
-            if !policy.injection.is_empty() && self.protocol == Protocol::Mcp {
+            if !policy.injection.is_empty() && self.protocol.answers_from_outside() {
                 self.guard_failed(policy, "injection", why);
             }
             if !policy.tools.is_empty() && self.protocol == Protocol::Mcp {
@@ -229,5 +241,5 @@ pub(crate) fn names(hidden: &[String]) -> Vec<&str> {
 /// instruction is an attack. A model's own answer is not searched for injection.
 fn from_outside(message: &Message) -> bool {
     let outside = |place| matches!(place, Place::ToolResult | Place::Document | Place::ToolDefinition);
-    message.protocol == Protocol::Mcp && message.segments.iter().any(|segment| outside(segment.place))
+    message.protocol.answers_from_outside() && message.segments.iter().any(|segment| outside(segment.place))
 }

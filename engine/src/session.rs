@@ -12,16 +12,19 @@ use std::rc::Rc;
 
 use mesh_policy::{AgentStatus, Enforcement, FailureMode, Media, RecordOverflow};
 use mesh_wire::{
-    BodyKind, ContentCoding, ContentEncoding, DecodeError, Message, Protocol, Refusal, RefusalKind,
-    body_kind, decode, protocol_of, read_form, read_request, refusal, stream_error,
+    BodyKind, ContentCoding, ContentEncoding, DecodeError, Framing, Message, Protocol, Refusal, RefusalKind,
+    Route, body_kind, decode, read_form, read_request, refusal, route_of, stream_error,
 };
 
 use crate::Timestamp;
+use crate::budget::Budget;
 use crate::caller::{Caller, RequestHead};
 use crate::decision::{Decision, GuardState, Outcome, PolicyRef, Severity};
 use crate::evidence::{Effect, Violation};
 use crate::index::Attached;
-use crate::program::{LimitCheck, Program};
+use crate::limits::LimitCheck;
+use crate::mask::Masked;
+use crate::program::Program;
 use crate::stream::Stream;
 
 /// What to do next with the request or response at hand.
@@ -46,17 +49,25 @@ pub struct Session {
     pub(crate) caller: Caller,
     /// Policies that target the caller.
     pub(crate) applies: Rc<[Rc<Attached>]>,
+    /// What the request line tells.
+    pub(crate) route: Route,
     pub(crate) protocol: Protocol,
     pub(crate) message: Option<Message>,
     /// The body at hand without its `content-encoding`.
     pub(crate) decoded: Option<Vec<u8>>,
     pub(crate) decision: Decision,
+    pub(crate) masked: Masked,
     pub(crate) stream: Option<Stream>,
     /// How the response's body is compressed.
     pub(crate) response_coding: Option<ContentCoding>,
     pub(crate) rpc_ids: Vec<String>,
     denial: Option<(RefusalKind, String)>,
     pub(crate) throttled: Option<(RefusalKind, String)>,
+    /// The limit that throttles: policy and name.
+    pub(crate) limit_name: Option<String>,
+    /// What the rate limit service is being asked.
+    pub(crate) asked: Vec<LimitCheck>,
+    pub(crate) budget: Budget,
 }
 
 impl Session {
@@ -65,8 +76,10 @@ impl Session {
         let caller = Caller::of(&head, &program.settings);
         let applied = program.index.of(&caller.agent);
         let applies = Rc::clone(&applied.policies);
-        let protocol = protocol_of(&head.method, &head.path, head.header("content-type"));
+        let route = route_of(&head.method, &head.path, head.header("content-type"));
+        let protocol = route.protocol;
         let mut decision = Decision { id, time: now, protocol: protocol.as_str(), ..Decision::default() };
+        decision.named(route.operation.unwrap_or_default(), route.model.as_deref());
         for policy in applies.iter() {
             decision.policies.push(PolicyRef { id: policy.id.clone(), version: policy.version });
             for kind in &policy.unenforced {
@@ -78,15 +91,20 @@ impl Session {
             head,
             caller,
             applies,
+            route,
             protocol,
             message: None,
             decoded: None,
+            masked: Masked::default(),
             decision,
             stream: None,
             response_coding: None,
             rpc_ids: Vec::new(),
             denial: None,
             throttled: None,
+            limit_name: None,
+            asked: Vec::new(),
+            budget: Budget::default(),
         };
         session.judge_status(applied.status, applied.reason.as_deref());
         session
@@ -171,11 +189,11 @@ impl Session {
         if !plain.is_empty() {
             self.read(plain);
         }
+        let checks = if self.denial.is_none() { self.limit_checks(plain) } else { Vec::new() };
         self.decoded = decoded;
         if self.denial.is_some() {
             return self.conclude(None);
         }
-        let checks = self.limit_checks();
         if checks.is_empty() { self.judge(body, now) } else { Step::AskLimits(checks) }
     }
 
@@ -204,7 +222,8 @@ impl Session {
     }
 
     /// Ends the exchange.
-    pub fn finish(self) -> (Decision, Caller, RequestHead) {
+    pub fn finish(mut self) -> (Decision, Caller, RequestHead) {
+        self.settle();
         (self.decision, self.caller, self.head)
     }
 
@@ -223,7 +242,8 @@ impl Session {
         self.judge_rego(body, now);
         if self.denial.is_none() && self.throttled.is_some() {
             self.denial = self.throttled.take();
-            self.decision.outcome = Outcome::Throttle;
+            let denies = matches!(self.denial, Some((RefusalKind::Policy, _)));
+            self.decision.outcome = if denies { Outcome::Deny } else { Outcome::Throttle };
         }
         if self.denial.is_some() {
             self.skip_content("denied");
@@ -252,8 +272,8 @@ impl Session {
             _ if json => {}
             BodyKind::Json | BodyKind::Empty => {}
             BodyKind::Media => return self.media("media"),
-            BodyKind::Text => self.protocol = Protocol::Text,
-            BodyKind::EventStream => return self.uninspectable("event-stream"),
+            BodyKind::Text | BodyKind::Lines => self.protocol = Protocol::Text,
+            BodyKind::EventStream | BodyKind::AmazonEvents => return self.uninspectable("event-stream"),
             BodyKind::Form => {}
             BodyKind::Multipart => return self.uninspectable("multipart"),
             BodyKind::Unknown(_) => return self.uninspectable("content-type"),
@@ -263,7 +283,8 @@ impl Session {
         let form = kind == BodyKind::Form && !json;
         let read = if form { read_form(body, &limits) } else { read_request(self.protocol, body, &limits) };
         match read {
-            Ok(message) => {
+            Ok(mut message) => {
+                message.follow(&self.route);
                 self.protocol = message.protocol;
                 self.decision.protocol = message.protocol.as_str();
                 self.decision.named(&message.operation, message.model.as_deref());
@@ -365,6 +386,11 @@ impl Session {
         blocking
     }
 
+    /// Something worth knowing that no policy objects to.
+    pub(crate) fn remark(&mut self, guard: &'static str, message: String) {
+        self.decision.warning(Violation::new(guard, Severity::Low, message).with(Effect::Recorded));
+    }
+
     pub(crate) fn guard_failed(&mut self, policy: &Attached, guard: &'static str, why: &'static str) {
         self.decision.guard(guard, GuardState::Failed(why.into()));
         let message = format!("{guard} could not run: {why}");
@@ -385,12 +411,19 @@ impl Session {
     }
 
     /// The provider's own way to end a stream with an error.
-    pub(crate) fn stream_error(&self) -> Vec<u8> {
+    pub(crate) fn stream_error(&self, framing: Framing) -> Vec<u8> {
         let (kind, message) = match &self.denial {
             Some((kind, message)) => (*kind, message.as_str()),
             None => (RefusalKind::GuardFailed, "the stream could not be inspected"),
         };
-        stream_error(self.protocol, kind, message, &self.decision.id, &self.rpc_ids)
+        stream_error(self.protocol, framing, kind, message, &self.decision.id, &self.rpc_ids)
+    }
+
+    /// The provider's own way to say that a limit ended the stream, where it knows no bound on answers.
+    pub(crate) fn spent_error(&self, framing: Framing) -> Vec<u8> {
+        let kind = RefusalKind::Limit { retry_after_s: 60 };
+        let message = "the budget for this answer is spent";
+        stream_error(self.protocol, framing, kind, message, &self.decision.id, &self.rpc_ids)
     }
 
     pub(crate) fn conclude(&mut self, rewritten: Option<Vec<u8>>) -> Step {
@@ -398,6 +431,7 @@ impl Session {
             let id = &self.decision.id;
             let mut answer = refusal(self.protocol, *kind, message, id, &self.rpc_ids);
             answer.headers.extend(self.response_header_values());
+            answer.headers.extend(self.limit_name.clone().map(|name| ("x-ai-mesh-limit", name)));
             return Step::Refuse(answer);
         }
         match rewritten {

@@ -13,11 +13,13 @@ use std::rc::Rc;
 
 use mesh_detect::TypeSet;
 use mesh_wire::{
-    Channel, ChannelKind, ContentDecoder, DecodeError, Edit, Limits, Protocol, SseEvent, SseStream,
-    StreamItem, apply_dropping_tools, cut_escape, escape_json, read_event, resolve_escapes,
+    Channel, ChannelKind, ContentDecoder, DecodeError, Edit, Event, EventStream, Framing, Limits, Protocol,
+    StreamItem, cut_escape, escape_json, read_event, resolve_escapes,
 };
 
+use crate::decision::Outcome;
 use crate::guards::{Way, without_overlaps};
+use crate::mask::in_address;
 use crate::program::PiiGuard;
 use crate::response::names;
 use crate::session::Session;
@@ -32,7 +34,10 @@ const CUSTOM_REACH: usize = 256;
 pub(crate) struct Stream {
     /// Undoes the stream's `content-encoding`, when it has one.
     decoder: Option<ContentDecoder>,
-    sse: SseStream,
+    events: EventStream,
+    framing: Framing,
+    /// The last byte that was sent on, white space not counting.
+    sent: Option<u8>,
     protocol: Protocol,
     operation: String,
     queue: VecDeque<Held>,
@@ -41,17 +46,21 @@ pub(crate) struct Stream {
     queued: usize,
     windows: Vec<(Channel, Window)>,
     ended: bool,
+    /// It was ended, and what still comes is read for what it says of usage.
+    drains: bool,
 }
 
 /// An event that waits.
 struct Held {
-    event: SseEvent,
+    event: Event,
     item: StreamItem,
     edits: Vec<Edit>,
     /// Tools that a listing in this event must not show.
     hidden: Vec<String>,
     /// Pieces with text that is still in a window.
     open: usize,
+    /// The client did not ask for it: it does not leave.
+    dropped: bool,
 }
 
 /// The undecided end of one running text.
@@ -59,8 +68,12 @@ struct Held {
 struct Window {
     context: String,
     text: String,
+    /// What has left ended within an address.
+    address: bool,
     place: String,
     parts: VecDeque<Part>,
+    /// Whether the running text began like JSON; unknown while it is blank.
+    json: Option<bool>,
 }
 
 /// Where a stretch of a window's text came from.
@@ -73,10 +86,17 @@ struct Part {
 }
 
 impl Stream {
-    pub(crate) fn new(protocol: Protocol, operation: &str, decoder: Option<ContentDecoder>) -> Self {
+    pub(crate) fn new(
+        protocol: Protocol,
+        operation: &str,
+        framing: Framing,
+        decoder: Option<ContentDecoder>,
+    ) -> Self {
         Stream {
             decoder,
-            sse: SseStream::new(&Limits::default()),
+            events: EventStream::new(framing, &Limits::default()),
+            framing,
+            sent: None,
             protocol,
             operation: operation.to_owned(),
             queue: VecDeque::new(),
@@ -84,6 +104,7 @@ impl Stream {
             queued: 0,
             windows: Vec::new(),
             ended: false,
+            drains: false,
         }
     }
 
@@ -118,15 +139,16 @@ impl Stream {
 
     fn push_plain(&mut self, session: &mut Session, chunk: &[u8], end_of_stream: bool) -> Vec<u8> {
         let mut out = Vec::with_capacity(chunk.len());
-        if self.ended {
+        if self.ended && !self.drains {
             return out;
         }
-        match self.sse.push(chunk) {
+        match self.events.push(chunk) {
             Ok(events) => events.into_iter().for_each(|event| self.take(session, event, &mut out)),
+            Err(_) if self.ended => self.drains = false,
             Err(_) => self.unreadable(session, &mut out),
         }
         if end_of_stream && !self.ended {
-            match self.sse.finish() {
+            match self.events.finish() {
                 Ok(Some(event)) => self.take(session, event, &mut out),
                 Ok(None) => {}
                 Err(_) => self.unreadable(session, &mut out),
@@ -137,16 +159,26 @@ impl Stream {
             self.settle_all(session);
         }
         self.leave(session, &mut out);
+        self.sent = last_of(&out).or(self.sent);
         out
     }
 
-    fn take(&mut self, session: &mut Session, event: SseEvent, out: &mut Vec<u8>) {
+    /// Of a stream that was ended, what its later events say of usage.
+    fn only_usage(&mut self, session: &mut Session, event: &Event) {
+        let read = read_event(self.protocol, &self.operation, event, &Limits::default());
+        if let (true, Ok(item)) = (self.drains, read) {
+            session.took_event(event, &item);
+        }
+    }
+
+    fn take(&mut self, session: &mut Session, event: Event, out: &mut Vec<u8>) {
         if self.ended {
-            return;
+            return self.only_usage(session, &event);
         }
         let Ok(item) = read_event(self.protocol, &self.operation, &event, &Limits::default()) else {
             return self.unreadable(session, out);
         };
+        let dropped = session.took_event(&event, &item);
         let (edits, hidden) = session.judge_response(&item.message, |segment| item.is_piece(segment));
         let number = self.first + self.queue.len() as u64;
         let mut open = 0;
@@ -156,6 +188,8 @@ impl Stream {
             if window.place.is_empty() {
                 window.place = format!("response:{}", item.message.path(piece.segment));
             }
+            let first = text.trim_start().chars().next();
+            window.json = window.json.or(first.map(|first| matches!(first, '{' | '[' | '"')));
             window.text.push_str(text);
             window.parts.push_back(Part {
                 event: number,
@@ -167,8 +201,8 @@ impl Stream {
         }
         let touched: Vec<Channel> = item.pieces.iter().map(|piece| piece.channel).collect();
         let closes = item.closes.clone();
-        self.queued += event.raw.len();
-        self.queue.push_back(Held { event, item, edits, hidden, open });
+        self.queued += event.raw().len();
+        self.queue.push_back(Held { event, item, edits, hidden, open, dropped });
         for channel in &touched {
             self.settle(session, channel, false);
         }
@@ -177,6 +211,25 @@ impl Stream {
             self.settle(session, channel, true);
         }
         self.leave(session, out);
+        if let Some(ending) = (!self.ended).then(|| session.cut()).flatten() {
+            self.settle_all(session);
+            self.leave(session, out);
+            self.cut(session, ending, out);
+        }
+    }
+
+    /// The budget is spent: the answer ends here as at its bound. What still comes is read for what it says of usage.
+    fn cut(&mut self, session: &mut Session, ending: Vec<u8>, out: &mut Vec<u8>) {
+        if self.ended {
+            return;
+        }
+        self.stop(session);
+        if ending.is_empty() {
+            let error = session.spent_error(self.framing);
+            self.say_last(&error, out);
+        } else {
+            out.extend_from_slice(&ending);
+        }
     }
 
     fn window(&mut self, channel: Channel) -> &mut Window {
@@ -209,9 +262,13 @@ impl Stream {
         let start = window.context.len();
         let text = format!("{}{}", window.context, window.text);
         let place = window.place.clone();
-        // Arguments are JSON: what their escapes spell is what the tool reads.
+        // Arguments are JSON: what their escapes spell is what the tool reads, and nothing else. An answer's words may be
+        // JSON for some program, or be shown as they stand: there both readings count.
         let arguments = channel.kind == ChannelKind::ToolArguments;
-        let resolved = arguments.then(|| resolve_escapes(&text));
+        let began = window.json.unwrap_or_default();
+        let escapes = arguments || text.contains("\\u") || began && text.contains('\\');
+        let json = arguments || began;
+        let resolved = escapes.then(|| resolve_escapes(&text));
         let guards: Vec<_> = applies
             .iter()
             .flat_map(|policy| policy.pii.iter().map(move |guard| (policy.as_ref(), guard)))
@@ -220,23 +277,35 @@ impl Stream {
         let mut safe = if last { text.len() } else { holdback(session, &text, &guards) };
         if let Some(resolved) = resolved.as_ref().filter(|_| !last) {
             let spelled = resolved.raw_range(0..holdback(session, resolved.text(), &guards)).end;
-            safe = safe.min(spelled).min(cut_escape(&text));
+            safe = safe.min(spelled);
+        }
+        if !last {
+            safe = safe.min(cut_escape(&text));
+        }
+        if !last {
+            safe = safe.min(session.masked.holdback(&text));
+        }
+        if let Some((cut, _)) = session.masked.find(&text).find(|(at, _)| at.start < safe && safe < at.end) {
+            safe = cut.start;
         }
         safe = safe.max(start);
-        let mut found = Vec::new();
+        let (mut found, mut spelled) = (Vec::new(), Vec::new());
         let mut edits = Vec::new();
         for (policy, guard) in guards {
-            match &resolved {
-                Some(resolved) => {
-                    guard.find(&program.detector, resolved.text(), &mut found);
-                    for finding in &mut found {
-                        finding.span = resolved.raw_range(finding.span.clone());
+            if !arguments {
+                guard.find(&program.detector, &text, &mut found);
+            }
+            if let Some(resolved) = &resolved {
+                guard.find(&program.detector, resolved.text(), &mut spelled);
+                for mut finding in spelled.drain(..) {
+                    finding.span = resolved.raw_range(finding.span);
+                    if !found.iter().any(|seen| overlap(&seen.span, &finding.span)) {
+                        found.push(finding);
                     }
                 }
-                None => guard.find(&program.detector, &text, &mut found),
             }
             for finding in found.drain(..) {
-                if finding.span.end <= start {
+                if finding.span.end <= start || session.masked.touches(&text, &finding.span) {
                     continue;
                 }
                 if finding.span.end > safe {
@@ -252,12 +321,23 @@ impl Stream {
             if finding.span.end > safe {
                 continue;
             }
-            if let Some(with) = session.personal(policy, guard, &finding, &place) {
+            let value = text.get(finding.span.clone()).unwrap_or_default();
+            if let Some(with) = session.personal((policy, guard), &finding, value, &place, Way::Response) {
                 let range = finding.span.start.max(start)..finding.span.end;
-                let with = if arguments { escape_json(&with) } else { with };
+                let with = if json { escape_json(&with) } else { with };
                 cuts.push(Edit { segment: 0, range, with });
             }
         }
+        for (range, value) in session.masked.find(&text) {
+            let before = text.get(window.context.len()..range.start).unwrap_or_default();
+            if range.start < start || range.end > safe || in_address(before, window.address) {
+                continue;
+            }
+            let with = if json { escape_json(value) } else { value.to_owned() };
+            cuts.push(Edit { segment: 0, range, with });
+        }
+        let left = text.get(start..safe).unwrap_or_default();
+        window.address = in_address(left, window.address);
         for cut in without_overlaps(cuts) {
             let range = cut.range.start - start..cut.range.end - start;
             cut_parts(&mut self.queue, self.first, &window.parts, range, cut.with);
@@ -273,17 +353,16 @@ impl Stream {
         while self.queue.front().is_some_and(|held| held.open == 0) {
             let Some(held) = self.queue.pop_front() else { break };
             self.first += 1;
-            self.queued = self.queued.saturating_sub(held.event.raw.len());
+            self.queued = self.queued.saturating_sub(held.event.raw().len());
+            if held.dropped {
+                continue;
+            }
             if held.edits.is_empty() && held.hidden.is_empty() {
-                out.extend_from_slice(&held.event.raw);
+                out.extend_from_slice(held.event.raw());
             } else {
+                session.decision.outcome = session.decision.outcome.max(Outcome::AllowWithModifications);
                 let edits = without_overlaps(held.edits);
-                out.extend_from_slice(&apply_dropping_tools(
-                    &held.event.raw,
-                    &held.item.message,
-                    &edits,
-                    &names(&held.hidden),
-                ));
+                out.extend_from_slice(&held.event.rewritten(&held.item, &edits, &names(&held.hidden)));
             }
         }
     }
@@ -297,11 +376,23 @@ impl Stream {
         self.leave(session, out);
     }
 
-    fn end(&mut self, session: &mut Session, out: &mut Vec<u8>) {
+    fn stop(&mut self, session: &Session) {
         self.ended = true;
+        self.drains = session.spends();
         self.queue.clear();
         self.windows.clear();
-        out.extend_from_slice(&session.stream_error());
+    }
+
+    fn end(&mut self, session: &mut Session, out: &mut Vec<u8>) {
+        self.stop(session);
+        let error = session.stream_error(self.framing);
+        self.say_last(&error, out);
+    }
+
+    /// The last words of the stream, framed as the rest of it.
+    fn say_last(&self, error: &[u8], out: &mut Vec<u8>) {
+        let sent = last_of(out).or(self.sent);
+        out.extend_from_slice(&self.framing.ending(sent, error));
     }
 }
 
@@ -315,6 +406,14 @@ fn holdback(session: &Session, text: &str, guards: &[(&crate::index::Attached, &
         }
     }
     floor_boundary(text, safe)
+}
+
+fn last_of(bytes: &[u8]) -> Option<u8> {
+    bytes.iter().rev().find(|byte| !byte.is_ascii_whitespace()).copied()
+}
+
+fn overlap(one: &Range<usize>, other: &Range<usize>) -> bool {
+    one.start < other.end && other.start < one.end
 }
 
 fn floor_boundary(text: &str, at: usize) -> usize {

@@ -97,10 +97,12 @@ impl Exchange {
                     self.program.as_ref().and_then(|program| program.settings().rate_limit.as_ref());
                 let token = service.and_then(|service| {
                     let question = limits::ask(&checks);
+                    let id = self.session.as_ref().map_or("", |session| session.decision().id.as_str());
                     host::call(
                         &service.cluster,
                         limits::SERVICE,
                         limits::METHOD,
+                        vec![(limits::ID, id.as_bytes())],
                         &question,
                         service.timeout_ms,
                     )

@@ -121,11 +121,12 @@ pub(crate) fn call(
     cluster: &str,
     service: &str,
     method: &str,
+    metadata: Vec<(&str, &[u8])>,
     message: &[u8],
     timeout_ms: u32,
 ) -> Option<u32> {
     let timeout = Duration::from_millis(u64::from(timeout_ms));
-    hostcalls::dispatch_grpc_call(cluster, service, method, Vec::new(), Some(message), timeout).ok()
+    hostcalls::dispatch_grpc_call(cluster, service, method, metadata, Some(message), timeout).ok()
 }
 
 pub(crate) fn source_ip() -> Option<IpAddr> {

@@ -2,13 +2,14 @@
 //!
 //! Field numbers are those of `envoy/service/ratelimit/v3/rls.proto`, `envoy/extensions/common/ratelimit/v3/ratelimit.proto`
 //! and `envoy/type/v3/ratelimit_unit.proto`; the full set of Envoy's messages would triple the module.
-use mesh_engine::{LimitAnswer, LimitCheck};
+use mesh_engine::{LimitAnswer, LimitCheck, LimitStatus};
 use prost::Message;
 
 pub(crate) const SERVICE: &str = "envoy.service.ratelimit.v3.RateLimitService";
 pub(crate) const METHOD: &str = "ShouldRateLimit";
+/// Metadata of the call: the name under which what is promised will be settled.
+pub(crate) const ID: &str = "x-ai-mesh-decision-id";
 const DOMAIN: &str = "ai-mesh";
-const MINUTE: i32 = 2;
 const OVER_LIMIT: i32 = 2;
 
 #[derive(Clone, PartialEq, Message)]
@@ -27,6 +28,14 @@ struct Descriptor {
     entries: Vec<Entry>,
     #[prost(message, optional, tag = "2")]
     limit: Option<Override>,
+    #[prost(message, optional, tag = "3")]
+    hits_addend: Option<UInt64Value>,
+}
+
+#[derive(Clone, PartialEq, Message)]
+struct UInt64Value {
+    #[prost(uint64, tag = "1")]
+    value: u64,
 }
 
 #[derive(Clone, PartialEq, Message)]
@@ -57,6 +66,8 @@ struct RateLimitResponse {
 struct DescriptorStatus {
     #[prost(int32, tag = "1")]
     code: i32,
+    #[prost(uint32, tag = "3")]
+    limit_remaining: u32,
     #[prost(message, optional, tag = "4")]
     duration_until_reset: Option<Duration>,
 }
@@ -78,9 +89,15 @@ pub(crate) fn ask(checks: &[LimitCheck]) -> Vec<u8> {
             entries: vec![
                 entry("policy", check.policy.clone()),
                 entry("rule", check.rule.to_string()),
+                entry("measure", check.measure.as_str().to_owned()),
                 entry("key", check.key.clone()),
+                entry("limit", check.limit.to_string()),
             ],
-            limit: Some(Override { requests_per_unit: check.requests_per_minute, unit: MINUTE }),
+            limit: Some(Override {
+                requests_per_unit: u32::try_from(check.limit).unwrap_or(u32::MAX),
+                unit: unit(check.window_s),
+            }),
+            hits_addend: Some(UInt64Value { value: check.amount }),
         })
         .collect();
     RateLimitRequest { domain: DOMAIN.to_owned(), descriptors, hits_addend: 1 }.encode_to_vec()
@@ -89,14 +106,29 @@ pub(crate) fn ask(checks: &[LimitCheck]) -> Vec<u8> {
 /// The answer. A server that answers without a status for each descriptor decides for all of them.
 pub(crate) fn read(answer: &[u8], checks: usize) -> LimitAnswer {
     let Ok(answer) = RateLimitResponse::decode(answer) else { return LimitAnswer::Unreachable };
-    let over = |status: &DescriptorStatus| (status.code == OVER_LIMIT).then(|| seconds(status));
+    let said = |status: &DescriptorStatus| LimitStatus {
+        over: (status.code == OVER_LIMIT).then(|| seconds(status)),
+        remaining: u64::from(status.limit_remaining),
+    };
     if answer.statuses.len() == checks && checks > 0 {
-        return LimitAnswer::Answered(answer.statuses.iter().map(over).collect());
+        return LimitAnswer::Answered(answer.statuses.iter().map(said).collect());
     }
+    let all = |over| LimitAnswer::Answered(vec![LimitStatus { over, remaining: 0 }; checks]);
     match answer.overall_code {
-        OVER_LIMIT => LimitAnswer::Answered(vec![Some(60); checks]),
-        1 => LimitAnswer::Answered(vec![None; checks]),
+        OVER_LIMIT => all(Some(60)),
+        1 => all(None),
         _ => LimitAnswer::Unreachable,
+    }
+}
+
+/// `RateLimitUnit` of a window.
+fn unit(window_s: u64) -> i32 {
+    match window_s {
+        1 => 1,
+        60 => 2,
+        3600 => 3,
+        86_400 => 4,
+        _ => 5,
     }
 }
 

@@ -38,6 +38,8 @@ pub(crate) struct Outbox {
     not_before: u64,
     /// When the last call was made.
     called: u64,
+    /// Somebody may be waiting for what a record gives back.
+    urgent: bool,
 }
 
 /// `ReportRequest` of `ai_mesh.v1`, its records encoded already: on the wire a message and bytes are alike.
@@ -76,6 +78,7 @@ impl Outbox {
             call: None,
             not_before: 0,
             called: 0,
+            urgent: false,
         }
     }
 
@@ -102,6 +105,7 @@ impl Outbox {
         }
         if reserved {
             self.reserved = self.reserved.saturating_sub(1);
+            self.urgent |= record.settlements.iter().any(|settlement| settlement.measure == "concurrent");
             self.records.push_back(record.encode_to_vec());
         } else {
             self.dropped += 1;
@@ -114,11 +118,13 @@ impl Outbox {
             return;
         }
         let Some(service) = &self.service else { return };
-        let gathering = self.records.len() < BATCH && now.saturating_sub(self.called) < GATHER_NS;
+        let gathering =
+            !self.urgent && self.records.len() < BATCH && now.saturating_sub(self.called) < GATHER_NS;
         if self.records.is_empty() || now < self.not_before || gathering {
             return;
         }
         self.called = now;
+        self.urgent = false;
         let report = Report {
             sidecar: self.sidecar.clone(),
             vm: self.vm.clone(),
@@ -126,8 +132,14 @@ impl Outbox {
             records: self.records.iter().take(BATCH).cloned().collect(),
             dropped: self.dropped,
         };
-        let token =
-            host::call(&service.cluster, SERVICE, METHOD, &report.encode_to_vec(), service.timeout_ms);
+        let token = host::call(
+            &service.cluster,
+            SERVICE,
+            METHOD,
+            Vec::new(),
+            &report.encode_to_vec(),
+            service.timeout_ms,
+        );
         self.call = token.map(|token| Call { token, owner, since: now });
         if token.is_none() {
             self.not_before = now + RETRY_AFTER_NS;

@@ -1,5 +1,7 @@
 //! A decision as the control plane takes it in.
-use mesh_audit::v1::{DecisionRecord, Evidence, Finding, GuardOutcome, Near, Part, PolicyRef, Violation};
+use mesh_audit::v1::{
+    DecisionRecord, Evidence, Finding, GuardOutcome, Near, Part, PolicyRef, Settlement, Usage, Violation,
+};
 use mesh_engine::{Caller, Decision, RequestHead};
 
 /// The record of an exchange that ended with `status`, after `execution_us` microseconds of deciding.
@@ -47,7 +49,28 @@ pub(crate) fn record(
         source_ip: head.source_ip.map(|ip| ip.to_canonical().to_string()).unwrap_or_default(),
         roles: caller.roles.into_iter().take(MAX_ROLES).collect(),
         tools: decision.tools,
+        usage: decision.spending.map(|spending| Usage {
+            input_tokens: spending.usage.input_tokens,
+            cached_tokens: spending.usage.cached_tokens,
+            cache_write_tokens: spending.usage.cache_write_tokens,
+            output_tokens: spending.usage.output_tokens,
+            reasoning_tokens: spending.usage.reasoning_tokens,
+            estimated: spending.estimated,
+            cost_usd_micros: spending.cost,
+        }),
+        settlements: decision.settlements.into_iter().map(settlement).collect(),
         ..DecisionRecord::default()
+    }
+}
+
+fn settlement(settlement: mesh_engine::Settlement) -> Settlement {
+    Settlement {
+        policy_id: settlement.policy,
+        rule: u32::try_from(settlement.rule).unwrap_or(u32::MAX),
+        measure: settlement.measure.as_str().to_owned(),
+        window_s: settlement.window_s,
+        key: settlement.key,
+        spent: settlement.spent,
     }
 }
 

@@ -3,7 +3,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Agent, AgentStatus, AgentType, Attachment, ComplianceTier, Policy};
+use crate::{Agent, AgentStatus, AgentType, Attachment, ComplianceTier, Policy, Secret};
 
 /// The filter's whole configuration. Two equal bundles make two filters that decide alike.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -96,6 +96,13 @@ pub struct Settings {
     /// Where decision records go; without it, none are sent.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub intake: Option<ServiceRef>,
+    /// Under which placeholders are made (`action: tokenize`): all sidecars that share it make the same ones. Without it, what
+    /// is to be tokenized can not be, and follows its policy's failure mode.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub masking_key: Option<Secret>,
+    /// Prices of models, before those that are shipped: a list as `mesh_limits::PriceList` reads it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub prices: Option<serde_json::Value>,
     /// Decision records kept until they are acknowledged, at most this many in each worker.
     pub record_buffer: u32,
 }
@@ -116,6 +123,8 @@ impl Default for Settings {
             max_body_bytes: Self::DEFAULT_MAX_BODY_BYTES,
             rate_limit: None,
             intake: None,
+            masking_key: None,
+            prices: None,
             record_buffer: Self::DEFAULT_RECORD_BUFFER,
         }
     }

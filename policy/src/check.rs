@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use serde_json::{Map, Value};
 
 use crate::shape::{Field, Form, Need, Shape};
-use crate::{Diagnostic, nearest};
+use crate::{Diagnostic, Money, nearest};
 
 /// Says everything that is wrong with `value`, and what is accepted but does nothing yet.
 pub(crate) fn check(value: &Value, shape: &Shape) -> Vec<Diagnostic> {
@@ -38,6 +38,11 @@ impl Walk {
             }
             (Shape::Share, Value::Number(number)) => {
                 if !number.as_f64().is_some_and(|number| (0.0..=1.0).contains(&number)) {
+                    self.error(format!("found {number}, expected {}", expected(shape)));
+                }
+            }
+            (Shape::Money, Value::Number(number)) => {
+                if number.as_f64().and_then(Money::from_number).is_none() {
                     self.error(format!("found {number}, expected {}", expected(shape)));
                 }
             }
@@ -160,7 +165,7 @@ impl Walk {
                 error.help("put it in quotes to make it a string")
             }
             (Shape::List(..), Value::String(text)) => error.help(format!("write `[{}]`", quoted(text))),
-            (Shape::Whole(..) | Shape::Share | Shape::Flag, Value::String(_)) => {
+            (Shape::Whole(..) | Shape::Share | Shape::Money | Shape::Flag, Value::String(_)) => {
                 error.help("take the quotes away")
             }
             _ => error,
@@ -225,6 +230,7 @@ fn expected(shape: &Shape) -> String {
         Shape::Whole(least, u64::MAX) => format!("a whole number of at least {least}"),
         Shape::Whole(least, most) => format!("a whole number from {least} to {most}"),
         Shape::Share => "a number from 0 to 1".to_owned(),
+        Shape::Money => "an amount of money, a number over 0 such as 50 or 0.25".to_owned(),
         Shape::List(_, item) => match item {
             Shape::Text | Shape::NonEmpty => "a list of strings".to_owned(),
             Shape::Word(words) => format!("a list of {}", either(words)),

@@ -20,10 +20,12 @@ mod forms;
 mod legacy;
 mod meaning;
 mod nearest;
+mod rate_limit;
 mod read;
 mod rule;
 #[cfg(feature = "schema")]
 mod schema;
+mod secret;
 mod shape;
 #[cfg(feature = "yaml")]
 mod yaml;
@@ -37,13 +39,14 @@ pub use document::{
     ApiVersion, Enforcement, FailureMode, Kind, Media, Metadata, Policy, RecordOverflow, Spec, Target,
 };
 pub use nearest::nearest;
+pub use rate_limit::{Currency, LimitAction, LimitKey, LimitMode, Money, RateLimitRule};
 pub use read::{Document, Parsed, ParsedDocument, document_from_value, from_value};
 pub use rule::{
     AccessRule, Conditions, ContentAction, ContentRule, CustomPattern, Direction, InjectionAction,
-    InjectionRule, LimitAction, LimitKey, ModelsRule, NormalizeRule, PiiAction, PiiRule, RateLimitRule,
-    RegoRule, Rule, Sensitivity, ToolsRule,
+    InjectionRule, ModelsRule, NormalizeRule, PiiAction, PiiRule, RegoRule, Rule, Sensitivity, ToolsRule,
 };
 #[cfg(feature = "schema")]
 pub use schema::{agent_json_schema, json_schema};
+pub use secret::Secret;
 #[cfg(feature = "yaml")]
 pub use yaml::{documents_from_yaml, from_yaml, locate};

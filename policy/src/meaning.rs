@@ -1,5 +1,7 @@
 //! What fields say together: rules that could do nothing, or that contradict themselves.
-use crate::{Agent, AgentStatus, Diagnostic, PiiAction, PiiRule, RateLimitRule, Rule, Spec};
+use crate::{
+    Agent, AgentStatus, Diagnostic, LimitKey, LimitMode, PiiAction, PiiRule, RateLimitRule, Rule, Spec,
+};
 
 /// Remarks about a document whose fields are all well-formed.
 pub(crate) fn check(spec: &Spec) -> Vec<Diagnostic> {
@@ -68,11 +70,33 @@ fn pii(rule: &PiiRule, path: &str) -> Vec<Diagnostic> {
 }
 
 fn rate_limit(rule: &RateLimitRule, path: &str) -> Vec<Diagnostic> {
-    match (rule.requests_per_minute, rule.burst, rule.tokens_per_day) {
-        (None, Some(_), _) => {
-            vec![Diagnostic::error(path, "`burst` comes on top of `requestsPerMinute`, which is missing")]
-        }
-        (None, None, None) => vec![Diagnostic::error(path, "a rate limit needs `requestsPerMinute`")],
-        _ => Vec::new(),
+    let requests =
+        [rule.requests_per_second, rule.requests_per_minute, rule.requests_per_hour, rule.requests_per_day];
+    let requests = requests.iter().any(Option::is_some);
+    let tokens = rule.tokens_per_minute.is_some() || rule.tokens_per_day.is_some();
+    let money = rule.cost_per_day.is_some() || rule.cost_per_month.is_some();
+    let mut found = Vec::new();
+    if rule.burst.is_some() && !requests {
+        let message = "`burst` comes on top of a limit of requests, which is missing";
+        found.push(
+            Diagnostic::error(path, message)
+                .help("add `requestsPerSecond`, `PerMinute`, `PerHour` or `PerDay`"),
+        );
+    } else if !requests && !tokens && !money && rule.max_concurrent.is_none() {
+        found.push(
+            Diagnostic::error(path, "a rate limit needs a limit, and none is given")
+                .help("such as `requestsPerMinute`, `maxConcurrent`, `tokensPerDay` or `costPerMonth`"),
+        );
     }
+    if rule.key == LimitKey::Tool && (tokens || money) {
+        let message = "calls of tools take no tokens and cost no money, so that would count nothing";
+        found.push(
+            Diagnostic::error(format!("{path}.key"), message).help("limit requests, or take another key"),
+        );
+    }
+    if rule.mode == LimitMode::Strict && !tokens && !money {
+        let message = "`strict` changes nothing here: only tokens and money are reserved by an estimate";
+        found.push(Diagnostic::warning(format!("{path}.mode"), message));
+    }
+    found
 }

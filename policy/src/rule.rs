@@ -1,6 +1,8 @@
 //! The rules a policy is made of. In a document each is a map with one key: `- pii: { action: redact }`.
 use serde::{Deserialize, Serialize};
 
+use crate::rate_limit::RateLimitRule;
+
 /// One rule.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -10,7 +12,7 @@ pub enum Rule {
     Pii(PiiRule),
     /// Prompt injection and jailbreaks.
     Injection(InjectionRule),
-    /// Requests per minute.
+    /// Limits and budgets: requests, concurrency, tokens, money.
     RateLimit(RateLimitRule),
     /// Who may do what to which resource.
     Access(AccessRule),
@@ -101,6 +103,8 @@ pub enum PiiAction {
     /// It is replaced.
     #[default]
     Redact,
+    /// It is replaced by a placeholder, and comes back where the answer to the same request repeats that.
+    Tokenize,
     /// The request or response is refused.
     Block,
     /// It passes and the finding is recorded.
@@ -169,54 +173,6 @@ pub enum Sensitivity {
     Medium,
     /// Whatever looks suspicious.
     High,
-}
-
-/// Limits how often somebody may ask.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-pub struct RateLimitRule {
-    /// Who is counted.
-    #[serde(default)]
-    pub key: LimitKey,
-    /// Requests admitted in any sliding window of 60 seconds.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[cfg_attr(feature = "schema", schemars(range(min = 1)))]
-    pub requests_per_minute: Option<u32>,
-    /// Requests admitted on top of `requestsPerMinute` in the same window.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub burst: Option<u32>,
-    /// Tokens per day. Recorded, not enforced by this version.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[cfg_attr(feature = "schema", schemars(range(min = 1)))]
-    pub tokens_per_day: Option<u64>,
-    /// What happens over the limit.
-    #[serde(default)]
-    pub action: LimitAction,
-}
-
-/// Who is counted by a limit.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-pub enum LimitKey {
-    /// Each agent.
-    #[default]
-    Agent,
-    /// Each user.
-    User,
-    /// Each API key, by its fingerprint.
-    Key,
-}
-
-/// What happens over a limit.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-pub enum LimitAction {
-    /// The request is refused with 429 and `retry-after`.
-    #[default]
-    Throttle,
 }
 
 /// Grants access: once any access rule targets an agent, what no rule grants is denied.

@@ -17,6 +17,8 @@ pub(crate) enum Shape {
     Whole(u64, u64),
     /// A number from 0 to 1.
     Share,
+    /// An amount of money.
+    Money,
     /// A list of at least so many items.
     List(usize, &'static Shape),
     /// A map from any string to a string.
@@ -161,7 +163,7 @@ const RULES: &[Field] = &[
         "pii",
         Shape::Map(&[
             optional("types", TEXTS),
-            optional("action", Shape::Word(&[&["redact"], &["block"], &["log"]])),
+            optional("action", Shape::Word(&[&["redact"], &["tokenize"], &["block"], &["log"]])),
             optional("directions", Shape::List(1, &DIRECTION)),
             nullable("replacement", Shape::Text),
             nullable("threshold", Shape::Share),
@@ -185,11 +187,32 @@ const RULES: &[Field] = &[
     optional(
         "rateLimit",
         Shape::Map(&[
-            optional("key", Shape::Word(&[&["agent"], &["user"], &["key"]])),
+            optional(
+                "key",
+                Shape::Word(&[
+                    &["agent"],
+                    &["user"],
+                    &["session"],
+                    &["team"],
+                    &["key"],
+                    &["ip"],
+                    &["model"],
+                    &["tool"],
+                ]),
+            ),
+            nullable("requestsPerSecond", Shape::Whole(1, U32)),
             nullable("requestsPerMinute", Shape::Whole(1, U32)),
+            nullable("requestsPerHour", Shape::Whole(1, U32)),
+            nullable("requestsPerDay", Shape::Whole(1, U32)),
             nullable("burst", Shape::Whole(0, U32)),
-            recorded("tokensPerDay", Shape::Whole(1, u64::MAX)),
-            optional("action", Shape::Word(&[&["throttle"]])),
+            nullable("tokensPerMinute", Shape::Whole(1, u64::MAX)),
+            nullable("tokensPerDay", Shape::Whole(1, u64::MAX)),
+            nullable("costPerDay", Shape::Money),
+            nullable("costPerMonth", Shape::Money),
+            optional("currency", Shape::Word(&[&["USD"]])),
+            nullable("maxConcurrent", Shape::Whole(1, 10_000)),
+            optional("mode", Shape::Word(&[&["default"], &["strict"]])),
+            optional("action", Shape::Word(&[&["throttle"], &["deny"]])),
         ]),
     ),
     optional(

@@ -44,7 +44,8 @@ spec:
     - pii: { types: [ssn, credit_card, email], action: redact, directions: [request, response], replacement: "[REDACTED]",
              threshold: 0.5, patterns: [{ name: ticket, regex: 'T-\d+' }] }
     - injection: { action: block, sensitivity: medium, patterns: ["ignore previous instructions"] }
-    - rateLimit: { key: user, requestsPerMinute: 60, burst: 10, tokensPerDay: 100000, action: throttle }
+    - rateLimit: { key: user, requestsPerMinute: 60, burst: 10, tokensPerDay: 100000, costPerMonth: 49.5, maxConcurrent: 4,
+                   mode: strict, action: throttle }
     - access: { resource: "finance_reports/*", allowedRoles: [finance_analyst, cfo], allowedActions: [read, query],
                 conditions: { timeOfDay: "09:00-17:00 America/New_York", ipAllowList: ["10.0.0.0/8"] } }
     - tools: { allow: ["search", "calendar.*"], pin: true }
@@ -64,15 +65,7 @@ fn the_complete_document_is_read_and_written_back_unchanged() {
         ["pii", "injection", "rateLimit", "access", "tools", "models", "rego", "normalize", "content"]
     );
     let unenforced: Vec<&str> = warnings.iter().map(|warning| warning.path.as_str()).collect();
-    assert_eq!(
-        unenforced,
-        [
-            "spec.rules[2].rateLimit.tokensPerDay",
-            "spec.rules[4].tools.pin",
-            "spec.rules[7].normalize",
-            "spec.rules[8].content"
-        ]
-    );
+    assert_eq!(unenforced, ["spec.rules[4].tools.pin", "spec.rules[7].normalize", "spec.rules[8].content"]);
     for warning in &warnings {
         assert_eq!(warning.severity, Severity::Warning);
         assert!(warning.message.ends_with("is recorded but not enforced by this version"), "{warning}");
@@ -139,7 +132,7 @@ fn mistakes_are_named_with_path_found_expected_and_help() {
         (
             "- pii: { action: redcat }",
             &[
-                "error | spec.rules[0].pii.action | found \"redcat\", expected `redact`, `block` or `log` | did you mean `redact`?",
+                "error | spec.rules[0].pii.action | found \"redcat\", expected `redact`, `tokenize`, `block` or `log` | did you mean `redact`?",
             ],
         ),
         (
@@ -263,10 +256,39 @@ fn mistakes_are_named_with_path_found_expected_and_help() {
         (
             "- rateLimit: { burst: 3 }",
             &[
-                "error | spec.rules[0].rateLimit | `burst` comes on top of `requestsPerMinute`, which is missing",
+                "error | spec.rules[0].rateLimit | `burst` comes on top of a limit of requests, which is missing | add \
+                 `requestsPerSecond`, `PerMinute`, `PerHour` or `PerDay`",
             ],
         ),
-        ("- rateLimit: {}", &["error | spec.rules[0].rateLimit | a rate limit needs `requestsPerMinute`"]),
+        (
+            "- rateLimit: {}",
+            &["error | spec.rules[0].rateLimit | a rate limit needs a limit, and none is given | such as \
+                 `requestsPerMinute`, `maxConcurrent`, `tokensPerDay` or `costPerMonth`"],
+        ),
+        (
+            "- rateLimit: { key: tool, tokensPerDay: 5 }",
+            &[
+                "error | spec.rules[0].rateLimit.key | calls of tools take no tokens and cost no money, so that would count \
+                 nothing | limit requests, or take another key",
+            ],
+        ),
+        (
+            "- rateLimit: { requestsPerDay: 5, mode: strict }",
+            &[
+                "warning | spec.rules[0].rateLimit.mode | `strict` changes nothing here: only tokens and money are reserved by \
+                 an estimate",
+            ],
+        ),
+        (
+            "- rateLimit: { costPerDay: 0, costPerMonth: \"5\", currency: EUR }",
+            &[
+                "error | spec.rules[0].rateLimit.costPerDay | found 0, expected an amount of money, a number over 0 such as 50 or \
+                 0.25",
+                "error | spec.rules[0].rateLimit.costPerMonth | found \"5\" (a string), expected an amount of money, a number \
+                 over 0 such as 50 or 0.25 | take the quotes away",
+                "error | spec.rules[0].rateLimit.currency | found \"EUR\", expected `USD`",
+            ],
+        ),
         (
             "- models: {}",
             &[
@@ -286,12 +308,7 @@ fn mistakes_are_named_with_path_found_expected_and_help() {
                 "error | spec.rules[0].pii.patterns[1].name | the name `a` is taken by an earlier pattern of this rule",
             ],
         ),
-        (
-            "- rateLimit: { tokensPerDay: 5 }\n- tools: { deny: [x], pin: false }",
-            &[
-                "warning | spec.rules[0].rateLimit.tokensPerDay | `tokensPerDay` is recorded but not enforced by this version",
-            ],
-        ),
+        ("- rateLimit: { tokensPerDay: 5 }\n- tools: { deny: [x], pin: false }", &[]),
     ] {
         let (_, found) = read(&with_rules(rules));
         let mut found: Vec<String> = found.iter().map(line).collect();
@@ -427,7 +444,7 @@ fn a_diagnostic_reads_as_one_line() {
     let (_, found) = read(&with_rules("- pii: { action: redcat }"));
     assert_eq!(
         found[0].to_string(),
-        "error: 6:14: spec.rules[0].pii.action: found \"redcat\", expected `redact`, `block` or `log` (did you mean `redact`?)"
+        "error: 6:14: spec.rules[0].pii.action: found \"redcat\", expected `redact`, `tokenize`, `block` or `log` (did you mean `redact`?)"
     );
     assert_eq!(Diagnostic::warning("", "w").to_string(), "warning: w");
 }

@@ -13,8 +13,8 @@ use serde_json::{Value, json};
 enum Ask {
     /// A chat with this text.
     Says(&'static str),
-    /// A chat with a picture.
-    Picture,
+    /// A chat with a sound.
+    Sound,
     /// A chat that offers the tool `transfer`.
     Tool,
     /// A form of several parts, which no guard can read.
@@ -56,7 +56,7 @@ const ROWS: &[Row] = &[
     ),
     Row(
         "spec.media",
-        Ask::Picture,
+        Ask::Sound,
         ("{ rules: [ { pii: {} } ] }", "200 allow"),
         ("{ media: refuse, rules: [ { pii: {} } ] }", "403 deny"),
     ),
@@ -75,7 +75,7 @@ const ROWS: &[Row] = &[
     Row(
         "pii.directions",
         MAIL,
-        ("{ rules: [ { pii: { directions: [response] } } ] }", "200 allow jane.roe"),
+        ("{ rules: [ { pii: { directions: [response] } } ] }", "200 allow_with_modifications jane.roe"),
         ("{ rules: [ { pii: { directions: [request] } } ] }", "200 allow_with_modifications [REDACTED]"),
     ),
     Row(
@@ -147,6 +147,30 @@ const ROWS: &[Row] = &[
         HELLO,
         ("{ rules: [ { rateLimit: { requestsPerMinute: 1 } } ] }", "429 throttle"),
         ("{ rules: [ { rateLimit: { requestsPerMinute: 2 } } ] }", "200 allow"),
+    ),
+    Row(
+        "rateLimit.requestsPerSecond",
+        HELLO,
+        ("{ rules: [ { rateLimit: { requestsPerMinute: 9 } } ] }", "200 allow"),
+        ("{ rules: [ { rateLimit: { requestsPerMinute: 9, requestsPerSecond: 1 } } ] }", "429 throttle"),
+    ),
+    Row(
+        "rateLimit.requestsPerHour",
+        HELLO,
+        ("{ rules: [ { rateLimit: { requestsPerMinute: 9 } } ] }", "200 allow"),
+        ("{ rules: [ { rateLimit: { requestsPerMinute: 9, requestsPerHour: 1 } } ] }", "429 throttle"),
+    ),
+    Row(
+        "rateLimit.requestsPerDay",
+        HELLO,
+        ("{ rules: [ { rateLimit: { requestsPerMinute: 9 } } ] }", "200 allow"),
+        ("{ rules: [ { rateLimit: { requestsPerMinute: 9, requestsPerDay: 1 } } ] }", "429 throttle"),
+    ),
+    Row(
+        "rateLimit.action",
+        HELLO,
+        ("{ rules: [ { rateLimit: { requestsPerMinute: 1 } } ] }", "429 throttle"),
+        ("{ rules: [ { rateLimit: { requestsPerMinute: 1, action: deny } } ] }", "403 deny"),
     ),
     Row(
         "rateLimit.burst",
@@ -299,8 +323,13 @@ const WITHOUT: &[(&str, &str)] = &[
     ("spec.recordOverflow", "e2e_failures.rs fills the buffer"),
     ("target.agents", "every row here targets its agent by it"),
     ("access.conditions", "its fields have rows"),
-    ("rateLimit.action", "it has one value"),
-    ("rateLimit.tokensPerDay", "recorded, not enforced"),
+    ("rateLimit.tokensPerMinute", "as tokensPerDay, over a shorter window"),
+    ("rateLimit.tokensPerDay", "e2e_limits.rs spends a budget of tokens"),
+    ("rateLimit.costPerDay", "e2e_limits.rs spends a budget of money"),
+    ("rateLimit.costPerMonth", "as costPerDay, over a longer window"),
+    ("rateLimit.currency", "it has one value"),
+    ("rateLimit.maxConcurrent", "e2e_limits.rs holds requests open"),
+    ("rateLimit.mode", "e2e_limits.rs shows both"),
     ("tools.pin", "recorded, not enforced"),
     ("normalize.tone", "recorded, not enforced"),
     ("normalize.maxLength", "recorded, not enforced"),
@@ -374,9 +403,10 @@ fn request(ask: Ask) -> Request {
             body["tools"] =
                 json!([{ "type": "function", "function": { "name": "transfer", "parameters": {} } }])
         }
-        Ask::Picture => {
-            let url = "data:image/png;base64,iVBORw0KGgo=";
-            body["messages"][0]["content"] = json!([{ "type": "image_url", "image_url": { "url": url } }]);
+        Ask::Sound => {
+            let data = "//uQZAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAWGluZwAAAA8AAAACAAACcQ==";
+            let sound = json!({ "type": "input_audio", "input_audio": { "data": data, "format": "mp3" } });
+            body["messages"][0]["content"] = json!([sound]);
         }
         Ask::Parts => {
             let text = b"--x\r\ncontent-disposition: form-data; name=\"a\"\r\n\r\nb\r\n--x--\r\n";

@@ -5,7 +5,6 @@ use crate::error::WireError;
 use crate::items::contents;
 use crate::json::Val;
 use crate::message::Place;
-use crate::openai::usage;
 use crate::tools;
 
 /// Reads a body of the Messages API.
@@ -44,12 +43,14 @@ pub(crate) fn read(c: &mut Collector<'_>, value: Val<'_>, path: u32) -> Result<(
             }
             "usage" => {
                 let path = path_of(c);
-                usage(c, member, path)?;
+                c.measures(member, path)?;
             }
             "max_tokens" | "temperature" | "top_p" | "top_k" | "thinking" | "input_tokens" => {
                 let path = path_of(c);
                 c.measures(member, path)?;
             }
+            // Dates, which must not be taken for somebody's birthday.
+            "anthropic_version" if matches!(member.raw(), "bedrock-2023-05-31" | "vertex-2023-10-16") => {}
             "id" | "type" | "role" | "stop_reason" | "service_tier" | "anthropic_version" | "tool_choice"
             | "request_id" => {
                 let path = path_of(c);

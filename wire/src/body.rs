@@ -7,8 +7,12 @@ pub enum BodyKind {
     Empty,
     /// `application/json`, `*+json`, `text/json`.
     Json,
-    /// `text/event-stream`: goes through [`SseStream`](crate::SseStream).
+    /// `text/event-stream`: server-sent events.
     EventStream,
+    /// Newline-delimited JSON (`application/x-ndjson`, `application/jsonl`, …).
+    Lines,
+    /// `application/vnd.amazon.eventstream`: Amazon's binary events.
+    AmazonEvents,
     /// Other text, and textual application types (XML, YAML, JavaScript, GraphQL, …).
     Text,
     /// `application/x-www-form-urlencoded`.
@@ -45,12 +49,17 @@ pub fn body_kind(content_type: Option<&str>) -> BodyKind {
         ("application" | "text", "json" | "json-rpc" | "jsonrequest" | "x-json") => BodyKind::Json,
         (_, subtype) if subtype.ends_with("+json") => BodyKind::Json,
         ("application", "x-www-form-urlencoded") => BodyKind::Form,
+        (
+            "application" | "text",
+            "x-ndjson" | "ndjson" | "jsonl" | "x-jsonl" | "jsonlines" | "x-jsonlines",
+        ) => BodyKind::Lines,
+        ("application", "vnd.amazon.eventstream") => BodyKind::AmazonEvents,
         ("multipart", _) => BodyKind::Multipart,
         ("text", _) => BodyKind::Text,
         (
             "application",
-            "xml" | "javascript" | "ecmascript" | "yaml" | "x-yaml" | "toml" | "graphql" | "sql" | "x-ndjson"
-            | "jsonl" | "x-jsonlines" | "ndjson" | "markdown" | "xhtml+xml",
+            "xml" | "javascript" | "ecmascript" | "yaml" | "x-yaml" | "toml" | "graphql" | "sql" | "markdown"
+            | "xhtml+xml",
         ) => BodyKind::Text,
         (_, subtype) if subtype.ends_with("+xml") && kind != "image" => BodyKind::Text,
         ("image" | "audio" | "video" | "font", _) => BodyKind::Media,
@@ -100,6 +109,8 @@ mod tests {
             ("text/event-stream; charset=utf-8", BodyKind::EventStream),
             ("text/plain", BodyKind::Text),
             ("application/xml", BodyKind::Text),
+            ("application/x-ndjson", BodyKind::Lines),
+            ("application/vnd.amazon.eventstream", BodyKind::AmazonEvents),
             ("application/x-www-form-urlencoded", BodyKind::Form),
             ("multipart/form-data; boundary=x", BodyKind::Multipart),
             ("image/png", BodyKind::Media),

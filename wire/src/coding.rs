@@ -302,6 +302,16 @@ fn sse_steps<'a>(source: &'a str, mut step: impl FnMut(Range<usize>, Out<'a>)) {
     }
 }
 
+/// A segment of a path with its escapes resolved; what is no escape stays.
+pub(crate) fn percent_decode(segment: &str) -> Cow<'_, str> {
+    if segment.contains('%') {
+        // In a path, a plus is a plus.
+        Cow::Owned(Coding::Form.decode(&segment.replace('+', "%2B")).into_owned())
+    } else {
+        Cow::Borrowed(segment)
+    }
+}
+
 /// A JSON string's or key's inside, with escapes resolved.
 pub(crate) fn unescape(source: &str) -> Cow<'_, str> {
     Coding::Json.decode(source)

@@ -127,6 +127,17 @@ impl<'l> Collector<'l> {
         }
     }
 
+    /// One or several strings where the protocol has Base64 data.
+    pub(crate) fn data_list(&mut self, value: Val<'_>, path: u32) -> Result<(), WireError> {
+        if value.kind() != Kind::Array {
+            return self.data(value, path);
+        }
+        value.items().try_for_each(|(index, item)| {
+            let path = self.at_index(path, index);
+            self.data(item, path)
+        })
+    }
+
     /// Data that the provider signs or encrypts: passed over, unless it does not look like it.
     pub(crate) fn opaque(&mut self, value: Val<'_>, path: u32) -> Result<(), WireError> {
         match value.string() {
@@ -135,10 +146,10 @@ impl<'l> Collector<'l> {
         }
     }
 
-    /// A word of an enumeration or an identifier: passed over, unless it is something else.
+    /// A word of an enumeration, an identifier or a time: passed over, unless it is something else.
     pub(crate) fn word(&mut self, value: Val<'_>, path: u32) -> Result<(), WireError> {
         match value.string() {
-            Some(text) if words::is_word(&text) || words::is_id(&text) => Ok(()),
+            Some(text) if words::says_nothing(&text) => Ok(()),
             _ => self.free(Place::Other, value, path),
         }
     }

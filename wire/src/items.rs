@@ -47,6 +47,9 @@ fn is_call(kind: &str) -> bool {
     kind.ends_with("tool_use") || kind.ends_with("_call") || kind == "mcp_approval_request"
 }
 
+/// Where calls of OpenAI's various tools say what with.
+const ARGUMENTS: &[&str] = &["input", "arguments", "action", "actions", "operation", "code", "queries"];
+
 /// One message, item or part.
 pub(crate) fn item(c: &mut Collector<'_>, place: Place, value: Val<'_>, path: u32) -> Done {
     let kind = value.get_text("type").unwrap_or_default();
@@ -55,8 +58,7 @@ pub(crate) fn item(c: &mut Collector<'_>, place: Place, value: Val<'_>, path: u3
     let call = is_call(&kind);
     if call {
         let name = value.get_text("name").unwrap_or_else(|| kind.clone());
-        let arguments =
-            ["input", "arguments", "action", "code", "queries"].iter().find_map(|key| value.get(key));
+        let arguments = ARGUMENTS.iter().find_map(|key| value.get(key));
         c.calls(name, arguments);
     }
     for (key, member) in value.members() {
@@ -71,6 +73,7 @@ pub(crate) fn item(c: &mut Collector<'_>, place: Place, value: Val<'_>, path: u3
             | "tool_call_id"
             | "call_id"
             | "tool_use_id"
+            | "tool_name"
             | "item_id"
             | "finish_reason"
             | "stop_reason"
@@ -82,6 +85,8 @@ pub(crate) fn item(c: &mut Collector<'_>, place: Place, value: Val<'_>, path: u3
             | "file_id"
             | "container_id"
             | "approval_request_id"
+            | "server_label"
+            | "approve"
             | "index"
             | "isError"
             | "is_error" => {
@@ -92,13 +97,21 @@ pub(crate) fn item(c: &mut Collector<'_>, place: Place, value: Val<'_>, path: u3
                 let path = path_of(c);
                 c.word(member, path)?;
             }
-            "title" | "description" | "url" | "uri" | "filename" => {
+            "title" | "description" | "url" | "uri" | "filename" | "file_url" => {
                 let path = path_of(c);
                 c.text(if place == Place::User { Place::Other } else { place }, member, path)?;
             }
-            "input" | "arguments" | "action" | "code" | "queries" if call => {
+            name if call && ARGUMENTS.contains(&name) => {
                 let path = path_of(c);
                 c.free(Place::ToolArguments, member, path)?;
+            }
+            "error" if call => {
+                let path = path_of(c);
+                c.free(Place::ToolResult, member, path)?;
+            }
+            "logs" | "stdout" | "stderr" if place == Place::ToolResult => {
+                let path = path_of(c);
+                c.text(place, member, path)?;
             }
             "output" | "outputs" | "results" | "result" if call || place == Place::ToolResult => {
                 let path = path_of(c);
@@ -121,9 +134,9 @@ pub(crate) fn item(c: &mut Collector<'_>, place: Place, value: Val<'_>, path: u3
                 let path = path_of(c);
                 source(c, place, member, path)?;
             }
-            "data" | "blob" | "b64_json" | "file_data" | "image_data" => {
+            "data" | "blob" | "b64_json" | "file_data" | "image_data" | "images" => {
                 let path = path_of(c);
-                c.data(member, path)?;
+                c.data_list(member, path)?;
             }
             "annotations" | "citations" => {
                 let path = path_of(c);

@@ -1,54 +1,71 @@
-//! The protocols: bytes into structure with byte spans, rewriting in place, SSE framing, and refusals in the
+//! The protocols: bytes into structure with byte spans, rewriting in place, framing of streams, and refusals in the
 //! provider's own shape.
 //!
 //! Pure: no IO, no clock, no globals, no randomness, and no panic, since this code runs inside a proxy's wasm VM.
 //!
 //! The way of a body:
 //!
-//! 1. [`protocol_of`] and [`body_kind`] look at method, path and content type; [`sniff`] at a body without one.
+//! 1. [`route_of`] and [`body_kind`] look at method, path and content type; [`sniff`] at a body without one.
 //! 2. [`read_request`] / [`read_response`] scan the JSON once, strictly, and list every text in it as a [`Segment`]
 //!    that says who speaks and where it stands. What two parsers could read differently is refused ([`WireError`]).
 //! 3. [`apply`] writes edits of segments back; bytes outside the edited ranges stay as they were.
-//! 4. A stream goes through [`SseStream`], [`read_event`] and [`rewrite_event`] the same way, event by event.
+//! 4. A stream goes through [`EventStream`], [`read_event`] and [`Event::rewritten`] the same way, event by event.
 //! 5. [`refusal`] and [`stream_error`] say no so that unmodified SDKs raise their usual error.
 #![deny(clippy::disallowed_methods)]
 #![deny(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing))]
 
+mod a2a;
+mod amazon;
 mod anthropic;
+mod array;
 mod base64;
+mod bedrock;
 mod body;
 mod coding;
 mod collect;
 mod content_coding;
 mod edit;
+mod ending;
 mod error;
+mod framing;
+mod gemini;
 mod items;
 mod json;
 mod layers;
+mod lines;
 mod mcp;
 mod media;
 mod message;
+mod ollama;
 mod openai;
 mod path;
 mod protocol;
 mod read;
 mod refusal;
 mod resolve;
+mod route;
+mod rpc;
 mod sse;
 mod stream;
 mod tools;
+mod usage;
 mod words;
 
+pub use amazon::Frame;
 pub use body::{BodyKind, body_kind, sniff};
 pub use content_coding::{ContentCoding, ContentDecoder, ContentEncoding, DecodeError, decode};
 pub use edit::{Edit, apply, apply_dropping_tools};
+pub use ending::Ending;
 pub use error::{Limits, WireError};
+pub use framing::{Event, EventStream, Framing};
 pub use json::to_value;
-pub use message::{Message, Place, ResourceUse, Segment, ToolCall, Usage};
-pub use protocol::{Protocol, protocol_of};
+pub use message::{Message, Place, ResourceUse, Segment, ToolCall};
+pub use protocol::Protocol;
 pub use read::{read_form, read_request, read_response};
 pub use refusal::{Refusal, RefusalKind, refusal, stream_error};
 pub use resolve::{Resolved, cut_escape, escape_json, resolve_escapes};
-pub use sse::{SseEvent, SseStream};
-pub use stream::{Channel, ChannelKind, Close, Piece, StreamItem, read_event, rewrite_event};
+pub use route::{Route, route_of};
+pub use sse::SseEvent;
+pub use stream::{Channel, ChannelKind, Close, Piece, StreamItem, read_event};
+pub use usage::{Usage, asking_for_usage};

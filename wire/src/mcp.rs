@@ -7,6 +7,7 @@ use crate::error::WireError;
 use crate::items::{contents, item, place_of_role};
 use crate::json::{Kind, Val};
 use crate::message::{Place, ResourceUse};
+use crate::rpc::{self, Part};
 use crate::tools;
 
 type Done = Result<(), WireError>;
@@ -60,54 +61,19 @@ pub(crate) fn read(c: &mut Collector<'_>, value: Val<'_>, path: u32, operation: 
 
 /// One JSON-RPC message. Gives its method, if it has one.
 fn one(c: &mut Collector<'_>, value: Val<'_>, path: u32) -> Result<Option<String>, WireError> {
-    if !value.is_object() {
-        c.free(Place::Other, value, path)?;
-        return Ok(None);
-    }
-    let method = value.get_text("method");
-    if let (Some(_), Some(id)) = (&method, value.get("id").filter(|id| id.kind() != Kind::Null)) {
-        c.message.rpc_ids.push(raw_id(id));
-    }
     let mut params_seen = false;
-    for (key, member) in value.members() {
-        let name = key.text();
-        let path_of = |c: &mut Collector<'_>| c.at_key(path, &name);
-        match &*name {
-            "jsonrpc" if member.raw() == "2.0" => {}
-            "id" => {
-                let path = path_of(c);
-                if member.is_string() { c.word(member, path)? } else { c.measures(member, path)? }
-            }
-            "method" => {
-                let path = path_of(c);
-                c.word(member, path)?;
-            }
-            "params" => {
-                params_seen = true;
-                let path = path_of(c);
-                params(c, method.as_deref().unwrap_or_default(), member, path)?;
-            }
-            "result" => {
-                let path = path_of(c);
-                result(c, member, path)?;
-            }
-            "error" => {
-                let path = path_of(c);
-                error(c, member, path)?;
-            }
-            _ => c.unknown(Place::Other, path, key, member)?,
+    let method = rpc::envelope(c, value, path, |c, part, member, path| match part {
+        Part::Params(method) => {
+            params_seen = true;
+            params(c, method, member, path)
         }
-    }
+        Part::Result => result(c, member, path),
+    })?;
     if !params_seen && method.as_deref() == Some("tools/call") {
         // A call of nothing is still a call: an allow list has to see it.
         c.calls(Cow::Borrowed(""), None);
     }
-    Ok(method.map(Cow::into_owned))
-}
-
-/// The id as it stands in the body.
-fn raw_id(id: Val<'_>) -> String {
-    if id.is_string() { format!("\"{}\"", id.raw()) } else { id.raw().to_owned() }
+    Ok(method)
 }
 
 fn uses(c: &mut Collector<'_>, action: &'static str, resource: Option<Cow<'_, str>>) {
@@ -236,7 +202,7 @@ fn result(c: &mut Collector<'_>, value: Val<'_>, path: u32) -> Done {
                 let path = path_of(c);
                 c.measures(member, path)?;
             }
-            "supportedVersions" => {
+            "supportedVersions" if member.kind() == Kind::Array => {
                 for (index, version) in member.items() {
                     let path = c.at_index(path, index);
                     version_or_word(c, version, path)?;
@@ -262,25 +228,6 @@ fn result(c: &mut Collector<'_>, value: Val<'_>, path: u32) -> Done {
         }
     }
     Ok(())
-}
-
-fn error(c: &mut Collector<'_>, value: Val<'_>, path: u32) -> Done {
-    for (key, member) in value.members() {
-        let name = key.text();
-        let path_of = |c: &mut Collector<'_>| c.at_key(path, &name);
-        match &*name {
-            "code" => {
-                let path = path_of(c);
-                c.measures(member, path)?;
-            }
-            "message" | "data" => {
-                let path = path_of(c);
-                c.free(Place::ToolResult, member, path)?;
-            }
-            _ => c.unknown(Place::ToolResult, path, key, member)?,
-        }
-    }
-    if value.is_object() { Ok(()) } else { c.free(Place::ToolResult, value, path) }
 }
 
 /// `_meta`: tokens and versions under the protocol's own names, everything else free.

@@ -8,6 +8,8 @@ use crate::json::to_value;
 use crate::layers::{Layer, slice};
 use crate::path::Paths;
 use crate::protocol::Protocol;
+use crate::route::Route;
+use crate::usage::Usage;
 
 /// Who speaks, or what kind of text it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -116,25 +118,18 @@ pub struct ResourceUse {
     pub resource: String,
 }
 
-/// Tokens that the provider says it counted.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Usage {
-    /// Tokens read.
-    pub input_tokens: u64,
-    /// Tokens written.
-    pub output_tokens: u64,
-}
-
 /// One body, read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Message {
     /// The protocol, refined by the body's shape.
     pub protocol: Protocol,
-    /// `chat`, `completions`, `responses`, `embeddings`, `messages`, `count_tokens`, an MCP method (a batch: the first
-    /// one and `+n`), or empty.
+    /// `chat`, `completions`, `responses`, `embeddings`, `messages`, `count_tokens`, the operation in the path
+    /// (`generateContent`, `converse`, …), an MCP or A2A method (a batch: the first one and `+n`), or empty.
     pub operation: String,
-    /// The model asked for or answering.
+    /// The model asked for or answering; the path's, where the path names one ([`Message::follow`]).
     pub model: Option<String>,
+    /// Another model that the body names beside the path.
+    pub other_model: Option<String>,
     /// Whether a stream is asked for.
     pub stream: bool,
     /// Every text, in document order.
@@ -145,7 +140,7 @@ pub struct Message {
     pub tool_calls: Vec<ToolCall>,
     /// Resources used.
     pub resources: Vec<ResourceUse>,
-    /// MCP: the ids of requests (of a batch, all), as raw JSON.
+    /// MCP and A2A: the ids of requests (of a batch, all), as raw JSON.
     pub rpc_ids: Vec<String>,
     /// Parts that are not text and were not read: images, audio, files.
     pub media: u32,
@@ -153,6 +148,8 @@ pub struct Message {
     pub tokens: u32,
     /// Token counts that the provider reports.
     pub usage: Option<Usage>,
+    /// The most tokens that the request lets its answers have, all of them together; none where it sets no bound.
+    pub max_output: Option<u64>,
     pub(crate) layers: Vec<Layer>,
     pub(crate) paths: Paths,
     /// For each of `tools_offered`: where its definition stands, for dropping it.
@@ -189,6 +186,7 @@ impl Message {
             protocol,
             operation: String::new(),
             model: None,
+            other_model: None,
             stream: false,
             segments: Vec::new(),
             tools_offered: Vec::new(),
@@ -198,11 +196,30 @@ impl Message {
             media: 0,
             tokens: 0,
             usage: None,
+            max_output: None,
             layers: Vec::new(),
             paths: Paths::default(),
             tool_items: Vec::new(),
             echoes: Vec::new(),
         }
+    }
+
+    /// Takes over what the request line told: its operation, and its model, which is the one that answers.
+    pub fn follow(&mut self, route: &Route) {
+        if let Some(model) = &route.model {
+            let named = self.model.replace(model.clone());
+            self.other_model = named.filter(|named| named != model);
+        }
+        if let Some(operation) = route.operation {
+            operation.clone_into(&mut self.operation);
+            // Only Ollama's operations stream or not as the body says.
+            self.stream = route.streams || self.stream && operation != "embed";
+        }
+    }
+
+    /// The models that are asked for: each has to be allowed.
+    pub fn models(&self) -> impl Iterator<Item = &str> {
+        [&self.model, &self.other_model].into_iter().flatten().map(String::as_str)
     }
 
     /// Where a segment stands: `messages[0].content`. Structure only; keys that do not read like plain names are `*`.

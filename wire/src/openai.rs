@@ -5,7 +5,7 @@ use crate::collect::Collector;
 use crate::error::WireError;
 use crate::items::{contents, item};
 use crate::json::{Kind, Val};
-use crate::message::{Place, Usage};
+use crate::message::Place;
 use crate::protocol::Protocol;
 use crate::tools;
 
@@ -70,10 +70,6 @@ pub(crate) fn member(c: &mut Collector<'_>, parent: u32, key: Val<'_>, member: V
             let path = path_of(c);
             tools::definitions(c, member, path)?;
         }
-        "usage" => {
-            let path = path_of(c);
-            usage(c, member, path)?;
-        }
         _ if is_measure(&name) => {
             let path = path_of(c);
             c.measures(member, path)?;
@@ -121,6 +117,7 @@ fn is_measure(name: &str) -> bool {
             | "completed_at"
             | "expires_at"
             | "reasoning"
+            | "usage"
     )
 }
 
@@ -222,19 +219,4 @@ fn vectors(c: &mut Collector<'_>, list: Val<'_>, path: u32) -> Done {
         }
     }
     Ok(())
-}
-
-/// Token counts, under OpenAI's names and Anthropic's (which Responses shares).
-pub(crate) fn usage(c: &mut Collector<'_>, value: Val<'_>, path: u32) -> Done {
-    let count = |names: [&str; 2]| names.iter().find_map(|name| value.get(name).and_then(Val::unsigned));
-    let input = count(["prompt_tokens", "input_tokens"]);
-    let output = count(["completion_tokens", "output_tokens"]);
-    if input.is_some() || output.is_some() {
-        let before = c.message.usage.unwrap_or_default();
-        c.message.usage = Some(Usage {
-            input_tokens: input.unwrap_or(before.input_tokens),
-            output_tokens: output.unwrap_or(before.output_tokens),
-        });
-    }
-    c.measures(value, path)
 }

@@ -1,15 +1,20 @@
 //! A whole body into a [`Message`].
 
+use crate::a2a;
 use crate::anthropic;
+use crate::bedrock;
 use crate::coding::Coding;
 use crate::collect::Collector;
 use crate::error::{Limits, WireError};
+use crate::gemini;
 use crate::json::{Doc, Kind, NO_LAYER, Val, scan, scan_bytes};
 use crate::mcp;
 use crate::message::{Message, Place};
+use crate::ollama;
 use crate::openai;
 use crate::path::ROOT;
 use crate::protocol::Protocol;
+use crate::usage;
 
 /// Reads a request's body. A protocol that the path settled stays; on an unknown path the body's shape tells.
 ///
@@ -117,14 +122,27 @@ pub(crate) fn document(
     }
     let protocol = c.message.protocol;
     c.message.operation = answer.map_or_else(|| operation_of(protocol, Some(root)).to_owned(), str::to_owned);
-    match protocol {
+    match answer {
+        Some(_) => c.message.usage = usage::reported(protocol, root),
+        None => c.message.max_output = usage::output_bound(protocol, root),
+    }
+    // What Bedrock invokes is a model's own protocol.
+    let spoken = if protocol == Protocol::BedrockInvoke { by_shape(root) } else { protocol };
+    match spoken {
         Protocol::OpenAiChat
         | Protocol::OpenAiCompletions
         | Protocol::OpenAiResponses
         | Protocol::OpenAiEmbeddings => openai::read(c, root, path),
         Protocol::AnthropicMessages => anthropic::read(c, root, path),
+        Protocol::Gemini => gemini::read(c, root, path, false),
+        Protocol::Ollama => {
+            let of = if answer.is_some() { ollama::Of::Answer } else { ollama::Of::Request };
+            ollama::read(c, root, path, of)
+        }
+        Protocol::BedrockConverse => bedrock::read(c, root, path),
+        Protocol::A2a | Protocol::A2aHttp => a2a::read(c, root, path, answer, false),
         Protocol::Mcp => mcp::read(c, root, path, answer.unwrap_or_default()),
-        Protocol::Json | Protocol::Text | Protocol::None => {
+        Protocol::BedrockInvoke | Protocol::Json | Protocol::Text | Protocol::None => {
             if let Some(model) = root.get_text("model") {
                 c.message.model = Some(model.into_owned());
             }
@@ -136,6 +154,9 @@ pub(crate) fn document(
 
 /// The protocol of a body on a path that says nothing.
 fn by_shape(root: Val<'_>) -> Protocol {
+    if a2a::looks_like(root) {
+        return Protocol::A2a;
+    }
     if mcp::looks_like(root) {
         return Protocol::Mcp;
     }
@@ -145,6 +166,12 @@ fn by_shape(root: Val<'_>) -> Protocol {
     if is_list("messages") {
         let anthropic = has("system") || has("anthropic_version") || has("stop_sequences");
         return if anthropic { Protocol::AnthropicMessages } else { Protocol::OpenAiChat };
+    }
+    let parts = |name: &str| {
+        root.get(name).is_some_and(|list| list.items().any(|(_, one)| one.get("parts").is_some()))
+    };
+    if parts("contents") || is_list("candidates") {
+        return Protocol::Gemini;
     }
     if is_list("choices") {
         return Protocol::OpenAiChat;
@@ -174,6 +201,16 @@ fn operation_of(protocol: Protocol, root: Option<Val<'_>>) -> &'static str {
             "count_tokens"
         }
         Protocol::AnthropicMessages => "messages",
-        Protocol::Mcp | Protocol::Json | Protocol::Text | Protocol::None => "",
+        // Named by the path, or by the body's method.
+        Protocol::Gemini
+        | Protocol::Ollama
+        | Protocol::BedrockConverse
+        | Protocol::BedrockInvoke
+        | Protocol::A2a
+        | Protocol::A2aHttp
+        | Protocol::Mcp
+        | Protocol::Json
+        | Protocol::Text
+        | Protocol::None => "",
     }
 }

@@ -5,11 +5,15 @@
 //! 1.32 throws a transport error with the body as text; only Python 2.3 looks for a JSON-RPC error in there. With 200,
 //! as JSON or as an event, all three raise their usual error with our message. Where there is no id to answer
 //! (notifications, unreadable bodies), the HTTP status stays that of the kind, as the transport's specification asks.
-//! Codes are from the band that the 2026-07-28 revision leaves to implementations (-32000 to -32019), away from those
+//! A2A is answered in the same way, and its Python SDK 1.3 raises its usual error, with the codes that are none of its own
+//! (-32001 to -32099 are the specification's): those of HTTP.
+//! MCP's codes are from the band that the 2026-07-28 revision leaves to implementations (-32000 to -32019), away from those
 //! that SDKs use for themselves.
 
 use serde_json::{Value, json};
 
+use crate::amazon;
+use crate::framing::Framing;
 use crate::protocol::Protocol;
 
 /// Why something is refused.
@@ -72,12 +76,41 @@ impl RefusalKind {
         }
     }
 
-    fn rpc_code(self) -> i64 {
+    /// The name of the status in Google's APIs (AIP-193).
+    fn google_status(self) -> &'static str {
         match self {
+            Self::Policy => "PERMISSION_DENIED",
+            Self::Limit { .. } => "RESOURCE_EXHAUSTED",
+            Self::TooLarge | Self::Malformed => "INVALID_ARGUMENT",
+            Self::GuardFailed => "UNAVAILABLE",
+        }
+    }
+
+    fn amazon_type(self) -> &'static str {
+        match self {
+            Self::Policy => "AccessDeniedException",
+            Self::Limit { .. } => "ThrottlingException",
+            Self::TooLarge | Self::Malformed => "ValidationException",
+            Self::GuardFailed => "ServiceUnavailableException",
+        }
+    }
+
+    /// Of the exceptions that a stream's model defines: there is none for access.
+    fn amazon_exception(self) -> &'static str {
+        match self {
+            Self::Policy | Self::TooLarge | Self::Malformed => "validationException",
+            Self::Limit { .. } => "throttlingException",
+            Self::GuardFailed => "serviceUnavailableException",
+        }
+    }
+
+    fn rpc_code(self, protocol: Protocol) -> i64 {
+        match self {
+            Self::Malformed => -32600,
+            _ if protocol == Protocol::A2a => i64::from(self.status()),
             Self::Policy => -32003,
             Self::Limit { .. } => -32004,
             Self::TooLarge => -32005,
-            Self::Malformed => -32600,
             Self::GuardFailed => -32006,
         }
     }
@@ -95,7 +128,7 @@ pub struct Refusal {
 }
 
 /// Refuses a request. `message` is for people and must not quote content; `rpc_ids` are the ids of a JSON-RPC request
-/// or batch as [`Message::rpc_ids`](crate::Message::rpc_ids) has them, and matter for MCP alone.
+/// or batch as [`Message::rpc_ids`](crate::Message::rpc_ids) has them, and matter for MCP and A2A alone.
 pub fn refusal(
     protocol: Protocol,
     kind: RefusalKind,
@@ -110,28 +143,64 @@ pub fn refusal(
     match protocol {
         // The names under which the SDKs show an error's request id.
         Protocol::AnthropicMessages => headers.push(("request-id", decision_id.to_owned())),
-        Protocol::Mcp => {}
+        Protocol::BedrockConverse | Protocol::BedrockInvoke => {
+            headers.push(("x-amzn-requestid", decision_id.to_owned()));
+            headers.push(("x-amzn-errortype", kind.amazon_type().to_owned()));
+        }
+        Protocol::Mcp | Protocol::A2a => {}
         _ => headers.push(("x-request-id", decision_id.to_owned())),
     }
-    let answered = protocol == Protocol::Mcp && !rpc_ids.is_empty();
-    let status = if answered { 200 } else { kind.status() };
-    let body = match protocol {
-        Protocol::AnthropicMessages => anthropic(kind, message, decision_id).to_string(),
-        Protocol::Mcp => rpc_errors(kind, message, decision_id, rpc_ids),
-        _ => json!({ "error": openai(kind, message) }).to_string(),
+    let rpc = matches!(protocol, Protocol::Mcp | Protocol::A2a);
+    let status = if rpc && !rpc_ids.is_empty() { 200 } else { kind.status() };
+    let body = if rpc {
+        rpc_errors(protocol, kind, message, decision_id, rpc_ids)
+    } else {
+        body(protocol, kind, message, decision_id)
     };
     Refusal { status, headers, body: body.into_bytes() }
 }
 
-/// Ends a stream that has begun with the provider's error event and its end marker.
+/// The error object of protocols that are no JSON-RPC.
+fn body(protocol: Protocol, kind: RefusalKind, message: &str, decision_id: &str) -> String {
+    match protocol {
+        Protocol::AnthropicMessages => anthropic(kind, message, decision_id),
+        Protocol::Gemini | Protocol::A2aHttp => google(kind, message, decision_id),
+        Protocol::Ollama => json!({ "error": message }),
+        Protocol::BedrockConverse | Protocol::BedrockInvoke => json!({ "message": message }),
+        _ => json!({ "error": openai(kind, message) }),
+    }
+    .to_string()
+}
+
+/// Ends a stream that has begun with the provider's error event and its end marker. For an array, the item is given:
+/// [`Framing::ending`] puts it in.
 pub fn stream_error(
     protocol: Protocol,
+    framing: Framing,
     kind: RefusalKind,
     message: &str,
     decision_id: &str,
     rpc_ids: &[String],
 ) -> Vec<u8> {
-    let text = match protocol {
+    match framing {
+        Framing::Sse => sse_error(protocol, kind, message, decision_id, rpc_ids).into_bytes(),
+        Framing::Lines => (body(protocol, kind, message, decision_id) + "\n").into_bytes(),
+        Framing::Array => body(protocol, kind, message, decision_id).into_bytes(),
+        Framing::Amazon => {
+            let payload = json!({ "message": message }).to_string();
+            amazon::exception(kind.amazon_exception(), payload.as_bytes())
+        }
+    }
+}
+
+fn sse_error(
+    protocol: Protocol,
+    kind: RefusalKind,
+    message: &str,
+    decision_id: &str,
+    rpc_ids: &[String],
+) -> String {
+    match protocol {
         Protocol::AnthropicMessages => {
             format!("event: error\ndata: {}\n\n", anthropic(kind, message, decision_id))
         }
@@ -143,18 +212,40 @@ pub fn stream_error(
             });
             format!("event: error\ndata: {event}\n\n")
         }
-        Protocol::Mcp => {
+        Protocol::Mcp | Protocol::A2a => {
             let ids = if rpc_ids.is_empty() { &["null".to_owned()][..] } else { rpc_ids };
             ids.iter()
-                .map(|id| format!("event: message\ndata: {}\n\n", rpc_error(kind, message, decision_id, id)))
+                .map(|id| {
+                    format!(
+                        "event: message\ndata: {}\n\n",
+                        rpc_error(protocol, kind, message, decision_id, id)
+                    )
+                })
                 .collect()
+        }
+        Protocol::Gemini | Protocol::A2aHttp | Protocol::Ollama => {
+            format!("data: {}\n\n", body(protocol, kind, message, decision_id))
         }
         _ => {
             let event = json!({ "error": openai(kind, message) });
             format!("data: {event}\n\ndata: [DONE]\n\n")
         }
-    };
-    text.into_bytes()
+    }
+}
+
+/// `google.rpc.Status` as JSON, as Gemini and A2A over plain HTTP have it.
+fn google(kind: RefusalKind, message: &str, decision_id: &str) -> Value {
+    json!({ "error": {
+        "code": kind.status(), "message": message, "status": kind.google_status(),
+        "details": [error_info(kind, decision_id)],
+    } })
+}
+
+fn error_info(kind: RefusalKind, decision_id: &str) -> Value {
+    json!({
+        "@type": "type.googleapis.com/google.rpc.ErrorInfo", "reason": kind.code().to_ascii_uppercase(),
+        "domain": "ai-mesh.dev", "metadata": { "decision_id": decision_id },
+    })
 }
 
 fn openai(kind: RefusalKind, message: &str) -> Value {
@@ -170,24 +261,32 @@ fn anthropic(kind: RefusalKind, message: &str, decision_id: &str) -> Value {
 }
 
 /// One error for each id; a batch is answered by a batch.
-fn rpc_errors(kind: RefusalKind, message: &str, decision_id: &str, rpc_ids: &[String]) -> String {
+fn rpc_errors(
+    protocol: Protocol,
+    kind: RefusalKind,
+    message: &str,
+    decision_id: &str,
+    rpc_ids: &[String],
+) -> String {
+    let error = |id: &str| rpc_error(protocol, kind, message, decision_id, id);
     match rpc_ids {
-        [] => rpc_error(kind, message, decision_id, "null"),
-        [id] => rpc_error(kind, message, decision_id, id),
-        ids => {
-            let errors: Vec<String> =
-                ids.iter().map(|id| rpc_error(kind, message, decision_id, id)).collect();
-            format!("[{}]", errors.join(","))
-        }
+        [] => error("null"),
+        [id] => error(id),
+        ids => format!("[{}]", ids.iter().map(|id| error(id)).collect::<Vec<_>>().join(",")),
     }
 }
 
 /// The id is written as the request had it: a number stays the very same number.
-fn rpc_error(kind: RefusalKind, message: &str, decision_id: &str, id: &str) -> String {
-    let mut data = json!({ "code": kind.code(), "decision_id": decision_id });
-    if let (RefusalKind::Limit { retry_after_s }, Some(data)) = (kind, data.as_object_mut()) {
-        data.insert("retry_after_s".to_owned(), retry_after_s.into());
-    }
-    let error = json!({ "code": kind.rpc_code(), "message": message, "data": data });
+fn rpc_error(protocol: Protocol, kind: RefusalKind, message: &str, decision_id: &str, id: &str) -> String {
+    let data = if protocol == Protocol::A2a {
+        json!([error_info(kind, decision_id)])
+    } else {
+        let mut data = json!({ "code": kind.code(), "decision_id": decision_id });
+        if let (RefusalKind::Limit { retry_after_s }, Some(data)) = (kind, data.as_object_mut()) {
+            data.insert("retry_after_s".to_owned(), retry_after_s.into());
+        }
+        data
+    };
+    let error = json!({ "code": kind.rpc_code(protocol), "message": message, "data": data });
     format!("{{\"jsonrpc\":\"2.0\",\"id\":{id},\"error\":{error}}}")
 }

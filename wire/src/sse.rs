@@ -80,7 +80,7 @@ pub(crate) fn field(text: &str, line: Range<usize>) -> (&str, Range<usize>) {
 /// Takes a stream apart, chunk by chunk. The raw bytes of all events together are the bytes that went in, and the
 /// events are the same however the stream was cut into chunks.
 #[derive(Debug, Clone)]
-pub struct SseStream {
+pub(crate) struct SseStream {
     buffer: Vec<u8>,
     /// Line ends before this are accounted for.
     scanned: usize,
@@ -96,7 +96,7 @@ pub struct SseStream {
 
 impl SseStream {
     /// A stream at its beginning. Of the limits, `max_event` counts.
-    pub fn new(limits: &Limits) -> Self {
+    pub(crate) fn new(limits: &Limits) -> Self {
         Self {
             buffer: Vec::new(),
             scanned: 0,
@@ -113,7 +113,7 @@ impl SseStream {
     /// # Errors
     /// [`WireError::Malformed`] for invalid UTF-8, [`WireError::TooLarge`] for an event over the limit. The stream
     /// cannot go on after either.
-    pub fn push(&mut self, chunk: &[u8]) -> Result<Vec<SseEvent>, WireError> {
+    pub(crate) fn push(&mut self, chunk: &[u8]) -> Result<Vec<SseEvent>, WireError> {
         self.buffer.extend_from_slice(chunk);
         let mut events = Vec::new();
         let mut start = 0;
@@ -139,7 +139,7 @@ impl SseStream {
     ///
     /// # Errors
     /// [`WireError::Malformed`] for invalid UTF-8.
-    pub fn finish(&mut self) -> Result<Option<SseEvent>, WireError> {
+    pub(crate) fn finish(&mut self) -> Result<Option<SseEvent>, WireError> {
         let raw = std::mem::take(&mut self.buffer);
         self.scanned = 0;
         self.line_start = 0;
@@ -149,11 +149,6 @@ impl SseStream {
         // A CR that waited for an LF may have been the end of the event.
         let terminated = matches!(raw.as_slice(), [.., b'\r' | b'\n', b'\r'] | [b'\r']);
         SseEvent::parse(raw, terminated, self.offset).map(Some)
-    }
-
-    /// Whether no bytes are held: everything that came belongs to events that went out.
-    pub fn is_empty(&self) -> bool {
-        self.buffer.is_empty()
     }
 
     fn bounded(&self, len: usize) -> Result<(), WireError> {

@@ -6,6 +6,7 @@ use crate::collect::Collector;
 use crate::error::WireError;
 use crate::json::Val;
 use crate::message::{Place, ToolItem};
+use crate::protocol::Protocol;
 
 type Done = Result<(), WireError>;
 
@@ -27,13 +28,17 @@ fn offer(c: &mut Collector<'_>, list: Val<'_>) {
     list.children(|item| items.push(item));
     let mut previous_end = None;
     let mut others_before = false;
+    // Where a definition stands inside its item.
+    let bedrock = c.message.protocol == Protocol::BedrockConverse;
+    let nested: &[&str] = if bedrock { &["toolSpec", "systemTool"] } else { &["function", "custom"] };
     for (index, item) in items.iter().enumerate() {
         let span = item.outer_span();
         let next_start = items.get(index + 1).map(|next| next.outer_span().start);
-        if item.is_object() {
+        let cache_point = bedrock && item.members().all(|(key, _)| key.text() == "cachePoint");
+        if item.is_object() && !cache_point {
             let (layer, list) = (item.doc.layer, list.span().start);
             let place = ToolItem { layer, list, span: span.clone(), previous_end, next_start, others_before };
-            c.message.tools_offered.push(name_of(*item).into_owned());
+            c.message.tools_offered.push(name_of(*item, nested).into_owned());
             c.message.tool_items.push(place);
             // OpenAI's namespaces hold further tools.
             if let Some(nested) = item.get("tools") {
@@ -46,8 +51,23 @@ fn offer(c: &mut Collector<'_>, list: Val<'_>) {
     }
 }
 
-fn name_of(tool: Val<'_>) -> Cow<'_, str> {
-    let inner = tool.get("function").or_else(|| tool.get("custom")).filter(|inner| inner.is_object());
+/// Notes a tool that stands under its name instead of in a list.
+pub(crate) fn offer_as(c: &mut Collector<'_>, name: Cow<'_, str>, value: Val<'_>) {
+    let (layer, span) = (value.doc.layer, value.outer_span());
+    let list = span.start;
+    c.message.tools_offered.push(name.into_owned());
+    c.message.tool_items.push(ToolItem {
+        layer,
+        list,
+        span,
+        previous_end: None,
+        next_start: None,
+        others_before: false,
+    });
+}
+
+fn name_of<'d>(tool: Val<'d>, nested: &[&str]) -> Cow<'d, str> {
+    let inner = nested.iter().find_map(|name| tool.get(name)).filter(|inner| inner.is_object());
     let name = inner.and_then(|inner| inner.get_text("name")).or_else(|| tool.get_text("name"));
     name.or_else(|| tool.get_text("server_label")).or_else(|| tool.get_text("type")).unwrap_or_default()
 }

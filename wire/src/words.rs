@@ -71,6 +71,11 @@ const SCHEMA_WORDS: &[&str] = &[
     "type",
 ];
 
+/// A word, a constant, an identifier or a time.
+pub(crate) fn says_nothing(text: &str) -> bool {
+    is_word(text) || is_id(text) || is_constant(text) || is_timestamp(text)
+}
+
 /// A word of an enumeration: short, with the separators that enumerations have, beginning in lower case, with at most
 /// four digits (longer ones, like the names of stream events, all in lower case without digits). Nothing that a
 /// detector looks for fits in.
@@ -83,6 +88,32 @@ pub(crate) fn is_word(text: &str) -> bool {
     text.bytes().all(|b| b.is_ascii_alphanumeric() || separator(b))
         && text.bytes().next().is_none_or(|b| b.is_ascii_lowercase())
         && text.bytes().filter(u8::is_ascii_digit).count() <= 4
+}
+
+/// A constant as protocol buffers write enumerations: `STOP`, `HARM_CATEGORY_HATE_SPEECH`. No digits.
+pub(crate) fn is_constant(text: &str) -> bool {
+    text.len() <= 64
+        && text.bytes().next().is_some_and(|b| b.is_ascii_uppercase())
+        && text.bytes().all(|b| b.is_ascii_uppercase() || b == b'_')
+}
+
+/// A time as RFC 3339 writes it: a date alone could be somebody's birthday, this is a machine's.
+pub(crate) fn is_timestamp(text: &str) -> bool {
+    let digits = |text: &str| text.bytes().all(|b| b.is_ascii_digit());
+    let Some((date, time)) = text.split_once('T') else { return false };
+    let (clock, zone) = match time.strip_suffix('Z') {
+        Some(clock) => (clock, ""),
+        None => time.split_at_checked(time.len().saturating_sub(6)).unwrap_or((time, "")),
+    };
+    let (clock, fraction) = clock.split_once('.').unwrap_or((clock, ""));
+    let shape = |text: &str| {
+        text.bytes().map(|b| if b.is_ascii_digit() { '0' } else { b.into() }).collect::<String>()
+    };
+    shape(date) == "0000-00-00"
+        && shape(clock) == "00:00:00"
+        && fraction.len() <= 9
+        && digits(fraction)
+        && matches!(&*shape(zone), "" | "+00:00" | "-00:00")
 }
 
 /// A short number of an event, or one that is no more than a word.
@@ -162,6 +193,19 @@ mod tests {
         }
         for text in ["hello there", "123-45-6789", "a@b.c", "Jane", "AKIAIOSFODNN7EXAMPLE", "x12345"] {
             assert!(!is_word(text), "{text}");
+        }
+        for text in ["STOP", "HARM_CATEGORY_HATE_SPEECH", "ROLE_AGENT"] {
+            assert!(is_constant(text), "{text}");
+        }
+        for text in ["AKIAIOSFODNN7EXAMPLE", "JANE ROE", "Stop", ""] {
+            assert!(!is_constant(text), "{text}");
+        }
+        for text in ["2026-01-01T00:00:00Z", "2026-01-01T00:00:00.123456789Z", "2026-01-01T00:00:00+01:00"] {
+            assert!(is_timestamp(text), "{text}");
+        }
+        for text in ["2026-01-01", "1970-01-01T", "2026-01-01T00:00:00Z and 536-90-4399", "T", "2026-01-01Té"]
+        {
+            assert!(!is_timestamp(text), "{text}");
         }
         for id in [
             "chatcmpl-B9MHDbslfkBeAs8l4bebGd",

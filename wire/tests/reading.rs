@@ -111,7 +111,7 @@ fn openai_chat_answer() {
         assert!(texts.iter().any(|line| line == want), "{want} in {texts:?}");
     }
     assert!(!texts.iter().any(|line| line.contains("1700000000")), "dates are no texts: {texts:?}");
-    assert_eq!(message.usage, Some(Usage { input_tokens: 11, output_tokens: 7 }));
+    assert_eq!(message.usage, Some(Usage { input_tokens: 11, output_tokens: 7, ..Usage::default() }));
     assert_eq!(names(&message), ["f"]);
 }
 
@@ -148,7 +148,7 @@ fn openai_completions_and_embeddings() {
     );
     let message = response(Protocol::OpenAiEmbeddings, "embeddings", &body);
     assert_eq!((lines(&message).len(), message.media), (0, 0));
-    assert_eq!(message.usage, Some(Usage { input_tokens: 8, output_tokens: 0 }));
+    assert_eq!(message.usage, Some(Usage { input_tokens: 8, output_tokens: 0, ..Usage::default() }));
 }
 
 #[test]
@@ -198,7 +198,7 @@ fn openai_responses_request_and_answer() {
         assert!(texts.iter().any(|line| line == want), "{want} in {texts:?}");
     }
     assert_eq!(names(&message), ["lookup"]);
-    assert_eq!(message.usage, Some(Usage { input_tokens: 3, output_tokens: 4 }));
+    assert_eq!(message.usage, Some(Usage { input_tokens: 3, output_tokens: 4, ..Usage::default() }));
 }
 
 #[test]
@@ -242,7 +242,7 @@ fn anthropic_request_and_answer() {
         "stop_reason":"end_turn","stop_sequence":null,"usage":{"input_tokens":5,"output_tokens":6}}"#;
     let message = response(Protocol::AnthropicMessages, "messages", body);
     assert_eq!(lines(&message), ["assistant content[0].text hello"]);
-    assert_eq!(message.usage, Some(Usage { input_tokens: 5, output_tokens: 6 }));
+    assert_eq!(message.usage, Some(Usage { input_tokens: 5, output_tokens: 6, ..Usage::default() }));
 }
 
 #[test]

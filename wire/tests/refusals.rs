@@ -1,7 +1,7 @@
 //! Refusals, byte for byte, in each provider's shape.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, missing_docs)]
 
-use mesh_wire::{Protocol, RefusalKind, refusal, stream_error};
+use mesh_wire::{EventStream, Framing, Limits, Protocol, RefusalKind, read_event, refusal, stream_error};
 
 const LIMIT: RefusalKind = RefusalKind::Limit { retry_after_s: 7 };
 
@@ -78,6 +78,30 @@ fn refusals_have_the_providers_shape() {
             vec![],
             r#"400 | content-type: application/json | {"jsonrpc":"2.0","id":null,"error":{"code":-32600,"data":{"code":"malformed_body","decision_id":"d-1"},"message":"not allowed"}}"#,
         ),
+        (
+            Protocol::A2a,
+            RefusalKind::Policy,
+            vec![r#""r-1""#],
+            r#"200 | content-type: application/json | {"jsonrpc":"2.0","id":"r-1","error":{"code":403,"data":[{"@type":"type.googleapis.com/google.rpc.ErrorInfo","domain":"ai-mesh.dev","metadata":{"decision_id":"d-1"},"reason":"POLICY_VIOLATION"}],"message":"not allowed"}}"#,
+        ),
+        (
+            Protocol::Gemini,
+            RefusalKind::Policy,
+            vec![],
+            r#"403 | content-type: application/json, x-request-id: d-1 | {"error":{"code":403,"details":[{"@type":"type.googleapis.com/google.rpc.ErrorInfo","domain":"ai-mesh.dev","metadata":{"decision_id":"d-1"},"reason":"POLICY_VIOLATION"}],"message":"not allowed","status":"PERMISSION_DENIED"}}"#,
+        ),
+        (
+            Protocol::Ollama,
+            LIMIT,
+            vec![],
+            r#"429 | content-type: application/json, retry-after: 7, x-request-id: d-1 | {"error":"not allowed"}"#,
+        ),
+        (
+            Protocol::BedrockConverse,
+            RefusalKind::GuardFailed,
+            vec![],
+            r#"503 | content-type: application/json, x-amzn-requestid: d-1, x-amzn-errortype: ServiceUnavailableException | {"message":"not allowed"}"#,
+        ),
     ] {
         assert_eq!(shown(protocol, kind, &ids), want);
     }
@@ -87,7 +111,8 @@ fn refusals_have_the_providers_shape() {
 fn streams_end_with_the_providers_error_event() {
     let ended = |protocol, ids: &[&str]| {
         let ids: Vec<String> = ids.iter().map(|id| (*id).to_owned()).collect();
-        String::from_utf8(stream_error(protocol, RefusalKind::Policy, "not allowed", "d-1", &ids)).unwrap()
+        let error = stream_error(protocol, Framing::Sse, RefusalKind::Policy, "not allowed", "d-1", &ids);
+        String::from_utf8(error).unwrap()
     };
     assert_eq!(
         ended(Protocol::OpenAiChat, &[]),
@@ -105,4 +130,31 @@ fn streams_end_with_the_providers_error_event() {
         ended(Protocol::Mcp, &["5"]),
         "event: message\ndata: {\"jsonrpc\":\"2.0\",\"id\":5,\"error\":{\"code\":-32003,\"data\":{\"code\":\"policy_violation\",\"decision_id\":\"d-1\"},\"message\":\"not allowed\"}}\n\n"
     );
+    assert_eq!(
+        ended(Protocol::A2a, &["5"]),
+        "event: message\ndata: {\"jsonrpc\":\"2.0\",\"id\":5,\"error\":{\"code\":403,\"data\":[{\"@type\":\"type.googleapis.com/google.rpc.ErrorInfo\",\"domain\":\"ai-mesh.dev\",\"metadata\":{\"decision_id\":\"d-1\"},\"reason\":\"POLICY_VIOLATION\"}],\"message\":\"not allowed\"}}\n\n"
+    );
+}
+
+#[test]
+fn streams_of_every_framing_end_in_their_own_way() {
+    let ended =
+        |protocol, framing| stream_error(protocol, framing, RefusalKind::Policy, "not allowed", "d-1", &[]);
+    assert_eq!(ended(Protocol::Ollama, Framing::Lines), b"{\"error\":\"not allowed\"}\n");
+    // An array stays one, wherever it was when it ended.
+    let error = ended(Protocol::Gemini, Framing::Array);
+    for sent in ["", "[", "[{\"candidates\":[]}", "[{\"candidates\":[]},"] {
+        let end = Framing::Array.ending(sent.bytes().last(), &error);
+        let whole: serde_json::Value = serde_json::from_slice(&[sent.as_bytes(), &end].concat()).unwrap();
+        assert_eq!(
+            whole.as_array().unwrap().last().unwrap()["error"]["status"],
+            "PERMISSION_DENIED",
+            "{sent}"
+        );
+    }
+    let error = ended(Protocol::BedrockConverse, Framing::Amazon);
+    assert!(error.windows(19).any(|bytes| bytes == b"validationException"));
+    let event = EventStream::new(Framing::Amazon, &Limits::default()).push(&error).unwrap().remove(0);
+    let item = read_event(Protocol::BedrockConverse, "", &event, &Limits::default()).unwrap();
+    assert_eq!(item.message.segments.last().unwrap().text, "not allowed");
 }

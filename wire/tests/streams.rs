@@ -2,19 +2,19 @@
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, missing_docs)]
 
 use mesh_wire::{
-    Channel, ChannelKind, Close, Edit, Limits, Protocol, SseEvent, SseStream, StreamItem, Usage, WireError,
-    read_event, rewrite_event,
+    Channel, ChannelKind, Close, Edit, Event, EventStream, Framing, Limits, Protocol, StreamItem, Usage,
+    WireError, read_event,
 };
 
-fn event(raw: &str) -> SseEvent {
-    let mut stream = SseStream::new(&Limits::default());
+fn event(raw: &str) -> Event {
+    let mut stream = EventStream::new(Framing::Sse, &Limits::default());
     let mut events = stream.push(raw.as_bytes()).unwrap();
     events.extend(stream.finish().unwrap());
     assert_eq!(events.len(), 1, "{raw:?}");
     events.remove(0)
 }
 
-fn read(protocol: Protocol, data: &str) -> (SseEvent, StreamItem) {
+fn read(protocol: Protocol, data: &str) -> (Event, StreamItem) {
     let event = event(&format!("data: {data}\n\n"));
     let item = read_event(protocol, "", &event, &Limits::default()).unwrap();
     (event, item)
@@ -74,7 +74,7 @@ fn openai_chat_chunks() {
     }
     let (_, item) =
         read(Protocol::OpenAiChat, r#"{"choices":[],"usage":{"prompt_tokens":3,"completion_tokens":9}}"#);
-    assert_eq!(item.message.usage, Some(Usage { input_tokens: 3, output_tokens: 9 }));
+    assert_eq!(item.message.usage, Some(Usage { input_tokens: 3, output_tokens: 9, ..Usage::default() }));
     let (_, item) = read(
         Protocol::OpenAiChat,
         r#"{"choices":[{"delta":{"tool_calls":[{"index":0,"function":{"name":"f","arguments":""}}]}}]}"#,
@@ -220,11 +220,11 @@ fn mcp_events_are_whole_messages() {
     );
     assert_eq!(shown(&item), ["whole Ann", "whole n", "whole Ann"]);
     let edits = [0, 2].map(|segment| Edit { segment, range: 0..3, with: "***".to_owned() });
-    let edited = String::from_utf8(rewrite_event(&event, &item, &edits)).unwrap();
-    assert_eq!(edited, String::from_utf8(event.raw.clone()).unwrap().replace("Ann", "***"));
+    let edited = String::from_utf8(event.rewritten(&item, &edits, &[])).unwrap();
+    assert_eq!(edited, String::from_utf8(event.raw().to_vec()).unwrap().replace("Ann", "***"));
     let (event, item) =
         read(Protocol::Mcp, r#"{"jsonrpc":"2.0","id":1,"result":{"tools":[{"name":"a"},{"name":"b"}]}}"#);
-    let out = mesh_wire::apply_dropping_tools(&event.raw, &item.message, &[], &["a"]);
+    let out = event.rewritten(&item, &[], &["a"]);
     assert_eq!(out, b"data: {\"jsonrpc\":\"2.0\",\"id\":1,\"result\":{\"tools\":[{\"name\":\"b\"}]}}\n\n");
 }
 
@@ -249,9 +249,9 @@ fn only_the_edited_bytes_of_an_event_change() {
     ] {
         let event = event(raw);
         let item = read_event(Protocol::OpenAiChat, "chat", &event, &Limits::default()).unwrap();
-        assert_eq!(rewrite_event(&event, &item, &[]), event.raw);
+        assert_eq!(event.rewritten(&item, &[], &[]), event.raw());
         let edit = Edit { segment, range: 1..2, with: with.to_owned() };
-        let edited = rewrite_event(&event, &item, &[edit]);
+        let edited = event.rewritten(&item, &[edit], &[]);
         assert_eq!(String::from_utf8(edited).unwrap(), want);
     }
 }
@@ -272,7 +272,7 @@ fn streams_of_unknown_protocols_have_running_texts_too() {
     let (event, quoted) = read(Protocol::Text, r#""H\u0065""#);
     assert_eq!(shown(&quoted), ["Text 0/0 He"]);
     let edit = Edit { segment: 0, range: 1..2, with: "\"".to_owned() };
-    assert_eq!(rewrite_event(&event, &quoted, &[edit]), b"data: \"H\\\"\"\n\n");
+    assert_eq!(event.rewritten(&quoted, &[edit], &[]), b"data: \"H\\\"\"\n\n");
     // Nor does a settled path promise that its upstream speaks as it should.
     let (_, strange) = read(Protocol::OpenAiChat, r#"{"kind":"piece","delta":"He"}"#);
     assert_eq!(shown(&strange), ["Other 0/* He", "whole kind", "whole piece"]);

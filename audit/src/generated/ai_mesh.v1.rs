@@ -75,11 +75,63 @@ pub struct DecisionRecord {
     pub path: ::prost::alloc::string::String,
     #[prost(string, tag = "21")]
     pub source_ip: ::prost::alloc::string::String,
+    /// What the model read and wrote, where the answer tells or a limit asks.
+    #[prost(message, optional, tag = "22")]
+    pub usage: ::core::option::Option<Usage>,
+    /// How what was promised to this request under limits has ended.
+    #[prost(message, repeated, tag = "23")]
+    pub settlements: ::prost::alloc::vec::Vec<Settlement>,
     /// Roles the caller had, and tools the request offered or called, by name; at most 32 of each.
-    #[prost(string, repeated, tag = "22")]
+    #[prost(string, repeated, tag = "24")]
     pub roles: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
-    #[prost(string, repeated, tag = "23")]
+    #[prost(string, repeated, tag = "25")]
     pub tools: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+}
+/// Tokens.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Usage {
+    /// Read, those from a cache among them.
+    #[prost(uint64, tag = "1")]
+    pub input_tokens: u64,
+    /// Of those read: from a cache.
+    #[prost(uint64, tag = "2")]
+    pub cached_tokens: u64,
+    /// Of those read: written to a cache.
+    #[prost(uint64, tag = "3")]
+    pub cache_write_tokens: u64,
+    /// Written, those of reasoning among them.
+    #[prost(uint64, tag = "4")]
+    pub output_tokens: u64,
+    /// Of those written: reasoning that is not shown.
+    #[prost(uint64, tag = "5")]
+    pub reasoning_tokens: u64,
+    /// The provider did not say: this is our own estimate.
+    #[prost(bool, tag = "6")]
+    pub estimated: bool,
+    /// What they cost, in millionths of a US dollar, where a limit asks.
+    #[prost(uint64, tag = "7")]
+    pub cost_usd_micros: u64,
+}
+/// The end of what was promised to a request, under the decision's id. The account is known by the first five fields.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Settlement {
+    #[prost(string, tag = "1")]
+    pub policy_id: ::prost::alloc::string::String,
+    /// Place of the rule in its policy.
+    #[prost(uint32, tag = "2")]
+    pub rule: u32,
+    /// tokens, cost, concurrent
+    #[prost(string, tag = "3")]
+    pub measure: ::prost::alloc::string::String,
+    /// Length of the sliding window.
+    #[prost(uint64, tag = "4")]
+    pub window_s: u64,
+    /// Whose: "user:ada".
+    #[prost(string, tag = "5")]
+    pub key: ::prost::alloc::string::String,
+    /// What was spent; nothing: what was promised is released.
+    #[prost(uint64, optional, tag = "6")]
+    pub spent: ::core::option::Option<u64>,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct PolicyRef {

@@ -106,6 +106,17 @@ pub(crate) enum Color {
     Never,
 }
 
+/// Which limits.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct LimitsFilter {
+    /// Of this policy
+    #[arg(long, value_name = "NAME")]
+    pub(crate) policy: Option<String>,
+    /// Of this key, such as agent:support-1 or user:ada
+    #[arg(long, value_name = "KEY")]
+    pub(crate) key: Option<String>,
+}
+
 /// The verbs.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
@@ -129,6 +140,11 @@ pub(crate) enum Command {
         /// The decision's id
         id: String,
     },
+    /// Show what is used of limits and budgets, and what is left
+    #[command(
+        after_help = "Examples:\n  ai-mesh limits\n  ai-mesh limits --policy budgets --key user:ada -o json"
+    )]
+    Limits(LimitsFilter),
     /// List the connected sidecars and the policies they run
     #[command(
         after_help = "Examples:\n  ai-mesh sidecars\n  ai-mesh sidecars -o json | jq '.[].policy_version'"

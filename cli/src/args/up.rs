@@ -103,6 +103,9 @@ pub(crate) struct Plane {
     /// Where limits are counted, for several control planes: redis://… [default: in memory]
     #[arg(long, env = "AI_MESH_REDIS", value_name = "URL", hide_env = true, hide_env_values = true)]
     pub(crate) redis: Option<String>,
+    /// Prices of models for limits of money, as JSON; they come before the shipped ones (see `GET /api/v1/prices`)
+    #[arg(long, env = "AI_MESH_PRICES", value_name = "FILE", hide_env = true)]
+    pub(crate) prices: Option<PathBuf>,
     /// Largest request body, in bytes; K, M and G are understood (KiB, MiB, GiB)
     #[arg(long, env = "AI_MESH_MAX_BODY", default_value = "32M", value_name = "BYTES", value_parser = bytes, hide_env = true)]
     pub(crate) max_body: u64,

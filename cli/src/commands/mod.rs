@@ -3,6 +3,7 @@
 mod agent;
 mod decisions;
 mod explain;
+mod limits;
 mod policy;
 pub(crate) mod sidecars;
 mod version;
@@ -28,6 +29,7 @@ pub(crate) fn run(cli: Cli) -> Outcome {
         Command::Agent(args) => agent::run(&Client::new(&cli.global)?, output, args.verb),
         Command::Decisions(args) => decisions::run(&Client::new(&cli.global)?, output, args.verb),
         Command::Explain { id } => explain::run(&Client::new(&cli.global)?, output, &id),
+        Command::Limits(filter) => limits::run(&Client::new(&cli.global)?, output, &filter),
         Command::Sidecars => sidecars::run(&Client::new(&cli.global)?, output),
         Command::Version => version::run(&Client::new(&cli.global)?, output),
         Command::Completions { shell } => {

@@ -37,6 +37,7 @@ impl Plane {
         let config = Config {
             database: plan.flags.database.clone(),
             redis: plan.flags.redis.clone(),
+            prices: plan.flags.prices.clone(),
             api: plan.api,
             grpc: plan.grpc,
             listener: plan.listener,

@@ -2,7 +2,7 @@
 use std::sync::Arc;
 
 use mesh_control_core::ports::SidecarView;
-use mesh_control_core::{Intake, LimitVerdict, Policies};
+use mesh_control_core::{Intake, Policies};
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{DescriptorEncoder, EncodeLabelSet, EncodeMetric, text};
 use prometheus_client::metrics::counter::{ConstCounter, Counter};
@@ -11,24 +11,22 @@ use prometheus_client::metrics::gauge::ConstGauge;
 use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::Registry;
 
+use crate::limit_metrics::LimitMetrics;
+
 /// The counters, and the registry they are read from.
 pub struct Metrics {
     registry: Registry,
     decisions: Family<DecisionLabel, Counter>,
     gaps: Counter,
     dropped: Counter,
-    limits: Family<LimitLabel, Counter>,
+    /// What limits said.
+    pub(crate) limits: LimitMetrics,
     http: Family<HttpLabel, Counter>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct DecisionLabel {
     decision: &'static str,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct LimitLabel {
-    outcome: &'static str,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -46,7 +44,7 @@ impl Metrics {
             decisions: Family::default(),
             gaps: Counter::default(),
             dropped: Counter::default(),
-            limits: Family::default(),
+            limits: LimitMetrics::new(&mut registry),
             http: Family::default(),
             registry: Registry::default(),
         };
@@ -60,11 +58,6 @@ impl Metrics {
             "records_dropped",
             "Decision records that sidecars discarded",
             metrics.dropped.clone(),
-        );
-        registry.register(
-            "rate_limit_requests",
-            "Requests to the rate limit service, by outcome",
-            metrics.limits.clone(),
         );
         registry.register("http_requests", "Requests to the HTTP API", metrics.http.clone());
         let build = Info::new(vec![("version", env!("CARGO_PKG_VERSION"))]);
@@ -93,15 +86,6 @@ impl Metrics {
         }
         self.gaps.inc_by(u64::from(intake.gap.is_some()));
         self.dropped.inc_by(intake.dropped);
-    }
-
-    pub(crate) fn limited(&self, verdicts: Option<&[LimitVerdict]>) {
-        let outcome = match verdicts {
-            None => "failed",
-            Some(verdicts) if verdicts.iter().all(|verdict| verdict.admitted) => "admitted",
-            Some(_) => "refused",
-        };
-        self.limits.get_or_create(&LimitLabel { outcome }).inc();
     }
 
     pub(crate) fn answered(&self, method: &axum::http::Method, route: Option<&str>, status: u16) {

@@ -88,8 +88,7 @@ fn limit(facts: &Evidence) -> Vec<String> {
         changes.push(format!("it had come {seconds} s later"));
     }
     if let Some(limit) = facts.limit {
-        changes
-            .push(format!("this {} had sent fewer than {limit} requests in the minute before", facts.kind));
+        changes.push(format!("this {} had used less of its limit of {limit} in the time before", facts.kind));
     }
     changes
 }

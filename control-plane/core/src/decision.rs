@@ -67,6 +67,42 @@ pub struct Decision {
     pub vm: String,
     /// Number of the decision in its VM, counted from 1.
     pub sequence: u64,
+    /// What the model read and wrote, where the answer tells or a limit asks.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub usage: Option<TokenUsage>,
+}
+
+/// Tokens of one exchange with a model.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct TokenUsage {
+    /// Read, those from a cache among them.
+    pub input_tokens: u64,
+    /// Of those read: from a cache.
+    pub cached_tokens: u64,
+    /// Of those read: written to a cache.
+    pub cache_write_tokens: u64,
+    /// Written, those of reasoning among them.
+    pub output_tokens: u64,
+    /// Of those written: reasoning that is not shown.
+    pub reasoning_tokens: u64,
+    /// Whether the provider did not say, so that this is an estimate.
+    pub estimated: bool,
+    /// What they cost in millionths of a US dollar, where a limit asks; else 0.
+    pub cost_usd_micros: u64,
+}
+
+impl From<v1::Usage> for TokenUsage {
+    fn from(said: v1::Usage) -> Self {
+        TokenUsage {
+            input_tokens: said.input_tokens,
+            cached_tokens: said.cached_tokens,
+            cache_write_tokens: said.cache_write_tokens,
+            output_tokens: said.output_tokens,
+            reasoning_tokens: said.reasoning_tokens,
+            estimated: said.estimated,
+            cost_usd_micros: said.cost_usd_micros,
+        }
+    }
 }
 
 /// A policy version that applied.
@@ -179,6 +215,7 @@ impl Decision {
             tools: record.tools,
             vm: vm.to_owned(),
             sequence,
+            usage: record.usage.map(TokenUsage::from),
         }
     }
 }

@@ -32,15 +32,18 @@ mod sidecar;
 pub use admission::{Admission, Remark};
 pub use compiler::EngineAdmission;
 pub use decision::{
-    Decision, DecisionFilter, DecisionPage, Finding, Gap, GuardOutcomes, PolicyRef, Violation, record_id,
-    record_time,
+    Decision, DecisionFilter, DecisionPage, Finding, Gap, GuardOutcomes, PolicyRef, TokenUsage, Violation,
+    record_id, record_time,
 };
 pub use decisions::{Batch, BatchError, Decisions, Follower, Intake, ReportError};
 pub use diagnostic::DiagnosticSchema;
 pub use evidence::{Evidence, Near, Part};
 pub use explain::{Explanation, Reason, explain};
 pub use impact::{Impact, ImpactChange};
-pub use limits::{Ask, LimitVerdict, Limits};
+pub use limits::{
+    AccountView, Ask, DOMAIN, LimitId, LimitVerdict, Limits, Measure, PATIENCE, Settle, Settled, Verdicts,
+};
+pub use mesh_limits::{Catalogue, Entry as PriceEntry, Kind, Price, PriceList, Settlement, Terms};
 pub use policies::{Changed, Policies, Wanted};
 pub use policy::{Change, Expected, PolicyVersion, Stored, agent_key};
 pub use policy_error::PolicyError;

@@ -1,22 +1,39 @@
-//! Rate limits: so many requests in any window of so long, per key.
+//! Limits: accounts of what was asked for, spent and promised, by key. The arithmetic is [`mesh_limits::Account`]'s.
 use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
+use mesh_audit::v1::DecisionRecord;
+use mesh_limits::{Kind, Settlement, Terms};
+use serde::Serialize;
+use utoipa::ToSchema;
 
 use crate::ports::{RateWindows, StoreError};
+
+/// The domain of the limits that policies set; descriptors of any other are another Envoy's own.
+pub const DOMAIN: &str = "ai-mesh";
+
+/// How long a promise lasts that no sidecar settles: longer than answers take, short enough that a sidecar that was killed
+/// does not block others for long.
+pub const PATIENCE: Duration = Duration::from_secs(10 * 60);
+
+/// As many as the descriptors of one request.
+const MAX_SETTLEMENTS: usize = 64;
+
+/// A place among those that count what goes on at the same time is given back a moment after the answer that held it has
+/// ended: a request that only such a limit refuses looks again, this often and after such a pause.
+const LOOKS: u32 = 8;
+const PAUSE: Duration = Duration::from_millis(25);
 
 /// One limit that a request falls under.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Ask {
-    /// What is counted together: policy, rule and whose requests.
+    /// Whose account it is: see [`LimitId`].
     pub key: String,
-    /// Hits admitted in a window.
-    pub limit: u32,
-    /// Length of the sliding window.
-    pub window: Duration,
-    /// Hits this request asks for.
-    pub hits: u32,
+    /// How the account counts.
+    pub terms: Terms,
+    /// What this request asks for.
+    pub amount: u64,
 }
 
 /// What one limit says to a request.
@@ -24,31 +41,133 @@ pub struct Ask {
 pub struct LimitVerdict {
     /// Whether this limit admits it. The request is admitted when all its limits do.
     pub admitted: bool,
-    /// Hits left in the window, after this request if it was admitted.
-    pub remaining: u32,
-    /// When refused: how long until this limit would admit as much. When admitted: until its oldest hit leaves the window.
+    /// What is left, after this request if it was admitted.
+    pub remaining: u64,
+    /// When refused: how long until this limit would admit as much. When admitted: until the oldest spending leaves the
+    /// window.
     pub reset: Duration,
 }
 
-/// What a window that holds `held` hits at the given times (ascending, none older than the window) says to `ask`.
-///
-/// Times are microseconds on any clock. The law lives here alone: `memory` applies it as it is, the Redis script restates it
-/// and the shared scenario suite holds the two together.
-pub(crate) fn judge(ask: &Ask, held: usize, at: impl Fn(usize) -> u64, now_us: u64) -> LimitVerdict {
-    let window_us = u64::try_from(ask.window.as_micros()).unwrap_or(u64::MAX);
-    let (held, limit, hits) = (held as u64, u64::from(ask.limit), u64::from(ask.hits));
-    let until_leaves = |index: u64| {
-        let leaves = at(usize::try_from(index).unwrap_or(usize::MAX)).saturating_add(window_us);
-        Duration::from_micros(leaves.saturating_sub(now_us))
-    };
-    let left = u32::try_from(limit.saturating_sub(held)).unwrap_or(u32::MAX);
-    if held + hits <= limit {
-        let reset = if held > 0 { until_leaves(0) } else { ask.window };
-        return LimitVerdict { admitted: true, remaining: left, reset };
+/// What all limits of a request said.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Verdicts {
+    /// For each [`Ask`], in order.
+    pub verdicts: Vec<LimitVerdict>,
+    /// Promises of these accounts that were found to have ended unsettled.
+    pub expired: u64,
+}
+
+/// The end of a promise.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Settle {
+    /// The account.
+    pub key: String,
+    /// How it counts; the limit itself does not matter.
+    pub terms: Terms,
+    /// Under which id the promise was given.
+    pub id: String,
+    /// What came of it.
+    pub how: Settlement,
+}
+
+/// What came of settling.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Settled {
+    /// Promises that ended with what was spent.
+    pub spent: u64,
+    /// Promises that ended with nothing spent.
+    pub released: u64,
+    /// Promises that were not there: given by a control plane that has forgotten them, or expired.
+    pub unknown: u64,
+    /// Promises of these accounts that were found to have ended unsettled.
+    pub expired: u64,
+}
+
+/// How an account stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AccountView {
+    /// Whose it is.
+    pub key: String,
+    /// How it counts, with the limit it was asked about last.
+    pub terms: Terms,
+    /// What counts against the limit.
+    pub used: u64,
+    /// What of it is promised and not spent yet.
+    pub held: u64,
+    /// Until the oldest spending leaves the window.
+    pub resets: Option<Duration>,
+}
+
+/// What a limit counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Measure {
+    /// Requests.
+    Requests,
+    /// Tokens, read and written.
+    Tokens,
+    /// Millionths of a US dollar.
+    Cost,
+    /// Requests that go on at the same time.
+    Concurrent,
+}
+
+impl Measure {
+    /// The measure of that name.
+    pub fn from_name(name: &str) -> Option<Self> {
+        Some(match name {
+            "requests" => Measure::Requests,
+            "tokens" => Measure::Tokens,
+            "cost" => Measure::Cost,
+            "concurrent" => Measure::Concurrent,
+            _ => return None,
+        })
     }
-    // So many have to leave before this request fits; one that never fits is told the whole window.
-    let reset = if hits > limit || held == 0 { ask.window } else { until_leaves(held + hits - limit - 1) };
-    LimitVerdict { admitted: false, remaining: left, reset }
+
+    /// The terms of a limit of this measure.
+    pub fn terms(self, limit: u64, window: Duration) -> Terms {
+        let kind = match self {
+            Measure::Requests => Kind::Count,
+            Measure::Tokens | Measure::Cost => Kind::Reserve,
+            Measure::Concurrent => Kind::Concurrent,
+        };
+        let us = |duration: Duration| u64::try_from(duration.as_micros()).unwrap_or(u64::MAX);
+        Terms { kind, limit, window_us: us(window), patience_us: us(PATIENCE) }
+    }
+}
+
+/// What an account is known by: the domain and entries of a rate limit descriptor, and its window.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LimitId {
+    /// The descriptor's domain.
+    pub domain: String,
+    /// Length of the window in seconds.
+    pub window_s: u64,
+    /// The descriptor's entries.
+    pub entries: Vec<(String, String)>,
+}
+
+impl LimitId {
+    /// The key of the account. JSON keeps entries apart whatever characters they hold.
+    pub fn key(&self) -> String {
+        serde_json::Value::from(vec![
+            serde_json::Value::from(self.domain.as_str()),
+            self.window_s.into(),
+            self.entries.iter().map(|(name, value)| vec![name.as_str(), value.as_str()]).collect(),
+        ])
+        .to_string()
+    }
+
+    /// What a key says; none if it is not one of [`LimitId::key`]'s.
+    pub fn of(key: &str) -> Option<Self> {
+        let (domain, window_s, entries) = serde_json::from_str(key).ok()?;
+        Some(LimitId { domain, window_s, entries })
+    }
+
+    /// The value of an entry.
+    pub fn entry(&self, name: &str) -> Option<&str> {
+        self.entries.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
+    }
 }
 
 /// The limits service.
@@ -63,21 +182,91 @@ impl Limits {
         Limits { windows }
     }
 
-    /// Admits a request under all of `asks`, or refuses it without counting it anywhere.
+    /// Admits a request under all of `asks`, or refuses it without counting it anywhere. `id` is the name under which what
+    /// is promised to it will be settled; without one, all of it is spent at once.
     ///
     /// A key that is named more than once is counted once, with the lowest of its limits.
-    pub async fn admit(&self, asks: &[Ask], now: Timestamp) -> Result<Vec<LimitVerdict>, StoreError> {
+    pub async fn admit(
+        &self,
+        asks: &[Ask],
+        id: Option<&str>,
+        now: Timestamp,
+    ) -> Result<Verdicts, StoreError> {
         let mut distinct: Vec<Ask> = Vec::with_capacity(asks.len());
         let mut places = Vec::with_capacity(asks.len());
         for ask in asks {
             let place = distinct.iter().position(|seen| seen.key == ask.key).unwrap_or(distinct.len());
             match distinct.get_mut(place) {
-                Some(seen) => seen.limit = seen.limit.min(ask.limit),
+                Some(seen) => seen.terms.limit = seen.terms.limit.min(ask.terms.limit),
                 None => distinct.push(ask.clone()),
             }
             places.push(place);
         }
-        let verdicts = self.windows.admit(&distinct, now).await?;
-        Ok(places.into_iter().filter_map(|place| verdicts.get(place).copied()).collect())
+        let mut admission = self.windows.admit(&distinct, id, now).await?;
+        for look in 1..=LOOKS {
+            if !only_places_are_missing(&distinct, &admission) {
+                break;
+            }
+            tokio::time::sleep(PAUSE).await;
+            let again = self.windows.admit(&distinct, id, now + PAUSE * look).await?;
+            admission = Verdicts { expired: admission.expired + again.expired, ..again };
+        }
+        let verdicts =
+            places.into_iter().filter_map(|place| admission.verdicts.get(place).copied()).collect();
+        Ok(Verdicts { verdicts, ..admission })
     }
+
+    /// Ends what was promised to the exchanges that these records tell of.
+    pub async fn settle_records(
+        &self,
+        records: impl Iterator<Item = &DecisionRecord>,
+        now: Timestamp,
+    ) -> Result<Settled, StoreError> {
+        let settlements: Vec<Settle> = records.flat_map(settlements).collect();
+        if settlements.is_empty() {
+            return Ok(Settled::default());
+        }
+        self.windows.settle(&settlements, now).await
+    }
+
+    /// Ends promises with what came of them.
+    pub async fn settle(&self, settlements: &[Settle], now: Timestamp) -> Result<Settled, StoreError> {
+        self.windows.settle(settlements, now).await
+    }
+
+    /// How the accounts stand that were used last, at most `most`.
+    pub async fn accounts(&self, most: usize, now: Timestamp) -> Result<Vec<AccountView>, StoreError> {
+        self.windows.accounts(most, now).await
+    }
+}
+
+/// What a record settles; entries that name no measure we know are passed over.
+fn settlements(record: &DecisionRecord) -> impl Iterator<Item = Settle> {
+    record.settlements.iter().take(MAX_SETTLEMENTS).filter_map(|said| {
+        let measure = Measure::from_name(&said.measure)?;
+        let entry = |name: &str, value: &str| (name.to_owned(), value.to_owned());
+        let id = LimitId {
+            domain: DOMAIN.to_owned(),
+            window_s: said.window_s,
+            entries: vec![
+                entry("policy", &said.policy_id),
+                entry("rule", &said.rule.to_string()),
+                entry("measure", &said.measure),
+                entry("key", &said.key),
+            ],
+        };
+        Some(Settle {
+            key: id.key(),
+            terms: measure.terms(0, Duration::from_secs(said.window_s)),
+            id: record.decision_id.clone(),
+            how: said.spent.map_or(Settlement::Released, Settlement::Spent),
+        })
+    })
+}
+
+fn only_places_are_missing(asks: &[Ask], admission: &Verdicts) -> bool {
+    let mut refusing =
+        asks.iter().zip(&admission.verdicts).filter(|(_, verdict)| !verdict.admitted).peekable();
+    refusing.peek().is_some()
+        && refusing.all(|(ask, _)| ask.terms.kind == Kind::Concurrent && ask.terms.limit > 0)
 }

@@ -6,8 +6,8 @@ use jiff::Timestamp;
 use mesh_policy::Bundle;
 
 use crate::{
-    Ask, Batch, Decision, DecisionFilter, DecisionPage, Gap, Intake, LimitVerdict, PolicyVersion, Sidecar,
-    Stored,
+    AccountView, Ask, Batch, Decision, DecisionFilter, DecisionPage, Gap, Intake, PolicyVersion, Settle,
+    Settled, Sidecar, Stored, Verdicts,
 };
 
 /// A store that could not do what was asked.
@@ -92,14 +92,21 @@ pub trait DecisionStore: Send + Sync {
     async fn newest_cursor(&self) -> Result<u64, StoreError>;
 }
 
-/// Counts requests in sliding windows.
+/// Keeps accounts of limits: what was spent in sliding windows, what is promised.
 #[async_trait]
 pub trait RateWindows: Send + Sync {
     /// Admits a request under all of `asks`, or under none of them. Their keys are distinct.
     ///
-    /// In each window of `ask.window` that ends at any instant, at most `ask.limit` hits are admitted per key, whoever
-    /// asks at the same time. A refused request takes nothing from any window.
-    async fn admit(&self, asks: &[Ask], now: Timestamp) -> Result<Vec<LimitVerdict>, StoreError>;
+    /// In each window that ends at any instant, at most the limit is spent and promised per key, whoever asks at the same
+    /// time. A refused request takes nothing from any account. What is promised is settled under `id`; without one, it is
+    /// spent at once.
+    async fn admit(&self, asks: &[Ask], id: Option<&str>, now: Timestamp) -> Result<Verdicts, StoreError>;
+
+    /// Ends promises. One that is not there is passed over and counted.
+    async fn settle(&self, settlements: &[Settle], now: Timestamp) -> Result<Settled, StoreError>;
+
+    /// How the accounts stand that were used last, at most `most`; those that count nothing are left out.
+    async fn accounts(&self, most: usize, now: Timestamp) -> Result<Vec<AccountView>, StoreError>;
 }
 
 /// Brings a bundle to the sidecars.

@@ -86,10 +86,30 @@ fn styled(c: char) -> Reading {
 }
 
 /// Letters white on black, in a box or a circle, and those that flags are made of.
+#[inline]
 pub(crate) fn boxed(c: char) -> Option<u8> {
     let u = c as u32;
+    if u < 0x1F150 {
+        return None;
+    }
     let first = [0x1F150, 0x1F170, 0x1F1E6].into_iter().find(|first| (*first..*first + 26).contains(&u))?;
     u8::try_from(u - first).ok().map(|letter| b'a' + letter)
+}
+
+/// The small form of a letter where that is told without the Unicode tables.
+#[inline]
+pub(crate) fn small(c: char) -> Option<char> {
+    match c {
+        'А'..='Я' => char::from_u32(c as u32 + 0x20),
+        'а'..='џ' | '一'..='鿿' | 'ぁ'..='ヿ' | '가'..='힣' => Some(c),
+        _ => None,
+    }
+}
+
+/// Whether a character stands in words: letters and numbers of all scripts.
+#[inline]
+pub(crate) fn in_word(c: char) -> bool {
+    matches!(c, 'А'..='я' | '一'..='鿋' | 'ぁ'..='ゖ' | 'ァ'..='ヺ' | '가'..='힣') || c.is_alphanumeric()
 }
 
 /// Letters that look like an ASCII letter: the common part of Unicode's confusables (UTS 39), written out by hand for
@@ -148,6 +168,15 @@ mod tests {
             ('½', Reading::Same),
         ] {
             assert_eq!(plain(c), reading, "{c:?}");
+        }
+    }
+    #[test]
+    fn what_is_told_without_tables_is_what_the_tables_say() {
+        for c in ('\0'..=char::MAX).filter(|c| c.is_alphanumeric() || small(*c).is_some()) {
+            assert!(small(c).is_none_or(|small| c.to_lowercase().eq([small])), "{c:?}");
+        }
+        for c in ('\0'..=char::MAX).filter(|c| in_word(*c)) {
+            assert!(c.is_alphanumeric(), "{c:?}");
         }
     }
 }

@@ -1,51 +1,99 @@
 //! The view in which phrases and words are looked for.
 
+use memchr::memchr3_iter;
+
 use super::chars::{self, Reading};
 use super::escape;
 use super::view::View;
+use crate::bytes::at;
 
 /// Whether the text, but for its capitals, reads otherwise than it is written.
 pub fn reads_otherwise(text: &str) -> bool {
+    let bytes = text.as_bytes();
     !text.is_ascii()
-        || text
-            .bytes()
-            .enumerate()
-            .any(|(i, b)| matches!(b, b'%' | b'&' | b'\\') && escape::lenient(text.as_bytes(), i).is_some())
+        || memchr3_iter(b'%', b'&', b'\\', bytes).any(|i| {
+            // Most of them stand before a space, a quote or the end of a line.
+            let after = at(bytes, i + 1);
+            (after.is_ascii_alphanumeric() || after == b'#') && escape::lenient(bytes, i).is_some()
+        })
 }
 
 /// The text as it reads, in small letters, look-alike letters as the ASCII letters they imitate, each run of space as
 /// one space. Letters of other scripts stay where a whole word is written in them.
 pub fn folded(text: &str) -> View {
+    let bytes = text.as_bytes();
     let mut view = View::with_capacity(text.len());
-    let imitates = imitation(text);
+    let mut imitates = None;
     let mut mixed_until = 0;
     let mut mixed = false;
     let mut position = 0;
-    while let Some(c) = text.get(position..).and_then(|rest| rest.chars().next()) {
-        let escape = escape::lenient(text.as_bytes(), position);
+    while position < bytes.len() {
+        // Letters of a word that is neither mixed nor an imitation stay as they are.
+        let own_until = if mixed || imitates == Some(true) { 0 } else { mixed_until };
+        position = plain_run(&mut view, text, position, own_until);
+        let escape = escape::lenient(bytes, position);
+        let Some(c) = text.get(position..).and_then(|rest| rest.chars().next()) else { break };
         let (c, next) = escape.unwrap_or((c, position + c.len_utf8()));
-        if let Some(ascii) = chars::boxed(c) {
-            push(&mut view, char::from(ascii), position, next);
-            position = next;
-            continue;
-        }
-        match chars::plain(c) {
-            Reading::As(ascii) => push(&mut view, char::from(ascii), position, next),
-            Reading::Invisible => {}
-            Reading::Same if c.is_ascii() => push(&mut view, c, position, next),
-            Reading::Same => {
+        match (chars::boxed(c), chars::plain(c)) {
+            (Some(ascii), _) | (_, Reading::As(ascii)) => push(&mut view, char::from(ascii), position, next),
+            (_, Reading::Invisible) => {}
+            (_, Reading::Same) if c.is_ascii() => push(&mut view, c, position, next),
+            (_, Reading::Same) => {
                 if position >= mixed_until {
                     (mixed, mixed_until) = mixed_word(text, position);
                 }
-                match chars::lookalike(c) {
-                    Some(ascii) if mixed || imitates => push(&mut view, char::from(ascii), position, next),
-                    _ => c.to_lowercase().for_each(|lower| push(&mut view, lower, position, next)),
+                let ascii = if mixed || *imitates.get_or_insert_with(|| imitation(text)) {
+                    chars::lookalike(c)
+                } else {
+                    None
+                };
+                match ascii.map(char::from).or(chars::small(c)) {
+                    Some(small) => push(&mut view, small, position, next),
+                    None => c.to_lowercase().for_each(|lower| push(&mut view, lower, position, next)),
                 }
             }
         }
         position = next;
     }
     view
+}
+
+/// Takes over what reads as it is written, but for ASCII capitals and space: ASCII, ideographs, syllables, and up to
+/// `own_until` small letters of Cyrillic. Returns where it ends.
+fn plain_run(view: &mut View, text: &str, start: usize, own_until: usize) -> usize {
+    let bytes = text.as_bytes();
+    let mut from = start;
+    let mut position = start;
+    let mut space = view.last() == Some(' ');
+    while let Some(b) = bytes.get(position) {
+        match b {
+            b'%' | b'&' | b'\\' => break,
+            b' ' if !space => space = true,
+            b' ' | b'\t'..=b'\r' => {
+                view.keep_small(text.get(from..position).unwrap_or_default(), from);
+                if !space {
+                    view.keep(" ", position);
+                }
+                space = true;
+                from = position + 1;
+            }
+            0x80.. => match (b, at(bytes, position + 1)) {
+                (0xE4..=0xE9 | 0xEB | 0xEC, _) | (0xE3, 0x81..=0x83) => {
+                    space = false;
+                    position += 2;
+                }
+                (0xD0, 0xB0..) | (0xD1, ..=0x8F) if position < own_until => {
+                    space = false;
+                    position += 1;
+                }
+                _ => break,
+            },
+            _ => space = false,
+        }
+        position += 1;
+    }
+    view.keep_small(text.get(from..position).unwrap_or_default(), from);
+    position
 }
 
 fn push(view: &mut View, c: char, start: usize, end: usize) {
@@ -64,12 +112,15 @@ fn push(view: &mut View, c: char, start: usize, end: usize) {
 
 /// Whether the word around `position` mixes ASCII letters with others, and where it ends.
 fn mixed_word(text: &str, position: usize) -> (bool, usize) {
-    let in_word = |c: &char| c.is_alphanumeric();
-    let before = text.get(..position).unwrap_or_default().chars().rev().take(24).take_while(in_word);
-    let rest = text.get(position..).unwrap_or_default();
-    let length: usize = rest.chars().take_while(in_word).map(char::len_utf8).sum();
-    let after = rest.get(..length).unwrap_or_default();
-    let latin = before.chain(after.chars()).any(|c| c.is_ascii_alphabetic());
+    const BEFORE: usize = 24;
+    let (before, rest) = text.split_at_checked(position).unwrap_or_default();
+    let before = before.chars().rev().take(BEFORE).take_while(|c| chars::in_word(*c));
+    let mut latin = before.into_iter().any(|c| c.is_ascii_alphabetic());
+    let mut length = 0;
+    for c in rest.chars().take_while(|c| chars::in_word(*c)) {
+        latin |= c.is_ascii_alphabetic();
+        length += c.len_utf8();
+    }
     (latin, position + length.max(1))
 }
 

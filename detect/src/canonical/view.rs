@@ -43,6 +43,15 @@ impl View {
         self.text.push_str(text);
     }
 
+    /// Like [`keep`](View::keep), with ASCII capitals as small letters.
+    pub fn keep_small(&mut self, text: &str, original: usize) {
+        let from = self.text.len();
+        self.keep(text, original);
+        if let Some(kept) = self.text.get_mut(from..) {
+            kept.make_ascii_lowercase();
+        }
+    }
+
     /// Appends `text`, which stands for the `original` bytes as a whole.
     pub fn replace(&mut self, text: &str, original: Range<usize>) {
         if text.is_empty() {
@@ -78,8 +87,9 @@ impl View {
     /// Where in the view the byte of the original at `original` stands, or what follows it if it was left out.
     pub fn position(&self, original: usize) -> usize {
         let after = self.segments.partition_point(|s| s.original <= original);
+        let next = self.segments.get(after).map_or(self.text.len(), |s| s.view);
         match after.checked_sub(1).and_then(|i| self.segments.get(i)) {
-            Some(s) if s.unit == 0 => (s.view + (original - s.original)).min(self.text.len()),
+            Some(s) if s.unit == 0 => (s.view + (original - s.original)).min(next),
             Some(s) => s.view,
             None => 0,
         }
@@ -108,5 +118,6 @@ mod tests {
         assert_eq!(view.original(1..4), 1..8);
         assert_eq!(view.original(5..6), 12..13);
         assert_eq!(view.original(3..3), 7..7);
+        assert_eq!([6, 7, 10, 11, 13, 20].map(|at| view.position(at)), [2, 3, 5, 5, 6, 7]);
     }
 }

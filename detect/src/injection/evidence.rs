@@ -32,6 +32,14 @@ impl Kind {
         }
     }
 
+    /// Whether the two have one name: marks may share theirs, rules have their own.
+    fn is_called_like(self, other: Kind) -> bool {
+        match (self, other) {
+            (Kind::Mark(_), Kind::Mark(_)) => self.name() == other.name(),
+            _ => self == other,
+        }
+    }
+
     pub(super) fn family(self) -> Family {
         match self {
             Kind::Rule(i) => RULES.get(i).map_or(Family::InstructionOverride, |rule| rule.family),
@@ -70,7 +78,7 @@ impl Evidence {
         if piece.weight <= 0.0 {
             return;
         }
-        let same = self.pieces.iter().position(|p| p.is_some_and(|p| p.kind.name() == piece.kind.name()));
+        let same = self.pieces.iter().position(|p| p.is_some_and(|p| p.kind.is_called_like(piece.kind)));
         let slot = same.unwrap_or_else(|| {
             self.next += 1;
             (self.next - 1) % SLOTS

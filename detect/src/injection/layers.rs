@@ -9,7 +9,7 @@ use crate::canonical::base64;
 /// Bytes decoded of one run.
 const MAX_DECODED: usize = 4096;
 /// A shorter run says nothing that an order needs.
-const MIN_RUN: usize = 24;
+pub(super) const MIN_RUN: usize = 24;
 /// Fewer numbers than this are no text.
 const MIN_CODES: usize = 12;
 /// Words looked at to tell whether a text is turned around.
@@ -20,6 +20,37 @@ const MAX_WHOLE: usize = 4096;
 /// Whether a byte may stand in a run that is worth decoding.
 fn is_run(b: u8) -> bool {
     b.is_ascii_alphanumeric() || matches!(b, b'+' | b'/' | b'=' | b'_' | b'-')
+}
+
+/// Whether numbers begin at `i`, one for each character of a text: in binary, hex or decimal.
+#[inline]
+pub(super) fn may_be_numbers(text: &[u8], i: usize) -> bool {
+    let first = at(text, i);
+    if !first.is_ascii_hexdigit() {
+        return false;
+    }
+    let parted = |k: usize| matches!(at(text, i + k), b' ' | b',');
+    parted(2) || parted(3) || is_binary(text, i) || slice(text, i, i + 2) == b"0x"
+}
+
+fn is_binary(text: &[u8], i: usize) -> bool {
+    matches!(at(text, i), b'0' | b'1') && at(text, i + 8) == b' '
+}
+
+/// Reads the numbers at `i`: where they end, and what they say if that is text.
+pub(super) fn numbers(text: &[u8], i: usize) -> (usize, Option<String>) {
+    if is_binary(text, i) {
+        return binary(text, i);
+    }
+    // The first number shows that most are words: `be`, `and`.
+    let end = run_end(text, i, |b| b.is_ascii_alphanumeric());
+    let first = slice(text, i, end);
+    let number = match first.len() {
+        2 => first.iter().all(u8::is_ascii_hexdigit),
+        3 => first.iter().all(u8::is_ascii_digit),
+        _ => false,
+    };
+    if number || first.starts_with(b"0x") { codes(text, i) } else { (i + 1, None) }
 }
 
 /// Reads the run at `i`: its end, and what it says if it is an encoding of text.
@@ -74,7 +105,7 @@ fn readable(bytes: Vec<u8>) -> Option<String> {
 }
 
 /// Eight binary digits a character, with spaces between: `01001001 01100111 …`.
-pub(super) fn binary(text: &[u8], i: usize) -> (usize, Option<String>) {
+fn binary(text: &[u8], i: usize) -> (usize, Option<String>) {
     let mut out = Vec::new();
     let mut k = i;
     while out.len() < MAX_DECODED && slice(text, k, k + 8).len() == 8 {
@@ -92,7 +123,7 @@ pub(super) fn binary(text: &[u8], i: usize) -> (usize, Option<String>) {
 }
 
 /// One number a character, in hex or decimal, with a space or a comma between: `49 67 6e …`, `73, 103, 110 …`.
-pub(super) fn codes(text: &[u8], i: usize) -> (usize, Option<String>) {
+fn codes(text: &[u8], i: usize) -> (usize, Option<String>) {
     let decode = |radix: u32, digits: std::ops::RangeInclusive<usize>| {
         let mut out = Vec::new();
         let mut k = i;

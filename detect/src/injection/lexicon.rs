@@ -1,8 +1,13 @@
 //! From a word to the classes it belongs to.
 
 use super::rules::RULES;
+use super::scorer::{ClassWeights, Table};
+use super::structure::Marks;
+use super::tokens::{CHARACTER, is_wide};
+use super::told::Forms;
 use super::words::WORDS;
 use super::words_more::MORE;
+use crate::bytes::slice;
 
 /// A set of word classes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -15,6 +20,27 @@ impl Classes {
         self.0 & other.0 != 0
     }
 
+    /// Without those of another set.
+    pub(super) const fn without(self, other: Classes) -> Classes {
+        Classes(self.0 & !other.0)
+    }
+
+    /// What both have.
+    pub(super) const fn and(self, other: Classes) -> Classes {
+        Classes(self.0 & other.0)
+    }
+
+    /// The numbers of the classes.
+    #[inline]
+    pub(super) fn bits(self) -> impl Iterator<Item = usize> {
+        let mut set = self.0;
+        std::iter::from_fn(move || {
+            let bit = set.trailing_zeros();
+            set &= set.wrapping_sub(1);
+            (bit < u64::BITS).then_some(bit as usize)
+        })
+    }
+
     /// Both sets.
     pub(super) const fn or(self, other: Classes) -> Classes {
         Classes(self.0 | other.0)
@@ -24,11 +50,13 @@ impl Classes {
 const SLOTS: usize = 8192;
 /// Bits of the sieve.
 const SIEVE: usize = 1 << 16;
+/// Bits of the sieve for the first characters of words without spaces.
+const WIDE: usize = 1 << 11;
 /// The longest word of the lexicon in bytes; longer ones are not looked up.
 pub(super) const LONGEST: usize = 40;
 
 /// A hash of a word, built up byte by byte (FNV-1a, 64 bits).
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct WordHash(u64);
 
 impl WordHash {
@@ -53,11 +81,33 @@ impl WordHash {
 
 /// The words of all rule families, by hash. Two words of 64-bit hashes that are alike do not occur among them (tested).
 pub(crate) struct Lexicon {
-    slots: Vec<(u64, Classes)>,
+    slots: Box<[(u64, Classes); SLOTS]>,
     /// One bit for each hash modulo [`SIEVE`]: most words of a text are turned away here, within the nearest cache.
-    sieve: Vec<u64>,
-    /// For each class, the rules whose last word is of it.
-    ending: Vec<Vec<usize>>,
+    sieve: Box<[u64; SIEVE / 64]>,
+    /// One bit for each hash of a character that begins a word without spaces around it.
+    wide: [u64; WIDE / 64],
+    /// The rules by the classes of their last word, class by class; where those of a class begin, and the end.
+    ending: Vec<Ending>,
+    ending_of: [usize; 65],
+    /// All classes that end a rule.
+    pub(super) ends: Classes,
+    /// Marks by how they begin.
+    pub(super) marks: Marks,
+    /// Verbs that tell and do not order.
+    pub(super) forms: Forms,
+    /// What the scorer makes of classes, for those who speak and those who inform.
+    pub(super) learned: [ClassWeights; 2],
+}
+
+/// A rule as the pass sees it at its last word.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Ending {
+    /// Its place in the table.
+    pub(super) rule: usize,
+    /// Classes of the step before the last one.
+    pub(super) before: Classes,
+    /// The last word is at most so many words after that one.
+    pub(super) reach: usize,
 }
 
 impl std::fmt::Debug for Lexicon {
@@ -69,25 +119,47 @@ impl std::fmt::Debug for Lexicon {
 impl Lexicon {
     /// Builds the table.
     pub(crate) fn new() -> Lexicon {
-        let ending = (0..u64::BITS).map(|bit| rules_ending(Classes(1 << bit))).collect();
-        let mut lexicon = Lexicon { slots: vec![(0, Classes(0)); SLOTS], sieve: vec![0; SIEVE / 64], ending };
+        let mut lexicon = Lexicon {
+            slots: Box::new([(0, Classes(0)); SLOTS]),
+            sieve: Box::new([0; SIEVE / 64]),
+            wide: [0; WIDE / 64],
+            ending: Vec::new(),
+            ending_of: [0; 65],
+            ends: Classes(0),
+            marks: Marks::new(),
+            forms: Forms::new(),
+            learned: [false, true].map(|informs| ClassWeights::of(Table::for_those_who(informs))),
+        };
+        for (bit, begin) in lexicon.ending_of.iter_mut().enumerate() {
+            *begin = lexicon.ending.len();
+            if bit < 64 {
+                lexicon.ending.extend(rules_ending(Classes(1 << bit)));
+            }
+        }
+        for last in RULES.iter().filter_map(|rule| rule.steps.last()) {
+            lexicon.ends = lexicon.ends.or(last.0);
+        }
         for (classes, words) in WORDS.iter().chain(MORE) {
             for word in words.split_ascii_whitespace() {
                 lexicon.insert(WordHash::of(word.as_bytes()), *classes);
+                if is_wide(word.as_bytes().first().copied().unwrap_or(0)) {
+                    let first = WordHash::of(slice(word.as_bytes(), 0, CHARACTER)).0 as usize % WIDE;
+                    if let Some(bits) = lexicon.wide.get_mut(first / 64) {
+                        *bits |= 1 << (first % 64);
+                    }
+                }
             }
         }
         lexicon
     }
 
     /// The rules that a word of these classes may complete. One that several classes complete comes as often.
-    pub(super) fn rules_ending(&self, classes: Classes) -> impl Iterator<Item = usize> {
-        let mut rest = classes.0;
-        let bits = std::iter::from_fn(move || {
-            let bit = rest.trailing_zeros();
-            rest &= rest.wrapping_sub(1);
-            (bit < u64::BITS).then_some(bit as usize)
-        });
-        bits.filter_map(|bit| self.ending.get(bit)).flat_map(|rules| rules.iter().copied())
+    #[inline]
+    pub(super) fn rules_ending(&self, classes: Classes) -> impl Iterator<Item = Ending> {
+        classes.and(self.ends).bits().flat_map(|bit| {
+            let bounds = self.ending_of.get(bit).zip(self.ending_of.get(bit + 1));
+            bounds.and_then(|(from, to)| self.ending.get(*from..*to)).unwrap_or_default().iter().copied()
+        })
     }
 
     fn insert(&mut self, hash: WordHash, classes: Classes) {
@@ -102,6 +174,13 @@ impl Lexicon {
                 return;
             }
         }
+    }
+
+    /// Whether a word without spaces around it may begin with the character of that hash.
+    #[inline]
+    pub(super) fn may_begin_wide(&self, character: WordHash) -> bool {
+        let first = character.0 as usize % WIDE;
+        self.wide.get(first / 64).is_some_and(|bits| bits >> (first % 64) & 1 != 0)
     }
 
     /// The classes of a word given by its hash.
@@ -130,9 +209,12 @@ fn sieve_bit(hash: WordHash) -> u64 {
     1 << ((hash.0 >> 40) % 64)
 }
 
-fn rules_ending(class: Classes) -> Vec<usize> {
-    let ends = |rule: &super::rules::Rule| rule.steps.last().is_some_and(|(last, _)| last.meets(class));
-    RULES.iter().enumerate().filter(|(_, rule)| ends(rule)).map(|(number, _)| number).collect()
+fn rules_ending(class: Classes) -> impl Iterator<Item = Ending> {
+    RULES.iter().enumerate().filter_map(move |(rule, one)| {
+        let ((last, gap), steps) = one.steps.split_last()?;
+        let before = steps.last().map_or(Classes(0), |step| step.0);
+        last.meets(class).then(|| Ending { rule, before, reach: usize::from(*gap) + 1 })
+    })
 }
 
 #[cfg(test)]

@@ -2,16 +2,17 @@
 
 use std::ops::Range;
 
+use super::alphabet::Byte;
 use super::evidence::{Evidence, Kind, Piece};
 use super::layers;
 use super::lexicon::{Classes, Lexicon, WordHash};
 use super::rules::RULES;
 use super::scorer::{Features, Scorer, Table};
-use super::structure::{self, MARKS};
-use super::tokens::{self, Spaced, Word};
+use super::structure::MARKS;
+use super::tokens::{self, CHARACTER, Spaced, Word, Written};
 use super::verdict::{self, Family, InjectionFinding, Source};
-use super::words::TALK;
-use crate::bytes::{at, before, slice};
+use super::words::{OVERRIDE, POLICY, TALK};
+use crate::bytes::{at, slice};
 use crate::canonical::{self, View};
 
 /// Words with classes that are remembered.
@@ -24,6 +25,8 @@ const MAX_DEPTH: u8 = 2;
 const TALK_REACH: usize = 24;
 /// What evidence is worth in a text that talks about attacks.
 const TALK_FACTOR: f32 = 0.5;
+/// What words are worth in passing that announce a speaker as a heading.
+const IN_PASSING: f32 = 0.3;
 /// So many invisible letters are a text.
 const UNSEEN: usize = 8;
 
@@ -42,28 +45,38 @@ pub(super) struct Matcher<'a> {
     source: Source,
     words: [Word; RING],
     count: usize,
+    /// The word that is read, and the two before it, the nearer first.
+    verb: WordHash,
+    before: [WordHash; 2],
+    /// For each class the number of the last word of it.
+    last: [usize; 64],
     talk: Option<usize>,
     layers: usize,
     /// How many layers of encoding this text was inside.
     depth: u8,
     evidence: Evidence,
-    scorer: Scorer,
+    scorer: Scorer<'a>,
     /// Every piece, where an explanation is wanted.
     log: Option<Vec<Piece>>,
 }
 
 impl<'a> Matcher<'a> {
     pub(super) fn new(lexicon: &'a Lexicon, source: Source) -> Matcher<'a> {
+        let [speaks, informs] = &lexicon.learned;
+        let learned = if source.informs() { informs } else { speaks };
         Matcher {
             lexicon,
             source,
             words: [Word::default(); RING],
             count: 0,
+            verb: WordHash::START,
+            before: [WordHash::START; 2],
+            last: [0; 64],
             talk: None,
             layers: 0,
             depth: 0,
             evidence: Evidence::default(),
-            scorer: Scorer::new(Table::of(source)),
+            scorer: Scorer::new(Table::of(source), learned),
             log: None,
         }
     }
@@ -78,7 +91,7 @@ impl<'a> Matcher<'a> {
 
     /// Reads the text and returns what the scorer sees of it, segment by segment.
     pub(super) fn features(mut self, text: &str) -> Features {
-        self.scorer = Scorer::tracing(Table::of(self.source));
+        self.scorer = self.scorer.traced();
         self.judge(text);
         let rules = self.evidence.best().map_or(0.0, |(score, _)| score);
         Features { segments: self.scorer.into_trace(), rules }
@@ -86,7 +99,7 @@ impl<'a> Matcher<'a> {
 
     /// Reads the text and returns what adds up to its margin.
     pub(super) fn parts(mut self, text: &str) -> Vec<(&'static str, f32)> {
-        self.scorer = Scorer::tracing(Table::of(self.source));
+        self.scorer = self.scorer.traced();
         self.judge(text);
         let mut parts = self.scorer.parts();
         if parts.is_empty() {
@@ -153,40 +166,45 @@ impl<'a> Matcher<'a> {
         let mut index = 0;
         let mut i = 0;
         let mut run_until = 0;
-        while i < bytes.len() {
-            let b = at(bytes, i);
-            if !tokens::is_word(b) {
-                // The end of a sentence keeps its words apart from the next one's.
-                if matches!(b, b'.' | b'!' | b'?') && at(bytes, i + 1) <= b' ' {
-                    index += 2;
-                    self.scorer.sign(b);
-                } else if b == b'\n' {
-                    index += 1;
-                    self.scorer.sign(b);
-                } else if matches!(b, b':' | b'"' | b'(' | b'<' | b'[' | b'{' | b'#' | b'=' | b'`') {
-                    self.scorer.sign(b);
+        // Whether a line began and no word has come since.
+        let mut line = true;
+        while let Some(b) = bytes.get(i) {
+            let byte = Byte::of(*b);
+            if byte.is_letter() {
+                let written = tokens::written(bytes, i);
+                if i >= run_until {
+                    run_until = self.layer(bytes, written, index);
                 }
-                if structure::may_begin(b) {
+                if std::mem::take(&mut line) {
                     self.mark(bytes, i, index);
                 }
-                i += 1;
-                continue;
-            }
-            let start = i;
-            if i >= run_until {
-                run_until = self.layer(bytes, i, index);
-            }
-            if !tokens::is_word(before(bytes, i)) && structure::line_begins(bytes, i) {
-                self.mark(bytes, i, index);
-            }
-            let (end, counts, hash) = tokens::read(lexicon, bytes, i, index, |word| self.word(word));
-            i = end.max(i + 1);
-            index += counts;
-            self.seen(bytes, start, i, counts, hash);
-            if i - start == 1 && b.is_ascii_alphabetic() {
-                spaced.push(b, start);
-            } else {
+                self.verb = written.hash;
+                let counts = tokens::read(lexicon, bytes, written, index + 1, |word| self.word(word));
+                self.before = [written.hash, self.before[0]];
+                index += counts;
+                self.scorer.word(bytes, i..written.end, written.hash.get(), counts, true);
+                if written.end - i == 1 && b.is_ascii_alphabetic() {
+                    spaced.push(*b, i);
+                } else {
+                    spaced.take(lexicon, index, |word| self.word(word));
+                }
+                // Mostly a space comes next, which says nothing.
+                i = written.end + usize::from(written.next == b' ');
+            } else if byte.is_wide() {
+                let (end, counts) = tokens::wide(lexicon, bytes, i, index, |word| self.word(word));
+                index += counts;
+                self.wide(bytes, i..end);
                 spaced.take(lexicon, index, |word| self.word(word));
+                i = end.max(i + 1);
+            } else {
+                if byte.speaks() {
+                    line |= byte.begins_line();
+                    index += self.between(bytes, i, byte);
+                    if byte.begins_mark() {
+                        self.mark(bytes, i, index);
+                    }
+                }
+                i += 1;
             }
         }
         spaced.take(lexicon, index, |word| self.word(word));
@@ -200,43 +218,67 @@ impl<'a> Matcher<'a> {
         }
     }
 
-    /// Shows the word at `start..end` to the scorer; where there are no spaces, character by character.
-    fn seen(&mut self, text: &[u8], start: usize, end: usize, counts: usize, hash: WordHash) {
-        const CHARACTER: usize = 3;
-        if !tokens::is_wide(at(text, start)) {
-            self.scorer.word(text, start, end, hash.get(), counts);
-            return;
+    /// Takes in a sign between words; returns how many words apart it keeps those around it.
+    #[inline]
+    fn between(&mut self, text: &[u8], i: usize, byte: Byte) -> usize {
+        let b = at(text, i);
+        let apart = match b {
+            // The end of a sentence keeps its words apart from the next one's.
+            b'.' | b'!' | b'?' if at(text, i + 1) <= b' ' => 2,
+            b'.' | b'!' | b'?' => return 0,
+            b'\n' => 1,
+            _ => 0,
+        };
+        if byte.is_sign() {
+            self.scorer.sign(b);
         }
-        for (number, from) in (start..end).step_by(CHARACTER).enumerate() {
-            let to = (from + CHARACTER).min(end);
+        apart
+    }
+
+    /// Shows a run without spaces to the scorer, character by character.
+    fn wide(&mut self, text: &[u8], run: Range<usize>) {
+        for (number, from) in run.clone().step_by(CHARACTER).enumerate() {
+            let to = (from + CHARACTER).min(run.end);
             // Two characters count as a word.
-            self.scorer.word(text, from, to, WordHash::of(slice(text, from, to)).get(), number % 2);
+            let hash = WordHash::of(slice(text, from, to)).get();
+            self.scorer.word(text, from..to, hash, number % 2, false);
         }
     }
 
+    #[inline]
     fn mark(&mut self, text: &[u8], i: usize, index: usize) {
-        if let Some((number, mark)) =
-            structure::mark_at(text, i).and_then(|n| MARKS.get(n).map(|mark| (n, mark)))
-        {
+        if let Some(number) = self.lexicon.marks.at(text, i) {
+            self.marked(number, i, index);
+        }
+    }
+
+    fn marked(&mut self, number: usize, i: usize, index: usize) {
+        if let Some(mark) = MARKS.get(number) {
             let weight = self.weigh(mark.user, mark.data);
             self.add(Kind::Mark(number), weight, index, i..i + mark.text.len());
             self.scorer.mark(number);
         }
     }
 
-    /// Looks at a run that may be an encoding; returns where it ends.
-    fn layer(&mut self, text: &[u8], i: usize, index: usize) -> usize {
+    /// Looks at the run that begins with that word and may be an encoding; returns where it ends.
+    #[inline(always)]
+    fn layer(&mut self, text: &[u8], written: Written, index: usize) -> usize {
+        let length = written.end - written.start;
+        // A run is a word, and longer only where a sign joins it to the next one. Words of two letters may be hex.
+        let may_be_code = length >= layers::MIN_RUN || length == 2 || written.kinds.digits();
+        if !may_be_code && !Byte::of(written.next).joins() {
+            return written.end;
+        }
+        self.encoded(text, written.start, index)
+    }
+
+    #[inline(never)]
+    fn encoded(&mut self, text: &[u8], i: usize, index: usize) -> usize {
         if self.depth >= MAX_DEPTH || self.layers >= MAX_LAYERS {
             return i + 1;
         }
-        let digits = matches!(at(text, i), b'0' | b'1') && at(text, i + 8) == b' ';
-        let pair = matches!(at(text, i + 2), b' ' | b',') || matches!(at(text, i + 3), b' ' | b',');
-        let coded = (pair && at(text, i).is_ascii_hexdigit()) || slice(text, i, i + 2) == b"0x";
-        let (end, said) = match () {
-            () if digits => layers::binary(text, i),
-            () if coded => layers::codes(text, i),
-            () => layers::run(text, i),
-        };
+        let numbers = layers::may_be_numbers(text, i);
+        let (end, said) = if numbers { layers::numbers(text, i) } else { layers::run(text, i) };
         if let Some(said) = said {
             self.layers += 1;
             self.decoded(&said, index, i..end);
@@ -259,7 +301,16 @@ impl<'a> Matcher<'a> {
         }
     }
 
-    fn word(&mut self, word: Word) {
+    fn word(&mut self, mut word: Word) {
+        if word.classes.meets(OVERRIDE) && self.is_told(word.index) {
+            word.classes = word.classes.without(OVERRIDE);
+        }
+        if word.classes.meets(POLICY) && self.lexicon.forms.own(self.before) {
+            word.classes = word.classes.without(POLICY);
+        }
+        if word.classes.0 == 0 {
+            return;
+        }
         if let Some(slot) = self.words.get_mut(self.count % RING) {
             *slot = word;
         }
@@ -268,8 +319,34 @@ impl<'a> Matcher<'a> {
         if word.classes.meets(TALK) {
             self.talk = Some(word.index);
         }
+        if word.classes.meets(self.lexicon.ends) {
+            self.rules(word);
+        }
+        for class in word.classes.bits() {
+            if let Some(last) = self.last.get_mut(class) {
+                *last = word.index.max(*last);
+            }
+        }
+    }
+
+    /// Whether the verb of that number only tells of something.
+    fn is_told(&self, index: usize) -> bool {
+        let last = self.count.checked_sub(1).and_then(|last| self.words.get(last % RING));
+        let subject = last.filter(|word| word.index + 1 == index).map_or(Classes(0), |word| word.classes);
+        self.lexicon.forms.told(self.verb, self.before, subject)
+    }
+
+    /// Looks for the rules that end with this word.
+    fn rules(&mut self, word: Word) {
         let lexicon = self.lexicon;
-        for number in lexicon.rules_ending(word.classes) {
+        for ending in lexicon.rules_ending(word.classes) {
+            let near = |class: usize| {
+                self.last.get(class).is_some_and(|last| word.index.saturating_sub(*last) <= ending.reach)
+            };
+            if !ending.before.bits().any(near) {
+                continue;
+            }
+            let number = ending.rule;
             let Some(rule) = RULES.get(number) else { continue };
             let Some(((_, gap), before)) = rule.steps.split_last() else { continue };
             let Some(start) = self.back(before, *gap, word.index, 1) else { continue };
@@ -277,6 +354,9 @@ impl<'a> Matcher<'a> {
             let talks = self.talk.is_some_and(|talk| word.index.saturating_sub(talk) <= TALK_REACH);
             if talks && matches!(rule.family, Family::InstructionOverride | Family::PromptExtraction) {
                 weight *= TALK_FACTOR;
+            }
+            if rule.heading && !word.heads {
+                weight *= IN_PASSING;
             }
             self.add(Kind::Rule(number), weight, word.index, start..word.end);
         }

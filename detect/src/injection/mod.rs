@@ -4,6 +4,7 @@
 //! with a weight. Weights of what is found close together add up. A small trained model scores the same words beside the
 //! rules; who is speaking decides how much it takes.
 
+mod alphabet;
 mod evidence;
 mod layers;
 mod lexicon;
@@ -13,6 +14,7 @@ mod rules;
 pub(crate) mod scorer;
 mod structure;
 mod tokens;
+mod told;
 mod verdict;
 mod words;
 mod words_more;

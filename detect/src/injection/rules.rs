@@ -21,10 +21,16 @@ pub(super) struct Rule {
     /// In what should only inform: tool results, documents, definitions.
     pub(super) data: f32,
     pub(super) steps: &'static [Step],
+    /// It announces a speaker, and counts in full only as a heading.
+    pub(super) heading: bool,
 }
 
 const fn rule(family: Family, (user, data): (f32, f32), name: &'static str, steps: &'static [Step]) -> Rule {
-    Rule { name, family, user, data, steps }
+    Rule { name, family, user, data, steps, heading: false }
+}
+
+const fn heading(rule: Rule) -> Rule {
+    Rule { heading: true, ..rule }
 }
 
 const HIDDEN: Classes = SYSTEM.or(PRIOR);
@@ -229,7 +235,7 @@ pub(super) const RULES: &[Rule] = &[
         "exfiltrate/reveal-secrets",
         &[(REVEAL, 0), (ALL.or(SYSTEM), 2), (DATA, 2), (DATA, 4)],
     ),
-    rule(IndirectInstruction, (0.2, 0.4), "indirect/system-message", &[(SYSTEM, 0), (POLICY, 0)]),
+    heading(rule(IndirectInstruction, (0.2, 0.4), "indirect/system-message", &[(SYSTEM, 0), (POLICY, 0)])),
     rule(IndirectInstruction, (0.05, 0.25), "indirect/repeat-this", &[(LEAK, 0), (TEXT, 3)]),
     // Orders where there should be none, and people kept from noticing.
     rule(IndirectInstruction, (0.1, 0.4), "indirect/attention-model", &[(IMPORTANT, 0), (AI, 4)]),
@@ -269,3 +275,17 @@ pub(super) const RULES: &[Rule] = &[
     rule(EncodedPayload, (0.4, 0.4), "encoded/decode-and-follow", &[(DECODE, 0), (FOLLOW.or(DO), 6)]),
     rule(EncodedPayload, (0.3, 0.25), "encoded/decode-this", &[(DECODE, 0), (DECODE, 5)]),
 ];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_rule_has_two_steps_and_a_name_of_its_own() {
+        let names: std::collections::HashSet<_> = RULES.iter().map(|rule| rule.name).collect();
+        assert_eq!(names.len(), RULES.len());
+        for rule in RULES {
+            assert!(rule.steps.len() > 1, "{}", rule.name);
+        }
+    }
+}

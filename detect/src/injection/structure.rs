@@ -96,23 +96,65 @@ pub(super) const MARKS: &[Mark] = &[
 ];
 
 /// Whether a mark that is not bound to a line may begin with that byte.
-#[inline]
-pub(super) fn may_begin(b: u8) -> bool {
+pub(super) const fn may_begin(b: u8) -> bool {
     matches!(b, b'<' | b'[' | b'%' | b'#' | b'=' | b'{' | b'~' | b'/' | b'(')
 }
 
-/// The mark at `i`, if there is one, by its place in [`MARKS`].
-pub(super) fn mark_at(text: &[u8], i: usize) -> Option<usize> {
-    let begins = line_begins(text, i);
-    let first = at(text, i).to_ascii_lowercase();
-    MARKS.iter().position(|mark| {
-        let word = mark.text.as_bytes();
-        at(word, 0) == first && (begins || !mark.line) && starts_with_fold(text, i, word)
-    })
+/// Which marks have a byte as their first or second one, as bits by their place in [`MARKS`].
+#[derive(Debug)]
+pub(super) struct Marks {
+    first: [u128; 256],
+    second: [u128; 256],
+}
+
+impl Marks {
+    pub(super) fn new() -> Marks {
+        let with = |place: usize| {
+            std::array::from_fn(|b| {
+                let has = |mark: &Mark| usize::from(at(mark.text.as_bytes(), place)) == b;
+                MARKS.iter().rev().fold(0, |bits, mark| bits << 1 | u128::from(has(mark)))
+            })
+        };
+        Marks { first: with(0), second: with(1) }
+    }
+
+    /// The marks that the two bytes at `i` may begin.
+    #[inline]
+    fn candidates(&self, text: &[u8], i: usize) -> u128 {
+        let of = |table: &[u128; 256], i| {
+            table.get(usize::from(at(text, i).to_ascii_lowercase())).copied().unwrap_or(0)
+        };
+        match of(&self.first, i) {
+            0 => 0,
+            first => first & of(&self.second, i + 1),
+        }
+    }
+
+    /// The mark at `i`, if there is one, by its place in [`MARKS`].
+    #[inline]
+    pub(super) fn at(&self, text: &[u8], i: usize) -> Option<usize> {
+        match self.candidates(text, i) {
+            0 => None,
+            candidates => first_of(candidates, text, i),
+        }
+    }
+}
+
+#[inline(never)]
+fn first_of(mut candidates: u128, text: &[u8], i: usize) -> Option<usize> {
+    while candidates != 0 {
+        let number = candidates.trailing_zeros() as usize;
+        candidates &= candidates - 1;
+        let mark = MARKS.get(number)?;
+        if starts_with_fold(text, i, mark.text.as_bytes()) && (!mark.line || line_begins(text, i)) {
+            return Some(number);
+        }
+    }
+    None
 }
 
 /// Whether only space, quotes and list signs stand between `i` and the start of its line.
-pub(super) fn line_begins(text: &[u8], i: usize) -> bool {
+fn line_begins(text: &[u8], i: usize) -> bool {
     let mut k = i;
     while k > 0 && i - k < 6 {
         match before(text, k) {
@@ -122,4 +164,26 @@ pub(super) fn line_begins(text: &[u8], i: usize) -> bool {
         }
     }
     k == 0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_mark_is_found_where_it_may_stand() {
+        const { assert!(MARKS.len() <= 128, "one bit each") };
+        let marks = Marks::new();
+        for mark in MARKS {
+            let first = at(mark.text.as_bytes(), 0);
+            assert_eq!(may_begin(first), !mark.line, "{}", mark.text);
+            let found =
+                |text: &str, i| marks.at(text.as_bytes(), i).and_then(|n| MARKS.get(n)).map(|m| m.text);
+            let upper = mark.text.to_uppercase();
+            assert!(found(&upper, 0).is_some_and(|text| mark.text.starts_with(text)), "{}", mark.text);
+            let within = format!("word {upper}");
+            assert_eq!(found(&within, 5).is_some(), !mark.line, "{}", mark.text);
+            assert!(found(&format!("word\n - {upper}"), 8).is_some(), "{}", mark.text);
+        }
+    }
 }

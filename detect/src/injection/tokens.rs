@@ -3,14 +3,19 @@
 
 use unicode_normalization::char::{decompose_canonical, is_combining_mark};
 
+use super::alphabet::{Byte, Kinds};
 use super::lexicon::{Classes, LONGEST, Lexicon, WordHash};
 use super::words::{ADDRESS, IDENTIFIER, PLACE};
-use crate::bytes::{at, run_end, slice};
+use crate::bytes::{at, slice, starts_with_fold};
 
 /// Letters collected of a spaced-out text.
 const LETTERS: usize = 128;
 /// A spaced-out text has at least so many letters in a row.
 const MIN_LETTERS: usize = 6;
+/// Bytes of an ideograph or a syllable.
+pub(super) const CHARACTER: usize = 3;
+/// Characters of the longest word in a script without spaces.
+pub(super) const LONGEST_WIDE: usize = 5;
 /// A longer word may be several without spaces.
 const RUN_TOGETHER: usize = 14;
 
@@ -22,15 +27,41 @@ pub(super) struct Word {
     pub(super) index: usize,
     pub(super) start: usize,
     pub(super) end: usize,
-}
-
-pub(super) fn is_word(b: u8) -> bool {
-    b.is_ascii_alphanumeric() || matches!(b, b'\'' | b'_') || b >= 0x80
+    /// Whether a heading or a sentence ends with it, or it says for whom it is.
+    pub(super) heads: bool,
 }
 
 /// The first byte of an ideograph, a syllable of kana or Hangul.
 pub(super) fn is_wide(b: u8) -> bool {
-    (0xE3..=0xED).contains(&b)
+    Byte::of(b).is_wide()
+}
+
+/// A word as it is written.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Written {
+    pub(super) start: usize,
+    pub(super) end: usize,
+    pub(super) hash: WordHash,
+    pub(super) kinds: Kinds,
+    /// The byte after it.
+    pub(super) next: u8,
+}
+
+/// Reads the word that begins at `start`.
+#[inline(always)]
+pub(super) fn written(text: &[u8], start: usize) -> Written {
+    let mut written = Written { start, end: text.len(), hash: WordHash::START, kinds: Kinds::NONE, next: 0 };
+    for (length, b) in text.get(start..).unwrap_or_default().iter().enumerate() {
+        let byte = Byte::of(*b);
+        if !byte.is_letter() {
+            written.end = start + length;
+            written.next = *b;
+            break;
+        }
+        written.hash = written.hash.with(byte.small());
+        written.kinds = written.kinds.with(byte);
+    }
+    written
 }
 
 /// Single letters in a row.
@@ -42,6 +73,7 @@ pub(super) struct Spaced {
 }
 
 impl Spaced {
+    #[inline]
     pub(super) fn new() -> Spaced {
         Spaced { letters: [0; LETTERS], places: [0; LETTERS], count: 0 }
     }
@@ -56,28 +88,44 @@ impl Spaced {
     }
 
     /// Ends the row: the words in it, if it is one.
-    pub(super) fn take(&mut self, lexicon: &Lexicon, index: usize, mut word: impl FnMut(Word)) {
-        let count = std::mem::take(&mut self.count);
-        if count < MIN_LETTERS {
-            return;
+    #[inline(always)]
+    pub(super) fn take(&mut self, lexicon: &Lexicon, index: usize, word: impl FnMut(Word)) {
+        if self.count > 0 {
+            let count = std::mem::take(&mut self.count);
+            if count >= MIN_LETTERS {
+                self.words(lexicon, count, index, word);
+            }
         }
+    }
+
+    #[inline(never)]
+    fn words(&self, lexicon: &Lexicon, count: usize, index: usize, mut word: impl FnMut(Word)) {
         let place = |i: usize| self.places.get(i).copied().unwrap_or(0);
         let mut number = index.saturating_sub(count);
         split(lexicon, slice(&self.letters, 0, count), |classes, from, to| {
             number += 1;
-            word(Word { classes, index: number, start: place(from), end: place(to - 1) + 1 });
+            let (start, end) = (place(from), place(to - 1) + 1);
+            word(Word { classes, index: number, start, end, heads: false });
         });
     }
 }
 
 /// Splits letters into known words, longest first; letters that begin none are passed over.
 fn split(lexicon: &Lexicon, letters: &[u8], mut found: impl FnMut(Classes, usize, usize)) {
+    const SHORTEST: usize = 3;
+    const LONGEST: usize = 16;
     let mut i = 0;
     while i < letters.len() {
-        let longest = (3..=16.min(letters.len() - i))
-            .rev()
-            .map(|length| (length, lexicon.get(WordHash::of(slice(letters, i, i + length)))))
-            .find(|(_, classes)| classes.0 != 0);
+        let mut longest = None;
+        let mut hash = WordHash::START;
+        for (before, b) in slice(letters, i, i + LONGEST).iter().enumerate() {
+            hash = hash.with(*b);
+            let length = before + 1;
+            let classes = if length >= SHORTEST { lexicon.get(hash) } else { Classes(0) };
+            if classes.0 != 0 {
+                longest = Some((length, classes));
+            }
+        }
         match longest {
             Some((length, classes)) => {
                 found(classes, i, i + length);
@@ -88,63 +136,55 @@ fn split(lexicon: &Lexicon, letters: &[u8], mut found: impl FnMut(Classes, usize
     }
 }
 
-/// Reads the word at `start`, calls `word` for each word with classes in it, and returns its end, the number of words
-/// it counts for, and its hash.
+/// Calls `word` for each word with classes in what is written, whose number in the text is `index`; returns the number of
+/// words it counts for.
+#[inline(always)]
 pub(super) fn read(
     lexicon: &Lexicon,
     text: &[u8],
-    start: usize,
+    written: Written,
     index: usize,
     mut word: impl FnMut(Word),
-) -> (usize, usize, WordHash) {
-    if is_wide(at(text, start)) {
-        let (end, counts) = wide(lexicon, text, start, index, word);
-        return (end, counts, WordHash::START);
-    }
-    let mut hash = WordHash::START;
-    let mut i = start;
-    let (mut digits, mut underscores) = (0, 0);
-    while i < text.len() {
-        let b = at(text, i);
-        if !is_word(b) || is_wide(b) {
-            break;
-        }
-        hash = hash.with(b.to_ascii_lowercase());
-        digits += usize::from(b.is_ascii_digit());
-        underscores += usize::from(b == b'_');
-        i += 1;
-    }
-    let length = i - start;
-    let index = index + 1;
+) -> usize {
+    let Written { start, end, hash, kinds, next } = written;
+    let length = end - start;
     if length > LONGEST {
-        return (i, 1, hash);
+        return 1;
     }
     let mut classes = lexicon.get(hash);
-    if classes.0 == 0 && digits > 0 && digits < length {
-        classes = unleet(lexicon, slice(text, start, i));
+    if classes.0 == 0 && kinds.digits() {
+        classes = unleet(lexicon, slice(text, start, end));
     }
-    if classes.0 == 0 && i > start && !slice(text, start, i).is_ascii() {
-        classes = unaccent(lexicon, slice(text, start, i));
+    if classes.0 == 0 && kinds.foreign() {
+        classes = unaccent(lexicon, slice(text, start, end));
     }
-    if underscores > 0 && underscores < length - 1 && length >= 5 {
-        classes = classes.or(IDENTIFIER);
+    if kinds.underscores() && length >= 5 {
+        let underscores = slice(text, start, end).iter().filter(|b| **b == b'_').count();
+        classes = if underscores < length - 1 { classes.or(IDENTIFIER) } else { classes };
     }
-    if at(text, i) == b':' && slice(text, i, i + 3) == b"://" {
-        classes = classes.or(ADDRESS).or(PLACE);
-    }
-    if at(text, i) == b'@' && is_word(at(text, i + 1)) {
-        classes = classes.or(ADDRESS);
+    match next {
+        b':' if slice(text, end, end + 3) == b"://" => classes = classes.or(ADDRESS).or(PLACE),
+        b'@' if Byte::of(at(text, end + 1)).begins_word() => classes = classes.or(ADDRESS),
+        _ => {}
     }
     if classes.0 != 0 {
-        word(Word { classes, index, start, end: i });
-    } else if length >= RUN_TOGETHER && digits == 0 {
-        return (i, together(lexicon, text, start, i, index, word), hash);
+        let heads = match next {
+            b' ' => starts_with_fold(text, end, b" for "),
+            b',' | b'"' | b'`' | b'/' | b')' => false,
+            _ => true,
+        };
+        word(Word { classes, index, start, end, heads });
+    } else if length >= RUN_TOGETHER && !kinds.digits() {
+        return together(lexicon, text, start, end, index, word);
     }
-    (i, 1, hash)
+    1
 }
 
 /// Digits that stand for letters: `1gn0r3`.
 fn unleet(lexicon: &Lexicon, written: &[u8]) -> Classes {
+    if written.iter().all(u8::is_ascii_digit) {
+        return Classes(0);
+    }
     let hash = |one: u8| {
         written.iter().fold(WordHash::START, |hash, b| {
             hash.with(match b {
@@ -165,6 +205,11 @@ fn unleet(lexicon: &Lexicon, written: &[u8]) -> Classes {
 
 /// Accents that do not belong there: `ìgnorê`.
 fn unaccent(lexicon: &Lexicon, written: &[u8]) -> Classes {
+    // Letters of Cyrillic carry nothing that could be taken off to leave a Latin one.
+    let own = matches!(written.first(), Some(0xD0 | 0xD1));
+    if own || written.is_ascii() {
+        return Classes(0);
+    }
     let Ok(word) = std::str::from_utf8(written) else { return Classes(0) };
     let mut hash = WordHash::START;
     let mut accents = false;
@@ -196,34 +241,46 @@ fn together(
     }
     let mut count = 0;
     split(lexicon, slice(&letters, 0, end - start), |classes, from, to| {
-        word(Word { classes, index: index + count, start: start + from, end: start + to });
+        let (start, end) = (start + from, start + to);
+        word(Word { classes, index: index + count, start, end, heads: false });
         count += 1;
     });
     count.max(1)
 }
 
-/// A run of characters without spaces: at each one, the longest known word of two to five.
-fn wide(
+/// A run of characters without spaces: at each one, the longest known word of two to five. Returns its end and the number
+/// of words it counts for.
+pub(super) fn wide(
     lexicon: &Lexicon,
     text: &[u8],
     start: usize,
     index: usize,
     mut word: impl FnMut(Word),
 ) -> (usize, usize) {
-    const CHARACTER: usize = 3;
     let mut i = start;
-    let mut halves = 0;
+    let mut halves = 0_usize;
     while is_wide(at(text, i)) {
-        let longest = (2..=5)
-            .rev()
-            .map(|n| i + n * CHARACTER)
-            .filter(|end| run_end(slice(text, 0, *end), i, |b| b >= 0x80) == *end)
-            .map(|end| (end, lexicon.get(WordHash::of(slice(text, i, end)))))
-            .find(|(_, classes)| classes.0 != 0);
+        let mut hash = WordHash::START;
+        let mut longest = None;
+        for n in 1..=LONGEST_WIDE {
+            let end = i + n * CHARACTER;
+            let character = slice(text, end - CHARACTER, end);
+            if character.len() < CHARACTER || character.iter().any(|b| *b < 0x80) {
+                break;
+            }
+            hash = character.iter().fold(hash, |hash, b| hash.with(*b));
+            if n == 1 && !lexicon.may_begin_wide(hash) {
+                break;
+            }
+            let classes = if n > 1 { lexicon.get(hash) } else { Classes(0) };
+            if classes.0 != 0 {
+                longest = Some((end, classes));
+            }
+        }
         match longest {
             Some((end, classes)) => {
                 halves += 2;
-                word(Word { classes, index: index + halves / 2, start: i, end });
+                word(Word { classes, index: index + halves / 2, start: i, end, heads: false });
                 i = end;
             }
             // Two characters without a meaning here count as a word.

@@ -346,7 +346,7 @@ pub(super) const WORDS: &[(Classes, &str)] = &[
     ),
     (
         POLICY,
-        "policy policies protocol protocols order orders command commands training context configuration config message messages prompting scoring safeguards",
+        "policy policies protocol protocols order orders command commands training context message messages prompting scoring safeguards",
     ),
     (
         APPEND,

@@ -113,7 +113,7 @@ const RATE_LIMITING: &[Field] = &[
             0,
             &Shape::Map(&[
                 field("max_requests_per_minute", Shape::Whole(1, U32), Need::Optional),
-                field("max_tokens_per_day", Shape::Whole(1, u64::MAX), Need::Recorded),
+                field("max_tokens_per_day", Shape::Whole(1, u64::MAX), Need::Optional),
                 field("burst_allowance", Shape::Whole(0, U32), Need::Optional),
                 field("action", Shape::Word(&[&["throttle"]]), Need::Optional),
             ]),

@@ -7,7 +7,6 @@ use crate::error::WireError;
 use crate::items::item;
 use crate::json::Val;
 use crate::message::Place;
-use crate::openai::usage;
 use crate::path::ROOT;
 
 type Done = Result<(), WireError>;
@@ -37,7 +36,7 @@ pub(crate) fn read(c: &mut Collector<'_>, root: Val<'_>) -> Done {
             }
             "usage" => {
                 let path = path_of(c);
-                usage(c, member, path)?;
+                c.measures(member, path)?;
             }
             _ => c.unknown(Place::Other, ROOT, key, member)?,
         }

@@ -4,16 +4,21 @@ mod anthropic;
 mod chat;
 mod responses;
 
+use crate::a2a;
+use crate::bedrock;
 use crate::coding::Coding;
 use crate::collect::Collector;
-use crate::edit::{Edit, apply};
-use crate::error::{Limits, WireError};
+use crate::error::{Limits, WireError, malformed};
+use crate::framing::Event;
+use crate::gemini;
 use crate::json::{Doc, Kind, NO_LAYER, Val, scan};
 use crate::message::{Message, Place};
+use crate::ollama;
 use crate::path::ROOT;
 use crate::protocol::Protocol;
 use crate::read::document;
-use crate::sse::{self, SseEvent};
+use crate::sse;
+use crate::usage;
 use crate::words;
 
 /// What kind of running text.
@@ -107,25 +112,38 @@ impl StreamItem {
 pub fn read_event(
     protocol: Protocol,
     operation: &str,
-    event: &SseEvent,
+    event: &Event,
     limits: &Limits,
 ) -> Result<StreamItem, WireError> {
     let mut message = Message::new(protocol);
     operation.clone_into(&mut message.operation);
     let mut c = Collector::new(message, limits);
-    // A parsed event is UTF-8.
-    let raw = std::str::from_utf8(&event.raw).unwrap_or_default();
-    frame(&mut c, Doc { text: raw, nodes: &[], layer: NO_LAYER, level: 0 })?;
-    if let Some(data) = &event.data {
-        let layer = c.push_layer(NO_LAYER, 0..raw.len() as u32, Coding::Sse)?;
-        self::data(&mut c, operation, event, data, layer)?;
+    match event {
+        Event::Sse(event) => {
+            // A parsed event is UTF-8.
+            let raw = std::str::from_utf8(&event.raw).unwrap_or_default();
+            frame(&mut c, Doc { text: raw, nodes: &[], layer: NO_LAYER, level: 0 })?;
+            match &event.data {
+                Some(_) if event.is_done() => c.closes.push(Close::All),
+                Some(data) => {
+                    let layer = c.push_layer(NO_LAYER, 0..raw.len() as u32, Coding::Sse)?;
+                    self::data(&mut c, operation, data, layer)?;
+                }
+                None => {}
+            }
+        }
+        Event::Json(raw) => self::data(&mut c, operation, text_of(raw)?, NO_LAYER)?,
+        Event::Amazon(frame) => self::data(&mut c, operation, text_of(frame.payload())?, NO_LAYER)?,
+        Event::Gap(_) => {}
     }
     Ok(StreamItem { pieces: c.pieces, closes: c.closes, message: c.message })
 }
 
-/// The event's bytes with edits of the item's segments applied; all others as they were.
-pub fn rewrite_event(event: &SseEvent, item: &StreamItem, edits: &[Edit]) -> Vec<u8> {
-    apply(&event.raw, &item.message, edits)
+fn text_of(bytes: &[u8]) -> Result<&str, WireError> {
+    match std::str::from_utf8(bytes) {
+        Ok(text) => Ok(text),
+        Err(error) => malformed(error.valid_up_to(), "invalid UTF-8"),
+    }
 }
 
 /// Comments, names, ids and fields nobody knows: nothing of it may carry what must not pass.
@@ -145,17 +163,7 @@ fn frame(c: &mut Collector<'_>, doc: Doc<'_>) -> Result<(), WireError> {
     Ok(())
 }
 
-fn data(
-    c: &mut Collector<'_>,
-    operation: &str,
-    event: &SseEvent,
-    data: &str,
-    layer: u32,
-) -> Result<(), WireError> {
-    if event.is_done() {
-        c.closes.push(Close::All);
-        return Ok(());
-    }
+fn data(c: &mut Collector<'_>, operation: &str, data: &str, layer: u32) -> Result<(), WireError> {
     let start = data.trim_start();
     let container = start.starts_with(['{', '[']);
     let nodes = match scan(data, c.limits) {
@@ -172,31 +180,59 @@ fn data(
             ROOT,
         );
     }
+    c.message.usage = usage::reported(c.message.protocol, root);
     match shape_of(c.message.protocol, root) {
         Shape::Chat => chat::read(c, root),
         Shape::Responses => responses::read(c, root),
         Shape::Anthropic => anthropic::read(c, root),
+        Shape::Gemini => gemini::read(c, root, ROOT, true),
+        Shape::Ollama => ollama::read(c, root, ROOT, ollama::Of::Line),
+        Shape::Bedrock => bedrock::event(c, root, ROOT),
+        Shape::A2a => a2a::read(c, root, ROOT, Some(operation), true),
+        Shape::Inside(text) => inside(c, operation, root, text),
         Shape::Whole => document(c, Some(operation), root, ROOT),
         Shape::Unknown => unknown(c, root, ROOT, 0),
     }
 }
 
 /// How an event is to be read.
-enum Shape {
+enum Shape<'d> {
     Chat,
     Responses,
     Anthropic,
+    Gemini,
+    Ollama,
+    Bedrock,
+    A2a,
+    /// An event of the model's own protocol stands in this member, in Base64.
+    Inside(Val<'d>),
     Whole,
     Unknown,
 }
 
 /// Told by the event itself first: gateways answer in another protocol than they were asked in.
-fn shape_of(protocol: Protocol, root: Val<'_>) -> Shape {
+fn shape_of(protocol: Protocol, root: Val<'_>) -> Shape<'_> {
+    match protocol {
+        Protocol::A2a | Protocol::A2aHttp => return Shape::A2a,
+        Protocol::BedrockConverse => return Shape::Bedrock,
+        Protocol::BedrockInvoke => {
+            if let Some(bytes) = root.get("bytes").filter(|bytes| bytes.is_string()) {
+                return Shape::Inside(bytes);
+            }
+        }
+        _ => {}
+    }
     if protocol == Protocol::Mcp || root.get_text("jsonrpc").is_some() {
         return Shape::Whole;
     }
     if root.get("choices").is_some() {
         return Shape::Chat;
+    }
+    if root.get("candidates").is_some() || protocol == Protocol::Gemini {
+        return Shape::Gemini;
+    }
+    if protocol == Protocol::Ollama {
+        return Shape::Ollama;
     }
     let kind = root.get_text("type").unwrap_or_default();
     if kind.starts_with("response.") {
@@ -207,6 +243,21 @@ fn shape_of(protocol: Protocol, root: Val<'_>) -> Shape {
     }
     let known = root.get("usage").is_some() || root.get("error").is_some();
     if protocol.is_settled() && known { Shape::Whole } else { Shape::Unknown }
+}
+
+/// Bedrock's InvokeModelWithResponseStream: each event of the model in Base64, beside padding.
+fn inside(c: &mut Collector<'_>, operation: &str, root: Val<'_>, bytes: Val<'_>) -> Result<(), WireError> {
+    for (key, member) in root.members().filter(|(_, member)| member.at != bytes.at) {
+        bedrock::shared(c, ROOT, key, member)?;
+    }
+    let outer = c.push_layer(bytes.doc.layer, bytes.span(), Coding::Json)?;
+    let written = bytes.text();
+    let layer = c.push_layer(outer, 0..written.len() as u32, Coding::Base64)?;
+    let text = Coding::Base64.decode(&written);
+    if text.is_empty() && !written.is_empty() {
+        return malformed(0, "an event that is no text");
+    }
+    data(c, operation, &text, layer)
 }
 
 /// A stream of a protocol nobody told us: members that usually carry the text are taken for pieces of it, the rest

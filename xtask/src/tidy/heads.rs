@@ -4,10 +4,10 @@ use super::Report;
 use super::tree::Tree;
 
 /// Crates that do no IO, read no clock and hold no globals.
-const PURE: [&str; 6] = ["policy", "rego", "wire", "detect", "engine", "audit"];
+const PURE: [&str; 7] = ["policy", "rego", "wire", "detect", "limits", "engine", "audit"];
 
 /// Crates on the request path: a panic there takes a worker's filter down.
-const REQUEST_PATH: [&str; 5] = ["wire", "detect", "engine", "rego", "filter"];
+const REQUEST_PATH: [&str; 6] = ["wire", "detect", "limits", "engine", "rego", "filter"];
 
 const NO_PANIC: [&str; 4] =
     ["clippy::unwrap_used", "clippy::expect_used", "clippy::panic", "clippy::indexing_slicing"];

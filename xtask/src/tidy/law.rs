@@ -8,19 +8,20 @@ use crate::place::Place;
 use crate::run::{cargo, output};
 
 /// A room and the rooms it may name (ARCHITECTURE.md, "Who may name whom"). `*`: everything.
-const ROOMS: [(&str, &[&str]); 21] = [
+const ROOMS: [(&str, &[&str]); 22] = [
     ("mesh-policy", &[]),
     ("mesh-wire", &[]),
     ("mesh-detect", &[]),
     ("mesh-detect-train", &["mesh-detect"]),
     ("mesh-audit", &[]),
+    ("mesh-limits", &[]),
     ("mesh-rego", &["mesh-policy"]),
-    ("mesh-engine", &["mesh-policy", "mesh-rego", "mesh-wire", "mesh-detect"]),
+    ("mesh-engine", &["mesh-policy", "mesh-rego", "mesh-wire", "mesh-detect", "mesh-limits"]),
     ("mesh-filter", &["mesh-engine", "mesh-policy", "mesh-wire", "mesh-detect", "mesh-audit"]),
     ("mesh-xds", &["mesh-policy"]),
-    ("mesh-control-core", &["mesh-policy", "mesh-engine", "mesh-audit"]),
-    ("mesh-control-store", &["mesh-control-core", "mesh-policy", "mesh-engine", "mesh-audit"]),
-    ("mesh-control-api", &["mesh-control-core", "mesh-policy", "mesh-engine", "mesh-audit"]),
+    ("mesh-control-core", &["mesh-policy", "mesh-engine", "mesh-audit", "mesh-limits"]),
+    ("mesh-control-store", &["mesh-control-core", "mesh-policy", "mesh-engine", "mesh-audit", "mesh-limits"]),
+    ("mesh-control-api", &["mesh-control-core", "mesh-policy", "mesh-engine", "mesh-audit", "mesh-limits"]),
     (
         "mesh-control-plane",
         &[

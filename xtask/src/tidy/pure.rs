@@ -6,7 +6,8 @@ use crate::place::Place;
 use crate::run::{cargo, output};
 
 /// Crates that do no IO, read no clock and hold no globals.
-const PURE: [&str; 6] = ["mesh-policy", "mesh-rego", "mesh-wire", "mesh-detect", "mesh-engine", "mesh-audit"];
+const PURE: [&str; 7] =
+    ["mesh-policy", "mesh-rego", "mesh-wire", "mesh-detect", "mesh-limits", "mesh-engine", "mesh-audit"];
 
 /// Libraries for sockets, files, processes, event loops, databases and TLS.
 const IO: [&str; 26] = [

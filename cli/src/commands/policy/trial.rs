@@ -3,7 +3,7 @@
 use std::{net::Ipv4Addr, rc::Rc, time::SystemTime};
 
 use mesh_engine::{Detector, RequestHead, SampleRequest, Verdict, Violation};
-use mesh_policy::{Bundle, BundlePolicy, Settings};
+use mesh_policy::{Bundle, BundlePolicy, Secret, Settings};
 use serde_json::{Map, Value, json};
 
 use crate::{
@@ -19,8 +19,12 @@ pub(crate) fn run(documents: &Documents, sample: &Value) -> Outcome<Value> {
         policy: document.policy.clone(),
     });
     // Whoever tries a policy may say who asks.
-    let settings =
-        Settings { sidecar: "dry-run".to_owned(), trust_identity_headers: true, ..Settings::default() };
+    let settings = Settings {
+        sidecar: "dry-run".to_owned(),
+        trust_identity_headers: true,
+        masking_key: Some(Secret::new("dry-run")),
+        ..Settings::default()
+    };
     let agents = documents.agents.iter().map(|document| (&document.agent).into()).collect();
     let bundle = Bundle {
         version: "0".to_owned(),

@@ -1,9 +1,9 @@
-//! Takes in decision records (`ai_mesh.v1.DecisionIntake`).
+//! Takes in decision records (`ai_mesh.v1.DecisionIntake`), and settles what was promised to their requests.
 use std::sync::Arc;
 
 use async_trait::async_trait;
 use mesh_audit::v1::{ReportRequest, ReportResponse};
-use mesh_control_core::{Batch, Decisions, ReportError, Timestamp};
+use mesh_control_core::{Batch, Decisions, Limits, ReportError, Timestamp};
 use tonic::{Request, Response, Status};
 
 use crate::error::causes;
@@ -13,12 +13,13 @@ use crate::v1::decision_intake_server::DecisionIntake;
 /// The decision intake.
 pub struct IntakeService {
     decisions: Decisions,
+    limits: Limits,
     metrics: Arc<Metrics>,
 }
 
 impl IntakeService {
-    pub(super) fn new(decisions: Decisions, metrics: Arc<Metrics>) -> Self {
-        IntakeService { decisions, metrics }
+    pub(super) fn new(decisions: Decisions, limits: Limits, metrics: Arc<Metrics>) -> Self {
+        IntakeService { decisions, limits, metrics }
     }
 }
 
@@ -42,7 +43,16 @@ impl DecisionIntake for IntakeService {
             }
         })?;
         let kept = intake.kept.iter().filter_map(|index| batch.records.get(*index));
-        self.metrics.kept(&intake, kept.map(|record| &record.decision));
+        self.metrics.kept(&intake, kept.clone().map(|record| &record.decision));
+        // Only of records that are new: each promise ends once. One that can not be ended now expires, and then counts as it
+        // was given; the record is kept all the same.
+        match self.limits.settle_records(kept, Timestamp::now()).await {
+            Ok(settled) => self.metrics.limits.settled(&settled),
+            Err(error) => {
+                let causes = causes(&error);
+                tracing::error!(%error, causes, sidecar = batch.sidecar, "what was spent could not be counted");
+            }
+        }
         Ok(Response::new(ReportResponse { acknowledged: intake.acknowledged }))
     }
 }

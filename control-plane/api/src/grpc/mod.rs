@@ -23,8 +23,9 @@ pub type IntakeServer = DecisionIntakeServer<IntakeService>;
 pub type RateLimitServer = RateLimitServiceServer<RateLimitService>;
 
 /// The decision intake, for a gRPC server whose interceptor asks for the sidecars' token.
-pub fn intake(decisions: Decisions, metrics: Arc<Metrics>) -> IntakeServer {
-    DecisionIntakeServer::new(IntakeService::new(decisions, metrics)).max_decoding_message_size(MAX_REPORT)
+pub fn intake(decisions: Decisions, limits: Limits, metrics: Arc<Metrics>) -> IntakeServer {
+    let service = IntakeService::new(decisions, limits, metrics);
+    DecisionIntakeServer::new(service).max_decoding_message_size(MAX_REPORT)
 }
 
 /// Envoy's rate limit service, for a gRPC server whose interceptor asks for the sidecars' token.

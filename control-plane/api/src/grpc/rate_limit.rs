@@ -1,8 +1,13 @@
 //! Envoy's rate limit service, version 3: limits that come with the request.
 //!
-//! A descriptor carries its own limit (`limit` override) and is counted in a sliding window of its unit; one without a limit
-//! is answered OK and counted nowhere, as by other servers that know no limit for it. A request is admitted under all its
-//! descriptors or counted under none. When nobody can count, the call fails, and the policy's failure mode decides.
+//! A descriptor carries its own limit (`limit` override) and is counted in a sliding window of its unit (a month is 30 days);
+//! one without a limit is answered OK and counted nowhere, as by other servers that know no limit for it. A request is
+//! admitted under all its descriptors or counted under none. When nobody can count, the call fails, and the policy's failure
+//! mode decides.
+//!
+//! In the domain `ai-mesh`, two entries of a descriptor mean something: `measure` says what is counted, and `limit` is the
+//! limit itself where it may be larger than the 32 bits of the override; it is no part of the account's name. What tokens,
+//! money and places are admitted there is promised under the id in the call's metadata, and settled by the decision's record.
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -15,7 +20,7 @@ use envoy_types::pb::envoy::service::ratelimit::v3::rate_limit_response::{
 use envoy_types::pb::envoy::service::ratelimit::v3::rate_limit_service_server::RateLimitService as Service;
 use envoy_types::pb::envoy::service::ratelimit::v3::{RateLimitRequest, RateLimitResponse};
 use envoy_types::pb::envoy::r#type::v3::RateLimitUnit;
-use mesh_control_core::{Ask, LimitVerdict, Limits, Timestamp};
+use mesh_control_core::{Ask, DOMAIN, LimitId, LimitVerdict, Limits, Measure, Timestamp};
 use tonic::{Request, Response, Status};
 
 use crate::error::causes;
@@ -24,6 +29,9 @@ use crate::metrics::Metrics;
 /// Most limits one request may fall under, and the longest key: what Redis and memory are asked to hold is bounded.
 const MAX_DESCRIPTORS: usize = 64;
 const MAX_KEY: usize = 4096;
+/// Names what is promised to a request.
+const ID: &str = "x-ai-mesh-decision-id";
+const MAX_ID: usize = 128;
 
 /// The rate limit service.
 pub struct RateLimitService {
@@ -43,6 +51,8 @@ impl Service for RateLimitService {
         &self,
         request: Request<RateLimitRequest>,
     ) -> Result<Response<RateLimitResponse>, Status> {
+        let id = request.metadata().get(ID).and_then(|id| id.to_str().ok()).map(str::to_owned);
+        let id = id.filter(|id| !id.is_empty() && id.len() <= MAX_ID);
         let request = request.into_inner();
         if request.domain.is_empty() || request.descriptors.is_empty() {
             return Err(Status::invalid_argument("a rate limit request needs a domain and a descriptor"));
@@ -56,14 +66,14 @@ impl Service for RateLimitService {
             .map(|descriptor| wanted(&request.domain, request.hits_addend, descriptor))
             .collect::<Result<Vec<_>, _>>()?;
         let asks: Vec<Ask> = wanted.iter().flatten().map(|(ask, _)| ask.clone()).collect();
-        let verdicts = self.limits.admit(&asks, Timestamp::now()).await.map_err(|error| {
-            self.metrics.limited(None);
+        let answer = self.limits.admit(&asks, id.as_deref(), Timestamp::now()).await.map_err(|error| {
+            self.metrics.limits.failed();
             let causes = causes(&error);
             tracing::error!(%error, causes, "limits could not be counted");
             Status::unavailable("limits can not be counted now")
         })?;
-        self.metrics.limited(Some(&verdicts));
-        Ok(Response::new(response(&wanted, &verdicts)))
+        self.metrics.limits.asked(&asks, &answer);
+        Ok(Response::new(response(&wanted, &answer.verdicts)))
     }
 }
 
@@ -78,24 +88,35 @@ fn wanted(domain: &str, hits: u32, descriptor: &RateLimitDescriptor) -> Result<O
         Ok(RateLimitUnit::Minute) => (Unit::Minute, 60),
         Ok(RateLimitUnit::Hour) => (Unit::Hour, 60 * 60),
         Ok(RateLimitUnit::Day) => (Unit::Day, 24 * 60 * 60),
-        _ => return Err(Status::invalid_argument("the limit's unit must be SECOND, MINUTE, HOUR or DAY")),
-    };
-    let hits = match &descriptor.hits_addend {
-        Some(own) => {
-            u32::try_from(own.value).map_err(|_| Status::invalid_argument("hits_addend is too large"))?
+        Ok(RateLimitUnit::Month) => (Unit::Month, 30 * 24 * 60 * 60),
+        _ => {
+            let message = "the limit's unit must be SECOND, MINUTE, HOUR, DAY or MONTH";
+            return Err(Status::invalid_argument(message));
         }
-        None => hits.max(1),
     };
-    let entries: Vec<(&str, &str)> =
-        descriptor.entries.iter().map(|entry| (entry.key.as_str(), entry.value.as_str())).collect();
-    // JSON keeps entries apart whatever characters they hold.
-    let key = serde_json::to_string(&(domain, unit as i32, entries))
-        .map_err(|_| Status::invalid_argument("the descriptor has no text form"))?;
+    let amount = descriptor.hits_addend.as_ref().map_or(u64::from(hits.max(1)), |own| own.value);
+    let ours = domain == DOMAIN;
+    let mut id = LimitId { domain: domain.to_owned(), window_s: seconds, entries: Vec::new() };
+    let mut most = u64::from(limit.requests_per_unit);
+    for entry in &descriptor.entries {
+        match entry.key.as_str() {
+            "limit" if ours => {
+                let unreadable = |_| Status::invalid_argument("the entry `limit` must be a whole number");
+                most = entry.value.parse().map_err(unreadable)?;
+            }
+            _ => id.entries.push((entry.key.clone(), entry.value.clone())),
+        }
+    }
+    let measure = match id.entry("measure").filter(|_| ours) {
+        Some(name) => Measure::from_name(name)
+            .ok_or_else(|| Status::invalid_argument("the entry `measure` names no measure"))?,
+        None => Measure::Requests,
+    };
+    let key = id.key();
     if key.len() > MAX_KEY {
         return Err(Status::invalid_argument(format!("a descriptor of more than {MAX_KEY} bytes")));
     }
-    let ask = Ask { key, limit: limit.requests_per_unit, window: Duration::from_secs(seconds), hits };
-    Ok(Some((ask, unit)))
+    Ok(Some((Ask { key, terms: measure.terms(most, Duration::from_secs(seconds)), amount }, unit)))
 }
 
 fn response(wanted: &[Option<(Ask, Unit)>], verdicts: &[LimitVerdict]) -> RateLimitResponse {
@@ -111,10 +132,10 @@ fn response(wanted: &[Option<(Ask, Unit)>], verdicts: &[LimitVerdict]) -> RateLi
                 code: if verdict.admitted { Code::Ok } else { Code::OverLimit }.into(),
                 current_limit: Some(RateLimit {
                     name: String::new(),
-                    requests_per_unit: ask.limit,
+                    requests_per_unit: u32::try_from(ask.terms.limit).unwrap_or(u32::MAX),
                     unit: (*unit).into(),
                 }),
-                limit_remaining: verdict.remaining,
+                limit_remaining: u32::try_from(verdict.remaining).unwrap_or(u32::MAX),
                 duration_until_reset: Some(duration(verdict.reset)),
                 quota: None,
             }

@@ -2,8 +2,10 @@
 
 mod agents;
 mod decisions;
+mod limits;
 mod monitor;
 mod policies;
+mod prices;
 mod sidecars;
 mod trials;
 mod views;
@@ -39,6 +41,7 @@ pub(crate) const MAX_BODY: usize = 4 * 1024 * 1024;
         (name = "trials", description = "Validating and trying policies without putting them in force"),
         (name = "agents", description = "The registry of agents"),
         (name = "decisions", description = "What was decided"),
+        (name = "limits", description = "What is used of limits and budgets"),
         (name = "sidecars", description = "Who is connected, and what they run"),
         (name = "monitoring", description = "Health and metrics"),
     )
@@ -77,6 +80,8 @@ fn protected() -> OpenApiRouter<Api> {
         .routes(routes!(decisions::gaps))
         .routes(routes!(decisions::get))
         .routes(routes!(decisions::explanation))
+        .routes(routes!(limits::list))
+        .routes(routes!(prices::list))
         .routes(routes!(sidecars::list))
         .routes(routes!(sidecars::version))
 }

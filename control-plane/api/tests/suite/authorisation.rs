@@ -6,7 +6,7 @@ use serde_json::Value;
 use crate::support::{Plane, TOKEN};
 
 /// Method, path and whether it is open to everybody. A new operation without a row fails the test.
-const OPERATIONS: [(&str, &str, bool); 30] = [
+const OPERATIONS: [(&str, &str, bool); 32] = [
     ("get", "/api/v1/policies", false),
     ("post", "/api/v1/policies", false),
     ("get", "/api/v1/policies/{name}", false),
@@ -30,6 +30,8 @@ const OPERATIONS: [(&str, &str, bool); 30] = [
     ("get", "/api/v1/decisions/{id}", false),
     ("get", "/api/v1/decisions/{id}/explanation", false),
     ("get", "/api/v1/decisions/follow", false),
+    ("get", "/api/v1/limits", false),
+    ("get", "/api/v1/prices", false),
     ("get", "/api/v1/sidecars", false),
     ("get", "/api/v1/version", false),
     ("get", "/metrics", true),

@@ -10,8 +10,6 @@ use envoy_types::pb::envoy::service::ratelimit::v3::rate_limit_service_client::R
 use envoy_types::pb::envoy::service::ratelimit::v3::rate_limit_service_server::RateLimitServiceServer;
 use envoy_types::pb::envoy::service::ratelimit::v3::{RateLimitRequest, RateLimitResponse};
 use mesh_control_api::{RateLimitService, rate_limits};
-use mesh_control_core::Limits;
-use mesh_control_core::memory::MemoryWindows;
 
 use crate::support::Plane;
 
@@ -21,8 +19,8 @@ const MINUTE: i32 = 2;
 
 async fn client() -> (Client, Plane) {
     let plane = Plane::new().await;
-    let limits = Limits::new(Arc::new(MemoryWindows::default()));
-    (RateLimitServiceClient::new(rate_limits(limits, Arc::clone(&plane.metrics))), plane)
+    let service = rate_limits(plane.limits.clone(), Arc::clone(&plane.metrics));
+    (RateLimitServiceClient::new(service), plane)
 }
 
 fn descriptor(key: &str, limit: Option<(u32, i32)>) -> RateLimitDescriptor {
@@ -113,4 +111,119 @@ async fn what_makes_no_sense_is_refused() {
         let error = client.should_rate_limit(request.clone()).await.unwrap_err();
         assert_eq!(error.code(), tonic::Code::InvalidArgument, "{request:?}");
     }
+}
+
+/// A descriptor as the filter sends it.
+fn budget(measure: &str, limit: u64, amount: u64) -> RateLimitDescriptor {
+    let entry = |key: &str, value: &str| Entry { key: key.to_owned(), value: value.to_owned() };
+    RateLimitDescriptor {
+        entries: vec![
+            entry("policy", "p"),
+            entry("rule", "2"),
+            entry("measure", measure),
+            entry("key", "user:ada"),
+            entry("limit", &limit.to_string()),
+        ],
+        limit: Some(RateLimitOverride {
+            requests_per_unit: u32::try_from(limit).unwrap_or(u32::MAX),
+            unit: DAY,
+        }),
+        hits_addend: Some(envoy_types::pb::google::protobuf::UInt64Value { value: amount }),
+        ..RateLimitDescriptor::default()
+    }
+}
+
+const DAY: i32 = 4;
+
+async fn promised(client: &mut Client, id: &str, descriptors: Vec<RateLimitDescriptor>) -> RateLimitResponse {
+    let mut request = tonic::Request::new(request(descriptors));
+    request.metadata_mut().insert("x-ai-mesh-decision-id", id.parse().unwrap());
+    client.should_rate_limit(request).await.unwrap().into_inner()
+}
+
+/// The whole way: what is admitted under a decision's id is settled by its record, shown by REST, and counted.
+#[tokio::test]
+async fn records_settle_what_was_promised() {
+    let (mut client, plane) = client().await;
+    let over_32_bits = 10_000_000_000;
+    let both = |tokens, cost| vec![budget("tokens", 1000, tokens), budget("cost", over_32_bits, cost)];
+    let first = promised(&mut client, "d1", both(700, 5_000_000_000)).await;
+    assert_eq!(codes(&first.statuses), [Code::Ok; 2]);
+    let second = promised(&mut client, "d2", both(700, 1)).await;
+    assert_eq!(codes(&second.statuses), [Code::OverLimit, Code::Ok]);
+    assert_eq!(second.statuses[0].limit_remaining, 300);
+
+    let settlement = |measure: &str, spent| mesh_audit::v1::Settlement {
+        policy_id: "p".into(),
+        rule: 2,
+        measure: measure.into(),
+        window_s: 86_400,
+        key: "user:ada".into(),
+        spent,
+    };
+    let record = mesh_audit::v1::DecisionRecord {
+        settlements: vec![settlement("tokens", Some(120)), settlement("cost", None), settlement("odd", None)],
+        ..crate::support::record("d1", "allow")
+    };
+    plane.intake(1, vec![record]).await;
+    let listed = plane.get("/api/v1/limits?policy=p&key=user:ada").await.is(200);
+    let tokens = listed["limits"].as_array().unwrap();
+    assert_eq!(tokens.len(), 1, "nothing is left of the money: {listed}");
+    let (used, left) = (&tokens[0]["used"], &tokens[0]["limit"]);
+    assert_eq!((used, left, &tokens[0]["reserved"]), (&120.into(), &1000.into(), &0.into()));
+    assert_eq!((&tokens[0]["rule"], &tokens[0]["measure"]), (&2.into(), &"tokens".into()));
+    assert_eq!(plane.get("/api/v1/limits?key=user:bob").await.is(200)["limits"], serde_json::json!([]));
+    assert_eq!(promised(&mut client, "d3", both(880, 1)).await.overall_code, i32::from(Code::Ok));
+
+    let text = plane.get("/metrics").await.text;
+    for line in [
+        "ai_mesh_limit_settlements_total{outcome=\"spent\"} 1",
+        "ai_mesh_limit_settlements_total{outcome=\"released\"} 1",
+        "ai_mesh_limit_refusals_total{measure=\"tokens\"} 1",
+        "ai_mesh_limit_admitted_total{measure=\"tokens\"} 1580",
+        "ai_mesh_limit_reservations_expired_total 0",
+    ] {
+        assert!(text.contains(line), "{line} is not in {text}");
+    }
+}
+
+/// A place that is given back a moment later is waited for; one that is not, is not.
+#[tokio::test]
+async fn a_place_is_waited_for_a_moment() {
+    let (mut client, plane) = client().await;
+    let place = || vec![budget("concurrent", 1, 1)];
+    assert_eq!(promised(&mut client, "a", place()).await.overall_code, i32::from(Code::Ok));
+    assert_eq!(promised(&mut client, "b", place()).await.overall_code, i32::from(Code::OverLimit));
+    let leaving = mesh_audit::v1::DecisionRecord {
+        settlements: vec![mesh_audit::v1::Settlement {
+            policy_id: "p".into(),
+            rule: 2,
+            measure: "concurrent".into(),
+            window_s: 86_400,
+            key: "user:ada".into(),
+            spent: None,
+        }],
+        ..crate::support::record("a", "allow")
+    };
+    let (answer, ()) = tokio::join!(promised(&mut client, "c", place()), async {
+        tokio::time::sleep(std::time::Duration::from_millis(60)).await;
+        plane.intake(1, vec![leaving]).await;
+    });
+    assert_eq!(answer.overall_code, i32::from(Code::Ok));
+}
+
+#[tokio::test]
+async fn prices_are_listed_with_their_source() {
+    let (_client, plane) = client().await;
+    let prices = plane.get("/api/v1/prices").await.is(200);
+    let find = |name: &str| {
+        let models = prices["models"].as_array().unwrap();
+        models.iter().find(|model| model["model"] == name).cloned().unwrap()
+    };
+    assert_eq!(
+        (find("gpt-4o")["input"].as_f64(), find("gpt-4o")["source"].as_str()),
+        (Some(1.0), Some("contract 7"))
+    );
+    assert!(find("gpt-4o-mini")["date"].as_str().unwrap().starts_with("202"));
+    assert_eq!(prices["default"]["output"].as_f64(), Some(75.0));
 }

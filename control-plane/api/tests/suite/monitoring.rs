@@ -32,8 +32,11 @@ async fn metrics_count_what_happened() {
     plane.json("PUT", "/api/v1/policies/a", document("a", "")).await.is(201);
     plane.get("/api/v1/policies/nobody").await.refused(404, "not_found");
     // The generated client on the generated server, without a network.
-    let mut client =
-        DecisionIntakeClient::new(intake(plane.decisions.clone(), std::sync::Arc::clone(&plane.metrics)));
+    let mut client = DecisionIntakeClient::new(intake(
+        plane.decisions.clone(),
+        plane.limits.clone(),
+        std::sync::Arc::clone(&plane.metrics),
+    ));
     let report = |first_sequence: u64, records: Vec<DecisionRecord>, dropped: u64| {
         let request =
             ReportRequest { sidecar: "edge".into(), vm: "v".into(), first_sequence, records, dropped };

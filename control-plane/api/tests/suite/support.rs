@@ -8,9 +8,11 @@ use axum::http::{HeaderMap, Request, StatusCode};
 use http_body_util::BodyExt;
 use mesh_audit::v1::DecisionRecord;
 use mesh_control_api::{Api, Metrics, Parts, Token, router};
-use mesh_control_core::memory::{MemoryDecisions, MemoryPolicies};
+use mesh_control_core::memory::{MemoryDecisions, MemoryPolicies, MemoryWindows};
 use mesh_control_core::ports::{PublishError, Publisher, SidecarView};
-use mesh_control_core::{Batch, Decisions, EngineAdmission, Policies, Sidecar, Timestamp};
+use mesh_control_core::{
+    Batch, Catalogue, Decisions, EngineAdmission, Limits, Policies, PriceList, Sidecar, Timestamp,
+};
 use mesh_policy::{Bundle, Settings};
 use serde_json::{Value, json};
 use tokio::sync::watch;
@@ -26,6 +28,12 @@ impl Publisher for Nobody {
     async fn publish(&self, _bundle: Arc<Bundle>) -> Result<(), PublishError> {
         Ok(())
     }
+}
+
+/// The shipped prices, and one of the operator's own.
+fn prices() -> PriceList {
+    let own = r#"{ "models": [{ "model": "gpt-4o", "input": 1, "output": 2, "source": "contract 7" }] }"#;
+    Catalogue::list(Some(&PriceList::read(own).unwrap())).unwrap()
 }
 
 struct OneSidecar;
@@ -53,6 +61,7 @@ pub(crate) struct Plane {
     pub(crate) router: Router,
     pub(crate) policies: Policies,
     pub(crate) decisions: Decisions,
+    pub(crate) limits: Limits,
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) stop: watch::Sender<bool>,
 }
@@ -70,18 +79,21 @@ impl Plane {
         let admission = Arc::new(EngineAdmission::default());
         let policies = Policies::new(store, admission, Arc::new(Nobody), Settings::default());
         let decisions = Decisions::new(Arc::new(MemoryDecisions::default()));
+        let limits = Limits::new(Arc::new(MemoryWindows::default()));
         let metrics = Arc::new(Metrics::new(policies.clone(), Arc::new(OneSidecar)));
         let stop = watch::Sender::new(false);
         let api = Api::new(Parts {
             policies: policies.clone(),
             decisions: decisions.clone(),
+            limits: limits.clone(),
+            prices: prices(),
             sidecars: Arc::new(OneSidecar),
             metrics: Arc::clone(&metrics),
             admin: Token::new(TOKEN),
             open_metrics,
             stopping: stop.subscribe(),
         });
-        Plane { router: router(api), policies, decisions, metrics, stop }
+        Plane { router: router(api), policies, decisions, limits, metrics, stop }
     }
 
     /// Sends a request with the token.
@@ -121,6 +133,21 @@ impl Plane {
     pub(crate) async fn report(&self, first_sequence: u64, records: Vec<DecisionRecord>) {
         let batch = Batch { sidecar: "edge".into(), vm: "v".into(), first_sequence, records, dropped: 0 };
         self.decisions.report(&batch, Timestamp::now()).await.unwrap();
+    }
+
+    /// The same over the service that sidecars call, which also settles.
+    pub(crate) async fn intake(&self, first_sequence: u64, records: Vec<DecisionRecord>) {
+        let service =
+            mesh_control_api::intake(self.decisions.clone(), self.limits.clone(), Arc::clone(&self.metrics));
+        let mut client = mesh_control_api::v1::decision_intake_client::DecisionIntakeClient::new(service);
+        let report = mesh_audit::v1::ReportRequest {
+            sidecar: "edge".into(),
+            vm: "v".into(),
+            first_sequence,
+            records,
+            dropped: 0,
+        };
+        client.report(report).await.unwrap();
     }
 }
 

@@ -1,21 +1,22 @@
-//! Sliding windows in memory: for each key the times of the hits it admitted.
+//! Accounts in memory.
 //!
 //! One lock for all keys: a request under several limits is admitted under all or none, and a step takes well under a
-//! microsecond per limit. Memory is bounded by the number of keys and, per key, by its limit. When there are more live keys
+//! microsecond per limit. Memory is bounded by the number of keys and, per key, by the account. When there are more live keys
 //! than allowed, the ones unused for longest are forgotten (and said so once a minute at most in the log): their next requests
 //! count from zero.
-use std::collections::{HashMap, VecDeque};
+use std::collections::HashMap;
 use std::sync::Mutex;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use jiff::Timestamp;
+use mesh_limits::{Account, Settlement, Terms};
 
 use super::lock;
-use crate::limits::judge;
 use crate::ports::{RateWindows, StoreError};
-use crate::{Ask, LimitVerdict};
+use crate::{AccountView, Ask, LimitVerdict, Settle, Settled, Verdicts};
 
-/// Sliding windows in memory.
+/// Accounts in memory.
 pub struct MemoryWindows {
     keys: Mutex<Keys>,
     max_keys: usize,
@@ -23,24 +24,14 @@ pub struct MemoryWindows {
 
 #[derive(Default)]
 struct Keys {
-    windows: HashMap<String, Window>,
+    held: HashMap<String, Held>,
     warned_us: Option<u64>,
 }
 
-#[derive(Default)]
-struct Window {
-    /// Times of admitted hits in microseconds, ascending.
-    hits: VecDeque<u64>,
-    length_us: u64,
+struct Held {
+    account: Account,
+    terms: Terms,
     used_us: u64,
-}
-
-impl Window {
-    fn forget_before(&mut self, now_us: u64) {
-        while self.hits.front().is_some_and(|hit| hit.saturating_add(self.length_us) <= now_us) {
-            self.hits.pop_front();
-        }
-    }
 }
 
 impl MemoryWindows {
@@ -54,7 +45,7 @@ impl MemoryWindows {
 
     /// How many keys are held now.
     pub fn held(&self) -> usize {
-        lock(&self.keys).windows.len()
+        lock(&self.keys).held.len()
     }
 }
 
@@ -64,66 +55,119 @@ impl Default for MemoryWindows {
     }
 }
 
+fn micros(now: Timestamp) -> u64 {
+    u64::try_from(now.as_microsecond()).unwrap_or(0)
+}
+
 #[async_trait]
 impl RateWindows for MemoryWindows {
-    async fn admit(&self, asks: &[Ask], now: Timestamp) -> Result<Vec<LimitVerdict>, StoreError> {
-        let now_us = u64::try_from(now.as_microsecond()).unwrap_or(0);
+    async fn admit(&self, asks: &[Ask], id: Option<&str>, now: Timestamp) -> Result<Verdicts, StoreError> {
+        let now_us = micros(now);
         let mut keys = lock(&self.keys);
-        let mut verdicts: Vec<LimitVerdict> = asks.iter().map(|ask| keys.look(ask, now_us)).collect();
-        if verdicts.iter().all(|verdict| verdict.admitted) {
-            for (ask, verdict) in asks.iter().zip(&mut verdicts) {
-                keys.count(ask, now_us);
-                verdict.remaining = verdict.remaining.saturating_sub(ask.hits);
+        let mut admission = Verdicts::default();
+        for ask in asks {
+            let verdict = keys.look(ask, now_us, &mut admission.expired);
+            admission.verdicts.push(verdict);
+        }
+        if admission.verdicts.iter().all(|verdict| verdict.admitted) {
+            for (ask, verdict) in asks.iter().zip(&mut admission.verdicts) {
+                keys.take(ask, id, now_us);
+                verdict.remaining = verdict.remaining.saturating_sub(ask.amount);
             }
             keys.shrink(self.max_keys, now_us);
         }
-        Ok(verdicts)
+        Ok(admission)
+    }
+
+    async fn settle(&self, settlements: &[Settle], now: Timestamp) -> Result<Settled, StoreError> {
+        let mut keys = lock(&self.keys);
+        let mut settled = Settled::default();
+        for settle in settlements {
+            let known = match keys.held.get_mut(&settle.key) {
+                Some(held) => {
+                    let known = held.account.settle(&settle.terms, &settle.id, settle.how, micros(now));
+                    settled.expired += held.account.take_expired();
+                    known
+                }
+                None => false,
+            };
+            let count = match (known, settle.how) {
+                (false, _) => &mut settled.unknown,
+                (true, Settlement::Spent(_)) => &mut settled.spent,
+                (true, Settlement::Released) => &mut settled.released,
+            };
+            *count += 1;
+        }
+        Ok(settled)
+    }
+
+    async fn accounts(&self, most: usize, now: Timestamp) -> Result<Vec<AccountView>, StoreError> {
+        let mut keys = lock(&self.keys);
+        let mut newest: Vec<_> = keys.held.iter_mut().collect();
+        newest.sort_by_key(|(_, held)| std::cmp::Reverse(held.used_us));
+        let views = newest.into_iter().map(|(key, held)| {
+            held.account.advance(&held.terms, micros(now));
+            AccountView {
+                key: key.clone(),
+                terms: held.terms,
+                used: held.account.used(&held.terms),
+                held: held.account.held(),
+                resets: held.account.resets_us(&held.terms).map(Duration::from_micros),
+            }
+        });
+        Ok(views.filter(|view| view.used > 0).take(most).collect())
     }
 }
 
 impl Keys {
-    fn look(&mut self, ask: &Ask, now_us: u64) -> LimitVerdict {
-        match self.windows.get_mut(&ask.key) {
-            None => judge(ask, 0, |_| now_us, now_us),
-            Some(window) => {
-                window.length_us = length_us(ask);
-                window.used_us = now_us;
-                window.forget_before(now_us);
-                let held = &window.hits;
-                judge(ask, held.len(), |index| held.get(index).copied().unwrap_or(now_us), now_us)
+    fn look(&mut self, ask: &Ask, now_us: u64, expired: &mut u64) -> LimitVerdict {
+        let verdict = match self.held.get_mut(&ask.key) {
+            None => Account::default().look(&ask.terms, ask.amount, now_us),
+            Some(held) => {
+                held.terms = ask.terms;
+                held.used_us = now_us;
+                let verdict = held.account.look(&ask.terms, ask.amount, now_us);
+                *expired += held.account.take_expired();
+                verdict
             }
+        };
+        LimitVerdict {
+            admitted: verdict.admitted,
+            remaining: verdict.remaining,
+            reset: Duration::from_micros(verdict.reset_us),
         }
     }
 
-    fn count(&mut self, ask: &Ask, now_us: u64) {
-        let window = self.windows.entry(ask.key.clone()).or_default();
-        window.length_us = length_us(ask);
-        window.used_us = now_us;
-        // Clocks may step back: the log stays ascending, and a hit then counts from the newest time seen.
-        let at = window.hits.back().map_or(now_us, |newest| now_us.max(*newest));
-        window.hits.extend(std::iter::repeat_n(at, ask.hits as usize));
+    fn take(&mut self, ask: &Ask, id: Option<&str>, now_us: u64) {
+        let held = self.held.entry(ask.key.clone()).or_insert_with(|| Held {
+            account: Account::default(),
+            terms: ask.terms,
+            used_us: now_us,
+        });
+        held.account.advance(&ask.terms, now_us);
+        held.account.take(&ask.terms, ask.amount, id);
     }
 
     /// Brings the number of keys down to `max`: ended windows first, then the ones unused for longest, an eighth at a
     /// time so that the sorting is paid rarely.
     fn shrink(&mut self, max: usize, now_us: u64) {
-        if self.windows.len() <= max {
+        if self.held.len() <= max {
             return;
         }
-        self.windows.retain(|_, window| {
-            window.forget_before(now_us);
-            !window.hits.is_empty()
+        self.held.retain(|_, held| {
+            held.account.advance(&held.terms, now_us);
+            !held.account.is_empty()
         });
-        if self.windows.len() <= max {
+        if self.held.len() <= max {
             return;
         }
         let keep = max - max / 8;
-        let mut ages: Vec<u64> = self.windows.values().map(|window| window.used_us).collect();
+        let mut ages: Vec<u64> = self.held.values().map(|held| held.used_us).collect();
         let surplus = ages.len() - keep;
         let (_, youngest_to_go, _) = ages.select_nth_unstable(surplus - 1);
         let (youngest_to_go, mut surplus) = (*youngest_to_go, surplus);
-        self.windows.retain(|_, window| {
-            let goes = surplus > 0 && window.used_us <= youngest_to_go;
+        self.held.retain(|_, held| {
+            let goes = surplus > 0 && held.used_us <= youngest_to_go;
             surplus -= usize::from(goes);
             !goes
         });
@@ -135,8 +179,4 @@ impl Keys {
             );
         }
     }
-}
-
-fn length_us(ask: &Ask) -> u64 {
-    u64::try_from(ask.window.as_micros()).unwrap_or(u64::MAX)
 }

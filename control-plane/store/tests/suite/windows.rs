@@ -5,15 +5,19 @@ use std::time::Duration;
 use jiff::Timestamp;
 use mesh_control_core::memory::MemoryWindows;
 use mesh_control_core::ports::RateWindows;
-use mesh_control_core::{Ask, LimitVerdict};
+use mesh_control_core::{AccountView, Ask, Kind, LimitVerdict, Settle, Settled, Settlement, Terms};
 
 use crate::support;
 
 type Port = Arc<dyn RateWindows>;
 
 /// `key` is made unique: one Redis serves all tests.
-fn ask(key: &str, limit: u32) -> Ask {
-    Ask { key: key.to_owned(), limit, window: Duration::from_secs(60), hits: 1 }
+fn ask(key: &str, limit: u64) -> Ask {
+    Ask { key: key.to_owned(), terms: terms(Kind::Count, limit), amount: 1 }
+}
+
+fn terms(kind: Kind, limit: u64) -> Terms {
+    Terms { kind, limit, window_us: 60_000_000, patience_us: 20_000_000 }
 }
 
 fn unique(key: &str) -> String {
@@ -26,7 +30,7 @@ fn at(milliseconds: i64) -> Timestamp {
 }
 
 async fn hit(port: &Port, ask: &Ask, milliseconds: i64) -> LimitVerdict {
-    port.admit(std::slice::from_ref(ask), at(milliseconds)).await.unwrap()[0]
+    port.admit(std::slice::from_ref(ask), None, at(milliseconds)).await.unwrap().verdicts[0]
 }
 
 async fn the_window_slides(port: Port) {
@@ -61,10 +65,10 @@ async fn keys_are_counted_apart(port: Port) {
 async fn a_request_is_admitted_under_all_limits_or_counted_under_none(port: Port) {
     let (wide, narrow) = (ask(&unique("wide"), 10), ask(&unique("narrow"), 1));
     let both = [wide.clone(), narrow.clone()];
-    let first = port.admit(&both, at(0)).await.unwrap();
+    let first = port.admit(&both, None, at(0)).await.unwrap().verdicts;
     assert_eq!(first.iter().map(|verdict| verdict.remaining).collect::<Vec<_>>(), [9, 0]);
     for _ in 0..5 {
-        let refused = port.admit(&both, at(1)).await.unwrap();
+        let refused = port.admit(&both, None, at(1)).await.unwrap().verdicts;
         assert_eq!(refused.iter().map(|verdict| verdict.admitted).collect::<Vec<_>>(), [true, false]);
     }
     assert_eq!(hit(&port, &wide, 2).await.remaining, 8);
@@ -72,7 +76,7 @@ async fn a_request_is_admitted_under_all_limits_or_counted_under_none(port: Port
 
 async fn several_hits_fit_together_or_not_at_all(port: Port) {
     let one = ask(&unique("several"), 5);
-    let many = |hits| Ask { hits, ..one.clone() };
+    let many = |amount| Ask { amount, ..one.clone() };
     assert_eq!(hit(&port, &many(2), 0).await.remaining, 3);
     assert_eq!(hit(&port, &many(2), 1000).await.remaining, 1);
     // Two do not fit: one more has to leave; four do not: three have to.
@@ -96,8 +100,8 @@ async fn a_limit_that_changes_counts_what_was(port: Port) {
     for number in 0..4 {
         hit(&port, &ten, number).await;
     }
-    assert!(!hit(&port, &Ask { limit: 3, ..ten.clone() }, 10).await.admitted);
-    assert_eq!(hit(&port, &Ask { limit: 5, ..ten.clone() }, 10).await.remaining, 0);
+    assert!(!hit(&port, &Ask { terms: terms(Kind::Count, 3), ..ten.clone() }, 10).await.admitted);
+    assert_eq!(hit(&port, &Ask { terms: terms(Kind::Count, 5), ..ten.clone() }, 10).await.remaining, 0);
 }
 
 async fn a_clock_that_steps_back_admits_no_more(port: Port) {
@@ -111,7 +115,7 @@ async fn a_clock_that_steps_back_admits_no_more(port: Port) {
 
 async fn a_hundred_racers_are_admitted_exactly_to_the_limit(port: Port) {
     for (limit, hits, admitted) in [(37, 1, 37), (100, 1, 100), (50, 3, 16), (0, 1, 0)] {
-        let ask = Ask { hits, ..ask(&unique("race"), limit) };
+        let ask = Ask { amount: hits, ..ask(&unique("race"), limit) };
         let racers: Vec<_> = (0..100)
             .map(|_| {
                 let (port, ask) = (Arc::clone(&port), ask.clone());
@@ -124,6 +128,122 @@ async fn a_hundred_racers_are_admitted_exactly_to_the_limit(port: Port) {
         }
         assert_eq!(won, admitted, "limit {limit}, {hits} hits");
     }
+}
+
+async fn what_is_promised_counts_until_it_is_settled(port: Port) {
+    let key = unique("promised");
+    let budget = |amount| Ask { key: key.clone(), terms: terms(Kind::Reserve, 100), amount };
+    let ask = |id: &'static str, amount, when| {
+        let (port, ask) = (Arc::clone(&port), budget(amount));
+        async move { port.admit(&[ask], Some(id), at(when)).await.unwrap().verdicts[0] }
+    };
+    let settle =
+        |id: &str, how| Settle { key: key.clone(), terms: terms(Kind::Reserve, 0), id: id.to_owned(), how };
+    assert!(ask("a", 60, 0).await.admitted);
+    let refused = ask("b", 60, 1000).await;
+    assert_eq!((refused.admitted, refused.remaining), (false, 40));
+    // Less was spent than promised: the rest is there again. Settling twice changes nothing.
+    let spent = [settle("a", Settlement::Spent(25)), settle("a", Settlement::Spent(25))];
+    let settled = port.settle(&spent, at(2000)).await.unwrap();
+    assert_eq!(settled, Settled { spent: 1, unknown: 1, ..Settled::default() });
+    assert_eq!(ask("b", 60, 3000).await.remaining, 15);
+    let released = port.settle(&[settle("b", Settlement::Released)], at(4000)).await.unwrap();
+    assert_eq!(released.released, 1);
+    // More was spent than promised: nothing is admitted until that has left the window.
+    assert_eq!(ask("c", 75, 5000).await.remaining, 0);
+    port.settle(&[settle("c", Settlement::Spent(175))], at(6000)).await.unwrap();
+    let refused = ask("d", 1, 7000).await;
+    assert_eq!(refused, LimitVerdict { admitted: false, remaining: 0, reset: Duration::from_millis(59_000) });
+    assert!(ask("d", 1, 66_000).await.admitted);
+}
+
+async fn a_promise_that_nobody_settles_counts_as_spent(port: Port) {
+    let key = unique("unsettled");
+    let budget = Ask { key: key.clone(), terms: terms(Kind::Reserve, 100), amount: 80 };
+    assert!(port.admit(std::slice::from_ref(&budget), Some("a"), at(0)).await.unwrap().verdicts[0].admitted);
+    let later = port.admit(std::slice::from_ref(&budget), Some("b"), at(20_000)).await.unwrap();
+    assert_eq!((later.verdicts[0].admitted, later.verdicts[0].remaining, later.expired), (false, 20, 1));
+    let late = Settle { key, terms: budget.terms, id: "a".into(), how: Settlement::Spent(1) };
+    assert_eq!(port.settle(&[late], at(21_000)).await.unwrap().unknown, 1, "it has expired");
+    assert!(port.admit(&[budget], Some("b"), at(80_000)).await.unwrap().verdicts[0].admitted);
+}
+
+async fn places_are_free_again_when_their_holders_are_gone(port: Port) {
+    let key = unique("places");
+    let place = Ask { key: key.clone(), terms: terms(Kind::Concurrent, 2), amount: 1 };
+    let enter = |id: &'static str, when| {
+        let (port, place) = (Arc::clone(&port), place.clone());
+        async move { port.admit(&[place], Some(id), at(when)).await.unwrap().verdicts[0].admitted }
+    };
+    assert_eq!([enter("a", 0).await, enter("b", 1).await, enter("c", 2).await], [true, true, false]);
+    let leave = Settle { key, terms: place.terms, id: "a".into(), how: Settlement::Released };
+    port.settle(&[leave], at(3)).await.unwrap();
+    assert_eq!([enter("c", 4).await, enter("d", 5).await], [true, false]);
+    // `b` was never given back.
+    assert_eq!([enter("d", 20_001).await, enter("e", 20_002).await], [true, false]);
+}
+
+async fn accounts_are_listed_with_what_is_used(port: Port) {
+    let (requests, budget) = (unique("requests"), unique("budget"));
+    hit(&port, &ask(&requests, 10), 0).await;
+    let reserve = Ask { key: budget.clone(), terms: terms(Kind::Reserve, 100), amount: 30 };
+    port.admit(&[reserve], Some("a"), at(1000)).await.unwrap();
+    let accounts = port.accounts(1000, at(2000)).await.unwrap();
+    let find = |key: &str| accounts.iter().find(|account| account.key == key).cloned();
+    let expected = AccountView {
+        key: requests.clone(),
+        terms: terms(Kind::Count, 10),
+        used: 1,
+        held: 0,
+        resets: Some(Duration::from_secs(58)),
+    };
+    assert_eq!(find(&requests), Some(expected));
+    let expected = AccountView {
+        key: budget.clone(),
+        terms: terms(Kind::Reserve, 100),
+        used: 30,
+        held: 30,
+        resets: None,
+    };
+    assert_eq!(find(&budget), Some(expected));
+    assert!(port.accounts(1, at(2000)).await.unwrap().len() <= 1);
+}
+
+/// Fifty racers reserve, spend at most what they reserved, and settle, over two windows: what is spent in the window never
+/// passes the budget.
+async fn racers_never_spend_over_the_budget(port: Port) {
+    let key = unique("budget race");
+    let racers: Vec<_> = (0..50_u64)
+        .map(|racer| {
+            let (port, key) = (Arc::clone(&port), key.clone());
+            tokio::spawn(async move {
+                let mut spent = 0;
+                for round in 0..20_u64 {
+                    let id = format!("{racer}-{round}");
+                    let ask =
+                        Ask { key: key.clone(), terms: terms(Kind::Reserve, 1000), amount: 10 + racer % 7 };
+                    let verdict = port.admit(std::slice::from_ref(&ask), Some(&id), at(0)).await.unwrap();
+                    if verdict.verdicts[0].admitted {
+                        let amount = (racer + round) % 10;
+                        let how =
+                            if round % 5 == 4 { Settlement::Released } else { Settlement::Spent(amount) };
+                        spent += if round % 5 == 4 { 0 } else { amount };
+                        let settle = Settle { key: key.clone(), terms: ask.terms, id, how };
+                        assert_eq!(port.settle(&[settle], at(0)).await.unwrap().unknown, 0);
+                    }
+                }
+                spent
+            })
+        })
+        .collect();
+    let mut spent = 0;
+    for racer in racers {
+        spent += racer.await.unwrap();
+    }
+    assert!(spent <= 1000, "{spent} of 1000");
+    let accounts = port.accounts(1000, at(0)).await.unwrap();
+    let account = accounts.iter().find(|account| account.key == key).unwrap();
+    assert_eq!((account.used, account.held), (spent, 0), "every token is accounted for");
 }
 
 macro_rules! stamp {
@@ -152,7 +272,58 @@ stamp!(
     a_limit_that_changes_counts_what_was,
     a_clock_that_steps_back_admits_no_more,
     a_hundred_racers_are_admitted_exactly_to_the_limit,
+    what_is_promised_counts_until_it_is_settled,
+    a_promise_that_nobody_settles_counts_as_spent,
+    places_are_free_again_when_their_holders_are_gone,
+    accounts_are_listed_with_what_is_used,
+    racers_never_spend_over_the_budget,
 );
+
+/// Redis restates the arithmetic: over random acts and clocks it says what memory says, word for word.
+#[tokio::test]
+async fn redis_and_memory_say_the_same() {
+    let (memory, redis): (Port, Port) = (Arc::new(MemoryWindows::default()), support::redis().await);
+    let mut seed = 0x2545_F491_4F6C_DD1D_u64;
+    let mut random = |below: u64| {
+        seed ^= seed << 13;
+        seed ^= seed >> 7;
+        seed ^= seed << 17;
+        seed % below
+    };
+    let keys: Vec<(String, Terms)> = [Kind::Count, Kind::Reserve, Kind::Reserve, Kind::Concurrent]
+        .map(|kind| (unique("model"), terms(kind, 40)))
+        .to_vec();
+    let mut clock = 0_i64;
+    for act in 0..1500 {
+        clock += random(4000) as i64 - 400;
+        if random(60) == 0 {
+            clock += 60_000;
+        }
+        let id = format!("id-{}", random(12));
+        let chosen: Vec<&(String, Terms)> = keys.iter().filter(|_| random(2) == 0).collect();
+        if random(3) == 0 {
+            let how = if random(4) == 0 { Settlement::Released } else { Settlement::Spent(random(25)) };
+            let settle = |(key, terms): &(String, Terms)| Settle {
+                key: key.clone(),
+                terms: *terms,
+                id: id.clone(),
+                how,
+            };
+            let settlements: Vec<Settle> = chosen.into_iter().map(settle).collect();
+            let (one, other) =
+                (memory.settle(&settlements, at(clock)).await, redis.settle(&settlements, at(clock)).await);
+            assert_eq!(one.unwrap(), other.unwrap(), "act {act}: {settlements:?}");
+        } else {
+            let amount = random(15);
+            let ask = |(key, terms): &(String, Terms)| Ask { key: key.clone(), terms: *terms, amount };
+            let asks: Vec<Ask> = chosen.into_iter().map(ask).collect();
+            let id = (random(5) > 0).then_some(id.as_str());
+            let (one, other) =
+                (memory.admit(&asks, id, at(clock)).await, redis.admit(&asks, id, at(clock)).await);
+            assert_eq!(one.unwrap(), other.unwrap(), "act {act}: {asks:?}");
+        }
+    }
+}
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn several_control_planes_share_a_redis_and_its_clock() {

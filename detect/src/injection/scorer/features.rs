@@ -4,9 +4,9 @@
 use std::ops::Range;
 
 use super::super::lexicon::Classes;
-use super::super::tokens::is_wide;
+use super::classes::{self, CLASSES, ClassWeights, Row};
 use super::weights::Table;
-use crate::bytes::{at, slice};
+use crate::bytes::slice;
 
 /// Slots of the table of one kind of speaker.
 pub const SLOTS: usize = 1 << 17;
@@ -44,12 +44,12 @@ const NAMES: [&str; 10] = [
     "skipped pairs",
 ];
 
-/// Where a traced slot keeps its kind: above the bits that number the slots.
+/// Where a slot keeps its kind: above the bits that number it.
 const KIND: u32 = 24;
 
 /// Kinds of features, kept apart in the table.
 #[derive(Clone, Copy)]
-enum Of {
+pub(super) enum Of {
     Word = 1,
     Pair,
     Triple,
@@ -62,12 +62,13 @@ enum Of {
     Skip,
 }
 
-/// The slot of a feature: one multiplication, its upper bits.
+/// The slot of a feature: one multiplication, its upper bits; and above them its kind.
 #[inline(always)]
-fn slot(of: Of, hash: u64) -> u32 {
+pub(super) fn slot(of: Of, hash: u64) -> u32 {
     const BITS: u32 = SLOTS.trailing_zeros();
     let salted = hash ^ (of as u64).wrapping_mul(0xd6e8_feb8_6659_fd93);
     ((salted ^ (salted >> 29)).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> (u64::BITS - BITS)) as u32
+        | (of as u32) << KIND
 }
 
 /// Sums of one segment.
@@ -87,14 +88,30 @@ struct Worst {
     end: usize,
 }
 
+/// A word with classes, and what its classes weigh before each other class.
+#[derive(Debug, Clone, Copy)]
+struct Near {
+    classes: Classes,
+    number: u32,
+    index: usize,
+    before: Row,
+}
+
+impl Default for Near {
+    fn default() -> Near {
+        Near { classes: Classes(0), number: 0, index: 0, before: [0; CLASSES] }
+    }
+}
+
 /// Scores a text while its words go by.
 #[derive(Debug)]
-pub(in crate::injection) struct Scorer {
+pub(in crate::injection) struct Scorer<'a> {
     table: Table,
+    learned: &'a ClassWeights,
     words: usize,
     last: u64,
     last_but_one: u64,
-    near: [(u64, usize); NEAR],
+    near: [Near; NEAR],
     near_next: usize,
     now: Sum,
     before: Option<Sum>,
@@ -102,14 +119,15 @@ pub(in crate::injection) struct Scorer {
     trace: Option<Vec<Vec<u32>>>,
 }
 
-impl Scorer {
-    pub(in crate::injection) fn new(table: Table) -> Scorer {
+impl<'a> Scorer<'a> {
+    pub(in crate::injection) fn new(table: Table, learned: &'a ClassWeights) -> Scorer<'a> {
         Scorer {
             table,
+            learned,
             words: 0,
             last: 0,
             last_but_one: 0,
-            near: [(0, 0); NEAR],
+            near: [Near::default(); NEAR],
             near_next: 0,
             now: Sum::default(),
             before: None,
@@ -119,70 +137,52 @@ impl Scorer {
     }
 
     /// One that also writes down the features.
-    pub(in crate::injection) fn tracing(table: Table) -> Scorer {
-        Scorer { trace: Some(vec![Vec::new()]), ..Scorer::new(table) }
+    pub(in crate::injection) fn traced(self) -> Scorer<'a> {
+        Scorer { trace: Some(vec![Vec::new()]), ..self }
     }
 
-    fn add(&mut self, of: Of, hash: u64) {
-        self.add_all(std::iter::once((of, hash)));
-    }
-
+    /// Adds the features in those slots.
     #[inline(always)]
-    fn add_all(&mut self, features: impl Iterator<Item = (Of, u64)>) {
-        let table = self.table;
-        let mut segment = self.trace.as_mut().and_then(|trace| trace.last_mut());
-        let (mut weight, mut count) = (0, 0);
-        for (of, hash) in features {
-            let slot = slot(of, hash);
-            weight += i32::from(table.weight(slot));
-            count += 1;
-            if let Some(segment) = &mut segment {
-                segment.push(slot | (of as u32) << KIND);
-            }
-        }
+    fn add<const N: usize>(&mut self, slots: [u32; N]) {
+        let weight: i32 = slots.iter().map(|slot| i32::from(self.table.weight(*slot))).sum();
         self.now.weight += weight;
-        self.now.count += count;
+        self.now.count += N as u32;
+        if let Some(segment) = self.trace.as_mut().and_then(|trace| trace.last_mut()) {
+            segment.extend(slots);
+        }
     }
 
-    /// Takes in the word at `start..end`, of that hash, counting for `counts` words.
+    /// Takes in the word at `start..end`, of that hash, counting for `counts` words. Of a word in a script without spaces
+    /// how it begins and ends says nothing.
+    #[inline(always)]
     pub(in crate::injection) fn word(
         &mut self,
         text: &[u8],
-        start: usize,
-        end: usize,
+        word: Range<usize>,
         hash: u64,
         counts: usize,
+        edges: bool,
     ) {
         if self.words == 0 {
-            self.now.start = start;
+            self.now.start = word.start;
         }
-        self.now.end = end;
+        self.now.end = word.end;
         let (last, last_but_one) = (self.last, self.last_but_one);
-        let words = [
-            (Of::Word, hash),
-            (Of::Pair, hash.rotate_left(17) ^ last),
-            (Of::Triple, hash.rotate_left(34) ^ last.rotate_left(17) ^ last_but_one),
-            (Of::Skip, hash.rotate_left(17) ^ last_but_one),
-        ];
-        self.add_all(words.into_iter());
-        if !is_wide(at(text, start)) {
-            self.edges(text, start, end);
+        self.add([
+            slot(Of::Word, hash),
+            slot(Of::Pair, hash.rotate_left(17) ^ last),
+            slot(Of::Triple, hash.rotate_left(34) ^ last.rotate_left(17) ^ last_but_one),
+            slot(Of::Skip, hash.rotate_left(17) ^ last_but_one),
+        ]);
+        // The forms of a word share one of its edges.
+        if edges && word.end - word.start > EDGE {
+            let [begin, end] = [four(text, word.start), four(text, word.end - EDGE)];
+            self.add([slot(Of::Begins, begin), slot(Of::Ends, end)]);
         }
         self.step(hash);
         self.words += counts;
         if self.words >= SEGMENT {
             self.cut();
-        }
-    }
-
-    /// How the word begins and how it ends: the forms of a word share one of them.
-    fn edges(&mut self, text: &[u8], start: usize, end: usize) {
-        let four = |from: usize| {
-            let letters = slice(text, from, from + EDGE).iter();
-            letters.fold(0_u64, |all, b| (all << 8) | u64::from(b.to_ascii_lowercase())) << 16
-        };
-        if end - start > EDGE {
-            self.add_all([(Of::Begins, four(start)), (Of::Ends, four(end - EDGE))].into_iter());
         }
     }
 
@@ -192,33 +192,56 @@ impl Scorer {
     }
 
     /// Takes in a sign between words: the end of a sentence, a line, a quote.
+    #[inline]
     pub(in crate::injection) fn sign(&mut self, sign: u8) {
         let hash = u64::from(sign).wrapping_mul(0xd6e8_feb8_6659_fd93);
         if self.last != hash {
-            self.add(Of::Shape, hash);
+            self.add([slot(Of::Shape, hash)]);
             self.step(hash);
         }
     }
 
     /// Takes in the classes of a word and the number of that word in the text.
+    #[inline]
     pub(in crate::injection) fn classes(&mut self, classes: Classes, index: usize) {
-        let near = self.near;
-        let others = near.iter().filter(|(other, at)| *other != 0 && index.saturating_sub(*at) <= REACH);
-        let pairs = others.flat_map(|(other, _)| {
-            bits(*other).flat_map(|first| {
-                bits(classes.0).map(move |second| (Of::ClassPair, (first << 6 | second) << 16))
-            })
-        });
-        self.add_all(bits(classes.0).map(|bit| (Of::Class, bit << 16)).chain(pairs));
-        if let Some(slot) = self.near.get_mut(self.near_next % NEAR) {
-            *slot = (classes.0, index);
+        let near = |other: &Near| index.saturating_sub(other.index) <= REACH;
+        let number = classes.0.count_ones();
+        if self.trace.is_some() {
+            self.trace_classes(classes, index);
         }
-        self.near_next += 1;
+        let [a, b, c] = &self.near;
+        let mut before = [0; CLASSES];
+        let mut weight = 0;
+        for class in classes.bits() {
+            let pair = |other: &Near| {
+                if near(other) { other.before.get(class).map_or(0, |w| i32::from(*w)) } else { 0 }
+            };
+            weight += self.learned.single(class) + pair(a) + pair(b) + pair(c);
+            self.learned.add_before(class, &mut before);
+        }
+        let others: u32 = self.near.iter().map(|other| if near(other) { other.number } else { 0 }).sum();
+        self.now.weight += weight;
+        self.now.count += number * (1 + others);
+        if let Some(slot) = self.near.get_mut(self.near_next) {
+            *slot = Near { classes, number, index, before };
+        }
+        self.near_next = if self.near_next + 1 == NEAR { 0 } else { self.near_next + 1 };
+    }
+
+    /// Writes down the features of a word's classes.
+    fn trace_classes(&mut self, classes: Classes, index: usize) {
+        let Some(segment) = self.trace.as_mut().and_then(|trace| trace.last_mut()) else { return };
+        segment.extend(classes.bits().map(classes::single));
+        for other in self.near.iter().filter(|other| index.saturating_sub(other.index) <= REACH) {
+            for first in other.classes.bits() {
+                segment.extend(classes.bits().map(|second| classes::pair(first, second)));
+            }
+        }
     }
 
     /// Takes in a mark by its number.
     pub(in crate::injection) fn mark(&mut self, number: usize) {
-        self.add(Of::Mark, number as u64 + 1);
+        self.add([slot(Of::Mark, number as u64 + 1)]);
     }
 
     /// Ends a segment: the window it completes is scored.
@@ -269,7 +292,7 @@ impl Scorer {
             for traced in before.into_iter().flat_map(|before| before.iter()).chain(now.iter()) {
                 let kind = (traced >> KIND) as usize;
                 if let Some(sum) = sums.get_mut(kind.wrapping_sub(1)) {
-                    *sum += i32::from(self.table.weight(traced & ((1 << KIND) - 1)));
+                    *sum += i32::from(self.table.weight(*traced));
                 }
                 count += 1.0;
             }
@@ -286,10 +309,36 @@ impl Scorer {
     }
 }
 
-fn bits(mut set: u64) -> impl Iterator<Item = u64> {
-    std::iter::from_fn(move || {
-        let bit = set.trailing_zeros();
-        set &= set.wrapping_sub(1);
-        (bit < u64::BITS).then_some(u64::from(bit))
-    })
+/// Four bytes in small letters, as a hash.
+#[inline]
+fn four(text: &[u8], from: usize) -> u64 {
+    let letters = slice(text, from, from + EDGE).first_chunk().map_or(0, |four| u32::from_be_bytes(*four));
+    u64::from(small(letters)) << 16
+}
+
+/// Four ASCII letters made small at once; other bytes stay.
+#[inline]
+const fn small(letters: u32) -> u32 {
+    const ONES: u32 = 0x0101_0101;
+    let low = letters & (0x7F * ONES);
+    let from_a = low + (0x80 - b'A' as u32) * ONES;
+    let after_z = low + (0x7F - b'Z' as u32) * ONES;
+    let capitals = (from_a ^ after_z) & !letters & (0x80 * ONES);
+    letters | (capitals >> 2)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn four_letters_become_small_at_once() {
+        for b in 0..=u8::MAX {
+            let letters = [b, b'Q', b, b'_'];
+            assert_eq!(
+                small(u32::from_be_bytes(letters)).to_be_bytes(),
+                letters.map(|b| b.to_ascii_lowercase())
+            );
+        }
+    }
 }

@@ -4,9 +4,11 @@
 //! worst window is worth. So an order of ten words weighs the same in a chat line and in a book, and the work is linear in
 //! the text. Nothing is allocated unless the features themselves are asked for (training).
 
+mod classes;
 mod features;
 mod weights;
 
+pub(super) use classes::ClassWeights;
 pub(super) use features::Scorer;
 pub use features::{Features, LEAST, SLOTS};
 pub(super) use weights::Table;

@@ -16,18 +16,24 @@ pub(in crate::injection) struct Table {
 }
 
 impl Table {
-    /// The weights for texts of that source: those that speak, or those that should only inform.
+    /// The weights for texts of that source.
     pub(in crate::injection) fn of(source: Source) -> Table {
+        Table::for_those_who(source.informs())
+    }
+
+    /// The weights for texts that should only inform, or for those that speak.
+    pub(in crate::injection) fn for_those_who(inform: bool) -> Table {
         let (speaks, informs) = FILE.split_at(HEAD + SLOTS);
-        let part = if source.informs() { informs } else { speaks };
+        let part = if inform { informs } else { speaks };
         let (scale, rest) = number(part);
         let (bias, weights) = number(rest);
         Table { weights: weights.first_chunk().unwrap_or(&[0; SLOTS]), scale, bias }
     }
 
+    /// The weight of a slot, whatever kind it says it is of.
     #[inline]
     pub(super) fn weight(&self, slot: u32) -> i8 {
-        self.weights.get(slot as usize).map_or(0, |b| b.cast_signed())
+        self.weights.get(slot as usize & (SLOTS - 1)).map_or(0, |b| b.cast_signed())
     }
 
     /// What a window is worth: the sum of its weights over the root of their number.

@@ -1,0 +1,89 @@
+//! Counters of limits. Labels are measures and outcomes: never a policy, agent, user or model.
+use mesh_control_core::{Ask, LimitId, Measure, Settled, Verdicts};
+use prometheus_client::encoding::EncodeLabelSet;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::registry::Registry;
+
+/// Counters of limits.
+#[derive(Default)]
+pub(crate) struct LimitMetrics {
+    requests: Family<Outcome, Counter>,
+    refusals: Family<Measured, Counter>,
+    admitted: Family<Measured, Counter>,
+    settlements: Family<Outcome, Counter>,
+    expired: Counter,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Outcome {
+    outcome: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Measured {
+    measure: &'static str,
+}
+
+impl LimitMetrics {
+    pub(crate) fn new(registry: &mut Registry) -> Self {
+        let metrics = LimitMetrics::default();
+        let requests = metrics.requests.clone();
+        registry.register("rate_limit_requests", "Requests to the rate limit service, by outcome", requests);
+        let refusals = metrics.refusals.clone();
+        registry.register("limit_refusals", "Limits that refused a request, by measure", refusals);
+        let admitted = metrics.admitted.clone();
+        let help =
+            "Amounts admitted under limits: requests, estimated tokens, millionths of a US dollar, places";
+        registry.register("limit_admitted", help, admitted);
+        let settlements = metrics.settlements.clone();
+        registry.register(
+            "limit_settlements",
+            "Reservations that sidecars have ended, by outcome",
+            settlements,
+        );
+        let expired = metrics.expired.clone();
+        registry.register("limit_reservations_expired", "Reservations that nobody settled in time", expired);
+        metrics
+    }
+
+    /// Nobody could count.
+    pub(crate) fn failed(&self) {
+        self.requests.get_or_create(&Outcome { outcome: "failed" }).inc();
+    }
+
+    /// A request was admitted or refused.
+    pub(crate) fn asked(&self, asks: &[Ask], answer: &Verdicts) {
+        let admitted = answer.verdicts.iter().all(|verdict| verdict.admitted);
+        let outcome = if admitted { "admitted" } else { "refused" };
+        self.requests.get_or_create(&Outcome { outcome }).inc();
+        self.expired.inc_by(answer.expired);
+        for (ask, verdict) in asks.iter().zip(&answer.verdicts) {
+            let label = Measured { measure: measure(&ask.key) };
+            if admitted {
+                self.admitted.get_or_create(&label).inc_by(ask.amount);
+            } else if !verdict.admitted {
+                self.refusals.get_or_create(&label).inc();
+            }
+        }
+    }
+
+    /// Reservations have ended.
+    pub(crate) fn settled(&self, settled: &Settled) {
+        let counts = [("spent", settled.spent), ("released", settled.released), ("unknown", settled.unknown)];
+        for (outcome, count) in counts.into_iter().filter(|(_, count)| *count > 0) {
+            self.settlements.get_or_create(&Outcome { outcome }).inc_by(count);
+        }
+        self.expired.inc_by(settled.expired);
+    }
+}
+
+fn measure(key: &str) -> &'static str {
+    let id = LimitId::of(key);
+    match id.as_ref().and_then(|id| id.entry("measure")).and_then(Measure::from_name) {
+        Some(Measure::Tokens) => "tokens",
+        Some(Measure::Cost) => "cost",
+        Some(Measure::Concurrent) => "concurrent",
+        Some(Measure::Requests) | None => "requests",
+    }
+}

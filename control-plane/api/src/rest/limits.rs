@@ -1,0 +1,99 @@
+//! How the accounts of limits stand.
+use axum::Json;
+use axum::extract::State;
+use mesh_control_core::{AccountView, DOMAIN, LimitId, Measure, Timestamp};
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+
+use crate::error::{ApiError, ErrorBody};
+use crate::extract::Params;
+use crate::state::Api;
+
+/// The accounts that were used last.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct LimitList {
+    /// The one used last comes first.
+    limits: Vec<LimitView>,
+    /// Whether there may be more.
+    truncated: bool,
+}
+
+/// One account of a limit.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct LimitView {
+    /// The policy; none for a limit that another Envoy set.
+    policy: Option<String>,
+    /// Place of the rule in the policy.
+    rule: Option<u32>,
+    /// Whose account, such as `user:ada`; for a limit that another Envoy set, its domain and entries.
+    key: String,
+    /// What is counted.
+    #[schema(inline)]
+    measure: Measure,
+    /// Spent in the window, and reserved; of `cost` in millionths of a US dollar.
+    used: u64,
+    /// What of it is reserved by requests that have not ended.
+    reserved: u64,
+    /// The limit it was asked about last, in the same unit.
+    limit: u64,
+    /// Length of the sliding window in seconds; of no meaning to `concurrent`.
+    window_seconds: u64,
+    /// Seconds until the oldest spending leaves the window; none while nothing is spent.
+    resets_in_seconds: Option<u64>,
+}
+
+/// Which accounts.
+#[derive(Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct ListParams {
+    /// Of this policy.
+    policy: Option<String>,
+    /// Of this key, such as `agent:support-1`.
+    key: Option<String>,
+}
+
+/// Accounts that are looked at; the store bounds it too.
+const MOST: usize = 1000;
+
+/// Lists how limits stand: what is used of them, and what is left.
+#[utoipa::path(
+    get, path = "/limits", tag = "limits", security(("admin" = [])), params(ListParams),
+    responses((status = 200, body = LimitList), (status = 401, body = ErrorBody))
+)]
+pub(crate) async fn list(
+    State(api): State<Api>,
+    Params(params): Params<ListParams>,
+) -> Result<Json<LimitList>, ApiError> {
+    let accounts = api.limits.accounts(MOST, Timestamp::now()).await?;
+    let truncated = accounts.len() >= MOST;
+    let wanted = |view: &LimitView| {
+        params.policy.as_ref().is_none_or(|policy| view.policy.as_ref() == Some(policy))
+            && params.key.as_ref().is_none_or(|key| view.key == *key)
+    };
+    let limits = accounts.into_iter().map(LimitView::from).filter(wanted).collect();
+    Ok(Json(LimitList { limits, truncated }))
+}
+
+impl From<AccountView> for LimitView {
+    fn from(account: AccountView) -> Self {
+        let id = LimitId::of(&account.key);
+        let entry = |name: &str| {
+            let ours = id.as_ref().filter(|id| id.domain == DOMAIN)?;
+            ours.entry(name).map(str::to_owned)
+        };
+        LimitView {
+            policy: entry("policy"),
+            rule: entry("rule").and_then(|rule| rule.parse().ok()),
+            measure: entry("measure").and_then(|name| Measure::from_name(&name)).unwrap_or(Measure::Requests),
+            used: account.used,
+            reserved: account.held,
+            limit: account.terms.limit,
+            window_seconds: account.terms.window_us / 1_000_000,
+            resets_in_seconds: account
+                .resets
+                .map(|reset| reset.as_secs() + u64::from(reset.subsec_nanos() > 0)),
+            key: entry("key").unwrap_or(account.key),
+        }
+    }
+}

@@ -1,0 +1,157 @@
+-- An account in Redis: the arithmetic of `mesh_limits::Account`, restated. One suite of scenarios and a comparison over
+-- random acts hold the two together.
+--
+-- KEYS: the index of accounts (a sorted set, scored by when the account is empty at the latest), then accounts.
+-- An account is a hash (clock, spent, held; and kind, limit, window, patience for listing), and beside it
+--   :log      a list of "time:amount" in order of time,
+--   :holds    a sorted set of ids, scored by when the hold ends,
+--   :amounts  a hash of what each id holds.
+-- Times are microseconds, amounts whole numbers far below 2^53.
+local GRAIN, MAX_AMOUNT, HELD_RETRY, MAX_HOLDS = 1024, 1000000000000, 1000000, 10000
+local COUNT, RESERVE, CONCURRENT = 0, 1, 2
+
+local function whole(number) return string.format('%.0f', number) end
+
+-- A negative time stands for this server's clock.
+local function clock(said)
+  local now = tonumber(said)
+  if now >= 0 then return now end
+  local time = redis.call('TIME')
+  return tonumber(time[1]) * 1000000 + tonumber(time[2])
+end
+
+local function split(entry)
+  local at, amount = string.match(entry, '^(%d+):(%d+)$')
+  return tonumber(at), tonumber(amount)
+end
+
+local function load(key, terms, now)
+  local held = redis.call('HMGET', key, 'clock', 'spent', 'held')
+  return {
+    key = key, terms = terms, expired = 0, changed = false, known = held[1] and tonumber(held[1]),
+    clock = math.max(tonumber(held[1] or '0'), now), spent = tonumber(held[2] or '0'), held = tonumber(held[3] or '0'),
+  }
+end
+
+local function terms_at(first)
+  return {
+    kind = tonumber(ARGV[first]), limit = tonumber(ARGV[first + 1]), window = tonumber(ARGV[first + 2]),
+    patience = tonumber(ARGV[first + 3]),
+  }
+end
+
+local function spend(account, amount)
+  if amount == 0 then return end
+  local log, grain = account.key .. ':log', math.max(math.floor(account.terms.window / GRAIN), 1)
+  account.spent, account.changed = account.spent + amount, true
+  local newest = redis.call('LINDEX', log, -1)
+  if newest then
+    local at, sum = split(newest)
+    if math.floor(at / grain) == math.floor(account.clock / grain) then
+      redis.call('LSET', log, -1, whole(account.clock) .. ':' .. whole(sum + amount))
+      return
+    end
+  end
+  redis.call('RPUSH', log, whole(account.clock) .. ':' .. whole(amount))
+end
+
+-- Ends a hold; what it held, or nothing.
+local function let_go(account, id)
+  local amount = redis.call('HGET', account.key .. ':amounts', id)
+  if not amount then return nil end
+  redis.call('HDEL', account.key .. ':amounts', id)
+  redis.call('ZREM', account.key .. ':holds', id)
+  amount = tonumber(amount)
+  account.held, account.changed = math.max(account.held - amount, 0), true
+  return amount
+end
+
+local function end_unsettled(account, id)
+  local amount = let_go(account, id)
+  account.expired = account.expired + 1
+  if amount and account.terms.kind ~= CONCURRENT then spend(account, amount) end
+end
+
+local function advance(account)
+  if account.terms.kind ~= COUNT then
+    while true do
+      local due = redis.call('ZRANGEBYSCORE', account.key .. ':holds', '-inf', account.clock, 'LIMIT', 0, 100)
+      if #due == 0 then break end
+      for _, id in ipairs(due) do end_unsettled(account, id) end
+    end
+  end
+  while true do
+    local oldest = redis.call('LINDEX', account.key .. ':log', 0)
+    if not oldest then break end
+    local at, amount = split(oldest)
+    if at + account.terms.window > account.clock then break end
+    redis.call('LPOP', account.key .. ':log')
+    account.spent, account.changed = math.max(account.spent - amount, 0), true
+  end
+end
+
+local function used(account)
+  if account.terms.kind == CONCURRENT then return account.held end
+  return account.spent + account.held
+end
+
+local function until_leaves(account, at) return math.max(at + account.terms.window - account.clock, 0) end
+
+local function resets(account)
+  local oldest = redis.call('LINDEX', account.key .. ':log', 0)
+  return oldest and until_leaves(account, (split(oldest)))
+end
+
+local function until_fits(account, excess)
+  local left = 0
+  for _, entry in ipairs(redis.call('LRANGE', account.key .. ':log', 0, -1)) do
+    local at, amount = split(entry)
+    left = left + amount
+    if left >= excess then return until_leaves(account, at) end
+  end
+  return math.min(HELD_RETRY, account.terms.window)
+end
+
+local function look(account, amount)
+  local terms, taken = account.terms, used(account)
+  local remaining = math.max(terms.limit - taken, 0)
+  if taken + amount <= terms.limit then return true, remaining, resets(account) or terms.window end
+  if terms.kind == CONCURRENT then return false, remaining, HELD_RETRY end
+  if amount > terms.limit then return false, remaining, terms.window end
+  return false, remaining, until_fits(account, taken + amount - terms.limit)
+end
+
+local function take(account, amount, id)
+  local terms = account.terms
+  if terms.kind == COUNT or (id == '' and terms.kind == RESERVE) then return spend(account, amount) end
+  if id == '' then return end
+  local before = let_go(account, id) or 0
+  if redis.call('ZCARD', account.key .. ':holds') >= MAX_HOLDS then
+    end_unsettled(account, redis.call('ZRANGE', account.key .. ':holds', 0, 0)[1])
+  end
+  redis.call('ZADD', account.key .. ':holds', whole(account.clock + terms.patience), id)
+  redis.call('HSET', account.key .. ':amounts', id, whole(before + amount))
+  account.held, account.changed = account.held + before + amount, true
+end
+
+-- Writes down what has changed. Nothing is kept longer than it can count.
+local function save(account)
+  if not account.changed then
+    if account.known and account.clock > account.known then
+      redis.call('HSET', account.key, 'clock', whole(account.clock))
+    end
+    return
+  end
+  local terms = account.terms
+  local life = terms.patience
+  if terms.kind == COUNT then life = terms.window elseif terms.kind == RESERVE then life = life + terms.window end
+  life = math.ceil(life / 1000) + 1000
+  redis.call('HSET', account.key, 'clock', whole(account.clock), 'spent', whole(account.spent), 'held',
+    whole(account.held), 'kind', terms.kind, 'limit', whole(terms.limit), 'window', whole(terms.window), 'patience',
+    whole(terms.patience))
+  for _, part in ipairs({ '', ':log', ':holds', ':amounts' }) do redis.call('PEXPIRE', account.key .. part, life) end
+  local time = redis.call('TIME')
+  local now = tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
+  redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', now)
+  redis.call('ZADD', KEYS[1], whole(now + life), account.key)
+end

@@ -1,0 +1,294 @@
+//! What an exchange was promised under limits of tokens and money, what it took, and how the promises end.
+//!
+//! Failure law: what can not be known counts as it was promised. Nothing counts that never reached a model, or that the
+//! model refused.
+use mesh_limits::{PER_MESSAGE, Tokens, UNBOUNDED_ANSWER, tokens_at_most, tokens_of};
+use mesh_policy::LimitMode;
+use mesh_wire::{Ending, Event, Message, Protocol, StreamItem, Usage};
+
+use crate::limits::{LimitCheck, Measure};
+use crate::program::LimitGuard;
+use crate::session::Session;
+
+/// Tokens that a request is taken to take.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Estimate {
+    pub(crate) input: u64,
+    pub(crate) output: u64,
+}
+
+/// What an exchange was promised and what it took.
+#[derive(Default)]
+pub(crate) struct Budget {
+    /// Promises to be ended.
+    promised: Vec<LimitCheck>,
+    /// What was asked for at first, in tokens.
+    estimate: Estimate,
+    usage: Option<Usage>,
+    /// Estimated tokens of what was read of the answer.
+    written: u64,
+    /// A part of the answer was not read.
+    unread: bool,
+    /// The stream has come to its own end: what it says of usage is final.
+    complete: bool,
+    /// The answer's status, once it is there.
+    status: Option<u16>,
+    /// Tokens after which a stream is cut.
+    most: Option<u64>,
+    /// The usage was asked for on the client's behalf.
+    asked: bool,
+    ending: Ending,
+}
+
+/// The end of a promise.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Settlement {
+    /// Policy whose limit it is.
+    pub policy: String,
+    /// The rule's place in that policy.
+    pub rule: usize,
+    /// What is counted.
+    pub measure: Measure,
+    /// Length of the window in seconds.
+    pub window_s: u64,
+    /// Whose account.
+    pub key: String,
+    /// What was spent; none: nothing, and the promise is released.
+    pub spent: Option<u64>,
+}
+
+/// What an exchange took.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Spending {
+    /// Tokens.
+    pub usage: Usage,
+    /// Whether the provider did not say.
+    pub estimated: bool,
+    /// Millionths of a US dollar, where a limit asks.
+    pub cost: u64,
+}
+
+impl Session {
+    /// The tokens that this request may take; none where no model is asked.
+    pub(crate) fn estimate(&self, body: &[u8], mode: LimitMode) -> Option<Estimate> {
+        let message = self.message.as_ref()?;
+        let asks = message.protocol.names_a_model() || message.model.is_some();
+        if !asks || message.protocol == Protocol::Mcp || message.operation == "count_tokens" {
+            return None;
+        }
+        let input = match mode {
+            LimitMode::Strict => tokens_at_most(body.len()),
+            LimitMode::Default => message
+                .segments
+                .iter()
+                .filter(|segment| !segment.derived)
+                .map(|segment| tokens_of(&segment.text).saturating_add(PER_MESSAGE))
+                .fold(u64::from(message.tokens), u64::saturating_add),
+        };
+        Some(Estimate { input, output: message.max_output.unwrap_or(UNBOUNDED_ANSWER) })
+    }
+
+    /// What a guard asks for: its share of a request's estimate, in its own measure.
+    pub(crate) fn amount(&self, guard: &LimitGuard, estimate: Estimate) -> u64 {
+        let bounded = self.message.as_ref().is_some_and(|message| message.max_output.is_some());
+        let amount = match guard.measure {
+            Measure::Requests | Measure::Concurrent => return 1,
+            Measure::Tokens => estimate.input.saturating_add(estimate.output),
+            Measure::Cost => self.cost(Usage {
+                input_tokens: estimate.input,
+                output_tokens: estimate.output,
+                ..Usage::default()
+            }),
+        };
+        // An estimate must not lock out what may well fit: it is at most the whole limit, and a tenth of it for an answer of
+        // which nothing is known.
+        match guard.mode {
+            LimitMode::Strict => amount,
+            LimitMode::Default if bounded => amount.min(guard.limit),
+            LimitMode::Default => {
+                let input = self.amount_of_input(guard, estimate);
+                let output = amount.saturating_sub(input).min((guard.limit / 10).max(1));
+                input.saturating_add(output).min(guard.limit)
+            }
+        }
+    }
+
+    fn amount_of_input(&self, guard: &LimitGuard, estimate: Estimate) -> u64 {
+        match guard.measure {
+            Measure::Cost => self.cost(Usage { input_tokens: estimate.input, ..Usage::default() }),
+            _ => estimate.input,
+        }
+    }
+
+    /// What tokens of the model that is asked cost, in millionths of a US dollar.
+    fn cost(&self, usage: Usage) -> u64 {
+        let Some(prices) = &self.program.prices else { return 0 };
+        let (price, _) = prices.price(self.model());
+        price.micros(&Tokens {
+            input: usage
+                .input_tokens
+                .saturating_sub(usage.cached_tokens)
+                .saturating_sub(usage.cache_write_tokens),
+            cached: usage.cached_tokens,
+            cache_write: usage.cache_write_tokens,
+            output: usage.output_tokens.saturating_sub(usage.reasoning_tokens),
+            reasoning: usage.reasoning_tokens,
+        })
+    }
+
+    fn model(&self) -> &str {
+        self.message.as_ref().and_then(|message| message.model.as_deref()).unwrap_or_default()
+    }
+
+    /// The price of the model is not known, and a limit of money asks for it.
+    pub(crate) fn is_unpriced(&self) -> bool {
+        self.program.prices.as_ref().is_some_and(|prices| !prices.price(self.model()).1)
+    }
+
+    /// The service has admitted the request under these: `remaining` is what it says is left of each.
+    pub(crate) fn promised(&mut self, checks: &[LimitCheck], remaining: &[u64], body: &[u8]) {
+        self.budget.estimate = self.estimate(body, LimitMode::Default).unwrap_or_default();
+        for (check, remaining) in checks.iter().zip(remaining) {
+            let rest = if check.strict { 0 } else { *remaining };
+            let most = match check.measure {
+                Measure::Requests | Measure::Concurrent => None,
+                Measure::Tokens => {
+                    Some(check.amount.saturating_add(rest).saturating_sub(self.budget.estimate.input))
+                }
+                Measure::Cost => self.program.prices.as_ref().map(|prices| {
+                    let input =
+                        self.cost(Usage { input_tokens: self.budget.estimate.input, ..Usage::default() });
+                    let left = check.amount.saturating_add(rest).saturating_sub(input);
+                    prices.price(self.model()).0.output_for(left)
+                }),
+            };
+            if let Some(most) = most.filter(|_| check.enforced) {
+                let least = self.budget.most.map_or(most, |known| known.min(most));
+                self.budget.most = Some(least);
+            }
+            if check.measure != Measure::Requests {
+                self.budget.promised.push(check.clone());
+            }
+        }
+    }
+
+    /// The body, with the usage asked for where the protocol tells it on streams only when asked.
+    pub(crate) fn asking_for_usage(&mut self, body: &[u8]) -> Option<Vec<u8>> {
+        let message = self.message.as_ref()?;
+        let asks = matches!(message.protocol, Protocol::OpenAiChat | Protocol::OpenAiCompletions);
+        if !message.stream || !asks || !self.spends() {
+            return None;
+        }
+        let asking = mesh_wire::asking_for_usage(body)?;
+        self.budget.asked = true;
+        Some(asking)
+    }
+
+    /// Whether what the answer takes has to be known.
+    pub(crate) fn spends(&self) -> bool {
+        self.budget.promised.iter().any(|check| check.measure.is_spent())
+    }
+
+    /// The answer's head is there.
+    pub(crate) fn answered(&mut self, status: Option<u16>) {
+        self.budget.status = status;
+    }
+
+    /// A part of the answer will not be read.
+    pub(crate) fn answer_unread(&mut self) {
+        self.budget.unread = true;
+    }
+
+    /// A whole answer.
+    pub(crate) fn took(&mut self, message: &Message) {
+        self.used(message.usage);
+        let texts = message.segments.iter().filter(|segment| !segment.derived && !segment.is_key());
+        let written = texts.map(|segment| tokens_of(&segment.text)).fold(0, u64::saturating_add);
+        self.budget.written = self.budget.written.saturating_add(written);
+        self.budget.complete = true;
+    }
+
+    /// A part of a streamed answer. Says whether it only tells of usage that the client did not ask for.
+    pub(crate) fn took_event(&mut self, event: &Event, item: &StreamItem) -> bool {
+        self.used(item.message.usage);
+        if !self.spends() {
+            return false;
+        }
+        let texts = item.pieces.iter().map(|piece| tokens_of(item.text(piece)));
+        self.budget.written = texts.fold(self.budget.written, u64::saturating_add);
+        self.budget.complete |= item.closes.contains(&mesh_wire::Close::All);
+        self.budget.ending.see(event);
+        let told = item.message.usage.is_some();
+        self.budget.asked && told && item.pieces.is_empty() && item.closes.is_empty()
+    }
+
+    fn used(&mut self, usage: Option<Usage>) {
+        if let Some(usage) = usage {
+            self.budget.usage = Some(self.budget.usage.unwrap_or_default().merged(usage));
+        }
+    }
+
+    /// What ends the stream here, when the budget is spent.
+    pub(crate) fn cut(&mut self) -> Option<Vec<u8>> {
+        let most = self.budget.most?;
+        if self.budget.written <= most || self.budget.complete {
+            return None;
+        }
+        let message = "the budget for this answer is spent".to_owned();
+        for check in self.budget.promised.clone().iter().filter(|check| check.measure.is_spent()) {
+            self.note_spent(check, message.clone());
+        }
+        Some(self.budget.ending.at_bound(self.budget.written).unwrap_or_default())
+    }
+
+    /// What the exchange took, as far as it can be known; none where no model was asked.
+    fn spending(&self) -> Option<Spending> {
+        let budget = &self.budget;
+        let usage = match budget.usage {
+            // A stream that broke off told what it had read, and not all that it had written.
+            Some(usage) if !budget.complete && budget.written > usage.output_tokens => {
+                (Usage { output_tokens: budget.written, ..usage }, true)
+            }
+            Some(usage) => (usage, false),
+            None if !self.spends() => return None,
+            None if budget.unread || budget.status.is_none() => {
+                let Estimate { input, output } = budget.estimate;
+                (Usage { input_tokens: input, output_tokens: output, ..Usage::default() }, true)
+            }
+            None => {
+                let (input_tokens, output_tokens) = (budget.estimate.input, budget.written);
+                (Usage { input_tokens, output_tokens, ..Usage::default() }, true)
+            }
+        };
+        let money = budget.promised.iter().any(|check| check.measure == Measure::Cost);
+        let cost = if money { self.cost(usage.0) } else { 0 };
+        Some(Spending { usage: usage.0, estimated: usage.1, cost })
+    }
+
+    /// Ends what was promised, when the exchange ends.
+    pub(crate) fn settle(&mut self) {
+        let failed = self.budget.status.is_some_and(|status| status >= 400) && self.budget.usage.is_none();
+        let refused = self.budget.status.is_none() && self.denied();
+        let spending = if failed || refused { None } else { self.spending() };
+        let unknown = self.budget.status.is_none() && !refused;
+        let settlements = self.budget.promised.drain(..).map(|check| {
+            let spent = match (check.measure, spending) {
+                (Measure::Requests | Measure::Concurrent, _) | (_, None) => None,
+                // It was sent, and nobody knows what came of it.
+                _ if unknown => Some(check.amount),
+                (Measure::Tokens, Some(spending)) => Some(spending.usage.total()),
+                (Measure::Cost, Some(spending)) => Some(spending.cost),
+            };
+            Settlement {
+                policy: check.policy,
+                rule: check.rule,
+                measure: check.measure,
+                window_s: check.window_s,
+                key: check.key,
+                spent,
+            }
+        });
+        self.decision.settlements = settlements.collect();
+        self.decision.spending = spending;
+    }
+}

@@ -1,0 +1,324 @@
+//! Planted values, in the stream of every protocol and every framing, cut at every byte: none of them reaches the agent, the
+//! rest of the answer does, and what has nothing to find comes out byte for byte.
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::expect_used, missing_docs)]
+
+use std::rc::Rc;
+
+use mesh_engine::{Detector, Program, RequestHead, ResponseMode, Session, Step, compile};
+use mesh_policy::{Bundle, BundlePolicy, Settings, from_value};
+use serde_json::{Value, json};
+
+const SSN: &str = "536-90-4399";
+const MAIL: &str = "jane.roe@example.org";
+
+fn program(rules: Value) -> Rc<Program> {
+    let document = json!({
+        "apiVersion": "ai-mesh.dev/v1alpha1", "kind": "Policy", "metadata": { "name": "p" },
+        "spec": { "rules": rules },
+    });
+    let policy = from_value(&document).unwrap().policy;
+    let policies = vec![BundlePolicy { id: "p".to_owned(), version: 1, policy }];
+    let bundle =
+        Bundle { version: "1".to_owned(), policies, settings: Settings::default(), ..Bundle::default() };
+    Rc::new(compile(&bundle, Rc::new(Detector::new())).unwrap())
+}
+
+/// A protocol: what is asked, where, and what the answer's content type is.
+#[derive(Clone, Copy)]
+struct Wire {
+    path: &'static str,
+    body: &'static str,
+    content_type: &'static str,
+    /// The event that carries a piece of text, and the last one.
+    piece: fn(&str) -> Value,
+    end: fn() -> Value,
+}
+
+fn rpc(result: Value) -> Value {
+    json!({ "jsonrpc": "2.0", "id": 1, "result": result })
+}
+
+const GEMINI: Wire = Wire {
+    path: "/v1beta/models/g:streamGenerateContent?alt=sse",
+    body: r#"{"contents":[{"parts":[{"text":"hi"}]}]}"#,
+    content_type: "text/event-stream",
+    piece: |text| json!({ "candidates": [{ "content": { "role": "model", "parts": [{ "text": text }] }, "index": 0 }] }),
+    end: || json!({ "candidates": [{ "finishReason": "STOP", "index": 0 }] }),
+};
+
+const WIRES: &[(&str, Wire)] = &[
+    (
+        "openai-chat",
+        Wire {
+            path: "/openai/deployments/d/chat/completions?api-version=1",
+            body: r#"{"stream":true,"messages":[{"role":"user","content":"hi"}]}"#,
+            content_type: "text/event-stream",
+            piece: |text| json!({ "choices": [{ "index": 0, "delta": { "content": text } }] }),
+            end: || json!({ "choices": [{ "index": 0, "delta": {}, "finish_reason": "stop" }] }),
+        },
+    ),
+    ("gemini", GEMINI),
+    ("gemini-array", Wire { content_type: "application/json", ..GEMINI }),
+    (
+        "ollama-chat",
+        Wire {
+            path: "/api/chat",
+            body: r#"{"model":"m","messages":[{"role":"user","content":"hi"}]}"#,
+            content_type: "application/x-ndjson",
+            piece: |text| json!({ "model": "m", "message": { "role": "assistant", "content": text }, "done": false }),
+            end: || json!({ "model": "m", "message": { "role": "assistant", "content": "" }, "done": true }),
+        },
+    ),
+    (
+        "ollama-generate",
+        Wire {
+            path: "/api/generate",
+            body: r#"{"model":"m","prompt":"hi"}"#,
+            content_type: "application/x-ndjson",
+            piece: |text| json!({ "model": "m", "response": text, "done": false }),
+            end: || json!({ "model": "m", "response": "", "done": true }),
+        },
+    ),
+    (
+        "bedrock-converse",
+        Wire {
+            path: "/model/m/converse-stream",
+            body: r#"{"messages":[{"role":"user","content":[{"text":"hi"}]}]}"#,
+            content_type: "application/vnd.amazon.eventstream",
+            piece: |text| json!({ "contentBlockIndex": 0, "delta": { "text": text }, "p": "abcd" }),
+            end: || json!({ "stopReason": "end_turn", "p": "ab" }),
+        },
+    ),
+    (
+        "bedrock-arguments",
+        Wire {
+            path: "/model/m/converse-stream",
+            body: r#"{"messages":[{"role":"user","content":[{"text":"hi"}]}]}"#,
+            content_type: "application/vnd.amazon.eventstream",
+            piece: |text| json!({ "contentBlockIndex": 0, "delta": { "toolUse": { "input": text } } }),
+            end: || json!({ "contentBlockIndex": 0 }),
+        },
+    ),
+    (
+        "a2a",
+        Wire {
+            path: "/a2a",
+            body: r#"{"jsonrpc":"2.0","id":1,"method":"message/stream","params":{"message":{"role":"user","parts":[{"kind":"text","text":"hi"}]}}}"#,
+            content_type: "text/event-stream",
+            piece: |text| {
+                rpc(json!({ "kind": "artifact-update", "append": true,
+                    "artifact": { "artifactId": "a", "parts": [{ "kind": "text", "text": text }] } }))
+            },
+            end: || {
+                rpc(json!({ "kind": "status-update", "status": { "state": "completed" }, "final": true }))
+            },
+        },
+    ),
+];
+
+impl Wire {
+    /// The answer that says these pieces one after the other.
+    fn stream(&self, pieces: &[&str]) -> Vec<u8> {
+        let mut events: Vec<String> = pieces.iter().map(|piece| (self.piece)(piece).to_string()).collect();
+        events.push((self.end)().to_string());
+        match self.content_type {
+            "text/event-stream" => {
+                events.iter().map(|event| format!("data: {event}\n\n")).collect::<String>().into()
+            }
+            "application/x-ndjson" => (events.join("\n") + "\n").into(),
+            "application/json" => format!("[{}]", events.join(",\r\n")).into(),
+            _ => events.iter().flat_map(|event| frame(event)).collect(),
+        }
+    }
+
+    /// What the agent receives when the answer arrives in these chunks, and its decision's outcome.
+    fn through(&self, program: &Rc<Program>, chunks: &[&[u8]]) -> (Vec<u8>, &'static str) {
+        let json = ("content-type".to_owned(), "application/json".to_owned());
+        let head = RequestHead {
+            method: "POST".to_owned(),
+            path: self.path.to_owned(),
+            headers: vec![json],
+            ..RequestHead::default()
+        };
+        let mut session = Session::start(Rc::clone(program), head, "d".to_owned(), 0);
+        assert!(matches!(session.request_headers(false, 0), Step::ReadBody));
+        assert!(matches!(session.request(self.body.as_bytes(), 0), Step::Continue));
+        let headers = [("content-type".to_owned(), self.content_type.to_owned())];
+        assert!(matches!(session.response_headers(&headers, false), ResponseMode::Stream), "{}", self.path);
+        let mut out = Vec::new();
+        for chunk in chunks {
+            out.extend(session.response_chunk(chunk, false));
+        }
+        out.extend(session.response_chunk(b"", true));
+        (out, session.finish().0.outcome.as_str())
+    }
+
+    /// All JSON in an answer, in order, whatever its framing; the framing has to hold.
+    fn events(&self, answer: &[u8]) -> Vec<Value> {
+        let text = || std::str::from_utf8(answer).unwrap();
+        let parsed = |text: &str| serde_json::from_str(text).unwrap_or_else(|_| panic!("{text}"));
+        match self.content_type {
+            "text/event-stream" => text()
+                .split_terminator("\n\n")
+                .filter_map(|event| event.rsplit_once("data: "))
+                .filter(|(_, data)| *data != "[DONE]")
+                .map(|(_, data)| parsed(data))
+                .collect(),
+            "application/x-ndjson" => text().lines().map(parsed).collect(),
+            "application/json" => parsed(text()).as_array().unwrap().clone(),
+            _ => {
+                let mut rest = answer;
+                let mut events = Vec::new();
+                while !rest.is_empty() {
+                    let number =
+                        |at: usize| u32::from_be_bytes(rest[at..at + 4].try_into().unwrap()) as usize;
+                    let (total, headers) = (number(0), number(4));
+                    assert_eq!(number(8), crc32(&rest[..8]) as usize);
+                    assert_eq!(number(total - 4), crc32(&rest[..total - 4]) as usize);
+                    events.push(serde_json::from_slice(&rest[12 + headers..total - 4]).unwrap());
+                    rest = &rest[total..];
+                }
+                events
+            }
+        }
+    }
+
+    /// The text that an answer says.
+    fn said(&self, answer: &[u8]) -> String {
+        let places = [
+            "/choices/0/delta/content",
+            "/candidates/0/content/parts/0/text",
+            "/message/content",
+            "/response",
+            "/delta/text",
+            "/delta/toolUse/input",
+            "/result/artifact/parts/0/text",
+        ];
+        let text = |event: &Value| places.iter().find_map(|at| Some(event.pointer(at)?.as_str()?.to_owned()));
+        self.events(answer).iter().filter_map(text).collect()
+    }
+}
+
+fn frame(payload: &str) -> Vec<u8> {
+    let headers = b"\x0d:content-type\x07\x00\x10application/json";
+    let mut out = ((16 + headers.len() + payload.len()) as u32).to_be_bytes().to_vec();
+    out.extend((headers.len() as u32).to_be_bytes());
+    out.extend(crc32(&out).to_be_bytes());
+    out.extend(headers);
+    out.extend(payload.as_bytes());
+    out.extend(crc32(&out).to_be_bytes());
+    out
+}
+
+/// CRC-32 bit by bit.
+fn crc32(bytes: &[u8]) -> u32 {
+    let step = |crc: u32| if crc & 1 == 1 { crc >> 1 ^ 0xEDB8_8320 } else { crc >> 1 };
+    !bytes.iter().fold(!0, |crc, byte| (0..8).fold(crc ^ u32::from(*byte), |crc, _| step(crc)))
+}
+
+/// The text as pieces, cut in two places.
+fn cut(text: &str, one: usize, other: usize) -> [&str; 3] {
+    let [one, other] = [one, other].map(|at| text.floor_char_boundary(at));
+    [&text[..one], &text[one..other], &text[other..]]
+}
+
+#[test]
+fn planted_values_do_not_pass_however_text_and_bytes_are_cut() {
+    let program = program(json!([{ "pii": { "action": "redact" } }]));
+    let said = format!("é: {SSN}, {MAIL}.");
+    for (name, wire) in WIRES {
+        for at in 0..=said.len() {
+            let answer = wire.stream(&cut(&said, at / 2, at));
+            let (out, outcome) = wire.through(&program, &[&answer]);
+            assert_eq!(wire.said(&out), "é: [REDACTED], [REDACTED].", "{name}, text cut at {at}");
+            assert_eq!(outcome, "allow_with_modifications", "{name}");
+        }
+        let answer = wire.stream(&cut(&said, 6, 24));
+        let (whole, _) = wire.through(&program, &[&answer]);
+        for at in 0..=answer.len() {
+            let (out, _) = wire.through(&program, &[&answer[..at], &answer[at..]]);
+            assert_eq!(out, whole, "{name}, bytes cut at {at}");
+        }
+        let single: Vec<&[u8]> = answer.chunks(1).collect();
+        assert_eq!(wire.through(&program, &single).0, whole, "{name}, byte by byte");
+    }
+}
+
+#[test]
+fn what_has_nothing_to_find_passes_byte_for_byte() {
+    let program = program(json!([{ "pii": { "action": "redact" } }]));
+    for (name, wire) in WIRES {
+        let answer = wire.stream(&["12 apples, ca", "f\u{e9} \"\\n\" and ", "a \u{1F600}.\n"]);
+        for size in [1, 7, 64, 4096] {
+            let chunks: Vec<&[u8]> = answer.chunks(size).collect();
+            assert_eq!(wire.through(&program, &chunks), (answer.clone(), "allow"), "{name} in {size}s");
+        }
+    }
+}
+
+#[test]
+fn a_block_ends_the_stream_in_its_own_framing() {
+    let program = program(json!([{ "pii": { "action": "block" } }]));
+    for (name, wire) in WIRES {
+        for pieces in
+            [&["First words. ", "Then 536-90", "-4399 and more."][..], &["536-90-4399", " and more"][..]]
+        {
+            let answer = wire.stream(pieces);
+            for size in [1, 64, 4096] {
+                let chunks: Vec<&[u8]> = answer.chunks(size).collect();
+                let (out, outcome) = wire.through(&program, &chunks);
+                assert_eq!(outcome, "deny", "{name}");
+                let events = wire.events(&out);
+                let last = events.last().unwrap().to_string();
+                assert!(last.contains("US_SSN detected"), "{name}: {last}");
+                let said = wire.said(&out);
+                assert!(!said.contains("536") && !said.contains("more"), "{name}: {said}");
+                assert_eq!(said.is_empty(), pieces.len() == 2, "{name}: {said}");
+            }
+        }
+    }
+}
+
+#[test]
+fn what_escapes_spell_in_an_answers_words_is_found() {
+    let program =
+        program(json!([{ "pii": { "action": "redact", "types": ["ssn"], "replacement": "\"X\"" } }]));
+    for (said, want) in [
+        // Structured output is JSON for the agent's program, which resolves the escapes.
+        (r#"{"id":"5\u00336-90-4399"}"#, r#"{"id":"\"X\""}"#),
+        (r#" {"id":"\n536-90-4399"}"#, r#" {"id":"\n\"X\""}"#),
+        ("[\"536-90-4399\"]", "[\"\\\"X\\\"\"]"),
+        // Prose may quote them.
+        (r"It reads \u0035\u0033\u0036-90-4399 there.", "It reads \"X\" there."),
+        ("It reads 536-90-4399 there.", "It reads \"X\" there."),
+        // Nothing is found where no reader sees anything.
+        (r"C:\u0064ir\new and \d{3}-\d{2}-\d{4}", r"C:\u0064ir\new and \d{3}-\d{2}-\d{4}"),
+        (r#"{"path":"C:\\n536"}"#, r#"{"path":"C:\\n536"}"#),
+        (r"at the end \u00", r"at the end \u00"),
+    ] {
+        for (name, wire) in WIRES.iter().filter(|(name, _)| !name.contains("arguments")) {
+            for at in 0..=said.len() {
+                let answer = wire.stream(&cut(said, at / 2, at));
+                assert_eq!(wire.said(&wire.through(&program, &[&answer]).0), want, "{name} cut at {at}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_stream_that_is_not_framed_as_it_should_be_is_ended() {
+    let program = program(json!([{ "pii": { "action": "redact" } }]));
+    for (name, wire) in WIRES {
+        let answer = wire.stream(&["First words. "]);
+        let (bad, cut) = match wire.content_type {
+            "application/vnd.amazon.eventstream" => (b"\0\0\0\x10 no frame".to_vec(), answer.len()),
+            "application/json" => (b",]".to_vec(), answer.len() - 1),
+            "text/event-stream" => (b"data: {\"a\":1,\"a\":2}\n\n".to_vec(), answer.len()),
+            _ => (b"{\"a\":1,\"a\":2}\n".to_vec(), answer.len()),
+        };
+        let (out, outcome) = wire.through(&program, &[&answer[..cut], &bad]);
+        assert_eq!(outcome, "deny", "{name}");
+        let last = wire.events(&out).last().unwrap().to_string();
+        assert!(last.contains("could not run") && !last.contains("First"), "{name}: {last}");
+    }
+}

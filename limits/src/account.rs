@@ -1,0 +1,210 @@
+//! One account: what was spent in a sliding window, what is promised, and what may still be.
+//!
+//! An amount is counted from the moment it is admitted until a whole window after it was spent. Where what is spent is known
+//! only later (tokens, money), the admitted estimate is *held*; settling puts what was really spent into the window in its
+//! place. Therefore what is admitted and spent in any interval of the window's length is at most the limit, as long as no
+//! estimate was too low. What goes over an estimate is counted all the same: the account then admits nothing until it is
+//! paid off.
+//!
+//! A hold that nobody settles ends after [`Terms::patience_us`]. Of an account that spends, it then counts as spent; of one
+//! that counts what goes on at the same time, it is free again.
+use std::collections::VecDeque;
+
+use crate::holds::Holds;
+
+/// The largest amount that counts at once: more than any request takes, and far from where sums lose precision.
+pub const MAX_AMOUNT: u64 = 1_000_000_000_000;
+
+/// Spendings so close together that they share an entry, as a fraction of the window: what bounds the memory of an account.
+/// The entry has the time of the later one.
+const GRAIN: u64 = 1024;
+/// How long to wait where only a settlement can make room.
+const HELD_RETRY_US: u64 = 1_000_000;
+
+/// How an account counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// What is admitted is spent at once: requests.
+    Count,
+    /// What is admitted is held, and spent when it is settled: tokens, money.
+    Reserve,
+    /// What is admitted is held, and free when it is settled: what goes on at the same time.
+    Concurrent,
+}
+
+/// The terms of a limit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Terms {
+    /// How it counts.
+    pub kind: Kind,
+    /// The most that may be spent in a window, or held at a time.
+    pub limit: u64,
+    /// Length of the sliding window in microseconds; of no meaning to [`Kind::Concurrent`].
+    pub window_us: u64,
+    /// How long a hold lasts that nobody settles, in microseconds.
+    pub patience_us: u64,
+}
+
+/// What an account says to an amount.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Verdict {
+    /// Whether it fits.
+    pub admitted: bool,
+    /// What is left, before the amount is taken.
+    pub remaining: u64,
+    /// When it does not fit: microseconds until it would, as far as that is known. When it does: until the oldest spending
+    /// leaves the window.
+    pub reset_us: u64,
+}
+
+/// How something that was held has ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Settlement {
+    /// So much was really spent.
+    Spent(u64),
+    /// Nothing was spent.
+    Released,
+}
+
+/// An account, as it stands at the newest time it was told.
+#[derive(Clone, Debug, Default)]
+pub struct Account {
+    /// What was spent, in order of time.
+    log: VecDeque<(u64, u64)>,
+    spent: u64,
+    holds: Holds,
+    clock_us: u64,
+    expired: u64,
+}
+
+impl Account {
+    /// Brings the account up to `now_us`: what was spent a whole window ago is forgotten, holds that nobody settled end. A
+    /// clock that steps back stands still.
+    pub fn advance(&mut self, terms: &Terms, now_us: u64) {
+        self.clock_us = self.clock_us.max(now_us);
+        while let Some(amount) = self.holds.expire(self.clock_us) {
+            self.end_unsettled(terms, amount);
+        }
+        while let Some((at, amount)) = self.log.front().copied()
+            && at.saturating_add(terms.window_us) <= self.clock_us
+        {
+            self.log.pop_front();
+            self.spent = self.spent.saturating_sub(amount);
+        }
+    }
+
+    /// What the account says to an amount, without taking it.
+    pub fn look(&mut self, terms: &Terms, amount: u64, now_us: u64) -> Verdict {
+        self.advance(terms, now_us);
+        let amount = amount.min(MAX_AMOUNT);
+        let used = self.used(terms);
+        let remaining = terms.limit.saturating_sub(used);
+        let oldest = self.log.front().map(|(at, _)| self.until_leaves(terms, *at));
+        if used.saturating_add(amount) <= terms.limit {
+            return Verdict { admitted: true, remaining, reset_us: oldest.unwrap_or(terms.window_us) };
+        }
+        let reset_us = if terms.kind == Kind::Concurrent {
+            HELD_RETRY_US
+        } else if amount > terms.limit {
+            terms.window_us
+        } else {
+            self.until_fits(terms, used.saturating_add(amount) - terms.limit)
+        };
+        Verdict { admitted: false, remaining, reset_us }
+    }
+
+    /// Takes an amount that [`Account::look`] has admitted just now. `id` names what may be settled later; without it, the
+    /// amount is spent at once.
+    pub fn take(&mut self, terms: &Terms, amount: u64, id: Option<&str>) {
+        let amount = amount.min(MAX_AMOUNT);
+        match id.filter(|_| terms.kind != Kind::Count) {
+            Some(id) => {
+                let until = self.clock_us.saturating_add(terms.patience_us);
+                if let Some(ended) = self.holds.add(id, amount, until) {
+                    self.end_unsettled(terms, ended);
+                }
+            }
+            None if terms.kind == Kind::Concurrent => {}
+            None => self.spend(terms, amount),
+        }
+    }
+
+    /// Ends what is held under `id`. False when nothing is: it was settled before, or has expired.
+    pub fn settle(&mut self, terms: &Terms, id: &str, how: Settlement, now_us: u64) -> bool {
+        self.advance(terms, now_us);
+        if self.holds.end(id).is_none() {
+            return false;
+        }
+        if let (Settlement::Spent(amount), Kind::Reserve) = (how, terms.kind) {
+            self.spend(terms, amount.min(MAX_AMOUNT));
+        }
+        true
+    }
+
+    /// What counts against the limit: spent in the window, and held.
+    pub fn used(&self, terms: &Terms) -> u64 {
+        match terms.kind {
+            Kind::Concurrent => self.holds.total(),
+            _ => self.spent.saturating_add(self.holds.total()),
+        }
+    }
+
+    /// What of it is held.
+    pub fn held(&self) -> u64 {
+        self.holds.total()
+    }
+
+    /// Microseconds until the oldest spending leaves the window; none when nothing was spent.
+    pub fn resets_us(&self, terms: &Terms) -> Option<u64> {
+        self.log.front().map(|(at, _)| self.until_leaves(terms, *at))
+    }
+
+    /// Holds that ended unsettled since this was asked last.
+    pub fn take_expired(&mut self) -> u64 {
+        std::mem::take(&mut self.expired)
+    }
+
+    /// Whether it says what a new account says.
+    pub fn is_empty(&self) -> bool {
+        self.log.is_empty() && self.holds.is_empty()
+    }
+
+    fn end_unsettled(&mut self, terms: &Terms, amount: u64) {
+        self.expired = self.expired.saturating_add(1);
+        if terms.kind != Kind::Concurrent {
+            self.spend(terms, amount);
+        }
+    }
+
+    fn spend(&mut self, terms: &Terms, amount: u64) {
+        if amount == 0 {
+            return;
+        }
+        let grain = (terms.window_us / GRAIN).max(1);
+        let now = self.clock_us;
+        self.spent = self.spent.saturating_add(amount);
+        match self.log.back_mut() {
+            Some((at, sum)) if *at / grain == now / grain => {
+                *at = now;
+                *sum = sum.saturating_add(amount);
+            }
+            _ => self.log.push_back((now, amount)),
+        }
+    }
+
+    fn until_leaves(&self, terms: &Terms, at_us: u64) -> u64 {
+        at_us.saturating_add(terms.window_us).saturating_sub(self.clock_us)
+    }
+
+    /// Until so much has left the window; what is held may never be spent, so that is not waited for.
+    fn until_fits(&self, terms: &Terms, excess: u64) -> u64 {
+        let mut left = 0_u64;
+        for (at, amount) in &self.log {
+            left = left.saturating_add(*amount);
+            if left >= excess {
+                return self.until_leaves(terms, *at);
+            }
+        }
+        HELD_RETRY_US.min(terms.window_us)
+    }
+}

@@ -1,0 +1,17 @@
+//! The arithmetic of limits: what an account admits ([`Account`]), how many tokens a request may take
+//! ([`tokens_of`]), and what tokens cost ([`Catalogue`]).
+//!
+//! Pure: no IO, no clock, no globals. The control plane's memory counts with [`Account`] itself, its Redis scripts restate
+//! it, and one suite of scenarios holds the three together. The filter takes estimates and prices from here.
+#![deny(clippy::disallowed_methods)]
+#![deny(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+#![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing))]
+
+mod account;
+mod estimate;
+mod holds;
+mod price;
+
+pub use account::{Account, Kind, MAX_AMOUNT, Settlement, Terms, Verdict};
+pub use estimate::{PER_MESSAGE, UNBOUNDED_ANSWER, tokens_at_most, tokens_of};
+pub use price::{Catalogue, Entry, Price, PriceError, PriceList, Tokens};

@@ -1,0 +1,222 @@
+//! Agent2Agent, over JSON-RPC and over plain HTTP, versions 0.3 and 1.0 (<https://a2a-protocol.org/latest/specification/>).
+//!
+//! One reader for all its objects (messages, tasks, artifacts, events): they nest in each other, and their members mean
+//! the same in all of them. What another agent says is as little to be trusted as a tool's answer, and is placed there;
+//! an agent's card is a document of third parties.
+
+use crate::collect::Collector;
+use crate::error::WireError;
+use crate::json::{Kind, Val};
+use crate::message::Place;
+use crate::protocol::Protocol;
+use crate::rpc;
+use crate::stream::{Channel, ChannelKind, Close, field_hash};
+
+type Done = Result<(), WireError>;
+
+/// What is being read.
+#[derive(Clone, Copy)]
+struct At {
+    place: Place,
+    /// In a stream: the running text that the parts of an artifact continue.
+    running: Option<Channel>,
+    /// Whether this is an event of a stream.
+    event: bool,
+}
+
+/// Whether a body is a JSON-RPC request of A2A. `tasks/get` and `tasks/cancel` are MCP's too, with another parameter.
+pub(crate) fn looks_like(value: Val<'_>) -> bool {
+    let rpc = value.get_text("jsonrpc").is_some_and(|version| version == "2.0");
+    let Some(method) = value.get_text("method").filter(|_| rpc) else { return false };
+    match &*method {
+        "tasks/get" | "tasks/cancel" => value
+            .get("params")
+            .is_some_and(|params| params.get("id").is_some() && params.get("taskId").is_none()),
+        "SendMessage"
+        | "SendStreamingMessage"
+        | "GetTask"
+        | "ListTasks"
+        | "CancelTask"
+        | "SubscribeToTask"
+        | "GetExtendedAgentCard"
+        | "tasks/resubscribe"
+        | "agent/getAuthenticatedExtendedCard" => true,
+        method => method.starts_with("message/") || method.contains("ushNotificationConfig"),
+    }
+}
+
+/// Reads a request, an answer, or (`event`) an event of a streamed answer. `operation` is the method that an answer
+/// answers; empty for requests.
+pub(crate) fn read(
+    c: &mut Collector<'_>,
+    value: Val<'_>,
+    path: u32,
+    answer: Option<&str>,
+    event: bool,
+) -> Done {
+    let place = if answer.is_some() { Place::ToolResult } else { Place::User };
+    let at = At { place, running: None, event };
+    if answer == Some("agent-card") {
+        return c.free(Place::Document, value, path);
+    }
+    if c.message.protocol == Protocol::A2aHttp {
+        return object(c, at, value, path);
+    }
+    if value.kind() == Kind::Array {
+        return value.items().try_for_each(|(index, entry)| {
+            let path = c.at_index(path, index);
+            read(c, entry, path, answer, event)
+        });
+    }
+    let method = rpc::envelope(c, value, path, |c, _, member, path| object(c, at, member, path))?;
+    if let Some(method) = method {
+        c.message.stream = matches!(&*method, "message/stream" | "SendStreamingMessage");
+        c.message.operation = method;
+    }
+    Ok(())
+}
+
+fn object(c: &mut Collector<'_>, at: At, value: Val<'_>, path: u32) -> Done {
+    match value.kind() {
+        Kind::Array => {
+            return value.items().try_for_each(|(index, entry)| {
+                let path = c.at_index(path, index);
+                object(c, at, entry, path)
+            });
+        }
+        Kind::Object => {}
+        _ => return c.text(at.place, value, path),
+    }
+    // Cards come as results too.
+    if value.get("skills").is_some() && value.get("capabilities").is_some() {
+        return c.free(Place::Document, value, path);
+    }
+    let at = At { place: place_of(value, at.place), ..at };
+    for (key, member) in value.members() {
+        let name = key.text();
+        let path_of = |c: &mut Collector<'_>| c.at_key(path, &name);
+        match &*name {
+            "artifact" if at.event => {
+                let path = path_of(c);
+                artifact(c, at, member, path)?;
+            }
+            "message" | "status" | "task" | "artifact" | "artifacts" | "history" | "tasks"
+            | "statusUpdate" | "status_update" | "artifactUpdate" | "artifact_update"
+                if !member.is_string() =>
+            {
+                let path = path_of(c);
+                object(c, at, member, path)?;
+            }
+            "parts" | "content" => {
+                let path = path_of(c);
+                parts(c, at, member, path)?;
+            }
+            "kind" | "role" | "state" | "id" | "taskId" | "task_id" | "contextId" | "context_id"
+            | "messageId" | "message_id" | "artifactId" | "artifact_id" | "timestamp" | "final"
+            | "append" | "lastChunk" | "last_chunk" | "historyLength" | "referenceTaskIds"
+            | "configuration" | "pageSize" | "nextPageToken" => {
+                let path = path_of(c);
+                c.measures(member, path)?;
+            }
+            "name" | "description" => {
+                let path = path_of(c);
+                c.text(at.place, member, path)?;
+            }
+            "metadata" | "extensions" => {
+                let path = path_of(c);
+                c.free(Place::Other, member, path)?;
+            }
+            _ => c.unknown(at.place, path, key, member)?,
+        }
+    }
+    if at.event {
+        ends(c, value);
+    }
+    Ok(())
+}
+
+/// What a role says; agents' words stay what they are on that side.
+fn place_of(value: Val<'_>, place: Place) -> Place {
+    match value.get_text("role").as_deref() {
+        Some("user" | "ROLE_USER") => Place::User,
+        Some("agent" | "ROLE_AGENT") => Place::ToolResult,
+        _ => place,
+    }
+}
+
+/// An artifact in a stream: chunks of the same one are one running text.
+fn artifact(c: &mut Collector<'_>, at: At, value: Val<'_>, path: u32) -> Done {
+    let id = value.get_text("artifactId").or_else(|| value.get_text("artifact_id")).unwrap_or_default();
+    let running = Channel { group: field_hash(0, &id), kind: ChannelKind::Text, index: 0 };
+    object(c, At { running: Some(running), ..at }, value, path)
+}
+
+/// Texts that an event ends: its artifact's with the last chunk, all of them with the task.
+fn ends(c: &mut Collector<'_>, value: Val<'_>) {
+    let is = |name: &str| value.get(name).is_some_and(Val::is_true);
+    if (is("lastChunk") || is("last_chunk"))
+        && let Some(artifact) = value.get("artifact")
+    {
+        let id = artifact.get_text("artifactId").or_else(|| artifact.get_text("artifact_id"));
+        c.closes.push(Close::Group(field_hash(0, &id.unwrap_or_default())));
+    }
+    let over = value.get_text("state").is_some_and(|state| {
+        let state = state.trim_start_matches("TASK_STATE_").to_ascii_lowercase();
+        ["completed", "failed", "canceled", "cancelled", "rejected"].contains(&&*state)
+    });
+    if over || is("final") {
+        c.closes.push(Close::All);
+    }
+}
+
+fn parts(c: &mut Collector<'_>, at: At, value: Val<'_>, path: u32) -> Done {
+    match value.kind() {
+        Kind::Array => value.items().try_for_each(|(index, entry)| {
+            let path = c.at_index(path, index);
+            parts(c, at, entry, path)
+        }),
+        Kind::Object => value.members().try_for_each(|(key, member)| part(c, at, path, key, member)),
+        _ => c.text(at.place, value, path),
+    }
+}
+
+/// A member of a part. In 1.0 it says what it is by having it: `text`, `raw`, `url` or `data`; in 0.3 by its `kind`, and
+/// files stand in `file`.
+fn part(c: &mut Collector<'_>, at: At, parent: u32, key: Val<'_>, value: Val<'_>) -> Done {
+    let name = key.text();
+    let path_of = |c: &mut Collector<'_>| c.at_key(parent, &name);
+    match &*name {
+        "kind" | "mediaType" | "media_type" | "mimeType" => {
+            let path = path_of(c);
+            c.word(value, path)
+        }
+        "text" => {
+            let path = path_of(c);
+            match at.running {
+                Some(channel) => c.piece(channel, at.place, value, path),
+                None => c.text(at.place, value, path),
+            }
+        }
+        "file" if value.is_object() => {
+            let path = path_of(c);
+            value.members().try_for_each(|(key, member)| part(c, at, path, key, member))
+        }
+        "raw" | "bytes" | "fileWithBytes" => {
+            let path = path_of(c);
+            c.data(value, path)
+        }
+        "url" | "uri" | "fileWithUri" | "filename" | "name" => {
+            let path = path_of(c);
+            c.text(Place::Other, value, path)
+        }
+        "data" => {
+            let path = path_of(c);
+            c.free(at.place, value, path)
+        }
+        "metadata" => {
+            let path = path_of(c);
+            c.free(Place::Other, value, path)
+        }
+        _ => c.unknown(at.place, parent, key, value),
+    }
+}

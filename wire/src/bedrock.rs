@@ -1,0 +1,267 @@
+//! Bedrock Converse and ConverseStream, requests, answers and events
+//! (<https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_Converse.html>).
+
+use crate::collect::Collector;
+use crate::error::WireError;
+use crate::items::place_of_role;
+use crate::json::{Kind, Val};
+use crate::message::Place;
+use crate::stream::{Channel, ChannelKind, Close};
+use crate::tools;
+
+type Done = Result<(), WireError>;
+
+/// Reads a body.
+pub(crate) fn read(c: &mut Collector<'_>, value: Val<'_>, path: u32) -> Done {
+    if !value.is_object() {
+        return c.free(Place::Other, value, path);
+    }
+    for (key, member) in value.members() {
+        let name = key.text();
+        let path_of = |c: &mut Collector<'_>| c.at_key(path, &name);
+        match &*name {
+            "messages" => {
+                let path = path_of(c);
+                messages(c, Place::User, member, path)?;
+            }
+            "system" => {
+                let path = path_of(c);
+                blocks(c, Place::System, member, path)?;
+            }
+            "output" => {
+                let path = path_of(c);
+                messages(c, Place::Assistant, member, path)?;
+            }
+            "toolConfig" if member.is_object() => {
+                let path = path_of(c);
+                tool_config(c, member, path)?;
+            }
+            "promptVariables" => {
+                let path = path_of(c);
+                c.free(Place::User, member, path)?;
+            }
+            _ => shared(c, path, key, member)?,
+        }
+    }
+    Ok(())
+}
+
+/// Members that answers and events have in common.
+pub(crate) fn shared(c: &mut Collector<'_>, parent: u32, key: Val<'_>, member: Val<'_>) -> Done {
+    let name = key.text();
+    match &*name {
+        "usage" => {
+            let path = c.at_key(parent, &name);
+            c.measures(member, path)
+        }
+        "inferenceConfig" | "guardrailConfig" | "performanceConfig" | "metrics" | "stopReason"
+        | "serviceTier" | "role" | "contentBlockIndex" => {
+            let path = c.at_key(parent, &name);
+            c.measures(member, path)
+        }
+        // Events are filled up to hide their length, with the beginning of the alphabet.
+        "p" if member.is_string() && PADDING.starts_with(member.raw()) => Ok(()),
+        _ => c.unknown(Place::Other, parent, key, member),
+    }
+}
+
+const PADDING: &str = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789";
+
+/// Messages, one of them, or an object that holds one.
+fn messages(c: &mut Collector<'_>, place: Place, value: Val<'_>, path: u32) -> Done {
+    if value.kind() == Kind::Array {
+        return value.items().try_for_each(|(index, entry)| {
+            let path = c.at_index(path, index);
+            messages(c, place, entry, path)
+        });
+    }
+    let place = value.get_text("role").map_or(place, |role| place_of_role(&role));
+    for (key, member) in value.members() {
+        let name = key.text();
+        let path_of = |c: &mut Collector<'_>| c.at_key(path, &name);
+        match &*name {
+            "role" => {
+                let path = path_of(c);
+                c.word(member, path)?;
+            }
+            "content" => {
+                let path = path_of(c);
+                blocks(c, place, member, path)?;
+            }
+            "message" if member.is_object() => {
+                let path = path_of(c);
+                messages(c, place, member, path)?;
+            }
+            _ => c.unknown(place, path, key, member)?,
+        }
+    }
+    if value.is_object() { Ok(()) } else { c.free(place, value, path) }
+}
+
+/// Blocks of content. Each is an object with one member that says what it is.
+fn blocks(c: &mut Collector<'_>, place: Place, value: Val<'_>, path: u32) -> Done {
+    if value.kind() == Kind::Array {
+        return value.items().try_for_each(|(index, entry)| {
+            let path = c.at_index(path, index);
+            blocks(c, place, entry, path)
+        });
+    }
+    if !value.is_object() {
+        return c.text(place, value, path);
+    }
+    value.members().try_for_each(|(key, member)| block(c, place, path, key, member))
+}
+
+fn block(c: &mut Collector<'_>, place: Place, parent: u32, key: Val<'_>, value: Val<'_>) -> Done {
+    let name = key.text();
+    let path_of = |c: &mut Collector<'_>| c.at_key(parent, &name);
+    match &*name {
+        "text" | "content" | "guardContent" | "reasoningContent" | "reasoningText" | "citationsContent"
+        | "image" | "video" | "audio" => {
+            let path = path_of(c);
+            blocks(c, place, value, path)
+        }
+        "document" | "searchResult" => {
+            let path = path_of(c);
+            blocks(c, Place::Document, value, path)
+        }
+        "source" | "s3Location" if value.is_object() => {
+            let path = path_of(c);
+            blocks(c, Place::Document, value, path)
+        }
+        "bytes" => {
+            let path = path_of(c);
+            c.data(value, path)
+        }
+        "toolUse" | "toolResult" if value.is_object() => {
+            let path = path_of(c);
+            tool(c, value, path)
+        }
+        "json" => {
+            let path = path_of(c);
+            c.free(place, value, path)
+        }
+        "signature" | "redactedContent" => {
+            let path = path_of(c);
+            c.opaque(value, path)
+        }
+        "format" | "type" | "cachePoint" | "qualifiers" => {
+            let path = path_of(c);
+            c.measures(value, path)
+        }
+        "name" | "title" | "context" | "uri" | "source" => {
+            let path = path_of(c);
+            c.text(place, value, path)
+        }
+        _ => c.unknown(place, parent, key, value),
+    }
+}
+
+/// A call of a tool, or what it answered.
+fn tool(c: &mut Collector<'_>, value: Val<'_>, path: u32) -> Done {
+    if let Some(name) = value.get_text("name") {
+        c.calls(name, value.get("input"));
+    }
+    for (key, member) in value.members() {
+        let name = key.text();
+        let path_of = |c: &mut Collector<'_>| c.at_key(path, &name);
+        match &*name {
+            "toolUseId" | "name" | "status" | "type" => {
+                let path = path_of(c);
+                c.word(member, path)?;
+            }
+            "input" => {
+                let path = path_of(c);
+                c.free(Place::ToolArguments, member, path)?;
+            }
+            "content" => {
+                let path = path_of(c);
+                blocks(c, Place::ToolResult, member, path)?;
+            }
+            _ => c.unknown(Place::ToolArguments, path, key, member)?,
+        }
+    }
+    Ok(())
+}
+
+fn tool_config(c: &mut Collector<'_>, value: Val<'_>, path: u32) -> Done {
+    for (key, member) in value.members() {
+        let name = key.text();
+        let path_of = |c: &mut Collector<'_>| c.at_key(path, &name);
+        match &*name {
+            "tools" => {
+                let path = path_of(c);
+                tools::definitions(c, member, path)?;
+            }
+            "toolChoice" => {
+                let path = path_of(c);
+                c.measures(member, path)?;
+            }
+            _ => c.unknown(Place::ToolDefinition, path, key, member)?,
+        }
+    }
+    Ok(())
+}
+
+/// Reads an event of a stream. Which one it is stands in the frame's headers, and shows in its members.
+pub(crate) fn event(c: &mut Collector<'_>, root: Val<'_>, path: u32) -> Done {
+    if !root.is_object() {
+        return c.free(Place::Other, root, path);
+    }
+    let group = root.get("contentBlockIndex").and_then(Val::unsigned).map(|index| index as u32);
+    for (key, member) in root.members() {
+        let name = key.text();
+        match &*name {
+            "start" if member.is_object() => {
+                let path = c.at_key(path, &name);
+                blocks(c, Place::Assistant, member, path)?;
+            }
+            "delta" if member.is_object() => {
+                let path = c.at_key(path, &name);
+                delta(c, member, path, group.unwrap_or_default())?;
+            }
+            _ => shared(c, path, key, member)?,
+        }
+    }
+    let goes_on = root.get("start").is_some() || root.get("delta").is_some();
+    match group {
+        Some(group) if !goes_on => c.closes.push(Close::Group(group)),
+        _ if root.get("stopReason").is_some() => c.closes.push(Close::All),
+        _ => {}
+    }
+    Ok(())
+}
+
+fn delta(c: &mut Collector<'_>, value: Val<'_>, path: u32, group: u32) -> Done {
+    for (key, member) in value.members() {
+        let name = key.text();
+        let path_of = |c: &mut Collector<'_>| c.at_key(path, &name);
+        match &*name {
+            "text" => {
+                let path = path_of(c);
+                let channel = Channel { group, kind: ChannelKind::Text, index: 0 };
+                c.piece(channel, Place::Assistant, member, path)?;
+            }
+            "toolUse" | "toolResult" | "reasoningContent" if member.is_object() => {
+                let path = path_of(c);
+                for (key, member) in member.members() {
+                    inner(c, path, key, member, group)?;
+                }
+            }
+            _ => block(c, Place::Assistant, path, key, member)?,
+        }
+    }
+    Ok(())
+}
+
+/// Pieces of arguments, and of thoughts.
+fn inner(c: &mut Collector<'_>, parent: u32, key: Val<'_>, value: Val<'_>, group: u32) -> Done {
+    let name = key.text();
+    let (kind, place) = match &*name {
+        "input" => (ChannelKind::ToolArguments, Place::ToolArguments),
+        "text" => (ChannelKind::Reasoning, Place::Assistant),
+        _ => return block(c, Place::Assistant, parent, key, value),
+    };
+    let path = c.at_key(parent, &name);
+    c.piece(Channel { group, kind, index: 0 }, place, value, path)
+}

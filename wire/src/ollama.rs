@@ -1,0 +1,156 @@
+//! Ollama: chat, generate and embed, requests, answers and lines of streams (<https://docs.ollama.com/api>).
+
+use crate::collect::Collector;
+use crate::error::WireError;
+use crate::items::contents;
+use crate::json::{Kind, Val};
+use crate::message::Place;
+use crate::stream::{Channel, ChannelKind, Close};
+use crate::tools;
+
+type Done = Result<(), WireError>;
+
+/// What is read: a request, a whole answer, or one line of a streamed answer.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Of {
+    Request,
+    Answer,
+    Line,
+}
+
+/// Reads a body or a line.
+pub(crate) fn read(c: &mut Collector<'_>, value: Val<'_>, path: u32, of: Of) -> Done {
+    if !value.is_object() {
+        return c.free(Place::Other, value, path);
+    }
+    if of == Of::Request {
+        // Streaming is what one gets without asking.
+        c.message.stream = value.get("stream").is_none_or(|stream| stream.kind() != Kind::False);
+    }
+    for (key, member) in value.members() {
+        let name = key.text();
+        let path_of = |c: &mut Collector<'_>| c.at_key(path, &name);
+        match &*name {
+            "model" => {
+                let path = path_of(c);
+                c.model(member, path)?;
+            }
+            "messages" => {
+                let path = path_of(c);
+                contents(c, Place::User, member, path)?;
+            }
+            "message" if of == Of::Line && member.is_object() => {
+                let path = path_of(c);
+                message(c, member, path)?;
+            }
+            "message" => {
+                let path = path_of(c);
+                contents(c, Place::Assistant, member, path)?;
+            }
+            "prompt" | "suffix" => {
+                let path = path_of(c);
+                c.text(Place::User, member, path)?;
+            }
+            "input" => {
+                let path = path_of(c);
+                contents(c, Place::Document, member, path)?;
+            }
+            "system" | "template" => {
+                let path = path_of(c);
+                c.text(Place::System, member, path)?;
+            }
+            "response" | "thinking" => {
+                let path = path_of(c);
+                said(c, &name, member, path, of)?;
+            }
+            "images" => {
+                let path = path_of(c);
+                c.data_list(member, path)?;
+            }
+            "tools" => {
+                let path = path_of(c);
+                tools::definitions(c, member, path)?;
+            }
+            "logprobs" => {
+                let path = path_of(c);
+                c.echoes(member, path)?;
+            }
+            // The conversation so far as token numbers.
+            "context" if of == Of::Answer => {
+                let path = path_of(c);
+                c.echoes(member, path)?;
+            }
+            "context" => {
+                c.message.tokens = c.message.tokens.saturating_add(member.small_items());
+                let path = path_of(c);
+                c.measures(member, path)?;
+            }
+            "stream"
+            | "options"
+            | "keep_alive"
+            | "raw"
+            | "think"
+            | "truncate"
+            | "dimensions"
+            | "done"
+            | "done_reason"
+            | "created_at"
+            | "total_duration"
+            | "load_duration"
+            | "prompt_eval_count"
+            | "prompt_eval_duration"
+            | "eval_count"
+            | "eval_duration"
+            | "embedding"
+            | "embeddings" => {
+                let path = path_of(c);
+                c.measures(member, path)?;
+            }
+            "format" if member.is_string() => {
+                let path = path_of(c);
+                c.word(member, path)?;
+            }
+            _ => c.unknown(Place::Other, path, key, member)?,
+        }
+    }
+    if value.get("done").is_some_and(Val::is_true) {
+        c.closes.push(Close::All);
+    }
+    Ok(())
+}
+
+fn said(c: &mut Collector<'_>, name: &str, value: Val<'_>, path: u32, of: Of) -> Done {
+    if of != Of::Line {
+        return c.text(Place::Assistant, value, path);
+    }
+    let kind = if name == "thinking" { ChannelKind::Reasoning } else { ChannelKind::Text };
+    c.piece(Channel { group: 0, kind, index: 0 }, Place::Assistant, value, path)
+}
+
+/// The message of a line: its texts continue running ones; calls and images come whole.
+fn message(c: &mut Collector<'_>, value: Val<'_>, path: u32) -> Done {
+    for (key, member) in value.members() {
+        let name = key.text();
+        let path_of = |c: &mut Collector<'_>| c.at_key(path, &name);
+        match &*name {
+            "content" | "thinking" => {
+                let path = path_of(c);
+                said(c, &name, member, path, Of::Line)?;
+            }
+            "role" | "tool_name" => {
+                let path = path_of(c);
+                c.word(member, path)?;
+            }
+            "tool_calls" => {
+                let path = path_of(c);
+                tools::calls(c, member, path)?;
+            }
+            "images" => {
+                let path = path_of(c);
+                c.data_list(member, path)?;
+            }
+            _ => c.unknown(Place::Assistant, path, key, member)?,
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,237 @@
+//! What a request's line tells before any body is read: the protocol, and where the path has them, the model and the
+//! operation. Services read paths with escapes resolved and (some of them) whatever the case, so that is how it is done
+//! here; the body's shape refines what the path leaves open (`read.rs`).
+
+use std::borrow::Cow;
+
+use crate::body::{BodyKind, body_kind};
+use crate::coding::percent_decode;
+use crate::protocol::Protocol;
+
+/// What the request line tells.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Route {
+    /// The protocol that the path speaks.
+    pub protocol: Protocol,
+    /// The model that the path names: an Azure deployment, Gemini's and Bedrock's model.
+    pub model: Option<String>,
+    /// The operation, where the path names it.
+    pub operation: Option<&'static str>,
+    /// Whether the operation's answer is a stream.
+    pub streams: bool,
+}
+
+impl Route {
+    fn new(protocol: Protocol) -> Self {
+        Self { protocol, model: None, operation: None, streams: false }
+    }
+
+    fn operation(protocol: Protocol, operation: &'static str) -> Self {
+        Self { operation: Some(operation), ..Self::new(protocol) }
+    }
+}
+
+/// Reads method, path and content type. Query and empty segments do not count; a path may have any prefix. Unknown
+/// paths give [`Protocol::Json`], [`Protocol::Text`] or [`Protocol::None`], to be refined by the body's shape.
+pub fn route_of(method: &str, path: &str, content_type: Option<&str>) -> Route {
+    let path = path.split(['?', '#']).next().unwrap_or_default();
+    let segments: Vec<Cow<'_, str>> =
+        path.split('/').filter(|segment| !segment.is_empty()).map(percent_decode).collect();
+    let mut route = known(&segments).unwrap_or_else(|| Route::new(by_content(method, content_type)));
+    if route.model.is_none() {
+        route.model = after(&segments, &["openai", "deployments"]).map(str::to_owned);
+    }
+    route
+}
+
+fn by_content(method: &str, content_type: Option<&str>) -> Protocol {
+    match body_kind(content_type) {
+        BodyKind::Json => Protocol::Json,
+        BodyKind::Text | BodyKind::Lines | BodyKind::EventStream | BodyKind::Form => Protocol::Text,
+        BodyKind::Empty if matches!(method, "GET" | "HEAD" | "OPTIONS" | "DELETE") => Protocol::None,
+        _ => Protocol::Json,
+    }
+}
+
+fn known(segments: &[Cow<'_, str>]) -> Option<Route> {
+    let ends = |end: &[&str]| {
+        let tail = segments.len().checked_sub(end.len()).and_then(|from| segments.get(from..));
+        tail.is_some_and(|tail| matches(tail, end))
+    };
+    // Ollama before OpenAI, whose paths are the shorter ones.
+    for (end, operation) in
+        [("chat", "chat"), ("generate", "generate"), ("embed", "embed"), ("embeddings", "embed")]
+    {
+        if ends(&["api", end]) {
+            return Some(Route::operation(Protocol::Ollama, operation));
+        }
+    }
+    let protocol = if ends(&["chat", "completions"]) {
+        Protocol::OpenAiChat
+    } else if ends(&["completions"]) {
+        Protocol::OpenAiCompletions
+    } else if ends(&["embeddings"]) {
+        Protocol::OpenAiEmbeddings
+    } else if ends(&["responses"])
+        || after(segments, &["v1", "responses"]).is_some()
+        || after(segments, &["openai", "responses"]).is_some()
+    {
+        Protocol::OpenAiResponses
+    } else if ends(&["v1", "messages"]) || ends(&["v1", "messages", "count_tokens"]) {
+        Protocol::AnthropicMessages
+    } else if ends(&["mcp"]) {
+        Protocol::Mcp
+    } else if ends(&["a2a"]) {
+        Protocol::A2a
+    } else if ends(&[".well-known", "agent-card.json"]) || ends(&[".well-known", "agent.json"]) {
+        return Some(Route::operation(Protocol::A2a, "agent-card"));
+    } else {
+        return bedrock(segments).or_else(|| verb(segments));
+    };
+    Some(Route::new(protocol))
+}
+
+/// Bedrock: `/model/{model}/converse`. A model's ARN may have slashes, escaped or not.
+fn bedrock(segments: &[Cow<'_, str>]) -> Option<Route> {
+    let (operation, before) = segments.split_last()?;
+    let at = before.iter().position(|segment| segment == "model")?;
+    let model = before.get(at + 1..).filter(|model| !model.is_empty())?.join("/");
+    let (protocol, operation, streams) = match &**operation {
+        "converse" => (Protocol::BedrockConverse, "converse", false),
+        "converse-stream" => (Protocol::BedrockConverse, "converse-stream", true),
+        "invoke" => (Protocol::BedrockInvoke, "invoke", false),
+        "invoke-with-response-stream" => (Protocol::BedrockInvoke, "invoke-with-response-stream", true),
+        "count-tokens" => (Protocol::BedrockInvoke, "count-tokens", false),
+        _ => return None,
+    };
+    Some(Route { protocol, model: Some(model), operation: Some(operation), streams })
+}
+
+/// Custom methods, as Google's APIs (AIP-136) and A2A over plain HTTP write them: `…/{name}:{verb}`.
+fn verb(segments: &[Cow<'_, str>]) -> Option<Route> {
+    let last = segments.last()?;
+    let (name, verb) = last.rsplit_once(':')?;
+    let parent = segments.len().checked_sub(2).and_then(|at| segments.get(at));
+    let task = parent.is_some_and(|parent| parent == "tasks");
+    if name == "message" || task && matches!(verb, "subscribe" | "cancel") {
+        return Some(Route { streams: verb == "stream", ..Route::new(Protocol::A2aHttp) });
+    }
+    let parent = parent?;
+    if !["models", "tunedModels", "endpoints"].contains(&&**parent) {
+        return None;
+    }
+    let (protocol, operation) = match verb {
+        "generateContent" => (Protocol::Gemini, Some("generateContent")),
+        "streamGenerateContent" => (Protocol::Gemini, Some("streamGenerateContent")),
+        "countTokens" => (Protocol::Gemini, Some("countTokens")),
+        "computeTokens" => (Protocol::Gemini, Some("computeTokens")),
+        "embedContent" => (Protocol::Gemini, Some("embedContent")),
+        "batchEmbedContents" => (Protocol::Gemini, Some("batchEmbedContents")),
+        "rawPredict" | "streamRawPredict" if after(segments, &["publishers"]) == Some("anthropic") => {
+            (Protocol::AnthropicMessages, None)
+        }
+        _ => (Protocol::Json, None),
+    };
+    // Anthropic's token counter on Vertex stands where a model would: the body names the model.
+    let model = (name != "count-tokens").then(|| name.to_owned());
+    Some(Route { protocol, model, operation, streams: verb.starts_with("stream") })
+}
+
+/// The segment that follows these.
+fn after<'s>(segments: &'s [Cow<'_, str>], these: &[&str]) -> Option<&'s str> {
+    let at = segments.windows(these.len()).position(|window| matches(window, these))?;
+    segments.get(at + these.len()).map(|segment| &**segment)
+}
+
+fn matches(segments: &[Cow<'_, str>], want: &[&str]) -> bool {
+    segments.len() == want.len()
+        && segments.iter().zip(want).all(|(segment, want)| segment.eq_ignore_ascii_case(want))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_path_tells_the_protocol() {
+        let json = Some("application/json");
+        for (method, path, content_type, want) in [
+            ("POST", "/v1/chat/completions", json, "openai-chat"),
+            ("POST", "/v1/chat%2Fcompletions", json, "json"),
+            ("POST", "/v1/chat/%63ompletions", json, "openai-chat"),
+            ("POST", "/openai/Deployments/x/Chat/completions?api-version=1", json, "openai-chat x"),
+            ("POST", "/openai/deployments/my%20gpt/embeddings", json, "openai-embeddings my gpt"),
+            ("POST", "/openai/deployments/x/images/generations", json, "json x"),
+            ("POST", "/openai/v1/chat/completions", json, "openai-chat"),
+            ("POST", "/openai/responses?api-version=1", json, "openai-responses"),
+            ("POST", "/gateway/v1/chat/completions/", json, "openai-chat"),
+            ("POST", "/v1/completions", json, "openai-completions"),
+            ("POST", "/v1/responses", json, "openai-responses"),
+            ("GET", "/v1/responses/resp_1", None, "openai-responses"),
+            ("POST", "/v1/embeddings", json, "openai-embeddings"),
+            ("POST", "/v1/messages", json, "anthropic-messages"),
+            ("POST", "/anthropic/v1/messages/count_tokens?beta=true", json, "anthropic-messages"),
+            ("POST", "/v1/threads/t/messages", json, "json"),
+            ("POST", "/mcp", json, "mcp"),
+            ("GET", "/servers/files/mcp/", None, "mcp"),
+            ("POST", "/v1beta/models/gemini-2.5-pro:generateContent", json, "gemini gemini-2.5-pro"),
+            (
+                "POST",
+                "/v1beta/models/gemini-2.5-pro%3AstreamGenerateContent?alt=sse",
+                json,
+                "gemini gemini-2.5-pro stream",
+            ),
+            (
+                "POST",
+                "/v1/projects/p/locations/l/publishers/google/models/gemini-x:countTokens",
+                json,
+                "gemini gemini-x",
+            ),
+            (
+                "POST",
+                "/v1/projects/p/locations/l/publishers/anthropic/models/claude-x:streamRawPredict",
+                json,
+                "anthropic-messages claude-x stream",
+            ),
+            (
+                "POST",
+                "/v1/projects/p/locations/l/publishers/google/models/text-x:predict",
+                json,
+                "json text-x",
+            ),
+            ("POST", "/v1beta/openai/chat/completions", json, "openai-chat"),
+            ("POST", "/api/chat", json, "ollama"),
+            ("POST", "/api/v1/chat/completions", json, "openai-chat"),
+            ("POST", "/api/embeddings", json, "ollama"),
+            ("POST", "/a2a", json, "a2a"),
+            ("GET", "/.well-known/agent-card.json", None, "a2a"),
+            ("POST", "/v1/message:stream", json, "a2a-http stream"),
+            ("POST", "/v1/tasks/t:cancel", json, "a2a-http"),
+            ("POST", "/v1/operations/o:cancel", json, "json"),
+            (
+                "POST",
+                "/model/anthropic.claude-x-v1%3A0/converse",
+                json,
+                "bedrock-converse anthropic.claude-x-v1:0",
+            ),
+            (
+                "POST",
+                "/model/arn%3Aaws%3Abedrock%3Aus-east-1%3A%3Afoundation-model%2Fx/converse-stream",
+                json,
+                "bedrock-converse arn:aws:bedrock:us-east-1::foundation-model/x stream",
+            ),
+            ("POST", "/model/x/y/invoke", json, "bedrock-invoke x/y"),
+            ("POST", "/other", json, "json"),
+            ("POST", "/other", Some("text/plain"), "text"),
+            ("POST", "/other", None, "json"),
+            ("GET", "/other", None, "none"),
+            ("GET", "/", None, "none"),
+        ] {
+            let route = route_of(method, path, content_type);
+            let mut shown = route.protocol.as_str().to_owned();
+            route.model.iter().for_each(|model| shown.extend([" ", model]));
+            shown.push_str(if route.streams { " stream" } else { "" });
+            assert_eq!(shown, want, "{method} {path}");
+        }
+    }
+}

@@ -1,0 +1,89 @@
+//! JSON-RPC 2.0, the envelope that MCP and A2A share.
+
+use crate::collect::Collector;
+use crate::error::WireError;
+use crate::json::{Kind, Val};
+use crate::message::Place;
+
+type Done = Result<(), WireError>;
+
+/// What an envelope carries.
+pub(crate) enum Part<'m> {
+    /// The parameters of this method.
+    Params(&'m str),
+    /// What a request is answered with.
+    Result,
+}
+
+/// One JSON-RPC message; `content` reads what it carries. Gives its method, if it has one.
+pub(crate) fn envelope(
+    c: &mut Collector<'_>,
+    value: Val<'_>,
+    path: u32,
+    mut content: impl FnMut(&mut Collector<'_>, Part<'_>, Val<'_>, u32) -> Done,
+) -> Result<Option<String>, WireError> {
+    if !value.is_object() {
+        c.free(Place::Other, value, path)?;
+        return Ok(None);
+    }
+    let method = value.get_text("method");
+    if let (Some(_), Some(id)) = (&method, value.get("id").filter(|id| id.kind() != Kind::Null)) {
+        c.message.rpc_ids.push(raw_id(id));
+    }
+    for (key, member) in value.members() {
+        let name = key.text();
+        let path_of = |c: &mut Collector<'_>| c.at_key(path, &name);
+        match &*name {
+            "jsonrpc" if member.raw() == "2.0" => {}
+            "id" => {
+                let path = path_of(c);
+                if member.is_string() { c.word(member, path)? } else { c.measures(member, path)? }
+            }
+            // Some write methods like types: `SendMessage`.
+            "method" if member.raw().len() <= 64 && member.raw().bytes().all(|b| b.is_ascii_alphabetic()) => {
+            }
+            "method" => {
+                let path = path_of(c);
+                c.word(member, path)?;
+            }
+            "params" => {
+                let path = path_of(c);
+                content(c, Part::Params(method.as_deref().unwrap_or_default()), member, path)?;
+            }
+            "result" => {
+                let path = path_of(c);
+                content(c, Part::Result, member, path)?;
+            }
+            "error" => {
+                let path = path_of(c);
+                error(c, member, path)?;
+            }
+            _ => c.unknown(Place::Other, path, key, member)?,
+        }
+    }
+    Ok(method.map(std::borrow::Cow::into_owned))
+}
+
+/// The id as it stands in the body.
+fn raw_id(id: Val<'_>) -> String {
+    if id.is_string() { format!("\"{}\"", id.raw()) } else { id.raw().to_owned() }
+}
+
+fn error(c: &mut Collector<'_>, value: Val<'_>, path: u32) -> Done {
+    for (key, member) in value.members() {
+        let name = key.text();
+        let path_of = |c: &mut Collector<'_>| c.at_key(path, &name);
+        match &*name {
+            "code" => {
+                let path = path_of(c);
+                c.measures(member, path)?;
+            }
+            "message" | "data" => {
+                let path = path_of(c);
+                c.free(Place::ToolResult, member, path)?;
+            }
+            _ => c.unknown(Place::ToolResult, path, key, member)?,
+        }
+    }
+    if value.is_object() { Ok(()) } else { c.free(Place::ToolResult, value, path) }
+}

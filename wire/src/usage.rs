@@ -1,0 +1,153 @@
+//! Tokens: what a provider says it counted, what a request bounds its answer by, and asking for the count on a stream.
+//!
+//! The counts are told by their names alone, whatever the protocol: gateways answer in another protocol than they were
+//! asked in. Where they stand:
+//!
+//! | API | member |
+//! |---|---|
+//! | OpenAI chat, completions, embeddings; their streams' last chunk | `usage`: `prompt_tokens`, `completion_tokens` |
+//! | OpenAI Responses, `response.completed` | `usage`: `input_tokens`, `output_tokens`; `response.usage` |
+//! | Anthropic Messages, `message_start`, `message_delta` | `usage`; `message.usage` |
+//! | Gemini `generateContent` | `usageMetadata`: `promptTokenCount`, `candidatesTokenCount`, `thoughtsTokenCount` |
+//! | Bedrock Converse, its stream's `metadata` | `usage`; `metadata.usage`: `inputTokens`, `outputTokens` |
+//! | Ollama | `prompt_eval_count`, `eval_count` |
+
+use crate::error::Limits;
+use crate::json::{Doc, NO_LAYER, Val, scan_bytes};
+use crate::protocol::Protocol;
+
+/// Tokens that the provider says it counted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Usage {
+    /// Tokens read, those from and to a cache among them.
+    pub input_tokens: u64,
+    /// Of those read: from a cache.
+    pub cached_tokens: u64,
+    /// Of those read: written to a cache.
+    pub cache_write_tokens: u64,
+    /// Tokens written, those of reasoning among them.
+    pub output_tokens: u64,
+    /// Of those written: reasoning.
+    pub reasoning_tokens: u64,
+}
+
+impl Usage {
+    /// Read and written.
+    pub fn total(&self) -> u64 {
+        self.input_tokens.saturating_add(self.output_tokens)
+    }
+
+    /// What several events of one stream say together. Counts only grow within an answer: the largest of each is the last.
+    #[must_use]
+    pub fn merged(self, later: Usage) -> Usage {
+        Usage {
+            input_tokens: self.input_tokens.max(later.input_tokens),
+            cached_tokens: self.cached_tokens.max(later.cached_tokens),
+            cache_write_tokens: self.cache_write_tokens.max(later.cache_write_tokens),
+            output_tokens: self.output_tokens.max(later.output_tokens),
+            reasoning_tokens: self.reasoning_tokens.max(later.reasoning_tokens),
+        }
+    }
+}
+
+/// What an answer, or an event of one, says it took.
+pub(crate) fn reported(protocol: Protocol, root: Val<'_>) -> Option<Usage> {
+    if protocol == Protocol::Mcp {
+        return None;
+    }
+    let inside = |outer: &str, inner: &str| root.get(outer).and_then(|outer| outer.get(inner));
+    let places = [
+        root.get("usage"),
+        inside("message", "usage"),
+        inside("response", "usage"),
+        inside("metadata", "usage"),
+        root.get("usageMetadata"),
+        Some(root),
+    ];
+    places.into_iter().flatten().find_map(counts)
+}
+
+fn counts(value: Val<'_>) -> Option<Usage> {
+    let count = |names: &[&str]| names.iter().find_map(|name| value.get(name).and_then(Val::unsigned));
+    let part = |outer: &[&str], inner: &str| {
+        outer.iter().find_map(|name| value.get(name)?.get(inner).and_then(Val::unsigned)).unwrap_or(0)
+    };
+    // What these names count has the cached tokens in it; Anthropic's and Bedrock's has not.
+    let whole = count(&["prompt_tokens", "promptTokenCount", "prompt_eval_count"]);
+    let input = whole.or_else(|| count(&["input_tokens", "inputTokens"]));
+    let output =
+        count(&["completion_tokens", "output_tokens", "candidatesTokenCount", "outputTokens", "eval_count"]);
+    if input.is_none() && output.is_none() {
+        return None;
+    }
+    let read = count(&["cache_read_input_tokens", "cacheReadInputTokens"]).unwrap_or(0);
+    let written = count(&["cache_creation_input_tokens", "cacheWriteInputTokens"]).unwrap_or(0);
+    let within = part(&["prompt_tokens_details", "input_tokens_details"], "cached_tokens")
+        .max(count(&["cachedContentTokenCount"]).unwrap_or(0));
+    let beside = if whole.is_none() { read.saturating_add(written) } else { 0 };
+    let tools = count(&["toolUsePromptTokenCount"]).unwrap_or(0);
+    let thoughts = count(&["thoughtsTokenCount"]).unwrap_or(0);
+    let reasoning = part(&["completion_tokens_details", "output_tokens_details"], "reasoning_tokens");
+    Some(Usage {
+        input_tokens: input.unwrap_or(0).saturating_add(beside).saturating_add(tools),
+        cached_tokens: read.max(within),
+        cache_write_tokens: written,
+        output_tokens: output.unwrap_or(0).saturating_add(thoughts),
+        reasoning_tokens: reasoning.max(thoughts),
+    })
+}
+
+/// The most tokens that the answers to a request may have: its bound on one, times how many are asked for.
+pub(crate) fn output_bound(protocol: Protocol, root: Val<'_>) -> Option<u64> {
+    if protocol == Protocol::OpenAiEmbeddings {
+        return Some(0);
+    }
+    let inside = |outer: &str, inner: &str| root.get(outer)?.get(inner)?.unsigned();
+    let names = ["max_completion_tokens", "max_output_tokens", "max_tokens", "max_tokens_to_sample"];
+    let bound = names
+        .iter()
+        .find_map(|name| root.get(name).and_then(Val::unsigned))
+        .or_else(|| inside("generationConfig", "maxOutputTokens"))
+        .or_else(|| inside("inferenceConfig", "maxTokens"))
+        .or_else(|| inside("options", "num_predict"))?;
+    Some(bound.saturating_mul(answers(root)))
+}
+
+/// How many answers are asked for.
+fn answers(root: Val<'_>) -> u64 {
+    let several = ["best_of", "n"].iter().find_map(|name| root.get(name).and_then(Val::unsigned));
+    let candidates = root.get("generationConfig").and_then(|config| config.get("candidateCount")?.unsigned());
+    several.or(candidates).unwrap_or(1).clamp(1, 128)
+}
+
+/// The body of a chat completion that streams, with the usage asked for (`stream_options.include_usage`); none where the
+/// client asks for it itself, or the body is not one. Every other byte stays.
+pub fn asking_for_usage(body: &[u8]) -> Option<Vec<u8>> {
+    const ASK: &str = "\"include_usage\":true";
+    let (text, nodes) = scan_bytes(body, &Limits { max_body: body.len(), ..Limits::default() }).ok()?;
+    let root = Doc { text, nodes: &nodes, layer: NO_LAYER, level: 0 }.root();
+    let comma = |object: Val<'_>| if object.members().next().is_some() { "," } else { "" };
+    let inside = |object: Val<'_>| object.span().start as usize + 1;
+    if !root.is_object() {
+        return None;
+    }
+    let (range, with) = match root.get("stream_options") {
+        None => (inside(root)..inside(root), format!("\"stream_options\":{{{ASK}}}{}", comma(root))),
+        Some(options) if options.is_object() => match options.get("include_usage") {
+            Some(asked) if asked.is_true() => return None,
+            Some(asked) => (outer(asked), "true".to_owned()),
+            None => (inside(options)..inside(options), format!("{ASK}{}", comma(options))),
+        },
+        Some(options) => (outer(options), format!("{{{ASK}}}")),
+    };
+    let mut out = Vec::with_capacity(body.len() + with.len());
+    out.extend_from_slice(text.get(..range.start)?.as_bytes());
+    out.extend_from_slice(with.as_bytes());
+    out.extend_from_slice(text.get(range.end..)?.as_bytes());
+    Some(out)
+}
+
+fn outer(value: Val<'_>) -> std::ops::Range<usize> {
+    let span = value.outer_span();
+    span.start as usize..span.end as usize
+}
