@@ -163,6 +163,7 @@ fn bundle() -> Result<String, String> {
             intake: Some(ServiceRef { cluster: "ai_mesh_control_plane".into(), timeout_ms: 5000 }),
             ..Settings::default()
         },
+        ..Bundle::default()
     };
     serde_json::to_string(&bundle).map_err(|error| error.to_string())
 }

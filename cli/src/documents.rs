@@ -1,4 +1,4 @@
-//! Policy documents from files, folders and standard input; what is wrong with them as FILE:LINE:COLUMN.
+//! Policies and agents from files, folders and standard input; what is wrong with them as FILE:LINE:COLUMN.
 
 use std::{
     collections::BTreeMap,
@@ -6,7 +6,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use mesh_policy::{Diagnostic, Parsed, Policy, Severity};
+use mesh_policy::{Agent, Diagnostic, Document as Any, ParsedDocument, Policy, Severity};
 use serde_json::{Value, json};
 
 use crate::{
@@ -19,6 +19,13 @@ use crate::{
 pub(crate) struct Document {
     pub(crate) source: String,
     pub(crate) policy: Policy,
+}
+
+/// An agent's document that was read, and where from.
+#[derive(Debug)]
+pub(crate) struct AgentDocument {
+    pub(crate) source: String,
+    pub(crate) agent: Agent,
 }
 
 /// A remark, and about which file.
@@ -34,6 +41,7 @@ pub(crate) struct Remark {
 #[derive(Debug, Default)]
 pub(crate) struct Documents {
     pub(crate) documents: Vec<Document>,
+    pub(crate) agents: Vec<AgentDocument>,
     pub(crate) remarks: Vec<Remark>,
 }
 
@@ -65,16 +73,24 @@ impl Documents {
             policy: policy.map(str::to_owned),
             diagnostic,
         };
-        match mesh_policy::from_yaml(text) {
+        match mesh_policy::documents_from_yaml(text) {
             Err(diagnostics) => self.remarks.extend(diagnostics.into_iter().map(|d| remark(None, d))),
             Ok(parsed) if parsed.is_empty() => {
                 let help = "expected `apiVersion: ai-mesh.dev/v1alpha1` and so on";
                 self.remarks.push(remark(None, Diagnostic::error("", "there is no policy in it").help(help)));
             }
             Ok(parsed) => {
-                for (index, Parsed { policy, mut warnings }) in parsed.into_iter().enumerate() {
+                for (index, ParsedDocument { document, mut warnings }) in parsed.into_iter().enumerate() {
+                    let policy = match document {
+                        Any::Policy(policy) => policy,
+                        Any::Agent(agent) => {
+                            self.remarks.extend(warnings.into_iter().map(|said| remark(None, said)));
+                            self.agents.push(AgentDocument { source: source.to_owned(), agent });
+                            continue;
+                        }
+                    };
                     let name = policy.metadata.name.clone();
-                    let mut compiled = mesh_engine::check(&policy).unwrap_or_else(|errors| errors);
+                    let mut compiled = mesh_engine::check(&policy).err().unwrap_or_default();
                     mesh_policy::locate(text, index, &mut compiled);
                     warnings.append(&mut compiled);
                     self.remarks
@@ -87,6 +103,19 @@ impl Documents {
 
     /// Two documents of one name: the second would silently replace the first.
     fn find_twins(&mut self) {
+        let mut agents: BTreeMap<&str, &str> = BTreeMap::new();
+        for document in &self.agents {
+            let id = document.agent.metadata.name.as_str();
+            if let Some(first) = agents.insert(id, &document.source) {
+                let message = format!("{id:?} is the id of two agents; the other is in {first}");
+                self.remarks.push(Remark {
+                    source: document.source.clone(),
+                    policy: None,
+                    diagnostic: Diagnostic::error("metadata.name", message)
+                        .help("give each agent its own id"),
+                });
+            }
+        }
         let mut seen: BTreeMap<&str, &str> = BTreeMap::new();
         for document in &self.documents {
             let name = document.policy.metadata.name.as_str();
@@ -100,6 +129,12 @@ impl Documents {
                 });
             }
         }
+    }
+
+    /// Everything, policies first.
+    pub(crate) fn all(&self) -> Vec<Any> {
+        let policies = self.documents.iter().map(|document| Any::Policy(document.policy.clone()));
+        policies.chain(self.agents.iter().map(|document| Any::Agent(document.agent.clone()))).collect()
     }
 
     /// How many remarks are errors.

@@ -99,9 +99,16 @@ fn the_life_of_a_policy() {
     assert!(code == 0 && out.contains("unchanged"), "{out}{err}");
 
     write(&served.data, "block");
+    let (code, out, _) = served.run("policy diff -f mine.yaml --exit-code");
+    assert!(code == 1 && out.contains("~ spec.rules[0].pii.action: \"redact\" → \"block\""), "{out}");
     let (_, out, err) = served.run("policy apply -f mine.yaml");
     assert!(out.contains("policy mine configured (version 2)"), "{out}");
     assert!(err.contains("no sidecar is connected"), "{err}");
+
+    let (code, out, _) = served.run("policy diff mine --from 1");
+    assert!(code == 0 && out.contains("\"redact\" → \"block\""), "{out}");
+    let (code, out, _) = served.run("policy diff -f mine.yaml --exit-code");
+    assert!(code == 0 && out.contains("mine: no difference"), "{out}");
 
     let verdict = served.json("policy test --prompt 536-90-4399");
     assert!(verdict["decision"].is_string(), "{verdict}");
@@ -122,6 +129,28 @@ fn the_life_of_a_policy() {
     assert!(code == 1 && err.contains("mine"), "{err}");
     let applied = served.json("policy apply -f mine.yaml --no-wait");
     assert_eq!((&applied["policies"][0]["result"], &applied["sidecars"]), (&"created".into(), &Value::Null));
+}
+
+#[test]
+fn the_life_of_an_agent() {
+    let served = Served::start("agent");
+    let agent = "apiVersion: ai-mesh.dev/v1alpha1\nkind: Agent\nmetadata: { name: bot }\nspec: { type: chatbot, owners: [care] }\n";
+    std::fs::write(served.data.join("agent.yaml"), agent).unwrap();
+    for (line, expected) in [
+        ("agent list", "no agent is registered"),
+        ("agent apply -f agent.yaml", "agent bot created (version 1)"),
+        ("policy apply -f agent.yaml", "agent bot unchanged (version 1)"),
+        ("agent list", "bot  active  chatbot"),
+        ("agent suspend bot --reason leaked", "agent bot configured (version 2)"),
+        ("agent get bot", "reason: leaked"),
+        ("agent resume bot", "agent bot configured (version 3)"),
+        ("agent delete bot", "agent bot deleted (version 4)"),
+    ] {
+        let (code, out, err) = served.run(line);
+        assert!(code == 0 && out.contains(expected), "{line}: {out}{err}");
+    }
+    let (code, _, err) = served.run("agent get bot");
+    assert!(code == 1 && err.contains("there is no agent \"bot\""), "{err}");
 }
 
 #[test]

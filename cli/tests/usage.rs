@@ -51,6 +51,41 @@ spec:
           deny if {
 ";
 
+const TRANSFERS: &str = "\
+apiVersion: ai-mesh.dev/v1alpha1
+kind: Policy
+metadata: { name: transfers }
+spec:
+  rules:
+    - rego:
+        data: { limits: { most: 5 } }
+        module: |
+          package mesh
+          deny contains \"too much\" if input.tool_calls[_].arguments.amount > data.limits.most
+---
+apiVersion: ai-mesh.dev/v1alpha1
+kind: Policy
+metadata: { name: strict }
+spec: { rules: [ { pii: { types: [ssn], action: block } } ] }
+---
+apiVersion: ai-mesh.dev/v1alpha1
+kind: Policy
+metadata: { name: mild }
+spec: { rules: [ { pii: {} } ] }
+---
+apiVersion: ai-mesh.dev/v1alpha1
+kind: Agent
+metadata: { name: support-1 }
+spec: { type: chatbot }
+";
+
+const TRANSFERS_TEST: &str = "\
+package mesh_test
+import data.mesh
+test_large if count(mesh.deny) == 1 with input as {\"tool_calls\": [{\"arguments\": {\"amount\": 6}}]}
+test_small if count(mesh.deny) == 0 with input as {\"tool_calls\": [{\"arguments\": {\"amount\": 5}}]}
+";
+
 /// Arguments, exit code, and what standard output and standard error must contain.
 type Line = (&'static str, i32, &'static [&'static str], &'static [&'static str]);
 
@@ -63,6 +98,15 @@ fn command_lines() {
     std::fs::create_dir(here.join("twins")).unwrap();
     std::fs::write(here.join("twins/a.yaml"), GOOD).unwrap();
     std::fs::write(here.join("twins/b.json"), GOOD).unwrap();
+    std::fs::create_dir(here.join("suite")).unwrap();
+    std::fs::write(here.join("suite/transfers.yaml"), TRANSFERS).unwrap();
+    std::fs::write(here.join("suite/transfers_test.rego"), TRANSFERS_TEST).unwrap();
+    std::fs::create_dir(here.join("broken")).unwrap();
+    std::fs::write(here.join("broken/transfers.yaml"), TRANSFERS.replace("most: 5", "most: 50")).unwrap();
+    std::fs::write(here.join("broken/transfers_test.rego"), TRANSFERS_TEST).unwrap();
+    std::fs::create_dir(here.join("lost")).unwrap();
+    std::fs::write(here.join("lost/good.yaml"), GOOD).unwrap();
+    std::fs::write(here.join("lost/nobody_test.rego"), TRANSFERS_TEST).unwrap();
     std::fs::write(
         here.join("sample.json"),
         r#"{ "path": "/v1/messages", "body": { "max_tokens": 1, "model": "m",
@@ -111,6 +155,38 @@ fn command_lines() {
             &["\"valid\": false", "\"line\": 6", "\"source\": \"bad.yaml\""],
             &[],
         ),
+        ("policy test suite", 0, &["ok suite/transfers_test.rego test_large", "2 tests, 0 failed"], &[]),
+        ("policy test broken", 3, &["FAILED broken/transfers_test.rego test_large: it is undefined"], &[]),
+        ("policy test lost", 3, &[], &["lost/nobody_test.rego", "there is no policy \"nobody\""]),
+        (
+            "policy check suite",
+            0,
+            &["conflict: `strict` refuses requests with ssn", "test_small", "3 policies, 1 agents"],
+            &[],
+        ),
+        ("policy check suite --strict", 3, &["conflict:"], &["0 errors, 0 warnings, 0 failed tests"]),
+        ("policy check broken", 3, &["FAILED"], &["1 failed tests"]),
+        (
+            "policy check broken --base suite --format markdown",
+            3,
+            &[
+                "## ❌",
+                "- **transfers** changed",
+                "~ spec.rules[0].rego.data.limits.most: 5 → 50",
+                "### Tests",
+            ],
+            &[],
+        ),
+        (
+            "policy check suite --base lost -o json",
+            0,
+            &["\"change\": \"removed\"", "\"change\": \"added\""],
+            &[],
+        ),
+        ("policy validate suite", 0, &["3 policies, 1 agent: valid"], &[]),
+        ("agent suspend a", 2, &[], &["--reason <TEXT>"]),
+        ("explain", 2, &[], &["<ID>"]),
+        ("policy diff", 2, &[], &["<NAME>"]),
         ("policy validate missing.yaml", 2, &[], &["can't read missing.yaml"]),
         ("policy validate empty", 2, &[], &["no .yaml, .yml or .json file in empty"]),
         ("policy validate twins", 3, &["the name of two policies", "twins/a.yaml"], &[]),

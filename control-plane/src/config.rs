@@ -2,7 +2,7 @@
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 
-use mesh_policy::{Policy, Settings};
+use mesh_policy::{Document, Settings};
 use mesh_xds::Upstream;
 
 /// What a control plane is told. Holds passwords in URLs: it has no `Debug`.
@@ -30,9 +30,9 @@ pub struct Config {
     pub ca_file: Option<PathBuf>,
     /// A list of model prices that come before the shipped ones; none: those alone.
     pub prices: Option<PathBuf>,
-    /// Policies to put in force before anything is served, where they differ from what is in force.
-    pub policies: Vec<Policy>,
-    /// Whether a store that never held a policy gets the starter policy, when `policies` is empty.
+    /// Policies and agents to put in force before anything is served, where they differ from what is in force.
+    pub documents: Vec<Document>,
+    /// Whether a store that never held a policy gets the starter policy, when `documents` is empty.
     pub starter: bool,
     /// Name of the sidecar in records: the node id of its Envoy.
     pub sidecar: String,
@@ -60,7 +60,7 @@ impl Config {
             filter_path: filter_path.into(),
             ca_file: None,
             prices: None,
-            policies: Vec::new(),
+            documents: Vec::new(),
             starter: true,
             sidecar: "sidecar".to_owned(),
             trust_identity_headers: false,

@@ -5,10 +5,10 @@ use std::sync::Arc;
 use mesh_control_api::{Api, Metrics, Parts, SidecarAuth};
 use mesh_control_core::ports::SidecarView;
 use mesh_control_core::{
-    Decisions, EngineAdmission, Expected, Limits, Policies, PolicyError, Timestamp, Wanted,
+    Decisions, EngineAdmission, Expected, Limits, Policies, PolicyError, Timestamp, Wanted, agent_key,
 };
 use mesh_control_store::{Location, Stores};
-use mesh_policy::Secret;
+use mesh_policy::{Document, Secret};
 use mesh_xds::Ads;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
@@ -102,17 +102,24 @@ async fn put_in_force(policies: &Policies, config: &Config) -> Result<(), StartE
         PolicyError::Refused(diagnostics) => StartError::StoredPolicies(diagnostics),
         error => StartError::Policies(error),
     })?;
-    let mut wanted = config.policies.clone();
+    let mut wanted = config.documents.clone();
     if wanted.is_empty() && config.starter && policies.untouched() {
-        wanted.push(starter::starter());
+        wanted.push(Document::Policy(starter::starter()));
     }
     // All are looked at before the first is written.
-    for policy in &wanted {
-        policies.validate(policy).await.map_err(|error| refused(&policy.metadata.name, error))?;
+    for document in &wanted {
+        if let Document::Policy(policy) = document {
+            policies.validate(policy).await.map_err(|error| refused(&policy.metadata.name, error))?;
+        }
     }
-    for policy in wanted {
-        let name = policy.metadata.name.clone();
-        let wanted = Wanted::Document(Box::new(policy));
+    // Agents come last: what is attached to them is there then.
+    wanted.sort_by_key(|document| matches!(document, Document::Agent(_)));
+    for document in wanted {
+        let name = match &document {
+            Document::Policy(policy) => policy.metadata.name.clone(),
+            Document::Agent(agent) => agent_key(&agent.metadata.name),
+        };
+        let wanted = Wanted::Document(Box::new(document));
         let done = policies.change(&name, wanted, Expected::Any, Timestamp::now()).await;
         let done = done.map_err(|error| refused(&name, error))?;
         if done.changed {

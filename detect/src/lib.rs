@@ -28,6 +28,11 @@ pub use pii::{MAX_BLOCK_HOLDBACK, MAX_HOLDBACK};
 /// The score from which a finding counts when the policy names no threshold.
 pub const DEFAULT_THRESHOLD: f32 = 0.5;
 
+/// The score from which a text of that source counts at that sensitivity; none for a source that is not judged.
+pub fn injection_threshold(source: Source, sensitivity: Sensitivity) -> Option<f32> {
+    injection::threshold_score(source, sensitivity)
+}
+
 /// The compiled rule set. Build it once per VM; it is immutable and cheap to share.
 #[derive(Debug)]
 pub struct Detector {
@@ -94,6 +99,18 @@ impl Detector {
     /// Every single piece of evidence in `text`, each with its own weight: for explaining a verdict.
     pub fn injection_evidence(&self, text: &str, source: Source) -> Vec<InjectionFinding> {
         injection::explain(&self.lexicon, text, source)
+    }
+
+    /// What makes up the verdict on `text`: amounts that add up to its distance from the operating point, above zero
+    /// when it is found. The scorer is linear, so the amounts are exact, not estimated; they are named by the kind of
+    /// feature, never by the words. Empty for a source that is not judged.
+    pub fn injection_parts(
+        &self,
+        text: &str,
+        source: Source,
+        sensitivity: Sensitivity,
+    ) -> Vec<(&'static str, f32)> {
+        injection::parts(&self.lexicon, text, source, sensitivity)
     }
 
     /// What the trained scorer sees of `text`: for training it.

@@ -4,7 +4,7 @@
 use std::collections::HashSet;
 use std::path::Path;
 
-use mesh_detect::{Detector, Family, Phrases, Sensitivity, Source};
+use mesh_detect::{Detector, Family, Phrases, Sensitivity, Source, injection_threshold};
 use serde_json::Value;
 
 struct Case {
@@ -121,6 +121,30 @@ fn sensitivities_are_ordered() {
         assert!(!found(Sensitivity::Low) || found(Sensitivity::Medium), "{}", case.file);
         assert!(!found(Sensitivity::Medium) || found(Sensitivity::High), "{}", case.file);
     }
+}
+
+/// The parts of a verdict are the verdict: their sum is the distance from the operating point, of which the score is made.
+#[test]
+fn the_parts_of_a_verdict_add_up_to_it() {
+    let detector = Detector::new();
+    let mut judged = 0;
+    for case in corpus() {
+        let parts = detector.injection_parts(&case.text, case.source, Sensitivity::Medium);
+        let scored = detector.injection_score(&case.text, case.source);
+        if injection_threshold(case.source, Sensitivity::Medium).is_none() {
+            assert!(parts.is_empty(), "{}", case.file);
+            continue;
+        }
+        let Some(scored) = scored else { continue };
+        let over: f32 = parts.iter().map(|(_, amount)| amount).sum();
+        let score = 0.5 + 0.5 * over / (1.0 + over.abs());
+        assert!((score - scored.score).abs() < 1e-3, "{}: {parts:?} {score} {}", case.file, scored.score);
+        let found = detector.injection(&case.text, case.source, Sensitivity::Medium, None).is_some();
+        assert!(over.abs() < 1e-3 || found == (over > 0.0), "{}: {parts:?}", case.file);
+        assert!(parts.len() <= 13, "{}: {parts:?}", case.file);
+        judged += 1;
+    }
+    assert!(judged > 100, "only {judged} texts were judged");
 }
 
 #[test]

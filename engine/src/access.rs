@@ -14,6 +14,7 @@ use mesh_rego::{Rego, RegoError, access_library};
 use serde_json::{Value, json};
 
 use crate::asks::Ask;
+use crate::evidence::Near;
 use crate::names::Globs;
 use crate::{Caller, Timestamp};
 
@@ -31,7 +32,7 @@ impl AccessGuard {
         let mut compiled = Vec::new();
         for (place, rule) in rules {
             let path = format!("spec.rules[{place}].access.conditions");
-            compiled.push(Compiled::new(rule, &path, &mut problems));
+            compiled.push(Compiled::new(*place, rule, &path, &mut problems));
         }
         let data: Vec<Value> = rules
             .iter()
@@ -71,6 +72,23 @@ impl AccessGuard {
         self.explain(ask, caller, source_ip, now)
     }
 
+    /// The rules that speak of what is asked for and do not grant it, the nearest first; at most [`MAX_NEAR`].
+    pub(crate) fn near(
+        &self,
+        ask: &Ask,
+        caller: &Caller,
+        source_ip: Option<IpAddr>,
+        now: Timestamp,
+    ) -> Vec<Near> {
+        let rules = self.rules.iter().filter(|rule| ask.names.iter().any(|name| rule.resource.matches(name)));
+        let mut near: Vec<Near> = rules
+            .map(|rule| Near { rule: rule.place, missing: rule.missing(ask, caller, source_ip, now) })
+            .collect();
+        near.sort_by_key(|near| near.missing.len());
+        near.truncate(MAX_NEAR);
+        near
+    }
+
     /// What the library says.
     fn explain(
         &self,
@@ -102,8 +120,12 @@ impl AccessGuard {
     }
 }
 
+/// Rules that an explanation names.
+const MAX_NEAR: usize = 4;
+
 #[derive(Debug)]
 struct Compiled {
+    place: usize,
     resource: Globs,
     roles: Vec<String>,
     actions: Vec<String>,
@@ -112,7 +134,7 @@ struct Compiled {
 }
 
 impl Compiled {
-    fn new(rule: &AccessRule, path: &str, problems: &mut Vec<Diagnostic>) -> Self {
+    fn new(place: usize, rule: &AccessRule, path: &str, problems: &mut Vec<Diagnostic>) -> Self {
         let conditions = &rule.conditions;
         let hours = conditions.time_of_day.as_deref().and_then(|text| {
             Hours::parse(text)
@@ -133,6 +155,7 @@ impl Compiled {
             }
         }
         Compiled {
+            place,
             resource: Globs::new(std::slice::from_ref(&rule.resource)),
             roles: rule.allowed_roles.clone(),
             actions: rule.allowed_actions.clone(),
@@ -143,22 +166,50 @@ impl Compiled {
 
     /// `covers` and `admits` of the library.
     fn grants(&self, ask: &Ask, caller: &Caller) -> bool {
-        let one_of =
-            |allowed: &[String], name: &String| allowed.iter().any(|entry| entry == "*" || entry == name);
-        let acts = one_of(&self.actions, &ask.action);
+        self.acts(ask) && self.admits(caller) && ask.names.iter().any(|name| self.resource.matches(name))
+    }
+
+    fn acts(&self, ask: &Ask) -> bool {
+        self.actions.iter().any(|entry| entry == "*" || *entry == ask.action)
+    }
+
+    fn admits(&self, caller: &Caller) -> bool {
         let anyone = self.roles.iter().any(|role| role == "*");
-        let admitted = anyone || caller.roles.iter().any(|role| self.roles.contains(role));
-        acts && admitted && ask.names.iter().any(|name| self.resource.matches(name))
+        anyone || caller.roles.iter().any(|role| self.roles.contains(role))
+    }
+
+    fn hold(&self, source_ip: Option<IpAddr>, now: Timestamp) -> bool {
+        self.from(source_ip) && self.at(now)
     }
 
     /// An address that is not known is in no network.
-    fn hold(&self, source_ip: Option<IpAddr>, now: Timestamp) -> bool {
-        let network = self.networks.is_empty()
+    fn from(&self, source_ip: Option<IpAddr>) -> bool {
+        self.networks.is_empty()
             || source_ip.is_some_and(|ip| {
                 let ip = ip.to_canonical();
                 self.networks.iter().any(|network| network.contains(&ip))
-            });
-        network && self.hours.as_ref().is_none_or(|hours| hours.contains(now))
+            })
+    }
+
+    fn at(&self, now: Timestamp) -> bool {
+        self.hours.as_ref().is_none_or(|hours| hours.contains(now))
+    }
+
+    /// What does not hold of a rule that speaks of the resource.
+    fn missing(
+        &self,
+        ask: &Ask,
+        caller: &Caller,
+        source_ip: Option<IpAddr>,
+        now: Timestamp,
+    ) -> Vec<&'static str> {
+        let held = [
+            ("action", self.acts(ask)),
+            ("role", self.admits(caller)),
+            ("time", self.at(now)),
+            ("network", self.from(source_ip)),
+        ];
+        held.into_iter().filter(|(_, holds)| !holds).map(|(what, _)| what).collect()
     }
 }
 

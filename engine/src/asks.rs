@@ -10,14 +10,18 @@ pub(crate) struct Ask {
     pub(crate) action: String,
 }
 
+/// The action of a request that is neither MCP nor to a model.
+pub(crate) fn action(method: &str) -> &'static str {
+    match method {
+        "GET" | "HEAD" | "OPTIONS" => "read",
+        "DELETE" => "delete",
+        _ => "write",
+    }
+}
+
 impl Session {
     /// Everything this request asks for; each has to be granted.
     pub(crate) fn asks(&self) -> Vec<Ask> {
-        let action = |method: &str| match method {
-            "GET" | "HEAD" | "OPTIONS" => "read",
-            "DELETE" => "delete",
-            _ => "write",
-        };
         let ask = |names: &[&str], action: &str| Ask {
             names: names.iter().map(|name| (*name).to_owned()).collect(),
             action: action.to_owned(),

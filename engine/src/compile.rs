@@ -10,25 +10,27 @@ use mesh_policy::{
     AccessRule, Bundle, BundlePolicy, Diagnostic, Direction, InjectionRule, PiiRule, Policy, RegoRule, Rule,
 };
 use mesh_rego::{Module, Rego};
-use serde_json::json;
 
 use crate::access::AccessGuard;
+use crate::index::{Attached, Index, unmatched};
 use crate::limits::{self, Measure};
-use crate::names::{Globs, NameGuard};
-use crate::program::{Attached, InjectionGuard, PiiGuard, Program, TargetMatch};
+use crate::names::NameGuard;
+use crate::program::{InjectionGuard, PiiGuard, Program, Rules};
 
-/// A policy that does not compile, and why.
+/// A document that does not compile, and why.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Refused {
-    /// Its id.
-    pub policy: String,
+    /// Whether it is an agent's document; else it is a policy.
+    pub agent: bool,
+    /// Its name.
+    pub name: String,
     /// What is wrong with it.
     pub diagnostics: Vec<Diagnostic>,
 }
 
 impl std::fmt::Display for Refused {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "policy {}", self.policy)?;
+        write!(f, "{} {}", if self.agent { "agent" } else { "policy" }, self.name)?;
         for diagnostic in &self.diagnostics {
             write!(f, ": {diagnostic}")?;
         }
@@ -41,45 +43,50 @@ impl std::error::Error for Refused {}
 /// Compiles a whole bundle.
 ///
 /// # Errors
-/// Every policy that does not compile, with diagnostics. A bundle with one bad policy makes no program at all: a
+/// Every document that does not compile, with diagnostics. A bundle with one bad policy makes no program at all: a
 /// policy left out would be a rule not enforced.
 pub fn compile(bundle: &Bundle, detector: Rc<Detector>) -> Result<Program, Vec<Refused>> {
-    let mut policies = Vec::new();
     let mut refused = Vec::new();
-    let mut warnings = Vec::new();
-    for (index, entry) in bundle.policies.iter().enumerate() {
-        match attach(index, entry) {
-            Ok((policy, remarks)) => {
-                policies.push(Rc::new(policy));
-                warnings.extend(remarks.into_iter().map(|remark| (entry.id.clone(), remark)));
-            }
-            Err(diagnostics) => refused.push(Refused { policy: entry.id.clone(), diagnostics }),
+    let mut places = 0..;
+    let mut attach = |entry: &BundlePolicy| match rules(&entry.policy) {
+        Ok(rules) => {
+            let rules = Rules { index: places.next().unwrap_or_default(), ..rules };
+            Some(Attached::new(&entry.id, entry.version, entry.policy.spec.enforcement, rules))
         }
-    }
-    let prices = match prices(bundle, &policies) {
-        Ok(prices) => prices,
-        Err(refusal) => {
-            refused.push(refusal);
+        Err(diagnostics) => {
+            refused.push(Refused { agent: false, name: entry.id.clone(), diagnostics });
             None
         }
     };
-    if refused.is_empty() {
-        let (version, settings) = (bundle.version.clone(), bundle.settings.clone());
-        Ok(Program { version, settings, detector, policies, seen: None, warnings, prices })
-    } else {
-        Err(refused)
+    let in_force = bundle.policies.iter();
+    let policies: Vec<_> =
+        in_force.filter_map(|entry| Some((attach(entry)?, &entry.policy.spec.target))).collect();
+    let pinned: Vec<Attached> = bundle.pinned.iter().filter_map(attach).collect();
+    if !refused.is_empty() {
+        return Err(refused);
     }
+    let prices = prices(bundle, policies.iter().map(|(policy, _)| policy).chain(&pinned))
+        .map_err(|refused| vec![refused])?;
+    let index = Index::new(policies, &pinned, &bundle.agents).map_err(|problems| {
+        let refused = |(name, said)| Refused { agent: true, name, diagnostics: vec![said] };
+        problems.into_iter().map(refused).collect::<Vec<_>>()
+    })?;
+    let (version, settings) = (bundle.version.clone(), bundle.settings.clone());
+    Ok(Program { version, settings, detector, index, seen: None, prices })
 }
 
 /// The prices of models, where a policy limits money.
-fn prices(bundle: &Bundle, policies: &[Rc<Attached>]) -> Result<Option<Catalogue>, Refused> {
-    let mut limits =
-        policies.iter().flat_map(|policy| policy.limits.iter().map(move |guard| (policy, guard)));
+fn prices<'a>(
+    bundle: &Bundle,
+    policies: impl Iterator<Item = &'a Attached>,
+) -> Result<Option<Catalogue>, Refused> {
+    let mut limits = policies.flat_map(|policy| policy.limits.iter().map(move |guard| (policy, guard)));
     let Some((policy, _)) = limits.find(|(_, guard)| guard.measure == Measure::Cost) else { return Ok(None) };
     let own = bundle.settings.prices.as_ref().map(PriceList::of).transpose();
     let catalogue = own.and_then(|own| Catalogue::with(own.as_ref()));
     catalogue.map(Some).map_err(|error| Refused {
-        policy: policy.id.clone(),
+        agent: false,
+        name: policy.id.clone(),
         diagnostics: vec![Diagnostic::error("settings.prices", error.to_string())],
     })
 }
@@ -88,30 +95,43 @@ fn prices(bundle: &Bundle, policies: &[Rc<Attached>]) -> Result<Option<Catalogue
 ///
 /// # Errors
 /// What is wrong with it.
-pub fn check(policy: &Policy) -> Result<Vec<Diagnostic>, Vec<Diagnostic>> {
-    let entry = BundlePolicy { id: policy.metadata.name.clone(), version: 1, policy: policy.clone() };
-    attach(0, &entry).map(|(_, warnings)| warnings)
+pub fn check(policy: &Policy) -> Result<(), Vec<Diagnostic>> {
+    rules(policy).map(drop)
 }
 
-fn attach(index: usize, entry: &BundlePolicy) -> Result<(Attached, Vec<Diagnostic>), Vec<Diagnostic>> {
-    let spec = &entry.policy.spec;
-    let mut attached = Attached {
-        index,
-        id: entry.id.clone(),
-        version: entry.version,
-        target: TargetMatch(Globs::new(&spec.target.agents)),
-        enforcement: spec.enforcement,
+/// What the documents of a bundle say of each other: targets that no registered agent fits (warnings, by policy), and
+/// attachments of what is not there.
+///
+/// # Errors
+/// The agents with such attachments.
+pub fn check_agents(bundle: &Bundle) -> Result<Vec<(String, Diagnostic)>, Vec<Refused>> {
+    let bare = |entry: &BundlePolicy| {
+        Attached::new(&entry.id, entry.version, entry.policy.spec.enforcement, Rules::default())
+    };
+    let policies = bundle.policies.iter().map(|entry| (bare(entry), &entry.policy.spec.target)).collect();
+    let pinned: Vec<Attached> = bundle.pinned.iter().map(bare).collect();
+    match Index::new(policies, &pinned, &bundle.agents) {
+        Ok(_) => {
+            let entries = bundle.policies.iter();
+            let said = entries.filter_map(|entry| {
+                Some((entry.id.clone(), unmatched(&entry.policy.spec.target, &bundle.agents)?))
+            });
+            Ok(said.collect())
+        }
+        Err(problems) => {
+            let refused = |(name, said)| Refused { agent: true, name, diagnostics: vec![said] };
+            Err(problems.into_iter().map(refused).collect())
+        }
+    }
+}
+
+fn rules(policy: &Policy) -> Result<Rules, Vec<Diagnostic>> {
+    let spec = &policy.spec;
+    let mut attached = Rules {
         failure: spec.failure_mode,
         media: spec.media,
         overflow: spec.record_overflow,
-        access: None,
-        models: Vec::new(),
-        tools: Vec::new(),
-        rego: Vec::new(),
-        limits: Vec::new(),
-        injection: Vec::new(),
-        pii: Vec::new(),
-        unenforced: Vec::new(),
+        ..Rules::default()
     };
     let mut problems = Vec::new();
     let mut access: Vec<(usize, &AccessRule)> = Vec::new();
@@ -121,9 +141,11 @@ fn attach(index: usize, entry: &BundlePolicy) -> Result<(Attached, Vec<Diagnosti
             Rule::Injection(rule) => attached.injection.extend(injection(index, rule, &mut problems)),
             Rule::RateLimit(rule) => attached.limits.extend(limits::guards(index, rule)),
             Rule::Access(rule) => access.push((index, rule)),
-            Rule::Tools(rule) => attached.tools.push(NameGuard::new(&rule.allow, &rule.deny)),
-            Rule::Models(rule) => attached.models.push(NameGuard::new(&rule.allow, &rule.deny)),
-            Rule::Rego(rule) => attached.rego.extend(rego(index, rule, &mut problems)),
+            Rule::Tools(rule) => attached.tools.push(NameGuard::new(index, &rule.allow, &rule.deny)),
+            Rule::Models(rule) => attached.models.push(NameGuard::new(index, &rule.allow, &rule.deny)),
+            Rule::Rego(rule) => {
+                attached.rego.extend(rego(index, rule, &mut problems).map(|rego| (index, rego)))
+            }
             Rule::Normalize(_) | Rule::Content(_) => attached.unenforced.push(rule.kind()),
         }
     }
@@ -133,26 +155,7 @@ fn attach(index: usize, entry: &BundlePolicy) -> Result<(Attached, Vec<Diagnosti
             Err(errors) => problems.extend(errors),
         }
     }
-    if problems.is_empty() { Ok((attached, target_warnings(&entry.policy))) } else { Err(problems) }
-}
-
-fn target_warnings(policy: &Policy) -> Vec<Diagnostic> {
-    let target = &policy.spec.target;
-    let unknown = [
-        ("types", target.types.is_empty()),
-        ("complianceTiers", target.compliance_tiers.is_empty()),
-        ("labels", target.labels.is_empty()),
-    ];
-    let narrowed = unknown.iter().filter(|(_, empty)| !empty);
-    narrowed
-        .map(|(field, _)| {
-            Diagnostic::warning(
-                format!("spec.target.{field}"),
-                "no registry tells this version the attributes of agents, so this does not narrow the target",
-            )
-            .help("name agents in spec.target.agents")
-        })
-        .collect()
+    if problems.is_empty() { Ok(attached) } else { Err(problems) }
 }
 
 fn pii(index: usize, rule: &PiiRule, problems: &mut Vec<Diagnostic>) -> Option<PiiGuard> {
@@ -187,6 +190,7 @@ fn pii(index: usize, rule: &PiiRule, problems: &mut Vec<Diagnostic>) -> Option<P
     #[expect(clippy::cast_possible_truncation, reason = "a score between 0 and 1")]
     let threshold = rule.threshold.map_or(mesh_detect::DEFAULT_THRESHOLD, |score| score as f32);
     (problems.len() == before).then(|| PiiGuard {
+        rule: index,
         types,
         threshold,
         custom,
@@ -211,13 +215,20 @@ fn injection(index: usize, rule: &InjectionRule, problems: &mut Vec<Diagnostic>)
         mesh_policy::Sensitivity::Medium => Sensitivity::Medium,
         mesh_policy::Sensitivity::High => Sensitivity::High,
     };
-    Some(InjectionGuard { action: rule.action, sensitivity, phrases })
+    Some(InjectionGuard { rule: index, action: rule.action, sensitivity, phrases })
 }
 
 fn rego(index: usize, rule: &RegoRule, problems: &mut Vec<Diagnostic>) -> Option<Rego> {
-    let path = format!("spec.rules[{index}].rego.module");
+    let field = format!("spec.rules[{index}].rego");
+    if rule.data.contains_key("mesh") {
+        let said =
+            Diagnostic::error(format!("{field}.data.mesh"), "`mesh` is where the module's own rules are");
+        problems.push(said.help("choose another name"));
+        return None;
+    }
+    let path = format!("{field}.module");
     let module = Module { name: path.clone(), source: rule.module.clone() };
-    match Rego::compile(&[module], &json!({})) {
+    match Rego::compile(&[module], &serde_json::Value::Object(rule.data.clone())) {
         Ok(rego) => Some(rego),
         Err(errors) => {
             problems.extend(errors.into_iter().map(|error| {

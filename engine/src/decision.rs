@@ -3,6 +3,7 @@ use std::borrow::Cow;
 
 use crate::Timestamp;
 use crate::budget::{Settlement, Spending};
+use crate::evidence::Violation;
 
 /// What happened to the exchange, from mild to strict; the strictest of several wins.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -52,9 +53,10 @@ impl std::fmt::Display for GuardState {
 }
 
 /// How grave a violation is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Severity {
     /// Worth knowing.
+    #[default]
     Low,
     /// Worth a look.
     Medium,
@@ -82,21 +84,8 @@ pub struct PolicyRef {
     pub version: u64,
 }
 
-/// One thing a rule objected to.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Violation {
-    /// The policy whose rule it was.
-    pub policy_id: String,
-    /// The kind of rule.
-    pub guard: &'static str,
-    /// How grave it is.
-    pub severity: Severity,
-    /// A sentence for people, without content.
-    pub message: String,
-}
-
 /// Findings of one type in one place.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct FindingCount {
     /// Presidio's name of the type, or the author's own.
     pub kind: String,
@@ -104,6 +93,8 @@ pub struct FindingCount {
     pub count: u32,
     /// Direction and structural position: `request:messages[0].content`.
     pub place: String,
+    /// The highest score among them, from 0 to 1.
+    pub score: f32,
 }
 
 /// The whole decision, as records and APIs show it.
@@ -131,6 +122,8 @@ pub struct Decision {
     pub operation: String,
     /// Model that was asked, if any.
     pub model: String,
+    /// Tools that the request offered or called, by name.
+    pub tools: Vec<String>,
     /// What the exchange took, where the answer tells or a limit asks.
     pub spending: Option<Spending>,
     /// How what was promised under limits has ended.
@@ -139,7 +132,9 @@ pub struct Decision {
 
 /// A record keeps at most this many entries of each list: its size is bounded whatever a body holds.
 const MAX_ENTRIES: usize = 64;
-/// Model and operation names are the agent's own words.
+/// Names of tools that a record keeps.
+const MAX_TOOLS: usize = 32;
+/// Model, tool and operation names are the agent's own words.
 const MAX_NAME: usize = 128;
 
 impl Decision {
@@ -151,14 +146,20 @@ impl Decision {
         }
     }
 
-    pub(crate) fn finding(&mut self, kind: &str, place: &str) {
+    pub(crate) fn finding(&mut self, kind: &str, place: &str, score: f32) {
         let full = self.findings.len() >= MAX_ENTRIES;
         match self.findings.iter_mut().find(|found| found.kind == kind && found.place == place) {
-            Some(found) => found.count = found.count.saturating_add(1),
-            None if full => {}
-            None => {
-                self.findings.push(FindingCount { kind: kind.to_owned(), count: 1, place: place.to_owned() })
+            Some(found) => {
+                found.count = found.count.saturating_add(1);
+                found.score = found.score.max(score);
             }
+            None if full => {}
+            None => self.findings.push(FindingCount {
+                kind: kind.to_owned(),
+                count: 1,
+                place: place.to_owned(),
+                score,
+            }),
         }
     }
 
@@ -168,6 +169,13 @@ impl Decision {
 
     pub(crate) fn warning(&mut self, warning: Violation) {
         push_new(&mut self.warnings, warning);
+    }
+
+    /// Remembers the names of tools: what a list of names is judged by.
+    pub(crate) fn tool(&mut self, name: &str) {
+        if self.tools.len() < MAX_TOOLS && !self.tools.iter().any(|known| known == name) {
+            self.tools.push(clip(name));
+        }
     }
 
     pub(crate) fn named(&mut self, operation: &str, model: Option<&str>) {
@@ -186,8 +194,11 @@ impl Decision {
 }
 
 fn push_new(list: &mut Vec<Violation>, entry: Violation) {
-    if list.len() < MAX_ENTRIES && !list.contains(&entry) {
-        list.push(entry);
+    let full = list.len() >= MAX_ENTRIES;
+    match list.iter_mut().find(|known| known.repeats(&entry)) {
+        Some(known) => known.effect = known.effect.max(entry.effect),
+        None if full => {}
+        None => list.push(entry),
     }
 }
 
@@ -198,6 +209,7 @@ fn clip(name: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::evidence::Effect;
 
     #[test]
     fn the_worst_state_of_a_guard_is_shown() {
@@ -209,14 +221,27 @@ mod tests {
         assert_eq!(decision.guards_header(), "pii=skipped:media, injection=failed:encoding");
     }
 
+    /// What is said twice is kept once, with the strictest of what came of it.
+    #[test]
+    fn violations_are_told_once() {
+        let mut decision = Decision::default();
+        let said =
+            |effect| Violation::new("pii", Severity::High, "US_SSN detected".into()).by(0).with(effect);
+        decision.violation(said(Effect::Recorded));
+        decision.violation(said(Effect::Denied));
+        decision.violation(said(Effect::Denied).by(1));
+        let told: Vec<_> = decision.violations.iter().map(|said| (said.rule, said.effect)).collect();
+        assert_eq!(told, [(Some(0), Effect::Denied), (Some(1), Effect::Denied)]);
+    }
+
     #[test]
     fn a_record_stays_small() {
         let mut decision = Decision::default();
         for i in 0..10_000 {
-            decision.finding("EMAIL_ADDRESS", &format!("request:messages[{i}].content"));
-            decision.finding("EMAIL_ADDRESS", "request:messages[0].content");
+            decision.finding("EMAIL_ADDRESS", &format!("request:messages[{i}].content"), 0.5);
+            decision.finding("EMAIL_ADDRESS", "request:messages[0].content", 0.9);
         }
         assert_eq!(decision.findings.len(), MAX_ENTRIES);
-        assert_eq!(decision.findings[0].count, 10_001);
+        assert_eq!((decision.findings[0].count, decision.findings[0].score), (10_001, 0.9));
     }
 }

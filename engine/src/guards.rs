@@ -2,14 +2,16 @@
 use std::ops::Range;
 use std::rc::Rc;
 
-use mesh_detect::{Detector, Finding, Source};
+use mesh_detect::{Detector, Family, Finding, InjectionFinding, Source, injection_threshold};
 use mesh_policy::{Enforcement, InjectionAction, PiiAction, PiiRule};
 use mesh_wire::{Edit, Message, Place, RefusalKind};
 
 use crate::Timestamp;
 use crate::decision::{GuardState, Severity};
+use crate::evidence::{Effect, Evidence, Violation, span};
+use crate::index::Attached;
 use crate::input::rego_input;
-use crate::program::{Attached, InjectionGuard, LimitGuard, PiiGuard};
+use crate::program::{InjectionGuard, LimitGuard, PiiGuard, Rules};
 use crate::seen::{Digest, GuardPlace};
 use crate::session::Session;
 
@@ -29,7 +31,7 @@ impl Way {
     }
 }
 
-impl Attached {
+impl Rules {
     /// Whether anything of the policy looks at requests or responses.
     pub(crate) fn inspects(&self) -> bool {
         self.access.is_some() || !self.limits.is_empty() || self.body_guards().next().is_some()
@@ -76,7 +78,15 @@ impl Session {
                 }
             }
             for (policy, why) in refusals.into_iter().filter(|_| !granted) {
-                if self.object(policy, "access", Severity::High, why.clone()) {
+                let guard = policy.access.as_ref();
+                let near = guard.map(|guard| guard.near(ask, &self.caller, self.head.source_ip, now));
+                let evidence = Evidence {
+                    kind: ask.action.clone(),
+                    near: near.unwrap_or_default(),
+                    ..Evidence::default()
+                };
+                let violation = Violation::new("access", Severity::High, why.clone()).because(evidence);
+                if self.raise(policy, violation) {
                     self.deny(RefusalKind::Policy, &why);
                 }
             }
@@ -98,10 +108,11 @@ impl Session {
                 continue;
             }
             self.decision.guard("models", GuardState::Ran);
-            let permitted = |model: &String| policy.models.iter().all(|guard| guard.permits(model));
-            if !models.iter().all(permitted) {
+            for guard in &policy.models {
+                let Some(listed) = models.iter().find_map(|model| guard.refuses(model)) else { continue };
                 let message = "this model is not allowed".to_owned();
-                if self.object(policy, "models", Severity::Medium, message.clone()) {
+                let violation = Violation::new("models", Severity::Medium, message.clone()).by(guard.rule);
+                if self.raise(policy, violation.because(Evidence { listed, ..Evidence::default() })) {
                     self.deny(RefusalKind::Policy, &message);
                 }
             }
@@ -120,10 +131,13 @@ impl Session {
         for policy in applies.iter().filter(|policy| !policy.tools.is_empty()) {
             self.decision.guard("tools", GuardState::Ran);
             let called = message.tool_calls.iter().map(|call| &call.name);
-            let refused = called.chain(&message.tools_offered).any(|name| !policy.permits_tool(name));
-            if refused {
+            let mut names = called.chain(&message.tools_offered).enumerate();
+            let refused = names.find_map(|(index, name)| Some((index, policy.refuses_tool(name)?)));
+            if let Some((index, (rule, listed))) = refused {
                 let text = "a tool that is offered or called here is not allowed".to_owned();
-                if self.object(policy, "tools", Severity::Medium, text.clone()) {
+                let evidence = Evidence { place: format!("tools[{index}]"), listed, ..Evidence::default() };
+                let violation = Violation::new("tools", Severity::Medium, text.clone()).by(rule);
+                if self.raise(policy, violation.because(evidence)) {
                     self.deny(RefusalKind::Policy, &text);
                 }
             }
@@ -135,26 +149,22 @@ impl Session {
         if !applies.iter().any(|policy| !policy.rego.is_empty()) {
             return;
         }
-        let modules = applies.iter().flat_map(|policy| &policy.rego);
+        let modules = applies.iter().flat_map(|policy| &policy.rego).map(|(_, rego)| rego);
         let input = rego_input(self, body, now, modules);
         for policy in applies.iter() {
-            for rego in &policy.rego {
+            for (rule, rego) in &policy.rego {
                 let Ok(verdict) = rego.decide_input(&input) else {
                     self.guard_failed(policy, "rego", "evaluation");
                     continue;
                 };
                 self.decision.guard("rego", GuardState::Ran);
                 for message in verdict.warn {
-                    let warning = crate::Violation {
-                        policy_id: policy.id.clone(),
-                        guard: "rego",
-                        severity: Severity::Low,
-                        message,
-                    };
-                    self.decision.warning(warning);
+                    let warning =
+                        Violation::new("rego", Severity::Low, message).by(*rule).with(Effect::Recorded);
+                    self.decision.warning(Violation { policy_id: policy.id.clone(), ..warning });
                 }
                 for message in verdict.deny {
-                    if self.object(policy, "rego", Severity::High, message.clone()) {
+                    if self.raise(policy, Violation::new("rego", Severity::High, message.clone()).by(*rule)) {
                         self.deny(RefusalKind::Policy, &message);
                     }
                 }
@@ -176,17 +186,19 @@ impl Session {
         let program = Rc::clone(&self.program);
         let applies = Rc::clone(&self.applies);
         for policy in applies.iter() {
-            for (place, guard) in policy.injection.iter().enumerate() {
+            for (nth, guard) in policy.injection.iter().enumerate() {
                 self.decision.guard("injection", GuardState::Ran);
-                let place = GuardPlace { policy: policy.index, guard: place };
+                let at = GuardPlace { policy: policy.index, guard: nth };
                 let found = message.segments.iter().enumerate().find_map(|(index, segment)| {
                     let digest = digests.get(index).copied().flatten();
                     let source = source_of(segment.place);
-                    let finding = program.injection((place, guard), digest, &segment.text, source)?;
-                    Some((index, finding.rule))
+                    let finding = program.injection((at, guard), digest, &segment.text, source)?;
+                    Some((index, segment, finding))
                 });
-                let Some((index, rule)) = found else { continue };
-                self.attacked(policy, guard, rule, &format!("{}:{}", way.name(), message.path(index)));
+                let Some((index, segment, finding)) = found else { continue };
+                let place = format!("{}:{}", way.name(), message.path(index));
+                let source = source_of(segment.place);
+                self.attacked((policy, guard), &finding, (&segment.text, source), place);
             }
         }
     }
@@ -195,13 +207,14 @@ impl Session {
     pub(crate) fn injection_heard(&mut self, text: &str, place: &str) -> bool {
         let program = Rc::clone(&self.program);
         let applies = Rc::clone(&self.applies);
+        let source = Source::ToolResult;
         let mut found = false;
         for policy in applies.iter() {
             for (index, guard) in policy.injection.iter().enumerate() {
                 self.decision.guard("injection", GuardState::Ran);
                 let at = GuardPlace { policy: policy.index, guard: index };
-                if let Some(finding) = program.injection((at, guard), None, text, Source::ToolResult) {
-                    self.attacked(policy, guard, finding.rule, place);
+                if let Some(finding) = program.injection((at, guard), None, text, source) {
+                    self.attacked((policy, guard), &finding, (text, source), place.to_owned());
                     found = true;
                 }
             }
@@ -209,12 +222,21 @@ impl Session {
         found
     }
 
-    fn attacked(&mut self, policy: &Attached, guard: &InjectionGuard, rule: &'static str, place: &str) {
-        self.decision.finding(rule, place);
-        let text = format!("prompt injection detected ({rule})");
+    fn attacked(
+        &mut self,
+        (policy, guard): (&Attached, &InjectionGuard),
+        finding: &InjectionFinding,
+        (text, source): (&str, Source),
+        place: String,
+    ) {
+        self.decision.finding(finding.rule, &place, finding.score);
+        let message = format!("prompt injection detected ({})", finding.rule);
+        let evidence = guard.evidence(&self.program.detector, (text, source), finding, place);
         let blocks = guard.action == InjectionAction::Block;
-        if self.object(policy, "injection", Severity::High, text.clone()) && blocks {
-            self.deny(RefusalKind::Policy, &text);
+        let effect = if blocks { Effect::Denied } else { Effect::Recorded };
+        let violation = Violation::new("injection", Severity::High, message.clone()).by(guard.rule);
+        if self.raise(policy, violation.with(effect).because(evidence)) && blocks {
+            self.deny(RefusalKind::Policy, &message);
         }
     }
 
@@ -228,11 +250,12 @@ impl Session {
             for guard in policy.pii.iter().filter(|guard| guard.request) {
                 guard.find(&program.detector, &query, &mut found);
                 for finding in &found {
-                    self.decision.finding(finding.kind.as_str(), "request:query");
+                    self.decision.finding(finding.kind.as_str(), "request:query", finding.score);
                 }
-                if !found.is_empty() && guard.action != PiiAction::Log {
+                if let Some(first) = found.first().filter(|_| guard.action != PiiAction::Log) {
                     let text = "personal data in the URL's query".to_owned();
-                    if self.object(policy, "pii", Severity::High, text.clone()) {
+                    let violation = Violation::new("pii", Severity::High, text.clone()).by(guard.rule);
+                    if self.raise(policy, violation.because(guard.evidence(first, "request:query"))) {
                         self.deny(RefusalKind::Policy, &text);
                     }
                 }
@@ -305,55 +328,59 @@ impl Session {
         way: Way,
     ) -> Option<String> {
         let kind = finding.kind.as_str();
-        self.decision.finding(kind, place);
+        self.decision.finding(kind, place, finding.score);
+        let said = |severity, what: &str| {
+            let message = format!("{kind} detected{what}");
+            Violation::new("pii", severity, message).by(guard.rule).because(guard.evidence(finding, place))
+        };
+        let noted = |violation: Violation, effect| Violation {
+            policy_id: policy.id.clone(),
+            ..violation.with(effect)
+        };
         match guard.action {
             PiiAction::Block => {
-                let text = format!("{kind} detected");
-                if self.object(policy, "pii", Severity::High, text.clone()) {
-                    self.deny(RefusalKind::Policy, &text);
+                if self.raise(policy, said(Severity::High, "")) {
+                    self.deny(RefusalKind::Policy, &format!("{kind} detected"));
                 }
                 None
             }
             PiiAction::Log => {
-                self.note(policy, format!("{kind} detected"));
+                self.decision.warning(noted(said(Severity::Medium, ""), Effect::Recorded));
                 None
             }
             PiiAction::Redact if policy.enforcement == Enforcement::Blocking => {
-                self.note(policy, format!("{kind} detected and redacted"));
+                self.decision.warning(noted(said(Severity::Medium, " and redacted"), Effect::Modified));
                 Some(guard.replacement(kind))
             }
             PiiAction::Tokenize if policy.enforcement == Enforcement::Blocking => {
-                self.tokenized(policy, kind, value, way)
+                let noted = noted(said(Severity::Medium, " and tokenized"), Effect::Modified);
+                self.tokenized(policy, (kind, value), way, noted)
             }
             PiiAction::Redact | PiiAction::Tokenize => {
-                self.object(policy, "pii", Severity::Medium, format!("{kind} detected"));
+                self.raise(policy, said(Severity::Medium, ""));
                 None
             }
         }
     }
 
     /// The placeholder of a value. What it stands for is kept for the answer when the value was the agent's own.
-    fn tokenized(&mut self, policy: &Attached, kind: &str, value: &str, way: Way) -> Option<String> {
+    fn tokenized(
+        &mut self,
+        policy: &Attached,
+        (kind, value): (&str, &str),
+        way: Way,
+        noted: Violation,
+    ) -> Option<String> {
         let tenant = self.caller.team.as_deref().unwrap_or_default();
         let Some(placeholder) = self.program.placeholder(tenant, kind, value) else {
             self.guard_failed(policy, "pii", "masking-key");
             return None;
         };
-        self.note(policy, format!("{kind} detected and tokenized"));
+        self.decision.warning(noted);
         if way == Way::Request && !self.masked.keep(&placeholder, value) {
             return Some(PiiRule::DEFAULT_REPLACEMENT.to_owned());
         }
         Some(placeholder)
-    }
-
-    fn note(&mut self, policy: &Attached, message: String) {
-        let severity = Severity::Medium;
-        self.decision.warning(crate::Violation {
-            policy_id: policy.id.clone(),
-            guard: "pii",
-            severity,
-            message,
-        });
     }
 
     fn ran_on_nothing(&mut self, there: impl Fn(&Attached) -> bool, guard: &'static str) {
@@ -364,9 +391,32 @@ impl Session {
     }
 }
 
-impl Attached {
-    pub(crate) fn permits_tool(&self, name: &str) -> bool {
-        self.tools.iter().all(|guard| guard.permits(name))
+impl Rules {
+    /// The rule that refuses the tool, if one does, and the entry of its deny list.
+    pub(crate) fn refuses_tool(&self, name: &str) -> Option<(usize, String)> {
+        self.tools.iter().find_map(|guard| Some((guard.rule, guard.refuses(name)?)))
+    }
+}
+
+impl InjectionGuard {
+    fn evidence(
+        &self,
+        detector: &Detector,
+        (text, source): (&str, Source),
+        found: &InjectionFinding,
+        place: String,
+    ) -> Evidence {
+        // A phrase of the author's own needs no score.
+        let scored = found.family != Family::Phrase;
+        Evidence {
+            kind: found.rule.to_owned(),
+            place,
+            span: span(&found.span),
+            score: Some(found.score),
+            threshold: injection_threshold(source, self.sensitivity).filter(|_| scored),
+            parts: if scored { detector.injection_parts(text, source, self.sensitivity) } else { Vec::new() },
+            ..Evidence::default()
+        }
     }
 }
 
@@ -378,6 +428,17 @@ impl PiiGuard {
         match way {
             Way::Request => self.request,
             Way::Response => self.response,
+        }
+    }
+
+    fn evidence(&self, found: &Finding, place: &str) -> Evidence {
+        Evidence {
+            kind: found.kind.as_str().to_owned(),
+            place: place.to_owned(),
+            span: span(&found.span),
+            score: Some(found.score),
+            threshold: Some(self.threshold),
+            ..Evidence::default()
         }
     }
 

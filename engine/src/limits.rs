@@ -9,7 +9,9 @@ use mesh_wire::{Protocol, RefusalKind};
 
 use crate::Timestamp;
 use crate::decision::{GuardState, Severity};
-use crate::program::{Attached, LimitGuard};
+use crate::evidence::{Effect, Evidence, Violation};
+use crate::index::Attached;
+use crate::program::LimitGuard;
 use crate::session::{Session, Step};
 
 /// What a limit counts.
@@ -234,7 +236,18 @@ impl Session {
         let applies = Rc::clone(&self.applies);
         let Some(policy) = applies.iter().find(|policy| policy.id == check.policy) else { return };
         let message = check.refusal();
-        if !self.object(policy, "rateLimit", Severity::Low, message.clone()) {
+        let effect = match check.action {
+            LimitAction::Throttle => Effect::Throttled,
+            LimitAction::Deny => Effect::Denied,
+        };
+        let evidence = Evidence {
+            kind: check.key.split(':').next().unwrap_or("agent").to_owned(),
+            limit: Some(check.limit),
+            retry_after_s: Some(retry_after_s),
+            ..Evidence::default()
+        };
+        let violation = Violation::new("rateLimit", Severity::Low, message.clone()).by(check.rule);
+        if !self.raise(policy, violation.with(effect).because(evidence)) {
             return;
         }
         let kind = match check.action {

@@ -18,24 +18,34 @@ impl Globs {
     }
 
     pub(crate) fn matches(&self, name: &str) -> bool {
-        self.0.iter().any(|glob| glob.matches(name))
+        self.find(name).is_some()
+    }
+
+    fn find(&self, name: &str) -> Option<&Glob> {
+        self.0.iter().find(|glob| glob.matches(name))
     }
 }
 
 /// Allow and deny lists of one rule: denied names stay denied whatever `allow` says.
 #[derive(Debug)]
 pub(crate) struct NameGuard {
+    /// Place in the document's rule list.
+    pub(crate) rule: usize,
     allow: Globs,
     deny: Globs,
 }
 
 impl NameGuard {
-    pub(crate) fn new(allow: &[String], deny: &[String]) -> Self {
-        NameGuard { allow: Globs::new(allow), deny: Globs::new(deny) }
+    pub(crate) fn new(rule: usize, allow: &[String], deny: &[String]) -> Self {
+        NameGuard { rule, allow: Globs::new(allow), deny: Globs::new(deny) }
     }
 
-    pub(crate) fn permits(&self, name: &str) -> bool {
-        !self.deny.matches(name) && (self.allow.is_empty() || self.allow.matches(name))
+    /// Why the name is refused, if it is: the entry of the deny list, or nothing where the allow list lacks it.
+    pub(crate) fn refuses(&self, name: &str) -> Option<String> {
+        match self.deny.find(name) {
+            Some(entry) => Some(entry.to_string()),
+            None => (!self.allow.is_empty() && !self.allow.matches(name)).then(String::new),
+        }
     }
 }
 
@@ -59,8 +69,15 @@ mod tests {
             (&[], &["*"], "search", false),
         ];
         for (allow, deny, name, permitted) in cases {
-            let guard = NameGuard::new(&list(allow), &list(deny));
-            assert_eq!(guard.permits(name), *permitted, "allow {allow:?} deny {deny:?} name {name}");
+            let guard = NameGuard::new(0, &list(allow), &list(deny));
+            assert_eq!(
+                guard.refuses(name).is_none(),
+                *permitted,
+                "allow {allow:?} deny {deny:?} name {name}"
+            );
         }
+        let guard = NameGuard::new(0, &list(&["b*"]), &list(&["x", "a*"]));
+        assert_eq!(guard.refuses("abc").as_deref(), Some("a*"));
+        assert_eq!(guard.refuses("cde").as_deref(), Some(""));
     }
 }

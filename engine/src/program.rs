@@ -4,16 +4,16 @@ use std::rc::Rc;
 use mesh_detect::{CustomPatterns, Detector, Phrases, Sensitivity, TypeSet};
 use mesh_limits::Catalogue;
 use mesh_policy::{
-    Diagnostic, Enforcement, FailureMode, InjectionAction, LimitAction, LimitKey, LimitMode, Media,
-    PiiAction, RecordOverflow, Settings,
+    FailureMode, InjectionAction, LimitAction, LimitKey, LimitMode, Media, PiiAction, RecordOverflow,
+    Settings,
 };
 use mesh_rego::Rego;
 use mesh_wire::Limits;
 
-use crate::Caller;
 use crate::access::AccessGuard;
+use crate::index::Index;
 use crate::limits::Measure;
-use crate::names::{Globs, NameGuard};
+use crate::names::NameGuard;
 use crate::seen::Seen;
 
 /// What requests are judged by.
@@ -21,12 +21,11 @@ pub struct Program {
     pub(crate) version: String,
     pub(crate) settings: Settings,
     pub(crate) detector: Rc<Detector>,
-    pub(crate) policies: Vec<Rc<Attached>>,
+    pub(crate) index: Index,
     /// What was judged before; without it every text is judged anew.
     pub(crate) seen: Option<Seen>,
     /// Where a policy limits money.
     pub(crate) prices: Option<Catalogue>,
-    pub(crate) warnings: Vec<(String, Diagnostic)>,
 }
 
 impl Program {
@@ -51,28 +50,20 @@ impl Program {
         let max_body = usize::try_from(self.settings.max_body_bytes).unwrap_or(usize::MAX).min(1 << 30);
         Limits { max_body, ..Limits::default() }
     }
-
-    /// What the documents say that is not enforced, with the id of the policy.
-    pub fn warnings(&self) -> &[(String, Diagnostic)] {
-        &self.warnings
-    }
 }
 
-/// One policy, ready to judge.
-pub(crate) struct Attached {
+/// What one policy says, ready to judge.
+#[derive(Default)]
+pub(crate) struct Rules {
     /// Its place in the program.
     pub(crate) index: usize,
-    pub(crate) id: String,
-    pub(crate) version: u64,
-    pub(crate) target: TargetMatch,
-    pub(crate) enforcement: Enforcement,
     pub(crate) failure: FailureMode,
     pub(crate) media: Media,
     pub(crate) overflow: RecordOverflow,
     pub(crate) access: Option<AccessGuard>,
     pub(crate) models: Vec<NameGuard>,
     pub(crate) tools: Vec<NameGuard>,
-    pub(crate) rego: Vec<Rego>,
+    pub(crate) rego: Vec<(usize, Rego)>,
     pub(crate) limits: Vec<LimitGuard>,
     pub(crate) injection: Vec<InjectionGuard>,
     pub(crate) pii: Vec<PiiGuard>,
@@ -80,7 +71,7 @@ pub(crate) struct Attached {
     pub(crate) unenforced: Vec<&'static str>,
 }
 
-impl Attached {
+impl Rules {
     pub(crate) fn reads_responses(&self) -> bool {
         self.pii.iter().any(|guard| guard.response)
             || !self.injection.is_empty()
@@ -89,17 +80,9 @@ impl Attached {
     }
 }
 
-/// Attributes that only a registry of agents knows (type, tier, labels) do not narrow a target here: an agent of
-/// which they are not known can not be excluded, so the policy applies to it.
-pub(crate) struct TargetMatch(pub(crate) Globs);
-
-impl TargetMatch {
-    pub(crate) fn matches(&self, caller: &Caller) -> bool {
-        self.0.is_empty() || self.0.matches(&caller.agent)
-    }
-}
-
 pub(crate) struct PiiGuard {
+    /// Place in the document's rule list.
+    pub(crate) rule: usize,
     pub(crate) types: TypeSet,
     pub(crate) threshold: f32,
     pub(crate) custom: Option<CustomPatterns>,
@@ -116,6 +99,8 @@ impl PiiGuard {
 }
 
 pub(crate) struct InjectionGuard {
+    /// Place in the document's rule list.
+    pub(crate) rule: usize,
     pub(crate) action: InjectionAction,
     pub(crate) sensitivity: Sensitivity,
     pub(crate) phrases: Option<Phrases>,

@@ -11,6 +11,7 @@ use mesh_wire::{
 };
 
 use crate::decision::{GuardState, Severity};
+use crate::evidence::{Effect, Evidence, Violation};
 use crate::guards::Way;
 use crate::session::{Session, Step, plain_instead};
 use crate::stream::Stream;
@@ -173,13 +174,12 @@ impl Session {
         let mut hidden = Vec::new();
         for policy in applies.iter().filter(|policy| !policy.tools.is_empty()) {
             self.decision.guard("tools", GuardState::Ran);
-            for name in message.tools_offered.iter().filter(|name| !policy.permits_tool(name)) {
-                if self.object(
-                    policy,
-                    "tools",
-                    Severity::Low,
-                    "a tool that is not allowed is hidden".to_owned(),
-                ) {
+            for (index, name) in message.tools_offered.iter().enumerate() {
+                let Some((rule, listed)) = policy.refuses_tool(name) else { continue };
+                let text = "a tool that is not allowed is hidden".to_owned();
+                let evidence = Evidence { place: format!("tools[{index}]"), listed, ..Evidence::default() };
+                let violation = Violation::new("tools", Severity::Low, text).by(rule).with(Effect::Modified);
+                if self.raise(policy, violation.because(evidence)) {
                     hidden.push(name.clone());
                 }
             }

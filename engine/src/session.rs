@@ -10,7 +10,7 @@
 //! parser would read alike (`mesh_wire`'s strict reading) is refused with 400.
 use std::rc::Rc;
 
-use mesh_policy::{Enforcement, FailureMode, Media, RecordOverflow};
+use mesh_policy::{AgentStatus, Enforcement, FailureMode, Media, RecordOverflow};
 use mesh_wire::{
     BodyKind, ContentCoding, ContentEncoding, DecodeError, Framing, Message, Protocol, Refusal, RefusalKind,
     Route, body_kind, decode, read_form, read_request, refusal, route_of, stream_error,
@@ -19,10 +19,12 @@ use mesh_wire::{
 use crate::Timestamp;
 use crate::budget::Budget;
 use crate::caller::{Caller, RequestHead};
-use crate::decision::{Decision, GuardState, Outcome, PolicyRef, Severity, Violation};
+use crate::decision::{Decision, GuardState, Outcome, PolicyRef, Severity};
+use crate::evidence::{Effect, Violation};
+use crate::index::Attached;
 use crate::limits::LimitCheck;
 use crate::mask::Masked;
-use crate::program::{Attached, Program};
+use crate::program::Program;
 use crate::stream::Stream;
 
 /// What to do next with the request or response at hand.
@@ -72,8 +74,8 @@ impl Session {
     /// Begins an exchange. `id` names the decision and is unique.
     pub fn start(program: Rc<Program>, head: RequestHead, id: String, now: Timestamp) -> Self {
         let caller = Caller::of(&head, &program.settings);
-        let applies: Rc<[_]> =
-            program.policies.iter().filter(|policy| policy.target.matches(&caller)).cloned().collect();
+        let applied = program.index.of(&caller.agent);
+        let applies = Rc::clone(&applied.policies);
         let route = route_of(&head.method, &head.path, head.header("content-type"));
         let protocol = route.protocol;
         let mut decision = Decision { id, time: now, protocol: protocol.as_str(), ..Decision::default() };
@@ -84,7 +86,7 @@ impl Session {
                 decision.guard(kind, GuardState::Skipped("not-enforced".into()));
             }
         }
-        Session {
+        let mut session = Session {
             program,
             head,
             caller,
@@ -103,6 +105,24 @@ impl Session {
             limit_name: None,
             asked: Vec::new(),
             budget: Budget::default(),
+        };
+        session.judge_status(applied.status, applied.reason.as_deref());
+        session
+    }
+
+    /// What the agent's own document says: a suspended one is refused with the reason, whatever policies say.
+    fn judge_status(&mut self, status: AgentStatus, reason: Option<&str>) {
+        if status == AgentStatus::Active {
+            return;
+        }
+        self.decision.guard("agent", GuardState::Ran);
+        let reason = reason.map(|reason| format!(": {reason}")).unwrap_or_default();
+        let message = format!("this agent is {}{reason}", status.as_str());
+        if status.refuses() {
+            self.deny(RefusalKind::Policy, &message);
+            self.decision.violation(Violation::new("agent", Severity::High, message));
+        } else {
+            self.decision.warning(Violation::new("agent", Severity::Low, message).with(Effect::Recorded));
         }
     }
 
@@ -125,6 +145,10 @@ impl Session {
     pub fn request_headers(&mut self, end_of_stream: bool, now: Timestamp) -> Step {
         let program = Rc::clone(&self.program);
         let applies = Rc::clone(&self.applies);
+        if self.denied() {
+            self.skip_content("denied");
+            return self.conclude(None);
+        }
         if !applies.iter().any(|policy| policy.inspects()) {
             return Step::Continue;
         }
@@ -265,6 +289,8 @@ impl Session {
                 self.decision.protocol = message.protocol.as_str();
                 self.decision.named(&message.operation, message.model.as_deref());
                 self.rpc_ids.clone_from(&message.rpc_ids);
+                let called = message.tool_calls.iter().map(|call| &call.name);
+                called.chain(&message.tools_offered).for_each(|name| self.decision.tool(name));
                 let (media, tokens) = (message.media, message.tokens);
                 self.message = Some(message);
                 if media > 0 {
@@ -285,8 +311,8 @@ impl Session {
                 self.decision.guard(guard, GuardState::Failed("malformed".into()));
             }
             let message = "the body is not what every parser would read alike".to_owned();
-            closed |= self.object(policy, "body", Severity::Medium, message)
-                && policy.failure == FailureMode::Closed;
+            let violation = Violation::new("body", Severity::Medium, message).with(when_closed(policy));
+            closed |= self.raise(policy, violation) && policy.failure == FailureMode::Closed;
         }
         if closed {
             self.deny(RefusalKind::Malformed, why);
@@ -337,7 +363,7 @@ impl Session {
         self.conclude(None)
     }
 
-    /// Records an objection. True when the policy's enforcement lets it take effect.
+    /// Records an objection that is no single rule's. True when the policy's enforcement lets it take effect.
     pub(crate) fn object(
         &mut self,
         policy: &Attached,
@@ -345,26 +371,31 @@ impl Session {
         severity: Severity,
         message: String,
     ) -> bool {
-        let violation = Violation { policy_id: policy.id.clone(), guard, severity, message };
+        self.raise(policy, Violation::new(guard, severity, message))
+    }
+
+    /// Records an objection. True when the policy's enforcement lets it take effect.
+    pub(crate) fn raise(&mut self, policy: &Attached, violation: Violation) -> bool {
+        let blocking = policy.enforcement == Enforcement::Blocking;
+        let effect = if blocking { violation.effect } else { Effect::Recorded };
+        let violation = Violation { policy_id: policy.id.clone(), effect, ..violation };
         match policy.enforcement {
             Enforcement::Blocking | Enforcement::Logging => self.decision.violation(violation),
             Enforcement::Advisory => self.decision.warning(violation),
         }
-        policy.enforcement == Enforcement::Blocking
+        blocking
     }
 
     /// Something worth knowing that no policy objects to.
     pub(crate) fn remark(&mut self, guard: &'static str, message: String) {
-        let policy_id = String::new();
-        self.decision.warning(Violation { policy_id, guard, severity: Severity::Low, message });
+        self.decision.warning(Violation::new(guard, Severity::Low, message).with(Effect::Recorded));
     }
 
     pub(crate) fn guard_failed(&mut self, policy: &Attached, guard: &'static str, why: &'static str) {
         self.decision.guard(guard, GuardState::Failed(why.into()));
         let message = format!("{guard} could not run: {why}");
-        if self.object(policy, guard, Severity::High, message.clone())
-            && policy.failure == FailureMode::Closed
-        {
+        let violation = Violation::new(guard, Severity::High, message.clone()).with(when_closed(policy));
+        if self.raise(policy, violation) && policy.failure == FailureMode::Closed {
             self.deny(RefusalKind::GuardFailed, &message);
         }
     }
@@ -418,6 +449,14 @@ pub(crate) fn plain_instead(step: Step, decoded: Option<Vec<u8>>) -> Step {
     match (step, decoded) {
         (Step::Continue, Some(plain)) => Step::Replace(plain),
         (step, _) => step,
+    }
+}
+
+/// What a guard that could not run does.
+fn when_closed(policy: &Attached) -> Effect {
+    match policy.failure {
+        FailureMode::Closed => Effect::Denied,
+        FailureMode::Open => Effect::Recorded,
     }
 }
 

@@ -431,7 +431,7 @@ impl Stream {
     }
 }
 
-fn holdback(session: &Session, text: &str, guards: &[(&crate::program::Attached, &PiiGuard)]) -> usize {
+fn holdback(session: &Session, text: &str, guards: &[(&crate::index::Attached, &PiiGuard)]) -> usize {
     let mut safe = text.len();
     for (_, guard) in guards {
         let types: &TypeSet = &guard.types;

@@ -18,7 +18,8 @@ fn program(rules: Value) -> Rc<Program> {
     });
     let policy = from_value(&document).unwrap().policy;
     let policies = vec![BundlePolicy { id: "p".to_owned(), version: 1, policy }];
-    let bundle = Bundle { version: "1".to_owned(), policies, settings: Settings::default() };
+    let bundle =
+        Bundle { version: "1".to_owned(), policies, settings: Settings::default(), ..Bundle::default() };
     Rc::new(compile(&bundle, Rc::new(Detector::new())).unwrap())
 }
 

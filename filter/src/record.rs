@@ -1,5 +1,7 @@
 //! A decision as the control plane takes it in.
-use mesh_audit::v1::{DecisionRecord, Finding, GuardOutcome, PolicyRef, Settlement, Usage, Violation};
+use mesh_audit::v1::{
+    DecisionRecord, Evidence, Finding, GuardOutcome, Near, Part, PolicyRef, Settlement, Usage, Violation,
+};
 use mesh_engine::{Caller, Decision, RequestHead};
 
 /// The record of an exchange that ended with `status`, after `execution_us` microseconds of deciding.
@@ -8,12 +10,6 @@ pub(crate) fn record(
     status: u32,
     execution_us: u64,
 ) -> DecisionRecord {
-    let violation = |violation: mesh_engine::Violation| Violation {
-        policy_id: violation.policy_id,
-        guard: violation.guard.to_owned(),
-        severity: violation.severity.as_str().to_owned(),
-        message: violation.message,
-    };
     DecisionRecord {
         decision_id: decision.id,
         time_ns: decision.time,
@@ -37,7 +33,12 @@ pub(crate) fn record(
         findings: decision
             .findings
             .into_iter()
-            .map(|finding| Finding { r#type: finding.kind, count: finding.count, place: finding.place })
+            .map(|finding| Finding {
+                r#type: finding.kind,
+                count: finding.count,
+                place: finding.place,
+                score: finding.score,
+            })
             .collect(),
         violations: decision.violations.into_iter().map(violation).collect(),
         warnings: decision.warnings.into_iter().map(violation).collect(),
@@ -46,6 +47,8 @@ pub(crate) fn record(
         method: head.method.clone(),
         path: head.path_only().chars().take(MAX_PATH).collect(),
         source_ip: head.source_ip.map(|ip| ip.to_canonical().to_string()).unwrap_or_default(),
+        roles: caller.roles.into_iter().take(MAX_ROLES).collect(),
+        tools: decision.tools,
         usage: decision.spending.map(|spending| Usage {
             input_tokens: spending.usage.input_tokens,
             cached_tokens: spending.usage.cached_tokens,
@@ -73,3 +76,44 @@ fn settlement(settlement: mesh_engine::Settlement) -> Settlement {
 
 /// Paths are the agent's own words; a record's size is bounded.
 const MAX_PATH: usize = 256;
+const MAX_ROLES: usize = 32;
+
+fn violation(said: mesh_engine::Violation) -> Violation {
+    Violation {
+        policy_id: said.policy_id,
+        guard: said.guard.to_owned(),
+        severity: said.severity.as_str().to_owned(),
+        message: said.message,
+        rule: said.rule.map_or(0, place),
+        effect: said.effect.as_str().to_owned(),
+        evidence: said.evidence.map(|evidence| self::evidence(*evidence)),
+    }
+}
+
+/// A place in a policy's list of rules, counted from 1.
+fn place(index: usize) -> u32 {
+    u32::try_from(index).unwrap_or(u32::MAX).saturating_add(1)
+}
+
+fn evidence(evidence: mesh_engine::Evidence) -> Evidence {
+    let parts = evidence.parts.into_iter();
+    let near = evidence.near.into_iter();
+    Evidence {
+        r#type: evidence.kind,
+        place: evidence.place,
+        start: evidence.span.map(|(start, _)| start),
+        end: evidence.span.map(|(_, end)| end),
+        score: evidence.score,
+        threshold: evidence.threshold,
+        limit: evidence.limit,
+        retry_after_s: evidence.retry_after_s,
+        listed: evidence.listed,
+        parts: parts.map(|(feature, amount)| Part { feature: feature.to_owned(), amount }).collect(),
+        near: near
+            .map(|near| Near {
+                rule: place(near.rule),
+                missing: near.missing.into_iter().map(str::to_owned).collect(),
+            })
+            .collect(),
+    }
+}

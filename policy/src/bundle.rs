@@ -1,7 +1,9 @@
 //! What a sidecar is told: the policies in force and the filter's settings, as one JSON value.
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
-use crate::{Policy, Secret};
+use crate::{Agent, AgentStatus, AgentType, Attachment, ComplianceTier, Policy, Secret};
 
 /// The filter's whole configuration. Two equal bundles make two filters that decide alike.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -12,6 +14,12 @@ pub struct Bundle {
     /// The policies in force.
     #[serde(default)]
     pub policies: Vec<BundlePolicy>,
+    /// Earlier versions that apply only to the agents they are attached to.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub pinned: Vec<BundlePolicy>,
+    /// The registered agents.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub agents: Vec<BundleAgent>,
     /// Everything that is not policy.
     #[serde(default)]
     pub settings: Settings,
@@ -27,6 +35,47 @@ pub struct BundlePolicy {
     pub version: u64,
     /// The document.
     pub policy: Policy,
+}
+
+/// What of an agent's document matters to a decision.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct BundleAgent {
+    /// Its id.
+    pub id: String,
+    /// What kind of program it is.
+    #[serde(default, rename = "type", skip_serializing_if = "Option::is_none")]
+    pub agent_type: Option<AgentType>,
+    /// How much compliance is asked of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub compliance_tier: Option<ComplianceTier>,
+    /// Its labels.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub labels: BTreeMap<String, String>,
+    /// Whether it may work.
+    #[serde(default)]
+    pub status: AgentStatus,
+    /// Why it has this status.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// Policies that apply to it whatever their target says.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub policies: Vec<Attachment>,
+}
+
+impl From<&Agent> for BundleAgent {
+    fn from(agent: &Agent) -> Self {
+        let spec = &agent.spec;
+        BundleAgent {
+            id: agent.metadata.name.clone(),
+            agent_type: spec.agent_type,
+            compliance_tier: spec.compliance_tier,
+            labels: agent.metadata.labels.clone(),
+            status: spec.status,
+            reason: spec.reason.clone(),
+            policies: spec.policies.clone(),
+        }
+    }
 }
 
 /// The filter's settings.

@@ -21,7 +21,10 @@ struct Walk {
 impl Walk {
     fn value(&mut self, value: &Value, shape: &Shape) {
         match (shape, value) {
-            (Shape::Anything, _) | (Shape::Text, Value::String(_)) | (Shape::Flag, Value::Bool(_)) => {}
+            (Shape::Anything, _)
+            | (Shape::Object, Value::Object(_))
+            | (Shape::Text, Value::String(_))
+            | (Shape::Flag, Value::Bool(_)) => {}
             (Shape::NonEmpty, Value::String(text)) if text.trim().is_empty() => {
                 self.error("found an empty string, expected some text");
             }
@@ -235,6 +238,7 @@ fn expected(shape: &Shape) -> String {
             _ => "a list".to_owned(),
         },
         Shape::Labels => "a map of strings to strings".to_owned(),
+        Shape::Object => "a map".to_owned(),
         Shape::Map(fields) => format!("a map with the fields {}", list(fields)),
         Shape::OneOf(fields) => format!("a rule, a map with one of the keys {}", list(fields)),
         Shape::Form(form) => form.expected.to_owned(),

@@ -10,6 +10,20 @@ pub(crate) const NAME: Form = Form {
     propose: label_of,
 };
 
+/// A title, from which a name can be made.
+pub(crate) const TITLE: Form = Form {
+    expected: "a title with at least one letter a-z or digit, from which the policy's name is made",
+    valid: |text| label_of(text).is_some(),
+    propose: |_| None,
+};
+
+/// An agent's id, as requests carry it.
+pub(crate) const AGENT: Form = Form {
+    expected: "an agent's id of at most 256 characters without blanks, such as `support-1` or `spiffe://mesh/support`",
+    valid: is_agent,
+    propose: |text| Some(text.split_whitespace().collect::<Vec<_>>().join("-")).filter(|id| is_agent(id)),
+};
+
 /// `HH:MM-HH:MM Zone`. Whether the zone exists is known where the time zone database is.
 pub(crate) const HOURS: Form = Form {
     expected: "hours and an IANA time zone, such as `09:00-17:00 America/New_York`",
@@ -24,6 +38,13 @@ pub(crate) const NETWORK: Form = Form {
     propose: |_| None,
 };
 
+/// Longer identities are not believed in requests either.
+const MAX_AGENT: usize = 256;
+
+fn is_agent(text: &str) -> bool {
+    !text.is_empty() && text.len() <= MAX_AGENT && !text.chars().any(|c| c.is_whitespace() || c.is_control())
+}
+
 const MAX_LABEL: usize = 63;
 
 fn is_label(text: &str) -> bool {
@@ -36,7 +57,7 @@ fn is_label(text: &str) -> bool {
 }
 
 /// The label nearest to `text`: lower case, every run of other characters one `-`.
-fn label_of(text: &str) -> Option<String> {
+pub(crate) fn label_of(text: &str) -> Option<String> {
     let mut label = String::new();
     for c in text.chars().flat_map(char::to_lowercase) {
         if c.is_ascii_lowercase() || c.is_ascii_digit() {

@@ -11,6 +11,7 @@
 #![deny(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing))]
 
+mod agent;
 mod bundle;
 mod check;
 mod diagnostic;
@@ -29,20 +30,23 @@ mod shape;
 #[cfg(feature = "yaml")]
 mod yaml;
 
-pub use bundle::{Bundle, BundlePolicy, ServiceRef, Settings};
+pub use agent::{
+    Agent, AgentKind, AgentMetadata, AgentSpec, AgentStatus, AgentType, Attachment, ComplianceTier, Vendor,
+};
+pub use bundle::{Bundle, BundleAgent, BundlePolicy, ServiceRef, Settings};
 pub use diagnostic::{Diagnostic, Severity};
 pub use document::{
     ApiVersion, Enforcement, FailureMode, Kind, Media, Metadata, Policy, RecordOverflow, Spec, Target,
 };
 pub use nearest::nearest;
 pub use rate_limit::{Currency, LimitAction, LimitKey, LimitMode, Money, RateLimitRule};
-pub use read::{Parsed, from_value};
+pub use read::{Document, Parsed, ParsedDocument, document_from_value, from_value};
 pub use rule::{
     AccessRule, Conditions, ContentAction, ContentRule, CustomPattern, Direction, InjectionAction,
     InjectionRule, ModelsRule, NormalizeRule, PiiAction, PiiRule, RegoRule, Rule, Sensitivity, ToolsRule,
 };
 #[cfg(feature = "schema")]
-pub use schema::json_schema;
+pub use schema::{agent_json_schema, json_schema};
 pub use secret::Secret;
 #[cfg(feature = "yaml")]
-pub use yaml::{from_yaml, locate};
+pub use yaml::{documents_from_yaml, from_yaml, locate};

@@ -1,5 +1,7 @@
 //! What fields say together: rules that could do nothing, or that contradict themselves.
-use crate::{Diagnostic, LimitKey, LimitMode, PiiAction, PiiRule, RateLimitRule, Rule, Spec};
+use crate::{
+    Agent, AgentStatus, Diagnostic, LimitKey, LimitMode, PiiAction, PiiRule, RateLimitRule, Rule, Spec,
+};
 
 /// Remarks about a document whose fields are all well-formed.
 pub(crate) fn check(spec: &Spec) -> Vec<Diagnostic> {
@@ -10,6 +12,23 @@ pub(crate) fn check(spec: &Spec) -> Vec<Diagnostic> {
     rules
         .flat_map(|(index, rule)| check_rule(rule, &format!("spec.rules[{index}].{}", rule.kind())))
         .collect()
+}
+
+/// Remarks about an agent whose fields are all well-formed.
+pub(crate) fn agent(agent: &Agent) -> Vec<Diagnostic> {
+    let spec = &agent.spec;
+    let mut found = Vec::new();
+    for (index, attachment) in spec.policies.iter().enumerate() {
+        if spec.policies.iter().take(index).any(|earlier| earlier.policy == attachment.policy) {
+            let message = format!("the policy `{}` is attached twice", attachment.policy);
+            found.push(Diagnostic::error(format!("spec.policies[{index}].policy"), message));
+        }
+    }
+    if spec.reason.is_some() && spec.status == AgentStatus::Active {
+        let message = "a reason is told only of an agent that is not `active`";
+        found.push(Diagnostic::warning("spec.reason", message));
+    }
+    found
 }
 
 fn check_rule(rule: &Rule, path: &str) -> Vec<Diagnostic> {

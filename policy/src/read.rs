@@ -1,8 +1,8 @@
 //! From a raw value to a policy, or to everything that is wrong with it.
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::{Diagnostic, Policy, Severity, check, legacy, meaning, shape};
+use crate::{Agent, Diagnostic, Policy, Severity, check, legacy, meaning, shape};
 
 /// A document that was accepted.
 #[derive(Clone, Debug, PartialEq)]
@@ -13,13 +13,60 @@ pub struct Parsed {
     pub warnings: Vec<Diagnostic>,
 }
 
-/// Reads a policy document, or one of the blueprint's own (section 2.5), which is translated.
+/// A document of one kind or another.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum Document {
+    /// A policy.
+    Policy(Policy),
+    /// An agent.
+    Agent(Agent),
+}
+
+/// A document of any kind that was accepted.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ParsedDocument {
+    /// The document.
+    pub document: Document,
+    /// What the author should know nevertheless.
+    pub warnings: Vec<Diagnostic>,
+}
+
+/// Reads a document of the kind that it names; one that names none is taken for a policy.
+///
+/// # Errors
+/// Everything that is wrong with it, warnings included.
+pub fn document_from_value(value: &Value) -> Result<ParsedDocument, Vec<Diagnostic>> {
+    if value.get("kind").and_then(Value::as_str) != Some("Agent") {
+        let Parsed { policy, warnings } = from_value(value)?;
+        return Ok(ParsedDocument { document: Document::Policy(policy), warnings });
+    }
+    let mut found = check::check(value, &shape::AGENT);
+    if has_errors(&found) {
+        return Err(found);
+    }
+    match Agent::deserialize(value) {
+        Ok(agent) => {
+            found.extend(meaning::agent(&agent));
+            if has_errors(&found) {
+                return Err(found);
+            }
+            Ok(ParsedDocument { document: Document::Agent(agent), warnings: found })
+        }
+        Err(error) => {
+            found.push(Diagnostic::error("", error.to_string()));
+            Err(found)
+        }
+    }
+}
+
+/// Reads a policy document, or one of the specification's own, which is translated.
 ///
 /// # Errors
 /// Everything that is wrong with it, not only the first problem, warnings included.
 pub fn from_value(value: &Value) -> Result<Parsed, Vec<Diagnostic>> {
-    if legacy::is_legacy(value) {
-        return legacy::from_value(value);
+    if let Some(read) = legacy::from_value(value) {
+        return read;
     }
     let mut found = check::check(value, &shape::POLICY);
     if has_errors(&found) {

@@ -253,13 +253,16 @@ pub struct ModelsRule {
 }
 
 /// The author's own module.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct RegoRule {
     /// Rego v1 source of `package mesh`, which defines `deny`, `warn` or `allow`.
     #[cfg_attr(feature = "schema", schemars(length(min = 1)))]
     pub module: String,
+    /// What the module sees under `data`, beside its own rules; any name but `mesh`.
+    #[serde(default, skip_serializing_if = "serde_json::Map::is_empty")]
+    pub data: serde_json::Map<String, serde_json::Value>,
 }
 
 /// Form of prompts and answers. Recorded, not enforced by this version.

@@ -23,6 +23,8 @@ pub(crate) enum Shape {
     List(usize, &'static Shape),
     /// A map from any string to a string.
     Labels,
+    /// A map from any string to anything.
+    Object,
     /// A map with these fields.
     Map(&'static [Field]),
     /// A map with exactly one of these fields.
@@ -104,10 +106,7 @@ pub(crate) const POLICY: Shape = Shape::Map(&[
                     optional("labels", Shape::Labels),
                 ]),
             ),
-            optional(
-                "enforcement",
-                Shape::Word(&[&["blocking", "enforce"], &["logging", "monitor"], &["advisory", "audit"]]),
-            ),
+            optional("enforcement", ENFORCEMENT),
             optional("failureMode", Shape::Word(&[&["closed"], &["open"]])),
             optional("media", Shape::Word(&[&["pass"], &["refuse"]])),
             optional("recordOverflow", Shape::Word(&[&["refuse"], &["drop"]])),
@@ -115,6 +114,49 @@ pub(crate) const POLICY: Shape = Shape::Map(&[
         ]),
     ),
 ]);
+
+/// The agent's document.
+pub(crate) const AGENT: Shape = Shape::Map(&[
+    required("apiVersion", Shape::Word(&[&["ai-mesh.dev/v1alpha1"]])),
+    required("kind", Shape::Word(&[&["Agent"]])),
+    required(
+        "metadata",
+        Shape::Map(&[required("name", Shape::Form(&crate::forms::AGENT)), optional("labels", Shape::Labels)]),
+    ),
+    required(
+        "spec",
+        Shape::Map(&[
+            nullable("displayName", Shape::Text),
+            nullable("type", Shape::Word(&[&["chatbot"], &["copilot"], &["pipeline"], &["service"]])),
+            nullable(
+                "vendor",
+                Shape::Word(&[&["openai"], &["anthropic"], &["azure"], &["aws"], &["google"], &["custom"]]),
+            ),
+            nullable("model", Shape::Text),
+            optional("owners", TEXTS),
+            nullable("complianceTier", Shape::Word(&[&["none"], &["standard"], &["high"], &["critical"]])),
+            optional(
+                "status",
+                Shape::Word(&[&["active"], &["deprecated"], &["suspended"], &["quarantined"]]),
+            ),
+            nullable("reason", Shape::Text),
+            optional(
+                "policies",
+                Shape::List(
+                    0,
+                    &Shape::Map(&[
+                        required("policy", Shape::Form(&crate::forms::NAME)),
+                        nullable("version", Shape::Whole(1, u64::MAX)),
+                        nullable("enforcement", ENFORCEMENT),
+                    ]),
+                ),
+            ),
+        ]),
+    ),
+]);
+
+const ENFORCEMENT: Shape =
+    Shape::Word(&[&["blocking", "enforce"], &["logging", "monitor"], &["advisory", "audit"]]);
 
 const RULES: &[Field] = &[
     optional(
@@ -197,7 +239,7 @@ const RULES: &[Field] = &[
         ]),
     ),
     optional("models", Shape::Map(&[optional("allow", SOME_TEXTS), optional("deny", TEXTS)])),
-    optional("rego", Shape::Map(&[required("module", Shape::NonEmpty)])),
+    optional("rego", Shape::Map(&[required("module", Shape::NonEmpty), optional("data", Shape::Object)])),
     recorded(
         "normalize",
         Shape::Map(&[

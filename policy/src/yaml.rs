@@ -8,13 +8,30 @@ use serde_saphyr::options::DuplicateKeyPolicy;
 use serde_saphyr::{Location, Options, Spanned, UserMessageFormatter};
 
 use crate::check::step;
-use crate::{Diagnostic, Parsed, from_value};
+use crate::{Diagnostic, Document, Parsed, ParsedDocument, document_from_value};
 
-/// Reads every document of a text. Duplicate keys are errors.
+/// Reads every policy of a text. Duplicate keys are errors.
 ///
 /// # Errors
 /// Everything that is wrong with any of the documents, warnings included; or the first place where the text is no YAML.
 pub fn from_yaml(text: &str) -> Result<Vec<Parsed>, Vec<Diagnostic>> {
+    let read = documents_from_yaml(text)?.into_iter().enumerate();
+    read.map(|(index, read)| match read.document {
+        Document::Policy(policy) => Ok(Parsed { policy, warnings: read.warnings }),
+        Document::Agent(_) => {
+            let mut found = vec![Diagnostic::error("kind", "found \"Agent\", expected `Policy`")];
+            locate(text, index, &mut found);
+            Err(found)
+        }
+    })
+    .collect()
+}
+
+/// Reads every document of a text, of whatever kind.
+///
+/// # Errors
+/// As [`from_yaml`].
+pub fn documents_from_yaml(text: &str) -> Result<Vec<ParsedDocument>, Vec<Diagnostic>> {
     let documents = read(text)?;
     if documents.is_empty() {
         let help = "a policy begins with `apiVersion: ai-mesh.dev/v1alpha1`";
@@ -23,7 +40,7 @@ pub fn from_yaml(text: &str) -> Result<Vec<Parsed>, Vec<Diagnostic>> {
     let mut accepted = Vec::new();
     let mut refused = Vec::new();
     for (value, places) in documents {
-        match from_value(&value) {
+        match document_from_value(&value) {
             Ok(mut parsed) => {
                 places.locate(&mut parsed.warnings);
                 accepted.push(parsed);

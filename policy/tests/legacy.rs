@@ -1,81 +1,93 @@
-//! The blueprint's own documents, word for word from its section 2.5, and what becomes of them.
-use mesh_policy::from_value;
+//! The specification's own documents, word for word (`tests/corpus/policies`), and what becomes of them. A document that
+//! loads once loads for ever: nothing is taken out of that folder.
+#![cfg(feature = "yaml")]
+use std::path::Path;
+
+use mesh_policy::{from_value, from_yaml};
 use serde_json::{Value, json};
 
-/// Each row: a document, the rules it becomes, and the paths of the warnings.
+/// Beside each document stands what it becomes: the rules, the labels, and the paths of the warnings.
 #[test]
-fn the_blueprints_documents_are_translated() {
-    for (document, rules, warned) in [
-        (
-            json!({"policy_id": "rbac-finance-data", "type": "access_control", "rules": [{
-                "resource": "finance_reports/*",
-                "allowed_roles": ["finance_analyst", "cfo", "auditor"],
-                "allowed_actions": ["read", "query"],
-                "conditions": {"time_of_day": "09:00-17:00 EST", "ip_whitelist": ["10.0.0.0/8"]}
-            }]}),
-            json!([{"access": {
-                "resource": "finance_reports/*",
-                "allowedRoles": ["finance_analyst", "cfo", "auditor"],
-                "allowedActions": ["read", "query"],
-                "conditions": {"timeOfDay": "09:00-17:00 EST", "ipAllowList": ["10.0.0.0/8"]}
-            }}]),
-            vec![],
-        ),
-        (
-            json!({"policy_id": "content-safety-customer-facing", "type": "content_safety", "rules": [
-                {"block_harmful_content": true, "categories": ["violence", "hate_speech", "self_harm"], "threshold": 0.7, "action": "block"},
-                {"detect_pii": true, "pii_types": ["ssn", "credit_card", "email"], "action": "redact"}
-            ]}),
-            json!([
-                {"content": {"categories": ["violence", "hate_speech", "self_harm"], "threshold": 0.7, "action": "block"}},
-                {"pii": {"types": ["ssn", "credit_card", "email"], "action": "redact", "directions": ["request", "response"]}}
-            ]),
-            vec!["rules[0].block_harmful_content", "rules[0].categories", "rules[0].threshold"],
-        ),
-        (
-            json!({"policy_id": "gdpr-right-to-explanation", "type": "compliance", "framework": "GDPR Article 22", "rules": [
-                {"require_explanation": true, "automated_decision_threshold": 0.8, "log_decision_factors": true, "notify_data_subject": true}
-            ]}),
-            json!([]),
-            vec![
-                "framework",
-                "rules[0].automated_decision_threshold",
-                "rules[0].log_decision_factors",
-                "rules[0].notify_data_subject",
-                "rules[0].require_explanation",
-                "spec.rules",
-            ],
-        ),
-        (
-            json!({"policy_id": "rate-limit-per-user", "type": "rate_limiting", "rules": [
-                {"max_requests_per_minute": 60, "max_tokens_per_day": 100000, "burst_allowance": 10, "action": "throttle"}
-            ]}),
-            json!([{"rateLimit": {"key": "user", "requestsPerMinute": 60, "burst": 10, "tokensPerDay": 100000, "action": "throttle"}}]),
-            vec![],
-        ),
-    ] {
-        let parsed = from_value(&document).unwrap_or_else(|found| panic!("{document}\n{found:?}"));
-        assert_eq!(parsed.policy.metadata.name, document["policy_id"].as_str().unwrap());
+fn the_specifications_documents_are_translated() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/corpus/policies");
+    let mut count = 0;
+    for entry in std::fs::read_dir(&folder).unwrap() {
+        let path = entry.unwrap().path();
+        let name = path.file_name().unwrap().to_string_lossy().into_owned();
+        if name.ends_with(".expected.json") {
+            continue;
+        }
+        let expected = path.with_extension("expected.json");
+        let expected: Value = serde_json::from_str(&std::fs::read_to_string(expected).unwrap()).unwrap();
+        let parsed = from_yaml(&std::fs::read_to_string(&path).unwrap());
+        let parsed = parsed.unwrap_or_else(|found| panic!("{name}: {found:#?}")).remove(0);
         let policy = serde_json::to_value(&parsed.policy).unwrap();
-        assert_eq!(policy["spec"]["rules"], rules, "{document}");
-        let mut paths: Vec<&str> = parsed.warnings.iter().map(|warning| warning.path.as_str()).collect();
-        paths.sort_unstable();
-        assert_eq!(paths, warned, "{document}");
+        let mut warned: Vec<&str> = parsed.warnings.iter().map(|warning| warning.path.as_str()).collect();
+        warned.sort_unstable();
+        let found = json!({
+            "name": policy["metadata"]["name"], "labels": policy["metadata"]["labels"],
+            "enforcement": policy["spec"]["enforcement"], "rules": policy["spec"]["rules"], "warnings": warned,
+        });
+        assert_eq!(found, expected, "{name}:\n{found:#}");
+        for warning in &parsed.warnings {
+            assert!(warning.line.is_some() || warning.path.starts_with("spec."), "{name}: {warning}");
+        }
         // The translation is a document of today, which is read without a word about its form.
         assert_eq!(from_value(&policy).unwrap().policy, parsed.policy);
+        count += 1;
+    }
+    assert!(count >= 6, "only {count} documents are in {}", folder.display());
+}
+
+/// Each row: what the author wrote, and what of it is said.
+#[test]
+fn what_is_enforced_otherwise_is_said() {
+    for (document, path, message) in [
+        (
+            json!({"normalization_policy": {"injection_detection": {"action": "sanitize"}}}),
+            "normalization_policy.injection_detection.action",
+            "`sanitize` is enforced as `block`",
+        ),
+        (
+            json!({"version": "3.0.0", "name": "a", "rules": {}, "enforcement": {"mode": "monitor", "actions_on_violation": [{"action": "block"}]}}),
+            "enforcement.mode",
+            "an action is `block`, but the mode lets violations pass",
+        ),
+        (
+            json!({"version": "3.0.0", "name": "a", "rules": {}, "enforcement": {"actions_on_violation": [{"action": "log", "destination": "siem"}]}}),
+            "enforcement.actions_on_violation[0].destination",
+            "decisions are recorded in the audit log",
+        ),
+    ] {
+        let warnings = from_value(&document).unwrap_or_else(|found| panic!("{document}: {found:?}")).warnings;
+        let said = warnings.iter().find(|warning| warning.path == path);
+        assert!(said.is_some_and(|said| said.message.starts_with(message)), "{document}: {warnings:?}");
     }
 }
 
 #[test]
-fn what_is_not_enforced_is_kept_as_labels() {
-    let document = json!({"policy_id": "gdpr", "type": "compliance", "framework": "GDPR Article 22", "rules": [{"require_explanation": true}]});
-    let labels = from_value(&document).unwrap().policy.metadata.labels;
-    let labels: Vec<(&str, &str)> =
-        labels.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
-    assert_eq!(
-        labels,
-        [("framework", "GDPR Article 22"), ("require_explanation", "true"), ("type", "compliance")]
-    );
+fn a_stage_that_is_off_is_no_rule() {
+    let document = json!({"policy_id": "form", "normalization_policy": {
+        "pii_redaction": {"enabled": false, "patterns": [{"ssn": "x"}]},
+        "injection_detection": {"enabled": true, "patterns": []},
+    }});
+    let policy = from_value(&document).unwrap().policy;
+    assert_eq!(policy.metadata.name, "form");
+    let kinds: Vec<_> = policy.spec.rules.iter().map(|rule| rule.kind()).collect();
+    assert_eq!(kinds, ["injection"]);
+}
+
+/// Patterns of the author's own do not turn on detectors that nobody asked for.
+#[test]
+fn patterns_alone_are_looked_for_alone() {
+    let types = |patterns: Value| {
+        let document = json!({"normalization_policy": {"pii_redaction": {"patterns": patterns}}});
+        let policy = serde_json::to_value(from_value(&document).unwrap().policy).unwrap();
+        policy["spec"]["rules"][0]["pii"]["types"].clone()
+    };
+    assert_eq!(types(json!([{"ticket": "TCK-[0-9]+"}])), json!(["none"]));
+    assert_eq!(types(json!([{"ticket": "TCK-[0-9]+"}, {"ssn": "[0-9-]+"}])), json!(["ssn"]));
+    assert_eq!(types(json!([])), Value::Null);
 }
 
 #[test]
@@ -98,6 +110,24 @@ fn mistakes_are_named_in_the_authors_words() {
             json!({"policy_id": "x", "type": "rate_limiting", "rules": [{}]}),
             "spec.rules[0].rateLimit",
             "a rate limit needs",
+        ),
+        (
+            json!({"normalization_policy": {"pii_redaction": {"pattern": []}}}),
+            "normalization_policy.pii_redaction.pattern",
+            "unknown field",
+        ),
+        (json!({"normalization_policy": null}), "normalization_policy", "found nothing (null)"),
+        (
+            json!({"normalization_policy": {"style": {"tone": "formal"}}}),
+            "normalization_policy.style.tone",
+            "found \"formal\"",
+        ),
+        (json!({"version": "2.0.0", "name": "a", "rules": {}}), "version", "found \"2.0.0\""),
+        (json!({"version": "3.0.0", "name": "…", "rules": {}}), "name", "found \"…\""),
+        (
+            json!({"version": "3.0.0", "name": "a", "rules": {"data_colection": {}}}),
+            "rules.data_colection",
+            "unknown field",
         ),
         (
             json!({"policy_id": Value::Null, "type": "compliance", "rules": []}),

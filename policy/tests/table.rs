@@ -1,6 +1,6 @@
 //! The table of known fields, the types and the schema say the same.
 #![cfg(feature = "schema")]
-use mesh_policy::{from_value, json_schema};
+use mesh_policy::{agent_json_schema, document_from_value, json_schema};
 use serde_json::{Value, json};
 
 fn checked_in() -> Value {
@@ -15,6 +15,13 @@ fn the_checked_in_schema_is_the_one_the_types_make() {
         json_schema(),
         "write it anew: cargo run -p mesh-policy --features schema,yaml --example schema > api/policy.schema.json"
     );
+}
+
+#[test]
+fn the_checked_in_schema_of_agents_is_the_one_the_types_make() {
+    let text = include_str!("../../api/agent.schema.json");
+    let checked_in: Value = serde_json::from_str(text).expect("api/agent.schema.json is JSON");
+    assert_eq!(checked_in, agent_json_schema(), "write it anew: cargo xtask gen");
 }
 
 /// Follows `$ref`.
@@ -42,13 +49,23 @@ fn the_checker_knows_the_fields_of_the_schema() {
     compare("conditions", &root["$defs"]["Conditions"], &conditions);
     let patterns = json!({"rules": [{"pii": {"patterns": [{"zzzzzzzzzzzz": 1}]}}]});
     compare("patterns", &root["$defs"]["CustomPattern"], &patterns);
+
+    let agents = agent_json_schema();
+    let spec = json!({"zzzzzzzzzzzz": 1});
+    compare_in("Agent", "agent", &agents["$defs"]["AgentSpec"], &spec);
+    let attachments = json!({"policies": [{"zzzzzzzzzzzz": 1}]});
+    compare_in("Agent", "attachment", &agents["$defs"]["Attachment"], &attachments);
 }
 
 fn compare(what: &str, schema: &Value, spec: &Value) {
+    compare_in("Policy", what, schema, spec);
+}
+
+fn compare_in(kind: &str, what: &str, schema: &Value, spec: &Value) {
     let document = json!({
-        "apiVersion": "ai-mesh.dev/v1alpha1", "kind": "Policy", "metadata": {"name": "x"}, "spec": spec
+        "apiVersion": "ai-mesh.dev/v1alpha1", "kind": kind, "metadata": {"name": "x"}, "spec": spec
     });
-    let found = from_value(&document).expect_err("an unknown field is refused");
+    let found = document_from_value(&document).expect_err("an unknown field is refused");
     let unknown =
         found.iter().find(|found| found.path.ends_with("zzzzzzzzzzzz")).expect("the field is named");
     let help = unknown.help.as_deref().unwrap_or_default();

@@ -87,7 +87,7 @@ fn at(span: &Span, message: impl Into<String>) -> RegoError {
     RegoError::at(span.source.file(), span.line, span.col, message)
 }
 
-fn parse(module: &Module) -> Result<Tree, RegoError> {
+pub(crate) fn parse(module: &Module) -> Result<Tree, RegoError> {
     let parsed = Source::from_contents(module.name.clone(), module.source.clone()).and_then(|source| {
         let mut parser = Parser::new(&source)?;
         parser.enable_rego_v1()?;
@@ -198,7 +198,7 @@ fn local(name: &str) -> &str {
     name.strip_prefix("data.mesh.").unwrap_or(name)
 }
 
-fn head(rule: &Rule) -> Option<&Expr> {
+pub(crate) fn head(rule: &Rule) -> Option<&Expr> {
     Some(match rule {
         Rule::Default { refr, .. } => refr,
         Rule::Spec { head: RuleHead::Compr { refr, .. }, .. } => refr,

@@ -29,11 +29,13 @@ mod names;
 
 mod program;
 mod scan;
+mod tests;
 mod value;
 mod verdict;
 
 pub use access::access_library;
 pub use error::RegoError;
 pub use program::{Module, Rego, STEP_BUDGET};
+pub use tests::{TestRun, run_tests};
 pub use value::Input;
 pub use verdict::Verdict;

@@ -163,6 +163,6 @@ impl Rego {
 
 /// The interpreter counts steps and looks at the clock each `check_interval` steps. With no time allowed at all the
 /// first look ends the evaluation, so the interval is the budget and the clock decides nothing.
-fn budget() -> ExecutionTimerConfig {
+pub(crate) fn budget() -> ExecutionTimerConfig {
     ExecutionTimerConfig { limit: Duration::ZERO, check_interval: STEP_BUDGET }
 }

@@ -3,7 +3,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::rc::Rc;
 
-use mesh_policy::{Bundle, BundlePolicy, Settings};
+use mesh_policy::{Bundle, BundlePolicy, Document, Settings};
 use mesh_tests::{Mesh, Request, tool};
 
 /// A fenced block of a document.
@@ -83,15 +83,24 @@ fn policies_in_the_documents_compile() {
         let place = block.place();
         here_documents(&block).into_iter().map(move |text| (place.clone(), text))
     });
+    let corpus = std::fs::read_dir(root().join("tests/corpus/policies")).expect("the documents of the spec");
+    let corpus = corpus.flatten().map(|entry| entry.path());
+    let corpus = corpus.filter(|path| !path.to_string_lossy().ends_with(".expected.json")).map(|path| {
+        let text = std::fs::read_to_string(&path).expect("a document of the spec");
+        (path.display().to_string(), text)
+    });
     let mut count = 0;
-    for (place, text) in yaml.chain(written) {
-        let parsed = mesh_policy::from_yaml(&text).unwrap_or_else(|problems| panic!("{place}: {problems:?}"));
+    for (place, text) in yaml.chain(written).chain(corpus) {
+        let parsed = mesh_policy::documents_from_yaml(&text)
+            .unwrap_or_else(|problems| panic!("{place}: {problems:?}"));
         for one in parsed {
-            let id = one.policy.metadata.name.clone();
+            let Document::Policy(policy) = one.document else { continue };
+            let id = policy.metadata.name.clone();
             let bundle = Bundle {
                 version: "1".into(),
-                policies: vec![BundlePolicy { id, version: 1, policy: one.policy }],
+                policies: vec![BundlePolicy { id, version: 1, policy }],
                 settings: Settings::default(),
+                ..Bundle::default()
             };
             let detector = Rc::new(mesh_detect::Detector::new());
             if let Err(refused) = mesh_engine::compile(&bundle, detector) {
@@ -100,7 +109,7 @@ fn policies_in_the_documents_compile() {
             count += 1;
         }
     }
-    assert!(count >= 9, "only {count} policies were found in the documents");
+    assert!(count >= 16, "only {count} policies were found");
 }
 
 /// `ai-mesh …` and `cargo xtask up -- …`, as the arguments that `ai-mesh` gets.

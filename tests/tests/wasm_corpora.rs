@@ -24,7 +24,7 @@ fn program(policy: &str) -> Rc<Program> {
         .into_iter()
         .map(|one| BundlePolicy { id: "corpora".into(), version: 1, policy: one.policy })
         .collect();
-    let bundle = Bundle { version: "1".into(), policies, settings: Settings::default() };
+    let bundle = Bundle { version: "1".into(), policies, settings: Settings::default(), ..Bundle::default() };
     Rc::new(compile(&bundle, Rc::new(Detector::new())).expect("the policy compiles"))
 }
 

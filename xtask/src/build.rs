@@ -39,14 +39,16 @@ pub(crate) fn generate(rest: &[String]) -> Outcome {
             .args(["test", "--quiet", "--package", "mesh-control-api", "openapi"])
             .env("AI_MESH_WRITE_OPENAPI", "1"),
     )?;
-    let schema = output(cargo_in_root().args(["run", "--quiet", "--package", "mesh-policy"]).args([
-        "--features",
-        "schema,yaml",
-        "--example",
-        "schema",
-    ]))?;
-    let path = place.root.join("api/policy.schema.json");
-    fs::write(&path, schema + "\n").doing(format_args!("write {}", path.display()))
+    for kind in ["policy", "agent"] {
+        let schema = output(
+            cargo_in_root()
+                .args(["run", "--quiet", "--package", "mesh-policy", "--features", "schema,yaml"])
+                .args(["--example", "schema", "--", kind]),
+        )?;
+        let path = place.root.join(format!("api/{kind}.schema.json"));
+        fs::write(&path, schema + "\n").doing(format_args!("write {}", path.display()))?;
+    }
+    Ok(())
 }
 
 /// The wasm module that Envoy loads.

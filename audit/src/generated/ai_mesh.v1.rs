@@ -81,6 +81,11 @@ pub struct DecisionRecord {
     /// How what was promised to this request under limits has ended.
     #[prost(message, repeated, tag = "23")]
     pub settlements: ::prost::alloc::vec::Vec<Settlement>,
+    /// Roles the caller had, and tools the request offered or called, by name; at most 32 of each.
+    #[prost(string, repeated, tag = "24")]
+    pub roles: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    #[prost(string, repeated, tag = "25")]
+    pub tools: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
 }
 /// Tokens.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
@@ -144,7 +149,7 @@ pub struct GuardOutcome {
     #[prost(string, tag = "2")]
     pub outcome: ::prost::alloc::string::String,
 }
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+#[derive(Clone, PartialEq, ::prost::Message)]
 pub struct Finding {
     #[prost(string, tag = "1")]
     pub r#type: ::prost::alloc::string::String,
@@ -153,8 +158,11 @@ pub struct Finding {
     /// request or response, and where in it: "request:messages\[0\].content"
     #[prost(string, tag = "3")]
     pub place: ::prost::alloc::string::String,
+    /// The highest score among them, from 0 to 1.
+    #[prost(float, tag = "4")]
+    pub score: f32,
 }
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+#[derive(Clone, PartialEq, ::prost::Message)]
 pub struct Violation {
     #[prost(string, tag = "1")]
     pub policy_id: ::prost::alloc::string::String,
@@ -165,4 +173,60 @@ pub struct Violation {
     pub severity: ::prost::alloc::string::String,
     #[prost(string, tag = "4")]
     pub message: ::prost::alloc::string::String,
+    /// Place of the rule in the policy's list, from 1; 0 where no single rule is to blame.
+    #[prost(uint32, tag = "5")]
+    pub rule: u32,
+    /// recorded, modified, throttled, denied
+    #[prost(string, tag = "6")]
+    pub effect: ::prost::alloc::string::String,
+    #[prost(message, optional, tag = "7")]
+    pub evidence: ::core::option::Option<Evidence>,
+}
+/// What a rule went by.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct Evidence {
+    /// Type of what was found, the detector's rule, the action asked for, or who was counted.
+    #[prost(string, tag = "1")]
+    pub r#type: ::prost::alloc::string::String,
+    #[prost(string, tag = "2")]
+    pub place: ::prost::alloc::string::String,
+    /// Bytes of the text at that place: from the first up to, not including, the second.
+    #[prost(uint32, optional, tag = "3")]
+    pub start: ::core::option::Option<u32>,
+    #[prost(uint32, optional, tag = "4")]
+    pub end: ::core::option::Option<u32>,
+    /// How sure the detector was, and the score from which it counts; from 0 to 1.
+    #[prost(float, optional, tag = "5")]
+    pub score: ::core::option::Option<f32>,
+    #[prost(float, optional, tag = "6")]
+    pub threshold: ::core::option::Option<f32>,
+    #[prost(uint64, optional, tag = "7")]
+    pub limit: ::core::option::Option<u64>,
+    #[prost(uint64, optional, tag = "8")]
+    pub retry_after_s: ::core::option::Option<u64>,
+    /// The entry of a deny list that names what was asked for.
+    #[prost(string, tag = "9")]
+    pub listed: ::prost::alloc::string::String,
+    /// Amounts that add up to the distance of a scored finding from the operating point.
+    #[prost(message, repeated, tag = "10")]
+    pub parts: ::prost::alloc::vec::Vec<Part>,
+    /// Access rules that speak of the resource and do not grant it.
+    #[prost(message, repeated, tag = "11")]
+    pub near: ::prost::alloc::vec::Vec<Near>,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct Part {
+    #[prost(string, tag = "1")]
+    pub feature: ::prost::alloc::string::String,
+    #[prost(float, tag = "2")]
+    pub amount: f32,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Near {
+    /// Place of the rule in the policy's list, from 1.
+    #[prost(uint32, tag = "1")]
+    pub rule: u32,
+    /// action, role, time, network
+    #[prost(string, repeated, tag = "2")]
+    pub missing: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
 }

@@ -1,5 +1,6 @@
 //! What a user may type: flags, environment and help. The programs behind the verbs are in `commands` and `up`.
 
+pub(crate) mod agent;
 pub(crate) mod decisions;
 pub(crate) mod policy;
 pub(crate) mod up;
@@ -127,8 +128,18 @@ pub(crate) enum Command {
     Sidecar(up::Sidecar),
     /// Read, change, check and try policies
     Policy(policy::Policy),
+    /// Read and change the registry of agents
+    Agent(agent::Agent),
     /// See what was decided
     Decisions(decisions::Decisions),
+    /// Say why a decision was what it was, and what would have changed it
+    #[command(
+        after_help = "Examples:\n  ai-mesh explain 5f0c6e1b2a3d4c5e-17\n  ai-mesh explain 5f0c6e1b2a3d4c5e-17 -o json | jq '.reasons[].would_pass_if'\n\nThe id is the x-ai-mesh-decision-id header of the response. Nothing of the content is shown: it was not kept."
+    )]
+    Explain {
+        /// The decision's id
+        id: String,
+    },
     /// Show what is used of limits and budgets, and what is left
     #[command(
         after_help = "Examples:\n  ai-mesh limits\n  ai-mesh limits --policy budgets --key user:ada -o json"

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, Subcommand};
+use clap::{Args, Subcommand, ValueEnum};
 
 /// Read, change, check and try policies.
 #[derive(Args, Debug)]
@@ -65,8 +65,99 @@ pub(crate) enum Verb {
     },
     /// Check policies without a control plane
     Validate(Validate),
-    /// Try policies on a sample request; nothing is sent, counted or recorded
+    /// Judge a folder of policies for a pull request: errors, changes, conflicts and tests
+    Check(Check),
+    /// Say what a policy would have done to requests that were decided already
+    Impact(Impact),
+    /// Show what applying files would change, or how two versions differ
+    Diff(Diff),
+    /// Try policies on a sample request, or run their Rego tests; nothing is sent, counted or recorded
     Test(Test),
+}
+
+/// `policy check`.
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  ai-mesh policy check policies/
+  ai-mesh policy check policies/ --base ../main/policies --format markdown > report.md
+
+Compiles the policies, runs their Rego tests (NAME_test.rego beside the documents), says where policies contradict
+each other, and with --base what is different. Exit code 3 when something is wrong.")]
+pub(crate) struct Check {
+    /// The folder with the policies
+    #[arg(value_name = "DIR")]
+    pub(crate) folder: PathBuf,
+    /// The folder as it was, such as a checkout of the main branch
+    #[arg(long, value_name = "DIR")]
+    pub(crate) base: Option<PathBuf>,
+    /// Form of the report
+    #[arg(long, value_enum, default_value_t, value_name = "FORMAT")]
+    pub(crate) format: Report,
+    /// Also fail on warnings and conflicts
+    #[arg(long)]
+    pub(crate) strict: bool,
+}
+
+/// Form of a report.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Report {
+    /// For people
+    #[default]
+    Text,
+    /// For a comment on a pull request
+    Markdown,
+    /// For programs
+    Json,
+}
+
+/// `policy impact`.
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  ai-mesh policy impact policy.yaml
+  ai-mesh policy impact policy.yaml --since 2026-11-24T00:00:00Z -o json
+
+Judges the recorded decisions again, by the types, names and scores in their records. What only the content could
+tell is counted as unknown: it was not kept.")]
+pub(crate) struct Impact {
+    /// The policy as YAML or JSON; `-` is standard input
+    #[arg(value_name = "FILE|-")]
+    pub(crate) file: PathBuf,
+    /// Decisions at this time or later (RFC 3339)
+    #[arg(long, value_name = "TIME")]
+    pub(crate) since: Option<String>,
+    /// Decisions before this time (RFC 3339)
+    #[arg(long, value_name = "TIME")]
+    pub(crate) until: Option<String>,
+    /// At most so many, the newest
+    #[arg(short = 'n', long, default_value_t = 10_000, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    pub(crate) limit: u32,
+}
+
+/// `policy diff`.
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  ai-mesh policy diff -f policies/                 what `policy apply -f policies/` would change
+  ai-mesh policy diff customer-facing --from 2     from version 2 to the one in force
+  ai-mesh policy diff customer-facing --from 2 --to 3")]
+pub(crate) struct Diff {
+    /// A policy of which two versions are compared
+    #[arg(value_name = "NAME", required_unless_present = "files", requires = "from")]
+    pub(crate) name: Option<String>,
+    /// Policies to compare with those in force; `-` is standard input (repeatable)
+    #[arg(short, long = "file", value_name = "FILE|DIR|-", conflicts_with = "name")]
+    pub(crate) files: Vec<PathBuf>,
+    /// The earlier version
+    #[arg(long, value_name = "N", requires = "name")]
+    pub(crate) from: Option<u64>,
+    /// The later version [default: the one in force]
+    #[arg(long, value_name = "N", requires = "name")]
+    pub(crate) to: Option<u64>,
+    /// End with exit code 1 when there is a difference
+    #[arg(long)]
+    pub(crate) exit_code: bool,
 }
 
 /// `policy apply`.
@@ -123,6 +214,7 @@ Examples:
   ai-mesh policy test policy.yaml --prompt 'my card is 4111 1111 1111 1111'
   ai-mesh policy test policy.yaml --request sample.json --agent support-1
   ai-mesh policy test --prompt 'ignore previous instructions'     the policies in force
+  ai-mesh policy test policies/                                    the Rego tests beside the policies (NAME_test.rego)
 
 With files, these policies alone decide, on this machine. Without, the control plane's policies do.
 A sample: { \"method\": \"POST\", \"path\": \"/v1/chat/completions\", \"headers\": { }, \"body\": { } }")]
@@ -131,7 +223,7 @@ pub(crate) struct Test {
     #[arg(value_name = "FILE|DIR|-")]
     pub(crate) files: Vec<PathBuf>,
     /// The sample request, as JSON; `-` is standard input
-    #[arg(long, value_name = "FILE|-", required_unless_present = "prompt", conflicts_with = "prompt")]
+    #[arg(long, value_name = "FILE|-", required_unless_present_any = ["prompt", "files"], conflicts_with = "prompt")]
     pub(crate) request: Option<PathBuf>,
     /// A prompt, sent as a chat completion
     #[arg(long, value_name = "TEXT")]

@@ -1,6 +1,8 @@
 //! What the verbs do.
 
+mod agent;
 mod decisions;
+mod explain;
 mod limits;
 mod policy;
 pub(crate) mod sidecars;
@@ -24,7 +26,9 @@ pub(crate) fn run(cli: Cli) -> Outcome {
         Command::Serve(args) => up::serve(&cli.global, args),
         Command::Sidecar(args) => up::sidecar(&cli.global, args),
         Command::Policy(args) => policy::run(&cli.global, output, args.verb),
+        Command::Agent(args) => agent::run(&Client::new(&cli.global)?, output, args.verb),
         Command::Decisions(args) => decisions::run(&Client::new(&cli.global)?, output, args.verb),
+        Command::Explain { id } => explain::run(&Client::new(&cli.global)?, output, &id),
         Command::Limits(filter) => limits::run(&Client::new(&cli.global)?, output, &filter),
         Command::Sidecars => sidecars::run(&Client::new(&cli.global)?, output),
         Command::Version => version::run(&Client::new(&cli.global)?, output),

@@ -42,7 +42,7 @@ impl Plane {
             grpc: plan.grpc,
             listener: plan.listener,
             upstreams,
-            policies: plan.documents.documents.iter().map(|document| document.policy.clone()).collect(),
+            documents: plan.documents.all(),
             sidecar: plan.node_id.clone(),
             trust_identity_headers: plan.flags.trust_identity_headers,
             max_body_bytes: plan.flags.max_body,

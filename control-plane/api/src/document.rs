@@ -1,17 +1,41 @@
-//! A policy document in a request's body: JSON or YAML, by content type.
+//! A document in a request's body: JSON or YAML, by content type.
 use axum::extract::{FromRequest, Request};
-use mesh_policy::{Diagnostic, Parsed};
+use mesh_policy::{Agent, Diagnostic, Parsed, ParsedDocument};
 
 use crate::error::ApiError;
 use crate::extract::{Body, is_json, unsupported};
 
-/// A policy document as it was read: parsed, or what is wrong with it.
-pub(crate) struct Document(pub Result<Parsed, Vec<Diagnostic>>);
+/// A document as it was read: parsed, or what is wrong with it.
+pub(crate) struct Document(Result<ParsedDocument, Vec<Diagnostic>>);
 
 impl Document {
-    /// The document, or 422.
+    /// The policy, or what is wrong with it.
+    pub(crate) fn policy(self) -> Result<Parsed, Vec<Diagnostic>> {
+        let read = self.0?;
+        match read.document {
+            mesh_policy::Document::Policy(policy) => Ok(Parsed { policy, warnings: read.warnings }),
+            mesh_policy::Document::Agent(_) => Err(vec![
+                Diagnostic::error("kind", "found \"Agent\", expected `Policy`")
+                    .help("agents go to /api/v1/agents"),
+            ]),
+        }
+    }
+
+    /// The policy, or 422.
     pub(crate) fn accepted(self) -> Result<Parsed, ApiError> {
-        self.0.map_err(ApiError::invalid)
+        self.policy().map_err(ApiError::invalid)
+    }
+
+    /// The agent and remarks on it, or 422.
+    pub(crate) fn agent(self) -> Result<(Agent, Vec<Diagnostic>), ApiError> {
+        let read = self.0.map_err(ApiError::invalid)?;
+        match read.document {
+            mesh_policy::Document::Agent(agent) => Ok((agent, read.warnings)),
+            mesh_policy::Document::Policy(_) => Err(ApiError::invalid(vec![
+                Diagnostic::error("kind", "found \"Policy\", expected `Agent`")
+                    .help("policies go to /api/v1/policies"),
+            ])),
+        }
     }
 }
 
@@ -33,16 +57,16 @@ impl<S: Send + Sync> FromRequest<S> for Document {
 fn json(bytes: &[u8]) -> Result<Document, ApiError> {
     let value: serde_json::Value = serde_json::from_slice(bytes)
         .map_err(|error| ApiError::bad_request(format!("the body is not JSON: {error}")))?;
-    Ok(Document(mesh_policy::from_value(&value)))
+    Ok(Document(mesh_policy::document_from_value(&value)))
 }
 
 fn yaml(bytes: &[u8]) -> Result<Document, ApiError> {
     let text = std::str::from_utf8(bytes)
         .map_err(|error| ApiError::bad_request(format!("the body is not UTF-8: {error}")))?;
-    match mesh_policy::from_yaml(text) {
+    match mesh_policy::documents_from_yaml(text) {
         Ok(mut documents) if documents.len() == 1 => Ok(Document(Ok(documents.remove(0)))),
         Ok(documents) => Err(ApiError::bad_request(format!(
-            "the body holds {} policy documents; send exactly one",
+            "the body holds {} documents; send exactly one",
             documents.len()
         ))),
         Err(diagnostics) => Ok(Document(Err(diagnostics))),

@@ -109,7 +109,9 @@ impl From<PolicyError> for ApiError {
     fn from(error: PolicyError) -> Self {
         let message = error.to_string();
         match error {
-            PolicyError::Unknown { .. } | PolicyError::NoVersion { .. } => Self::not_found(message),
+            PolicyError::Unknown { .. }
+            | PolicyError::UnknownAgent { .. }
+            | PolicyError::NoVersion { .. } => Self::not_found(message),
             PolicyError::NoDocument { .. } => Self::new(StatusCode::CONFLICT, "no_document", message),
             PolicyError::Exists { .. } => Self::new(StatusCode::CONFLICT, "exists", message),
             PolicyError::Changed { .. } => {

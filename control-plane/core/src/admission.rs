@@ -2,12 +2,12 @@
 use jiff::Timestamp;
 use mesh_policy::{Bundle, Diagnostic};
 
-use crate::{DryRun, SampleRequest};
+use crate::{Decision, DryRun, Impact, SampleRequest};
 
 /// Something said about one policy of a bundle.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Remark {
-    /// Name of the policy.
+    /// Name of the policy, or key of the agent.
     pub policy: String,
     /// What is said.
     pub diagnostic: Diagnostic,
@@ -41,4 +41,10 @@ pub trait Admission: Send + Sync {
     /// The bundle does not compile.
     fn dry_run(&self, bundle: &Bundle, sample: &SampleRequest, now: Timestamp)
     -> Result<DryRun, Vec<Remark>>;
+
+    /// Judges recorded decisions again, under one bundle and the other.
+    ///
+    /// # Errors
+    /// One of them does not compile.
+    fn impact(&self, before: &Bundle, after: &Bundle, decisions: &[Decision]) -> Result<Impact, Vec<Remark>>;
 }

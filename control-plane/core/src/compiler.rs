@@ -9,7 +9,10 @@ use mesh_engine::{Detector, RequestHead, Verdict};
 use mesh_policy::{Bundle, Diagnostic, Policy};
 
 use crate::admission::{Admission, Remark};
-use crate::decision::{Finding, PolicyRef, Violation};
+use crate::decision::{Decision, Finding, PolicyRef, Violation};
+use crate::evidence::{Evidence, Near, Part};
+use crate::impact::{Impact, Tally};
+use crate::policy::agent_key;
 use crate::sample::{DryRun, Modifications, SampleRequest};
 
 /// Compiles with `mesh-engine`.
@@ -18,33 +21,34 @@ use crate::sample::{DryRun, Modifications, SampleRequest};
 /// costs the compilation of what changed, however many policies there are.
 #[derive(Default)]
 pub struct EngineAdmission {
-    accepted: Mutex<HashMap<String, (Policy, Vec<Diagnostic>)>>,
+    accepted: Mutex<HashMap<String, Policy>>,
 }
 
 impl EngineAdmission {
-    fn check_one(&self, name: &str, policy: &Policy) -> Result<Vec<Diagnostic>, Vec<Diagnostic>> {
+    fn check_one(&self, name: &str, policy: &Policy) -> Result<(), Vec<Diagnostic>> {
         let remembered = || self.accepted.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some((accepted, warnings)) = remembered().get(name)
-            && accepted == policy
-        {
-            return Ok(warnings.clone());
+        if remembered().get(name).is_some_and(|accepted| accepted == policy) {
+            return Ok(());
         }
-        let warnings = mesh_engine::check(policy)?;
-        remembered().insert(name.to_owned(), (policy.clone(), warnings.clone()));
-        Ok(warnings)
+        mesh_engine::check(policy)?;
+        remembered().insert(name.to_owned(), policy.clone());
+        Ok(())
     }
 }
 
 impl Admission for EngineAdmission {
     fn check(&self, bundle: &Bundle) -> Result<Vec<Remark>, Vec<Remark>> {
-        let (mut remarks, mut refused) = (Vec::new(), false);
+        let mut refused = Vec::new();
         for entry in &bundle.policies {
-            let said = self.check_one(&entry.id, &entry.policy).unwrap_or_else(|diagnostics| {
-                refused = true;
-                diagnostics
-            });
-            remarks
+            let said = self.check_one(&entry.id, &entry.policy).err().unwrap_or_default();
+            refused
                 .extend(said.into_iter().map(|diagnostic| Remark { policy: entry.id.clone(), diagnostic }));
+        }
+        let pinned =
+            bundle.pinned.iter().filter_map(|entry| Some((entry, mesh_engine::check(&entry.policy).err()?)));
+        for (entry, said) in pinned {
+            let policy = format!("{} (version {})", entry.id, entry.version);
+            refused.extend(said.into_iter().map(|diagnostic| Remark { policy: policy.clone(), diagnostic }));
         }
         // Names that are gone are forgotten, so that what is remembered is bounded by what is in force and tried.
         let in_force = |name: &str| bundle.policies.iter().any(|entry| entry.id == name);
@@ -52,7 +56,14 @@ impl Admission for EngineAdmission {
         if remembered.len() > bundle.policies.len() * 2 + 64 {
             remembered.retain(|name, _| in_force(name));
         }
-        if refused { Err(remarks) } else { Ok(remarks) }
+        drop(remembered);
+        match mesh_engine::check_agents(bundle) {
+            _ if !refused.is_empty() => Err(refused),
+            Ok(said) => {
+                Ok(said.into_iter().map(|(policy, diagnostic)| Remark { policy, diagnostic }).collect())
+            }
+            Err(problems) => Err(remarks(problems)),
+        }
     }
 
     fn dry_run(
@@ -71,11 +82,39 @@ impl Admission for EngineAdmission {
         let verdict = mesh_engine::dry_run(&program, &request, now);
         Ok(outcome(verdict, started.elapsed().as_secs_f64() * 1000.0))
     }
+
+    fn impact(&self, before: &Bundle, after: &Bundle, decisions: &[Decision]) -> Result<Impact, Vec<Remark>> {
+        let detector = Rc::new(Detector::new());
+        let before = mesh_engine::compile(before, Rc::clone(&detector)).map_err(remarks)?;
+        let after = mesh_engine::compile(after, detector).map_err(remarks)?;
+        let mut tally = Tally::default();
+        for decision in decisions {
+            tally.add(decision, &mesh_engine::replay(&before, &after, &features(decision)));
+        }
+        Ok(tally.impact())
+    }
+}
+
+/// What a record tells of its request.
+fn features(decision: &Decision) -> mesh_engine::Features {
+    let findings = decision.findings.iter();
+    mesh_engine::Features {
+        agent: decision.agent_id.clone(),
+        roles: decision.roles.clone(),
+        source_ip: decision.source_ip.parse().ok(),
+        method: decision.method.clone(),
+        path: decision.path.clone(),
+        protocol: decision.protocol.clone(),
+        model: decision.model.clone(),
+        tools: decision.tools.clone(),
+        findings: findings.map(|found| (found.kind.clone(), found.place.clone(), found.score)).collect(),
+        time: u64::try_from(decision.time.as_nanosecond()).unwrap_or(0),
+    }
 }
 
 fn remarks(refused: Vec<mesh_engine::Refused>) -> Vec<Remark> {
     let of = |refused: mesh_engine::Refused| {
-        let policy = refused.policy;
+        let policy = if refused.agent { agent_key(&refused.name) } else { refused.name };
         refused.diagnostics.into_iter().map(move |diagnostic| Remark { policy: policy.clone(), diagnostic })
     };
     refused.into_iter().flat_map(of).collect()
@@ -122,7 +161,12 @@ fn outcome(verdict: Verdict, execution_time_ms: f64) -> DryRun {
         findings: decision
             .findings
             .into_iter()
-            .map(|found| Finding { kind: found.kind, count: found.count, place: found.place })
+            .map(|found| Finding {
+                kind: found.kind,
+                count: found.count,
+                place: found.place,
+                score: found.score,
+            })
             .collect(),
         status: verdict.refusal.as_ref().map(|(status, _)| *status),
         refusal: verdict.refusal.map(|(_, body)| readable(&body)),
@@ -135,6 +179,37 @@ fn violation(said: mesh_engine::Violation) -> Violation {
         guard: said.guard.to_owned(),
         severity: said.severity.as_str().to_owned(),
         message: said.message,
+        rule: said.rule.map_or(0, place),
+        effect: said.effect.as_str().to_owned(),
+        evidence: said.evidence.map(|evidence| self::evidence(*evidence)),
+    }
+}
+
+/// A place in a policy's list of rules, counted from 1.
+fn place(index: usize) -> u32 {
+    u32::try_from(index).unwrap_or(u32::MAX).saturating_add(1)
+}
+
+fn evidence(evidence: mesh_engine::Evidence) -> Evidence {
+    let parts = evidence.parts.into_iter();
+    let near = evidence.near.into_iter();
+    Evidence {
+        kind: evidence.kind,
+        place: evidence.place,
+        start: evidence.span.map(|(start, _)| start),
+        end: evidence.span.map(|(_, end)| end),
+        score: evidence.score,
+        threshold: evidence.threshold,
+        limit: evidence.limit,
+        retry_after_s: evidence.retry_after_s,
+        listed: evidence.listed,
+        parts: parts.map(|(feature, amount)| Part { feature: feature.to_owned(), amount }).collect(),
+        near: near
+            .map(|near| Near {
+                rule: place(near.rule),
+                missing: near.missing.into_iter().map(str::to_owned).collect(),
+            })
+            .collect(),
     }
 }
 

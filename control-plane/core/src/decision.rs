@@ -6,6 +6,8 @@ use mesh_audit::v1;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use crate::evidence::Evidence;
+
 /// What each guard that applied did: `ran`, `skipped:<why>` or `failed:<why>`, by the guard's name.
 pub type GuardOutcomes = BTreeMap<String, String>;
 
@@ -57,6 +59,10 @@ pub struct Decision {
     pub path: String,
     /// Address the request came from.
     pub source_ip: String,
+    /// Roles the caller had.
+    pub roles: Vec<String>,
+    /// Tools the request offered or called, by name.
+    pub tools: Vec<String>,
     /// Wasm VM (worker) that decided.
     pub vm: String,
     /// Number of the decision in its VM, counted from 1.
@@ -109,7 +115,7 @@ pub struct PolicyRef {
 }
 
 /// Something found, told by type, count and place.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Finding {
     /// Type, such as `email`.
     #[serde(rename = "type")]
@@ -118,10 +124,13 @@ pub struct Finding {
     pub count: u32,
     /// Where, such as `request:messages[0].content`.
     pub place: String,
+    /// The highest score among them, from 0 to 1.
+    #[serde(default)]
+    pub score: f32,
 }
 
 /// A rule that was broken.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Violation {
     /// The policy.
     pub policy_id: String,
@@ -131,6 +140,15 @@ pub struct Violation {
     pub severity: String,
     /// What happened, free of content.
     pub message: String,
+    /// The rule's place in the policy's list, counted from 1; 0 where no single rule is to blame.
+    #[serde(default)]
+    pub rule: u32,
+    /// What came of it: `recorded`, `modified`, `throttled` or `denied`.
+    #[serde(default)]
+    pub effect: String,
+    /// What the rule went by.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub evidence: Option<Evidence>,
 }
 
 impl From<v1::Violation> for Violation {
@@ -140,6 +158,9 @@ impl From<v1::Violation> for Violation {
             guard: said.guard,
             severity: said.severity,
             message: said.message,
+            rule: said.rule,
+            effect: said.effect,
+            evidence: said.evidence.map(Evidence::from),
         }
     }
 }
@@ -170,7 +191,12 @@ impl Decision {
             findings: record
                 .findings
                 .into_iter()
-                .map(|found| Finding { kind: found.r#type, count: found.count, place: found.place })
+                .map(|found| Finding {
+                    kind: found.r#type,
+                    count: found.count,
+                    place: found.place,
+                    score: found.score,
+                })
                 .collect(),
             policy_violations: record.violations.into_iter().map(Violation::from).collect(),
             warnings: record.warnings.into_iter().map(Violation::from).collect(),
@@ -185,6 +211,8 @@ impl Decision {
             method: record.method,
             path: record.path,
             source_ip: record.source_ip,
+            roles: record.roles,
+            tools: record.tools,
             vm: vm.to_owned(),
             sequence,
             usage: record.usage.map(TokenUsage::from),

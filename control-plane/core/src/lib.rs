@@ -10,10 +10,15 @@
 //! forward.
 
 mod admission;
+mod agents;
 mod compiler;
+mod counterfactual;
 mod decision;
 mod decisions;
 mod diagnostic;
+mod evidence;
+mod explain;
+mod impact;
 mod limits;
 pub mod memory;
 mod policies;
@@ -32,12 +37,15 @@ pub use decision::{
 };
 pub use decisions::{Batch, BatchError, Decisions, Follower, Intake, ReportError};
 pub use diagnostic::DiagnosticSchema;
+pub use evidence::{Evidence, Near, Part};
+pub use explain::{Explanation, Reason, explain};
+pub use impact::{Impact, ImpactChange};
 pub use limits::{
     AccountView, Ask, DOMAIN, LimitId, LimitVerdict, Limits, Measure, PATIENCE, Settle, Settled, Verdicts,
 };
 pub use mesh_limits::{Catalogue, Entry as PriceEntry, Kind, Price, PriceList, Settlement, Terms};
 pub use policies::{Changed, Policies, Wanted};
-pub use policy::{Change, Expected, PolicyVersion, Stored};
+pub use policy::{Change, Expected, PolicyVersion, Stored, agent_key};
 pub use policy_error::PolicyError;
 pub use sample::{DryRun, Modifications, SampleRequest};
 pub use sidecar::{Refused, ResourceState, Sidecar};

@@ -7,9 +7,11 @@
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use mesh_policy::{Bundle, Diagnostic, Policy, Settings, Severity};
+use mesh_policy::{Bundle, Diagnostic, Document, Policy, Settings, Severity};
 
 use crate::admission::{Admission, Remark};
+use crate::decision::Decision;
+use crate::impact::Impact;
 use crate::policy::{Change, Expected, PolicyVersion, Stored};
 use crate::policy_error::PolicyError;
 use crate::ports::{AppendError, PolicyStore, Publisher, StoreError};
@@ -31,7 +33,7 @@ pub struct Changed {
 #[derive(Clone, Debug, PartialEq)]
 pub enum Wanted {
     /// This document.
-    Document(Box<Policy>),
+    Document(Box<Document>),
     /// The document of this earlier version.
     Version(u64),
     /// That it is no longer in force.
@@ -93,24 +95,32 @@ impl Policies {
 
     /// The policies in force, in order of name.
     pub fn list(&self) -> Vec<Stored> {
-        self.inner.set.load().in_force().cloned().collect()
+        self.set().policies().cloned().collect()
     }
 
     /// The policy in force under this name.
     pub fn get(&self, name: &str) -> Result<Stored, PolicyError> {
-        self.inner.set.load().get(name).cloned().ok_or_else(|| PolicyError::Unknown { name: name.to_owned() })
+        let held = self.set().get(name).filter(|held| !held.version.is_agent()).cloned();
+        held.ok_or_else(|| PolicyError::Unknown { name: name.to_owned() })
     }
 
     /// Every version of a policy, newest first; also of one that is deleted.
     pub async fn versions(&self, name: &str) -> Result<Vec<Stored>, PolicyError> {
-        let versions = self.inner.store.versions(name).await?;
+        let mut versions = self.inner.store.versions(name).await?;
+        versions.retain(|stored| !stored.version.is_agent());
         if versions.is_empty() { Err(PolicyError::Unknown { name: name.to_owned() }) } else { Ok(versions) }
     }
 
     /// One version of a policy.
     pub async fn version(&self, name: &str, version: u64) -> Result<Stored, PolicyError> {
         let found = self.inner.store.version(name, version).await?;
+        let found = found.filter(|stored| !stored.version.is_agent());
         found.ok_or_else(|| PolicyError::NoVersion { name: name.to_owned(), version })
+    }
+
+    /// What is in force, as it was last read.
+    pub(crate) fn set(&self) -> Arc<PolicySet> {
+        self.inner.set.load_full()
     }
 
     /// Makes `name` what is `wanted`, if it is what the caller `expected`.
@@ -127,9 +137,9 @@ impl Policies {
             attempts += 1;
             let set = self.current().await?;
             check_expected(name, expected, set.get(name).map(|held| held.version.version))?;
-            let (change, policy) = self.resolve(name, &wanted, &set).await?;
-            if let (Some(policy), Some(held)) = (&policy, set.get(name))
-                && held.version.policy.as_ref() == Some(policy)
+            let (change, document) = self.resolve(name, &wanted, &set).await?;
+            if let (Some(document), Some(held)) = (&document, set.get(name))
+                && held.version.document.as_ref() == Some(document)
             {
                 let warnings = self.check(set.bundle(&self.inner.settings), Some(name)).await?;
                 self.publish(&set, Proven::Yes).await?;
@@ -140,10 +150,11 @@ impl Policies {
                 version: set.next_version(name),
                 change,
                 at: now,
-                policy,
+                document,
             };
             // The revision is only known once the version is written; the compiler does not look at it.
             let candidate = set.with(Stored { revision: set.revision() + 1, version: version.clone() });
+            let candidate = self.pinned(candidate).await?;
             let warnings = self.check(candidate.bundle(&self.inner.settings), Some(name)).await?;
             match self.inner.store.append(&version).await {
                 Ok(stored) => {
@@ -183,6 +194,17 @@ impl Policies {
         self.decide(bundle, candidate.map(|policy| policy.metadata.name.as_str()), sample, now).await
     }
 
+    /// What `policy`, put among those in force, would have done to requests that were decided already. Changes nothing.
+    pub async fn impact(&self, policy: &Policy, decisions: Vec<Decision>) -> Result<Impact, PolicyError> {
+        let set = self.set();
+        let before = set.bundle(&self.inner.settings);
+        let after = set.with(provisional(&set, policy)).bundle(&self.inner.settings);
+        let admission = Arc::clone(&self.inner.admission);
+        let judged = tokio::task::spawn_blocking(move || admission.impact(&before, &after, &decisions)).await;
+        let reader = Some(policy.metadata.name.as_str());
+        judged.map_err(|_| PolicyError::Compiler)?.map_err(|remarks| refused(remarks, reader))
+    }
+
     /// Decides a sample request under one policy alone. Changes nothing.
     pub async fn evaluate(
         &self,
@@ -210,7 +232,8 @@ impl Policies {
         if self.inner.store.revision().await? == held.revision() {
             return Ok(held);
         }
-        let read = Arc::new(PolicySet::from_newest(self.inner.store.newest().await?));
+        let read = self.pinned(PolicySet::from_newest(self.inner.store.newest().await?)).await?;
+        let read = Arc::new(read);
         self.inner.set.store(Arc::clone(&read));
         Ok(read)
     }
@@ -218,13 +241,26 @@ impl Policies {
     /// Publishes the set after a version that has just been written.
     async fn put_in_force(&self, before: &PolicySet, stored: &Stored) -> Result<(), PolicyError> {
         // A hole in the revisions: another control plane may have written in between, and what was compiled is not all.
-        let (set, proven) = if stored.revision == before.revision() + 1 {
+        let (next, proven) = if stored.revision == before.revision() + 1 {
             (before.with(stored.clone()), Proven::Yes)
         } else {
             (PolicySet::from_newest(self.inner.store.newest().await?), Proven::No)
         };
+        let set = self.pinned(next).await?;
         self.inner.set.store(Arc::new(set.clone()));
         self.publish(&set, proven).await
+    }
+
+    /// The set with the earlier versions that agents are attached to. What is not there any more is found by the compiler.
+    async fn pinned(&self, mut set: PolicySet) -> Result<PolicySet, PolicyError> {
+        for (name, version) in set.unpinned() {
+            if let Some(stored) = self.inner.store.version(&name, version).await?
+                && let Some(policy) = stored.version.policy()
+            {
+                set.pin(name, version, policy.clone());
+            }
+        }
+        Ok(set)
     }
 
     async fn resolve(
@@ -232,18 +268,18 @@ impl Policies {
         name: &str,
         wanted: &Wanted,
         set: &PolicySet,
-    ) -> Result<(Change, Option<Policy>), PolicyError> {
+    ) -> Result<(Change, Option<Document>), PolicyError> {
         let in_force = set.get(name).is_some();
         match wanted {
-            Wanted::Document(policy) => {
+            Wanted::Document(document) => {
                 let change = if in_force { Change::Updated } else { Change::Created };
-                Ok((change, Some((**policy).clone())))
+                Ok((change, Some((**document).clone())))
             }
             Wanted::Deleted if in_force => Ok((Change::Deleted, None)),
             Wanted::Deleted => Err(PolicyError::Unknown { name: name.to_owned() }),
             Wanted::Version(version) => match self.version(name, *version).await {
-                Ok(Stored { version: PolicyVersion { policy: Some(policy), .. }, .. }) => {
-                    Ok((Change::RolledBack, Some(policy)))
+                Ok(Stored { version: PolicyVersion { document: Some(document), .. }, .. }) => {
+                    Ok((Change::RolledBack, Some(document)))
                 }
                 Ok(_) => Err(PolicyError::NoDocument { name: name.to_owned(), version: *version }),
                 Err(PolicyError::NoVersion { .. }) if set.next_version(name) == 1 => {
@@ -328,7 +364,7 @@ fn provisional(set: &PolicySet, policy: &Policy) -> Stored {
         name,
         change: Change::Updated,
         at: Timestamp::UNIX_EPOCH,
-        policy: Some(policy.clone()),
+        document: Some(Document::Policy(policy.clone())),
     };
     Stored { revision: set.revision() + 1, version }
 }

@@ -1,6 +1,9 @@
-//! One version of one policy: written once, never changed.
+//! One version of one document, policy or agent: written once, never changed.
+//!
+//! Both kinds stand in one log, so that one revision tells of all that sidecars are told. A policy goes by its name there, an
+//! agent by `agent/` and its id; no policy's name contains `/`.
 use jiff::Timestamp;
-use mesh_policy::Policy;
+use mesh_policy::{Agent, Document, Policy};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -40,7 +43,7 @@ impl Change {
 /// A version as the services hand it to a store.
 #[derive(Clone, Debug, PartialEq)]
 pub struct PolicyVersion {
-    /// The policy's name.
+    /// The policy's name, or the agent's [`agent_key`].
     pub name: String,
     /// Counted from 1 for each name, without holes, and never restarted: a policy that is deleted and created again goes
     /// on counting, so that a decision's `(id, version)` always means one document.
@@ -50,7 +53,37 @@ pub struct PolicyVersion {
     /// When.
     pub at: Timestamp,
     /// The document; none when the change was a deletion.
-    pub policy: Option<Policy>,
+    pub document: Option<Document>,
+}
+
+impl PolicyVersion {
+    /// The document, where it is a policy.
+    pub fn policy(&self) -> Option<&Policy> {
+        match &self.document {
+            Some(Document::Policy(policy)) => Some(policy),
+            _ => None,
+        }
+    }
+
+    /// The document, where it is an agent's.
+    pub fn agent(&self) -> Option<&Agent> {
+        match &self.document {
+            Some(Document::Agent(agent)) => Some(agent),
+            _ => None,
+        }
+    }
+
+    /// Whether it is a version of an agent's document (or its deletion).
+    pub fn is_agent(&self) -> bool {
+        self.name.starts_with(AGENT_PREFIX)
+    }
+}
+
+const AGENT_PREFIX: &str = "agent/";
+
+/// What an agent's versions go by.
+pub fn agent_key(id: &str) -> String {
+    format!("{AGENT_PREFIX}{id}")
 }
 
 /// A version as a store hands it back.

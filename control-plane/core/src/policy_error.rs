@@ -12,6 +12,12 @@ pub enum PolicyError {
         /// The name asked for.
         name: String,
     },
+    /// No such agent.
+    #[error("there is no agent {id:?} in the registry")]
+    UnknownAgent {
+        /// The id asked for.
+        id: String,
+    },
     /// No such version.
     #[error("policy {name:?} has no version {version}")]
     NoVersion {

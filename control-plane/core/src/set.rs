@@ -1,15 +1,17 @@
-//! The newest version of every policy at one revision.
+//! The newest version of every document at one revision.
 use std::collections::BTreeMap;
 
-use mesh_policy::{Bundle, BundlePolicy, Settings};
+use mesh_policy::{Bundle, BundleAgent, BundlePolicy, Policy, Settings};
 
 use crate::policy::Stored;
 
-/// The newest version of every policy, deleted ones included, at one revision.
+/// The newest version of every document, deleted ones included, at one revision.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct PolicySet {
     revision: u64,
     newest: BTreeMap<String, Stored>,
+    /// Earlier versions that agents are attached to, as far as they were looked up.
+    pinned: BTreeMap<(String, u64), Policy>,
 }
 
 impl PolicySet {
@@ -33,12 +35,17 @@ impl PolicySet {
 
     /// The version in force under this name.
     pub(crate) fn get(&self, name: &str) -> Option<&Stored> {
-        self.newest.get(name).filter(|stored| stored.version.policy.is_some())
+        self.newest.get(name).filter(|stored| stored.version.document.is_some())
     }
 
-    /// The versions in force, in order of name.
-    pub(crate) fn in_force(&self) -> impl Iterator<Item = &Stored> {
-        self.newest.values().filter(|stored| stored.version.policy.is_some())
+    /// The policies in force, in order of name.
+    pub(crate) fn policies(&self) -> impl Iterator<Item = &Stored> {
+        self.newest.values().filter(|stored| stored.version.policy().is_some())
+    }
+
+    /// The registered agents, in order of id.
+    pub(crate) fn agents(&self) -> impl Iterator<Item = &Stored> {
+        self.newest.values().filter(|stored| stored.version.agent().is_some())
     }
 
     /// The number the next version of this name gets.
@@ -46,15 +53,48 @@ impl PolicySet {
         self.newest.get(name).map_or(1, |stored| stored.version.version + 1)
     }
 
+    /// Versions that agents are attached to, that are not in force and were not looked up.
+    pub(crate) fn unpinned(&self) -> Vec<(String, u64)> {
+        let attachments =
+            self.agents().filter_map(|stored| stored.version.agent()).flat_map(|agent| &agent.spec.policies);
+        let wanted =
+            attachments.filter_map(|attachment| Some((attachment.policy.clone(), attachment.version?)));
+        let in_force =
+            |name: &str, version| self.get(name).is_some_and(|held| held.version.version == version);
+        let mut missing: Vec<_> = wanted
+            .filter(|(name, version)| !in_force(name, *version))
+            .filter(|key| !self.pinned.contains_key(key))
+            .collect();
+        missing.sort_unstable();
+        missing.dedup();
+        missing
+    }
+
+    /// Remembers an earlier version that agents are attached to.
+    pub(crate) fn pin(&mut self, name: String, version: u64, policy: Policy) {
+        self.pinned.insert((name, version), policy);
+    }
+
     /// What the sidecars are to be told.
     pub(crate) fn bundle(&self, settings: &Settings) -> Bundle {
-        let policies = self.in_force().filter_map(|stored| {
-            let policy = stored.version.policy.clone()?;
+        let policies = self.policies().filter_map(|stored| {
+            let policy = stored.version.policy()?.clone();
             Some(BundlePolicy { id: stored.version.name.clone(), version: stored.version.version, policy })
+        });
+        let agents: Vec<BundleAgent> =
+            self.agents().filter_map(|stored| stored.version.agent()).map(BundleAgent::from).collect();
+        let attached = |(name, version): &(String, u64)| {
+            let mut attachments = agents.iter().flat_map(|agent| &agent.policies);
+            attachments.any(|attachment| attachment.policy == *name && attachment.version == Some(*version))
+        };
+        let pinned = self.pinned.iter().filter(|(key, _)| attached(key)).map(|((name, version), policy)| {
+            BundlePolicy { id: name.clone(), version: *version, policy: policy.clone() }
         });
         Bundle {
             version: self.revision.to_string(),
             policies: policies.collect(),
+            pinned: pinned.collect(),
+            agents,
             settings: settings.clone(),
         }
     }

@@ -6,10 +6,10 @@ use async_trait::async_trait;
 use mesh_control_core::memory::MemoryPolicies;
 use mesh_control_core::ports::{AppendError, PolicyStore, PublishError, Publisher, StoreError};
 use mesh_control_core::{
-    Admission, Change, DryRun, Expected, Policies, PolicyError, PolicyVersion, Remark, SampleRequest, Stored,
-    Timestamp, Wanted,
+    Admission, Change, Decision, DryRun, Expected, Impact, Policies, PolicyError, PolicyVersion, Remark,
+    SampleRequest, Stored, Timestamp, Wanted,
 };
-use mesh_policy::{Bundle, Diagnostic, Policy, Settings, Spec};
+use mesh_policy::{Bundle, Diagnostic, Document, Policy, Settings, Spec};
 
 fn policy(name: &str, description: &str) -> Policy {
     Policy::new(name, Spec { description: Some(description.to_owned()), ..Spec::default() })
@@ -31,6 +31,10 @@ impl Admission for ByDescription {
     }
 
     fn dry_run(&self, _: &Bundle, _: &SampleRequest, _: Timestamp) -> Result<DryRun, Vec<Remark>> {
+        Err(Vec::new())
+    }
+
+    fn impact(&self, _: &Bundle, _: &Bundle, _: &[Decision]) -> Result<Impact, Vec<Remark>> {
         Err(Vec::new())
     }
 }
@@ -106,7 +110,7 @@ async fn put(
     name: &str,
     description: &str,
 ) -> Result<mesh_control_core::Changed, PolicyError> {
-    let wanted = Wanted::Document(Box::new(policy(name, description)));
+    let wanted = Wanted::Document(Box::new(Document::Policy(policy(name, description))));
     policies.change(name, wanted, Expected::Any, Timestamp::UNIX_EPOCH).await
 }
 
@@ -116,7 +120,7 @@ fn written_elsewhere(name: &str, version: u64) -> PolicyVersion {
         version,
         change: Change::Created,
         at: Timestamp::UNIX_EPOCH,
-        policy: Some(policy(name, "elsewhere")),
+        document: Some(Document::Policy(policy(name, "elsewhere"))),
     }
 }
 
@@ -137,7 +141,7 @@ async fn what_another_control_plane_writes_in_between_is_not_lost() {
 
     // Unless ours was to replace the version that was there.
     store.others.lock().unwrap().push(written_elsewhere("a", 5));
-    let wanted = Wanted::Document(Box::new(policy("a", "4")));
+    let wanted = Wanted::Document(Box::new(Document::Policy(policy("a", "4"))));
     let error = policies.change("a", wanted, Expected::Version(4), Timestamp::UNIX_EPOCH).await.unwrap_err();
     assert!(matches!(error, PolicyError::Changed { in_force: Some(5), .. }), "{error}");
 }
@@ -168,7 +172,7 @@ async fn a_set_that_does_not_compile_is_neither_written_nor_published() {
 
     // Written by a build that took it: it is named, and the last good set stays.
     let mut bad = written_elsewhere("c", 1);
-    bad.policy = Some(policy("c", "bad"));
+    bad.document = Some(Document::Policy(policy("c", "bad")));
     store.append(&bad).await.unwrap();
     let PolicyError::Refused(said) = policies.refresh().await.unwrap_err() else { panic!() };
     assert!(said[0].path.contains("\"c\""), "{said:?}");

@@ -2,7 +2,7 @@
 use std::net::{SocketAddr, TcpListener};
 
 use mesh_control_plane::{Config, StartError, start, starter};
-use mesh_policy::{ModelsRule, Policy, RegoRule, Rule, Spec};
+use mesh_policy::{Document, ModelsRule, Policy, RegoRule, Rule, Spec};
 use serde_json::json;
 
 use crate::support::{Data, rest, whole};
@@ -39,7 +39,9 @@ async fn given_policies_are_in_force_from_the_first_moment_and_only_changes_make
         policy("models", Rule::Models(ModelsRule { allow: vec![allow.to_owned()], ..ModelsRule::default() }))
     };
     for (allow, version) in [("gpt-*", 1), ("gpt-*", 1), ("claude-*", 2)] {
-        let plane = start(Config { policies: vec![models(allow)], ..data.config() }).await.unwrap();
+        let plane = start(Config { documents: vec![Document::Policy(models(allow))], ..data.config() })
+            .await
+            .unwrap();
         let (_, list) = rest(&plane, "GET", "/api/v1/policies", "").await;
         assert_eq!(list["policies"].as_array().unwrap().len(), 1, "no starter policy beside it");
         assert_eq!(list["policies"][0]["version"], version);
@@ -75,7 +77,10 @@ async fn what_does_not_work_is_one_sentence_and_nothing_is_left_running() {
     // A file where the folder should be.
     let file = Data::new();
     std::fs::write(&file.0, "").unwrap();
-    let bad = policy("bad", Rule::Rego(RegoRule { module: "package mesh\n\nallow if {".to_owned() }));
+    let bad = policy(
+        "bad",
+        Rule::Rego(RegoRule { module: "package mesh\n\nallow if {".to_owned(), ..RegoRule::default() }),
+    );
     let config = || data.config();
     let table: [(Config, &str); 10] = [
         (Config { api: taken, grpc: free, ..config() }, "the port is in use"),
@@ -91,7 +96,11 @@ async fn what_does_not_work_is_one_sentence_and_nothing_is_left_running() {
         (Config { upstreams: Vec::new(), ..config() }, "no upstream"),
         (Config { prices: Some(file.0.clone()), ..config() }, "this is no list of prices"),
         (
-            Config { policies: vec![starter(), bad], api: free, ..config() },
+            Config {
+                documents: vec![Document::Policy(starter()), Document::Policy(bad)],
+                api: free,
+                ..config()
+            },
             "policy \"bad\" can not be put in force",
         ),
     ];

@@ -97,6 +97,20 @@ impl<'a> Matcher<'a> {
         Features { segments: self.scorer.into_trace(), rules }
     }
 
+    /// Reads the text and returns what adds up to its margin.
+    pub(super) fn parts(mut self, text: &str) -> Vec<(&'static str, f32)> {
+        self.scorer = self.scorer.traced();
+        self.judge(text);
+        let mut parts = self.scorer.parts();
+        if parts.is_empty() {
+            parts.push(("start", NO_WORDS));
+        }
+        if let Some((score, _)) = self.evidence.best() {
+            parts.push(("rules", RULES_WEIGH * score));
+        }
+        parts
+    }
+
     /// Reads the text and returns all evidence together as a margin, with the strongest piece of it.
     pub(super) fn run(mut self, text: &str) -> Option<(f32, InjectionFinding)> {
         let view = self.judge(text);

@@ -130,6 +130,24 @@ pub(crate) fn explain(lexicon: &Lexicon, text: &str, source: Source) -> Vec<Inje
     Matcher::new(lexicon, source).explain(text)
 }
 
+/// See [`crate::Detector::injection_parts`].
+pub(crate) fn parts(
+    lexicon: &Lexicon,
+    text: &str,
+    source: Source,
+    sensitivity: Sensitivity,
+) -> Vec<(&'static str, f32)> {
+    let Some(threshold) = threshold(source, sensitivity) else { return Vec::new() };
+    let mut parts = Matcher::new(lexicon, source).parts(text);
+    parts.push(("operating point", -threshold));
+    parts
+}
+
+/// See [`crate::injection_threshold`].
+pub(crate) fn threshold_score(source: Source, sensitivity: Sensitivity) -> Option<f32> {
+    threshold(source, sensitivity).map(|margin| score_of(margin, source))
+}
+
 /// See [`crate::Detector::injection_score`].
 pub(crate) fn score(lexicon: &Lexicon, text: &str, source: Source) -> Option<InjectionFinding> {
     Matcher::new(lexicon, source).run(text).map(|(_, finding)| finding)

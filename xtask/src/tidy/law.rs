@@ -39,6 +39,7 @@ const ROOMS: [(&str, &[&str]); 22] = [
         "mesh-cli",
         &[
             "mesh-policy",
+            "mesh-rego",
             "mesh-engine",
             "mesh-detect",
             "mesh-audit",

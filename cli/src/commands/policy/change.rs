@@ -8,7 +8,7 @@ use crate::{
     commands::printed,
     documents::Documents,
     failure::{Exit, Failure, Outcome},
-    http::Client,
+    http::{Client, segment},
     output::{GOOD, Output, STRONG, WARN, field, say, styled},
 };
 
@@ -39,6 +39,18 @@ pub(crate) fn apply(client: &Client, output: Output, args: &Apply) -> Outcome {
                 });
             }
         }
+    }
+    // Agents come last: what is attached to them is there then.
+    for document in &documents.agents {
+        let id = &document.agent.metadata.name;
+        let body = serde_json::to_value(&document.agent)
+            .map_err(|error| Failure::failed(format!("can't write {id} as JSON: {error}")))?;
+        let path = format!("/api/v1/agents/{}", segment(id));
+        let changed = client.ask("PUT", &path, Some(&body))?.map_err(|refused| {
+            let failure = client.failure(refused);
+            Failure { message: format!("agent {id} ({}): {}", document.source, failure.message), ..failure }
+        })?;
+        changes.push(said_of(output, "agent", id, &changed)?);
     }
     finish(client, output, changes, args.wait)
 }
@@ -73,33 +85,38 @@ fn before_present(versions: &[Value]) -> Option<u64> {
 
 /// Says what became of a policy, and keeps it for the end.
 fn said(output: Output, name: &str, changed: &Value) -> Outcome<Value> {
-    let word = word(changed);
+    said_of(output, "policy", name, changed)
+}
+
+/// Says what became of a document of this kind, and keeps it for the end.
+pub(crate) fn said_of(output: Output, kind: &str, name: &str, changed: &Value) -> Outcome<Value> {
+    let word = word(changed, kind);
     if let Some(warnings) = changed["warnings"].as_array() {
         for warning in warnings {
             if let Ok(diagnostic) = serde_json::from_value::<mesh_policy::Diagnostic>(warning.clone()) {
-                say(format_args!("policy {name}: {diagnostic}"));
+                say(format_args!("{kind} {name}: {diagnostic}"));
             }
         }
     }
     if !output.for_programs() {
         let style = if word == "unchanged" { WARN } else { GOOD };
         let line = format!(
-            "policy {} {} (version {})",
+            "{kind} {} {} (version {})",
             styled(STRONG, name),
             styled(style, word),
-            field(&changed["policy"], "version")
+            field(&changed[kind], "version")
         );
         printed(output.text(&line))?;
     }
-    Ok(json!({ "name": name, "result": word, "version": changed["policy"]["version"] }))
+    Ok(json!({ "kind": kind, "name": name, "result": word, "version": changed[kind]["version"] }))
 }
 
 /// The word people know for a change.
-fn word(changed: &Value) -> &'static str {
+fn word(changed: &Value, kind: &str) -> &'static str {
     if changed["changed"] == false {
         return "unchanged";
     }
-    match changed["policy"]["change"].as_str() {
+    match changed[kind]["change"].as_str() {
         Some("created") => "created",
         Some("deleted") => "deleted",
         Some("rolled_back") => "rolled back",
@@ -108,7 +125,7 @@ fn word(changed: &Value) -> &'static str {
 }
 
 /// Waits for the sidecars, and prints everything for programs.
-fn finish(client: &Client, output: Output, changes: Vec<Value>, wait: Wait) -> Outcome {
+pub(crate) fn finish(client: &Client, output: Output, changes: Vec<Value>, wait: Wait) -> Outcome {
     let rollout = if wait.no_wait { None } else { Some(rollout::wait(client, wait.timeout)?) };
     if output.for_programs() {
         let sidecars = rollout.as_ref().map(rollout::Rollout::json);
@@ -138,7 +155,7 @@ mod tests {
             (json!({ "changed": true, "policy": { "change": "rolled_back" } }), "rolled back"),
         ];
         for (changed, expected) in table {
-            assert_eq!(word(&changed), expected, "{changed}");
+            assert_eq!(word(&changed, "policy"), expected, "{changed}");
         }
     }
 

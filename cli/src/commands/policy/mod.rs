@@ -1,6 +1,11 @@
 //! `policy …`: the verbs that read; those that change, check and try are in files of their own.
 
-mod change;
+pub(crate) mod change;
+mod check;
+mod conflicts;
+mod diff;
+mod impact;
+mod rego_tests;
 mod rollout;
 mod test;
 mod trial;
@@ -20,6 +25,9 @@ use crate::{
 pub(crate) fn run(global: &Global, output: Output, verb: Verb) -> Outcome {
     match verb {
         Verb::Validate(args) => validate::run(output, &args),
+        Verb::Check(args) => check::run(output, &args),
+        Verb::Impact(args) => impact::run(&Client::new(global)?, output, &args),
+        Verb::Diff(args) => diff::run(&Client::new(global)?, output, &args),
         Verb::Test(args) => test::run(global, output, &args),
         Verb::Apply(args) => change::apply(&Client::new(global)?, output, &args),
         Verb::Delete { name, wait } => change::delete(&Client::new(global)?, output, &name, wait),

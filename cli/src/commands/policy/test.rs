@@ -15,6 +15,9 @@ use crate::{
 
 /// Tries the policies in files on this machine, or those in force on the control plane.
 pub(crate) fn run(global: &Global, output: Output, args: &Test) -> Outcome {
+    if args.request.is_none() && args.prompt.is_none() {
+        return rego(output, args);
+    }
     let sample = sample(args)?;
     let verdict = if args.files.is_empty() {
         Client::new(global)?.send("POST", "/api/v1/policies/dry-run", Some(&json!({ "request": sample })))?
@@ -24,6 +27,29 @@ pub(crate) fn run(global: &Global, output: Output, args: &Test) -> Outcome {
         super::trial::run(&documents, &sample)?
     };
     printed(output.show(&verdict, shown))
+}
+
+/// Runs the Rego tests that stand beside the policies.
+fn rego(output: Output, args: &Test) -> Outcome {
+    let documents = Documents::read(&args.files)?;
+    documents.refuse_errors()?;
+    let ran = super::rego_tests::run(&documents, &args.files)?;
+    if ran.is_empty() {
+        return Err(Failure::environment(
+            "there is no NAME_test.rego beside the policies, and no sample is given",
+        )
+        .hint("try a sample with --prompt TEXT or --request FILE"));
+    }
+    let failed = ran.iter().filter(|test| test.failure.is_some()).count();
+    if output.for_programs() {
+        let tests: Vec<Value> = ran.iter().map(super::rego_tests::Ran::json).collect();
+        printed(output.text(&format!("{:#}", json!({ "tests": tests, "failed": failed }))))?;
+    } else {
+        let mut lines: Vec<String> = ran.iter().map(super::rego_tests::Ran::shown).collect();
+        lines.push(format!("{} tests, {failed} failed", ran.len()));
+        printed(output.text(&lines.join("\n")))?;
+    }
+    if failed > 0 { Err(Failure::policy()) } else { Ok(()) }
 }
 
 /// The request that the flags describe.

@@ -25,7 +25,14 @@ pub(crate) fn run(documents: &Documents, sample: &Value) -> Outcome<Value> {
         masking_key: Some(Secret::new("dry-run")),
         ..Settings::default()
     };
-    let bundle = Bundle { version: "0".to_owned(), policies: policies.collect(), settings };
+    let agents = documents.agents.iter().map(|document| (&document.agent).into()).collect();
+    let bundle = Bundle {
+        version: "0".to_owned(),
+        policies: policies.collect(),
+        agents,
+        settings,
+        ..Bundle::default()
+    };
     let program = mesh_engine::compile(&bundle, Rc::new(Detector::new())).map_err(|refused| {
         let lines: Vec<_> = refused.iter().map(ToString::to_string).collect();
         Failure::failed(lines.join("\n")).exit(Exit::Policy)
@@ -71,7 +78,10 @@ fn request(sample: &Value) -> Outcome<SampleRequest> {
 
 fn told(verdict: Verdict) -> Value {
     let decision = verdict.decision;
-    let violation = |said: &Violation| json!({ "policy_id": said.policy_id, "guard": said.guard, "severity": said.severity.as_str(), "message": said.message });
+    let violation = |said: &Violation| {
+        json!({ "policy_id": said.policy_id, "guard": said.guard, "severity": said.severity.as_str(), "message": said.message,
+        "rule": said.rule.map_or(0, |rule| rule + 1), "effect": said.effect.as_str() })
+    };
     let violations = |said: &[Violation]| said.iter().map(violation).collect::<Vec<_>>();
     let guards: Map<_, _> = decision
         .guards

@@ -14,10 +14,11 @@ use crate::{
 pub(crate) fn run(output: Output, args: &Validate) -> Outcome {
     let documents = Documents::read(&args.files)?;
     let (policies, errors) = (documents.documents.len(), documents.errors());
-    let warnings = documents.remarks.len() - errors;
+    let (warnings, agents) = (documents.remarks.len() - errors, documents.agents.len());
     if output.for_programs() {
         let remarks: Vec<Value> = documents.remarks.iter().map(crate::documents::Remark::json).collect();
-        let report = json!({ "valid": errors == 0, "policies": policies, "diagnostics": remarks });
+        let report =
+            json!({ "valid": errors == 0, "policies": policies, "agents": agents, "diagnostics": remarks });
         printed(output.text(&format!("{report:#}")))?;
     } else {
         for remark in &documents.remarks {
@@ -26,8 +27,11 @@ pub(crate) fn run(output: Output, args: &Validate) -> Outcome {
         let count = |n: usize, what: &str| if n == 1 { format!("1 {what}") } else { format!("{n} {what}s") };
         match errors {
             0 => {
-                let policies =
+                let mut policies =
                     if policies == 1 { "1 policy".to_owned() } else { format!("{policies} policies") };
+                if agents > 0 {
+                    policies += &format!(", {}", count(agents, "agent"));
+                }
                 let aside =
                     if warnings == 0 { String::new() } else { format!(", {}", count(warnings, "warning")) };
                 printed(output.text(&styled(GOOD, format!("{policies}: valid{aside}"))))?;

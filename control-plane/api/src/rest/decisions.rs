@@ -7,7 +7,7 @@ use axum::http::HeaderMap;
 use axum::response::Sse;
 use axum::response::sse::{Event, KeepAlive};
 use futures::Stream;
-use mesh_control_core::{Decision, DecisionFilter, Gap, Timestamp};
+use mesh_control_core::{Decision, DecisionFilter, Explanation, Gap, Timestamp, explain};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
@@ -106,6 +106,33 @@ pub(crate) async fn get(
 ) -> Result<Json<Decision>, ApiError> {
     let found = api.decisions.get(&id).await?;
     found.map(Json).ok_or_else(|| ApiError::not_found(format!("there is no decision {id:?}")))
+}
+
+/// Explains one decision: which policy, version and rule, by which facts, and what would have changed the outcome.
+#[utoipa::path(
+    get, path = "/decisions/{id}/explanation", tag = "decisions", security(("admin" = [])),
+    params(("id" = String, Path, description = "As in the response header `x-ai-mesh-decision-id`")),
+    responses((status = 200, body = Explanation), (status = 401, body = ErrorBody), (status = 404, body = ErrorBody))
+)]
+pub(crate) async fn explanation(
+    State(api): State<Api>,
+    InPath(id): InPath<String>,
+    Params(Nothing {}): Params<Nothing>,
+) -> Result<Json<Explanation>, ApiError> {
+    let found = api.decisions.get(&id).await?;
+    let decision = found.ok_or_else(|| ApiError::not_found(format!("there is no decision {id:?}")))?;
+    let mut documents = Vec::new();
+    for policy in &decision.policies {
+        // A version that is not known any more (another database) leaves its rules unnamed.
+        if let Ok(stored) = api.policies.version(&policy.id, policy.version).await {
+            documents.push(stored.version);
+        }
+    }
+    let document = |name: &str, version: u64| {
+        let known = documents.iter().find(|known| known.name == name && known.version == version);
+        known.and_then(|known| known.policy().cloned())
+    };
+    Ok(Json(explain(&decision, document)))
 }
 
 /// Follows decisions as server-sent events, oldest first: `data` is a decision, `id` its place for `Last-Event-ID`.

@@ -1,5 +1,6 @@
 //! The routes: REST under `/api/v1`, and what stands outside it.
 
+mod agents;
 mod decisions;
 mod limits;
 mod monitor;
@@ -38,6 +39,7 @@ pub(crate) const MAX_BODY: usize = 4 * 1024 * 1024;
     tags(
         (name = "policies", description = "Policy documents and their versions"),
         (name = "trials", description = "Validating and trying policies without putting them in force"),
+        (name = "agents", description = "The registry of agents"),
         (name = "decisions", description = "What was decided"),
         (name = "limits", description = "What is used of limits and budgets"),
         (name = "sidecars", description = "Who is connected, and what they run"),
@@ -65,13 +67,19 @@ fn protected() -> OpenApiRouter<Api> {
         .routes(routes!(policies::versions))
         .routes(routes!(policies::version))
         .routes(routes!(policies::rollback))
+        .routes(routes!(agents::list))
+        .routes(routes!(agents::get, agents::put, agents::delete))
+        .routes(routes!(agents::suspend))
+        .routes(routes!(agents::resume))
         .routes(routes!(trials::validate))
         .routes(routes!(trials::dry_run))
+        .routes(routes!(trials::impact))
         .routes(routes!(trials::evaluate))
         .routes(routes!(decisions::list))
         .routes(routes!(decisions::follow))
         .routes(routes!(decisions::gaps))
         .routes(routes!(decisions::get))
+        .routes(routes!(decisions::explanation))
         .routes(routes!(limits::list))
         .routes(routes!(prices::list))
         .routes(routes!(sidecars::list))

@@ -202,7 +202,7 @@ pub(crate) async fn rollback(
 }
 
 /// Names that the API's own paths take.
-const RESERVED: [&str; 2] = ["validate", "dry-run"];
+const RESERVED: [&str; 3] = ["validate", "dry-run", "impact"];
 
 async fn write(
     api: &Api,
@@ -216,13 +216,13 @@ async fn write(
             Diagnostic::error("metadata.name", taken).help("choose another name"),
         ]));
     }
-    let wanted = Wanted::Document(Box::new(parsed.policy));
+    let wanted = Wanted::Document(Box::new(mesh_policy::Document::Policy(parsed.policy)));
     let done = api.policies.change(name, wanted, expected, Timestamp::now()).await?;
     Ok(ChangeResult::new(done, parsed.warnings).response())
 }
 
 /// What the caller believes, by `If-Match` and `If-None-Match` (RFC 9110, sections 13.1.1 and 13.1.2; one version, no lists).
-fn expected(headers: &HeaderMap) -> Result<Expected, ApiError> {
+pub(crate) fn expected(headers: &HeaderMap) -> Result<Expected, ApiError> {
     let value = |name| headers.get(name).map(|value| value.to_str().unwrap_or_default().trim());
     match (value(header::IF_MATCH), value(header::IF_NONE_MATCH)) {
         (None, None) => Ok(Expected::Any),

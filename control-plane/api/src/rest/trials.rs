@@ -1,7 +1,9 @@
 //! Validating and trying policies. Nothing here changes anything.
 use axum::Json;
 use axum::extract::State;
-use mesh_control_core::{DiagnosticSchema, DryRun, PolicyError, SampleRequest, Timestamp};
+use mesh_control_core::{
+    DecisionFilter, DiagnosticSchema, DryRun, Impact, PolicyError, SampleRequest, Timestamp,
+};
 use mesh_policy::{Diagnostic, Severity};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -33,9 +35,9 @@ pub(crate) struct Validation {
 pub(crate) async fn validate(
     State(api): State<Api>,
     Params(Nothing {}): Params<Nothing>,
-    Document(document): Document,
+    document: Document,
 ) -> Result<Json<Validation>, ApiError> {
-    let diagnostics = match document {
+    let diagnostics = match document.policy() {
         Err(diagnostics) => diagnostics,
         Ok(parsed) => {
             let said = match api.policies.validate(&parsed.policy).await {
@@ -83,6 +85,68 @@ pub(crate) async fn dry_run(
         None => None,
     };
     Ok(Json(api.policies.dry_run(candidate.as_ref(), trial.request, Timestamp::now()).await?))
+}
+
+/// A policy, and the recorded decisions to judge again with it.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ImpactRequest {
+    /// A policy document to add to those in force (or to take the place of the one of its name).
+    #[schema(value_type = Object)]
+    policy: serde_json::Value,
+    /// Decisions at this time or later.
+    #[serde(default)]
+    #[schema(value_type = Option<String>, format = DateTime)]
+    since: Option<Timestamp>,
+    /// Decisions before this time.
+    #[serde(default)]
+    #[schema(value_type = Option<String>, format = DateTime)]
+    until: Option<Timestamp>,
+    /// At most so many, the newest; 10,000 when not given, 100,000 at most.
+    #[serde(default)]
+    limit: Option<u32>,
+}
+
+/// Decisions that are judged again at most.
+const MOST_DECISIONS: u32 = 100_000;
+
+/// Says what a policy would have done to requests that were decided already, by the types, names and scores in their
+/// records: which agents, how many requests, from what outcome to what. Nothing of the content is needed, since none was kept;
+/// what only the content could tell is counted as unknown.
+#[utoipa::path(
+    post, path = "/policies/impact", tag = "trials", security(("admin" = [])),
+    request_body = ImpactRequest,
+    responses(
+        (status = 200, body = Impact), (status = 400, body = ErrorBody), (status = 401, body = ErrorBody),
+        (status = 413, body = ErrorBody), (status = 415, body = ErrorBody), (status = 422, body = ErrorBody)
+    )
+)]
+pub(crate) async fn impact(
+    State(api): State<Api>,
+    Params(Nothing {}): Params<Nothing>,
+    JsonBody(wanted): JsonBody<ImpactRequest>,
+) -> Result<Json<Impact>, ApiError> {
+    let policy = mesh_policy::from_value(&wanted.policy).map_err(ApiError::invalid)?.policy;
+    let most = match wanted.limit.unwrap_or(10_000) {
+        limit @ 1..=MOST_DECISIONS => limit as usize,
+        other => {
+            let message = format!("limit is {other}; expected 1 to {MOST_DECISIONS}");
+            return Err(ApiError::bad_request(message));
+        }
+    };
+    let mut filter =
+        DecisionFilter { since: wanted.since, until: wanted.until, limit: 1000, ..DecisionFilter::default() };
+    let mut decisions = Vec::new();
+    loop {
+        let page = api.decisions.list(&filter).await?;
+        filter.before = page.decisions.last().map(|(cursor, _)| *cursor);
+        decisions.extend(page.decisions.into_iter().map(|(_, decision)| decision));
+        if !page.more || decisions.len() >= most {
+            break;
+        }
+    }
+    decisions.truncate(most);
+    Ok(Json(api.policies.impact(&policy, decisions).await?))
 }
 
 /// A request to try one policy on.

@@ -56,7 +56,7 @@ pub(crate) struct ChangeResult {
 impl From<Stored> for PolicySummary {
     fn from(stored: Stored) -> Self {
         let version = stored.version;
-        let spec = version.policy.as_ref().map(|policy| &policy.spec);
+        let spec = version.policy().map(|policy| &policy.spec);
         PolicySummary {
             version: version.version,
             change: version.change,
@@ -64,14 +64,14 @@ impl From<Stored> for PolicySummary {
             description: spec.and_then(|spec| spec.description.clone()),
             enforcement: spec.map(|spec| spec.enforcement),
             rules: spec.into_iter().flat_map(|spec| &spec.rules).map(|rule| rule.kind().to_owned()).collect(),
-            name: version.name,
+            name: version.name.clone(),
         }
     }
 }
 
 impl From<Stored> for PolicyView {
     fn from(stored: Stored) -> Self {
-        let document = stored.version.policy.clone();
+        let document = stored.version.policy().cloned();
         PolicyView { summary: stored.into(), document }
     }
 }
@@ -102,7 +102,7 @@ impl ChangeResult {
     }
 }
 
-fn etag(version: u64) -> [(header::HeaderName, HeaderValue); 1] {
+pub(crate) fn etag(version: u64) -> [(header::HeaderName, HeaderValue); 1] {
     let value = HeaderValue::from_str(&format!("\"{version}\"")).unwrap_or(HeaderValue::from_static("\"\""));
     [(header::ETAG, value)]
 }

@@ -6,7 +6,7 @@ use serde_json::Value;
 use crate::support::{Plane, TOKEN};
 
 /// Method, path and whether it is open to everybody. A new operation without a row fails the test.
-const OPERATIONS: [(&str, &str, bool); 24] = [
+const OPERATIONS: [(&str, &str, bool); 32] = [
     ("get", "/api/v1/policies", false),
     ("post", "/api/v1/policies", false),
     ("get", "/api/v1/policies/{name}", false),
@@ -15,12 +15,20 @@ const OPERATIONS: [(&str, &str, bool); 24] = [
     ("get", "/api/v1/policies/{name}/versions", false),
     ("get", "/api/v1/policies/{name}/versions/{version}", false),
     ("post", "/api/v1/policies/{name}/rollback", false),
+    ("get", "/api/v1/agents", false),
+    ("get", "/api/v1/agents/{id}", false),
+    ("put", "/api/v1/agents/{id}", false),
+    ("delete", "/api/v1/agents/{id}", false),
+    ("post", "/api/v1/agents/{id}/suspend", false),
+    ("post", "/api/v1/agents/{id}/resume", false),
     ("post", "/api/v1/policies/validate", false),
     ("post", "/api/v1/policies/dry-run", false),
+    ("post", "/api/v1/policies/impact", false),
     ("post", "/api/v1/policies/{name}/evaluate", false),
     ("get", "/api/v1/decisions", false),
     ("get", "/api/v1/decisions/gaps", false),
     ("get", "/api/v1/decisions/{id}", false),
+    ("get", "/api/v1/decisions/{id}/explanation", false),
     ("get", "/api/v1/decisions/follow", false),
     ("get", "/api/v1/limits", false),
     ("get", "/api/v1/prices", false),

@@ -4,6 +4,7 @@ use std::time::Duration;
 use axum::body::Body;
 use axum::http::Request;
 use http_body_util::BodyExt;
+use mesh_audit::v1::{self, DecisionRecord};
 use serde_json::{Value, json};
 use tower::ServiceExt;
 
@@ -61,6 +62,80 @@ async fn parameters_that_make_no_sense_are_refused() {
     }
     plane.get("/api/v1/decisions/follow?limit=1").await.refused(400, "bad_request");
     plane.get("/api/v1/decisions/gaps?agent=a").await.refused(400, "bad_request");
+}
+
+/// What the sidecars record is joined with the very version of the document that applied, also after it was changed.
+#[tokio::test]
+async fn decisions_are_explained() {
+    let plane = Plane::new().await;
+    let policy = |enforcement: &str| {
+        json!({
+            "apiVersion": "ai-mesh.dev/v1alpha1", "kind": "Policy", "metadata": { "name": "p" },
+            "spec": { "enforcement": enforcement, "rules": [
+                { "pii": { "types": ["ssn"], "action": "block" } },
+                { "access": { "resource": "reports/*", "allowedRoles": ["cfo"], "allowedActions": ["read"] } },
+            ] },
+        })
+    };
+    plane.json("PUT", "/api/v1/policies/p", policy("blocking")).await.is(201);
+    plane.json("PUT", "/api/v1/policies/p", policy("advisory")).await.is(200);
+    let violation = |guard: &str, rule, effect: &str, evidence| v1::Violation {
+        policy_id: "p".into(),
+        guard: guard.into(),
+        severity: "high".into(),
+        message: format!("{guard} objects"),
+        rule,
+        effect: effect.into(),
+        evidence: Some(evidence),
+    };
+    let near = v1::Near { rule: 2, missing: vec!["role".into()] };
+    let ssn = v1::Evidence {
+        r#type: "US_SSN".into(),
+        place: "request:messages[0].content".into(),
+        start: Some(10),
+        end: Some(21),
+        score: Some(0.85),
+        threshold: Some(0.5),
+        ..v1::Evidence::default()
+    };
+    let refused = DecisionRecord {
+        policies: vec![v1::PolicyRef { id: "p".into(), version: 1 }],
+        violations: vec![
+            violation("pii", 1, "denied", ssn),
+            violation("access", 0, "denied", v1::Evidence { near: vec![near], ..v1::Evidence::default() }),
+        ],
+        warnings: vec![violation("rego", 9, "recorded", v1::Evidence::default())],
+        ..record("refused", "deny")
+    };
+    plane.report(1, vec![refused, record("passed", "allow")]).await;
+
+    let why = plane.get("/api/v1/decisions/refused/explanation").await.is(200);
+    let pii = &why["reasons"][0];
+    assert_eq!(
+        (&pii["decisive"], &pii["version"], &pii["field"]),
+        (&json!(true), &json!(1), &json!("spec.rules[0].pii"))
+    );
+    assert_eq!(pii["rule_document"]["pii"]["action"], "block");
+    let expected = [
+        "there were no US_SSN in request:messages[0].content, bytes 10 to 21",
+        "the rule's `threshold` were above 0.85; it is 0.50",
+        "the rule's `action` were `redact` or `log`",
+        "the policy's `enforcement` were `logging` or `advisory`",
+    ];
+    assert_eq!(pii["would_pass_if"], json!(expected));
+    assert_eq!(why["reasons"][1]["would_pass_if"][0], "the caller had one of the roles cfo (rule 2)");
+    // A rule that is not in that version (a record of another database) is told without its document.
+    let recorded = &why["reasons"][2];
+    assert_eq!((&recorded["decisive"], &recorded["rule_document"]), (&json!(false), &Value::Null));
+    assert_eq!(recorded["would_pass_if"], json!([]));
+    assert_eq!(
+        why["summary"],
+        "refused, because of p (version 1), spec.rules[0].pii: pii objects; p (version 1): access objects"
+    );
+
+    let passed = plane.get("/api/v1/decisions/passed/explanation").await.is(200);
+    assert_eq!(passed["summary"], "passed as it was: nothing was objected to");
+    plane.get("/api/v1/decisions/nothing/explanation").await.refused(404, "not_found");
 }
 
 #[tokio::test]

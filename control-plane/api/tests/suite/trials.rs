@@ -1,7 +1,9 @@
 //! Validating and trying policies over HTTP.
 use serde_json::{Value, json};
 
-use crate::support::{Plane, document};
+use mesh_audit::v1::{self, DecisionRecord};
+
+use crate::support::{Plane, document, record};
 
 fn chat(text: &str) -> Value {
     json!({
@@ -94,4 +96,55 @@ async fn a_trial_that_makes_no_sense_is_refused() {
     plane.json("POST", path, json!({ "request": { "pth": "/" } })).await.refused(400, "bad_request");
     let bad = json!({ "policy": { "kind": "Polcy" }, "request": chat("x") });
     plane.json("POST", path, bad).await.refused(422, "policy_invalid");
+}
+
+#[tokio::test]
+async fn the_impact_of_a_policy_is_told_by_the_records() {
+    let plane = Plane::new().await;
+    plane.json("PUT", "/api/v1/policies/p", document("p", "1")).await.is(201);
+    let asked = |id: &str, agent: &str, found: bool| DecisionRecord {
+        agent_id: agent.into(),
+        protocol: "openai-chat".into(),
+        model: "gpt-4o".into(),
+        findings: found.then(finding).into_iter().collect(),
+        ..record(id, "allow")
+    };
+    let records =
+        vec![asked("a", "x", true), asked("b", "x", true), asked("c", "x", false), asked("d", "y", true)];
+    plane.report(1, records).await;
+
+    let mut wanted = document("p", "2");
+    wanted["spec"]["rules"] = json!([{ "pii": { "types": ["email"], "action": "block" } }]);
+    let impact = plane.json("POST", "/api/v1/policies/impact", json!({ "policy": wanted })).await.is(200);
+    assert_eq!(
+        (&impact["decisions"], &impact["changed"], &impact["unknown"]),
+        (&json!(4), &json!(3), &json!({}))
+    );
+    let first = &impact["changes"][0];
+    assert_eq!((&first["agent_id"], &first["requests"]), (&json!("x"), &json!(2)));
+    assert_eq!((&first["before"], &first["after"]), (&json!("allow_with_modifications"), &json!("deny")));
+
+    // What was not looked for is not known.
+    wanted["spec"]["rules"] = json!([{ "pii": { "types": ["email", "ssn"] } }]);
+    let impact = plane.json("POST", "/api/v1/policies/impact", json!({ "policy": wanted })).await.is(200);
+    assert_eq!((&impact["changed"], &impact["unknown"]), (&json!(0), &json!({ "pii": 4 })));
+    let late = json!({ "policy": wanted, "since": "2030-01-01T00:00:00Z" });
+    let impact = plane.json("POST", "/api/v1/policies/impact", late).await.is(200);
+    assert_eq!(impact["decisions"], 0);
+
+    plane
+        .json("POST", "/api/v1/policies/impact", json!({ "policy": {} }))
+        .await
+        .refused(422, "policy_invalid");
+    let body = json!({ "policy": document("p", "1"), "limit": 0 });
+    plane.json("POST", "/api/v1/policies/impact", body).await.refused(400, "bad_request");
+}
+
+fn finding() -> v1::Finding {
+    v1::Finding {
+        r#type: "EMAIL_ADDRESS".into(),
+        count: 1,
+        place: "request:messages[0].content".into(),
+        score: 0.9,
+    }
 }

@@ -12,10 +12,10 @@ type Row = (i64, String, i64, String, i64, Option<String>);
 impl PolicyStore for Sql {
     async fn append(&self, version: &PolicyVersion) -> Result<Stored, AppendError> {
         const WHAT: &str = "the policy version could not be written";
-        let document = match &version.policy {
-            Some(policy) => Some(
-                serde_json::to_string(policy)
-                    .map_err(|error| StoreError::caused("the policy has no JSON form", error))?,
+        let document = match &version.document {
+            Some(document) => Some(
+                serde_json::to_string(document)
+                    .map_err(|error| StoreError::caused("the document has no JSON form", error))?,
             ),
             None => None,
         };
@@ -91,7 +91,7 @@ fn stored((revision, name, version, change, at, document): Row) -> Result<Stored
             "version {version} of policy {name:?} has a {field} that this build can not read"
         ))
     };
-    let policy = match &document {
+    let document = match &document {
         Some(text) => Some(
             serde_json::from_str(text)
                 .map_err(|error| StoreError::caused(odd("document").to_string(), error))?,
@@ -99,6 +99,6 @@ fn stored((revision, name, version, change, at, document): Row) -> Result<Stored
         None => None,
     };
     let change = Change::from_word(&change).ok_or_else(|| odd("change"))?;
-    let version = PolicyVersion { name, version: unsigned(version), change, at: timestamp(at), policy };
+    let version = PolicyVersion { name, version: unsigned(version), change, at: timestamp(at), document };
     Ok(Stored { revision: unsigned(revision), version })
 }

@@ -8,7 +8,7 @@ use crate::support::{Folder, postgres_database};
 
 fn deletion() -> PolicyVersion {
     let at = Timestamp::UNIX_EPOCH;
-    PolicyVersion { name: "a".to_owned(), version: 1, change: Change::Deleted, at, policy: None }
+    PolicyVersion { name: "a".to_owned(), version: 1, change: Change::Deleted, at, document: None }
 }
 
 async fn what_is_written_is_there_again(location: Location) {

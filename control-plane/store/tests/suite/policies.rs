@@ -4,7 +4,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use mesh_control_core::memory::MemoryPolicies;
 use mesh_control_core::ports::{AppendError, PolicyStore};
-use mesh_control_core::{Change, PolicyVersion};
+use mesh_control_core::{Change, PolicyVersion, agent_key};
 
 use crate::support;
 
@@ -20,12 +20,22 @@ fn version(name: &str, version: u64) -> PolicyVersion {
         version,
         change: if version == 1 { Change::Created } else { Change::Updated },
         at: Timestamp::from_nanosecond(1_790_000_000_123_456_789).unwrap(),
-        policy: Some(serde_json::from_value(document).unwrap()),
+        document: Some(serde_json::from_value(document).unwrap()),
     }
 }
 
+/// An agent's document is kept in the same log.
+fn agent(id: &str, number: u64) -> PolicyVersion {
+    let document = serde_json::json!({
+        "apiVersion": "ai-mesh.dev/v1alpha1", "kind": "Agent", "metadata": { "name": id, "labels": { "team": "care" } },
+        "spec": { "type": "chatbot", "status": "suspended", "reason": "ümläut", "policies": [{ "policy": "a", "version": 1 }] }
+    });
+    let document = Some(serde_json::from_value(document).unwrap());
+    PolicyVersion { name: agent_key(id), document, ..version("a", number) }
+}
+
 fn deletion(name: &str, number: u64) -> PolicyVersion {
-    PolicyVersion { change: Change::Deleted, policy: None, ..version(name, number) }
+    PolicyVersion { change: Change::Deleted, document: None, ..version(name, number) }
 }
 
 async fn an_empty_store_has_revision_zero(store: Port) {
@@ -36,7 +46,14 @@ async fn an_empty_store_has_revision_zero(store: Port) {
 }
 
 async fn every_version_is_kept_as_it_was(store: Port) {
-    let written = [version("b", 1), version("a", 1), version("b", 2), deletion("b", 3), version("a", 2)];
+    let written = [
+        version("b", 1),
+        version("a", 1),
+        version("b", 2),
+        deletion("b", 3),
+        version("a", 2),
+        agent("spiffe://mesh/x", 1),
+    ];
     let mut kept = Vec::new();
     for version in &written {
         let stored = store.append(version).await.unwrap();
@@ -45,11 +62,12 @@ async fn every_version_is_kept_as_it_was(store: Port) {
         kept.push(stored);
     }
     let pick = |places: &[usize]| places.iter().map(|place| kept[*place].clone()).collect::<Vec<_>>();
-    assert_eq!(store.newest().await.unwrap(), pick(&[4, 3]));
+    assert_eq!(store.newest().await.unwrap(), pick(&[4, 5, 3]));
+    assert_eq!(store.version(&agent_key("spiffe://mesh/x"), 1).await.unwrap(), Some(kept[5].clone()));
     assert_eq!(store.versions("b").await.unwrap(), pick(&[3, 2, 0]));
     assert_eq!(store.version("b", 1).await.unwrap(), Some(kept[0].clone()));
     assert_eq!(store.version("b", 9).await.unwrap(), None);
-    assert_eq!(store.revision().await.unwrap(), kept[4].revision);
+    assert_eq!(store.revision().await.unwrap(), kept[5].revision);
 }
 
 async fn a_version_is_never_overwritten(store: Port) {

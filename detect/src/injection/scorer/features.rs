@@ -30,6 +30,23 @@ pub struct Features {
     pub rules: f32,
 }
 
+/// Names of the kinds, in their order, for explanations.
+const NAMES: [&str; 10] = [
+    "words",
+    "word pairs",
+    "word triples",
+    "beginnings",
+    "endings",
+    "word classes",
+    "class pairs",
+    "marks",
+    "shape",
+    "skipped pairs",
+];
+
+/// Where a slot keeps its kind: above the bits that number it.
+const KIND: u32 = 24;
+
 /// Kinds of features, kept apart in the table.
 #[derive(Clone, Copy)]
 pub(super) enum Of {
@@ -45,12 +62,13 @@ pub(super) enum Of {
     Skip,
 }
 
-/// The slot of a feature: one multiplication, its upper bits.
+/// The slot of a feature: one multiplication, its upper bits; and above them its kind.
 #[inline(always)]
 pub(super) fn slot(of: Of, hash: u64) -> u32 {
     const BITS: u32 = SLOTS.trailing_zeros();
     let salted = hash ^ (of as u64).wrapping_mul(0xd6e8_feb8_6659_fd93);
     ((salted ^ (salted >> 29)).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> (u64::BITS - BITS)) as u32
+        | (of as u32) << KIND
 }
 
 /// Sums of one segment.
@@ -255,11 +273,39 @@ impl<'a> Scorer<'a> {
         self.worst.map(|worst| (worst.margin, worst.start..worst.end))
     }
 
-    /// The features written down.
+    /// The features written down, without their kinds.
     pub(in crate::injection) fn into_trace(self) -> Vec<Vec<u32>> {
         let mut trace = self.trace.unwrap_or_default();
         trace.retain(|segment| !segment.is_empty());
+        trace.iter_mut().flatten().for_each(|slot| *slot &= (1 << KIND) - 1);
         trace
+    }
+
+    /// What each kind of feature adds to the margin of the worst window, and what the model starts from: together they
+    /// are that margin. Empty unless the features were written down.
+    pub(in crate::injection) fn parts(&self) -> Vec<(&'static str, f32)> {
+        let trace: Vec<_> = self.trace.iter().flatten().filter(|segment| !segment.is_empty()).collect();
+        let mut worst: Option<(f32, [i32; NAMES.len()], f32)> = None;
+        for (index, now) in trace.iter().enumerate() {
+            let before = index.checked_sub(1).and_then(|before| trace.get(before));
+            let (mut sums, mut count) = ([0; NAMES.len()], 0.0);
+            for traced in before.into_iter().flat_map(|before| before.iter()).chain(now.iter()) {
+                let kind = (traced >> KIND) as usize;
+                if let Some(sum) = sums.get_mut(kind.wrapping_sub(1)) {
+                    *sum += i32::from(self.table.weight(*traced));
+                }
+                count += 1.0;
+            }
+            let margin = self.table.margin(sums.iter().sum::<i32>() as f32, count);
+            if worst.is_none_or(|(most, ..)| margin > most) {
+                worst = Some((margin, sums, count));
+            }
+        }
+        let Some((_, sums, count)) = worst else { return Vec::new() };
+        let (per_weight, bias) = self.table.share(count);
+        let parts = NAMES.iter().zip(sums).filter(|(_, sum)| *sum != 0);
+        let parts = parts.map(|(name, sum)| (*name, sum as f32 * per_weight));
+        std::iter::once(("start", bias)).chain(parts).collect()
     }
 }
 

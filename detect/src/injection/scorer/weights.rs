@@ -30,14 +30,20 @@ impl Table {
         Table { weights: weights.first_chunk().unwrap_or(&[0; SLOTS]), scale, bias }
     }
 
+    /// The weight of a slot, whatever kind it says it is of.
     #[inline]
     pub(super) fn weight(&self, slot: u32) -> i8 {
-        self.weights.get(slot as usize).map_or(0, |b| b.cast_signed())
+        self.weights.get(slot as usize & (SLOTS - 1)).map_or(0, |b| b.cast_signed())
     }
 
     /// What a window is worth: the sum of its weights over the root of their number.
     pub(super) fn margin(&self, sum: f32, count: f32) -> f32 {
         self.scale * sum / count.max(LEAST).sqrt() + self.bias
+    }
+
+    /// The margin taken apart: what one unit of weight adds in a window of `count` features, and where it starts.
+    pub(super) fn share(&self, count: f32) -> (f32, f32) {
+        (self.scale / count.max(LEAST).sqrt(), self.bias)
     }
 }
 

@@ -1,39 +1,16 @@
-//! The blueprint's own documents (section 2.5), translated: `policy_id`, a `type` and rules of that type.
-//!
-//! They are checked in their own words first, so that diagnostics name the fields the author wrote. What nothing can
-//! enforce in the path is kept as labels of the translated policy, with a warning for each such field.
-use serde::Deserialize;
+//! `policy_id`, a `type` and rules of that type (blueprint, section 2.5).
 use serde_json::{Map, Value, json};
 
-use crate::read::has_errors;
+use super::{SOME_TEXTS, TEXTS, U32, field, policy, renamed, text};
 use crate::shape::{Field, Need, Shape};
-use crate::{Diagnostic, Parsed, Policy, check, forms, meaning};
-
-/// Whether the author means such a document.
-pub(crate) fn is_legacy(value: &Value) -> bool {
-    value.get("policy_id").is_some() && value.get("apiVersion").is_none()
-}
+use crate::{Diagnostic, Parsed, check, forms};
 
 /// Reads one.
-pub(crate) fn from_value(value: &Value) -> Result<Parsed, Vec<Diagnostic>> {
+pub(super) fn from_value(value: &Value) -> Result<Parsed, Vec<Diagnostic>> {
     let Some(kind) = KINDS.iter().find(|kind| value.get("type") == Some(&Value::from(kind.name))) else {
         return Err(check::check(value, &UNKNOWN));
     };
-    let mut found = check::check(value, &kind.shape);
-    if has_errors(&found) {
-        return Err(found);
-    }
-    let document = translate(kind, value);
-    match Policy::deserialize(&document) {
-        Ok(policy) => {
-            found.extend(meaning::check(&policy.spec));
-            if has_errors(&found) { Err(found) } else { Ok(Parsed { policy, warnings: found }) }
-        }
-        Err(error) => {
-            found.push(Diagnostic::error("", error.to_string()));
-            Err(found)
-        }
-    }
+    super::read(value, &kind.shape, |value| (translate(kind, value), Vec::new()))
 }
 
 /// One type of document: how it looks, and what becomes of a rule.
@@ -50,17 +27,10 @@ const KINDS: &[Kind] = &[
     Kind { name: "rate_limiting", shape: Shape::Map(RATE_LIMITING), rules: rate_limit },
 ];
 
-const fn field(name: &'static str, shape: Shape, need: Need) -> Field {
-    Field { name, shape, need }
-}
-
 const ID: Field = field("policy_id", Shape::Form(&forms::NAME), Need::Required);
 const TYPE: Field = field("type", TYPES, Need::Required);
 const TYPES: Shape =
     Shape::Word(&[&["access_control"], &["content_safety"], &["compliance"], &["rate_limiting"]]);
-const U32: u64 = u32::MAX as u64;
-const TEXTS: Shape = Shape::List(0, &Shape::NonEmpty);
-const SOME_TEXTS: Shape = Shape::List(1, &Shape::NonEmpty);
 
 /// For a document whose type is missing or unknown; its rules are looked at when that is mended.
 const UNKNOWN: Shape = Shape::Map(&[
@@ -166,26 +136,8 @@ fn translate(kind: &Kind, value: &Value) -> Value {
             labels.insert(name.clone(), text(value));
         }
     }
-    json!({
-        "apiVersion": "ai-mesh.dev/v1alpha1",
-        "kind": "Policy",
-        "metadata": { "name": value.get("policy_id"), "labels": labels },
-        "spec": { "rules": rules.iter().flat_map(kind.rules).collect::<Vec<_>>() },
-    })
-}
-
-/// A label's value.
-fn text(value: &Value) -> Value {
-    match value {
-        Value::String(_) => value.clone(),
-        other => other.to_string().into(),
-    }
-}
-
-/// A map of those fields that are there, under their names of today.
-fn renamed(value: &Value, names: &[(&str, &str)]) -> Map<String, Value> {
-    let present = |(old, new): &(&str, &str)| Some(((*new).to_owned(), value.get(old)?.clone()));
-    names.iter().filter_map(present).collect()
+    let name = value.get("policy_id").and_then(Value::as_str).unwrap_or_default();
+    policy(name, labels, json!({ "rules": rules.iter().flat_map(kind.rules).collect::<Vec<_>>() }))
 }
 
 fn access(rule: &Value) -> Vec<Value> {

@@ -1,0 +1,152 @@
+//! Policies that say different things of the same traffic, and which of them wins: the strictest outcome.
+
+use std::collections::BTreeSet;
+
+use mesh_policy::{Enforcement, PiiAction, Policy, Rule};
+
+/// A sentence for each pair of policies, in order.
+pub(crate) fn conflicts(policies: &[&Policy]) -> Vec<String> {
+    let mut found = Vec::new();
+    for (index, one) in policies.iter().enumerate() {
+        for other in policies.iter().skip(index + 1).filter(|other| meet(one, other)) {
+            found.extend(personal_data(one, other));
+            found.extend(personal_data(other, one));
+            found.extend(lists(one, other, "model"));
+            found.extend(lists(one, other, "tool"));
+        }
+    }
+    found
+}
+
+/// Whether some agent may be targeted by both. Patterns that do not begin alike do not meet; what only the registry knows may.
+fn meet(one: &Policy, other: &Policy) -> bool {
+    let blocking = |policy: &Policy| policy.spec.enforcement == Enforcement::Blocking;
+    let (one_ids, other_ids) = (&one.spec.target.agents, &other.spec.target.agents);
+    let begin = |pattern: &String| pattern.split('*').next().unwrap_or_default().to_owned();
+    let alike = |a: &String, b: &String| {
+        let (a, b) = (begin(a), begin(b));
+        a.starts_with(&b) || b.starts_with(&a)
+    };
+    let ids = one_ids.is_empty()
+        || other_ids.is_empty()
+        || one_ids.iter().any(|a| other_ids.iter().any(|b| alike(a, b)));
+    blocking(one) && blocking(other) && ids
+}
+
+/// `strict` refuses what `mild` would only redact or record.
+fn personal_data(strict: &Policy, mild: &Policy) -> Vec<String> {
+    let types = |policy: &Policy, block: bool| -> BTreeSet<String> {
+        let rules = policy.spec.rules.iter().filter_map(|rule| match rule {
+            Rule::Pii(rule) if (rule.action == PiiAction::Block) == block => Some(&rule.types),
+            _ => None,
+        });
+        rules
+            .flat_map(|types| if types.is_empty() { vec!["all".to_owned()] } else { types.clone() })
+            .collect()
+    };
+    let (blocked, passed) = (types(strict, true), types(mild, false));
+    let everything = |types: &BTreeSet<String>| types.contains("all");
+    let both: Vec<&str> = match (everything(&blocked), everything(&passed)) {
+        (true, _) => passed.iter().map(String::as_str).collect(),
+        (_, true) => blocked.iter().map(String::as_str).collect(),
+        _ => blocked.intersection(&passed).map(String::as_str).collect(),
+    };
+    if both.is_empty() {
+        return Vec::new();
+    }
+    let (strict, mild) = (&strict.metadata.name, &mild.metadata.name);
+    let both = both.join(", ");
+    vec![format!(
+        "`{strict}` refuses requests with {both}, which `{mild}` lets pass redacted or recorded: `{strict}` wins, since the strictest outcome does"
+    )]
+}
+
+/// One allows by name what the other's lists refuse.
+fn lists(one: &Policy, other: &Policy, what: &str) -> Vec<String> {
+    let rules = |policy: &Policy| -> Vec<(Vec<String>, Vec<String>)> {
+        let lists = |rule: &Rule| match rule {
+            Rule::Models(rule) if what == "model" => Some((rule.allow.clone(), rule.deny.clone())),
+            Rule::Tools(rule) if what == "tool" => Some((rule.allow.clone(), rule.deny.clone())),
+            _ => None,
+        };
+        policy.spec.rules.iter().filter_map(lists).collect()
+    };
+    let mut found = Vec::new();
+    for (mild, strict) in [(one, other), (other, one)] {
+        for (allowed, _) in rules(mild) {
+            for (allow, deny) in rules(strict) {
+                // An entry without a pattern names one thing; whether two patterns meet is not asked.
+                let named = allowed.iter().filter(|name| !name.contains('*'));
+                let refused = named.filter(|name| deny.contains(name) || lacks(&allow, name));
+                for name in refused {
+                    let (mild, strict) = (&mild.metadata.name, &strict.metadata.name);
+                    found.push(format!("`{strict}` refuses the {what} `{name}`, which `{mild}` allows: `{strict}` wins, since every list has to allow"));
+                }
+            }
+        }
+    }
+    found.sort_unstable();
+    found.dedup();
+    found
+}
+
+/// Whether an allow list surely does not name it.
+fn lacks(allow: &[String], name: &str) -> bool {
+    !allow.is_empty()
+        && !allow.iter().any(|entry| match entry.split_once('*') {
+            Some((start, _)) => name.starts_with(start),
+            None => entry == name,
+        })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn policies(documents: &[(&str, &str)]) -> Vec<Policy> {
+        let text = |(name, spec): &(&str, &str)| {
+            format!(
+                "apiVersion: ai-mesh.dev/v1alpha1\nkind: Policy\nmetadata: {{ name: {name} }}\nspec: {spec}"
+            )
+        };
+        let read = |document| mesh_policy::from_yaml(&text(document)).expect("a policy").remove(0).policy;
+        documents.iter().map(read).collect()
+    }
+
+    #[test]
+    fn who_wins_is_said() {
+        let ssn_out = "{ rules: [ { pii: { types: [ssn], action: block } } ] }";
+        for (one, other, expected) in [
+            (
+                ssn_out,
+                "{ rules: [ { pii: { types: [ssn, email] } } ] }",
+                vec!["`a` refuses requests with ssn"],
+            ),
+            (ssn_out, "{ rules: [ { pii: {} } ] }", vec!["`a` refuses requests with ssn"]),
+            (ssn_out, "{ rules: [ { pii: { types: [email] } } ] }", vec![]),
+            (ssn_out, "{ enforcement: logging, rules: [ { pii: {} } ] }", vec![]),
+            (
+                "{ target: { agents: ['support-*'] }, rules: [ { pii: { action: block } } ] }",
+                "{ target: { agents: [finance] }, rules: [ { pii: {} } ] }",
+                vec![],
+            ),
+            (
+                "{ rules: [ { models: { allow: [gpt-4o, 'claude-*'] } } ] }",
+                "{ rules: [ { models: { allow: ['claude-*'] } } ] }",
+                vec!["`b` refuses the model `gpt-4o`, which `a` allows"],
+            ),
+            (
+                "{ rules: [ { tools: { allow: [search] } } ] }",
+                "{ rules: [ { tools: { deny: [search] } } ] }",
+                vec!["`b` refuses the tool `search`, which `a` allows"],
+            ),
+        ] {
+            let policies = policies(&[("a", one), ("b", other)]);
+            let found = conflicts(&policies.iter().collect::<Vec<_>>());
+            assert_eq!(found.len(), expected.len(), "{one} {other}: {found:?}");
+            for (found, expected) in found.iter().zip(expected) {
+                assert!(found.starts_with(expected), "{one} {other}: {found}");
+            }
+        }
+    }
+}

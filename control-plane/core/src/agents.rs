@@ -1,0 +1,60 @@
+//! The agents' documents: written, versioned and published with the policies, by the same rules.
+use jiff::Timestamp;
+use mesh_policy::{Agent, AgentStatus, Document};
+
+use crate::policies::{Changed, Policies, Wanted};
+use crate::policy::{Expected, Stored, agent_key};
+use crate::policy_error::PolicyError;
+
+impl Policies {
+    /// The registered agents, in order of id.
+    pub fn agents(&self) -> Vec<Stored> {
+        self.set().agents().cloned().collect()
+    }
+
+    /// The agent of that id.
+    pub fn agent(&self, id: &str) -> Result<Stored, PolicyError> {
+        let held = self.set().get(&agent_key(id)).cloned();
+        held.ok_or_else(|| PolicyError::UnknownAgent { id: id.to_owned() })
+    }
+
+    /// Registers an agent, or changes its document.
+    pub async fn put_agent(
+        &self,
+        agent: Agent,
+        expected: Expected,
+        now: Timestamp,
+    ) -> Result<Changed, PolicyError> {
+        let key = agent_key(&agent.metadata.name);
+        self.change(&key, Wanted::Document(Box::new(Document::Agent(agent))), expected, now).await
+    }
+
+    /// Takes an agent out of the registry: what targets everybody still applies to it.
+    pub async fn delete_agent(
+        &self,
+        id: &str,
+        expected: Expected,
+        now: Timestamp,
+    ) -> Result<Changed, PolicyError> {
+        self.agent(id)?;
+        self.change(&agent_key(id), Wanted::Deleted, expected, now).await
+    }
+
+    /// Gives a registered agent a status, and nothing else of its document another value.
+    pub async fn set_agent_status(
+        &self,
+        id: &str,
+        status: AgentStatus,
+        reason: Option<String>,
+        now: Timestamp,
+    ) -> Result<Changed, PolicyError> {
+        let held = self.agent(id)?.version;
+        let Some(agent) = held.agent() else {
+            return Err(PolicyError::UnknownAgent { id: id.to_owned() });
+        };
+        let mut agent = agent.clone();
+        (agent.spec.status, agent.spec.reason) = (status, reason);
+        // Somebody else's change in between is not undone.
+        self.put_agent(agent, Expected::Version(held.version), now).await
+    }
+}

@@ -1,0 +1,68 @@
+//! What a policy would have done to requests that were decided already: their records are judged again, with it and
+//! without it.
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use crate::decision::Decision;
+
+/// The impact of a policy on recorded decisions.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, ToSchema)]
+pub struct Impact {
+    /// Decisions that were judged again.
+    pub decisions: u64,
+    /// Those whose outcome would change.
+    pub changed: u64,
+    /// By agent and by what changes into what, the most frequent first.
+    pub changes: Vec<ImpactChange>,
+    /// Decisions of which the record does not tell enough, by the guard that would have to see the content.
+    pub unknown: BTreeMap<String, u64>,
+}
+
+/// Requests of one agent whose outcome would change alike.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
+pub struct ImpactChange {
+    /// The agent.
+    pub agent_id: String,
+    /// The outcome under the policies in force.
+    pub before: String,
+    /// The outcome with the policy.
+    pub after: String,
+    /// How many requests.
+    pub requests: u64,
+    /// One of them.
+    pub decision_id: String,
+}
+
+/// Counts what is judged.
+#[derive(Default)]
+pub(crate) struct Tally {
+    decisions: u64,
+    changes: BTreeMap<(String, &'static str, &'static str), (u64, String)>,
+    unknown: BTreeMap<String, u64>,
+}
+
+impl Tally {
+    pub(crate) fn add(&mut self, decision: &Decision, replayed: &mesh_engine::Replayed) {
+        self.decisions += 1;
+        for guard in &replayed.unknown {
+            *self.unknown.entry((*guard).to_owned()).or_default() += 1;
+        }
+        if replayed.before != replayed.after {
+            let key = (decision.agent_id.clone(), replayed.before.as_str(), replayed.after.as_str());
+            let (count, _) = self.changes.entry(key).or_insert_with(|| (0, decision.decision_id.clone()));
+            *count += 1;
+        }
+    }
+
+    pub(crate) fn impact(self) -> Impact {
+        let changes = self.changes.into_iter().map(|((agent_id, before, after), (requests, decision_id))| {
+            ImpactChange { agent_id, before: before.into(), after: after.into(), requests, decision_id }
+        });
+        let mut changes: Vec<ImpactChange> = changes.collect();
+        changes.sort_by_key(|change| std::cmp::Reverse(change.requests));
+        let changed = changes.iter().map(|change| change.requests).sum();
+        Impact { decisions: self.decisions, changed, changes, unknown: self.unknown }
+    }
+}

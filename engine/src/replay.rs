@@ -1,0 +1,287 @@
+//! Judging a recorded decision again, under other policies: by the names, types and scores that the record keeps. What
+//! only the content could tell is not guessed: it is named.
+use std::collections::BTreeSet;
+use std::net::IpAddr;
+use std::rc::Rc;
+
+use mesh_detect::{EntityType, Source, TypeSet, injection_threshold};
+use mesh_policy::{Enforcement, InjectionAction, PiiAction};
+
+use crate::asks::Ask;
+use crate::decision::Outcome;
+use crate::index::Attached;
+use crate::program::{PiiGuard, Program};
+use crate::{Caller, Timestamp};
+
+/// What a record tells of a request.
+#[derive(Clone, Debug, Default)]
+pub struct Features {
+    /// The agent's id.
+    pub agent: String,
+    /// Roles the caller had.
+    pub roles: Vec<String>,
+    /// Address the request came from.
+    pub source_ip: Option<IpAddr>,
+    /// HTTP method.
+    pub method: String,
+    /// Path without its query.
+    pub path: String,
+    /// Protocol it was read as, such as `openai-chat`.
+    pub protocol: String,
+    /// Model asked, if any.
+    pub model: String,
+    /// Tools offered or called.
+    pub tools: Vec<String>,
+    /// Type, place (`request:…` or `response:…`) and highest score of what was found.
+    pub findings: Vec<(String, String, f32)>,
+    /// When it was.
+    pub time: Timestamp,
+}
+
+/// What would have been decided.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Replayed {
+    /// Under the first program.
+    pub before: Outcome,
+    /// Under the second.
+    pub after: Outcome,
+    /// Guards of policies that differ and of which the record does not tell enough.
+    pub unknown: BTreeSet<&'static str>,
+}
+
+/// Judges a recorded request under two programs.
+pub fn replay(before: &Program, after: &Program, features: &Features) -> Replayed {
+    let (old, new) = (before.index.of(&features.agent), after.index.of(&features.agent));
+    let outcome = |status: mesh_policy::AgentStatus, policies: &[Rc<Attached>]| {
+        if status.refuses() { Outcome::Deny } else { judge(policies, features) }
+    };
+    let same = |one: &Attached, others: &[Rc<Attached>]| {
+        let known = others.iter().find(|other| other.id == one.id && other.version == one.version);
+        known.is_some_and(|known| known.enforcement == one.enforcement)
+    };
+    let looked = looked_for(&old.policies);
+    let mut unknown = BTreeSet::new();
+    for policy in new.policies.iter().filter(|policy| !same(policy, &old.policies)) {
+        unknown.extend(untold(policy, features));
+        let pii = policy.pii.iter();
+        if pii.clone().any(|guard| guard.custom.is_some() || !looked.covers(guard)) {
+            unknown.insert("pii");
+        }
+        if policy.injection.iter().any(|guard| {
+            guard.phrases.is_some()
+                || looked.injection.is_none_or(|least| threshold(guard.sensitivity) < least)
+        }) {
+            unknown.insert("injection");
+        }
+    }
+    for policy in old.policies.iter().filter(|policy| !same(policy, &new.policies)) {
+        unknown.extend(untold(policy, features));
+    }
+    Replayed {
+        before: outcome(old.status, &old.policies),
+        after: outcome(new.status, &new.policies),
+        unknown,
+    }
+}
+
+/// What the policies of the time have looked for: what they did not, the record can not tell of.
+struct LookedFor {
+    types: TypeSet,
+    least: f32,
+    both_ways: bool,
+    injection: Option<f32>,
+}
+
+fn looked_for(policies: &[Rc<Attached>]) -> LookedFor {
+    let pii = || policies.iter().flat_map(|policy| &policy.pii);
+    let injection = policies.iter().flat_map(|policy| &policy.injection);
+    LookedFor {
+        types: pii().fold(TypeSet::EMPTY, |types, guard| types.union(guard.types)),
+        least: pii().map(|guard| guard.threshold).fold(0.0, f32::max),
+        both_ways: pii().any(|guard| guard.request) && pii().any(|guard| guard.response),
+        injection: injection.map(|guard| threshold(guard.sensitivity)).reduce(f32::min),
+    }
+}
+
+impl LookedFor {
+    fn covers(&self, guard: &PiiGuard) -> bool {
+        self.types.union(guard.types) == self.types && guard.threshold >= self.least && self.both_ways
+    }
+}
+
+/// Guards that need more than a record keeps.
+fn untold(policy: &Attached, features: &Features) -> Vec<&'static str> {
+    let needs = [
+        ("rego", !policy.rego.is_empty()),
+        ("rateLimit", !policy.limits.is_empty()),
+        ("access", policy.access.is_some() && features.protocol == "mcp"),
+    ];
+    needs.into_iter().filter(|(_, needed)| *needed).map(|(guard, _)| guard).collect()
+}
+
+fn threshold(sensitivity: mesh_detect::Sensitivity) -> f32 {
+    injection_threshold(Source::User, sensitivity).unwrap_or(1.0)
+}
+
+/// The strictest outcome of the policies that enforce.
+fn judge(policies: &[Rc<Attached>], features: &Features) -> Outcome {
+    let mut outcome = Outcome::Allow;
+    let enforced = || policies.iter().filter(|policy| policy.enforcement == Enforcement::Blocking);
+    for policy in enforced() {
+        let model = !features.model.is_empty()
+            && policy.models.iter().any(|guard| guard.refuses(&features.model).is_some());
+        let tool = features.tools.iter().any(|tool| policy.refuses_tool(tool).is_some());
+        if model || tool {
+            outcome = Outcome::Deny;
+        }
+        for (kind, place, score) in &features.findings {
+            outcome = outcome.max(finding(policy, kind, place, *score));
+        }
+    }
+    let ask = ask(features);
+    let caller = Caller { roles: features.roles.clone(), ..Caller::default() };
+    let guards = || enforced().filter_map(|policy| policy.access.as_ref());
+    let granted = |guard: &crate::access::AccessGuard| {
+        guard.judge(&ask, &caller, features.source_ip, features.time).is_ok_and(|refused| refused.is_none())
+    };
+    // What is asked for over MCP is in the body.
+    if features.protocol != "mcp" && guards().next().is_some() && !guards().any(granted) {
+        outcome = Outcome::Deny;
+    }
+    outcome
+}
+
+fn finding(policy: &Attached, kind: &str, place: &str, score: f32) -> Outcome {
+    let entity = EntityType::from_name(kind);
+    let response = place.starts_with("response:");
+    let mut outcome = Outcome::Allow;
+    for guard in &policy.pii {
+        let looks = if response { guard.response } else { guard.request };
+        let wanted = entity.is_some_and(|entity| guard.types.with(entity) == guard.types);
+        if looks && wanted && score >= guard.threshold {
+            outcome = outcome.max(match guard.action {
+                PiiAction::Block => Outcome::Deny,
+                PiiAction::Redact | PiiAction::Tokenize => Outcome::AllowWithModifications,
+                PiiAction::Log => Outcome::Allow,
+            });
+        }
+    }
+    // Rules of the injection detector have a family before their name; no type of personal data has.
+    if entity.is_none() && kind.contains('/') {
+        let blocks = policy
+            .injection
+            .iter()
+            .any(|guard| guard.action == InjectionAction::Block && score >= threshold(guard.sensitivity));
+        if blocks {
+            outcome = Outcome::Deny;
+        }
+    }
+    outcome
+}
+
+fn ask(features: &Features) -> Ask {
+    if !features.model.is_empty() {
+        let names = vec![features.model.clone(), format!("models/{}", features.model)];
+        return Ask { names, action: "query".to_owned() };
+    }
+    let action = crate::asks::action(&features.method).to_owned();
+    Ask { names: vec![features.path.trim_start_matches('/').to_owned()], action }
+}
+
+#[cfg(test)]
+mod tests {
+    use mesh_policy::{Bundle, BundlePolicy, Policy, Settings};
+
+    use super::*;
+
+    fn program(version: u64, spec: serde_json::Value) -> Program {
+        let document = serde_json::json!({
+            "apiVersion": "ai-mesh.dev/v1alpha1", "kind": "Policy", "metadata": { "name": "p" }, "spec": spec
+        });
+        let policy: Policy = serde_json::from_value(document).unwrap();
+        let policies = vec![BundlePolicy { id: "p".into(), version, policy }];
+        let bundle =
+            Bundle { version: "1".into(), policies, settings: Settings::default(), ..Bundle::default() };
+        crate::compile(&bundle, Rc::new(mesh_detect::Detector::new())).unwrap()
+    }
+
+    /// Each row: the rules in force and the new ones, what was found and used, and what becomes of it.
+    #[test]
+    fn recorded_requests_are_judged_again() {
+        use serde_json::json;
+        let redact = json!({ "rules": [{ "pii": {} }] });
+        let block = json!({ "rules": [{ "pii": { "types": ["ssn"], "action": "block" } }] });
+        let ssn = ("US_SSN", "request:messages[0].content", 0.85);
+        for (before, after, found, expected, unknown) in [
+            (&redact, &block, vec![ssn], (Outcome::AllowWithModifications, Outcome::Deny), vec![]),
+            (&redact, &block, vec![], (Outcome::Allow, Outcome::Allow), vec![]),
+            (&block, &redact, vec![ssn], (Outcome::Deny, Outcome::AllowWithModifications), vec!["pii"]),
+            (
+                &redact,
+                &json!({ "rules": [{ "pii": { "types": ["ssn"], "threshold": 0.9 } }] }),
+                vec![ssn],
+                (Outcome::AllowWithModifications, Outcome::Allow),
+                vec![],
+            ),
+            (
+                &redact,
+                &json!({ "enforcement": "logging", "rules": [{ "pii": {} }] }),
+                vec![ssn],
+                (Outcome::AllowWithModifications, Outcome::Allow),
+                vec![],
+            ),
+            (
+                &json!({ "rules": [{ "models": { "allow": ["gpt-4*"] } }] }),
+                &json!({ "rules": [{ "models": { "allow": ["claude-*"] } }, { "tools": { "deny": ["x"] } }] }),
+                vec![],
+                (Outcome::Allow, Outcome::Deny),
+                vec![],
+            ),
+            (
+                &json!({ "rules": [{ "access": { "resource": "models/*", "allowedRoles": ["cfo"], "allowedActions": ["query"] } }] }),
+                &json!({ "rules": [{ "access": { "resource": "models/*", "allowedRoles": ["clerk"], "allowedActions": ["*"] } }] }),
+                vec![],
+                (Outcome::Deny, Outcome::Allow),
+                vec![],
+            ),
+            (
+                &json!({ "rules": [{ "injection": {} }] }),
+                &json!({ "rules": [{ "injection": { "sensitivity": "low" } }] }),
+                vec![("override/ignore", "request:messages[0].content", 0.52)],
+                (Outcome::Deny, Outcome::Allow),
+                vec![],
+            ),
+            (
+                &json!({ "rules": [{ "injection": {} }] }),
+                &json!({ "rules": [{ "injection": { "sensitivity": "high" } }, { "rego": { "module": "package mesh\ndeny contains \"x\" if input.x" } }] }),
+                vec![],
+                (Outcome::Allow, Outcome::Allow),
+                vec!["injection", "rego"],
+            ),
+        ] {
+            let findings: Vec<_> = found
+                .iter()
+                .map(|(kind, place, score)| ((*kind).to_owned(), (*place).to_owned(), *score))
+                .collect();
+            let features = Features {
+                agent: "a".into(),
+                roles: vec!["clerk".into()],
+                protocol: "openai-chat".into(),
+                model: "gpt-4o".into(),
+                findings,
+                ..Features::default()
+            };
+            let replayed = replay(&program(1, before.clone()), &program(2, after.clone()), &features);
+            assert_eq!((replayed.before, replayed.after), expected, "{before} {after}");
+            assert_eq!(replayed.unknown.into_iter().collect::<Vec<_>>(), unknown, "{before} {after}");
+        }
+    }
+
+    /// What did not change is not asked about, whatever it needs.
+    #[test]
+    fn policies_that_stay_are_not_unknown() {
+        let rego = serde_json::json!({ "rules": [{ "rego": { "module": "package mesh\ndeny contains \"x\" if input.x" } }] });
+        let features = Features { agent: "a".into(), ..Features::default() };
+        assert!(replay(&program(1, rego.clone()), &program(1, rego), &features).unknown.is_empty());
+    }
+}
