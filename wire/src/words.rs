@@ -100,7 +100,7 @@ pub(crate) fn is_constant(text: &str) -> bool {
 /// A time as RFC 3339 writes it: a date alone could be somebody's birthday, this is a machine's.
 pub(crate) fn is_timestamp(text: &str) -> bool {
     let digits = |text: &str| text.bytes().all(|b| b.is_ascii_digit());
-    let Some((date, time)) = text.split_once('T') else { return false };
+    let Some((date, time)) = text.split_once('T').filter(|_| text.len() <= 40) else { return false };
     let (clock, zone) = match time.strip_suffix('Z') {
         Some(clock) => (clock, ""),
         None => time.split_at_checked(time.len().saturating_sub(6)).unwrap_or((time, "")),

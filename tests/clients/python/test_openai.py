@@ -164,3 +164,26 @@ def test_errors_of_the_upstream_stay_what_they_are():
         client("sdk-redact").chat.completions.create(model="does-not-exist", messages=said("hi"))
     with pytest.raises(openai.InternalServerError):
         client("sdk-redact", **{"x-mock-status": "503"}).chat.completions.create(model="gpt-4o", messages=said("hi"))
+
+
+def test_on_azure_the_deployment_is_the_model():
+    azure = openai.AzureOpenAI(
+        azure_endpoint=mesh.SIDECAR,
+        api_version="2024-10-21",
+        api_key="test",
+        max_retries=0,
+        timeout=20,
+        default_headers=mesh.agent("sdk-models"),
+    )
+    answer = azure.chat.completions.create(model="allowed-1", messages=said("hello"))
+    assert answer.choices[0].message.content == "You said: hello"
+    assert mesh.upstream_requests()[-1]["path"].startswith("/openai/deployments/allowed-1/")
+    with pytest.raises(openai.PermissionDeniedError):
+        azure.chat.completions.create(model="gpt-4o", messages=said("hello"))
+    # What the body says in its stead does not help.
+    with pytest.raises(openai.PermissionDeniedError):
+        azure.post(
+            "/deployments/gpt-4o/chat/completions",
+            body={"model": "allowed-1", "messages": said("hello")},
+            cast_to=object,
+        )
