@@ -185,6 +185,7 @@ words! {
     }
 }
 
+#[expect(clippy::derivable_impls, reason = "the macro that writes the words knows no default")]
 impl Default for AgentStatus {
     fn default() -> Self {
         AgentStatus::Active
