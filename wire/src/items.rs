@@ -132,7 +132,13 @@ pub(crate) fn item(c: &mut Collector<'_>, place: Place, value: Val<'_>, path: u3
             }
             "source" | "file" | "input_audio" | "audio" | "resource" | "image_url" | "video_url" => {
                 let path = path_of(c);
+                let seen = (c.message.media, c.message.layers.len());
                 source(c, place, member, path)?;
+                // What is fetched elsewhere is media too, and so is data too short to tell; text in disguise was read.
+                let media = matches!(&*name, "input_audio" | "audio" | "image_url" | "video_url");
+                if media && (c.message.media, c.message.layers.len()) == seen && member.kind() != Kind::Null {
+                    c.message.media += 1;
+                }
             }
             "data" | "blob" | "b64_json" | "file_data" | "image_data" | "images" => {
                 let path = path_of(c);

@@ -461,3 +461,20 @@ fn an_empty_body_is_an_empty_message() {
         assert_eq!((message.segments.len(), message.operation.as_str()), (0, "chat"));
     }
 }
+
+#[test]
+fn pictures_and_sounds_are_media_wherever_their_bytes_are() {
+    let parts = [
+        (r#"{"type":"image_url","image_url":{"url":"https://example.com/a.png"}}"#, 1),
+        (r#"{"type":"image_url","image_url":{"url":"data:image/png;base64,iVBORw0K"}}"#, 1),
+        (r#"{"type":"image_url","image_url":"https://example.com/a.png"}"#, 1),
+        (r#"{"type":"input_audio","input_audio":{"data":"//uQxAAA","format":"mp3"}}"#, 1),
+        (r#"{"type":"text","text":"hello"}"#, 0),
+    ];
+    for (part, media) in parts {
+        let body = format!(r#"{{"messages":[{{"role":"user","content":[{part}]}}]}}"#);
+        assert_eq!(request(Protocol::OpenAiChat, &body).media, media, "{part}");
+    }
+    let silent = r#"{"choices":[{"index":0,"message":{"role":"assistant","content":"hi","audio":null}}]}"#;
+    assert_eq!(response(Protocol::OpenAiChat, "chat", silent).media, 0);
+}
