@@ -450,17 +450,22 @@ impl PiiGuard {
 
     /// The same for a value whose name tells what it is: `"ssn": "536221234"`.
     pub(crate) fn find_named(&self, detector: &Detector, name: &str, value: &str, found: &mut Vec<Finding>) {
+        // A name may tell what a value is; it may not hide one that tells by itself.
+        let mut plain = Vec::new();
+        self.find(detector, value, &mut plain);
         let named = format!("\"{name}\": \"{value}");
         let start = named.len() - value.len();
         self.find(detector, &named, found);
-        // The name is searched by itself. A finding over both would hide one in the value.
-        if found.iter().any(|finding| finding.span.start < start && start < finding.span.end) {
-            return self.find(detector, value, found);
-        }
+        // The name is searched by itself. A finding over both is none of the value's.
         found.retain(|finding| finding.span.start >= start);
-        for finding in found {
+        for finding in found.iter_mut() {
             finding.span = finding.span.start - start..finding.span.end - start;
         }
+        let apart = |one: &Finding, other: &Finding| {
+            one.span.end <= other.span.start || other.span.end <= one.span.start
+        };
+        plain.retain(|finding| found.iter().all(|known| apart(known, finding)));
+        found.extend(plain);
     }
 }
 
