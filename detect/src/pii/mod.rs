@@ -76,10 +76,10 @@ pub(crate) fn find(
             }
             Some(view) => {
                 out.truncate(first);
-                let mut scan = Scan::new(words, view.text().as_bytes(), types, min_score, out);
-                scan.run(0, false);
-                scan.private_keys();
-                map_back(text, &view, out, first);
+                in_view(words, text, &view, types, min_score, out);
+                if let Some(view) = canonical::untagged(text) {
+                    in_view(words, text, &view, types, min_score, out);
+                }
             }
         }
     }
@@ -91,8 +91,19 @@ pub(crate) fn find(
     resolve::keep_strongest(out, first);
 }
 
-/// Turns spans of the view into spans of the text.
-fn map_back(text: &str, view: &View, out: &mut [Finding], first: usize) {
+/// Finds what reads so in the view, at the bytes of the text that it stands for.
+fn in_view(
+    words: &ContextWords,
+    text: &str,
+    view: &View,
+    types: TypeSet,
+    min_score: f32,
+    out: &mut Vec<Finding>,
+) {
+    let first = out.len();
+    let mut scan = Scan::new(words, view.text().as_bytes(), types, min_score, out);
+    scan.run(0, false);
+    scan.private_keys();
     for finding in out.iter_mut().skip(first) {
         finding.span = view.original(finding.span.clone());
     }

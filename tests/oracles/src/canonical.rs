@@ -70,7 +70,10 @@ fn apart(found: &[Finding], text: &str) {
     let mut end = 0;
     for finding in found {
         assert!(finding.span.start >= end, "in order and apart");
-        assert!(text.get(finding.span.clone()).is_some_and(|value| !value.is_empty()), "whole characters: {finding:?}");
+        assert!(
+            text.get(finding.span.clone()).is_some_and(|value| !value.is_empty()),
+            "whole characters: {finding:?}"
+        );
         assert!((0.0..=1.0).contains(&finding.score), "a score is one");
         end = finding.span.end;
     }
