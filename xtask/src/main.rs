@@ -25,6 +25,7 @@ Usage: cargo xtask <command>
   test [-p CRATE]... [WORD]...
                       set everything up and run the tests (those whose name contains a WORD)
   bench [-- FLAGS]    measure what the mesh adds to a request; FLAGS go to the load generator
+  bench --core        count the engine's instructions for a request, by crate (needs valgrind)
   eval [FILE]...      measure detection on labelled rows; `eval --help` says more
   fuzz [TARGET]... [--seconds N] [--build]
                       fuzz each target of fuzz/ for N seconds (60), or only build them

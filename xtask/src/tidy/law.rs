@@ -16,6 +16,7 @@ const ROOMS: [(&str, &[&str]); 23] = [
     ("mesh-audit", &[]),
     ("mesh-limits", &[]),
     ("mesh-rego", &["mesh-policy"]),
+    ("chrono-tz", &[]),
     ("mesh-engine", &["mesh-policy", "mesh-rego", "mesh-wire", "mesh-detect", "mesh-limits"]),
     ("mesh-filter", &["mesh-engine", "mesh-policy", "mesh-wire", "mesh-detect", "mesh-audit"]),
     ("mesh-xds", &["mesh-policy"]),
