@@ -8,7 +8,7 @@ use crate::place::Place;
 use crate::run::{cargo, output};
 
 /// A room and the rooms it may name (ARCHITECTURE.md, "Who may name whom"). `*`: everything.
-const ROOMS: [(&str, &[&str]); 23] = [
+const ROOMS: [(&str, &[&str]); 24] = [
     ("mesh-policy", &[]),
     ("mesh-wire", &[]),
     ("mesh-detect", &[]),
@@ -51,6 +51,7 @@ const ROOMS: [(&str, &[&str]); 23] = [
     ),
     ("mesh-mock-provider", &[]),
     ("mesh-tests", &["*"]),
+    ("mesh-oracles", &["*"]),
     ("mesh-bench", &["*"]),
     ("mesh-bench-empty-filter", &[]),
     ("mesh-bench-engine", &["*"]),
