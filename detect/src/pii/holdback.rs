@@ -11,7 +11,7 @@ use super::token::{self, Block, MAX_BLOCK};
 use crate::EntityType::{self, *};
 use crate::TypeSet;
 use crate::bytes::{at, before, run_start, slice};
-use crate::canonical::{self, Glyph, glyph};
+use crate::canonical::{self, Glyph, View, glyph};
 
 /// The most bytes that wait while nothing longer is open.
 pub const MAX_HOLDBACK: usize = 512;
@@ -106,15 +106,21 @@ fn is_value(c: char) -> bool {
 /// (RFC 6531), which elsewhere end a word.
 fn address_around(text: &str, start: usize) -> Option<usize> {
     let bound = text.len().saturating_sub(MAX_HOLDBACK);
-    let before = text.get(..start).unwrap_or_default();
-    for (i, c) in before.char_indices().rev().take_while(|(i, _)| *i >= bound) {
-        match glyph(c) {
-            Glyph::Ascii(b'@') => return Some(word_start(text, i, MAX_HOLDBACK)),
-            Glyph::Ascii(b) if !(b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.')) => return None,
-            Glyph::Ascii(_) | Glyph::Invisible | Glyph::Other => {}
-        }
+    let bound = (bound..start).find(|at| text.is_char_boundary(*at))?;
+    // The sign may be written as an escape (`%40`).
+    let before = text.get(bound..start)?;
+    let view = canonical::plain(before);
+    let before = view.as_ref().map_or(before, View::text);
+    let within = |c: char| match glyph(c) {
+        Glyph::Ascii(b) => b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.'),
+        Glyph::Invisible | Glyph::Other => true,
+    };
+    let (at, sign) = before.char_indices().rev().find(|(_, c)| !within(*c))?;
+    if glyph(sign) != Glyph::Ascii(b'@') {
+        return None;
     }
-    None
+    let at = view.map_or(at, |view| view.original(at..at + 1).start);
+    Some(word_start(text, bound + at, MAX_HOLDBACK))
 }
 
 /// How far before its value a password is announced.

@@ -105,7 +105,9 @@ pub(crate) fn check(data: &[u8]) {
     let values = session.response_header_values();
     assert!(values.iter().all(|(_, value)| !value.is_empty() && !value.contains(PLANTED)));
     let (decision, ..) = session.finish();
-    assert!(!format!("{decision:?}").contains(PLANTED), "a decision quotes what was sent");
+    // Names of models, tools and operations are kept as the agent gave them.
+    let told = (&decision.guards, &decision.findings, &decision.violations, &decision.warnings);
+    assert!(!format!("{told:?}").contains(PLANTED), "a decision quotes what was sent");
 }
 
 fn present(headers: &[(&str, &str)]) -> Vec<(String, String)> {
