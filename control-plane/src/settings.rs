@@ -25,6 +25,7 @@ pub(crate) fn settings(config: &Config, masking_key: Secret, prices: Option<&Pri
         masking_key: Some(masking_key),
         // A list of prices is plain data: it always has a JSON form.
         prices: prices.and_then(|prices| serde_json::to_value(prices).ok()),
+        servers: config.upstreams.iter().map(|upstream| (upstream.cluster(), upstream.place())).collect(),
         record_buffer: config.record_buffer,
     }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use mesh_control_api::{Api, Metrics, Parts, SidecarAuth};
 use mesh_control_core::ports::SidecarView;
 use mesh_control_core::{
-    Decisions, EngineAdmission, Expected, Limits, Policies, PolicyError, Timestamp, Wanted, agent_key,
+    Decisions, EngineAdmission, Expected, Limits, Policies, PolicyError, Timestamp, Tools, Wanted, agent_key,
 };
 use mesh_control_store::{Location, Stores};
 use mesh_policy::{Document, Secret};
@@ -36,7 +36,7 @@ pub async fn start(config: Config) -> Result<Running, StartError> {
     let sidecar = tokens::token(&config.data.join("sidecar-token"))?;
     let masking_key = Secret::new(tokens::token(&config.data.join("masking-key"))?.secret());
     let location = location(&config)?;
-    let Stores { policies, decisions } = mesh_control_store::open(&location).await?;
+    let Stores { policies, decisions, tools } = mesh_control_store::open(&location).await?;
     let limits = Limits::new(mesh_control_store::windows(config.redis.as_deref()).await?);
     let decisions = Decisions::new(decisions);
 
@@ -46,6 +46,7 @@ pub async fn start(config: Config) -> Result<Running, StartError> {
     let settings = settings::settings(&config, masking_key, prices.as_ref());
     let policies = Policies::new(policies, admission, publisher, settings);
     put_in_force(&policies, &config).await?;
+    let tools = Tools::new(tools, policies.clone());
 
     let sidecars = Sidecars::new(ads.clone());
     let metrics = Arc::new(Metrics::new(policies.clone(), Arc::clone(&sidecars) as Arc<dyn SidecarView>));
@@ -54,6 +55,7 @@ pub async fn start(config: Config) -> Result<Running, StartError> {
         policies: policies.clone(),
         decisions: decisions.clone(),
         limits: limits.clone(),
+        tools: tools.clone(),
         prices: listed,
         sidecars: sidecars.clone(),
         metrics: Arc::clone(&metrics),
@@ -65,7 +67,7 @@ pub async fn start(config: Config) -> Result<Running, StartError> {
         rest: (api_listener, mesh_control_api::router(api)),
         grpc: grpc_listener,
         auth: SidecarAuth::new(sidecar),
-        intake: mesh_control_api::intake(decisions.clone(), limits.clone(), Arc::clone(&metrics)),
+        intake: mesh_control_api::intake(decisions.clone(), limits.clone(), tools, Arc::clone(&metrics)),
         rate_limits: mesh_control_api::rate_limits(limits, metrics),
         sidecars,
         // Others may write to a database that can be shared.
@@ -118,6 +120,8 @@ async fn put_in_force(policies: &Policies, config: &Config) -> Result<(), StartE
         let name = match &document {
             Document::Policy(policy) => policy.metadata.name.clone(),
             Document::Agent(agent) => agent_key(&agent.metadata.name),
+            // No file holds one.
+            Document::Tool(_) => continue,
         };
         let wanted = Wanted::Document(Box::new(document));
         let done = policies.change(&name, wanted, Expected::Any, Timestamp::now()).await;

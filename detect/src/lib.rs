@@ -16,6 +16,7 @@ mod custom;
 mod entity;
 mod finding;
 mod injection;
+mod output;
 mod pii;
 
 pub use custom::{CustomPatterns, MAX_PATTERN_BYTES, PatternError};
@@ -23,6 +24,7 @@ pub use entity::{EntityType, TypeSet, UnknownType, type_group};
 pub use finding::{Finding, Kind};
 pub use injection::scorer::{Features, LEAST, SLOTS};
 pub use injection::{Family, InjectionFinding, MAX_PHRASES, Phrases, Sensitivity, Source};
+pub use output::{Hosts, OutputFinding, OutputKind, OutputRules, OutputState};
 pub use pii::{MAX_BLOCK_HOLDBACK, MAX_HOLDBACK};
 
 /// The score from which a finding counts when the policy names no threshold.

@@ -17,6 +17,8 @@ pub struct RequestHead {
     pub source_ip: Option<IpAddr>,
     /// SPIFFE URI of the verified client certificate, if the connection had one.
     pub principal: Option<String>,
+    /// The cluster that the request is routed to, where a policy pins tools.
+    pub cluster: Option<String>,
 }
 
 impl RequestHead {

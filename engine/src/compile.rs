@@ -7,14 +7,18 @@ use mesh_detect::{
 };
 use mesh_limits::{Catalogue, PriceList};
 use mesh_policy::{
-    AccessRule, Bundle, BundlePolicy, Diagnostic, Direction, InjectionRule, PiiRule, Policy, RegoRule, Rule,
+    AccessRule, Bundle, BundlePolicy, ContentRule, Diagnostic, Direction, InjectionRule, PiiRule, Policy,
+    RegoRule, Rule,
 };
 use mesh_rego::{Module, Rego};
 
 use crate::access::AccessGuard;
+use crate::canary::CanaryGuard;
 use crate::index::{Attached, Index, unmatched};
 use crate::limits::{self, Measure};
 use crate::names::NameGuard;
+use crate::output::OutputGuard;
+use crate::pins::Pins;
 use crate::program::{InjectionGuard, PiiGuard, Program, Rules};
 
 /// A document that does not compile, and why.
@@ -72,7 +76,7 @@ pub fn compile(bundle: &Bundle, detector: Rc<Detector>) -> Result<Program, Vec<R
         problems.into_iter().map(refused).collect::<Vec<_>>()
     })?;
     let (version, settings) = (bundle.version.clone(), bundle.settings.clone());
-    Ok(Program { version, settings, detector, index, seen: None, prices })
+    Ok(Program { version, settings, detector, index, seen: None, pins: Pins::of(bundle), prices })
 }
 
 /// The prices of models, where a policy limits money.
@@ -141,12 +145,16 @@ fn rules(policy: &Policy) -> Result<Rules, Vec<Diagnostic>> {
             Rule::Injection(rule) => attached.injection.extend(injection(index, rule, &mut problems)),
             Rule::RateLimit(rule) => attached.limits.extend(limits::guards(index, rule)),
             Rule::Access(rule) => access.push((index, rule)),
-            Rule::Tools(rule) => attached.tools.push(NameGuard::new(index, &rule.allow, &rule.deny)),
+            Rule::Tools(rule) => {
+                attached.tools.push(NameGuard::new(index, &rule.allow, &rule.deny));
+                attached.pinned.extend(rule.pin.then_some(index));
+            }
             Rule::Models(rule) => attached.models.push(NameGuard::new(index, &rule.allow, &rule.deny)),
             Rule::Rego(rule) => {
                 attached.rego.extend(rego(index, rule, &mut problems).map(|rego| (index, rego)))
             }
-            Rule::Normalize(_) | Rule::Content(_) => attached.unenforced.push(rule.kind()),
+            Rule::Content(rule) => content(index, rule, &mut attached),
+            Rule::Normalize(_) => attached.unenforced.push(rule.kind()),
         }
     }
     if !access.is_empty() {
@@ -156,6 +164,18 @@ fn rules(policy: &Policy) -> Result<Rules, Vec<Diagnostic>> {
         }
     }
     if problems.is_empty() { Ok(attached) } else { Err(problems) }
+}
+
+fn content(index: usize, rule: &ContentRule, attached: &mut Rules) {
+    let guards = attached.output.len() + attached.canary.len();
+    attached.output.extend(OutputGuard::of(index, rule));
+    attached
+        .canary
+        .extend(rule.canary.as_ref().map(|canary| CanaryGuard { rule: index, action: canary.action }));
+    if rule.asks_for_categories() {
+        let alone = attached.output.len() + attached.canary.len() == guards;
+        attached.unenforced.push(if alone { "content" } else { "content.categories" });
+    }
 }
 
 fn pii(index: usize, rule: &PiiRule, problems: &mut Vec<Diagnostic>) -> Option<PiiGuard> {

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use crate::Timestamp;
 use crate::budget::{Settlement, Spending};
 use crate::evidence::Violation;
+use crate::pins::SeenTool;
 
 /// What happened to the exchange, from mild to strict; the strictest of several wins.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -124,6 +125,8 @@ pub struct Decision {
     pub model: String,
     /// Tools that the request offered or called, by name.
     pub tools: Vec<String>,
+    /// Definitions of tools that are not approved, as the server offers them; each is told once.
+    pub definitions: Vec<SeenTool>,
     /// What the exchange took, where the answer tells or a limit asks.
     pub spending: Option<Spending>,
     /// How what was promised under limits has ended.

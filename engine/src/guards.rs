@@ -45,6 +45,7 @@ impl Rules {
             ("rego", !self.rego.is_empty()),
             ("injection", !self.injection.is_empty()),
             ("pii", !self.pii.is_empty()),
+            ("canary", !self.canary.is_empty()),
             // What it may take, or whom it asks, stands in the body.
             ("rateLimit", self.limits.iter().any(LimitGuard::needs_body)),
         ];
@@ -121,6 +122,7 @@ impl Session {
     pub(crate) fn judge_tools(&mut self) {
         let Some(message) = self.message.take() else { return };
         self.tools_of(&message);
+        self.pinned_calls(&message);
         self.message = Some(message);
     }
 

@@ -36,23 +36,31 @@ pub(crate) struct Masked {
 impl Program {
     /// The placeholder of a value; `None` without a key to make it under.
     pub(crate) fn placeholder(&self, tenant: &str, kind: &str, value: &str) -> Option<String> {
+        Some(format!("[{}_{}]", name(kind), self.digest([tenant, kind, value])?))
+    }
+
+    /// The mark of an agent's system prompt. No type of data has an empty name, so no placeholder is one.
+    pub(crate) fn canary_mark(&self, tenant: &str, agent: &str) -> Option<String> {
+        self.digest([tenant, "", agent])
+    }
+
+    fn digest(&self, parts: [&str; 3]) -> Option<String> {
         let key = self.settings.masking_key.as_ref()?;
         let mut mac = Hmac::<Sha256>::new_from_slice(key.reveal().as_bytes()).ok()?;
-        for part in [tenant, kind, value] {
+        for part in parts {
             mac.update(&(part.len() as u64).to_be_bytes());
             mac.update(part.as_bytes());
         }
         let digest = mac.finalize().into_bytes();
         let (bytes, _) = digest.split_first_chunk::<8>()?;
         let mut number = u64::from_be_bytes(*bytes);
-        let mut placeholder = format!("[{}_", name(kind));
+        let mut letters = String::with_capacity(DIGEST_LETTERS);
         for _ in 0..DIGEST_LETTERS {
             let letter = LETTERS.get((number % LETTERS.len() as u64) as usize).copied().unwrap_or(b'b');
-            placeholder.push(char::from(letter));
+            letters.push(char::from(letter));
             number /= LETTERS.len() as u64;
         }
-        placeholder.push(']');
-        Some(placeholder)
+        Some(letters)
     }
 }
 

@@ -11,9 +11,12 @@ use mesh_rego::Rego;
 use mesh_wire::Limits;
 
 use crate::access::AccessGuard;
+use crate::canary::CanaryGuard;
 use crate::index::Index;
 use crate::limits::Measure;
 use crate::names::NameGuard;
+use crate::output::OutputGuard;
+use crate::pins::Pins;
 use crate::seen::Seen;
 
 /// What requests are judged by.
@@ -24,6 +27,8 @@ pub struct Program {
     pub(crate) index: Index,
     /// What was judged before; without it every text is judged anew.
     pub(crate) seen: Option<Seen>,
+    /// What is approved of tools, and what was seen of them.
+    pub(crate) pins: Pins,
     /// Where a policy limits money.
     pub(crate) prices: Option<Catalogue>,
 }
@@ -45,6 +50,11 @@ impl Program {
         &self.settings
     }
 
+    /// Whether a policy pins tools: only then a request has to say which cluster it goes to.
+    pub fn pins_tools(&self) -> bool {
+        self.pins.asked
+    }
+
     /// Bounds on the bodies that are read: the settings' size, and at most the 1 GiB that spans can count.
     pub(crate) fn limits(&self) -> Limits {
         let max_body = usize::try_from(self.settings.max_body_bytes).unwrap_or(usize::MAX).min(1 << 30);
@@ -63,10 +73,14 @@ pub(crate) struct Rules {
     pub(crate) access: Option<AccessGuard>,
     pub(crate) models: Vec<NameGuard>,
     pub(crate) tools: Vec<NameGuard>,
+    /// Places of the rules that pin tools.
+    pub(crate) pinned: Vec<usize>,
     pub(crate) rego: Vec<(usize, Rego)>,
     pub(crate) limits: Vec<LimitGuard>,
     pub(crate) injection: Vec<InjectionGuard>,
     pub(crate) pii: Vec<PiiGuard>,
+    pub(crate) output: Vec<OutputGuard>,
+    pub(crate) canary: Vec<CanaryGuard>,
     /// Kinds of rules that are in the document and that this version does not enforce.
     pub(crate) unenforced: Vec<&'static str>,
 }
@@ -76,6 +90,8 @@ impl Rules {
         self.pii.iter().any(|guard| guard.response)
             || !self.injection.is_empty()
             || !self.tools.is_empty()
+            || !self.output.is_empty()
+            || !self.canary.is_empty()
             || self.limits.iter().any(|guard| guard.measure.is_spent())
     }
 }

@@ -12,7 +12,7 @@ use mesh_wire::{
 
 use crate::decision::{GuardState, Severity};
 use crate::evidence::{Effect, Evidence, Violation};
-use crate::guards::Way;
+use crate::guards::{Way, without_overlaps};
 use crate::session::{Session, Step, plain_instead};
 use crate::stream::Stream;
 
@@ -105,7 +105,7 @@ impl Session {
         match read_response(protocol, &self.decision.operation, body, &self.program.limits()) {
             Ok(message) => {
                 self.took(&message);
-                let (edits, hidden) = self.judge_response(&message, |_| false);
+                let (edits, hidden) = self.judge_response(&message, body, |_| false);
                 let changed = !edits.is_empty() || !hidden.is_empty();
                 let rewritten =
                     changed.then(|| apply_dropping_tools(body, &message, &edits, &names(&hidden)));
@@ -131,16 +131,20 @@ impl Session {
         }
     }
 
-    /// Judges one message on its way back, but for the segments to skip: what to rewrite in it, and the tools that its
-    /// listing must not show.
+    /// Judges one message on its way back, read from `body`, but for the segments to skip: what to rewrite in it, and the
+    /// tools that its listing must not show.
     pub(crate) fn judge_response(
         &mut self,
         message: &Message,
+        body: &[u8],
         skip: impl Fn(usize) -> bool,
     ) -> (Vec<Edit>, Vec<String>) {
         // A listing shows only the tools that may be called; anything else that names a forbidden tool is refused.
         let listing = message.protocol == Protocol::Mcp && !message.tools_offered.is_empty();
-        let hidden = if listing { self.hidden_tools(message) } else { Vec::new() };
+        let mut hidden = if listing { self.hidden_tools(message) } else { Vec::new() };
+        if listing {
+            hidden.extend(self.withheld_tools(message, body));
+        }
         if !listing && !message.tool_calls.is_empty() {
             self.tools_of(message);
         }
@@ -154,9 +158,11 @@ impl Session {
             self.media_back("tokens");
         }
         let mut edits = self.pii_in(message, &digests, Way::Response, &skip);
-        // No finding touches a placeholder: the edits stay apart.
+        edits.extend(self.canary_in(message, &skip));
+        edits.extend(self.output_in(message, &skip, &edits));
+        // No finding touches a placeholder: these edits stay apart from those of personal data.
         edits.extend(self.masked.restored(message, skip));
-        (edits, hidden)
+        (without_overlaps(edits), hidden)
     }
 
     fn media_back(&mut self, why: &'static str) {
@@ -193,6 +199,13 @@ impl Session {
         if applies.iter().any(|policy| policy.pii.iter().any(|guard| guard.response)) {
             self.decision.guard("pii", GuardState::Ran);
         }
+        if applies.iter().any(|policy| !policy.output.is_empty()) {
+            let outside = self.protocol.answers_from_outside();
+            self.decision.guard(
+                "content",
+                if outside { GuardState::Skipped("protocol".into()) } else { GuardState::Ran },
+            );
+        }
     }
 
     fn media_response(&mut self) -> ResponseMode {
@@ -200,6 +213,9 @@ impl Session {
         let mut policies = applies.iter();
         if policies.any(|policy| policy.pii.iter().any(|guard| guard.response)) {
             self.decision.guard("pii", GuardState::Skipped("media".into()));
+        }
+        if applies.iter().any(|policy| !policy.output.is_empty()) {
+            self.decision.guard("content", GuardState::Skipped("media".into()));
         }
         self.media_back("media");
         self.answer_unread();
@@ -227,6 +243,12 @@ impl Session {
             }
             if !policy.injection.is_empty() && self.protocol.answers_from_outside() {
                 self.guard_failed(policy, "injection", why);
+            }
+            if !policy.output.is_empty() && !self.protocol.answers_from_outside() {
+                self.guard_failed(policy, "content", why);
+            }
+            if !policy.canary.is_empty() && self.canary.is_some() {
+                self.guard_failed(policy, "canary", why);
             }
             if !policy.tools.is_empty() && self.protocol == Protocol::Mcp {
                 self.guard_failed(policy, "tools", why);

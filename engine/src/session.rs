@@ -19,6 +19,7 @@ use mesh_wire::{
 use crate::Timestamp;
 use crate::budget::Budget;
 use crate::caller::{Caller, RequestHead};
+use crate::canary::Canary;
 use crate::decision::{Decision, GuardState, Outcome, PolicyRef, Severity};
 use crate::evidence::{Effect, Violation};
 use crate::index::Attached;
@@ -57,6 +58,8 @@ pub struct Session {
     pub(crate) decoded: Option<Vec<u8>>,
     pub(crate) decision: Decision,
     pub(crate) masked: Masked,
+    /// The mark of the agent's system prompt, where a policy asks for one.
+    pub(crate) canary: Option<Canary>,
     pub(crate) stream: Option<Stream>,
     /// How the response's body is compressed.
     pub(crate) response_coding: Option<ContentCoding>,
@@ -96,6 +99,7 @@ impl Session {
             message: None,
             decoded: None,
             masked: Masked::default(),
+            canary: None,
             decision,
             stream: None,
             response_coding: None,
@@ -252,7 +256,8 @@ impl Session {
         let digests = self.message.as_ref().map(|message| self.program.digests(message)).unwrap_or_default();
         self.judge_injection(&digests);
         self.judge_url();
-        let edits = self.judge_pii(&digests);
+        let mut edits = self.judge_pii(&digests);
+        edits.extend(self.canary_edit());
         match &self.message {
             Some(message) if !edits.is_empty() => Some(mesh_wire::apply(body, message, &edits)),
             _ => None,

@@ -20,6 +20,7 @@ use mesh_wire::{
 use crate::decision::Outcome;
 use crate::guards::{Way, without_overlaps};
 use crate::mask::in_address;
+use crate::output::{GONE, OutputStates, raw_end};
 use crate::program::PiiGuard;
 use crate::response::names;
 use crate::session::Session;
@@ -82,6 +83,8 @@ struct Window {
     /// What a third party said last in this text, and how much of that has not been searched for attacks.
     heard: String,
     unsearched: usize,
+    /// Where the searches of this text for addresses and active HTML stand.
+    output: OutputStates,
 }
 
 /// Where a stretch of a window's text came from.
@@ -190,7 +193,8 @@ impl Stream {
             return self.unreadable(session, out);
         };
         let dropped = session.took_event(&event, &item);
-        let (edits, hidden) = session.judge_response(&item.message, |segment| item.is_piece(segment));
+        let (edits, hidden) =
+            session.judge_response(&item.message, event.read_from(), |segment| item.is_piece(segment));
         let number = self.first + self.queue.len() as u64;
         let mut open = 0;
         let outside = self.protocol.answers_from_outside();
@@ -303,7 +307,9 @@ impl Stream {
         let began = window.json.unwrap_or_default();
         let escapes = arguments || text.contains("\\u") || began && text.contains('\\');
         let json = arguments || began;
-        let resolved = escapes.then(|| resolve_escapes(&text));
+        // An escape that is cut off spells nothing yet.
+        let spelled = text.get(..if last { text.len() } else { cut_escape(&text) }).unwrap_or_default();
+        let resolved = escapes.then(|| resolve_escapes(spelled));
         let guards: Vec<_> = applies
             .iter()
             .flat_map(|policy| policy.pii.iter().map(move |guard| (policy.as_ref(), guard)))
@@ -320,6 +326,28 @@ impl Stream {
         if !last {
             safe = safe.min(session.masked.holdback(&text));
         }
+        // Nobody shows a tool's arguments.
+        let heard = if !arguments {
+            session.output_heard(&mut window.output, &window.text, began, last)
+        } else {
+            None
+        };
+        if let Some((_, decided)) = &heard {
+            safe = safe.min(start + decided);
+        }
+        let marks = session.canary_heard(resolved.as_ref().map_or(&text, |resolved| resolved.text()));
+        let raw = |range: Range<usize>| {
+            resolved.as_ref().map_or(range.clone(), |resolved| resolved.raw_range(range))
+        };
+        let marks = marks.map(|(found, tail)| {
+            safe = if last {
+                safe
+            } else {
+                safe.min(resolved.as_ref().map_or(tail, |resolved| raw_end(resolved, tail)))
+            };
+            found.into_iter().map(raw).filter(|range| range.end > start).collect::<Vec<_>>()
+        });
+        let marks = marks.unwrap_or_default();
         if let Some((cut, _)) = session.masked.find(&text).find(|(at, _)| at.start < safe && safe < at.end) {
             safe = cut.start;
         }
@@ -350,7 +378,27 @@ impl Stream {
                 edits.push((policy, guard, finding));
             }
         }
+        // Nothing that was found, or is searched as one, is cut in two.
+        loop {
+            let before = safe;
+            let found = edits.iter().map(|(_, _, finding)| &finding.span).chain(&marks);
+            for span in found {
+                if span.start < safe && safe < span.end {
+                    safe = span.start.max(start);
+                }
+            }
+            if let Some((heard, _)) = &heard {
+                safe = start + session.output_stop(&window.output, &window.text, heard, safe - start, last);
+            }
+            if safe == before {
+                break;
+            }
+        }
         let mut cuts = Vec::new();
+        for range in marks.into_iter().filter(|range| range.end <= safe) {
+            let with = session.canary_found(&range, &place);
+            cuts.extend(with.map(|with| Edit { segment: 0, range: range.start.max(start)..range.end, with }));
+        }
         for (policy, guard, finding) in edits {
             // A longer finding of another guard may have pulled the boundary back over this one: it comes again.
             if finding.span.end > safe {
@@ -370,6 +418,14 @@ impl Stream {
             }
             let with = if json { escape_json(value) } else { value.to_owned() };
             cuts.push(Edit { segment: 0, range, with });
+        }
+        if let Some((heard, _)) = heard {
+            session.output_pass(&mut window.output, &window.text, &heard, safe - start, last);
+            for edit in session.output_edits(&window.text, heard, safe - start, &place) {
+                let range = edit.range.start + start..edit.range.end + start;
+                let taken = cuts.iter().any(|cut| overlap(&cut.range, &range));
+                cuts.push(Edit { range, with: if taken { GONE.to_owned() } else { edit.with }, ..edit });
+            }
         }
         let left = text.get(start..safe).unwrap_or_default();
         window.address = in_address(left, window.address);

@@ -240,6 +240,7 @@ impl HttpContext for Exchange {
         let mut head = RequestHead {
             source_ip: host::source_ip(),
             principal: program.settings().client_certificates.then(host::principal).flatten(),
+            cluster: program.pins_tools().then(host::cluster).flatten(),
             ..RequestHead::default()
         };
         for (name, value) in host::request_headers() {

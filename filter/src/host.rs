@@ -141,6 +141,12 @@ pub(crate) fn node_id() -> Option<String> {
     String::from_utf8(id).ok().filter(|id| !id.is_empty())
 }
 
+/// The cluster that the request at hand is routed to.
+pub(crate) fn cluster() -> Option<String> {
+    let name = property(&["xds", "cluster_name"])?;
+    String::from_utf8(name).ok().filter(|name| !name.is_empty())
+}
+
 /// The URI in the verified client certificate.
 pub(crate) fn principal() -> Option<String> {
     let uri = property(&["connection", "uri_san_peer_certificate"])?;

@@ -15,6 +15,8 @@ const SERVICE: &str = "ai_mesh.v1.DecisionIntake";
 const METHOD: &str = "Report";
 /// Records in one message.
 const BATCH: usize = 256;
+/// Their bytes, unless the first alone has more: a gRPC server takes 4 MiB.
+const BATCH_BYTES: usize = 2 * 1024 * 1024;
 /// So long records wait for others to go with, unless they fill a message: a call costs Envoy as much as several requests.
 const GATHER_NS: u64 = 100_000_000;
 /// A call that was not even answered with an error by then is forgotten (its root context may be gone).
@@ -38,7 +40,7 @@ pub(crate) struct Outbox {
     not_before: u64,
     /// When the last call was made.
     called: u64,
-    /// Somebody may be waiting for what a record gives back.
+    /// Somebody may be waiting for what a record gives back, or tells.
     urgent: bool,
 }
 
@@ -106,6 +108,8 @@ impl Outbox {
         if reserved {
             self.reserved = self.reserved.saturating_sub(1);
             self.urgent |= record.settlements.iter().any(|settlement| settlement.measure == "concurrent");
+            // Other sidecars may still call a tool that this one has seen change.
+            self.urgent |= !record.definitions.is_empty();
             self.records.push_back(record.encode_to_vec());
         } else {
             self.dropped += 1;
@@ -129,7 +133,7 @@ impl Outbox {
             sidecar: self.sidecar.clone(),
             vm: self.vm.clone(),
             first_sequence: self.first,
-            records: self.records.iter().take(BATCH).cloned().collect(),
+            records: self.batch(),
             dropped: self.dropped,
         };
         let token = host::call(
@@ -144,6 +148,17 @@ impl Outbox {
         if token.is_none() {
             self.not_before = now + RETRY_AFTER_NS;
         }
+    }
+
+    /// The oldest records, as many as go in one message.
+    fn batch(&self) -> Vec<Vec<u8>> {
+        let mut bytes = 0;
+        let fits = |record: &&Vec<u8>| {
+            let first = bytes == 0;
+            bytes += record.len();
+            first || bytes <= BATCH_BYTES
+        };
+        self.records.iter().take(BATCH).take_while(fits).cloned().collect()
     }
 
     /// A root context ends: what it was told is lost, so its call is made again. The other end knows what it has.

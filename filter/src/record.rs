@@ -1,6 +1,7 @@
 //! A decision as the control plane takes it in.
 use mesh_audit::v1::{
-    DecisionRecord, Evidence, Finding, GuardOutcome, Near, Part, PolicyRef, Settlement, Usage, Violation,
+    DecisionRecord, Evidence, Finding, GuardOutcome, Near, Part, PolicyRef, Settlement, ToolDefinition,
+    Usage, Violation,
 };
 use mesh_engine::{Caller, Decision, RequestHead};
 
@@ -58,6 +59,7 @@ pub(crate) fn record(
             estimated: spending.estimated,
             cost_usd_micros: spending.cost,
         }),
+        definitions: decision.definitions.into_iter().map(definition).collect(),
         settlements: decision.settlements.into_iter().map(settlement).collect(),
         ..DecisionRecord::default()
     }
@@ -72,6 +74,11 @@ fn settlement(settlement: mesh_engine::Settlement) -> Settlement {
         key: settlement.key,
         spent: settlement.spent,
     }
+}
+
+fn definition(seen: mesh_engine::SeenTool) -> ToolDefinition {
+    let mesh_engine::SeenTool { server, name, digest, text, truncated } = seen;
+    ToolDefinition { server, name, digest, text, truncated }
 }
 
 /// Paths are the agent's own words; a record's size is bounded.

@@ -3,7 +3,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Agent, AgentStatus, AgentType, Attachment, ComplianceTier, Policy, Secret};
+use crate::{Agent, AgentStatus, AgentType, Attachment, ComplianceTier, Policy, Secret, ToolApproval};
 
 /// The filter's whole configuration. Two equal bundles make two filters that decide alike.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -20,9 +20,43 @@ pub struct Bundle {
     /// The registered agents.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub agents: Vec<BundleAgent>,
+    /// Tools whose definitions people have decided on, where a policy pins tools.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub tools: Vec<BundleTool>,
     /// Everything that is not policy.
     #[serde(default)]
     pub settings: Settings,
+}
+
+/// What of a tool's approval matters to a decision.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct BundleTool {
+    /// The server that offers it: host, and path.
+    pub server: String,
+    /// Its name there.
+    pub name: String,
+    /// Digests of the definitions that are approved: SHA-256, hex.
+    pub approved: Vec<String>,
+    /// The server was seen to offer another definition since the last approval: calls are refused everywhere.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub changed: bool,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde's skip_serializing_if passes a reference")]
+fn is_false(value: &bool) -> bool {
+    !value
+}
+
+impl From<&ToolApproval> for BundleTool {
+    fn from(approval: &ToolApproval) -> Self {
+        BundleTool {
+            server: approval.server.clone(),
+            name: approval.name.clone(),
+            approved: approval.approved.clone(),
+            changed: approval.changed,
+        }
+    }
 }
 
 /// One policy in force.
@@ -103,6 +137,9 @@ pub struct Settings {
     /// Prices of models, before those that are shipped: a list as `mesh_limits::PriceList` reads it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub prices: Option<serde_json::Value>,
+    /// Where the clusters of Envoy lead, for telling tool servers apart: a cluster's name, and host and path prefix behind it.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub servers: BTreeMap<String, String>,
     /// Decision records kept until they are acknowledged, at most this many in each worker.
     pub record_buffer: u32,
 }
@@ -125,6 +162,7 @@ impl Default for Settings {
             intake: None,
             masking_key: None,
             prices: None,
+            servers: BTreeMap::new(),
             record_buffer: Self::DEFAULT_RECORD_BUFFER,
         }
     }

@@ -38,6 +38,24 @@ pub(crate) const NETWORK: Form = Form {
     propose: |_| None,
 };
 
+/// A host in a list: a name, `*.name` for all below it, `*` for any.
+pub(crate) const HOST: Form = Form {
+    expected: "a host such as `docs.example.com`, `*.example.com` for all below it, or `*`; names outside ASCII as `xn--…`",
+    valid: is_host,
+    propose: |text| {
+        let rest = text.split_once("://").map_or(text, |(_, rest)| rest);
+        let host = rest.split(['/', '?', '#', ':']).next().unwrap_or_default();
+        Some(host.to_owned()).filter(|host| is_host(host))
+    },
+};
+
+fn is_host(text: &str) -> bool {
+    let name = text.strip_prefix("*.").unwrap_or(text);
+    let label =
+        |label: &str| !label.is_empty() && label.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-');
+    text == "*" || name.len() <= 253 && name.split('.').all(label)
+}
+
 /// Longer identities are not believed in requests either.
 const MAX_AGENT: usize = 256;
 

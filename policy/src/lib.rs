@@ -20,6 +20,7 @@ mod forms;
 mod legacy;
 mod meaning;
 mod nearest;
+mod output;
 mod rate_limit;
 mod read;
 mod rule;
@@ -27,18 +28,20 @@ mod rule;
 mod schema;
 mod secret;
 mod shape;
+mod tool;
 #[cfg(feature = "yaml")]
 mod yaml;
 
 pub use agent::{
     Agent, AgentKind, AgentMetadata, AgentSpec, AgentStatus, AgentType, Attachment, ComplianceTier, Vendor,
 };
-pub use bundle::{Bundle, BundleAgent, BundlePolicy, ServiceRef, Settings};
+pub use bundle::{Bundle, BundleAgent, BundlePolicy, BundleTool, ServiceRef, Settings};
 pub use diagnostic::{Diagnostic, Severity};
 pub use document::{
     ApiVersion, Enforcement, FailureMode, Kind, Media, Metadata, Policy, RecordOverflow, Spec, Target,
 };
 pub use nearest::nearest;
+pub use output::{CanaryAction, CanaryRule, CodeText, HtmlRule, LinksRule, OutputAction};
 pub use rate_limit::{Currency, LimitAction, LimitKey, LimitMode, Money, RateLimitRule};
 pub use read::{Document, Parsed, ParsedDocument, document_from_value, from_value};
 pub use rule::{
@@ -48,5 +51,6 @@ pub use rule::{
 #[cfg(feature = "schema")]
 pub use schema::{agent_json_schema, json_schema};
 pub use secret::Secret;
+pub use tool::ToolApproval;
 #[cfg(feature = "yaml")]
 pub use yaml::{documents_from_yaml, from_yaml, locate};

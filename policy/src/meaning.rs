@@ -1,6 +1,7 @@
 //! What fields say together: rules that could do nothing, or that contradict themselves.
 use crate::{
-    Agent, AgentStatus, Diagnostic, LimitKey, LimitMode, PiiAction, PiiRule, RateLimitRule, Rule, Spec,
+    Agent, AgentStatus, CodeText, ContentRule, Diagnostic, LimitKey, LimitMode, PiiAction, PiiRule,
+    RateLimitRule, Rule, Spec,
 };
 
 /// Remarks about a document whose fields are all well-formed.
@@ -38,6 +39,7 @@ fn check_rule(rule: &Rule, path: &str) -> Vec<Diagnostic> {
         Rule::Tools(rule) if rule.allow.is_empty() && rule.deny.is_empty() && !rule.pin => {
             nothing_listed(path, "tool")
         }
+        Rule::Content(rule) => content(rule, path),
         Rule::Models(rule) if rule.allow.is_empty() && rule.deny.is_empty() => nothing_listed(path, "model"),
         _ => Vec::new(),
     }
@@ -48,6 +50,18 @@ fn nothing_listed(path: &str, what: &str) -> Vec<Diagnostic> {
         Diagnostic::warning(path, format!("neither `allow` nor `deny` is given, so every {what} is allowed"))
             .help("list what is allowed, or write `deny: [\"*\"]` to allow none"),
     ]
+}
+
+fn content(rule: &ContentRule, path: &str) -> Vec<Diagnostic> {
+    let mut found = Vec::new();
+    if rule.asks_for_categories() && rule.categories.is_empty() && rule.threshold.is_none() {
+        let message = "none of `links`, `html` and `canary` is given, so the rule does nothing";
+        found.push(Diagnostic::warning(path, message).help("categories are not enforced by this version"));
+    }
+    if rule.code == CodeText::Inspect && rule.links.is_none() && rule.html.is_none() {
+        found.push(Diagnostic::warning(format!("{path}.code"), "only `links` and `html` look at code"));
+    }
+    found
 }
 
 fn pii(rule: &PiiRule, path: &str) -> Vec<Diagnostic> {

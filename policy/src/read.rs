@@ -2,7 +2,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::{Agent, Diagnostic, Policy, Severity, check, legacy, meaning, shape};
+use crate::{Agent, Diagnostic, Policy, Severity, ToolApproval, check, legacy, meaning, shape};
 
 /// A document that was accepted.
 #[derive(Clone, Debug, PartialEq)]
@@ -21,6 +21,8 @@ pub enum Document {
     Policy(Policy),
     /// An agent.
     Agent(Agent),
+    /// Decisions on a tool's definitions. Nobody writes it: approvals do, so that they stand in the log of all changes.
+    Tool(ToolApproval),
 }
 
 /// A document of any kind that was accepted.

@@ -1,6 +1,7 @@
 //! The rules a policy is made of. In a document each is a map with one key: `- pii: { action: redact }`.
 use serde::{Deserialize, Serialize};
 
+use crate::output::{CanaryRule, CodeText, HtmlRule, LinksRule};
 use crate::rate_limit::RateLimitRule;
 
 /// One rule.
@@ -24,7 +25,7 @@ pub enum Rule {
     Rego(RegoRule),
     /// Form of prompts and answers.
     Normalize(NormalizeRule),
-    /// Harmful content by category.
+    /// What answers may contain.
     Content(ContentRule),
 }
 
@@ -228,7 +229,8 @@ pub struct ToolsRule {
     /// Tool names that are denied, whatever `allow` says.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub deny: Vec<String>,
-    /// Refuse a tool whose definition changed since it was approved. Recorded, not enforced by this version.
+    /// Let MCP tools be listed and called only as they were approved: one that is new or has changed since is withheld and
+    /// refused.
     #[serde(default, skip_serializing_if = "is_false")]
     pub pin: bool,
 }
@@ -289,11 +291,23 @@ pub struct NormalizeRule {
     pub token_budget: Option<u32>,
 }
 
-/// Harmful content by category. Recorded, not enforced by this version.
+/// What answers may contain. Categories of harmful content are recorded, not enforced by this version.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ContentRule {
+    /// Addresses in answers.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub links: Option<LinksRule>,
+    /// Active HTML in answers.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub html: Option<HtmlRule>,
+    /// Whether `links` and `html` look at code in Markdown too.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub code: CodeText,
+    /// A mark in the system prompt, by which answers that repeat it are recognised.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub canary: Option<CanaryRule>,
     /// Categories such as `violence`, `hate_speech`, `self_harm`; empty means all.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub categories: Vec<String>,
@@ -301,9 +315,21 @@ pub struct ContentRule {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "schema", schemars(range(min = 0.0, max = 1.0)))]
     pub threshold: Option<f64>,
-    /// What to do with a finding.
+    /// What to do with a finding of a category.
     #[serde(default)]
     pub action: ContentAction,
+}
+
+impl ContentRule {
+    /// Whether it asks for something that this version does not do: to judge text by categories.
+    pub fn asks_for_categories(&self) -> bool {
+        let answers = self.links.is_some() || self.html.is_some() || self.canary.is_some();
+        !answers || !self.categories.is_empty() || self.threshold.is_some()
+    }
+}
+
+fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
 }
 
 /// What happens to harmful content.

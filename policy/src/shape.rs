@@ -83,6 +83,7 @@ const U32: u64 = u32::MAX as u64;
 const TEXTS: Shape = Shape::List(0, &Shape::NonEmpty);
 const SOME_TEXTS: Shape = Shape::List(1, &Shape::NonEmpty);
 const DIRECTION: Shape = Shape::Word(&[&["request"], &["response"]]);
+const OUTPUT: Shape = Shape::Word(&[&["defang"], &["remove"], &["block"], &["log"]]);
 const BLOCK_OR_LOG: Shape = Shape::Word(&[&["block"], &["log"]]);
 
 /// The document.
@@ -232,11 +233,7 @@ const RULES: &[Field] = &[
     ),
     optional(
         "tools",
-        Shape::Map(&[
-            optional("allow", SOME_TEXTS),
-            optional("deny", TEXTS),
-            Field { name: "pin", shape: Shape::Flag, need: Need::Recorded },
-        ]),
+        Shape::Map(&[optional("allow", SOME_TEXTS), optional("deny", TEXTS), optional("pin", Shape::Flag)]),
     ),
     optional("models", Shape::Map(&[optional("allow", SOME_TEXTS), optional("deny", TEXTS)])),
     optional("rego", Shape::Map(&[required("module", Shape::NonEmpty), optional("data", Shape::Object)])),
@@ -250,11 +247,24 @@ const RULES: &[Field] = &[
             nullable("tokenBudget", Shape::Whole(1, U32)),
         ]),
     ),
-    recorded(
+    optional(
         "content",
         Shape::Map(&[
-            optional("categories", TEXTS),
-            nullable("threshold", Shape::Share),
+            nullable(
+                "links",
+                Shape::Map(&[
+                    optional("allow", Shape::List(0, &Shape::Form(&crate::forms::HOST))),
+                    optional("action", OUTPUT),
+                ]),
+            ),
+            nullable("html", Shape::Map(&[optional("action", OUTPUT)])),
+            optional("code", Shape::Word(&[&["pass"], &["inspect"]])),
+            nullable(
+                "canary",
+                Shape::Map(&[optional("action", Shape::Word(&[&["block"], &["redact"], &["log"]]))]),
+            ),
+            recorded("categories", TEXTS),
+            recorded("threshold", Shape::Share),
             optional("action", BLOCK_OR_LOG),
         ]),
     ),

@@ -65,10 +65,12 @@ fn the_complete_document_is_read_and_written_back_unchanged() {
         ["pii", "injection", "rateLimit", "access", "tools", "models", "rego", "normalize", "content"]
     );
     let unenforced: Vec<&str> = warnings.iter().map(|warning| warning.path.as_str()).collect();
-    assert_eq!(unenforced, ["spec.rules[4].tools.pin", "spec.rules[7].normalize", "spec.rules[8].content"]);
+    let expected =
+        ["spec.rules[7].normalize", "spec.rules[8].content.categories", "spec.rules[8].content.threshold"];
+    assert_eq!(unenforced, expected);
     for warning in &warnings {
         assert_eq!(warning.severity, Severity::Warning);
-        assert!(warning.message.ends_with("is recorded but not enforced by this version"), "{warning}");
+        assert!(warning.message.ends_with("recorded but not enforced by this version"), "{warning}");
     }
     let written = serde_json::to_value(&policy).unwrap();
     assert_eq!(from_value(&written).unwrap().policy, policy);
@@ -165,7 +167,6 @@ fn mistakes_are_named_with_path_found_expected_and_help() {
             "- tools: { allow: [a], pin: \"yes\" }",
             &[
                 "error | spec.rules[0].tools.pin | found \"yes\" (a string), expected true or false | take the quotes away",
-                "warning | spec.rules[0].tools.pin | `pin` is recorded but not enforced by this version",
             ],
         ),
         (
@@ -309,6 +310,33 @@ fn mistakes_are_named_with_path_found_expected_and_help() {
             ],
         ),
         ("- rateLimit: { tokensPerDay: 5 }\n- tools: { deny: [x], pin: false }", &[]),
+        (
+            "- content: { links: { allow: [docs.example.com, '*.example.com', '*'] }, html: {}, canary: {} }",
+            &[],
+        ),
+        (
+            "- content: { links: { allow: ['https://docs.example.com/x'] }, html: { action: redact } }",
+            &[
+                "error | spec.rules[0].content.html.action | found \"redact\", expected `defang`, `remove`, `block` or `log`",
+                "error | spec.rules[0].content.links.allow[0] | found \"https://docs.example.com/x\", expected a host such as \
+                 `docs.example.com`, `*.example.com` for all below it, or `*`; names outside ASCII as `xn--…` | such as \
+                 `docs.example.com`",
+            ],
+        ),
+        (
+            "- content: {}",
+            &[
+                "warning | spec.rules[0].content | none of `links`, `html` and `canary` is given, so the rule does nothing | \
+                 categories are not enforced by this version",
+            ],
+        ),
+        (
+            "- content: { canary: {}, code: inspect, categories: [violence] }",
+            &[
+                "warning | spec.rules[0].content.categories | `categories` is recorded but not enforced by this version",
+                "warning | spec.rules[0].content.code | only `links` and `html` look at code",
+            ],
+        ),
     ] {
         let (_, found) = read(&with_rules(rules));
         let mut found: Vec<String> = found.iter().map(line).collect();
@@ -410,8 +438,8 @@ fn text_diagnostics_have_line_and_column() {
         assert!(!first.message.contains(" at line "), "the place is said once: {first}");
         assert!(first.message.starts_with(message), "{text}\n{first}");
     }
-    let (_, warnings) = read(&with_rules("- pii: {}\n- tools: { allow: [a], pin: true }"));
-    assert_eq!((warnings[0].line, warnings[0].column), (Some(7), Some(28)), "warnings have places too");
+    let (_, warnings) = read(&with_rules("- pii: {}\n- pii: { action: log, replacement: x }"));
+    assert_eq!((warnings[0].line, warnings[0].column), (Some(7), Some(27)), "warnings have places too");
 }
 
 #[test]

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::path::Path;
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use base64::{Engine, prelude::BASE64_STANDARD};
 use mesh_detect::{Detector, Sensitivity, Source};
 use mesh_tests::{Answer, Mesh, Request, chat};
 use serde_json::{Value, json};
@@ -19,17 +20,26 @@ enum Ask {
     Tool,
     /// A form of several parts, which no guard can read.
     Parts,
+    /// A chat that is answered with this text.
+    Hears(&'static str),
+    /// A chat whose answer repeats the system prompt.
+    Repeats,
+    /// A call of the MCP tool `echo`.
+    Calls,
     /// A text that only the highest sensitivity takes for an attack.
     Doubtful,
 }
 
 /// A field, the `spec` of a policy without it (or with another value) and with it, and what each does: the status, the
-/// decision, and text that has reached the upstream.
+/// decision, and text that has reached the upstream, or, behind a `|`, the agent.
 struct Row(&'static str, Ask, (&'static str, &'static str), (&'static str, &'static str));
 
 const MAIL: Ask = Ask::Says("write to jane.roe@example.org");
 const SSN: Ask = Ask::Says("my SSN is 536-90-4399");
 const TICKET: Ask = Ask::Says("see TCK-123456");
+const LINK: Ask = Ask::Hears("see https://docs.example.com/ and https://evil.test/");
+const SCRIPT: Ask = Ask::Hears("<script>alert(1)</script>");
+const CODE: Ask = Ask::Hears("```\n<script>alert(1)</script>\n```\n");
 const HELLO: Ask = Ask::Says("hello");
 
 const GRANT: &str =
@@ -243,6 +253,57 @@ const ROWS: &[Row] = &[
         ("{ rules: [ { tools: { deny: ['trans*'] } } ] }", "403 deny"),
     ),
     Row(
+        "tools.pin",
+        Ask::Calls,
+        ("{ rules: [ { tools: { allow: [echo] } } ] }", "200 allow"),
+        ("{ rules: [ { tools: { allow: [echo], pin: true } } ] }", "200 deny"),
+    ),
+    Row(
+        "content.links.allow",
+        LINK,
+        (
+            "{ rules: [ { content: { links: { allow: [docs.example.com] } } } ] }",
+            "200 allow_with_modifications | see https://docs.example.com/ and hxxps://evil[.]test/",
+        ),
+        (
+            "{ rules: [ { content: { links: { allow: [evil.test] } } } ] }",
+            "200 allow_with_modifications | see hxxps://docs[.]example[.]com/ and https://evil.test/",
+        ),
+    ),
+    Row(
+        "content.links.action",
+        LINK,
+        (
+            "{ rules: [ { content: { links: { allow: [docs.example.com] } } } ] }",
+            "200 allow_with_modifications",
+        ),
+        ("{ rules: [ { content: { links: { allow: [docs.example.com], action: block } } } ] }", "403 deny"),
+    ),
+    Row(
+        "content.html.action",
+        SCRIPT,
+        (
+            "{ rules: [ { content: { html: {} } } ] }",
+            "200 allow_with_modifications | &lt;script>alert(1)</script>",
+        ),
+        ("{ rules: [ { content: { html: { action: log } } } ] }", "200 allow | <script>alert(1)</script>"),
+    ),
+    Row(
+        "content.code",
+        CODE,
+        ("{ rules: [ { content: { html: {} } } ] }", "200 allow"),
+        ("{ rules: [ { content: { html: {}, code: inspect } } ] }", "200 allow_with_modifications"),
+    ),
+    Row(
+        "content.canary.action",
+        Ask::Repeats,
+        (
+            "{ rules: [ { content: { canary: { action: redact } } } ] }",
+            "200 allow_with_modifications | [REDACTED]",
+        ),
+        ("{ rules: [ { content: { canary: {} } } ] }", "403 deny"),
+    ),
+    Row(
         "models.allow",
         HELLO,
         ("{ rules: [ { models: { allow: ['gpt-*'] } } ] }", "200 allow"),
@@ -331,12 +392,14 @@ const WITHOUT: &[(&str, &str)] = &[
     ("rateLimit.currency", "it has one value"),
     ("rateLimit.maxConcurrent", "e2e_limits.rs holds requests open"),
     ("rateLimit.mode", "e2e_limits.rs shows both"),
-    ("tools.pin", "recorded, not enforced"),
     ("normalize.tone", "recorded, not enforced"),
     ("normalize.maxLength", "recorded, not enforced"),
     ("normalize.language", "recorded, not enforced"),
     ("normalize.systemPromptPrefix", "recorded, not enforced"),
     ("normalize.tokenBudget", "recorded, not enforced"),
+    ("content.links", "its fields have rows"),
+    ("content.html", "its field has a row"),
+    ("content.canary", "its field has a row"),
     ("content.categories", "recorded, not enforced"),
     ("content.threshold", "recorded, not enforced"),
     ("content.action", "recorded, not enforced"),
@@ -357,6 +420,9 @@ fn fields() -> BTreeSet<String> {
     add("target", "Target");
     add("access.conditions", "Conditions");
     add("pii.patterns", "CustomPattern");
+    add("content.links", "LinksRule");
+    add("content.html", "HtmlRule");
+    add("content.canary", "CanaryRule");
     for rule in schema["$defs"]["Rule"]["oneOf"].as_array().expect("kinds of rules") {
         let (kind, body) = rule["properties"].as_object().unwrap().iter().next().expect("a kind");
         let definition = body["$ref"].as_str().and_then(|path| path.rsplit('/').next()).expect("a reference");
@@ -395,9 +461,36 @@ fn policy(name: &str, spec: &str) -> String {
     )
 }
 
-fn request(ask: Ask) -> Request {
+/// A chat request that the upstream answers with this text.
+fn answered(body: &Value, text: &str) -> Request {
+    Request::post("/v1/chat/completions", body).header("x-mock-reply", &BASE64_STANDARD.encode(text))
+}
+
+/// A request whose answer repeats the system prompt as it reached the upstream.
+fn repeating(mesh: &Mesh, agent: &str) -> Request {
+    let mut body = chat("hello");
+    let system = json!({ "role": "system", "content": "You are Ada." });
+    body["messages"].as_array_mut().unwrap().insert(0, system);
+    let asked = answered(&body, "hello").header("x-ai-mesh-agent", agent);
+    mesh.upstream.forget();
+    mesh.send(&asked);
+    let reached: Value =
+        serde_json::from_str(&mesh.upstream.last_body()).expect("the request reached the upstream");
+    answered(&body, reached["messages"][0]["content"].as_str().unwrap())
+}
+
+fn request(mesh: &Mesh, agent: &str, ask: Ask) -> Request {
     let mut body = chat("hello");
     match ask {
+        Ask::Hears(text) => return answered(&body, text),
+        Ask::Repeats => return repeating(mesh, agent),
+        Ask::Calls => {
+            let call = json!({ "name": "echo", "arguments": { "text": "hello" } });
+            return Request::post(
+                "/mcp",
+                &json!({ "jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": call }),
+            );
+        }
         Ask::Says(text) => body = chat(text),
         Ask::Doubtful => body = chat(&doubtful()),
         Ask::Tool => {
@@ -450,7 +543,11 @@ fn every_field_changes_a_response() {
     for (index, Row(field, ask, (_, without), (_, with))) in ROWS.iter().enumerate() {
         for (agent, expected) in [(format!("a{index}"), without), (format!("b{index}"), with)] {
             let send = |user: &str| -> Answer {
-                mesh.send(&request(*ask).header("x-ai-mesh-agent", &agent).header("x-ai-mesh-user", user))
+                mesh.send(
+                    &request(&mesh, &agent, *ask)
+                        .header("x-ai-mesh-agent", &agent)
+                        .header("x-ai-mesh-user", user),
+                )
             };
             send("one");
             mesh.upstream.forget();
@@ -459,10 +556,14 @@ fn every_field_changes_a_response() {
             let status = words.next().unwrap_or_default();
             let decision = words.next().unwrap_or_default();
             let text = words.next().unwrap_or_default();
-            let upstream = if answer.status == 200 { mesh.upstream.last_body() } else { String::new() };
+            let (text, seen) = match text.strip_prefix("| ") {
+                Some(text) => (text, answer.json()["choices"][0]["message"]["content"].to_string()),
+                None if answer.status == 200 => (text, mesh.upstream.last_body()),
+                None => (text, String::new()),
+            };
             let found = (answer.status.to_string(), answer.header("x-ai-mesh-decision").to_owned());
-            if found.0 != status || found.1 != decision || !upstream.contains(text) {
-                wrong.push(format!("{field}, {agent}: expected {expected}, found {found:?} {upstream}"));
+            if found.0 != status || found.1 != decision || !seen.contains(text) {
+                wrong.push(format!("{field}, {agent}: expected {expected}, found {found:?} {seen}"));
             }
         }
     }

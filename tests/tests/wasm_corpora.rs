@@ -3,10 +3,11 @@ use std::collections::HashMap;
 use std::path::Path;
 use std::rc::Rc;
 
+use base64::{Engine, prelude::BASE64_STANDARD};
 use mesh_detect::{Detector, EntityType};
 use mesh_engine::{Program, RequestHead, SampleRequest, compile, dry_run};
 use mesh_policy::{Bundle, BundlePolicy, Settings};
-use mesh_tests::{Mesh, Request};
+use mesh_tests::{Mesh, Request, chat, chat_stream};
 use serde_json::{Value, json};
 
 /// Every type is asked for, and shows in what replaces it.
@@ -120,4 +121,42 @@ fn the_module_decides_as_the_engine_does_natively() {
     }
     assert!(wrong.is_empty(), "{} rows differ:\n{}", wrong.len(), wrong.join("\n"));
     assert!(outcomes.len() > 1, "both outcomes occur: {outcomes:?}");
+}
+
+/// Answers of the corpus, whole and streamed: the engine natively is held to the same rows (engine/tests/output.rs).
+#[test]
+fn the_module_answers_as_the_engine_does_natively() {
+    let policy = "apiVersion: ai-mesh.dev/v1alpha1\nkind: Policy\nmetadata: { name: answers }\nspec:\n  rules:\n  \
+                  - content: { links: { allow: [example.com, '*.example.com'] }, html: {} }\n";
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("corpus/output/answers.jsonl");
+    let text = std::fs::read_to_string(path).expect("the corpus");
+    let mesh = Mesh::up(policy, &[]);
+    let mut wrong = Vec::new();
+    for line in text.lines() {
+        let row: Value = serde_json::from_str(line).expect("a row of JSON");
+        let said = row["text"].as_str().expect("a text");
+        let expected = row["out"].as_str().unwrap_or(said);
+        let asked = |body: &Value, pieces: &str| {
+            let request = Request::post("/v1/chat/completions", body)
+                .header("x-mock-reply", &BASE64_STANDARD.encode(said))
+                .header("x-mock-chunk-bytes", pieces);
+            mesh.send(&request)
+        };
+        let whole = asked(&chat("hello"), "4096").json()["choices"][0]["message"]["content"].clone();
+        let streams = ["7", "4096"].map(|pieces| streamed(&asked(&chat_stream("hello"), pieces).text()));
+        for (how, seen) in
+            [("whole", whole.as_str().unwrap_or_default()), ("7", &streams[0]), ("4096", &streams[1])]
+        {
+            if seen != expected {
+                wrong.push(format!("{}, {how}: expected {expected:?}, found {seen:?}", row["id"]));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{} answers differ:\n{}", wrong.len(), wrong.join("\n"));
+}
+
+fn streamed(events: &str) -> String {
+    let data = events.lines().filter_map(|line| line.strip_prefix("data:"));
+    let events = data.filter_map(|data| serde_json::from_str::<Value>(data.trim()).ok());
+    events.filter_map(|event| Some(event["choices"][0]["delta"]["content"].as_str()?.to_owned())).collect()
 }

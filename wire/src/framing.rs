@@ -75,6 +75,14 @@ impl Event {
         }
     }
 
+    /// The bytes that the event's message was read from: a frame's payload, else all of it.
+    pub fn read_from(&self) -> &[u8] {
+        match self {
+            Self::Amazon(frame) => frame.payload(),
+            _ => self.raw(),
+        }
+    }
+
     /// The bytes with edits of the item's segments applied, and the tools of these names left out of the lists in it;
     /// all others as they were.
     pub fn rewritten(&self, item: &StreamItem, edits: &[Edit], drop: &[&str]) -> Vec<u8> {

@@ -246,6 +246,14 @@ impl Message {
         None
     }
 
+    /// The definition of the `tool`-th of `tools_offered`, parsed, from the body (or the event's payload) that the message
+    /// was read from.
+    pub fn definition(&self, body: &[u8], tool: usize) -> Option<serde_json::Value> {
+        let item = self.tool_items.get(tool)?;
+        let raw = slice(body, &self.layers, item.layer, &item.span);
+        to_value(raw.as_bytes(), &Limits::default()).ok()
+    }
+
     /// The arguments of the `call`-th of `tool_calls`, parsed, from the body that the message was read from. A string
     /// that is strict JSON (as OpenAI writes arguments) is parsed too; one that is not stays a string.
     pub fn arguments(&self, body: &[u8], call: usize) -> serde_json::Value {

@@ -86,6 +86,27 @@ pub struct DecisionRecord {
     pub roles: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
     #[prost(string, repeated, tag = "25")]
     pub tools: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    /// Definitions of tools that are not approved, as a server offers them, where a policy pins tools. They are kept apart from
+    /// the record.
+    #[prost(message, repeated, tag = "30")]
+    pub definitions: ::prost::alloc::vec::Vec<ToolDefinition>,
+}
+/// How a server offers a tool. A server's own words, none of an agent's or a user's.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ToolDefinition {
+    /// Host, and path.
+    #[prost(string, tag = "1")]
+    pub server: ::prost::alloc::string::String,
+    #[prost(string, tag = "2")]
+    pub name: ::prost::alloc::string::String,
+    /// SHA-256 of the canonical form (RFC 8785) of name, title, description, inputSchema, outputSchema and annotations, hex.
+    #[prost(string, tag = "3")]
+    pub digest: ::prost::alloc::string::String,
+    /// For people: a member a line, secrets in it redacted, what is invisible written out, cut at 8 KiB.
+    #[prost(string, tag = "4")]
+    pub text: ::prost::alloc::string::String,
+    #[prost(bool, tag = "5")]
+    pub truncated: bool,
 }
 /// Tokens.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]

@@ -3,6 +3,7 @@
 pub(crate) mod agent;
 pub(crate) mod decisions;
 pub(crate) mod policy;
+pub(crate) mod tools;
 pub(crate) mod up;
 
 use std::path::PathBuf;
@@ -130,6 +131,8 @@ pub(crate) enum Command {
     Policy(policy::Policy),
     /// Read and change the registry of agents
     Agent(agent::Agent),
+    /// See the tools that servers offer, and decide on their definitions
+    Tools(tools::Tools),
     /// See what was decided
     Decisions(decisions::Decisions),
     /// Say why a decision was what it was, and what would have changed it

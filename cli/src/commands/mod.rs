@@ -6,6 +6,7 @@ mod explain;
 mod limits;
 mod policy;
 pub(crate) mod sidecars;
+mod tools;
 mod version;
 
 use clap::CommandFactory;
@@ -27,6 +28,7 @@ pub(crate) fn run(cli: Cli) -> Outcome {
         Command::Sidecar(args) => up::sidecar(&cli.global, args),
         Command::Policy(args) => policy::run(&cli.global, output, args.verb),
         Command::Agent(args) => agent::run(&Client::new(&cli.global)?, output, args.verb),
+        Command::Tools(args) => tools::run(&Client::new(&cli.global)?, output, args.verb),
         Command::Decisions(args) => decisions::run(&Client::new(&cli.global)?, output, args.verb),
         Command::Explain { id } => explain::run(&Client::new(&cli.global)?, output, &id),
         Command::Limits(filter) => limits::run(&Client::new(&cli.global)?, output, &filter),

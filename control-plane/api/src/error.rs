@@ -3,7 +3,7 @@ use axum::Json;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use mesh_control_core::ports::StoreError;
-use mesh_control_core::{DiagnosticSchema, PolicyError};
+use mesh_control_core::{DiagnosticSchema, PolicyError, ToolError};
 use mesh_policy::Diagnostic;
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -124,6 +124,18 @@ impl From<PolicyError> for ApiError {
                 Self::new(StatusCode::INTERNAL_SERVER_ERROR, "not_published", format!("{message}: {error}"))
             }
             PolicyError::Compiler => Self::new(StatusCode::INTERNAL_SERVER_ERROR, "compiler_failed", message),
+        }
+    }
+}
+
+impl From<ToolError> for ApiError {
+    fn from(error: ToolError) -> Self {
+        match error {
+            ToolError::Unknown { .. } | ToolError::UnknownDefinition { .. } => {
+                Self::not_found(error.to_string())
+            }
+            ToolError::Policies(error) => error.into(),
+            ToolError::Store(error) => error.into(),
         }
     }
 }

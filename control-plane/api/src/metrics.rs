@@ -2,7 +2,7 @@
 use std::sync::Arc;
 
 use mesh_control_core::ports::SidecarView;
-use mesh_control_core::{Intake, Policies};
+use mesh_control_core::{Intake, Policies, Seen};
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{DescriptorEncoder, EncodeLabelSet, EncodeMetric, text};
 use prometheus_client::metrics::counter::{ConstCounter, Counter};
@@ -19,6 +19,8 @@ pub struct Metrics {
     decisions: Family<DecisionLabel, Counter>,
     gaps: Counter,
     dropped: Counter,
+    definitions: Counter,
+    changes: Counter,
     /// What limits said.
     pub(crate) limits: LimitMetrics,
     http: Family<HttpLabel, Counter>,
@@ -44,6 +46,8 @@ impl Metrics {
             decisions: Family::default(),
             gaps: Counter::default(),
             dropped: Counter::default(),
+            definitions: Counter::default(),
+            changes: Counter::default(),
             limits: LimitMetrics::new(&mut registry),
             http: Family::default(),
             registry: Registry::default(),
@@ -58,6 +62,16 @@ impl Metrics {
             "records_dropped",
             "Decision records that sidecars discarded",
             metrics.dropped.clone(),
+        );
+        registry.register(
+            "tool_definitions_reported",
+            "Definitions of tools that sidecars reported because they are not approved",
+            metrics.definitions.clone(),
+        );
+        registry.register(
+            "tool_changes",
+            "Approved tools whose server was seen to offer another definition",
+            metrics.changes.clone(),
         );
         registry.register("http_requests", "Requests to the HTTP API", metrics.http.clone());
         let build = Info::new(vec![("version", env!("CARGO_PKG_VERSION"))]);
@@ -88,6 +102,11 @@ impl Metrics {
         self.dropped.inc_by(intake.dropped);
     }
 
+    pub(crate) fn tools_seen(&self, seen: &Seen) {
+        self.definitions.inc_by(seen.definitions);
+        self.changes.inc_by(seen.changed);
+    }
+
     pub(crate) fn answered(&self, method: &axum::http::Method, route: Option<&str>, status: u16) {
         let method = match method.as_str() {
             "GET" => "GET",
@@ -115,7 +134,14 @@ impl std::fmt::Debug for State {
 
 impl Collector for State {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), std::fmt::Error> {
+        let (approved, changed) = self.policies.pinned_tools();
         let gauges = [
+            ("tools_approved", "Tools with an approved definition", approved),
+            (
+                "tools_changed",
+                "Of these, tools that are refused because their definition has changed",
+                changed,
+            ),
             ("policies", "Policies in force", self.policies.list().len()),
             ("sidecars_connected", "Sidecars with an open xDS stream", self.sidecars.sidecars().len()),
         ];

@@ -2,7 +2,7 @@
 use std::sync::Arc;
 
 use mesh_control_core::ports::SidecarView;
-use mesh_control_core::{Decisions, Limits, Policies, PriceList};
+use mesh_control_core::{Decisions, Limits, Policies, PriceList, Tools};
 use tokio::sync::watch;
 
 use crate::auth::Token;
@@ -16,6 +16,8 @@ pub struct Parts {
     pub decisions: Decisions,
     /// The limits service.
     pub limits: Limits,
+    /// The tools service.
+    pub tools: Tools,
     /// The prices in force.
     pub prices: PriceList,
     /// The connected sidecars.

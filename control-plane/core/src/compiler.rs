@@ -132,6 +132,7 @@ fn request(sample: &SampleRequest) -> mesh_engine::SampleRequest {
         headers,
         source_ip: Some(sample.source_ip.unwrap_or(std::net::Ipv4Addr::LOCALHOST.into())),
         principal: sample.agent.clone(),
+        cluster: None,
     };
     mesh_engine::SampleRequest { head, body: sample.body_bytes() }
 }

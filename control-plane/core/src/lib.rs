@@ -28,6 +28,7 @@ pub mod ports;
 mod sample;
 mod set;
 mod sidecar;
+mod tools;
 
 pub use admission::{Admission, Remark};
 pub use compiler::EngineAdmission;
@@ -49,6 +50,9 @@ pub use policy::{Change, Expected, PolicyVersion, Stored, agent_key};
 pub use policy_error::PolicyError;
 pub use sample::{DryRun, Modifications, SampleRequest};
 pub use sidecar::{Refused, ResourceState, Sidecar};
+pub use tools::{
+    DefinitionState, Seen, SeenDefinition, Tool, ToolDefinition, ToolError, ToolSighting, ToolStanding, Tools,
+};
 
 /// An instant, to the nanosecond, in UTC.
 pub use jiff::Timestamp;

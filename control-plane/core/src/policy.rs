@@ -1,9 +1,10 @@
-//! One version of one document, policy or agent: written once, never changed.
+//! One version of one document (policy, agent, or decisions on a tool): written once, never changed.
 //!
-//! Both kinds stand in one log, so that one revision tells of all that sidecars are told. A policy goes by its name there, an
-//! agent by `agent/` and its id; no policy's name contains `/`.
+//! All kinds stand in one log, so that one revision tells of all that sidecars are told. A policy goes by its name there, an
+//! agent by `agent/` and its id, what was decided on a tool by `tool/`, its server, `#` and its name; no policy's name
+//! contains `/`.
 use jiff::Timestamp;
-use mesh_policy::{Agent, Document, Policy};
+use mesh_policy::{Agent, Document, Policy, ToolApproval};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -43,7 +44,7 @@ impl Change {
 /// A version as the services hand it to a store.
 #[derive(Clone, Debug, PartialEq)]
 pub struct PolicyVersion {
-    /// The policy's name, or the agent's [`agent_key`].
+    /// The policy's name, or [`agent_key`], or [`tool_key`].
     pub name: String,
     /// Counted from 1 for each name, without holes, and never restarted: a policy that is deleted and created again goes
     /// on counting, so that a decision's `(id, version)` always means one document.
@@ -73,9 +74,17 @@ impl PolicyVersion {
         }
     }
 
-    /// Whether it is a version of an agent's document (or its deletion).
-    pub fn is_agent(&self) -> bool {
-        self.name.starts_with(AGENT_PREFIX)
+    /// The document, where it is the decisions on a tool.
+    pub fn tool(&self) -> Option<&ToolApproval> {
+        match &self.document {
+            Some(Document::Tool(tool)) => Some(tool),
+            _ => None,
+        }
+    }
+
+    /// Whether it is a version of a policy (or its deletion).
+    pub fn is_policy(&self) -> bool {
+        !self.name.contains('/')
     }
 }
 
@@ -84,6 +93,11 @@ const AGENT_PREFIX: &str = "agent/";
 /// What an agent's versions go by.
 pub fn agent_key(id: &str) -> String {
     format!("{AGENT_PREFIX}{id}")
+}
+
+/// What the decisions on a tool go by. A path has no `#` in it, so no two tools share one.
+pub(crate) fn tool_key(server: &str, name: &str) -> String {
+    format!("tool/{server}#{name}")
 }
 
 /// A version as a store hands it back.

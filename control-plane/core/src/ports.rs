@@ -6,8 +6,8 @@ use jiff::Timestamp;
 use mesh_policy::Bundle;
 
 use crate::{
-    AccountView, Ask, Batch, Decision, DecisionFilter, DecisionPage, Gap, Intake, PolicyVersion, Settle,
-    Settled, Sidecar, Stored, Verdicts,
+    AccountView, Ask, Batch, Decision, DecisionFilter, DecisionPage, Gap, Intake, PolicyVersion,
+    SeenDefinition, Settle, Settled, Sidecar, Stored, ToolSighting, Verdicts,
 };
 
 /// A store that could not do what was asked.
@@ -91,6 +91,32 @@ pub trait DecisionStore: Send + Sync {
     /// Cursor of the newest record; 0 when there is none.
     async fn newest_cursor(&self) -> Result<u64, StoreError>;
 }
+
+/// Keeps the definitions of tools that sidecars have seen.
+///
+/// Bounded: of each tool at most [`MOST_OF_A_TOOL`] definitions that nobody has decided on, the one longest unseen
+/// goes first; and at most [`MOST_DEFINITIONS`] in all, beyond which nothing new is kept.
+#[async_trait]
+pub trait ToolStore: Send + Sync {
+    /// Keeps what was seen, or that it was seen again. `decided` are digests of the same tool that are never dropped.
+    async fn seen(
+        &self,
+        sighting: &ToolSighting,
+        decided: &[String],
+        now: Timestamp,
+    ) -> Result<(), StoreError>;
+
+    /// All definitions, in no order, without their texts.
+    async fn definitions(&self) -> Result<Vec<SeenDefinition>, StoreError>;
+
+    /// The definitions of one tool, in no order.
+    async fn definitions_of(&self, server: &str, name: &str) -> Result<Vec<SeenDefinition>, StoreError>;
+}
+
+/// Definitions of one tool that a [`ToolStore`] keeps.
+pub const MOST_OF_A_TOOL: usize = 32;
+/// Definitions that a [`ToolStore`] keeps.
+pub const MOST_DEFINITIONS: usize = 20_000;
 
 /// Keeps accounts of limits: what was spent in sliding windows, what is promised.
 #[async_trait]

@@ -1,7 +1,7 @@
 //! The newest version of every document at one revision.
 use std::collections::BTreeMap;
 
-use mesh_policy::{Bundle, BundleAgent, BundlePolicy, Policy, Settings};
+use mesh_policy::{Bundle, BundleAgent, BundlePolicy, BundleTool, Policy, Rule, Settings, ToolApproval};
 
 use crate::policy::Stored;
 
@@ -48,6 +48,11 @@ impl PolicySet {
         self.newest.values().filter(|stored| stored.version.agent().is_some())
     }
 
+    /// What was decided on tools, in order of server and name.
+    pub(crate) fn tools(&self) -> impl Iterator<Item = &ToolApproval> {
+        self.newest.values().filter_map(|stored| stored.version.tool())
+    }
+
     /// The number the next version of this name gets.
     pub(crate) fn next_version(&self, name: &str) -> u64 {
         self.newest.get(name).map_or(1, |stored| stored.version.version + 1)
@@ -90,11 +95,16 @@ impl PolicySet {
         let pinned = self.pinned.iter().filter(|(key, _)| attached(key)).map(|((name, version), policy)| {
             BundlePolicy { id: name.clone(), version: *version, policy: policy.clone() }
         });
+        let (policies, pinned): (Vec<_>, Vec<_>) = (policies.collect(), pinned.collect());
+        let mut rules = policies.iter().chain(&pinned).flat_map(|entry| &entry.policy.spec.rules);
+        let pins = rules.any(|rule| matches!(rule, Rule::Tools(rule) if rule.pin));
+        let tools = if pins { self.tools().map(BundleTool::from).collect() } else { Vec::new() };
         Bundle {
             version: self.revision.to_string(),
-            policies: policies.collect(),
-            pinned: pinned.collect(),
+            policies,
+            pinned,
             agents,
+            tools,
             settings: settings.clone(),
         }
     }

@@ -2,7 +2,7 @@
 use std::sync::Arc;
 
 use mesh_control_core::memory::MemoryWindows;
-use mesh_control_core::ports::{DecisionStore, PolicyStore, RateWindows};
+use mesh_control_core::ports::{DecisionStore, PolicyStore, RateWindows, ToolStore};
 
 use crate::location::Location;
 use crate::redis::{RedisClock, RedisWindows};
@@ -15,6 +15,8 @@ pub struct Stores {
     pub policies: Arc<dyn PolicyStore>,
     /// Decision records.
     pub decisions: Arc<dyn DecisionStore>,
+    /// Definitions of tools.
+    pub tools: Arc<dyn ToolStore>,
 }
 
 /// A store that could not be opened. The texts name host or path, never a password.
@@ -54,7 +56,7 @@ pub async fn open(location: &Location) -> Result<Stores, OpenError> {
                 unusable(location, help, error)
             })?;
             let sql = Arc::new(sql);
-            Ok(Stores { policies: sql.clone(), decisions: sql })
+            Ok(Stores { policies: sql.clone(), decisions: sql.clone(), tools: sql })
         }
         Location::Postgres(url) => {
             let sql = postgres::Sql::open(url).await.map_err(|error| {
@@ -71,7 +73,7 @@ pub async fn open(location: &Location) -> Result<Stores, OpenError> {
                 unusable(location, help, error)
             })?;
             let sql = Arc::new(sql);
-            Ok(Stores { policies: sql.clone(), decisions: sql })
+            Ok(Stores { policies: sql.clone(), decisions: sql.clone(), tools: sql })
         }
     }
 }

@@ -86,8 +86,13 @@ impl Upstream {
     }
 
     /// Name of its cluster.
-    pub(crate) fn cluster(&self) -> String {
+    pub fn cluster(&self) -> String {
         format!("upstream_{}", self.provider)
+    }
+
+    /// Where it is: host, port where it is not the scheme's own, and path prefix.
+    pub fn place(&self) -> String {
+        format!("{}{}", self.authority(), self.path_prefix)
     }
 
     /// The `host` header it expects: without the port where that is the scheme's own.

@@ -72,6 +72,7 @@ fn request(sample: &Value) -> Outcome<SampleRequest> {
         headers,
         source_ip: Some(source_ip),
         principal: None,
+        cluster: None,
     };
     Ok(SampleRequest { head, body })
 }

@@ -1,9 +1,10 @@
-//! Takes in decision records (`ai_mesh.v1.DecisionIntake`), and settles what was promised to their requests.
+//! Takes in decision records (`ai_mesh.v1.DecisionIntake`): what they tell of tools, and what was promised to their requests,
+//! goes where it belongs.
 use std::sync::Arc;
 
 use async_trait::async_trait;
 use mesh_audit::v1::{ReportRequest, ReportResponse};
-use mesh_control_core::{Batch, Decisions, Limits, ReportError, Timestamp};
+use mesh_control_core::{Batch, Decisions, Limits, ReportError, Timestamp, Tools};
 use tonic::{Request, Response, Status};
 
 use crate::error::causes;
@@ -14,12 +15,13 @@ use crate::v1::decision_intake_server::DecisionIntake;
 pub struct IntakeService {
     decisions: Decisions,
     limits: Limits,
+    tools: Tools,
     metrics: Arc<Metrics>,
 }
 
 impl IntakeService {
-    pub(super) fn new(decisions: Decisions, limits: Limits, metrics: Arc<Metrics>) -> Self {
-        IntakeService { decisions, limits, metrics }
+    pub(super) fn new(decisions: Decisions, limits: Limits, tools: Tools, metrics: Arc<Metrics>) -> Self {
+        IntakeService { decisions, limits, tools, metrics }
     }
 }
 
@@ -27,13 +29,21 @@ impl IntakeService {
 impl DecisionIntake for IntakeService {
     async fn report(&self, request: Request<ReportRequest>) -> Result<Response<ReportResponse>, Status> {
         let report = request.into_inner();
-        let batch = Batch {
+        let mut batch = Batch {
             sidecar: report.sidecar,
             vm: report.vm,
             first_sequence: report.first_sequence,
             records: report.records,
             dropped: report.dropped,
         };
+        batch.check().map_err(|error| Status::invalid_argument(error.to_string()))?;
+        let seen = self.tools.take_from(&batch.sidecar, &mut batch.records, Timestamp::now()).await;
+        let seen = seen.map_err(|error| {
+            let causes = causes(&error);
+            tracing::error!(%error, causes, sidecar = batch.sidecar, "what was seen of tools was not kept");
+            Status::unavailable("what was seen of tools could not be kept; send the records again")
+        })?;
+        self.metrics.tools_seen(&seen);
         let intake = self.decisions.report(&batch, Timestamp::now()).await.map_err(|error| match error {
             ReportError::Batch(error) => Status::invalid_argument(error.to_string()),
             ReportError::Store(error) => {

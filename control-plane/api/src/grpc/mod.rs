@@ -3,7 +3,7 @@
 mod intake;
 mod rate_limit;
 
-use mesh_control_core::{Decisions, Limits};
+use mesh_control_core::{Decisions, Limits, Tools};
 
 pub use intake::IntakeService;
 pub use rate_limit::RateLimitService;
@@ -23,8 +23,8 @@ pub type IntakeServer = DecisionIntakeServer<IntakeService>;
 pub type RateLimitServer = RateLimitServiceServer<RateLimitService>;
 
 /// The decision intake, for a gRPC server whose interceptor asks for the sidecars' token.
-pub fn intake(decisions: Decisions, limits: Limits, metrics: Arc<Metrics>) -> IntakeServer {
-    let service = IntakeService::new(decisions, limits, metrics);
+pub fn intake(decisions: Decisions, limits: Limits, tools: Tools, metrics: Arc<Metrics>) -> IntakeServer {
+    let service = IntakeService::new(decisions, limits, tools, metrics);
     DecisionIntakeServer::new(service).max_decoding_message_size(MAX_REPORT)
 }
 

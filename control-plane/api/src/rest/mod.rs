@@ -7,6 +7,7 @@ mod monitor;
 mod policies;
 mod prices;
 mod sidecars;
+mod tools;
 mod trials;
 mod views;
 
@@ -40,6 +41,7 @@ pub(crate) const MAX_BODY: usize = 4 * 1024 * 1024;
         (name = "policies", description = "Policy documents and their versions"),
         (name = "trials", description = "Validating and trying policies without putting them in force"),
         (name = "agents", description = "The registry of agents"),
+        (name = "tools", description = "Tools whose definitions are pinned"),
         (name = "decisions", description = "What was decided"),
         (name = "limits", description = "What is used of limits and budgets"),
         (name = "sidecars", description = "Who is connected, and what they run"),
@@ -71,6 +73,10 @@ fn protected() -> OpenApiRouter<Api> {
         .routes(routes!(agents::get, agents::put, agents::delete))
         .routes(routes!(agents::suspend))
         .routes(routes!(agents::resume))
+        .routes(routes!(tools::list))
+        .routes(routes!(tools::get))
+        .routes(routes!(tools::approve))
+        .routes(routes!(tools::reject))
         .routes(routes!(trials::validate))
         .routes(routes!(trials::dry_run))
         .routes(routes!(trials::impact))

@@ -6,7 +6,7 @@ use serde_json::Value;
 use crate::support::{Plane, TOKEN};
 
 /// Method, path and whether it is open to everybody. A new operation without a row fails the test.
-const OPERATIONS: [(&str, &str, bool); 32] = [
+const OPERATIONS: [(&str, &str, bool); 36] = [
     ("get", "/api/v1/policies", false),
     ("post", "/api/v1/policies", false),
     ("get", "/api/v1/policies/{name}", false),
@@ -21,6 +21,10 @@ const OPERATIONS: [(&str, &str, bool); 32] = [
     ("delete", "/api/v1/agents/{id}", false),
     ("post", "/api/v1/agents/{id}/suspend", false),
     ("post", "/api/v1/agents/{id}/resume", false),
+    ("get", "/api/v1/tools", false),
+    ("get", "/api/v1/tools/{server}/{name}", false),
+    ("post", "/api/v1/tools/{server}/{name}/approve", false),
+    ("post", "/api/v1/tools/{server}/{name}/reject", false),
     ("post", "/api/v1/policies/validate", false),
     ("post", "/api/v1/policies/dry-run", false),
     ("post", "/api/v1/policies/impact", false),
@@ -55,7 +59,8 @@ fn operations() -> Vec<(String, String)> {
 }
 
 async fn status(plane: &Plane, method: &str, path: &str, authorization: Option<&str>) -> u16 {
-    let path = path.replace("{name}", "p").replace("{version}", "1").replace("{id}", "x");
+    let path =
+        path.replace("{server}", "s").replace("{name}", "p").replace("{version}", "1").replace("{id}", "x");
     let mut request = Request::builder().method(method.to_uppercase().as_str()).uri(path);
     if let Some(value) = authorization {
         request = request.header("authorization", value);

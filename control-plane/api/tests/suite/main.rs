@@ -9,4 +9,5 @@ mod monitoring;
 mod openapi;
 mod policies;
 mod support;
+mod tools;
 mod trials;

@@ -35,6 +35,7 @@ async fn metrics_count_what_happened() {
     let mut client = DecisionIntakeClient::new(intake(
         plane.decisions.clone(),
         plane.limits.clone(),
+        plane.tools.clone(),
         std::sync::Arc::clone(&plane.metrics),
     ));
     let report = |first_sequence: u64, records: Vec<DecisionRecord>, dropped: u64| {

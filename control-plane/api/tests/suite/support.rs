@@ -8,10 +8,10 @@ use axum::http::{HeaderMap, Request, StatusCode};
 use http_body_util::BodyExt;
 use mesh_audit::v1::DecisionRecord;
 use mesh_control_api::{Api, Metrics, Parts, Token, router};
-use mesh_control_core::memory::{MemoryDecisions, MemoryPolicies, MemoryWindows};
+use mesh_control_core::memory::{MemoryDecisions, MemoryPolicies, MemoryTools, MemoryWindows};
 use mesh_control_core::ports::{PublishError, Publisher, SidecarView};
 use mesh_control_core::{
-    Batch, Catalogue, Decisions, EngineAdmission, Limits, Policies, PriceList, Sidecar, Timestamp,
+    Batch, Catalogue, Decisions, EngineAdmission, Limits, Policies, PriceList, Sidecar, Timestamp, Tools,
 };
 use mesh_policy::{Bundle, Settings};
 use serde_json::{Value, json};
@@ -62,6 +62,7 @@ pub(crate) struct Plane {
     pub(crate) policies: Policies,
     pub(crate) decisions: Decisions,
     pub(crate) limits: Limits,
+    pub(crate) tools: Tools,
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) stop: watch::Sender<bool>,
 }
@@ -80,12 +81,14 @@ impl Plane {
         let policies = Policies::new(store, admission, Arc::new(Nobody), Settings::default());
         let decisions = Decisions::new(Arc::new(MemoryDecisions::default()));
         let limits = Limits::new(Arc::new(MemoryWindows::default()));
+        let tools = Tools::new(Arc::new(MemoryTools::default()), policies.clone());
         let metrics = Arc::new(Metrics::new(policies.clone(), Arc::new(OneSidecar)));
         let stop = watch::Sender::new(false);
         let api = Api::new(Parts {
             policies: policies.clone(),
             decisions: decisions.clone(),
             limits: limits.clone(),
+            tools: tools.clone(),
             prices: prices(),
             sidecars: Arc::new(OneSidecar),
             metrics: Arc::clone(&metrics),
@@ -93,7 +96,7 @@ impl Plane {
             open_metrics,
             stopping: stop.subscribe(),
         });
-        Plane { router: router(api), policies, decisions, limits, metrics, stop }
+        Plane { router: router(api), policies, decisions, limits, tools, metrics, stop }
     }
 
     /// Sends a request with the token.
@@ -137,8 +140,9 @@ impl Plane {
 
     /// The same over the service that sidecars call, which also settles.
     pub(crate) async fn intake(&self, first_sequence: u64, records: Vec<DecisionRecord>) {
+        let (decisions, limits) = (self.decisions.clone(), self.limits.clone());
         let service =
-            mesh_control_api::intake(self.decisions.clone(), self.limits.clone(), Arc::clone(&self.metrics));
+            mesh_control_api::intake(decisions, limits, self.tools.clone(), Arc::clone(&self.metrics));
         let mut client = mesh_control_api::v1::decision_intake_client::DecisionIntakeClient::new(service);
         let report = mesh_audit::v1::ReportRequest {
             sidecar: "edge".into(),

@@ -2,10 +2,12 @@
 
 mod decisions;
 mod policies;
+mod tools;
 mod windows;
 
 pub use decisions::MemoryDecisions;
 pub use policies::MemoryPolicies;
+pub use tools::MemoryTools;
 pub use windows::MemoryWindows;
 
 use std::sync::{Mutex, MutexGuard, PoisonError};

@@ -9,6 +9,8 @@ use sqlx::{PgPool, Transaction};
 mod decisions;
 #[path = "../sql/policies.rs"]
 mod policies;
+#[path = "../sql/tools.rs"]
+mod tools;
 
 type Db = sqlx::Postgres;
 
@@ -18,6 +20,7 @@ const CONTAINS: &str = "strpos";
 /// see a smaller one appear later.
 const POLICIES: i64 = 0x6169_6d65_7368_0001;
 const DECISIONS: i64 = 0x6169_6d65_7368_0002;
+const TOOLS: i64 = 0x6169_6d65_7368_0003;
 
 /// A Postgres database.
 pub(crate) struct Sql {

@@ -12,6 +12,8 @@ use sqlx::{SqlitePool, Transaction};
 mod decisions;
 #[path = "../sql/policies.rs"]
 mod policies;
+#[path = "../sql/tools.rs"]
+mod tools;
 
 type Db = sqlx::Sqlite;
 
@@ -20,6 +22,7 @@ const CONTAINS: &str = "instr";
 /// What [`lock`] is asked for.
 const POLICIES: () = ();
 const DECISIONS: () = ();
+const TOOLS: () = ();
 
 /// A SQLite database.
 pub(crate) struct Sql {

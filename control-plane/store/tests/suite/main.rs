@@ -8,4 +8,5 @@ mod decisions;
 mod opening;
 mod policies;
 mod support;
+mod tools;
 mod windows;

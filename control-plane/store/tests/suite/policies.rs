@@ -5,6 +5,7 @@ use jiff::Timestamp;
 use mesh_control_core::memory::MemoryPolicies;
 use mesh_control_core::ports::{AppendError, PolicyStore};
 use mesh_control_core::{Change, PolicyVersion, agent_key};
+use mesh_policy::{Document, ToolApproval};
 
 use crate::support;
 
@@ -34,6 +35,22 @@ fn agent(id: &str, number: u64) -> PolicyVersion {
     PolicyVersion { name: agent_key(id), document, ..version("a", number) }
 }
 
+/// So is what was decided on a tool.
+fn tool() -> PolicyVersion {
+    let approval = ToolApproval {
+        server: "tools.example.com/mcp".to_owned(),
+        name: "süche".to_owned(),
+        approved: vec!["ab".to_owned()],
+        rejected: vec!["cd".to_owned()],
+        changed: true,
+    };
+    PolicyVersion {
+        name: "tool/tools.example.com/mcp#süche".to_owned(),
+        document: Some(Document::Tool(approval)),
+        ..version("a", 1)
+    }
+}
+
 fn deletion(name: &str, number: u64) -> PolicyVersion {
     PolicyVersion { change: Change::Deleted, document: None, ..version(name, number) }
 }
@@ -53,6 +70,7 @@ async fn every_version_is_kept_as_it_was(store: Port) {
         deletion("b", 3),
         version("a", 2),
         agent("spiffe://mesh/x", 1),
+        tool(),
     ];
     let mut kept = Vec::new();
     for version in &written {
@@ -62,12 +80,12 @@ async fn every_version_is_kept_as_it_was(store: Port) {
         kept.push(stored);
     }
     let pick = |places: &[usize]| places.iter().map(|place| kept[*place].clone()).collect::<Vec<_>>();
-    assert_eq!(store.newest().await.unwrap(), pick(&[4, 5, 3]));
+    assert_eq!(store.newest().await.unwrap(), pick(&[4, 5, 3, 6]));
     assert_eq!(store.version(&agent_key("spiffe://mesh/x"), 1).await.unwrap(), Some(kept[5].clone()));
     assert_eq!(store.versions("b").await.unwrap(), pick(&[3, 2, 0]));
     assert_eq!(store.version("b", 1).await.unwrap(), Some(kept[0].clone()));
     assert_eq!(store.version("b", 9).await.unwrap(), None);
-    assert_eq!(store.revision().await.unwrap(), kept[5].revision);
+    assert_eq!(store.revision().await.unwrap(), kept[6].revision);
 }
 
 async fn a_version_is_never_overwritten(store: Port) {

@@ -1,0 +1,392 @@
+//! Tools whose definitions are pinned: what sidecars have seen, and what people decided on it.
+//!
+//! A definition that is not approved is reported by the sidecar that saw it, and kept with its text. Decisions stand in the log
+//! of policies, one document for each tool, so that they are versioned and reach the sidecars as policies do. When the
+//! server of an approved tool is seen to offer another definition, the tool is marked as changed there: calls are refused
+//! on every sidecar until somebody approves one of its definitions again.
+//!
+//! Failure law: what was seen is kept before the records that told of it are acknowledged; a sidecar reports again what was not.
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use mesh_audit::v1;
+use mesh_policy::{Document, ToolApproval};
+use serde::Serialize;
+use similar::TextDiff;
+use utoipa::ToSchema;
+
+use crate::policies::{Changed, Policies, Wanted};
+use crate::policy::{Expected, tool_key};
+use crate::policy_error::PolicyError;
+use crate::ports::{StoreError, ToolStore};
+
+/// A definition as a sidecar has seen it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ToolSighting {
+    /// Host and path of the server.
+    pub server: String,
+    /// The tool's name there.
+    pub name: String,
+    /// SHA-256 of the definition's canonical form, hex.
+    pub digest: String,
+    /// The definition for people.
+    pub text: String,
+    /// Whether there was more of it.
+    pub truncated: bool,
+    /// Node id of the sidecar.
+    pub sidecar: String,
+}
+
+/// A definition as a store keeps it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SeenDefinition {
+    /// What was seen, and by whom first.
+    pub sighting: ToolSighting,
+    /// When it was seen first.
+    pub first_seen: Timestamp,
+    /// When it was seen last.
+    pub last_seen: Timestamp,
+}
+
+/// How a tool stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum ToolStanding {
+    /// Nothing of it is approved: it is withheld, and never called.
+    Unapproved,
+    /// Its server offers something else than was approved: it is withheld, and not called.
+    Changed,
+    /// It is offered and called as approved.
+    Approved,
+}
+
+/// What was decided on a definition.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum DefinitionState {
+    /// Nothing yet.
+    Pending,
+    /// It may be offered.
+    Approved,
+    /// It may not.
+    Rejected,
+}
+
+/// A definition of a tool, and what was decided on it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
+pub struct ToolDefinition {
+    /// SHA-256 of the canonical form (RFC 8785) of name, title, description, schemas and annotations, hex.
+    pub digest: String,
+    /// What was decided.
+    #[schema(inline)]
+    pub state: DefinitionState,
+    /// When it was seen first.
+    #[schema(value_type = String, format = DateTime)]
+    pub first_seen: Timestamp,
+    /// When a sidecar reported it last.
+    #[schema(value_type = String, format = DateTime)]
+    pub last_seen: Timestamp,
+    /// Node id of the sidecar that saw it first.
+    pub sidecar: String,
+    /// The definition, secrets in it redacted and what is invisible written out; only where one tool is asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub text: Option<String>,
+    /// Whether there was more of it than the text shows.
+    pub truncated: bool,
+}
+
+/// A tool of a server.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
+pub struct Tool {
+    /// Host and path of the server.
+    pub server: String,
+    /// The tool's name there.
+    pub name: String,
+    /// How it stands.
+    #[schema(inline)]
+    pub standing: ToolStanding,
+    /// Its definitions, the one seen last first.
+    pub definitions: Vec<ToolDefinition>,
+    /// What the definition that waits would change of the approved one: a unified diff; only where one tool is asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub diff: Option<String>,
+}
+
+/// Why a decision on a tool was not made.
+#[derive(Debug, thiserror::Error)]
+pub enum ToolError {
+    /// No sidecar has seen such a tool.
+    #[error(
+        "no sidecar has reported a tool {name:?} of the server {server:?}; `ai-mesh tools list` shows those that were"
+    )]
+    Unknown {
+        /// The server.
+        server: String,
+        /// The tool.
+        name: String,
+    },
+    /// The tool has no such definition.
+    #[error(
+        "the tool {name:?} has no definition with the digest {digest:?}; ask for the tool to see those it has"
+    )]
+    UnknownDefinition {
+        /// The tool.
+        name: String,
+        /// The digest.
+        digest: String,
+    },
+    /// The decision could not be put in force.
+    #[error(transparent)]
+    Policies(#[from] PolicyError),
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// What came of a report.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Seen {
+    /// Definitions that were told.
+    pub definitions: u64,
+    /// Approved tools that are marked as changed now and were not before.
+    pub changed: u64,
+}
+
+/// The tools service.
+#[derive(Clone)]
+pub struct Tools {
+    store: Arc<dyn ToolStore>,
+    policies: Policies,
+}
+
+/// How often a decision is tried again when somebody else decides on the same tool.
+const ATTEMPTS: usize = 8;
+/// Names and texts of a sighting are no longer than this; what is, no filter of ours has sent. In bytes.
+const MAX_NAME: usize = 512;
+const MAX_TEXT: usize = 64 * 1024;
+
+impl Tools {
+    /// A service over a store, whose decisions go into the log of policies.
+    pub fn new(store: Arc<dyn ToolStore>, policies: Policies) -> Self {
+        Tools { store, policies }
+    }
+
+    /// Takes in what the records of a sidecar tell of tools, and takes it out of them: records are kept without it.
+    pub async fn take_from(
+        &self,
+        sidecar: &str,
+        records: &mut [v1::DecisionRecord],
+        now: Timestamp,
+    ) -> Result<Seen, ToolError> {
+        let mut seen = Seen::default();
+        for definition in records.iter_mut().flat_map(|record| std::mem::take(&mut record.definitions)) {
+            let v1::ToolDefinition { server, name, digest, text, truncated } = definition;
+            let sighting =
+                ToolSighting { server, name, digest, text, truncated, sidecar: sidecar.to_owned() };
+            if !sighting.makes_sense() {
+                tracing::warn!(sidecar, "a report of a tool makes no sense and is passed over");
+                continue;
+            }
+            let decided = self.policies.tool(&sighting.server, &sighting.name).map(|(held, _)| held);
+            let decided = decided.map(|held| [held.approved, held.rejected].concat()).unwrap_or_default();
+            self.store.seen(&sighting, &decided, now).await?;
+            seen.definitions += 1;
+            seen.changed += u64::from(self.mark(&sighting, now).await?);
+        }
+        Ok(seen)
+    }
+
+    /// Marks an approved tool as changed. Whether it was not before.
+    async fn mark(&self, sighting: &ToolSighting, now: Timestamp) -> Result<bool, ToolError> {
+        for _ in 0..ATTEMPTS {
+            let Some((held, version)) = self.policies.tool(&sighting.server, &sighting.name) else {
+                return Ok(false);
+            };
+            if held.changed || held.approved.is_empty() || held.approved.contains(&sighting.digest) {
+                return Ok(false);
+            }
+            let changed = ToolApproval { changed: true, ..held };
+            match self.policies.put_tool(changed, Expected::Version(version), now).await {
+                Err(PolicyError::Changed { .. }) => {}
+                done => {
+                    done?;
+                    let (server, tool) = (&sighting.server, &sighting.name);
+                    tracing::warn!(
+                        server,
+                        tool,
+                        "a server offers another definition of an approved tool: it is refused"
+                    );
+                    return Ok(true);
+                }
+            }
+        }
+        Err(contended(&sighting.name))
+    }
+
+    /// Every tool that was seen or decided on, in order of server and name, without texts.
+    pub async fn list(&self) -> Result<Vec<Tool>, ToolError> {
+        let mut definitions = self.store.definitions().await?;
+        definitions.sort_by(|one, other| tool_of(one).cmp(&tool_of(other)));
+        let tools = definitions.chunk_by(|one, other| tool_of(one) == tool_of(other));
+        Ok(tools.map(|group| self.tool(group.to_vec(), false)).collect())
+    }
+
+    /// One tool, with texts and what would change.
+    pub async fn get(&self, server: &str, name: &str) -> Result<Tool, ToolError> {
+        let definitions = self.store.definitions_of(server, name).await?;
+        if definitions.is_empty() {
+            return Err(ToolError::Unknown { server: server.to_owned(), name: name.to_owned() });
+        }
+        Ok(self.tool(definitions, true))
+    }
+
+    /// Approves a definition, or rejects it. An approval also ends the mark that the tool has changed.
+    pub async fn decide(
+        &self,
+        server: &str,
+        name: &str,
+        digest: &str,
+        state: DefinitionState,
+        now: Timestamp,
+    ) -> Result<(Tool, Changed), ToolError> {
+        let tool = self.get(server, name).await?;
+        if !tool.definitions.iter().any(|definition| definition.digest == digest) {
+            return Err(ToolError::UnknownDefinition { name: name.to_owned(), digest: digest.to_owned() });
+        }
+        for _ in 0..ATTEMPTS {
+            let (held, expected) = match self.policies.tool(server, name) {
+                Some((held, version)) => (held, Expected::Version(version)),
+                None => {
+                    let new = ToolApproval {
+                        server: server.to_owned(),
+                        name: name.to_owned(),
+                        ..ToolApproval::default()
+                    };
+                    (new, Expected::Absent)
+                }
+            };
+            let decided = decided(held, digest, state);
+            match self.policies.put_tool(decided, expected, now).await {
+                Err(PolicyError::Changed { .. } | PolicyError::Exists { .. }) => {}
+                done => {
+                    let done = done?;
+                    return Ok((self.get(server, name).await?, done));
+                }
+            }
+        }
+        Err(contended(name))
+    }
+
+    /// `definitions` are one tool's, at least one.
+    fn tool(&self, mut definitions: Vec<SeenDefinition>, whole: bool) -> Tool {
+        definitions
+            .sort_by_key(|definition| std::cmp::Reverse((definition.last_seen, definition.first_seen)));
+        let (server, name) = definitions.first().map(tool_of).unwrap_or_default();
+        let (server, name) = (server.to_owned(), name.to_owned());
+        let held = self.policies.tool(&server, &name).map(|(held, _)| held).unwrap_or_default();
+        let standing = match held.approved.is_empty() {
+            true => ToolStanding::Unapproved,
+            false if held.changed => ToolStanding::Changed,
+            false => ToolStanding::Approved,
+        };
+        let state = |digest: &String| {
+            if held.approved.contains(digest) {
+                DefinitionState::Approved
+            } else if held.rejected.contains(digest) {
+                DefinitionState::Rejected
+            } else {
+                DefinitionState::Pending
+            }
+        };
+        let definition = |seen: SeenDefinition| ToolDefinition {
+            state: state(&seen.sighting.digest),
+            digest: seen.sighting.digest,
+            first_seen: seen.first_seen,
+            last_seen: seen.last_seen,
+            sidecar: seen.sighting.sidecar,
+            text: whole.then_some(seen.sighting.text),
+            truncated: seen.sighting.truncated,
+        };
+        let definitions: Vec<ToolDefinition> = definitions.into_iter().map(definition).collect();
+        let diff = if whole { diff(&definitions, held.approved.last()) } else { None };
+        Tool { server, name, standing, definitions, diff }
+    }
+}
+
+fn tool_of(seen: &SeenDefinition) -> (&str, &str) {
+    (&seen.sighting.server, &seen.sighting.name)
+}
+
+fn contended(name: &str) -> ToolError {
+    StoreError::new(format!("somebody else keeps deciding on the tool {name:?}: try again")).into()
+}
+
+fn decided(held: ToolApproval, digest: &str, state: DefinitionState) -> ToolApproval {
+    let mut next = held;
+    next.approved.retain(|known| known != digest);
+    next.rejected.retain(|known| known != digest);
+    match state {
+        DefinitionState::Approved => {
+            next.approved.push(digest.to_owned());
+            next.changed = false;
+        }
+        DefinitionState::Rejected => next.rejected.push(digest.to_owned()),
+        DefinitionState::Pending => {}
+    }
+    next
+}
+
+/// From the definition approved last to the one that waits, or else was rejected; whichever was seen last.
+fn diff(definitions: &[ToolDefinition], approved: Option<&String>) -> Option<String> {
+    let text = |digest: &String| {
+        definitions.iter().find(|known| known.digest == *digest).and_then(|known| known.text.clone())
+    };
+    let before = approved.and_then(text).unwrap_or_default();
+    let is = |state| move |known: &&ToolDefinition| known.state == state;
+    let waiting = definitions.iter().find(is(DefinitionState::Pending));
+    let waiting = waiting.or_else(|| definitions.iter().find(is(DefinitionState::Rejected)))?;
+    let after = waiting.text.clone().unwrap_or_default();
+    let (old, new) = (approved.map_or("nothing", String::as_str), waiting.digest.as_str());
+    let diff = TextDiff::from_lines(&before, &after);
+    Some(diff.unified_diff().context_radius(3).header(old, new).missing_newline_hint(false).to_string())
+}
+
+impl ToolSighting {
+    fn makes_sense(&self) -> bool {
+        let name =
+            |name: &str| !name.is_empty() && name.len() <= MAX_NAME && !name.chars().any(char::is_control);
+        let hex = |byte: u8| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte);
+        name(&self.server)
+            && name(&self.name)
+            && self.digest.len() == 64
+            && self.digest.bytes().all(hex)
+            && self.text.len() <= MAX_TEXT
+            && !self.text.contains('\0')
+    }
+}
+
+impl Policies {
+    /// The decisions on a tool, and the version of their document.
+    pub(crate) fn tool(&self, server: &str, name: &str) -> Option<(ToolApproval, u64)> {
+        let set = self.set();
+        let held = set.get(&tool_key(server, name))?;
+        Some((held.version.tool()?.clone(), held.version.version))
+    }
+
+    /// How many tools are approved, and how many of these have changed.
+    pub fn pinned_tools(&self) -> (usize, usize) {
+        let set = self.set();
+        let approved = set.tools().filter(|tool| !tool.approved.is_empty());
+        approved.fold((0, 0), |(all, changed), tool| (all + 1, changed + usize::from(tool.changed)))
+    }
+
+    async fn put_tool(
+        &self,
+        approval: ToolApproval,
+        expected: Expected,
+        now: Timestamp,
+    ) -> Result<Changed, PolicyError> {
+        let key = tool_key(&approval.server, &approval.name);
+        self.change(&key, Wanted::Document(Box::new(Document::Tool(approval))), expected, now).await
+    }
+}

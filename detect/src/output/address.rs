@@ -1,0 +1,256 @@
+//! Whether an address begins here, and whose it is (URL standard, section 4.4, as far as it matters who is asked).
+use super::decode::{Decoded, Place, first};
+use super::hosts::Hosts;
+
+/// What begins here.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Address {
+    /// Nothing of interest.
+    None,
+    /// It can not be told before there is more text.
+    Cut,
+    /// An address that may be there: so many bytes of it were read.
+    Listed(usize),
+    /// One that may not, up to the end of its host, and how a person may see it.
+    Foreign(usize, String),
+    /// One that runs a program, up to the end of its scheme; which, and how a person may see it.
+    Active(usize, &'static str, String),
+}
+
+/// Schemes of addresses with a host that somebody is asked at, and what they become.
+const FETCHED: &[(&str, &str)] = &[
+    ("https", "hxxps"),
+    ("http", "hxxp"),
+    ("ftp", "fxp"),
+    ("ftps", "fxps"),
+    ("wss", "wxxs"),
+    ("ws", "wxx"),
+    ("file", "fxle"),
+    ("smb", "sxb"),
+];
+const SCRIPTS: &[&str] = &["javascript", "vbscript", "livescript"];
+/// `data:` addresses of these types are pictures and nothing else: they ask nobody and run nothing.
+const PICTURES: &[&str] =
+    &["image/png", "image/jpeg", "image/jpg", "image/gif", "image/webp", "image/avif", "image/bmp"];
+
+/// A longer word before a colon is no scheme that is known here.
+const MAX_SCHEME: usize = 24;
+/// What is looked at of an address's host and its surroundings; what goes on longer is foreign.
+const MAX_HOST: usize = 512;
+
+/// Reads on, character by character.
+struct Reader<'t> {
+    text: &'t str,
+    at: usize,
+    place: Place,
+    last: bool,
+}
+
+impl Reader<'_> {
+    fn peek(&self) -> Decoded {
+        let mut at = self.at;
+        loop {
+            match first(self.text.get(at..).unwrap_or_default(), self.place, self.last) {
+                // Browsers read over these in an address.
+                Decoded::Char('\t' | '\n' | '\r', len) if self.place == Place::Attribute => at += len,
+                Decoded::Char(c, len) => return Decoded::Char(c, at + len - self.at),
+                Decoded::End if !self.last => return Decoded::Cut,
+                end => return end,
+            }
+        }
+    }
+}
+
+/// What begins with `text`. In running text only what readers make a link of: a scheme and two slashes, or `www.`; `angle`
+/// when a `<` stands before it.
+pub(crate) fn address(
+    text: &str,
+    place: Place,
+    angle: bool,
+    hosts: Option<&Hosts>,
+    html: bool,
+    last: bool,
+) -> Address {
+    let mut reader = Reader { text, at: 0, place, last };
+    let linked = place != Place::Bare;
+    if linked {
+        while let Decoded::Char(c, len) = reader.peek()
+            && (c <= ' ')
+        {
+            reader.at += len;
+        }
+    }
+    let begins = reader.at;
+    let scheme = match scheme(&mut reader, linked) {
+        Ok(scheme) => scheme,
+        Err(address) => return address,
+    };
+    let shown = match scheme.as_deref() {
+        Some(scheme) => match of_scheme(scheme, &mut reader, linked || angle, html) {
+            Ok(shown) => Some(shown),
+            Err(address) => return address,
+        },
+        None => {
+            reader.at = begins;
+            None
+        }
+    };
+    let Some(hosts) = hosts else { return Address::None };
+    let mut slashes = 0;
+    loop {
+        match reader.peek() {
+            Decoded::Char('/' | '\\', len) => {
+                slashes += 1;
+                reader.at += len;
+            }
+            Decoded::Cut if reader.at < MAX_HOST => return Address::Cut,
+            _ => break,
+        }
+    }
+    let www = shown.is_none() && slashes == 0;
+    match shown {
+        // Readers make links of a scheme and two slashes alone; a target may do without them.
+        Some(_) if slashes < 2 && !linked => return Address::None,
+        None if slashes < 2 && (linked || !begins_www(text)) => return Address::None,
+        None if slashes > 0 && !linked => return Address::None,
+        _ => {}
+    }
+    match host(&mut reader, hosts) {
+        Err(address) => address,
+        Ok(None) => Address::None,
+        Ok(Some((name, true))) if !name.is_empty() => Address::Listed(reader.at),
+        Ok(Some((name, _))) => {
+            let name = name.replace('.', "[.]");
+            let shown = shown.map_or(if www { "" } else { "hxxps://" }.to_owned(), |scheme| scheme + "://");
+            Address::Foreign(reader.at, shown + &name)
+        }
+    }
+}
+
+fn begins_www(text: &str) -> bool {
+    text.get(..4).is_some_and(|word| word.eq_ignore_ascii_case("www."))
+}
+
+/// The scheme, in lower case, where there is one.
+fn scheme(reader: &mut Reader<'_>, linked: bool) -> Result<Option<String>, Address> {
+    let mut word = String::new();
+    loop {
+        match reader.peek() {
+            // A host and its port.
+            Decoded::Char(':', _) if word.starts_with("www.") => return Ok(None),
+            Decoded::Char(':', len) if !word.is_empty() => {
+                reader.at += len;
+                return Ok(Some(word));
+            }
+            Decoded::Char(c, len) if c.is_ascii_alphanumeric() || matches!(c, '+' | '-' | '.') => {
+                word.push(c.to_ascii_lowercase());
+                reader.at += len;
+                if word.len() > MAX_SCHEME {
+                    return Ok(None);
+                }
+            }
+            Decoded::Cut => {
+                let known = FETCHED.iter().map(|(name, _)| *name).chain(SCRIPTS.iter().copied());
+                let mut known = known.chain(["www.", "data"]);
+                let may_be = linked || word.is_empty() || known.any(|name| name.starts_with(&word));
+                return if may_be && reader.at < MAX_HOST { Err(Address::Cut) } else { Ok(None) };
+            }
+            _ => return Ok(None),
+        }
+    }
+}
+
+/// What a scheme means: how it is shown, where a host follows.
+fn of_scheme(scheme: &str, reader: &mut Reader<'_>, followed: bool, html: bool) -> Result<String, Address> {
+    if let Some((_, shown)) = FETCHED.iter().find(|(name, _)| *name == scheme) {
+        return Ok((*shown).to_owned());
+    }
+    if !followed || !html {
+        return Err(Address::None);
+    }
+    if let Some(script) = SCRIPTS.iter().find(|name| **name == scheme) {
+        return Err(Address::Active(reader.at, script, format!("{script}[:]")));
+    }
+    if scheme != "data" {
+        return Err(Address::None);
+    }
+    let ends = reader.at;
+    let mut kind = String::new();
+    loop {
+        match reader.peek() {
+            Decoded::Char(c, len) if c.is_ascii_alphanumeric() || matches!(c, '/' | '+' | '-' | '.') => {
+                kind.push(c.to_ascii_lowercase());
+                reader.at += len;
+                if kind.len() > MAX_SCHEME {
+                    break;
+                }
+            }
+            Decoded::Cut => return Err(Address::Cut),
+            _ => break,
+        }
+    }
+    let picture = PICTURES.contains(&kind.as_str());
+    Err(if picture {
+        Address::Listed(reader.at)
+    } else {
+        Address::Active(ends, "data", "data[:]".to_owned())
+    })
+}
+
+/// The host, and whether it is plainly a listed one. None where no host follows.
+fn host(reader: &mut Reader<'_>, hosts: &Hosts) -> Result<Option<(String, bool)>, Address> {
+    let mut name = String::new();
+    let ended = loop {
+        match reader.peek() {
+            Decoded::Char(c, len) if c.is_ascii_alphanumeric() || matches!(c, '.' | '-') => {
+                if name.len() >= MAX_HOST {
+                    return Ok(Some((name, false)));
+                }
+                name.push(c);
+                reader.at += len;
+            }
+            Decoded::Cut => return Err(Address::Cut),
+            Decoded::Char(c, _) => break Some(c),
+            Decoded::End => break None,
+        }
+    };
+    if name.chars().all(|c| c == '.' || c == '-')
+        && ended.is_none_or(|c| c.is_whitespace() || ends_authority(c))
+    {
+        return Ok(None);
+    }
+    if !hosts.list(name.trim_end_matches('.')) {
+        return Ok(Some((name, false)));
+    }
+    // What follows may make the listed name somebody's user name: `https://listed@elsewhere/`.
+    let mut ahead = Reader { ..*reader };
+    let mut first = true;
+    let mut open = 0;
+    loop {
+        match ahead.peek() {
+            Decoded::Cut if ahead.at - reader.at < MAX_HOST => return Err(Address::Cut),
+            Decoded::Cut => return Ok(Some((name, false))),
+            // A backslash is a slash for some and part of a user name for others.
+            Decoded::Char('\\' | '@', _) => return Ok(Some((name, false))),
+            Decoded::End => return Ok(Some((name, true))),
+            Decoded::Char(c, _) if c.is_whitespace() || ends_authority(c) => return Ok(Some((name, true))),
+            Decoded::Char(')', _) if open == 0 && ahead.place == Place::Target => {
+                return Ok(Some((name, true)));
+            }
+            Decoded::Char(c, len) => {
+                let soft =
+                    matches!(c, ')' | ']' | '}' | ',' | ';' | '!' | '\'' | '*' | '_' | '`' | '|' | '~' | ':');
+                if first && !soft || ahead.at - reader.at >= MAX_HOST {
+                    return Ok(Some((name, false)));
+                }
+                open += i32::from(c == '(') - i32::from(c == ')');
+                first = false;
+                ahead.at += len;
+            }
+        }
+    }
+}
+
+fn ends_authority(c: char) -> bool {
+    matches!(c, '/' | '?' | '#' | '<' | '>' | '"')
+}

@@ -1,0 +1,56 @@
+//! What has to be known of the text before.
+
+/// Where a search stands. The default is the beginning of a text.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OutputState {
+    /// The character before.
+    pub(crate) before: Option<char>,
+    /// Nothing of the line has been read.
+    pub(crate) line_begins: bool,
+    /// The line is blank so far.
+    pub(crate) blank: bool,
+    /// Inside a fenced block: the fence's character, and how many of them.
+    pub(crate) fence: Option<(char, usize)>,
+    /// Something was read after which readers may disagree on where code is: nothing counts as code any more.
+    pub(crate) doubtful: bool,
+    /// The paragraph has a backtick that begins no code: its other backticks may mean anything.
+    pub(crate) loose: bool,
+    /// Inside an HTML tag.
+    pub(crate) tag: Option<TagAt>,
+    /// What follows a finding, up to its end.
+    pub(crate) rest: Option<Rest>,
+}
+
+impl Default for OutputState {
+    fn default() -> Self {
+        OutputState {
+            before: None,
+            line_begins: true,
+            blank: true,
+            fence: None,
+            doubtful: false,
+            loose: false,
+            tag: None,
+            rest: None,
+        }
+    }
+}
+
+/// Where in a tag (HTML, sections 13.2.5.32 to 13.2.5.39).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum TagAt {
+    BeforeName,
+    AfterName,
+    BeforeValue,
+    /// In a value, which ends with this quotation mark, or with a blank.
+    Value(Option<char>),
+}
+
+/// What follows a finding.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Rest {
+    /// The rest of an address.
+    Address,
+    /// The rest of a tag.
+    Tag,
+}

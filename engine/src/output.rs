@@ -1,0 +1,296 @@
+//! What an answer would make a reader's program do: the `content` rule over answers, whole and streamed.
+//!
+//! Only what a model says is searched: what MCP servers and other agents answer goes to models, and is searched for attacks
+//! instead. A tool's arguments are no text that anybody shows.
+use std::rc::Rc;
+
+use mesh_detect::{Hosts, OutputFinding, OutputKind, OutputRules, OutputState};
+use mesh_policy::{CodeText, ContentRule, OutputAction};
+use mesh_wire::{
+    Edit, Message, Place, Protocol, RefusalKind, Resolved, Segment, cut_escape, escape_json, resolve_escapes,
+};
+
+use crate::decision::{GuardState, Severity};
+use crate::evidence::{Effect, Evidence, Violation, span};
+use crate::guards::Way;
+use crate::index::Attached;
+use crate::session::Session;
+
+/// One `content` rule that looks at answers.
+pub(crate) struct OutputGuard {
+    /// Place in the document's rule list.
+    rule: usize,
+    search: OutputRules,
+    links: OutputAction,
+    html: OutputAction,
+}
+
+impl OutputGuard {
+    /// The guard of a rule, where that says anything of answers.
+    pub(crate) fn of(rule: usize, content: &ContentRule) -> Option<Self> {
+        let links = content.links.as_ref();
+        let html = content.html.as_ref();
+        if links.is_none() && html.is_none() {
+            return None;
+        }
+        let (on_links, on_html) = (links.map(|links| links.action), html.map(|html| html.action));
+        Some(OutputGuard {
+            rule,
+            search: OutputRules {
+                links: links.map(|links| Hosts::new(&links.allow)),
+                html: html.is_some(),
+                code: content.code == CodeText::Inspect,
+                remove_links: on_links == Some(OutputAction::Remove),
+                remove_html: on_html == Some(OutputAction::Remove),
+            },
+            links: on_links.unwrap_or_default(),
+            html: on_html.unwrap_or_default(),
+        })
+    }
+}
+
+/// Where the search of one running text stands, for one guard each.
+pub(crate) type OutputStates = Vec<OutputState>;
+
+/// What the guards make of the undecided end of a running text.
+pub(crate) struct Heard {
+    /// For each guard, what was found, in bytes of the text as a reader sees it.
+    found: Vec<Vec<OutputFinding>>,
+    /// The text, where its escapes are resolved for a reader.
+    spelled: bool,
+}
+
+/// What stands instead of an address that personal data was found in.
+pub(crate) const GONE: &str = "#removed";
+
+impl Session {
+    fn output_guards(&self) -> Vec<(Rc<Attached>, usize)> {
+        let policies = self.applies.iter();
+        policies
+            .flat_map(|policy| (0..policy.output.len()).map(move |nth| (Rc::clone(policy), nth)))
+            .collect()
+    }
+
+    /// Searches the texts of an answer that are no pieces of a stream. `taken` are edits that stand already.
+    pub(crate) fn output_in(
+        &mut self,
+        message: &Message,
+        skip: impl Fn(usize) -> bool,
+        taken: &[Edit],
+    ) -> Vec<Edit> {
+        let guards = self.output_guards();
+        if guards.is_empty() {
+            return Vec::new();
+        }
+        if message.protocol.answers_from_outside() {
+            self.decision.guard("content", GuardState::Skipped("protocol".into()));
+            return Vec::new();
+        }
+        self.decision.guard("content", GuardState::Ran);
+        let mut edits: Vec<Edit> = Vec::new();
+        let mut found = Vec::new();
+        let segments = message.segments.iter().enumerate();
+        for (index, segment) in segments.filter(|(index, segment)| !skip(*index) && is_said(message, segment))
+        {
+            for (policy, nth) in &guards {
+                let Some(guard) = policy.output.get(*nth) else { continue };
+                found.clear();
+                let text = &segment.text;
+                guard.search.search(&OutputState::default(), text, text.len(), true, &mut found);
+                if found.is_empty() {
+                    continue;
+                }
+                let place = format!("{}:{}", Way::Response.name(), message.path(index));
+                for finding in &found {
+                    let Some(with) = self.acted_on((policy, guard), finding, &place) else { continue };
+                    let over = |edit: &Edit| {
+                        edit.segment == index
+                            && edit.range.start < finding.span.end
+                            && finding.span.start < edit.range.end
+                    };
+                    let with = if taken.iter().any(over) { GONE.to_owned() } else { with };
+                    edits.push(Edit { segment: index, range: finding.span.clone(), with });
+                }
+            }
+        }
+        edits
+    }
+
+    /// Records one finding. What is to stand in its place, when something is.
+    fn acted_on(
+        &mut self,
+        (policy, guard): (&Attached, &OutputGuard),
+        finding: &OutputFinding,
+        place: &str,
+    ) -> Option<String> {
+        let (kind, action, what) = match finding.kind {
+            OutputKind::Link => ("FOREIGN_LINK", guard.links, "an address of a host that is not allowed"),
+            OutputKind::Html => ("ACTIVE_HTML", guard.html, "active HTML"),
+            // What goes with a finding is no finding of its own.
+            OutputKind::Rest => return Some(finding.with.clone()).filter(|_| rewrites(policy)),
+        };
+        self.decision.finding(kind, place, 1.0);
+        let evidence = Evidence {
+            kind: finding.rule.to_owned(),
+            place: place.to_owned(),
+            span: span(&finding.span),
+            ..Evidence::default()
+        };
+        let said = |severity, more: &str| {
+            let text = format!("{what} in the answer{more}");
+            Violation::new("content", severity, text).by(guard.rule).because(evidence.clone())
+        };
+        let noted = |violation: Violation, effect| Violation {
+            policy_id: policy.id.clone(),
+            ..violation.with(effect)
+        };
+        match action {
+            OutputAction::Block => {
+                if self.raise(policy, said(Severity::High, "")) {
+                    self.deny(RefusalKind::Policy, &format!("{what} in the answer"));
+                }
+                None
+            }
+            OutputAction::Log => {
+                self.decision.warning(noted(said(Severity::Medium, ""), Effect::Recorded));
+                None
+            }
+            OutputAction::Defang | OutputAction::Remove if rewrites(policy) => {
+                let done = if action == OutputAction::Remove { ", removed" } else { ", defanged" };
+                self.decision.warning(noted(said(Severity::Medium, done), Effect::Modified));
+                Some(finding.with.clone())
+            }
+            OutputAction::Defang | OutputAction::Remove => {
+                self.raise(policy, said(Severity::Medium, ""));
+                None
+            }
+        }
+    }
+
+    /// Searches the undecided end of a running text from where the states stand. Gives what was found, and how far (in bytes
+    /// of `text`) all is decided. `json` when its escapes are resolved for whoever reads it.
+    pub(crate) fn output_heard(
+        &self,
+        states: &mut OutputStates,
+        text: &str,
+        json: bool,
+        last: bool,
+    ) -> Option<(Heard, usize)> {
+        let guards = self.output_guards();
+        if guards.is_empty() || self.protocol.answers_from_outside() {
+            return None;
+        }
+        states.resize_with(guards.len(), OutputState::default);
+        let spelled = json.then(|| resolve_escapes(whole_escapes(text, last)));
+        let reading = spelled.as_ref().map_or(text, |spelled| spelled.text());
+        let mut safe = text.len();
+        let mut all = Vec::with_capacity(guards.len());
+        for ((policy, nth), state) in guards.iter().zip(states.iter()) {
+            let mut found = Vec::new();
+            if let Some(guard) = policy.output.get(*nth) {
+                let (at, _) = guard.search.search(state, reading, reading.len(), last, &mut found);
+                safe = safe.min(spelled.as_ref().map_or(at, |spelled| raw_end(spelled, at)));
+            }
+            all.push(found);
+        }
+        Some((Heard { found: all, spelled: json }, safe))
+    }
+
+    /// The last place up to `safe` where every search can stop: it never stops in the middle of what is searched as one.
+    pub(crate) fn output_stop(
+        &self,
+        states: &OutputStates,
+        text: &str,
+        heard: &Heard,
+        safe: usize,
+        last: bool,
+    ) -> usize {
+        self.output_states(states, text, heard, safe, last).0
+    }
+
+    /// Moves the states on to `safe`, which [`Session::output_stop`] gave.
+    pub(crate) fn output_pass(
+        &self,
+        states: &mut OutputStates,
+        text: &str,
+        heard: &Heard,
+        safe: usize,
+        last: bool,
+    ) {
+        *states = self.output_states(states, text, heard, safe, last).1;
+    }
+
+    fn output_states(
+        &self,
+        states: &OutputStates,
+        text: &str,
+        heard: &Heard,
+        safe: usize,
+        last: bool,
+    ) -> (usize, OutputStates) {
+        let spelled = heard.spelled.then(|| resolve_escapes(whole_escapes(text, last)));
+        let reading = spelled.as_ref().map_or(text, |spelled| spelled.text());
+        let mut stop = safe;
+        let mut next = Vec::with_capacity(states.len());
+        for ((policy, nth), state) in self.output_guards().iter().zip(states) {
+            let Some(guard) = policy.output.get(*nth) else { continue };
+            let limit = match heard.spelled {
+                true => resolve_escapes(text.get(..safe).unwrap_or_default()).text().len(),
+                false => safe,
+            };
+            let (at, after) = guard.search.search(state, reading, limit, last, &mut Vec::new());
+            if at < limit {
+                stop = stop.min(spelled.as_ref().map_or(at, |spelled| raw_end(spelled, at)));
+            }
+            next.push(after);
+        }
+        (stop, next)
+    }
+
+    /// The edits of what was found before `safe`, in bytes of `text`; recorded.
+    pub(crate) fn output_edits(&mut self, text: &str, heard: Heard, safe: usize, place: &str) -> Vec<Edit> {
+        let spelled = heard.spelled.then(|| resolve_escapes(text));
+        let mut edits = Vec::new();
+        if heard.found.iter().any(|found| !found.is_empty()) {
+            self.decision.guard("content", GuardState::Ran);
+        }
+        for ((policy, nth), found) in self.output_guards().into_iter().zip(heard.found) {
+            let Some(guard) = policy.output.get(nth) else { continue };
+            for finding in found {
+                let range = match &spelled {
+                    Some(spelled) => spelled.raw_range(finding.span.clone()),
+                    None => finding.span.clone(),
+                };
+                if range.end > safe {
+                    continue;
+                }
+                if let Some(with) = self.acted_on((&policy, guard), &finding, place) {
+                    let with = if spelled.is_some() { escape_json(&with) } else { with };
+                    edits.push(Edit { segment: 0, range, with });
+                }
+            }
+        }
+        edits
+    }
+}
+
+/// The text up to an escape that is cut off, which spells nothing yet.
+fn whole_escapes(text: &str, last: bool) -> &str {
+    text.get(..if last { text.len() } else { cut_escape(text) }).unwrap_or_default()
+}
+
+/// Where the first `at` bytes of a resolved text end in the text that it was resolved from.
+pub(crate) fn raw_end(spelled: &Resolved<'_>, at: usize) -> usize {
+    if at == 0 { 0 } else { spelled.raw_range(0..at).end }
+}
+
+fn rewrites(policy: &Attached) -> bool {
+    policy.enforcement == mesh_policy::Enforcement::Blocking
+}
+
+/// Whether a text is the model's words to its reader. Of a protocol nobody told us, any may be.
+fn is_said(message: &Message, segment: &Segment) -> bool {
+    let unknown = matches!(message.protocol, Protocol::Json | Protocol::Text | Protocol::None);
+    let said = segment.place == Place::Assistant || unknown && segment.place == Place::Other;
+    said && !segment.derived && !segment.is_key() && !segment.is_number()
+}
