@@ -26,6 +26,7 @@ mod input;
 mod limits;
 mod mask;
 mod names;
+mod own_rules;
 mod program;
 mod replay;
 mod response;

@@ -77,6 +77,7 @@ impl Rules {
             || !self.injection.is_empty()
             || !self.tools.is_empty()
             || self.limits.iter().any(|guard| guard.measure.is_spent())
+            || self.rego_reads_answers()
     }
 }
 

@@ -3,7 +3,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Agent, AgentStatus, AgentType, Attachment, ComplianceTier, Policy, Secret};
+use crate::{Agent, AgentStatus, AgentType, Attachment, BundleRollout, ComplianceTier, Policy, Secret};
 
 /// The filter's whole configuration. Two equal bundles make two filters that decide alike.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -20,6 +20,9 @@ pub struct Bundle {
     /// The registered agents.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub agents: Vec<BundleAgent>,
+    /// Next versions on their way.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub rollouts: Vec<BundleRollout>,
     /// Everything that is not policy.
     #[serde(default)]
     pub settings: Settings,

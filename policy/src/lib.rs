@@ -20,13 +20,17 @@ mod forms;
 mod legacy;
 mod meaning;
 mod nearest;
+#[cfg(feature = "yaml")]
+mod opa;
 mod rate_limit;
 mod read;
+mod rollout;
 mod rule;
 #[cfg(feature = "schema")]
 mod schema;
 mod secret;
 mod shape;
+mod state;
 #[cfg(feature = "yaml")]
 mod yaml;
 
@@ -39,8 +43,11 @@ pub use document::{
     ApiVersion, Enforcement, FailureMode, Kind, Media, Metadata, Policy, RecordOverflow, Spec, Target,
 };
 pub use nearest::nearest;
+#[cfg(feature = "yaml")]
+pub use opa::{MAX_BUNDLE_BYTES, MAX_BUNDLE_FILES, OpaBundle, from_opa_bundle, is_bundle_path};
 pub use rate_limit::{Currency, LimitAction, LimitKey, LimitMode, Money, RateLimitRule};
 pub use read::{Document, Parsed, ParsedDocument, document_from_value, from_value};
+pub use rollout::{BundleRollout, Stage, shadow_id};
 pub use rule::{
     AccessRule, Conditions, ContentAction, ContentRule, CustomPattern, Direction, InjectionAction,
     InjectionRule, ModelsRule, NormalizeRule, PiiAction, PiiRule, RegoRule, Rule, Sensitivity, ToolsRule,
@@ -48,5 +55,6 @@ pub use rule::{
 #[cfg(feature = "schema")]
 pub use schema::{agent_json_schema, json_schema};
 pub use secret::Secret;
+pub use state::{Bounds, Draft, End, Freeze, Rollout, State};
 #[cfg(feature = "yaml")]
 pub use yaml::{documents_from_yaml, from_yaml, locate};

@@ -2,7 +2,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::{Agent, Diagnostic, Policy, Severity, check, legacy, meaning, shape};
+use crate::{Agent, Diagnostic, Policy, Severity, State, check, legacy, meaning, shape};
 
 /// A document that was accepted.
 #[derive(Clone, Debug, PartialEq)]
@@ -21,6 +21,8 @@ pub enum Document {
     Policy(Policy),
     /// An agent.
     Agent(Agent),
+    /// What the control plane keeps of its own; no author writes one.
+    State(State),
 }
 
 /// A document of any kind that was accepted.

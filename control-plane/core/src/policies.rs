@@ -36,6 +36,8 @@ pub enum Wanted {
     Document(Box<Document>),
     /// The document of this earlier version.
     Version(u64),
+    /// The document that a rollout has brought to its end, under the number it had all along.
+    Candidate(Box<Policy>, u64),
     /// That it is no longer in force.
     Deleted,
 }
@@ -100,21 +102,21 @@ impl Policies {
 
     /// The policy in force under this name.
     pub fn get(&self, name: &str) -> Result<Stored, PolicyError> {
-        let held = self.set().get(name).filter(|held| !held.version.is_agent()).cloned();
+        let held = self.set().get(name).filter(|held| held.version.is_policy()).cloned();
         held.ok_or_else(|| PolicyError::Unknown { name: name.to_owned() })
     }
 
     /// Every version of a policy, newest first; also of one that is deleted.
     pub async fn versions(&self, name: &str) -> Result<Vec<Stored>, PolicyError> {
         let mut versions = self.inner.store.versions(name).await?;
-        versions.retain(|stored| !stored.version.is_agent());
+        versions.retain(|stored| stored.version.is_policy());
         if versions.is_empty() { Err(PolicyError::Unknown { name: name.to_owned() }) } else { Ok(versions) }
     }
 
     /// One version of a policy.
     pub async fn version(&self, name: &str, version: u64) -> Result<Stored, PolicyError> {
         let found = self.inner.store.version(name, version).await?;
-        let found = found.filter(|stored| !stored.version.is_agent());
+        let found = found.filter(|stored| stored.version.is_policy());
         found.ok_or_else(|| PolicyError::NoVersion { name: name.to_owned(), version })
     }
 
@@ -136,6 +138,7 @@ impl Policies {
         loop {
             attempts += 1;
             let set = self.current().await?;
+            self.admits(&set, name, &wanted).await?;
             check_expected(name, expected, set.get(name).map(|held| held.version.version))?;
             let (change, document) = self.resolve(name, &wanted, &set).await?;
             if let (Some(document), Some(held)) = (&document, set.get(name))
@@ -274,6 +277,13 @@ impl Policies {
             Wanted::Document(document) => {
                 let change = if in_force { Change::Updated } else { Change::Created };
                 Ok((change, Some((**document).clone())))
+            }
+            Wanted::Candidate(policy, version) if in_force && set.next_version(name) == *version => {
+                Ok((Change::Updated, Some(Document::Policy((**policy).clone()))))
+            }
+            Wanted::Candidate(..) => {
+                let in_force = set.get(name).map(|held| held.version.version);
+                Err(PolicyError::Changed { name: name.to_owned(), in_force })
             }
             Wanted::Deleted if in_force => Ok((Change::Deleted, None)),
             Wanted::Deleted => Err(PolicyError::Unknown { name: name.to_owned() }),

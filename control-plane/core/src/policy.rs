@@ -1,9 +1,9 @@
 //! One version of one document, policy or agent: written once, never changed.
 //!
 //! Both kinds stand in one log, so that one revision tells of all that sidecars are told. A policy goes by its name there, an
-//! agent by `agent/` and its id; no policy's name contains `/`.
+//! agent by `agent/` and its id; drafts, rollouts and the freeze have prefixes too. No policy's name contains `/`.
 use jiff::Timestamp;
-use mesh_policy::{Agent, Document, Policy};
+use mesh_policy::{Agent, Document, Policy, State};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -73,10 +73,40 @@ impl PolicyVersion {
         }
     }
 
+    /// What is kept of the control plane's own.
+    pub fn state(&self) -> Option<&State> {
+        match &self.document {
+            Some(Document::State(state)) => Some(state),
+            _ => None,
+        }
+    }
+
     /// Whether it is a version of an agent's document (or its deletion).
     pub fn is_agent(&self) -> bool {
         self.name.starts_with(AGENT_PREFIX)
     }
+
+    /// Whether it is a version of a policy (or its deletion).
+    pub fn is_policy(&self) -> bool {
+        !self.name.contains('/')
+    }
+}
+
+/// What a policy's draft goes by.
+pub(crate) fn draft_key(name: &str) -> String {
+    format!("draft/{name}")
+}
+
+const ROLLOUT_PREFIX: &str = "rollout/";
+
+/// What a policy's rollout goes by.
+pub(crate) fn rollout_key(name: &str) -> String {
+    format!("{ROLLOUT_PREFIX}{name}")
+}
+
+/// The policy whose rollout goes by this key.
+pub(crate) fn rollout_of(key: &str) -> Option<&str> {
+    key.strip_prefix(ROLLOUT_PREFIX)
 }
 
 const AGENT_PREFIX: &str = "agent/";

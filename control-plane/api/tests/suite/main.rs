@@ -8,5 +8,6 @@ mod limits;
 mod monitoring;
 mod openapi;
 mod policies;
+mod rollouts;
 mod support;
 mod trials;

@@ -11,7 +11,8 @@ use mesh_control_api::{Api, Metrics, Parts, Token, router};
 use mesh_control_core::memory::{MemoryDecisions, MemoryPolicies, MemoryWindows};
 use mesh_control_core::ports::{PublishError, Publisher, SidecarView};
 use mesh_control_core::{
-    Batch, Catalogue, Decisions, EngineAdmission, Limits, Policies, PriceList, Sidecar, Timestamp,
+    Batch, Catalogue, Decisions, EngineAdmission, Limits, Policies, PriceList, RolloutWatch, Sidecar,
+    Timestamp,
 };
 use mesh_policy::{Bundle, Settings};
 use serde_json::{Value, json};
@@ -61,6 +62,7 @@ pub(crate) struct Plane {
     pub(crate) router: Router,
     pub(crate) policies: Policies,
     pub(crate) decisions: Decisions,
+    pub(crate) rollouts: Arc<RolloutWatch>,
     pub(crate) limits: Limits,
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) stop: watch::Sender<bool>,
@@ -81,10 +83,12 @@ impl Plane {
         let decisions = Decisions::new(Arc::new(MemoryDecisions::default()));
         let limits = Limits::new(Arc::new(MemoryWindows::default()));
         let metrics = Arc::new(Metrics::new(policies.clone(), Arc::new(OneSidecar)));
+        let rollouts = Arc::new(RolloutWatch::new(policies.clone(), decisions.clone()));
         let stop = watch::Sender::new(false);
         let api = Api::new(Parts {
             policies: policies.clone(),
             decisions: decisions.clone(),
+            rollouts: Arc::clone(&rollouts),
             limits: limits.clone(),
             prices: prices(),
             sidecars: Arc::new(OneSidecar),
@@ -93,7 +97,7 @@ impl Plane {
             open_metrics,
             stopping: stop.subscribe(),
         });
-        Plane { router: router(api), policies, decisions, limits, metrics, stop }
+        Plane { router: router(api), policies, decisions, rollouts, limits, metrics, stop }
     }
 
     /// Sends a request with the token.

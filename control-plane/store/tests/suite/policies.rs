@@ -34,6 +34,16 @@ fn agent(id: &str, number: u64) -> PolicyVersion {
     PolicyVersion { name: agent_key(id), document, ..version("a", number) }
 }
 
+/// So is what the control plane keeps of its own.
+fn rollout(policy: &str, number: u64) -> PolicyVersion {
+    let document = serde_json::json!({
+        "kind": "Rollout", "version": 3, "present": 2, "stage": { "share": 10 }, "steps": [50], "cursor": 7, "note": "ümläut",
+        "bounds": { "refusals": 0.125, "errors": 0.01, "sample": 100 }, "next": version(policy, 3).document,
+    });
+    let document = Some(serde_json::from_value(document).unwrap());
+    PolicyVersion { name: format!("rollout/{policy}"), document, ..version("a", number) }
+}
+
 fn deletion(name: &str, number: u64) -> PolicyVersion {
     PolicyVersion { change: Change::Deleted, document: None, ..version(name, number) }
 }
@@ -53,6 +63,7 @@ async fn every_version_is_kept_as_it_was(store: Port) {
         deletion("b", 3),
         version("a", 2),
         agent("spiffe://mesh/x", 1),
+        rollout("a", 1),
     ];
     let mut kept = Vec::new();
     for version in &written {
@@ -62,12 +73,12 @@ async fn every_version_is_kept_as_it_was(store: Port) {
         kept.push(stored);
     }
     let pick = |places: &[usize]| places.iter().map(|place| kept[*place].clone()).collect::<Vec<_>>();
-    assert_eq!(store.newest().await.unwrap(), pick(&[4, 5, 3]));
+    assert_eq!(store.newest().await.unwrap(), pick(&[4, 5, 3, 6]));
     assert_eq!(store.version(&agent_key("spiffe://mesh/x"), 1).await.unwrap(), Some(kept[5].clone()));
     assert_eq!(store.versions("b").await.unwrap(), pick(&[3, 2, 0]));
     assert_eq!(store.version("b", 1).await.unwrap(), Some(kept[0].clone()));
     assert_eq!(store.version("b", 9).await.unwrap(), None);
-    assert_eq!(store.revision().await.unwrap(), kept[5].revision);
+    assert_eq!(store.revision().await.unwrap(), kept[6].revision);
 }
 
 async fn a_version_is_never_overwritten(store: Port) {
