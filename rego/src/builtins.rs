@@ -76,7 +76,6 @@ const SMALL: &[&str] = &[
     "base64.is_valid",
     "ceil",
     "contains",
-    "count",
     "endswith",
     "floor",
     "glob.match",
@@ -159,14 +158,17 @@ pub(crate) fn guard(engine: &mut Engine, allowance: &Allowance) -> anyhow::Resul
         start: 0,
         end: 0,
     };
-    for (&name, &builtin) in BUILTINS.iter() {
+    for (&name, &builtin) in BUILTINS.iter().filter(|(name, _)| **name != "count") {
         let guard = GUARDED.iter().find(|(guarded, _)| *guarded == name).map(|(_, guard)| guard);
         let charged = !SMALL.contains(&name);
         if guard.is_none() && !charged {
             continue;
         }
         let (span, allowance) = (span.clone(), allowance.clone());
-        let guarded = move |args: Vec<Value>| {
+        let guarded = move |mut args: Vec<Value>| {
+            if name == "sprintf" {
+                plain_integers(&mut args);
+            }
             let result = match guard {
                 Some(guard) => call_guarded(builtin, guard, &span, &args)?,
                 None => call(builtin, &span, &args)?,
@@ -175,6 +177,14 @@ pub(crate) fn guard(engine: &mut Engine, allowance: &Allowance) -> anyhow::Resul
         };
         engine.add_extension(name.to_owned(), builtin.1, Box::new(guarded))?;
     }
+    let count = BUILTINS.get("count").copied();
+    let count = move |args: Vec<Value>| match (args.first(), count) {
+        (Some(Value::String(text)), _) => Ok(Value::from(text.chars().count())),
+        (_, Some(count)) => call(count, &span, &args),
+        _ => Ok(Value::Undefined),
+    };
+    // The interpreter's counts the bytes of a text; OPA's its characters.
+    engine.add_extension("count".to_owned(), 1, Box::new(count))?;
     let allowance = allowance.clone();
     let sized = move |args: Vec<Value>| allowance.charge(args.into_iter().next().unwrap_or(Value::Undefined));
     engine.add_extension(SIZED.to_owned(), 1, Box::new(sized))?;
@@ -186,6 +196,35 @@ fn call_guarded(builtin: BuiltinFcn, guard: &Guard, span: &Span, args: &[Value])
         Size(estimate) if estimate(args) > MAX_RESULT => anyhow::bail!(TOO_LARGE),
         Fit(fits) if !fits(args) => anyhow::bail!(UNFIT),
         _ => call(builtin, span, args),
+    }
+}
+
+/// Has whole numbers printed by `%v` where the format says `%d`: the interpreter's `%d` gives a negative one two signs.
+fn plain_integers(args: &mut [Value]) {
+    let [Value::String(format), Value::Array(values)] = &*args else { return };
+    let mut plain = String::with_capacity(format.len());
+    let (mut chars, mut next) = (format.chars(), values.iter());
+    while let Some(c) = chars.next() {
+        plain.push(c);
+        if c != '%' {
+            continue;
+        }
+        // Flags, width and precision stay as they are, with their verb.
+        let mut flags = 0;
+        for c in chars.by_ref() {
+            if matches!(c, '+' | '-' | '#' | ' ' | '.') || c.is_numeric() {
+                flags += 1;
+                plain.push(c);
+                continue;
+            }
+            let value = if c == '%' { None } else { next.next() };
+            let whole = matches!(value, Some(Value::Number(number)) if number.is_integer());
+            plain.push(if c == 'd' && whole && flags == 0 { 'v' } else { c });
+            break;
+        }
+    }
+    if let Some(format) = args.first_mut() {
+        *format = Value::from(plain);
     }
 }
 

@@ -167,7 +167,7 @@ fn what_was_found_and_what_is_left_is_in_the_input() {
 
 #[test]
 fn an_opa_bundle_is_applied_as_it_is() {
-    let mesh = Mesh::up("", &["--no-starter"]);
+    let mesh = Mesh::up("", &[]);
     let bundle = mesh.data.join("from-opa");
     let write = |path: &str, text: &str| {
         let path = bundle.join(path);
