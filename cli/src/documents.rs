@@ -10,6 +10,7 @@ use mesh_policy::{Agent, Diagnostic, Document as Any, ParsedDocument, Policy, Se
 use serde_json::{Value, json};
 
 use crate::{
+    bundle,
     failure::{Failure, Outcome},
     output::{BAD, FAINT, STRONG, WARN, say, styled},
 };
@@ -43,10 +44,13 @@ pub(crate) struct Documents {
     pub(crate) documents: Vec<Document>,
     pub(crate) agents: Vec<AgentDocument>,
     pub(crate) remarks: Vec<Remark>,
+    /// Rego tests that came with a policy: the policy, the file, its text.
+    pub(crate) tests: Vec<(String, String, String)>,
 }
 
 impl Documents {
-    /// Reads and compiles files, folders (their `.yaml`, `.yml` and `.json` files in order of name) and `-`.
+    /// Reads and compiles files, folders (their `.yaml`, `.yml` and `.json` files in order of name), OPA's bundles (folders
+    /// with a `.manifest`, and `.tar.gz` archives) and `-`.
     pub(crate) fn read(paths: &[PathBuf]) -> Outcome<Self> {
         let mut all = Self::default();
         for path in paths {
@@ -57,6 +61,10 @@ impl Documents {
                 all.add("standard input", &text);
                 continue;
             }
+            if bundle::is_bundle(path) {
+                all.add_bundle(path)?;
+                continue;
+            }
             for file in files(path)? {
                 let text =
                     std::fs::read_to_string(&file).map_err(|error| Failure::file("read", &file, &error))?;
@@ -65,6 +73,29 @@ impl Documents {
         }
         all.find_twins();
         Ok(all)
+    }
+
+    /// A bundle is one policy; what is said of it names the file in it.
+    fn add_bundle(&mut self, path: &Path) -> Outcome {
+        let source = path.display().to_string();
+        let remark = |policy: Option<&str>, diagnostic| Remark {
+            source: source.clone(),
+            policy: policy.map(str::to_owned),
+            diagnostic,
+        };
+        match mesh_policy::from_opa_bundle(&bundle::name(path), &bundle::files(path)?) {
+            Err(said) => self.remarks.extend(said.into_iter().map(|said| remark(None, said))),
+            Ok(read) => {
+                let name = read.policy.metadata.name.clone();
+                let compiled = mesh_engine::check(&read.policy).err().unwrap_or_default();
+                let said = read.warnings.into_iter().chain(compiled);
+                self.remarks.extend(said.map(|said| remark(Some(&name), said)));
+                let tests = read.tests.into_iter();
+                self.tests.extend(tests.map(|(file, text)| (name.clone(), format!("{source}/{file}"), text)));
+                self.documents.push(Document { source: source.clone(), policy: read.policy });
+            }
+        }
+        Ok(())
     }
 
     fn add(&mut self, source: &str, text: &str) {
@@ -90,6 +121,8 @@ impl Documents {
                         }
                         // No file holds one.
                         Any::Tool(_) => continue,
+                        // Nothing that is read from a text is one.
+                        Any::State(_) => continue,
                     };
                     let name = policy.metadata.name.clone();
                     let mut compiled = mesh_engine::check(&policy).err().unwrap_or_default();

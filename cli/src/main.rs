@@ -1,6 +1,7 @@
 //! `ai-mesh`: starts the mesh, changes its policies, shows its decisions. See ARCHITECTURE.md.
 
 mod args;
+mod bundle;
 mod changes;
 mod commands;
 mod documents;

@@ -46,6 +46,9 @@ pub enum StartError {
     /// A token that is too short to be one.
     #[error("{0} does not hold a token of at least 16 letters and digits; remove it, and a new one is made")]
     Token(PathBuf),
+    /// Keys that are none.
+    #[error("{0} does not hold keys of 64 hex digits, one a line; remove it, and a new one is made")]
+    SigningKeys(PathBuf),
     /// A store.
     #[error(transparent)]
     Store(#[from] OpenError),

@@ -1,7 +1,8 @@
-//! Bundles → xDS snapshots.
+//! Bundles → xDS snapshots, signed.
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use mesh_audit::SigningKey;
 use mesh_control_core::ports::{PublishError, Publisher};
 use mesh_policy::Bundle;
 use mesh_xds::{Ads, SidecarSpec};
@@ -10,6 +11,7 @@ use mesh_xds::{Ads, SidecarSpec};
 pub(crate) struct XdsPublisher {
     pub(crate) ads: Ads,
     pub(crate) spec: SidecarSpec,
+    pub(crate) key: SigningKey,
 }
 
 #[async_trait]
@@ -17,6 +19,7 @@ impl Publisher for XdsPublisher {
     async fn publish(&self, bundle: Arc<Bundle>) -> Result<(), PublishError> {
         let plugin_config =
             serde_json::to_string(&*bundle).map_err(|error| PublishError(error.to_string()))?;
+        let plugin_config = self.key.sign(&plugin_config);
         let spec = SidecarSpec { plugin_config, ..self.spec.clone() };
         let snapshot =
             mesh_xds::snapshot(&spec, &bundle.version).map_err(|error| PublishError(error.to_string()))?;

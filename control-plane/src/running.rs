@@ -7,7 +7,7 @@ use std::time::Duration;
 use axum::Router;
 use axum::serve::ListenerExt;
 use mesh_control_api::{IntakeServer, RateLimitServer, SidecarAuth, Token};
-use mesh_control_core::Policies;
+use mesh_control_core::{Policies, RolloutWatch, Timestamp};
 use mesh_xds::Ads;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
@@ -32,6 +32,7 @@ pub(crate) struct Servers {
     pub(crate) intake: IntakeServer,
     pub(crate) rate_limits: RateLimitServer,
     pub(crate) sidecars: Arc<Sidecars>,
+    pub(crate) rollouts: Arc<RolloutWatch>,
     pub(crate) refresh: Option<Policies>,
 }
 
@@ -88,6 +89,7 @@ impl Running {
         });
         let mut helpers = JoinSet::new();
         helpers.spawn(servers.sidecars.watch());
+        helpers.spawn(watch_rollouts(servers.rollouts));
         if let Some(policies) = servers.refresh {
             helpers.spawn(keep_fresh(policies));
         }
@@ -150,6 +152,16 @@ impl Running {
 async fn until(mut stop: watch::Receiver<bool>) {
     // An error means that nobody is left who could ask for a stop: it has ended.
     let _ = stop.wait_for(|stop| *stop).await;
+}
+
+/// Takes back rollouts that go over their bounds.
+async fn watch_rollouts(watch: Arc<RolloutWatch>) {
+    loop {
+        tokio::time::sleep(REFRESH).await;
+        if let Err(error) = watch.look(Timestamp::now()).await {
+            tracing::error!(%error, "rollouts can not be watched; none goes on by itself");
+        }
+    }
 }
 
 /// Publishes what another control plane on the same database has changed.

@@ -5,7 +5,8 @@ use std::sync::Arc;
 use mesh_control_api::{Api, Metrics, Parts, SidecarAuth};
 use mesh_control_core::ports::SidecarView;
 use mesh_control_core::{
-    Decisions, EngineAdmission, Expected, Limits, Policies, PolicyError, Timestamp, Tools, Wanted, agent_key,
+    Decisions, EngineAdmission, Expected, Limits, Policies, PolicyError, RolloutWatch, Timestamp, Tools,
+    Wanted, agent_key,
 };
 use mesh_control_store::{Location, Stores};
 use mesh_policy::{Document, Secret};
@@ -18,7 +19,7 @@ use crate::error::StartError;
 use crate::publisher::XdsPublisher;
 use crate::running::{Running, Servers};
 use crate::sidecars::Sidecars;
-use crate::{settings, starter, tokens};
+use crate::{settings, signing, starter, tokens};
 
 /// Starts a control plane. When this returns, policies are in force and both ports answer.
 ///
@@ -35,13 +36,14 @@ pub async fn start(config: Config) -> Result<Running, StartError> {
     let admin = tokens::token(&config.data.join("admin-token"))?;
     let sidecar = tokens::token(&config.data.join("sidecar-token"))?;
     let masking_key = Secret::new(tokens::token(&config.data.join("masking-key"))?.secret());
+    let key = signing::key(&config.data)?;
     let location = location(&config)?;
     let Stores { policies, decisions, tools } = mesh_control_store::open(&location).await?;
     let limits = Limits::new(mesh_control_store::windows(config.redis.as_deref()).await?);
     let decisions = Decisions::new(decisions);
 
     let ads = Ads::new();
-    let publisher = Arc::new(XdsPublisher { ads: ads.clone(), spec });
+    let publisher = Arc::new(XdsPublisher { ads: ads.clone(), spec, key });
     let admission = Arc::new(EngineAdmission::default());
     let settings = settings::settings(&config, masking_key, prices.as_ref());
     let policies = Policies::new(policies, admission, publisher, settings);
@@ -50,10 +52,12 @@ pub async fn start(config: Config) -> Result<Running, StartError> {
 
     let sidecars = Sidecars::new(ads.clone());
     let metrics = Arc::new(Metrics::new(policies.clone(), Arc::clone(&sidecars) as Arc<dyn SidecarView>));
+    let rollouts = Arc::new(RolloutWatch::new(policies.clone(), decisions.clone()));
     let stop = watch::Sender::new(false);
     let api = Api::new(Parts {
         policies: policies.clone(),
         decisions: decisions.clone(),
+        rollouts: Arc::clone(&rollouts),
         limits: limits.clone(),
         tools: tools.clone(),
         prices: listed,
@@ -70,6 +74,7 @@ pub async fn start(config: Config) -> Result<Running, StartError> {
         intake: mesh_control_api::intake(decisions.clone(), limits.clone(), tools, Arc::clone(&metrics)),
         rate_limits: mesh_control_api::rate_limits(limits, metrics),
         sidecars,
+        rollouts,
         // Others may write to a database that can be shared.
         refresh: matches!(location, Location::Postgres(_)).then(|| policies.clone()),
     };
@@ -122,6 +127,8 @@ async fn put_in_force(policies: &Policies, config: &Config) -> Result<(), StartE
             Document::Agent(agent) => agent_key(&agent.metadata.name),
             // No file holds one.
             Document::Tool(_) => continue,
+            // Nothing that an author wrote is one.
+            Document::State(_) => continue,
         };
         let wanted = Wanted::Document(Box::new(document));
         let done = policies.change(&name, wanted, Expected::Any, Timestamp::now()).await;

@@ -22,6 +22,20 @@ pub(crate) fn data_folder(path: &Path) -> Result<(), StartError> {
     })
 }
 
+/// A file with secrets that only its owner can read; where none is, one with a new secret of 64 hex digits.
+pub(crate) fn secret_file(path: &Path) -> Result<(), StartError> {
+    let failed = |what| move |source| StartError::Data { what, path: path.to_owned(), source };
+    if !path.try_exists().map_err(failed("read"))? {
+        make(path).map_err(failed("write"))?;
+    }
+    let mode = fs::metadata(path).map_err(failed("read"))?.permissions().mode();
+    if mode & 0o077 != 0 {
+        tracing::warn!(path = %path.display(), "secrets could be read by other users; the file's rights are corrected");
+        fs::set_permissions(path, Permissions::from_mode(0o600)).map_err(failed("correct the rights of"))?;
+    }
+    Ok(())
+}
+
 /// The token in a file; a new one is made if there is no file. The file holds the token and nothing else, not even a line end:
 /// Envoy sends it as it is.
 pub(crate) fn token(path: &Path) -> Result<Token, StartError> {

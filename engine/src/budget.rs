@@ -32,7 +32,7 @@ pub(crate) struct Budget {
     /// The stream has come to its own end: what it says of usage is final.
     complete: bool,
     /// The answer's status, once it is there.
-    status: Option<u16>,
+    pub(crate) status: Option<u16>,
     /// Tokens after which a stream is cut.
     most: Option<u64>,
     /// The usage was asked for on the client's behalf.

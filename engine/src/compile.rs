@@ -240,15 +240,16 @@ fn injection(index: usize, rule: &InjectionRule, problems: &mut Vec<Diagnostic>)
 
 fn rego(index: usize, rule: &RegoRule, problems: &mut Vec<Diagnostic>) -> Option<Rego> {
     let field = format!("spec.rules[{index}].rego");
-    if rule.data.contains_key("mesh") {
-        let said =
-            Diagnostic::error(format!("{field}.data.mesh"), "`mesh` is where the module's own rules are");
-        problems.push(said.help("choose another name"));
-        return None;
-    }
-    let path = format!("{field}.module");
-    let module = Module { name: path.clone(), source: rule.module.clone() };
-    match Rego::compile(&[module], &serde_json::Value::Object(rule.data.clone())) {
+    // A module's name in messages is the field it stands in.
+    let own = (!rule.module.is_empty())
+        .then(|| Module { name: format!("{field}.module"), source: rule.module.clone() });
+    let others = rule
+        .modules
+        .iter()
+        .map(|(name, source)| Module { name: format!("{field}.modules[{name:?}]"), source: source.clone() });
+    let modules: Vec<Module> = own.into_iter().chain(others).collect();
+    let data = serde_json::Value::Object(rule.data.clone());
+    match Rego::compile_package(&modules, &data, rule.package()) {
         Ok(rego) => Some(rego),
         Err(errors) => {
             problems.extend(errors.into_iter().map(|error| {
@@ -256,7 +257,8 @@ fn rego(index: usize, rule: &RegoRule, problems: &mut Vec<Diagnostic>) -> Option
                     (Some(line), Some(column)) => format!("line {line}, column {column} of the module: "),
                     _ => String::new(),
                 };
-                Diagnostic::error(path.clone(), place + &error.message)
+                let path = if error.module.is_empty() { field.clone() } else { error.module };
+                Diagnostic::error(path, place + &error.message)
             }));
             None
         }

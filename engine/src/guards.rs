@@ -9,7 +9,6 @@ use crate::Timestamp;
 use crate::decision::{GuardState, Severity};
 use crate::evidence::{Effect, Evidence, Violation, span};
 use crate::index::Attached;
-use crate::input::rego_input;
 use crate::program::{InjectionGuard, LimitGuard, PiiGuard, Rules};
 use crate::seen::{Digest, GuardPlace};
 use crate::session::Session;
@@ -140,34 +139,6 @@ impl Session {
                 let violation = Violation::new("tools", Severity::Medium, text.clone()).by(rule);
                 if self.raise(policy, violation.because(evidence)) {
                     self.deny(RefusalKind::Policy, &text);
-                }
-            }
-        }
-    }
-
-    pub(crate) fn judge_rego(&mut self, body: &[u8], now: Timestamp) {
-        let applies = Rc::clone(&self.applies);
-        if !applies.iter().any(|policy| !policy.rego.is_empty()) {
-            return;
-        }
-        let modules = applies.iter().flat_map(|policy| &policy.rego).map(|(_, rego)| rego);
-        let input = rego_input(self, body, now, modules);
-        for policy in applies.iter() {
-            for (rule, rego) in &policy.rego {
-                let Ok(verdict) = rego.decide_input(&input) else {
-                    self.guard_failed(policy, "rego", "evaluation");
-                    continue;
-                };
-                self.decision.guard("rego", GuardState::Ran);
-                for message in verdict.warn {
-                    let warning =
-                        Violation::new("rego", Severity::Low, message).by(*rule).with(Effect::Recorded);
-                    self.decision.warning(Violation { policy_id: policy.id.clone(), ..warning });
-                }
-                for message in verdict.deny {
-                    if self.raise(policy, Violation::new("rego", Severity::High, message.clone()).by(*rule)) {
-                        self.deny(RefusalKind::Policy, &message);
-                    }
                 }
             }
         }

@@ -4,26 +4,18 @@ use mesh_wire::Message;
 use serde_json::{Map, Value, json};
 
 use crate::Timestamp;
+use crate::own_rules::Answer;
 use crate::session::Session;
 
-/// What is known of a request, for the author's rules:
-///
-/// ```json
-/// { "agent": "support-1", "user": null, "session": null, "team": null, "roles": [], "key": null,
-///   "source": { "ip": "10.0.0.7" },
-///   "time": { "rfc3339": "2026-11-24T12:00:00Z", "ns": 1795521600000000000 },
-///   "request": { "method": "POST", "path": "/v1/chat/completions", "protocol": "openai-chat",
-///                "operation": "chat", "model": "gpt-4o", "stream": false },
-///   "messages": [ { "role": "user", "place": "messages[0].content", "text": "…" } ],
-///   "tools": ["search"], "tool_calls": [ { "name": "search", "arguments": {} } ],
-///   "resources": [ { "action": "read", "resource": "file:///a" } ] }
-/// ```
+/// What is known of a request, and of its answer once that is there, for the author's rules: docs/policies.md describes
+/// each field.
 ///
 /// Only the fields that one of `modules` reads are there.
 pub(crate) fn rego_input<'a>(
     session: &Session,
     body: &[u8],
     now: Timestamp,
+    answer: Option<&Answer>,
     modules: impl Iterator<Item = &'a Rego> + Clone,
 ) -> Input {
     let caller = session.caller();
@@ -35,6 +27,13 @@ pub(crate) fn rego_input<'a>(
             fields.insert(name.to_owned(), value());
         }
     };
+    let model = message.and_then(|message| message.model.as_deref());
+    field("phase", &|| json!(if answer.is_some() { "response" } else { "request" }));
+    field("protocol", &|| json!(session.protocol.as_str()));
+    field("model", &|| json!(model));
+    field("findings", &|| Value::Array(findings(session)));
+    field("limits", &|| Value::Array(limits(session)));
+    field("response", &|| answer.map_or(Value::Null, |answer| answer.input(session.budget.status)));
     field("agent", &|| json!(caller.agent));
     field("user", &|| json!(caller.user));
     field("session", &|| json!(caller.session));
@@ -52,7 +51,7 @@ pub(crate) fn rego_input<'a>(
             "path": head.path_only(),
             "protocol": session.protocol.as_str(),
             "operation": message.map(|message| message.operation.as_str()),
-            "model": message.and_then(|message| message.model.as_deref()),
+            "model": model,
             "stream": message.is_some_and(|message| message.stream),
         })
     });
@@ -65,7 +64,7 @@ pub(crate) fn rego_input<'a>(
     Input::from(&Value::Object(fields))
 }
 
-fn messages(message: &Message) -> Vec<Value> {
+pub(crate) fn messages(message: &Message) -> Vec<Value> {
     let segments = message.segments.iter().enumerate();
     segments
         .map(|(index, segment)| {
@@ -74,7 +73,7 @@ fn messages(message: &Message) -> Vec<Value> {
         .collect()
 }
 
-fn tool_calls(message: &Message, body: &[u8]) -> Vec<Value> {
+pub(crate) fn tool_calls(message: &Message, body: &[u8]) -> Vec<Value> {
     let calls = message.tool_calls.iter().enumerate();
     calls
         .map(|(index, call)| json!({ "name": call.name, "arguments": message.arguments(body, index) }))
@@ -83,4 +82,25 @@ fn tool_calls(message: &Message, body: &[u8]) -> Vec<Value> {
 
 fn resources(message: &Message) -> Vec<Value> {
     message.resources.iter().map(|used| json!({ "action": used.action, "resource": used.resource })).collect()
+}
+
+/// What the guards before have found: types, places and scores, as the record has them.
+fn findings(session: &Session) -> Vec<Value> {
+    let found = session.decision.findings.iter();
+    found
+        .map(|found| {
+            json!({ "type": found.kind, "count": found.count, "place": found.place, "score": found.score })
+        })
+        .collect()
+}
+
+/// What the rate limit service said of each limit that counts this request.
+fn limits(session: &Session) -> Vec<Value> {
+    let told = session.told.iter();
+    told.map(|(check, status)| {
+        let key = check.key.split(':').next();
+        json!({ "policy": check.policy, "name": check.name, "key": key, "limit": check.limit,
+                "remaining": status.remaining, "over": status.over.is_some() })
+    })
+    .collect()
 }

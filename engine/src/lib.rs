@@ -28,6 +28,7 @@ mod limits;
 mod mask;
 mod names;
 mod output;
+mod own_rules;
 mod pins;
 mod program;
 mod replay;

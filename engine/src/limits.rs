@@ -139,6 +139,7 @@ impl Session {
         match answer {
             LimitAnswer::Answered(statuses) if statuses.len() == checks.len() => {
                 self.decision.guard("rateLimit", GuardState::Ran);
+                self.told = checks.iter().cloned().zip(statuses.iter().copied()).collect();
                 for (check, status) in checks.iter().zip(&statuses) {
                     if let Some(retry_after_s) = status.over {
                         self.over(check, retry_after_s.max(1));

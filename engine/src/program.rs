@@ -93,6 +93,7 @@ impl Rules {
             || !self.output.is_empty()
             || !self.canary.is_empty()
             || self.limits.iter().any(|guard| guard.measure.is_spent())
+            || self.rego_reads_answers()
     }
 }
 

@@ -13,8 +13,9 @@ use mesh_wire::{
 use crate::decision::{GuardState, Severity};
 use crate::evidence::{Effect, Evidence, Violation};
 use crate::guards::{Way, without_overlaps};
+use crate::own_rules::Answer;
 use crate::session::{Session, Step, plain_instead};
-use crate::stream::Stream;
+use crate::stream::{Held, Stream};
 
 /// How a response wants to be handled.
 #[derive(Debug)]
@@ -37,8 +38,12 @@ impl Session {
             |name: &str| headers.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str());
         self.answered(header(":status").and_then(|status| status.parse().ok()));
         let reads = applies.iter().any(|policy| policy.reads_responses()) || !self.masked.is_empty();
-        if end_of_stream || !reads {
+        if !reads {
             return ResponseMode::Pass;
+        }
+        if end_of_stream {
+            self.judge_answer(&Answer::default());
+            return self.refusal_or_pass();
         }
         let codings = headers.iter().filter(|(name, _)| name == "content-encoding");
         self.response_coding = match ContentEncoding::of(codings.map(|(_, value)| value.as_str())) {
@@ -51,7 +56,9 @@ impl Session {
             self.mark_response_guards();
             let limit = self.program.limits().max_body;
             let decoder = self.response_coding.map(|coding| ContentDecoder::new(coding, limit));
-            self.stream = Some(Stream::new(self.protocol, &self.decision.operation, framing, decoder));
+            let held = self.rego_awaits_answer().then(|| Held::new(self.rego_holds_answer()));
+            let stream = Stream::new(self.protocol, &self.decision.operation, framing, decoder);
+            self.stream = Some(stream.held(held));
             return ResponseMode::Stream;
         }
         match kind {
@@ -69,7 +76,8 @@ impl Session {
     /// The whole response body is there.
     pub fn response(&mut self, body: &[u8], content_type: Option<&str>) -> Step {
         if body.is_empty() {
-            return Step::Continue;
+            self.judge_answer(&Answer::default());
+            return self.conclude(None);
         }
         if body.len() as u64 > self.program.settings.max_body_bytes {
             self.uninspectable_back("response-size");
@@ -106,6 +114,7 @@ impl Session {
             Ok(message) => {
                 self.took(&message);
                 let (edits, hidden) = self.judge_response(&message, body, |_| false);
+                self.judge_answer(&Answer::of(&message, body));
                 let changed = !edits.is_empty() || !hidden.is_empty();
                 let rewritten =
                     changed.then(|| apply_dropping_tools(body, &message, &edits, &names(&hidden)));
@@ -217,6 +226,7 @@ impl Session {
         if applies.iter().any(|policy| !policy.output.is_empty()) {
             self.decision.guard("content", GuardState::Skipped("media".into()));
         }
+        self.judge_answer(&Answer::default());
         self.media_back("media");
         self.answer_unread();
         self.refusal_or_pass()
@@ -236,6 +246,7 @@ impl Session {
 
     pub(crate) fn uninspectable_back(&mut self, why: &'static str) {
         self.answer_unread();
+        self.rego_misses_answer(why);
         let applies = Rc::clone(&self.applies);
         for policy in applies.iter() {
             if policy.pii.iter().any(|guard| guard.response) {

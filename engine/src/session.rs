@@ -23,8 +23,9 @@ use crate::canary::Canary;
 use crate::decision::{Decision, GuardState, Outcome, PolicyRef, Severity};
 use crate::evidence::{Effect, Violation};
 use crate::index::Attached;
-use crate::limits::LimitCheck;
+use crate::limits::{LimitCheck, LimitStatus};
 use crate::mask::Masked;
+use crate::own_rules::Turn;
 use crate::program::Program;
 use crate::stream::Stream;
 
@@ -70,6 +71,8 @@ pub struct Session {
     pub(crate) limit_name: Option<String>,
     /// What the rate limit service is being asked.
     pub(crate) asked: Vec<LimitCheck>,
+    /// What it has answered of each.
+    pub(crate) told: Vec<(LimitCheck, LimitStatus)>,
     pub(crate) budget: Budget,
 }
 
@@ -108,6 +111,7 @@ impl Session {
             throttled: None,
             limit_name: None,
             asked: Vec::new(),
+            told: Vec::new(),
             budget: Budget::default(),
         };
         session.judge_status(applied.status, applied.reason.as_deref());
@@ -243,7 +247,7 @@ impl Session {
         self.judge_access(now);
         self.judge_models();
         self.judge_tools();
-        self.judge_rego(body, now);
+        self.judge_rego(body, Turn::Early, None, now);
         if self.denial.is_none() && self.throttled.is_some() {
             self.denial = self.throttled.take();
             let denies = matches!(self.denial, Some((RefusalKind::Policy, _)));
@@ -258,6 +262,7 @@ impl Session {
         self.judge_url();
         let mut edits = self.judge_pii(&digests);
         edits.extend(self.canary_edit());
+        self.judge_rego(body, Turn::Late, None, now);
         match &self.message {
             Some(message) if !edits.is_empty() => Some(mesh_wire::apply(body, message, &edits)),
             _ => None,

@@ -21,6 +21,7 @@ use crate::decision::Outcome;
 use crate::guards::{Way, without_overlaps};
 use crate::mask::in_address;
 use crate::output::{GONE, OutputStates, raw_end};
+use crate::own_rules::{Answer, MAX_HELD};
 use crate::program::PiiGuard;
 use crate::response::names;
 use crate::session::Session;
@@ -46,7 +47,7 @@ pub(crate) struct Stream {
     sent: Option<u8>,
     protocol: Protocol,
     operation: String,
-    queue: VecDeque<Held>,
+    queue: VecDeque<Waiting>,
     /// Number of the queue's first event.
     first: u64,
     queued: usize,
@@ -54,10 +55,26 @@ pub(crate) struct Stream {
     ended: bool,
     /// It was ended, and what still comes is read for what it says of usage.
     drains: bool,
+    /// Where the author's own rules look at answers.
+    held: Option<Held>,
+}
+
+/// An answer that the author's own rules are still to see.
+pub(crate) struct Held {
+    seen: Answer,
+    /// No event leaves before they have.
+    back: bool,
+    bytes: usize,
+}
+
+impl Held {
+    pub(crate) fn new(back: bool) -> Self {
+        Held { seen: Answer::default(), back, bytes: 0 }
+    }
 }
 
 /// An event that waits.
-struct Held {
+struct Waiting {
     event: Event,
     item: StreamItem,
     edits: Vec<Edit>,
@@ -116,7 +133,12 @@ impl Stream {
             windows: Vec::new(),
             ended: false,
             drains: false,
+            held: None,
         }
+    }
+
+    pub(crate) fn held(self, held: Option<Held>) -> Self {
+        Stream { held, ..self }
     }
 
     /// Takes a piece of the stream; gives what may leave.
@@ -168,6 +190,7 @@ impl Stream {
                 Err(_) => self.unreadable(session, &mut out),
             }
             self.settle_all(session);
+            self.show(session);
         }
         if self.queued > MAX_QUEUE {
             self.settle_all(session);
@@ -193,6 +216,7 @@ impl Stream {
             return self.unreadable(session, out);
         };
         let dropped = session.took_event(&event, &item);
+        self.keep(session, &event, &item);
         let (edits, hidden) =
             session.judge_response(&item.message, event.read_from(), |segment| item.is_piece(segment));
         let number = self.first + self.queue.len() as u64;
@@ -222,7 +246,7 @@ impl Stream {
         let touched: Vec<Channel> = item.pieces.iter().map(|piece| piece.channel).collect();
         let closes = item.closes.clone();
         self.queued += event.raw().len();
-        self.queue.push_back(Held { event, item, edits, hidden, open, dropped });
+        self.queue.push_back(Waiting { event, item, edits, hidden, open, dropped });
         for channel in &touched {
             self.hear(session, channel, false);
             self.settle(session, channel, false);
@@ -235,8 +259,28 @@ impl Stream {
         self.leave(session, out);
         if let Some(ending) = (!self.ended).then(|| session.cut()).flatten() {
             self.settle_all(session);
+            self.show(session);
             self.leave(session, out);
             self.cut(session, ending, out);
+        }
+    }
+
+    /// Keeps what the author's own rules will look at.
+    fn keep(&mut self, session: &mut Session, event: &Event, item: &StreamItem) {
+        let Some(held) = &mut self.held else { return };
+        held.bytes = held.bytes.saturating_add(event.raw().len());
+        if held.bytes > MAX_HELD {
+            self.held = None;
+            session.rego_misses_answer("response-size");
+        } else {
+            held.seen.add(item);
+        }
+    }
+
+    /// The answer is there, or will not go on: the author's own rules see it, and what was held back for them may leave.
+    fn show(&mut self, session: &mut Session) {
+        if let Some(held) = self.held.take() {
+            session.judge_answer(&held.seen);
         }
     }
 
@@ -441,6 +485,9 @@ impl Stream {
         if session.denied() && !self.ended {
             return self.end(session, out);
         }
+        if self.held.as_ref().is_some_and(|held| held.back) {
+            return;
+        }
         while self.queue.front().is_some_and(|held| held.open == 0) {
             let Some(held) = self.queue.pop_front() else { break };
             self.first += 1;
@@ -513,7 +560,7 @@ fn floor_boundary(text: &str, at: usize) -> usize {
 
 /// Puts `with` in place of the window's bytes `range`: into the first piece they touch; the rest of them goes.
 fn cut_parts(
-    queue: &mut VecDeque<Held>,
+    queue: &mut VecDeque<Waiting>,
     first: u64,
     parts: &VecDeque<Part>,
     range: Range<usize>,
@@ -539,7 +586,7 @@ fn cut_parts(
 
 impl Window {
     /// Lets the first `bytes` of the text go.
-    fn release(&mut self, bytes: usize, text: &str, safe: usize, queue: &mut VecDeque<Held>, first: u64) {
+    fn release(&mut self, bytes: usize, text: &str, safe: usize, queue: &mut VecDeque<Waiting>, first: u64) {
         if bytes == 0 {
             return;
         }

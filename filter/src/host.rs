@@ -147,6 +147,13 @@ pub(crate) fn cluster() -> Option<String> {
     String::from_utf8(name).ok().filter(|name| !name.is_empty())
 }
 
+/// The public keys that the bootstrap says policies are signed by, as text; empty where it says nothing.
+pub(crate) fn policy_keys() -> String {
+    let keys = property(&["node", "metadata", "ai_mesh_policy_keys"]).unwrap_or_default();
+    // What is no text is no key: it is refused where keys are read.
+    String::from_utf8_lossy(&keys).into_owned()
+}
+
 /// The URI in the verified client certificate.
 pub(crate) fn principal() -> Option<String> {
     let uri = property(&["connection", "uri_san_peer_certificate"])?;

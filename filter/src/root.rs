@@ -3,6 +3,7 @@ use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::time::Duration;
 
+use mesh_audit::TrustedKeys;
 use mesh_detect::Detector;
 use mesh_engine::Program;
 use mesh_policy::Bundle;
@@ -89,7 +90,16 @@ impl RootContext for Root {
     /// False refuses the configuration (a NACK): the program that runs stays.
     fn on_configure(&mut self, _size: usize) -> bool {
         let shared = SHARED.with(Rc::clone);
-        let mut bundle: Bundle = match serde_json::from_slice(&host::configuration()) {
+        let sent = host::configuration();
+        let opened = TrustedKeys::read(&host::policy_keys()).and_then(|keys| keys.open(&sent));
+        let opened = match opened {
+            Ok(opened) => opened,
+            Err(untrusted) => {
+                log::error!("the configuration is refused: {untrusted}");
+                return false;
+            }
+        };
+        let mut bundle: Bundle = match serde_json::from_slice(opened) {
             Ok(bundle) => bundle,
             Err(error) => {
                 log::error!("the configuration is not a policy bundle: {error}");
@@ -100,6 +110,8 @@ impl RootContext for Root {
         if let Some(id) = host::node_id() {
             bundle.settings.sidecar = id;
         }
+        let sidecar = bundle.settings.sidecar.clone();
+        let bundle = bundle.for_sidecar(&sidecar);
         match mesh_engine::compile(&bundle, Rc::clone(&shared.detector)) {
             Ok(program) => {
                 shared.outbox.borrow_mut().configure(program.settings());

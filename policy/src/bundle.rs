@@ -3,7 +3,9 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Agent, AgentStatus, AgentType, Attachment, ComplianceTier, Policy, Secret, ToolApproval};
+use crate::{
+    Agent, AgentStatus, AgentType, Attachment, BundleRollout, ComplianceTier, Policy, Secret, ToolApproval,
+};
 
 /// The filter's whole configuration. Two equal bundles make two filters that decide alike.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -23,6 +25,9 @@ pub struct Bundle {
     /// Tools whose definitions people have decided on, where a policy pins tools.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub tools: Vec<BundleTool>,
+    /// Next versions on their way.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub rollouts: Vec<BundleRollout>,
     /// Everything that is not policy.
     #[serde(default)]
     pub settings: Settings,

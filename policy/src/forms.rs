@@ -17,6 +17,22 @@ pub(crate) const TITLE: Form = Form {
     propose: |_| None,
 };
 
+/// A Rego package.
+pub(crate) const PACKAGE: Form = Form {
+    expected: "a package, such as `mesh` or `company.agents`",
+    valid: is_package,
+    propose: |text| text.strip_prefix("data.").filter(|rest| is_package(rest)).map(str::to_owned),
+};
+
+fn is_package(text: &str) -> bool {
+    let word = |word: &str| {
+        !word.is_empty()
+            && !word.starts_with(|c: char| c.is_ascii_digit())
+            && word.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_')
+    };
+    text.len() <= 256 && text.split('.').all(word) && !text.starts_with("data.") && text != "data"
+}
+
 /// An agent's id, as requests carry it.
 pub(crate) const AGENT: Form = Form {
     expected: "an agent's id of at most 256 characters without blanks, such as `support-1` or `spiffe://mesh/support`",

@@ -20,14 +20,18 @@ mod forms;
 mod legacy;
 mod meaning;
 mod nearest;
+#[cfg(feature = "yaml")]
+mod opa;
 mod output;
 mod rate_limit;
 mod read;
+mod rollout;
 mod rule;
 #[cfg(feature = "schema")]
 mod schema;
 mod secret;
 mod shape;
+mod state;
 mod tool;
 #[cfg(feature = "yaml")]
 mod yaml;
@@ -41,9 +45,12 @@ pub use document::{
     ApiVersion, Enforcement, FailureMode, Kind, Media, Metadata, Policy, RecordOverflow, Spec, Target,
 };
 pub use nearest::nearest;
+#[cfg(feature = "yaml")]
+pub use opa::{MAX_BUNDLE_BYTES, MAX_BUNDLE_FILES, OpaBundle, from_opa_bundle, is_bundle_path};
 pub use output::{CanaryAction, CanaryRule, CodeText, HtmlRule, LinksRule, OutputAction};
 pub use rate_limit::{Currency, LimitAction, LimitKey, LimitMode, Money, RateLimitRule};
 pub use read::{Document, Parsed, ParsedDocument, document_from_value, from_value};
+pub use rollout::{BundleRollout, Stage, shadow_id};
 pub use rule::{
     AccessRule, Conditions, ContentAction, ContentRule, CustomPattern, Direction, InjectionAction,
     InjectionRule, ModelsRule, NormalizeRule, PiiAction, PiiRule, RegoRule, Rule, Sensitivity, ToolsRule,
@@ -51,6 +58,7 @@ pub use rule::{
 #[cfg(feature = "schema")]
 pub use schema::{agent_json_schema, json_schema};
 pub use secret::Secret;
+pub use state::{Bounds, Draft, End, Freeze, Rollout, State};
 pub use tool::ToolApproval;
 #[cfg(feature = "yaml")]
 pub use yaml::{documents_from_yaml, from_yaml, locate};

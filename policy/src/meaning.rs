@@ -40,6 +40,10 @@ fn check_rule(rule: &Rule, path: &str) -> Vec<Diagnostic> {
             nothing_listed(path, "tool")
         }
         Rule::Content(rule) => content(rule, path),
+        Rule::Rego(rule) if rule.module.is_empty() && rule.modules.is_empty() => vec![
+            Diagnostic::error(path, "there is no module, expected `module` or `modules`")
+                .help("write `module: |` and the Rego source below it"),
+        ],
         Rule::Models(rule) if rule.allow.is_empty() && rule.deny.is_empty() => nothing_listed(path, "model"),
         _ => Vec::new(),
     }

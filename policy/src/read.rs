@@ -2,7 +2,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::{Agent, Diagnostic, Policy, Severity, ToolApproval, check, legacy, meaning, shape};
+use crate::{Agent, Diagnostic, Policy, Severity, State, ToolApproval, check, legacy, meaning, shape};
 
 /// A document that was accepted.
 #[derive(Clone, Debug, PartialEq)]
@@ -23,6 +23,8 @@ pub enum Document {
     Agent(Agent),
     /// Decisions on a tool's definitions. Nobody writes it: approvals do, so that they stand in the log of all changes.
     Tool(ToolApproval),
+    /// What the control plane keeps of its own; no author writes one.
+    State(State),
 }
 
 /// A document of any kind that was accepted.

@@ -1,4 +1,6 @@
 //! The rules a policy is made of. In a document each is a map with one key: `- pii: { action: redact }`.
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 use crate::output::{CanaryRule, CodeText, HtmlRule, LinksRule};
@@ -254,17 +256,33 @@ pub struct ModelsRule {
     pub deny: Vec<String>,
 }
 
-/// The author's own module.
+/// The author's own modules.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct RegoRule {
-    /// Rego v1 source of `package mesh`, which defines `deny`, `warn` or `allow`.
-    #[cfg_attr(feature = "schema", schemars(length(min = 1)))]
+    /// Rego v1 source of the module that decides: it defines `deny`, `warn` or `allow`.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
     pub module: String,
-    /// What the module sees under `data`, beside its own rules; any name but `mesh`.
+    /// Further modules by name (a file name, say), in any package; `import data.PACKAGE` brings one into another.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub modules: BTreeMap<String, String>,
+    /// The package whose `deny`, `warn` and `allow` decide. Default `mesh`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub package: Option<String>,
+    /// What the modules see under `data`, beside their own rules.
     #[serde(default, skip_serializing_if = "serde_json::Map::is_empty")]
     pub data: serde_json::Map<String, serde_json::Value>,
+}
+
+impl RegoRule {
+    /// The package that decides when the rule names none.
+    pub const DEFAULT_PACKAGE: &'static str = "mesh";
+
+    /// The package whose rules decide.
+    pub fn package(&self) -> &str {
+        self.package.as_deref().unwrap_or(Self::DEFAULT_PACKAGE)
+    }
 }
 
 /// Form of prompts and answers. Recorded, not enforced by this version.

@@ -236,7 +236,15 @@ const RULES: &[Field] = &[
         Shape::Map(&[optional("allow", SOME_TEXTS), optional("deny", TEXTS), optional("pin", Shape::Flag)]),
     ),
     optional("models", Shape::Map(&[optional("allow", SOME_TEXTS), optional("deny", TEXTS)])),
-    optional("rego", Shape::Map(&[required("module", Shape::NonEmpty), optional("data", Shape::Object)])),
+    optional(
+        "rego",
+        Shape::Map(&[
+            optional("module", Shape::NonEmpty),
+            optional("modules", Shape::Labels),
+            nullable("package", Shape::Form(&crate::forms::PACKAGE)),
+            optional("data", Shape::Object),
+        ]),
+    ),
     recorded(
         "normalize",
         Shape::Map(&[

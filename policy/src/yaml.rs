@@ -18,8 +18,8 @@ pub fn from_yaml(text: &str) -> Result<Vec<Parsed>, Vec<Diagnostic>> {
     let read = documents_from_yaml(text)?.into_iter().enumerate();
     read.map(|(index, read)| match read.document {
         Document::Policy(policy) => Ok(Parsed { policy, warnings: read.warnings }),
-        Document::Agent(_) | Document::Tool(_) => {
-            let mut found = vec![Diagnostic::error("kind", "found \"Agent\", expected `Policy`")];
+        Document::Agent(_) | Document::Tool(_) | Document::State(_) => {
+            let mut found = vec![Diagnostic::error("kind", "found another kind, expected `Policy`")];
             locate(text, index, &mut found);
             Err(found)
         }
@@ -61,6 +61,16 @@ pub fn locate(text: &str, document: usize, diagnostics: &mut [Diagnostic]) {
         && let Some((_, places)) = documents.get(document)
     {
         places.locate(diagnostics);
+    }
+}
+
+/// A text's one document as a value.
+pub(crate) fn value_from_yaml(text: &str) -> Result<Value, Diagnostic> {
+    let read = read(text)
+        .map_err(|said| said.into_iter().next().unwrap_or_else(|| Diagnostic::error("", "no YAML")))?;
+    match <[_; 1]>::try_from(read) {
+        Ok([(value, _)]) => Ok(value),
+        Err(found) => Err(Diagnostic::error("", format!("found {} documents, expected one", found.len()))),
     }
 }
 

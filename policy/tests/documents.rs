@@ -128,7 +128,9 @@ fn mistakes_are_named_with_path_found_expected_and_help() {
         ),
         (
             "- rego: { module: m, banana: 1 }",
-            &["error | spec.rules[0].rego.banana | unknown field `banana` | known here: `module`, `data`"],
+            &[
+                "error | spec.rules[0].rego.banana | unknown field `banana` | known here: `module`, `modules`, `package`, `data`",
+            ],
         ),
         // Words.
         (

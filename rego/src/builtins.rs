@@ -3,6 +3,7 @@ use regorus::unstable::{BUILTINS, BuiltinFcn, Expr, Ref, Source, Span};
 use regorus::{Engine, Value};
 
 use self::Guard::{Fit, Size};
+use crate::meter::{Allowance, SIZED};
 
 /// What the error of a bounded function says.
 pub(crate) const TOO_LARGE: &str = "the result of a built-in function would be too large";
@@ -26,17 +27,33 @@ const REFUSED: &[(&str, &str)] = &[
     ("net.lookup_ip_addr", "a policy can not call out"),
 ];
 
-/// Why a call of `name` is an error, if it is. `defined` are the names of the module's own functions.
-pub(crate) fn refuse<'a>(name: &str, defined: impl Iterator<Item = &'a String>) -> Option<String> {
+/// Functions of OPA that a policy can not have, by the beginnings of their names, and why.
+const ABSENT: &[(&str, &str)] = &[
+    ("io.jwt.", "the sidecar verifies tokens; see `input.user` and `input.roles`"),
+    ("crypto.", "a policy holds no keys, and its input no certificates"),
+    ("graphql.", "GraphQL is not read"),
+    ("providers.aws.", "a policy signs nothing"),
+    ("rego.", "a policy reads no policies"),
+    ("yaml.", "a policy reads no YAML; put documents into `data`"),
+    ("json.match_schema", "compare the fields themselves"),
+    ("json.verify_schema", "compare the fields themselves"),
+];
+
+/// Why a call of `name` is an error, if it is. `defined` are the functions that the modules define.
+pub(crate) fn refuse(name: &str, defined: impl Iterator<Item = String>) -> Option<String> {
     if let Some((_, why)) = REFUSED.iter().find(|(refused, _)| *refused == name) {
         return Some(format!("`{name}` is not available: {why}"));
     }
-    if BUILTINS.contains_key(name) || matches!(name, GLOB | "print") {
+    if BUILTINS.contains_key(name) || matches!(name, GLOB | SIZED | "print") {
         return None;
+    }
+    if let Some((_, why)) = ABSENT.iter().find(|(absent, _)| name.starts_with(absent)) {
+        return Some(format!("`{name}` is not available: {why}"));
     }
     let offered =
         BUILTINS.keys().copied().filter(|known| REFUSED.iter().all(|(refused, _)| refused != known));
-    let known = offered.chain([GLOB]).chain(defined.map(String::as_str));
+    let defined: Vec<String> = defined.collect();
+    let known = offered.chain([GLOB]).chain(defined.iter().map(String::as_str));
     Some(match mesh_policy::nearest(name, known) {
         Some(known) => format!("`{name}` is not a function here; did you mean `{known}`?"),
         None => format!("`{name}` is not a function here"),
@@ -51,6 +68,50 @@ enum Guard {
     Fit(fn(&[Value]) -> bool),
 }
 
+/// Functions whose results are small whatever their arguments are, or a part of them. All others are charged.
+const SMALL: &[&str] = &[
+    "abs",
+    "all",
+    "any",
+    "base64.is_valid",
+    "ceil",
+    "contains",
+    "endswith",
+    "floor",
+    "glob.match",
+    "hex.is_valid",
+    "indexof",
+    "is_array",
+    "is_boolean",
+    "is_null",
+    "is_number",
+    "is_object",
+    "is_set",
+    "is_string",
+    "json.is_valid",
+    "max",
+    "min",
+    "net.cidr_contains",
+    "net.cidr_intersects",
+    "net.cidr_is_valid",
+    "object.get",
+    "regex.globs_match",
+    "regex.is_valid",
+    "regex.match",
+    "regex.template_match",
+    "round",
+    "semver.compare",
+    "semver.is_valid",
+    "startswith",
+    "strings.any_prefix_match",
+    "strings.any_suffix_match",
+    "trace",
+    "type_name",
+];
+
+/// Longest run of digits that is read as a number: longer ones take time that no step counts.
+const MAX_DIGITS: usize = 400;
+
 /// Functions whose result can be much larger than their arguments, or that do not take all arguments.
 static GUARDED: &[(&str, Guard)] = &[
     ("array.concat", Size(|args| args.iter().map(length).sum())),
@@ -60,26 +121,36 @@ static GUARDED: &[(&str, Guard)] = &[
     ("bits.lsh", Size(|args| number(args, 1).saturating_mul(64))),
     ("concat", Size(|args| joined(text(args, 0), args.get(1)))),
     ("hex.encode", Size(|args| text(args, 0).saturating_mul(2))),
+    ("json.is_valid", Fit(|args| readable(string(args, 0)))),
     ("json.marshal", Size(|args| weight(args.first()).saturating_mul(2))),
     ("json.marshal_with_options", Size(|args| weight(args.first()).saturating_mul(32))),
+    ("json.unmarshal", Fit(|args| readable(string(args, 0)))),
     ("net.cidr_expand", Size(hosts)),
     ("numbers.range", Size(|args| number(args, 0).saturating_add(number(args, 1)))),
     ("numbers.range_step", Size(|args| number(args, 0).saturating_add(number(args, 1)))),
     ("object.subset", Fit(|args| !args.get(1).is_some_and(has_empty_array))),
     ("object.union", Size(|args| args.iter().map(length).sum())),
     ("object.union_n", Size(|args| weight(args.first()))),
+    ("product", Fit(|args| args.first().is_some_and(|items| length(items) <= MAX_FACTORS))),
     ("regex.replace", Size(|args| substituted(text(args, 0), string(args, 2)))),
     ("replace", Size(|args| replaced(text(args, 0), text(args, 1), text(args, 2)))),
     ("sprintf", Size(printed)),
     ("strings.count", Fit(|args| text(args, 1) > 0)),
     ("strings.replace_n", Size(replaced_all)),
     ("time.parse_ns", Fit(|args| string(args, 0).is_ascii() && string(args, 1).is_ascii())),
+    ("to_number", Fit(|args| readable(string(args, 0)))),
+    ("units.parse", Fit(|args| readable(string(args, 0)))),
+    ("units.parse_bytes", Fit(|args| readable(string(args, 0)))),
+    ("walk", Size(|args| weight(args.first()).saturating_mul(4))),
 ];
 
-/// Puts its guard before each function in [`GUARDED`], and adds ours.
+/// Most factors of a `product`: each may double the digits of the result.
+const MAX_FACTORS: usize = 1000;
+
+/// Puts its guard before each function in [`GUARDED`], has results charged, and adds our functions.
 ///
 /// The interpreter looks for such an extension before its own function of the same name.
-pub(crate) fn guard(engine: &mut Engine) -> anyhow::Result<()> {
+pub(crate) fn guard(engine: &mut Engine, allowance: &Allowance) -> anyhow::Result<()> {
     let span = Span {
         source: Source::from_contents(String::new(), String::new())?,
         line: 1,
@@ -87,12 +158,36 @@ pub(crate) fn guard(engine: &mut Engine) -> anyhow::Result<()> {
         start: 0,
         end: 0,
     };
-    for (name, guard) in GUARDED {
-        let Some(&builtin) = BUILTINS.get(name) else { continue };
-        let span = span.clone();
-        let guarded = move |args: Vec<Value>| call_guarded(builtin, guard, &span, &args);
-        engine.add_extension((*name).to_owned(), builtin.1, Box::new(guarded))?;
+    for (&name, &builtin) in BUILTINS.iter().filter(|(name, _)| **name != "count") {
+        let guard = GUARDED.iter().find(|(guarded, _)| *guarded == name).map(|(_, guard)| guard);
+        let charged = !SMALL.contains(&name);
+        if guard.is_none() && !charged {
+            continue;
+        }
+        let (span, allowance) = (span.clone(), allowance.clone());
+        let guarded = move |mut args: Vec<Value>| {
+            if name == "sprintf" {
+                plain_integers(&mut args);
+            }
+            let result = match guard {
+                Some(guard) => call_guarded(builtin, guard, &span, &args)?,
+                None => call(builtin, &span, &args)?,
+            };
+            if charged { allowance.charge(result) } else { Ok(result) }
+        };
+        engine.add_extension(name.to_owned(), builtin.1, Box::new(guarded))?;
     }
+    let count = BUILTINS.get("count").copied();
+    let count = move |args: Vec<Value>| match (args.first(), count) {
+        (Some(Value::String(text)), _) => Ok(Value::from(text.chars().count())),
+        (_, Some(count)) => call(count, &span, &args),
+        _ => Ok(Value::Undefined),
+    };
+    // The interpreter's counts the bytes of a text; OPA's its characters.
+    engine.add_extension("count".to_owned(), 1, Box::new(count))?;
+    let allowance = allowance.clone();
+    let sized = move |args: Vec<Value>| allowance.charge(args.into_iter().next().unwrap_or(Value::Undefined));
+    engine.add_extension(SIZED.to_owned(), 1, Box::new(sized))?;
     engine.add_extension(GLOB.to_owned(), 2, Box::new(|args: Vec<Value>| Ok(glob_call(&args))))
 }
 
@@ -101,6 +196,35 @@ fn call_guarded(builtin: BuiltinFcn, guard: &Guard, span: &Span, args: &[Value])
         Size(estimate) if estimate(args) > MAX_RESULT => anyhow::bail!(TOO_LARGE),
         Fit(fits) if !fits(args) => anyhow::bail!(UNFIT),
         _ => call(builtin, span, args),
+    }
+}
+
+/// Has whole numbers printed by `%v` where the format says `%d`: the interpreter's `%d` gives a negative one two signs.
+fn plain_integers(args: &mut [Value]) {
+    let [Value::String(format), Value::Array(values)] = &*args else { return };
+    let mut plain = String::with_capacity(format.len());
+    let (mut chars, mut next) = (format.chars(), values.iter());
+    while let Some(c) = chars.next() {
+        plain.push(c);
+        if c != '%' {
+            continue;
+        }
+        // Flags, width and precision stay as they are, with their verb.
+        let mut flags = 0;
+        for c in chars.by_ref() {
+            if matches!(c, '+' | '-' | '#' | ' ' | '.') || c.is_numeric() {
+                flags += 1;
+                plain.push(c);
+                continue;
+            }
+            let value = if c == '%' { None } else { next.next() };
+            let whole = matches!(value, Some(Value::Number(number)) if number.is_integer());
+            plain.push(if c == 'd' && whole && flags == 0 { 'v' } else { c });
+            break;
+        }
+    }
+    if let Some(format) = args.first_mut() {
+        *format = Value::from(plain);
     }
 }
 
@@ -134,6 +258,15 @@ fn glob(pattern: &str, text: &str) -> bool {
         }
     }
     rest.ends_with(last)
+}
+
+/// Whether no number in a text is too long.
+fn readable(text: &str) -> bool {
+    let mut digits = 0;
+    text.bytes().all(|byte| {
+        digits = if byte.is_ascii_digit() { digits + 1 } else { 0 };
+        digits <= MAX_DIGITS
+    })
 }
 
 fn string(args: &[Value], index: usize) -> &str {
@@ -339,7 +472,7 @@ mod tests {
         // For each function the first call that did.
         let mut panicked = BTreeMap::new();
         for (name, builtin) in BUILTINS.iter() {
-            if refuse(name, [].iter()).is_some() {
+            if refuse(name, std::iter::empty()).is_some() {
                 continue;
             }
             let guard = GUARDED.iter().find(|(guarded, _)| guarded == name);

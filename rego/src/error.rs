@@ -1,5 +1,8 @@
 //! What goes wrong, said with its place in the author's module.
+use std::collections::BTreeMap;
 use std::fmt;
+
+use crate::meter::{Inserted, OVER_MEMORY};
 
 /// An error in a module, or in its evaluation.
 ///
@@ -70,6 +73,15 @@ impl RegoError {
         Self::placed(place, kind.map_or(OTHER, |(_, kind)| kind).to_owned())
     }
 
+    /// With its place as the author wrote the module, where calls were put into it.
+    pub(crate) fn written(self, inserted: &BTreeMap<String, Inserted>) -> Self {
+        let column = match (inserted.get(&self.module), self.line, self.column) {
+            (Some(inserted), Some(line), Some(column)) => Some(inserted.column(line, column)),
+            (_, _, column) => column,
+        };
+        RegoError { column, ..self }
+    }
+
     fn placed(place: Option<(&str, u32, u32)>, message: String) -> Self {
         match place {
             Some((module, line, column)) => Self::at(module, line, column, message),
@@ -93,6 +105,7 @@ const KINDS: &[(&str, &str)] = &[
     ("invalid regex", "the regular expression is not valid"),
     ("could not find function", "the function does not exist"),
     ("mismatch in number of arguments", "the function is called with the wrong number of arguments"),
+    (OVER_MEMORY, OVER_MEMORY),
     (crate::builtins::TOO_LARGE, crate::builtins::TOO_LARGE),
     (crate::builtins::UNFIT, crate::builtins::UNFIT),
 ];

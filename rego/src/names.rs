@@ -3,15 +3,68 @@
 //! The walk recurses; [`crate::scan`] has bounded the tree's depth before.
 use std::collections::{BTreeMap, BTreeSet};
 
-use regorus::unstable::{AssignOp, Expr, Literal, Query, Rule, RuleAssign, RuleHead, Span};
+use regorus::unstable::{AssignOp, Expr, Literal, Module as Tree, Query, Rule, RuleAssign, RuleHead, Span};
+
+/// How names are read in one module.
+#[derive(Default)]
+pub(crate) struct Scope {
+    /// Its package, as `data.mesh`.
+    package: String,
+    /// What its imports call things, and their full paths.
+    imports: BTreeMap<String, String>,
+}
+
+impl Scope {
+    pub(crate) fn of(module: &Tree) -> Self {
+        let package = format!("data.{}", path(&module.package.refr).unwrap_or_default());
+        let imports = module.imports.iter().filter_map(|import| {
+            let full = path(&import.refr)?;
+            let alias = match &import.r#as {
+                Some(alias) => alias.text().to_owned(),
+                None => full.rsplit('.').next()?.to_owned(),
+            };
+            // Imports of the language itself name nothing.
+            matches!(first(&full), "data" | INPUT).then_some((alias, full))
+        });
+        Scope { imports: imports.collect(), package }
+    }
+
+    pub(crate) fn package(&self) -> &str {
+        &self.package
+    }
+
+    /// The full path of a name that is used in the module: from `data` or `input`.
+    fn full(&self, path: &str) -> String {
+        let root = first(path);
+        match self.imports.get(root) {
+            Some(import) => format!("{import}{}", path.get(root.len()..).unwrap_or_default()),
+            None if matches!(root, "data" | INPUT) => path.to_owned(),
+            None => format!("{}.{path}", self.package),
+        }
+    }
+}
+
+/// The first name of a path.
+fn first(path: &str) -> &str {
+    path.split('.').next().unwrap_or_default()
+}
+
+/// A call in a module.
+pub(crate) struct Call {
+    /// The function as the author wrote it.
+    pub(crate) written: String,
+    /// Where it is first called.
+    pub(crate) span: Span,
+}
 
 /// What the definitions of one name use.
 #[derive(Default)]
 pub(crate) struct Names {
-    /// Functions called, each with the place of its first call.
-    pub(crate) calls: BTreeMap<String, Span>,
-    /// Variables read, and rules read as `data.mesh.<name>`.
-    read: BTreeSet<String>,
+    /// Functions called, by their full paths.
+    pub(crate) calls: BTreeMap<String, Call>,
+    /// Variables read, and what is read by its path from `data`.
+    vars: BTreeSet<String>,
+    paths: BTreeSet<String>,
     /// Variables that are the rule's own: arguments, `:=`, `some`.
     own: BTreeSet<String>,
     /// Top-level fields of `input` that are read; `None` among them stands for the whole of it.
@@ -42,17 +95,6 @@ pub(crate) fn root(expr: &Expr) -> Option<String> {
 /// The document that a request is to a module.
 const INPUT: &str = "input";
 
-/// `x` of `input.x` and `input["x"]`.
-fn input_field(expr: &Expr) -> Option<String> {
-    let (Expr::RefDot { refr, .. } | Expr::RefBrack { refr, .. }) = expr else { return None };
-    match refr.as_ref() {
-        Expr::Var { span, .. } if span.text() == INPUT => {
-            path(expr).and_then(|path| path.split_once('.').map(|(_, field)| field.to_owned()))
-        }
-        _ => None,
-    }
-}
-
 /// Where a reference begins.
 pub(crate) fn beginning(expr: &Expr) -> &Span {
     match expr {
@@ -74,13 +116,24 @@ pub(crate) fn path(expr: &Expr) -> Option<String> {
     }
 }
 
+/// The beginning of a reference that is made of plain names: `data.lib` of `data.lib[x].y`.
+fn beginning_path(expr: &Expr) -> Option<String> {
+    match expr {
+        Expr::RefDot { refr, .. } | Expr::RefBrack { refr, .. } => {
+            path(expr).or_else(|| beginning_path(refr))
+        }
+        other => path(other),
+    }
+}
+
 impl Names {
-    /// Every name whose rule or function takes part when this one is evaluated.
+    /// Full path of everything that takes part when this name, of this package, is evaluated.
     ///
     /// A variable of the rule's own hides the rule of the same name. Where one definition hides it and another means
     /// the rule, a cycle through it is left to the interpreter, which notices rules (not functions) that recur.
-    pub(crate) fn used(&self) -> impl Iterator<Item = &String> {
-        self.calls.keys().chain(self.read.difference(&self.own))
+    pub(crate) fn used<'a>(&'a self, package: &'a str) -> impl Iterator<Item = String> + 'a {
+        let vars = self.vars.difference(&self.own).map(move |var| format!("{package}.{var}"));
+        self.calls.keys().chain(&self.paths).cloned().chain(vars)
     }
 
     /// Top-level fields of `input` that are read; `None` stands for the whole of it.
@@ -93,14 +146,26 @@ impl Names {
         ENTRY + self.deepest
     }
 
-    pub(crate) fn read_rule(&mut self, rule: &Rule) {
+    pub(crate) fn read_rule(&mut self, scope: &Scope, rule: &Rule) {
+        Reader { scope, names: self }.rule(rule);
+    }
+}
+
+/// Reads a rule of one module.
+struct Reader<'a> {
+    scope: &'a Scope,
+    names: &'a mut Names,
+}
+
+impl Reader<'_> {
+    fn rule(&mut self, rule: &Rule) {
         match rule {
             Rule::Default { value, args, .. } => {
                 args.iter().for_each(|arg| self.bind(arg));
                 self.expr(value);
             }
             Rule::Spec { head, bodies, .. } => {
-                let mut end = self.level;
+                let mut end = self.names.level;
                 for body in bodies {
                     let body_end = self.query(&body.query);
                     self.within(body_end, |names| names.assign(body.assign.as_ref()));
@@ -131,9 +196,9 @@ impl Names {
 
     /// Reads what is evaluated at the end of a query, within its iterations.
     fn within(&mut self, level: usize, read: impl FnOnce(&mut Self)) {
-        let outer = std::mem::replace(&mut self.level, level);
+        let outer = std::mem::replace(&mut self.names.level, level);
         read(self);
-        self.level = outer;
+        self.names.level = outer;
     }
 
     fn assign(&mut self, assign: Option<&RuleAssign>) {
@@ -156,23 +221,23 @@ impl Names {
 
     /// Gives the level at the query's end.
     fn query(&mut self, query: &Query) -> usize {
-        let (level, loops) = (self.level, self.loops);
-        self.level += QUERY;
+        let (level, loops) = (self.names.level, self.names.loops);
+        self.names.level += QUERY;
         for statement in &query.stmts {
-            self.loops = 0;
+            self.names.loops = 0;
             match &statement.literal {
                 Literal::SomeVars { vars, .. } => {
-                    self.own.extend(vars.iter().map(|var| var.text().to_owned()))
+                    self.names.own.extend(vars.iter().map(|var| var.text().to_owned()))
                 }
                 Literal::SomeIn { key, value, collection, .. } => {
                     key.iter().for_each(|key| self.bind(key));
                     self.bind(value);
                     self.expr(collection);
-                    self.loops += 1;
+                    self.names.loops += 1;
                 }
                 Literal::Expr { expr, .. } | Literal::NotExpr { expr, .. } => self.expr(expr),
                 Literal::Every { key, value, domain, query, .. } => {
-                    self.own.extend(key.iter().chain([value]).map(|var| var.text().to_owned()));
+                    self.names.own.extend(key.iter().chain([value]).map(|var| var.text().to_owned()));
                     self.expr(domain);
                     self.query(query);
                 }
@@ -181,18 +246,18 @@ impl Names {
                 self.expr(&modifier.refr);
                 self.expr(&modifier.r#as);
             }
-            self.level += LOOP * self.loops;
-            self.deepest = self.deepest.max(self.level);
+            self.names.level += LOOP * self.names.loops;
+            self.names.deepest = self.names.deepest.max(self.names.level);
         }
-        self.loops = loops;
-        std::mem::replace(&mut self.level, level)
+        self.names.loops = loops;
+        std::mem::replace(&mut self.names.level, level)
     }
 
     /// A pattern that binds its variables.
     fn bind(&mut self, pattern: &Expr) {
         match pattern {
             Expr::Var { span, .. } => {
-                self.own.insert(span.text().to_owned());
+                self.names.own.insert(span.text().to_owned());
             }
             Expr::Array { items, .. } | Expr::Set { items, .. } => {
                 items.iter().for_each(|item| self.bind(item))
@@ -206,10 +271,10 @@ impl Names {
     }
 
     fn expr(&mut self, expr: &Expr) {
-        self.level += 1;
-        self.deepest = self.deepest.max(self.level);
+        self.names.level += 1;
+        self.names.deepest = self.names.deepest.max(self.names.level);
         self.inner(expr);
-        self.level -= 1;
+        self.names.level -= 1;
     }
 
     fn inner(&mut self, expr: &Expr) {
@@ -220,10 +285,7 @@ impl Names {
             | Expr::Bool { .. }
             | Expr::Null { .. } => {}
             Expr::Var { span, .. } => {
-                if span.text() == INPUT {
-                    self.inputs.insert(None);
-                }
-                self.read.insert(span.text().to_owned());
+                self.read(span.text());
             }
             Expr::Array { items, .. } | Expr::Set { items, .. } => {
                 items.iter().for_each(|item| self.expr(item))
@@ -244,26 +306,19 @@ impl Names {
                 });
             }
             Expr::Call { fcn, params, .. } => {
-                if let Some(name) = path(fcn) {
-                    self.calls.entry(name).or_insert_with(|| beginning(fcn).clone());
+                if let Some(written) = path(fcn) {
+                    let span = beginning(fcn).clone();
+                    let full = self.scope.full(&written);
+                    self.names.calls.entry(full).or_insert(Call { written, span });
                 }
                 params.iter().for_each(|param| self.expr(param));
             }
             Expr::UnaryExpr { expr, .. } => self.expr(expr),
-            Expr::RefDot { .. } | Expr::RefBrack { .. } if input_field(expr).is_some() => {
-                self.inputs.insert(input_field(expr));
-                self.deepest = self.deepest.max(self.level + 1);
-            }
-            Expr::RefDot { refr, .. } => {
-                self.read_data(expr);
-                self.expr(refr);
-            }
-            Expr::RefBrack { refr, index, .. } => {
-                // A variable without a value yet runs over the whole collection.
-                self.loops += usize::from(matches!(index.as_ref(), Expr::Var { .. }));
-                self.read_data(expr);
-                self.expr(refr);
-                self.expr(index);
+            Expr::RefDot { .. } | Expr::RefBrack { .. } => {
+                if let Some(path) = beginning_path(expr) {
+                    self.read(&path);
+                }
+                self.links(expr);
             }
             Expr::BinExpr { lhs, rhs, .. }
             | Expr::BoolExpr { lhs, rhs, .. }
@@ -286,10 +341,40 @@ impl Names {
         }
     }
 
-    /// `data.mesh.<name>` reads the rule, whatever variables there are.
-    fn read_data(&mut self, expr: &Expr) {
-        if let Some(path) = path(expr).filter(|path| path.starts_with("data.mesh.")) {
-            self.read.insert(path);
+    /// The links of a reference, whose path has been read.
+    fn links(&mut self, expr: &Expr) {
+        match expr {
+            Expr::Var { .. } => {}
+            Expr::RefDot { refr, .. } => self.link(refr),
+            Expr::RefBrack { refr, index, .. } => {
+                // A variable without a value yet runs over the whole collection.
+                self.names.loops += usize::from(matches!(index.as_ref(), Expr::Var { .. }));
+                self.link(refr);
+                self.expr(index);
+            }
+            other => self.inner(other),
+        }
+    }
+
+    fn link(&mut self, refr: &Expr) {
+        self.names.level += 1;
+        self.names.deepest = self.names.deepest.max(self.names.level);
+        self.links(refr);
+        self.names.level -= 1;
+    }
+
+    /// Something is read by a path that begins with a variable, an import, `input` or `data`.
+    fn read(&mut self, path: &str) {
+        let root = first(path);
+        if !self.scope.imports.contains_key(root) && !matches!(root, "data" | INPUT) {
+            self.names.vars.insert(root.to_owned());
+            return;
+        }
+        let full = self.scope.full(path);
+        if first(&full) == INPUT {
+            self.names.inputs.insert(full.split('.').nth(1).map(str::to_owned));
+        } else {
+            self.names.paths.insert(full);
         }
     }
 }

@@ -1,16 +1,18 @@
 //! Compiled modules and their evaluation.
+use std::collections::BTreeMap;
 use std::num::NonZeroU32;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use regorus::Engine;
-use regorus::Value as RegoValue;
+use regorus::unstable::Module as Tree;
 use regorus::utils::limits::ExecutionTimerConfig;
+use regorus::{Engine, PolicyLengthConfig, Value as RegoValue};
 use serde_json::Value;
 
-use crate::check::{self, Inputs, Opinions};
+use crate::check::{self, Checked, Inputs, Opinions};
+use crate::meter::{self, Allowance, Inserted};
 use crate::value::{self, Input};
-use crate::{RegoError, Verdict, builtins, scan, verdict};
+use crate::{PACKAGE, RegoError, Verdict, builtins, scan, verdict};
 
 /// One module.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -21,11 +23,6 @@ pub struct Module {
     pub source: String,
 }
 
-/// The rules that decide.
-const DENY: &str = "data.mesh.deny";
-const WARN: &str = "data.mesh.warn";
-const ALLOW: &str = "data.mesh.allow";
-
 /// Steps of the interpreter (expressions, statements, iterations) the evaluation of one rule may take.
 ///
 /// A rule with two conditions takes about twenty.
@@ -34,13 +31,26 @@ pub const STEP_BUDGET: NonZeroU32 = match NonZeroU32::new(200_000) {
     None => NonZeroU32::MIN,
 };
 
+/// What the evaluation of one rule may make of texts, lists and numbers, in bytes. What the steps themselves make comes on
+/// top: at most about a hundred bytes each.
+pub const MEMORY_BUDGET: usize = 16 << 20;
+
+/// Largest source that the interpreter takes in one line: the author's has been bounded before calls were put into it.
+const MAX_COLUMN: u32 = 1 << 16;
+
 /// Compiled modules. Cloning is cheap; clones share the interpreter and take turns.
 #[derive(Clone)]
 pub struct Rego(Arc<Shared>);
 
 struct Shared {
-    opinions: Opinions,
+    /// The rules that decide.
+    deny: Option<String>,
+    warn: Option<String>,
+    allow: Option<String>,
     inputs: Inputs,
+    allowance: Allowance,
+    /// By module, what was put into its text.
+    inserted: BTreeMap<String, Inserted>,
     /// Never evaluated: what `hot` is replaced with after an error, whose half-finished state nobody vouches for.
     pristine: Engine,
     /// Evaluated again and again, which is twice as fast as a fresh copy each time.
@@ -49,58 +59,52 @@ struct Shared {
 
 impl std::fmt::Debug for Rego {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Rego").field("opinions", &self.0.opinions).finish_non_exhaustive()
+        f.debug_struct("Rego").field("inputs", &self.0.inputs).finish_non_exhaustive()
     }
 }
 
 impl Rego {
-    /// Reads, checks and prepares modules; `data` is what they see under `data`, beside their own rules.
+    /// Reads, checks and prepares modules; `data` is what they see under `data`, beside their own rules. The rules of
+    /// `package mesh` decide.
     ///
     /// # Errors
-    /// Everything that is wrong with the modules: syntax, a package other than `mesh`, none of `deny`, `warn` and
-    /// `allow` defined, unknown or unsupported functions, recursion, a size or depth over the bounds, `data` that is
-    /// not an object or claims `mesh` for itself.
+    /// Everything that is wrong with the modules: syntax, none of `deny`, `warn` and `allow` defined in the package that
+    /// decides, unknown or unsupported functions, recursion, a size or depth over the bounds, `data` that is not an object
+    /// or has a value where a rule is.
     pub fn compile(modules: &[Module], data: &Value) -> Result<Rego, Vec<RegoError>> {
-        let errors: Vec<RegoError> = modules.iter().filter_map(|module| scan::scan(module).err()).collect();
+        Self::compile_package(modules, data, PACKAGE)
+    }
+
+    /// The same, with another package whose rules decide.
+    ///
+    /// # Errors
+    /// As [`Rego::compile`].
+    pub fn compile_package(modules: &[Module], data: &Value, package: &str) -> Result<Rego, Vec<RegoError>> {
+        let mut errors: Vec<RegoError> =
+            modules.iter().filter_map(|module| scan::scan(module).err()).collect();
+        errors.extend(scan::together(modules));
         if !errors.is_empty() {
             return Err(errors);
         }
-        let (opinions, inputs) = check::check(modules)?;
-        Self::prepare(modules, data, opinions, inputs).map_err(|error| vec![error])
+        let checked = check::check(modules, package)?;
+        check::data(data, &checked.rules).map_err(|error| vec![error])?;
+        Self::prepare(modules, data, package, checked).map_err(|error| vec![error])
     }
 
-    fn prepare(
-        modules: &[Module],
-        data: &Value,
-        opinions: Opinions,
-        inputs: Inputs,
-    ) -> Result<Rego, RegoError> {
-        let Some(fields) = data.as_object() else {
-            return Err(RegoError::general("`data` has to be an object"));
-        };
-        if fields.contains_key(check::PACKAGE) {
-            return Err(RegoError::general("`data` may not contain `mesh`: that is where the rules are"));
-        }
-        let mut engine = Engine::new();
-        engine.set_gather_prints(true);
-        engine.set_strict_builtin_errors(true);
-        engine.set_execution_timer_config(budget());
-        builtins::guard(&mut engine).map_err(|error| RegoError::from_compile(&error))?;
-        engine.add_data(value::to_rego(data)).map_err(|error| RegoError::from_compile(&error))?;
-        for module in modules {
-            engine
-                .add_policy(module.name.clone(), module.source.clone())
-                .map_err(|error| RegoError::from_compile(&error))?;
-        }
+    fn prepare(modules: &[Module], data: &Value, package: &str, checked: Checked) -> Result<Rego, RegoError> {
+        let allowance = Allowance::default();
+        let (mut engine, inserted) = engine(modules, &checked.trees, data, &allowance)?;
+        let Opinions { deny, warn, allow } = checked.opinions;
+        let rule = |name: &str, defined: bool| defined.then(|| format!("data.{package}.{name}"));
+        let (deny, warn, allow) = (rule("deny", deny), rule("warn", warn), rule("allow", allow));
         // Prepares the engine (rule tables, schedules); the compiled form is dropped, the prepared engine is what we keep.
-        let entry = match opinions {
-            Opinions { deny: true, .. } => DENY,
-            Opinions { warn: true, .. } => WARN,
-            _ => ALLOW,
-        };
-        engine.compile_with_entrypoint(&entry.into()).map_err(|error| RegoError::from_compile(&error))?;
+        if let Some(entry) = deny.as_ref().or(warn.as_ref()).or(allow.as_ref()) {
+            let compiled = engine.compile_with_entrypoint(&entry.as_str().into());
+            compiled.map_err(|error| RegoError::from_compile(&error).written(&inserted))?;
+        }
         let hot = Mutex::new(engine.clone());
-        Ok(Rego(Arc::new(Shared { opinions, inputs, pristine: engine, hot })))
+        let inputs = checked.inputs;
+        Ok(Rego(Arc::new(Shared { deny, warn, allow, inputs, allowance, inserted, pristine: engine, hot })))
     }
 
     /// Whether a top-level field of `input` can make a difference to what the modules say. What can't need not be built.
@@ -135,15 +139,17 @@ impl Rego {
     /// As [`Rego::decide`].
     pub fn decide_input(&self, input: &Input) -> Result<Verdict, RegoError> {
         // One after the other: a rule that gathers all three costs the interpreter more than the three together.
-        let opinions = self.0.opinions;
-        let ask = |rule, defined| if defined { self.run(rule, input) } else { Ok(RegoValue::Undefined) };
-        let (deny, warn) = (ask(DENY, opinions.deny)?, ask(WARN, opinions.warn)?);
-        let allow = ask(ALLOW, opinions.allow)?;
-        verdict::read(opinions.allow, &deny, &warn, &allow)
+        let ask = |rule: &Option<String>| match rule {
+            Some(rule) => self.run(rule, input),
+            None => Ok(RegoValue::Undefined),
+        };
+        let Shared { deny, warn, allow, .. } = &*self.0;
+        verdict::read(allow.is_some(), &ask(deny)?, &ask(warn)?, &ask(allow)?)
     }
 
     fn run(&self, rule: &str, input: &Input) -> Result<RegoValue, RegoError> {
         let mut engine = self.0.hot.lock().unwrap_or_else(PoisonError::into_inner);
+        self.0.allowance.renew();
         engine.set_input(input.0.clone());
         let result = engine.eval_rule(rule.to_owned());
         match result {
@@ -155,14 +161,40 @@ impl Rego {
             }
             Err(error) => {
                 *engine = self.0.pristine.clone();
-                Err(RegoError::from_evaluation(&error))
+                Err(RegoError::from_evaluation(&error).written(&self.0.inserted))
             }
         }
     }
 }
 
+/// An interpreter with the modules, metered, and what was put into each.
+pub(crate) fn engine(
+    modules: &[Module],
+    trees: &[Tree],
+    data: &Value,
+    allowance: &Allowance,
+) -> Result<(Engine, BTreeMap<String, Inserted>), RegoError> {
+    let told = |error: &anyhow::Error| RegoError::from_compile(error);
+    let mut engine = Engine::new();
+    engine.set_gather_prints(true);
+    engine.set_strict_builtin_errors(true);
+    engine.set_execution_timer_config(budget());
+    let max_col = NonZeroU32::new(MAX_COLUMN).unwrap_or(NonZeroU32::MIN);
+    engine.set_policy_length_config(PolicyLengthConfig { max_col, ..PolicyLengthConfig::default() });
+    builtins::guard(&mut engine, allowance).map_err(|error| told(&error))?;
+    engine.add_data(value::to_rego(data)).map_err(|error| told(&error))?;
+    let mut inserted = BTreeMap::new();
+    for (module, tree) in modules.iter().zip(trees) {
+        let (source, places) = meter::metered(module, tree);
+        inserted.insert(module.name.clone(), places);
+        let added = engine.add_policy(module.name.clone(), source);
+        added.map_err(|error| told(&error).written(&inserted))?;
+    }
+    Ok((engine, inserted))
+}
+
 /// The interpreter counts steps and looks at the clock each `check_interval` steps. With no time allowed at all the
 /// first look ends the evaluation, so the interval is the budget and the clock decides nothing.
-pub(crate) fn budget() -> ExecutionTimerConfig {
+fn budget() -> ExecutionTimerConfig {
     ExecutionTimerConfig { limit: Duration::ZERO, check_interval: STEP_BUDGET }
 }

@@ -16,6 +16,26 @@ pub(crate) const MAX_CHAIN: usize = 64;
 /// Most open brackets at a time.
 pub(crate) const MAX_NESTING: usize = 12;
 
+/// Most modules of one rule, and their largest size together, in bytes.
+const MAX_MODULES: usize = 64;
+const MAX_TOGETHER: usize = 512 * 1024;
+
+/// What is wrong with the modules together.
+pub(crate) fn together(modules: &[Module]) -> Option<RegoError> {
+    let bytes: usize = modules.iter().map(|module| module.source.len()).sum();
+    if modules.len() > MAX_MODULES {
+        let found = modules.len();
+        return Some(RegoError::general(format!(
+            "there are {found} modules; at most {MAX_MODULES} are allowed"
+        )));
+    }
+    (bytes > MAX_TOGETHER).then(|| {
+        RegoError::general(format!(
+            "the modules have {bytes} bytes; at most {MAX_TOGETHER} are allowed together"
+        ))
+    })
+}
+
 /// Reads the module's tokens once.
 pub(crate) fn scan(module: &Module) -> Result<(), RegoError> {
     let refuse = |line, column, message| Err(RegoError::at(&module.name, line, column, message));

@@ -1,12 +1,12 @@
 //! Authors' tests: rules whose names begin with `test_`, as `opa test` runs them. For the command line; a sidecar runs none.
-use regorus::Engine;
 use regorus::Value as RegoValue;
 use regorus::unstable::Module as Tree;
 use serde_json::Value;
 
 use crate::check::{head, parse};
-use crate::program::{Module, budget};
-use crate::{RegoError, builtins, names, scan, value};
+use crate::meter::Allowance;
+use crate::program::{Module, engine};
+use crate::{RegoError, names, scan};
 
 /// One test, and what came of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -19,58 +19,79 @@ pub struct TestRun {
     pub failure: Option<String>,
 }
 
+/// Which lines of a module the tests have evaluated; lines without an expression are in neither list.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Coverage {
+    /// Name of the module.
+    pub module: String,
+    /// Lines that were evaluated, counted from 1.
+    pub covered: Vec<u32>,
+    /// Lines that were not.
+    pub missed: Vec<u32>,
+}
+
+/// What came of the tests.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Tested {
+    /// Each test, in the order of the files.
+    pub runs: Vec<TestRun>,
+    /// What they have evaluated of each module under test.
+    pub coverage: Vec<Coverage>,
+}
+
 /// Runs every `test_…` rule of `tests` beside `modules`; each has to be true. Evaluations have the budget they have in a
 /// sidecar.
 ///
 /// # Errors
 /// What is wrong with the modules or the tests.
-pub fn run_tests(modules: &[Module], data: &Value, tests: &[Module]) -> Result<Vec<TestRun>, Vec<RegoError>> {
-    let errors: Vec<RegoError> =
-        modules.iter().chain(tests).filter_map(|one| scan::scan(one).err()).collect();
-    if !errors.is_empty() {
-        return Err(errors);
-    }
+pub fn run_tests(modules: &[Module], data: &Value, tests: &[Module]) -> Result<Tested, Vec<RegoError>> {
+    let all: Vec<Module> = modules.iter().chain(tests).cloned().collect();
+    let mut errors: Vec<RegoError> = all.iter().filter_map(|one| scan::scan(one).err()).collect();
     let mut trees = Vec::new();
-    let mut errors = Vec::new();
-    for test in tests {
-        match parse(test) {
-            Ok(tree) => trees.push((test, tree)),
-            Err(error) => errors.push(error),
+    if errors.is_empty() {
+        for module in &all {
+            match parse(module) {
+                Ok(tree) => trees.push(tree),
+                Err(error) => errors.push(error),
+            }
         }
     }
     if !errors.is_empty() {
         return Err(errors);
     }
-    let mut engine = prepare(modules, data, tests).map_err(|error| vec![RegoError::from_compile(&error)])?;
+    let allowance = Allowance::default();
+    let (mut engine, inserted) = engine(&all, &trees, data, &allowance).map_err(|error| vec![error])?;
+    engine.set_enable_coverage(true);
     let mut runs = Vec::new();
-    for (test, tree) in &trees {
+    for (test, tree) in tests.iter().zip(trees.iter().skip(modules.len())) {
         let package = names::path(&tree.package.refr).unwrap_or_default();
         for name in test_names(tree) {
+            allowance.renew();
             let failure = match engine.eval_rule(format!("data.{package}.{name}")) {
                 Ok(RegoValue::Bool(true)) => None,
                 Ok(RegoValue::Undefined) => {
                     Some("it is undefined: a condition in it does not hold".to_owned())
                 }
                 Ok(_) => Some("it is not `true`".to_owned()),
-                Err(error) => Some(RegoError::from_evaluation(&error).to_string()),
+                Err(error) => Some(RegoError::from_evaluation(&error).written(&inserted).to_string()),
             };
             runs.push(TestRun { module: test.name.clone(), name, failure });
         }
     }
-    Ok(runs)
-}
-
-fn prepare(modules: &[Module], data: &Value, tests: &[Module]) -> anyhow::Result<Engine> {
-    let mut engine = Engine::new();
-    engine.set_gather_prints(true);
-    engine.set_strict_builtin_errors(true);
-    engine.set_execution_timer_config(budget());
-    builtins::guard(&mut engine)?;
-    engine.add_data(value::to_rego(data))?;
-    for module in modules.iter().chain(tests) {
-        engine.add_policy(module.name.clone(), module.source.clone())?;
-    }
-    Ok(engine)
+    let report = engine.get_coverage_report().map_err(|error| vec![RegoError::from_compile(&error)])?;
+    let tested = |file: &regorus::coverage::File| modules.iter().any(|module| module.name == file.path);
+    let mut coverage: Vec<Coverage> = report
+        .files
+        .into_iter()
+        .filter(tested)
+        .map(|file| Coverage {
+            module: file.path,
+            covered: file.covered.into_iter().collect(),
+            missed: file.not_covered.into_iter().collect(),
+        })
+        .collect();
+    coverage.sort_by(|one, other| one.module.cmp(&other.module));
+    Ok(Tested { runs, coverage })
 }
 
 /// In the order of the module, each once.

@@ -26,7 +26,7 @@ fn tests_pass_or_say_why_not() {
     ] {
         let test = module("limits_test.rego", &format!("package mesh_test\nimport data.mesh\n{body}\n"));
         let runs = run_tests(&[module("limits.rego", POLICY)], &json!({"limits": {"most": 10}}), &[test]);
-        let runs = runs.unwrap_or_else(|errors| panic!("{body}: {errors:?}"));
+        let runs = runs.unwrap_or_else(|errors| panic!("{body}: {errors:?}")).runs;
         assert_eq!(runs.len(), 1, "{body}");
         match (&runs[0].failure, failure) {
             (None, None) => {}
@@ -44,7 +44,7 @@ fn only_tests_are_run_and_each_once() {
         &Value::Object(Default::default()),
         &[module("t.rego", source)],
     );
-    let runs: Vec<_> = runs.unwrap().into_iter().map(|run| (run.name, run.failure)).collect();
+    let runs: Vec<_> = runs.unwrap().runs.into_iter().map(|run| (run.name, run.failure)).collect();
     assert_eq!(runs, [("test_b".to_owned(), None), ("test_a".to_owned(), None)]);
 }
 
@@ -55,4 +55,15 @@ fn what_can_not_be_read_is_told_with_its_place() {
     let error = &errors.unwrap_err()[0];
     assert_eq!(error.module, "t.rego");
     assert!(error.line.is_some(), "{error}");
+}
+
+#[test]
+fn lines_that_no_test_evaluates_are_told() {
+    let policy = "package mesh\n\ndeny contains \"large\" if {\n  input.amount > 10\n}\n\ndeny contains \"old\" if {\n                    input.age > 3\n  input.amount * input.age > 1\n}\n";
+    let test = "package mesh_test\nimport data.mesh\ntest_a if mesh.deny[\"large\"] with input as {\"amount\": 11, \"age\": 1}\n";
+    let tested = run_tests(&[module("p.rego", policy)], &json!({}), &[module("t.rego", test)]).unwrap();
+    assert_eq!(tested.runs[0].failure, None);
+    let [coverage] = &tested.coverage[..] else { panic!("{:?}", tested.coverage) };
+    assert_eq!((coverage.module.as_str(), &coverage.missed[..]), ("p.rego", &[7, 9][..]));
+    assert!(coverage.covered.contains(&4) && coverage.covered.contains(&8), "{coverage:?}");
 }

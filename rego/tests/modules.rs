@@ -24,7 +24,7 @@ fn mistakes_are_named_with_line_and_column() {
         (
             "package other\ndeny := true",
             (1, 9),
-            "`package other`; a policy's module has to be `package mesh`",
+            "`package other`; the module that decides has to be `package mesh`",
         ),
         ("package mesh.sub\ndeny := true", (1, 9), "`package mesh.sub`"),
         ("package mesh\nhelper := 1", (1, 9), "defines none of `deny`, `warn` and `allow`"),
@@ -35,7 +35,13 @@ fn mistakes_are_named_with_line_and_column() {
             (3, 3),
             "`cuont` is not a function here; did you mean `count`?",
         ),
-        ("package mesh\ndeny if io.jwt.decode(input.x)", (2, 9), "`io.jwt.decode` is not a function here"),
+        (
+            "package mesh\ndeny if io.jwt.decode(input.x)",
+            (2, 9),
+            "`io.jwt.decode` is not available: the sidecar",
+        ),
+        ("package mesh\ndeny if crypto.sha256(input.x) == \"\"", (2, 9), "`crypto.sha256` is not available"),
+        ("package mesh\ndeny if net.cidr_merge([]) == {}", (2, 9), "`net.cidr_merge` is not a function here"),
         ("package mesh\ndeny if http.send({}).x", (2, 9), "a policy can not call out"),
         (
             "package mesh\ndeny if time.now_ns() > 1",
@@ -145,7 +151,10 @@ fn data_is_an_object_and_leaves_the_rules_their_place() {
     for (data, fine) in [
         (json!({}), true),
         (json!({"x": 1}), true),
-        (json!({"mesh": {}}), false),
+        (json!({"mesh": {}}), true),
+        (json!({"mesh": {"lists": [1]}}), true),
+        (json!({"mesh": {"deny": ["x"]}}), false),
+        (json!({"mesh": 1}), false),
         (json!([]), false),
         (Value::Null, false),
     ] {

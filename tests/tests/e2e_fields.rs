@@ -328,6 +328,30 @@ const ROWS: &[Row] = &[
         ),
     ),
     Row(
+        "rego.modules",
+        HELLO,
+        (
+            r#"{ rules: [ { rego: { module: "package mesh\nimport data.lib\ndeny contains \"no\" if lib.refuses", modules: { lib: "package lib\nrefuses if input.request.stream" } } } ] }"#,
+            "200 allow",
+        ),
+        (
+            r#"{ rules: [ { rego: { module: "package mesh\nimport data.lib\ndeny contains \"no\" if lib.refuses", modules: { lib: "package lib\nrefuses if not input.request.stream" } } } ] }"#,
+            "403 deny",
+        ),
+    ),
+    Row(
+        "rego.package",
+        HELLO,
+        (
+            r#"{ rules: [ { rego: { modules: { a: "package mesh\nallow := true", b: "package strict\nallow := false" } } } ] }"#,
+            "200 allow",
+        ),
+        (
+            r#"{ rules: [ { rego: { package: strict, modules: { a: "package mesh\nallow := true", b: "package strict\nallow := false" } } } ] }"#,
+            "403 deny",
+        ),
+    ),
+    Row(
         "rego.data",
         HELLO,
         (

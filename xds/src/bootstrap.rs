@@ -14,6 +14,8 @@ pub struct BootstrapParams {
     pub control_plane: SocketAddr,
     /// File that holds the token for the control plane and nothing else, not even a line end. Envoy reads it at start.
     pub token_file: PathBuf,
+    /// Public keys that policies are signed by, as hex, separated by commas; empty: they are not verified.
+    pub policy_keys: String,
     /// Speak the state-of-the-world variant of xDS instead of the incremental one.
     pub sotw: bool,
 }
@@ -27,6 +29,7 @@ pub fn bootstrap(params: &BootstrapParams) -> String {
         ("${CONTROL_PLANE_HOST}", quoted(&params.control_plane.ip().to_string())),
         ("${CONTROL_PLANE_PORT}", params.control_plane.port().to_string()),
         ("${TOKEN_FILE}", quoted(&params.token_file.to_string_lossy())),
+        ("${POLICY_KEYS}", quoted(&params.policy_keys)),
         ("${API_TYPE}", if params.sotw { "GRPC" } else { "DELTA_GRPC" }.to_owned()),
     ];
     // One pass over the template: what was filled in is never searched for places again.
@@ -77,6 +80,7 @@ mod tests {
             admin: "127.0.0.1:9901".parse().unwrap(),
             control_plane: "127.0.0.1:18000".parse().unwrap(),
             token_file: "/data/sidecar-token".into(),
+            policy_keys: String::new(),
             sotw: false,
         }
     }

@@ -3,6 +3,7 @@
 pub(crate) mod agent;
 pub(crate) mod decisions;
 pub(crate) mod policy;
+pub(crate) mod rollout;
 pub(crate) mod tools;
 pub(crate) mod up;
 

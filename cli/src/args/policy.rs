@@ -50,19 +50,36 @@ pub(crate) enum Verb {
         /// The policy's name
         name: String,
     },
-    /// Put the document of an earlier version in force again
+    /// Put the document of an earlier version in force again, or end a rollout that is under way
     #[command(
-        after_help = "Examples:\n  ai-mesh policy rollback starter           the version before the present one\n  ai-mesh policy rollback starter --to 2"
+        after_help = "Examples:\n  ai-mesh policy rollback starter           the last known good version\n  ai-mesh policy rollback starter --to 2"
     )]
     Rollback {
         /// The policy's name
         name: String,
-        /// The version to go back to [default: the one before the present one]
+        /// The version to go back to [default: the last known good one]
         #[arg(long, value_name = "N")]
         to: Option<u64>,
         #[command(flatten)]
         wait: Wait,
     },
+    /// Roll a policy's next version out in stages: monitor, a share of the sidecars, everywhere
+    Rollout(super::rollout::Rollout),
+    /// Keep policies as drafts: they have to compile, and are not in force
+    #[command(
+        after_help = "Examples:\n  ai-mesh policy draft -f next.yaml\n  ai-mesh policy rollout start customer-facing"
+    )]
+    Draft {
+        /// Policies as YAML or JSON; `-` is standard input (repeatable)
+        #[arg(short, long = "file", required = true, value_name = "FILE|DIR|-")]
+        files: Vec<PathBuf>,
+    },
+    /// List the drafts
+    Drafts,
+    /// Refuse changes of policies, but for a roll-back to the last known good version
+    Freeze(super::rollout::Freeze),
+    /// Accept changes again
+    Unfreeze,
     /// Check policies without a control plane
     Validate(Validate),
     /// Judge a folder of policies for a pull request: errors, changes, conflicts and tests
@@ -166,6 +183,7 @@ pub(crate) struct Diff {
 Examples:
   ai-mesh policy apply -f policy.yaml
   ai-mesh policy apply -f policies/ -f more.json
+  ai-mesh policy apply -f bundle.tar.gz            an OPA bundle (or its folder, with a .manifest)
   cat policy.yaml | ai-mesh policy apply -f -
 
 Says of each policy whether it was created, configured or is unchanged, and waits until every connected sidecar
@@ -214,7 +232,8 @@ Examples:
   ai-mesh policy test policy.yaml --prompt 'my card is 4111 1111 1111 1111'
   ai-mesh policy test policy.yaml --request sample.json --agent support-1
   ai-mesh policy test --prompt 'ignore previous instructions'     the policies in force
-  ai-mesh policy test policies/                                    the Rego tests beside the policies (NAME_test.rego)
+  ai-mesh policy test policies/ --coverage                         the Rego tests beside the policies (NAME_test.rego)
+  ai-mesh policy test bundle.tar.gz                                the tests in an OPA bundle
 
 With files, these policies alone decide, on this machine. Without, the control plane's policies do.
 A sample: { \"method\": \"POST\", \"path\": \"/v1/chat/completions\", \"headers\": { }, \"body\": { } }")]
@@ -222,6 +241,9 @@ pub(crate) struct Test {
     /// Policies as YAML or JSON; `-` is standard input [default: the policies in force]
     #[arg(value_name = "FILE|DIR|-")]
     pub(crate) files: Vec<PathBuf>,
+    /// Say which lines of the modules the Rego tests evaluate
+    #[arg(long, conflicts_with_all = ["request", "prompt"])]
+    pub(crate) coverage: bool,
     /// The sample request, as JSON; `-` is standard input
     #[arg(long, value_name = "FILE|-", required_unless_present_any = ["prompt", "files"], conflicts_with = "prompt")]
     pub(crate) request: Option<PathBuf>,

@@ -11,7 +11,10 @@ use std::{
 use mesh_xds::{BootstrapParams, bootstrap};
 
 use super::envoy::Launch;
-use crate::failure::{Failure, Outcome};
+use crate::{
+    failure::{Failure, Outcome},
+    output::say,
+};
 
 /// A data directory that is there.
 #[derive(Clone, Debug)]
@@ -65,8 +68,14 @@ impl DataDir {
         token_file: &Path,
     ) -> Outcome<Launch> {
         let path = self.0.join("envoy.yaml");
-        let params =
-            BootstrapParams { node_id, admin, control_plane, token_file: token_file.to_owned(), sotw: false };
+        let params = BootstrapParams {
+            node_id,
+            admin,
+            control_plane,
+            token_file: token_file.to_owned(),
+            policy_keys: policy_keys(token_file)?,
+            sotw: false,
+        };
         write_private(&path, &bootstrap(&params))?;
         Ok(Launch { program, bootstrap: path, log: self.envoy_log(), concurrency, admin })
     }
@@ -77,6 +86,22 @@ pub(crate) fn node_id(admin_port: u16) -> String {
     let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
     let host = if host.trim().is_empty() { "sidecar" } else { host.trim() };
     format!("{host}-{admin_port}")
+}
+
+/// The public keys that policies are signed by: the control plane writes them beside the token.
+fn policy_keys(token_file: &Path) -> Outcome<String> {
+    let path = token_file.with_file_name(mesh_control_plane::POLICY_KEYS);
+    match std::fs::read_to_string(&path) {
+        Ok(text) => Ok(text.split_whitespace().collect::<Vec<_>>().join(",")),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            say(format_args!(
+                "there is no {} beside the token: what the control plane sends is not verified",
+                mesh_control_plane::POLICY_KEYS
+            ));
+            Ok(String::new())
+        }
+        Err(error) => Err(Failure::file("read", &path, &error)),
+    }
 }
 
 /// Writes a file that only its owner can read.

@@ -72,7 +72,7 @@ impl ApiError {
 
     /// The same, but a conflict as a precondition that did not hold.
     pub(crate) fn into_precondition(mut self) -> Self {
-        if self.status == StatusCode::CONFLICT {
+        if self.error.code == "exists" {
             (self.status, self.error.code) = (StatusCode::PRECONDITION_FAILED, "version_mismatch");
         }
         self
@@ -111,7 +111,12 @@ impl From<PolicyError> for ApiError {
         match error {
             PolicyError::Unknown { .. }
             | PolicyError::UnknownAgent { .. }
+            | PolicyError::NoRollout { .. }
+            | PolicyError::NoDraft { .. }
             | PolicyError::NoVersion { .. } => Self::not_found(message),
+            PolicyError::Frozen { .. } => Self::new(StatusCode::LOCKED, "frozen", message),
+            PolicyError::RolloutActive { .. } => Self::new(StatusCode::CONFLICT, "rollout_active", message),
+            PolicyError::NotNow(_) => Self::new(StatusCode::CONFLICT, "not_now", message),
             PolicyError::NoDocument { .. } => Self::new(StatusCode::CONFLICT, "no_document", message),
             PolicyError::Exists { .. } => Self::new(StatusCode::CONFLICT, "exists", message),
             PolicyError::Changed { .. } => {

@@ -2,7 +2,7 @@
 use std::sync::Arc;
 
 use mesh_control_core::ports::SidecarView;
-use mesh_control_core::{Decisions, Limits, Policies, PriceList, Tools};
+use mesh_control_core::{Decisions, Limits, Policies, PriceList, RolloutWatch, Tools};
 use tokio::sync::watch;
 
 use crate::auth::Token;
@@ -14,6 +14,8 @@ pub struct Parts {
     pub policies: Policies,
     /// The decisions service.
     pub decisions: Decisions,
+    /// What rollouts do.
+    pub rollouts: Arc<RolloutWatch>,
     /// The limits service.
     pub limits: Limits,
     /// The tools service.

@@ -50,6 +50,11 @@ impl Admission for EngineAdmission {
             let policy = format!("{} (version {})", entry.id, entry.version);
             refused.extend(said.into_iter().map(|diagnostic| Remark { policy: policy.clone(), diagnostic }));
         }
+        for entry in bundle.rollouts.iter().map(|rollout| &rollout.next) {
+            let policy = format!("{} (next version)", entry.id);
+            let said = self.check_one(&policy, &entry.policy).err().unwrap_or_default();
+            refused.extend(said.into_iter().map(|diagnostic| Remark { policy: policy.clone(), diagnostic }));
+        }
         // Names that are gone are forgotten, so that what is remembered is bounded by what is in force and tried.
         let in_force = |name: &str| bundle.policies.iter().any(|entry| entry.id == name);
         let mut remembered = self.accepted.lock().unwrap_or_else(PoisonError::into_inner);

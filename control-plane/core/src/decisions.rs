@@ -159,6 +159,11 @@ impl Decisions {
         self.store.list(filter).await
     }
 
+    /// Cursor of the newest record; 0 when there is none.
+    pub async fn newest_cursor(&self) -> Result<u64, StoreError> {
+        self.store.newest_cursor().await
+    }
+
     /// One decision.
     pub async fn get(&self, id: &str) -> Result<Option<Decision>, StoreError> {
         self.store.decision(id).await

@@ -25,6 +25,8 @@ mod policies;
 mod policy;
 mod policy_error;
 pub mod ports;
+mod rollout_watch;
+mod rollouts;
 mod sample;
 mod set;
 mod sidecar;
@@ -48,6 +50,8 @@ pub use mesh_limits::{Catalogue, Entry as PriceEntry, Kind, Price, PriceList, Se
 pub use policies::{Changed, Policies, Wanted};
 pub use policy::{Change, Expected, PolicyVersion, Stored, agent_key};
 pub use policy_error::PolicyError;
+pub use rollout_watch::{RolloutWatch, Tallies, Tried};
+pub use rollouts::Plan;
 pub use sample::{DryRun, Modifications, SampleRequest};
 pub use sidecar::{Refused, ResourceState, Sidecar};
 pub use tools::{

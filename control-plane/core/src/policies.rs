@@ -36,6 +36,8 @@ pub enum Wanted {
     Document(Box<Document>),
     /// The document of this earlier version.
     Version(u64),
+    /// The document that a rollout has brought to its end, under the number it had all along.
+    Candidate(Box<Policy>, u64),
     /// That it is no longer in force.
     Deleted,
 }
@@ -136,6 +138,7 @@ impl Policies {
         loop {
             attempts += 1;
             let set = self.current().await?;
+            self.admits(&set, name, &wanted).await?;
             check_expected(name, expected, set.get(name).map(|held| held.version.version))?;
             let (change, document) = self.resolve(name, &wanted, &set).await?;
             if let (Some(document), Some(held)) = (&document, set.get(name))
@@ -274,6 +277,13 @@ impl Policies {
             Wanted::Document(document) => {
                 let change = if in_force { Change::Updated } else { Change::Created };
                 Ok((change, Some((**document).clone())))
+            }
+            Wanted::Candidate(policy, version) if in_force && set.next_version(name) == *version => {
+                Ok((Change::Updated, Some(Document::Policy((**policy).clone()))))
+            }
+            Wanted::Candidate(..) => {
+                let in_force = set.get(name).map(|held| held.version.version);
+                Err(PolicyError::Changed { name: name.to_owned(), in_force })
             }
             Wanted::Deleted if in_force => Ok((Change::Deleted, None)),
             Wanted::Deleted => Err(PolicyError::Unknown { name: name.to_owned() }),

@@ -1,10 +1,10 @@
 //! One version of one document (policy, agent, or decisions on a tool): written once, never changed.
 //!
 //! All kinds stand in one log, so that one revision tells of all that sidecars are told. A policy goes by its name there, an
-//! agent by `agent/` and its id, what was decided on a tool by `tool/`, its server, `#` and its name; no policy's name
-//! contains `/`.
+//! agent by `agent/` and its id, what was decided on a tool by `tool/`, its server, `#` and its name; drafts, rollouts and the
+//! freeze have prefixes too. No policy's name contains `/`.
 use jiff::Timestamp;
-use mesh_policy::{Agent, Document, Policy, ToolApproval};
+use mesh_policy::{Agent, Document, Policy, State, ToolApproval};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -82,10 +82,40 @@ impl PolicyVersion {
         }
     }
 
+    /// What is kept of the control plane's own.
+    pub fn state(&self) -> Option<&State> {
+        match &self.document {
+            Some(Document::State(state)) => Some(state),
+            _ => None,
+        }
+    }
+
+    /// Whether it is a version of an agent's document (or its deletion).
+    pub fn is_agent(&self) -> bool {
+        self.name.starts_with(AGENT_PREFIX)
+    }
+
     /// Whether it is a version of a policy (or its deletion).
     pub fn is_policy(&self) -> bool {
         !self.name.contains('/')
     }
+}
+
+/// What a policy's draft goes by.
+pub(crate) fn draft_key(name: &str) -> String {
+    format!("draft/{name}")
+}
+
+const ROLLOUT_PREFIX: &str = "rollout/";
+
+/// What a policy's rollout goes by.
+pub(crate) fn rollout_key(name: &str) -> String {
+    format!("{ROLLOUT_PREFIX}{name}")
+}
+
+/// The policy whose rollout goes by this key.
+pub(crate) fn rollout_of(key: &str) -> Option<&str> {
+    key.strip_prefix(ROLLOUT_PREFIX)
 }
 
 const AGENT_PREFIX: &str = "agent/";

@@ -18,6 +18,40 @@ pub enum PolicyError {
         /// The id asked for.
         id: String,
     },
+    /// Nothing is to be changed now.
+    #[error(
+        "changes are frozen by {by}: {reason}; only a roll-back to the last known good version goes through \
+         (`ai-mesh policy unfreeze` ends this)"
+    )]
+    Frozen {
+        /// Who asked for it.
+        by: String,
+        /// Why.
+        reason: String,
+    },
+    /// The policy's next version is on its way.
+    #[error("version {version} of policy {name:?} is being rolled out; promote or abort it first")]
+    RolloutActive {
+        /// The policy.
+        name: String,
+        /// The version on its way.
+        version: u64,
+    },
+    /// Nothing of the policy is on its way, or ever was.
+    #[error("there is no rollout of policy {name:?}")]
+    NoRollout {
+        /// The policy.
+        name: String,
+    },
+    /// No such draft.
+    #[error("there is no draft of policy {name:?}")]
+    NoDraft {
+        /// The policy.
+        name: String,
+    },
+    /// It does not go as things stand.
+    #[error("{0}")]
+    NotNow(String),
     /// No such version.
     #[error("policy {name:?} has no version {version}")]
     NoVersion {

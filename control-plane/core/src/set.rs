@@ -1,9 +1,13 @@
 //! The newest version of every document at one revision.
 use std::collections::BTreeMap;
 
-use mesh_policy::{Bundle, BundleAgent, BundlePolicy, BundleTool, Policy, Rule, Settings, ToolApproval};
+use mesh_policy::{
+    Bundle, BundleAgent, BundlePolicy, BundleRollout, BundleTool, Freeze, Policy, Rollout, Rule, Settings,
+    State, ToolApproval,
+};
 
-use crate::policy::Stored;
+use crate::policy::{Stored, rollout_key, rollout_of};
+use crate::rollouts::FREEZE;
 
 /// The newest version of every document, deleted ones included, at one revision.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -53,6 +57,39 @@ impl PolicySet {
         self.newest.values().filter_map(|stored| stored.version.tool())
     }
 
+    /// What is kept of the control plane's own, by its key.
+    pub(crate) fn states(&self) -> impl Iterator<Item = (&str, &State)> {
+        self.newest.iter().filter_map(|(key, stored)| Some((key.as_str(), stored.version.state()?)))
+    }
+
+    /// The same under one key.
+    pub(crate) fn state(&self, key: &str) -> Option<&State> {
+        self.newest.get(key)?.version.state()
+    }
+
+    /// The last rollout of each policy.
+    pub(crate) fn rollouts(&self) -> impl Iterator<Item = (&str, &Rollout)> {
+        self.states().filter_map(|(key, state)| match state {
+            State::Rollout(rollout) => Some((rollout_of(key)?, &**rollout)),
+            _ => None,
+        })
+    }
+
+    /// The rollout that is under way. One whose next version has been put in force already is at its end.
+    pub(crate) fn active_rollout(&self, policy: &str) -> Option<&Rollout> {
+        let Some(State::Rollout(rollout)) = self.state(&rollout_key(policy)) else { return None };
+        let present = self.get(policy).is_some_and(|held| held.version.version == rollout.present);
+        (rollout.end.is_none() && present).then_some(rollout)
+    }
+
+    /// Why nothing is to be changed.
+    pub(crate) fn freeze(&self) -> Option<&Freeze> {
+        match self.state(FREEZE) {
+            Some(State::Freeze(freeze)) => Some(freeze),
+            _ => None,
+        }
+    }
+
     /// The number the next version of this name gets.
     pub(crate) fn next_version(&self, name: &str) -> u64 {
         self.newest.get(name).map_or(1, |stored| stored.version.version + 1)
@@ -99,7 +136,13 @@ impl PolicySet {
         let mut rules = policies.iter().chain(&pinned).flat_map(|entry| &entry.policy.spec.rules);
         let pins = rules.any(|rule| matches!(rule, Rule::Tools(rule) if rule.pin));
         let tools = if pins { self.tools().map(BundleTool::from).collect() } else { Vec::new() };
+        let rollouts = self.rollouts().filter_map(|(name, _)| {
+            let Rollout { stage, next, version, .. } = self.active_rollout(name)?;
+            let next = BundlePolicy { id: name.to_owned(), version: *version, policy: next.clone() };
+            Some(BundleRollout { stage: *stage, next })
+        });
         Bundle {
+            rollouts: rollouts.collect(),
             version: self.revision.to_string(),
             policies,
             pinned,

@@ -60,6 +60,7 @@ impl Mesh {
             admin: free_port(),
             control_plane,
             token_file: folder.join("token"),
+            policy_keys: String::new(),
             sotw,
         });
         fs::write(folder.join("envoy.yaml"), bootstrap).unwrap();

@@ -34,6 +34,8 @@ pub(super) fn fresh_venv(folder: &Path) -> Outcome<PathBuf> {
 pub(super) fn for_tests(place: &Place) -> Outcome<PathBuf> {
     let requirements = place.root.join("tests/requirements.txt");
     let pinned = fs::read_to_string(&requirements).doing(format_args!("read {}", requirements.display()))?;
+    let opa = place.root.join("tests/requirements-opa.txt");
+    let pinned = pinned + &fs::read_to_string(&opa).doing(format_args!("read {}", opa.display()))?;
     let folder = place.ours.join("venv");
     let stamp = Stamp::new(&folder, &pinned);
     let python = folder.join("bin/python");
@@ -47,6 +49,13 @@ pub(super) fn for_tests(place: &Place) -> Outcome<PathBuf> {
             .args(["-m", "pip", "install", "--disable-pip-version-check", "--only-binary=:all:", "-r"])
             .arg(&requirements),
         &place.ours.join("venv.log"),
+    )?;
+    run_logged(
+        Command::new(&python)
+            .args(["-m", "pip", "install", "--disable-pip-version-check", "--only-binary=:all:", "--no-deps"])
+            .args(["--ignore-requires-python", "-r"])
+            .arg(&opa),
+        &place.ours.join("venv-opa.log"),
     )?;
     stamp.write()?;
     Ok(python)

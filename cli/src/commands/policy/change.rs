@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{path, rollout, versions};
+use super::{path, rollout};
 use crate::{
     args::policy::{Apply, Wait},
     commands::printed,
@@ -64,23 +64,10 @@ pub(crate) fn delete(client: &Client, output: Output, name: &str, wait: Wait) ->
 
 /// Puts an earlier document in force.
 pub(crate) fn rollback(client: &Client, output: Output, name: &str, to: Option<u64>, wait: Wait) -> Outcome {
-    let version = match to {
-        Some(version) => version,
-        None => before_present(&versions(client, name)?).ok_or_else(|| {
-            Failure::failed(format!("{name} has no earlier version with a document to go back to"))
-                .hint(format!("`ai-mesh policy versions {name}` lists them"))
-        })?,
-    };
-    let changed =
-        client.send("POST", &format!("{}/rollback", path(name)), Some(&json!({ "version": version })))?;
+    let body = to.map_or_else(|| json!({}), |version| json!({ "version": version }));
+    let changed = client.send("POST", &format!("{}/rollback", path(name)), Some(&body))?;
     let change = said(output, name, &changed)?;
     finish(client, output, vec![change], wait)
-}
-
-/// The newest version before the present one that has a document; `versions` are newest first.
-fn before_present(versions: &[Value]) -> Option<u64> {
-    let earlier = versions.iter().skip(1).find(|version| version["change"] != "deleted");
-    earlier.and_then(|version| version["version"].as_u64())
 }
 
 /// Says what became of a policy, and keeps it for the end.
@@ -156,20 +143,6 @@ mod tests {
         ];
         for (changed, expected) in table {
             assert_eq!(word(&changed, "policy"), expected, "{changed}");
-        }
-    }
-
-    #[test]
-    fn a_rollback_skips_deletions() {
-        let version = |version: u64, change: &str| json!({ "version": version, "change": change });
-        let table = [
-            (vec![version(1, "created")], None),
-            (vec![version(2, "updated"), version(1, "created")], Some(1)),
-            (vec![version(3, "created"), version(2, "deleted"), version(1, "created")], Some(1)),
-            (vec![version(2, "deleted"), version(1, "created")], Some(1)),
-        ];
-        for (versions, expected) in table {
-            assert_eq!(before_present(&versions), expected, "{versions:?}");
         }
     }
 }

@@ -50,7 +50,7 @@ pub(crate) fn run(output: Output, args: &Check) -> Outcome {
     let found = Found {
         changed: base.map(|base| changed(&base, &documents)).unwrap_or_default(),
         conflicts: conflicts(&policies),
-        tests: rego_tests::run(&documents, &[PathBuf::clone(&args.folder)])?,
+        tests: rego_tests::run(&documents, &[PathBuf::clone(&args.folder)])?.tests,
         documents,
     };
     let errors = found.documents.errors();

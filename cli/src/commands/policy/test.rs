@@ -33,20 +33,27 @@ pub(crate) fn run(global: &Global, output: Output, args: &Test) -> Outcome {
 fn rego(output: Output, args: &Test) -> Outcome {
     let documents = Documents::read(&args.files)?;
     documents.refuse_errors()?;
-    let ran = super::rego_tests::run(&documents, &args.files)?;
-    if ran.is_empty() {
+    let report = super::rego_tests::run(&documents, &args.files)?;
+    if report.tests.is_empty() {
         return Err(Failure::environment(
             "there is no NAME_test.rego beside the policies, and no sample is given",
         )
         .hint("try a sample with --prompt TEXT or --request FILE"));
     }
-    let failed = ran.iter().filter(|test| test.failure.is_some()).count();
+    let failed = report.failed();
     if output.for_programs() {
-        let tests: Vec<Value> = ran.iter().map(super::rego_tests::Ran::json).collect();
-        printed(output.text(&format!("{:#}", json!({ "tests": tests, "failed": failed }))))?;
+        let tests: Vec<Value> = report.tests.iter().map(super::rego_tests::Ran::json).collect();
+        let mut told = json!({ "tests": tests, "failed": failed });
+        if args.coverage {
+            told["coverage"] = report.coverage_json();
+        }
+        printed(output.text(&format!("{told:#}")))?;
     } else {
-        let mut lines: Vec<String> = ran.iter().map(super::rego_tests::Ran::shown).collect();
-        lines.push(format!("{} tests, {failed} failed", ran.len()));
+        let mut lines: Vec<String> = report.tests.iter().map(super::rego_tests::Ran::shown).collect();
+        lines.push(format!("{} tests, {failed} failed", report.tests.len()));
+        if args.coverage {
+            lines.extend(report.coverage_shown());
+        }
         printed(output.text(&lines.join("\n")))?;
     }
     if failed > 0 { Err(Failure::policy()) } else { Ok(()) }

@@ -6,6 +6,7 @@ mod limits;
 mod monitor;
 mod policies;
 mod prices;
+mod rollouts;
 mod sidecars;
 mod tools;
 mod trials;
@@ -40,6 +41,7 @@ pub(crate) const MAX_BODY: usize = 4 * 1024 * 1024;
     tags(
         (name = "policies", description = "Policy documents and their versions"),
         (name = "trials", description = "Validating and trying policies without putting them in force"),
+        (name = "rollouts", description = "Drafts, rollouts in stages, and the freeze"),
         (name = "agents", description = "The registry of agents"),
         (name = "tools", description = "Tools whose definitions are pinned"),
         (name = "decisions", description = "What was decided"),
@@ -69,6 +71,15 @@ fn protected() -> OpenApiRouter<Api> {
         .routes(routes!(policies::versions))
         .routes(routes!(policies::version))
         .routes(routes!(policies::rollback))
+        .routes(routes!(rollouts::list))
+        .routes(routes!(rollouts::get, rollouts::start))
+        .routes(routes!(rollouts::promote))
+        .routes(routes!(rollouts::pause))
+        .routes(routes!(rollouts::resume))
+        .routes(routes!(rollouts::abort))
+        .routes(routes!(rollouts::drafts))
+        .routes(routes!(rollouts::draft, rollouts::put_draft, rollouts::delete_draft))
+        .routes(routes!(rollouts::frozen, rollouts::freeze, rollouts::unfreeze))
         .routes(routes!(agents::list))
         .routes(routes!(agents::get, agents::put, agents::delete))
         .routes(routes!(agents::suspend))

@@ -1,7 +1,7 @@
 //! Policies and their versions.
 use axum::Json;
 use axum::extract::State;
-use axum::http::{HeaderMap, header};
+use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::Response;
 use mesh_control_core::{Expected, Timestamp, Wanted};
 use mesh_policy::Diagnostic;
@@ -169,8 +169,9 @@ pub(crate) async fn version(
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Rollback {
-    /// The version whose document is to be in force again.
-    version: u64,
+    /// The version whose document is to be in force again; left out, the last known good one, and the end of a rollout that is
+    /// under way.
+    version: Option<u64>,
 }
 
 /// Puts the document of an earlier version in force again, as a new version.
@@ -197,8 +198,16 @@ pub(crate) async fn rollback(
     JsonBody(Rollback { version }): JsonBody<Rollback>,
 ) -> Result<Response, ApiError> {
     let expected = expected(&headers)?;
-    let done = api.policies.change(&name, Wanted::Version(version), expected, Timestamp::now()).await?;
-    Ok(ChangeResult::new(done, Vec::new()).response())
+    let done = match version {
+        Some(version) => {
+            api.policies.change(&name, Wanted::Version(version), expected, Timestamp::now()).await?
+        }
+        None => api.policies.roll_back(&name, expected, Timestamp::now()).await?,
+    };
+    let mut response = ChangeResult::new(done, Vec::new()).response();
+    // The end of a rollout leaves the version in force as it was, which may be the one that created the policy.
+    *response.status_mut() = StatusCode::OK;
+    Ok(response)
 }
 
 /// Names that the API's own paths take.

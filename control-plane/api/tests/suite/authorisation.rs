@@ -6,7 +6,7 @@ use serde_json::Value;
 use crate::support::{Plane, TOKEN};
 
 /// Method, path and whether it is open to everybody. A new operation without a row fails the test.
-const OPERATIONS: [(&str, &str, bool); 36] = [
+const OPERATIONS: [(&str, &str, bool); 50] = [
     ("get", "/api/v1/policies", false),
     ("post", "/api/v1/policies", false),
     ("get", "/api/v1/policies/{name}", false),
@@ -15,6 +15,20 @@ const OPERATIONS: [(&str, &str, bool); 36] = [
     ("get", "/api/v1/policies/{name}/versions", false),
     ("get", "/api/v1/policies/{name}/versions/{version}", false),
     ("post", "/api/v1/policies/{name}/rollback", false),
+    ("get", "/api/v1/rollouts", false),
+    ("get", "/api/v1/policies/{name}/rollout", false),
+    ("post", "/api/v1/policies/{name}/rollout", false),
+    ("post", "/api/v1/policies/{name}/rollout/promote", false),
+    ("post", "/api/v1/policies/{name}/rollout/pause", false),
+    ("post", "/api/v1/policies/{name}/rollout/resume", false),
+    ("post", "/api/v1/policies/{name}/rollout/abort", false),
+    ("get", "/api/v1/drafts", false),
+    ("get", "/api/v1/drafts/{name}", false),
+    ("put", "/api/v1/drafts/{name}", false),
+    ("delete", "/api/v1/drafts/{name}", false),
+    ("get", "/api/v1/freeze", false),
+    ("put", "/api/v1/freeze", false),
+    ("delete", "/api/v1/freeze", false),
     ("get", "/api/v1/agents", false),
     ("get", "/api/v1/agents/{id}", false),
     ("put", "/api/v1/agents/{id}", false),

@@ -8,6 +8,7 @@ mod limits;
 mod monitoring;
 mod openapi;
 mod policies;
+mod rollouts;
 mod support;
 mod tools;
 mod trials;

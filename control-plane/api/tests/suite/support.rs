@@ -11,7 +11,8 @@ use mesh_control_api::{Api, Metrics, Parts, Token, router};
 use mesh_control_core::memory::{MemoryDecisions, MemoryPolicies, MemoryTools, MemoryWindows};
 use mesh_control_core::ports::{PublishError, Publisher, SidecarView};
 use mesh_control_core::{
-    Batch, Catalogue, Decisions, EngineAdmission, Limits, Policies, PriceList, Sidecar, Timestamp, Tools,
+    Batch, Catalogue, Decisions, EngineAdmission, Limits, Policies, PriceList, RolloutWatch, Sidecar,
+    Timestamp, Tools,
 };
 use mesh_policy::{Bundle, Settings};
 use serde_json::{Value, json};
@@ -61,6 +62,7 @@ pub(crate) struct Plane {
     pub(crate) router: Router,
     pub(crate) policies: Policies,
     pub(crate) decisions: Decisions,
+    pub(crate) rollouts: Arc<RolloutWatch>,
     pub(crate) limits: Limits,
     pub(crate) tools: Tools,
     pub(crate) metrics: Arc<Metrics>,
@@ -83,10 +85,12 @@ impl Plane {
         let limits = Limits::new(Arc::new(MemoryWindows::default()));
         let tools = Tools::new(Arc::new(MemoryTools::default()), policies.clone());
         let metrics = Arc::new(Metrics::new(policies.clone(), Arc::new(OneSidecar)));
+        let rollouts = Arc::new(RolloutWatch::new(policies.clone(), decisions.clone()));
         let stop = watch::Sender::new(false);
         let api = Api::new(Parts {
             policies: policies.clone(),
             decisions: decisions.clone(),
+            rollouts: Arc::clone(&rollouts),
             limits: limits.clone(),
             tools: tools.clone(),
             prices: prices(),
@@ -96,7 +100,7 @@ impl Plane {
             open_metrics,
             stopping: stop.subscribe(),
         });
-        Plane { router: router(api), policies, decisions, limits, tools, metrics, stop }
+        Plane { router: router(api), policies, decisions, rollouts, limits, tools, metrics, stop }
     }
 
     /// Sends a request with the token.

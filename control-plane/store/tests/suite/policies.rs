@@ -51,6 +51,16 @@ fn tool() -> PolicyVersion {
     }
 }
 
+/// So is what the control plane keeps of its own.
+fn rollout(policy: &str, number: u64) -> PolicyVersion {
+    let document = serde_json::json!({
+        "kind": "Rollout", "version": 3, "present": 2, "stage": { "share": 10 }, "steps": [50], "cursor": 7, "note": "ümläut",
+        "bounds": { "refusals": 0.125, "errors": 0.01, "sample": 100 }, "next": version(policy, 3).document,
+    });
+    let document = Some(serde_json::from_value(document).unwrap());
+    PolicyVersion { name: format!("rollout/{policy}"), document, ..version("a", number) }
+}
+
 fn deletion(name: &str, number: u64) -> PolicyVersion {
     PolicyVersion { change: Change::Deleted, document: None, ..version(name, number) }
 }
@@ -71,6 +81,7 @@ async fn every_version_is_kept_as_it_was(store: Port) {
         version("a", 2),
         agent("spiffe://mesh/x", 1),
         tool(),
+        rollout("a", 1),
     ];
     let mut kept = Vec::new();
     for version in &written {

@@ -1,0 +1,387 @@
+//! Drafts, rollouts and the freeze.
+use axum::Json;
+use axum::extract::State;
+use axum::response::{IntoResponse, Response};
+use mesh_control_core::{Plan, Tallies, Timestamp};
+use mesh_policy::{Bounds, End, Freeze, Policy, Rollout, Stage};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use crate::document::Document;
+use crate::error::{ApiError, ErrorBody};
+use crate::extract::{InPath, JsonBody, Nothing, Params};
+use crate::state::Api;
+
+/// A policy's next version on its way, or how that ended.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct RolloutView {
+    /// The policy.
+    policy: String,
+    /// Number of the next version, and of the one in force while it is on its way.
+    version: u64,
+    /// The version in force while the other is on its way.
+    present: u64,
+    /// `monitor`, or the share of the sidecars that run the next version, such as `10%`.
+    stage: String,
+    /// The shares to come, in percent; after them comes everybody.
+    steps: Vec<u8>,
+    /// `running`, `paused`, `done`, `aborted` or `rolled_back`.
+    state: &'static str,
+    /// Why it stands as it does.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    note: Option<String>,
+    /// When it is taken back by itself.
+    bounds: BoundsView,
+    /// What both versions did in this stage; only while it is on its way.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tallies: Option<Tallies>,
+}
+
+/// When a rollout is taken back by itself.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize, ToSchema)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct BoundsView {
+    /// Most requests that the next version may refuse beyond those that the present one refuses, in parts of one.
+    refusals: f64,
+    /// Most requests on which its guards may fail beyond those of the present one, in parts of one.
+    errors: f64,
+    /// Fewer decisions than this say nothing.
+    sample: u64,
+}
+
+impl Default for BoundsView {
+    fn default() -> Self {
+        let Bounds { refusals, errors, sample } = Bounds::default();
+        BoundsView { refusals, errors, sample }
+    }
+}
+
+impl RolloutView {
+    fn new(policy: &str, rollout: Rollout, tallies: Option<Tallies>) -> Self {
+        let Bounds { refusals, errors, sample } = rollout.bounds;
+        let stage = match rollout.stage {
+            Stage::Monitor => "monitor".to_owned(),
+            Stage::Share(percent) => format!("{percent}%"),
+        };
+        let state = match rollout.end {
+            None if rollout.paused => "paused",
+            None => "running",
+            Some(End::Done) => "done",
+            Some(End::Aborted) => "aborted",
+            Some(End::RolledBack) => "rolled_back",
+        };
+        RolloutView {
+            policy: policy.to_owned(),
+            version: rollout.version,
+            present: rollout.present,
+            stage,
+            steps: rollout.steps,
+            state,
+            note: rollout.note,
+            bounds: BoundsView { refusals, errors, sample },
+            tallies,
+        }
+    }
+}
+
+/// Every policy's last rollout.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct RolloutList {
+    /// In order of the policies' names.
+    rollouts: Vec<RolloutView>,
+}
+
+/// How a rollout is to go.
+#[derive(Deserialize, ToSchema)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Start {
+    /// The next version's document; left out, the draft of that name.
+    #[schema(value_type = Option<Object>)]
+    document: Option<serde_json::Value>,
+    /// Shares of the sidecars, in percent, ascending.
+    steps: Vec<u8>,
+    /// When it is taken back by itself.
+    bounds: BoundsView,
+}
+
+impl Default for Start {
+    fn default() -> Self {
+        Start { document: None, steps: vec![10, 50], bounds: BoundsView::default() }
+    }
+}
+
+/// Lists the last rollout of every policy.
+#[utoipa::path(
+    get, path = "/rollouts", tag = "rollouts", security(("admin" = [])),
+    responses((status = 200, body = RolloutList), (status = 401, body = ErrorBody))
+)]
+pub(crate) async fn list(State(api): State<Api>, Params(Nothing {}): Params<Nothing>) -> Json<RolloutList> {
+    let rollouts = api.policies.rollouts().into_iter();
+    Json(RolloutList {
+        rollouts: rollouts.map(|(name, found)| RolloutView::new(&name, found, None)).collect(),
+    })
+}
+
+/// How a policy's rollout stands, and what both versions did in its present stage.
+#[utoipa::path(
+    get, path = "/policies/{name}/rollout", tag = "rollouts", security(("admin" = [])),
+    params(("name" = String, Path, description = "Name of the policy")),
+    responses((status = 200, body = RolloutView), (status = 401, body = ErrorBody), (status = 404, body = ErrorBody))
+)]
+pub(crate) async fn get(
+    State(api): State<Api>,
+    InPath(name): InPath<String>,
+    Params(Nothing {}): Params<Nothing>,
+) -> Result<Json<RolloutView>, ApiError> {
+    let rollout = api.policies.rollout(&name)?;
+    let tallies = match rollout.end {
+        None => Some(api.rollouts.tallies(&name, &rollout).await?),
+        Some(_) => None,
+    };
+    Ok(Json(RolloutView::new(&name, rollout, tallies)))
+}
+
+/// Starts to roll out the next version of a policy: it judges beside the one in force and enforces nothing yet.
+#[utoipa::path(
+    post, path = "/policies/{name}/rollout", tag = "rollouts", security(("admin" = [])),
+    params(("name" = String, Path, description = "Name of the policy")),
+    request_body = Start,
+    responses(
+        (status = 200, body = RolloutView), (status = 400, body = ErrorBody), (status = 401, body = ErrorBody),
+        (status = 404, body = ErrorBody), (status = 409, description = "Another one is under way", body = ErrorBody),
+        (status = 415, body = ErrorBody), (status = 422, body = ErrorBody),
+        (status = 423, description = "Changes are frozen", body = ErrorBody)
+    )
+)]
+pub(crate) async fn start(
+    State(api): State<Api>,
+    InPath(name): InPath<String>,
+    Params(Nothing {}): Params<Nothing>,
+    JsonBody(start): JsonBody<Start>,
+) -> Result<Json<RolloutView>, ApiError> {
+    let next = match start.document {
+        Some(value) => Some(mesh_policy::from_value(&value).map_err(ApiError::invalid)?.policy),
+        None => None,
+    };
+    let BoundsView { refusals, errors, sample } = start.bounds;
+    let plan = Plan { next, steps: start.steps, bounds: Bounds { refusals, errors, sample } };
+    let cursor = api.decisions.newest_cursor().await?;
+    let rollout = api.policies.start_rollout(&name, plan, cursor, Timestamp::now()).await?;
+    Ok(Json(RolloutView::new(&name, rollout, None)))
+}
+
+/// Goes on to the next stage; after the last share the next version is in force everywhere.
+#[utoipa::path(
+    post, path = "/policies/{name}/rollout/promote", tag = "rollouts", security(("admin" = [])),
+    params(("name" = String, Path, description = "Name of the policy")),
+    responses(
+        (status = 200, body = RolloutView), (status = 401, body = ErrorBody), (status = 404, body = ErrorBody),
+        (status = 409, description = "It is paused", body = ErrorBody), (status = 423, body = ErrorBody)
+    )
+)]
+pub(crate) async fn promote(
+    State(api): State<Api>,
+    InPath(name): InPath<String>,
+    Params(Nothing {}): Params<Nothing>,
+) -> Result<Json<RolloutView>, ApiError> {
+    let cursor = api.decisions.newest_cursor().await?;
+    let rollout = api.policies.promote_rollout(&name, cursor, Timestamp::now()).await?;
+    Ok(Json(RolloutView::new(&name, rollout, None)))
+}
+
+/// Pauses a rollout: it stays in its stage and is not judged.
+#[utoipa::path(
+    post, path = "/policies/{name}/rollout/pause", tag = "rollouts", security(("admin" = [])),
+    params(("name" = String, Path, description = "Name of the policy")),
+    responses((status = 200, body = RolloutView), (status = 401, body = ErrorBody), (status = 404, body = ErrorBody))
+)]
+pub(crate) async fn pause(
+    State(api): State<Api>,
+    InPath(name): InPath<String>,
+    Params(Nothing {}): Params<Nothing>,
+) -> Result<Json<RolloutView>, ApiError> {
+    let rollout = api.policies.pause_rollout(&name, true, Timestamp::now()).await?;
+    Ok(Json(RolloutView::new(&name, rollout, None)))
+}
+
+/// Lets a paused rollout go on.
+#[utoipa::path(
+    post, path = "/policies/{name}/rollout/resume", tag = "rollouts", security(("admin" = [])),
+    params(("name" = String, Path, description = "Name of the policy")),
+    responses(
+        (status = 200, body = RolloutView), (status = 401, body = ErrorBody), (status = 404, body = ErrorBody),
+        (status = 423, body = ErrorBody)
+    )
+)]
+pub(crate) async fn resume(
+    State(api): State<Api>,
+    InPath(name): InPath<String>,
+    Params(Nothing {}): Params<Nothing>,
+) -> Result<Json<RolloutView>, ApiError> {
+    let rollout = api.policies.pause_rollout(&name, false, Timestamp::now()).await?;
+    Ok(Json(RolloutView::new(&name, rollout, None)))
+}
+
+/// Ends a rollout: the present version stays in force everywhere.
+#[utoipa::path(
+    post, path = "/policies/{name}/rollout/abort", tag = "rollouts", security(("admin" = [])),
+    params(("name" = String, Path, description = "Name of the policy")),
+    responses((status = 200, body = RolloutView), (status = 401, body = ErrorBody), (status = 404, body = ErrorBody))
+)]
+pub(crate) async fn abort(
+    State(api): State<Api>,
+    InPath(name): InPath<String>,
+    Params(Nothing {}): Params<Nothing>,
+) -> Result<Json<RolloutView>, ApiError> {
+    let note = "aborted".to_owned();
+    let rollout = api.policies.end_rollout(&name, End::Aborted, note, Timestamp::now()).await?;
+    Ok(Json(RolloutView::new(&name, rollout, None)))
+}
+
+/// The drafts.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct DraftList {
+    /// Their documents, in order of name.
+    #[schema(value_type = Vec<Object>)]
+    drafts: Vec<Policy>,
+}
+
+/// Lists the drafts.
+#[utoipa::path(
+    get, path = "/drafts", tag = "rollouts", security(("admin" = [])),
+    responses((status = 200, body = DraftList), (status = 401, body = ErrorBody))
+)]
+pub(crate) async fn drafts(State(api): State<Api>, Params(Nothing {}): Params<Nothing>) -> Json<DraftList> {
+    Json(DraftList { drafts: api.policies.drafts() })
+}
+
+/// Reads a draft.
+#[utoipa::path(
+    get, path = "/drafts/{name}", tag = "rollouts", security(("admin" = [])),
+    params(("name" = String, Path, description = "Name of the policy")),
+    responses((status = 200, body = Object), (status = 401, body = ErrorBody), (status = 404, body = ErrorBody))
+)]
+pub(crate) async fn draft(
+    State(api): State<Api>,
+    InPath(name): InPath<String>,
+    Params(Nothing {}): Params<Nothing>,
+) -> Result<Response, ApiError> {
+    Ok(Json(api.policies.draft(&name)?).into_response())
+}
+
+/// Keeps a draft: a policy that compiles, and is not in force.
+#[utoipa::path(
+    put, path = "/drafts/{name}", tag = "rollouts", security(("admin" = [])),
+    params(("name" = String, Path, description = "Name of the policy; that of the document")),
+    request_body(content((serde_json::Value = "application/json"), (String = "application/yaml"))),
+    responses(
+        (status = 200, body = Object), (status = 400, body = ErrorBody), (status = 401, body = ErrorBody),
+        (status = 413, body = ErrorBody), (status = 415, body = ErrorBody), (status = 422, body = ErrorBody)
+    )
+)]
+pub(crate) async fn put_draft(
+    State(api): State<Api>,
+    InPath(name): InPath<String>,
+    Params(Nothing {}): Params<Nothing>,
+    document: Document,
+) -> Result<Response, ApiError> {
+    let policy = document.accepted()?.policy;
+    let written = &policy.metadata.name;
+    if *written != name {
+        return Err(ApiError::bad_request(format!(
+            "the path names draft {name:?}, the document's metadata.name is {written:?}: make them the same"
+        )));
+    }
+    let done = api.policies.put_draft(policy.clone(), Timestamp::now()).await?;
+    Ok(Json(serde_json::json!({ "draft": policy, "changed": done.changed, "warnings": done.warnings }))
+        .into_response())
+}
+
+/// Throws a draft away.
+#[utoipa::path(
+    delete, path = "/drafts/{name}", tag = "rollouts", security(("admin" = [])),
+    params(("name" = String, Path, description = "Name of the policy")),
+    responses((status = 200, body = Object), (status = 401, body = ErrorBody), (status = 404, body = ErrorBody))
+)]
+pub(crate) async fn delete_draft(
+    State(api): State<Api>,
+    InPath(name): InPath<String>,
+    Params(Nothing {}): Params<Nothing>,
+) -> Result<Response, ApiError> {
+    api.policies.delete_draft(&name, Timestamp::now()).await?;
+    Ok(Json(serde_json::json!({ "deleted": name })).into_response())
+}
+
+/// Whether changes are frozen.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct FreezeView {
+    /// Whether they are.
+    frozen: bool,
+    /// Who asked for it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    by: Option<String>,
+    /// Why.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<String>,
+}
+
+impl From<Option<Freeze>> for FreezeView {
+    fn from(freeze: Option<Freeze>) -> Self {
+        let (by, reason) = freeze.map(|freeze| (freeze.by, freeze.reason)).unzip();
+        FreezeView { frozen: by.is_some(), by, reason }
+    }
+}
+
+/// Why changes are to be frozen.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct FreezeRequest {
+    /// Who asks for it.
+    by: String,
+    /// Why.
+    reason: String,
+}
+
+/// Whether changes are frozen, by whom and why.
+#[utoipa::path(
+    get, path = "/freeze", tag = "rollouts", security(("admin" = [])),
+    responses((status = 200, body = FreezeView), (status = 401, body = ErrorBody))
+)]
+pub(crate) async fn frozen(State(api): State<Api>, Params(Nothing {}): Params<Nothing>) -> Json<FreezeView> {
+    Json(api.policies.frozen().into())
+}
+
+/// Freezes all policies: changes are refused with 423, but for a roll-back to the last known good version.
+#[utoipa::path(
+    put, path = "/freeze", tag = "rollouts", security(("admin" = [])),
+    request_body = FreezeRequest,
+    responses(
+        (status = 200, body = FreezeView), (status = 400, body = ErrorBody), (status = 401, body = ErrorBody),
+        (status = 415, body = ErrorBody)
+    )
+)]
+pub(crate) async fn freeze(
+    State(api): State<Api>,
+    Params(Nothing {}): Params<Nothing>,
+    JsonBody(FreezeRequest { by, reason }): JsonBody<FreezeRequest>,
+) -> Result<Json<FreezeView>, ApiError> {
+    if by.trim().is_empty() || reason.trim().is_empty() {
+        return Err(ApiError::bad_request("`by` and `reason` have to say something"));
+    }
+    let freeze = Freeze { by, reason };
+    api.policies.freeze(Some(freeze.clone()), Timestamp::now()).await?;
+    Ok(Json(Some(freeze).into()))
+}
+
+/// Gives the policies free again.
+#[utoipa::path(
+    delete, path = "/freeze", tag = "rollouts", security(("admin" = [])),
+    responses((status = 200, body = FreezeView), (status = 401, body = ErrorBody))
+)]
+pub(crate) async fn unfreeze(
+    State(api): State<Api>,
+    Params(Nothing {}): Params<Nothing>,
+) -> Result<Json<FreezeView>, ApiError> {
+    api.policies.freeze(None, Timestamp::now()).await?;
+    Ok(Json(None.into()))
+}

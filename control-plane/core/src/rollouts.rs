@@ -1,0 +1,358 @@
+//! Drafts, rollouts and the freeze: kept in the log of policies, so that they survive a restart, are the same over every
+//! database, and are written by one control plane at a time, whichever it is.
+//!
+//! A rollout's next version gets its number when it starts and is written under it when it is done: until then nobody else may
+//! change the policy. While everything is frozen, only what makes things safer goes through: a roll-back to the last known
+//! good version, the end or a pause of a rollout, an agent's status.
+use jiff::Timestamp;
+use mesh_policy::{Agent, Bounds, Document, Draft, End, Freeze, Policy, Rollout, Stage, State};
+
+use crate::policies::{Changed, Policies, Wanted};
+use crate::policy::{Change, Expected, Stored, draft_key, rollout_key};
+use crate::policy_error::PolicyError;
+use crate::set::PolicySet;
+
+/// What the freeze is kept under.
+pub(crate) const FREEZE: &str = "mesh/freeze";
+
+/// How a rollout is to go.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Plan {
+    /// The next version; none: the draft of that name.
+    pub next: Option<Policy>,
+    /// Shares of the sidecars, in percent, ascending, from 1 to 99. After the last comes everybody.
+    pub steps: Vec<u8>,
+    /// When it is taken back by itself.
+    pub bounds: Bounds,
+}
+
+impl Policies {
+    /// The rollouts, those that have ended too, in order of the policies' names.
+    pub fn rollouts(&self) -> Vec<(String, Rollout)> {
+        self.set().rollouts().map(|(name, rollout)| (name.to_owned(), rollout.clone())).collect()
+    }
+
+    /// The last rollout of a policy.
+    pub fn rollout(&self, name: &str) -> Result<Rollout, PolicyError> {
+        let found = self.set().rollouts().find(|(policy, _)| *policy == name).map(|(_, found)| found.clone());
+        found.ok_or_else(|| PolicyError::NoRollout { name: name.to_owned() })
+    }
+
+    /// Starts to roll out the next version of a policy in force. `cursor`: decisions kept before it are not the rollout's.
+    pub async fn start_rollout(
+        &self,
+        name: &str,
+        plan: Plan,
+        cursor: u64,
+        now: Timestamp,
+    ) -> Result<Rollout, PolicyError> {
+        check_plan(&plan)?;
+        self.refresh().await?;
+        let set = self.set();
+        if let Some(active) = set.active_rollout(name) {
+            return Err(PolicyError::RolloutActive { name: name.to_owned(), version: active.version });
+        }
+        let present = self.get(name)?.version.version;
+        let next = match plan.next {
+            Some(next) => next,
+            None => self.draft(name)?,
+        };
+        if next.metadata.name != name {
+            let message = format!("the document's name is {:?}, the rollout's {name:?}", next.metadata.name);
+            return Err(PolicyError::NotNow(message));
+        }
+        let rollout = Rollout {
+            next,
+            version: set.next_version(name),
+            present,
+            stage: Stage::Monitor,
+            steps: plan.steps,
+            bounds: plan.bounds,
+            paused: false,
+            end: None,
+            note: None,
+            cursor,
+        };
+        self.keep_rollout(name, &set, rollout, now).await
+    }
+
+    /// Goes on to the next stage; after the last share the next version is in force everywhere.
+    pub async fn promote_rollout(
+        &self,
+        name: &str,
+        cursor: u64,
+        now: Timestamp,
+    ) -> Result<Rollout, PolicyError> {
+        self.refresh().await?;
+        let set = self.set();
+        let mut rollout = active(&set, name)?;
+        if rollout.paused {
+            return Err(PolicyError::NotNow(format!("the rollout of {name:?} is paused; resume it first")));
+        }
+        if rollout.steps.is_empty() {
+            let wanted = Wanted::Candidate(Box::new(rollout.next.clone()), rollout.version);
+            self.change(name, wanted, Expected::Version(rollout.present), now).await?;
+            rollout.end = Some(End::Done);
+        } else {
+            rollout.stage = Stage::Share(rollout.steps.remove(0));
+        }
+        rollout.cursor = cursor;
+        self.keep_rollout(name, &self.set(), rollout, now).await
+    }
+
+    /// Pauses a rollout, or lets it go on.
+    pub async fn pause_rollout(
+        &self,
+        name: &str,
+        paused: bool,
+        now: Timestamp,
+    ) -> Result<Rollout, PolicyError> {
+        self.refresh().await?;
+        let set = self.set();
+        let rollout = Rollout { paused, ..active(&set, name)? };
+        self.keep_rollout(name, &set, rollout, now).await
+    }
+
+    /// Ends a rollout: the version in force is the present one everywhere.
+    pub async fn end_rollout(
+        &self,
+        name: &str,
+        end: End,
+        note: String,
+        now: Timestamp,
+    ) -> Result<Rollout, PolicyError> {
+        self.refresh().await?;
+        let set = self.set();
+        let rollout = Rollout { end: Some(end), note: Some(note), ..active(&set, name)? };
+        self.keep_rollout(name, &set, rollout, now).await
+    }
+
+    /// Goes back to the last known good version: out of a rollout that is under way, or else of the version in force.
+    pub async fn roll_back(
+        &self,
+        name: &str,
+        expected: Expected,
+        now: Timestamp,
+    ) -> Result<Changed, PolicyError> {
+        self.refresh().await?;
+        if self.set().active_rollout(name).is_some() {
+            self.end_rollout(name, End::Aborted, "rolled back".to_owned(), now).await?;
+            return Ok(Changed { stored: self.get(name)?, warnings: Vec::new(), changed: true });
+        }
+        let Some(version) = self.last_known_good(name).await? else {
+            let message = format!("{name:?} has no earlier version with a document to go back to");
+            return Err(PolicyError::NotNow(message));
+        };
+        self.change(name, Wanted::Version(version), expected, now).await
+    }
+
+    /// The newest version before the present one that was in force and was not rolled back from.
+    pub async fn last_known_good(&self, name: &str) -> Result<Option<u64>, PolicyError> {
+        Ok(good_before_present(&self.versions(name).await?))
+    }
+
+    /// The draft of a policy.
+    pub fn draft(&self, name: &str) -> Result<Policy, PolicyError> {
+        match self.set().state(&draft_key(name)) {
+            Some(State::Draft(draft)) => Ok(draft.policy.clone()),
+            _ => Err(PolicyError::NoDraft { name: name.to_owned() }),
+        }
+    }
+
+    /// The drafts, in order of name.
+    pub fn drafts(&self) -> Vec<Policy> {
+        let set = self.set();
+        let states = set.states().filter_map(|(_, state)| match state {
+            State::Draft(draft) => Some(draft.policy.clone()),
+            _ => None,
+        });
+        states.collect()
+    }
+
+    /// Keeps a draft. It has to compile, and changes nothing that is in force.
+    pub async fn put_draft(&self, policy: Policy, now: Timestamp) -> Result<Changed, PolicyError> {
+        let mut warnings = self.validate(&policy).await?;
+        let key = draft_key(&policy.metadata.name);
+        let mut changed = self.keep(&key, State::Draft(Draft { policy }), Expected::Any, now).await?;
+        changed.warnings.append(&mut warnings);
+        Ok(changed)
+    }
+
+    /// Throws a draft away.
+    pub async fn delete_draft(&self, name: &str, now: Timestamp) -> Result<(), PolicyError> {
+        self.draft(name)?;
+        self.change(&draft_key(name), Wanted::Deleted, Expected::Any, now).await.map(drop)
+    }
+
+    /// Why nothing is to be changed, if that is so.
+    pub fn frozen(&self) -> Option<Freeze> {
+        self.set().freeze().cloned()
+    }
+
+    /// Freezes all policies, or gives them free.
+    pub async fn freeze(&self, freeze: Option<Freeze>, now: Timestamp) -> Result<(), PolicyError> {
+        self.refresh().await?;
+        match freeze {
+            Some(freeze) => self.keep(FREEZE, State::Freeze(freeze), Expected::Any, now).await.map(drop),
+            None if self.frozen().is_none() => Ok(()),
+            None => self.change(FREEZE, Wanted::Deleted, Expected::Any, now).await.map(drop),
+        }
+    }
+
+    /// Whether a change goes through, of this set: the freeze and the policy's rollout may forbid it.
+    pub(crate) async fn admits(
+        &self,
+        set: &PolicySet,
+        name: &str,
+        wanted: &Wanted,
+    ) -> Result<(), PolicyError> {
+        if let Some(rollout) = set.active_rollout(name)
+            && !matches!(wanted, Wanted::Candidate(..))
+        {
+            return Err(PolicyError::RolloutActive { name: name.to_owned(), version: rollout.version });
+        }
+        let Some(freeze) = set.freeze() else { return Ok(()) };
+        let safe = match wanted {
+            _ if name == FREEZE => true,
+            Wanted::Version(version) => self.last_known_good(name).await? == Some(*version),
+            Wanted::Document(document) => match &**document {
+                Document::State(State::Rollout(rollout)) => rollout.end.is_some() || rollout.paused,
+                Document::State(State::Draft(_)) => true,
+                Document::Agent(agent) => set.get(name).is_some_and(|held| only_status(held, agent)),
+                _ => false,
+            },
+            _ => false,
+        };
+        let Freeze { by, reason } = freeze.clone();
+        if safe { Ok(()) } else { Err(PolicyError::Frozen { by, reason }) }
+    }
+
+    async fn keep(
+        &self,
+        key: &str,
+        state: State,
+        expected: Expected,
+        now: Timestamp,
+    ) -> Result<Changed, PolicyError> {
+        self.change(key, Wanted::Document(Box::new(Document::State(state))), expected, now).await
+    }
+
+    /// Writes how a rollout stands, if nobody else has since `set`.
+    async fn keep_rollout(
+        &self,
+        name: &str,
+        set: &PolicySet,
+        rollout: Rollout,
+        now: Timestamp,
+    ) -> Result<Rollout, PolicyError> {
+        let key = rollout_key(name);
+        let expected = set.get(&key).map_or(Expected::Absent, |held| Expected::Version(held.version.version));
+        let written = self.keep(&key, State::Rollout(Box::new(rollout.clone())), expected, now).await;
+        match written {
+            Ok(_) => Ok(rollout),
+            Err(PolicyError::Changed { .. } | PolicyError::Exists { .. }) => Err(PolicyError::NotNow(
+                format!("the rollout of {name:?} has just been changed by another: try again"),
+            )),
+            Err(error) => Err(error),
+        }
+    }
+}
+
+fn active(set: &PolicySet, name: &str) -> Result<Rollout, PolicyError> {
+    set.active_rollout(name).cloned().ok_or_else(|| PolicyError::NoRollout { name: name.to_owned() })
+}
+
+fn check_plan(plan: &Plan) -> Result<(), PolicyError> {
+    let ascending = plan.steps.is_sorted_by(|one, next| one < next);
+    if !ascending || plan.steps.iter().any(|step| !(1..=99).contains(step)) {
+        let found = format!("{:?}", plan.steps);
+        return Err(PolicyError::NotNow(format!(
+            "found the steps {found}, expected ascending shares from 1 to 99"
+        )));
+    }
+    let Bounds { refusals, errors, .. } = plan.bounds;
+    if ![refusals, errors].iter().all(|bound| (0.0..=1.0).contains(bound)) {
+        return Err(PolicyError::NotNow("the bounds are shares of requests, from 0 to 1".to_owned()));
+    }
+    Ok(())
+}
+
+/// Whether nothing but the status of an agent's document is new.
+fn only_status(held: &Stored, agent: &Agent) -> bool {
+    let Some(known) = held.version.agent() else { return false };
+    let mut same = agent.clone();
+    same.spec.status = known.spec.status;
+    same.spec.reason.clone_from(&known.spec.reason);
+    same == *known
+}
+
+/// `versions` are newest first.
+fn good_before_present(versions: &[Stored]) -> Option<u64> {
+    let present = versions.first()?.version.document.as_ref();
+    let mut after = Change::Updated;
+    for (index, stored) in versions.iter().enumerate() {
+        let version = &stored.version;
+        // What a roll-back has left was not good.
+        let left = after == Change::RolledBack;
+        after = version.change;
+        let other = version.document.is_some() && version.document.as_ref() != present;
+        if index > 0 && !left && other {
+            return Some(version.version);
+        }
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use mesh_policy::Spec;
+
+    use super::*;
+    use crate::policy::PolicyVersion;
+
+    #[test]
+    fn what_was_rolled_back_from_is_not_good() {
+        // Oldest first: what made a version, and its document.
+        let table: &[(&[(Change, &str)], Option<u64>)] = &[
+            (&[(Change::Created, "a")], None),
+            (&[(Change::Created, "a"), (Change::Updated, "b")], Some(1)),
+            (&[(Change::Created, "a"), (Change::Updated, "b"), (Change::RolledBack, "a")], None),
+            (
+                &[
+                    (Change::Created, "a"),
+                    (Change::Updated, "b"),
+                    (Change::Updated, "c"),
+                    (Change::RolledBack, "b"),
+                ],
+                Some(1),
+            ),
+            (
+                &[
+                    (Change::Created, "a"),
+                    (Change::Updated, "b"),
+                    (Change::RolledBack, "a"),
+                    (Change::Updated, "d"),
+                ],
+                Some(3),
+            ),
+            (&[(Change::Created, "a"), (Change::Deleted, ""), (Change::Created, "b")], Some(1)),
+            (&[(Change::Created, "a"), (Change::Deleted, "")], Some(1)),
+        ];
+        for (made, expected) in table {
+            let mut versions: Vec<Stored> = Vec::new();
+            for (number, (change, text)) in (1..).zip(*made) {
+                let spec = Spec { description: Some((*text).to_owned()), ..Spec::default() };
+                let document = (!text.is_empty()).then(|| Document::Policy(Policy::new("p", spec)));
+                let version = PolicyVersion {
+                    name: "p".into(),
+                    version: number,
+                    change: *change,
+                    at: Timestamp::UNIX_EPOCH,
+                    document,
+                };
+                versions.insert(0, Stored { revision: number, version });
+            }
+            assert_eq!(good_before_present(&versions), *expected, "{made:?}");
+        }
+    }
+}

@@ -1,0 +1,76 @@
+//! Two control planes on one store: whichever is asked, the rollout is the same, and only one of them moves it.
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use mesh_control_core::memory::MemoryPolicies;
+use mesh_control_core::ports::{PublishError, Publisher};
+use mesh_control_core::{EngineAdmission, Expected, Plan, Policies, PolicyError, Timestamp, Wanted};
+use mesh_policy::{Bounds, Bundle, Document, End, Freeze, Policy, Settings, Spec, Stage};
+
+struct Nobody;
+
+#[async_trait]
+impl Publisher for Nobody {
+    async fn publish(&self, _bundle: Arc<Bundle>) -> Result<(), PublishError> {
+        Ok(())
+    }
+}
+
+fn plane(store: &Arc<MemoryPolicies>) -> Policies {
+    let store = Arc::clone(store);
+    Policies::new(store, Arc::new(EngineAdmission::default()), Arc::new(Nobody), Settings::default())
+}
+
+fn policy(description: &str) -> Policy {
+    Policy::new("a", Spec { description: Some(description.to_owned()), ..Spec::default() })
+}
+
+fn now() -> Timestamp {
+    Timestamp::UNIX_EPOCH
+}
+
+fn plan() -> Plan {
+    Plan { next: Some(policy("second")), steps: vec![10], bounds: Bounds::default() }
+}
+
+#[tokio::test]
+async fn planes_on_one_store_agree() {
+    let store = Arc::new(MemoryPolicies::default());
+    let (one, other) = (plane(&store), plane(&store));
+    let wanted = Wanted::Document(Box::new(Document::Policy(policy("first"))));
+    one.change("a", wanted, Expected::Any, now()).await.unwrap();
+    one.start_rollout("a", plan(), 5, now()).await.unwrap();
+    let refused = other.start_rollout("a", plan(), 5, now()).await;
+    assert!(matches!(refused, Err(PolicyError::RolloutActive { version: 2, .. })));
+
+    other.promote_rollout("a", 6, now()).await.unwrap();
+    one.refresh().await.unwrap();
+    assert_eq!(one.rollout("a").unwrap().stage, Stage::Share(10));
+    // Each sidecar runs the same version, whichever plane it asks.
+    let (ours, theirs) = (one.published().unwrap(), other.published().unwrap());
+    assert_eq!(ours.rollouts, theirs.rollouts);
+    for sidecar in ["edge-1", "edge-2", "edge-3"] {
+        assert_eq!((*ours).clone().for_sidecar(sidecar), (*theirs).clone().for_sidecar(sidecar));
+    }
+    // Both are asked at once: one of them goes a step, and the other is told.
+    let (first, second) =
+        tokio::join!(one.promote_rollout("a", 7, now()), other.promote_rollout("a", 7, now()));
+    assert!(first.is_ok() != second.is_ok() || first.is_ok(), "{first:?} {second:?}");
+    one.refresh().await.unwrap();
+    other.refresh().await.unwrap();
+    assert_eq!(
+        (one.rollout("a").unwrap().end, other.rollout("a").unwrap().end),
+        (Some(End::Done), Some(End::Done))
+    );
+    assert_eq!(one.get("a").unwrap(), other.get("a").unwrap());
+    assert_eq!(one.versions("a").await.unwrap().len(), 2, "the next version was written once");
+
+    one.freeze(Some(Freeze { by: "ada".into(), reason: "release".into() }), now()).await.unwrap();
+    let frozen = other.start_rollout("a", plan(), 8, now()).await;
+    assert!(matches!(frozen, Err(PolicyError::Frozen { .. })), "{frozen:?}");
+    // A plane that starts anew knows it all from the store.
+    let third = plane(&store);
+    third.refresh().await.unwrap();
+    assert_eq!(third.frozen().unwrap().by, "ada");
+    assert_eq!(third.rollout("a").unwrap().end, Some(End::Done));
+}

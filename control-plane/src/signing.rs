@@ -1,0 +1,59 @@
+//! The keys that policies are signed by.
+//!
+//! `policy-signing-keys` holds a secret key a line (64 hex digits): the first one signs. The public keys of all
+//! stand in `policy-keys.pub`, which sidecars are given at their start. So a key is changed in three steps, each with a restart
+//! of control planes and sidecars: add the new one below, put it on top, take the old one away.
+use std::fs;
+use std::path::Path;
+
+use mesh_audit::SigningKey;
+
+use crate::error::StartError;
+use crate::tokens;
+
+const SECRET: &str = "policy-signing-keys";
+
+/// The file in the data folder with the public keys, one a line.
+pub const POLICY_KEYS: &str = "policy-keys.pub";
+
+/// The key that signs, made at the first start. Writes the public keys.
+pub(crate) fn key(data: &Path) -> Result<SigningKey, StartError> {
+    let path = data.join(SECRET);
+    tokens::secret_file(&path)?;
+    let failed = |what, path: &Path| {
+        let path = path.to_owned();
+        move |source| StartError::Data { what, path, source }
+    };
+    let text = fs::read_to_string(&path).map_err(failed("read", &path))?;
+    let keys: Option<Vec<SigningKey>> = text.split_whitespace().map(SigningKey::from_hex).collect();
+    let keys = keys.unwrap_or_default();
+    let public: String = keys.iter().map(|key| key.public() + "\n").collect();
+    let first = keys.into_iter().next().ok_or(StartError::SigningKeys(path))?;
+    let path = data.join(POLICY_KEYS);
+    fs::write(&path, public).map_err(failed("write", &path))?;
+    Ok(first)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_key_signs_and_all_are_public() {
+        let folder = std::env::temp_dir().join(format!("ai-mesh-signing-{}", std::process::id()));
+        tokens::data_folder(&folder).unwrap();
+        let made = key(&folder).unwrap().public();
+        assert_eq!(key(&folder).unwrap().public(), made, "it is made once");
+        let file = folder.join(SECRET);
+        let old = fs::read_to_string(&file).unwrap();
+        fs::write(&file, format!("{}\n{old}\n", "1".repeat(64))).unwrap();
+        let new = key(&folder).unwrap().public();
+        assert_ne!(new, made);
+        assert_eq!(fs::read_to_string(folder.join(POLICY_KEYS)).unwrap(), format!("{new}\n{made}\n"));
+        for bad in ["", "short", &"g".repeat(64)] {
+            fs::write(&file, bad).unwrap();
+            assert!(matches!(key(&folder), Err(StartError::SigningKeys(_))), "{bad:?}");
+        }
+        fs::remove_dir_all(&folder).unwrap();
+    }
+}

@@ -1,0 +1,166 @@
+//! The author's own rules (`rego`), over requests and over answers.
+//!
+//! Failure law: a module whose evaluation fails or runs over its budget is a guard that could not run, and follows its
+//! policy's failure mode. An answer that comes as a stream is held back until the rules have seen the whole of it, up to
+//! [`MAX_HELD`]; a longer one can not be judged.
+use std::rc::Rc;
+
+use mesh_policy::Enforcement;
+use mesh_rego::Rego;
+use mesh_wire::{Channel, ChannelKind, Message, RefusalKind, StreamItem};
+use serde_json::{Value, json};
+
+use crate::Timestamp;
+use crate::decision::{GuardState, Severity};
+use crate::evidence::{Effect, Violation};
+use crate::index::Attached;
+use crate::input::rego_input;
+use crate::program::Rules;
+use crate::session::Session;
+
+/// Most bytes of a stream that are held back for the author's rules.
+pub(crate) const MAX_HELD: usize = 4 << 20;
+
+/// When in an exchange a module is asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Turn {
+    /// Before the content is searched: the cheap questions.
+    Early,
+    /// After that: modules that look at what was found.
+    Late,
+    /// When the answer is there.
+    Answer,
+}
+
+impl Turn {
+    fn takes(self, rego: &Rego) -> bool {
+        match self {
+            Turn::Early => !rego.reads("findings"),
+            Turn::Late => rego.reads("findings"),
+            Turn::Answer => rego.reads("response"),
+        }
+    }
+}
+
+impl Rules {
+    /// Whether a module of the author's looks at answers.
+    pub(crate) fn rego_reads_answers(&self) -> bool {
+        self.rego.iter().any(|(_, rego)| Turn::Answer.takes(rego))
+    }
+}
+
+/// An answer as the author's rules see it.
+#[derive(Default)]
+pub(crate) struct Answer {
+    pub(crate) stream: bool,
+    messages: Vec<Value>,
+    tool_calls: Vec<Value>,
+    /// Running texts of a stream, and their places.
+    texts: Vec<(Channel, String, String)>,
+}
+
+impl Answer {
+    /// A whole body.
+    pub(crate) fn of(message: &Message, body: &[u8]) -> Self {
+        Answer {
+            messages: crate::input::messages(message),
+            tool_calls: crate::input::tool_calls(message, body),
+            ..Answer::default()
+        }
+    }
+
+    /// Another event of a stream.
+    pub(crate) fn add(&mut self, item: &StreamItem) {
+        self.stream = true;
+        for (index, segment) in item.message.segments.iter().enumerate().filter(|(at, _)| !item.is_piece(*at))
+        {
+            let place = item.message.path(index);
+            self.messages
+                .push(json!({ "role": segment.place.as_str(), "place": place, "text": segment.text }));
+        }
+        for piece in &item.pieces {
+            match self.texts.iter_mut().find(|(channel, ..)| *channel == piece.channel) {
+                Some((_, _, text)) => text.push_str(item.text(piece)),
+                None => {
+                    let place = item.message.path(piece.segment);
+                    self.texts.push((piece.channel, place, item.text(piece).to_owned()));
+                }
+            }
+        }
+        let names =
+            item.message.tool_calls.iter().map(|call| json!({ "name": call.name, "arguments": null }));
+        self.tool_calls.extend(names);
+    }
+
+    /// `input.response`.
+    pub(crate) fn input(&self, status: Option<u16>) -> Value {
+        let (mut messages, mut tool_calls) = (self.messages.clone(), self.tool_calls.clone());
+        let mut calls = tool_calls.iter_mut();
+        for (channel, place, text) in &self.texts {
+            if channel.kind != ChannelKind::ToolArguments {
+                messages.push(json!({ "role": "assistant", "place": place, "text": text }));
+            } else if let Some(call) = calls.next() {
+                // Arguments come in the order of the calls.
+                call["arguments"] = serde_json::from_str(text).unwrap_or_else(|_| json!(text));
+            }
+        }
+        json!({ "status": status, "stream": self.stream, "messages": messages, "tool_calls": tool_calls })
+    }
+}
+
+impl Session {
+    pub(crate) fn judge_rego(&mut self, body: &[u8], turn: Turn, answer: Option<&Answer>, now: Timestamp) {
+        let applies = Rc::clone(&self.applies);
+        let asked = applies.iter().flat_map(|policy| policy.rego.iter().map(move |(_, rego)| (policy, rego)));
+        let modules = asked.filter(|(_, rego)| turn.takes(rego)).map(|(_, rego)| rego);
+        if modules.clone().next().is_none() {
+            return;
+        }
+        let input = rego_input(self, body, now, answer, modules);
+        for policy in applies.iter() {
+            for (rule, rego) in policy.rego.iter().filter(|(_, rego)| turn.takes(rego)) {
+                let Ok(verdict) = rego.decide_input(&input) else {
+                    self.guard_failed(policy, "rego", "evaluation");
+                    continue;
+                };
+                self.decision.guard("rego", GuardState::Ran);
+                for message in verdict.warn {
+                    let warning =
+                        Violation::new("rego", Severity::Low, message).by(*rule).with(Effect::Recorded);
+                    self.decision.warning(Violation { policy_id: policy.id.clone(), ..warning });
+                }
+                for message in verdict.deny {
+                    if self.raise(policy, Violation::new("rego", Severity::High, message.clone()).by(*rule)) {
+                        self.deny(RefusalKind::Policy, &message);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Asks the modules that look at answers. Their time is the request's: an answer is judged by the hour it was asked at.
+    pub(crate) fn judge_answer(&mut self, answer: &Answer) {
+        if self.rego_awaits_answer() && !self.denied() {
+            self.judge_rego(&[], Turn::Answer, Some(answer), self.decision.time);
+        }
+    }
+
+    pub(crate) fn rego_awaits_answer(&self) -> bool {
+        self.applies.iter().any(|policy| policy.rego_reads_answers())
+    }
+
+    /// Whether an answer has to wait for the modules: only where one of them can refuse it.
+    pub(crate) fn rego_holds_answer(&self) -> bool {
+        let holds =
+            |policy: &Attached| policy.enforcement == Enforcement::Blocking && policy.rego_reads_answers();
+        self.applies.iter().any(|policy| holds(policy))
+    }
+
+    /// The answer can not be shown to the modules.
+    pub(crate) fn rego_misses_answer(&mut self, why: &'static str) {
+        let applies = Rc::clone(&self.applies);
+        for policy in applies.iter().filter(|policy| policy.rego_reads_answers()) {
+            self.guard_failed(policy, "rego", why);
+        }
+    }
+}

@@ -1,0 +1,100 @@
+//! The `input` document that docs/policies.md shows is the one that modules see.
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::expect_used, missing_docs)]
+
+use std::collections::BTreeMap;
+use std::rc::Rc;
+
+use mesh_engine::{Detector, LimitAnswer, LimitStatus, RequestHead, Session, Step, compile};
+use mesh_policy::{Bundle, BundlePolicy, from_value};
+use serde_json::{Value, json};
+
+/// Tells the fields of `input`, and of each the fields within, one warning for each.
+const MODULE: &str = r#"package mesh
+
+warn contains sprintf("%s: %s", [name, concat(",", sort(names(value)))]) if {
+	input.phase == "response"
+	some name, value in input
+}
+
+names(value) := object.keys(value) if is_object(value)
+
+names(value) := object.keys(value[0]) if { is_array(value); is_object(value[0]) }
+
+names(value) := set() if not composite(value)
+
+composite(value) if is_object(value)
+
+composite(value) if { is_array(value); is_object(value[0]) }
+"#;
+
+fn documented() -> Value {
+    let text = include_str!("../../docs/policies.md");
+    let blocks = text.split("```json").skip(1).filter_map(|rest| rest.split("```").next());
+    let mut inputs = blocks.filter_map(|block| serde_json::from_str::<Value>(block).ok());
+    inputs.find(|value| value.get("phase").is_some()).expect("the page shows the input")
+}
+
+fn fields(value: &Value) -> Vec<String> {
+    let object = value.as_object().or_else(|| value.get(0)?.as_object());
+    object.map(|fields| fields.keys().cloned().collect()).unwrap_or_default()
+}
+
+#[test]
+fn the_page_shows_what_modules_see() {
+    let rules = json!([
+        { "pii": { "types": ["email"], "action": "log" } },
+        { "rateLimit": { "key": "user", "requestsPerMinute": 60 } },
+        { "rego": { "module": MODULE } },
+    ]);
+    let document = json!({ "apiVersion": "ai-mesh.dev/v1alpha1", "kind": "Policy", "metadata": { "name": "p" },
+                           "spec": { "rules": rules } });
+    let policy = from_value(&document).unwrap().policy;
+    let policies = vec![BundlePolicy { id: "p".to_owned(), version: 1, policy }];
+    let program =
+        compile(&Bundle { version: "1".to_owned(), policies, ..Bundle::default() }, Rc::new(Detector::new()));
+    let head = RequestHead {
+        method: "POST".into(),
+        path: "/v1/chat/completions".into(),
+        headers: vec![("content-type".into(), "application/json".into())],
+        source_ip: None,
+        ..RequestHead::default()
+    };
+    let mut session = Session::start(Rc::new(program.unwrap()), head, "d".to_owned(), 1);
+    let call = json!({ "id": "c", "type": "function", "function": { "name": "search", "arguments": "{}" } });
+    let body = json!({
+        "model": "gpt-4o",
+        "tools": [{ "type": "function", "function": { "name": "search", "parameters": {} } }],
+        "messages": [{ "role": "user", "content": "write to jane.roe@example.org" }, { "role": "assistant", "tool_calls": [call] }],
+    })
+    .to_string();
+    let Step::AskLimits(checks) = session.request(body.as_bytes(), 1) else { panic!("a limit is asked") };
+    let statuses = checks.iter().map(|_| LimitStatus { over: None, remaining: 59 }).collect();
+    assert!(matches!(session.limits(LimitAnswer::Answered(statuses), body.as_bytes(), 1), Step::Continue));
+    let headers = [
+        (":status".to_owned(), "200".to_owned()),
+        ("content-type".to_owned(), "application/json".to_owned()),
+    ];
+    session.response_headers(&headers, false);
+    let answer =
+        json!({ "choices": [{ "index": 0, "message": { "role": "assistant", "content": "done" } }] })
+            .to_string();
+    session.response(answer.as_bytes(), Some("application/json"));
+    let warnings = session.decision().warnings.iter().filter(|warning| warning.guard == "rego");
+    let seen: BTreeMap<String, Vec<String>> = warnings
+        .filter_map(|warning| warning.message.split_once(": "))
+        .map(|(name, fields)| {
+            (name.to_owned(), fields.split(',').filter(|name| !name.is_empty()).map(str::to_owned).collect())
+        })
+        .collect();
+    let shown = documented();
+    let names: Vec<&String> = shown.as_object().unwrap().keys().collect();
+    assert_eq!(seen.keys().collect::<Vec<_>>(), names, "{:?}", session.decision().guards);
+    for (name, found) in seen {
+        let mut expected = fields(&shown[&name]);
+        expected.sort();
+        // Nothing of the kind was in this exchange.
+        if !found.is_empty() {
+            assert_eq!(found, expected, "{name}");
+        }
+    }
+}

@@ -1,0 +1,135 @@
+//! Rollouts in stages and signed policies, with a real Envoy.
+use std::time::{Duration, Instant};
+
+use mesh_tests::{Answer, Mesh, Request, chat};
+use serde_json::Value;
+
+fn policy(word: &str) -> String {
+    format!(
+        "apiVersion: ai-mesh.dev/v1alpha1\nkind: Policy\nmetadata: {{ name: words }}\nspec:\n  rules:\n    - rego:\n        module: |\n          \
+         package mesh\n          deny contains \"a word\" if {{ some m in input.messages; contains(m.text, \"{word}\") }}\n"
+    )
+}
+
+fn ask(mesh: &Mesh, text: &str) -> Answer {
+    mesh.send(&Request::post("/v1/chat/completions", &chat(text)))
+}
+
+fn ran(mesh: &Mesh, arguments: &[&str]) -> String {
+    let output = mesh.cli(arguments);
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(output.status.success(), "{arguments:?}: {said}");
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
+fn until(what: &str, mut holds: impl FnMut() -> bool) {
+    let deadline = Instant::now() + Duration::from_secs(20);
+    while !holds() {
+        assert!(Instant::now() < deadline, "not within 20 seconds: {what}");
+        std::thread::sleep(Duration::from_millis(50));
+    }
+}
+
+#[test]
+fn a_version_goes_from_monitor_to_everywhere_or_is_taken_back() {
+    let mesh = Mesh::up(&policy("alpha"), &[]);
+    let file = mesh.data.join("next.yaml");
+    std::fs::write(&file, policy("beta")).expect("a file");
+    let file = file.to_string_lossy().into_owned();
+    assert_eq!((ask(&mesh, "alpha").status, ask(&mesh, "beta").status), (403, 200));
+
+    // Monitor: the next version judges, and refuses nothing.
+    ran(
+        &mesh,
+        &[
+            "policy",
+            "rollout",
+            "start",
+            "words",
+            "-f",
+            &file,
+            "--steps",
+            "99",
+            "--max-refusals",
+            "1",
+            "--sample",
+            "4",
+        ],
+    );
+    assert_eq!(ask(&mesh, "alpha").status, 403);
+    let answer = ask(&mesh, "beta");
+    assert_eq!(answer.status, 200);
+    let record = mesh.decision(answer.header("x-ai-mesh-decision-id"));
+    assert_eq!(record["policy_violations"][0]["policy_id"], "words@2", "{record}");
+    let changed = mesh.apply(&policy("gamma"));
+    assert!(String::from_utf8_lossy(&changed.stderr).contains("being rolled out"), "{changed:?}");
+
+    // A share: this sidecar is in it or not, as its name says, and stays so.
+    ran(&mesh, &["policy", "rollout", "promote", "words"]);
+    let statuses = || (ask(&mesh, "alpha").status, ask(&mesh, "beta").status);
+    let first = statuses();
+    assert!([(403, 200), (200, 403)].contains(&first), "{first:?}");
+    assert_eq!(statuses(), first);
+    ran(&mesh, &["policy", "rollout", "promote", "words"]);
+    assert_eq!(statuses(), (200, 403));
+    assert!(ran(&mesh, &["policy", "rollout", "status"]).contains("done"));
+
+    // Back to the last known good version in one command, also while all is frozen.
+    ran(&mesh, &["policy", "freeze", "--reason", "release day", "--by", "ada"]);
+    let refused = mesh.apply(&policy("gamma"));
+    assert!(String::from_utf8_lossy(&refused.stderr).contains("frozen by ada: release day"), "{refused:?}");
+    ran(&mesh, &["policy", "rollback", "words"]);
+    assert_eq!(statuses(), (403, 200));
+    ran(&mesh, &["policy", "unfreeze"]);
+
+    // A next version that refuses everything is taken back by itself.
+    std::fs::write(&file, policy("")).expect("a file");
+    ran(
+        &mesh,
+        &["policy", "rollout", "start", "words", "-f", &file, "--max-refusals", "0.2", "--sample", "5"],
+    );
+    for _ in 0..6 {
+        assert_eq!(ask(&mesh, "harmless").status, 200);
+    }
+    let state = || -> Value { mesh.api("GET", "/api/v1/policies/words/rollout", None).json() };
+    until("the rollout is taken back", || state()["state"] == "rolled_back");
+    assert!(state()["note"].as_str().is_some_and(|note| note.contains("refused 100.0%")), "{}", state());
+    assert_eq!(ask(&mesh, "harmless").status, 200);
+}
+
+/// The control plane's key is replaced behind the sidecar's back: what it sends then is not run, and the last policy stays.
+#[test]
+fn what_no_trusted_key_has_signed_is_refused_and_the_last_policy_stays() {
+    let mut mesh = Mesh::prepare(&policy("alpha"), &[]);
+    let mut plane = mesh.serve();
+    let _sidecar = mesh.start_sidecar();
+    until("the policy is in force", || ask(&mesh, "alpha").status == 403);
+    plane.kill();
+    let keys = mesh.data.join("policy-signing-keys");
+    let trusted = std::fs::read_to_string(&keys).expect("the key");
+    std::fs::remove_file(&keys).expect("the key");
+    std::fs::write(mesh.data.join("policies/test.yaml"), policy("beta")).expect("a policy");
+    let mut plane = mesh.serve();
+    let refusal = || -> String {
+        let sidecars = mesh.api("GET", "/api/v1/sidecars", None).json();
+        let resources = sidecars["sidecars"][0]["resources"].as_array().cloned().unwrap_or_default();
+        resources.iter().filter_map(|one| one["refused"]["message"].as_str()).collect()
+    };
+    until("the sidecar refuses", || !refusal().is_empty());
+    for _ in 0..3 {
+        assert_eq!(
+            (ask(&mesh, "alpha").status, ask(&mesh, "beta").status),
+            (403, 200),
+            "the last policy stays"
+        );
+    }
+    let log = std::fs::read_to_string(mesh.data.join("envoy.log")).expect("Envoy's log");
+    assert!(log.contains("signed by a key that this sidecar does not trust"), "{}", refusal());
+
+    // The trusted key signs again, beside the new one: the policy is run.
+    plane.kill();
+    let other = std::fs::read_to_string(&keys).expect("the key");
+    std::fs::write(&keys, format!("{trusted}\n{other}")).expect("the keys");
+    let _plane = mesh.serve();
+    until("the policy is in force", || ask(&mesh, "beta").status == 403);
+}
