@@ -47,7 +47,8 @@ async fn report(request: Request<Incoming>) -> Result<Response<Frames>, hyper::E
     if let Some(Ok(report)) = decoded {
         let count = report.records.len() as u64;
         RECEIVED.fetch_add(count, Ordering::Relaxed);
-        let answer = ReportResponse { acknowledged: report.first_sequence + count - 1 };
+        let returned = report.returns.len() as u64;
+        let answer = ReportResponse { acknowledged: report.first_sequence + count - 1, returned };
         frames.push(Ok(Frame::data(prefixed(&answer.encode_to_vec()))));
         status.insert("grpc-status", HeaderValue::from_static("0"));
     } else {

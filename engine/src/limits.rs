@@ -5,12 +5,14 @@
 use std::rc::Rc;
 
 use mesh_policy::{Enforcement, LimitAction, LimitKey, LimitMode, RateLimitRule};
+use mesh_rego::{Rego, RegoError};
 use mesh_wire::{Protocol, RefusalKind};
 
 use crate::Timestamp;
 use crate::decision::{GuardState, Severity};
 use crate::evidence::{Effect, Evidence, Violation};
 use crate::index::Attached;
+use crate::input::rego_input;
 use crate::program::LimitGuard;
 use crate::session::{Session, Step};
 
@@ -92,7 +94,7 @@ pub enum LimitAnswer {
 const MAX_TOOLS: usize = 16;
 
 /// The limits of one rule.
-pub(crate) fn guards(index: usize, rule: &RateLimitRule) -> Vec<LimitGuard> {
+pub(crate) fn guards(index: usize, rule: &RateLimitRule, expression: Option<&Rego>) -> Vec<LimitGuard> {
     const MINUTE: u64 = 60;
     const HOUR: u64 = 60 * MINUTE;
     const DAY: u64 = 24 * HOUR;
@@ -123,6 +125,7 @@ pub(crate) fn guards(index: usize, rule: &RateLimitRule) -> Vec<LimitGuard> {
         rule: index,
         name,
         key: rule.key,
+        expression: expression.cloned(),
         measure,
         limit,
         window_s,
@@ -173,7 +176,7 @@ impl Session {
     }
 
     /// The accounts that this request counts on.
-    pub(crate) fn limit_checks(&mut self, body: &[u8]) -> Vec<LimitCheck> {
+    pub(crate) fn limit_checks(&mut self, body: &[u8], now: Timestamp) -> Vec<LimitCheck> {
         let applies = Rc::clone(&self.applies);
         let mut checks = Vec::new();
         let mut unpriced = false;
@@ -188,8 +191,9 @@ impl Session {
                 };
                 unpriced |= guard.measure == Measure::Cost && self.is_unpriced();
                 let amount = self.amount(guard, estimate);
-                for key in self.keys(guard.key) {
-                    checks.push(check(policy, guard, key, amount));
+                match self.keys(guard, body, now) {
+                    Ok(keys) => checks.extend(keys.into_iter().map(|key| check(policy, guard, key, amount))),
+                    Err(_) => self.guard_failed(policy, "rateLimit", "expression"),
                 }
             }
         }
@@ -203,10 +207,10 @@ impl Session {
     }
 
     /// Who is counted. Who is not known by the key of a limit is counted by the agent, never let off.
-    fn keys(&self, key: LimitKey) -> Vec<String> {
+    fn keys(&self, guard: &LimitGuard, body: &[u8], now: Timestamp) -> Result<Vec<String>, RegoError> {
         let caller = &self.caller;
         let message = self.message.as_ref();
-        let known = match key {
+        let known = match guard.key {
             LimitKey::Agent => None,
             LimitKey::User => caller.user.as_ref().map(|user| format!("user:{user}")),
             LimitKey::Session => caller.session.as_ref().map(|session| format!("session:{session}")),
@@ -226,10 +230,18 @@ impl Session {
                 names.sort_unstable();
                 names.dedup();
                 let name = |name: &&str| format!("tool:{}", name.chars().take(MAX_NAME).collect::<String>());
-                return names.iter().take(MAX_TOOLS).map(name).collect();
+                return Ok(names.iter().take(MAX_TOOLS).map(name).collect());
             }
+            LimitKey::Rego => match &guard.expression {
+                Some(expression) => {
+                    let input = rego_input(self, body, now, std::iter::once(expression));
+                    let text = expression.text(&input)?;
+                    text.map(|text| format!("rego:{}", text.chars().take(MAX_NAME).collect::<String>()))
+                }
+                None => None,
+            },
         };
-        vec![known.unwrap_or_else(|| format!("agent:{}", caller.agent))]
+        Ok(vec![known.unwrap_or_else(|| format!("agent:{}", caller.agent))])
     }
 
     fn over(&mut self, check: &LimitCheck, retry_after_s: u64) {
@@ -296,7 +308,10 @@ fn check(policy: &Attached, guard: &LimitGuard, key: String, amount: u64) -> Lim
 impl LimitCheck {
     /// What the agent is told.
     fn refusal(&self) -> String {
-        let who = self.key.split(':').next().unwrap_or("agent");
+        let who = match self.key.split(':').next() {
+            Some("rego") => "value of the rule's expression",
+            who => who.unwrap_or("agent"),
+        };
         let (policy, name, limit) = (&self.policy, self.name, self.limit);
         let window = match self.window_s {
             1 => "second",

@@ -189,7 +189,7 @@ impl Session {
         if !plain.is_empty() {
             self.read(plain);
         }
-        let checks = if self.denial.is_none() { self.limit_checks(plain) } else { Vec::new() };
+        let checks = if self.denial.is_none() { self.limit_checks(plain, now) } else { Vec::new() };
         self.decoded = decoded;
         if self.denial.is_some() {
             return self.conclude(None);

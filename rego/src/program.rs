@@ -24,7 +24,7 @@ pub struct Module {
 /// The rules that decide.
 const DENY: &str = "data.mesh.deny";
 const WARN: &str = "data.mesh.warn";
-const ALLOW: &str = "data.mesh.allow";
+pub(crate) const ALLOW: &str = "data.mesh.allow";
 
 /// Steps of the interpreter (expressions, statements, iterations) the evaluation of one rule may take.
 ///
@@ -142,7 +142,7 @@ impl Rego {
         verdict::read(opinions.allow, &deny, &warn, &allow)
     }
 
-    fn run(&self, rule: &str, input: &Input) -> Result<RegoValue, RegoError> {
+    pub(crate) fn run(&self, rule: &str, input: &Input) -> Result<RegoValue, RegoError> {
         let mut engine = self.0.hot.lock().unwrap_or_else(PoisonError::into_inner);
         engine.set_input(input.0.clone());
         let result = engine.eval_rule(rule.to_owned());

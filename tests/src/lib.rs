@@ -4,6 +4,7 @@
 #![allow(clippy::missing_panics_doc, reason = "a harness fails by panicking")]
 
 mod http;
+pub mod limits;
 mod mesh;
 mod upstream;
 

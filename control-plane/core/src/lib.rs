@@ -42,8 +42,11 @@ pub use explain::{Explanation, Reason, explain};
 pub use impact::{Impact, ImpactChange};
 pub use limits::{
     AccountView, Ask, DOMAIN, LimitId, LimitVerdict, Limits, Measure, PATIENCE, Settle, Settled, Verdicts,
+    lease_id,
 };
-pub use mesh_limits::{Catalogue, Entry as PriceEntry, Kind, Price, PriceList, Settlement, Terms};
+pub use mesh_limits::{
+    Catalogue, Entry as PriceEntry, Kind, MAX_AMOUNT, Price, PriceList, Settlement, Terms, rest_of,
+};
 pub use policies::{Changed, Policies, Wanted};
 pub use policy::{Change, Expected, PolicyVersion, Stored, agent_key};
 pub use policy_error::PolicyError;

@@ -145,7 +145,7 @@ impl Plane {
             vm: "v".into(),
             first_sequence,
             records,
-            dropped: 0,
+            ..mesh_audit::v1::ReportRequest::default()
         };
         client.report(report).await.unwrap();
     }

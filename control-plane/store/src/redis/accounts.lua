@@ -1,7 +1,7 @@
 -- How the accounts stand that were used last.
 --
 -- ARGV: time, how many at most. Returns per account: its key, kind, limit, window, patience, what is used, what of it is
--- held, until it resets (negative: nothing was spent).
+-- held, until it resets (negative: nothing was spent), what lies in leases, how many these are.
 local now, most = clock(ARGV[1]), tonumber(ARGV[2])
 local answer = {}
 for _, key in ipairs(redis.call('ZREVRANGE', KEYS[1], 0, most - 1)) do
@@ -16,6 +16,7 @@ for _, key in ipairs(redis.call('ZREVRANGE', KEYS[1], 0, most - 1)) do
     if used(account) > 0 then
       answer[#answer + 1] = {
         key, terms.kind, terms.limit, terms.window, terms.patience, used(account), account.held, resets(account) or -1,
+        account.lent, account.leases,
       }
     end
   end

@@ -7,7 +7,10 @@ use std::time::Duration;
 use async_trait::async_trait;
 use jiff::Timestamp;
 use mesh_control_core::ports::{RateWindows, StoreError};
-use mesh_control_core::{AccountView, Ask, Kind, LimitVerdict, Settle, Settled, Settlement, Terms, Verdicts};
+use mesh_control_core::{
+    AccountView, Ask, Kind, LimitVerdict, MAX_AMOUNT, Settle, Settled, Settlement, Terms, Verdicts, lease_id,
+    rest_of,
+};
 use redis::aio::{ConnectionManager, ConnectionManagerConfig};
 use redis::{Script, ScriptInvocation};
 
@@ -109,8 +112,8 @@ fn name(call: &mut ScriptInvocation<'_>, key: &str, terms: &Terms) {
 /// Scripts count in doubles.
 const MAX_LIMIT: u64 = 1 << 52;
 
-/// Key, kind, limit, window, patience, used, held, reset.
-type Row = (String, u8, u64, u64, u64, u64, u64, i64);
+/// Key, kind, limit, window, patience, used, held, reset, lent, leases.
+type Row = (String, u8, u64, u64, u64, u64, u64, i64, u64, u64);
 
 #[async_trait]
 impl RateWindows for RedisWindows {
@@ -119,17 +122,18 @@ impl RateWindows for RedisWindows {
             return Ok(Verdicts::default());
         }
         let mut call = self.call(&self.admit, now);
-        call.arg(id.unwrap_or_default());
+        call.arg(id.unwrap_or_default()).arg(id.map(lease_id).unwrap_or_default());
         for ask in asks {
             name(&mut call, &ask.key, &ask.terms);
-            call.arg(ask.amount);
+            call.arg(ask.amount).arg(ask.want);
         }
-        let answer: Vec<(u64, u64, u64)> = self.run(&call).await?;
+        let answer: Vec<(u64, u64, u64, u64)> = self.run(&call).await?;
         let (head, rest) =
             answer.split_first().ok_or_else(|| StoreError::new("Redis gave an empty answer"))?;
-        let verdicts = rest.iter().map(|(admitted, remaining, reset_us)| LimitVerdict {
+        let verdicts = rest.iter().map(|(admitted, remaining, reset_us, lent)| LimitVerdict {
             admitted: *admitted == 1,
             remaining: *remaining,
+            lent: *lent,
             reset: Duration::from_micros(*reset_us),
         });
         Ok(Verdicts { verdicts: verdicts.collect(), expired: head.0 })
@@ -143,20 +147,20 @@ impl RateWindows for RedisWindows {
         let mut call = self.call(&self.settle, now);
         for settle in settlements {
             name(&mut call, &settle.key, &settle.terms);
-            call.arg(&settle.id).arg(match settle.how {
-                Settlement::Spent(amount) => i64::try_from(amount).unwrap_or(i64::MAX),
-                Settlement::Released => -1,
-            });
-        }
-        let answer: Vec<(u8, u64)> = self.run(&call).await?;
-        for (settle, (known, expired)) in settlements.iter().zip(answer) {
-            settled.expired += expired;
-            let count = match (known == 1, settle.how) {
-                (false, _) => &mut settled.unknown,
-                (true, Settlement::Spent(_)) => &mut settled.spent,
-                (true, Settlement::Released) => &mut settled.released,
+            let (spent, rest) = match settle.how {
+                Settlement::Spent(spent) => (spent, 0),
+                Settlement::Released => (0, 0),
+                Settlement::Returned { spent, rest } => (spent, rest),
             };
-            *count += 1;
+            call.arg(&settle.id)
+                .arg(rest_of(&settle.id))
+                .arg(spent.min(MAX_AMOUNT))
+                .arg(rest.min(MAX_AMOUNT));
+        }
+        let answer: Vec<(i64, u64)> = self.run(&call).await?;
+        for (settle, (over, expired)) in settlements.iter().zip(answer) {
+            settled.expired += expired;
+            settled.count(settle.how, u64::try_from(over).ok());
         }
         Ok(settled)
     }
@@ -165,22 +169,25 @@ impl RateWindows for RedisWindows {
         let mut call = self.call(&self.accounts, now);
         call.arg(most.min(MOST));
         let rows: Vec<Row> = self.run(&call).await?;
-        let view = |(key, kind, limit, window_us, patience_us, used, held, reset): Row| AccountView {
-            key: key.strip_prefix(PREFIX).unwrap_or(&key).to_owned(),
-            terms: Terms {
-                kind: match kind {
-                    0 => Kind::Count,
-                    1 => Kind::Reserve,
-                    _ => Kind::Concurrent,
+        let view =
+            |(key, kind, limit, window_us, patience_us, used, held, reset, lent, leases): Row| AccountView {
+                key: key.strip_prefix(PREFIX).unwrap_or(&key).to_owned(),
+                terms: Terms {
+                    kind: match kind {
+                        0 => Kind::Count,
+                        1 => Kind::Reserve,
+                        _ => Kind::Concurrent,
+                    },
+                    limit,
+                    window_us,
+                    patience_us,
                 },
-                limit,
-                window_us,
-                patience_us,
-            },
-            used,
-            held,
-            resets: u64::try_from(reset).ok().map(Duration::from_micros),
-        };
+                used,
+                held,
+                lent,
+                leases,
+                resets: u64::try_from(reset).ok().map(Duration::from_micros),
+            };
         Ok(rows.into_iter().map(view).collect())
     }
 }
