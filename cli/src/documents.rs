@@ -88,6 +88,8 @@ impl Documents {
                             self.agents.push(AgentDocument { source: source.to_owned(), agent });
                             continue;
                         }
+                        // No file holds one.
+                        Any::Price(_) => continue,
                     };
                     let name = policy.metadata.name.clone();
                     let mut compiled = mesh_engine::check(&policy).err().unwrap_or_default();

@@ -29,7 +29,7 @@ pub async fn start(config: Config) -> Result<Running, StartError> {
     let grpc_listener = bind("gRPC", config.grpc, config.allow_remote).await?;
     let spec = settings::spec(&config);
     spec.resources()?;
-    let (prices, listed) = settings::prices(&config)?;
+    let prices = settings::prices(&config)?;
 
     tokens::data_folder(&config.data)?;
     let admin = tokens::token(&config.data.join("admin-token"))?;
@@ -54,7 +54,6 @@ pub async fn start(config: Config) -> Result<Running, StartError> {
         policies: policies.clone(),
         decisions: decisions.clone(),
         limits: limits.clone(),
-        prices: listed,
         sidecars: sidecars.clone(),
         metrics: Arc::clone(&metrics),
         admin: admin.clone(),
@@ -118,6 +117,8 @@ async fn put_in_force(policies: &Policies, config: &Config) -> Result<(), StartE
         let name = match &document {
             Document::Policy(policy) => policy.metadata.name.clone(),
             Document::Agent(agent) => agent_key(&agent.metadata.name),
+            // No file holds one.
+            Document::Price(_) => continue,
         };
         let wanted = Wanted::Document(Box::new(document));
         let done = policies.change(&name, wanted, Expected::Any, Timestamp::now()).await;

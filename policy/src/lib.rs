@@ -40,7 +40,7 @@ pub use document::{
 };
 pub use nearest::nearest;
 pub use rate_limit::{Currency, LimitAction, LimitKey, LimitMode, Money, RateLimitRule};
-pub use read::{Document, Parsed, ParsedDocument, document_from_value, from_value};
+pub use read::{Document, Parsed, ParsedDocument, PriceDocument, document_from_value, from_value};
 pub use rule::{
     AccessRule, Conditions, ContentAction, ContentRule, CustomPattern, Direction, InjectionAction,
     InjectionRule, ModelsRule, NormalizeRule, PiiAction, PiiRule, RegoRule, Rule, Sensitivity, ToolsRule,

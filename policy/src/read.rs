@@ -21,6 +21,16 @@ pub enum Document {
     Policy(Policy),
     /// An agent.
     Agent(Agent),
+    /// What a model costs. It is set over the API and stands in no file.
+    Price(PriceDocument),
+}
+
+/// What a model costs, where that was set while the mesh runs.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PriceDocument {
+    /// A list of prices with one entry, as `mesh_limits::PriceList` reads it.
+    pub price: Value,
 }
 
 /// A document of any kind that was accepted.

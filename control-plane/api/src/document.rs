@@ -14,7 +14,7 @@ impl Document {
         let read = self.0?;
         match read.document {
             mesh_policy::Document::Policy(policy) => Ok(Parsed { policy, warnings: read.warnings }),
-            mesh_policy::Document::Agent(_) => Err(vec![
+            mesh_policy::Document::Agent(_) | mesh_policy::Document::Price(_) => Err(vec![
                 Diagnostic::error("kind", "found \"Agent\", expected `Policy`")
                     .help("agents go to /api/v1/agents"),
             ]),
@@ -31,10 +31,12 @@ impl Document {
         let read = self.0.map_err(ApiError::invalid)?;
         match read.document {
             mesh_policy::Document::Agent(agent) => Ok((agent, read.warnings)),
-            mesh_policy::Document::Policy(_) => Err(ApiError::invalid(vec![
-                Diagnostic::error("kind", "found \"Policy\", expected `Agent`")
-                    .help("policies go to /api/v1/policies"),
-            ])),
+            mesh_policy::Document::Policy(_) | mesh_policy::Document::Price(_) => {
+                Err(ApiError::invalid(vec![
+                    Diagnostic::error("kind", "found \"Policy\", expected `Agent`")
+                        .help("policies go to /api/v1/policies"),
+                ]))
+            }
         }
     }
 }

@@ -111,6 +111,7 @@ impl From<PolicyError> for ApiError {
         match error {
             PolicyError::Unknown { .. }
             | PolicyError::UnknownAgent { .. }
+            | PolicyError::UnknownPrice { .. }
             | PolicyError::NoVersion { .. } => Self::not_found(message),
             PolicyError::NoDocument { .. } => Self::new(StatusCode::CONFLICT, "no_document", message),
             PolicyError::Exists { .. } => Self::new(StatusCode::CONFLICT, "exists", message),

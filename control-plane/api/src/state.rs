@@ -2,7 +2,7 @@
 use std::sync::Arc;
 
 use mesh_control_core::ports::SidecarView;
-use mesh_control_core::{Decisions, Limits, Policies, PriceList};
+use mesh_control_core::{Decisions, Limits, Policies};
 use tokio::sync::watch;
 
 use crate::auth::Token;
@@ -16,8 +16,6 @@ pub struct Parts {
     pub decisions: Decisions,
     /// The limits service.
     pub limits: Limits,
-    /// The prices in force.
-    pub prices: PriceList,
     /// The connected sidecars.
     pub sidecars: Arc<dyn SidecarView>,
     /// Where things are counted.

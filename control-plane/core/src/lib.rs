@@ -25,6 +25,7 @@ mod policies;
 mod policy;
 mod policy_error;
 pub mod ports;
+mod prices;
 mod sample;
 mod set;
 mod sidecar;
@@ -50,6 +51,7 @@ pub use mesh_limits::{
 pub use policies::{Changed, Policies, Wanted};
 pub use policy::{Change, Expected, PolicyVersion, Stored, agent_key};
 pub use policy_error::PolicyError;
+pub use prices::{DEFAULT_PRICE, PriceOrigin, PricesInForce};
 pub use sample::{DryRun, Modifications, SampleRequest};
 pub use sidecar::{Refused, ResourceState, Sidecar};
 

@@ -96,6 +96,21 @@ pub struct Settled {
     pub expired: u64,
 }
 
+impl std::ops::Add for Settled {
+    type Output = Settled;
+
+    fn add(self, other: Settled) -> Settled {
+        Settled {
+            spent: self.spent + other.spent,
+            released: self.released + other.released,
+            returned: self.returned + other.returned,
+            over: self.over + other.over,
+            unknown: self.unknown + other.unknown,
+            expired: self.expired + other.expired,
+        }
+    }
+}
+
 impl Settled {
     /// Counts one settlement; `over` is by how much it passed promise and limit, none when its promise was not there.
     pub fn count(&mut self, how: Settlement, over: Option<u64>) {

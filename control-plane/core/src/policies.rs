@@ -100,22 +100,26 @@ impl Policies {
 
     /// The policy in force under this name.
     pub fn get(&self, name: &str) -> Result<Stored, PolicyError> {
-        let held = self.set().get(name).filter(|held| !held.version.is_agent()).cloned();
+        let held = self.set().get(name).filter(|held| held.version.is_policy()).cloned();
         held.ok_or_else(|| PolicyError::Unknown { name: name.to_owned() })
     }
 
     /// Every version of a policy, newest first; also of one that is deleted.
     pub async fn versions(&self, name: &str) -> Result<Vec<Stored>, PolicyError> {
         let mut versions = self.inner.store.versions(name).await?;
-        versions.retain(|stored| !stored.version.is_agent());
+        versions.retain(|stored| stored.version.is_policy());
         if versions.is_empty() { Err(PolicyError::Unknown { name: name.to_owned() }) } else { Ok(versions) }
     }
 
     /// One version of a policy.
     pub async fn version(&self, name: &str, version: u64) -> Result<Stored, PolicyError> {
         let found = self.inner.store.version(name, version).await?;
-        let found = found.filter(|stored| !stored.version.is_agent());
+        let found = found.filter(|stored| stored.version.is_policy());
         found.ok_or_else(|| PolicyError::NoVersion { name: name.to_owned(), version })
+    }
+
+    pub(crate) fn settings(&self) -> &Settings {
+        &self.inner.settings
     }
 
     /// What is in force, as it was last read.

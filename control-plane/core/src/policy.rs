@@ -1,9 +1,9 @@
-//! One version of one document, policy or agent: written once, never changed.
+//! One version of one document, policy, agent or price: written once, never changed.
 //!
-//! Both kinds stand in one log, so that one revision tells of all that sidecars are told. A policy goes by its name there, an
-//! agent by `agent/` and its id; no policy's name contains `/`.
+//! All kinds stand in one log, so that one revision tells of all that sidecars are told. A policy goes by its name there, an
+//! agent by `agent/` and its id, a price by `price/` and the model; no policy's name contains `/`.
 use jiff::Timestamp;
-use mesh_policy::{Agent, Document, Policy};
+use mesh_policy::{Agent, Document, Policy, PriceDocument};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -73,6 +73,19 @@ impl PolicyVersion {
         }
     }
 
+    /// The document, where it is a price.
+    pub fn price(&self) -> Option<&PriceDocument> {
+        match &self.document {
+            Some(Document::Price(price)) => Some(price),
+            _ => None,
+        }
+    }
+
+    /// Whether it is a version of a policy (or its deletion).
+    pub fn is_policy(&self) -> bool {
+        !self.name.contains('/')
+    }
+
     /// Whether it is a version of an agent's document (or its deletion).
     pub fn is_agent(&self) -> bool {
         self.name.starts_with(AGENT_PREFIX)
@@ -80,6 +93,11 @@ impl PolicyVersion {
 }
 
 const AGENT_PREFIX: &str = "agent/";
+
+/// What the versions of a model's price go by.
+pub(crate) fn price_key(model: &str) -> String {
+    format!("price/{model}")
+}
 
 /// What an agent's versions go by.
 pub fn agent_key(id: &str) -> String {

@@ -18,6 +18,14 @@ pub enum PolicyError {
         /// The id asked for.
         id: String,
     },
+    /// No such price.
+    #[error(
+        "no price is set for {model:?}; `ai-mesh prices list` shows those of the file and the shipped list too"
+    )]
+    UnknownPrice {
+        /// The model asked for.
+        model: String,
+    },
     /// No such version.
     #[error("policy {name:?} has no version {version}")]
     NoVersion {

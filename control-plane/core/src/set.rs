@@ -1,9 +1,10 @@
 //! The newest version of every document at one revision.
 use std::collections::BTreeMap;
 
-use mesh_policy::{Bundle, BundleAgent, BundlePolicy, Policy, Settings};
+use mesh_policy::{Bundle, BundleAgent, BundlePolicy, Policy, PriceDocument, Settings};
 
 use crate::policy::Stored;
+use crate::prices;
 
 /// The newest version of every document, deleted ones included, at one revision.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -46,6 +47,11 @@ impl PolicySet {
     /// The registered agents, in order of id.
     pub(crate) fn agents(&self) -> impl Iterator<Item = &Stored> {
         self.newest.values().filter(|stored| stored.version.agent().is_some())
+    }
+
+    /// The prices that were set, in order of model.
+    pub(crate) fn prices(&self) -> impl Iterator<Item = &PriceDocument> {
+        self.newest.values().filter_map(|stored| stored.version.price())
     }
 
     /// The number the next version of this name gets.
@@ -95,7 +101,7 @@ impl PolicySet {
             policies: policies.collect(),
             pinned: pinned.collect(),
             agents,
-            settings: settings.clone(),
+            settings: prices::told(settings, self),
         }
     }
 }

@@ -10,9 +10,7 @@ use mesh_audit::v1::DecisionRecord;
 use mesh_control_api::{Api, Metrics, Parts, Token, router};
 use mesh_control_core::memory::{MemoryDecisions, MemoryPolicies, MemoryWindows};
 use mesh_control_core::ports::{PublishError, Publisher, SidecarView};
-use mesh_control_core::{
-    Batch, Catalogue, Decisions, EngineAdmission, Limits, Policies, PriceList, Sidecar, Timestamp,
-};
+use mesh_control_core::{Batch, Decisions, EngineAdmission, Limits, Policies, Sidecar, Timestamp};
 use mesh_policy::{Bundle, Settings};
 use serde_json::{Value, json};
 use tokio::sync::watch;
@@ -30,10 +28,10 @@ impl Publisher for Nobody {
     }
 }
 
-/// The shipped prices, and one of the operator's own.
-fn prices() -> PriceList {
-    let own = r#"{ "models": [{ "model": "gpt-4o", "input": 1, "output": 2, "source": "contract 7" }] }"#;
-    Catalogue::list(Some(&PriceList::read(own).unwrap())).unwrap()
+/// The operator's own prices stand before the shipped ones.
+fn settings() -> Settings {
+    let own = json!({ "models": [{ "model": "gpt-4o", "input": 1, "output": 2, "source": "contract 7" }] });
+    Settings { prices: Some(own), ..Settings::default() }
 }
 
 struct OneSidecar;
@@ -77,7 +75,7 @@ impl Plane {
     pub(crate) fn unpublished(open_metrics: bool) -> Self {
         let store = Arc::new(MemoryPolicies::default());
         let admission = Arc::new(EngineAdmission::default());
-        let policies = Policies::new(store, admission, Arc::new(Nobody), Settings::default());
+        let policies = Policies::new(store, admission, Arc::new(Nobody), settings());
         let decisions = Decisions::new(Arc::new(MemoryDecisions::default()));
         let limits = Limits::new(Arc::new(MemoryWindows::default()));
         let metrics = Arc::new(Metrics::new(policies.clone(), Arc::new(OneSidecar)));
@@ -86,7 +84,6 @@ impl Plane {
             policies: policies.clone(),
             decisions: decisions.clone(),
             limits: limits.clone(),
-            prices: prices(),
             sidecars: Arc::new(OneSidecar),
             metrics: Arc::clone(&metrics),
             admin: Token::new(TOKEN),

@@ -138,9 +138,13 @@ local function hold(account, amount, id, lease)
   if lease then account.lent, account.leases = account.lent + before + amount, account.leases + 1 end
 end
 
-local function take(account, amount, id)
+-- What would be spent at once is held under `attempt`, if there is one.
+local function take(account, amount, id, attempt)
   local terms = account.terms
-  if terms.kind == COUNT or (id == '' and terms.kind == RESERVE) then return spend(account, amount) end
+  if terms.kind == COUNT or (id == '' and terms.kind == RESERVE) then
+    if attempt ~= '' then return hold(account, amount, attempt, false) end
+    return spend(account, amount)
+  end
   if id ~= '' then hold(account, amount, id, false) end
 end
 

@@ -222,6 +222,79 @@ async fn accounts_are_listed_with_what_is_used(port: Port) {
     assert!(port.accounts(1, at(2000)).await.unwrap().len() <= 1);
 }
 
+async fn what_is_lent_counts_until_it_is_returned(port: Port) {
+    let (key, other) = (unique("lent"), unique("beside"));
+    let ask = |id: &'static str, amount, want, when| {
+        let ask = Ask { key: key.clone(), terms: terms(Kind::Count, 100), amount, want };
+        let port = Arc::clone(&port);
+        async move { port.admit(&[ask], Some(id), at(when)).await.unwrap().verdicts[0] }
+    };
+    let first = ask("a", 1, 50, 0).await;
+    assert_eq!((first.admitted, first.remaining, first.lent), (true, 99, 10));
+    // All that may be lent is lent; what is left is admitted.
+    assert_eq!(ask("b", 1, 50, 1).await.lent, 0);
+    assert!(!ask("c", 89, 0, 2).await.admitted);
+    assert!(ask("c", 88, 0, 3).await.admitted);
+    let accounts = port.accounts(1000, at(4)).await.unwrap();
+    let account = accounts.iter().find(|account| account.key == key).unwrap();
+    assert_eq!((account.used, account.lent, account.leases), (100, 10, 1));
+    let give = |id: String, spent, rest| Settle {
+        key: key.clone(),
+        terms: terms(Kind::Count, 0),
+        id,
+        how: Settlement::Returned { spent, rest },
+    };
+    let back = [give(lease_id("a"), 4, 0), give(lease_id("a"), 4, 0)];
+    let settled = port.settle(&back, at(5)).await.unwrap();
+    assert_eq!((settled.returned, settled.unknown, settled.over), (1, 1, 0));
+    assert!(!ask("d", 7, 0, 6).await.admitted);
+    assert!(ask("d", 6, 0, 7).await.admitted);
+    // Near the end nothing is lent any more; a refused request is lent nothing either.
+    let near = Ask { key: other.clone(), terms: terms(Kind::Reserve, 100), amount: 97, want: 50 };
+    assert_eq!(port.admit(std::slice::from_ref(&near), Some("e"), at(8)).await.unwrap().verdicts[0].lent, 0);
+    // What requests under way keep of a lease is settled under another name; what goes over is told.
+    let budget =
+        |amount, want| Ask { key: key.clone() + "2", terms: terms(Kind::Reserve, 100), amount, want };
+    let lent = port.admit(&[budget(2, 8)], Some("f"), at(9)).await.unwrap().verdicts[0].lent;
+    assert_eq!(lent, 8);
+    let end = |id: String, how| Settle { key: key.clone() + "2", terms: terms(Kind::Reserve, 0), id, how };
+    let rest = end(lease_id("f"), Settlement::Returned { spent: 3, rest: 5 });
+    port.settle(&[rest], at(10)).await.unwrap();
+    assert_eq!(port.admit(&[budget(91, 0)], Some("g"), at(11)).await.unwrap().verdicts[0].remaining, 90);
+    let over = end(rest_of(&lease_id("f")), Settlement::Returned { spent: 105, rest: 0 });
+    let settled = port.settle(&[over], at(12)).await.unwrap();
+    assert_eq!((settled.returned, settled.over), (1, 10));
+}
+
+/// Under several limits that may lie apart: all racers together are admitted as the narrower one says, and the wider
+/// one has counted no more.
+async fn racers_under_two_limits_are_counted_under_both_or_neither(port: Port) {
+    let (wide, narrow) = (ask(&unique("wide race"), 1000), ask(&unique("narrow race"), 40));
+    let racers: Vec<_> = (0..60)
+        .map(|racer| {
+            let (port, both) = (Arc::clone(&port), [wide.clone(), narrow.clone()]);
+            tokio::spawn(async move {
+                // One that is kept out by another's attempt asks again.
+                for _ in 0..20 {
+                    let id = format!("racer-{racer}");
+                    let admission = port.admit(&both, Some(&id), at(0)).await.unwrap();
+                    if admission.verdicts.iter().all(|verdict| verdict.admitted) {
+                        return 1;
+                    }
+                }
+                0
+            })
+        })
+        .collect();
+    let mut admitted = 0;
+    for racer in racers {
+        admitted += racer.await.unwrap();
+    }
+    assert_eq!(admitted, 40);
+    assert_eq!(hit(&port, &wide, 1).await.remaining, 1000 - 40 - 1);
+    assert!(!hit(&port, &narrow, 1).await.admitted);
+}
+
 /// Fifty racers reserve, spend at most what they reserved, and settle, over two windows: what is spent in the window never
 /// passes the budget.
 async fn racers_never_spend_over_the_budget(port: Port) {
@@ -277,6 +350,12 @@ macro_rules! stamp {
                 super::$scenario(support::redis().await).await;
             }
         )+ }
+        mod cluster { use super::*; $(
+            #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+            async fn $scenario() {
+                super::$scenario(support::redis_cluster().await).await;
+            }
+        )+ }
     };
 }
 
@@ -294,6 +373,8 @@ stamp!(
     places_are_free_again_when_their_holders_are_gone,
     accounts_are_listed_with_what_is_used,
     racers_never_spend_over_the_budget,
+    what_is_lent_counts_until_it_is_returned,
+    racers_under_two_limits_are_counted_under_both_or_neither,
 );
 
 /// Redis restates the arithmetic: over random acts and clocks it says what memory says, word for word.
