@@ -55,11 +55,16 @@ pub fn responses(text: &str, stream: bool) -> Request {
     Request::post("/v1/responses", &json!({ "model": "gpt-4o", "input": text, "stream": stream }))
 }
 
-/// What the provider itself says that an answer took.
+/// What the provider itself says that an answer took, in whatever words.
 pub fn reported(answer: &Answer) -> u64 {
-    let usage = &answer.json()["usage"];
-    let count = |names: [&str; 2]| names.iter().find_map(|name| usage[*name].as_u64()).unwrap_or(0);
-    count(["prompt_tokens", "input_tokens"]) + count(["completion_tokens", "output_tokens"])
+    let said = answer.json();
+    let count = |names: &[&str]| {
+        let places = [&said["usage"], &said["usageMetadata"], &said];
+        let found = places.iter().find_map(|place| names.iter().find_map(|name| place[*name].as_u64()));
+        found.unwrap_or(0)
+    };
+    count(&["prompt_tokens", "input_tokens", "inputTokens", "promptTokenCount", "prompt_eval_count"])
+        + count(&["completion_tokens", "output_tokens", "outputTokens", "candidatesTokenCount", "eval_count"])
 }
 
 /// The Redis of this run of tests.

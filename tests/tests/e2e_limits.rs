@@ -18,7 +18,30 @@ fn budgets_are_settled_by_what_the_provider_reports() {
     let text = "tell me something of seven words please";
     let embeddings =
         || Request::post("/v1/embeddings", &json!({ "model": "text-embedding-3-small", "input": text }));
-    let cases: [(&str, Request, Option<Request>); 4] = [
+    let asking = |path: &str, stream: Option<bool>| {
+        let body = match path {
+            "/v1/completions" => json!({ "model": "gpt-3.5-turbo-instruct", "prompt": text }),
+            path if path.contains("/models/") => {
+                json!({ "contents": [{ "role": "user", "parts": [{ "text": text }] }] })
+            }
+            path if path.contains("/model/") => {
+                json!({ "messages": [{ "role": "user", "content": [{ "text": text }] }] })
+            }
+            "/api/generate" => json!({ "model": "llama3", "prompt": text }),
+            "/api/embed" => json!({ "model": "llama3", "input": text }),
+            _ => chat(text),
+        };
+        let mut body = body;
+        if let Some(stream) = stream {
+            body["stream"] = stream.into();
+        }
+        Request::post(path, &body)
+    };
+    let both = |path: &str| (asking(path, Some(false)), Some(asking(path, Some(true))));
+    let azure = "/openai/deployments/gpt-4o/chat/completions?api-version=2024-10-21";
+    let gemini = "/v1beta/models/gemini-2.5-flash";
+    let converse = "/model/anthropic.claude-sonnet-4-5/converse";
+    let cases: Vec<(&str, Request, Option<Request>)> = vec![
         (
             "chat",
             Request::post("/v1/chat/completions", &chat(text)),
@@ -27,6 +50,22 @@ fn budgets_are_settled_by_what_the_provider_reports() {
         ("responses", responses(text, false), Some(responses(text, true))),
         ("anthropic", claude(text, false), Some(claude(text, true))),
         ("embeddings", embeddings(), None),
+        ("completions", both("/v1/completions").0, both("/v1/completions").1),
+        ("azure", both(azure).0, both(azure).1),
+        (
+            "gemini",
+            asking(&format!("{gemini}:generateContent"), None),
+            Some(asking(&format!("{gemini}:streamGenerateContent?alt=sse"), None)),
+        ),
+        (
+            "gemini-array",
+            asking(&format!("{gemini}:generateContent"), None),
+            Some(asking(&format!("{gemini}:streamGenerateContent"), None)),
+        ),
+        ("converse", asking(converse, None), Some(asking(&format!("{converse}-stream"), None))),
+        ("ollama", both("/api/chat").0, both("/api/chat").1),
+        ("ollama-generate", both("/api/generate").0, both("/api/generate").1),
+        ("ollama-embed", asking("/api/embed", None), None),
     ];
     for (name, whole, streamed) in cases {
         let answer = mesh.send(&by(name, whole));
