@@ -13,24 +13,7 @@ use serde_json::{Value, json};
 type Routes = Vec<(&'static str, Vec<Value>)>;
 
 /// What the full route enforces: every guard that looks at text or names, as a team would have them.
-const POLICY: &str = r#"
-apiVersion: ai-mesh.dev/v1alpha1
-kind: Policy
-metadata: { name: bench }
-spec:
-  rules:
-    - pii: { action: redact }
-    - injection: { action: block }
-    - models: { allow: ["gpt-4*", "claude-*"] }
-    - tools: { allow: ["search", "calendar.*"] }
-    - rego:
-        module: |
-          package mesh
-          deny contains "not from here" if {
-            input.request.stream
-            startswith(input.source.ip, "192.0.2.")
-          }
-"#;
+const POLICY: &str = include_str!("../policy.yaml");
 
 /// What the routes of limits have in common, so that the body is read on all of them.
 const READING: &str = "models: { allow: [\"gpt-4*\"] }";

@@ -24,6 +24,7 @@ Usage: cargo xtask <command>
   test [-p CRATE]... [WORD]...
                       set everything up and run the tests (those whose name contains a WORD)
   bench [-- FLAGS]    measure what the mesh adds to a request; FLAGS go to the load generator
+  bench --core        count the engine's instructions for a request, by crate (needs valgrind)
   eval [FILE]...      measure detection on labelled rows; `eval --help` says more
   setup [--tests]     fetch and build what `up` needs (with --tests: what `test` needs)
   build               build the filter (wasm) and the binary `ai-mesh`
