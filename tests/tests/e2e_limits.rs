@@ -267,5 +267,17 @@ fn money_is_counted_by_the_catalogue_and_an_unknown_model_says_so() {
     let unknown = ask("mock-model-that-nobody-lists");
     let record = mesh.decision(unknown.header("x-ai-mesh-decision-id"));
     assert!(record["warnings"].to_string().contains("price catalogue"), "{record}");
+    // A price that is set holds for the requests that follow, and the sidecar goes on as it was.
+    let set = mesh.cli(&["prices", "set", "mock-model-that-nobody-lists", "--in", "2", "--out", "3"]);
+    assert!(set.status.success(), "{}", String::from_utf8_lossy(&set.stderr));
+    eventually("the price that was set is counted", || {
+        let answer = ask("mock-model-that-nobody-lists");
+        let record = mesh.decision(answer.header("x-ai-mesh-decision-id"));
+        let usage = answer.json()["usage"].clone();
+        let count = |name: &str| usage[name].as_u64().unwrap_or(0);
+        let expected = count("prompt_tokens") * 2 + count("completion_tokens") * 3;
+        let listed = !record["warnings"].to_string().contains("price catalogue");
+        (listed && record["usage"]["cost_usd_micros"] == expected).then_some(())
+    });
     let _ = std::fs::remove_dir_all(&folder);
 }
