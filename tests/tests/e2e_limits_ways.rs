@@ -107,8 +107,9 @@ fn no_way_of_asking_is_a_way_around() {
     let last = format!("{one}connection: close\r\n\r\n");
     mesh.upstream.forget();
     raw(mesh.sidecar, (format!("{one}\r\n").repeat(5) + &last).as_bytes());
-    assert_eq!(ask("piped", hello()), 429);
-    assert!(mesh.upstream.requests().len() <= 2, "of six in one write, two are admitted");
+    let statuses: Vec<u16> = (0..3).map(|_| ask("piped", hello())).collect();
+    assert_eq!(statuses[2], 429, "{statuses:?}");
+    assert!(mesh.upstream.requests().len() <= 2, "of six in one write and three more, two are admitted");
     let streams: Vec<Request> = (0..12).map(|_| by("streams", hello())).collect();
     let statuses = mesh_tests::h2::multiplexed(mesh.sidecar, &streams);
     let count = |wanted: u16| statuses.iter().filter(|status| **status == wanted).count();
