@@ -28,7 +28,6 @@ fn budgets_are_settled_by_what_the_provider_reports() {
                 json!({ "messages": [{ "role": "user", "content": [{ "text": text }] }] })
             }
             "/api/generate" => json!({ "model": "llama3", "prompt": text }),
-            "/api/embed" => json!({ "model": "llama3", "input": text }),
             _ => chat(text),
         };
         let mut body = body;
@@ -65,7 +64,6 @@ fn budgets_are_settled_by_what_the_provider_reports() {
         ("converse", asking(converse, None), Some(asking(&format!("{converse}-stream"), None))),
         ("ollama", both("/api/chat").0, both("/api/chat").1),
         ("ollama-generate", both("/api/generate").0, both("/api/generate").1),
-        ("ollama-embed", asking("/api/embed", None), None),
     ];
     for (name, whole, streamed) in cases {
         let answer = mesh.send(&by(name, whole));
