@@ -1,4 +1,4 @@
-//! The Envoy under test: one worker, three listeners, one upstream.
+//! The Envoy under test: one worker, a listener for each route, one upstream.
 
 use std::fs;
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -9,11 +9,17 @@ use std::time::{Duration, Instant};
 use mesh_policy::{Bundle, BundlePolicy, ServiceRef, Settings};
 use serde_json::{Value, json};
 
-/// The routes, by what stands before the router. The first is the baseline.
-pub(crate) const ROUTES: [&str; 3] = ["plain", "empty", "full"];
+/// What stands before the router, by the route's name. The first is the baseline.
+type Routes = Vec<(&'static str, Vec<Value>)>;
 
 /// What the full route enforces: every guard that looks at text or names, as a team would have them.
 const POLICY: &str = include_str!("../policy.yaml");
+
+/// What the routes of limits have in common, so that the body is read on all of them.
+const READING: &str = "models: { allow: [\"gpt-4*\"] }";
+
+/// More than is asked for.
+const NEVER_REACHED: u32 = 4_000_000_000;
 
 /// Clock ticks in a second, as /proc counts them: 100 on every Linux architecture we build for.
 const TICKS: u64 = 100;
@@ -21,19 +27,53 @@ const TICKS: u64 = 100;
 /// A running Envoy; it ends with the value.
 pub(crate) struct Envoy {
     child: Child,
+    names: Vec<&'static str>,
     listeners: Vec<SocketAddr>,
     folder: PathBuf,
 }
 
 impl Envoy {
+    /// One that guards: without our filter, with an empty wasm filter, with the full one.
+    pub(crate) fn of_guards(upstream: SocketAddr, plane: SocketAddr) -> Result<Self, String> {
+        let empty = wasm("bench_empty", &tool("AI_MESH_EMPTY_FILTER")?, "");
+        let full = ours(&bundle(POLICY)?)?;
+        Self::start(
+            vec![("plain", Vec::new()), ("empty", vec![empty]), ("full", vec![full])],
+            upstream,
+            plane,
+        )
+    }
+
+    /// One that limits: with Envoy's own limiter; with our filter, which reads bodies; with a limit that is lent; and with
+    /// one that is asked for at every request.
+    pub(crate) fn of_limits(upstream: SocketAddr, plane: SocketAddr) -> Result<Self, String> {
+        let reading = |limit: &str| {
+            let policy = format!(
+                "apiVersion: ai-mesh.dev/v1alpha1\nkind: Policy\nmetadata: {{ name: bench }}\nspec:\n  rules:\n    - {READING}\n{limit}"
+            );
+            ours(&bundle(&policy)?)
+        };
+        let limit = format!("    - rateLimit: {{ requestsPerMinute: {NEVER_REACHED}, mode: ");
+        let routes = vec![
+            ("plain", Vec::new()),
+            ("local_ratelimit", vec![local_ratelimit()]),
+            ("read", vec![reading("")?]),
+            ("leased", vec![reading(&format!("{limit}default }}\n"))?]),
+            ("asked", vec![reading(&format!("{limit}strict }}\n"))?]),
+        ];
+        Self::start(routes, upstream, plane)
+    }
+
     /// Starts it and waits until all listeners accept.
-    pub(crate) fn start(upstream: SocketAddr, intake: SocketAddr) -> Result<Self, String> {
-        let listeners: Result<Vec<SocketAddr>, String> = ROUTES.iter().map(|_| free_address()).collect();
+    fn start(routes: Routes, upstream: SocketAddr, plane: SocketAddr) -> Result<Self, String> {
+        let listeners: Result<Vec<SocketAddr>, String> = routes.iter().map(|_| free_address()).collect();
         let listeners = listeners?;
-        let folder = std::env::temp_dir().join(format!("ai-mesh-bench-{}", std::process::id()));
+        let names: Vec<&'static str> = routes.iter().map(|(name, _)| *name).collect();
+        let folder =
+            std::env::temp_dir().join(format!("ai-mesh-bench-{}-{}", std::process::id(), names.len()));
         fs::create_dir_all(&folder).map_err(|error| format!("cannot make {}: {error}", folder.display()))?;
         let config = folder.join("envoy.json");
-        let text = bootstrap(&listeners, upstream, intake)?.to_string();
+        let text = bootstrap(&listeners, routes, upstream, plane).to_string();
         fs::write(&config, text).map_err(|error| format!("cannot write {}: {error}", config.display()))?;
         let log = folder.join("envoy.log");
         let file =
@@ -47,7 +87,7 @@ impl Envoy {
             .stderr(file)
             .spawn()
             .map_err(|error| format!("cannot start Envoy: {error}"))?;
-        let mut envoy = Self { child, listeners, folder };
+        let mut envoy = Self { child, names, listeners, folder };
         envoy.wait()?;
         Ok(envoy)
     }
@@ -67,7 +107,12 @@ impl Envoy {
         }
     }
 
-    /// Where a route listens, by its place in [`ROUTES`].
+    /// The routes' names, in order; the first is the baseline.
+    pub(crate) fn names(&self) -> &[&'static str] {
+        &self.names
+    }
+
+    /// Where a route listens, by its place among [`Envoy::names`].
     pub(crate) fn route(&self, index: usize) -> SocketAddr {
         self.listeners.get(index).copied().unwrap_or_else(|| SocketAddr::from(([127, 0, 0, 1], 0)))
     }
@@ -109,32 +154,45 @@ fn free_address() -> Result<SocketAddr, String> {
     bound.map_err(|error| format!("cannot find a free port: {error}"))
 }
 
-fn bootstrap(listeners: &[SocketAddr], upstream: SocketAddr, intake: SocketAddr) -> Result<Value, String> {
-    let empty = wasm("bench_empty", &tool("AI_MESH_EMPTY_FILTER")?, "");
-    let full = wasm("ai_mesh", &tool("AI_MESH_FILTER")?, &bundle()?);
-    let filters = [Vec::new(), vec![empty], vec![full]];
-    let listeners: Vec<Value> = listeners
-        .iter()
-        .zip(ROUTES)
-        .zip(filters)
-        .map(|((at, name), filters)| listener(name, *at, filters))
-        .collect();
-    let mut records = cluster("ai_mesh_control_plane", intake);
-    records["typed_extension_protocol_options"] = json!({
+fn bootstrap(listeners: &[SocketAddr], routes: Routes, upstream: SocketAddr, plane: SocketAddr) -> Value {
+    let listeners: Vec<Value> =
+        listeners.iter().zip(routes).map(|(at, (name, filters))| listener(name, *at, filters)).collect();
+    let mut control = cluster("ai_mesh_control_plane", plane);
+    control["typed_extension_protocol_options"] = json!({
         "envoy.extensions.upstreams.http.v3.HttpProtocolOptions": {
             "@type": "type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions",
             "explicit_http_config": { "http2_protocol_options": {} },
         },
     });
-    Ok(
-        json!({ "static_resources": { "listeners": listeners, "clusters": [cluster("upstream", upstream), records] } }),
-    )
+    json!({ "static_resources": { "listeners": listeners, "clusters": [cluster("upstream", upstream), control] } })
 }
 
-/// What the filter is told: the policy, and where records go. The rate limit service is left out: it is a network call.
-fn bundle() -> Result<String, String> {
+fn ours(bundle: &str) -> Result<Value, String> {
+    Ok(wasm("ai_mesh", &tool("AI_MESH_FILTER")?, bundle))
+}
+
+/// Envoy's own limiter: a bucket in each process.
+fn local_ratelimit() -> Value {
+    let always = json!({ "default_value": { "numerator": 100, "denominator": "HUNDRED" } });
+    json!({
+        "name": "envoy.filters.http.local_ratelimit",
+        "typed_config": {
+            "@type": "type.googleapis.com/envoy.extensions.filters.http.local_ratelimit.v3.LocalRateLimit",
+            "stat_prefix": "bench",
+            "token_bucket": {
+                "max_tokens": NEVER_REACHED, "tokens_per_fill": NEVER_REACHED, "fill_interval": "60s",
+            },
+            "filter_enabled": always,
+            "filter_enforced": always,
+        },
+    })
+}
+
+/// What the filter is told: the policy, where records go, and where limits are asked for.
+fn bundle(policy: &str) -> Result<String, String> {
+    let plane = |timeout_ms| ServiceRef { cluster: "ai_mesh_control_plane".into(), timeout_ms };
     let parsed =
-        mesh_policy::from_yaml(POLICY).map_err(|problems| format!("the bench's policy: {problems:?}"))?;
+        mesh_policy::from_yaml(policy).map_err(|problems| format!("the bench's policy: {problems:?}"))?;
     let policies =
         parsed.into_iter().map(|one| BundlePolicy { id: "bench".into(), version: 1, policy: one.policy });
     let bundle = Bundle {
@@ -143,7 +201,8 @@ fn bundle() -> Result<String, String> {
         settings: Settings {
             sidecar: "bench".into(),
             trust_identity_headers: true,
-            intake: Some(ServiceRef { cluster: "ai_mesh_control_plane".into(), timeout_ms: 5000 }),
+            intake: Some(plane(5000)),
+            rate_limit: Some(plane(1000)),
             ..Settings::default()
         },
         ..Bundle::default()

@@ -26,6 +26,10 @@ pub(crate) struct Figures {
     pub(crate) stream: Stream,
     /// Decision records that arrived and were acknowledged.
     pub(crate) records: u64,
+    /// Calls to the rate limit service.
+    pub(crate) limit_calls: u64,
+    /// Shares of a limit that it lent.
+    pub(crate) leases: u64,
 }
 
 /// One body size at one number of connections.
@@ -97,6 +101,8 @@ impl Figures {
                 routes: Vec::new(),
             },
             records: 0,
+            limit_calls: 0,
+            leases: 0,
         }
     }
 }

@@ -1,7 +1,7 @@
 //! `cargo xtask bench`: what the mesh adds to a request, in one real Envoy with one worker.
 //!
-//! Three listeners lead to the same upstream: without our filter, with an empty wasm filter, and with the full one. They
-//! are loaded in turn, in an order that rotates from round to round, so that what the machine does besides falls on
+//! Listeners lead to the same upstream: without our filter, with an empty wasm filter, and with the full one; then with Envoy's
+//! own rate limiter, and with ours. They are loaded in turn, in an order that rotates from round to round, so that what the machine does besides falls on
 //! all of them alike. The upstream keeps connections alive: one that closes them (as Envoy's direct_response does after
 //! a POST) makes the baseline slow and flatters every ratio. Before any load, the routes are checked to do what they are
 //! measured for.
@@ -10,9 +10,9 @@ mod bodies;
 mod client;
 mod envoy;
 mod figures;
-mod intake;
 mod load;
 mod options;
+mod plane;
 mod report;
 mod server;
 mod stats;
@@ -42,17 +42,23 @@ fn main() -> ExitCode {
 
 fn run(options: &Options) -> Result<(), String> {
     let upstream = server::start("upstream", upstream::serve)?;
-    let intake = server::start("intake", intake::serve)?;
-    let envoy = envoy::Envoy::start(upstream, intake)?;
+    let plane = server::start("control plane", plane::serve)?;
+    let envoy = envoy::Envoy::of_guards(upstream, plane)?;
     load::check(&envoy)?;
     let mut figures = figures::Figures::new(options);
-    for case in load::CASES {
+    for case in load::GUARDS {
         eprintln!("bench: {}", case.name);
         figures.cases.push(load::measure(&envoy, case, options)?);
     }
     eprintln!("bench: streams");
     figures.stream = streams::measure(&envoy, options)?;
-    figures.records = intake::received();
+    drop(envoy);
+    let envoy = envoy::Envoy::of_limits(upstream, plane)?;
+    for case in load::LIMITS {
+        eprintln!("bench: {}", case.name);
+        figures.cases.push(load::measure(&envoy, case, options)?);
+    }
+    (figures.records, figures.limit_calls, figures.leases) = plane::counted();
     print!("{}", report::markdown(&figures));
     if let Some(folder) = &options.record {
         report::write(&figures, folder)?;

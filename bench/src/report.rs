@@ -24,7 +24,8 @@ pub(crate) fn markdown(figures: &Figures) -> String {
     let mut page = format!(
         "# Bench of {}\n\nCommit {}, {}. One Envoy with one worker; client, upstream and Envoy share the cores. {} rounds of \
          {} s a route, in rotating order; medians over the rounds. `added` is against the plain route in the same round; \
-         CPU is the Envoy process's time for each request. No two requests say the same; of a conversation only the last 1,000 bytes are new. The filter's module has {:.1} MB; {} decision records arrived. \
+         CPU is the Envoy process's time for each request. No two requests say the same; of a conversation only the last 1,000 bytes are new. The filter's module has {:.1} MB; {} decision records arrived. Of {} calls about limits {} brought a lease: on the \
+         route `leased` the first calls and one for every two seconds, on `asked` one for every request. \
          Made by `cargo xtask bench`.\n",
         figures.time,
         figures.commit,
@@ -33,6 +34,8 @@ pub(crate) fn markdown(figures: &Figures) -> String {
         figures.seconds,
         figures.filter_bytes as f64 / 1e6,
         figures.records,
+        figures.limit_calls,
+        figures.leases,
     );
     for case in &figures.cases {
         page.push_str(&case_table(case));

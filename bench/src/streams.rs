@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use crate::bodies;
 use crate::client::Client;
-use crate::envoy::{Envoy, ROUTES};
+use crate::envoy::Envoy;
 use crate::figures::{Stream, StreamRoute};
 use crate::options::Options;
 use crate::stats::{median, micros, percentile};
@@ -31,18 +31,22 @@ impl Sample {
 /// Measures streams on all routes, one connection each.
 pub(crate) fn measure(envoy: &Envoy, options: &Options) -> Result<Stream, String> {
     let body = bodies::chat(1024, true);
-    let mut samples: Vec<Vec<Sample>> = ROUTES.iter().map(|_| Vec::new()).collect();
+    let mut samples: Vec<Vec<Sample>> = envoy.names().iter().map(|_| Vec::new()).collect();
     for round in 0..options.rounds {
-        for turn in 0..ROUTES.len() {
-            let index = (round + turn) % ROUTES.len();
+        for turn in 0..envoy.names().len() {
+            let index = (round + turn) % envoy.names().len();
             let sample = one(envoy.route(index), &body, options.time)?;
             if let Some(of_route) = samples.get_mut(index) {
                 of_route.push(sample);
             }
         }
     }
-    let routes =
-        ROUTES.iter().zip(&samples).map(|(name, of_route)| summary(name, of_route, &samples)).collect();
+    let routes = envoy
+        .names()
+        .iter()
+        .zip(&samples)
+        .map(|(name, of_route)| summary(name, of_route, &samples))
+        .collect();
     Ok(Stream { chunks: upstream::CHUNKS, pace_ms: upstream::PACE.as_secs_f64() * 1e3, routes })
 }
 

@@ -123,6 +123,7 @@ impl Documents {
                         Any::Tool(_) => continue,
                         // Nothing that is read from a text is one.
                         Any::State(_) => continue,
+                        Any::Price(_) => continue,
                     };
                     let name = policy.metadata.name.clone();
                     let mut compiled = mesh_engine::check(&policy).err().unwrap_or_default();

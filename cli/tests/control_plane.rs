@@ -212,3 +212,18 @@ fn a_deleted_starter_stays_deleted() {
     served.child = child;
     assert_eq!(served.json("policy list"), Value::Array(vec![]));
 }
+
+#[test]
+fn prices_are_set_listed_and_taken_back() {
+    let served = Served::start("prices");
+    let (code, out, err) = served.run("prices set my-model --in 0.8 --out 3.2 --source contract");
+    assert!(code == 0 && out.contains("the price of my-model is set"), "{out}{err}");
+    let (_, listed, _) = served.run("prices list");
+    let mine = listed.lines().find(|line| line.contains("my-model")).expect("a line");
+    assert!(mine.contains("0.8") && mine.contains("set") && mine.contains("contract"), "{listed}");
+    let (code, _, err) = served.run("prices set my-model --in -1 --out 3");
+    assert!(code != 0 && !err.is_empty(), "{err}");
+    assert_eq!(served.run("prices delete my-model").0, 0);
+    let (code, _, err) = served.run("prices delete my-model");
+    assert!(code != 0 && err.contains("no price is set"), "{err}");
+}

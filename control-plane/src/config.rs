@@ -12,7 +12,7 @@ pub struct Config {
     pub data: PathBuf,
     /// `postgres://…` or `sqlite:PATH`; none: SQLite in the data folder.
     pub database: Option<String>,
-    /// `redis://…` for limits shared by several control planes; none: in memory.
+    /// `redis://…` or `redis-cluster://…` for limits shared by several control planes; none: in memory.
     pub redis: Option<String>,
     /// Where REST, metrics and health are served. Port 0 takes a free one.
     pub api: SocketAddr,

@@ -30,8 +30,8 @@ pub(crate) fn settings(config: &Config, masking_key: Secret, prices: Option<&Pri
     }
 }
 
-/// The operator's own prices, and all that are in force.
-pub(crate) fn prices(config: &Config) -> Result<(Option<PriceList>, PriceList), StartError> {
+/// The operator's own prices.
+pub(crate) fn prices(config: &Config) -> Result<Option<PriceList>, StartError> {
     let refused = |why: String| StartError::Prices { path: config.prices.clone().unwrap_or_default(), why };
     let own = match &config.prices {
         Some(path) => {
@@ -40,8 +40,8 @@ pub(crate) fn prices(config: &Config) -> Result<(Option<PriceList>, PriceList), 
         }
         None => None,
     };
-    let listed = Catalogue::list(own.as_ref()).map_err(|error| refused(error.to_string()))?;
-    Ok((own, listed))
+    Catalogue::list(own.as_ref()).map_err(|error| refused(error.to_string()))?;
+    Ok(own)
 }
 
 /// The specification, but for the filter's configuration: that comes with each bundle.

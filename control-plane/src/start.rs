@@ -30,7 +30,7 @@ pub async fn start(config: Config) -> Result<Running, StartError> {
     let grpc_listener = bind("gRPC", config.grpc, config.allow_remote).await?;
     let spec = settings::spec(&config);
     spec.resources()?;
-    let (prices, listed) = settings::prices(&config)?;
+    let prices = settings::prices(&config)?;
 
     tokens::data_folder(&config.data)?;
     let admin = tokens::token(&config.data.join("admin-token"))?;
@@ -60,7 +60,6 @@ pub async fn start(config: Config) -> Result<Running, StartError> {
         rollouts: Arc::clone(&rollouts),
         limits: limits.clone(),
         tools: tools.clone(),
-        prices: listed,
         sidecars: sidecars.clone(),
         metrics: Arc::clone(&metrics),
         admin: admin.clone(),
@@ -129,6 +128,7 @@ async fn put_in_force(policies: &Policies, config: &Config) -> Result<(), StartE
             Document::Tool(_) => continue,
             // Nothing that an author wrote is one.
             Document::State(_) => continue,
+            Document::Price(_) => continue,
         };
         let wanted = Wanted::Document(Box::new(document));
         let done = policies.change(&name, wanted, Expected::Any, Timestamp::now()).await;

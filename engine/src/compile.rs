@@ -8,7 +8,7 @@ use mesh_detect::{
 use mesh_limits::{Catalogue, PriceList};
 use mesh_policy::{
     AccessRule, Bundle, BundlePolicy, ContentRule, Diagnostic, Direction, InjectionRule, PiiRule, Policy,
-    RegoRule, Rule,
+    RateLimitRule, RegoRule, Rule,
 };
 use mesh_rego::{Module, Rego};
 
@@ -19,7 +19,7 @@ use crate::limits::{self, Measure};
 use crate::names::NameGuard;
 use crate::output::OutputGuard;
 use crate::pins::Pins;
-use crate::program::{InjectionGuard, PiiGuard, Program, Rules};
+use crate::program::{InjectionGuard, LimitGuard, PiiGuard, Program, Rules};
 
 /// A document that does not compile, and why.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -143,7 +143,7 @@ fn rules(policy: &Policy) -> Result<Rules, Vec<Diagnostic>> {
         match rule {
             Rule::Pii(rule) => attached.pii.extend(pii(index, rule, &mut problems)),
             Rule::Injection(rule) => attached.injection.extend(injection(index, rule, &mut problems)),
-            Rule::RateLimit(rule) => attached.limits.extend(limits::guards(index, rule)),
+            Rule::RateLimit(rule) => attached.limits.extend(rate_limit(index, rule, &mut problems)),
             Rule::Access(rule) => access.push((index, rule)),
             Rule::Tools(rule) => {
                 attached.tools.push(NameGuard::new(index, &rule.allow, &rule.deny));
@@ -236,6 +236,22 @@ fn injection(index: usize, rule: &InjectionRule, problems: &mut Vec<Diagnostic>)
         mesh_policy::Sensitivity::High => Sensitivity::High,
     };
     Some(InjectionGuard { rule: index, action: rule.action, sensitivity, phrases })
+}
+
+fn rate_limit(index: usize, rule: &RateLimitRule, problems: &mut Vec<Diagnostic>) -> Vec<LimitGuard> {
+    let path = format!("spec.rules[{index}].rateLimit.expression");
+    let expression = rule.expression.as_ref().map(|source| Rego::expression(&path, source)).transpose();
+    let expression = expression.unwrap_or_else(|errors| {
+        problems.extend(errors.into_iter().map(|error| {
+            let place = match (error.line, error.column) {
+                (Some(line), Some(column)) => format!("line {line}, column {column}: "),
+                _ => String::new(),
+            };
+            Diagnostic::error(path.clone(), place + &error.message)
+        }));
+        None
+    });
+    limits::guards(index, rule, expression.as_ref())
 }
 
 fn rego(index: usize, rule: &RegoRule, problems: &mut Vec<Diagnostic>) -> Option<Rego> {

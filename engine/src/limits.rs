@@ -2,15 +2,18 @@
 //!
 //! A request is admitted under all its limits or counted under none: limits of policies that only record must not keep those
 //! that enforce from counting. Where they alone refuse, the others are asked again without them.
+use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use mesh_policy::{Enforcement, LimitAction, LimitKey, LimitMode, RateLimitRule};
+use mesh_rego::Rego;
 use mesh_wire::{Protocol, RefusalKind};
 
 use crate::Timestamp;
 use crate::decision::{GuardState, Severity};
 use crate::evidence::{Effect, Evidence, Violation};
 use crate::index::Attached;
+use crate::input::rego_input;
 use crate::program::LimitGuard;
 use crate::session::{Session, Step};
 
@@ -88,11 +91,11 @@ pub enum LimitAnswer {
     Unreachable,
 }
 
-/// A request that calls more tools than this is counted under the first ones.
+/// More tools than this are not counted apart: a limit by tool then could not run.
 const MAX_TOOLS: usize = 16;
 
 /// The limits of one rule.
-pub(crate) fn guards(index: usize, rule: &RateLimitRule) -> Vec<LimitGuard> {
+pub(crate) fn guards(index: usize, rule: &RateLimitRule, expression: Option<&Rego>) -> Vec<LimitGuard> {
     const MINUTE: u64 = 60;
     const HOUR: u64 = 60 * MINUTE;
     const DAY: u64 = 24 * HOUR;
@@ -123,6 +126,7 @@ pub(crate) fn guards(index: usize, rule: &RateLimitRule) -> Vec<LimitGuard> {
         rule: index,
         name,
         key: rule.key,
+        expression: expression.cloned(),
         measure,
         limit,
         window_s,
@@ -174,7 +178,7 @@ impl Session {
     }
 
     /// The accounts that this request counts on.
-    pub(crate) fn limit_checks(&mut self, body: &[u8]) -> Vec<LimitCheck> {
+    pub(crate) fn limit_checks(&mut self, body: &[u8], now: Timestamp) -> Vec<LimitCheck> {
         let applies = Rc::clone(&self.applies);
         let mut checks = Vec::new();
         let mut unpriced = false;
@@ -189,8 +193,12 @@ impl Session {
                 };
                 unpriced |= guard.measure == Measure::Cost && self.is_unpriced();
                 let amount = self.amount(guard, estimate);
-                for key in self.keys(guard.key) {
-                    checks.push(check(policy, guard, key, amount));
+                match self.keys(guard, body, now) {
+                    Ok(keys) => checks.extend(keys.into_iter().map(|(key, calls)| {
+                        let amount = if guard.measure == Measure::Requests { calls } else { amount };
+                        check(policy, guard, key, amount)
+                    })),
+                    Err(why) => self.guard_failed(policy, "rateLimit", why),
                 }
             }
         }
@@ -203,11 +211,17 @@ impl Session {
         checks
     }
 
-    /// Who is counted. Who is not known by the key of a limit is counted by the agent, never let off.
-    fn keys(&self, key: LimitKey) -> Vec<String> {
+    /// Who is counted, and for how many requests: each call of a JSON-RPC batch is one. Who is not known by the key of a limit is
+    /// counted by the agent, never let off.
+    fn keys(
+        &self,
+        guard: &LimitGuard,
+        body: &[u8],
+        now: Timestamp,
+    ) -> Result<Vec<(String, u64)>, &'static str> {
         let caller = &self.caller;
         let message = self.message.as_ref();
-        let known = match key {
+        let known = match guard.key {
             LimitKey::Agent => None,
             LimitKey::User => caller.user.as_ref().map(|user| format!("user:{user}")),
             LimitKey::Session => caller.session.as_ref().map(|session| format!("session:{session}")),
@@ -219,18 +233,30 @@ impl Session {
                 .map(|model| format!("model:{}", model.chars().take(MAX_NAME).collect::<String>())),
             LimitKey::Tool => {
                 let called = message.filter(|message| message.protocol == Protocol::Mcp);
-                let mut names: Vec<&str> = called
-                    .into_iter()
-                    .flat_map(|message| &message.tool_calls)
-                    .map(|call| call.name.as_str())
-                    .collect();
-                names.sort_unstable();
-                names.dedup();
-                let name = |name: &&str| format!("tool:{}", name.chars().take(MAX_NAME).collect::<String>());
-                return names.iter().take(MAX_TOOLS).map(name).collect();
+                let mut calls: BTreeMap<&str, u64> = BTreeMap::new();
+                for call in called.into_iter().flat_map(|message| &message.tool_calls) {
+                    *calls.entry(call.name.as_str()).or_default() += 1;
+                }
+                if calls.len() > MAX_TOOLS {
+                    return Err("tools");
+                }
+                let name = |name: &str| format!("tool:{}", name.chars().take(MAX_NAME).collect::<String>());
+                return Ok(calls.into_iter().map(|(tool, calls)| (name(tool), calls)).collect());
             }
+            LimitKey::Rego => match &guard.expression {
+                Some(expression) => {
+                    let input = rego_input(self, body, now, None, std::iter::once(expression));
+                    let text = expression.text(&input).map_err(|_| "expression")?;
+                    text.map(|text| format!("rego:{}", text.chars().take(MAX_NAME).collect::<String>()))
+                }
+                None => None,
+            },
         };
-        vec![known.unwrap_or_else(|| format!("agent:{}", caller.agent))]
+        // Calls of tools that a conversation repeats are none.
+        let rpc = message.filter(|message| matches!(message.protocol, Protocol::Mcp | Protocol::A2a));
+        let calls = rpc.map_or(1, |message| message.rpc_ids.len().max(message.tool_calls.len()).max(1));
+        let calls = u64::try_from(calls).unwrap_or(u64::MAX);
+        Ok(vec![(known.unwrap_or_else(|| format!("agent:{}", caller.agent)), calls)])
     }
 
     fn over(&mut self, check: &LimitCheck, retry_after_s: u64) {
@@ -297,7 +323,10 @@ fn check(policy: &Attached, guard: &LimitGuard, key: String, amount: u64) -> Lim
 impl LimitCheck {
     /// What the agent is told.
     fn refusal(&self) -> String {
-        let who = self.key.split(':').next().unwrap_or("agent");
+        let who = match self.key.split(':').next() {
+            Some("rego") => "value of the rule's expression",
+            who => who.unwrap_or("agent"),
+        };
         let (policy, name, limit) = (&self.policy, self.name, self.limit);
         let window = match self.window_s {
             1 => "second",

@@ -129,6 +129,8 @@ pub(crate) struct LimitGuard {
     /// Name in the document.
     pub(crate) name: &'static str,
     pub(crate) key: LimitKey,
+    /// What [`LimitKey::Rego`] counts by.
+    pub(crate) expression: Option<Rego>,
     pub(crate) measure: Measure,
     pub(crate) limit: u64,
     pub(crate) window_s: u64,
@@ -138,6 +140,6 @@ pub(crate) struct LimitGuard {
 
 impl LimitGuard {
     pub(crate) fn needs_body(&self) -> bool {
-        self.measure.is_spent() || matches!(self.key, LimitKey::Model | LimitKey::Tool)
+        self.measure.is_spent() || matches!(self.key, LimitKey::Model | LimitKey::Tool | LimitKey::Rego)
     }
 }

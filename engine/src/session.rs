@@ -74,6 +74,8 @@ pub struct Session {
     /// What it has answered of each.
     pub(crate) told: Vec<(LimitCheck, LimitStatus)>,
     pub(crate) budget: Budget,
+    /// It can not be inspected, and no policy that is closed asks for that.
+    uninspected: bool,
 }
 
 impl Session {
@@ -113,6 +115,7 @@ impl Session {
             asked: Vec::new(),
             told: Vec::new(),
             budget: Budget::default(),
+            uninspected: false,
         };
         session.judge_status(applied.status, applied.reason.as_deref());
         session
@@ -162,11 +165,11 @@ impl Session {
         }
         if self.head.header("upgrade").is_some() {
             self.uninspectable("upgrade");
-            return self.conclude(None);
+            return self.by_head(now);
         }
         if self.content_encoding() == ContentEncoding::Unknown {
             self.uninspectable("content-encoding");
-            return self.conclude(None);
+            return self.by_head(now);
         }
         let length = self.head.header("content-length").and_then(|length| length.parse::<u64>().ok());
         if length.is_some_and(|length| length > program.settings.max_body_bytes) {
@@ -188,7 +191,7 @@ impl Session {
                 Err(DecodeError::TooLarge) => return self.too_large(),
                 Err(error) => {
                     self.malformed(&error.to_string());
-                    return self.conclude(None);
+                    return self.by_head(now);
                 }
             }
         }
@@ -197,12 +200,19 @@ impl Session {
         if !plain.is_empty() {
             self.read(plain);
         }
-        let checks = if self.denial.is_none() { self.limit_checks(plain) } else { Vec::new() };
+        let checks = if self.denial.is_none() { self.limit_checks(plain, now) } else { Vec::new() };
         self.decoded = decoded;
         if self.denial.is_some() {
             return self.conclude(None);
         }
         if checks.is_empty() { self.judge(body, now) } else { Step::AskLimits(checks) }
+    }
+
+    /// What can not be inspected and passes all the same, because its policies are open, counts under limits.
+    fn by_head(&mut self, now: Timestamp) -> Step {
+        self.uninspected = true;
+        let checks = if self.denied() { Vec::new() } else { self.limit_checks(&[], now) };
+        if self.denied() || checks.is_empty() { self.conclude(None) } else { Step::AskLimits(checks) }
     }
 
     /// The decision could not be recorded, because the sidecar's buffer of records is full: refuses unless every
@@ -244,10 +254,12 @@ impl Session {
 
     /// Cheap questions first, content last; a request that is already denied or throttled is not searched.
     fn judge_plain(&mut self, body: &[u8], now: Timestamp) -> Option<Vec<u8>> {
-        self.judge_access(now);
-        self.judge_models();
-        self.judge_tools();
-        self.judge_rego(body, Turn::Early, None, now);
+        if !self.uninspected {
+            self.judge_access(now);
+            self.judge_models();
+            self.judge_tools();
+            self.judge_rego(body, Turn::Early, None, now);
+        }
         if self.denial.is_none() && self.throttled.is_some() {
             self.denial = self.throttled.take();
             let denies = matches!(self.denial, Some((RefusalKind::Policy, _)));
@@ -255,6 +267,9 @@ impl Session {
         }
         if self.denial.is_some() {
             self.skip_content("denied");
+            return None;
+        }
+        if self.uninspected {
             return None;
         }
         let digests = self.message.as_ref().map(|message| self.program.digests(message)).unwrap_or_default();

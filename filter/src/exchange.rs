@@ -8,18 +8,22 @@
 //! sent on. What the session refuses is answered here; Envoy never sees the upstream for it.
 use std::rc::Rc;
 
-use mesh_engine::{LimitAnswer, Program, Refusal, RequestHead, ResponseMode, Session, Step};
+use mesh_engine::{LimitAnswer, LimitCheck, Program, Refusal, RequestHead, ResponseMode, Session, Step};
+use mesh_limits::Use;
 use proxy_wasm::traits::{Context, HttpContext};
 use proxy_wasm::types::Action;
 
 use crate::root::Shared;
-use crate::{host, limits, record};
+use crate::{host, lease, limits, record};
 
 pub(crate) struct Exchange {
     program: Option<Rc<Program>>,
     shared: Rc<Shared>,
     session: Option<Session>,
     phase: Phase,
+    question: Option<Question>,
+    /// What this request was given from leases, to be settled at its end.
+    uses: Vec<Use>,
     /// A place in the outbox is kept for this exchange's record.
     reserved: bool,
     response_type: Option<String>,
@@ -32,15 +36,20 @@ pub(crate) struct Exchange {
     deciding_ns: u64,
 }
 
+/// What the rate limit service was asked.
+struct Question {
+    token: u32,
+    checks: Vec<LimitCheck>,
+    asked_ns: u64,
+}
+
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Phase {
     /// Nothing more to inspect in this direction.
     Pass,
     ReadRequest,
-    AskLimits {
-        token: u32,
-        checks: usize,
-    },
+    /// The rate limit service is being asked.
+    AskLimits,
     /// The answer is ours; what passes by now is that answer.
     Answered,
     ReadResponse,
@@ -57,6 +66,8 @@ impl Exchange {
             shared,
             session,
             phase: Phase::Pass,
+            question: None,
+            uses: Vec::new(),
             reserved: false,
             response_type,
             response_coded: false,
@@ -92,30 +103,46 @@ impl Exchange {
                 }
                 self.forward()
             }
-            Step::AskLimits(checks) => {
-                let service =
-                    self.program.as_ref().and_then(|program| program.settings().rate_limit.as_ref());
-                let token = service.and_then(|service| {
-                    let question = limits::ask(&checks);
-                    let id = self.session.as_ref().map_or("", |session| session.decision().id.as_str());
-                    host::call(
-                        &service.cluster,
-                        limits::SERVICE,
-                        limits::METHOD,
-                        vec![(limits::ID, id.as_bytes())],
-                        &question,
-                        service.timeout_ms,
-                    )
-                });
-                match token {
-                    Some(token) => {
-                        self.phase = Phase::AskLimits { token, checks: checks.len() };
-                        Action::Pause
-                    }
-                    None => self.limits(LimitAnswer::Unreachable),
-                }
-            }
+            Step::AskLimits(checks) => self.ask_limits(checks),
             Step::Refuse(refusal) => self.refuse(&refusal),
+        }
+    }
+
+    /// Admits the request by what was lent, or asks.
+    fn ask_limits(&mut self, checks: Vec<LimitCheck>) -> Action {
+        let Some(settings) = self.program.as_ref().map(|program| program.settings()) else {
+            return self.limits(LimitAnswer::Unreachable);
+        };
+        let Some(service) = &settings.rate_limit else { return self.limits(LimitAnswer::Unreachable) };
+        let now = host::now();
+        // Leases are returned with records: where these go nowhere, nothing is borrowed.
+        let wants = if settings.intake.is_some() {
+            let mut leases = self.shared.leases.borrow_mut();
+            if let Some(mut local) = lease::admit(&mut leases, &checks, now) {
+                drop(leases);
+                self.uses.append(&mut local.uses);
+                return self.limits(lease::answer(&local));
+            }
+            lease::wants(&mut leases, &checks, now)
+        } else {
+            vec![0; checks.len()]
+        };
+        let id = self.session.as_ref().map_or("", |session| session.decision().id.as_str());
+        let token = host::call(
+            &service.cluster,
+            limits::SERVICE,
+            limits::METHOD,
+            vec![(limits::ID, id.as_bytes())],
+            &limits::ask(&checks, &wants),
+            service.timeout_ms,
+        );
+        match token {
+            Some(token) => {
+                self.phase = Phase::AskLimits;
+                self.question = Some(Question { token, checks, asked_ns: now });
+                Action::Pause
+            }
+            None => self.limits(LimitAnswer::Unreachable),
         }
     }
 
@@ -222,12 +249,15 @@ impl Exchange {
 
 impl Context for Exchange {
     fn on_grpc_call_response(&mut self, token: u32, status: u32, _size: usize) {
-        let Phase::AskLimits { token: asked, checks } = self.phase else { return };
-        if token != asked {
-            return;
+        let Some(question) = self.question.take_if(|question| question.token == token) else { return };
+        let (answer, lent) = match status {
+            0 => limits::read(&host::grpc_answer(), question.checks.len()),
+            _ => (LimitAnswer::Unreachable, Vec::new()),
+        };
+        if !lent.is_empty() {
+            let mut leases = self.shared.leases.borrow_mut();
+            lease::take(&mut leases, &question.checks, &answer, &lent, question.asked_ns);
         }
-        let answer =
-            if status == 0 { limits::read(&host::grpc_answer(), checks) } else { LimitAnswer::Unreachable };
         if self.limits(answer) == Action::Continue {
             host::resume_request();
         }
@@ -271,7 +301,7 @@ impl HttpContext for Exchange {
                 let step = self.session.as_mut().map(Session::too_large);
                 step.map_or(Action::Pause, |step| self.on_request(step))
             }
-            Phase::ReadRequest | Phase::AskLimits { .. } | Phase::Answered => Action::Pause,
+            Phase::ReadRequest | Phase::AskLimits | Phase::Answered => Action::Pause,
             _ => Action::Continue,
         }
     }
@@ -280,7 +310,7 @@ impl HttpContext for Exchange {
     fn on_http_request_trailers(&mut self, _count: usize) -> Action {
         match self.phase {
             Phase::ReadRequest => self.read_request(),
-            Phase::AskLimits { .. } | Phase::Answered => Action::Pause,
+            Phase::AskLimits | Phase::Answered => Action::Pause,
             _ => Action::Continue,
         }
     }
@@ -360,7 +390,12 @@ impl HttpContext for Exchange {
 
     fn on_log(&mut self) {
         let Some(session) = self.session.take() else { return };
-        let record = record::record(session.finish(), self.status, self.deciding_ns / 1_000);
+        let (mut decision, caller, head) = session.finish();
+        if !self.uses.is_empty() {
+            let settlements = std::mem::take(&mut decision.settlements);
+            lease::settle(&mut self.shared.leases.borrow_mut(), &self.uses, &settlements);
+        }
+        let record = record::record((decision, caller, head), self.status, self.deciding_ns / 1_000);
         self.shared.outbox.borrow_mut().push(&record, self.reserved);
         self.reserved = false;
     }

@@ -9,6 +9,7 @@
 
 mod exchange;
 mod host;
+mod lease;
 mod limits;
 mod outbox;
 mod record;

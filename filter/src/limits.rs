@@ -5,6 +5,8 @@
 use mesh_engine::{LimitAnswer, LimitCheck, LimitStatus};
 use prost::Message;
 
+use crate::lease::Lent;
+
 pub(crate) const SERVICE: &str = "envoy.service.ratelimit.v3.RateLimitService";
 pub(crate) const METHOD: &str = "ShouldRateLimit";
 /// Metadata of the call: the name under which what is promised will be settled.
@@ -70,6 +72,17 @@ struct DescriptorStatus {
     limit_remaining: u32,
     #[prost(message, optional, tag = "4")]
     duration_until_reset: Option<Duration>,
+    #[prost(message, optional, tag = "5")]
+    quota: Option<Quota>,
+}
+
+/// What is lent.
+#[derive(Clone, PartialEq, Message)]
+struct Quota {
+    #[prost(uint32, tag = "1")]
+    requests: u32,
+    #[prost(string, tag = "3")]
+    id: String,
 }
 
 #[derive(Clone, PartialEq, Message)]
@@ -80,19 +93,23 @@ struct Duration {
     nanos: i32,
 }
 
-/// The question, encoded.
-pub(crate) fn ask(checks: &[LimitCheck]) -> Vec<u8> {
+/// The question, encoded. `wants` is what is asked to be lent, for each check.
+pub(crate) fn ask(checks: &[LimitCheck], wants: &[u64]) -> Vec<u8> {
     let entry = |key: &str, value: String| Entry { key: key.to_owned(), value };
     let descriptors = checks
         .iter()
-        .map(|check| Descriptor {
-            entries: vec![
+        .zip(wants)
+        .map(|(check, want)| Descriptor {
+            entries: [
                 entry("policy", check.policy.clone()),
                 entry("rule", check.rule.to_string()),
                 entry("measure", check.measure.as_str().to_owned()),
                 entry("key", check.key.clone()),
                 entry("limit", check.limit.to_string()),
-            ],
+            ]
+            .into_iter()
+            .chain((*want > 0).then(|| entry("lease", want.to_string())))
+            .collect(),
             limit: Some(Override {
                 requests_per_unit: u32::try_from(check.limit).unwrap_or(u32::MAX),
                 unit: unit(check.window_s),
@@ -103,22 +120,30 @@ pub(crate) fn ask(checks: &[LimitCheck]) -> Vec<u8> {
     RateLimitRequest { domain: DOMAIN.to_owned(), descriptors, hits_addend: 1 }.encode_to_vec()
 }
 
-/// The answer. A server that answers without a status for each descriptor decides for all of them.
-pub(crate) fn read(answer: &[u8], checks: usize) -> LimitAnswer {
-    let Ok(answer) = RateLimitResponse::decode(answer) else { return LimitAnswer::Unreachable };
+/// The answer, and what is lent. A server that answers without a status for each descriptor decides for all of them.
+pub(crate) fn read(answer: &[u8], checks: usize) -> (LimitAnswer, Vec<Lent>) {
+    let Ok(answer) = RateLimitResponse::decode(answer) else {
+        return (LimitAnswer::Unreachable, Vec::new());
+    };
     let said = |status: &DescriptorStatus| LimitStatus {
         over: (status.code == OVER_LIMIT).then(|| seconds(status)),
         remaining: u64::from(status.limit_remaining),
     };
     if answer.statuses.len() == checks && checks > 0 {
-        return LimitAnswer::Answered(answer.statuses.iter().map(said).collect());
+        let lent = answer.statuses.iter().enumerate().filter_map(|(check, status)| {
+            let quota = status.quota.as_ref().filter(|quota| quota.requests > 0)?;
+            Some(Lent { check, id: quota.id.clone(), amount: u64::from(quota.requests) })
+        });
+        let lent = lent.collect();
+        return (LimitAnswer::Answered(answer.statuses.iter().map(said).collect()), lent);
     }
     let all = |over| LimitAnswer::Answered(vec![LimitStatus { over, remaining: 0 }; checks]);
-    match answer.overall_code {
+    let answer = match answer.overall_code {
         OVER_LIMIT => all(Some(60)),
         1 => all(None),
         _ => LimitAnswer::Unreachable,
-    }
+    };
+    (answer, Vec::new())
 }
 
 /// `RateLimitUnit` of a window.

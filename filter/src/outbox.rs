@@ -5,11 +5,12 @@
 //! says. Numbers run without a gap for the life of the VM, so that a loss shows at the other end.
 use std::collections::VecDeque;
 
-use mesh_audit::v1::{DecisionRecord, ReportResponse};
+use mesh_audit::v1::{DecisionRecord, LeaseReturn, ReportResponse};
+use mesh_limits::Leases;
 use mesh_policy::{ServiceRef, Settings};
 use prost::Message;
 
-use crate::host;
+use crate::{host, lease};
 
 const SERVICE: &str = "ai_mesh.v1.DecisionIntake";
 const METHOD: &str = "Report";
@@ -57,6 +58,8 @@ struct Report {
     records: Vec<Vec<u8>>,
     #[prost(uint64, tag = "5")]
     dropped: u64,
+    #[prost(message, repeated, tag = "6")]
+    returns: Vec<LeaseReturn>,
 }
 
 struct Call {
@@ -116,15 +119,15 @@ impl Outbox {
         }
     }
 
-    /// Sends the oldest records, one call at a time.
-    pub(crate) fn flush(&mut self, owner: u32, now: u64) {
+    /// Sends the oldest records and the ends of leases, one call at a time.
+    pub(crate) fn flush(&mut self, owner: u32, now: u64, leases: &Leases) {
         if self.call.as_ref().is_some_and(|call| now.saturating_sub(call.since) < LOST_AFTER_NS) {
             return;
         }
         let Some(service) = &self.service else { return };
         let gathering =
             !self.urgent && self.records.len() < BATCH && now.saturating_sub(self.called) < GATHER_NS;
-        if self.records.is_empty() || now < self.not_before || gathering {
+        if self.records.is_empty() && leases.returns().is_empty() || now < self.not_before || gathering {
             return;
         }
         self.called = now;
@@ -135,6 +138,7 @@ impl Outbox {
             first_sequence: self.first,
             records: self.batch(),
             dropped: self.dropped,
+            returns: leases.returns().iter().take(BATCH).map(lease::message).collect(),
         };
         let token = host::call(
             &service.cluster,
@@ -167,14 +171,15 @@ impl Outbox {
     }
 
     /// The answer to a call. `message` is empty when it failed.
-    pub(crate) fn answered(&mut self, token: u32, ok: bool, message: &[u8], now: u64) {
+    pub(crate) fn answered(&mut self, token: u32, ok: bool, message: &[u8], now: u64, leases: &mut Leases) {
         let Some(call) = self.call.take_if(|call| call.token == token) else { return };
         match ReportResponse::decode(message) {
             Ok(answer) if ok => {
                 while self.first <= answer.acknowledged && self.records.pop_front().is_some() {
                     self.first += 1;
                 }
-                self.flush(call.owner, now);
+                leases.returned(usize::try_from(answer.returned).unwrap_or(usize::MAX).min(BATCH));
+                self.flush(call.owner, now, leases);
             }
             _ => self.not_before = now + RETRY_AFTER_NS,
         }

@@ -6,6 +6,7 @@ use std::time::Duration;
 use mesh_audit::TrustedKeys;
 use mesh_detect::Detector;
 use mesh_engine::Program;
+use mesh_limits::Leases;
 use mesh_policy::Bundle;
 use proxy_wasm::traits::{Context, HttpContext, RootContext};
 use proxy_wasm::types::ContextType;
@@ -29,6 +30,8 @@ pub(crate) struct Shared {
     pub(crate) detector: Rc<Detector>,
     /// Records on their way.
     pub(crate) outbox: RefCell<Outbox>,
+    /// What is lent to this VM of limits.
+    pub(crate) leases: RefCell<Leases>,
     id: u64,
     /// Under which programs remember what they judged; without randomness they don't.
     key: Option<[u8; 16]>,
@@ -43,6 +46,7 @@ impl Shared {
         Shared {
             detector: Rc::new(Detector::new()),
             outbox: RefCell::new(Outbox::new(format!("{id:016x}"))),
+            leases: RefCell::default(),
             id,
             key: host::secret(),
             exchanges: RefCell::new(0),
@@ -82,7 +86,8 @@ impl Context for Root {
     fn on_grpc_call_response(&mut self, token: u32, status: u32, _size: usize) {
         let answer = if status == 0 { host::grpc_answer() } else { Vec::new() };
         let shared = SHARED.with(Rc::clone);
-        shared.outbox.borrow_mut().answered(token, status == 0, &answer, host::now());
+        let mut leases = shared.leases.borrow_mut();
+        shared.outbox.borrow_mut().answered(token, status == 0, &answer, host::now(), &mut leases);
     }
 }
 
@@ -135,7 +140,10 @@ impl RootContext for Root {
     fn on_tick(&mut self) {
         let shared = SHARED.with(Rc::clone);
         if shared.newest.get() == self.id {
-            shared.outbox.borrow_mut().flush(self.id, host::now());
+            let now = host::now();
+            let mut leases = shared.leases.borrow_mut();
+            leases.advance(now / 1000);
+            shared.outbox.borrow_mut().flush(self.id, now, &leases);
         }
     }
 

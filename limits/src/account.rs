@@ -11,6 +11,7 @@
 use std::collections::VecDeque;
 
 use crate::holds::Holds;
+use crate::lease::rest_of;
 
 /// The largest amount that counts at once: more than any request takes, and far from where sums lose precision.
 pub const MAX_AMOUNT: u64 = 1_000_000_000_000;
@@ -64,6 +65,13 @@ pub enum Settlement {
     Spent(u64),
     /// Nothing was spent.
     Released,
+    /// A lease ends: so much was spent, and so much stays held under [`crate::rest_of`] its name.
+    Returned {
+        /// Spent.
+        spent: u64,
+        /// Still held.
+        rest: u64,
+    },
 }
 
 /// An account, as it stands at the newest time it was told.
@@ -120,25 +128,48 @@ impl Account {
         match id.filter(|_| terms.kind != Kind::Count) {
             Some(id) => {
                 let until = self.clock_us.saturating_add(terms.patience_us);
-                if let Some(ended) = self.holds.add(id, amount, until) {
-                    self.end_unsettled(terms, ended);
-                }
+                self.hold(terms, id, amount, until, false);
             }
             None if terms.kind == Kind::Concurrent => {}
             None => self.spend(terms, amount),
         }
     }
 
-    /// Ends what is held under `id`. False when nothing is: it was settled before, or has expired.
-    pub fn settle(&mut self, terms: &Terms, id: &str, how: Settlement, now_us: u64) -> bool {
+    /// Ends what is held under `id`. None when nothing is: it was settled before, or has expired. Else by how much what was
+    /// spent passes what was held.
+    pub fn settle(&mut self, terms: &Terms, id: &str, how: Settlement, now_us: u64) -> Option<u64> {
         self.advance(terms, now_us);
-        if self.holds.end(id).is_none() {
-            return false;
+        let held = self.holds.end(id)?;
+        let (spent, rest) = match how {
+            Settlement::Spent(spent) => (spent, 0),
+            Settlement::Released => (0, 0),
+            Settlement::Returned { spent, rest } => (spent, rest.min(MAX_AMOUNT)),
+        };
+        let spent = spent.min(MAX_AMOUNT);
+        if terms.kind != Kind::Concurrent {
+            self.spend(terms, spent);
         }
-        if let (Settlement::Spent(amount), Kind::Reserve) = (how, terms.kind) {
-            self.spend(terms, amount.min(MAX_AMOUNT));
+        if rest > 0 {
+            let until = self.clock_us.saturating_add(terms.patience_us);
+            self.hold(terms, &rest_of(id), rest, until, false);
         }
-        true
+        Some(spent.saturating_add(rest).saturating_sub(held))
+    }
+
+    /// What lies in leases, and how many they are.
+    pub fn lent(&self) -> (u64, u64) {
+        self.holds.lent()
+    }
+
+    pub(crate) fn hold_lease(&mut self, terms: &Terms, amount: u64, id: &str) {
+        let until = self.clock_us.saturating_add(terms.patience_us);
+        self.hold(terms, id, amount, until, true);
+    }
+
+    fn hold(&mut self, terms: &Terms, id: &str, amount: u64, until_us: u64, lease: bool) {
+        if let Some(ended) = self.holds.add(id, amount, until_us, lease) {
+            self.end_unsettled(terms, ended);
+        }
     }
 
     /// What counts against the limit: spent in the window, and held.

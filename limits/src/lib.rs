@@ -1,4 +1,5 @@
-//! The arithmetic of limits: what an account admits ([`Account`]), how many tokens a request may take
+//! The arithmetic of limits: what an account admits ([`Account`]), what a sidecar admits of what was lent to it
+//! ([`Leases`]), how many tokens a request may take
 //! ([`tokens_of`]), and what tokens cost ([`Catalogue`]).
 //!
 //! Pure: no IO, no clock, no globals. The control plane's memory counts with [`Account`] itself, its Redis scripts restate
@@ -10,8 +11,12 @@
 mod account;
 mod estimate;
 mod holds;
+mod lease;
+mod leases;
 mod price;
 
 pub use account::{Account, Kind, MAX_AMOUNT, Settlement, Terms, Verdict};
 pub use estimate::{PER_MESSAGE, UNBOUNDED_ANSWER, tokens_at_most, tokens_of};
+pub use lease::{LEASE_US, lends, rest_of};
+pub use leases::{AccountName, Leases, Local, Return, Use, Wish};
 pub use price::{Catalogue, Entry, Price, PriceError, PriceList, Tokens};

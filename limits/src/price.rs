@@ -135,6 +135,23 @@ impl PriceList {
         Ok(list)
     }
 
+    /// The entry of that very name.
+    pub fn entry(&self, name: &str) -> Option<&Entry> {
+        self.models.iter().find(|entry| plain(&entry.model) == name)
+    }
+
+    /// Whether a model of that name has an entry.
+    pub fn names(&self, model: &str) -> bool {
+        self.entry(&plain(model)).is_some()
+    }
+
+    /// Adds an entry, in the place of one of the same name.
+    pub fn put(&mut self, entry: Entry) {
+        let name = plain(&entry.model);
+        self.models.retain(|held| plain(&held.model) != name);
+        self.models.push(entry);
+    }
+
     fn check(&self) -> Result<(), PriceError> {
         let entries = self.models.iter().map(|entry| (entry.model.as_str(), &entry.price));
         for (model, price) in entries.chain(self.default.iter().map(|price| ("default", price))) {
@@ -169,9 +186,16 @@ impl Catalogue {
     /// # Errors
     /// A list that makes no sense.
     pub fn with(overriding: Option<&PriceList>) -> Result<Self, PriceError> {
-        let list = Self::list(overriding)?;
+        Self::of(&Self::list(overriding)?)
+    }
+
+    /// The prices of this list alone.
+    ///
+    /// # Errors
+    /// It has no default.
+    pub fn of(list: &PriceList) -> Result<Self, PriceError> {
         let default = list.default.ok_or_else(|| PriceError("there is no default price".to_owned()))?;
-        let models = list.models.into_iter().map(|entry| (plain(&entry.model), entry.price)).collect();
+        let models = list.models.iter().map(|entry| (plain(&entry.model), entry.price)).collect();
         Ok(Catalogue { models, default })
     }
 
@@ -202,15 +226,29 @@ impl Catalogue {
 
     /// A model's price, and whether it is listed. A version's date or number behind the name does not matter.
     pub fn price(&self, model: &str) -> (Price, bool) {
+        self.found(model).map_or((self.default, false), |(_, price)| (*price, true))
+    }
+
+    /// The name under which a model is listed, if it is.
+    pub fn listed(&self, model: &str) -> Option<&str> {
+        self.found(model).map(|(name, _)| name.as_str())
+    }
+
+    /// The name that a model's prices are found by, but for a version behind it.
+    pub fn name(model: &str) -> String {
+        plain(model)
+    }
+
+    fn found(&self, model: &str) -> Option<(&String, &Price)> {
         let model = plain(model);
         let mut name = model.as_str();
         loop {
-            if let Some(price) = self.models.get(name) {
-                return (*price, true);
+            if let Some(found) = self.models.get_key_value(name) {
+                return Some(found);
             }
             match name.rsplit_once('-') {
                 Some((shorter, version)) if is_version(version) => name = shorter,
-                _ => return (self.default, false),
+                _ => return None,
             }
         }
     }

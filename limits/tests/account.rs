@@ -71,8 +71,12 @@ fn play(kind: Kind, limit: u64, acts: &[Act]) -> Result<(), TestCaseError> {
                     }
                     _ => (Settlement::Released, 0),
                 };
-                prop_assert!(account.settle(&terms, &story.id, how, clock), "what is open can be settled");
-                prop_assert!(!account.settle(&terms, &story.id, how, clock), "and only once");
+                prop_assert_eq!(
+                    account.settle(&terms, &story.id, how, clock),
+                    Some(0),
+                    "what is open can be settled"
+                );
+                prop_assert_eq!(account.settle(&terms, &story.id, how, clock), None, "and only once");
                 story.ended = Some((newest, spent));
             }
             Act::Step(by) => clock = clock.saturating_add_signed(*by),
@@ -139,7 +143,7 @@ fn what_was_underestimated_is_paid_off() {
     let mut account = Account::default();
     assert!(account.look(&terms, 60, 0).admitted);
     account.take(&terms, 60, Some("a"));
-    assert!(account.settle(&terms, "a", Settlement::Spent(250), 1_000_000));
+    assert_eq!(account.settle(&terms, "a", Settlement::Spent(250), 1_000_000), Some(190));
     assert_eq!(account.used(&terms), 250);
     let refused = account.look(&terms, 1, 2_000_000);
     assert_eq!((refused.admitted, refused.remaining, refused.reset_us), (false, 0, 59_000_000));

@@ -122,6 +122,12 @@ pub(crate) fn text_completion(call: &Call) -> Result<Reply, Reply> {
     if body["stream"] == true {
         let mut events: Vec<_> = words(text).into_iter().map(|w| data(&completion(w, Value::Null))).collect();
         events.push(data(&completion("", json!("stop"))));
+        if body["stream_options"]["include_usage"] == true {
+            let mut last = completion("", Value::Null);
+            last["choices"] = json!([]);
+            last["usage"] = usage(tokens(&prompt), &answer, 1);
+            events.push(data(&last));
+        }
         events.push("data: [DONE]\n\n".to_owned());
         return Ok(Reply::sse(events));
     }

@@ -32,8 +32,7 @@ pub(crate) fn generate(call: &Call) -> Result<Reply, Reply> {
     let declared = body["tools"].as_array().into_iter().flatten();
     let declared = declared.flat_map(|tool| tool["functionDeclarations"].as_array().into_iter().flatten());
     let tools: Vec<_> = declared.filter_map(function).collect();
-    let answer = |part: Value, finish: Value| {
-        let written = tokens(&part.to_string());
+    let answer = |part: Value, written: usize, finish: Value| {
         json!({
             "candidates": [{ "content": { "role": "model", "parts": [part] }, "finishReason": finish, "index": 0 }],
             "usageMetadata": { "promptTokenCount": tokens(&prompt), "candidatesTokenCount": written,
@@ -51,12 +50,16 @@ pub(crate) fn generate(call: &Call) -> Result<Reply, Reply> {
             (part.clone(), vec![part])
         }
     };
+    let written = tokens(&whole.to_string());
     if method != "streamGenerateContent" {
-        return Ok(Reply::json(200, &answer(whole, json!("STOP"))));
+        return Ok(Reply::json(200, &answer(whole, written, json!("STOP"))));
     }
     let last = pieces.len().saturating_sub(1);
     let finish = |at: usize| if at == last { json!("STOP") } else { Value::Null };
-    let answers: Vec<_> = pieces.into_iter().enumerate().map(|(at, part)| answer(part, finish(at))).collect();
+    // Each piece tells what was written so far.
+    let so_far = |at: usize| if at == last { written } else { written.min(at + 1) };
+    let answers: Vec<_> =
+        pieces.into_iter().enumerate().map(|(at, part)| answer(part, so_far(at), finish(at))).collect();
     if call.query.contains("alt=sse") {
         return Ok(Reply::sse(answers.iter().map(data).collect()));
     }

@@ -49,7 +49,7 @@ pub use nearest::nearest;
 pub use opa::{MAX_BUNDLE_BYTES, MAX_BUNDLE_FILES, OpaBundle, from_opa_bundle, is_bundle_path};
 pub use output::{CanaryAction, CanaryRule, CodeText, HtmlRule, LinksRule, OutputAction};
 pub use rate_limit::{Currency, LimitAction, LimitKey, LimitMode, Money, RateLimitRule};
-pub use read::{Document, Parsed, ParsedDocument, document_from_value, from_value};
+pub use read::{Document, Parsed, ParsedDocument, PriceDocument, document_from_value, from_value};
 pub use rollout::{BundleRollout, Stage, shadow_id};
 pub use rule::{
     AccessRule, Conditions, ContentAction, ContentRule, CustomPattern, Direction, InjectionAction,

@@ -112,8 +112,20 @@ fn rate_limit(rule: &RateLimitRule, path: &str) -> Vec<Diagnostic> {
             Diagnostic::error(format!("{path}.key"), message).help("limit requests, or take another key"),
         );
     }
-    if rule.mode == LimitMode::Strict && !tokens && !money {
-        let message = "`strict` changes nothing here: only tokens and money are reserved by an estimate";
+    match (rule.key == LimitKey::Rego, rule.expression.is_some()) {
+        (true, false) => found.push(
+            Diagnostic::error(format!("{path}.key"), "`key: rego` needs an `expression`, and none is given")
+                .help("such as `expression: input.request.model`"),
+        ),
+        (false, true) => found.push(
+            Diagnostic::error(format!("{path}.expression"), "an expression is read only with `key: rego`")
+                .help("write `key: rego`"),
+        ),
+        _ => {}
+    }
+    if rule.mode == LimitMode::Strict && !requests && !tokens && !money && rule.max_concurrent.is_some() {
+        let message =
+            "`strict` changes nothing here: what goes on at the same time is counted exactly anyhow";
         found.push(Diagnostic::warning(format!("{path}.mode"), message));
     }
     found

@@ -10,6 +10,9 @@ pub struct RateLimitRule {
     /// Who is counted.
     #[serde(default)]
     pub key: LimitKey,
+    /// With `key: rego`: a Rego expression over `input`; each value it has is counted apart.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expression: Option<String>,
     /// Requests admitted in any second.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "schema", schemars(range(min = 1)))]
@@ -82,6 +85,8 @@ pub enum LimitKey {
     Model,
     /// Each tool that is called over MCP; requests that call none are not counted.
     Tool,
+    /// Each value of the rule's `expression`.
+    Rego,
 }
 
 /// What happens over a limit.
@@ -96,7 +101,7 @@ pub enum LimitAction {
     Deny,
 }
 
-/// How tokens and money are reserved.
+/// How tokens and money are reserved, and whether sidecars are lent shares of a limit.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
@@ -104,7 +109,7 @@ pub enum LimitMode {
     /// By an estimate. What an answer takes beyond it is counted, and paid off before anything else is admitted.
     #[default]
     Default,
-    /// By an upper bound: nothing is admitted that could pass the limit.
+    /// By an upper bound: nothing is admitted that could pass the limit. Every request asks the control plane.
     Strict,
 }
 

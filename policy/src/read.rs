@@ -25,6 +25,16 @@ pub enum Document {
     Tool(ToolApproval),
     /// What the control plane keeps of its own; no author writes one.
     State(State),
+    /// What a model costs. It is set over the API and stands in no file.
+    Price(PriceDocument),
+}
+
+/// What a model costs, where that was set while the mesh runs.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PriceDocument {
+    /// A list of prices with one entry, as `mesh_limits::PriceList` reads it.
+    pub price: Value,
 }
 
 /// A document of any kind that was accepted.

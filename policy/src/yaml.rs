@@ -18,7 +18,7 @@ pub fn from_yaml(text: &str) -> Result<Vec<Parsed>, Vec<Diagnostic>> {
     let read = documents_from_yaml(text)?.into_iter().enumerate();
     read.map(|(index, read)| match read.document {
         Document::Policy(policy) => Ok(Parsed { policy, warnings: read.warnings }),
-        Document::Agent(_) | Document::Tool(_) | Document::State(_) => {
+        Document::Agent(_) | Document::Tool(_) | Document::Price(_) | Document::State(_) => {
             let mut found = vec![Diagnostic::error("kind", "found another kind, expected `Policy`")];
             locate(text, index, &mut found);
             Err(found)

@@ -276,10 +276,24 @@ fn mistakes_are_named_with_path_found_expected_and_help() {
             ],
         ),
         (
-            "- rateLimit: { requestsPerDay: 5, mode: strict }",
+            "- rateLimit: { maxConcurrent: 5, mode: strict }",
             &[
-                "warning | spec.rules[0].rateLimit.mode | `strict` changes nothing here: only tokens and money are reserved by \
-                 an estimate",
+                "warning | spec.rules[0].rateLimit.mode | `strict` changes nothing here: what goes on at the same time is \
+                 counted exactly anyhow",
+            ],
+        ),
+        (
+            "- rateLimit: { key: rego, requestsPerDay: 5 }",
+            &[
+                "error | spec.rules[0].rateLimit.key | `key: rego` needs an `expression`, and none is given | such as \
+                 `expression: input.request.model`",
+            ],
+        ),
+        (
+            "- rateLimit: { expression: input.team, requestsPerDay: 5 }",
+            &[
+                "error | spec.rules[0].rateLimit.expression | an expression is read only with `key: rego` | write \
+                 `key: rego`",
             ],
         ),
         (

@@ -25,6 +25,7 @@ mod access;
 mod builtins;
 mod check;
 mod error;
+mod expression;
 mod meter;
 mod names;
 mod program;

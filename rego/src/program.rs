@@ -23,6 +23,9 @@ pub struct Module {
     pub source: String,
 }
 
+/// The rule that decides where an expression is asked.
+pub(crate) const ALLOW: &str = "data.mesh.allow";
+
 /// Steps of the interpreter (expressions, statements, iterations) the evaluation of one rule may take.
 ///
 /// A rule with two conditions takes about twenty.
@@ -147,7 +150,7 @@ impl Rego {
         verdict::read(allow.is_some(), &ask(deny)?, &ask(warn)?, &ask(allow)?)
     }
 
-    fn run(&self, rule: &str, input: &Input) -> Result<RegoValue, RegoError> {
+    pub(crate) fn run(&self, rule: &str, input: &Input) -> Result<RegoValue, RegoError> {
         let mut engine = self.0.hot.lock().unwrap_or_else(PoisonError::into_inner);
         self.0.allowance.renew();
         engine.set_input(input.0.clone());

@@ -3,8 +3,11 @@
 //! `cargo xtask test` builds what is needed and says where it is (`AI_MESH_BIN`, `AI_MESH_ENVOY`, `AI_MESH_FILTER`).
 #![allow(clippy::missing_panics_doc, reason = "a harness fails by panicking")]
 
+pub mod h2;
 mod http;
+pub mod limits;
 mod mesh;
+pub mod redis;
 mod upstream;
 
 pub use http::{Answer, Request, exchange, raw, send_and_leave};

@@ -1,8 +1,10 @@
 //! A running mesh: `ai-mesh up`, or `serve` and `sidecar` apart, on ports of its own.
+use std::collections::BTreeSet;
 use std::io::{BufRead, BufReader, Read};
 use std::net::{SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
@@ -15,9 +17,16 @@ pub fn tool(variable: &str) -> PathBuf {
     path.unwrap_or_else(|| panic!("{variable} does not name a file: run these tests with `cargo xtask test`"))
 }
 
-/// A port of the loopback that is free now.
+/// A port of the loopback that is free now, and that nobody in this process was given before.
 pub fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).expect("a free port").port()
+    static GIVEN: Mutex<BTreeSet<u16>> = Mutex::new(BTreeSet::new());
+    loop {
+        let bound = TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr());
+        let port = bound.expect("a free port").port();
+        if GIVEN.lock().unwrap_or_else(PoisonError::into_inner).insert(port) {
+            return port;
+        }
+    }
 }
 
 /// A process of the mesh. It is stopped when dropped.

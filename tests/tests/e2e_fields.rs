@@ -195,6 +195,19 @@ const ROWS: &[Row] = &[
         ("{ rules: [ { rateLimit: { requestsPerMinute: 1, key: agent } } ] }", "429 throttle"),
         ("{ rules: [ { rateLimit: { requestsPerMinute: 1, key: user } } ] }", "200 allow"),
     ),
+    // The expression tells the two users apart, or takes both for one.
+    Row(
+        "rateLimit.expression",
+        HELLO,
+        (
+            "{ rules: [ { rateLimit: { requestsPerMinute: 1, key: rego, expression: input.request.model } } ] }",
+            "429 throttle",
+        ),
+        (
+            "{ rules: [ { rateLimit: { requestsPerMinute: 1, key: rego, expression: input.user } } ] }",
+            "200 allow",
+        ),
+    ),
     Row(
         "access.resource",
         HELLO,

@@ -1,66 +1,9 @@
-//! Limits and budgets in a real Envoy: exact under races, settled by what the provider reports, and visible when they
-//! can not be counted.
-use std::io::{Read, Write};
-use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::process::{Command, Stdio};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, Instant};
+//! Limits and budgets in a real Envoy: settled by what the provider reports, and counted by the catalogue.
+use std::time::Duration;
 
-use mesh_tests::{Answer, Mesh, Request, chat, chat_stream, exchange, free_port, tool};
+use mesh_tests::limits::{by, claude, eventually, policy, reported, responses, settled};
+use mesh_tests::{Mesh, Request, chat, chat_stream, free_port};
 use serde_json::{Value, json};
-
-fn policy(name: &str, spec: &str) -> String {
-    format!(
-        "---\napiVersion: ai-mesh.dev/v1alpha1\nkind: Policy\nmetadata: {{ name: {name} }}\nspec: {{ {spec} }}\n"
-    )
-}
-
-fn eventually<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
-    let deadline = Instant::now() + Duration::from_secs(20);
-    loop {
-        if let Some(found) = look() {
-            return found;
-        }
-        assert!(Instant::now() < deadline, "{what} did not happen within 20 seconds");
-        std::thread::sleep(Duration::from_millis(50));
-    }
-}
-
-/// What an agent has used under a measure, once nothing of it is reserved any more.
-fn settled(mesh: &Mesh, agent: &str, measure: &str) -> u64 {
-    eventually("every reservation is settled", || {
-        let listed = mesh.api("GET", &format!("/api/v1/limits?key=agent:{agent}"), None).json();
-        let limits = listed["limits"].as_array().cloned().unwrap_or_default();
-        let found = limits.into_iter().find(|limit| limit["measure"] == measure);
-        match found {
-            Some(limit) if limit["reserved"] == 0 => limit["used"].as_u64(),
-            Some(_) => None,
-            None => Some(0),
-        }
-    })
-}
-
-fn by(agent: &str, request: Request) -> Request {
-    request.header("x-ai-mesh-agent", agent)
-}
-
-fn claude(text: &str, stream: bool) -> Request {
-    let body = json!({ "model": "claude-sonnet-4-5", "max_tokens": 100, "stream": stream,
-        "messages": [{ "role": "user", "content": text }] });
-    Request::post("/v1/messages", &body)
-}
-
-fn responses(text: &str, stream: bool) -> Request {
-    Request::post("/v1/responses", &json!({ "model": "gpt-4o", "input": text, "stream": stream }))
-}
-
-/// What the provider itself says that an answer took.
-fn reported(answer: &Answer) -> u64 {
-    let usage = &answer.json()["usage"];
-    let count = |names: [&str; 2]| names.iter().find_map(|name| usage[*name].as_u64()).unwrap_or(0);
-    count(["prompt_tokens", "input_tokens"]) + count(["completion_tokens", "output_tokens"])
-}
 
 #[test]
 fn budgets_are_settled_by_what_the_provider_reports() {
@@ -75,7 +18,29 @@ fn budgets_are_settled_by_what_the_provider_reports() {
     let text = "tell me something of seven words please";
     let embeddings =
         || Request::post("/v1/embeddings", &json!({ "model": "text-embedding-3-small", "input": text }));
-    let cases: [(&str, Request, Option<Request>); 4] = [
+    let asking = |path: &str, stream: Option<bool>| {
+        let body = match path {
+            "/v1/completions" => json!({ "model": "gpt-3.5-turbo-instruct", "prompt": text }),
+            path if path.contains("/models/") => {
+                json!({ "contents": [{ "role": "user", "parts": [{ "text": text }] }] })
+            }
+            path if path.contains("/model/") => {
+                json!({ "messages": [{ "role": "user", "content": [{ "text": text }] }] })
+            }
+            "/api/generate" => json!({ "model": "llama3", "prompt": text }),
+            _ => chat(text),
+        };
+        let mut body = body;
+        if let Some(stream) = stream {
+            body["stream"] = stream.into();
+        }
+        Request::post(path, &body)
+    };
+    let both = |path: &str| (asking(path, Some(false)), Some(asking(path, Some(true))));
+    let azure = "/openai/deployments/gpt-4o/chat/completions?api-version=2024-10-21";
+    let gemini = "/v1beta/models/gemini-2.5-flash";
+    let converse = "/model/anthropic.claude-sonnet-4-5/converse";
+    let cases: Vec<(&str, Request, Option<Request>)> = vec![
         (
             "chat",
             Request::post("/v1/chat/completions", &chat(text)),
@@ -84,6 +49,21 @@ fn budgets_are_settled_by_what_the_provider_reports() {
         ("responses", responses(text, false), Some(responses(text, true))),
         ("anthropic", claude(text, false), Some(claude(text, true))),
         ("embeddings", embeddings(), None),
+        ("completions", both("/v1/completions").0, both("/v1/completions").1),
+        ("azure", both(azure).0, both(azure).1),
+        (
+            "gemini",
+            asking(&format!("{gemini}:generateContent"), None),
+            Some(asking(&format!("{gemini}:streamGenerateContent?alt=sse"), None)),
+        ),
+        (
+            "gemini-array",
+            asking(&format!("{gemini}:generateContent"), None),
+            Some(asking(&format!("{gemini}:streamGenerateContent"), None)),
+        ),
+        ("converse", asking(converse, None), Some(asking(&format!("{converse}-stream"), None))),
+        ("ollama", both("/api/chat").0, both("/api/chat").1),
+        ("ollama-generate", both("/api/generate").0, both("/api/generate").1),
     ];
     for (name, whole, streamed) in cases {
         let answer = mesh.send(&by(name, whole));
@@ -255,155 +235,6 @@ fn so_many_at_a_time_and_one_after_the_other_without_end() {
     }
 }
 
-/// Two control planes, two Envoys with two workers each, one Redis; fifty clients at once.
-#[test]
-fn fifty_racing_clients_never_pass_the_limit() {
-    let name = format!("race-{}", free_port());
-    let policies = policy(
-        &name,
-        "rules: [ { rateLimit: { tokensPerDay: 3000, mode: strict } }, { rateLimit: { key: user, requestsPerMinute: 90 } } ]",
-    );
-    let redis = redis();
-    let meshes = [Mesh::up(&policies, &["--redis", &redis]), Mesh::up(&policies, &["--redis", &redis])];
-    let ask = |mesh: &Mesh, agent: &str, user: &str, body: &Value| {
-        let request = Request::post("/v1/chat/completions", body).header("x-ai-mesh-user", user);
-        mesh.send(&by(agent, request))
-    };
-    let mut body = chat("four words of text");
-    body["max_tokens"] = 100.into();
-    let streamed = {
-        let mut body = body.clone();
-        body["stream"] = true.into();
-        body
-    };
-    let spent: u64 = std::thread::scope(|scope| {
-        let clients: Vec<_> = (0..50_usize)
-            .map(|client| {
-                let (meshes, body, streamed, ask) = (&meshes, &body, &streamed, &ask);
-                scope.spawn(move || {
-                    let mut spent = 0;
-                    for round in 0..3_usize {
-                        let mesh = &meshes[(client + round) % 2];
-                        let user = format!("u{client}");
-                        let answer = ask(mesh, "budget", &user, if round == 1 { streamed } else { body });
-                        assert!(matches!(answer.status, 200 | 429), "{}: {}", answer.status, answer.text());
-                        // The mock's answer repeats the question; both are four words, and three come with it.
-                        spent += if answer.status == 200 { 4 + 6 } else { 0 };
-                    }
-                    spent
-                })
-            })
-            .collect();
-        clients.into_iter().map(|client| client.join().expect("a client")).sum()
-    });
-    assert!(spent > 0 && spent <= 3000, "{spent} tokens of 3000");
-    assert_eq!(
-        settled(&meshes[0], "budget", "tokens"),
-        spent,
-        "both planes see one account, and every token in it"
-    );
-
-    let admitted: usize = std::thread::scope(|scope| {
-        let clients: Vec<_> = (0..50_usize)
-            .map(|client| {
-                let (meshes, ask) = (&meshes, &ask);
-                let body = json!({ "model": "gpt-4o", "messages": [] , "max_tokens": 1 });
-                scope.spawn(move || {
-                    let agent = format!("a{client}");
-                    (0..4)
-                        .filter(|round| {
-                            ask(&meshes[(client + round) % 2], &agent, "all", &body).status != 429
-                        })
-                        .count()
-                })
-            })
-            .collect();
-        clients.into_iter().map(|client| client.join().expect("a client")).sum()
-    });
-    assert_eq!(admitted, 90, "of 200 requests by one user within a minute");
-}
-
-fn redis() -> String {
-    std::env::var("AI_MESH_TEST_REDIS").expect("AI_MESH_TEST_REDIS: run these tests with `cargo xtask test`")
-}
-
-/// Stands between the control plane and Redis, and can be told to be gone.
-struct Wire {
-    address: SocketAddr,
-    gone: Arc<AtomicBool>,
-}
-
-impl Wire {
-    fn to(redis: &str) -> Self {
-        let target = redis.trim_start_matches("redis://").trim_end_matches('/').to_owned();
-        let target = target.split('/').next().unwrap_or_default().to_owned();
-        let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
-        let address = listener.local_addr().expect("an address");
-        let gone = Arc::new(AtomicBool::new(false));
-        let told = Arc::clone(&gone);
-        std::thread::spawn(move || {
-            for client in listener.incoming().map_while(Result::ok) {
-                let (Ok(server), false) = (TcpStream::connect(&target), told.load(Ordering::SeqCst)) else {
-                    continue;
-                };
-                for (mut from, mut to) in [
-                    (client.try_clone().expect("a socket"), server.try_clone().expect("a socket")),
-                    (server, client),
-                ] {
-                    let told = Arc::clone(&told);
-                    std::thread::spawn(move || {
-                        from.set_read_timeout(Some(Duration::from_millis(50))).expect("a timeout can be set");
-                        let mut buffer = [0; 4096];
-                        while !told.load(Ordering::SeqCst) {
-                            match from.read(&mut buffer) {
-                                Ok(0) => break,
-                                Ok(read) if to.write_all(&buffer[..read]).is_err() => break,
-                                Ok(_) => {}
-                                Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => {}
-                                Err(_) => break,
-                            }
-                        }
-                        let _ = to.shutdown(std::net::Shutdown::Both);
-                    });
-                }
-            }
-        });
-        Wire { address, gone }
-    }
-}
-
-#[test]
-fn without_redis_the_policys_choice_is_visible_and_nothing_hangs() {
-    let wire = Wire::to(&redis());
-    let name = format!("away-{}", free_port());
-    let mesh = Mesh::up(
-        &(policy(
-            &format!("{name}-closed"),
-            "target: { agents: [\"closed\"] }, rules: [ { rateLimit: { tokensPerDay: 100000, requestsPerDay: 3 } } ]",
-        ) + &policy(
-            &format!("{name}-open"),
-            "target: { agents: [\"open\"] }, failureMode: open, rules: [ { rateLimit: { requestsPerDay: 3 } } ]",
-        )),
-        &["--redis", &format!("redis://{}", wire.address)],
-    );
-    let ask = |agent: &str| mesh.send(&by(agent, Request::post("/v1/chat/completions", &chat("hello"))));
-    assert_eq!((ask("closed").status, ask("open").status), (200, 200));
-    wire.gone.store(true, Ordering::SeqCst);
-    std::thread::sleep(Duration::from_millis(200));
-    let begun = Instant::now();
-    let (closed, open) = (ask("closed"), ask("open"));
-    assert!(begun.elapsed() < Duration::from_secs(5), "{:?}", begun.elapsed());
-    assert_eq!((closed.status, open.status), (503, 200), "{} {}", closed.text(), open.text());
-    for answer in [&closed, &open] {
-        let guards = answer.header("x-ai-mesh-guards");
-        assert!(guards.contains("rateLimit=failed:unreachable"), "{guards}");
-    }
-    wire.gone.store(false, Ordering::SeqCst);
-    eventually("limits are counted again", || (ask("open").status == 429).then_some(()));
-    let statuses: Vec<u16> = (0..3).map(|_| ask("closed").status).collect();
-    assert_eq!(statuses, [200, 200, 429], "what was counted before is still counted");
-}
-
 #[test]
 fn money_is_counted_by_the_catalogue_and_an_unknown_model_says_so() {
     let folder = std::env::temp_dir().join(format!("ai-mesh-prices-{}", free_port()));
@@ -434,155 +265,17 @@ fn money_is_counted_by_the_catalogue_and_an_unknown_model_says_so() {
     let unknown = ask("mock-model-that-nobody-lists");
     let record = mesh.decision(unknown.header("x-ai-mesh-decision-id"));
     assert!(record["warnings"].to_string().contains("price catalogue"), "{record}");
+    // A price that is set holds for the requests that follow, and the sidecar goes on as it was.
+    let set = mesh.cli(&["prices", "set", "mock-model-that-nobody-lists", "--in", "2", "--out", "3"]);
+    assert!(set.status.success(), "{}", String::from_utf8_lossy(&set.stderr));
+    eventually("the price that was set is counted", || {
+        let answer = ask("mock-model-that-nobody-lists");
+        let record = mesh.decision(answer.header("x-ai-mesh-decision-id"));
+        let usage = answer.json()["usage"].clone();
+        let count = |name: &str| usage[name].as_u64().unwrap_or(0);
+        let expected = count("prompt_tokens") * 2 + count("completion_tokens") * 3;
+        let listed = !record["warnings"].to_string().contains("price catalogue");
+        (listed && record["usage"]["cost_usd_micros"] == expected).then_some(())
+    });
     let _ = std::fs::remove_dir_all(&folder);
-}
-
-/// Kinds of bypass: other routes to the same model, many calls in one batch, other spellings of the caller.
-#[test]
-fn limits_hold_on_every_way_to_the_provider() {
-    let mesh = Mesh::up(
-        &(policy(
-            "calls",
-            "target: { agents: [\"calls\"] }, rules: [ { rateLimit: { key: tool, requestsPerDay: 2 } } ]",
-        ) + &policy(
-            "ways",
-            "target: { agents: [\"ways\"] }, rules: [ { rateLimit: { key: user, requestsPerDay: 4 } } ]",
-        ) + &policy(
-            "seen",
-            "target: { agents: [\"seen\"] }, enforcement: logging, rules: [ { rateLimit: { requestsPerDay: 1 } } ]",
-        ) + &policy(
-            "held",
-            "target: { agents: [\"seen\"] }, rules: [ { rateLimit: { requestsPerDay: 3 } } ]",
-        )),
-        &[],
-    );
-    // No user is told: the agent is counted, on all routes and protocols together.
-    let ways = [
-        Request::post("/v1/chat/completions", &chat("a")),
-        claude("a", false),
-        responses("a", true),
-        Request::post("/v1/chat/completions", &chat("a")).header("x-ai-mesh-user", ""),
-        Request::post("/v1/embeddings", &json!({ "model": "text-embedding-3-small", "input": "a" })),
-        Request::get("/v1/models"),
-    ];
-    let statuses: Vec<u16> = ways.into_iter().map(|request| mesh.send(&by("ways", request)).status).collect();
-    assert_eq!(statuses, [200, 200, 200, 200, 429, 429]);
-    // A policy that only records does not keep another from counting once it is over.
-    let statuses: Vec<u16> = (0..5)
-        .map(|_| mesh.send(&by("seen", Request::post("/v1/chat/completions", &chat("a")))).status)
-        .collect();
-    assert_eq!(statuses, [200, 200, 200, 429, 429]);
-    // Each tool has its own account; other methods have none.
-    let call = |id: u32, tool: &str| {
-        let body = json!({ "jsonrpc": "2.0", "id": id, "method": "tools/call",
-            "params": { "name": tool, "arguments": { "text": "hi" } } });
-        let request = Request::post("/mcp", &body).header("accept", "application/json, text/event-stream");
-        mesh.send(&by("calls", request)).text()
-    };
-    let refused: Vec<bool> = (0..4).map(|id| call(id, "echo").contains("requestsPerDay")).collect();
-    assert_eq!(refused, [false, false, true, true]);
-    assert!(!call(9, "lookup_customer").contains("requestsPerDay"));
-}
-
-const STOCK: &str = r#"
-static_resources:
-  listeners:
-  - address: { socket_address: { address: 127.0.0.1, port_value: PORT } }
-    filter_chains:
-    - filters:
-      - name: envoy.filters.network.http_connection_manager
-        typed_config:
-          "@type": type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager
-          stat_prefix: stock
-          route_config:
-            virtual_hosts:
-            - name: all
-              domains: ["*"]
-              routes:
-              - match: { prefix: / }
-                route: { cluster: app }
-              rate_limits:
-              - actions: [ { request_headers: { header_name: x-tenant, descriptor_key: tenant } } ]
-                limit: { dynamic_metadata: { metadata_key: { key: limits, path: [ { key: tenant } ] } } }
-          http_filters:
-          - name: envoy.filters.http.set_metadata
-            typed_config:
-              "@type": type.googleapis.com/envoy.extensions.filters.http.set_metadata.v3.Config
-              metadata: [ { metadata_namespace: limits, value: { tenant: { requests_per_unit: 3, unit: MINUTE } } } ]
-          - name: envoy.filters.http.ratelimit
-            typed_config:
-              "@type": type.googleapis.com/envoy.extensions.filters.http.ratelimit.v3.RateLimit
-              domain: stock
-              failure_mode_deny: true
-              timeout: 2s
-              enable_x_ratelimit_headers: DRAFT_VERSION_03
-              rate_limit_service:
-                transport_api_version: V3
-                grpc_service:
-                  envoy_grpc: { cluster_name: mesh }
-                  initial_metadata: [ { key: authorization, value: "Bearer TOKEN" } ]
-          - name: envoy.filters.http.router
-            typed_config: { "@type": type.googleapis.com/envoy.extensions.filters.http.router.v3.Router }
-  clusters:
-  - name: app
-    connect_timeout: 2s
-    load_assignment:
-      cluster_name: app
-      endpoints: [ { lb_endpoints: [ { endpoint: { address: { socket_address: { address: 127.0.0.1, port_value: APP } } } } ] } ]
-  - name: mesh
-    connect_timeout: 2s
-    typed_extension_protocol_options:
-      envoy.extensions.upstreams.http.v3.HttpProtocolOptions:
-        "@type": type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions
-        explicit_http_config: { http2_protocol_options: {} }
-    load_assignment:
-      cluster_name: mesh
-      endpoints: [ { lb_endpoints: [ { endpoint: { address: { socket_address: { address: 127.0.0.1, port_value: GRPC } } } } ] } ]
-"#;
-
-/// An Envoy that knows nothing of the mesh counts in our rate limit service, with its own filter.
-#[test]
-fn any_envoy_can_count_here() {
-    let mesh = Mesh::up("", &[]);
-    let token = std::fs::read_to_string(mesh.data.join("sidecar-token")).expect("the sidecars' token");
-    let port = free_port();
-    let config = STOCK
-        .replace("PORT", &port.to_string())
-        .replace("GRPC", &mesh.grpc.port().to_string())
-        .replace("APP", mesh.upstream.url().rsplit(':').next().unwrap_or_default())
-        .replace("TOKEN", token.trim());
-    let mut envoy = Command::new(tool("AI_MESH_ENVOY"))
-        .args([
-            "--config-yaml",
-            &config,
-            "--use-dynamic-base-id",
-            "--concurrency",
-            "1",
-            "--log-level",
-            "error",
-        ])
-        .stdin(Stdio::null())
-        .stdout(Stdio::null())
-        .spawn()
-        .expect("Envoy starts");
-    let address = SocketAddr::from(([127, 0, 0, 1], port));
-    eventually("Envoy listens", || TcpStream::connect(address).is_ok().then_some(()));
-    let ask = |tenant: &str| exchange(address, &Request::get("/v1/models").header("x-tenant", tenant));
-    let answers: Vec<Answer> = (0..4).map(|_| ask("one")).collect();
-    let other = ask("two");
-    let _ = envoy.kill();
-    let _ = envoy.wait();
-    let statuses: Vec<u16> = answers.iter().map(|answer| answer.status).collect();
-    assert_eq!(statuses, [200, 200, 200, 429]);
-    assert_eq!(other.status, 200, "each tenant has its own count");
-    let remaining: Vec<&str> = answers.iter().map(|answer| answer.header("x-ratelimit-remaining")).collect();
-    assert_eq!(remaining, ["2", "1", "0", "0"]);
-    let listed = mesh.api("GET", "/api/v1/limits", None).json();
-    let limits = listed["limits"].as_array().expect("a list");
-    let stock = limits.iter().find(|limit| limit["key"].as_str().is_some_and(|key| key.contains("one")));
-    assert_eq!(
-        stock.map(|limit| (&limit["used"], &limit["policy"])),
-        Some((&json!(3), &Value::Null)),
-        "{listed}"
-    );
 }

@@ -50,6 +50,7 @@ pub(crate) fn run(rest: &[String]) -> Outcome {
         .arg("--no-fail-fast")
         .env("AI_MESH_TEST_POSTGRES", postgres.url())
         .env("AI_MESH_TEST_REDIS", redis.url())
+        .env("AI_MESH_REDIS_SERVER", &tools.redis)
         .env("AI_MESH_ENVOY", &tools.envoy)
         .env("AI_MESH_FILTER", place.filter())
         .env("AI_MESH_BIN", place.binary("debug", "ai-mesh"))

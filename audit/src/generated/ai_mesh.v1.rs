@@ -15,12 +15,44 @@ pub struct ReportRequest {
     /// Records this VM has discarded so far because its buffer was full and the policy said `drop`.
     #[prost(uint64, tag = "5")]
     pub dropped: u64,
+    /// Ends of leases. They may be told more than once: a lease is known until it is returned.
+    #[prost(message, repeated, tag = "6")]
+    pub returns: ::prost::alloc::vec::Vec<LeaseReturn>,
 }
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct ReportResponse {
     /// Every record of this VM up to this number is kept (or was reported as a gap). The filter forgets those.
     #[prost(uint64, tag = "1")]
     pub acknowledged: u64,
+    /// So many of the returns, from the first, were taken in.
+    #[prost(uint64, tag = "2")]
+    pub returned: u64,
+}
+/// The end of a share of a limit that was lent to a sidecar. The account is known by the first five fields.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct LeaseReturn {
+    #[prost(string, tag = "1")]
+    pub policy_id: ::prost::alloc::string::String,
+    /// Place of the rule in its policy.
+    #[prost(uint32, tag = "2")]
+    pub rule: u32,
+    /// requests, tokens, cost
+    #[prost(string, tag = "3")]
+    pub measure: ::prost::alloc::string::String,
+    /// Length of the sliding window.
+    #[prost(uint64, tag = "4")]
+    pub window_s: u64,
+    /// Whose: "user:ada".
+    #[prost(string, tag = "5")]
+    pub key: ::prost::alloc::string::String,
+    #[prost(string, tag = "6")]
+    pub lease_id: ::prost::alloc::string::String,
+    /// What was spent of it.
+    #[prost(uint64, tag = "7")]
+    pub spent: u64,
+    /// What of it stays held, for requests that are under way.
+    #[prost(uint64, tag = "8")]
+    pub rest: u64,
 }
 /// One decision. Content-free: findings by type, count and place; never the text.
 #[derive(Clone, PartialEq, ::prost::Message)]

@@ -3,6 +3,7 @@
 pub(crate) mod agent;
 pub(crate) mod decisions;
 pub(crate) mod policy;
+pub(crate) mod prices;
 pub(crate) mod rollout;
 pub(crate) mod tools;
 pub(crate) mod up;
@@ -149,6 +150,8 @@ pub(crate) enum Command {
         after_help = "Examples:\n  ai-mesh limits\n  ai-mesh limits --policy budgets --key user:ada -o json"
     )]
     Limits(LimitsFilter),
+    /// Read and change what models cost
+    Prices(prices::Prices),
     /// List the connected sidecars and the policies they run
     #[command(
         after_help = "Examples:\n  ai-mesh sidecars\n  ai-mesh sidecars -o json | jq '.[].policy_version'"

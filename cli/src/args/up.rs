@@ -100,7 +100,7 @@ pub(crate) struct Plane {
     /// Where policies and decisions are kept: sqlite://PATH or postgres://… (default: SQLite in the data directory)
     #[arg(long, env = "AI_MESH_DATABASE", value_name = "URL", hide_env = true, hide_env_values = true)]
     pub(crate) database: Option<String>,
-    /// Where limits are counted, for several control planes: redis://… [default: in memory]
+    /// Where limits are counted, for several control planes: redis://…, or redis-cluster://HOST:PORT,HOST:PORT [default: in memory]
     #[arg(long, env = "AI_MESH_REDIS", value_name = "URL", hide_env = true, hide_env_values = true)]
     pub(crate) redis: Option<String>,
     /// Prices of models for limits of money, as JSON; they come before the shipped ones (see `GET /api/v1/prices`)

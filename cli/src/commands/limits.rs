@@ -18,7 +18,7 @@ pub(crate) fn run(client: &Client, output: Output, filter: &LimitsFilter) -> Out
         say("only the accounts that were used last are looked at: name a policy or key to see others");
     }
     printed(output.show(&answer["limits"], |limits| {
-        let columns = ["POLICY", "RULE", "KEY", "MEASURE", "USED", "LIMIT", "PER", "RESETS IN"];
+        let columns = ["POLICY", "RULE", "KEY", "MEASURE", "USED", "IN LEASES", "LIMIT", "PER", "RESETS IN"];
         let mut rows = Rows::new(&columns, "nothing is counted under a limit now");
         for limit in limits.as_array().into_iter().flatten() {
             rows.push([
@@ -27,6 +27,7 @@ pub(crate) fn run(client: &Client, output: Output, filter: &LimitsFilter) -> Out
                 field(limit, "key"),
                 field(limit, "measure"),
                 used(limit),
+                leases(limit),
                 amount(limit, "limit"),
                 window(limit),
                 limit["resets_in_seconds"].as_u64().map(time).unwrap_or_default(),
@@ -51,6 +52,14 @@ fn used(limit: &Value) -> String {
         _ => amount(limit, "used"),
     };
     styled(style, text)
+}
+
+/// What sidecars may admit without asking.
+fn leases(limit: &Value) -> String {
+    match limit["leases"].as_u64() {
+        Some(leases) if leases > 0 => format!("{} in {leases}", amount(limit, "lent")),
+        _ => String::new(),
+    }
 }
 
 /// Money is counted in millionths of a dollar.

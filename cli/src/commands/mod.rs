@@ -5,6 +5,7 @@ mod decisions;
 mod explain;
 mod limits;
 mod policy;
+mod prices;
 pub(crate) mod sidecars;
 mod tools;
 mod version;
@@ -32,6 +33,7 @@ pub(crate) fn run(cli: Cli) -> Outcome {
         Command::Decisions(args) => decisions::run(&Client::new(&cli.global)?, output, args.verb),
         Command::Explain { id } => explain::run(&Client::new(&cli.global)?, output, &id),
         Command::Limits(filter) => limits::run(&Client::new(&cli.global)?, output, &filter),
+        Command::Prices(args) => prices::run(&Client::new(&cli.global)?, output, args.verb),
         Command::Sidecars => sidecars::run(&Client::new(&cli.global)?, output),
         Command::Version => version::run(&Client::new(&cli.global)?, output),
         Command::Completions { shell } => {

@@ -16,6 +16,7 @@ impl Document {
             mesh_policy::Document::Policy(policy) => Ok(Parsed { policy, warnings: read.warnings }),
             mesh_policy::Document::Agent(_)
             | mesh_policy::Document::Tool(_)
+            | mesh_policy::Document::Price(_)
             | mesh_policy::Document::State(_) => Err(vec![
                 Diagnostic::error("kind", "found \"Agent\", expected `Policy`")
                     .help("agents go to /api/v1/agents"),
@@ -35,6 +36,7 @@ impl Document {
             mesh_policy::Document::Agent(agent) => Ok((agent, read.warnings)),
             mesh_policy::Document::Policy(_)
             | mesh_policy::Document::Tool(_)
+            | mesh_policy::Document::Price(_)
             | mesh_policy::Document::State(_) => Err(ApiError::invalid(vec![
                 Diagnostic::error("kind", "found \"Policy\", expected `Agent`")
                     .help("policies go to /api/v1/policies"),

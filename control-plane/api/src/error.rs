@@ -113,6 +113,7 @@ impl From<PolicyError> for ApiError {
             | PolicyError::UnknownAgent { .. }
             | PolicyError::NoRollout { .. }
             | PolicyError::NoDraft { .. }
+            | PolicyError::UnknownPrice { .. }
             | PolicyError::NoVersion { .. } => Self::not_found(message),
             PolicyError::Frozen { .. } => Self::new(StatusCode::LOCKED, "frozen", message),
             PolicyError::RolloutActive { .. } => Self::new(StatusCode::CONFLICT, "rollout_active", message),

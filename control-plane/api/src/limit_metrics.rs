@@ -12,6 +12,9 @@ pub(crate) struct LimitMetrics {
     refusals: Family<Measured, Counter>,
     admitted: Family<Measured, Counter>,
     settlements: Family<Outcome, Counter>,
+    leases: Family<Measured, Counter>,
+    lent: Family<Measured, Counter>,
+    over: Counter,
     expired: Counter,
 }
 
@@ -39,11 +42,23 @@ impl LimitMetrics {
         let settlements = metrics.settlements.clone();
         registry.register(
             "limit_settlements",
-            "Reservations that sidecars have ended, by outcome",
+            "Reservations and leases that sidecars have ended, by outcome",
             settlements,
         );
+        let leases = metrics.leases.clone();
+        registry.register("limit_leases", "Shares of limits lent to sidecars, by measure", leases);
+        let lent = metrics.lent.clone();
+        registry.register("limit_lent", "Amounts lent to sidecars, by measure", lent);
+        let over = metrics.over.clone();
+        let help =
+            "Amounts that were spent over a limit, because answers took more than was reserved for them";
+        registry.register("limit_over_admission", help, over);
         let expired = metrics.expired.clone();
-        registry.register("limit_reservations_expired", "Reservations that nobody settled in time", expired);
+        registry.register(
+            "limit_reservations_expired",
+            "Reservations and leases that nobody ended in time",
+            expired,
+        );
         metrics
     }
 
@@ -62,6 +77,10 @@ impl LimitMetrics {
             let label = Measured { measure: measure(&ask.key) };
             if admitted {
                 self.admitted.get_or_create(&label).inc_by(ask.amount);
+                if verdict.lent > 0 {
+                    self.leases.get_or_create(&label).inc();
+                    self.lent.get_or_create(&label).inc_by(verdict.lent);
+                }
             } else if !verdict.admitted {
                 self.refusals.get_or_create(&label).inc();
             }
@@ -70,11 +89,17 @@ impl LimitMetrics {
 
     /// Reservations have ended.
     pub(crate) fn settled(&self, settled: &Settled) {
-        let counts = [("spent", settled.spent), ("released", settled.released), ("unknown", settled.unknown)];
+        let counts = [
+            ("spent", settled.spent),
+            ("released", settled.released),
+            ("returned", settled.returned),
+            ("unknown", settled.unknown),
+        ];
         for (outcome, count) in counts.into_iter().filter(|(_, count)| *count > 0) {
             self.settlements.get_or_create(&Outcome { outcome }).inc_by(count);
         }
         self.expired.inc_by(settled.expired);
+        self.over.inc_by(settled.over);
     }
 }
 

@@ -2,7 +2,7 @@
 use std::sync::Arc;
 
 use mesh_control_core::ports::SidecarView;
-use mesh_control_core::{Decisions, Limits, Policies, PriceList, RolloutWatch, Tools};
+use mesh_control_core::{Decisions, Limits, Policies, RolloutWatch, Tools};
 use tokio::sync::watch;
 
 use crate::auth::Token;
@@ -20,8 +20,6 @@ pub struct Parts {
     pub limits: Limits,
     /// The tools service.
     pub tools: Tools,
-    /// The prices in force.
-    pub prices: PriceList,
     /// The connected sidecars.
     pub sidecars: Arc<dyn SidecarView>,
     /// Where things are counted.

@@ -25,6 +25,7 @@ mod policies;
 mod policy;
 mod policy_error;
 pub mod ports;
+mod prices;
 mod rollout_watch;
 mod rollouts;
 mod sample;
@@ -45,11 +46,15 @@ pub use explain::{Explanation, Reason, explain};
 pub use impact::{Impact, ImpactChange};
 pub use limits::{
     AccountView, Ask, DOMAIN, LimitId, LimitVerdict, Limits, Measure, PATIENCE, Settle, Settled, Verdicts,
+    lease_id,
 };
-pub use mesh_limits::{Catalogue, Entry as PriceEntry, Kind, Price, PriceList, Settlement, Terms};
+pub use mesh_limits::{
+    Catalogue, Entry as PriceEntry, Kind, MAX_AMOUNT, Price, PriceList, Settlement, Terms, rest_of,
+};
 pub use policies::{Changed, Policies, Wanted};
 pub use policy::{Change, Expected, PolicyVersion, Stored, agent_key};
 pub use policy_error::PolicyError;
+pub use prices::{DEFAULT_PRICE, PriceOrigin, PricesInForce};
 pub use rollout_watch::{RolloutWatch, Tallies, Tried};
 pub use rollouts::Plan;
 pub use sample::{DryRun, Modifications, SampleRequest};

@@ -3,7 +3,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use mesh_audit::v1::DecisionRecord;
+use mesh_audit::v1::{DecisionRecord, LeaseReturn};
 use mesh_limits::{Kind, Settlement, Terms};
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -34,6 +34,8 @@ pub struct Ask {
     pub terms: Terms,
     /// What this request asks for.
     pub amount: u64,
+    /// What it asks to be lent besides, for those that follow it.
+    pub want: u64,
 }
 
 /// What one limit says to a request.
@@ -43,6 +45,8 @@ pub struct LimitVerdict {
     pub admitted: bool,
     /// What is left, after this request if it was admitted.
     pub remaining: u64,
+    /// What of that is lent, under [`lease_id`] of the request's id.
+    pub lent: u64,
     /// When refused: how long until this limit would admit as much. When admitted: until the oldest spending leaves the
     /// window.
     pub reset: Duration,
@@ -70,6 +74,11 @@ pub struct Settle {
     pub how: Settlement,
 }
 
+/// The name of the leases that a request with this id was given.
+pub fn lease_id(id: &str) -> String {
+    format!("lease:{id}")
+}
+
 /// What came of settling.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Settled {
@@ -77,10 +86,43 @@ pub struct Settled {
     pub spent: u64,
     /// Promises that ended with nothing spent.
     pub released: u64,
+    /// Leases that were returned.
+    pub returned: u64,
+    /// By how much what was spent passed both what was promised and the limit.
+    pub over: u64,
     /// Promises that were not there: given by a control plane that has forgotten them, or expired.
     pub unknown: u64,
     /// Promises of these accounts that were found to have ended unsettled.
     pub expired: u64,
+}
+
+impl std::ops::Add for Settled {
+    type Output = Settled;
+
+    fn add(self, other: Settled) -> Settled {
+        Settled {
+            spent: self.spent + other.spent,
+            released: self.released + other.released,
+            returned: self.returned + other.returned,
+            over: self.over + other.over,
+            unknown: self.unknown + other.unknown,
+            expired: self.expired + other.expired,
+        }
+    }
+}
+
+impl Settled {
+    /// Counts one settlement; `over` is by how much it passed promise and limit, none when its promise was not there.
+    pub fn count(&mut self, how: Settlement, over: Option<u64>) {
+        let count = match (over, how) {
+            (None, _) => &mut self.unknown,
+            (Some(_), Settlement::Spent(_)) => &mut self.spent,
+            (Some(_), Settlement::Released) => &mut self.released,
+            (Some(_), Settlement::Returned { .. }) => &mut self.returned,
+        };
+        *count += 1;
+        self.over += over.unwrap_or_default();
+    }
 }
 
 /// How an account stands.
@@ -94,6 +136,10 @@ pub struct AccountView {
     pub used: u64,
     /// What of it is promised and not spent yet.
     pub held: u64,
+    /// What of it lies in leases.
+    pub lent: u64,
+    /// How many leases these are.
+    pub leases: u64,
     /// Until the oldest spending leaves the window.
     pub resets: Option<Duration>,
 }
@@ -229,6 +275,15 @@ impl Limits {
         self.windows.settle(&settlements, now).await
     }
 
+    /// Takes leases back.
+    pub async fn take_back(&self, returns: &[LeaseReturn], now: Timestamp) -> Result<Settled, StoreError> {
+        let settlements: Vec<Settle> = returns.iter().filter_map(returned).collect();
+        if settlements.is_empty() {
+            return Ok(Settled::default());
+        }
+        self.windows.settle(&settlements, now).await
+    }
+
     /// Ends promises with what came of them.
     pub async fn settle(&self, settlements: &[Settle], now: Timestamp) -> Result<Settled, StoreError> {
         self.windows.settle(settlements, now).await
@@ -243,25 +298,37 @@ impl Limits {
 /// What a record settles; entries that name no measure we know are passed over.
 fn settlements(record: &DecisionRecord) -> impl Iterator<Item = Settle> {
     record.settlements.iter().take(MAX_SETTLEMENTS).filter_map(|said| {
-        let measure = Measure::from_name(&said.measure)?;
-        let entry = |name: &str, value: &str| (name.to_owned(), value.to_owned());
-        let id = LimitId {
-            domain: DOMAIN.to_owned(),
-            window_s: said.window_s,
-            entries: vec![
-                entry("policy", &said.policy_id),
-                entry("rule", &said.rule.to_string()),
-                entry("measure", &said.measure),
-                entry("key", &said.key),
-            ],
-        };
-        Some(Settle {
-            key: id.key(),
-            terms: measure.terms(0, Duration::from_secs(said.window_s)),
-            id: record.decision_id.clone(),
-            how: said.spent.map_or(Settlement::Released, Settlement::Spent),
-        })
+        let how = said.spent.map_or(Settlement::Released, Settlement::Spent);
+        let account = (said.policy_id.as_str(), said.rule, said.measure.as_str(), said.window_s);
+        settle(account, &said.key, record.decision_id.clone(), how)
     })
+}
+
+fn returned(said: &LeaseReturn) -> Option<Settle> {
+    let how = Settlement::Returned { spent: said.spent, rest: said.rest };
+    let account = (said.policy_id.as_str(), said.rule, said.measure.as_str(), said.window_s);
+    settle(account, &said.key, said.lease_id.clone(), how)
+}
+
+fn settle(
+    (policy, rule, measure, window_s): (&str, u32, &str, u64),
+    key: &str,
+    id: String,
+    how: Settlement,
+) -> Option<Settle> {
+    let terms = Measure::from_name(measure)?.terms(0, Duration::from_secs(window_s));
+    let entry = |name: &str, value: &str| (name.to_owned(), value.to_owned());
+    let account = LimitId {
+        domain: DOMAIN.to_owned(),
+        window_s,
+        entries: vec![
+            entry("policy", policy),
+            entry("rule", &rule.to_string()),
+            entry("measure", measure),
+            entry("key", key),
+        ],
+    };
+    Some(Settle { key: account.key(), terms, id, how })
 }
 
 fn only_places_are_missing(asks: &[Ask], admission: &Verdicts) -> bool {

@@ -120,6 +120,10 @@ impl Policies {
         found.ok_or_else(|| PolicyError::NoVersion { name: name.to_owned(), version })
     }
 
+    pub(crate) fn settings(&self) -> &Settings {
+        &self.inner.settings
+    }
+
     /// What is in force, as it was last read.
     pub(crate) fn set(&self) -> Arc<PolicySet> {
         self.inner.set.load_full()

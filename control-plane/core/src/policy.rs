@@ -1,10 +1,10 @@
-//! One version of one document (policy, agent, or decisions on a tool): written once, never changed.
+//! One version of one document (policy, agent, price, or decisions on a tool): written once, never changed.
 //!
 //! All kinds stand in one log, so that one revision tells of all that sidecars are told. A policy goes by its name there, an
-//! agent by `agent/` and its id, what was decided on a tool by `tool/`, its server, `#` and its name; drafts, rollouts and the
-//! freeze have prefixes too. No policy's name contains `/`.
+//! agent by `agent/` and its id, a price by `price/` and the model, what was decided on a tool by `tool/`, its server, `#` and
+//! its name; drafts, rollouts and the freeze have prefixes too. No policy's name contains `/`.
 use jiff::Timestamp;
-use mesh_policy::{Agent, Document, Policy, State, ToolApproval};
+use mesh_policy::{Agent, Document, Policy, PriceDocument, State, ToolApproval};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -82,6 +82,14 @@ impl PolicyVersion {
         }
     }
 
+    /// The document, where it is a price.
+    pub fn price(&self) -> Option<&PriceDocument> {
+        match &self.document {
+            Some(Document::Price(price)) => Some(price),
+            _ => None,
+        }
+    }
+
     /// What is kept of the control plane's own.
     pub fn state(&self) -> Option<&State> {
         match &self.document {
@@ -119,6 +127,11 @@ pub(crate) fn rollout_of(key: &str) -> Option<&str> {
 }
 
 const AGENT_PREFIX: &str = "agent/";
+
+/// What the versions of a model's price go by.
+pub(crate) fn price_key(model: &str) -> String {
+    format!("price/{model}")
+}
 
 /// What an agent's versions go by.
 pub fn agent_key(id: &str) -> String {

@@ -52,6 +52,14 @@ pub enum PolicyError {
     /// It does not go as things stand.
     #[error("{0}")]
     NotNow(String),
+    /// No such price.
+    #[error(
+        "no price is set for {model:?}; `ai-mesh prices list` shows those of the file and the shipped list too"
+    )]
+    UnknownPrice {
+        /// The model asked for.
+        model: String,
+    },
     /// No such version.
     #[error("policy {name:?} has no version {version}")]
     NoVersion {

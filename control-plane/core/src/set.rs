@@ -2,11 +2,12 @@
 use std::collections::BTreeMap;
 
 use mesh_policy::{
-    Bundle, BundleAgent, BundlePolicy, BundleRollout, BundleTool, Freeze, Policy, Rollout, Rule, Settings,
-    State, ToolApproval,
+    Bundle, BundleAgent, BundlePolicy, BundleRollout, BundleTool, Freeze, Policy, PriceDocument, Rollout,
+    Rule, Settings, State, ToolApproval,
 };
 
 use crate::policy::{Stored, rollout_key, rollout_of};
+use crate::prices;
 use crate::rollouts::FREEZE;
 
 /// The newest version of every document, deleted ones included, at one revision.
@@ -90,6 +91,11 @@ impl PolicySet {
         }
     }
 
+    /// The prices that were set, in order of model.
+    pub(crate) fn prices(&self) -> impl Iterator<Item = &PriceDocument> {
+        self.newest.values().filter_map(|stored| stored.version.price())
+    }
+
     /// The number the next version of this name gets.
     pub(crate) fn next_version(&self, name: &str) -> u64 {
         self.newest.get(name).map_or(1, |stored| stored.version.version + 1)
@@ -148,7 +154,7 @@ impl PolicySet {
             pinned,
             agents,
             tools,
-            settings: settings.clone(),
+            settings: prices::told(settings, self),
         }
     }
 }

@@ -108,6 +108,7 @@ pub(crate) async fn report(plane: &Running, first: u64, last: u64) -> u64 {
         first_sequence: first,
         records: (first..=last).map(record).collect(),
         dropped: 0,
+        returns: Vec::new(),
     };
     client.report(request).await.unwrap().into_inner().acknowledged
 }

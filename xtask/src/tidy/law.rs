@@ -18,7 +18,7 @@ const ROOMS: [(&str, &[&str]); 24] = [
     ("mesh-rego", &["mesh-policy"]),
     ("chrono-tz", &[]),
     ("mesh-engine", &["mesh-policy", "mesh-rego", "mesh-wire", "mesh-detect", "mesh-limits"]),
-    ("mesh-filter", &["mesh-engine", "mesh-policy", "mesh-wire", "mesh-detect", "mesh-audit"]),
+    ("mesh-filter", &["mesh-engine", "mesh-policy", "mesh-wire", "mesh-detect", "mesh-limits", "mesh-audit"]),
     ("mesh-xds", &["mesh-policy"]),
     ("mesh-control-core", &["mesh-policy", "mesh-engine", "mesh-audit", "mesh-limits"]),
     ("mesh-control-store", &["mesh-control-core", "mesh-policy", "mesh-engine", "mesh-audit", "mesh-limits"]),

@@ -1,9 +1,9 @@
 //! Takes in decision records (`ai_mesh.v1.DecisionIntake`): what they tell of tools, and what was promised to their requests,
-//! goes where it belongs.
+//! goes where it belongs. Leases are taken back before the records, which may settle what stays held of a lease.
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use mesh_audit::v1::{ReportRequest, ReportResponse};
+use mesh_audit::v1::{LeaseReturn, ReportRequest, ReportResponse};
 use mesh_control_core::{Batch, Decisions, Limits, ReportError, Timestamp, Tools};
 use tonic::{Request, Response, Status};
 
@@ -29,6 +29,7 @@ impl IntakeService {
 impl DecisionIntake for IntakeService {
     async fn report(&self, request: Request<ReportRequest>) -> Result<Response<ReportResponse>, Status> {
         let report = request.into_inner();
+        let returned = self.take_back(&report.returns, &report.sidecar).await;
         let mut batch = Batch {
             sidecar: report.sidecar,
             vm: report.vm,
@@ -63,6 +64,23 @@ impl DecisionIntake for IntakeService {
                 tracing::error!(%error, causes, sidecar = batch.sidecar, "what was spent could not be counted");
             }
         }
-        Ok(Response::new(ReportResponse { acknowledged: intake.acknowledged }))
+        Ok(Response::new(ReportResponse { acknowledged: intake.acknowledged, returned }))
+    }
+}
+
+impl IntakeService {
+    /// Takes leases back; how many of them. What can not be taken in now is told again.
+    async fn take_back(&self, returns: &[LeaseReturn], sidecar: &str) -> u64 {
+        match self.limits.take_back(returns, Timestamp::now()).await {
+            Ok(settled) => {
+                self.metrics.limits.settled(&settled);
+                returns.len() as u64
+            }
+            Err(error) => {
+                let causes = causes(&error);
+                tracing::error!(%error, causes, sidecar, "leases could not be taken back");
+                0
+            }
+        }
     }
 }

@@ -8,19 +8,22 @@
 //! In the domain `ai-mesh`, two entries of a descriptor mean something: `measure` says what is counted, and `limit` is the
 //! limit itself where it may be larger than the 32 bits of the override; it is no part of the account's name. What tokens,
 //! money and places are admitted there is promised under the id in the call's metadata, and settled by the decision's record.
+//! A third, `lease`, asks for a share of the limit to be lent besides; what was lent is the status's `quota`.
 use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use envoy_types::pb::envoy::extensions::common::ratelimit::v3::RateLimitDescriptor;
+use envoy_types::pb::envoy::extensions::common::ratelimit::v3::{
+    RateLimitDescriptor, rate_limit_descriptor::Entry,
+};
 use envoy_types::pb::envoy::service::ratelimit::v3::rate_limit_response::rate_limit::Unit;
 use envoy_types::pb::envoy::service::ratelimit::v3::rate_limit_response::{
-    Code, DescriptorStatus, RateLimit,
+    Code, DescriptorStatus, Quota, RateLimit,
 };
 use envoy_types::pb::envoy::service::ratelimit::v3::rate_limit_service_server::RateLimitService as Service;
 use envoy_types::pb::envoy::service::ratelimit::v3::{RateLimitRequest, RateLimitResponse};
 use envoy_types::pb::envoy::r#type::v3::RateLimitUnit;
-use mesh_control_core::{Ask, DOMAIN, LimitId, LimitVerdict, Limits, Measure, Timestamp};
+use mesh_control_core::{Ask, DOMAIN, LimitId, LimitVerdict, Limits, Measure, Timestamp, lease_id};
 use tonic::{Request, Response, Status};
 
 use crate::error::causes;
@@ -73,7 +76,7 @@ impl Service for RateLimitService {
             Status::unavailable("limits can not be counted now")
         })?;
         self.metrics.limits.asked(&asks, &answer);
-        Ok(Response::new(response(&wanted, &answer.verdicts)))
+        Ok(Response::new(response(&wanted, &answer.verdicts, id.as_deref())))
     }
 }
 
@@ -98,12 +101,11 @@ fn wanted(domain: &str, hits: u32, descriptor: &RateLimitDescriptor) -> Result<O
     let ours = domain == DOMAIN;
     let mut id = LimitId { domain: domain.to_owned(), window_s: seconds, entries: Vec::new() };
     let mut most = u64::from(limit.requests_per_unit);
+    let mut want = 0;
     for entry in &descriptor.entries {
         match entry.key.as_str() {
-            "limit" if ours => {
-                let unreadable = |_| Status::invalid_argument("the entry `limit` must be a whole number");
-                most = entry.value.parse().map_err(unreadable)?;
-            }
+            "limit" if ours => most = number(entry)?,
+            "lease" if ours => want = number(entry)?,
             _ => id.entries.push((entry.key.clone(), entry.value.clone())),
         }
     }
@@ -116,10 +118,22 @@ fn wanted(domain: &str, hits: u32, descriptor: &RateLimitDescriptor) -> Result<O
     if key.len() > MAX_KEY {
         return Err(Status::invalid_argument(format!("a descriptor of more than {MAX_KEY} bytes")));
     }
-    Ok(Some((Ask { key, terms: measure.terms(most, Duration::from_secs(seconds)), amount }, unit)))
+    // A quota is told in 32 bits.
+    let want = want.min(u64::from(u32::MAX));
+    Ok(Some((Ask { key, terms: measure.terms(most, Duration::from_secs(seconds)), amount, want }, unit)))
 }
 
-fn response(wanted: &[Option<(Ask, Unit)>], verdicts: &[LimitVerdict]) -> RateLimitResponse {
+fn number(entry: &Entry) -> Result<u64, Status> {
+    let unreadable =
+        |_| Status::invalid_argument(format!("the entry `{}` must be a whole number", entry.key));
+    entry.value.parse().map_err(unreadable)
+}
+
+fn response(
+    wanted: &[Option<(Ask, Unit)>],
+    verdicts: &[LimitVerdict],
+    id: Option<&str>,
+) -> RateLimitResponse {
     let mut verdicts = verdicts.iter();
     let statuses: Vec<DescriptorStatus> = wanted
         .iter()
@@ -137,7 +151,11 @@ fn response(wanted: &[Option<(Ask, Unit)>], verdicts: &[LimitVerdict]) -> RateLi
                 }),
                 limit_remaining: u32::try_from(verdict.remaining).unwrap_or(u32::MAX),
                 duration_until_reset: Some(duration(verdict.reset)),
-                quota: None,
+                quota: id.filter(|_| verdict.lent > 0).map(|id| Quota {
+                    requests: u32::try_from(verdict.lent).unwrap_or(u32::MAX),
+                    id: lease_id(id),
+                    expiration_specifier: None,
+                }),
             }
         })
         .collect();

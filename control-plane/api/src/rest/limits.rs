@@ -32,8 +32,12 @@ pub(crate) struct LimitView {
     measure: Measure,
     /// Spent in the window, and reserved; of `cost` in millionths of a US dollar.
     used: u64,
-    /// What of it is reserved by requests that have not ended.
+    /// What of it is reserved: by requests that have not ended, and in leases.
     reserved: u64,
+    /// What of it lies in leases: sidecars may admit so much without asking.
+    lent: u64,
+    /// How many leases these are.
+    leases: u64,
     /// The limit it was asked about last, in the same unit.
     limit: u64,
     /// Length of the sliding window in seconds; of no meaning to `concurrent`.
@@ -88,6 +92,8 @@ impl From<AccountView> for LimitView {
             measure: entry("measure").and_then(|name| Measure::from_name(&name)).unwrap_or(Measure::Requests),
             used: account.used,
             reserved: account.held,
+            lent: account.lent,
+            leases: account.leases,
             limit: account.terms.limit,
             window_seconds: account.terms.window_us / 1_000_000,
             resets_in_seconds: account

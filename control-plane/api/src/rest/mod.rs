@@ -99,6 +99,7 @@ fn protected() -> OpenApiRouter<Api> {
         .routes(routes!(decisions::explanation))
         .routes(routes!(limits::list))
         .routes(routes!(prices::list))
+        .routes(routes!(prices::get, prices::put, prices::delete))
         .routes(routes!(sidecars::list))
         .routes(routes!(sidecars::version))
 }

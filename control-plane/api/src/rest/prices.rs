@@ -1,12 +1,12 @@
 //! What models cost, as limits of money count it.
 use axum::Json;
 use axum::extract::State;
-use mesh_control_core::Price;
-use serde::Serialize;
+use mesh_control_core::{Catalogue, Changed, DEFAULT_PRICE, Price, PriceEntry, PricesInForce, Timestamp};
+use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::error::ErrorBody;
-use crate::extract::{Nothing, Params};
+use crate::error::{ApiError, ErrorBody};
+use crate::extract::{InPath, JsonBody, Nothing, Params};
 use crate::state::Api;
 
 /// The prices in force, in US dollars for a million tokens.
@@ -22,7 +22,7 @@ pub(crate) struct PriceListView {
 /// The price of a model.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct ModelPrice {
-    /// The model's name, without the date or number of a version.
+    /// The model's name, without the date or number of a version; `default` stands for those that are not listed.
     model: String,
     #[serde(flatten)]
     price: PriceView,
@@ -30,6 +30,8 @@ pub(crate) struct ModelPrice {
     source: String,
     /// The day it was read there.
     date: String,
+    /// `shipped`, `file` (the operator's) or `set` (while the mesh runs).
+    origin: &'static str,
 }
 
 /// US dollars for a million tokens.
@@ -47,6 +49,41 @@ pub(crate) struct PriceView {
     reasoning: f64,
 }
 
+/// A price to be set, in US dollars for a million tokens.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct NewPrice {
+    /// Read.
+    input: f64,
+    /// Read from a cache; without it, as any read.
+    cached: Option<f64>,
+    /// Written to a cache; without it, as any read.
+    cache_write: Option<f64>,
+    /// Written.
+    output: f64,
+    /// Reasoning; without it, as any written.
+    reasoning: Option<f64>,
+    /// Where the price stands, such as a contract.
+    #[serde(default)]
+    source: String,
+    /// The day from which it holds.
+    #[serde(default)]
+    date: String,
+}
+
+/// What a change did.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct PriceChange {
+    /// False when that price was set already.
+    changed: bool,
+    /// The model's name.
+    model: String,
+    /// How often it was changed.
+    version: u64,
+    /// Version of the policies with which sidecars are told of it.
+    bundle_version: String,
+}
+
 impl From<Price> for PriceView {
     fn from(price: Price) -> Self {
         PriceView {
@@ -59,20 +96,98 @@ impl From<Price> for PriceView {
     }
 }
 
-/// Lists the prices in force: the operator's own come before those that are shipped.
-#[utoipa::path(
-    get, path = "/prices", tag = "limits", security(("admin" = [])),
-    responses((status = 200, body = PriceListView), (status = 401, body = ErrorBody))
-)]
-pub(crate) async fn list(State(api): State<Api>, Params(Nothing {}): Params<Nothing>) -> Json<PriceListView> {
-    let model = |entry: &mesh_control_core::PriceEntry| ModelPrice {
+fn view(prices: &PricesInForce, entry: &PriceEntry) -> ModelPrice {
+    ModelPrice {
+        origin: prices.origin(&entry.model).as_str(),
         model: entry.model.clone(),
         price: entry.price.into(),
         source: entry.source.clone(),
         date: entry.date.clone(),
-    };
-    Json(PriceListView {
-        default: api.prices.default.map(PriceView::from),
-        models: api.prices.models.iter().map(model).collect(),
+    }
+}
+
+/// Lists the prices in force: those that were set come before the operator's file, and that before those that are shipped.
+#[utoipa::path(
+    get, path = "/prices", tag = "limits", security(("admin" = [])),
+    responses((status = 200, body = PriceListView), (status = 401, body = ErrorBody))
+)]
+pub(crate) async fn list(
+    State(api): State<Api>,
+    Params(Nothing {}): Params<Nothing>,
+) -> Result<Json<PriceListView>, ApiError> {
+    let prices = api.policies.prices()?;
+    Ok(Json(PriceListView {
+        default: prices.list.default.map(PriceView::from),
+        models: prices.list.models.iter().map(|entry| view(&prices, entry)).collect(),
+    }))
+}
+
+/// Reads the price that a model is counted at, by any of its names; that of models that are not listed, if it is not.
+#[utoipa::path(
+    get, path = "/prices/{model}", tag = "limits", security(("admin" = [])),
+    params(("model" = String, Path, description = "Name of the model")),
+    responses((status = 200, body = ModelPrice), (status = 401, body = ErrorBody))
+)]
+pub(crate) async fn get(
+    State(api): State<Api>,
+    InPath(model): InPath<String>,
+    Params(Nothing {}): Params<Nothing>,
+) -> Result<Json<ModelPrice>, ApiError> {
+    let prices = api.policies.prices()?;
+    let catalogue = Catalogue::of(&prices.list).map_err(|error| ApiError::bad_request(error.to_string()))?;
+    let entry = catalogue.listed(&model).and_then(|name| prices.list.entry(name)).cloned();
+    let entry = entry.unwrap_or_else(|| PriceEntry {
+        model: DEFAULT_PRICE.to_owned(),
+        price: catalogue.price(&model).0,
+        source: String::new(),
+        date: String::new(),
+    });
+    Ok(Json(view(&prices, &entry)))
+}
+
+/// Sets the price of a model, or with the name `default` that of models that are not listed. Sidecars count by it at once.
+#[utoipa::path(
+    put, path = "/prices/{model}", tag = "limits", security(("admin" = [])),
+    params(("model" = String, Path, description = "Name of the model, or `default`")),
+    request_body = NewPrice,
+    responses(
+        (status = 200, body = PriceChange), (status = 400, body = ErrorBody), (status = 401, body = ErrorBody),
+        (status = 415, body = ErrorBody), (status = 422, description = "The price is none", body = ErrorBody)
+    )
+)]
+pub(crate) async fn put(
+    State(api): State<Api>,
+    InPath(model): InPath<String>,
+    Params(Nothing {}): Params<Nothing>,
+    JsonBody(new): JsonBody<NewPrice>,
+) -> Result<Json<PriceChange>, ApiError> {
+    let NewPrice { input, cached, cache_write, output, reasoning, source, date } = new;
+    let price = Price { input, cached, cache_write, output, reasoning };
+    let entry = PriceEntry { model: model.clone(), price, source, date };
+    Ok(answer(&model, api.policies.put_price(entry, Timestamp::now()).await?))
+}
+
+/// Takes back a price that was set: that of the operator's file or of the shipped list holds again.
+#[utoipa::path(
+    delete, path = "/prices/{model}", tag = "limits", security(("admin" = [])),
+    params(("model" = String, Path, description = "Name of the model, or `default`")),
+    responses(
+        (status = 200, body = PriceChange), (status = 401, body = ErrorBody), (status = 404, body = ErrorBody)
+    )
+)]
+pub(crate) async fn delete(
+    State(api): State<Api>,
+    InPath(model): InPath<String>,
+    Params(Nothing {}): Params<Nothing>,
+) -> Result<Json<PriceChange>, ApiError> {
+    Ok(answer(&model, api.policies.delete_price(&model, Timestamp::now()).await?))
+}
+
+fn answer(model: &str, done: Changed) -> Json<PriceChange> {
+    Json(PriceChange {
+        changed: done.changed,
+        model: Catalogue::name(model),
+        version: done.stored.version.version,
+        bundle_version: done.stored.revision.to_string(),
     })
 }

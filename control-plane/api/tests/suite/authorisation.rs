@@ -6,7 +6,7 @@ use serde_json::Value;
 use crate::support::{Plane, TOKEN};
 
 /// Method, path and whether it is open to everybody. A new operation without a row fails the test.
-const OPERATIONS: [(&str, &str, bool); 50] = [
+const OPERATIONS: [(&str, &str, bool); 53] = [
     ("get", "/api/v1/policies", false),
     ("post", "/api/v1/policies", false),
     ("get", "/api/v1/policies/{name}", false),
@@ -50,6 +50,9 @@ const OPERATIONS: [(&str, &str, bool); 50] = [
     ("get", "/api/v1/decisions/follow", false),
     ("get", "/api/v1/limits", false),
     ("get", "/api/v1/prices", false),
+    ("get", "/api/v1/prices/{model}", false),
+    ("put", "/api/v1/prices/{model}", false),
+    ("delete", "/api/v1/prices/{model}", false),
     ("get", "/api/v1/sidecars", false),
     ("get", "/api/v1/version", false),
     ("get", "/metrics", true),
@@ -73,8 +76,12 @@ fn operations() -> Vec<(String, String)> {
 }
 
 async fn status(plane: &Plane, method: &str, path: &str, authorization: Option<&str>) -> u16 {
-    let path =
-        path.replace("{server}", "s").replace("{name}", "p").replace("{version}", "1").replace("{id}", "x");
+    let path = path
+        .replace("{server}", "s")
+        .replace("{name}", "p")
+        .replace("{version}", "1")
+        .replace("{id}", "x")
+        .replace("{model}", "gpt-4o");
     let mut request = Request::builder().method(method.to_uppercase().as_str()).uri(path);
     if let Some(value) = authorization {
         request = request.header("authorization", value);

@@ -10,6 +10,7 @@ use envoy_types::pb::envoy::service::ratelimit::v3::rate_limit_service_client::R
 use envoy_types::pb::envoy::service::ratelimit::v3::rate_limit_service_server::RateLimitServiceServer;
 use envoy_types::pb::envoy::service::ratelimit::v3::{RateLimitRequest, RateLimitResponse};
 use mesh_control_api::{RateLimitService, rate_limits};
+use serde_json::json;
 
 use crate::support::Plane;
 
@@ -226,4 +227,48 @@ async fn prices_are_listed_with_their_source() {
     );
     assert!(find("gpt-4o-mini")["date"].as_str().unwrap().starts_with("202"));
     assert_eq!(prices["default"]["output"].as_f64(), Some(75.0));
+}
+
+#[tokio::test]
+async fn prices_are_set_and_taken_back() {
+    let plane = Plane::new().await;
+    let price =
+        |answer: &serde_json::Value| (answer["input"].as_f64(), answer["origin"].as_str().map(str::to_owned));
+    let of = |input: f64, origin: &str| (Some(input), Some(origin.to_owned()));
+    let read = async |model: &str| price(&plane.get(&format!("/api/v1/prices/{model}")).await.is(200));
+    assert_eq!(read("gpt-4o-2024-08-06").await, of(1.0, "file"));
+    assert_eq!(read("gpt-4o-mini").await, of(0.15, "shipped"));
+    assert_eq!(read("nobody-lists-me").await, of(15.0, "shipped"));
+    let put = async |model: &str, price: serde_json::Value| {
+        plane.json("PUT", &format!("/api/v1/prices/{model}"), price).await
+    };
+    let done =
+        put("openai%2Fgpt-4o", json!({ "input": 3, "output": 4, "source": "contract 8" })).await.is(200);
+    assert_eq!(
+        (&done["changed"], &done["model"], &done["version"]),
+        (&json!(true), &json!("gpt-4o"), &json!(1))
+    );
+    assert_eq!(put("gpt-4o", json!({ "input": 5, "output": 6 })).await.is(200)["version"], 2);
+    put("default", json!({ "input": 7, "output": 8 })).await.is(200);
+    put("my-model", json!({ "input": 0, "output": 0 })).await.is(200);
+    assert_eq!(read("gpt-4o-2024-08-06").await, of(5.0, "set"));
+    assert_eq!(read("nobody-lists-me").await, of(7.0, "set"));
+    assert_eq!(read("my-model").await, of(0.0, "set"));
+    // The sidecars are told, the operator's file with it.
+    let bundle = plane.policies.published().unwrap();
+    let told = bundle.settings.prices.clone().unwrap();
+    assert_eq!((&told["default"]["input"], told["models"].as_array().map(Vec::len)), (&json!(7.0), Some(2)));
+    // What is no price is refused, and nothing of it shows among the policies.
+    put("gpt-4o", json!({ "input": -1, "output": 6 })).await.refused(422, "policy_invalid");
+    put("gpt-4o", json!({ "output": 6 })).await.refused(400, "bad_request");
+    put(&"x".repeat(200), json!({ "input": 1, "output": 6 })).await.refused(422, "policy_invalid");
+    plane.get("/api/v1/policies/price%2Fgpt-4o").await.refused(404, "not_found");
+    plane.get("/api/v1/policies/price%2Fgpt-4o/versions").await.refused(404, "not_found");
+    for model in ["gpt-4o", "default", "my-model"] {
+        plane.send("DELETE", &format!("/api/v1/prices/{model}"), &[], "").await.is(200);
+        plane.send("DELETE", &format!("/api/v1/prices/{model}"), &[], "").await.refused(404, "not_found");
+    }
+    assert_eq!(read("gpt-4o-2024-08-06").await, of(1.0, "file"));
+    assert_eq!(read("nobody-lists-me").await, of(15.0, "shipped"));
+    assert_eq!(read("my-model").await, of(15.0, "shipped"));
 }

@@ -39,8 +39,14 @@ async fn metrics_count_what_happened() {
         std::sync::Arc::clone(&plane.metrics),
     ));
     let report = |first_sequence: u64, records: Vec<DecisionRecord>, dropped: u64| {
-        let request =
-            ReportRequest { sidecar: "edge".into(), vm: "v".into(), first_sequence, records, dropped };
+        let request = ReportRequest {
+            sidecar: "edge".into(),
+            vm: "v".into(),
+            first_sequence,
+            records,
+            dropped,
+            returns: Vec::new(),
+        };
         let mut client = client.clone();
         async move { client.report(request).await }
     };

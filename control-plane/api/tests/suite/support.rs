@@ -11,8 +11,7 @@ use mesh_control_api::{Api, Metrics, Parts, Token, router};
 use mesh_control_core::memory::{MemoryDecisions, MemoryPolicies, MemoryTools, MemoryWindows};
 use mesh_control_core::ports::{PublishError, Publisher, SidecarView};
 use mesh_control_core::{
-    Batch, Catalogue, Decisions, EngineAdmission, Limits, Policies, PriceList, RolloutWatch, Sidecar,
-    Timestamp, Tools,
+    Batch, Decisions, EngineAdmission, Limits, Policies, RolloutWatch, Sidecar, Timestamp, Tools,
 };
 use mesh_policy::{Bundle, Settings};
 use serde_json::{Value, json};
@@ -31,10 +30,10 @@ impl Publisher for Nobody {
     }
 }
 
-/// The shipped prices, and one of the operator's own.
-fn prices() -> PriceList {
-    let own = r#"{ "models": [{ "model": "gpt-4o", "input": 1, "output": 2, "source": "contract 7" }] }"#;
-    Catalogue::list(Some(&PriceList::read(own).unwrap())).unwrap()
+/// The operator's own prices stand before the shipped ones.
+fn settings() -> Settings {
+    let own = json!({ "models": [{ "model": "gpt-4o", "input": 1, "output": 2, "source": "contract 7" }] });
+    Settings { prices: Some(own), ..Settings::default() }
 }
 
 struct OneSidecar;
@@ -80,7 +79,7 @@ impl Plane {
     pub(crate) fn unpublished(open_metrics: bool) -> Self {
         let store = Arc::new(MemoryPolicies::default());
         let admission = Arc::new(EngineAdmission::default());
-        let policies = Policies::new(store, admission, Arc::new(Nobody), Settings::default());
+        let policies = Policies::new(store, admission, Arc::new(Nobody), settings());
         let decisions = Decisions::new(Arc::new(MemoryDecisions::default()));
         let limits = Limits::new(Arc::new(MemoryWindows::default()));
         let tools = Tools::new(Arc::new(MemoryTools::default()), policies.clone());
@@ -93,7 +92,6 @@ impl Plane {
             rollouts: Arc::clone(&rollouts),
             limits: limits.clone(),
             tools: tools.clone(),
-            prices: prices(),
             sidecars: Arc::new(OneSidecar),
             metrics: Arc::clone(&metrics),
             admin: Token::new(TOKEN),
@@ -153,7 +151,7 @@ impl Plane {
             vm: "v".into(),
             first_sequence,
             records,
-            dropped: 0,
+            ..mesh_audit::v1::ReportRequest::default()
         };
         client.report(report).await.unwrap();
     }

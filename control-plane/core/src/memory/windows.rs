@@ -10,11 +10,11 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use jiff::Timestamp;
-use mesh_limits::{Account, Settlement, Terms};
+use mesh_limits::{Account, Terms};
 
 use super::lock;
 use crate::ports::{RateWindows, StoreError};
-use crate::{AccountView, Ask, LimitVerdict, Settle, Settled, Verdicts};
+use crate::{AccountView, Ask, LimitVerdict, Settle, Settled, Verdicts, lease_id};
 
 /// Accounts in memory.
 pub struct MemoryWindows {
@@ -71,7 +71,7 @@ impl RateWindows for MemoryWindows {
         }
         if admission.verdicts.iter().all(|verdict| verdict.admitted) {
             for (ask, verdict) in asks.iter().zip(&mut admission.verdicts) {
-                keys.take(ask, id, now_us);
+                verdict.lent = keys.take(ask, id, now_us);
                 verdict.remaining = verdict.remaining.saturating_sub(ask.amount);
             }
             keys.shrink(self.max_keys, now_us);
@@ -83,20 +83,13 @@ impl RateWindows for MemoryWindows {
         let mut keys = lock(&self.keys);
         let mut settled = Settled::default();
         for settle in settlements {
-            let known = match keys.held.get_mut(&settle.key) {
-                Some(held) => {
-                    let known = held.account.settle(&settle.terms, &settle.id, settle.how, micros(now));
-                    settled.expired += held.account.take_expired();
-                    known
-                }
-                None => false,
-            };
-            let count = match (known, settle.how) {
-                (false, _) => &mut settled.unknown,
-                (true, Settlement::Spent(_)) => &mut settled.spent,
-                (true, Settlement::Released) => &mut settled.released,
-            };
-            *count += 1;
+            let excess = keys.held.get_mut(&settle.key).and_then(|held| {
+                let excess = held.account.settle(&settle.terms, &settle.id, settle.how, micros(now));
+                settled.expired += held.account.take_expired();
+                let over = held.account.used(&settle.terms).saturating_sub(held.terms.limit);
+                excess.map(|excess| excess.min(over))
+            });
+            settled.count(settle.how, excess);
         }
         Ok(settled)
     }
@@ -112,6 +105,8 @@ impl RateWindows for MemoryWindows {
                 terms: held.terms,
                 used: held.account.used(&held.terms),
                 held: held.account.held(),
+                lent: held.account.lent().0,
+                leases: held.account.lent().1,
                 resets: held.account.resets_us(&held.terms).map(Duration::from_micros),
             }
         });
@@ -134,11 +129,13 @@ impl Keys {
         LimitVerdict {
             admitted: verdict.admitted,
             remaining: verdict.remaining,
+            lent: 0,
             reset: Duration::from_micros(verdict.reset_us),
         }
     }
 
-    fn take(&mut self, ask: &Ask, id: Option<&str>, now_us: u64) {
+    /// What was lent besides.
+    fn take(&mut self, ask: &Ask, id: Option<&str>, now_us: u64) -> u64 {
         let held = self.held.entry(ask.key.clone()).or_insert_with(|| Held {
             account: Account::default(),
             terms: ask.terms,
@@ -146,6 +143,7 @@ impl Keys {
         });
         held.account.advance(&ask.terms, now_us);
         held.account.take(&ask.terms, ask.amount, id);
+        id.map_or(0, |id| held.account.lend(&ask.terms, ask.want, ask.amount, &lease_id(id)))
     }
 
     /// Brings the number of keys down to `max`: ended windows first, then the ones unused for longest, an eighth at a

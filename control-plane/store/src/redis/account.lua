@@ -2,13 +2,14 @@
 -- random acts hold the two together.
 --
 -- KEYS: the index of accounts (a sorted set, scored by when the account is empty at the latest), then accounts.
--- An account is a hash (clock, spent, held; and kind, limit, window, patience for listing), and beside it
+-- An account is a hash (clock, spent, held, lent, leases; and kind, limit, window, patience for listing), and beside it
 --   :log      a list of "time:amount" in order of time,
 --   :holds    a sorted set of ids, scored by when the hold ends,
---   :amounts  a hash of what each id holds.
+--   :amounts  a hash of what each id holds, with an L before what lies in a lease.
 -- Times are microseconds, amounts whole numbers far below 2^53.
 local GRAIN, MAX_AMOUNT, HELD_RETRY, MAX_HOLDS = 1024, 1000000000000, 1000000, 10000
 local COUNT, RESERVE, CONCURRENT = 0, 1, 2
+local LENT, FREE, SHORTEST_WINDOW = 10, 4, 60000000
 
 local function whole(number) return string.format('%.0f', number) end
 
@@ -26,10 +27,11 @@ local function split(entry)
 end
 
 local function load(key, terms, now)
-  local held = redis.call('HMGET', key, 'clock', 'spent', 'held')
+  local held = redis.call('HMGET', key, 'clock', 'spent', 'held', 'lent', 'leases')
   return {
     key = key, terms = terms, expired = 0, changed = false, known = held[1] and tonumber(held[1]),
     clock = math.max(tonumber(held[1] or '0'), now), spent = tonumber(held[2] or '0'), held = tonumber(held[3] or '0'),
+    lent = tonumber(held[4] or '0'), leases = tonumber(held[5] or '0'),
   }
 end
 
@@ -61,7 +63,11 @@ local function let_go(account, id)
   if not amount then return nil end
   redis.call('HDEL', account.key .. ':amounts', id)
   redis.call('ZREM', account.key .. ':holds', id)
-  amount = tonumber(amount)
+  local lease, digits = string.match(amount, '^(L?)(%d+)$')
+  amount = tonumber(digits)
+  if lease == 'L' then
+    account.lent, account.leases = math.max(account.lent - amount, 0), math.max(account.leases - 1, 0)
+  end
   account.held, account.changed = math.max(account.held - amount, 0), true
   return amount
 end
@@ -73,7 +79,7 @@ local function end_unsettled(account, id)
 end
 
 local function advance(account)
-  if account.terms.kind ~= COUNT then
+  if account.terms.kind ~= COUNT or account.held > 0 then
     while true do
       local due = redis.call('ZRANGEBYSCORE', account.key .. ':holds', '-inf', account.clock, 'LIMIT', 0, 100)
       if #due == 0 then break end
@@ -121,17 +127,36 @@ local function look(account, amount)
   return false, remaining, until_fits(account, taken + amount - terms.limit)
 end
 
-local function take(account, amount, id)
-  local terms = account.terms
-  if terms.kind == COUNT or (id == '' and terms.kind == RESERVE) then return spend(account, amount) end
-  if id == '' then return end
+local function hold(account, amount, id, lease)
   local before = let_go(account, id) or 0
   if redis.call('ZCARD', account.key .. ':holds') >= MAX_HOLDS then
     end_unsettled(account, redis.call('ZRANGE', account.key .. ':holds', 0, 0)[1])
   end
-  redis.call('ZADD', account.key .. ':holds', whole(account.clock + terms.patience), id)
-  redis.call('HSET', account.key .. ':amounts', id, whole(before + amount))
+  redis.call('ZADD', account.key .. ':holds', whole(account.clock + account.terms.patience), id)
+  redis.call('HSET', account.key .. ':amounts', id, (lease and 'L' or '') .. whole(before + amount))
   account.held, account.changed = account.held + before + amount, true
+  if lease then account.lent, account.leases = account.lent + before + amount, account.leases + 1 end
+end
+
+-- What would be spent at once is held under `attempt`, if there is one.
+local function take(account, amount, id, attempt)
+  local terms = account.terms
+  if terms.kind == COUNT or (id == '' and terms.kind == RESERVE) then
+    if attempt ~= '' then return hold(account, amount, attempt, false) end
+    return spend(account, amount)
+  end
+  if id ~= '' then hold(account, amount, id, false) end
+end
+
+-- Lends under id; what was lent. `mesh_limits::Account::lend`.
+local function lend(account, want, least, id)
+  local terms = account.terms
+  if terms.kind == CONCURRENT or terms.window < SHORTEST_WINDOW or id == '' then return 0 end
+  local free, all, most = math.max(terms.limit - used(account), 0), account.leases + 1, math.floor(terms.limit / LENT)
+  local share = math.min(want, math.floor(most / all), math.max(most - account.lent, 0), math.floor(free / (all * FREE)))
+  if share < math.max(least, 1) then return 0 end
+  hold(account, share, id, true)
+  return share
 end
 
 -- Writes down what has changed. Nothing is kept longer than it can count.
@@ -143,11 +168,11 @@ local function save(account)
     return
   end
   local terms = account.terms
-  local life = terms.patience
-  if terms.kind == COUNT then life = terms.window elseif terms.kind == RESERVE then life = life + terms.window end
+  local life = terms.window
+  if terms.kind == CONCURRENT then life = terms.patience elseif account.held > 0 then life = life + terms.patience end
   life = math.ceil(life / 1000) + 1000
   redis.call('HSET', account.key, 'clock', whole(account.clock), 'spent', whole(account.spent), 'held',
-    whole(account.held), 'kind', terms.kind, 'limit', whole(terms.limit), 'window', whole(terms.window), 'patience',
+    whole(account.held), 'lent', whole(account.lent), 'leases', whole(account.leases), 'kind', terms.kind, 'limit', whole(terms.limit), 'window', whole(terms.window), 'patience',
     whole(terms.patience))
   for _, part in ipairs({ '', ':log', ':holds', ':amounts' }) do redis.call('PEXPIRE', account.key .. part, life) end
   local time = redis.call('TIME')

@@ -1,10 +1,12 @@
 -- How the accounts stand that were used last.
 --
 -- ARGV: time, how many at most. Returns per account: its key, kind, limit, window, patience, what is used, what of it is
--- held, until it resets (negative: nothing was spent).
+-- held, until it resets (negative: nothing was spent), what lies in leases, how many these are, its score.
 local now, most = clock(ARGV[1]), tonumber(ARGV[2])
 local answer = {}
-for _, key in ipairs(redis.call('ZREVRANGE', KEYS[1], 0, most - 1)) do
+local newest = redis.call('ZREVRANGE', KEYS[1], 0, most - 1, 'WITHSCORES')
+for i = 1, #newest, 2 do
+  local key, score = newest[i], tonumber(newest[i + 1])
   local said = redis.call('HMGET', key, 'kind', 'limit', 'window', 'patience')
   if said[1] then
     local terms = {
@@ -16,6 +18,7 @@ for _, key in ipairs(redis.call('ZREVRANGE', KEYS[1], 0, most - 1)) do
     if used(account) > 0 then
       answer[#answer + 1] = {
         key, terms.kind, terms.limit, terms.window, terms.patience, used(account), account.held, resets(account) or -1,
+        account.lent, account.leases, score,
       }
     end
   end

@@ -1,18 +1,28 @@
 //! Accounts in Redis: shared by all control planes, kept over their restarts.
 //!
-//! One script does a whole request: Redis runs scripts one at a time, so that the count is exact whoever asks. All keys carry
-//! one hash tag, so that a server that is part of a cluster finds them in one place.
+//! One script does a whole request: Redis runs scripts one at a time, so that the count is exact whoever asks. In a cluster
+//! a request under limits that lie apart is held under each of them first; then it is counted under all, or let go again by
+//! all. In between it may keep another out that would have fitted; it never lets one in that does not.
+mod server;
+
+use std::collections::BTreeMap;
+use std::hash::{BuildHasher, RandomState};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
+use futures::future::join_all;
 use jiff::Timestamp;
 use mesh_control_core::ports::{RateWindows, StoreError};
-use mesh_control_core::{AccountView, Ask, Kind, LimitVerdict, Settle, Settled, Settlement, Terms, Verdicts};
-use redis::aio::{ConnectionManager, ConnectionManagerConfig};
+use mesh_control_core::{
+    AccountView, Ask, Kind, LimitVerdict, MAX_AMOUNT, Settle, Settled, Settlement, Terms, Verdicts, lease_id,
+    rest_of,
+};
 use redis::{Script, ScriptInvocation};
 
 use crate::location::host_of;
 use crate::open::OpenError;
+use server::Server;
 
 /// Whose clock counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,20 +35,21 @@ pub enum RedisClock {
 
 /// Accounts in Redis.
 pub struct RedisWindows {
-    connection: ConnectionManager,
+    server: Server,
     admit: Script,
     settle: Script,
     accounts: Script,
     clock: RedisClock,
     host: String,
+    /// Names what is held between the two halves of a request under limits that lie apart.
+    attempts: AtomicU64,
+    own: u64,
 }
 
-const INDEX: &str = "ai-mesh:{limits}";
-const PREFIX: &str = "ai-mesh:{limits}:";
-/// A limit is in the path of a request: better no answer than a late one.
-const PATIENCE: Duration = Duration::from_secs(2);
 /// A listing holds up the server for other callers: at most so many accounts.
 const MOST: usize = 1000;
+/// Scripts count in doubles.
+const MAX_LIMIT: u64 = 1 << 52;
 
 macro_rules! script {
     ($file:literal) => {
@@ -46,40 +57,30 @@ macro_rules! script {
     };
 }
 
+/// Key, kind, limit, window, patience, used, held, reset, lent, leases; and when it is empty at the latest.
+type Row = (String, u8, u64, u64, u64, u64, u64, i64, u64, u64, u64);
+
 impl RedisWindows {
-    /// Connects to `redis://…`. A connection that is lost later is made again by itself.
+    /// Connects to `redis://…` or `redis-cluster://…`. A connection that is lost later is made again by itself.
     ///
     /// # Errors
     /// When the address can not be read or nobody answers there.
     pub async fn connect(url: &str, clock: RedisClock) -> Result<Self, OpenError> {
-        let client = redis::Client::open(url).map_err(|_| OpenError::Address {
-            what: "Redis".to_owned(),
-            expected: "redis://:PASSWORD@HOST:PORT/NUMBER",
-        })?;
-        let config = ConnectionManagerConfig::new()
-            .set_connection_timeout(Some(PATIENCE))
-            .set_response_timeout(Some(PATIENCE))
-            .set_number_of_retries(1);
-        let host = host_of(url).to_owned();
-        let connection =
-            client.get_connection_manager_with_config(config).await.map_err(|error| OpenError::Unusable {
-                location: format!("Redis at {host}"),
-                help: "check that the server runs, that host and port are right, and the password",
-                source: error.into(),
-            })?;
         Ok(RedisWindows {
-            connection,
+            server: Server::connect(url).await?,
             admit: script!("admit.lua"),
             settle: script!("settle.lua"),
             accounts: script!("accounts.lua"),
             clock,
-            host,
+            host: host_of(url).to_owned(),
+            attempts: AtomicU64::new(0),
+            own: RandomState::new().hash_one("own"),
         })
     }
 
-    fn call<'s>(&self, script: &'s Script, now: Timestamp) -> ScriptInvocation<'s> {
+    fn call<'s>(&self, script: &'s Script, tag: &str, now: Timestamp) -> ScriptInvocation<'s> {
         let mut call = script.prepare_invoke();
-        call.key(INDEX).arg(match self.clock {
+        call.key(index(tag)).arg(match self.clock {
             RedisClock::Server => -1,
             RedisClock::Caller => now.as_microsecond(),
         });
@@ -87,10 +88,111 @@ impl RedisWindows {
     }
 
     async fn run<T: redis::FromRedisValue>(&self, call: &ScriptInvocation<'_>) -> Result<T, StoreError> {
-        call.invoke_async(&mut self.connection.clone()).await.map_err(|error| {
+        self.server.run(call).await.map_err(|error| {
             StoreError::caused(format!("Redis at {} can not count limits", self.host), error)
         })
     }
+
+    /// What lies in one place, by its tag; as places in the list of keys.
+    fn together<'k>(&self, keys: impl Iterator<Item = &'k str>) -> BTreeMap<String, Vec<usize>> {
+        let mut groups: BTreeMap<String, Vec<usize>> = BTreeMap::new();
+        for (place, key) in keys.enumerate() {
+            groups.entry(self.server.tag(key)).or_default().push(place);
+        }
+        groups
+    }
+
+    /// Admits under accounts of one tag. What would be spent at once is held under `attempt`, if there is one.
+    async fn admit_together(
+        &self,
+        tag: &str,
+        asks: Vec<&Ask>,
+        id: Option<&str>,
+        attempt: &str,
+        now: Timestamp,
+    ) -> Result<Verdicts, StoreError> {
+        let mut call = self.call(&self.admit, tag, now);
+        call.arg(id.unwrap_or_default()).arg(id.map(lease_id).unwrap_or_default()).arg(attempt);
+        for ask in asks {
+            name(&mut call, tag, &ask.key, &ask.terms);
+            call.arg(ask.amount).arg(ask.want);
+        }
+        let answer: Vec<(u64, u64, u64, u64)> = self.run(&call).await?;
+        let (head, rest) =
+            answer.split_first().ok_or_else(|| StoreError::new("Redis gave an empty answer"))?;
+        let verdicts = rest.iter().map(|(admitted, remaining, reset_us, lent)| LimitVerdict {
+            admitted: *admitted == 1,
+            remaining: *remaining,
+            lent: *lent,
+            reset: Duration::from_micros(*reset_us),
+        });
+        Ok(Verdicts { verdicts: verdicts.collect(), expired: head.0 })
+    }
+
+    async fn admit_apart(
+        &self,
+        groups: BTreeMap<String, Vec<usize>>,
+        asks: &[Ask],
+        id: Option<&str>,
+        now: Timestamp,
+    ) -> Result<Verdicts, StoreError> {
+        let number = self.attempts.fetch_add(1, Ordering::Relaxed);
+        let attempt = format!("attempt:{:016x}-{number}", self.own);
+        let asked = groups.iter().map(|(tag, places)| {
+            let of_tag = places.iter().filter_map(|place| asks.get(*place)).collect();
+            self.admit_together(tag, of_tag, id, &attempt, now)
+        });
+        let answers = join_all(asked).await;
+        let none = LimitVerdict { admitted: false, remaining: 0, lent: 0, reset: Duration::ZERO };
+        let mut all = Verdicts { verdicts: vec![none; asks.len()], expired: 0 };
+        let mut failure = None;
+        let mut held: Vec<usize> = Vec::new();
+        for (places, answer) in groups.values().zip(answers) {
+            match answer {
+                Ok(answer) => {
+                    all.expired += answer.expired;
+                    if answer.verdicts.iter().all(|verdict| verdict.admitted) {
+                        held.extend(places);
+                    }
+                    for (place, verdict) in places.iter().zip(answer.verdicts) {
+                        if let Some(of_place) = all.verdicts.get_mut(*place) {
+                            *of_place = verdict;
+                        }
+                    }
+                }
+                // It may have been counted all the same: what is not let go counts as spent in the end.
+                Err(error) => failure = Some(error),
+            }
+        }
+        let admitted = failure.is_none() && all.verdicts.iter().all(|verdict| verdict.admitted);
+        let mut ends = Vec::new();
+        for place in held {
+            let (Some(ask), Some(verdict)) = (asks.get(place), all.verdicts.get_mut(place)) else { continue };
+            let own = id.filter(|_| ask.terms.kind != Kind::Count);
+            let mut end =
+                |id: String, how| ends.push(Settle { key: ask.key.clone(), terms: ask.terms, id, how });
+            match (admitted, own) {
+                (true, Some(_)) => {}
+                (true, None) => end(attempt.clone(), Settlement::Spent(ask.amount)),
+                (false, own) => {
+                    end(own.unwrap_or(&attempt).to_owned(), Settlement::Released);
+                    if let Some(id) = id.filter(|_| verdict.lent > 0) {
+                        end(lease_id(id), Settlement::Released);
+                    }
+                    verdict.remaining = verdict.remaining.saturating_add(ask.amount);
+                    verdict.lent = 0;
+                }
+            }
+        }
+        // What can not be ended now is held until it counts as spent.
+        let ended = if ends.is_empty() { Ok(Settled::default()) } else { self.settle(&ends, now).await };
+        all.expired += ended.map(|settled| settled.expired).unwrap_or_default();
+        failure.map_or(Ok(all), Err)
+    }
+}
+
+fn index(tag: &str) -> String {
+    format!("ai-mesh:{{{tag}}}")
 }
 
 fn kind(kind: Kind) -> u8 {
@@ -101,86 +203,89 @@ fn kind(kind: Kind) -> u8 {
     }
 }
 
-fn name(call: &mut ScriptInvocation<'_>, key: &str, terms: &Terms) {
-    call.key(format!("{PREFIX}{key}"));
+fn name(call: &mut ScriptInvocation<'_>, tag: &str, key: &str, terms: &Terms) {
+    call.key(format!("{}:{key}", index(tag)));
     call.arg(kind(terms.kind)).arg(terms.limit.min(MAX_LIMIT)).arg(terms.window_us).arg(terms.patience_us);
 }
 
-/// Scripts count in doubles.
-const MAX_LIMIT: u64 = 1 << 52;
-
-/// Key, kind, limit, window, patience, used, held, reset.
-type Row = (String, u8, u64, u64, u64, u64, u64, i64);
+fn view(tag: &str, row: &Row) -> AccountView {
+    let (key, kind, limit, window_us, patience_us, used, held, reset, lent, leases, _) = row;
+    let own = key.strip_prefix(&index(tag)).and_then(|rest| rest.strip_prefix(':'));
+    AccountView {
+        key: own.unwrap_or(key).to_owned(),
+        terms: Terms {
+            kind: match kind {
+                0 => Kind::Count,
+                1 => Kind::Reserve,
+                _ => Kind::Concurrent,
+            },
+            limit: *limit,
+            window_us: *window_us,
+            patience_us: *patience_us,
+        },
+        used: *used,
+        held: *held,
+        lent: *lent,
+        leases: *leases,
+        resets: u64::try_from(*reset).ok().map(Duration::from_micros),
+    }
+}
 
 #[async_trait]
 impl RateWindows for RedisWindows {
     async fn admit(&self, asks: &[Ask], id: Option<&str>, now: Timestamp) -> Result<Verdicts, StoreError> {
-        if asks.is_empty() {
-            return Ok(Verdicts::default());
+        let groups = self.together(asks.iter().map(|ask| ask.key.as_str()));
+        match groups.first_key_value() {
+            None => Ok(Verdicts::default()),
+            Some((tag, _)) if groups.len() == 1 => {
+                self.admit_together(tag, asks.iter().collect(), id, "", now).await
+            }
+            Some(_) => self.admit_apart(groups, asks, id, now).await,
         }
-        let mut call = self.call(&self.admit, now);
-        call.arg(id.unwrap_or_default());
-        for ask in asks {
-            name(&mut call, &ask.key, &ask.terms);
-            call.arg(ask.amount);
-        }
-        let answer: Vec<(u64, u64, u64)> = self.run(&call).await?;
-        let (head, rest) =
-            answer.split_first().ok_or_else(|| StoreError::new("Redis gave an empty answer"))?;
-        let verdicts = rest.iter().map(|(admitted, remaining, reset_us)| LimitVerdict {
-            admitted: *admitted == 1,
-            remaining: *remaining,
-            reset: Duration::from_micros(*reset_us),
-        });
-        Ok(Verdicts { verdicts: verdicts.collect(), expired: head.0 })
     }
 
     async fn settle(&self, settlements: &[Settle], now: Timestamp) -> Result<Settled, StoreError> {
-        let mut settled = Settled::default();
-        if settlements.is_empty() {
-            return Ok(settled);
-        }
-        let mut call = self.call(&self.settle, now);
-        for settle in settlements {
-            name(&mut call, &settle.key, &settle.terms);
-            call.arg(&settle.id).arg(match settle.how {
-                Settlement::Spent(amount) => i64::try_from(amount).unwrap_or(i64::MAX),
-                Settlement::Released => -1,
-            });
-        }
-        let answer: Vec<(u8, u64)> = self.run(&call).await?;
-        for (settle, (known, expired)) in settlements.iter().zip(answer) {
-            settled.expired += expired;
-            let count = match (known == 1, settle.how) {
-                (false, _) => &mut settled.unknown,
-                (true, Settlement::Spent(_)) => &mut settled.spent,
-                (true, Settlement::Released) => &mut settled.released,
-            };
-            *count += 1;
-        }
-        Ok(settled)
+        let groups = self.together(settlements.iter().map(|settle| settle.key.as_str()));
+        let ends = groups.iter().map(|(tag, places)| async move {
+            let mut call = self.call(&self.settle, tag, now);
+            let of_tag: Vec<&Settle> = places.iter().filter_map(|place| settlements.get(*place)).collect();
+            for settle in &of_tag {
+                name(&mut call, tag, &settle.key, &settle.terms);
+                let (spent, rest) = match settle.how {
+                    Settlement::Spent(spent) => (spent, 0),
+                    Settlement::Released => (0, 0),
+                    Settlement::Returned { spent, rest } => (spent, rest),
+                };
+                let (spent, rest) = (spent.min(MAX_AMOUNT), rest.min(MAX_AMOUNT));
+                call.arg(&settle.id).arg(rest_of(&settle.id)).arg(spent).arg(rest);
+            }
+            let answer: Vec<(i64, u64)> = self.run(&call).await?;
+            let mut settled = Settled::default();
+            for (settle, (over, expired)) in of_tag.iter().zip(answer) {
+                settled.expired += expired;
+                settled.count(settle.how, u64::try_from(over).ok());
+            }
+            Ok::<_, StoreError>(settled)
+        });
+        join_all(ends).await.into_iter().try_fold(Settled::default(), |all, of_tag| Ok(all + of_tag?))
     }
 
     async fn accounts(&self, most: usize, now: Timestamp) -> Result<Vec<AccountView>, StoreError> {
-        let mut call = self.call(&self.accounts, now);
-        call.arg(most.min(MOST));
-        let rows: Vec<Row> = self.run(&call).await?;
-        let view = |(key, kind, limit, window_us, patience_us, used, held, reset): Row| AccountView {
-            key: key.strip_prefix(PREFIX).unwrap_or(&key).to_owned(),
-            terms: Terms {
-                kind: match kind {
-                    0 => Kind::Count,
-                    1 => Kind::Reserve,
-                    _ => Kind::Concurrent,
-                },
-                limit,
-                window_us,
-                patience_us,
-            },
-            used,
-            held,
-            resets: u64::try_from(reset).ok().map(Duration::from_micros),
-        };
-        Ok(rows.into_iter().map(view).collect())
+        let most = most.min(MOST);
+        let tags = self.server.tags();
+        let rows = tags.iter().map(|tag| async move {
+            let mut call = self.call(&self.accounts, tag, now);
+            call.arg(most);
+            let rows: Vec<Row> = self.run(&call).await?;
+            Ok::<_, StoreError>(rows.into_iter().map(|row| (row.10, view(tag, &row))).collect::<Vec<_>>())
+        });
+        let mut views = Vec::new();
+        for of_tag in join_all(rows).await {
+            views.extend(of_tag?);
+        }
+        if tags.len() > 1 {
+            views.sort_by_key(|(until, _)| std::cmp::Reverse(*until));
+        }
+        Ok(views.into_iter().map(|(_, view)| view).take(most).collect())
     }
 }

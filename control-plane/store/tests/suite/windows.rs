@@ -5,7 +5,9 @@ use std::time::Duration;
 use jiff::Timestamp;
 use mesh_control_core::memory::MemoryWindows;
 use mesh_control_core::ports::RateWindows;
-use mesh_control_core::{AccountView, Ask, Kind, LimitVerdict, Settle, Settled, Settlement, Terms};
+use mesh_control_core::{
+    AccountView, Ask, Kind, LimitVerdict, Settle, Settled, Settlement, Terms, lease_id, rest_of,
+};
 
 use crate::support;
 
@@ -13,7 +15,7 @@ type Port = Arc<dyn RateWindows>;
 
 /// `key` is made unique: one Redis serves all tests.
 fn ask(key: &str, limit: u64) -> Ask {
-    Ask { key: key.to_owned(), terms: terms(Kind::Count, limit), amount: 1 }
+    Ask { key: key.to_owned(), terms: terms(Kind::Count, limit), amount: 1, want: 0 }
 }
 
 fn terms(kind: Kind, limit: u64) -> Terms {
@@ -50,7 +52,7 @@ async fn the_window_slides(port: Port) {
     ];
     for (when, admitted, remaining, reset) in table {
         let verdict = hit(&port, &ask, when).await;
-        let expected = LimitVerdict { admitted, remaining, reset: Duration::from_millis(reset) };
+        let expected = LimitVerdict { admitted, remaining, lent: 0, reset: Duration::from_millis(reset) };
         assert_eq!(verdict, expected, "at {when}");
     }
 }
@@ -83,7 +85,8 @@ async fn several_hits_fit_together_or_not_at_all(port: Port) {
     let table = [(2, 58_000), (4, 59_000), (6, 60_000)];
     for (hits, reset) in table {
         let refused = hit(&port, &many(hits), 2000).await;
-        let expected = LimitVerdict { admitted: false, remaining: 1, reset: Duration::from_millis(reset) };
+        let expected =
+            LimitVerdict { admitted: false, remaining: 1, lent: 0, reset: Duration::from_millis(reset) };
         assert_eq!(refused, expected, "{hits} hits");
     }
     assert_eq!(hit(&port, &many(0), 2000).await.remaining, 1);
@@ -92,7 +95,10 @@ async fn several_hits_fit_together_or_not_at_all(port: Port) {
 
 async fn a_limit_of_zero_admits_nothing(port: Port) {
     let verdict = hit(&port, &ask(&unique("zero"), 0), 0).await;
-    assert_eq!(verdict, LimitVerdict { admitted: false, remaining: 0, reset: Duration::from_secs(60) });
+    assert_eq!(
+        verdict,
+        LimitVerdict { admitted: false, remaining: 0, lent: 0, reset: Duration::from_secs(60) }
+    );
 }
 
 async fn a_limit_that_changes_counts_what_was(port: Port) {
@@ -132,7 +138,7 @@ async fn a_hundred_racers_are_admitted_exactly_to_the_limit(port: Port) {
 
 async fn what_is_promised_counts_until_it_is_settled(port: Port) {
     let key = unique("promised");
-    let budget = |amount| Ask { key: key.clone(), terms: terms(Kind::Reserve, 100), amount };
+    let budget = |amount| Ask { key: key.clone(), terms: terms(Kind::Reserve, 100), amount, want: 0 };
     let ask = |id: &'static str, amount, when| {
         let (port, ask) = (Arc::clone(&port), budget(amount));
         async move { port.admit(&[ask], Some(id), at(when)).await.unwrap().verdicts[0] }
@@ -153,13 +159,16 @@ async fn what_is_promised_counts_until_it_is_settled(port: Port) {
     assert_eq!(ask("c", 75, 5000).await.remaining, 0);
     port.settle(&[settle("c", Settlement::Spent(175))], at(6000)).await.unwrap();
     let refused = ask("d", 1, 7000).await;
-    assert_eq!(refused, LimitVerdict { admitted: false, remaining: 0, reset: Duration::from_millis(59_000) });
+    assert_eq!(
+        refused,
+        LimitVerdict { admitted: false, remaining: 0, lent: 0, reset: Duration::from_millis(59_000) }
+    );
     assert!(ask("d", 1, 66_000).await.admitted);
 }
 
 async fn a_promise_that_nobody_settles_counts_as_spent(port: Port) {
     let key = unique("unsettled");
-    let budget = Ask { key: key.clone(), terms: terms(Kind::Reserve, 100), amount: 80 };
+    let budget = Ask { key: key.clone(), terms: terms(Kind::Reserve, 100), amount: 80, want: 0 };
     assert!(port.admit(std::slice::from_ref(&budget), Some("a"), at(0)).await.unwrap().verdicts[0].admitted);
     let later = port.admit(std::slice::from_ref(&budget), Some("b"), at(20_000)).await.unwrap();
     assert_eq!((later.verdicts[0].admitted, later.verdicts[0].remaining, later.expired), (false, 20, 1));
@@ -170,7 +179,7 @@ async fn a_promise_that_nobody_settles_counts_as_spent(port: Port) {
 
 async fn places_are_free_again_when_their_holders_are_gone(port: Port) {
     let key = unique("places");
-    let place = Ask { key: key.clone(), terms: terms(Kind::Concurrent, 2), amount: 1 };
+    let place = Ask { key: key.clone(), terms: terms(Kind::Concurrent, 2), amount: 1, want: 0 };
     let enter = |id: &'static str, when| {
         let (port, place) = (Arc::clone(&port), place.clone());
         async move { port.admit(&[place], Some(id), at(when)).await.unwrap().verdicts[0].admitted }
@@ -186,7 +195,7 @@ async fn places_are_free_again_when_their_holders_are_gone(port: Port) {
 async fn accounts_are_listed_with_what_is_used(port: Port) {
     let (requests, budget) = (unique("requests"), unique("budget"));
     hit(&port, &ask(&requests, 10), 0).await;
-    let reserve = Ask { key: budget.clone(), terms: terms(Kind::Reserve, 100), amount: 30 };
+    let reserve = Ask { key: budget.clone(), terms: terms(Kind::Reserve, 100), amount: 30, want: 0 };
     port.admit(&[reserve], Some("a"), at(1000)).await.unwrap();
     let accounts = port.accounts(1000, at(2000)).await.unwrap();
     let find = |key: &str| accounts.iter().find(|account| account.key == key).cloned();
@@ -195,6 +204,8 @@ async fn accounts_are_listed_with_what_is_used(port: Port) {
         terms: terms(Kind::Count, 10),
         used: 1,
         held: 0,
+        lent: 0,
+        leases: 0,
         resets: Some(Duration::from_secs(58)),
     };
     assert_eq!(find(&requests), Some(expected));
@@ -203,10 +214,85 @@ async fn accounts_are_listed_with_what_is_used(port: Port) {
         terms: terms(Kind::Reserve, 100),
         used: 30,
         held: 30,
+        lent: 0,
+        leases: 0,
         resets: None,
     };
     assert_eq!(find(&budget), Some(expected));
     assert!(port.accounts(1, at(2000)).await.unwrap().len() <= 1);
+}
+
+async fn what_is_lent_counts_until_it_is_returned(port: Port) {
+    let (key, other) = (unique("lent"), unique("beside"));
+    let ask = |id: &'static str, amount, want, when| {
+        let ask = Ask { key: key.clone(), terms: terms(Kind::Count, 100), amount, want };
+        let port = Arc::clone(&port);
+        async move { port.admit(&[ask], Some(id), at(when)).await.unwrap().verdicts[0] }
+    };
+    let first = ask("a", 1, 50, 0).await;
+    assert_eq!((first.admitted, first.remaining, first.lent), (true, 99, 10));
+    // All that may be lent is lent; what is left is admitted.
+    assert_eq!(ask("b", 1, 50, 1).await.lent, 0);
+    assert!(!ask("c", 89, 0, 2).await.admitted);
+    assert!(ask("c", 88, 0, 3).await.admitted);
+    let accounts = port.accounts(1000, at(4)).await.unwrap();
+    let account = accounts.iter().find(|account| account.key == key).unwrap();
+    assert_eq!((account.used, account.lent, account.leases), (100, 10, 1));
+    let give = |id: String, spent, rest| Settle {
+        key: key.clone(),
+        terms: terms(Kind::Count, 0),
+        id,
+        how: Settlement::Returned { spent, rest },
+    };
+    let back = [give(lease_id("a"), 4, 0), give(lease_id("a"), 4, 0)];
+    let settled = port.settle(&back, at(5)).await.unwrap();
+    assert_eq!((settled.returned, settled.unknown, settled.over), (1, 1, 0));
+    assert!(!ask("d", 7, 0, 6).await.admitted);
+    assert!(ask("d", 6, 0, 7).await.admitted);
+    // Near the end nothing is lent any more; a refused request is lent nothing either.
+    let near = Ask { key: other.clone(), terms: terms(Kind::Reserve, 100), amount: 97, want: 50 };
+    assert_eq!(port.admit(std::slice::from_ref(&near), Some("e"), at(8)).await.unwrap().verdicts[0].lent, 0);
+    // What requests under way keep of a lease is settled under another name; what goes over is told.
+    let budget =
+        |amount, want| Ask { key: key.clone() + "2", terms: terms(Kind::Reserve, 100), amount, want };
+    let lent = port.admit(&[budget(2, 8)], Some("f"), at(9)).await.unwrap().verdicts[0].lent;
+    assert_eq!(lent, 8);
+    let end = |id: String, how| Settle { key: key.clone() + "2", terms: terms(Kind::Reserve, 0), id, how };
+    let rest = end(lease_id("f"), Settlement::Returned { spent: 3, rest: 5 });
+    port.settle(&[rest], at(10)).await.unwrap();
+    assert_eq!(port.admit(&[budget(91, 0)], Some("g"), at(11)).await.unwrap().verdicts[0].remaining, 90);
+    let over = end(rest_of(&lease_id("f")), Settlement::Returned { spent: 105, rest: 0 });
+    let settled = port.settle(&[over], at(12)).await.unwrap();
+    assert_eq!((settled.returned, settled.over), (1, 10));
+}
+
+/// Under several limits that may lie apart: all racers together are admitted as the narrower one says, and the wider
+/// one has counted no more.
+async fn racers_under_two_limits_are_counted_under_both_or_neither(port: Port) {
+    let (wide, narrow) = (ask(&unique("wide race"), 1000), ask(&unique("narrow race"), 40));
+    let racers: Vec<_> = (0..60)
+        .map(|racer| {
+            let (port, both) = (Arc::clone(&port), [wide.clone(), narrow.clone()]);
+            tokio::spawn(async move {
+                // One that is kept out by another's attempt asks again.
+                for _ in 0..20 {
+                    let id = format!("racer-{racer}");
+                    let admission = port.admit(&both, Some(&id), at(0)).await.unwrap();
+                    if admission.verdicts.iter().all(|verdict| verdict.admitted) {
+                        return 1;
+                    }
+                }
+                0
+            })
+        })
+        .collect();
+    let mut admitted = 0;
+    for racer in racers {
+        admitted += racer.await.unwrap();
+    }
+    assert_eq!(admitted, 40);
+    assert_eq!(hit(&port, &wide, 1).await.remaining, 1000 - 40 - 1);
+    assert!(!hit(&port, &narrow, 1).await.admitted);
 }
 
 /// Fifty racers reserve, spend at most what they reserved, and settle, over two windows: what is spent in the window never
@@ -220,8 +306,12 @@ async fn racers_never_spend_over_the_budget(port: Port) {
                 let mut spent = 0;
                 for round in 0..20_u64 {
                     let id = format!("{racer}-{round}");
-                    let ask =
-                        Ask { key: key.clone(), terms: terms(Kind::Reserve, 1000), amount: 10 + racer % 7 };
+                    let ask = Ask {
+                        key: key.clone(),
+                        terms: terms(Kind::Reserve, 1000),
+                        amount: 10 + racer % 7,
+                        want: 0,
+                    };
                     let verdict = port.admit(std::slice::from_ref(&ask), Some(&id), at(0)).await.unwrap();
                     if verdict.verdicts[0].admitted {
                         let amount = (racer + round) % 10;
@@ -260,6 +350,12 @@ macro_rules! stamp {
                 super::$scenario(support::redis().await).await;
             }
         )+ }
+        mod cluster { use super::*; $(
+            #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+            async fn $scenario() {
+                super::$scenario(support::redis_cluster().await).await;
+            }
+        )+ }
     };
 }
 
@@ -277,6 +373,8 @@ stamp!(
     places_are_free_again_when_their_holders_are_gone,
     accounts_are_listed_with_what_is_used,
     racers_never_spend_over_the_budget,
+    what_is_lent_counts_until_it_is_returned,
+    racers_under_two_limits_are_counted_under_both_or_neither,
 );
 
 /// Redis restates the arithmetic: over random acts and clocks it says what memory says, word for word.
@@ -291,7 +389,7 @@ async fn redis_and_memory_say_the_same() {
         seed % below
     };
     let keys: Vec<(String, Terms)> = [Kind::Count, Kind::Reserve, Kind::Reserve, Kind::Concurrent]
-        .map(|kind| (unique("model"), terms(kind, 40)))
+        .map(|kind| (unique("model"), terms(kind, 140)))
         .to_vec();
     let mut clock = 0_i64;
     for act in 0..1500 {
@@ -302,7 +400,13 @@ async fn redis_and_memory_say_the_same() {
         let id = format!("id-{}", random(12));
         let chosen: Vec<&(String, Terms)> = keys.iter().filter(|_| random(2) == 0).collect();
         if random(3) == 0 {
-            let how = if random(4) == 0 { Settlement::Released } else { Settlement::Spent(random(25)) };
+            let id = if random(3) == 0 { lease_id(&id) } else { id };
+            let id = if random(6) == 0 { rest_of(&id) } else { id };
+            let how = match random(5) {
+                0 => Settlement::Released,
+                1 => Settlement::Returned { spent: random(5), rest: random(3) },
+                _ => Settlement::Spent(random(25)),
+            };
             let settle = |(key, terms): &(String, Terms)| Settle {
                 key: key.clone(),
                 terms: *terms,
@@ -314,8 +418,8 @@ async fn redis_and_memory_say_the_same() {
                 (memory.settle(&settlements, at(clock)).await, redis.settle(&settlements, at(clock)).await);
             assert_eq!(one.unwrap(), other.unwrap(), "act {act}: {settlements:?}");
         } else {
-            let amount = random(15);
-            let ask = |(key, terms): &(String, Terms)| Ask { key: key.clone(), terms: *terms, amount };
+            let (amount, want) = (random(15), random(3) * random(8));
+            let ask = |(key, terms): &(String, Terms)| Ask { key: key.clone(), terms: *terms, amount, want };
             let asks: Vec<Ask> = chosen.into_iter().map(ask).collect();
             let id = (random(5) > 0).then_some(id.as_str());
             let (one, other) =

@@ -88,3 +88,8 @@ pub(crate) async fn redis_with_its_clock() -> Arc<RedisWindows> {
     let url = server::redis();
     Arc::new(RedisWindows::connect(&url, RedisClock::Server).await.expect("Redis answers"))
 }
+
+pub(crate) async fn redis_cluster() -> Arc<RedisWindows> {
+    let url = server::redis_cluster().await;
+    Arc::new(RedisWindows::connect(&url, RedisClock::Caller).await.expect("the cluster answers"))
+}

@@ -50,16 +50,81 @@ fn start_postgres() -> String {
     format!("postgres://mesh@127.0.0.1:{port}/postgres")
 }
 
-fn start_redis() -> String {
+/// URL of a cluster of three Redis servers of this test process.
+pub(crate) async fn redis_cluster() -> String {
+    static NODES: tokio::sync::OnceCell<Vec<u16>> = tokio::sync::OnceCell::const_new();
+    let ports = NODES.get_or_init(start_cluster).await;
+    let nodes: Vec<String> = ports.iter().map(|port| format!("127.0.0.1:{port}")).collect();
+    format!("redis-cluster://{}", nodes.join(","))
+}
+
+async fn start_cluster() -> Vec<u16> {
+    let redis = redis_program();
+    let ports: Vec<u16> = (0..3).map(|_| cluster_port()).collect();
+    for port in &ports {
+        let folder = scratch("redis-cluster");
+        let server = format!(
+            "'{}' --bind 127.0.0.1 --port {port} --cluster-enabled yes --cluster-node-timeout 2000 --save '' --appendonly no \
+             --dir '{}'",
+            redis.display(),
+            folder.display()
+        );
+        keep_alive(&server, &folder, None);
+        wait_for(*port, "Redis");
+    }
+    // Every server has its part of the slots, and meets the first.
+    for (number, port) in ports.iter().enumerate() {
+        let client = redis::Client::open(format!("redis://127.0.0.1:{port}")).expect("an address");
+        let mut connection = client.get_multiplexed_async_connection().await.expect("Redis answers");
+        let (first, last) = (number * 16_384 / 3, (number + 1) * 16_384 / 3 - 1);
+        let mut slots = redis::cmd("CLUSTER");
+        slots.arg("ADDSLOTSRANGE").arg(first).arg(last);
+        slots.exec_async(&mut connection).await.expect("slots are taken");
+        let mut meet = redis::cmd("CLUSTER");
+        meet.arg("MEET").arg("127.0.0.1").arg(ports[0]);
+        meet.exec_async(&mut connection).await.expect("the servers meet");
+    }
+    let end = Instant::now() + Duration::from_secs(60);
+    for port in &ports {
+        let client = redis::Client::open(format!("redis://127.0.0.1:{port}")).expect("an address");
+        let mut connection = client.get_multiplexed_async_connection().await.expect("Redis answers");
+        loop {
+            let info: String =
+                redis::cmd("CLUSTER").arg("INFO").query_async(&mut connection).await.expect("an answer");
+            if info.contains("cluster_state:ok") && info.contains("cluster_size:3") {
+                break;
+            }
+            assert!(Instant::now() < end, "the cluster does not come up: {info}");
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+    }
+    ports
+}
+
+/// A port whose neighbour 10,000 above, where the servers of a cluster talk, can be one too.
+fn cluster_port() -> u16 {
+    loop {
+        let port = free_port();
+        if port < 55_000 && TcpListener::bind(("127.0.0.1", port + 10_000)).is_ok() {
+            return port;
+        }
+    }
+}
+
+fn redis_program() -> PathBuf {
     let found = ["/usr/bin", "/usr/local/bin", "/opt/homebrew/bin"]
         .iter()
         .map(|folder| Path::new(folder).join("redis-server"))
         .chain(on_path("redis-server"))
         .find(|path| path.is_file());
-    let redis = found.expect(
+    found.expect(
         "the Redis tests need a server: set AI_MESH_TEST_REDIS=redis://HOST:PORT, or install Redis \
          (Debian: apt install redis-server)",
-    );
+    )
+}
+
+fn start_redis() -> String {
+    let redis = redis_program();
     let folder = scratch("redis");
     let port = free_port();
     let server = format!(

@@ -1,0 +1,107 @@
+//! Limits that a request is admitted under by what the control plane has lent to this VM, without a call.
+//!
+//! A rule with `mode: strict` lends nothing; nor do limits of seconds and of what goes on at the same time. Leases are a VM's
+//! own: sharing them among workers would cost two calls into Envoy for each request, to save a call over the network for
+//! each two seconds.
+use mesh_audit::v1::LeaseReturn;
+use mesh_engine::{LimitAnswer, LimitCheck, LimitStatus, Measure, Settlement};
+use mesh_limits::{AccountName, Kind, Leases, Local, Return, Use, Wish, lends};
+
+/// What an account said that it lends, by the place of its check.
+pub(crate) struct Lent {
+    pub(crate) check: usize,
+    pub(crate) id: String,
+    pub(crate) amount: u64,
+}
+
+/// Admits a request under all of these, if all of them are covered by leases.
+pub(crate) fn admit(leases: &mut Leases, checks: &[LimitCheck], now_ns: u64) -> Option<Local> {
+    if !checks.iter().all(lendable) {
+        return None;
+    }
+    let wish = |check: &LimitCheck| Wish {
+        account: account(check),
+        amount: check.amount,
+        settled: check.measure != Measure::Requests,
+    };
+    let wishes: Vec<Wish> = checks.iter().map(wish).collect();
+    leases.admit(&wishes, now_ns / 1000)
+}
+
+/// How much to ask to be lent, for each check. None where a request asks for itself anyhow.
+pub(crate) fn wants(leases: &mut Leases, checks: &[LimitCheck], now_ns: u64) -> Vec<u64> {
+    if !checks.iter().all(lendable) {
+        return vec![0; checks.len()];
+    }
+    checks.iter().map(|check| leases.want(&account(check), check.amount, now_ns / 1000)).collect()
+}
+
+/// Takes what was lent in an answer to what was asked at `asked_ns`.
+pub(crate) fn take(
+    leases: &mut Leases,
+    checks: &[LimitCheck],
+    answer: &LimitAnswer,
+    lent: &[Lent],
+    asked_ns: u64,
+) {
+    let LimitAnswer::Answered(statuses) = answer else { return };
+    for lent in lent {
+        if let (Some(check), Some(status)) = (checks.get(lent.check), statuses.get(lent.check)) {
+            let rest = status.remaining.saturating_sub(lent.amount);
+            leases.granted(&account(check), &lent.id, lent.amount, rest, asked_ns / 1000);
+        }
+    }
+}
+
+/// What the session is told of a request that leases admit.
+pub(crate) fn answer(local: &Local) -> LimitAnswer {
+    let status = |remaining: &u64| LimitStatus { over: None, remaining: *remaining };
+    LimitAnswer::Answered(local.remaining.iter().map(status).collect())
+}
+
+/// A request that leases admitted has ended with these.
+pub(crate) fn settle(leases: &mut Leases, uses: &[Use], settlements: &[Settlement]) {
+    for used in uses {
+        let account = used.account();
+        let of_it = |settlement: &&Settlement| {
+            settlement.policy == account.policy
+                && settlement.rule == account.rule
+                && settlement.measure.as_str() == account.measure
+                && settlement.window_s == account.window_s
+                && settlement.key == account.key
+        };
+        leases.settle(used, settlements.iter().find(of_it).and_then(|settlement| settlement.spent));
+    }
+}
+
+pub(crate) fn message(end: &Return) -> LeaseReturn {
+    LeaseReturn {
+        policy_id: end.account.policy.clone(),
+        rule: u32::try_from(end.account.rule).unwrap_or(u32::MAX),
+        measure: end.account.measure.to_owned(),
+        window_s: end.account.window_s,
+        key: end.account.key.clone(),
+        lease_id: end.id.clone(),
+        spent: end.spent,
+        rest: end.rest,
+    }
+}
+
+fn lendable(check: &LimitCheck) -> bool {
+    let kind = match check.measure {
+        Measure::Requests => Kind::Count,
+        Measure::Tokens | Measure::Cost => Kind::Reserve,
+        Measure::Concurrent => Kind::Concurrent,
+    };
+    !check.strict && lends(kind, check.window_s.saturating_mul(1_000_000))
+}
+
+fn account(check: &LimitCheck) -> AccountName {
+    AccountName {
+        policy: check.policy.clone(),
+        rule: check.rule,
+        measure: check.measure.as_str(),
+        window_s: check.window_s,
+        key: check.key.clone(),
+    }
+}

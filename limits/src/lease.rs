@@ -1,0 +1,77 @@
+//! Leases, on the side of the account: how much of a limit is lent to a sidecar, and for how long.
+//!
+//! A lease is a hold: what is lent counts against the limit from the moment it is granted, whatever its holder does with it.
+//! So leases never make a limit admit more; they cost admissions: what lies unused with one holder is refused to another. At
+//! most a tenth of the limit lies there at a time, for two seconds and the time of a report; and as what is free shrinks,
+//! so do the leases, until every request asks for itself. A lease that nobody returns ends as any hold does, and counts as
+//! spent: its holder has long stopped to use it.
+use crate::account::{Account, Kind, Terms};
+
+/// How long a holder may use a lease, from the moment it asked for it. In microseconds.
+pub const LEASE_US: u64 = 2_000_000;
+
+/// At most this part of a limit is lent at a time.
+const LENT: u64 = 10;
+/// At most this part of what is free is lent at once, shared among all holders.
+const FREE: u64 = 4;
+/// In shorter windows a lease would end before it is of use.
+const SHORTEST_WINDOW_US: u64 = 60_000_000;
+
+/// Whether accounts of these terms lend.
+pub fn lends(kind: Kind, window_us: u64) -> bool {
+    kind != Kind::Concurrent && window_us >= SHORTEST_WINDOW_US
+}
+
+/// The name of what stays held of a lease for requests that were under way at its end.
+pub fn rest_of(id: &str) -> String {
+    format!("{id}+")
+}
+
+/// How much is lent to one more holder, who wants so much.
+fn share(limit: u64, free: u64, lent: u64, holders: u64, want: u64) -> u64 {
+    let (most, all) = (limit / LENT, holders.saturating_add(1));
+    want.min(most / all).min(most.saturating_sub(lent)).min(free / all.saturating_mul(FREE))
+}
+
+impl Account {
+    /// Lends under `id` at most `want`, beside what was just taken; nothing rather than less than `least`. What was lent.
+    pub fn lend(&mut self, terms: &Terms, want: u64, least: u64, id: &str) -> u64 {
+        if !lends(terms.kind, terms.window_us) {
+            return 0;
+        }
+        let free = terms.limit.saturating_sub(self.used(terms));
+        let (lent, holders) = self.lent();
+        let share = share(terms.limit, free, lent, holders, want);
+        if share < least.max(1) {
+            return 0;
+        }
+        self.hold_lease(terms, share, id);
+        share
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn shares_shrink_with_what_is_free_and_with_holders() {
+        // Limit, free, lent already, to so many; wanted; lent.
+        let table = [
+            (1000, 1000, 0, 0, 40, 40),
+            (1000, 1000, 0, 0, 5000, 100),
+            (1000, 1000, 60, 1, 5000, 40),
+            (1000, 1000, 100, 4, 5000, 0),
+            (1000, 1000, 0, 9, 5000, 10),
+            (1000, 40, 0, 0, 5000, 10),
+            (1000, 40, 0, 1, 5000, 5),
+            (1000, 3, 0, 0, 5000, 0),
+            (1000, 0, 0, 0, 5000, 0),
+            (9, 9, 0, 0, 5000, 0),
+            (u64::MAX, u64::MAX, 0, u64::MAX, 1, 0),
+        ];
+        for (limit, free, lent, holders, want, expected) in table {
+            assert_eq!(share(limit, free, lent, holders, want), expected, "{free} of {limit}, {lent} lent");
+        }
+    }
+}

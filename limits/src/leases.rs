@@ -1,0 +1,242 @@
+//! Leases, on the side of their holder: what one worker of a sidecar may admit without asking.
+//!
+//! A request under several limits is admitted by leases of all of them, or asks. What a lease was used for is told when it
+//! ends: at the end of its time, when it is used up and another comes, or when the clock steps back. Requests that are under
+//! way then keep their part held under another name until they end. A return names a lease once and may be told more than
+//! once: the account knows each lease only until it is returned.
+use std::collections::{HashMap, VecDeque};
+
+use crate::lease::{LEASE_US, rest_of};
+
+/// Accounts that leases are held of at a time; requests under further ones ask.
+const MAX_ACCOUNTS: usize = 4096;
+
+/// What an account is known by.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct AccountName {
+    /// The policy.
+    pub policy: String,
+    /// The rule's place in it.
+    pub rule: usize,
+    /// What is counted.
+    pub measure: &'static str,
+    /// Length of the window in seconds.
+    pub window_s: u64,
+    /// Whose: `agent:support-1`.
+    pub key: String,
+}
+
+/// What a request wants of an account.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Wish {
+    /// The account.
+    pub account: AccountName,
+    /// How much.
+    pub amount: u64,
+    /// Whether it is known only at the end how much it was: until then it is held.
+    pub settled: bool,
+}
+
+/// What a request was given from a lease and has to be settled.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Use {
+    account: AccountName,
+    id: String,
+    amount: u64,
+}
+
+impl Use {
+    /// The account.
+    pub fn account(&self) -> &AccountName {
+        &self.account
+    }
+}
+
+/// What a request was admitted with.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Local {
+    /// What is left of each limit, as far as it is known here; in the order of the wishes.
+    pub remaining: Vec<u64>,
+    /// What has to be settled.
+    pub uses: Vec<Use>,
+}
+
+/// The end of a lease.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Return {
+    /// The account.
+    pub account: AccountName,
+    /// The lease.
+    pub id: String,
+    /// What was spent of it.
+    pub spent: u64,
+    /// What of it stays held, for requests that are under way.
+    pub rest: u64,
+}
+
+/// A lease.
+#[derive(Clone, Debug)]
+struct Lease {
+    id: String,
+    granted: u64,
+    until_us: u64,
+    /// What was left of the limit when it was granted.
+    remaining: u64,
+    spent: u64,
+    /// Held by requests that are under way.
+    held: u64,
+}
+
+impl Lease {
+    fn free(&self) -> u64 {
+        self.granted.saturating_sub(self.spent).saturating_sub(self.held)
+    }
+}
+
+/// What is known of an account here.
+#[derive(Clone, Debug)]
+struct Held {
+    lease: Option<Lease>,
+    /// What was wanted since.
+    demand: u64,
+    since_us: u64,
+}
+
+/// The leases of one holder.
+#[derive(Debug, Default)]
+pub struct Leases {
+    accounts: HashMap<AccountName, Held>,
+    /// What stays held of leases that have ended, by the name it is held under.
+    rests: HashMap<String, (AccountName, Lease)>,
+    returns: VecDeque<Return>,
+    clock_us: u64,
+}
+
+impl Leases {
+    /// Admits a request by what is lent, under all limits or none of them. Without leases, it has to be asked for.
+    pub fn admit(&mut self, wishes: &[Wish], now_us: u64) -> Option<Local> {
+        self.look_at_clock(now_us);
+        let covered = |wish: &Wish| {
+            let lease = self.accounts.get(&wish.account).and_then(|held| held.lease.as_ref());
+            lease.is_some_and(|lease| now_us < lease.until_us && wish.amount <= lease.free())
+        };
+        if wishes.is_empty() || !wishes.iter().all(covered) {
+            return None;
+        }
+        let mut local = Local::default();
+        for wish in wishes {
+            let held = self.accounts.get_mut(&wish.account)?;
+            held.demand = held.demand.saturating_add(wish.amount);
+            let lease = held.lease.as_mut()?;
+            if wish.settled {
+                lease.held = lease.held.saturating_add(wish.amount);
+                let (account, id) = (wish.account.clone(), lease.id.clone());
+                local.uses.push(Use { account, id, amount: wish.amount });
+            } else {
+                lease.spent = lease.spent.saturating_add(wish.amount);
+            }
+            local.remaining.push(lease.remaining.saturating_add(lease.free()));
+        }
+        Some(local)
+    }
+
+    /// How much to ask an account to lend beside what a request wants itself: what was wanted lately, for as long as a
+    /// lease lasts. Nothing for a first request.
+    pub fn want(&mut self, account: &AccountName, amount: u64, now_us: u64) -> u64 {
+        self.look_at_clock(now_us);
+        if !self.accounts.contains_key(account) && self.accounts.len() >= MAX_ACCOUNTS {
+            return 0;
+        }
+        let fresh = Held { lease: None, demand: 0, since_us: now_us };
+        let held = self.accounts.entry(account.clone()).or_insert(fresh);
+        let elapsed = now_us.saturating_sub(held.since_us).max(1);
+        let rate = u128::from(held.demand) * u128::from(LEASE_US) / u128::from(elapsed);
+        // A burst is not taken for a rate at once.
+        let want = u64::try_from(rate).unwrap_or(u64::MAX).min(held.demand.saturating_mul(2));
+        held.demand = held.demand.saturating_add(amount);
+        want
+    }
+
+    /// An account has lent `granted`, asked for at `asked_us`, and has `remaining` left besides.
+    pub fn granted(&mut self, account: &AccountName, id: &str, granted: u64, remaining: u64, asked_us: u64) {
+        let until_us = asked_us.saturating_add(LEASE_US);
+        let lease = Lease { id: id.to_owned(), granted, until_us, remaining, spent: 0, held: 0 };
+        let fresh = Held { lease: None, demand: 0, since_us: asked_us };
+        let held = self.accounts.entry(account.clone()).or_insert(fresh);
+        (held.demand, held.since_us) = (0, asked_us);
+        if let Some(before) = held.lease.replace(lease) {
+            self.close(account.clone(), before);
+        }
+    }
+
+    /// What a request was given has ended: `spent` of it, or nothing.
+    pub fn settle(&mut self, used: &Use, spent: Option<u64>) {
+        let spent = spent.unwrap_or_default();
+        let settle = |lease: &mut Lease| {
+            lease.held = lease.held.saturating_sub(used.amount);
+            lease.spent = lease.spent.saturating_add(spent);
+        };
+        let current = self.accounts.get_mut(&used.account).and_then(|held| held.lease.as_mut());
+        if let Some(lease) = current.filter(|lease| lease.id == used.id) {
+            return settle(lease);
+        }
+        let rest = rest_of(&used.id);
+        let Some((_, lease)) = self.rests.get_mut(&rest) else { return };
+        settle(lease);
+        if lease.held == 0
+            && let Some((account, lease)) = self.rests.remove(&rest)
+        {
+            self.returns.push_back(Return { account, id: rest, spent: lease.spent, rest: 0 });
+        }
+    }
+
+    /// Brings the leases up to `now_us`: those whose time has come end, and accounts that nobody asks for are forgotten.
+    pub fn advance(&mut self, now_us: u64) {
+        self.look_at_clock(now_us);
+        self.end(|lease| lease.until_us <= now_us);
+        self.accounts
+            .retain(|_, held| held.lease.is_some() || now_us.saturating_sub(held.since_us) < 2 * LEASE_US);
+    }
+
+    /// A clock that steps back tells nothing of how long leases have lasted: all of them end.
+    fn look_at_clock(&mut self, now_us: u64) {
+        if now_us < self.clock_us {
+            self.end(|_| true);
+            self.accounts.clear();
+        }
+        self.clock_us = now_us;
+    }
+
+    fn end(&mut self, due: impl Fn(&Lease) -> bool) {
+        let ended: Vec<(AccountName, Lease)> = self
+            .accounts
+            .iter_mut()
+            .filter_map(|(name, held)| {
+                let lease = held.lease.take_if(|lease| due(lease))?;
+                Some((name.clone(), lease))
+            })
+            .collect();
+        for (account, lease) in ended {
+            self.close(account, lease);
+        }
+    }
+
+    /// Ends of leases that have not been told, oldest first.
+    pub fn returns(&self) -> &VecDeque<Return> {
+        &self.returns
+    }
+
+    /// So many of the oldest returns have been taken in.
+    pub fn returned(&mut self, count: usize) {
+        self.returns.drain(..count.min(self.returns.len()));
+    }
+
+    fn close(&mut self, account: AccountName, lease: Lease) {
+        let Lease { id, spent, held, .. } = lease;
+        if held > 0 {
+            let rest = Lease { granted: held, spent: 0, id: id.clone(), ..lease };
+            self.rests.insert(rest_of(&id), (account.clone(), rest));
+        }
+        self.returns.push_back(Return { account, id, spent, rest: held });
+    }
+}

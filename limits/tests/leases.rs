@@ -1,0 +1,257 @@
+//! No order of asking, lending, using, returning, losing messages, crashing and stepping clocks makes leases admit more than
+//! the limit, or lose a token.
+use mesh_limits::{Account, AccountName, Kind, LEASE_US, Leases, Settlement, Terms, Use, Wish};
+use proptest::prelude::*;
+
+const WINDOW: u64 = 60_000_000;
+const HOLDERS: usize = 3;
+/// Nothing is under way for longer, and no return waits longer, than lets both together end within the account's patience.
+const LONGEST: u64 = 8_000_000;
+
+#[derive(Clone, Debug)]
+enum Act {
+    /// A request of an amount at a holder; whether the answer to what it asks gets lost.
+    Request(usize, u64, bool),
+    /// The n-th of what is under way ends, with a share of its amount in percent; none: it is released.
+    End(usize, Option<u64>),
+    /// A holder's returns arrive; whether that is known to it.
+    Deliver(usize, bool),
+    Wait(u64),
+    /// A holder's clock steps.
+    Clock(usize, i64),
+    Crash(usize),
+}
+
+fn act() -> impl Strategy<Value = Act> {
+    let holder = 0..HOLDERS;
+    prop_oneof![
+        12 => (holder.clone(), 1_u64..12, prop::bool::weighted(0.03)).prop_map(|(h, n, lost)| Act::Request(h, n, lost)),
+        6 => (0_usize..16, prop::option::weighted(0.9, 0_u64..=100)).prop_map(|(which, share)| Act::End(which, share)),
+        3 => (holder.clone(), prop::bool::weighted(0.8)).prop_map(|(h, known)| Act::Deliver(h, known)),
+        4 => (0_u64..700_000).prop_map(Act::Wait),
+        1 => (0_u64..20_000_000).prop_map(Act::Wait),
+        1 => (holder.clone(), -100_000_000_i64..100_000_000).prop_map(|(h, by)| Act::Clock(h, by)),
+        1 => holder.prop_map(Act::Crash),
+    ]
+}
+
+/// One admitted request.
+struct Story {
+    holder: usize,
+    amount: u64,
+    admitted: u64,
+    /// How it is settled: by the account under a name, or by a lease.
+    way: Way,
+    ended: Option<(u64, u64)>,
+}
+
+enum Way {
+    Account(String),
+    Lease(Option<Use>),
+}
+
+struct World {
+    terms: Terms,
+    account: Account,
+    holders: Vec<(Leases, i64)>,
+    stories: Vec<Story>,
+    name: AccountName,
+    now: u64,
+    asked: u64,
+    /// Something was lost for good: it counts as spent, and more may be used than was.
+    lossy: bool,
+    local: usize,
+}
+
+impl World {
+    fn clock(&self, holder: usize) -> u64 {
+        self.now.saturating_add_signed(self.holders[holder].1)
+    }
+
+    fn request(&mut self, holder: usize, amount: u64, lost: bool) -> Result<(), TestCaseError> {
+        let settled = self.terms.kind == Kind::Reserve;
+        let clock = self.clock(holder);
+        let wish = Wish { account: self.name.clone(), amount, settled };
+        let ended = (!settled).then_some((self.now, amount));
+        if let Some(mut local) = self.holders[holder].0.admit(&[wish], clock) {
+            let way = Way::Lease(local.uses.pop());
+            self.stories.push(Story { holder, amount, admitted: self.now, way, ended });
+            self.local += 1;
+            return Ok(());
+        }
+        self.asked += 1;
+        let id = self.asked.to_string();
+        let want = self.holders[holder].0.want(&self.name, amount, clock);
+        let before = self.account.lent().0;
+        if !self.account.look(&self.terms, amount, self.now).admitted {
+            return Ok(());
+        }
+        self.account.take(&self.terms, amount, Some(&id));
+        let lease = format!("lease:{id}");
+        let lent = self.account.lend(&self.terms, want, amount, &lease);
+        prop_assert!(lent == 0 || (lent >= amount && before + lent <= self.terms.limit / 10));
+        if lost {
+            self.lossy = true;
+            return Ok(());
+        }
+        if lent > 0 {
+            let rest = self.terms.limit - self.account.used(&self.terms);
+            self.holders[holder].0.granted(&self.name, &lease, lent, rest, clock);
+        }
+        self.stories.push(Story { holder, amount, admitted: self.now, way: Way::Account(id), ended });
+        Ok(())
+    }
+
+    fn end(&mut self, story: usize, share: Option<u64>) {
+        let story = &mut self.stories[story];
+        let spent = share.map(|share| story.amount * share / 100);
+        story.ended = Some((self.now, spent.unwrap_or(0)));
+        match &story.way {
+            Way::Account(id) => {
+                let how = spent.map_or(Settlement::Released, Settlement::Spent);
+                let known = self.account.settle(&self.terms, id, how, self.now);
+                assert!(known.is_some(), "what is open can be settled");
+            }
+            Way::Lease(Some(used)) => self.holders[story.holder].0.settle(used, spent),
+            Way::Lease(None) => {}
+        }
+    }
+
+    fn deliver(&mut self, holder: usize, known: bool) {
+        let leases = &mut self.holders[holder].0;
+        for end in leases.returns() {
+            let how = Settlement::Returned { spent: end.spent, rest: end.rest };
+            self.account.settle(&self.terms, &end.id, how, self.now);
+        }
+        if known {
+            leases.returned(leases.returns().len());
+        }
+    }
+
+    /// Time passes, in steps as short as a worker's tick is beside a lease.
+    fn wait(&mut self, mut by: u64) {
+        while by > 0 {
+            let step = by.min(LEASE_US / 10);
+            by -= step;
+            self.now += step;
+            for holder in 0..HOLDERS {
+                let clock = self.clock(holder);
+                self.holders[holder].0.advance(clock);
+            }
+            let late: Vec<usize> = (0..self.stories.len())
+                .filter(|at| {
+                    self.stories[*at].ended.is_none() && self.stories[*at].admitted + LONGEST <= self.now
+                })
+                .collect();
+            late.into_iter().for_each(|story| self.end(story, Some(100)));
+            if self.now % LONGEST < step {
+                (0..HOLDERS).for_each(|holder| self.deliver(holder, true));
+            }
+        }
+        self.account.advance(&self.terms, self.now);
+    }
+
+    fn crash(&mut self, holder: usize) {
+        self.lossy = true;
+        self.holders[holder] = (Leases::default(), 0);
+        let (now, terms) = (self.now, self.terms);
+        // Nobody will say what came of these.
+        for story in self.stories.iter_mut().filter(|story| story.holder == holder && story.ended.is_none()) {
+            story.ended = Some((now, story.amount));
+        }
+        self.account.advance(&terms, now);
+    }
+}
+
+fn play(kind: Kind, limit: u64, acts: &[Act]) -> Result<(usize, u64), TestCaseError> {
+    let terms = Terms { kind, limit, window_us: WINDOW, patience_us: 20_000_000 };
+    let name = AccountName {
+        policy: "p".into(),
+        rule: 0,
+        measure: "tokens",
+        window_s: WINDOW / 1_000_000,
+        key: "agent:a".into(),
+    };
+    let mut world = World {
+        terms,
+        account: Account::default(),
+        holders: (0..HOLDERS).map(|_| (Leases::default(), 0)).collect(),
+        stories: Vec::new(),
+        name,
+        now: 1_000_000_000,
+        asked: 0,
+        lossy: false,
+        local: 0,
+    };
+    for act in acts {
+        match act {
+            Act::Request(holder, amount, lost) => world.request(*holder, *amount, *lost)?,
+            Act::End(which, share) => {
+                let open: Vec<usize> =
+                    (0..world.stories.len()).filter(|at| world.stories[*at].ended.is_none()).collect();
+                if !open.is_empty() {
+                    world.end(open[which % open.len()], *share);
+                }
+            }
+            Act::Deliver(holder, known) => world.deliver(*holder, *known),
+            Act::Wait(by) => world.wait(*by),
+            Act::Clock(holder, by) => {
+                world.holders[*holder].1 = by.clamp(&-100_000_000, &100_000_000).to_owned();
+                let clock = world.clock(*holder);
+                world.holders[*holder].0.advance(clock);
+            }
+            Act::Crash(holder) => world.crash(*holder),
+        }
+        let used = world.account.used(&terms);
+        prop_assert!(used <= limit, "{used} of {limit}");
+        prop_assert!(world.account.lent().0 <= world.account.held(), "what is lent is held");
+    }
+    // Everything ends: what was spent stands in the account.
+    let open: Vec<usize> = (0..world.stories.len()).filter(|at| world.stories[*at].ended.is_none()).collect();
+    open.into_iter().for_each(|story| world.end(story, Some(100)));
+    world.wait(LEASE_US + LEASE_US / 2);
+    (0..HOLDERS).for_each(|holder| world.deliver(holder, true));
+    let ends: Vec<(u64, u64)> = world.stories.iter().filter_map(|story| story.ended).collect();
+    let lately: u64 = ends.iter().filter(|(at, _)| at + WINDOW > world.now).map(|(_, spent)| spent).sum();
+    let used = world.account.used(&terms);
+    prop_assert!(used >= lately, "no token is lost: {used} of {lately}");
+    prop_assert!(world.lossy || world.account.held() == 0, "everything is returned");
+    if !world.lossy && world.now < 1_000_000_000 + WINDOW {
+        prop_assert_eq!(used, lately, "and none is counted twice");
+    }
+    for (start, _) in &ends {
+        let sum: u64 =
+            ends.iter().filter(|(at, _)| (*start..start + WINDOW).contains(at)).map(|(_, n)| n).sum();
+        prop_assert!(sum <= limit, "{sum} spent in the window from {start}");
+    }
+    Ok((world.local, ends.iter().map(|(_, spent)| spent).sum()))
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(256))]
+    #[test]
+    fn leases_never_admit_more_and_lose_no_token(
+        limit in 1_u64..2000,
+        acts in prop::collection::vec(act(), 1..250),
+    ) {
+        for kind in [Kind::Count, Kind::Reserve] {
+            play(kind, limit, &acts)?;
+        }
+    }
+}
+
+/// One holder that asks steadily calls rarely; near the end of the budget every request asks, and all of it is admitted.
+#[test]
+fn the_common_case_makes_no_call_and_the_end_is_exact() {
+    let steadily = |count: usize| -> Vec<Act> {
+        let each = |number: usize| match number % 10 {
+            0 => vec![Act::Deliver(0, true), Act::Request(0, 1, false), Act::Wait(10_000)],
+            _ => vec![Act::Request(0, 1, false), Act::Wait(10_000)],
+        };
+        (0..count).flat_map(each).collect()
+    };
+    let (local, admitted) = play(Kind::Count, 10_000, &steadily(600)).unwrap();
+    assert!(local > 560 && admitted == 600, "{local} of {admitted} made no call");
+    let (local, admitted) = play(Kind::Count, 1000, &steadily(1200)).unwrap();
+    assert!(local > 900 && admitted == 1000, "{local} of {admitted} made no call");
+}

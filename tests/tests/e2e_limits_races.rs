@@ -1,0 +1,209 @@
+//! Limits under races: many clients, workers, Envoys and control planes, and a Redis that goes away.
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+use mesh_tests::limits::{by, eventually, policy, redis, settled};
+use mesh_tests::redis::{Redis, Wire};
+use mesh_tests::{Answer, Mesh, Request, chat, free_port};
+use serde_json::{Value, json};
+
+/// Two control planes, two Envoys with two workers each, one Redis; fifty clients at once.
+#[test]
+fn fifty_racing_clients_never_pass_the_limit() {
+    let name = format!("race-{}", free_port());
+    let policies = policy(
+        &name,
+        "rules: [ { rateLimit: { tokensPerDay: 3000, mode: strict } }, { rateLimit: { key: user, requestsPerHour: 90 } } ]",
+    );
+    let redis = redis();
+    let meshes = [Mesh::up(&policies, &["--redis", &redis]), Mesh::up(&policies, &["--redis", &redis])];
+    let ask = |mesh: &Mesh, agent: &str, user: &str, body: &Value| {
+        let request = Request::post("/v1/chat/completions", body).header("x-ai-mesh-user", user);
+        mesh.send(&by(agent, request))
+    };
+    let mut body = chat("four words of text");
+    body["max_tokens"] = 100.into();
+    let streamed = {
+        let mut body = body.clone();
+        body["stream"] = true.into();
+        body
+    };
+    let spent: u64 = std::thread::scope(|scope| {
+        let clients: Vec<_> = (0..50_usize)
+            .map(|client| {
+                let (meshes, body, streamed, ask) = (&meshes, &body, &streamed, &ask);
+                scope.spawn(move || {
+                    let mut spent = 0;
+                    for round in 0..3_usize {
+                        let mesh = &meshes[(client + round) % 2];
+                        let user = format!("u{client}");
+                        let answer = ask(mesh, "budget", &user, if round == 1 { streamed } else { body });
+                        assert!(matches!(answer.status, 200 | 429), "{}: {}", answer.status, answer.text());
+                        // The mock's answer repeats the question; both are four words, and three come with it.
+                        spent += if answer.status == 200 { 4 + 6 } else { 0 };
+                    }
+                    spent
+                })
+            })
+            .collect();
+        clients.into_iter().map(|client| client.join().expect("a client")).sum()
+    });
+    assert!(spent > 0 && spent <= 3000, "{spent} tokens of 3000");
+    assert_eq!(
+        settled(&meshes[0], "budget", "tokens"),
+        spent,
+        "both planes see one account, and every token in it"
+    );
+
+    let admitted: usize = std::thread::scope(|scope| {
+        let clients: Vec<_> = (0..50_usize)
+            .map(|client| {
+                let (meshes, ask) = (&meshes, &ask);
+                let body = json!({ "model": "gpt-4o", "messages": [] , "max_tokens": 1 });
+                scope.spawn(move || {
+                    let agent = format!("a{client}");
+                    (0..4)
+                        .filter(|round| {
+                            ask(&meshes[(client + round) % 2], &agent, "all", &body).status != 429
+                        })
+                        .count()
+                })
+            })
+            .collect();
+        clients.into_iter().map(|client| client.join().expect("a client")).sum()
+    });
+    assert_eq!(admitted, 90, "of 200 requests by one user");
+}
+
+#[test]
+fn without_redis_the_policys_choice_is_visible_and_nothing_hangs() {
+    let wire = Wire::to(redis().trim_start_matches("redis://").trim_end_matches('/'));
+    let name = format!("away-{}", free_port());
+    let mesh = Mesh::up(
+        &(policy(
+            &format!("{name}-closed"),
+            "target: { agents: [\"closed\"] }, rules: [ { rateLimit: { tokensPerDay: 100000, requestsPerDay: 3 } } ]",
+        ) + &policy(
+            &format!("{name}-open"),
+            "target: { agents: [\"open\"] }, failureMode: open, rules: [ { rateLimit: { requestsPerDay: 3 } } ]",
+        )),
+        &["--redis", &format!("redis://{}", wire.address)],
+    );
+    let ask = |agent: &str| mesh.send(&by(agent, Request::post("/v1/chat/completions", &chat("hello"))));
+    assert_eq!((ask("closed").status, ask("open").status), (200, 200));
+    wire.lead(None);
+    std::thread::sleep(Duration::from_millis(200));
+    let begun = Instant::now();
+    let (closed, open) = (ask("closed"), ask("open"));
+    assert!(begun.elapsed() < Duration::from_secs(5), "{:?}", begun.elapsed());
+    assert_eq!((closed.status, open.status), (503, 200), "{} {}", closed.text(), open.text());
+    for answer in [&closed, &open] {
+        let guards = answer.header("x-ai-mesh-guards");
+        assert!(guards.contains("rateLimit=failed:unreachable"), "{guards}");
+    }
+    wire.lead(Some(redis().trim_start_matches("redis://").trim_end_matches('/')));
+    eventually("limits are counted again", || (ask("open").status == 429).then_some(()));
+    let statuses: Vec<u16> = (0..3).map(|_| ask("closed").status).collect();
+    assert_eq!(statuses, [200, 200, 429], "what was counted before is still counted");
+}
+
+/// Ends the clients, also when an assertion does.
+struct Over<'a>(&'a AtomicBool);
+
+impl Drop for Over<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::SeqCst);
+    }
+}
+
+fn by_guard(answer: &Answer) -> &'static str {
+    let guards = answer.header("x-ai-mesh-guards");
+    match answer.status {
+        200 if guards.contains("rateLimit=ran") => "admitted",
+        200 if guards.contains("rateLimit=failed:unreachable") => "passed uncounted",
+        429 => "refused",
+        503 if guards.contains("rateLimit=failed:unreachable") => "closed",
+        _ => panic!("{} {guards}: {}", answer.status, answer.text()),
+    }
+}
+
+/// Three Envoys of four workers, three control planes; Redis with a replica is killed and started again, killed and replaced
+/// by its replica, and gone in the end.
+#[test]
+fn limits_hold_over_restarts_and_failovers_of_redis() {
+    let (mut one, two) = (Redis::start(), Redis::start());
+    two.follow(&one);
+    let wire = Wire::to(&one.address());
+    let name = format!("failover-{}", free_port());
+    let rule = |agent: &str, spec: &str| {
+        policy(&format!("{name}-{agent}"), &format!("target: {{ agents: [{agent}] }}, {spec}"))
+    };
+    let policies = rule("many", "rules: [ { rateLimit: { requestsPerDay: 1500 } } ]")
+        + &rule("exact", "rules: [ { rateLimit: { requestsPerDay: 250, mode: strict } } ]")
+        + &rule("open", "failureMode: open, rules: [ { rateLimit: { requestsPerDay: 9, mode: strict } } ]");
+    let flags = ["--redis", &format!("redis://{}/?replicas=1", wire.address), "--concurrency", "4"]
+        .map(str::to_owned);
+    let flags: Vec<&str> = flags.iter().map(String::as_str).collect();
+    let meshes = [(); 3].map(|()| Mesh::up(&policies, &flags));
+    let ask = |mesh: &Mesh, agent: &str| {
+        mesh.send(&by(agent, Request::post("/v1/chat/completions", &chat("four words of text"))))
+    };
+    let (many, exact, closed) = (AtomicUsize::new(0), AtomicUsize::new(0), AtomicUsize::new(0));
+    let over = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        for client in 0..12_usize {
+            let (meshes, many, exact, closed, over, ask) = (&meshes, &many, &exact, &closed, &over, &ask);
+            scope.spawn(move || {
+                for round in 0.. {
+                    if over.load(Ordering::SeqCst) {
+                        break;
+                    }
+                    let (agent, count) =
+                        if (client + round) % 3 == 0 { ("exact", exact) } else { ("many", many) };
+                    match by_guard(&ask(&meshes[(client + round) % 3], agent)) {
+                        "admitted" => drop(count.fetch_add(1, Ordering::SeqCst)),
+                        "closed" => {
+                            closed.fetch_add(1, Ordering::SeqCst);
+                            std::thread::sleep(Duration::from_millis(100));
+                        }
+                        _ => {}
+                    }
+                }
+            });
+        }
+        let _over = Over(&over);
+        let admitted_more = |what: &str, than: usize| {
+            eventually(what, || (many.load(Ordering::SeqCst) > than).then_some(()));
+        };
+        admitted_more("load", 100);
+        for _ in 0..2 {
+            one.kill();
+            let before = closed.load(Ordering::SeqCst);
+            eventually("nobody counts", || (closed.load(Ordering::SeqCst) > before).then_some(()));
+            one.restart();
+            admitted_more("counting again after a restart", many.load(Ordering::SeqCst));
+        }
+        one.kill();
+        two.promote();
+        wire.lead(Some(&two.address()));
+        one.restart();
+        one.follow(&two);
+        admitted_more("counting again after a failover", many.load(Ordering::SeqCst) + 20);
+        // Both limits are used up in the end, or nearly: some of it may be held for requests that nobody answered.
+        eventually("the strict limit is used up", || {
+            (by_guard(&ask(&meshes[0], "exact")) == "refused").then_some(())
+        });
+    });
+    let (many, exact) = (many.into_inner(), exact.into_inner());
+    assert!(exact <= 250 && many <= 1500, "{exact} of 250, {many} of 1500");
+    assert!(exact > 125, "{exact} of 250");
+
+    one.kill();
+    wire.lead(None);
+    let begun = Instant::now();
+    for mesh in &meshes {
+        assert_eq!(by_guard(&ask(mesh, "exact")), "closed");
+        assert_eq!(by_guard(&ask(mesh, "open")), "passed uncounted");
+    }
+    assert!(begun.elapsed() < Duration::from_secs(30), "nothing hangs: {:?}", begun.elapsed());
+}
