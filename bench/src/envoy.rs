@@ -13,24 +13,7 @@ use serde_json::{Value, json};
 pub(crate) const ROUTES: [&str; 3] = ["plain", "empty", "full"];
 
 /// What the full route enforces: every guard that looks at text or names, as a team would have them.
-const POLICY: &str = r#"
-apiVersion: ai-mesh.dev/v1alpha1
-kind: Policy
-metadata: { name: bench }
-spec:
-  rules:
-    - pii: { action: redact }
-    - injection: { action: block }
-    - models: { allow: ["gpt-4*", "claude-*"] }
-    - tools: { allow: ["search", "calendar.*"] }
-    - rego:
-        module: |
-          package mesh
-          deny contains "not from here" if {
-            input.request.stream
-            startswith(input.source.ip, "192.0.2.")
-          }
-"#;
+const POLICY: &str = include_str!("../policy.yaml");
 
 /// Clock ticks in a second, as /proc counts them: 100 on every Linux architecture we build for.
 const TICKS: u64 = 100;

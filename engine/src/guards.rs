@@ -1,5 +1,4 @@
 //! The guards over requests and over whole response bodies, one function each.
-use std::ops::Range;
 use std::rc::Rc;
 
 use mesh_detect::{Detector, Family, Finding, InjectionFinding, Source, injection_threshold};
@@ -242,29 +241,6 @@ impl Session {
         }
     }
 
-    /// Personal data in the query of the URL cannot be cut out without changing what is asked for: it is refused.
-    pub(crate) fn judge_url(&mut self) {
-        let Some(query) = self.head.query().map(decode_query) else { return };
-        let program = Rc::clone(&self.program);
-        let applies = Rc::clone(&self.applies);
-        let mut found = Vec::new();
-        for policy in applies.iter() {
-            for guard in policy.pii.iter().filter(|guard| guard.request) {
-                guard.find(&program.detector, &query, &mut found);
-                for finding in &found {
-                    self.decision.finding(finding.kind.as_str(), "request:query", finding.score);
-                }
-                if let Some(first) = found.first().filter(|_| guard.action != PiiAction::Log) {
-                    let text = "personal data in the URL's query".to_owned();
-                    let violation = Violation::new("pii", Severity::High, text.clone()).by(guard.rule);
-                    if self.raise(policy, violation.because(guard.evidence(first, "request:query"))) {
-                        self.deny(RefusalKind::Policy, &text);
-                    }
-                }
-            }
-        }
-    }
-
     pub(crate) fn judge_pii(&mut self, digests: &[Option<Digest>]) -> Vec<Edit> {
         let Some(message) = self.message.take() else {
             self.ran_on_nothing(|policy| policy.pii.iter().any(|guard| guard.request), "pii");
@@ -433,7 +409,7 @@ impl PiiGuard {
         }
     }
 
-    fn evidence(&self, found: &Finding, place: &str) -> Evidence {
+    pub(crate) fn evidence(&self, found: &Finding, place: &str) -> Evidence {
         Evidence {
             kind: found.kind.as_str().to_owned(),
             place: place.to_owned(),
@@ -499,34 +475,10 @@ pub(crate) fn without_overlaps(mut edits: Vec<Edit>) -> Vec<Edit> {
     merged
 }
 
-/// `application/x-www-form-urlencoded` text as a server reads it; broken escapes stay as they are.
-fn decode_query(query: &str) -> String {
-    let mut bytes = Vec::with_capacity(query.len());
-    let mut rest = query.as_bytes();
-    while let Some((&byte, tail)) = rest.split_first() {
-        rest = tail;
-        let hex = |digits: Range<usize>| {
-            tail.get(digits)
-                .and_then(|two| std::str::from_utf8(two).ok())
-                .and_then(|two| u8::from_str_radix(two, 16).ok())
-        };
-        match byte {
-            b'+' => bytes.push(b' '),
-            b'%' => match hex(0..2) {
-                Some(decoded) => {
-                    bytes.push(decoded);
-                    rest = tail.get(2..).unwrap_or_default();
-                }
-                None => bytes.push(byte),
-            },
-            _ => bytes.push(byte),
-        }
-    }
-    String::from_utf8_lossy(&bytes).into_owned()
-}
-
 #[cfg(test)]
 mod tests {
+    use std::ops::Range;
+
     use super::*;
 
     #[test]
@@ -540,12 +492,5 @@ mod tests {
         ]);
         let seen: Vec<_> = merged.iter().map(|e| (e.segment, e.range.clone(), e.with.as_str())).collect();
         assert_eq!(seen, [(0, 10..25, "a"), (0, 25..26, "d"), (1, 5..9, "c")]);
-    }
-
-    #[test]
-    fn queries_read_as_servers_read_them() {
-        for (query, text) in [("q=a+b%40c.de&x=1", "q=a b@c.de&x=1"), ("%zz%4", "%zz%4"), ("%C3%A9", "é")] {
-            assert_eq!(decode_query(query), text);
-        }
     }
 }

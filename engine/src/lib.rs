@@ -35,6 +35,7 @@ mod response;
 mod seen;
 mod session;
 mod stream;
+mod url;
 
 pub use budget::{Settlement, Spending};
 pub use caller::{Caller, RequestHead};

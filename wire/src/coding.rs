@@ -255,8 +255,9 @@ fn form_steps<'a>(source: &'a str, mut step: impl FnMut(Range<usize>, Out<'a>)) 
             at += 1;
         } else {
             let mut encoded = Vec::with_capacity(4);
-            let char = (0..4).find_map(|index| {
-                encoded.push(byte_at(at + index * 3)?);
+            // The escapes of one character stand side by side: the first that is none ends it.
+            let char = (0..4).map_while(|index| byte_at(at + index * 3)).find_map(|byte| {
+                encoded.push(byte);
                 std::str::from_utf8(&encoded).ok().and_then(|text| text.chars().next())
             });
             let len = char.map_or(1, |_| encoded.len() * 3);
@@ -264,6 +265,29 @@ fn form_steps<'a>(source: &'a str, mut step: impl FnMut(Range<usize>, Out<'a>)) 
             at += len;
         }
     }
+}
+
+/// Where a form's bytes, with escapes resolved, are no UTF-8: some readers put U+FFFD there, some keep the escape, some
+/// read Latin-1.
+pub(crate) fn form_error(source: &str) -> Option<usize> {
+    let mut bytes = Vec::with_capacity(source.len());
+    let mut places = Vec::with_capacity(source.len());
+    let mut rest = source.as_bytes();
+    while let [first, tail @ ..] = rest {
+        places.push(source.len() - rest.len());
+        let digit = |byte: &u8| char::from(*byte).to_digit(16);
+        let escaped = match rest {
+            [b'%', high, low, after @ ..] => {
+                digit(high).zip(digit(low)).map(|(high, low)| ((high * 16 + low) as u8, after))
+            }
+            _ => None,
+        };
+        let (byte, after) = escaped.unwrap_or((*first, tail));
+        bytes.push(byte);
+        rest = after;
+    }
+    let valid = std::str::from_utf8(&bytes).err()?.valid_up_to();
+    places.get(valid).copied().or(Some(source.len()))
 }
 
 fn encode_form(text: &str) -> String {
@@ -354,6 +378,7 @@ mod tests {
             (Coding::Loose, r"C:\dir\u0031", r"C:\dir1", 6..7, r"C:\dir#"),
             (Coding::Loose, r"\ud800x", "\u{FFFD}x", 0..3, "#x"),
             (Coding::Form, "a%40b+c", "a@b c", 0..3, "#+c"),
+            (Coding::Form, "%z536-90-%30", "%z536-90-0", 0..0, "*%z536-90-%30"),
             (Coding::Form, "%F0%9F%98%80%zz", "😀%zz", 0..4, "#%zz"),
             (
                 Coding::Sse,

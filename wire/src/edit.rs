@@ -189,6 +189,12 @@ fn drop_tools(message: &Message, drop: &[&str], levels: &mut Levels) {
             kept.insert(list);
             continue;
         }
+        if item.list == item.span.start {
+            // It stands under its name, not in a list.
+            let range = item.span.start as usize..item.span.end as usize;
+            levels.push(item.layer, Patch { range, with: "null".to_owned() });
+            continue;
+        }
         let range = match item.previous_end {
             Some(end) if item.others_before || kept.contains(&list) => end..item.span.end,
             _ => item.span.start..item.next_start.unwrap_or(item.span.end),

@@ -349,7 +349,9 @@ fn offers(c: &mut Collector<'_>, value: Val<'_>, path: u32) -> Done {
             let path = c.at_key(path, &name);
             tools::definitions(c, member, path)?;
         } else {
-            tools::offer_as(c, name, member);
+            if member.raw() != "null" {
+                tools::offer_as(c, name, member);
+            }
             c.unknown(Place::ToolDefinition, path, key, member)?;
         }
     }

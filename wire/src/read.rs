@@ -3,7 +3,7 @@
 use crate::a2a;
 use crate::anthropic;
 use crate::bedrock;
-use crate::coding::Coding;
+use crate::coding::{Coding, form_error};
 use crate::collect::Collector;
 use crate::error::{Limits, WireError};
 use crate::gemini;
@@ -95,6 +95,9 @@ pub fn read_form(body: &[u8], limits: &Limits) -> Result<Message, WireError> {
         Ok(text) => text,
         Err(error) => return crate::error::malformed(error.valid_up_to(), "invalid UTF-8"),
     };
+    if let Some(offset) = form_error(text) {
+        return crate::error::malformed(offset, "invalid UTF-8 in a form's escapes");
+    }
     let doc = Doc { text, nodes: &[], layer: NO_LAYER, level: 0 };
     let mut start = 0;
     for pair in text.split('&') {

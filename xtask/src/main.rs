@@ -7,6 +7,7 @@ mod bench;
 mod build;
 mod eval;
 mod failure;
+mod fuzz;
 mod place;
 mod run;
 mod services;
@@ -24,7 +25,10 @@ Usage: cargo xtask <command>
   test [-p CRATE]... [WORD]...
                       set everything up and run the tests (those whose name contains a WORD)
   bench [-- FLAGS]    measure what the mesh adds to a request; FLAGS go to the load generator
+  bench --core        count the engine's instructions for a request, by crate (needs valgrind)
   eval [FILE]...      measure detection on labelled rows; `eval --help` says more
+  fuzz [TARGET]... [--seconds N] [--build]
+                      fuzz each target of fuzz/ for N seconds (60), or only build them
   setup [--tests]     fetch and build what `up` needs (with --tests: what `test` needs)
   build               build the filter (wasm) and the binary `ai-mesh`
   gen [--check]       write the generated code and documents of api/ (or only compare)
@@ -46,6 +50,7 @@ fn main() -> ExitCode {
     let outcome = match command.as_str() {
         "up" => up::run(rest),
         "test" => test::run(rest),
+        "fuzz" => fuzz::run(rest),
         "bench" => bench::run(rest),
         "setup" => setup::run(rest),
         "build" => build::run(rest),

@@ -10,5 +10,5 @@ mod view;
 
 pub(crate) use chars::{Glyph, glyph};
 pub use folded::{folded, reads_otherwise};
-pub use plain::plain;
+pub use plain::{plain, untagged};
 pub use view::View;

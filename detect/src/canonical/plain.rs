@@ -8,6 +8,21 @@ use crate::bytes::at;
 /// The text as it reads: escapes undone (`\u0034`, `&#64;`, `%40`), digits and signs of other
 /// scripts and styles as ASCII, invisible characters gone. Nothing when that is the text itself.
 pub fn plain(text: &str) -> Option<View> {
+    read(text, false)
+}
+
+/// The same with tag characters gone instead of read as the ASCII characters that they stand for: a person sees nothing
+/// of them, a model may read them either way. Nothing when there are none.
+pub fn untagged(text: &str) -> Option<View> {
+    text.chars().any(is_tag).then(|| read(text, true)).flatten()
+}
+
+/// Tag characters: ASCII that is not shown.
+fn is_tag(c: char) -> bool {
+    matches!(c, '\u{E0000}'..='\u{E007F}')
+}
+
+fn read(text: &str, untagged: bool) -> Option<View> {
     let mut position = change(text, 0)?;
     let mut view = View::with_capacity(text.len());
     view.keep(text.get(..position)?, 0);
@@ -17,6 +32,7 @@ pub fn plain(text: &str) -> Option<View> {
         match chars::plain(c) {
             // Of an escape, else there would be no change here.
             Reading::Same => push(&mut view, c, position, next),
+            Reading::As(_) if untagged && is_tag(c) => {}
             Reading::As(ascii) => push(&mut view, char::from(ascii), position, next),
             Reading::Invisible => {}
         }

@@ -11,7 +11,7 @@ use super::scorer::{Features, Scorer, Table};
 use super::structure::MARKS;
 use super::tokens::{self, CHARACTER, Spaced, Word, Written};
 use super::verdict::{self, Family, InjectionFinding, Source};
-use super::words::{OVERRIDE, POLICY, TALK};
+use super::words::{OVERRIDE, POLICY, SYSTEM, TALK};
 use crate::bytes::{at, slice};
 use crate::canonical::{self, View};
 
@@ -311,11 +311,14 @@ impl<'a> Matcher<'a> {
         if word.classes.0 == 0 {
             return;
         }
+        self.scorer.classes(word.classes, word.index);
+        if word.classes.meets(SYSTEM) && self.lexicon.forms.any(self.before) {
+            word.classes = word.classes.without(SYSTEM);
+        }
         if let Some(slot) = self.words.get_mut(self.count % RING) {
             *slot = word;
         }
         self.count += 1;
-        self.scorer.classes(word.classes, word.index);
         if word.classes.meets(TALK) {
             self.talk = Some(word.index);
         }

@@ -20,6 +20,12 @@ const IS: [&str; 4] = ["be", "is", "are", "get"];
 /// Who speaks of the own words may take them back: "disregard my last message".
 const OWN: [&str; 2] = ["my", "our"];
 
+/// One of a kind that does not exist yet is nobody's secret: "write a system prompt for our shop".
+const ANY: [&str; 14] = [
+    "a", "an", "another", "good", "better", "great", "custom", "ein", "eine", "einen", "un", "une", "uma",
+    "una",
+];
+
 /// Forms of words, by hash.
 #[derive(Debug)]
 pub(super) struct Forms {
@@ -29,6 +35,7 @@ pub(super) struct Forms {
     have: [WordHash; 3],
     is: [WordHash; 4],
     own: [WordHash; 2],
+    any: [WordHash; 14],
 }
 
 impl Forms {
@@ -41,6 +48,7 @@ impl Forms {
             have: HAVE.map(of),
             is: IS.map(of),
             own: OWN.map(of),
+            any: ANY.map(of),
         }
     }
 
@@ -59,5 +67,10 @@ impl Forms {
     /// Whether what comes after these words is the speaker's own.
     pub(super) fn own(&self, before: [WordHash; 2]) -> bool {
         before.iter().any(|word| self.own.contains(word))
+    }
+
+    /// Whether what comes after these words is one of a kind, not the one that is in force.
+    pub(super) fn any(&self, before: [WordHash; 2]) -> bool {
+        before.first().is_some_and(|word| self.any.contains(word))
     }
 }

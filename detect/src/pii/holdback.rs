@@ -62,6 +62,7 @@ pub(crate) fn holdback(text: &str, types: TypeSet) -> usize {
     if types.contains(EmailAddress) {
         start = address_around(text, start).unwrap_or(start);
     }
+    start = open_secret(text, start, types).unwrap_or(start);
     let mut bound = text.len().saturating_sub(MAX_HOLDBACK);
     if types.contains(PrivateKey) {
         match key_block(text) {
@@ -114,6 +115,38 @@ fn address_around(text: &str, start: usize) -> Option<usize> {
         }
     }
     None
+}
+
+/// How far before its value a password is announced.
+const ANNOUNCED: usize = 40;
+
+/// Where a password, or a URL with one in it, begins that goes on over the beginning of what waits: it may hold quotes
+/// and signs of any script, which elsewhere end a word.
+fn open_secret(text: &str, start: usize, types: TypeSet) -> Option<usize> {
+    let url = types.contains(UrlCredentials) || types.contains(ConnectionString);
+    if !url && !types.contains(Password) {
+        return None;
+    }
+    let bytes = text.as_bytes();
+    let near = bytes.len().saturating_sub(MAX_HOLDBACK);
+    let word = near + run_start(slice(bytes, near, start), start.saturating_sub(near), |b| b > b' ');
+    if word >= start {
+        return None;
+    }
+    let word = (word..start).find(|at| text.is_char_boundary(*at))?;
+    let from = (word.saturating_sub(ANNOUNCED)..word).find(|at| text.is_char_boundary(*at)).unwrap_or(word);
+    let tail = text.get(from..)?;
+    let view = canonical::plain(tail);
+    let tail = view.as_ref().map_or(tail, |view| view.text()).as_bytes();
+    // What announces a password holds a double `s` or `wd`.
+    let pair = |pair: &[u8]| {
+        matches!(
+            (pair.first(), pair.last()),
+            (Some(b's' | b'S'), Some(b's' | b'S')) | (Some(b'w' | b'W'), Some(b'd' | b'D'))
+        )
+    };
+    let password = types.contains(Password) && tail.windows(2).any(pair);
+    (password || url && memmem::find(tail, b"://").is_some()).then_some(word)
 }
 
 fn is_space(c: char) -> bool {

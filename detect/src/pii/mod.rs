@@ -70,13 +70,16 @@ pub(crate) fn find(
             }
         };
         match view {
-            None => scan.private_keys(),
+            None => {
+                scan.private_keys();
+                whole_characters(text, out, first);
+            }
             Some(view) => {
                 out.truncate(first);
-                let mut scan = Scan::new(words, view.text().as_bytes(), types, min_score, out);
-                scan.run(0, false);
-                scan.private_keys();
-                map_back(text, &view, out, first);
+                in_view(words, text, &view, types, min_score, out);
+                if let Some(view) = canonical::untagged(text) {
+                    in_view(words, text, &view, types, min_score, out);
+                }
             }
         }
     }
@@ -88,16 +91,34 @@ pub(crate) fn find(
     resolve::keep_strongest(out, first);
 }
 
-/// Turns spans of the view into spans of the text, widened to whole characters.
-fn map_back(text: &str, view: &View, out: &mut [Finding], first: usize) {
+/// Finds what reads so in the view, at the bytes of the text that it stands for.
+fn in_view(
+    words: &ContextWords,
+    text: &str,
+    view: &View,
+    types: TypeSet,
+    min_score: f32,
+    out: &mut Vec<Finding>,
+) {
+    let first = out.len();
+    let mut scan = Scan::new(words, view.text().as_bytes(), types, min_score, out);
+    scan.run(0, false);
+    scan.private_keys();
     for finding in out.iter_mut().skip(first) {
-        let mut span = view.original(finding.span.clone());
+        finding.span = view.original(finding.span.clone());
+    }
+    whole_characters(text, out, first);
+}
+
+/// Widens spans to whole characters: a recogniser counts bytes, and may stop within one.
+fn whole_characters(text: &str, out: &mut [Finding], first: usize) {
+    for finding in out.iter_mut().skip(first) {
+        let span = &mut finding.span;
         while !text.is_char_boundary(span.start) {
             span.start -= 1;
         }
         while span.end < text.len() && !text.is_char_boundary(span.end) {
             span.end += 1;
         }
-        finding.span = span;
     }
 }

@@ -8,7 +8,7 @@ use crate::place::Place;
 use crate::run::{cargo, output};
 
 /// A room and the rooms it may name (ARCHITECTURE.md, "Who may name whom"). `*`: everything.
-const ROOMS: [(&str, &[&str]); 22] = [
+const ROOMS: [(&str, &[&str]); 24] = [
     ("mesh-policy", &[]),
     ("mesh-wire", &[]),
     ("mesh-detect", &[]),
@@ -16,6 +16,7 @@ const ROOMS: [(&str, &[&str]); 22] = [
     ("mesh-audit", &[]),
     ("mesh-limits", &[]),
     ("mesh-rego", &["mesh-policy"]),
+    ("chrono-tz", &[]),
     ("mesh-engine", &["mesh-policy", "mesh-rego", "mesh-wire", "mesh-detect", "mesh-limits"]),
     ("mesh-filter", &["mesh-engine", "mesh-policy", "mesh-wire", "mesh-detect", "mesh-audit"]),
     ("mesh-xds", &["mesh-policy"]),
@@ -50,6 +51,7 @@ const ROOMS: [(&str, &[&str]); 22] = [
     ),
     ("mesh-mock-provider", &[]),
     ("mesh-tests", &["*"]),
+    ("mesh-oracles", &["*"]),
     ("mesh-bench", &["*"]),
     ("mesh-bench-empty-filter", &[]),
     ("mesh-bench-engine", &["*"]),

@@ -4,7 +4,7 @@ use super::Report;
 use super::tree::{TextFile, Tree};
 
 /// The commands of xtask.
-const COMMANDS: [&str; 9] = ["up", "test", "bench", "eval", "setup", "build", "gen", "tidy", "deny"];
+const COMMANDS: [&str; 10] = ["up", "test", "bench", "eval", "fuzz", "setup", "build", "gen", "tidy", "deny"];
 
 /// Documents that every clone has.
 const WANTED: [&str; 4] = ["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "SECURITY.md"];

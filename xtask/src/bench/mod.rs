@@ -1,5 +1,7 @@
 //! `cargo xtask bench`: what the mesh adds to a request, measured in a real Envoy.
 
+mod core;
+
 use std::process::Command;
 
 use crate::failure::Outcome;
@@ -10,6 +12,9 @@ use crate::{build, setup};
 /// Sets up, builds filter, empty filter and load generator, and runs the generator.
 pub(crate) fn run(rest: &[String]) -> Outcome {
     let place = Place::find()?;
+    if rest == ["--core"] {
+        return core::count(&place);
+    }
     let envoy = setup::for_running(&place)?;
     build::filter(&place)?;
     say("building the empty filter and the load generator");

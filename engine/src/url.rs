@@ -1,0 +1,79 @@
+//! Personal data in the address of a request.
+use std::ops::Range;
+use std::rc::Rc;
+
+use mesh_policy::PiiAction;
+
+use crate::decision::Severity;
+use crate::evidence::Violation;
+use crate::session::Session;
+use mesh_wire::RefusalKind;
+
+impl Session {
+    /// Personal data in the URL cannot be cut out without changing what is asked for: the request is refused.
+    pub(crate) fn judge_url(&mut self) {
+        // The parts of a path are words: `/ssn/536…` names what follows as a sentence does.
+        let path = decode(self.head.path_only()).replace('/', " ");
+        let query = self.head.query().map(decode);
+        let parts = [("path", "request:path", Some(path)), ("query", "request:query", query)];
+        let program = Rc::clone(&self.program);
+        let applies = Rc::clone(&self.applies);
+        let mut found = Vec::new();
+        for policy in applies.iter() {
+            for guard in policy.pii.iter().filter(|guard| guard.request) {
+                for (part, place, text) in &parts {
+                    let Some(text) = text else { continue };
+                    guard.find(&program.detector, text, &mut found);
+                    for finding in &found {
+                        self.decision.finding(finding.kind.as_str(), place, finding.score);
+                    }
+                    if let Some(first) = found.first().filter(|_| guard.action != PiiAction::Log) {
+                        let said = format!("personal data in the URL's {part}");
+                        let violation = Violation::new("pii", Severity::High, said.clone()).by(guard.rule);
+                        if self.raise(policy, violation.because(guard.evidence(first, place))) {
+                            self.deny(RefusalKind::Policy, &said);
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// `application/x-www-form-urlencoded` text as a server reads it; broken escapes stay as they are.
+fn decode(text: &str) -> String {
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text.as_bytes();
+    while let Some((&byte, tail)) = rest.split_first() {
+        rest = tail;
+        let hex = |digits: Range<usize>| {
+            tail.get(digits)
+                .and_then(|two| std::str::from_utf8(two).ok())
+                .and_then(|two| u8::from_str_radix(two, 16).ok())
+        };
+        match byte {
+            b'+' => bytes.push(b' '),
+            b'%' => match hex(0..2) {
+                Some(decoded) => {
+                    bytes.push(decoded);
+                    rest = tail.get(2..).unwrap_or_default();
+                }
+                None => bytes.push(byte),
+            },
+            _ => bytes.push(byte),
+        }
+    }
+    String::from_utf8_lossy(&bytes).into_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::decode;
+
+    #[test]
+    fn queries_read_as_servers_read_them() {
+        for (query, text) in [("q=a+b%40c.de&x=1", "q=a b@c.de&x=1"), ("%zz%4", "%zz%4"), ("%C3%A9", "é")] {
+            assert_eq!(decode(query), text);
+        }
+    }
+}
