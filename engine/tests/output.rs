@@ -1,5 +1,7 @@
 //! What answers would make a reader's program do, and the mark by which a repeated system prompt is recognised: whole and
 //! streamed, however a stream is cut.
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::expect_used, clippy::panic, missing_docs)]
+
 use std::path::Path;
 use std::rc::Rc;
 
