@@ -162,7 +162,8 @@ mod tests {
     #[test]
     fn an_archive_is_read_and_hostile_ones_are_refused() {
         let huge = "x".repeat(2 << 20);
-        let rows: &[(&str, &[(&str, Result<&str, &str>)], Result<usize, &str>)] = &[
+        type Entry = (&'static str, Result<&'static str, &'static str>);
+        let rows: &[(&str, &[Entry], Result<usize, &str>)] = &[
             (
                 "good",
                 &[("/.manifest", Ok("{}")), ("./a/b.rego", Ok("package mesh")), ("README", Ok("x"))],

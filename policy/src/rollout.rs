@@ -60,9 +60,9 @@ impl Bundle {
     pub fn for_sidecar(mut self, sidecar: &str) -> Bundle {
         for rollout in std::mem::take(&mut self.rollouts) {
             let BundlePolicy { id, version, .. } = &rollout.next;
-            let Some(at) = self.policies.iter().position(|held| held.id == *id) else { continue };
+            let Some(held) = self.policies.iter_mut().find(|held| held.id == *id) else { continue };
             if rollout.includes(sidecar) {
-                let present = std::mem::replace(&mut self.policies[at], rollout.next.clone());
+                let present = std::mem::replace(held, rollout.next.clone());
                 // An agent that is held at the present version stays there.
                 let mut attached = self.agents.iter().flat_map(|agent| &agent.policies);
                 if attached.any(|held| held.policy == *id && held.version == Some(present.version)) {

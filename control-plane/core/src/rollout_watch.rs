@@ -58,12 +58,15 @@ pub struct Tallies {
     pub present: Tried,
 }
 
+/// Policy, version, and where the stage begins.
+type StageKey = (String, u64, u64);
+
 /// Counts decisions under rollouts.
 pub struct RolloutWatch {
     policies: Policies,
     decisions: Decisions,
-    /// By policy and where the stage begins: where to go on, and what was counted.
-    seen: Mutex<HashMap<(String, u64, u64), (u64, Tallies)>>,
+    /// By stage: where to go on, and what was counted.
+    seen: Mutex<HashMap<StageKey, (u64, Tallies)>>,
 }
 
 impl RolloutWatch {

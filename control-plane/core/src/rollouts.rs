@@ -313,7 +313,8 @@ mod tests {
     #[test]
     fn what_was_rolled_back_from_is_not_good() {
         // Oldest first: what made a version, and its document.
-        let table: &[(&[(Change, &str)], Option<u64>)] = &[
+        type Made = (Change, &'static str);
+        let table: &[(&[Made], Option<u64>)] = &[
             (&[(Change::Created, "a")], None),
             (&[(Change::Created, "a"), (Change::Updated, "b")], Some(1)),
             (&[(Change::Created, "a"), (Change::Updated, "b"), (Change::RolledBack, "a")], None),
