@@ -162,7 +162,7 @@ mod tests {
     #[test]
     fn an_archive_is_read_and_hostile_ones_are_refused() {
         let huge = "x".repeat(2 << 20);
-        type Entry = (&'static str, Result<&'static str, &'static str>);
+        type Entry<'a> = (&'a str, Result<&'a str, &'a str>);
         let rows: &[(&str, &[Entry], Result<usize, &str>)] = &[
             (
                 "good",

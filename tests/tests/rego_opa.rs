@@ -10,7 +10,7 @@ use mesh_tests::tool;
 use serde_json::{Value, json};
 
 /// Inputs for each policy.
-const INPUTS: usize = 200;
+const INPUTS: usize = 300;
 
 /// Policies in the corpus, at least.
 const POLICIES: usize = 30;
