@@ -137,7 +137,7 @@ pub(crate) fn source_ip() -> Option<IpAddr> {
 
 /// The node id that Envoy was started with.
 pub(crate) fn node_id() -> Option<String> {
-    let id = property(&["node", "id"])?;
+    let id = property(&["xds", "node", "id"])?;
     String::from_utf8(id).ok().filter(|id| !id.is_empty())
 }
 
@@ -149,7 +149,7 @@ pub(crate) fn cluster() -> Option<String> {
 
 /// The public keys that the bootstrap says policies are signed by, as text; empty where it says nothing.
 pub(crate) fn policy_keys() -> String {
-    let keys = property(&["node", "metadata", "ai_mesh_policy_keys"]).unwrap_or_default();
+    let keys = property(&["xds", "node", "metadata", "ai_mesh_policy_keys"]).unwrap_or_default();
     // What is no text is no key: it is refused where keys are read.
     String::from_utf8_lossy(&keys).into_owned()
 }
