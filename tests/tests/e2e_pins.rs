@@ -173,7 +173,10 @@ fn rug_pull(mesh: &Mesh, server: &str, open: &Value, offered: &[String]) {
     assert!(shown.contains("rejected") && shown.contains("approved"), "{shown}");
 
     // Somebody finds that it is all right after all.
-    let digest = told.iter().find(|tool| tool["name"] == "echo").unwrap()["definitions"][0]["digest"].clone();
+    let echo = told.iter().find(|tool| tool["name"] == "echo").unwrap();
+    let definitions = echo["definitions"].as_array().unwrap();
+    let changed = definitions.iter().find(|definition| definition["state"] != "approved").unwrap();
+    let digest = changed["digest"].clone();
     cli(mesh, &["tools", "approve", server, "echo", "--digest", &digest.as_str().unwrap()[..12]]);
     assert_eq!(mesh.send(&call("echo")).status, 200);
     for (body, kind) in [(pulled.to_string(), "application/json"), (stream, "text/event-stream")] {
