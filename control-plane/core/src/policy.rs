@@ -44,7 +44,7 @@ impl Change {
 /// A version as the services hand it to a store.
 #[derive(Clone, Debug, PartialEq)]
 pub struct PolicyVersion {
-    /// The policy's name, or [`agent_key`], or [`tool_key`].
+    /// The policy's name, or [`agent_key`], or the key of a tool.
     pub name: String,
     /// Counted from 1 for each name, without holes, and never restarted: a policy that is deleted and created again goes
     /// on counting, so that a decision's `(id, version)` always means one document.
