@@ -41,7 +41,7 @@ impl SigningKey {
 
 /// Public keys that are trusted.
 #[derive(Clone, Debug, Default)]
-pub struct TrustedKeys(Vec<(String, VerifyingKey)>);
+pub struct TrustedKeys(Option<Vec<(String, VerifyingKey)>>);
 
 /// Why a bundle is not run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -51,6 +51,9 @@ pub enum Untrusted {
         "the sidecar's list of policy keys is not what it should be: hex keys of 64 digits, separated by commas"
     )]
     Keys,
+    /// It is signed, and nobody knows which keys were given.
+    #[error("the bundle is signed, and this Envoy does not tell which keys its bootstrap names (`xds.node`)")]
+    NoKeys,
     /// There is no signature.
     #[error("the bundle is not signed, and this sidecar runs only what is")]
     Unsigned,
@@ -73,7 +76,16 @@ impl TrustedKeys {
             let key = VerifyingKey::from_bytes(&bytes(text)?).ok()?;
             Some((text.get(..ID_DIGITS)?.to_ascii_lowercase(), key))
         };
-        separated.map(key).collect::<Option<Vec<_>>>().map(TrustedKeys).ok_or(Untrusted::Keys)
+        separated
+            .map(key)
+            .collect::<Option<Vec<_>>>()
+            .map(|keys| TrustedKeys(Some(keys)))
+            .ok_or(Untrusted::Keys)
+    }
+
+    /// Keys that can not be asked for: what is signed is refused, since there may be some.
+    pub fn unknown() -> Self {
+        TrustedKeys(None)
     }
 
     /// The bundle in what was sent. Without trusted keys, whatever it is signed by.
@@ -81,17 +93,19 @@ impl TrustedKeys {
     /// # Errors
     /// Why it is not to be run.
     pub fn open<'a>(&self, sent: &'a [u8]) -> Result<&'a [u8], Untrusted> {
-        let Some((id, signature, bundle)) = parts(sent) else {
-            return if self.0.is_empty() && !sent.starts_with(MAGIC.as_bytes()) {
-                Ok(sent)
-            } else {
-                Err(Untrusted::Unsigned)
-            };
+        let signed = sent.starts_with(MAGIC.as_bytes());
+        let keys = match &self.0 {
+            None if signed => return Err(Untrusted::NoKeys),
+            None => return Ok(sent),
+            Some(keys) => keys,
         };
-        if self.0.is_empty() {
+        let Some((id, signature, bundle)) = parts(sent) else {
+            return if keys.is_empty() && !signed { Ok(sent) } else { Err(Untrusted::Unsigned) };
+        };
+        if keys.is_empty() {
             return Ok(bundle);
         }
-        let mut named = self.0.iter().filter(|(known, _)| known == id).peekable();
+        let mut named = keys.iter().filter(|(known, _)| known == id).peekable();
         if named.peek().is_none() {
             return Err(Untrusted::UnknownKey);
         }
@@ -184,5 +198,12 @@ mod tests {
             assert!(matches!(TrustedKeys::read(text), Err(Untrusted::Keys)), "{text}");
         }
         assert!(!format!("{:?}", key('1')).contains("1111111111"), "the secret is not shown");
+    }
+
+    #[test]
+    fn what_is_signed_is_not_run_where_keys_can_not_be_asked_for() {
+        let sent = key('1').sign(BUNDLE);
+        assert_eq!(TrustedKeys::unknown().open(sent.as_bytes()), Err(Untrusted::NoKeys));
+        assert_eq!(TrustedKeys::unknown().open(BUNDLE.as_bytes()), Ok(BUNDLE.as_bytes()));
     }
 }

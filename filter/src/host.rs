@@ -147,11 +147,13 @@ pub(crate) fn cluster() -> Option<String> {
     String::from_utf8(name).ok().filter(|name| !name.is_empty())
 }
 
-/// The public keys that the bootstrap says policies are signed by, as text; empty where it says nothing.
-pub(crate) fn policy_keys() -> String {
-    let keys = property(&["xds", "node", "metadata", "ai_mesh_policy_keys"]).unwrap_or_default();
+/// The public keys that the bootstrap says policies are signed by, as text; empty where it names none. `None` where Envoy does
+/// not tell its node at all.
+pub(crate) fn policy_keys() -> Option<String> {
+    let keys = property(&["xds", "node", "metadata", "ai_mesh_policy_keys"]);
     // What is no text is no key: it is refused where keys are read.
-    String::from_utf8_lossy(&keys).into_owned()
+    let keys = keys.map(|keys| String::from_utf8_lossy(&keys).into_owned());
+    keys.or_else(|| node_id().map(|_| String::new()))
 }
 
 /// The URI in the verified client certificate.

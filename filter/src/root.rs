@@ -96,8 +96,9 @@ impl RootContext for Root {
     fn on_configure(&mut self, _size: usize) -> bool {
         let shared = SHARED.with(Rc::clone);
         let sent = host::configuration();
-        let opened = TrustedKeys::read(&host::policy_keys()).and_then(|keys| keys.open(&sent));
-        let opened = match opened {
+        let keys =
+            host::policy_keys().map_or_else(|| Ok(TrustedKeys::unknown()), |keys| TrustedKeys::read(&keys));
+        let opened = match keys.and_then(|keys| keys.open(&sent)) {
             Ok(opened) => opened,
             Err(untrusted) => {
                 log::error!("the configuration is refused: {untrusted}");
