@@ -20,8 +20,8 @@ const WORDS: &[(&[u8], usize)] = &[
     (b"pwd", 1),
 ];
 
-/// The longest password looked for, in bytes.
-const MAX: usize = 96;
+/// The longest password looked for, in bytes: with the word before it, it fits into what a stream holds back.
+const MAX: usize = 256;
 
 /// Looks at the place of a double letter.
 pub(super) fn double_letter(scan: &mut Scan<'_>, i: usize) {
