@@ -1,0 +1,331 @@
+//! Streams of events, inspected and rewritten as they flow.
+//!
+//! Each running text of a stream (a choice, a content block, a tool call's arguments) has a [`Window`]: the text that
+//! could still become part of a finding, and a little of what went before it as context. An event waits in the queue
+//! until none of its text is in a window any more, and leaves in its turn, with only the edited bytes changed.
+//!
+//! Failure law: what a window holds is bounded by the detector's holdback, the queue by [`MAX_QUEUE`]; over it, all text
+//! is judged as it stands. An event that cannot be read ends the stream with the provider's own error event when the
+//! policy is closed. A stream that breaks off takes what was held back with it.
+mod settle;
+mod window;
+
+use std::collections::VecDeque;
+
+use mesh_wire::{
+    Channel, ContentDecoder, DecodeError, Edit, Event, EventStream, Framing, Limits, Protocol, StreamItem,
+    read_event,
+};
+
+use crate::decision::Outcome;
+use crate::guards::without_overlaps;
+use crate::own_rules::{Answer, MAX_HELD};
+use crate::response::names;
+use crate::session::Session;
+use crate::stream::window::{Part, Window};
+
+/// Bytes of raw events that may wait.
+const MAX_QUEUE: usize = 256 * 1024;
+
+pub(crate) struct Stream {
+    /// Undoes the stream's `content-encoding`, when it has one.
+    decoder: Option<ContentDecoder>,
+    events: EventStream,
+    framing: Framing,
+    /// The last byte that was sent on, white space not counting.
+    sent: Option<u8>,
+    protocol: Protocol,
+    operation: String,
+    queue: VecDeque<Waiting>,
+    /// Number of the queue's first event.
+    first: u64,
+    queued: usize,
+    windows: Vec<(Channel, Window)>,
+    ended: bool,
+    /// It was ended, and what still comes is read for what it says of usage.
+    drains: bool,
+    /// Where the author's own rules look at answers.
+    held: Option<Held>,
+}
+
+/// An answer that the author's own rules are still to see.
+pub(crate) struct Held {
+    seen: Answer,
+    /// No event leaves before they have.
+    back: bool,
+    bytes: usize,
+}
+
+impl Held {
+    pub(crate) fn new(back: bool) -> Self {
+        Held { seen: Answer::default(), back, bytes: 0 }
+    }
+}
+
+/// An event that waits.
+struct Waiting {
+    event: Event,
+    item: StreamItem,
+    edits: Vec<Edit>,
+    /// Tools that a listing in this event must not show.
+    hidden: Vec<String>,
+    /// Pieces with text that is still in a window.
+    open: usize,
+    /// The client did not ask for it: it does not leave.
+    dropped: bool,
+}
+
+impl Stream {
+    pub(crate) fn new(
+        protocol: Protocol,
+        operation: &str,
+        framing: Framing,
+        decoder: Option<ContentDecoder>,
+    ) -> Self {
+        Stream {
+            decoder,
+            events: EventStream::new(framing, &Limits::default()),
+            framing,
+            sent: None,
+            protocol,
+            operation: operation.to_owned(),
+            queue: VecDeque::new(),
+            first: 0,
+            queued: 0,
+            windows: Vec::new(),
+            ended: false,
+            drains: false,
+            held: None,
+        }
+    }
+
+    pub(crate) fn held(self, held: Option<Held>) -> Self {
+        Stream { held, ..self }
+    }
+
+    /// Takes a piece of the stream; gives what may leave.
+    pub(crate) fn push(&mut self, session: &mut Session, chunk: &[u8], end_of_stream: bool) -> Vec<u8> {
+        match self.decoded(chunk, end_of_stream) {
+            None => self.push_plain(session, chunk, end_of_stream),
+            Some(Ok(plain)) => self.push_plain(session, &plain, end_of_stream),
+            Some(Err(_)) => {
+                let mut out = Vec::new();
+                if !self.ended {
+                    self.unreadable(session, &mut out);
+                }
+                out
+            }
+        }
+    }
+
+    fn decoded(&mut self, chunk: &[u8], end_of_stream: bool) -> Option<Result<Vec<u8>, DecodeError>> {
+        let decoder = self.decoder.as_mut()?;
+        let mut plain = decoder.push(chunk);
+        if let Ok(plain) = &mut plain
+            && end_of_stream
+        {
+            match decoder.end() {
+                Ok(rest) => plain.extend(rest),
+                Err(error) => return Some(Err(error)),
+            }
+        }
+        Some(plain)
+    }
+
+    fn push_plain(&mut self, session: &mut Session, chunk: &[u8], end_of_stream: bool) -> Vec<u8> {
+        let mut out = Vec::with_capacity(chunk.len());
+        if self.ended && !self.drains {
+            return out;
+        }
+        match self.events.push(chunk) {
+            Ok(events) => events.into_iter().for_each(|event| self.take(session, event, &mut out)),
+            Err(_) if self.ended => self.drains = false,
+            Err(_) => self.unreadable(session, &mut out),
+        }
+        if end_of_stream {
+            session.answer_ended();
+        }
+        if end_of_stream && !self.ended {
+            match self.events.finish() {
+                Ok(Some(event)) => self.take(session, event, &mut out),
+                Ok(None) => {}
+                Err(_) => self.unreadable(session, &mut out),
+            }
+            self.settle_all(session);
+            self.show(session);
+        }
+        if self.queued > MAX_QUEUE {
+            self.settle_all(session);
+        }
+        self.leave(session, &mut out);
+        self.sent = last_of(&out).or(self.sent);
+        out
+    }
+
+    /// Of a stream that was ended, what its later events say of usage.
+    fn only_usage(&mut self, session: &mut Session, event: &Event) {
+        let read = read_event(self.protocol, &self.operation, event, &Limits::default());
+        if let (true, Ok(item)) = (self.drains, read) {
+            session.took_event(event, &item);
+        }
+    }
+
+    fn take(&mut self, session: &mut Session, event: Event, out: &mut Vec<u8>) {
+        if self.ended {
+            return self.only_usage(session, &event);
+        }
+        let Ok(item) = read_event(self.protocol, &self.operation, &event, &Limits::default()) else {
+            return self.unreadable(session, out);
+        };
+        let dropped = session.took_event(&event, &item);
+        self.keep(session, &event, &item);
+        let (edits, hidden) =
+            session.judge_response(&item.message, event.read_from(), |segment| item.is_piece(segment));
+        let number = self.first + self.queue.len() as u64;
+        let mut open = 0;
+        let outside = self.protocol.answers_from_outside();
+        for piece in item.pieces.iter().filter(|piece| !item.text(piece).is_empty()) {
+            let text = item.text(piece);
+            let window = self.window(piece.channel);
+            if window.place.is_empty() {
+                window.place = format!("response:{}", item.message.path(piece.segment));
+            }
+            let first = text.trim_start().chars().next();
+            window.json = window.json.or(first.map(|first| matches!(first, '{' | '[' | '"')));
+            window.text.push_str(text);
+            if outside {
+                window.heard.push_str(text);
+                window.unsearched += text.len();
+            }
+            window.parts.push_back(Part {
+                event: number,
+                segment: piece.segment,
+                offset: 0,
+                len: text.len(),
+            });
+            open += 1;
+        }
+        let touched: Vec<Channel> = item.pieces.iter().map(|piece| piece.channel).collect();
+        let closes = item.closes.clone();
+        self.queued += event.raw().len();
+        self.queue.push_back(Waiting { event, item, edits, hidden, open, dropped });
+        for channel in &touched {
+            self.hear(session, channel, false);
+            self.settle(session, channel, false);
+        }
+        let known: Vec<Channel> = self.windows.iter().map(|(channel, _)| *channel).collect();
+        for channel in known.iter().filter(|channel| closes.iter().any(|close| close.covers(channel))) {
+            self.hear(session, channel, true);
+            self.settle(session, channel, true);
+        }
+        self.leave(session, out);
+        if let Some(ending) = (!self.ended).then(|| session.cut()).flatten() {
+            self.settle_all(session);
+            self.show(session);
+            self.leave(session, out);
+            self.cut(session, ending, out);
+        }
+    }
+
+    /// Keeps what the author's own rules will look at.
+    fn keep(&mut self, session: &mut Session, event: &Event, item: &StreamItem) {
+        let Some(held) = &mut self.held else { return };
+        held.bytes = held.bytes.saturating_add(event.raw().len());
+        if held.bytes > MAX_HELD {
+            self.held = None;
+            session.rego_misses_answer("response-size");
+        } else {
+            held.seen.add(item);
+        }
+    }
+
+    /// The answer is there, or will not go on: the author's own rules see it, and what was held back for them may leave.
+    fn show(&mut self, session: &mut Session) {
+        if let Some(held) = self.held.take() {
+            session.judge_answer(&held.seen);
+        }
+    }
+
+    /// The budget is spent: the answer ends here as at its bound. What still comes is read for what it says of usage.
+    fn cut(&mut self, session: &mut Session, ending: Vec<u8>, out: &mut Vec<u8>) {
+        if self.ended {
+            return;
+        }
+        self.stop(session);
+        if ending.is_empty() {
+            let error = session.spent_error(self.framing);
+            self.say_last(&error, out);
+        } else {
+            out.extend_from_slice(&ending);
+        }
+    }
+
+    fn window(&mut self, channel: Channel) -> &mut Window {
+        let at = match self.windows.iter().position(|(known, _)| *known == channel) {
+            Some(at) => at,
+            None => {
+                self.windows.push((channel, Window::default()));
+                self.windows.len() - 1
+            }
+        };
+        #[expect(clippy::indexing_slicing, reason = "the position was found or pushed just above")]
+        &mut self.windows[at].1
+    }
+
+    /// Sends on, in order, every event that is decided.
+    fn leave(&mut self, session: &mut Session, out: &mut Vec<u8>) {
+        if session.denied() && !self.ended {
+            return self.end(session, out);
+        }
+        if self.held.as_ref().is_some_and(|held| held.back) {
+            return;
+        }
+        while self.queue.front().is_some_and(|held| held.open == 0) {
+            let Some(held) = self.queue.pop_front() else { break };
+            self.first += 1;
+            self.queued = self.queued.saturating_sub(held.event.raw().len());
+            if held.dropped {
+                continue;
+            }
+            if held.edits.is_empty() && held.hidden.is_empty() {
+                out.extend_from_slice(held.event.raw());
+            } else {
+                session.decision.outcome = session.decision.outcome.max(Outcome::AllowWithModifications);
+                let edits = without_overlaps(held.edits);
+                out.extend_from_slice(&held.event.rewritten(&held.item, &edits, &names(&held.hidden)));
+            }
+        }
+    }
+
+    fn unreadable(&mut self, session: &mut Session, out: &mut Vec<u8>) {
+        session.uninspectable_back("response-malformed");
+        // An open policy lets pass what it could not read; without the events' frame that is no longer possible here.
+        if !session.denied() {
+            session.deny(mesh_wire::RefusalKind::GuardFailed, "the stream could not be read");
+        }
+        self.leave(session, out);
+    }
+
+    fn stop(&mut self, session: &Session) {
+        self.ended = true;
+        self.drains = session.spends();
+        self.queue.clear();
+        self.windows.clear();
+    }
+
+    fn end(&mut self, session: &mut Session, out: &mut Vec<u8>) {
+        self.stop(session);
+        let error = session.stream_error(self.framing);
+        self.say_last(&error, out);
+    }
+
+    /// The last words of the stream, framed as the rest of it.
+    fn say_last(&self, error: &[u8], out: &mut Vec<u8>) {
+        let sent = last_of(out).or(self.sent);
+        out.extend_from_slice(&self.framing.ending(sent, error));
+    }
+}
+
+fn last_of(bytes: &[u8]) -> Option<u8> {
+    bytes.iter().rev().find(|byte| !byte.is_ascii_whitespace()).copied()
+}

@@ -1,0 +1,210 @@
+//! What is decided of a running text leaves its window; what could still become part of a finding stays.
+use std::ops::Range;
+use std::rc::Rc;
+
+use mesh_detect::TypeSet;
+use mesh_wire::{Channel, ChannelKind, Edit, cut_escape, escape_json, resolve_escapes};
+
+use super::Stream;
+use super::window::{cut_parts, floor_boundary};
+use crate::guards::{Way, without_overlaps};
+use crate::index::Attached;
+use crate::mask::in_address;
+use crate::output::{GONE, raw_end};
+use crate::program::PiiGuard;
+use crate::session::Session;
+
+/// The author's own patterns have no known reach: this much of the tail waits for them, in bytes.
+const CUSTOM_REACH: usize = 256;
+/// A third party's words are searched for attacks each time this many more of them are there, in bytes.
+const HEARING: usize = 64;
+/// So much of them is searched at once, in bytes: the last.
+const HEARD: usize = 4096;
+
+impl Stream {
+    pub(super) fn settle_all(&mut self, session: &mut Session) {
+        let channels: Vec<Channel> = self.windows.iter().map(|(channel, _)| *channel).collect();
+        for channel in channels {
+            self.hear(session, &channel, true);
+            self.settle(session, &channel, true);
+        }
+    }
+
+    /// Searches a third party's words for attacks, across the pieces they come in. `last` when no more can come.
+    pub(super) fn hear(&mut self, session: &mut Session, channel: &Channel, last: bool) {
+        let Some((_, window)) = self.windows.iter_mut().find(|(known, _)| known == channel) else { return };
+        if window.unsearched < if last { 1 } else { HEARING } {
+            return;
+        }
+        window.unsearched = 0;
+        if session.injection_heard(&window.heard, &window.place) {
+            window.heard.clear();
+        }
+        let from = floor_boundary(&window.heard, window.heard.len().saturating_sub(HEARD / 2));
+        if window.heard.len() > HEARD {
+            window.heard.drain(..from);
+        }
+    }
+
+    /// Judges a window; what is decided leaves it. `last` when no more text can come.
+    pub(super) fn settle(&mut self, session: &mut Session, channel: &Channel, last: bool) {
+        let program = Rc::clone(&session.program);
+        let applies = Rc::clone(&session.applies);
+        let Some((_, window)) = self.windows.iter_mut().find(|(known, _)| known == channel) else { return };
+        if window.text.is_empty() {
+            return;
+        }
+        let start = window.context.len();
+        let text = format!("{}{}", window.context, window.text);
+        let place = window.place.clone();
+        // Arguments are JSON: what their escapes spell is what the tool reads, and nothing else. An answer's words may be
+        // JSON for some program, or be shown as they stand: there both readings count.
+        let arguments = channel.kind == ChannelKind::ToolArguments;
+        let began = window.json.unwrap_or_default();
+        let escapes = arguments || text.contains("\\u") || began && text.contains('\\');
+        let json = arguments || began;
+        // An escape that is cut off spells nothing yet.
+        let spelled = text.get(..if last { text.len() } else { cut_escape(&text) }).unwrap_or_default();
+        let resolved = escapes.then(|| resolve_escapes(spelled));
+        let guards: Vec<_> = applies
+            .iter()
+            .flat_map(|policy| policy.pii.iter().map(move |guard| (policy.as_ref(), guard)))
+            .filter(|(_, guard)| guard.looks(Way::Response))
+            .collect();
+        let mut safe = if last { text.len() } else { holdback(session, &text, &guards) };
+        if let Some(resolved) = resolved.as_ref().filter(|_| !last) {
+            let spelled = resolved.raw_range(0..holdback(session, resolved.text(), &guards)).end;
+            safe = safe.min(spelled);
+        }
+        if !last {
+            safe = safe.min(cut_escape(&text));
+        }
+        if !last {
+            safe = safe.min(session.masked.holdback(&text));
+        }
+        // Nobody shows a tool's arguments.
+        let heard = if !arguments {
+            session.output_heard(&mut window.output, &window.text, began, last)
+        } else {
+            None
+        };
+        if let Some((_, decided)) = &heard {
+            safe = safe.min(start + decided);
+        }
+        let marks = session.canary_heard(resolved.as_ref().map_or(&text, |resolved| resolved.text()));
+        let raw = |range: Range<usize>| {
+            resolved.as_ref().map_or(range.clone(), |resolved| resolved.raw_range(range))
+        };
+        let marks = marks.map(|(found, tail)| {
+            safe = if last {
+                safe
+            } else {
+                safe.min(resolved.as_ref().map_or(tail, |resolved| raw_end(resolved, tail)))
+            };
+            found.into_iter().map(raw).filter(|range| range.end > start).collect::<Vec<_>>()
+        });
+        let marks = marks.unwrap_or_default();
+        if let Some((cut, _)) = session.masked.find(&text).find(|(at, _)| at.start < safe && safe < at.end) {
+            safe = cut.start;
+        }
+        safe = safe.max(start);
+        let (mut found, mut spelled) = (Vec::new(), Vec::new());
+        let mut edits = Vec::new();
+        for (policy, guard) in guards {
+            if !arguments {
+                guard.find(&program.detector, &text, &mut found);
+            }
+            if let Some(resolved) = &resolved {
+                guard.find(&program.detector, resolved.text(), &mut spelled);
+                for mut finding in spelled.drain(..) {
+                    finding.span = resolved.raw_range(finding.span);
+                    if !found.iter().any(|seen| overlap(&seen.span, &finding.span)) {
+                        found.push(finding);
+                    }
+                }
+            }
+            for finding in found.drain(..) {
+                if finding.span.end <= start || session.masked.touches(&text, &finding.span) {
+                    continue;
+                }
+                if finding.span.end > safe {
+                    safe = safe.min(finding.span.start.max(start));
+                    continue;
+                }
+                edits.push((policy, guard, finding));
+            }
+        }
+        // Nothing that was found, or is searched as one, is cut in two.
+        loop {
+            let before = safe;
+            let found = edits.iter().map(|(_, _, finding)| &finding.span).chain(&marks);
+            for span in found {
+                if span.start < safe && safe < span.end {
+                    safe = span.start.max(start);
+                }
+            }
+            if let Some((heard, _)) = &heard {
+                safe = start + session.output_stop(&window.output, &window.text, heard, safe - start, last);
+            }
+            if safe == before {
+                break;
+            }
+        }
+        let mut cuts = Vec::new();
+        for range in marks.into_iter().filter(|range| range.end <= safe) {
+            let with = session.canary_found(&range, &place);
+            cuts.extend(with.map(|with| Edit { segment: 0, range: range.start.max(start)..range.end, with }));
+        }
+        for (policy, guard, finding) in edits {
+            // A longer finding of another guard may have pulled the boundary back over this one: it comes again.
+            if finding.span.end > safe {
+                continue;
+            }
+            let value = text.get(finding.span.clone()).unwrap_or_default();
+            if let Some(with) = session.personal((policy, guard), &finding, value, &place, Way::Response) {
+                let range = finding.span.start.max(start)..finding.span.end;
+                let with = if json { escape_json(&with) } else { with };
+                cuts.push(Edit { segment: 0, range, with });
+            }
+        }
+        for (range, value) in session.masked.find(&text) {
+            let before = text.get(window.context.len()..range.start).unwrap_or_default();
+            if range.start < start || range.end > safe || in_address(before, window.address) {
+                continue;
+            }
+            let with = if json { escape_json(value) } else { value.to_owned() };
+            cuts.push(Edit { segment: 0, range, with });
+        }
+        if let Some((heard, _)) = heard {
+            session.output_pass(&mut window.output, &window.text, &heard, safe - start, last);
+            for edit in session.output_edits(&window.text, heard, safe - start, &place) {
+                let range = edit.range.start + start..edit.range.end + start;
+                let taken = cuts.iter().any(|cut| overlap(&cut.range, &range));
+                cuts.push(Edit { range, with: if taken { GONE.to_owned() } else { edit.with }, ..edit });
+            }
+        }
+        let left = text.get(start..safe).unwrap_or_default();
+        window.address = in_address(left, window.address);
+        for cut in without_overlaps(cuts) {
+            let range = cut.range.start - start..cut.range.end - start;
+            cut_parts(&mut self.queue, self.first, &window.parts, range, cut.with);
+        }
+        window.release(safe - start, &text, safe, &mut self.queue, self.first);
+    }
+}
+
+fn holdback(session: &Session, text: &str, guards: &[(&Attached, &PiiGuard)]) -> usize {
+    let mut safe = text.len();
+    for (_, guard) in guards {
+        let types: &TypeSet = &guard.types;
+        safe = safe.min(session.program.detector.holdback(text, types));
+        if guard.custom.is_some() {
+            safe = safe.min(floor_boundary(text, text.len().saturating_sub(CUSTOM_REACH)));
+        }
+    }
+    floor_boundary(text, safe)
+}
+
+fn overlap(one: &Range<usize>, other: &Range<usize>) -> bool {
+    one.start < other.end && other.start < one.end
+}

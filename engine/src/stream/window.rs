@@ -1,0 +1,101 @@
+//! The undecided end of a running text, and where its pieces came from.
+use std::collections::VecDeque;
+use std::ops::Range;
+
+use mesh_wire::Edit;
+
+use super::Waiting;
+use crate::output::OutputStates;
+
+/// Context kept of text that has left, in bytes.
+const CONTEXT: usize = 64;
+
+/// The undecided end of one running text.
+#[derive(Default)]
+pub(super) struct Window {
+    pub(super) context: String,
+    pub(super) text: String,
+    /// What has left ended within an address.
+    pub(super) address: bool,
+    pub(super) place: String,
+    pub(super) parts: VecDeque<Part>,
+    /// Whether the running text began like JSON; unknown while it is blank.
+    pub(super) json: Option<bool>,
+    /// What a third party said last in this text, and how much of that has not been searched for attacks.
+    pub(super) heard: String,
+    pub(super) unsearched: usize,
+    /// Where the searches of this text for addresses and active HTML stand.
+    pub(super) output: OutputStates,
+}
+
+/// Where a stretch of a window's text came from.
+pub(super) struct Part {
+    pub(super) event: u64,
+    pub(super) segment: usize,
+    /// Where in the segment the stretch begins.
+    pub(super) offset: usize,
+    pub(super) len: usize,
+}
+
+impl Window {
+    /// Lets the first `bytes` of the text go.
+    pub(super) fn release(
+        &mut self,
+        bytes: usize,
+        text: &str,
+        safe: usize,
+        queue: &mut VecDeque<Waiting>,
+        first: u64,
+    ) {
+        if bytes == 0 {
+            return;
+        }
+        let mut rest = bytes;
+        while let Some(part) = self.parts.front_mut() {
+            if part.len > rest {
+                part.offset += rest;
+                part.len -= rest;
+                break;
+            }
+            rest -= part.len;
+            let at = usize::try_from(part.event.saturating_sub(first)).ok();
+            if let Some(held) = at.and_then(|at| queue.get_mut(at)) {
+                held.open = held.open.saturating_sub(1);
+            }
+            self.parts.pop_front();
+        }
+        let from = floor_boundary(text, safe.saturating_sub(CONTEXT));
+        self.context = text.get(from..safe).unwrap_or_default().to_owned();
+        self.text = text.get(safe..).unwrap_or_default().to_owned();
+    }
+}
+
+/// Puts `with` in place of the window's bytes `range`: into the first piece they touch; the rest of them goes.
+pub(super) fn cut_parts(
+    queue: &mut VecDeque<Waiting>,
+    first: u64,
+    parts: &VecDeque<Part>,
+    range: Range<usize>,
+    with: String,
+) {
+    let mut with = Some(with);
+    let mut begin = 0;
+    for part in parts {
+        let end = begin + part.len;
+        let from = range.start.max(begin);
+        let to = range.end.min(end);
+        if from < to {
+            let held =
+                usize::try_from(part.event.saturating_sub(first)).ok().and_then(|at| queue.get_mut(at));
+            if let Some(held) = held {
+                let range = part.offset + from - begin..part.offset + to - begin;
+                held.edits.push(Edit { segment: part.segment, range, with: with.take().unwrap_or_default() });
+            }
+        }
+        begin = end;
+    }
+}
+
+pub(super) fn floor_boundary(text: &str, at: usize) -> usize {
+    (0..=at.min(text.len())).rev().find(|at| text.is_char_boundary(*at)).unwrap_or_default()
+}
