@@ -9,6 +9,7 @@
 
 mod exchange;
 mod host;
+mod judge;
 mod lease;
 mod limits;
 mod outbox;

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use mesh_audit::TrustedKeys;
 use mesh_detect::Detector;
-use mesh_engine::Program;
+use mesh_engine::{Breaker, Program};
 use mesh_limits::Leases;
 use mesh_policy::Bundle;
 use proxy_wasm::traits::{Context, HttpContext, RootContext};
@@ -32,6 +32,8 @@ pub(crate) struct Shared {
     pub(crate) outbox: RefCell<Outbox>,
     /// What is lent to this VM of limits.
     pub(crate) leases: RefCell<Leases>,
+    /// How the judge has answered lately.
+    pub(crate) breaker: RefCell<Breaker>,
     id: u64,
     /// Under which programs remember what they judged; without randomness they don't.
     key: Option<[u8; 16]>,
@@ -47,6 +49,7 @@ impl Shared {
             detector: Rc::new(Detector::new()),
             outbox: RefCell::new(Outbox::new(format!("{id:016x}"))),
             leases: RefCell::default(),
+            breaker: RefCell::default(),
             id,
             key: host::secret(),
             exchanges: RefCell::new(0),
