@@ -10,6 +10,8 @@
 #![deny(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing))]
 
+use std::ops::Range;
+
 mod bytes;
 pub mod canonical;
 mod custom;
@@ -33,6 +35,19 @@ pub const DEFAULT_THRESHOLD: f32 = 0.5;
 /// The score from which a text of that source counts at that sensitivity; none for a source that is not judged.
 pub fn injection_threshold(source: Source, sensitivity: Sensitivity) -> Option<f32> {
     injection::threshold_score(source, sensitivity)
+}
+
+/// At most `bytes` of a text, with the middle of those `at` it in the middle, cut at character boundaries: what is shown of a
+/// long text to somebody who reads only so much.
+pub fn window<'a>(text: &'a str, at: &Range<usize>, bytes: usize) -> &'a str {
+    if text.len() <= bytes {
+        return text;
+    }
+    let middle = at.start.midpoint(at.end);
+    let start = middle.saturating_sub(bytes / 2).min(text.len() - bytes);
+    let start = text.ceil_char_boundary(start);
+    let end = text.floor_char_boundary((start + bytes).min(text.len()));
+    text.get(start..end).unwrap_or_default()
 }
 
 /// The compiled rule set. Build it once per VM; it is immutable and cheap to share.

@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 
 use mesh_detect::{
     CustomPatterns, Detector, Finding, MAX_BLOCK_HOLDBACK, MAX_HOLDBACK, Phrases, Sensitivity, Source,
-    TypeSet,
+    TypeSet, window,
 };
 use proptest::prelude::*;
 
@@ -84,6 +84,22 @@ fn find(text: &str, min_score: f32) -> Vec<Finding> {
 }
 
 proptest! {
+    /// A window is never longer than it may be, and shows the middle of what it is about.
+    #[test]
+    fn windows_are_bounded(text in text(), from in 0.0..1.0f64, len in 0usize..300, bytes in 4usize..200) {
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a place in a short text")]
+        let start = text.floor_char_boundary((text.len() as f64 * from) as usize);
+        let at = start..text.ceil_char_boundary((start + len).min(text.len()));
+        let shown = window(&text, &at, bytes);
+        prop_assert!(shown.len() <= bytes);
+        prop_assert!(text.len() > bytes || shown == text);
+        let offset = shown.as_ptr() as usize - text.as_ptr() as usize;
+        let middle = at.start.midpoint(at.end);
+        // A character that is wider than half the window may push it aside by its own length.
+        prop_assert!(offset <= middle + 4 && middle <= offset + shown.len() + 4);
+    }
+
+
     #![proptest_config(ProptestConfig::with_cases(512))]
 
     #[test]

@@ -13,7 +13,7 @@ use std::borrow::Cow;
 use std::ops::Range;
 use std::rc::Rc;
 
-use mesh_detect::{Family, InjectionFinding, Sensitivity, Source, injection_threshold};
+use mesh_detect::{Family, InjectionFinding, Sensitivity, Source, injection_threshold, window};
 use mesh_policy::{FailureMode, InjectionAction, JudgeMode, JudgeRule};
 use mesh_wire::RefusalKind;
 
@@ -146,7 +146,7 @@ impl Session {
         if self.doubts.flows {
             return;
         }
-        let window = window(text, &finding.span);
+        let window = window(text, &finding.span, MAX_WINDOW_BYTES);
         // The same words may stand in several places, and several rules may doubt them.
         if let Some(known) = self.doubts.open.iter_mut().find(|doubt| doubt.text == window) {
             if !known.guards.contains(&guard) {
@@ -298,39 +298,4 @@ fn guard_at(applies: &[Rc<Attached>], (policy, guard): (usize, usize)) -> Option
 
 fn judge_at(applies: &[Rc<Attached>], at: (usize, usize)) -> Option<&JudgeGuard> {
     guard_at(applies, at)?.judge.as_ref()
-}
-
-/// At most [`MAX_WINDOW_BYTES`] of a text, with those bytes in the middle.
-fn window<'a>(text: &'a str, at: &Range<usize>) -> &'a str {
-    if text.len() <= MAX_WINDOW_BYTES {
-        return text;
-    }
-    let middle = at.start.midpoint(at.end);
-    let start = middle.saturating_sub(MAX_WINDOW_BYTES / 2).min(text.len() - MAX_WINDOW_BYTES);
-    let start = text.ceil_char_boundary(start);
-    let end = text.floor_char_boundary((start + MAX_WINDOW_BYTES).min(text.len()));
-    text.get(start..end).unwrap_or_default()
-}
-
-#[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-
-    use super::*;
-
-    proptest! {
-        /// A window is never longer than it may be, and shows the middle of what it is about.
-        #[test]
-        fn windows_are_bounded(text in "(\\PC{0,400}|[aß漢🦀]{1000,6000})", from in 0.0..1.0f64, len in 0usize..300) {
-            #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a place in a short text")]
-            let start = text.floor_char_boundary((text.len() as f64 * from) as usize);
-            let at = start..text.ceil_char_boundary((start + len).min(text.len()));
-            let shown = window(&text, &at);
-            prop_assert!(shown.len() <= MAX_WINDOW_BYTES);
-            prop_assert!(text.len() > MAX_WINDOW_BYTES || shown == text);
-            let offset = shown.as_ptr() as usize - text.as_ptr() as usize;
-            let middle = at.start.midpoint(at.end);
-            prop_assert!(offset <= middle && middle <= offset + shown.len());
-        }
-    }
 }

@@ -23,7 +23,8 @@ pub(crate) fn ask(question: &Question) -> Vec<u8> {
     json!({ "inputs": inputs, "truncate": true }).to_string().into_bytes()
 }
 
-/// The answer at hand. Envoy answers in the judge's place when there is none in time (504) or no connection (503).
+/// The answer at hand. Envoy answers in the judge's place when there is none in time (504) or no connection (503);
+/// one that has too much to do says so (429).
 pub(crate) fn read(headers: usize, size: usize) -> Judgement {
     if headers == 0 {
         return Judgement::Failed("unreachable");
@@ -31,7 +32,7 @@ pub(crate) fn read(headers: usize, size: usize) -> Judgement {
     match host::call_status() {
         Some(200) => {}
         Some(504) => return Judgement::Failed("deadline"),
-        Some(502 | 503) => return Judgement::Failed("unreachable"),
+        Some(429 | 502 | 503) => return Judgement::Failed("unreachable"),
         _ => return Judgement::Failed("answer"),
     }
     if size > MAX_ANSWER {

@@ -36,7 +36,8 @@ pub struct Part {
 }
 
 impl Part {
-    fn start(name: &'static str, command: &mut Command) -> Self {
+    /// Starts a process and waits for its `ready` line.
+    pub fn start(name: &'static str, command: &mut Command) -> Self {
         let child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn();
         let mut child = child.unwrap_or_else(|error| panic!("{name} does not start: {error}"));
         let stdout = child.stdout.take().expect("a pipe");

@@ -123,6 +123,12 @@ fn mesh_arguments(line: &str) -> Option<Vec<String>> {
     Some(std::iter::once("up".to_owned()).chain(flags).collect())
 }
 
+/// The arguments of `ai-mesh-judge …`.
+fn judge_arguments(line: &str) -> Option<Vec<String>> {
+    let line = line.split(['|', '>', '#', '&']).next().unwrap_or_default();
+    line.trim().strip_prefix("ai-mesh-judge ").map(words)
+}
+
 /// Words of a shell line without expansions; single quotes hold a word together.
 fn words(line: &str) -> Vec<String> {
     let mut words = Vec::new();
@@ -139,13 +145,22 @@ fn words(line: &str) -> Vec<String> {
 #[test]
 fn command_lines_in_the_documents_are_understood() {
     let mut count = 0;
+    let mesh = tool("AI_MESH_BIN");
+    let judge = tool("AI_MESH_JUDGE_BIN");
     for block in blocks("sh") {
-        for arguments in block.text.lines().filter_map(mesh_arguments) {
+        let of_mesh = block.text.lines().filter_map(mesh_arguments).map(|words| (&mesh, words));
+        let of_judge = block.text.lines().filter_map(judge_arguments).map(|words| (&judge, words));
+        for (program, arguments) in of_mesh.chain(of_judge) {
             // With --help the command line is read, flags and values too, and nothing is done.
-            let output = Command::new(tool("AI_MESH_BIN")).args(&arguments).arg("--help").output();
-            let output = output.expect("ai-mesh runs");
+            let output = Command::new(program).args(&arguments).arg("--help").output();
+            let output = output.expect("it runs");
             let said = String::from_utf8_lossy(&output.stderr).into_owned();
-            assert!(output.status.success(), "{}: ai-mesh {arguments:?}: {said}", block.place());
+            assert!(
+                output.status.success(),
+                "{}: {} {arguments:?}: {said}",
+                block.place(),
+                program.display()
+            );
             count += 1;
         }
     }

@@ -39,6 +39,19 @@ pub(crate) fn run(rest: &[String]) -> Outcome {
         start(cargo().current_dir(&place.root).args(["build", "-p", "mesh-cli"]))?;
     }
 
+    // A workspace of its own, built optimised: a model is too slow otherwise.
+    let judge = place.target.join("judge");
+    let manifest = [
+        "build",
+        "--release",
+        "--manifest-path",
+        "judge/Cargo.toml",
+        "--bin",
+        "ai-mesh-judge",
+        "--target-dir",
+    ];
+    start(cargo().current_dir(&place.root).args(manifest).arg(&judge))?;
+
     let postgres = Postgres::start(&tools.postgres)?;
     let redis = Redis::start(&tools.redis)?;
     say("running the tests");
@@ -55,6 +68,8 @@ pub(crate) fn run(rest: &[String]) -> Outcome {
         .env("AI_MESH_FILTER", place.filter())
         .env("AI_MESH_BIN", place.binary("debug", "ai-mesh"))
         .env("AI_MESH_PYTHON", &tools.python)
+        .env("AI_MESH_JUDGE_MODEL", &tools.judge_model)
+        .env("AI_MESH_JUDGE_BIN", judge.join("release/ai-mesh-judge"))
         .env("AI_MESH_NODE_MODULES", &tools.node_modules);
     if !selection.words.is_empty() {
         command.arg("--").args(&selection.words);

@@ -13,7 +13,7 @@ const SENSITIVITIES: [(Sensitivity, &str); 3] =
     [(Sensitivity::Low, "low"), (Sensitivity::Medium, "medium"), (Sensitivity::High, "high")];
 
 /// Where a row's text would stand in an exchange.
-fn stands(row: &Value) -> Source {
+pub(crate) fn stands(row: &Value) -> Source {
     let kind = row["kind"].as_str().unwrap_or_default();
     let source = row["source"].as_str().unwrap_or_default();
     if let Some(role) = row["role"].as_str() {

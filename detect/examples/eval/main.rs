@@ -4,6 +4,7 @@
 //! cargo xtask eval FILE.jsonl
 //! cargo run --release -p mesh-detect --example eval -- FILE.jsonl [--errors TYPE-OR-SOURCE] [--threshold 0.5] [--rules]
 //!     [--report FOLDER] [--peer NAME=PREDICTIONS.jsonl] [--speed] [--peer-speed NAME=SPEED.json] [--through ANSWERS.jsonl]
+//!     [--judge URL]
 //! ```
 //!
 //! A row with `spans` measures personal data and secrets, one with `label` measures injection. Only figures are
@@ -12,6 +13,7 @@
 //! `--through` takes what `tests/examples/eval_envoy.rs` writes.
 
 mod injection;
+mod judge;
 mod pii;
 mod report;
 mod score;
@@ -34,6 +36,7 @@ struct Options {
     speed: bool,
     speeds: Vec<speed::Speed>,
     through: Option<String>,
+    judge: Option<String>,
 }
 
 fn options() -> Result<Options, String> {
@@ -47,6 +50,7 @@ fn options() -> Result<Options, String> {
         speed: false,
         speeds: Vec::new(),
         through: None,
+        judge: None,
     };
     let mut arguments = std::env::args().skip(1);
     while let Some(argument) = arguments.next() {
@@ -69,6 +73,7 @@ fn options() -> Result<Options, String> {
                 let (name, file) = value.split_once('=').ok_or("--peer-speed takes NAME=FILE")?;
                 options.speeds.push(speed::Speed::read(name, file)?);
             }
+            "--judge" => options.judge = Some(value()?),
             "--through" => options.through = Some(value()?),
             flag if flag.starts_with('-') => return Err(format!("there is no flag {flag}")),
             _ => options.files.push(argument),
@@ -105,6 +110,9 @@ fn run() -> Result<(), String> {
         with_spans.extend(spans);
         if others.iter().any(|row| row.get("label").is_some()) {
             injection::measure(&others, file, &options, &mut report);
+            if let Some(url) = &options.judge {
+                judge::measure(url, &others, file, &mut report)?;
+            }
         }
     }
     if !with_spans.is_empty() {

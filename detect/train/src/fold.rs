@@ -163,6 +163,6 @@ fn share(part: usize, whole: usize) -> f64 {
 }
 
 /// An ordinary tool result or document, as against a tool's definition.
-fn ordinary(judged: &Judged<'_>) -> bool {
+pub(crate) fn ordinary(judged: &Judged<'_>) -> bool {
     could_inform(&judged.seen.row) || judged.seen.row.kind == "benign_document"
 }

@@ -4,6 +4,7 @@
 //! cargo run --release -p mesh-detect-train -- weights ROWS.jsonl    writes detect/src/injection/scorer/weights.bin
 //! cargo run --release -p mesh-detect-train -- check ROWS.jsonl      fails if that file is not what the recipe yields
 //! cargo run --release -p mesh-detect-train -- folds ROWS.jsonl      leaves out source after source
+//! cargo run --release -p mesh-detect-train -- texts ROWS.jsonl OUT  writes all texts as JSONL: what the judge's head learns from
 //! cargo run --release -p mesh-detect-train -- say COUNT             prints texts of the grammars
 //! ```
 //!
@@ -51,8 +52,11 @@ fn main() -> ExitCode {
             .and_then(|bytes| std::fs::write(shipped(), bytes).map_err(|error| format!("weights: {error}"))),
         ["check", rows] => weights_of(rows).and_then(|bytes| check(&bytes)),
         ["folds", rows] => folds(rows),
+        ["texts", rows, out] => {
+            texts(rows).and_then(|text| std::fs::write(out, text).map_err(|error| format!("{out}: {error}")))
+        }
         ["say", count] => say(count),
-        _ => Err("weights|check|folds ROWS.jsonl, or say COUNT".to_owned()),
+        _ => Err("weights|check|folds ROWS.jsonl, texts ROWS.jsonl OUT.jsonl, or say COUNT".to_owned()),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
@@ -127,6 +131,42 @@ fn folds(path: &str) -> Result<(), String> {
         }
     }
     Ok(())
+}
+
+/// Every text with its label. A row that was measured has its fold, and the margin by a model that saw neither its source
+/// nor its near-duplicates.
+fn texts(path: &str) -> Result<String, String> {
+    let detector = Detector::new();
+    let made = seen(generate::rows(SEED, AMOUNT)?, &detector);
+    let rows = seen(measured(path)?, &detector);
+    let mut out = String::new();
+    let mut line = |row: &Row, more: serde_json::Value| {
+        let mut value = serde_json::json!({
+            "text": row.text, "attack": row.attack, "hard": row.hard, "informs": row.informs(), "source": row.source,
+            "group": row.group, "kind": row.kind, "lang": row.lang,
+        });
+        if let (Some(value), serde_json::Value::Object(more)) = (value.as_object_mut(), more) {
+            value.extend(more);
+        }
+        out.push_str(&value.to_string());
+        out.push('\n');
+    };
+    for informs in [false, true] {
+        for judged in fold::judge(&rows, &made, informs, true, SETTINGS) {
+            let row = &judged.seen.row;
+            line(
+                row,
+                serde_json::json!({
+                    "fold": fold::fold_of(&row.source),
+                    "learned": !row.source.starts_with(fold::NOT_LEARNED),
+                    "ordinary": fold::ordinary(&judged),
+                    "margin": judged.margin + fold::RULES_WEIGH * judged.seen.rules,
+                }),
+            );
+        }
+    }
+    made.iter().for_each(|seen| line(&seen.row, serde_json::json!({ "learned": true })));
+    Ok(out)
 }
 
 fn say(count: &str) -> Result<(), String> {

@@ -13,8 +13,8 @@ use crate::run::{cargo, run as start, say};
 use peer::Peer;
 
 const USAGE: &str = "\
-Usage: cargo xtask eval [FILE.jsonl]... [--compare PEER]... [--speed] [--through-envoy] [--threshold SCORE]
-                        [--errors NAME]
+Usage: cargo xtask eval [FILE.jsonl]... [--compare PEER]... [--speed] [--through-envoy] [--judge URL]
+                        [--threshold SCORE] [--errors NAME]
 
 Measures detection on labelled rows and prints precision, recall, F1 and false-alarm rates by type, tier, language and
 source, with 95 % confidence intervals, and the same at several scores; of injection, recall and false alarms at every
@@ -26,6 +26,8 @@ sensitivity and at stated rates. Writes report.md and report.json into `eval` in
   --speed             how fast: ours, plain patterns in one RegexSet, and memcpy
   --through-envoy     also send every row through a mesh on this machine, as a chat message, as a tool's result and as an
                       MCP result, and compare with what the detector finds alone
+  --judge URL         also ask a classifier about doubtful injection rows, as `judge` of an injection rule does by default, and
+                      report what it adds at each of its scores; such as a running ai-mesh-judge
   --threshold SCORE   the score from which a finding counts in the detailed tables (0.5)
   --errors NAME       print the errors of this type (PHONE, NEGATIVE, CONTEXTUAL, BOUNDS) or source; shows row text
   --help              this text
@@ -39,6 +41,7 @@ Examples:
   cargo xtask eval mine.jsonl --compare presidio
   cargo xtask eval mine.jsonl --errors PHONE
   cargo xtask eval mine.jsonl --through-envoy
+  cargo xtask eval mine.jsonl --judge http://127.0.0.1:8095
 ";
 
 /// What was asked for.
@@ -107,6 +110,10 @@ fn read(rest: &[String]) -> Outcome<Request> {
             }
             "--speed" => request.passed.push(word.clone()),
             "--through-envoy" => request.through_envoy = true,
+            "--judge" => {
+                let url = value("http://127.0.0.1:8095")?;
+                request.passed.extend([word.clone(), url]);
+            }
             "--threshold" => {
                 let score = value("0.5")?;
                 if !score.parse::<f32>().is_ok_and(|score| (0.0..=1.0).contains(&score)) {
@@ -188,6 +195,8 @@ mod tests {
             ("--compare", false),
             ("--threshold high", false),
             ("--through-envoy", true),
+            ("--judge http://127.0.0.1:8095", true),
+            ("--judge", false),
             ("no-such-file.jsonl", false),
         ];
         for (line, accepted) in cases {
@@ -210,6 +219,6 @@ mod tests {
             assert!(read(&words).is_ok(), "{line}");
             count += 1;
         }
-        assert!(count >= 8, "only {count} command lines were found");
+        assert!(count >= 10, "only {count} command lines were found");
     }
 }

