@@ -114,6 +114,12 @@ fn mistakes_are_named_with_path_found_expected_and_help() {
             &["error | spec.rules[0].pii.acton | unknown field `acton` | did you mean `action`?"][..],
         ),
         (
+            "- pii: { headers: [X-User-Note, \"a b\"] }",
+            &[
+                "error | spec.rules[0].pii.headers[1] | this is no name of a header | write it as in `x-user-note`; case does not matter",
+            ][..],
+        ),
+        (
             "- pii: {}\n- ratelimit: { requestsPerMinute: 1 }",
             &[
                 "error | spec.rules[1].ratelimit | unknown kind of rule `ratelimit` | did you mean `rateLimit`?",
