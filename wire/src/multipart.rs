@@ -148,6 +148,10 @@ fn disposition(part: &mut Part, text: &str, start: usize) -> bool {
     let mut named = false;
     for (name, value) in parameters {
         let name = text.get(name).unwrap_or_default();
+        // RFC 2047's encoded words are resolved by mail's parsers alone.
+        if text.get(value.clone()).is_some_and(|value| value.contains("=?")) {
+            return false;
+        }
         let value = start + value.start..start + value.end;
         let new = if name.eq_ignore_ascii_case("name") {
             part.name = value;
@@ -329,6 +333,7 @@ mod tests {
                 "--X\r\ncontent-disposition: attachment; name=\"a\"\r\n\r\nhi\r\n--X--".to_owned(),
             ),
             ("an extended file's name", format!("--X\r\n{head}; filename*=utf-8''x\r\n\r\nhi\r\n--X--")),
+            ("an encoded word", format!("--X\r\n{head}; filename=\"=?utf-8?q?=35?=\"\r\n\r\nhi\r\n--X--")),
             ("an escaped quote", format!("--X\r\n{head}; filename=\"a\\\"b\"\r\n\r\nhi\r\n--X--")),
             (
                 "blanks before the colon",

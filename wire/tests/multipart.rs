@@ -100,6 +100,21 @@ fn what_a_reader_could_take_for_something_else_is_refused() {
     assert!(read_multipart("multipart/mixed; boundary=XYZ", &form(&[]), &Limits::default()).is_none());
 }
 
+/// The corpus that real readers judge end to end: what passes there is read here, the rest is not.
+#[test]
+fn the_corpus_is_read_or_refused() {
+    for line in include_str!("../../tests/corpus/evasion/forms.jsonl").lines() {
+        let case: serde_json::Value = serde_json::from_str(line).unwrap();
+        let Some(text) = case["text"].as_str() else { continue };
+        let kind = case["type"].as_str().unwrap();
+        if kind.contains("charset") {
+            continue;
+        }
+        let read = read_multipart(kind, text.as_bytes(), &Limits::default());
+        assert_eq!(matches!(read, Some(Ok(_))), case["passes"] == true, "{line}");
+    }
+}
+
 #[test]
 fn an_edit_changes_its_part_and_what_tells_of_it() {
     let lines = "{\"a\":\"x\"}\n{\"a\":\"ssn \\u0035\"}\n";
