@@ -110,9 +110,17 @@ fn one(c: &mut Collector<'_>, body: &[u8], part: &Part, lines: bool) -> Result<(
         c.message.media += 1;
         return Ok(());
     }
+    let wide = content.iter().filter(|b| **b == 0).count() * 8 >= content.len().max(1);
     let content = text(&part.content)?;
     if content.is_empty() {
         return Ok(());
+    }
+    if wide && kind == BodyKind::Media {
+        c.message.media += 1;
+        return Ok(());
+    }
+    if wide {
+        return malformed(part.content.start, "a part in another character set than UTF-8");
     }
     let layer = c.push_layer(NO_LAYER, part.content.start as u32..part.content.end as u32, Coding::Plain)?;
     let doc = Doc { text: content, nodes: &[], layer, level: 0 };
@@ -212,7 +220,9 @@ fn lines(c: &mut Collector<'_>, doc: Doc<'_>, path: u32, offset: usize) -> Resul
     }
     for (index, (at, line)) in each_line(doc.text).enumerate() {
         let nodes = scan(line, c.limits).map_err(|error| moved(error, offset + at))?;
-        let layer = c.push_layer(doc.layer, at as u32..(at + line.len()) as u32, Coding::Plain)?;
+        // Of the body, not of the file: a line is got at again without reading the file.
+        let start = offset + at;
+        let layer = c.push_layer(NO_LAYER, start as u32..(start + line.len()) as u32, Coding::Plain)?;
         let root = Doc { text: line, nodes: &nodes, layer, level: 0 }.root();
         let path = c.at_index(path, index as u32);
         self::line(c, root, path)?;

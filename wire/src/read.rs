@@ -1,5 +1,7 @@
 //! A whole body into a [`Message`].
 
+use std::collections::BTreeSet;
+
 use crate::a2a;
 use crate::anthropic;
 use crate::bedrock;
@@ -194,7 +196,9 @@ fn batch(c: &mut Collector<'_>, root: Val<'_>, path: u32) -> Result<(), WireErro
 /// What several requests in one body ask for together.
 #[derive(Default)]
 pub(crate) struct Answers {
+    /// Each once, in order, and the same for finding them.
     models: Vec<String>,
+    known: BTreeSet<String>,
     bounds: Option<u64>,
     unbounded: bool,
 }
@@ -202,7 +206,7 @@ pub(crate) struct Answers {
 impl Answers {
     /// Another request was read: its model is taken out of the message.
     pub(crate) fn add(&mut self, c: &mut Collector<'_>, bound: Option<u64>) {
-        let model = c.message.model.take().filter(|model| !self.models.contains(model));
+        let model = c.message.model.take().filter(|model| self.known.insert(model.clone()));
         self.models.extend(model);
         self.unbounded |= bound.is_none();
         self.bounds = Some(self.bounds.unwrap_or(0).saturating_add(bound.unwrap_or(0)));

@@ -87,6 +87,7 @@ fn what_a_reader_could_take_for_something_else_is_refused() {
         ("a form in another character set", vec![("_charset_", "", b"iso-8859-1"), ("a", "", b"b")]),
         ("a form in a form", vec![("a", "\r\nContent-Type: multipart/mixed; boundary=Q", b"--Q--")]),
         ("text in Latin-1", vec![("a", "; filename=\"a\"", b"caf\xe9 536-90-4399")]),
+        ("a text in UTF-16", vec![("a", "; filename=\"a\"", b"m\0y\0 \0s\0")]),
         ("a CSV file in UTF-16", vec![("a", "; filename=\"a.csv\"", b"\xff\xfeh\0i\0")]),
         ("a text that is none", vec![("a", "; filename=\"a\"\r\nContent-Type: text/csv", PNG)]),
         ("doubled keys in JSON", vec![("a", "; filename=\"a.json\"", doubled)]),

@@ -42,21 +42,8 @@ pub(crate) fn hidden(
     while next < bytes.len() {
         let place = next;
         next += SHORTEST_RUN;
-        let end = if is_encoded(at(bytes, place)) { encoded_end(bytes, place) } else { place };
-        let start = encoded_start(bytes, place);
-        if end > start + SHORTEST_RUN - 1 {
-            next = next.max(end + 1);
-            let Some(inside) = decoded(slice(bytes, start, end), left) else { continue };
-            left = left.saturating_sub(inside.len());
-            inner.clear();
-            find(words, &inside, types, min_score, custom, &mut inner);
-            let surest = inner.iter().max_by(|one, other| one.score.total_cmp(&other.score));
-            out.extend(surest.map(|found| Finding {
-                span: start..end,
-                rule: "hidden/base64",
-                ..found.clone()
-            }));
-        } else if let Some((start, end, digits)) = spelled(bytes, place) {
+        // Digits with hyphens or slashes between them look like an encoded text, too.
+        if let Some((start, end, digits)) = spelled(bytes, place) {
             next = next.max(end + MAX_GAP + 1);
             inner.clear();
             find(words, &digits, types, min_score, None, &mut inner);
@@ -68,6 +55,22 @@ pub(crate) fn hidden(
             out.extend(found.map(|found| Finding {
                 span: start..end,
                 rule: "hidden/digits",
+                ..found.clone()
+            }));
+            continue;
+        }
+        let start = encoded_start(bytes, place);
+        let end = if is_encoded(at(bytes, place)) { encoded_end(bytes, place) } else { place };
+        if end > start + SHORTEST_RUN - 1 {
+            next = next.max(end + 1);
+            let Some(inside) = decoded(slice(bytes, start, end), left) else { continue };
+            left = left.saturating_sub(inside.len());
+            inner.clear();
+            find(words, &inside, types, min_score, custom, &mut inner);
+            let surest = inner.iter().max_by(|one, other| one.score.total_cmp(&other.score));
+            out.extend(surest.map(|found| Finding {
+                span: start..end,
+                rule: "hidden/base64",
                 ..found.clone()
             }));
         }
