@@ -319,7 +319,7 @@ mod tests {
             ("line feeds in headers", format!("--X\r\n{head}\n\nhi\r\n--X--")),
             (
                 "a folded header",
-                format!("--X\r\nContent-Disposition: form-data;\r\n name=\"a\"\r\n\r\nhi\r\n--X--"),
+                "--X\r\nContent-Disposition: form-data;\r\n name=\"a\"\r\n\r\nhi\r\n--X--".to_owned(),
             ),
             ("two names", format!("--X\r\n{head}; name=\"b\"\r\n\r\nhi\r\n--X--")),
             ("two dispositions", format!("--X\r\n{head}\r\n{head}\r\n\r\nhi\r\n--X--")),
