@@ -15,6 +15,7 @@ use mesh_rego::{Module, Rego};
 use crate::access::AccessGuard;
 use crate::canary::CanaryGuard;
 use crate::index::{Attached, Index, unmatched};
+use crate::input::Asked;
 use crate::limits::{self, Measure};
 use crate::names::NameGuard;
 use crate::output::OutputGuard;
@@ -151,7 +152,7 @@ fn rules(policy: &Policy) -> Result<Rules, Vec<Diagnostic>> {
             }
             Rule::Models(rule) => attached.models.push(NameGuard::new(index, &rule.allow, &rule.deny)),
             Rule::Rego(rule) => {
-                attached.rego.extend(rego(index, rule, &mut problems).map(|rego| (index, rego)))
+                attached.rego.extend(rego(index, rule, &mut problems).map(|rego| (index, Asked::new(rego))))
             }
             Rule::Content(rule) => content(index, rule, &mut attached),
             Rule::Normalize(_) => attached.unenforced.push(rule.kind()),

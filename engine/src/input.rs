@@ -1,67 +1,117 @@
 //! The document that Rego modules see as `input`.
 use mesh_rego::{Input, Rego};
 use mesh_wire::Message;
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use crate::Timestamp;
 use crate::own_rules::Answer;
 use crate::session::Session;
 
-/// What is known of a request, and of its answer once that is there, for the author's rules: docs/policies.md describes
-/// each field.
+/// The fields of `input`, those of one object one after the other. docs/policies.md describes each.
+const FIELDS: [&str; 25] = [
+    "phase",
+    "protocol",
+    "model",
+    FINDINGS,
+    "limits",
+    RESPONSE,
+    "agent",
+    "user",
+    "session",
+    "team",
+    "roles",
+    "key",
+    "source.ip",
+    "time.rfc3339",
+    "time.ns",
+    "request.method",
+    "request.path",
+    "request.protocol",
+    "request.operation",
+    "request.model",
+    "request.stream",
+    "messages",
+    "tools",
+    "tool_calls",
+    "resources",
+];
+const FINDINGS: &str = "findings";
+const RESPONSE: &str = "response";
+
+/// An author's module, and which of [`FIELDS`] it reads, one bit for each.
+#[derive(Clone, Debug)]
+pub(crate) struct Asked {
+    pub(crate) rego: Rego,
+    pub(crate) reads: u32,
+}
+
+impl Asked {
+    pub(crate) fn new(rego: Rego) -> Self {
+        let bits = FIELDS.iter().enumerate().map(|(bit, field)| u32::from(rego.reads(field)) << bit);
+        let reads = bits.fold(0, |all, bit| all | bit);
+        Asked { rego, reads }
+    }
+
+    pub(crate) fn reads_findings(&self) -> bool {
+        self.reads & bit(FINDINGS) != 0
+    }
+
+    pub(crate) fn reads_response(&self) -> bool {
+        self.reads & bit(RESPONSE) != 0
+    }
+}
+
+fn bit(field: &str) -> u32 {
+    FIELDS.iter().position(|name| *name == field).map_or(0, |place| 1 << place)
+}
+
+/// What is known of a request, and of its answer once that is there, for the author's rules.
 ///
-/// Only the fields that one of `modules` reads are there.
-pub(crate) fn rego_input<'a>(
+/// Only the fields in `reads` are there: those that one of the modules reads.
+pub(crate) fn rego_input(
     session: &Session,
     body: &[u8],
     now: Timestamp,
     answer: Option<&Answer>,
-    modules: impl Iterator<Item = &'a Rego> + Clone,
+    reads: u32,
 ) -> Input {
+    let read = FIELDS.iter().enumerate().filter(|(place, _)| reads >> place & 1 != 0);
+    Input::of(read.map(|(_, field)| (*field, value(session, body, now, answer, field))))
+}
+
+fn value(session: &Session, body: &[u8], now: Timestamp, answer: Option<&Answer>, field: &str) -> Value {
     let caller = session.caller();
     let head = session.head();
     let message = session.message.as_ref();
-    let mut fields = Map::new();
-    let mut field = |name: &str, value: &dyn Fn() -> Value| {
-        if modules.clone().any(|module| module.reads(name)) {
-            fields.insert(name.to_owned(), value());
+    match field {
+        "phase" => json!(if answer.is_some() { "response" } else { "request" }),
+        "protocol" | "request.protocol" => json!(session.protocol.as_str()),
+        "model" | "request.model" => json!(message.and_then(|message| message.model.as_deref())),
+        FINDINGS => Value::Array(findings(session)),
+        "limits" => Value::Array(limits(session)),
+        RESPONSE => answer.map_or(Value::Null, |answer| answer.input(session.budget.status)),
+        "agent" => json!(caller.agent),
+        "user" => json!(caller.user),
+        "session" => json!(caller.session),
+        "team" => json!(caller.team),
+        "roles" => json!(caller.roles),
+        "key" => json!(caller.key),
+        "source.ip" => json!(head.source_ip.map(|ip| ip.to_canonical().to_string())),
+        "time.rfc3339" => {
+            let time = jiff::Timestamp::from_nanosecond(i128::from(now)).map(|time| time.to_string());
+            json!(time.unwrap_or_default())
         }
-    };
-    let model = message.and_then(|message| message.model.as_deref());
-    field("phase", &|| json!(if answer.is_some() { "response" } else { "request" }));
-    field("protocol", &|| json!(session.protocol.as_str()));
-    field("model", &|| json!(model));
-    field("findings", &|| Value::Array(findings(session)));
-    field("limits", &|| Value::Array(limits(session)));
-    field("response", &|| answer.map_or(Value::Null, |answer| answer.input(session.budget.status)));
-    field("agent", &|| json!(caller.agent));
-    field("user", &|| json!(caller.user));
-    field("session", &|| json!(caller.session));
-    field("team", &|| json!(caller.team));
-    field("roles", &|| json!(caller.roles));
-    field("key", &|| json!(caller.key));
-    field("source", &|| json!({ "ip": head.source_ip.map(|ip| ip.to_canonical().to_string()) }));
-    field("time", &|| {
-        let time = jiff::Timestamp::from_nanosecond(i128::from(now)).map(|time| time.to_string());
-        json!({ "rfc3339": time.unwrap_or_default(), "ns": now })
-    });
-    field("request", &|| {
-        json!({
-            "method": head.method,
-            "path": head.path_only(),
-            "protocol": session.protocol.as_str(),
-            "operation": message.map(|message| message.operation.as_str()),
-            "model": model,
-            "stream": message.is_some_and(|message| message.stream),
-        })
-    });
-    field("messages", &|| Value::Array(message.map(messages).unwrap_or_default()));
-    field("tools", &|| json!(message.map(|message| message.tools_offered.as_slice()).unwrap_or_default()));
-    field("tool_calls", &|| {
-        Value::Array(message.map(|message| tool_calls(message, body)).unwrap_or_default())
-    });
-    field("resources", &|| Value::Array(message.map(resources).unwrap_or_default()));
-    Input::from(&Value::Object(fields))
+        "time.ns" => json!(now),
+        "request.method" => json!(head.method),
+        "request.path" => json!(head.path_only()),
+        "request.operation" => json!(message.map(|message| message.operation.as_str())),
+        "request.stream" => json!(message.is_some_and(|message| message.stream)),
+        "messages" => Value::Array(message.map(messages).unwrap_or_default()),
+        "tools" => json!(message.map(|message| message.tools_offered.as_slice()).unwrap_or_default()),
+        "tool_calls" => Value::Array(message.map(|message| tool_calls(message, body)).unwrap_or_default()),
+        "resources" => Value::Array(message.map(resources).unwrap_or_default()),
+        _ => Value::Null,
+    }
 }
 
 pub(crate) fn messages(message: &Message) -> Vec<Value> {
@@ -103,4 +153,31 @@ fn limits(session: &Session) -> Vec<Value> {
                 "remaining": status.remaining, "over": status.over.is_some() })
     })
     .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::rc::Rc;
+
+    use super::*;
+    use crate::RequestHead;
+
+    #[test]
+    fn every_field_has_a_value_of_its_own() {
+        let bundle = serde_json::from_value(json!({ "version": "1", "policies": [] })).unwrap();
+        let program = crate::compile(&bundle, Rc::new(crate::Detector::new())).unwrap();
+        let head = RequestHead { path: "/v1/chat/completions".into(), ..RequestHead::default() };
+        let session = Session::start(Rc::new(program), head, "1".into(), 1);
+        for (place, field) in FIELDS.iter().enumerate() {
+            assert_eq!(bit(field), 1 << place, "{field} stands once");
+            let module = format!("package mesh\ndeny if input.{field}");
+            let rego = Rego::expression("x", &format!("input.{field}")).unwrap();
+            assert_eq!(Asked::new(rego).reads, 1 << place, "{module}");
+        }
+        let known = ["phase", "protocol", FINDINGS, "limits", "agent", "roles", "time.rfc3339", "time.ns"];
+        let known = known.into_iter().chain(["request.method", "request.path", "request.stream", "messages"]);
+        for field in known.chain(["tools", "tool_calls", "resources", "request.protocol"]) {
+            assert!(!value(&session, b"{}", 1, None, field).is_null(), "{field}");
+        }
+    }
 }

@@ -13,7 +13,7 @@ use crate::Timestamp;
 use crate::decision::{GuardState, Severity};
 use crate::evidence::{Effect, Evidence, Violation};
 use crate::index::Attached;
-use crate::input::rego_input;
+use crate::input::{Asked, rego_input};
 use crate::program::LimitGuard;
 use crate::session::{Session, Step};
 
@@ -126,7 +126,7 @@ pub(crate) fn guards(index: usize, rule: &RateLimitRule, expression: Option<&Reg
         rule: index,
         name,
         key: rule.key,
-        expression: expression.cloned(),
+        expression: expression.cloned().map(Asked::new),
         measure,
         limit,
         window_s,
@@ -245,8 +245,8 @@ impl Session {
             }
             LimitKey::Rego => match &guard.expression {
                 Some(expression) => {
-                    let input = rego_input(self, body, now, None, std::iter::once(expression));
-                    let text = expression.text(&input).map_err(|_| "expression")?;
+                    let input = rego_input(self, body, now, None, expression.reads);
+                    let text = expression.rego.text(&input).map_err(|_| "expression")?;
                     text.map(|text| format!("rego:{}", text.chars().take(MAX_NAME).collect::<String>()))
                 }
                 None => None,

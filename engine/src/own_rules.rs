@@ -6,7 +6,6 @@
 use std::rc::Rc;
 
 use mesh_policy::Enforcement;
-use mesh_rego::Rego;
 use mesh_wire::{Channel, ChannelKind, Message, RefusalKind, StreamItem};
 use serde_json::{Value, json};
 
@@ -14,7 +13,7 @@ use crate::Timestamp;
 use crate::decision::{GuardState, Severity};
 use crate::evidence::{Effect, Violation};
 use crate::index::Attached;
-use crate::input::rego_input;
+use crate::input::{Asked, rego_input};
 use crate::program::Rules;
 use crate::session::Session;
 
@@ -33,11 +32,11 @@ pub(crate) enum Turn {
 }
 
 impl Turn {
-    fn takes(self, rego: &Rego) -> bool {
+    fn takes(self, asked: &Asked) -> bool {
         match self {
-            Turn::Early => !rego.reads("findings"),
-            Turn::Late => rego.reads("findings"),
-            Turn::Answer => rego.reads("response"),
+            Turn::Early => !asked.reads_findings(),
+            Turn::Late => asked.reads_findings(),
+            Turn::Answer => asked.reads_response(),
         }
     }
 }
@@ -45,7 +44,7 @@ impl Turn {
 impl Rules {
     /// Whether a module of the author's looks at answers.
     pub(crate) fn rego_reads_answers(&self) -> bool {
-        self.rego.iter().any(|(_, rego)| Turn::Answer.takes(rego))
+        self.rego.iter().any(|(_, asked)| Turn::Answer.takes(asked))
     }
 }
 
@@ -111,15 +110,13 @@ impl Answer {
 impl Session {
     pub(crate) fn judge_rego(&mut self, body: &[u8], turn: Turn, answer: Option<&Answer>, now: Timestamp) {
         let applies = Rc::clone(&self.applies);
-        let asked = applies.iter().flat_map(|policy| policy.rego.iter().map(move |(_, rego)| (policy, rego)));
-        let modules = asked.filter(|(_, rego)| turn.takes(rego)).map(|(_, rego)| rego);
-        if modules.clone().next().is_none() {
-            return;
-        }
-        let input = rego_input(self, body, now, answer, modules);
+        let modules = applies.iter().flat_map(|policy| &policy.rego).map(|(_, asked)| asked);
+        let reads = modules.filter(|asked| turn.takes(asked)).map(|asked| asked.reads);
+        let Some(reads) = reads.reduce(|all, one| all | one) else { return };
+        let input = rego_input(self, body, now, answer, reads);
         for policy in applies.iter() {
-            for (rule, rego) in policy.rego.iter().filter(|(_, rego)| turn.takes(rego)) {
-                let Ok(verdict) = rego.decide_input(&input) else {
+            for (rule, asked) in policy.rego.iter().filter(|(_, asked)| turn.takes(asked)) {
+                let Ok(verdict) = asked.rego.decide_input(&input) else {
                     self.guard_failed(policy, "rego", "evaluation");
                     continue;
                 };

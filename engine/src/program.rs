@@ -7,12 +7,12 @@ use mesh_policy::{
     FailureMode, InjectionAction, LimitAction, LimitKey, LimitMode, Media, PiiAction, RecordOverflow,
     Settings,
 };
-use mesh_rego::Rego;
 use mesh_wire::Limits;
 
 use crate::access::AccessGuard;
 use crate::canary::CanaryGuard;
 use crate::index::Index;
+use crate::input::Asked;
 use crate::limits::Measure;
 use crate::names::NameGuard;
 use crate::output::OutputGuard;
@@ -75,7 +75,7 @@ pub(crate) struct Rules {
     pub(crate) tools: Vec<NameGuard>,
     /// Places of the rules that pin tools.
     pub(crate) pinned: Vec<usize>,
-    pub(crate) rego: Vec<(usize, Rego)>,
+    pub(crate) rego: Vec<(usize, Asked)>,
     pub(crate) limits: Vec<LimitGuard>,
     pub(crate) injection: Vec<InjectionGuard>,
     pub(crate) pii: Vec<PiiGuard>,
@@ -130,7 +130,7 @@ pub(crate) struct LimitGuard {
     pub(crate) name: &'static str,
     pub(crate) key: LimitKey,
     /// What [`LimitKey::Rego`] counts by.
-    pub(crate) expression: Option<Rego>,
+    pub(crate) expression: Option<Asked>,
     pub(crate) measure: Measure,
     pub(crate) limit: u64,
     pub(crate) window_s: u64,

@@ -20,7 +20,8 @@ use proxy_wasm::types::LogLevel;
 /// One thread, many small values of short life: docs/decisions/0013-talc.md.
 #[cfg(target_family = "wasm")]
 #[global_allocator]
-static ALLOCATOR: talc::wasm::WasmDynamicTalc = talc::wasm::new_wasm_dynamic_allocator();
+static ALLOCATOR: mesh_filter_memory::Pooled<talc::wasm::WasmDynamicTalc> =
+    mesh_filter_memory::Pooled::over(talc::wasm::new_wasm_dynamic_allocator());
 
 mod entry {
     use super::*;

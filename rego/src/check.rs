@@ -30,8 +30,18 @@ pub(crate) struct Opinions {
 pub(crate) enum Inputs {
     /// All of it, or what can not be told beforehand.
     All,
-    /// These top-level fields.
+    /// These top-level fields, or of one of them that field: `request.stream`.
     Fields(BTreeSet<String>),
+}
+
+impl Inputs {
+    /// Whether a field, or a field of one, is read: as such, within what is read whole, or in part.
+    pub(crate) fn read(&self, path: &str) -> bool {
+        let Inputs::Fields(fields) = self else { return true };
+        let within = |field: &String| field.strip_prefix(path).is_some_and(|rest| rest.starts_with('.'));
+        let whole = path.split_once('.').map_or(path, |(whole, _)| whole);
+        fields.contains(path) || fields.contains(whole) || fields.iter().any(within)
+    }
 }
 
 /// What the checks found out.

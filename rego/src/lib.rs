@@ -26,6 +26,7 @@ mod builtins;
 mod check;
 mod error;
 mod expression;
+mod index;
 mod meter;
 mod names;
 mod program;

@@ -67,7 +67,7 @@ pub(crate) struct Names {
     paths: BTreeSet<String>,
     /// Variables that are the rule's own: arguments, `:=`, `some`.
     own: BTreeSet<String>,
-    /// Top-level fields of `input` that are read; `None` among them stands for the whole of it.
+    /// What of `input` is read: `request`, `request.stream`; `None` among them stands for the whole of it.
     inputs: BTreeSet<Option<String>>,
     /// How deep the interpreter's calls go at the place that the walk is at, and at most, in levels of expressions.
     level: usize,
@@ -93,7 +93,7 @@ pub(crate) fn root(expr: &Expr) -> Option<String> {
 }
 
 /// The document that a request is to a module.
-const INPUT: &str = "input";
+pub(crate) const INPUT: &str = "input";
 
 /// Where a reference begins.
 pub(crate) fn beginning(expr: &Expr) -> &Span {
@@ -103,13 +103,16 @@ pub(crate) fn beginning(expr: &Expr) -> &Span {
     }
 }
 
-/// A reference made of plain names, with dots: `data.mesh.f`. `None` when an index is not a literal string.
+/// A reference made of plain names, with dots: `data.mesh.f`. `None` when an index is not a literal string, or one with
+/// escapes: its text is not what it names.
 pub(crate) fn path(expr: &Expr) -> Option<String> {
     match expr {
         Expr::Var { span, .. } => Some(span.text().to_owned()),
         Expr::RefDot { refr, field, .. } => Some(format!("{}.{}", path(refr)?, field.0.text())),
         Expr::RefBrack { refr, index, .. } => match index.as_ref() {
-            Expr::String { span, .. } => Some(format!("{}.{}", path(refr)?, span.text())),
+            Expr::String { span, .. } if !span.text().contains('\\') => {
+                Some(format!("{}.{}", path(refr)?, span.text()))
+            }
             _ => None,
         },
         _ => None,
@@ -136,7 +139,7 @@ impl Names {
         self.calls.keys().chain(&self.paths).cloned().chain(vars)
     }
 
-    /// Top-level fields of `input` that are read; `None` stands for the whole of it.
+    /// What of `input` is read: `request`, `request.stream`; `None` stands for the whole of it.
     pub(crate) fn inputs(&self) -> &BTreeSet<Option<String>> {
         &self.inputs
     }
@@ -372,7 +375,9 @@ impl Reader<'_> {
         }
         let full = self.scope.full(path);
         if first(&full) == INPUT {
-            self.names.inputs.insert(full.split('.').nth(1).map(str::to_owned));
+            let read = full.split_once('.').map(|(_, read)| read);
+            let two = |path: &str| path.splitn(3, '.').take(2).collect::<Vec<_>>().join(".");
+            self.names.inputs.insert(read.map(two));
         } else {
             self.names.paths.insert(full);
         }

@@ -10,6 +10,7 @@ use regorus::{Engine, PolicyLengthConfig, Value as RegoValue};
 use serde_json::Value;
 
 use crate::check::{self, Checked, Inputs, Opinions};
+use crate::index::Index;
 use crate::meter::{self, Allowance, Inserted};
 use crate::value::{self, Input};
 use crate::{PACKAGE, RegoError, Verdict, builtins, scan, verdict};
@@ -47,9 +48,9 @@ pub struct Rego(Arc<Shared>);
 
 struct Shared {
     /// The rules that decide.
-    deny: Option<String>,
-    warn: Option<String>,
-    allow: Option<String>,
+    deny: Option<Entry>,
+    warn: Option<Entry>,
+    allow: Option<Entry>,
     inputs: Inputs,
     allowance: Allowance,
     /// By module, what was put into its text.
@@ -58,6 +59,13 @@ struct Shared {
     pristine: Engine,
     /// Evaluated again and again, which is twice as fast as a fresh copy each time.
     hot: Mutex<Engine>,
+}
+
+/// A rule that decides.
+struct Entry {
+    /// As `data.mesh.deny`.
+    path: String,
+    index: Option<Index>,
 }
 
 impl std::fmt::Debug for Rego {
@@ -98,11 +106,16 @@ impl Rego {
         let allowance = Allowance::default();
         let (mut engine, inserted) = engine(modules, &checked.trees, data, &allowance)?;
         let Opinions { deny, warn, allow } = checked.opinions;
-        let rule = |name: &str, defined: bool| defined.then(|| format!("data.{package}.{name}"));
+        let rule = |name: &str, defined: bool| {
+            defined.then(|| Entry {
+                path: format!("data.{package}.{name}"),
+                index: Index::of(&checked.trees, package, name),
+            })
+        };
         let (deny, warn, allow) = (rule("deny", deny), rule("warn", warn), rule("allow", allow));
         // Prepares the engine (rule tables, schedules); the compiled form is dropped, the prepared engine is what we keep.
         if let Some(entry) = deny.as_ref().or(warn.as_ref()).or(allow.as_ref()) {
-            let compiled = engine.compile_with_entrypoint(&entry.as_str().into());
+            let compiled = engine.compile_with_entrypoint(&entry.path.as_str().into());
             compiled.map_err(|error| RegoError::from_compile(&error).written(&inserted))?;
         }
         let hot = Mutex::new(engine.clone());
@@ -110,12 +123,10 @@ impl Rego {
         Ok(Rego(Arc::new(Shared { deny, warn, allow, inputs, allowance, inserted, pristine: engine, hot })))
     }
 
-    /// Whether a top-level field of `input` can make a difference to what the modules say. What can't need not be built.
-    pub fn reads(&self, field: &str) -> bool {
-        match &self.0.inputs {
-            Inputs::All => true,
-            Inputs::Fields(fields) => fields.contains(field),
-        }
+    /// Whether a top-level field of `input`, or a field of one (`request.stream`), can make a difference to what the modules
+    /// say. What can't need not be built.
+    pub fn reads(&self, path: &str) -> bool {
+        self.0.inputs.read(path)
     }
 
     /// Evaluates one rule, such as `data.mesh.deny`. `None` when it is undefined.
@@ -142,8 +153,9 @@ impl Rego {
     /// As [`Rego::decide`].
     pub fn decide_input(&self, input: &Input) -> Result<Verdict, RegoError> {
         // One after the other: a rule that gathers all three costs the interpreter more than the three together.
-        let ask = |rule: &Option<String>| match rule {
-            Some(rule) => self.run(rule, input),
+        let ask = |rule: &Option<Entry>| match rule {
+            Some(Entry { index: Some(index), .. }) if index.excludes(&input.0) => Ok(RegoValue::Undefined),
+            Some(Entry { path, .. }) => self.run(path, input),
             None => Ok(RegoValue::Undefined),
         };
         let Shared { deny, warn, allow, .. } = &*self.0;

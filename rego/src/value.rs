@@ -7,6 +7,36 @@ use serde_json::Value;
 #[derive(Clone, Debug)]
 pub struct Input(pub(crate) RegoValue);
 
+impl Input {
+    /// A document of these fields. What belongs to one of them (`request.stream`) follows each other.
+    pub fn of<'a>(fields: impl Iterator<Item = (&'a str, Value)>) -> Input {
+        let mut document = Object::new();
+        let mut part: Option<(&str, Object)> = None;
+        for (path, value) in fields {
+            let (field, within) = match path.split_once('.') {
+                Some((field, within)) => (field, Some(within)),
+                None => (path, None),
+            };
+            if let Some((name, object)) = part.take_if(|(name, _)| within.is_none() || *name != field) {
+                document.insert(RegoValue::from(name), object.into_value());
+            }
+            match within {
+                Some(within) => {
+                    let (_, object) = part.get_or_insert_with(|| (field, Object::new()));
+                    object.insert(RegoValue::from(within), to_rego(&value));
+                }
+                None => {
+                    document.insert(RegoValue::from(field), to_rego(&value));
+                }
+            }
+        }
+        if let Some((name, object)) = part {
+            document.insert(RegoValue::from(name), object.into_value());
+        }
+        Input(document.into_value())
+    }
+}
+
 impl From<&Value> for Input {
     fn from(value: &Value) -> Self {
         Input(to_rego(value))

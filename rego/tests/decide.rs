@@ -17,6 +17,11 @@ fn decide(source: &str, input: &Value) -> Result<Verdict, RegoError> {
     if let Value::Object(fields) = input {
         let mut read = fields.clone();
         read.retain(|name, _| rego.reads(name));
+        for (name, value) in &mut read {
+            if let Value::Object(fields) = value {
+                fields.retain(|field, _| rego.reads(&format!("{name}.{field}")));
+            }
+        }
         assert_eq!(rego.decide(&Value::Object(read)).ok(), decided.as_ref().ok().cloned(), "{source}");
     }
     decided
@@ -59,6 +64,24 @@ fn only_the_fields_that_are_read_are_asked_for() {
         let rego = rego.unwrap_or_else(|errors| panic!("{body}\n{errors:?}"));
         let found: String = ["a", "b", "c"].into_iter().filter(|field| rego.reads(field)).collect();
         assert_eq!(found, read, "{body}");
+    }
+    for (body, read) in [
+        (r#"deny contains "x" if { input.a.b; input.c == 1 }"#, "a.b c c.d"),
+        (r#"deny contains "x" if input.a.b.c"#, "a.b"),
+        (r#"deny contains "x" if input.a[_] == 1"#, "a.b a.c"),
+        (r#"deny contains "x" if { field := "b"; input.a[field] }"#, "a.b a.c"),
+        (r#"deny contains "x" if { input.a.b; object.get(input.a, "c", 1) == 2 }"#, "a.b a.c"),
+        (r#"deny contains "x" if input["a"]["b"]"#, "a.b"),
+        (r#"deny contains "x" if input["\u0061"]["b"]"#, "a.b a.c c c.d"),
+        (r#"deny contains "x" if input.a["\u0062"]"#, "a.b a.c"),
+        ("import input.a as thing\ndeny if thing.b", "a.b"),
+        ("import input as it\ndeny if it.a.b", "a.b"),
+    ] {
+        let rego = compile(&format!("package mesh\n{body}"));
+        let rego = rego.unwrap_or_else(|errors| panic!("{body}\n{errors:?}"));
+        let fields = ["a.b", "a.c", "c", "c.d"].into_iter().filter(|field| rego.reads(field));
+        assert_eq!(fields.collect::<Vec<_>>().join(" "), read, "{body}");
+        assert_eq!(rego.reads("a"), read.contains('a'), "{body}");
     }
     let rego = compile("package mesh\nimport input.a as thing\ndeny if thing");
     assert!(rego.is_err() || rego.is_ok_and(|rego| rego.reads("a")), "an import reads it");
@@ -261,4 +284,58 @@ fn clones_share_and_threads_may_use_them() {
             });
         }
     });
+}
+
+/// Every module made of such conditions, over every such input: what the index leaves out says nothing when it is asked.
+#[test]
+fn rules_that_are_left_out_would_have_said_nothing() {
+    let conditions = [
+        "input.a",
+        "not input.a",
+        "input.a == 1",
+        "1 == input.a.b",
+        "input.a.b = \"x\"",
+        "input[\"a\"].b",
+        "input.a[\"b\"] == null",
+        "input.a == input.b",
+        "x := input.a",
+        "input.a.b == \"x\" with input.a as {\"b\": \"x\"}",
+        "input.b in [1, \"x\"]",
+        "startswith(input.b, \"x\")",
+    ];
+    let values =
+        [json!(null), json!(false), json!(true), json!(1), json!(1.0), json!("x"), json!({ "b": "x" })];
+    let values = values.into_iter().chain([json!({ "b": null }), json!({ "b": false }), json!(["b"])]);
+    let values: Vec<Value> = values.collect();
+    for first in conditions {
+        for second in conditions {
+            for module in [
+                format!("deny contains \"d\" if {{ {first}; {second} }}"),
+                format!("deny contains \"d\" if {first}\ndeny contains \"e\" if {second}"),
+                format!("default deny := false\ndeny if {first}\nwarn if {second}"),
+                format!("deny := \"d\" if {first}\nelse := \"e\" if {second}"),
+                format!("allow if {{ {first} }}\nwarn contains \"w\" if {{ {second}; {first} }}"),
+            ] {
+                let Ok(rego) = compile(&format!("package mesh\n{module}")) else { continue };
+                for a in &values {
+                    let input = json!({ "a": a, "b": "xyz" });
+                    let asked = |rule: &str| match rego.eval(rule, &input) {
+                        Ok(value) => Ok(value.filter(|value| *value != json!(false) && *value != json!([]))),
+                        Err(_) => Err(()),
+                    };
+                    let [deny, warn, allow] =
+                        ["deny", "warn", "allow"].map(|rule| asked(&format!("data.mesh.{rule}")));
+                    let Ok(verdict) = rego.decide(&input) else { continue };
+                    // What can not be evaluated says nothing about an index.
+                    let allows = module.contains("allow") && allow == Ok(None);
+                    if let Ok(deny) = deny {
+                        assert_eq!(!verdict.deny.is_empty(), deny.is_some() || allows, "{module}\n{input}");
+                    }
+                    if let Ok(warn) = warn {
+                        assert_eq!(!verdict.warn.is_empty(), warn.is_some(), "{module}\n{input}");
+                    }
+                }
+            }
+        }
+    }
 }

@@ -8,7 +8,7 @@ use crate::place::Place;
 use crate::run::{cargo, output};
 
 /// A room and the rooms it may name (ARCHITECTURE.md, "Who may name whom"). `*`: everything.
-const ROOMS: [(&str, &[&str]); 24] = [
+const ROOMS: [(&str, &[&str]); 25] = [
     ("mesh-policy", &[]),
     ("mesh-wire", &[]),
     ("mesh-detect", &[]),
@@ -18,7 +18,19 @@ const ROOMS: [(&str, &[&str]); 24] = [
     ("mesh-rego", &["mesh-policy"]),
     ("chrono-tz", &[]),
     ("mesh-engine", &["mesh-policy", "mesh-rego", "mesh-wire", "mesh-detect", "mesh-limits"]),
-    ("mesh-filter", &["mesh-engine", "mesh-policy", "mesh-wire", "mesh-detect", "mesh-limits", "mesh-audit"]),
+    ("mesh-filter-memory", &[]),
+    (
+        "mesh-filter",
+        &[
+            "mesh-engine",
+            "mesh-policy",
+            "mesh-wire",
+            "mesh-detect",
+            "mesh-limits",
+            "mesh-audit",
+            "mesh-filter-memory",
+        ],
+    ),
     ("mesh-xds", &["mesh-policy"]),
     ("mesh-control-core", &["mesh-policy", "mesh-engine", "mesh-audit", "mesh-limits"]),
     ("mesh-control-store", &["mesh-control-core", "mesh-policy", "mesh-engine", "mesh-audit", "mesh-limits"]),
