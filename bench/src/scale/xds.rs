@@ -57,6 +57,8 @@ pub(crate) struct Row {
     /// Sent to each client for one change, and when it connected.
     pub(crate) change_bytes: f64,
     pub(crate) first_bytes: f64,
+    /// The mean of what the control plane's own metric counts: from publishing until each acknowledgement was there.
+    pub(crate) counted_mean_ms: f64,
     pub(crate) control_plane_bytes: u64,
     /// CPU time of the control plane for one change.
     pub(crate) change_cpu_ms: f64,
@@ -119,9 +121,23 @@ fn row(runtime: &tokio::runtime::Runtime, clients: usize, changes: usize) -> Res
         worst_ms: all.iter().copied().fold(0.0, f64::max),
         change_bytes: median(&sizes),
         first_bytes: first.iter().map(|(_, bytes)| *bytes as f64).sum::<f64>() / clients as f64,
+        counted_mean_ms: counted(&plane.metrics()?, clients * changes)?,
         control_plane_bytes: process::resident(plane.id())?,
         change_cpu_ms: used.as_secs_f64() * 1e3 / changes as f64,
     })
+}
+
+/// The mean in milliseconds; an error unless every acknowledgement was counted.
+fn counted(metrics: &str, expected: usize) -> Result<f64, String> {
+    let value = |suffix: &str| {
+        let name = format!("ai_mesh_policy_acknowledged_seconds_{suffix} ");
+        metrics.lines().find_map(|line| line.strip_prefix(&name)?.parse::<f64>().ok()).unwrap_or_default()
+    };
+    let count = value("count");
+    if count < expected as f64 {
+        return Err(format!("the control plane counted {count} acknowledgements of {expected}"));
+    }
+    Ok(value("sum") / count * 1e3)
 }
 
 /// Waits until so many clients have the policies: when each had them, and how much it was sent meanwhile.
