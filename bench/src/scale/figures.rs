@@ -18,6 +18,7 @@ pub(crate) struct Figures {
     pub(crate) decisions: Vec<Decisions>,
     /// In Envoy, by the compiled module.
     pub(crate) envoy: Vec<Case>,
+    pub(crate) deciding: Vec<Deciding>,
     pub(crate) meshes: Vec<MeshCost>,
 }
 
@@ -42,6 +43,16 @@ pub(crate) struct Decisions {
     pub(crate) p99_us: f64,
     pub(crate) worst_us: f64,
     pub(crate) per_second: f64,
+}
+
+/// Decisions by the compiled module in Envoy, by its own clock, as its records tell.
+#[derive(Debug, Serialize)]
+pub(crate) struct Deciding {
+    pub(crate) set: String,
+    pub(crate) decisions: usize,
+    pub(crate) p50_us: f64,
+    pub(crate) p99_us: f64,
+    pub(crate) p999_us: f64,
 }
 
 /// A whole mesh: control plane and one Envoy.

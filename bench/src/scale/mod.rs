@@ -24,7 +24,7 @@ pub(crate) fn policies(options: &Options) -> Result<(), String> {
     eprintln!("bench: decisions in Envoy");
     let upstream = server::start("upstream", upstream::serve)?;
     let plane = server::start("control plane", plane::serve)?;
-    let envoy = sidecar::measure(upstream, plane, options)?;
+    let (envoy, deciding) = sidecar::measure(upstream, plane, options)?;
     let changes = if options.record.is_some() { CHANGES } else { 5 };
     let mut meshes = Vec::new();
     for size in [Size::SMALL, Size::LARGE] {
@@ -33,7 +33,8 @@ pub(crate) fn policies(options: &Options) -> Result<(), String> {
     }
     let (time, machine, commit) = machine::of_run();
     let rounds = options.rounds;
-    let figures = figures::Figures { time, machine, commit, rounds, sets, decisions, envoy, meshes };
+    let figures =
+        figures::Figures { time, machine, commit, rounds, sets, decisions, envoy, deciding, meshes };
     let page = report::policies(&figures);
     print!("{page}");
     match &options.record {

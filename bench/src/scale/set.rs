@@ -104,7 +104,7 @@ pub(crate) fn bundle(size: Size, intake: Option<ServiceRef>) -> Bundle {
         policies: policies.collect(),
         agents: agents(size),
         settings: Settings {
-            sidecar: "bench".into(),
+            sidecar: size.to_string(),
             trust_identity_headers: true,
             intake,
             ..Settings::default()
