@@ -71,8 +71,13 @@ impl Envoy {
         upstream: SocketAddr,
         plane: SocketAddr,
     ) -> Result<Self, String> {
-        let routes =
-            vec![("plain", Vec::new()), ("1 × 1", vec![ours(small)?]), ("large", vec![ours(large)?])];
+        // A VM for each, so that records tell which it was.
+        let alone = |name: &'static str, bundle| {
+            let mut filter = ours(bundle)?;
+            filter["typed_config"]["config"]["vm_config"]["vm_id"] = json!(name);
+            Ok::<_, String>((name, vec![filter]))
+        };
+        let routes = vec![("plain", Vec::new()), alone("1 × 1", small)?, alone("large", large)?];
         Self::start(routes, upstream, plane)
     }
 

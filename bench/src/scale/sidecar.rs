@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use super::figures::Deciding;
 use super::set::{self, Size};
+use crate::bodies;
 use crate::client::Client;
 use crate::envoy::Envoy;
 use crate::figures::Case;
@@ -14,7 +15,10 @@ use crate::options::Options;
 use crate::plane as intake;
 use crate::stats::{micros, percentile};
 
-/// Measures requests that are decided by their head, of all agents in turn.
+/// Bytes of a chat request's body.
+const BODY: usize = 1024;
+
+/// Measures requests of all agents in turn.
 pub(super) fn measure(
     upstream: SocketAddr,
     plane: SocketAddr,
@@ -27,16 +31,20 @@ pub(super) fn measure(
     let envoy = Envoy::of_sets(&json(Size::SMALL)?, &json(Size::LARGE)?, upstream, plane)?;
     // Each agent has asked before; V8 has optimised what runs.
     for index in 0..envoy.names().len() {
-        let mut client = connect(envoy.route(index))?;
+        let mut client = chat(envoy.route(index))?;
         for _ in 0..Size::LARGE.agents {
             client.exchange()?;
         }
     }
     settle();
-    let cases = [(1, "by head, 1 connection"), (16, "by head, 16 connections")]
-        .map(|(connections, name)| load::measure_with(&envoy, name, 0, connections, options, &connect))
-        .into_iter()
-        .collect::<Result<_, String>>()?;
+    let measure = |name, bytes, connections, connect: Connect| {
+        load::measure_with(&envoy, name, bytes, connections, options, &connect)
+    };
+    let cases = vec![
+        measure("by head, 1 connection", 0, 1, list)?,
+        measure("chat of 1 KB, 1 connection", BODY, 1, chat)?,
+        measure("chat of 1 KB, 16 connections", BODY, 16, chat)?,
+    ];
     let deciding = settle().into_iter().map(|(set, mut times)| {
         times.sort_unstable();
         let us = |share| micros(percentile(&times, share));
@@ -52,10 +60,22 @@ fn settle() -> BTreeMap<String, Vec<Duration>> {
     intake::deciding().into_iter().map(|(set, found)| (set, times(found))).collect()
 }
 
+type Connect = fn(SocketAddr) -> Result<Client, String>;
+
 /// A client that asks for the list of models, as another agent each time.
-fn connect(to: SocketAddr) -> Result<Client, String> {
-    let head =
-        format!("GET /v1/models HTTP/1.1\r\nhost: bench\r\nx-ai-mesh-agent: {}\r\n\r\n", set::agent_id(0));
-    let digits = head.find(&set::agent_id(0)).map(|at| at + "agent-".len());
-    Ok(Client::sending(to, head.into_bytes())?.counting(digits, set::DIGITS))
+fn list(to: SocketAddr) -> Result<Client, String> {
+    sending(to, "GET /v1/models", "", &[])
+}
+
+/// A client that sends a chat request, as another agent each time.
+fn chat(to: SocketAddr) -> Result<Client, String> {
+    let more = format!("content-type: application/json\r\ncontent-length: {BODY}\r\n");
+    sending(to, "POST /v1/chat/completions", &more, &bodies::chat(BODY, false))
+}
+
+fn sending(to: SocketAddr, what: &str, more: &str, body: &[u8]) -> Result<Client, String> {
+    let agent = set::agent_id(0);
+    let request = format!("{what} HTTP/1.1\r\nhost: bench\r\nx-ai-mesh-agent: {agent}\r\n{more}\r\n");
+    let digits = request.find(&agent).map(|at| at + "agent-".len());
+    Ok(Client::sending(to, [request.as_bytes(), body].concat())?.counting(digits, set::DIGITS))
 }

@@ -121,23 +121,30 @@ fn row(runtime: &tokio::runtime::Runtime, clients: usize, changes: usize) -> Res
         worst_ms: all.iter().copied().fold(0.0, f64::max),
         change_bytes: median(&sizes),
         first_bytes: first.iter().map(|(_, bytes)| *bytes as f64).sum::<f64>() / clients as f64,
-        counted_mean_ms: counted(&plane.metrics()?, clients * changes)?,
+        counted_mean_ms: counted(&plane, clients * changes)?,
         control_plane_bytes: process::resident(plane.id())?,
         change_cpu_ms: used.as_secs_f64() * 1e3 / changes as f64,
     })
 }
 
-/// The mean in milliseconds; an error unless every acknowledgement was counted.
-fn counted(metrics: &str, expected: usize) -> Result<f64, String> {
-    let value = |suffix: &str| {
-        let name = format!("ai_mesh_policy_acknowledged_seconds_{suffix} ");
-        metrics.lines().find_map(|line| line.strip_prefix(&name)?.parse::<f64>().ok()).unwrap_or_default()
-    };
-    let count = value("count");
-    if count < expected as f64 {
-        return Err(format!("the control plane counted {count} acknowledgements of {expected}"));
+/// The mean in milliseconds; an error unless every acknowledgement was counted. The last ones may still be on their way.
+fn counted(plane: &Process, expected: usize) -> Result<f64, String> {
+    let began = Instant::now();
+    loop {
+        let metrics = plane.metrics()?;
+        let value = |suffix: &str| {
+            let name = format!("ai_mesh_policy_acknowledged_seconds_{suffix} ");
+            metrics.lines().find_map(|line| line.strip_prefix(&name)?.parse::<f64>().ok()).unwrap_or_default()
+        };
+        let count = value("count");
+        if count >= expected as f64 {
+            return Ok(value("sum") / count * 1e3);
+        }
+        if began.elapsed() > PATIENCE {
+            return Err(format!("the control plane counted {count} acknowledgements of {expected}"));
+        }
+        std::thread::sleep(Duration::from_millis(10));
     }
-    Ok(value("sum") / count * 1e3)
 }
 
 /// Waits until so many clients have the policies: when each had them, and how much it was sent meanwhile.
