@@ -1,5 +1,6 @@
 //! What was decided, and why: content-free, so that it can be logged, shown and kept.
 use std::borrow::Cow;
+use std::fmt::Write as _;
 
 use crate::Timestamp;
 use crate::budget::{Settlement, Spending};
@@ -191,8 +192,12 @@ impl Decision {
         if self.guards.is_empty() {
             return "none".to_owned();
         }
-        let entries: Vec<_> = self.guards.iter().map(|(name, state)| format!("{name}={state}")).collect();
-        entries.join(", ")
+        let mut value = String::with_capacity(24 * self.guards.len());
+        for (name, state) in &self.guards {
+            let comma = if value.is_empty() { "" } else { ", " };
+            let _ = write!(value, "{comma}{name}={state}");
+        }
+        value
     }
 }
 

@@ -1,5 +1,7 @@
 //! What the words before a value say about it.
 
+use memchr::memmem::Finder;
+
 use super::dictionary_against::NEGATIVE;
 use super::{dictionary, dictionary_states};
 use crate::bytes::{at, before, slice, starts_with_fold};
@@ -59,6 +61,8 @@ pub(crate) struct ContextWords {
     words: Vec<Word>,
     /// Where the words of each place begin in `words`; one entry more than places.
     starts: Vec<u16>,
+    /// How a block with a private key begins.
+    pub(super) key: Finder<'static>,
 }
 
 fn place(first: u8, second: u8) -> usize {
@@ -82,7 +86,7 @@ impl ContextWords {
             .map(|place| words.partition_point(|word| place_of(word.text) < place))
             .map(|start| u16::try_from(start).unwrap_or(u16::MAX))
             .collect();
-        ContextWords { words, starts }
+        ContextWords { words, starts, key: Finder::new("-----BEGIN ") }
     }
 
     /// The words that may stand at `i`.

@@ -1,9 +1,7 @@
 //! The pass over the text: where is anything worth a closer look?
 
-use memchr::memmem;
-
 use super::context::{Context, ContextWords, Recent};
-use super::{email, net, number, password, token, word};
+use super::{email, key_block, net, number, password, token, word};
 use crate::bytes::{at, before, run_end, run_start, slice};
 use crate::{EntityType, Finding, Kind, TypeSet};
 
@@ -255,8 +253,8 @@ impl<'a> Scan<'a> {
     /// Private key blocks, found by their header.
     pub(super) fn private_keys(&mut self) {
         if self.wants(EntityType::PrivateKey) {
-            for begin in memmem::find_iter(self.text, b"-----BEGIN ") {
-                token::private_key(self, begin);
+            for begin in self.words.key.find_iter(self.text) {
+                key_block::at_header(self, begin);
             }
         }
     }

@@ -5,7 +5,7 @@
 #![expect(unsafe_code, reason = "`GlobalAlloc` is an unsafe trait; each block says why it holds")]
 
 use std::alloc::{GlobalAlloc, Layout};
-use std::cell::UnsafeCell;
+use std::cell::Cell;
 use std::ptr;
 
 /// Blocks come in multiples of this, and are aligned to it.
@@ -18,14 +18,13 @@ const KEPT_BYTES: usize = 32 << 10;
 /// A heap with free lists for small blocks in front of it.
 pub struct Pooled<A> {
     heap: A,
-    classes: UnsafeCell<[Class; CLASSES + 1]>,
+    classes: [Class; CLASSES + 1],
 }
 
 /// Free blocks of one size, each of which holds the address of the next.
-#[derive(Clone, Copy)]
 struct Class {
-    first: *mut u8,
-    count: usize,
+    first: Cell<*mut u8>,
+    count: Cell<usize>,
 }
 
 // SAFETY: without the atomics proposal a module of WebAssembly has one thread.
@@ -35,18 +34,19 @@ unsafe impl<A: Sync> Sync for Pooled<A> {}
 impl<A: GlobalAlloc> Pooled<A> {
     /// Free lists in front of that heap, empty.
     pub const fn over(heap: A) -> Self {
-        Pooled { heap, classes: UnsafeCell::new([Class { first: ptr::null_mut(), count: 0 }; CLASSES + 1]) }
+        Pooled {
+            heap,
+            classes: [const { Class { first: Cell::new(ptr::null_mut()), count: Cell::new(0) } };
+                CLASSES + 1],
+        }
     }
 
     /// The free blocks that serve a layout, and the layout these have; nothing for large ones.
     #[inline(always)]
-    fn class(&self, layout: Layout) -> Option<(&mut Class, Layout)> {
+    fn class(&self, layout: Layout) -> Option<(&Class, Layout)> {
         let class = layout.size().div_ceil(GRAIN).max(1);
         let block = Layout::from_size_align(class * GRAIN, GRAIN).ok()?;
-        // SAFETY: one thread (see `Sync`), and no caller keeps the reference beyond a call of this allocator, which calls
-        // nothing that allocates by it.
-        let classes = unsafe { &mut *self.classes.get() };
-        let class = classes.get_mut(class).filter(|_| layout.align() <= GRAIN)?;
+        let class = self.classes.get(class).filter(|_| layout.align() <= GRAIN)?;
         Some((class, block))
     }
 }
@@ -60,14 +60,14 @@ unsafe impl<A: GlobalAlloc> GlobalAlloc for Pooled<A> {
             // SAFETY: the caller's promise about the layout.
             return unsafe { self.heap.alloc(layout) };
         };
-        let first = class.first;
+        let first = class.first.get();
         if first.is_null() {
             // SAFETY: the block's size is not zero.
             return unsafe { self.heap.alloc(block) };
         }
         // SAFETY: a free block begins with the address of the next one, and is aligned for it.
-        class.first = unsafe { first.cast::<*mut u8>().read() };
-        class.count -= 1;
+        class.first.set(unsafe { first.cast::<*mut u8>().read() });
+        class.count.set(class.count.get() - 1);
         first
     }
 
@@ -77,14 +77,14 @@ unsafe impl<A: GlobalAlloc> GlobalAlloc for Pooled<A> {
             // SAFETY: no class serves the layout, so `heap` gave it out.
             return unsafe { self.heap.dealloc(at, layout) };
         };
-        if class.count * block.size() >= KEPT_BYTES {
+        if class.count.get() * block.size() >= KEPT_BYTES {
             // SAFETY: `heap` gave it out for the class's layout.
             return unsafe { self.heap.dealloc(at, block) };
         }
         // SAFETY: nobody uses the block any more; it is large enough for an address and aligned for one.
-        unsafe { at.cast::<*mut u8>().write(class.first) };
-        class.first = at;
-        class.count += 1;
+        unsafe { at.cast::<*mut u8>().write(class.first.get()) };
+        class.first.set(at);
+        class.count.set(class.count.get() + 1);
     }
 
     #[inline(never)]
@@ -164,12 +164,10 @@ mod tests {
             // SAFETY: it was given out for that layout.
             unsafe { memory.dealloc(at, layout) };
         }
-        // SAFETY: nobody else looks at it.
-        let classes = unsafe { &*memory.classes.get() };
-        for (number, class) in classes.iter().enumerate() {
-            assert!(class.count * number * GRAIN < KEPT_BYTES + number * GRAIN, "class {number}");
+        for (number, class) in memory.classes.iter().enumerate() {
+            assert!(class.count.get() * number * GRAIN < KEPT_BYTES + number * GRAIN, "class {number}");
         }
-        assert!(classes.iter().any(|class| class.count > 0));
+        assert!(memory.classes.iter().any(|class| class.count.get() > 0));
     }
 
     fn check(at: *mut u8, size: usize, mark: u8) {

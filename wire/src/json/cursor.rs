@@ -155,7 +155,14 @@ impl<'d> Val<'d> {
 
     /// The member with this name.
     pub(crate) fn get(self, name: &str) -> Option<Val<'d>> {
-        self.members().find(|(key, _)| key.text() == name).map(|(_, value)| value)
+        self.members().find(|(key, _)| key.reads(name)).map(|(_, value)| value)
+    }
+
+    /// Whether a key reads so. Most are told apart by their lengths.
+    fn reads(self, name: &str) -> bool {
+        self.node().is_some_and(|node| {
+            (node.escaped || (node.end - node.start) as usize == name.len()) && self.text() == name
+        })
     }
 
     /// The text of the string member with this name.

@@ -18,6 +18,11 @@ pub(crate) fn refuse_duplicate_keys(text: &str, nodes: &[Node], index: u32) -> R
     if count <= FEW {
         for (position, key) in keys(nodes, index).enumerate() {
             for earlier in keys(nodes, index).take(position) {
+                // Most keys are told apart by their lengths.
+                let written = !earlier.escaped && !key.escaped;
+                if written && earlier.end - earlier.start != key.end - key.start {
+                    continue;
+                }
                 if name(text, earlier) == name(text, key) {
                     return malformed(key.start as usize, "duplicate key");
                 }
