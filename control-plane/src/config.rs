@@ -24,6 +24,8 @@ pub struct Config {
     pub listener: SocketAddr,
     /// Where the sidecars send requests on to.
     pub upstreams: Vec<Upstream>,
+    /// The classifier that injection rules may ask; its provider is [`mesh_xds::sidecar::JUDGE`].
+    pub judge: Option<Upstream>,
     /// The wasm filter, a file on the sidecars' machine.
     pub filter_path: PathBuf,
     /// Certificate authorities of `https` upstreams, a file on the sidecars' machine; none: the system's.
@@ -59,6 +61,7 @@ impl Config {
             allow_remote: false,
             listener: loopback(10000),
             upstreams: Vec::new(),
+            judge: None,
             filter_path: filter_path.into(),
             ca_file: None,
             prices: None,

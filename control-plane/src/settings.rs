@@ -1,6 +1,6 @@
 //! The filter's settings and the sidecar's specification, from the configuration.
 use mesh_control_core::{Catalogue, PriceList};
-use mesh_policy::{Secret, ServiceRef, Settings};
+use mesh_policy::{HttpServiceRef, Secret, ServiceRef, Settings};
 use mesh_xds::SidecarSpec;
 use mesh_xds::sidecar::CONTROL_PLANE_CLUSTER;
 
@@ -29,6 +29,11 @@ pub(crate) fn settings(config: &Config, keys: Keys, prices: Option<&PriceList>) 
         max_body_bytes: config.max_body_bytes,
         rate_limit: service(RATE_LIMIT_TIMEOUT_MS),
         intake: service(INTAKE_TIMEOUT_MS),
+        judge: config.judge.as_ref().map(|judge| HttpServiceRef {
+            cluster: judge.cluster(),
+            authority: judge.authority(),
+            path_prefix: judge.path_prefix.clone(),
+        }),
         masking_key: Some(keys.masking),
         record_key: keys.record,
         // A list of prices is plain data: it always has a JSON form.
@@ -57,6 +62,7 @@ pub(crate) fn spec(config: &Config) -> SidecarSpec {
     SidecarSpec {
         listener: config.listener,
         upstreams: config.upstreams.clone(),
+        judge: config.judge.clone(),
         filter_path: config.filter_path.to_string_lossy().into_owned(),
         plugin_config: String::new(),
         max_body_bytes: config.max_body_bytes,

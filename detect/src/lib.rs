@@ -108,6 +108,17 @@ impl Detector {
         injection::judge(&self.lexicon, text, source, sensitivity, phrases)
     }
 
+    /// The same from a score on: what reaches [`injection_threshold`] is found, the rest is doubtful.
+    pub fn injection_from(
+        &self,
+        text: &str,
+        source: Source,
+        from: f32,
+        phrases: Option<&Phrases>,
+    ) -> Option<InjectionFinding> {
+        injection::judge_from(&self.lexicon, text, source, from, phrases)
+    }
+
     /// All evidence in `text` taken together, whatever its score: for measuring and for calibrating thresholds.
     pub fn injection_score(&self, text: &str, source: Source) -> Option<InjectionFinding> {
         injection::score(&self.lexicon, text, source)

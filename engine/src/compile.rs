@@ -16,6 +16,7 @@ use crate::access::AccessGuard;
 use crate::canary::CanaryGuard;
 use crate::index::{Attached, Index, unmatched};
 use crate::input::Asked;
+use crate::judge::JudgeGuard;
 use crate::limits::{self, Measure};
 use crate::names::NameGuard;
 use crate::output::OutputGuard;
@@ -237,7 +238,14 @@ fn injection(index: usize, rule: &InjectionRule, problems: &mut Vec<Diagnostic>)
         mesh_policy::Sensitivity::Medium => Sensitivity::Medium,
         mesh_policy::Sensitivity::High => Sensitivity::High,
     };
-    Some(InjectionGuard { rule: index, action: rule.action, sensitivity, phrases })
+    let judge = match rule.judge.as_ref().map(|judge| JudgeGuard::of(judge, sensitivity)).transpose() {
+        Ok(judge) => judge,
+        Err(said) => {
+            problems.push(Diagnostic::error(format!("spec.rules[{index}].injection.judge.from"), said));
+            return None;
+        }
+    };
+    Some(InjectionGuard { rule: index, action: rule.action, sensitivity, phrases, judge })
 }
 
 fn rate_limit(index: usize, rule: &RateLimitRule, problems: &mut Vec<Diagnostic>) -> Vec<LimitGuard> {

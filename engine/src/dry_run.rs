@@ -28,7 +28,7 @@ pub struct Verdict {
     pub refusal: Option<(u16, Vec<u8>)>,
 }
 
-/// Runs one request through a program. Limits count as not reached.
+/// Runs one request through a program. Limits count as not reached; no judge is asked, and the decision says so.
 pub fn dry_run(program: &Rc<Program>, sample: &SampleRequest, now: Timestamp) -> Verdict {
     let mut session = Session::start(Rc::clone(program), sample.head.clone(), "dry-run".to_owned(), now);
     let mut step = session.request_headers(sample.body.is_empty(), now);
@@ -40,6 +40,7 @@ pub fn dry_run(program: &Rc<Program>, sample: &SampleRequest, now: Timestamp) ->
             LimitAnswer::Answered(vec![LimitStatus { over: None, remaining: u64::MAX }; checks.len()]);
         step = session.limits(within, &sample.body, now);
     }
+    session.question();
     let (decision, ..) = session.finish();
     let (rewritten, refusal) = match step {
         Step::Replace(body) => (Some(body), None),

@@ -159,18 +159,28 @@ impl Session {
         let program = Rc::clone(&self.program);
         let applies = Rc::clone(&self.applies);
         let chains = chains(message, |_| false);
-        for policy in applies.iter() {
+        for (number, policy) in applies.iter().enumerate() {
             for (nth, guard) in policy.injection.iter().enumerate() {
                 self.decision.guard("injection", GuardState::Ran);
                 let at = GuardPlace { policy: policy.index, guard: nth };
+                let mut doubts = Vec::new();
                 let found = message.segments.iter().enumerate().find_map(|(index, segment)| {
                     let digest = digests.get(index).copied().flatten();
                     let source = source_of(segment.place);
                     let finding = program.injection((at, guard), digest, &segment.text, source)?;
+                    if guard.doubts(&finding, source) {
+                        doubts.push((index, finding));
+                        return None;
+                    }
                     Some((index, segment, finding))
                 });
                 let Some((index, segment, finding)) = found else {
-                    self.injection_across((at, policy, guard), (message, &chains), way);
+                    for (index, finding) in doubts {
+                        let text = message.segments.get(index).map_or("", |segment| segment.text.as_ref());
+                        let place = || format!("{}:{}", way.name(), message.path(index));
+                        self.doubt((number, nth), text, &finding, place);
+                    }
+                    self.injection_across((number, nth, policy, guard), (message, &chains), way);
                     continue;
                 };
                 let place = format!("{}:{}", way.name(), message.path(index));
@@ -190,7 +200,8 @@ impl Session {
             for (index, guard) in policy.injection.iter().enumerate() {
                 self.decision.guard("injection", GuardState::Ran);
                 let at = GuardPlace { policy: policy.index, guard: index };
-                if let Some(finding) = program.injection((at, guard), None, text, source) {
+                let finding = program.injection((at, guard), None, text, source);
+                if let Some(finding) = finding.filter(|finding| !guard.doubts(finding, source)) {
                     self.attacked((policy, guard), &finding, (text, source), place.to_owned());
                     found = true;
                 }

@@ -14,6 +14,7 @@
 
 mod access;
 mod asks;
+mod breaker;
 mod budget;
 mod caller;
 mod canary;
@@ -24,6 +25,7 @@ mod evidence;
 mod guards;
 mod index;
 mod input;
+mod judge;
 mod limits;
 mod mask;
 mod names;
@@ -39,12 +41,14 @@ mod session;
 mod stream;
 mod url;
 
+pub use breaker::Breaker;
 pub use budget::{Settlement, Spending};
 pub use caller::{Caller, RequestHead};
 pub use compile::{Refused, check, check_agents, compile};
 pub use decision::{Decision, FindingCount, GuardState, Outcome, PolicyRef, Severity};
 pub use dry_run::{SampleRequest, Verdict, dry_run};
 pub use evidence::{Effect, Evidence, Near, Violation};
+pub use judge::{Judgement, Label, MAX_WINDOW_BYTES, MAX_WINDOWS, Question};
 pub use limits::{LimitAnswer, LimitCheck, LimitStatus, Measure};
 pub use mesh_detect::Detector;
 pub use mesh_wire::{Refusal, Usage};

@@ -92,22 +92,25 @@ impl Session {
     /// Looks for an attack that is no attack in any part alone. A model reads parts with nothing or a blank between them.
     pub(crate) fn injection_across(
         &mut self,
-        (at, policy, guard): (GuardPlace, &Attached, &InjectionGuard),
+        (number, nth, policy, guard): (usize, usize, &Attached, &InjectionGuard),
         (message, chains): (&Message, &[Chain]),
         way: Way,
     ) {
         let program = Rc::clone(&self.program);
+        let at = GuardPlace { policy: policy.index, guard: nth };
         for chain in chains {
             let Some((first, _)) = chain.parts.first() else { continue };
             let Some(source) = message.segments.get(*first).map(|segment| source_of(segment.place)) else {
                 continue;
             };
             for text in [chain.text.clone(), chain.spaced()] {
-                if let Some(finding) = program.injection((at, guard), program.digest_of(&text), &text, source)
-                {
-                    let place = format!("{}:{}", way.name(), message.path(*first));
+                let digest = program.digest_of(&text);
+                let Some(finding) = program.injection((at, guard), digest, &text, source) else { continue };
+                let place = format!("{}:{}", way.name(), message.path(*first));
+                if !guard.doubts(&finding, source) {
                     return self.attacked((policy, guard), &finding, (&text, source), place);
                 }
+                self.doubt((number, nth), &text, &finding, || place.clone());
             }
         }
     }

@@ -13,6 +13,7 @@ use crate::access::AccessGuard;
 use crate::canary::CanaryGuard;
 use crate::index::Index;
 use crate::input::Asked;
+use crate::judge::JudgeGuard;
 use crate::limits::Measure;
 use crate::names::NameGuard;
 use crate::output::OutputGuard;
@@ -123,6 +124,8 @@ pub(crate) struct InjectionGuard {
     pub(crate) action: InjectionAction,
     pub(crate) sensitivity: Sensitivity,
     pub(crate) phrases: Option<Phrases>,
+    /// The second opinion on what is doubtful.
+    pub(crate) judge: Option<JudgeGuard>,
 }
 
 pub(crate) struct LimitGuard {

@@ -10,7 +10,7 @@ use mesh_policy::{Enforcement, InjectionAction, PiiAction};
 use crate::asks::Ask;
 use crate::decision::Outcome;
 use crate::index::Attached;
-use crate::program::{PiiGuard, Program};
+use crate::program::{InjectionGuard, PiiGuard, Program};
 use crate::{Caller, Timestamp};
 
 /// What a record tells of a request.
@@ -165,6 +165,13 @@ fn finding(policy: &Attached, kind: &str, place: &str, score: f32) -> Outcome {
                 PiiAction::Log => Outcome::Allow,
             });
         }
+    }
+    if kind == crate::judge::FINDING {
+        let blocks = |guard: &InjectionGuard| {
+            let judged = guard.judge.as_ref().is_some_and(|judge| score >= judge.threshold);
+            guard.action == InjectionAction::Block && judged
+        };
+        return if policy.injection.iter().any(blocks) { Outcome::Deny } else { outcome };
     }
     // Rules of the injection detector have a family before their name; no type of personal data has.
     if entity.is_none() && kind.contains('/') {

@@ -33,6 +33,7 @@ pub enum ResponseMode {
 impl Session {
     /// The response's headers are there; names in lower case. `end_of_stream` when no body follows.
     pub fn response_headers(&mut self, headers: &[(String, String)], end_of_stream: bool) -> ResponseMode {
+        self.answering = true;
         let applies = Rc::clone(&self.applies);
         let header =
             |name: &str| headers.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str());
@@ -57,6 +58,7 @@ impl Session {
         let kind = body_kind(header("content-type"));
         if let Some(framing) = Framing::of(&kind, self.protocol, &self.decision.operation) {
             self.mark_response_guards();
+            self.judge_misses_stream();
             let limit = self.program.limits().max_body;
             let decoder = self.response_coding.map(|coding| ContentDecoder::new(coding, limit));
             let held = self.rego_awaits_answer().then(|| Held::new(self.rego_holds_answer()));

@@ -66,7 +66,7 @@ impl Program {
         self.seen.as_ref()?.digest(text)
     }
 
-    /// Judges a text for injection, or remembers how it was judged.
+    /// Judges a text for injection, or remembers how it was judged. With a judge, also what is doubtful comes back.
     pub(crate) fn injection(
         &self,
         (place, guard): (GuardPlace, &InjectionGuard),
@@ -74,7 +74,11 @@ impl Program {
         text: &str,
         source: Source,
     ) -> Option<InjectionFinding> {
-        let judge = || self.detector.injection(text, source, guard.sensitivity, guard.phrases.as_ref());
+        let phrases = guard.phrases.as_ref();
+        let judge = || match &guard.judge {
+            Some(judge) => self.detector.injection_from(text, source, judge.from, phrases),
+            None => self.detector.injection(text, source, guard.sensitivity, phrases),
+        };
         match (&self.seen, digest) {
             (Some(seen), Some(digest)) => seen.injection.get((digest, place, source)).unwrap_or_else(|| {
                 let found = judge();

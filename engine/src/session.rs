@@ -1,8 +1,8 @@
 //! One exchange, from the request's headers to the end of the response.
 //!
 //! ```text
-//! start ─▶ request_headers ─▶ request(body) ─▶ [limits] ─▶ judge ─▶ … upstream …
-//!       ─▶ response_headers ─▶ response(body) | response_chunk(bytes)* ─▶ finish
+//! start ─▶ request_headers ─▶ request(body) ─▶ [limits] ─▶ judge ─▶ [question ─▶ judged] ─▶ … upstream …
+//!       ─▶ response_headers ─▶ response(body) ─▶ [question ─▶ judged] | response_chunk(bytes)* ─▶ finish
 //! ```
 //!
 //! Failure law: what cannot be inspected is refused when the policy is closed (the default) and passes when it is
@@ -24,6 +24,7 @@ use crate::canary::Canary;
 use crate::decision::{Decision, GuardState, Outcome, PolicyRef, Severity};
 use crate::evidence::{Effect, Violation};
 use crate::index::Attached;
+use crate::judge::Doubts;
 use crate::limits::{LimitCheck, LimitStatus};
 use crate::mask::Masked;
 use crate::own_rules::Turn;
@@ -77,6 +78,10 @@ pub struct Session {
     pub(crate) budget: Budget,
     /// It can not be inspected, and no policy that is closed asks for that.
     uninspected: bool,
+    /// What only a judge can tell.
+    pub(crate) doubts: Doubts,
+    /// The response is there.
+    pub(crate) answering: bool,
 }
 
 impl Session {
@@ -117,6 +122,8 @@ impl Session {
             told: Vec::new(),
             budget: Budget::default(),
             uninspected: false,
+            doubts: Doubts::default(),
+            answering: false,
         };
         session.judge_status(applied.status, applied.reason.as_deref());
         session

@@ -1,11 +1,13 @@
 //! One request and its response, walked through a session.
 //!
 //! ```text
-//! headers ─▶ body (whole) ─▶ [rate limit service] ─▶ upstream ─▶ headers ─▶ body (whole, or piece by piece) ─▶ log
+//! headers ─▶ body (whole) ─▶ [rate limit service] ─▶ [judge] ─▶ upstream ─▶ headers ─▶ body (whole, or piece by piece) ─▶ log
 //! ```
 //!
 //! Failure law: without a program every request is refused with 503. A body that could not be replaced by Envoy is not
 //! sent on. What the session refuses is answered here; Envoy never sees the upstream for it.
+mod judge;
+
 use std::rc::Rc;
 
 use mesh_engine::{LimitAnswer, LimitCheck, Program, Refusal, RequestHead, ResponseMode, Session, Step};
@@ -13,6 +15,7 @@ use mesh_limits::Use;
 use proxy_wasm::traits::{Context, HttpContext};
 use proxy_wasm::types::Action;
 
+use self::judge::Opinion;
 use crate::hashes::Hashes;
 use crate::root::Shared;
 use crate::{host, lease, limits, record};
@@ -23,6 +26,7 @@ pub(crate) struct Exchange {
     session: Option<Session>,
     phase: Phase,
     question: Option<Question>,
+    opinion: Opinion,
     /// What this request was given from leases, to be settled at its end.
     uses: Vec<Use>,
     /// A place in the outbox is kept for this exchange's record.
@@ -52,6 +56,12 @@ enum Phase {
     ReadRequest,
     /// The rate limit service is being asked.
     AskLimits,
+    /// The judge is being asked, and the request waits.
+    AskJudge,
+    /// The judge is being asked, and the upstream has answered.
+    HoldAnswer,
+    /// The judge is being asked about the answer.
+    JudgeAnswer,
     /// The answer is ours; what passes by now is that answer.
     Answered,
     ReadResponse,
@@ -70,6 +80,7 @@ impl Exchange {
             session,
             phase: Phase::Pass,
             question: None,
+            opinion: Opinion::default(),
             uses: Vec::new(),
             reserved: false,
             response_type,
@@ -172,7 +183,7 @@ impl Exchange {
             }
         }
         self.phase = Phase::Pass;
-        Action::Continue
+        self.second_opinion(Phase::AskJudge)
     }
 
     fn refuse(&mut self, refusal: &Refusal) -> Action {
@@ -224,11 +235,48 @@ impl Exchange {
                 }
                 host::set_response_header("content-length", Some(&refusal.body.len().to_string()));
                 self.phase = Phase::Discard;
+                self.tell_agent();
+                return Action::Continue;
             }
             Step::Continue | Step::ReadBody | Step::AskLimits(_) => {}
         }
+        if self.second_opinion(Phase::JudgeAnswer) == Action::Pause {
+            return Action::Pause;
+        }
         self.tell_agent();
         Action::Continue
+    }
+
+    /// The response's headers are there, and nothing holds it back.
+    fn open_answer(&mut self, end_of_stream: bool) -> Action {
+        let headers = host::response_headers();
+        self.response_coded = headers.iter().any(|(name, _)| name == "content-encoding");
+        self.response_type =
+            headers.iter().find(|(name, _)| name == "content-type").map(|(_, value)| value.clone());
+        let status =
+            headers.iter().find(|(name, _)| name == ":status").and_then(|(_, value)| value.parse().ok());
+        self.status = status.unwrap_or_default();
+        match self.session.as_mut().map(|session| session.response_headers(&headers, end_of_stream)) {
+            Some(ResponseMode::Buffer) => {
+                self.phase = Phase::ReadResponse;
+                Action::Pause
+            }
+            Some(ResponseMode::Stream) => {
+                self.phase = Phase::StreamResponse;
+                host::set_response_header("content-length", None);
+                if self.response_coded {
+                    host::set_response_header("content-encoding", None);
+                }
+                self.tell_agent();
+                Action::Continue
+            }
+            Some(ResponseMode::Refuse(refusal)) => self.refuse(&refusal),
+            Some(ResponseMode::Pass) | None => {
+                self.phase = Phase::Pass;
+                self.tell_agent();
+                Action::Continue
+            }
+        }
     }
 
     fn read_response(&mut self) -> Action {
@@ -242,6 +290,22 @@ impl Exchange {
             self.hashes.response(&body);
         }
         step.map_or(Action::Continue, |step| self.on_response(step))
+    }
+
+    /// Sends on of a stream what may leave. False when that failed, and the exchange was ended.
+    fn stream_piece(&mut self, size: usize, end_of_stream: bool) -> bool {
+        let Some(chunk) = host::response_body(size) else {
+            host::reset();
+            return false;
+        };
+        let session = self.session.as_mut();
+        let out = session.map(|session| session.response_chunk(&chunk, end_of_stream)).unwrap_or_default();
+        self.hashes.response(&out);
+        if out != chunk && !host::set_response_body(&out) {
+            host::reset();
+            return false;
+        }
+        true
     }
 
     fn tell_agent(&self) {
@@ -272,6 +336,10 @@ impl Context for Exchange {
         if self.limits(answer) == Action::Continue {
             host::resume_request();
         }
+    }
+
+    fn on_http_call_response(&mut self, token: u32, headers: usize, size: usize, _trailers: usize) {
+        self.judge_answered(token, headers, size);
     }
 }
 
@@ -312,7 +380,7 @@ impl HttpContext for Exchange {
                 let step = self.session.as_mut().map(Session::too_large);
                 step.map_or(Action::Pause, |step| self.on_request(step))
             }
-            Phase::ReadRequest | Phase::AskLimits | Phase::Answered => Action::Pause,
+            Phase::ReadRequest | Phase::AskLimits | Phase::AskJudge | Phase::Answered => Action::Pause,
             _ => Action::Continue,
         }
     }
@@ -321,7 +389,7 @@ impl HttpContext for Exchange {
     fn on_http_request_trailers(&mut self, _count: usize) -> Action {
         match self.phase {
             Phase::ReadRequest => self.read_request(),
-            Phase::AskLimits | Phase::Answered => Action::Pause,
+            Phase::AskLimits | Phase::AskJudge | Phase::Answered => Action::Pause,
             _ => Action::Continue,
         }
     }
@@ -331,57 +399,26 @@ impl HttpContext for Exchange {
         if self.phase == Phase::Answered || self.session.is_none() {
             return Action::Continue;
         }
-        let headers = host::response_headers();
-        self.response_coded = headers.iter().any(|(name, _)| name == "content-encoding");
-        self.response_type =
-            headers.iter().find(|(name, _)| name == "content-type").map(|(_, value)| value.clone());
-        let status =
-            headers.iter().find(|(name, _)| name == ":status").and_then(|(_, value)| value.parse().ok());
-        self.status = status.unwrap_or_default();
-        match self.session.as_mut().map(|session| session.response_headers(&headers, end_of_stream)) {
-            Some(ResponseMode::Buffer) => {
-                self.phase = Phase::ReadResponse;
-                Action::Pause
-            }
-            Some(ResponseMode::Stream) => {
-                self.phase = Phase::StreamResponse;
-                host::set_response_header("content-length", None);
-                if self.response_coded {
-                    host::set_response_header("content-encoding", None);
-                }
-                self.tell_agent();
-                Action::Continue
-            }
-            Some(ResponseMode::Refuse(refusal)) => self.refuse(&refusal),
-            Some(ResponseMode::Pass) | None => {
-                self.phase = Phase::Pass;
-                self.tell_agent();
-                Action::Continue
-            }
+        if self.opinion.holds() {
+            self.phase = Phase::HoldAnswer;
+            self.opinion.held_headers(end_of_stream);
+            return Action::Pause;
         }
+        self.open_answer(end_of_stream)
     }
 
     fn on_http_response_body(&mut self, size: usize, end_of_stream: bool) -> Action {
         self.held = size;
         match self.phase {
             Phase::ReadResponse if end_of_stream || size > self.limit() => self.read_response(),
-            Phase::ReadResponse => Action::Pause,
+            Phase::ReadResponse | Phase::JudgeAnswer => Action::Pause,
+            Phase::HoldAnswer => {
+                self.opinion.held_body(end_of_stream);
+                Action::Pause
+            }
             Phase::StreamResponse => {
-                let Some(chunk) = host::response_body(size) else {
-                    host::reset();
-                    return Action::Pause;
-                };
-                let out = self
-                    .session
-                    .as_mut()
-                    .map(|session| session.response_chunk(&chunk, end_of_stream))
-                    .unwrap_or_default();
-                self.hashes.response(&out);
-                if out != chunk && !host::set_response_body(&out) {
-                    host::reset();
-                    return Action::Pause;
-                }
-                Action::Continue
+                self.has_left();
+                if self.stream_piece(size, end_of_stream) { Action::Continue } else { Action::Pause }
             }
             Phase::Discard => {
                 if !host::set_response_body(&[]) {
@@ -396,7 +433,12 @@ impl HttpContext for Exchange {
     fn on_http_response_trailers(&mut self, _count: usize) -> Action {
         match self.phase {
             Phase::ReadResponse => self.read_response(),
-            _ => Action::Continue,
+            Phase::HoldAnswer => {
+                self.opinion.held_trailers();
+                Action::Pause
+            }
+            Phase::JudgeAnswer => Action::Pause,
+            _ => self.leave_with_trailers(),
         }
     }
 

@@ -116,6 +116,10 @@ pub(crate) fn resume_request() {
     let _ = hostcalls::resume_http_request();
 }
 
+pub(crate) fn resume_response() {
+    let _ = hostcalls::resume_http_response();
+}
+
 /// Calls a unary gRPC method of an Envoy cluster; the token under which the answer will come.
 pub(crate) fn call(
     cluster: &str,
@@ -127,6 +131,34 @@ pub(crate) fn call(
 ) -> Option<u32> {
     let timeout = Duration::from_millis(u64::from(timeout_ms));
     hostcalls::dispatch_grpc_call(cluster, service, method, metadata, Some(message), timeout).ok()
+}
+
+/// Posts JSON to a service behind an Envoy cluster; the token under which the answer will come.
+pub(crate) fn post(
+    cluster: &str,
+    (authority, path): (&str, &str),
+    body: &[u8],
+    timeout_ms: u32,
+) -> Option<u32> {
+    let headers = vec![
+        (":method", "POST"),
+        (":path", path),
+        (":authority", authority),
+        ("content-type", "application/json"),
+        ("accept", "application/json"),
+    ];
+    let timeout = Duration::from_millis(u64::from(timeout_ms));
+    hostcalls::dispatch_http_call(cluster, headers, Some(body), Vec::new(), timeout).ok()
+}
+
+/// The status of the answer to a post.
+pub(crate) fn call_status() -> Option<u16> {
+    hostcalls::get_map_value(MapType::HttpCallResponseHeaders, ":status").ok().flatten()?.parse().ok()
+}
+
+/// The answer to a post, of this size.
+pub(crate) fn call_answer(size: usize) -> Vec<u8> {
+    hostcalls::get_buffer(BufferType::HttpCallResponseBody, 0, size).ok().flatten().unwrap_or_default()
 }
 
 pub(crate) fn source_ip() -> Option<IpAddr> {

@@ -10,6 +10,7 @@
 mod exchange;
 mod hashes;
 mod host;
+mod judge;
 mod lease;
 mod limits;
 mod outbox;

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use mesh_audit::TrustedKeys;
 use mesh_detect::Detector;
-use mesh_engine::Program;
+use mesh_engine::{Breaker, Program};
 use mesh_limits::Leases;
 use mesh_policy::{Bundle, ServiceRef};
 use proxy_wasm::traits::{Context, HttpContext, RootContext};
@@ -34,6 +34,8 @@ pub(crate) struct Shared {
     /// What is lent to this VM of limits.
     pub(crate) leases: RefCell<Leases>,
     renewals: RefCell<Renewals>,
+    /// How the judge has answered lately.
+    pub(crate) breaker: RefCell<Breaker>,
     id: u64,
     /// Under which programs remember what they judged; without randomness they don't.
     key: Option<[u8; 16]>,
@@ -50,6 +52,7 @@ impl Shared {
             outbox: RefCell::new(Outbox::new(format!("{id:016x}"))),
             leases: RefCell::default(),
             renewals: RefCell::default(),
+            breaker: RefCell::default(),
             id,
             key: host::secret(),
             exchanges: RefCell::new(0),

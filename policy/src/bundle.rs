@@ -135,6 +135,9 @@ pub struct Settings {
     /// Where decision records go; without it, none are sent.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub intake: Option<ServiceRef>,
+    /// The classifier that `judge` of an injection rule asks; without it, what is to be asked follows the rule's failure mode.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub judge: Option<HttpServiceRef>,
     /// Under which placeholders are made (`action: tokenize`): all sidecars that share it make the same ones. Without it, what
     /// is to be tokenized can not be, and follows its policy's failure mode.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -168,6 +171,7 @@ impl Default for Settings {
             max_body_bytes: Self::DEFAULT_MAX_BODY_BYTES,
             rate_limit: None,
             intake: None,
+            judge: None,
             masking_key: None,
             record_key: None,
             prices: None,
@@ -185,4 +189,17 @@ pub struct ServiceRef {
     pub cluster: String,
     /// How long one call may take, in milliseconds.
     pub timeout_ms: u32,
+}
+
+/// An HTTP service the filter calls through an Envoy cluster.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct HttpServiceRef {
+    /// Name of the cluster.
+    pub cluster: String,
+    /// Host and port, as the `host` header has them.
+    pub authority: String,
+    /// What stands before each path: empty, or `/…` without a slash at the end.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub path_prefix: String,
 }

@@ -17,6 +17,7 @@ mod check;
 mod diagnostic;
 mod document;
 mod forms;
+mod judge;
 mod legacy;
 mod meaning;
 mod nearest;
@@ -39,11 +40,12 @@ mod yaml;
 pub use agent::{
     Agent, AgentKind, AgentMetadata, AgentSpec, AgentStatus, AgentType, Attachment, ComplianceTier, Vendor,
 };
-pub use bundle::{Bundle, BundleAgent, BundlePolicy, BundleTool, ServiceRef, Settings};
+pub use bundle::{Bundle, BundleAgent, BundlePolicy, BundleTool, HttpServiceRef, ServiceRef, Settings};
 pub use diagnostic::{Diagnostic, Severity};
 pub use document::{
     ApiVersion, Enforcement, FailureMode, Kind, Media, Metadata, Policy, RecordOverflow, Spec, Target,
 };
+pub use judge::{JudgeMode, JudgeRule};
 pub use nearest::nearest;
 #[cfg(feature = "yaml")]
 pub use opa::{MAX_BUNDLE_BYTES, MAX_BUNDLE_FILES, OpaBundle, from_opa_bundle, is_bundle_path};

@@ -3,6 +3,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use crate::judge::JudgeRule;
 use crate::output::{CanaryRule, CodeText, HtmlRule, LinksRule};
 use crate::rate_limit::RateLimitRule;
 
@@ -142,7 +143,7 @@ pub struct CustomPattern {
 }
 
 /// Finds attempts to talk the model out of its instructions.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct InjectionRule {
@@ -155,6 +156,9 @@ pub struct InjectionRule {
     /// Further phrases, taken literally, matched without regard to case after canonicalisation.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub patterns: Vec<String>,
+    /// A second opinion on what the filter itself can not tell: a classifier outside the proxy.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub judge: Option<JudgeRule>,
 }
 
 /// What happens to an injection attempt.

@@ -84,6 +84,7 @@ const TEXTS: Shape = Shape::List(0, &Shape::NonEmpty);
 const SOME_TEXTS: Shape = Shape::List(1, &Shape::NonEmpty);
 const DIRECTION: Shape = Shape::Word(&[&["request"], &["response"]]);
 const OUTPUT: Shape = Shape::Word(&[&["defang"], &["remove"], &["block"], &["log"]]);
+const FAILURE: Shape = Shape::Word(&[&["closed"], &["open"]]);
 const BLOCK_OR_LOG: Shape = Shape::Word(&[&["block"], &["log"]]);
 
 /// The document.
@@ -108,7 +109,7 @@ pub(crate) const POLICY: Shape = Shape::Map(&[
                 ]),
             ),
             optional("enforcement", ENFORCEMENT),
-            optional("failureMode", Shape::Word(&[&["closed"], &["open"]])),
+            optional("failureMode", FAILURE),
             optional("media", Shape::Word(&[&["pass"], &["refuse"]])),
             optional("recordOverflow", Shape::Word(&[&["refuse"], &["drop"]])),
             required("rules", Shape::List(0, &Shape::OneOf(RULES))),
@@ -184,6 +185,17 @@ const RULES: &[Field] = &[
             optional("action", BLOCK_OR_LOG),
             optional("sensitivity", Shape::Word(&[&["low"], &["medium"], &["high"]])),
             optional("patterns", TEXTS),
+            nullable(
+                "judge",
+                Shape::Map(&[
+                    optional("from", Shape::Share),
+                    optional("threshold", Shape::Share),
+                    optional("labels", SOME_TEXTS),
+                    optional("mode", Shape::Word(&[&["wait"], &["parallel"]])),
+                    optional("deadlineMs", Shape::Whole(1, 10_000)),
+                    nullable("failureMode", FAILURE),
+                ]),
+            ),
         ]),
     ),
     optional(

@@ -50,6 +50,11 @@ fn the_checker_knows_the_fields_of_the_schema() {
     let patterns = json!({"rules": [{"pii": {"patterns": [{"zzzzzzzzzzzz": 1}]}}]});
     compare("patterns", &root["$defs"]["CustomPattern"], &patterns);
 
+    compare(
+        "judge",
+        &root["$defs"]["JudgeRule"],
+        &json!({"rules": [{"injection": {"judge": {"zzzzzzzzzzzz": 1}}}]}),
+    );
     for part in ["links", "html", "canary"] {
         let name = format!("{}{}Rule", part[..1].to_uppercase(), &part[1..]);
         compare(part, &root["$defs"][name], &json!({"rules": [{"content": {part: {"zzzzzzzzzzzz": 1}}}]}));

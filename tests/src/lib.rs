@@ -5,12 +5,14 @@
 
 pub mod h2;
 mod http;
+mod judge;
 pub mod limits;
 mod mesh;
 pub mod redis;
 mod upstream;
 
 pub use http::{Answer, Request, exchange, raw, send_and_leave};
+pub use judge::{Judge, Says};
 pub use mesh::{Mesh, Part, free_port, tool};
 pub use mesh_mock_provider::encoded;
 pub use upstream::Upstream;

@@ -6,7 +6,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use base64::{Engine, prelude::BASE64_STANDARD};
 use mesh_detect::{Detector, Sensitivity, Source};
-use mesh_tests::{Answer, Mesh, Request, chat};
+use mesh_tests::{Answer, Judge, Mesh, Request, Says, chat};
 use serde_json::{Value, json};
 
 /// What is asked of the sidecar.
@@ -159,6 +159,28 @@ const ROWS: &[Row] = &[
         Ask::Says("open the pod bay doors"),
         ("{ rules: [ { injection: {} } ] }", "200 allow"),
         ("{ rules: [ { injection: { patterns: ['open the pod bay doors'] } } ] }", "403 deny"),
+    ),
+    // The judge says 0.7 of every text.
+    Row(
+        "injection.judge.from",
+        Ask::Doubtful,
+        ("{ rules: [ { injection: { sensitivity: low, judge: { from: 0.0 } } } ] }", "403 deny"),
+        ("{ rules: [ { injection: { sensitivity: low, judge: { from: 0.69 } } } ] }", "200 allow"),
+    ),
+    Row(
+        "injection.judge.threshold",
+        Ask::Doubtful,
+        ("{ rules: [ { injection: { sensitivity: low, judge: { threshold: 0.6 } } } ] }", "403 deny"),
+        ("{ rules: [ { injection: { sensitivity: low, judge: { threshold: 0.8 } } } ] }", "200 allow"),
+    ),
+    Row(
+        "injection.judge.failureMode",
+        Ask::Doubtful,
+        ("{ rules: [ { injection: { sensitivity: low, judge: { labels: [toxic] } } } ] }", "503 deny"),
+        (
+            "{ rules: [ { injection: { sensitivity: low, judge: { labels: [toxic], failureMode: open } } } ] }",
+            "200 allow",
+        ),
     ),
     // Every request is sent twice, by two users; the second answer counts.
     Row(
@@ -430,6 +452,10 @@ const WITHOUT: &[(&str, &str)] = &[
     ("spec.recordOverflow", "e2e_failures.rs fills the buffer"),
     ("target.agents", "every row here targets its agent by it"),
     ("access.conditions", "its fields have rows"),
+    ("injection.judge", "its fields have rows"),
+    ("injection.judge.labels", "e2e_judge.rs names others"),
+    ("injection.judge.mode", "e2e_judge.rs holds the verdict back"),
+    ("injection.judge.deadlineMs", "e2e_judge.rs lets the judge be silent"),
     ("rateLimit.tokensPerMinute", "as tokensPerDay, over a shorter window"),
     ("rateLimit.tokensPerDay", "e2e_limits.rs spends a budget of tokens"),
     ("rateLimit.costPerDay", "e2e_limits.rs spends a budget of money"),
@@ -465,6 +491,7 @@ fn fields() -> BTreeSet<String> {
     add("target", "Target");
     add("access.conditions", "Conditions");
     add("pii.patterns", "CustomPattern");
+    add("injection.judge", "JudgeRule");
     add("content.links", "LinksRule");
     add("content.html", "HtmlRule");
     add("content.canary", "CanaryRule");
@@ -587,7 +614,8 @@ fn every_field_changes_a_response() {
              spec: {{ type: chatbot, complianceTier: high }}\n---\n"
         );
     }
-    let mesh = Mesh::up(documents.trim_end_matches("---\n"), &[]);
+    let judge = Judge::start(Says::Score(0.7));
+    let mesh = Mesh::up(documents.trim_end_matches("---\n"), &["--judge", &judge.url()]);
     let mut wrong = Vec::new();
     for (index, Row(field, ask, (_, without), (_, with))) in ROWS.iter().enumerate() {
         for (agent, expected) in [(format!("a{index}"), without), (format!("b{index}"), with)] {

@@ -88,6 +88,9 @@ pub(crate) struct Plane {
         hide_env = true
     )]
     pub(crate) upstreams: Vec<Upstream>,
+    /// The classifier that `judge` of an injection rule asks, such as an ai-mesh-judge
+    #[arg(long, env = "AI_MESH_JUDGE", value_name = "URL", value_parser = judge, hide_env = true)]
+    pub(crate) judge: Option<mesh_xds::Upstream>,
     /// Policies to apply at the start (repeatable) [default: a starter policy, when there is none yet]
     #[arg(
         long = "policy",
@@ -151,6 +154,11 @@ pub(crate) struct Envoy {
     /// Envoy's worker threads
     #[arg(long, env = "AI_MESH_CONCURRENCY", default_value_t = 2, value_parser = clap::value_parser!(u32).range(1..=1024), hide_env = true)]
     pub(crate) concurrency: u32,
+}
+
+/// The URL of a judge: what stands before `/predict`.
+fn judge(text: &str) -> Result<mesh_xds::Upstream, String> {
+    mesh_xds::Upstream::parse(mesh_xds::sidecar::JUDGE, text).map_err(|error| error.to_string())
 }
 
 /// A filter of log lines: `warn`, `mesh_xds=debug,info`.

@@ -42,6 +42,7 @@ impl Plane {
             grpc: plan.grpc,
             listener: plan.listener,
             upstreams,
+            judge: plan.flags.judge.clone(),
             documents: plan.documents.all(),
             sidecar: plan.node_id.clone(),
             trust_identity_headers: plan.flags.trust_identity_headers,

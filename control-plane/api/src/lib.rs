@@ -9,6 +9,7 @@ mod document;
 mod error;
 mod extract;
 mod grpc;
+mod judge_metrics;
 mod limit_metrics;
 mod metrics;
 mod rest;

@@ -13,6 +13,7 @@ use prometheus_client::metrics::gauge::ConstGauge;
 use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::Registry;
 
+use crate::judge_metrics::JudgeMetrics;
 use crate::limit_metrics::LimitMetrics;
 
 /// The counters, and the registry they are read from.
@@ -27,6 +28,8 @@ pub struct Metrics {
     changes: Counter,
     /// What limits said.
     pub(crate) limits: LimitMetrics,
+    /// What became of questions to judges.
+    pub(crate) judge: JudgeMetrics,
     http: Family<HttpLabel, Counter>,
 }
 
@@ -55,6 +58,7 @@ impl Metrics {
             definitions: Counter::default(),
             changes: Counter::default(),
             limits: LimitMetrics::new(&mut registry),
+            judge: JudgeMetrics::new(&mut registry),
             http: Family::default(),
             registry: Registry::default(),
         };

@@ -21,6 +21,7 @@ pub(crate) fn would_pass_if(
             "the policy's `failureMode` were `open`".to_owned(),
         ],
         ("pii", rule) => personal_data(facts, rule),
+        ("injection", _) if facts.kind == "judge/attack" => judged(facts),
         ("injection", _) => injection(facts),
         ("rateLimit", _) => limit(facts),
         ("access", _) => access(facts, policy),
@@ -80,6 +81,18 @@ fn injection(facts: &Evidence) -> Vec<String> {
     }
     changes.push("the rule's `action` were `log`".to_owned());
     changes
+}
+
+fn judged(facts: &Evidence) -> Vec<String> {
+    let (score, threshold) = (facts.score.unwrap_or_default(), facts.threshold.unwrap_or_default());
+    vec![
+        format!(
+            "the judge had been less sure of {} than {threshold:.2}; it was sure by {score:.2}",
+            facts.place
+        ),
+        format!("the rule's `judge.threshold` were above {score:.2}; it is {threshold:.2}"),
+        "the rule's `action` were `log`".to_owned(),
+    ]
 }
 
 fn limit(facts: &Evidence) -> Vec<String> {

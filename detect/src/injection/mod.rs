@@ -23,4 +23,4 @@ mod words_more;
 pub(crate) use lexicon::Lexicon;
 pub use phrases::{MAX_PHRASES, Phrases};
 pub use verdict::{Family, InjectionFinding, Sensitivity, Source};
-pub(crate) use verdict::{explain, features, judge, parts, score, threshold_score};
+pub(crate) use verdict::{explain, features, judge, judge_from, parts, score, threshold_score};

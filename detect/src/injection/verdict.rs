@@ -125,6 +125,21 @@ pub(crate) fn judge(
     (margin >= threshold).then_some(finding)
 }
 
+/// See [`crate::Detector::injection_from`].
+pub(crate) fn judge_from(
+    lexicon: &Lexicon,
+    text: &str,
+    source: Source,
+    from: f32,
+    phrases: Option<&Phrases>,
+) -> Option<InjectionFinding> {
+    if let Some(span) = phrases.and_then(|phrases| phrases.find(text)) {
+        return Some(InjectionFinding { rule: "policy/phrase", family: Family::Phrase, span, score: 1.0 });
+    }
+    threshold(source, Sensitivity::default())?;
+    score(lexicon, text, source).filter(|finding| finding.score >= from)
+}
+
 /// See [`crate::Detector::injection_evidence`].
 pub(crate) fn explain(lexicon: &Lexicon, text: &str, source: Source) -> Vec<InjectionFinding> {
     Matcher::new(lexicon, source).explain(text)

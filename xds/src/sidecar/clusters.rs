@@ -28,6 +28,7 @@ use envoy_types::pb::envoy::{
 };
 
 use super::{
+    JUDGE,
     pb::{address, ads, any, seconds, u32_value},
     tls,
     upstream::{Scheme, Upstream},
@@ -36,16 +37,20 @@ use super::{
 /// Connections, waiting and running requests of one upstream. Streams are long: Envoy's 1024 would be few.
 const MAX_REQUESTS: u32 = 16_384;
 
+/// The same of the judge: each question is held in Envoy until it is answered.
+const MAX_QUESTIONS: u32 = 256;
+
 /// How an upstream's unused connections are kept, in seconds.
 const IDLE_SECONDS: i64 = 60;
 
 /// The cluster of an upstream. An address comes over EDS, so that it can change without the cluster being replaced.
 pub(super) fn cluster(upstream: &Upstream) -> Cluster {
     let by_address = upstream.ip().is_some();
+    let most = if upstream.provider == JUDGE { MAX_QUESTIONS } else { MAX_REQUESTS };
     let limits = Thresholds {
-        max_connections: u32_value(MAX_REQUESTS),
-        max_pending_requests: u32_value(MAX_REQUESTS),
-        max_requests: u32_value(MAX_REQUESTS),
+        max_connections: u32_value(most),
+        max_pending_requests: u32_value(most),
+        max_requests: u32_value(most),
         ..Thresholds::default()
     };
     let keepalive = TcpKeepalive {

@@ -30,6 +30,9 @@ pub const FILTER: &str = "ai_mesh";
 /// Name of the secret with the certificate authorities of upstreams.
 pub const UPSTREAM_CA: &str = "upstream_ca";
 
+/// The provider that stands for the judge: a classifier that the filter asks itself, to which no route leads.
+pub const JUDGE: &str = "judge";
+
 /// What a sidecar is to do.
 #[derive(Clone, Debug, PartialEq)]
 pub struct SidecarSpec {
@@ -37,6 +40,8 @@ pub struct SidecarSpec {
     pub listener: SocketAddr,
     /// Where it goes on to: at most one upstream for each provider, `default` for everything else.
     pub upstreams: Vec<Upstream>,
+    /// The classifier that injection rules may ask; its provider is [`JUDGE`].
+    pub judge: Option<Upstream>,
     /// The filter's wasm module, a file on the sidecar's machine.
     pub filter_path: String,
     /// The filter's configuration: a policy bundle as JSON.
@@ -89,15 +94,15 @@ impl SidecarSpec {
     pub fn resources(&self) -> Result<Resources, SpecError> {
         self.check()?;
         let ca_file = self.ca_file.as_deref().or_else(|| system_ca_file());
-        let https = self.upstreams.iter().find(|u| u.scheme == Scheme::Https);
+        let https = self.reached().find(|u| u.scheme == Scheme::Https);
         let secrets = match (https, ca_file) {
             (Some(upstream), None) => return Err(SpecError::NoCertificateAuthorities(upstream.to_string())),
             (Some(_), Some(file)) => vec![tls::authorities(file)],
             (None, _) => Vec::new(),
         };
         Ok(Resources {
-            clusters: self.upstreams.iter().map(clusters::cluster).collect(),
-            endpoints: self.upstreams.iter().filter_map(clusters::endpoints).collect(),
+            clusters: self.reached().map(clusters::cluster).collect(),
+            endpoints: self.reached().filter_map(clusters::endpoints).collect(),
             secrets,
             listeners: vec![listener::listener(self)],
             routes: vec![routes::table(&self.upstreams)],
@@ -106,12 +111,20 @@ impl SidecarSpec {
         })
     }
 
+    /// Everything that Envoy connects to.
+    fn reached(&self) -> impl Iterator<Item = &Upstream> {
+        self.upstreams.iter().chain(&self.judge)
+    }
+
     fn check(&self) -> Result<(), SpecError> {
         if self.upstreams.is_empty() {
             return Err(SpecError::NoUpstream);
         }
         if self.max_body_bytes > Self::MAX_BODY_LIMIT {
             return Err(SpecError::BodyLimit(self.max_body_bytes));
+        }
+        if let Some(judge) = self.judge.as_ref().filter(|judge| judge.reaches(self.listener)) {
+            return Err(SpecError::Loop(judge.to_string()));
         }
         let mut seen = BTreeSet::new();
         for upstream in &self.upstreams {
@@ -152,6 +165,7 @@ mod tests {
         SidecarSpec {
             listener: "127.0.0.1:10000".parse().unwrap(),
             upstreams: upstreams.iter().map(|(p, url)| Upstream::parse(p, url).unwrap()).collect(),
+            judge: None,
             filter_path: "/opt/filter.wasm".to_owned(),
             plugin_config: "{}".to_owned(),
             max_body_bytes: 32 << 20,
@@ -171,6 +185,24 @@ mod tests {
         assert_eq!(snapshot.prove(), Ok(()));
         assert_eq!(snapshot.version(), "7");
         assert_eq!(snapshot.resources().endpoints.len(), 2, "addresses come over EDS, names do not");
+    }
+
+    /// It has a cluster of its own, and no route.
+    #[test]
+    fn a_judge_is_reached_by_the_filter_alone() {
+        let alone = spec(&[("default", "http://127.0.0.1:8000")]);
+        let judge = Some(Upstream::parse(JUDGE, "http://127.0.0.1:9000").unwrap());
+        let with = SidecarSpec { judge, ..alone.clone() };
+        let [alone, with] = [alone, with].map(|spec| snapshot(&spec, "1").unwrap());
+        assert_eq!(with.prove(), Ok(()));
+        let added = with.resources().clusters.iter().filter(|cluster| cluster.name == "upstream_judge");
+        assert_eq!((added.count(), alone.resources().clusters.len()), (1, 1));
+        assert_eq!(with.resources().routes, alone.resources().routes);
+        let own = SidecarSpec {
+            judge: Some(Upstream::parse(JUDGE, "http://localhost:10000").unwrap()),
+            ..spec(&[("default", "http://a")])
+        };
+        assert!(own.resources().unwrap_err().to_string().contains("round in circles"));
     }
 
     #[test]

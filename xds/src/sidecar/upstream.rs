@@ -96,7 +96,7 @@ impl Upstream {
     }
 
     /// The `host` header it expects: without the port where that is the scheme's own.
-    pub(crate) fn authority(&self) -> String {
+    pub fn authority(&self) -> String {
         let host = match self.ip() {
             Some(IpAddr::V6(v6)) => format!("[{v6}]"),
             _ => self.host.clone(),

@@ -9,6 +9,7 @@ fn sound() -> Resources {
             Upstream::parse("default", "http://127.0.0.1:8000").unwrap(),
             Upstream::parse("openai", "https://api.openai.com").unwrap(),
         ],
+        judge: None,
         filter_path: "/filter.wasm".to_owned(),
         plugin_config: "{}".to_owned(),
         max_body_bytes: 1024,

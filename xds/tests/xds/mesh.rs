@@ -68,6 +68,7 @@ impl Mesh {
         let spec = SidecarSpec {
             listener: sidecar,
             upstreams: upstreams.iter().map(|(p, url)| Upstream::parse(p, url).unwrap()).collect(),
+            judge: None,
             filter_path: folder.join("filter.wasm").display().to_string(),
             plugin_config: "{}".to_owned(),
             max_body_bytes: 1 << 20,

@@ -1,0 +1,336 @@
+//! The second opinion: what the first tier finds doubtful is shown to a classifier outside the proxy.
+//!
+//! ```text
+//! request | response ─▶ step ─▶ question() ─▶ [the caller asks] ─▶ judged(answer) ─▶ step
+//! ```
+//!
+//! A question is there only after a step that lets the exchange go on: what is already refused needs no second opinion.
+//! Where it does not wait, the request may go on meanwhile, but not a byte of its answer may be sent on before the verdict.
+//!
+//! Failure law: a judge that can not be asked, does not answer in time or says something else than a verdict is a guard that
+//! could not run, and follows the rule's failure mode, or else its policy's.
+use std::borrow::Cow;
+use std::ops::Range;
+use std::rc::Rc;
+
+use mesh_detect::{Family, InjectionFinding, Sensitivity, Source, injection_threshold};
+use mesh_policy::{FailureMode, InjectionAction, JudgeMode, JudgeRule};
+use mesh_wire::RefusalKind;
+
+use crate::decision::{GuardState, Severity};
+use crate::evidence::{Effect, Evidence, Violation, span};
+use crate::index::Attached;
+use crate::program::InjectionGuard;
+use crate::session::{Session, Step};
+
+/// Most texts of one question: the most doubtful ones.
+pub const MAX_WINDOWS: usize = 8;
+/// Most of a text that is shown, in bytes: what surrounds the doubtful words.
+pub const MAX_WINDOW_BYTES: usize = 4096;
+/// A finding of the judge, as records name it.
+pub(crate) const FINDING: &str = "judge/attack";
+const GUARD: &str = "judge";
+/// What the guard says while nothing was doubtful.
+const CLEAR: GuardState = GuardState::Skipped(Cow::Borrowed("clear"));
+/// What it says from the question to the verdict.
+const OPEN: GuardState = GuardState::Skipped(Cow::Borrowed("unanswered"));
+
+/// What a judge is to be asked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Question {
+    /// Texts to classify, at most [`MAX_WINDOWS`] of at most [`MAX_WINDOW_BYTES`].
+    pub texts: Vec<String>,
+    /// How long the answer may take, in milliseconds.
+    pub deadline_ms: u32,
+    /// Whether the exchange waits; else only the answer does.
+    pub waits: bool,
+}
+
+/// A class, and how sure the judge is of it, from 0 to 1.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Label {
+    /// Its name.
+    pub label: String,
+    /// How sure.
+    pub score: f32,
+}
+
+/// What became of a question.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Judgement {
+    /// For each text in order, its classes.
+    Answered(Vec<Vec<Label>>),
+    /// No answer, and why: a word of the closed set `deadline`, `unreachable`, `answer`, `breaker`, `no-service`.
+    Failed(&'static str),
+}
+
+/// A rule's `judge`, ready to use.
+pub(crate) struct JudgeGuard {
+    pub(crate) from: f32,
+    pub(crate) threshold: f32,
+    labels: Vec<String>,
+    mode: JudgeMode,
+    deadline_ms: u32,
+    failure: Option<FailureMode>,
+}
+
+impl JudgeGuard {
+    /// A band that is empty says so.
+    pub(crate) fn of(rule: &JudgeRule, sensitivity: Sensitivity) -> Result<Self, String> {
+        #[expect(clippy::cast_possible_truncation, reason = "scores between 0 and 1")]
+        let (from, threshold) = (rule.from as f32, rule.threshold as f32);
+        let sources = [Source::User, Source::ToolResult, Source::ToolDefinition];
+        let points = sources.into_iter().filter_map(|source| injection_threshold(source, sensitivity));
+        let point = points.fold(0.0, f32::max);
+        if from >= point {
+            return Err(format!(
+                "found {from}, expected a score below {point:.2}, from which this sensitivity finds by itself: the judge \
+                 would never be asked"
+            ));
+        }
+        Ok(JudgeGuard {
+            from,
+            threshold,
+            labels: rule.labels.clone(),
+            mode: rule.mode,
+            deadline_ms: rule.deadline_ms,
+            failure: rule.failure_mode,
+        })
+    }
+
+    /// How sure the judge is that the text is an attack; none where it knows none of the labels.
+    fn score(&self, labels: &[Label]) -> Option<f32> {
+        let meant = |label: &&Label| self.labels.iter().any(|name| name.eq_ignore_ascii_case(&label.label));
+        labels.iter().filter(meant).map(|label| label.score).reduce(f32::max)
+    }
+}
+
+impl InjectionGuard {
+    /// Whether the finding is below the operating point: only a judge can tell.
+    pub(crate) fn doubts(&self, finding: &InjectionFinding, source: Source) -> bool {
+        self.judge.is_some()
+            && finding.family != Family::Phrase
+            && injection_threshold(source, self.sensitivity).is_none_or(|point| finding.score < point)
+    }
+}
+
+/// A doubtful text, and the guards that doubt it: places of policies among those that apply, and of guards in them.
+struct Doubt {
+    text: String,
+    place: String,
+    span: Range<usize>,
+    first: f32,
+    guards: Vec<(usize, usize)>,
+}
+
+/// What is doubtful in an exchange.
+#[derive(Default)]
+pub(crate) struct Doubts {
+    open: Vec<Doubt>,
+    asked: Vec<Doubt>,
+    /// More texts were doubtful than a question holds.
+    more: bool,
+    /// The answer flows on as it comes: nothing in it is asked about.
+    pub(crate) flows: bool,
+}
+
+impl Session {
+    /// The first tier doubts a text.
+    pub(crate) fn doubt(
+        &mut self,
+        guard: (usize, usize),
+        text: &str,
+        finding: &InjectionFinding,
+        place: impl Fn() -> String,
+    ) {
+        if self.doubts.flows {
+            return;
+        }
+        let window = window(text, &finding.span);
+        // The same words may stand in several places, and several rules may doubt them.
+        if let Some(known) = self.doubts.open.iter_mut().find(|doubt| doubt.text == window) {
+            if !known.guards.contains(&guard) {
+                known.guards.push(guard);
+            }
+            return;
+        }
+        if self.doubts.open.len() >= MAX_WINDOWS {
+            self.doubts.more = true;
+            let least = self.doubts.open.iter().enumerate().min_by(|a, b| a.1.first.total_cmp(&b.1.first));
+            match least.map(|(at, least)| (at, least.first)) {
+                Some((at, first)) if first < finding.score => drop(self.doubts.open.remove(at)),
+                _ => return,
+            }
+        }
+        self.doubts.open.push(Doubt {
+            text: window.to_owned(),
+            place: place(),
+            span: finding.span.clone(),
+            first: finding.score,
+            guards: vec![guard],
+        });
+    }
+
+    /// What a judge has to be asked before the exchange, or its answer, may go on. Each question is given once; its answer
+    /// goes to [`Session::judged`].
+    pub fn question(&mut self) -> Option<Question> {
+        let applies = Rc::clone(&self.applies);
+        let judges = applies.iter().any(|policy| policy.injection.iter().any(|guard| guard.judge.is_some()));
+        if !judges {
+            return None;
+        }
+        let open = std::mem::take(&mut self.doubts.open);
+        if self.denied() {
+            self.note(GuardState::Skipped("denied".into()));
+            return None;
+        }
+        if open.is_empty() {
+            if !self.decision.guards.iter().any(|(name, _)| *name == GUARD) {
+                self.decision.guard(GUARD, CLEAR);
+            }
+            return None;
+        }
+        let guards = open.iter().flat_map(|doubt| &doubt.guards);
+        let asking: Vec<&JudgeGuard> = guards.filter_map(|at| judge_at(&applies, *at)).collect();
+        let question = Question {
+            texts: open.iter().map(|doubt| doubt.text.clone()).collect(),
+            // Of several rules the shortest: none is kept waiting longer than it says.
+            deadline_ms: asking.iter().map(|guard| guard.deadline_ms).min().unwrap_or_default(),
+            waits: self.answering || asking.iter().any(|guard| guard.mode == JudgeMode::Wait),
+        };
+        self.doubts.asked = open;
+        self.note(OPEN);
+        Some(question)
+    }
+
+    /// A judge has answered the question, or not: whether the exchange goes on.
+    pub fn judged(&mut self, judgement: &Judgement) -> Step {
+        let asked = std::mem::take(&mut self.doubts.asked);
+        let applies = Rc::clone(&self.applies);
+        let verdicts = match judgement {
+            Judgement::Answered(verdicts) if verdicts.len() == asked.len() => Ok(verdicts),
+            Judgement::Answered(_) => Err("answer"),
+            Judgement::Failed(why) => Err(*why),
+        };
+        for (number, doubt) in asked.iter().enumerate() {
+            for at in &doubt.guards {
+                let (Some(policy), Some(guard)) = (applies.get(at.0), guard_at(&applies, *at)) else {
+                    continue;
+                };
+                let Some(judge) = &guard.judge else { continue };
+                let score = match verdicts {
+                    Ok(verdicts) => {
+                        verdicts.get(number).and_then(|labels| judge.score(labels)).ok_or("answer")
+                    }
+                    Err(why) => Err(why),
+                };
+                match score {
+                    Ok(score) => {
+                        self.note(GuardState::Ran);
+                        if score >= judge.threshold {
+                            self.convicted((policy, guard), doubt, (score, judge.threshold));
+                        }
+                    }
+                    Err(why) => self.judge_failed(policy, judge, why),
+                }
+            }
+        }
+        if std::mem::take(&mut self.doubts.more) {
+            self.note(GuardState::Skipped("many".into()));
+        }
+        self.conclude(None)
+    }
+
+    /// An answer that flows on as it comes is not shown to a judge, and says so.
+    pub(crate) fn judge_misses_stream(&mut self) {
+        let judges = |policy: &Attached| policy.injection.iter().any(|guard| guard.judge.is_some());
+        if self.protocol.answers_from_outside() && self.applies.iter().any(|policy| judges(policy)) {
+            self.doubts.flows = true;
+            self.note(GuardState::Skipped("stream".into()));
+        }
+    }
+
+    /// What became of a question replaces what was said before it.
+    fn note(&mut self, state: GuardState) {
+        self.decision.guards.retain(|(name, known)| *name != GUARD || (*known != CLEAR && *known != OPEN));
+        self.decision.guard(GUARD, state);
+    }
+
+    fn convicted(
+        &mut self,
+        (policy, guard): (&Attached, &InjectionGuard),
+        doubt: &Doubt,
+        (score, threshold): (f32, f32),
+    ) {
+        self.decision.finding(FINDING, &doubt.place, score);
+        let message = "prompt injection detected (judge)".to_owned();
+        let evidence = Evidence {
+            kind: FINDING.to_owned(),
+            place: doubt.place.clone(),
+            span: span(&doubt.span),
+            score: Some(score),
+            threshold: Some(threshold),
+            ..Evidence::default()
+        };
+        let blocks = guard.action == InjectionAction::Block;
+        let effect = if blocks { Effect::Denied } else { Effect::Recorded };
+        let violation = Violation::new("injection", Severity::High, message.clone()).by(guard.rule);
+        if self.raise(policy, violation.with(effect).because(evidence)) && blocks {
+            self.deny(RefusalKind::Policy, &message);
+        }
+    }
+
+    fn judge_failed(&mut self, policy: &Attached, judge: &JudgeGuard, why: &'static str) {
+        self.note(GuardState::Failed(why.into()));
+        let message = format!("the judge of injection could not run: {why}");
+        let closed = judge.failure.unwrap_or(policy.failure) == FailureMode::Closed;
+        let effect = if closed { Effect::Denied } else { Effect::Recorded };
+        let violation = Violation::new("injection", Severity::High, message.clone()).with(effect);
+        if self.raise(policy, violation) && closed {
+            self.deny(RefusalKind::GuardFailed, &message);
+        }
+    }
+}
+
+fn guard_at(applies: &[Rc<Attached>], (policy, guard): (usize, usize)) -> Option<&InjectionGuard> {
+    applies.get(policy)?.injection.get(guard)
+}
+
+fn judge_at(applies: &[Rc<Attached>], at: (usize, usize)) -> Option<&JudgeGuard> {
+    guard_at(applies, at)?.judge.as_ref()
+}
+
+/// At most [`MAX_WINDOW_BYTES`] of a text, with those bytes in the middle.
+fn window<'a>(text: &'a str, at: &Range<usize>) -> &'a str {
+    if text.len() <= MAX_WINDOW_BYTES {
+        return text;
+    }
+    let middle = at.start.midpoint(at.end);
+    let start = middle.saturating_sub(MAX_WINDOW_BYTES / 2).min(text.len() - MAX_WINDOW_BYTES);
+    let start = text.ceil_char_boundary(start);
+    let end = text.floor_char_boundary((start + MAX_WINDOW_BYTES).min(text.len()));
+    text.get(start..end).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        /// A window is never longer than it may be, and shows the middle of what it is about.
+        #[test]
+        fn windows_are_bounded(text in "(\\PC{0,400}|[aß漢🦀]{1000,6000})", from in 0.0..1.0f64, len in 0usize..300) {
+            #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a place in a short text")]
+            let start = text.floor_char_boundary((text.len() as f64 * from) as usize);
+            let at = start..text.ceil_char_boundary((start + len).min(text.len()));
+            let shown = window(&text, &at);
+            prop_assert!(shown.len() <= MAX_WINDOW_BYTES);
+            prop_assert!(text.len() > MAX_WINDOW_BYTES || shown == text);
+            let offset = shown.as_ptr() as usize - text.as_ptr() as usize;
+            let middle = at.start.midpoint(at.end);
+            prop_assert!(offset <= middle && middle <= offset + shown.len());
+        }
+    }
+}
