@@ -35,7 +35,9 @@ pub async fn start(config: Config) -> Result<Running, StartError> {
     tokens::data_folder(&config.data)?;
     let admin = tokens::token(&config.data.join("admin-token"))?;
     let sidecar = tokens::token(&config.data.join("sidecar-token"))?;
-    let masking_key = Secret::new(tokens::token(&config.data.join("masking-key"))?.secret());
+    let key_file = |name| tokens::token(&config.data.join(name)).map(|key| Secret::new(key.secret()));
+    let record = config.record_hashes.then(|| key_file("record-key")).transpose()?;
+    let keys = settings::Keys { masking: key_file("masking-key")?, record };
     let key = signing::key(&config.data)?;
     let location = location(&config)?;
     let Stores { policies, decisions, tools } = mesh_control_store::open(&location).await?;
@@ -48,7 +50,7 @@ pub async fn start(config: Config) -> Result<Running, StartError> {
     let publisher =
         Arc::new(XdsPublisher { ads: ads.clone(), spec, key, propagation: Arc::clone(&propagation) });
     let admission = Arc::new(EngineAdmission::default());
-    let settings = settings::settings(&config, masking_key, prices.as_ref());
+    let settings = settings::settings(&config, keys, prices.as_ref());
     let policies = Policies::new(policies, admission, publisher, settings);
     put_in_force(&policies, &config).await?;
     let tools = Tools::new(tools, policies.clone());

@@ -213,6 +213,7 @@ fn pii(index: usize, rule: &PiiRule, problems: &mut Vec<Diagnostic>) -> Option<P
         request: rule.directions.contains(&Direction::Request),
         response: rule.directions.contains(&Direction::Response),
         replacement: rule.replacement.clone().unwrap_or_else(|| PiiRule::DEFAULT_REPLACEMENT.to_owned()),
+        headers: rule.headers.iter().map(|name| name.to_ascii_lowercase()).collect(),
     })
 }
 

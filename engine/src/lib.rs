@@ -29,6 +29,7 @@ mod mask;
 mod names;
 mod output;
 mod own_rules;
+mod parts;
 mod pins;
 mod program;
 mod replay;

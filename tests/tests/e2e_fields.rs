@@ -14,6 +14,8 @@ use serde_json::{Value, json};
 enum Ask {
     /// A chat with this text.
     Says(&'static str),
+    /// A chat with an address in the header `x-user-note`.
+    Notes,
     /// A chat with a sound.
     Sound,
     /// A chat that offers the tool `transfer`.
@@ -109,6 +111,12 @@ const ROWS: &[Row] = &[
             "{ rules: [ { pii: { types: [none], patterns: [ { name: t, regex: 'TCK-[0-9]{6}' } ] } } ] }",
             "200 allow_with_modifications [REDACTED]",
         ),
+    ),
+    Row(
+        "pii.headers",
+        Ask::Notes,
+        ("{ rules: [ { pii: { types: [email] } } ] }", "200 allow"),
+        ("{ rules: [ { pii: { types: [email], headers: [X-User-Note] } } ] }", "403 deny"),
     ),
     Row(
         "pii.patterns.name",
@@ -528,6 +536,10 @@ fn request(mesh: &Mesh, agent: &str, ask: Ask) -> Request {
                 &json!({ "jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": call }),
             );
         }
+        Ask::Notes => {
+            let asked = Request::post("/v1/chat/completions", &body);
+            return asked.header("x-user-note", "of jane.roe@example.org");
+        }
         Ask::Says(text) => body = chat(text),
         Ask::Doubtful => body = chat(&doubtful()),
         Ask::Tool => {
@@ -541,7 +553,7 @@ fn request(mesh: &Mesh, agent: &str, ask: Ask) -> Request {
         }
         Ask::Parts => {
             let text = b"--x\r\ncontent-disposition: form-data; name=\"a\"\r\n\r\nb\r\n--x--\r\n";
-            return Request::bytes("/v1/files", "multipart/form-data; boundary=x", text);
+            return Request::bytes("/v1/files", "multipart/mixed; boundary=x", text);
         }
     }
     Request::post("/v1/chat/completions", &body)

@@ -14,6 +14,7 @@ mod dictionary_against;
 mod dictionary_states;
 mod document;
 mod email;
+mod hidden;
 mod holdback;
 mod iban;
 mod key_block;
@@ -38,6 +39,7 @@ mod word_checks_more;
 mod word_forms;
 
 pub(crate) use context::ContextWords;
+pub(crate) use hidden::hidden;
 pub(crate) use holdback::holdback;
 pub use holdback::{MAX_BLOCK_HOLDBACK, MAX_HOLDBACK};
 
