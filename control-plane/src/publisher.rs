@@ -19,7 +19,7 @@ pub(crate) struct XdsPublisher {
 #[async_trait]
 impl Publisher for XdsPublisher {
     async fn publish(&self, bundle: Arc<Bundle>) -> Result<(), PublishError> {
-        self.propagation.published(&bundle.version, Timestamp::now());
+        self.propagation.published(&bundle, Timestamp::now());
         let plugin_config =
             serde_json::to_string(&*bundle).map_err(|error| PublishError(error.to_string()))?;
         let plugin_config = self.key.sign(&plugin_config);

@@ -45,7 +45,7 @@ pub async fn start(config: Config) -> Result<Running, StartError> {
     let decisions = Decisions::new(decisions);
 
     let ads = Ads::new();
-    let propagation = Arc::new(Propagation::new(Timestamp::now()));
+    let propagation = Arc::new(Propagation::default());
     let sidecars = Sidecars::new(ads.clone(), Arc::clone(&propagation));
     let publisher =
         Arc::new(XdsPublisher { ads: ads.clone(), spec, key, propagation: Arc::clone(&propagation) });

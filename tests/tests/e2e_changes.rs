@@ -16,6 +16,14 @@ fn policy(change: usize) -> serde_json::Value {
     })
 }
 
+struct Stop<'a>(&'a AtomicBool);
+
+impl Drop for Stop<'_> {
+    fn drop(&mut self) {
+        self.0.store(false, Ordering::Relaxed);
+    }
+}
+
 #[test]
 fn a_thousand_changes_under_load_lose_nothing() {
     let mesh = Mesh::up("", &["--concurrency", "1"]);
@@ -34,6 +42,8 @@ fn a_thousand_changes_under_load_lose_nothing() {
                 leaked.fetch_add(u64::from(answer.text().contains("536-90")), Ordering::Relaxed);
             }
         });
+        // Also when an assertion fails: else the load would go on, and nobody be told.
+        let _stop = Stop(&running);
         let probe = Request::post("/v1/chat/completions", &chat("probe 536-90-4399"));
         for change in 1..=CHANGES {
             let started = Instant::now();
@@ -52,7 +62,6 @@ fn a_thousand_changes_under_load_lose_nothing() {
             }
             times.push(started.elapsed());
         }
-        running.store(false, Ordering::Relaxed);
     });
     times.sort();
     let at = |percent: usize| times[(times.len() - 1) * percent / 100].as_micros();

@@ -32,7 +32,7 @@ pub(crate) fn agent_id(number: usize) -> String {
 }
 
 /// Policies of models, tools and access in turn. Of ten, eight name ten agents each; one has a pattern that a hundred agents
-/// fit; and one asks for a tier and a label, which 25 have. In the smallest set the one policy has the pattern.
+/// fit; and one asks for a tier and a label, which 25 have. In the smallest set the one policy has a pattern that all fit.
 pub(crate) fn policies(size: Size) -> Vec<Policy> {
     (0..size.rules).map(|number| policy(number, size)).collect()
 }
@@ -51,6 +51,8 @@ fn policy(number: usize, size: Size) -> Policy {
     }];
     let target = &mut policy.spec.target;
     match number % 10 {
+        // The one rule of the smallest set applies to whoever asks.
+        0 if size == Size::SMALL => target.agents = vec!["agent-*".into()],
         0 => target.agents = vec![format!("agent-{:03}*", number / 10)],
         1 => {
             target.compliance_tiers = vec!["high".into()];

@@ -19,7 +19,6 @@ use crate::limit_metrics::LimitMetrics;
 /// The counters, and the registry they are read from.
 pub struct Metrics {
     registry: Registry,
-    policies: Policies,
     propagation: Arc<Propagation>,
     decisions: Family<DecisionLabel, Counter>,
     gaps: Counter,
@@ -50,7 +49,6 @@ impl Metrics {
     pub fn new(policies: Policies, sidecars: Arc<dyn SidecarView>, propagation: Arc<Propagation>) -> Self {
         let mut registry = Registry::with_prefix("ai_mesh");
         let metrics = Metrics {
-            policies: policies.clone(),
             propagation: Arc::clone(&propagation),
             decisions: Family::default(),
             gaps: Counter::default(),
@@ -117,7 +115,7 @@ impl Metrics {
         for (time_ns, policies) in records {
             let Ok(time) = Timestamp::from_nanosecond(time_ns.into()) else { continue };
             for policy in policies {
-                self.propagation.enforced(&self.policies, &policy.id, policy.version, time);
+                self.propagation.enforced(&policy.id, policy.version, time);
             }
         }
     }
@@ -180,7 +178,7 @@ impl Collector for State {
             ),
             (
                 "policy_enforced_seconds",
-                "From the change of a policy until the first request that was decided by it",
+                "From publishing a policy's version until the first request that was decided by it",
                 enforced,
             ),
         ];

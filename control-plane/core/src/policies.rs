@@ -4,6 +4,8 @@
 //! A change that does not compile leaves no trace. A version that was written but could not be published (the process ended in
 //! between, or the publisher failed) is published by the next change, refresh or start: the bundle is always made from what
 //! is written.
+mod together;
+
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -106,13 +108,6 @@ impl Policies {
         held.ok_or_else(|| PolicyError::Unknown { name: name.to_owned() })
     }
 
-    /// Number and time of the version in force under this name.
-    pub fn in_force(&self, name: &str) -> Option<(u64, Timestamp)> {
-        let set = self.inner.set.load();
-        let held = set.get(name).filter(|held| held.version.is_policy())?;
-        Some((held.version.version, held.version.at))
-    }
-
     /// Every version of a policy, newest first; also of one that is deleted.
     pub async fn versions(&self, name: &str) -> Result<Vec<Stored>, PolicyError> {
         let mut versions = self.inner.store.versions(name).await?;
@@ -185,60 +180,6 @@ impl Policies {
                 Err(AppendError::Store(error)) => return Err(error.into()),
             }
         }
-    }
-
-    /// Makes all these documents current, or none: they are checked together, written together and published once, however many
-    /// there are. One that is in force word for word already makes no version. Gives the names of those that changed.
-    ///
-    /// # Errors
-    /// With the name of the document that is refused; empty where it is no single one's fault.
-    pub async fn put_all(
-        &self,
-        documents: Vec<(String, Document)>,
-        now: Timestamp,
-    ) -> Result<Vec<String>, (String, PolicyError)> {
-        let nobodys = |error: PolicyError| (String::new(), error);
-        let _turn = self.inner.turn.lock().await;
-        for _ in 0..ATTEMPTS {
-            let set = self.current().await.map_err(nobodys)?;
-            let mut versions = Vec::new();
-            for (name, document) in &documents {
-                let held = set.get(name).and_then(|held| held.version.document.as_ref());
-                if held == Some(document) {
-                    continue;
-                }
-                let wanted = Wanted::Document(Box::new(document.clone()));
-                self.admits(&set, name, &wanted).await.map_err(|error| (name.clone(), error))?;
-                versions.push(PolicyVersion {
-                    name: name.clone(),
-                    version: set.next_version(name),
-                    change: if held.is_some() { Change::Updated } else { Change::Created },
-                    at: now,
-                    document: Some(document.clone()),
-                });
-            }
-            if versions.is_empty() {
-                return Ok(Vec::new());
-            }
-            let candidate = self.candidate(&set, &versions).await.map_err(nobodys)?;
-            if let Err(remarks) = self.remarks(&candidate.bundle).await.map_err(nobodys)? {
-                let is_error = |said: &&Remark| said.diagnostic.severity == Severity::Error;
-                let name = remarks.iter().find(is_error).map(|said| said.policy.clone()).unwrap_or_default();
-                let error = refused(remarks, Some(&name));
-                return Err((name, error));
-            }
-            match self.inner.store.append(&versions).await {
-                Ok(written) => {
-                    self.put_in_force(candidate, &written).await.map_err(nobodys)?;
-                    return Ok(versions.into_iter().map(|version| version.name).collect());
-                }
-                Err(AppendError::Taken { .. }) => {}
-                Err(AppendError::Store(error)) => return Err(nobodys(error.into())),
-            }
-        }
-        Err(nobodys(PolicyError::Store(StoreError::new(
-            "another control plane keeps changing these policies: try again",
-        ))))
     }
 
     /// What the compiler says about the set in force with this document in it. Changes nothing.

@@ -2,14 +2,13 @@
 //!
 //! *Acknowledged* is counted for each sidecar and each set of policies that it accepted, from the moment the set was published;
 //! not for a sidecar that connected after that: it was not told of a change, it started. *Enforced* is counted once for each version of a
-//! policy, from the time of its change until the first request that was decided by it, as the decision's record tells: where no
+//! policy, from the moment it was published until the first request that was decided by it, as the decision's record tells: where no
 //! requests come, nothing is counted.
-use std::collections::{HashMap, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use jiff::Timestamp;
-
-use crate::Policies;
+use mesh_policy::Bundle;
 
 /// Upper bounds of the histograms' buckets, in seconds; what is longer counts beyond them.
 pub const DELAY_BOUNDS_S: [f64; 14] =
@@ -17,6 +16,8 @@ pub const DELAY_BOUNDS_S: [f64; 14] =
 
 /// Sets whose acknowledgements are still awaited; one that is older than so many others is not.
 const AWAITED: usize = 256;
+/// Versions of one policy whose first request is still awaited.
+const AWAITED_OF_ONE: usize = 16;
 
 /// A histogram of times.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -43,9 +44,8 @@ impl Delays {
 }
 
 /// What is known of the way of changes.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Propagation {
-    since: Timestamp,
     state: Mutex<State>,
 }
 
@@ -53,25 +53,47 @@ pub struct Propagation {
 struct State {
     /// Versions of the set, and when they were published.
     published: VecDeque<(String, Timestamp)>,
-    /// The newest version of each policy that has decided a request.
-    enforced: HashMap<String, u64>,
+    policies: HashMap<String, Way>,
     acknowledgements: Delays,
     enforcements: Delays,
 }
 
-impl Propagation {
-    /// Counts changes from `since` on.
-    pub fn new(since: Timestamp) -> Self {
-        Propagation { since, state: Mutex::default() }
-    }
+/// A policy's versions.
+#[derive(Debug, Default)]
+struct Way {
+    /// The one that is published.
+    newest: u64,
+    /// Those that have decided no request yet, and when they were published.
+    awaited: VecDeque<(u64, Timestamp)>,
+}
 
-    /// A set goes out.
-    pub fn published(&self, version: &str, now: Timestamp) {
+impl Propagation {
+    /// A set goes out. The first one is where a control plane begins, not a change.
+    pub fn published(&self, bundle: &Bundle, now: Timestamp) {
         let mut state = self.lock();
-        if state.published.len() >= AWAITED {
-            state.published.pop_front();
+        let State { published, policies, .. } = &mut *state;
+        let first = published.is_empty();
+        if published.len() >= AWAITED {
+            published.pop_front();
         }
-        state.published.push_back((version.to_owned(), now));
+        published.push_back((bundle.version.clone(), now));
+        for entry in &bundle.policies {
+            let way = match policies.get_mut(&entry.id) {
+                Some(way) => way,
+                None => policies.entry(entry.id.clone()).or_default(),
+            };
+            if way.newest != entry.version && !first {
+                if way.awaited.len() >= AWAITED_OF_ONE {
+                    way.awaited.pop_front();
+                }
+                way.awaited.push_back((entry.version, now));
+            }
+            way.newest = entry.version;
+        }
+        if policies.len() > bundle.policies.len() {
+            let there: HashSet<&str> = bundle.policies.iter().map(|entry| entry.id.as_str()).collect();
+            policies.retain(|id, _| there.contains(id.as_str()));
+        }
     }
 
     /// A sidecar that is connected `since` then has accepted a set.
@@ -84,21 +106,11 @@ impl Propagation {
     }
 
     /// A request was decided at `time` by this version of a policy.
-    pub fn enforced(&self, policies: &Policies, policy: &str, version: u64, time: Timestamp) {
-        let known = |state: &State| state.enforced.get(policy).is_some_and(|seen| *seen >= version);
-        if known(&self.lock()) {
-            return;
-        }
-        // A next version that only some sidecars have is not in force yet.
-        let Some((_, at)) = policies.in_force(policy).filter(|(number, _)| *number == version) else {
-            return;
-        };
+    pub fn enforced(&self, policy: &str, version: u64, time: Timestamp) {
         let mut state = self.lock();
-        if known(&state) {
-            return;
-        }
-        state.enforced.insert(policy.to_owned(), version);
-        if at >= self.since {
+        let Some(way) = state.policies.get_mut(policy) else { return };
+        let Some(place) = way.awaited.iter().position(|(awaited, _)| *awaited == version) else { return };
+        if let Some((_, at)) = way.awaited.remove(place) {
             state.enforcements.add(at, time);
         }
     }
@@ -117,16 +129,28 @@ impl Propagation {
 
 #[cfg(test)]
 mod tests {
+    use mesh_policy::{BundlePolicy, Policy, Spec};
+
     use super::*;
 
     fn at(ms: i64) -> Timestamp {
         Timestamp::from_millisecond(1_790_000_000_000 + ms).unwrap()
     }
 
+    fn bundle(version: &str, policies: &[(&str, u64)]) -> Bundle {
+        let entry = |(id, version): &(&str, u64)| BundlePolicy {
+            id: (*id).to_owned(),
+            version: *version,
+            policy: Policy::new(*id, Spec::default()),
+        };
+        let policies = policies.iter().map(entry).collect();
+        Bundle { version: version.to_owned(), policies, ..Bundle::default() }
+    }
+
     #[test]
     fn what_was_told_of_a_change_is_counted_and_what_started_is_not() {
-        let propagation = Propagation::new(at(0));
-        propagation.published("7", at(100));
+        let propagation = Propagation::default();
+        propagation.published(&bundle("7", &[]), at(100));
         propagation.acknowledged("7", at(0), at(104));
         propagation.acknowledged("7", at(50), at(160));
         propagation.acknowledged("7", at(101), at(130));
@@ -137,14 +161,35 @@ mod tests {
         assert_eq!(acknowledgements.buckets[..8], [0, 0, 1, 0, 0, 0, 0, 1]);
     }
 
-    /// Sidecars that never answer do not fill the memory.
     #[test]
-    fn sets_that_are_long_gone_are_forgotten() {
-        let propagation = Propagation::new(at(0));
-        for number in 0..2 * AWAITED {
-            propagation.published(&number.to_string(), at(1));
+    fn the_first_request_under_each_version_is_counted() {
+        let propagation = Propagation::default();
+        propagation.published(&bundle("1", &[("a", 4), ("b", 1)]), at(0));
+        propagation.published(&bundle("2", &[("a", 5), ("b", 1)]), at(100));
+        propagation.published(&bundle("3", &[("a", 6), ("b", 1)]), at(200));
+        // Records come late, and not in order; what was there from the start is no change, and a stranger is not known.
+        for (policy, version, time) in
+            [("a", 4, 90), ("a", 6, 230), ("a", 5, 110), ("a", 5, 120), ("b", 1, 130), ("c", 1, 130)]
+        {
+            propagation.enforced(policy, version, at(time));
         }
-        assert_eq!(propagation.lock().published.len(), AWAITED);
+        let enforcements = propagation.delays().1;
+        assert_eq!(enforcements.count, 2);
+        assert!((enforcements.sum_s - 0.040).abs() < 1e-9, "{enforcements:?}");
+    }
+
+    /// What is never answered does not fill the memory.
+    #[test]
+    fn what_is_long_gone_is_forgotten() {
+        let propagation = Propagation::default();
+        for number in 0..2 * AWAITED as u64 {
+            let passing = format!("p{number}");
+            propagation.published(&bundle(&number.to_string(), &[("a", number), (&passing, 1)]), at(1));
+        }
+        let state = propagation.lock();
+        assert_eq!((state.published.len(), state.policies.len()), (AWAITED, 2));
+        assert_eq!(state.policies["a"].awaited.len(), AWAITED_OF_ONE);
+        drop(state);
         propagation.acknowledged("0", at(0), at(2));
         assert_eq!(propagation.delays().0.count, 0);
     }

@@ -194,3 +194,30 @@ async fn what_could_not_be_published_is_published_by_the_next_occasion() {
     assert!(!again.changed);
     assert_eq!(collector.newest(), [("a".to_owned(), 1)]);
 }
+
+#[tokio::test]
+async fn documents_that_come_together_are_in_force_together_or_not_at_all() {
+    let store = Arc::new(Shared::default());
+    let (policies, collector) = service(store.clone());
+    let together = |described: &[(&str, &str)]| {
+        let document = |(name, said): &(&str, &str)| (name.to_string(), Document::Policy(policy(name, said)));
+        let documents = described.iter().map(document).collect();
+        let policies = policies.clone();
+        async move { policies.put_all(documents, Timestamp::UNIX_EPOCH).await }
+    };
+    assert_eq!(together(&[("a", "1"), ("b", "1")]).await.unwrap(), ["a", "b"]);
+    assert_eq!(collector.newest(), [("a".to_owned(), 1), ("b".to_owned(), 1)]);
+    assert_eq!(collector.bundles.lock().unwrap().len(), 1, "they are published once");
+
+    // What is in force already makes no version, and another one's fault is told by name.
+    assert_eq!(together(&[("a", "1"), ("b", "1")]).await.unwrap(), [""; 0]);
+    let refused = together(&[("a", "2"), ("c", "bad")]).await.unwrap_err();
+    assert!(matches!(refused, (ref name, PolicyError::Refused(_)) if name == "c"), "{refused:?}");
+    assert_eq!(policies.get("a").unwrap().version.version, 1);
+    assert_eq!(collector.bundles.lock().unwrap().len(), 1);
+
+    // Somebody else writes in between: their version stays, ours comes after it.
+    store.others.lock().unwrap().push(written_elsewhere("a", 2));
+    assert_eq!(together(&[("a", "3"), ("c", "1")]).await.unwrap(), ["a", "c"]);
+    assert_eq!(collector.newest(), [("a".to_owned(), 3), ("b".to_owned(), 1), ("c".to_owned(), 1)]);
+}

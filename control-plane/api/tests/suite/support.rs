@@ -83,11 +83,8 @@ impl Plane {
         let decisions = Decisions::new(Arc::new(MemoryDecisions::default()));
         let limits = Limits::new(Arc::new(MemoryWindows::default()));
         let tools = Tools::new(Arc::new(MemoryTools::default()), policies.clone());
-        let metrics = Arc::new(Metrics::new(
-            policies.clone(),
-            Arc::new(OneSidecar),
-            Arc::new(Propagation::new(Timestamp::UNIX_EPOCH)),
-        ));
+        let metrics =
+            Arc::new(Metrics::new(policies.clone(), Arc::new(OneSidecar), Arc::new(Propagation::default())));
         let rollouts = Arc::new(RolloutWatch::new(policies.clone(), decisions.clone()));
         let stop = watch::Sender::new(false);
         let api = Api::new(Parts {
