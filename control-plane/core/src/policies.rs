@@ -87,7 +87,7 @@ impl Policies {
     pub async fn refresh(&self) -> Result<(), PolicyError> {
         let _turn = self.inner.turn.lock().await;
         let set = self.current().await?;
-        self.publish(&set, Proven::No).await
+        self.publish(Arc::new(set.bundle(&self.inner.settings)), Proven::No).await
     }
 
     /// Whether the store, when it was last read, had never held a policy: not even one that is deleted.
@@ -104,6 +104,13 @@ impl Policies {
     pub fn get(&self, name: &str) -> Result<Stored, PolicyError> {
         let held = self.set().get(name).filter(|held| held.version.is_policy()).cloned();
         held.ok_or_else(|| PolicyError::Unknown { name: name.to_owned() })
+    }
+
+    /// Number and time of the version in force under this name.
+    pub fn in_force(&self, name: &str) -> Option<(u64, Timestamp)> {
+        let set = self.inner.set.load();
+        let held = set.get(name).filter(|held| held.version.is_policy())?;
+        Some((held.version.version, held.version.at))
     }
 
     /// Every version of a policy, newest first; also of one that is deleted.
@@ -148,8 +155,9 @@ impl Policies {
             if let (Some(document), Some(held)) = (&document, set.get(name))
                 && held.version.document.as_ref() == Some(document)
             {
-                let warnings = self.check(set.bundle(&self.inner.settings), Some(name)).await?;
-                self.publish(&set, Proven::Yes).await?;
+                let bundle = Arc::new(set.bundle(&self.inner.settings));
+                let warnings = self.check(&bundle, Some(name)).await?;
+                self.publish(bundle, Proven::Yes).await?;
                 return Ok(Changed { stored: held.clone(), warnings, changed: false });
             }
             let version = PolicyVersion {
@@ -159,13 +167,13 @@ impl Policies {
                 at: now,
                 document,
             };
-            // The revision is only known once the version is written; the compiler does not look at it.
-            let candidate = set.with(Stored { revision: set.revision() + 1, version: version.clone() });
-            let candidate = self.pinned(candidate).await?;
-            let warnings = self.check(candidate.bundle(&self.inner.settings), Some(name)).await?;
-            match self.inner.store.append(&version).await {
-                Ok(stored) => {
-                    self.put_in_force(&set, &stored).await?;
+            let candidate = self.candidate(&set, std::slice::from_ref(&version)).await?;
+            let warnings = self.check(&candidate.bundle, Some(name)).await?;
+            match self.inner.store.append(std::slice::from_ref(&version)).await {
+                Ok(written) => {
+                    self.put_in_force(candidate, &written).await?;
+                    let stored = written.into_iter().next();
+                    let stored = stored.ok_or_else(|| StoreError::new("the store wrote nothing"))?;
                     return Ok(Changed { stored, warnings, changed: true });
                 }
                 Err(AppendError::Taken { .. }) if attempts < ATTEMPTS => {}
@@ -179,11 +187,65 @@ impl Policies {
         }
     }
 
+    /// Makes all these documents current, or none: they are checked together, written together and published once, however many
+    /// there are. One that is in force word for word already makes no version. Gives the names of those that changed.
+    ///
+    /// # Errors
+    /// With the name of the document that is refused; empty where it is no single one's fault.
+    pub async fn put_all(
+        &self,
+        documents: Vec<(String, Document)>,
+        now: Timestamp,
+    ) -> Result<Vec<String>, (String, PolicyError)> {
+        let nobodys = |error: PolicyError| (String::new(), error);
+        let _turn = self.inner.turn.lock().await;
+        for _ in 0..ATTEMPTS {
+            let set = self.current().await.map_err(nobodys)?;
+            let mut versions = Vec::new();
+            for (name, document) in &documents {
+                let held = set.get(name).and_then(|held| held.version.document.as_ref());
+                if held == Some(document) {
+                    continue;
+                }
+                let wanted = Wanted::Document(Box::new(document.clone()));
+                self.admits(&set, name, &wanted).await.map_err(|error| (name.clone(), error))?;
+                versions.push(PolicyVersion {
+                    name: name.clone(),
+                    version: set.next_version(name),
+                    change: if held.is_some() { Change::Updated } else { Change::Created },
+                    at: now,
+                    document: Some(document.clone()),
+                });
+            }
+            if versions.is_empty() {
+                return Ok(Vec::new());
+            }
+            let candidate = self.candidate(&set, &versions).await.map_err(nobodys)?;
+            if let Err(remarks) = self.remarks(&candidate.bundle).await.map_err(nobodys)? {
+                let is_error = |said: &&Remark| said.diagnostic.severity == Severity::Error;
+                let name = remarks.iter().find(is_error).map(|said| said.policy.clone()).unwrap_or_default();
+                let error = refused(remarks, Some(&name));
+                return Err((name, error));
+            }
+            match self.inner.store.append(&versions).await {
+                Ok(written) => {
+                    self.put_in_force(candidate, &written).await.map_err(nobodys)?;
+                    return Ok(versions.into_iter().map(|version| version.name).collect());
+                }
+                Err(AppendError::Taken { .. }) => {}
+                Err(AppendError::Store(error)) => return Err(nobodys(error.into())),
+            }
+        }
+        Err(nobodys(PolicyError::Store(StoreError::new(
+            "another control plane keeps changing these policies: try again",
+        ))))
+    }
+
     /// What the compiler says about the set in force with this document in it. Changes nothing.
     pub async fn validate(&self, policy: &Policy) -> Result<Vec<Diagnostic>, PolicyError> {
         let set = self.inner.set.load_full();
         let bundle = set.with(provisional(&set, policy)).bundle(&self.inner.settings);
-        self.check(bundle, Some(&policy.metadata.name)).await
+        self.check(&Arc::new(bundle), Some(&policy.metadata.name)).await
     }
 
     /// Decides a sample request under the set in force, with `candidate` in it when there is one. Changes nothing.
@@ -245,17 +307,30 @@ impl Policies {
         Ok(read)
     }
 
-    /// Publishes the set after a version that has just been written.
-    async fn put_in_force(&self, before: &PolicySet, stored: &Stored) -> Result<(), PolicyError> {
+    /// The set with these versions in it, under the revisions that they get if nobody else writes in between.
+    async fn candidate(&self, set: &PolicySet, versions: &[PolicyVersion]) -> Result<Candidate, PolicyError> {
+        let revisions = set.revision() + 1..;
+        let stored =
+            revisions.zip(versions).map(|(revision, version)| Stored { revision, version: version.clone() });
+        let stored: Vec<Stored> = stored.collect();
+        let revisions = stored.iter().map(|stored| stored.revision).collect();
+        let set = self.pinned(set.with_all(stored)).await?;
+        let bundle = Arc::new(set.bundle(&self.inner.settings));
+        Ok(Candidate { set, bundle, revisions })
+    }
+
+    /// Publishes the set whose versions have just been written.
+    async fn put_in_force(&self, candidate: Candidate, written: &[Stored]) -> Result<(), PolicyError> {
+        let as_expected = written.iter().map(|stored| stored.revision).eq(candidate.revisions);
+        if as_expected {
+            self.inner.set.store(Arc::new(candidate.set));
+            return self.publish(candidate.bundle, Proven::Yes).await;
+        }
         // A hole in the revisions: another control plane may have written in between, and what was compiled is not all.
-        let (next, proven) = if stored.revision == before.revision() + 1 {
-            (before.with(stored.clone()), Proven::Yes)
-        } else {
-            (PolicySet::from_newest(self.inner.store.newest().await?), Proven::No)
-        };
-        let set = self.pinned(next).await?;
-        self.inner.set.store(Arc::new(set.clone()));
-        self.publish(&set, proven).await
+        let set = self.pinned(PolicySet::from_newest(self.inner.store.newest().await?)).await?;
+        let bundle = Arc::new(set.bundle(&self.inner.settings));
+        self.inner.set.store(Arc::new(set));
+        self.publish(bundle, Proven::No).await
     }
 
     /// The set with the earlier versions that agents are attached to. What is not there any more is found by the compiler.
@@ -305,12 +380,20 @@ impl Policies {
     }
 
     /// Compiles the bundle for a reader who looks at policy `reader`: they get its warnings, and everybody's errors.
-    async fn check(&self, bundle: Bundle, reader: Option<&str>) -> Result<Vec<Diagnostic>, PolicyError> {
-        let admission = Arc::clone(&self.inner.admission);
-        let checked = tokio::task::spawn_blocking(move || admission.check(&bundle)).await;
-        let remarks =
-            checked.map_err(|_| PolicyError::Compiler)?.map_err(|remarks| refused(remarks, reader))?;
+    async fn check(
+        &self,
+        bundle: &Arc<Bundle>,
+        reader: Option<&str>,
+    ) -> Result<Vec<Diagnostic>, PolicyError> {
+        let remarks = self.remarks(bundle).await?.map_err(|remarks| refused(remarks, reader))?;
         Ok(of_interest(remarks, reader))
+    }
+
+    /// What the compiler says: the warnings, or what is wrong.
+    async fn remarks(&self, bundle: &Arc<Bundle>) -> Result<Result<Vec<Remark>, Vec<Remark>>, PolicyError> {
+        let (admission, bundle) = (Arc::clone(&self.inner.admission), Arc::clone(bundle));
+        let checked = tokio::task::spawn_blocking(move || admission.check(&bundle)).await;
+        checked.map_err(|_| PolicyError::Compiler)
     }
 
     async fn decide(
@@ -325,21 +408,27 @@ impl Policies {
         decided.map_err(|_| PolicyError::Compiler)?.map_err(|remarks| refused(remarks, reader))
     }
 
-    /// Publishes the set unless it is out already. Only called by the holder of the turn.
-    async fn publish(&self, set: &PolicySet, proven: Proven) -> Result<(), PolicyError> {
-        let bundle = set.bundle(&self.inner.settings);
-        if self.published().is_some_and(|published| *published == bundle) {
+    /// Publishes the bundle unless it is out already. Only called by the holder of the turn.
+    async fn publish(&self, bundle: Arc<Bundle>, proven: Proven) -> Result<(), PolicyError> {
+        if self.published().is_some_and(|published| *published == *bundle) {
             return Ok(());
         }
         if proven == Proven::No {
-            self.check(bundle.clone(), None).await?;
+            self.check(&bundle, None).await?;
         }
-        let bundle = Arc::new(bundle);
         self.inner.publisher.publish(Arc::clone(&bundle)).await?;
         tracing::info!(version = %bundle.version, policies = bundle.policies.len(), "published");
         self.inner.published.store(Some(bundle));
         Ok(())
     }
+}
+
+/// A set that is to be written, and what sidecars would be told.
+struct Candidate {
+    set: PolicySet,
+    bundle: Arc<Bundle>,
+    /// Of its new versions.
+    revisions: Vec<u64>,
 }
 
 /// Whether the set has just been compiled.

@@ -74,12 +74,12 @@ struct Shared {
 
 #[async_trait]
 impl PolicyStore for Shared {
-    async fn append(&self, version: &PolicyVersion) -> Result<Stored, AppendError> {
+    async fn append(&self, versions: &[PolicyVersion]) -> Result<Vec<Stored>, AppendError> {
         let other = self.others.lock().unwrap().pop();
         if let Some(other) = other {
-            self.store.append(&other).await?;
+            self.store.append(&[other]).await?;
         }
-        self.store.append(version).await
+        self.store.append(versions).await
     }
 
     async fn newest(&self) -> Result<Vec<Stored>, StoreError> {
@@ -153,7 +153,7 @@ async fn a_refresh_publishes_what_others_wrote_and_nothing_twice() {
     policies.refresh().await.unwrap();
     policies.refresh().await.unwrap();
     assert_eq!(collector.bundles.lock().unwrap().len(), 1);
-    store.append(&written_elsewhere("a", 1)).await.unwrap();
+    store.append(&[written_elsewhere("a", 1)]).await.unwrap();
     policies.refresh().await.unwrap();
     assert_eq!(collector.newest(), [("a".to_owned(), 1)]);
 }
@@ -173,7 +173,7 @@ async fn a_set_that_does_not_compile_is_neither_written_nor_published() {
     // Written by a build that took it: it is named, and the last good set stays.
     let mut bad = written_elsewhere("c", 1);
     bad.document = Some(Document::Policy(policy("c", "bad")));
-    store.append(&bad).await.unwrap();
+    store.append(&[bad]).await.unwrap();
     let PolicyError::Refused(said) = policies.refresh().await.unwrap_err() else { panic!() };
     assert!(said[0].path.contains("\"c\""), "{said:?}");
     assert_eq!(collector.newest().len(), 2);
