@@ -76,7 +76,7 @@ fn report(message: &[u8]) -> Option<Vec<u8>> {
     RECEIVED.fetch_add(count, Ordering::Relaxed);
     if let Ok(mut deciding) = DECIDING.lock() {
         // The filter times what it does with bodies; of a request that has none it tells no time.
-        let times = report.records.iter().map(|record| u64::from(record.execution_us)).filter(|us| *us > 0);
+        let times = report.records.iter().map(|record| record.execution_us).filter(|us| *us > 0);
         deciding.entry(report.sidecar.clone()).or_default().extend(times);
     }
     with_account(|account, now| {
