@@ -82,6 +82,16 @@ fn one(c: &mut Collector<'_>, body: &[u8], part: &Part, lines: bool) -> Result<(
     let filename = part.filename.as_ref().map(text).transpose()?;
     if let (Some(range), Some(filename)) = (&part.filename, filename) {
         quoted(c, Place::Document, range, filename, path)?;
+        // What follows the last dots is part of no value before them: `536….tar.gz`.
+        let mut stem = filename;
+        for _ in 0..2 {
+            let Some((before, kind)) = stem.rsplit_once('.') else { break };
+            if kind.len() > 8 || !kind.bytes().all(|b| b.is_ascii_alphanumeric()) {
+                break;
+            }
+            stem = before;
+            quoted(c, Place::Document, &(range.start..range.start + stem.len()), stem, path)?;
+        }
     }
     let kind = body_kind(part.content_type.as_ref().map(text).transpose()?);
     match &kind {
@@ -150,6 +160,11 @@ fn quoted(
     let layer = c.push_layer(NO_LAYER, range.start as u32..range.end as u32, Coding::Quoted)?;
     let doc = Doc { text, nodes: &[], layer, level: 0 };
     c.whole(place, doc, 0..text.len() as u32, path)?;
+    if text.contains('_') {
+        // In names, they stand for blanks.
+        let spaced = text.replace('_', " ");
+        c.whole(place, Doc { text: &spaced, ..doc }, 0..text.len() as u32, path)?;
+    }
     if text.contains('%') {
         c.layer(place, doc, 0..text.len() as u32, Coding::Form, path)?;
     }

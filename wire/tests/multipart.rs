@@ -49,7 +49,7 @@ fn fields_and_files_are_read_as_what_they_are() {
     assert!(has(&message, Place::System, "file[0].body.messages[0].content", "s"), "{:?}", texts(&message));
     assert!(has(&message, Place::User, "file[0].body.messages[1].content", "u1"), "{:?}", texts(&message));
     assert!(has(&message, Place::Document, "file[1].body.input", "e"), "{:?}", texts(&message));
-    assert!(has(&message, Place::Document, "file", "b.txt"));
+    assert!(has(&message, Place::Document, "file", "b"));
     assert_eq!(message.models().collect::<Vec<_>>(), ["gpt-4o", "emb"]);
     assert_eq!(message.tools_offered, ["pay"]);
     assert_eq!(message.operation, "files");
@@ -121,7 +121,7 @@ fn an_edit_changes_its_part_and_what_tells_of_it() {
     let lines = "{\"a\":\"x\"}\n{\"a\":\"ssn \\u0035\"}\n";
     let body = form(&[
         ("img", "; filename=\"a.png\"\r\nContent-Type: image/png", PNG),
-        ("file", "; filename=\"ssn 5.jsonl\"\r\nContent-Length: 29", lines.as_bytes()),
+        ("file", "; filename=\"a_ssn 5.jsonl\"\r\nContent-Length: 29", lines.as_bytes()),
     ]);
     let message = read(&body);
     let edits: Vec<Edit> = message
@@ -133,10 +133,11 @@ fn an_edit_changes_its_part_and_what_tells_of_it() {
             Some(Edit { segment, range: at..at + 5, with: "\"[X]\"\r\n\\".to_owned() })
         })
         .collect();
-    assert_eq!(edits.len(), 2);
+    // The name is read with its type and without, and with a blank for its underscore.
+    assert_eq!(edits.len(), 5);
     let want = form(&[
         ("img", "; filename=\"a.png\"\r\nContent-Type: image/png", PNG),
-        ("file", "; filename=\"_[X]____.jsonl\"", b"{\"a\":\"x\"}\n{\"a\":\"\\\"[X]\\\"\\r\\n\\\\\"}\n"),
+        ("file", "; filename=\"a__[X]____.jsonl\"", b"{\"a\":\"x\"}\n{\"a\":\"\\\"[X]\\\"\\r\\n\\\\\"}\n"),
     ]);
     let edited = apply(&body, &message, &edits);
     assert_eq!(String::from_utf8_lossy(&edited), String::from_utf8_lossy(&want));
