@@ -523,7 +523,7 @@ fn later() -> String {
 
 /// A policy for one agent; a target that asks for attributes asks for the id too.
 fn policy(name: &str, spec: &str) -> String {
-    let spec = spec.replace("LATER", &later());
+    let spec = spec.replace("LATER", &later()).replace("judge: {", "judge: { deadlineMs: 10000,");
     let spec = match spec.strip_prefix("{ target: {") {
         Some(rest) => format!("{{ target: {{ agents: [{name}], {rest}"),
         None => spec.replacen('{', &format!("{{ target: {{ agents: [{name}] }}, "), 1),

@@ -8,6 +8,9 @@ use mesh_detect::{Detector, Source};
 use mesh_tests::{Answer, Judge, Mesh, Request, Says, chat, chat_stream, free_port};
 use serde_json::{Value, json};
 
+/// A rule whose judge has all the time it needs, on however busy a machine.
+const PATIENT: &str = "{ deadlineMs: 10000 }";
+
 /// A text of the corpus that the filter itself neither lets pass as plain nor finds, at medium sensitivity.
 fn doubtful(source: Source) -> String {
     let detector = Detector::new();
@@ -62,13 +65,12 @@ fn a_verdict_counts_like_the_filters_own() {
     let mesh = mesh(
         &judge.url(),
         &[
-            ("one", "{}", ""),
-            ("strict", "{ threshold: 0.95 }", ""),
-            ("watched", "{}", ", enforcement: logging"),
-            ("meanwhile", "{ mode: parallel }", ""),
-            ("other", "{ labels: [BENIGN] }", ""),
-            ("unknown", "{ labels: [TOXIC] }", ""),
-            ("masked", "{}", ""),
+            ("one", PATIENT, ""),
+            ("strict", "{ threshold: 0.95, deadlineMs: 10000 }", ""),
+            ("watched", PATIENT, ", enforcement: logging"),
+            ("meanwhile", "{ mode: parallel, deadlineMs: 10000 }", ""),
+            ("other", "{ labels: [BENIGN], deadlineMs: 10000 }", ""),
+            ("unknown", "{ labels: [TOXIC], deadlineMs: 10000 }", ""),
         ],
     );
     let doubt = doubtful(Source::User);
@@ -125,7 +127,7 @@ fn a_verdict_counts_like_the_filters_own() {
 fn what_was_redacted_stays_so_while_the_judge_is_asked() {
     let judge = Judge::start(Says::Score(0.1));
     let rules = "apiVersion: ai-mesh.dev/v1alpha1\nkind: Policy\nmetadata: { name: both }\n\
-         spec: { rules: [ { pii: { types: [ssn] } }, { injection: { judge: {} } } ] }\n";
+         spec: { rules: [ { pii: { types: [ssn] } }, { injection: { judge: { deadlineMs: 10000 } } } ] }\n";
     let mesh = Mesh::up(rules, &["--judge", &judge.url()]);
     let doubt = doubtful(Source::User);
     for chunk in [None, Some(50)] {
@@ -144,20 +146,31 @@ fn what_was_redacted_stays_so_while_the_judge_is_asked() {
 #[test]
 fn a_judge_that_does_not_answer_follows_the_failure_mode() {
     let judge = Judge::start(Says::Nothing);
-    let rules = [
-        ("closed", "{ deadlineMs: 200 }", ""),
-        ("open", "{ deadlineMs: 200, failureMode: open }", ""),
-        ("policy", "{ deadlineMs: 200 }", ", failureMode: open"),
-        ("own", "{ deadlineMs: 200, failureMode: closed }", ", failureMode: open"),
-        ("parallel", "{ deadlineMs: 200, mode: parallel }", ""),
+    // Each rule twice: with a deadline that a silent judge misses soon, and with one that any other keeps.
+    let modes = [
+        ("closed", "", ""),
+        ("open", ", failureMode: open", ""),
+        ("policy", "", ", failureMode: open"),
+        ("own", ", failureMode: closed", ", failureMode: open"),
+        ("parallel", ", mode: parallel", ""),
     ];
+    let rules: Vec<[String; 3]> = modes
+        .iter()
+        .flat_map(|(agent, mode, more)| {
+            [("hasty", 200), ("patient", 10_000)].map(|(temper, deadline)| {
+                let judge = format!("{{ deadlineMs: {deadline}{mode} }}");
+                [format!("{agent}-{temper}"), judge, (*more).to_owned()]
+            })
+        })
+        .collect();
+    let rules: Vec<_> = rules.iter().map(|[agent, judge, more]| (&**agent, &**judge, &**more)).collect();
     let mesh = Mesh::up(&policies(&rules), &["--judge", &judge.url(), "--concurrency", "1"]);
     let doubt = doubtful(Source::User);
     let tell = |agent: &str| seen(&mesh.send(&ask(agent, &chat(&doubt))));
     let answers = |says| {
         judge.says(says);
         // One good answer between the failures: the breaker stays shut.
-        assert_eq!(tell("closed").1, "ran");
+        assert_eq!(tell("closed-patient").1, "ran");
     };
     for (says, why) in [
         (Says::Nothing, "deadline"),
@@ -173,14 +186,16 @@ fn a_judge_that_does_not_answer_follows_the_failure_mode() {
         {
             answers(Says::Score(0.1));
             judge.says(says.clone());
-            assert_eq!(tell(agent), (status, format!("failed:{why}")), "{agent} {says:?}");
+            let temper = if says == Says::Nothing { "hasty" } else { "patient" };
+            let found = tell(&format!("{agent}-{temper}"));
+            assert_eq!(found, (status, format!("failed:{why}")), "{agent} {says:?}");
         }
     }
     // Nobody listens where the judge should be, and no judge was named.
     let nowhere = format!("http://127.0.0.1:{}", free_port());
     for (flags, why) in [(vec!["--judge", nowhere.as_str()], "unreachable"), (vec![], "no-service")] {
         let mesh = Mesh::up(&policies(&rules), &flags);
-        for (agent, status) in [("closed", 503), ("open", 200)] {
+        for (agent, status) in [("closed-patient", 503), ("open-patient", 200)] {
             let answer = mesh.send(&ask(agent, &chat(&doubt)));
             assert_eq!(seen(&answer), (status, format!("failed:{why}")), "{agent}");
         }
@@ -191,7 +206,7 @@ fn a_judge_that_does_not_answer_follows_the_failure_mode() {
 #[test]
 fn a_judge_that_keeps_failing_is_left_alone_for_a_while() {
     let judge = Judge::start(Says::Body(500, ""));
-    let mesh = mesh(&judge.url(), &[("one", "{}", "")]);
+    let mesh = mesh(&judge.url(), &[("one", PATIENT, "")]);
     let doubt = doubtful(Source::User);
     let tell = || seen(&mesh.send(&ask("one", &chat(&doubt)))).1;
     let said: Vec<String> = (0..7).map(|_| tell()).collect();
@@ -325,8 +340,14 @@ fn said(answer: &str) -> String {
 #[test]
 fn doubtful_tool_results_are_judged_too() {
     let judge = Judge::start(Says::Score(0.9));
-    let mesh =
-        mesh(&judge.url(), &[("one", "{}", ""), ("open", "{ deadlineMs: 200, failureMode: open }", "")]);
+    let mesh = mesh(
+        &judge.url(),
+        &[
+            ("one", PATIENT, ""),
+            ("hasty", "{ deadlineMs: 200 }", ""),
+            ("open", "{ deadlineMs: 200, failureMode: open }", ""),
+        ],
+    );
     let doubt = doubtful(Source::ToolResult);
     let call = json!({ "jsonrpc": "2.0", "id": 1, "method": "tools/call",
         "params": { "name": "echo", "arguments": { "text": "hello" } } });
@@ -349,7 +370,7 @@ fn doubtful_tool_results_are_judged_too() {
     let (passed, _) = tell("one");
     assert_eq!(passed.json()["result"]["content"][0]["text"], doubt.as_str(), "{}", passed.text());
     judge.says(Says::Nothing);
-    let (refused, _) = tell("one");
+    let (refused, _) = tell("hasty");
     assert_eq!(seen(&refused).1, "failed:deadline");
     assert!(!refused.text().contains(&doubt), "{}", refused.text());
     let (passed, _) = tell("open");
@@ -360,7 +381,7 @@ fn doubtful_tool_results_are_judged_too() {
 #[test]
 fn a_question_is_bounded() {
     let judge = Judge::start(Says::Score(0.1));
-    let mesh = mesh(&judge.url(), &[("one", "{ from: 0.0 }", "")]);
+    let mesh = mesh(&judge.url(), &[("one", "{ from: 0.0, deadlineMs: 10000 }", "")]);
     let doubt = doubtful(Source::User);
     let filler = "The quarterly figures of the northern branch were better than expected. ".repeat(150);
     let messages: Vec<Value> = (0..20)
