@@ -60,12 +60,11 @@ const ROWS: &[Row] = &[
         ("{ rules: [ { pii: { types: [email] } } ] }", "200 allow_with_modifications"),
         ("{ enforcement: logging, rules: [ { pii: { types: [email] } } ] }", "200 allow"),
     ),
-    // The upstream has no such path: what counts is that it was asked.
     Row(
         "spec.failureMode",
         Ask::Parts,
         ("{ rules: [ { pii: {} } ] }", "503 deny"),
-        ("{ failureMode: open, rules: [ { pii: {} } ] }", "404 allow"),
+        ("{ failureMode: open, rules: [ { pii: {} } ] }", "200 allow"),
     ),
     Row(
         "spec.media",
