@@ -18,6 +18,8 @@ pub(crate) struct Client {
     request: Vec<u8>,
     /// Where the request's last stamp is.
     stamp: Option<usize>,
+    /// Where digits are that count requests, and how many.
+    digits: Option<(usize, usize)>,
     buffer: Vec<u8>,
 }
 
@@ -34,18 +36,28 @@ pub(crate) struct Answer {
 impl Client {
     /// Connects, and prepares a POST of this chat body.
     pub(crate) fn connect(to: SocketAddr, body: &[u8]) -> Result<Self, String> {
-        let socket = TcpStream::connect(to).map_err(|error| format!("cannot connect to {to}: {error}"))?;
-        let prepare =
-            socket.set_nodelay(true).and_then(|()| socket.set_read_timeout(Some(Duration::from_secs(10))));
-        prepare.map_err(|error| format!("cannot prepare a socket: {error}"))?;
         let mut request = format!(
             "POST /v1/chat/completions HTTP/1.1\r\nhost: bench\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n",
             body.len()
         )
         .into_bytes();
         request.extend_from_slice(body);
+        Self::sending(to, request)
+    }
+
+    /// Connects, and prepares this request.
+    pub(crate) fn sending(to: SocketAddr, request: Vec<u8>) -> Result<Self, String> {
+        let socket = TcpStream::connect(to).map_err(|error| format!("cannot connect to {to}: {error}"))?;
+        let prepare =
+            socket.set_nodelay(true).and_then(|()| socket.set_read_timeout(Some(Duration::from_secs(10))));
+        prepare.map_err(|error| format!("cannot prepare a socket: {error}"))?;
         let stamp = request.windows(STAMP.len()).rposition(|window| window == STAMP);
-        Ok(Self { socket, request, stamp, buffer: Vec::with_capacity(64 * 1024) })
+        Ok(Self { socket, request, stamp, digits: None, buffer: Vec::with_capacity(64 * 1024) })
+    }
+
+    /// So many digits, from this place, count the requests of the run.
+    pub(crate) fn counting(self, from: Option<usize>, digits: usize) -> Self {
+        Self { digits: from.map(|from| (from, digits)), ..self }
     }
 
     /// Says something new: letters that spell the request's number.
@@ -55,6 +67,12 @@ impl Client {
         for letter in letters.into_iter().flatten() {
             *letter = b'a' + u8::try_from(number % 26).unwrap_or_default();
             number /= 26;
+        }
+        let Some((from, digits)) = self.digits else { return };
+        let mut number = REQUESTS.load(Ordering::Relaxed);
+        for digit in self.request.get_mut(from + 1..from + digits).into_iter().flatten().rev() {
+            *digit = b'0' + u8::try_from(number % 10).unwrap_or_default();
+            number /= 10;
         }
     }
 

@@ -64,6 +64,23 @@ impl Envoy {
         Self::start(routes, upstream, plane)
     }
 
+    /// One whose routes have policies: none, the smallest set, and a large one.
+    pub(crate) fn of_sets(
+        small: &str,
+        large: &str,
+        upstream: SocketAddr,
+        plane: SocketAddr,
+    ) -> Result<Self, String> {
+        // A VM for each, so that records tell which it was.
+        let alone = |name: &'static str, bundle| {
+            let mut filter = ours(bundle)?;
+            filter["typed_config"]["config"]["vm_config"]["vm_id"] = json!(name);
+            Ok::<_, String>((name, vec![filter]))
+        };
+        let routes = vec![("plain", Vec::new()), alone("1 × 1", small)?, alone("large", large)?];
+        Self::start(routes, upstream, plane)
+    }
+
     /// Starts it and waits until all listeners accept.
     fn start(routes: Routes, upstream: SocketAddr, plane: SocketAddr) -> Result<Self, String> {
         let listeners: Result<Vec<SocketAddr>, String> = routes.iter().map(|_| free_address()).collect();
@@ -119,20 +136,21 @@ impl Envoy {
 
     /// CPU time that the process has used (user and system), to a hundredth of a second.
     pub(crate) fn cpu(&self) -> Result<Duration, String> {
-        let path = format!("/proc/{}/stat", self.child.id());
-        let text = fs::read_to_string(&path).map_err(|error| format!("cannot read {path}: {error}"))?;
-        // The program's name, in parentheses, may hold blanks; utime and stime are the 12th and 13th fields after it.
-        let ticks = text.rsplit_once(')').map(|(_, rest)| {
-            rest.split_whitespace()
-                .skip(11)
-                .take(2)
-                .filter_map(|field| field.parse::<u64>().ok())
-                .sum::<u64>()
-        });
-        ticks
-            .map(|ticks| Duration::from_millis(ticks * 1000 / TICKS))
-            .ok_or_else(|| format!("{path} is not as expected"))
+        cpu(self.child.id())
     }
+}
+
+/// CPU time that a process has used (user and system), to a hundredth of a second.
+pub(crate) fn cpu(process: u32) -> Result<Duration, String> {
+    let path = format!("/proc/{process}/stat");
+    let text = fs::read_to_string(&path).map_err(|error| format!("cannot read {path}: {error}"))?;
+    // The program's name, in parentheses, may hold blanks; utime and stime are the 12th and 13th fields after it.
+    let ticks = text.rsplit_once(')').map(|(_, rest)| {
+        rest.split_whitespace().skip(11).take(2).filter_map(|field| field.parse::<u64>().ok()).sum::<u64>()
+    });
+    ticks
+        .map(|ticks| Duration::from_millis(ticks * 1000 / TICKS))
+        .ok_or_else(|| format!("{path} is not as expected"))
 }
 
 impl Drop for Envoy {
@@ -144,7 +162,7 @@ impl Drop for Envoy {
 }
 
 /// A file named by the environment; `cargo xtask bench` sets it.
-fn tool(variable: &str) -> Result<PathBuf, String> {
+pub(crate) fn tool(variable: &str) -> Result<PathBuf, String> {
     let path = std::env::var_os(variable).map(PathBuf::from).filter(|path| path.exists());
     path.ok_or_else(|| format!("{variable} does not name a file; start this with `cargo xtask bench`"))
 }
@@ -188,9 +206,13 @@ fn local_ratelimit() -> Value {
     })
 }
 
+/// Where the filter sends its records.
+pub(crate) fn intake() -> ServiceRef {
+    ServiceRef { cluster: "ai_mesh_control_plane".into(), timeout_ms: 5000 }
+}
+
 /// What the filter is told: the policy, where records go, and where limits are asked for.
 fn bundle(policy: &str) -> Result<String, String> {
-    let plane = |timeout_ms| ServiceRef { cluster: "ai_mesh_control_plane".into(), timeout_ms };
     let parsed =
         mesh_policy::from_yaml(policy).map_err(|problems| format!("the bench's policy: {problems:?}"))?;
     let policies =
@@ -201,8 +223,8 @@ fn bundle(policy: &str) -> Result<String, String> {
         settings: Settings {
             sidecar: "bench".into(),
             trust_identity_headers: true,
-            intake: Some(plane(5000)),
-            rate_limit: Some(plane(1000)),
+            intake: Some(intake()),
+            rate_limit: Some(ServiceRef { timeout_ms: 1000, ..intake() }),
             ..Settings::default()
         },
         ..Bundle::default()

@@ -85,10 +85,11 @@ pub(crate) struct StreamRoute {
 impl Figures {
     /// What is known before measuring.
     pub(crate) fn new(options: &Options) -> Self {
+        let (time, machine, commit) = of_run();
         Self {
-            time: jiff::Timestamp::now().to_string(),
-            machine: machine(),
-            commit: commit(),
+            time,
+            machine,
+            commit,
             rounds: options.rounds,
             seconds: options.time.as_secs_f64(),
             filter_bytes: std::env::var_os("AI_MESH_FILTER")
@@ -105,6 +106,11 @@ impl Figures {
             leases: 0,
         }
     }
+}
+
+/// When, on what machine, and of which commit.
+pub(crate) fn of_run() -> (String, String, String) {
+    (jiff::Timestamp::now().to_string(), machine(), commit())
 }
 
 fn machine() -> String {

@@ -86,15 +86,28 @@ impl Sample {
 pub(crate) fn measure(envoy: &Envoy, load: Load, options: &Options) -> Result<Case, String> {
     let body = if load.conversation { bodies::conversation } else { |bytes| bodies::chat(bytes, false) };
     let body = body(load.bytes);
+    let connect = |to: SocketAddr| Client::connect(to, &body);
+    measure_with(envoy, load.name, body.len(), load.connections, options, &connect)
+}
+
+/// Measures what clients made by `connect` send, on all routes.
+pub(crate) fn measure_with(
+    envoy: &Envoy,
+    name: &'static str,
+    body_bytes: usize,
+    connections: usize,
+    options: &Options,
+    connect: &dyn Fn(SocketAddr) -> Result<Client, String>,
+) -> Result<Case, String> {
     let mut samples: Vec<Vec<Sample>> = envoy.names().iter().map(|_| Vec::new()).collect();
     for (index, _) in envoy.names().iter().enumerate() {
         // A short run warms up shortly: its figures are not for keeping.
-        one(envoy, envoy.route(index), &body, load.connections, options.time.min(WARM_UP))?;
+        one(envoy, envoy.route(index), connect, connections, options.time.min(WARM_UP))?;
     }
     for round in 0..options.rounds {
         for turn in 0..envoy.names().len() {
             let index = (round + turn) % envoy.names().len();
-            let sample = one(envoy, envoy.route(index), &body, load.connections, options.time)?;
+            let sample = one(envoy, envoy.route(index), connect, connections, options.time)?;
             if let Some(of_route) = samples.get_mut(index) {
                 of_route.push(sample);
             }
@@ -106,7 +119,7 @@ pub(crate) fn measure(envoy: &Envoy, load: Load, options: &Options) -> Result<Ca
         .zip(&samples)
         .map(|(name, of_route)| summary(name, of_route, &samples))
         .collect();
-    Ok(Case { name: load.name, body_bytes: body.len(), connections: load.connections, routes })
+    Ok(Case { name, body_bytes, connections, routes })
 }
 
 fn summary(name: &'static str, of_route: &[Sample], all: &[Vec<Sample>]) -> Route {
@@ -135,11 +148,11 @@ fn summary(name: &'static str, of_route: &[Sample], all: &[Vec<Sample>]) -> Rout
 fn one(
     envoy: &Envoy,
     to: SocketAddr,
-    body: &[u8],
+    connect: &dyn Fn(SocketAddr) -> Result<Client, String>,
     connections: usize,
     time: Duration,
 ) -> Result<Sample, String> {
-    let clients: Result<Vec<Client>, String> = (0..connections).map(|_| Client::connect(to, body)).collect();
+    let clients: Result<Vec<Client>, String> = (0..connections).map(|_| connect(to)).collect();
     let clients = clients?;
     let cpu_before = envoy.cpu()?;
     let started = Instant::now();

@@ -14,6 +14,7 @@ mod load;
 mod options;
 mod plane;
 mod report;
+mod scale;
 mod server;
 mod stats;
 mod streams;
@@ -21,7 +22,7 @@ mod upstream;
 
 use std::process::ExitCode;
 
-use options::Options;
+use options::{Options, Part};
 
 fn main() -> ExitCode {
     let options = match Options::read(std::env::args().skip(1)) {
@@ -31,7 +32,12 @@ fn main() -> ExitCode {
             return ExitCode::from(2);
         }
     };
-    match run(&options) {
+    let done = match options.part {
+        Part::Requests => run(&options),
+        Part::Policies => scale::policies(&options),
+        Part::Xds => scale::xds(&options),
+    };
+    match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(sentence) => {
             eprintln!("bench: {sentence}");

@@ -3,9 +3,21 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+/// What is measured.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Part {
+    /// What the filter adds to a request.
+    Requests,
+    /// What many policies and agents cost.
+    Policies,
+    /// What many xDS clients cost.
+    Xds,
+}
+
 /// What was asked for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Options {
+    pub(crate) part: Part,
     /// Rounds of each case; every route is loaded once a round.
     pub(crate) rounds: usize,
     /// How long a route is loaded in a round.
@@ -15,17 +27,23 @@ pub(crate) struct Options {
 }
 
 impl Options {
-    /// Reads `[--quick] [--rounds N] [--seconds N] [--record DIR | --no-record]`.
+    /// Reads `[--policies | --xds] [--quick] [--rounds N] [--seconds N] [--record DIR | --no-record]`.
     pub(crate) fn read(arguments: impl Iterator<Item = String>) -> Result<Self, String> {
-        let mut options =
-            Self { rounds: 9, time: Duration::from_secs(2), record: Some(PathBuf::from("bench/record")) };
+        let mut options = Self {
+            part: Part::Requests,
+            rounds: 9,
+            time: Duration::from_secs(2),
+            record: Some(PathBuf::from("bench/record")),
+        };
         let mut arguments = arguments;
         while let Some(flag) = arguments.next() {
             let mut value = || arguments.next().ok_or_else(|| format!("`{flag}` wants a value"));
             match flag.as_str() {
+                "--policies" => options.part = Part::Policies,
+                "--xds" => options.part = Part::Xds,
                 // To see that it works; the figures are too coarse to keep.
                 "--quick" => {
-                    options = Self { rounds: 2, time: Duration::from_millis(300), record: None };
+                    options = Self { rounds: 2, time: Duration::from_millis(300), record: None, ..options };
                 }
                 "--rounds" => options.rounds = number(&flag, &value()?)?,
                 "--seconds" => options.time = Duration::from_secs(number(&flag, &value()?)? as u64),
@@ -33,7 +51,7 @@ impl Options {
                 "--no-record" => options.record = None,
                 _ => {
                     return Err(format!(
-                        "no flag `{flag}`; there are --quick, --rounds N, --seconds N, --record DIR, --no-record"
+                        "no flag `{flag}`; there are --policies, --xds, --quick, --rounds N, --seconds N, --record DIR, --no-record"
                     ));
                 }
             }
@@ -62,6 +80,7 @@ mod tests {
             Ok((3, Duration::from_secs(1)))
         );
         assert_eq!(read("--quick").map(|o| o.record), Ok(None));
+        assert_eq!(read("--xds --quick").map(|o| (o.part, o.record)), Ok((Part::Xds, None)));
         for bad in ["--rounds", "--rounds 0", "--rounds x", "--fast"] {
             assert!(read(bad).is_err(), "{bad}");
         }

@@ -1,6 +1,7 @@
 //! Takes in decision records and answers about limits as the control plane does: asking it is part of the cost. An account is
 //! the control plane's own; what stands around it here is less than there.
 
+use std::collections::BTreeMap;
 use std::convert::Infallible;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -26,12 +27,19 @@ const PREFIX: usize = 5;
 static RECEIVED: AtomicU64 = AtomicU64::new(0);
 static CALLS: AtomicU64 = AtomicU64::new(0);
 static LEASES: AtomicU64 = AtomicU64::new(0);
+/// Microseconds that decisions took in the filter, by the sidecar's name, as records tell.
+static DECIDING: Mutex<BTreeMap<String, Vec<u64>>> = Mutex::new(BTreeMap::new());
 static ACCOUNT: Mutex<Option<(Instant, Account)>> = Mutex::new(None);
 
 /// Records that have arrived, calls about limits, and leases that were given.
 pub(crate) fn counted() -> (u64, u64, u64) {
     let count = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
     (count(&RECEIVED), count(&CALLS), count(&LEASES))
+}
+
+/// How long decisions took since this was last asked, by the sidecar's name.
+pub(crate) fn deciding() -> BTreeMap<String, Vec<u64>> {
+    DECIDING.lock().map(|mut deciding| std::mem::take(&mut *deciding)).unwrap_or_default()
 }
 
 /// Serves until the process ends.
@@ -66,6 +74,11 @@ fn report(message: &[u8]) -> Option<Vec<u8>> {
     let report = ReportRequest::decode(message).ok()?;
     let count = report.records.len() as u64;
     RECEIVED.fetch_add(count, Ordering::Relaxed);
+    if let Ok(mut deciding) = DECIDING.lock() {
+        // The filter times what it does with bodies; of a request that has none it tells no time.
+        let times = report.records.iter().map(|record| record.execution_us).filter(|us| *us > 0);
+        deciding.entry(report.sidecar.clone()).or_default().extend(times);
+    }
     with_account(|account, now| {
         for end in &report.returns {
             let how = Settlement::Returned { spent: end.spent, rest: end.rest };

@@ -4,19 +4,32 @@ use std::fmt::Write;
 use std::fs;
 use std::path::Path;
 
+use serde::Serialize;
+
 use crate::figures::{Case, Figures, Stream};
 
 /// Writes `<date>.json` and `<date>.md` into the folder.
 pub(crate) fn write(figures: &Figures, folder: &Path) -> Result<(), String> {
-    let date = figures.time.get(..10).unwrap_or(&figures.time);
-    let save = |extension: &str, text: String| {
-        let path = folder.join(format!("{date}.{extension}"));
+    save(folder, &figures.time, "", figures, &markdown(figures))
+}
+
+/// Writes `<date><part>.json` and `<date><part>.md` into the folder.
+pub(crate) fn save(
+    folder: &Path,
+    time: &str,
+    part: &str,
+    figures: &impl Serialize,
+    page: &str,
+) -> Result<(), String> {
+    let date = time.get(..10).unwrap_or(time);
+    let save = |extension: &str, text: &str| {
+        let path = folder.join(format!("{date}{part}.{extension}"));
         let written = fs::create_dir_all(folder).and_then(|()| fs::write(&path, text));
         written.map_err(|error| format!("cannot write {}: {error}", path.display()))
     };
     let json = serde_json::to_string_pretty(figures).map_err(|error| error.to_string())?;
-    save("json", json + "\n")?;
-    save("md", markdown(figures))
+    save("json", &(json + "\n"))?;
+    save("md", page)
 }
 
 /// The run as a page.
@@ -38,17 +51,18 @@ pub(crate) fn markdown(figures: &Figures) -> String {
         figures.leases,
     );
     for case in &figures.cases {
-        page.push_str(&case_table(case));
+        let title = format!("{} (chat completion, body {} bytes)", case.name, case.body_bytes);
+        page.push_str(&case_table(case, &title));
     }
     page.push_str(&stream_table(&figures.stream));
     page
 }
 
-fn case_table(case: &Case) -> String {
+/// The routes of a case.
+pub(crate) fn case_table(case: &Case, title: &str) -> String {
     let mut table = format!(
-        "\n## {} (chat completion, body {} bytes)\n\n| route | p50 µs | p99 µs | requests/s | CPU µs | added p50 µs | \
-         added p99 µs | added CPU µs | throughput kept |\n|---|---:|---:|---:|---:|---:|---:|---:|---:|\n",
-        case.name, case.body_bytes
+        "\n## {title}\n\n| route | p50 µs | p99 µs | requests/s | CPU µs | added p50 µs | \
+         added p99 µs | added CPU µs | throughput kept |\n|---|---:|---:|---:|---:|---:|---:|---:|---:|\n"
     );
     for route in &case.routes {
         // Writing to a String does not fail.

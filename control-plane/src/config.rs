@@ -44,6 +44,8 @@ pub struct Config {
     pub max_body_bytes: u64,
     /// Decision records a sidecar's worker keeps until they are acknowledged.
     pub record_buffer: u32,
+    /// Whether records hold fingerprints of bodies, under a key in the data folder.
+    pub record_hashes: bool,
 }
 
 impl Config {
@@ -69,6 +71,7 @@ impl Config {
             trust_identity_headers: false,
             max_body_bytes: Settings::DEFAULT_MAX_BODY_BYTES,
             record_buffer: Settings::DEFAULT_RECORD_BUFFER,
+            record_hashes: false,
         }
     }
 }

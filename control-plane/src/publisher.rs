@@ -4,6 +4,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use mesh_audit::SigningKey;
 use mesh_control_core::ports::{PublishError, Publisher};
+use mesh_control_core::{Propagation, Timestamp};
 use mesh_policy::Bundle;
 use mesh_xds::{Ads, SidecarSpec};
 
@@ -12,11 +13,13 @@ pub(crate) struct XdsPublisher {
     pub(crate) ads: Ads,
     pub(crate) spec: SidecarSpec,
     pub(crate) key: SigningKey,
+    pub(crate) propagation: Arc<Propagation>,
 }
 
 #[async_trait]
 impl Publisher for XdsPublisher {
     async fn publish(&self, bundle: Arc<Bundle>) -> Result<(), PublishError> {
+        self.propagation.published(&bundle, Timestamp::now());
         let plugin_config =
             serde_json::to_string(&*bundle).map_err(|error| PublishError(error.to_string()))?;
         let plugin_config = self.key.sign(&plugin_config);

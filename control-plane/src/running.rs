@@ -17,7 +17,6 @@ use tonic::transport::Server;
 use tonic::transport::server::TcpIncoming;
 
 use crate::error::StartError;
-use crate::sidecars::Sidecars;
 
 /// How long requests that are under way may take when the control plane stops.
 const GRACE: Duration = Duration::from_secs(5);
@@ -31,7 +30,6 @@ pub(crate) struct Servers {
     pub(crate) auth: SidecarAuth,
     pub(crate) intake: IntakeServer,
     pub(crate) rate_limits: RateLimitServer,
-    pub(crate) sidecars: Arc<Sidecars>,
     pub(crate) rollouts: Arc<RolloutWatch>,
     pub(crate) refresh: Option<Policies>,
 }
@@ -88,7 +86,6 @@ impl Running {
             ("gRPC", served.map_err(std::io::Error::other))
         });
         let mut helpers = JoinSet::new();
-        helpers.spawn(servers.sidecars.watch());
         helpers.spawn(watch_rollouts(servers.rollouts));
         if let Some(policies) = servers.refresh {
             helpers.spawn(keep_fresh(policies));

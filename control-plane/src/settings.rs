@@ -12,7 +12,14 @@ const RATE_LIMIT_TIMEOUT_MS: u32 = 1000;
 /// A report waits for the store's disk.
 const INTAKE_TIMEOUT_MS: u32 = 5000;
 
-pub(crate) fn settings(config: &Config, masking_key: Secret, prices: Option<&PriceList>) -> Settings {
+/// What filters compute digests under.
+pub(crate) struct Keys {
+    pub(crate) masking: Secret,
+    /// Where fingerprints of bodies are asked for.
+    pub(crate) record: Option<Secret>,
+}
+
+pub(crate) fn settings(config: &Config, keys: Keys, prices: Option<&PriceList>) -> Settings {
     let service = |timeout_ms| Some(ServiceRef { cluster: CONTROL_PLANE_CLUSTER.to_owned(), timeout_ms });
     Settings {
         sidecar: config.sidecar.clone(),
@@ -27,7 +34,8 @@ pub(crate) fn settings(config: &Config, masking_key: Secret, prices: Option<&Pri
             authority: judge.authority(),
             path_prefix: judge.path_prefix.clone(),
         }),
-        masking_key: Some(masking_key),
+        masking_key: Some(keys.masking),
+        record_key: keys.record,
         // A list of prices is plain data: it always has a JSON form.
         prices: prices.and_then(|prices| serde_json::to_value(prices).ok()),
         servers: config.upstreams.iter().map(|upstream| (upstream.cluster(), upstream.place())).collect(),

@@ -4,50 +4,36 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::SystemTime;
 
 use mesh_control_core::ports::SidecarView;
-use mesh_control_core::{Refused, ResourceState, Sidecar, Timestamp};
+use mesh_control_core::{Propagation, Refused, ResourceState, Sidecar, Timestamp};
 use mesh_xds::{Ads, ClientStatus, Event, Kind};
-use tokio::sync::broadcast::error::RecvError;
 
 /// The clients of the xDS server, and how many configurations they have refused.
 pub(crate) struct Sidecars {
     ads: Ads,
-    refusals: AtomicU64,
+    refusals: Arc<AtomicU64>,
 }
 
 impl Sidecars {
-    pub(crate) fn new(ads: Ads) -> Arc<Self> {
-        Arc::new(Sidecars { ads, refusals: AtomicU64::new(0) })
-    }
-
-    /// Counts refusals, and says them in the log, as long as the server lives.
-    pub(crate) async fn watch(self: Arc<Self>) {
-        let mut events = self.ads.events();
-        loop {
-            match events.recv().await {
-                Ok(Event::Nacked { node, kind, version, message }) => {
-                    self.refusals.fetch_add(1, Ordering::Relaxed);
-                    tracing::warn!(
-                        node,
-                        kind = kind.short(),
-                        version,
-                        message,
-                        "a sidecar refused its configuration"
-                    );
-                }
-                Ok(Event::Acked { node, kind, version }) => {
-                    tracing::debug!(
-                        node,
-                        kind = kind.short(),
-                        version,
-                        "a sidecar accepted its configuration"
-                    );
-                }
-                Ok(Event::Connected { node }) => tracing::info!(node, "a sidecar connected"),
-                Ok(Event::Disconnected { node }) => tracing::info!(node, "a sidecar disconnected"),
-                Err(RecvError::Lagged(missed)) => tracing::warn!(missed, "sidecar events came too fast"),
-                Err(RecvError::Closed) => return,
+    /// Counts what clients accept and refuse from now on, and says refusals in the log.
+    pub(crate) fn new(ads: Ads, propagation: Arc<Propagation>) -> Arc<Self> {
+        let refusals = Arc::new(AtomicU64::new(0));
+        let counted = Arc::clone(&refusals);
+        ads.observe(move |event| match event {
+            Event::Nacked { node, kind, version, message } => {
+                counted.fetch_add(1, Ordering::Relaxed);
+                let kind = kind.short();
+                tracing::warn!(node, kind, version, message, "a sidecar refused its configuration");
             }
-        }
+            Event::Acked { node, since, kind, version } => {
+                if *kind == Kind::Extension {
+                    propagation.acknowledged(version, timestamp(*since), Timestamp::now());
+                }
+                tracing::debug!(node, kind = kind.short(), version, "a sidecar accepted its configuration");
+            }
+            Event::Connected { node } => tracing::info!(node, "a sidecar connected"),
+            Event::Disconnected { node } => tracing::info!(node, "a sidecar disconnected"),
+        });
+        Arc::new(Sidecars { ads, refusals })
     }
 }
 

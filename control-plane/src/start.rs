@@ -5,8 +5,8 @@ use std::sync::Arc;
 use mesh_control_api::{Api, Metrics, Parts, SidecarAuth};
 use mesh_control_core::ports::SidecarView;
 use mesh_control_core::{
-    Decisions, EngineAdmission, Expected, Limits, Policies, PolicyError, RolloutWatch, Timestamp, Tools,
-    Wanted, agent_key,
+    Decisions, EngineAdmission, Limits, Policies, PolicyError, Propagation, RolloutWatch, Timestamp, Tools,
+    agent_key,
 };
 use mesh_control_store::{Location, Stores};
 use mesh_policy::{Document, Secret};
@@ -35,7 +35,9 @@ pub async fn start(config: Config) -> Result<Running, StartError> {
     tokens::data_folder(&config.data)?;
     let admin = tokens::token(&config.data.join("admin-token"))?;
     let sidecar = tokens::token(&config.data.join("sidecar-token"))?;
-    let masking_key = Secret::new(tokens::token(&config.data.join("masking-key"))?.secret());
+    let key_file = |name| tokens::token(&config.data.join(name)).map(|key| Secret::new(key.secret()));
+    let record = config.record_hashes.then(|| key_file("record-key")).transpose()?;
+    let keys = settings::Keys { masking: key_file("masking-key")?, record };
     let key = signing::key(&config.data)?;
     let location = location(&config)?;
     let Stores { policies, decisions, tools } = mesh_control_store::open(&location).await?;
@@ -43,15 +45,18 @@ pub async fn start(config: Config) -> Result<Running, StartError> {
     let decisions = Decisions::new(decisions);
 
     let ads = Ads::new();
-    let publisher = Arc::new(XdsPublisher { ads: ads.clone(), spec, key });
+    let propagation = Arc::new(Propagation::default());
+    let sidecars = Sidecars::new(ads.clone(), Arc::clone(&propagation));
+    let publisher =
+        Arc::new(XdsPublisher { ads: ads.clone(), spec, key, propagation: Arc::clone(&propagation) });
     let admission = Arc::new(EngineAdmission::default());
-    let settings = settings::settings(&config, masking_key, prices.as_ref());
+    let settings = settings::settings(&config, keys, prices.as_ref());
     let policies = Policies::new(policies, admission, publisher, settings);
     put_in_force(&policies, &config).await?;
     let tools = Tools::new(tools, policies.clone());
 
-    let sidecars = Sidecars::new(ads.clone());
-    let metrics = Arc::new(Metrics::new(policies.clone(), Arc::clone(&sidecars) as Arc<dyn SidecarView>));
+    let view = Arc::clone(&sidecars) as Arc<dyn SidecarView>;
+    let metrics = Arc::new(Metrics::new(policies.clone(), view, propagation));
     let rollouts = Arc::new(RolloutWatch::new(policies.clone(), decisions.clone()));
     let stop = watch::Sender::new(false);
     let api = Api::new(Parts {
@@ -60,7 +65,7 @@ pub async fn start(config: Config) -> Result<Running, StartError> {
         rollouts: Arc::clone(&rollouts),
         limits: limits.clone(),
         tools: tools.clone(),
-        sidecars: sidecars.clone(),
+        sidecars,
         metrics: Arc::clone(&metrics),
         admin: admin.clone(),
         open_metrics: config.api.ip().is_loopback(),
@@ -72,7 +77,6 @@ pub async fn start(config: Config) -> Result<Running, StartError> {
         auth: SidecarAuth::new(sidecar),
         intake: mesh_control_api::intake(decisions.clone(), limits.clone(), tools, Arc::clone(&metrics)),
         rate_limits: mesh_control_api::rate_limits(limits, metrics),
-        sidecars,
         rollouts,
         // Others may write to a database that can be shared.
         refresh: matches!(location, Location::Postgres(_)).then(|| policies.clone()),
@@ -112,30 +116,18 @@ async fn put_in_force(policies: &Policies, config: &Config) -> Result<(), StartE
     if wanted.is_empty() && config.starter && policies.untouched() {
         wanted.push(Document::Policy(starter::starter()));
     }
-    // All are looked at before the first is written.
-    for document in &wanted {
-        if let Document::Policy(policy) = document {
-            policies.validate(policy).await.map_err(|error| refused(&policy.metadata.name, error))?;
-        }
-    }
-    // Agents come last: what is attached to them is there then.
-    wanted.sort_by_key(|document| matches!(document, Document::Agent(_)));
-    for document in wanted {
+    let named = wanted.into_iter().filter_map(|document| {
         let name = match &document {
             Document::Policy(policy) => policy.metadata.name.clone(),
             Document::Agent(agent) => agent_key(&agent.metadata.name),
-            // No file holds one.
-            Document::Tool(_) => continue,
-            // Nothing that an author wrote is one.
-            Document::State(_) => continue,
-            Document::Price(_) => continue,
+            // No file holds one, and nothing that an author wrote is one.
+            Document::Tool(_) | Document::State(_) | Document::Price(_) => return None,
         };
-        let wanted = Wanted::Document(Box::new(document));
-        let done = policies.change(&name, wanted, Expected::Any, Timestamp::now()).await;
-        let done = done.map_err(|error| refused(&name, error))?;
-        if done.changed {
-            tracing::info!(policy = name, version = done.stored.version.version, "put in force");
-        }
+        Some((name, document))
+    });
+    let changed = policies.put_all(named.collect(), Timestamp::now()).await;
+    for name in changed.map_err(|(name, error)| refused(&name, error))? {
+        tracing::info!(document = name, "put in force");
     }
     Ok(())
 }

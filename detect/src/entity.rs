@@ -291,6 +291,11 @@ impl EntityType {
         NAMES
     }
 
+    /// Further names that types go by.
+    pub fn aliases() -> impl Iterator<Item = &'static str> {
+        ALIASES.iter().map(|(alias, _)| *alias)
+    }
+
     /// The type of that name or alias. Case does not matter, and `-` or a space reads as `_`.
     pub fn from_name(name: &str) -> Option<EntityType> {
         let same = |known: &str| {

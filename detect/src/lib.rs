@@ -86,6 +86,21 @@ impl Detector {
         pii::find(&self.context, text, *types, min_score, custom, out);
     }
 
+    /// Finds what [`Detector::pii`] would find if it were not written in Base64, or digit by digit with something in between.
+    ///
+    /// Appends findings of the whole stretch that is written so, with the type of the surest value in it. They may overlap with
+    /// what is found in the text as it stands.
+    pub fn pii_hidden(
+        &self,
+        text: &str,
+        types: &TypeSet,
+        min_score: f32,
+        custom: Option<&CustomPatterns>,
+        out: &mut Vec<Finding>,
+    ) {
+        pii::hidden(&self.context, text, *types, min_score, custom, out);
+    }
+
     /// For text that arrives in pieces: the byte offset from which the tail may still become (part of) a finding once
     /// more text comes. Everything before it is final.
     ///

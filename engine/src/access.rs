@@ -1,9 +1,11 @@
 //! Access rules: time and network are judged here, roles, actions and resources by the shipped Rego library.
 //!
 //! What is granted is granted without the interpreter, by the same conditions in a few comparisons ([`Compiled::grants`]);
-//! the library is asked when they grant nothing, and says why. A test holds the two to each other.
+//! the library is asked when they grant nothing, and says why. A test holds the two to each other. It is compiled for a policy
+//! when it is asked for the first time: most policies never ask it, and a thousand of them would take half a second.
 //!
 //! Failure law: an evaluation that fails is a guard that failed; no access is granted by it.
+use std::cell::OnceCell;
 use std::net::IpAddr;
 
 use ipnet::IpNet;
@@ -21,7 +23,9 @@ use crate::{Caller, Timestamp};
 /// All access rules of one policy.
 #[derive(Debug)]
 pub(crate) struct AccessGuard {
-    rego: Rego,
+    /// The rules as the library reads them.
+    data: Value,
+    library: OnceCell<Rego>,
     rules: Vec<Compiled>,
 }
 
@@ -46,15 +50,22 @@ impl AccessGuard {
                 })
             })
             .collect();
-        match Rego::compile(&[access_library()], &json!({"access": {"rules": data}})) {
-            Ok(rego) if problems.is_empty() => Ok(AccessGuard { rego, rules: compiled }),
-            Ok(_) => Err(problems),
-            Err(errors) => {
-                problems
-                    .extend(errors.iter().map(|error| Diagnostic::error("spec.rules", error.to_string())));
-                Err(problems)
-            }
+        if !problems.is_empty() {
+            return Err(problems);
         }
+        let data = json!({"access": {"rules": data}});
+        Ok(AccessGuard { data, library: OnceCell::new(), rules: compiled })
+    }
+
+    fn library(&self) -> Result<&Rego, RegoError> {
+        if self.library.get().is_none() {
+            let compiled = Rego::compile(&[access_library()], &self.data);
+            let compiled =
+                compiled.map_err(|errors| errors.into_iter().next().unwrap_or_else(unavailable))?;
+            // Nobody else has set it in between: a program stays on its thread.
+            let _ = self.library.set(compiled);
+        }
+        self.library.get().ok_or_else(unavailable)
     }
 
     /// `None` when some rule grants what is asked, else why not.
@@ -111,13 +122,18 @@ impl AccessGuard {
                 "resource": resource,
                 "conditions": conditions,
             });
-            match self.rego.decide(&input)?.deny.into_iter().next() {
+            match self.library()?.decide(&input)?.deny.into_iter().next() {
                 None => return Ok(None),
                 Some(reason) => why = why.or(Some(reason)),
             }
         }
         Ok(why.or_else(|| Some("no resource is named".to_owned())))
     }
+}
+
+fn unavailable() -> RegoError {
+    let message = "the library of access rules did not compile".to_owned();
+    RegoError { module: String::new(), line: None, column: None, message }
 }
 
 /// Rules that an explanation names.

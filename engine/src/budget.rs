@@ -75,7 +75,7 @@ impl Session {
         let asks = message.protocol.names_a_model() || message.model.is_some();
         if !asks
             || message.protocol == Protocol::Mcp
-            || matches!(message.operation.as_str(), "count_tokens" | "countTokens")
+            || matches!(message.operation.as_str(), "count_tokens" | "countTokens" | "files")
         {
             return None;
         }
@@ -91,6 +91,18 @@ impl Session {
         Some(Estimate { input, output: message.max_output.unwrap_or(UNBOUNDED_ANSWER) })
     }
 
+    /// Whether it has a file of requests run (OpenAI's `/v1/batches`): what they take is in the file, which may be run again.
+    pub(crate) fn runs_a_file(&self) -> bool {
+        let names_one =
+            |message: &Message| message.operation == "batches" && message.protocol == Protocol::Json;
+        self.message.as_ref().is_some_and(names_one)
+    }
+
+    /// Whether the answers come later and elsewhere: what was promised counts.
+    fn is_batch(&self) -> bool {
+        self.message.as_ref().is_some_and(|message| message.operation == "batches")
+    }
+
     /// What a guard asks for: its share of a request's estimate, in its own measure.
     pub(crate) fn amount(&self, guard: &LimitGuard, estimate: Estimate) -> u64 {
         let bounded = self.message.as_ref().is_some_and(|message| message.max_output.is_some());
@@ -103,6 +115,8 @@ impl Session {
                 ..Usage::default()
             }),
         };
+        // Nothing at all would not be held, and could not be settled.
+        let amount = amount.max(1);
         // An estimate must not lock out what may well fit: it is at most the whole limit, and a tenth of it for an answer of
         // which nothing is known.
         match guard.mode {
@@ -230,7 +244,7 @@ impl Session {
         self.budget.complete |= self.protocol != Protocol::AnthropicMessages;
     }
 
-    fn used(&mut self, usage: Option<Usage>) {
+    pub(crate) fn used(&mut self, usage: Option<Usage>) {
         if let Some(usage) = usage {
             self.budget.usage = Some(self.budget.usage.unwrap_or_default().merged(usage));
         }
@@ -259,7 +273,7 @@ impl Session {
             }
             Some(usage) => (usage, false),
             None if !self.spends() => return None,
-            None if budget.unread || budget.status.is_none() => {
+            None if budget.unread || budget.status.is_none() || self.is_batch() => {
                 let Estimate { input, output } = budget.estimate;
                 (Usage { input_tokens: input, output_tokens: output, ..Usage::default() }, true)
             }
@@ -278,7 +292,7 @@ impl Session {
         let failed = self.budget.status.is_some_and(|status| status >= 400) && self.budget.usage.is_none();
         let refused = self.budget.status.is_none() && self.denied();
         let spending = if failed || refused { None } else { self.spending() };
-        let unknown = self.budget.status.is_none() && !refused;
+        let unknown = self.is_batch() || self.budget.status.is_none() && !refused;
         let settlements = self.budget.promised.drain(..).map(|check| {
             let spent = match (check.measure, spending) {
                 (Measure::Requests | Measure::Concurrent, _) | (_, None) => None,

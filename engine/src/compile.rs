@@ -8,7 +8,7 @@ use mesh_detect::{
 use mesh_limits::{Catalogue, PriceList};
 use mesh_policy::{
     AccessRule, Bundle, BundlePolicy, ContentRule, Diagnostic, Direction, InjectionRule, PiiRule, Policy,
-    RateLimitRule, RegoRule, Rule,
+    RateLimitRule, RegoRule, Rule, nearest,
 };
 use mesh_rego::{Module, Rego};
 
@@ -190,13 +190,7 @@ fn pii(index: usize, rule: &PiiRule, problems: &mut Vec<Diagnostic>) -> Option<P
         } else if let Some(kind) = EntityType::from_name(name) {
             types.insert(kind);
         } else {
-            problems.push(
-                Diagnostic::error(
-                    format!("{path}.types[{place}]"),
-                    format!("found {name:?}, expected the name of a type such as ssn, credit_card, email or US_SSN"),
-                )
-                .help("`secrets`, `pii` and `all` name groups of types"),
-            );
+            problems.push(unknown_type(format!("{path}.types[{place}]"), name));
         }
     }
     let patterns: Vec<_> = rule.patterns.iter().map(|p| (p.name.as_str(), p.regex.as_str())).collect();
@@ -220,7 +214,18 @@ fn pii(index: usize, rule: &PiiRule, problems: &mut Vec<Diagnostic>) -> Option<P
         request: rule.directions.contains(&Direction::Request),
         response: rule.directions.contains(&Direction::Response),
         replacement: rule.replacement.clone().unwrap_or_else(|| PiiRule::DEFAULT_REPLACEMENT.to_owned()),
+        headers: rule.headers.iter().map(|name| name.to_ascii_lowercase()).collect(),
     })
+}
+
+fn unknown_type(path: String, name: &str) -> Diagnostic {
+    let expected = "expected the name of a type such as ssn, credit_card, email or US_SSN";
+    let known = EntityType::aliases().chain(EntityType::names().iter().copied());
+    let help = match nearest(name, known) {
+        Some(known) => format!("did you mean `{}`?", known.to_ascii_lowercase()),
+        None => "`secrets`, `pii` and `all` name groups of types".to_owned(),
+    };
+    Diagnostic::error(path, format!("found {name:?}, {expected}")).help(help)
 }
 
 fn injection(index: usize, rule: &InjectionRule, problems: &mut Vec<Diagnostic>) -> Option<InjectionGuard> {
@@ -286,6 +291,28 @@ fn rego(index: usize, rule: &RegoRule, problems: &mut Vec<Diagnostic>) -> Option
                 Diagnostic::error(path, place + &error.message)
             }));
             None
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_type_that_is_not_known_is_told_with_the_nearest_that_is() {
+        for (name, expected) in [
+            ("snn", "did you mean `ssn`?"),
+            ("credit-crad", "did you mean `credit_card`?"),
+            ("US_SNN", "did you mean `us_ssn`?"),
+            ("zebra", "`secrets`, `pii` and `all` name groups of types"),
+        ] {
+            let rule = PiiRule { types: vec![name.to_owned()], ..PiiRule::default() };
+            let mut problems = Vec::new();
+            assert!(pii(0, &rule, &mut problems).is_none());
+            let told: Vec<_> =
+                problems.iter().map(|said| (said.path.as_str(), said.help.as_deref())).collect();
+            assert_eq!(told, [("spec.rules[0].pii.types[0]", Some(expected))], "{name}");
         }
     }
 }

@@ -9,6 +9,7 @@ use crate::Timestamp;
 use crate::decision::{GuardState, Severity};
 use crate::evidence::{Effect, Evidence, Violation, span};
 use crate::index::Attached;
+use crate::parts::chains;
 use crate::program::{InjectionGuard, LimitGuard, PiiGuard, Rules};
 use crate::seen::{Digest, GuardPlace};
 use crate::session::Session;
@@ -157,6 +158,7 @@ impl Session {
     pub(crate) fn injection_in(&mut self, message: &Message, digests: &[Option<Digest>], way: Way) {
         let program = Rc::clone(&self.program);
         let applies = Rc::clone(&self.applies);
+        let chains = chains(message, |_| false);
         for (number, policy) in applies.iter().enumerate() {
             for (nth, guard) in policy.injection.iter().enumerate() {
                 self.decision.guard("injection", GuardState::Ran);
@@ -178,6 +180,7 @@ impl Session {
                         let place = || format!("{}:{}", way.name(), message.path(index));
                         self.doubt((number, nth), text, &finding, place);
                     }
+                    self.injection_across((number, nth, policy, guard), (message, &chains), way);
                     continue;
                 };
                 let place = format!("{}:{}", way.name(), message.path(index));
@@ -207,7 +210,7 @@ impl Session {
         found
     }
 
-    fn attacked(
+    pub(crate) fn attacked(
         &mut self,
         (policy, guard): (&Attached, &InjectionGuard),
         finding: &InjectionFinding,
@@ -248,6 +251,7 @@ impl Session {
         let applies = Rc::clone(&self.applies);
         let mut edits = Vec::new();
         let mut found = Vec::new();
+        let chains = chains(message, &skip);
         for policy in applies.iter() {
             for (place, guard) in policy.pii.iter().enumerate().filter(|(_, guard)| guard.looks(way)) {
                 self.decision.guard("pii", GuardState::Ran);
@@ -275,6 +279,7 @@ impl Session {
                         }
                     }
                 }
+                self.pii_across((policy, guard), (message, &chains), way, &mut edits);
             }
         }
         without_overlaps(edits)
@@ -410,11 +415,17 @@ impl PiiGuard {
         detector.pii(text, &self.types, self.threshold, self.custom.as_ref(), found);
     }
 
+    /// The same, and what is hidden in a text that is there as a whole. `found` is emptied first.
+    pub(crate) fn find_whole(&self, detector: &Detector, text: &str, found: &mut Vec<Finding>) {
+        self.find(detector, text, found);
+        detector.pii_hidden(text, &self.types, self.threshold, self.custom.as_ref(), found);
+    }
+
     /// The same for a value whose name tells what it is: `"ssn": "536221234"`.
     pub(crate) fn find_named(&self, detector: &Detector, name: &str, value: &str, found: &mut Vec<Finding>) {
         // A name may tell what a value is; it may not hide one that tells by itself.
         let mut plain = Vec::new();
-        self.find(detector, value, &mut plain);
+        self.find_whole(detector, value, &mut plain);
         let named = format!("\"{name}\": \"{value}");
         let start = named.len() - value.len();
         self.find(detector, &named, found);
@@ -431,7 +442,7 @@ impl PiiGuard {
     }
 }
 
-fn source_of(place: Place) -> Source {
+pub(crate) fn source_of(place: Place) -> Source {
     match place {
         Place::System => Source::System,
         Place::User => Source::User,

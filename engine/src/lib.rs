@@ -31,6 +31,7 @@ mod mask;
 mod names;
 mod output;
 mod own_rules;
+mod parts;
 mod pins;
 mod program;
 mod replay;

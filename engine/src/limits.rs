@@ -184,6 +184,10 @@ impl Session {
         let mut unpriced = false;
         for policy in applies.iter() {
             for guard in &policy.limits {
+                if guard.measure.is_spent() && self.runs_a_file() {
+                    self.guard_failed(policy, "rateLimit", "batch");
+                    continue;
+                }
                 let estimate = match guard.measure.is_spent() {
                     true => match self.estimate(body, guard.mode) {
                         Some(estimate) => estimate,
@@ -321,6 +325,30 @@ fn check(policy: &Attached, guard: &LimitGuard, key: String, amount: u64) -> Lim
 }
 
 impl LimitCheck {
+    /// A question that wants nothing for a request: it is asked to be lent.
+    pub fn to_borrow(
+        policy: String,
+        rule: usize,
+        measure: Measure,
+        key: String,
+        limit: u64,
+        window_s: u64,
+    ) -> Self {
+        LimitCheck {
+            policy,
+            rule,
+            name: "",
+            measure,
+            key,
+            limit,
+            window_s,
+            amount: 0,
+            strict: false,
+            enforced: true,
+            action: LimitAction::Throttle,
+        }
+    }
+
     /// What the agent is told.
     fn refusal(&self) -> String {
         let who = match self.key.split(':').next() {

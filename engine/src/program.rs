@@ -108,6 +108,8 @@ pub(crate) struct PiiGuard {
     pub(crate) request: bool,
     pub(crate) response: bool,
     pub(crate) replacement: String,
+    /// Headers of requests that are searched, in lower case.
+    pub(crate) headers: Vec<String>,
 }
 
 impl PiiGuard {

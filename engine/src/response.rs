@@ -7,7 +7,7 @@ use std::rc::Rc;
 use mesh_policy::Media;
 use mesh_wire::{
     BodyKind, ContentCoding, ContentDecoder, ContentEncoding, DecodeError, Edit, Framing, Message, Place,
-    Protocol, RefusalKind, apply_dropping_tools, body_kind, decode, read_response, sniff,
+    Protocol, RefusalKind, Usage, apply_dropping_tools, body_kind, decode, read_response, sniff,
 };
 
 use crate::decision::{GuardState, Severity};
@@ -38,6 +38,9 @@ impl Session {
         let header =
             |name: &str| headers.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str());
         self.answered(header(":status").and_then(|status| status.parse().ok()));
+        if self.protocol == Protocol::BedrockInvoke {
+            headers.iter().for_each(|(name, value)| self.used(Usage::of_header(name, value)));
+        }
         let reads = applies.iter().any(|policy| policy.reads_responses()) || !self.masked.is_empty();
         if !reads {
             return ResponseMode::Pass;

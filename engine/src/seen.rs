@@ -61,6 +61,11 @@ impl Program {
         message.segments.iter().map(|segment| seen.digest(&segment.text)).collect()
     }
 
+    /// The digest of one text, where it is worth recognising and the program remembers.
+    pub(crate) fn digest_of(&self, text: &str) -> Option<Digest> {
+        self.seen.as_ref()?.digest(text)
+    }
+
     /// Judges a text for injection, or remembers how it was judged. With a judge, also what is doubtful comes back.
     pub(crate) fn injection(
         &self,
@@ -93,7 +98,7 @@ impl Program {
         found: &mut Vec<Finding>,
     ) {
         let (Some(seen), Some(digest)) = (&self.seen, digest) else {
-            return guard.find(&self.detector, text, found);
+            return guard.find_whole(&self.detector, text, found);
         };
         match seen.pii.get((digest, place)) {
             Some(known) => {
@@ -101,7 +106,7 @@ impl Program {
                 found.extend(known);
             }
             None => {
-                guard.find(&self.detector, text, found);
+                guard.find_whole(&self.detector, text, found);
                 if found.len() <= MAX_FINDINGS {
                     seen.pii.put((digest, place), found.as_slice().into());
                 }

@@ -12,8 +12,9 @@ use std::rc::Rc;
 
 use mesh_policy::{AgentStatus, Enforcement, FailureMode, Media, RecordOverflow};
 use mesh_wire::{
-    BodyKind, ContentCoding, ContentEncoding, DecodeError, Framing, Message, Protocol, Refusal, RefusalKind,
-    Route, body_kind, decode, read_form, read_request, refusal, route_of, stream_error,
+    BodyKind, ContentCoding, ContentEncoding, DecodeError, Framing, Limits, Message, Protocol, Refusal,
+    RefusalKind, Route, WireError, body_kind, decode, read_form, read_multipart, read_request, refusal,
+    route_of, stream_error,
 };
 
 use crate::Timestamp;
@@ -307,13 +308,17 @@ impl Session {
             BodyKind::Text | BodyKind::Lines => self.protocol = Protocol::Text,
             BodyKind::EventStream | BodyKind::AmazonEvents => return self.uninspectable("event-stream"),
             BodyKind::Form => {}
-            BodyKind::Multipart => return self.uninspectable("multipart"),
+            BodyKind::Multipart => {}
             BodyKind::Unknown(_) => return self.uninspectable("content-type"),
         }
         self.decision.protocol = self.protocol.as_str();
         let limits = self.program.limits();
-        let form = kind == BodyKind::Form && !json;
-        let read = if form { read_form(body, &limits) } else { read_request(self.protocol, body, &limits) };
+        let read = match kind {
+            BodyKind::Form if !json => Some(read_form(body, &limits)),
+            BodyKind::Multipart if !json => self.read_multipart(body, &limits),
+            _ => Some(read_request(self.protocol, body, &limits)),
+        };
+        let Some(read) = read else { return self.uninspectable("multipart") };
         match read {
             Ok(mut message) => {
                 message.follow(&self.route);
@@ -333,6 +338,13 @@ impl Session {
             }
             Err(error) => self.malformed(&error.to_string()),
         }
+    }
+
+    /// None where it cannot be told how every server would cut it.
+    fn read_multipart(&self, body: &[u8], limits: &Limits) -> Option<Result<Message, WireError>> {
+        let mut types = self.head.all("content-type");
+        let only = types.next().filter(|_| types.next().is_none())?;
+        read_multipart(only, body, limits)
     }
 
     fn malformed(&mut self, why: &str) {

@@ -1,16 +1,19 @@
-//! Personal data in the address of a request.
+//! Personal data in the address of a request, and in the headers that a rule names.
 use std::ops::Range;
 use std::rc::Rc;
 
+use mesh_detect::Finding;
 use mesh_policy::PiiAction;
+use mesh_wire::RefusalKind;
 
 use crate::decision::Severity;
 use crate::evidence::Violation;
+use crate::index::Attached;
+use crate::program::PiiGuard;
 use crate::session::Session;
-use mesh_wire::RefusalKind;
 
 impl Session {
-    /// Personal data in the URL cannot be cut out without changing what is asked for: the request is refused.
+    /// Personal data in the URL or a header cannot be cut out without changing what is asked for: the request is refused.
     pub(crate) fn judge_url(&mut self) {
         // The parts of a path are words: `/ssn/536…` names what follows as a sentence does.
         let path = decode(self.head.path_only()).replace('/', " ");
@@ -22,19 +25,45 @@ impl Session {
         for policy in applies.iter() {
             for guard in policy.pii.iter().filter(|guard| guard.request) {
                 for (part, place, text) in &parts {
-                    let Some(text) = text else { continue };
-                    guard.find(&program.detector, text, &mut found);
-                    for finding in &found {
-                        self.decision.finding(finding.kind.as_str(), place, finding.score);
-                    }
-                    if let Some(first) = found.first().filter(|_| guard.action != PiiAction::Log) {
-                        let said = format!("personal data in the URL's {part}");
-                        let violation = Violation::new("pii", Severity::High, said.clone()).by(guard.rule);
-                        if self.raise(policy, violation.because(guard.evidence(first, place))) {
-                            self.deny(RefusalKind::Policy, &said);
-                        }
+                    if let Some(text) = text {
+                        guard.find(&program.detector, text, &mut found);
+                        self.outside_body((policy, guard), &found, &format!("the URL's {part}"), place);
                     }
                 }
+                for name in &guard.headers {
+                    found.clear();
+                    for value in self.head.all(name) {
+                        let mut one = Vec::new();
+                        guard.find_named(&program.detector, name, value, &mut one);
+                        found.append(&mut one);
+                    }
+                    self.outside_body(
+                        (policy, guard),
+                        &found,
+                        &format!("the header {name}"),
+                        "request:header",
+                    );
+                }
+            }
+        }
+    }
+
+    /// Personal data where it can not be cut out.
+    fn outside_body(
+        &mut self,
+        (policy, guard): (&Attached, &PiiGuard),
+        found: &[Finding],
+        part: &str,
+        place: &str,
+    ) {
+        for finding in found {
+            self.decision.finding(finding.kind.as_str(), place, finding.score);
+        }
+        if let Some(first) = found.first().filter(|_| guard.action != PiiAction::Log) {
+            let said = format!("personal data in {part}");
+            let violation = Violation::new("pii", Severity::High, said.clone()).by(guard.rule);
+            if self.raise(policy, violation.because(guard.evidence(first, place))) {
+                self.deny(RefusalKind::Policy, &said);
             }
         }
     }

@@ -16,6 +16,7 @@ use proxy_wasm::traits::{Context, HttpContext};
 use proxy_wasm::types::Action;
 
 use self::judge::Opinion;
+use crate::hashes::Hashes;
 use crate::root::Shared;
 use crate::{host, lease, limits, record};
 
@@ -38,6 +39,7 @@ pub(crate) struct Exchange {
     /// What the client is answered with; 0 while it is not.
     status: u32,
     deciding_ns: u64,
+    hashes: Hashes,
 }
 
 /// What the rate limit service was asked.
@@ -71,6 +73,7 @@ enum Phase {
 impl Exchange {
     pub(crate) fn new(program: Option<Rc<Program>>, shared: Rc<Shared>) -> Self {
         let (session, response_type) = (None, None);
+        let hashes = program.as_ref().map(|program| Hashes::asked(program.settings())).unwrap_or_default();
         Exchange {
             program,
             shared,
@@ -85,6 +88,7 @@ impl Exchange {
             held: 0,
             status: 0,
             deciding_ns: 0,
+            hashes,
         }
     }
 
@@ -165,6 +169,7 @@ impl Exchange {
 
     fn read_request(&mut self) -> Action {
         let Some(body) = host::request_body(self.held) else { return self.broken() };
+        self.hashes.request(&body);
         let step = self.judge(|session, now| session.request(&body, now));
         step.map_or(Action::Continue, |step| self.on_request(step))
     }
@@ -184,6 +189,7 @@ impl Exchange {
     fn refuse(&mut self, refusal: &Refusal) -> Action {
         self.phase = Phase::Answered;
         self.status = u32::from(refusal.status);
+        self.hashes.response(&refusal.body);
         host::respond(refusal.status, &refusal.headers, &refusal.body)
     }
 
@@ -206,6 +212,7 @@ impl Exchange {
                     host::reset();
                     return Action::Pause;
                 }
+                self.hashes.response(&body);
                 host::set_response_header("content-length", Some(&body.len().to_string()));
                 if self.response_coded {
                     host::set_response_header("content-encoding", None);
@@ -218,6 +225,7 @@ impl Exchange {
                     return Action::Pause;
                 }
                 self.status = u32::from(refusal.status);
+                self.hashes.response(&refusal.body);
                 host::set_response_header(":status", Some(&refusal.status.to_string()));
                 for name in ["etag", "content-encoding", "content-disposition", "last-modified"] {
                     host::set_response_header(name, None);
@@ -278,6 +286,9 @@ impl Exchange {
         };
         let content_type = self.response_type.take();
         let step = self.judge(|session, _| session.response(&body, content_type.as_deref()));
+        if matches!(step, Some(Step::Continue)) {
+            self.hashes.response(&body);
+        }
         step.map_or(Action::Continue, |step| self.on_response(step))
     }
 
@@ -289,6 +300,7 @@ impl Exchange {
         };
         let session = self.session.as_mut();
         let out = session.map(|session| session.response_chunk(&chunk, end_of_stream)).unwrap_or_default();
+        self.hashes.response(&out);
         if out != chunk && !host::set_response_body(&out) {
             host::reset();
             return false;
@@ -437,7 +449,8 @@ impl HttpContext for Exchange {
             let settlements = std::mem::take(&mut decision.settlements);
             lease::settle(&mut self.shared.leases.borrow_mut(), &self.uses, &settlements);
         }
-        let record = record::record((decision, caller, head), self.status, self.deciding_ns / 1_000);
+        let mut record = record::record((decision, caller, head), self.status, self.deciding_ns / 1_000);
+        std::mem::take(&mut self.hashes).note(&mut record);
         self.shared.outbox.borrow_mut().push(&record, self.reserved);
         self.reserved = false;
     }

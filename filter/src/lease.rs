@@ -48,7 +48,9 @@ pub(crate) fn take(
     for lent in lent {
         if let (Some(check), Some(status)) = (checks.get(lent.check), statuses.get(lent.check)) {
             let rest = status.remaining.saturating_sub(lent.amount);
-            leases.granted(&account(check), &lent.id, lent.amount, rest, asked_ns / 1000);
+            let account = account(check);
+            leases.granted(&account, &lent.id, lent.amount, rest, asked_ns / 1000);
+            leases.renews(&account, check.limit);
         }
     }
 }

@@ -8,12 +8,14 @@
 #![deny(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
 mod exchange;
+mod hashes;
 mod host;
 mod judge;
 mod lease;
 mod limits;
 mod outbox;
 mod record;
+mod renewal;
 mod root;
 
 use proxy_wasm::types::LogLevel;

@@ -7,13 +7,14 @@ use mesh_audit::TrustedKeys;
 use mesh_detect::Detector;
 use mesh_engine::{Breaker, Program};
 use mesh_limits::Leases;
-use mesh_policy::Bundle;
+use mesh_policy::{Bundle, ServiceRef};
 use proxy_wasm::traits::{Context, HttpContext, RootContext};
 use proxy_wasm::types::ContextType;
 
 use crate::exchange::Exchange;
 use crate::host;
 use crate::outbox::Outbox;
+use crate::renewal::Renewals;
 
 /// How often unsent records are looked at. Each policy push begins it anew, so it is shorter than pushes are apart.
 const TICK: Duration = Duration::from_millis(20);
@@ -32,6 +33,7 @@ pub(crate) struct Shared {
     pub(crate) outbox: RefCell<Outbox>,
     /// What is lent to this VM of limits.
     pub(crate) leases: RefCell<Leases>,
+    renewals: RefCell<Renewals>,
     /// How the judge has answered lately.
     pub(crate) breaker: RefCell<Breaker>,
     id: u64,
@@ -49,6 +51,7 @@ impl Shared {
             detector: Rc::new(Detector::new()),
             outbox: RefCell::new(Outbox::new(format!("{id:016x}"))),
             leases: RefCell::default(),
+            renewals: RefCell::default(),
             breaker: RefCell::default(),
             id,
             key: host::secret(),
@@ -75,6 +78,12 @@ impl Root {
     pub(crate) fn new(id: u32) -> Self {
         Root { id, program: None }
     }
+
+    /// Who lends; nobody where leases could not be returned.
+    fn lends(&self) -> Option<&ServiceRef> {
+        let settings = self.program.as_ref()?.settings();
+        settings.intake.as_ref().and(settings.rate_limit.as_ref())
+    }
 }
 
 /// Envoy drops a root context when its configuration is replaced and its last exchange has ended.
@@ -90,6 +99,9 @@ impl Context for Root {
         let answer = if status == 0 { host::grpc_answer() } else { Vec::new() };
         let shared = SHARED.with(Rc::clone);
         let mut leases = shared.leases.borrow_mut();
+        if shared.renewals.borrow_mut().answered(token, &answer, &mut leases) {
+            return;
+        }
         shared.outbox.borrow_mut().answered(token, status == 0, &answer, host::now(), &mut leases);
     }
 }
@@ -124,6 +136,7 @@ impl RootContext for Root {
         match mesh_engine::compile(&bundle, Rc::clone(&shared.detector)) {
             Ok(program) => {
                 shared.outbox.borrow_mut().configure(program.settings());
+                shared.leases.borrow_mut().forget_limits();
                 self.program = Some(Rc::new(match shared.key {
                     Some(key) => program.remembering(key),
                     None => program,
@@ -147,6 +160,9 @@ impl RootContext for Root {
             let now = host::now();
             let mut leases = shared.leases.borrow_mut();
             leases.advance(now / 1000);
+            if let Some(service) = self.lends() {
+                shared.renewals.borrow_mut().ask(&mut leases, service, now, || shared.decision_id());
+            }
             shared.outbox.borrow_mut().flush(self.id, now, &leases);
         }
     }

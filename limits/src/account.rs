@@ -125,6 +125,10 @@ impl Account {
     /// amount is spent at once.
     pub fn take(&mut self, terms: &Terms, amount: u64, id: Option<&str>) {
         let amount = amount.min(MAX_AMOUNT);
+        // Who asks for nothing only wants to be lent.
+        if amount == 0 {
+            return;
+        }
         match id.filter(|_| terms.kind != Kind::Count) {
             Some(id) => {
                 let until = self.clock_us.saturating_add(terms.patience_us);

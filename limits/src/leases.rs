@@ -11,6 +11,11 @@ use crate::lease::{LEASE_US, rest_of};
 /// Accounts that leases are held of at a time; requests under further ones ask.
 const MAX_ACCOUNTS: usize = 4096;
 
+/// A lease is renewed when so little of its time is left, in microseconds, or a quarter of what was lent.
+const RENEW_US: u64 = 500_000;
+/// Renewals asked for in one call.
+const MAX_RENEWALS: usize = 32;
+
 /// What an account is known by.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct AccountName {
@@ -74,6 +79,17 @@ pub struct Return {
     pub rest: u64,
 }
 
+/// A lease that will run out while it is in use.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Renewal {
+    /// The account.
+    pub account: AccountName,
+    /// The limit, as the request that borrowed first told it.
+    pub limit: u64,
+    /// How much to ask for.
+    pub want: u64,
+}
+
 /// A lease.
 #[derive(Clone, Debug)]
 struct Lease {
@@ -100,6 +116,23 @@ struct Held {
     /// What was wanted since.
     demand: u64,
     since_us: u64,
+    /// The limit, for asking anew without a request; none where the next request has to ask.
+    limit: Option<u64>,
+    /// Asked anew, and not answered yet.
+    renewing: bool,
+}
+
+impl Held {
+    fn new(since_us: u64) -> Self {
+        Held { lease: None, demand: 0, since_us, limit: None, renewing: false }
+    }
+
+    /// What is wanted while a lease lasts, by what was wanted lately. A burst is not taken for a rate at once.
+    fn rate(&self, now_us: u64) -> u64 {
+        let elapsed = now_us.saturating_sub(self.since_us).max(1);
+        let rate = u128::from(self.demand) * u128::from(LEASE_US) / u128::from(elapsed);
+        u64::try_from(rate).unwrap_or(u64::MAX).min(self.demand.saturating_mul(2))
+    }
 }
 
 /// The leases of one holder.
@@ -147,12 +180,8 @@ impl Leases {
         if !self.accounts.contains_key(account) && self.accounts.len() >= MAX_ACCOUNTS {
             return 0;
         }
-        let fresh = Held { lease: None, demand: 0, since_us: now_us };
-        let held = self.accounts.entry(account.clone()).or_insert(fresh);
-        let elapsed = now_us.saturating_sub(held.since_us).max(1);
-        let rate = u128::from(held.demand) * u128::from(LEASE_US) / u128::from(elapsed);
-        // A burst is not taken for a rate at once.
-        let want = u64::try_from(rate).unwrap_or(u64::MAX).min(held.demand.saturating_mul(2));
+        let held = self.accounts.entry(account.clone()).or_insert_with(|| Held::new(now_us));
+        let want = held.rate(now_us);
         held.demand = held.demand.saturating_add(amount);
         want
     }
@@ -161,12 +190,40 @@ impl Leases {
     pub fn granted(&mut self, account: &AccountName, id: &str, granted: u64, remaining: u64, asked_us: u64) {
         let until_us = asked_us.saturating_add(LEASE_US);
         let lease = Lease { id: id.to_owned(), granted, until_us, remaining, spent: 0, held: 0 };
-        let fresh = Held { lease: None, demand: 0, since_us: asked_us };
-        let held = self.accounts.entry(account.clone()).or_insert(fresh);
-        (held.demand, held.since_us) = (0, asked_us);
+        let held = self.accounts.entry(account.clone()).or_insert_with(|| Held::new(asked_us));
+        (held.demand, held.since_us, held.renewing) = (0, asked_us, false);
         if let Some(before) = held.lease.replace(lease) {
             self.close(account.clone(), before);
         }
+    }
+
+    /// The limit of an account that lends: its leases are renewed before they end, until [`Leases::forget_limits`].
+    pub fn renews(&mut self, account: &AccountName, limit: u64) {
+        if let Some(held) = self.accounts.get_mut(account) {
+            held.limit = Some(limit);
+        }
+    }
+
+    /// Limits may have changed: leases run out, and the next request under each asks.
+    pub fn forget_limits(&mut self) {
+        self.accounts.values_mut().for_each(|held| held.limit = None);
+    }
+
+    /// The leases in use that will run out soon, to be asked for anew. Each is told once.
+    pub fn due(&mut self, now_us: u64) -> Vec<Renewal> {
+        let mut due = Vec::new();
+        for (account, held) in &mut self.accounts {
+            let (Some(lease), Some(limit), false) = (&held.lease, held.limit, held.renewing) else {
+                continue;
+            };
+            let ends = lease.until_us.saturating_sub(now_us) < RENEW_US || lease.free() <= lease.granted / 4;
+            let want = held.rate(now_us);
+            if ends && want > 0 && due.len() < MAX_RENEWALS {
+                held.renewing = true;
+                due.push(Renewal { account: account.clone(), limit, want });
+            }
+        }
+        due
     }
 
     /// What a request was given has ended: `spent` of it, or nothing.

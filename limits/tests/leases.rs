@@ -12,6 +12,8 @@ const LONGEST: u64 = 8_000_000;
 enum Act {
     /// A request of an amount at a holder; whether the answer to what it asks gets lost.
     Request(usize, u64, bool),
+    /// What is due at a holder is renewed; whether the answer gets lost.
+    Renew(usize, bool),
     /// The n-th of what is under way ends, with a share of its amount in percent; none: it is released.
     End(usize, Option<u64>),
     /// A holder's returns arrive; whether that is known to it.
@@ -26,6 +28,7 @@ fn act() -> impl Strategy<Value = Act> {
     let holder = 0..HOLDERS;
     prop_oneof![
         12 => (holder.clone(), 1_u64..12, prop::bool::weighted(0.03)).prop_map(|(h, n, lost)| Act::Request(h, n, lost)),
+        4 => (holder.clone(), prop::bool::weighted(0.1)).prop_map(|(h, lost)| Act::Renew(h, lost)),
         6 => (0_usize..16, prop::option::weighted(0.9, 0_u64..=100)).prop_map(|(which, share)| Act::End(which, share)),
         3 => (holder.clone(), prop::bool::weighted(0.8)).prop_map(|(h, known)| Act::Deliver(h, known)),
         4 => (0_u64..700_000).prop_map(Act::Wait),
@@ -61,6 +64,7 @@ struct World {
     /// Something was lost for good: it counts as spent, and more may be used than was.
     lossy: bool,
     local: usize,
+    renewed: usize,
 }
 
 impl World {
@@ -97,9 +101,30 @@ impl World {
         if lent > 0 {
             let rest = self.terms.limit - self.account.used(&self.terms);
             self.holders[holder].0.granted(&self.name, &lease, lent, rest, clock);
+            self.holders[holder].0.renews(&self.name, self.terms.limit);
         }
         self.stories.push(Story { holder, amount, admitted: self.now, way: Way::Account(id), ended });
         Ok(())
+    }
+
+    /// Asks for nothing but to be lent.
+    fn renew(&mut self, holder: usize, lost: bool) {
+        let clock = self.clock(holder);
+        for renewal in self.holders[holder].0.due(clock) {
+            self.renewed += 1;
+            if !self.account.look(&self.terms, 0, self.now).admitted {
+                continue;
+            }
+            self.account.take(&self.terms, 0, Some("renewal"));
+            let lease = format!("lease:r{}", self.renewed);
+            let lent = self.account.lend(&self.terms, renewal.want, 0, &lease);
+            if lost {
+                self.lossy |= lent > 0;
+            } else if lent > 0 {
+                let rest = self.terms.limit - self.account.used(&self.terms);
+                self.holders[holder].0.granted(&self.name, &lease, lent, rest, clock);
+            }
+        }
     }
 
     fn end(&mut self, story: usize, share: Option<u64>) {
@@ -182,10 +207,12 @@ fn play(kind: Kind, limit: u64, acts: &[Act]) -> Result<(usize, u64), TestCaseEr
         asked: 0,
         lossy: false,
         local: 0,
+        renewed: 0,
     };
     for act in acts {
         match act {
             Act::Request(holder, amount, lost) => world.request(*holder, *amount, *lost)?,
+            Act::Renew(holder, lost) => world.renew(*holder, *lost),
             Act::End(which, share) => {
                 let open: Vec<usize> =
                     (0..world.stories.len()).filter(|at| world.stories[*at].ended.is_none()).collect();
@@ -238,6 +265,21 @@ proptest! {
             play(kind, limit, &acts)?;
         }
     }
+}
+
+/// Where leases are renewed as time passes, a holder that asks steadily waits for its first answers alone.
+#[test]
+fn renewed_in_time_the_common_case_never_waits() {
+    let acts: Vec<Act> = (0..600)
+        .flat_map(|number| {
+            let renew = if number % 2 == 0 { Act::Renew(0, false) } else { Act::Deliver(0, true) };
+            [Act::Request(0, 1, false), Act::Wait(10_000), renew]
+        })
+        .collect();
+    let (local, admitted) = play(Kind::Count, 10_000, &acts).unwrap();
+    assert!(local >= 590 && admitted == 600, "{local} of {admitted} made no call");
+    let (local, admitted) = play(Kind::Reserve, 10_000, &acts).unwrap();
+    assert!(local >= 590 && admitted == 600, "{local} of {admitted} made no call");
 }
 
 /// One holder that asks steadily calls rarely; near the end of the budget every request asks, and all of it is admitted.

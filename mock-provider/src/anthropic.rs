@@ -116,3 +116,11 @@ fn last_text(conversation: &[Value]) -> (String, bool) {
 fn tool(tool: &Value) -> Option<Tool<'_>> {
     Some(Tool { name: tool.get("name")?.as_str()?, schema: &tool["input_schema"] })
 }
+
+/// Answers `POST /v1/messages/batches`: the messages come later.
+pub(crate) fn batch() -> Reply {
+    Reply::json(
+        200,
+        &json!({ "id": "msgbatch_mock", "type": "message_batch", "processing_status": "in_progress" }),
+    )
+}

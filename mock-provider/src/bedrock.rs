@@ -2,6 +2,7 @@
 //! <https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_Converse.html>,
 //! <https://smithy.io/2.0/aws/amazon-eventstream.html>
 
+use base64::{Engine, prelude::BASE64_STANDARD};
 use flate2::Crc;
 use serde_json::{Value, json};
 
@@ -49,6 +50,33 @@ pub(crate) fn converse(call: &Call) -> Result<Reply, Reply> {
             "stopReason": stop, "metrics": { "latencyMs": 1 }, "usage": usage,
         }),
     ))
+}
+
+/// Answers `POST /model/{model}/invoke` and `/invoke-with-response-stream` as Meta's Llama does there; the stream's last event
+/// has Amazon's own counts.
+pub(crate) fn invoke(call: &Call) -> Result<Reply, Reply> {
+    let body = call.json(Flavour::Bedrock)?;
+    let prompt = body["prompt"].as_str().unwrap_or_default();
+    let Turn::Say(text) = turn(prompt, false, &[], &call.knobs) else {
+        return Err(Flavour::Bedrock.invalid("no tools here"));
+    };
+    let (read, written) = (tokens(prompt), tokens(&text));
+    if call.path.ends_with("/invoke") {
+        let answer = json!({ "generation": text, "prompt_token_count": read,
+            "generation_token_count": written, "stop_reason": "stop" });
+        return Ok(Reply::json(200, &answer));
+    }
+    let chunk = |value: Value| {
+        let bytes = BASE64_STANDARD.encode(value.to_string());
+        frame("chunk", &json!({ "bytes": bytes, "p": "abcdefgh" }))
+    };
+    let mut frames: Vec<_> = words(&text)
+        .into_iter()
+        .map(|word| chunk(json!({ "generation": word, "stop_reason": null })))
+        .collect();
+    frames.push(chunk(json!({ "generation": "", "stop_reason": "stop", "amazon-bedrock-invocationMetrics":
+        { "inputTokenCount": read, "outputTokenCount": written, "invocationLatency": 5, "firstByteLatency": 1 } })));
+    Ok(Reply::frames(frames))
 }
 
 fn function(spec: &Value) -> Option<Tool<'_>> {

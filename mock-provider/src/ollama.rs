@@ -53,7 +53,14 @@ pub(crate) fn embed(call: &Call) -> Result<Reply, Reply> {
     let body = call.json(Flavour::Ollama)?;
     let model = models::known(&body, Flavour::Ollama)?;
     let vector = json!([0.25, -0.5, 0.125]);
-    Ok(Reply::json(200, &json!({ "model": model, "embeddings": [vector], "embedding": vector })))
+    let input = &body["input"];
+    let read = tokens(&content_text(if input.is_null() { &body["prompt"] } else { input }));
+    let mut answer = json!({ "model": model, "embeddings": [vector], "embedding": vector });
+    // The older of the two tells nothing of what it took.
+    if call.path.ends_with("/embed") {
+        answer["prompt_eval_count"] = read.into();
+    }
+    Ok(Reply::json(200, &answer))
 }
 
 /// Answers the list of local models.

@@ -47,6 +47,9 @@ fn routed(call: &Call, state: &State) -> Result<Reply, Reply> {
         Method::POST if ends("/messages/count_tokens") => anthropic::count_tokens(call),
         Method::POST if gemini_method(path) => gemini::generate(call),
         Method::POST if ends("/converse") || ends("/converse-stream") => bedrock::converse(call),
+        Method::POST if ends("/invoke") || ends("/invoke-with-response-stream") => bedrock::invoke(call),
+        Method::POST if ends("/messages/batches") => Ok(anthropic::batch()),
+        Method::POST if ends("/files") || ends("/batches") => Ok(files(path)),
         Method::POST if ends("/a2a") => a2a::rpc(call),
         Method::GET if ends("/models") || path.contains("/models/") => Ok(models::list(call)),
         Method::GET if ends("/api/tags") => Ok(ollama::tags()),
@@ -64,6 +67,12 @@ fn gemini_method(path: &str) -> bool {
     let methods =
         ["generateContent", "streamGenerateContent", "countTokens", "embedContent", "batchEmbedContents"];
     path.rsplit_once(':').is_some_and(|(_, method)| methods.contains(&method))
+}
+
+/// What OpenAI answers to an upload, or to a batch that is to be run.
+fn files(path: &str) -> Reply {
+    let object = if path.ends_with("/files") { "file" } else { "batch" };
+    Reply::json(200, &json!({ "id": format!("{object}-mock"), "object": object, "status": "processed" }))
 }
 
 fn echo(call: &Call) -> Reply {

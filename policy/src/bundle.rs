@@ -142,6 +142,9 @@ pub struct Settings {
     /// is to be tokenized can not be, and follows its policy's failure mode.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub masking_key: Option<Secret>,
+    /// Under which records hold fingerprints of bodies (HMAC-SHA-256). Without it they hold none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub record_key: Option<Secret>,
     /// Prices of models, before those that are shipped: a list as `mesh_limits::PriceList` reads it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub prices: Option<serde_json::Value>,
@@ -170,6 +173,7 @@ impl Default for Settings {
             intake: None,
             judge: None,
             masking_key: None,
+            record_key: None,
             prices: None,
             servers: BTreeMap::new(),
             record_buffer: Self::DEFAULT_RECORD_BUFFER,

@@ -1,7 +1,7 @@
 //! What fields say together: rules that could do nothing, or that contradict themselves.
 use crate::{
-    Agent, AgentStatus, CodeText, ContentRule, Diagnostic, LimitKey, LimitMode, PiiAction, PiiRule,
-    RateLimitRule, Rule, Spec,
+    Agent, AgentStatus, CodeText, ContentRule, Diagnostic, Direction, LimitKey, LimitMode, PiiAction,
+    PiiRule, RateLimitRule, Rule, Spec,
 };
 
 /// Remarks about a document whose fields are all well-formed.
@@ -74,6 +74,21 @@ fn pii(rule: &PiiRule, path: &str) -> Vec<Diagnostic> {
         found.push(Diagnostic::warning(
             format!("{path}.replacement"),
             "a replacement is used only when `action` is `redact`",
+        ));
+    }
+    let token = |b: u8| b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&b);
+    for (index, name) in rule.headers.iter().enumerate() {
+        if name.is_empty() || !name.bytes().all(token) {
+            found.push(
+                Diagnostic::error(format!("{path}.headers[{index}]"), "this is no name of a header")
+                    .help("write it as in `x-user-note`; case does not matter"),
+            );
+        }
+    }
+    if !rule.headers.is_empty() && !rule.directions.contains(&Direction::Request) {
+        found.push(Diagnostic::warning(
+            format!("{path}.headers"),
+            "headers are searched in requests, which `directions` leaves out",
         ));
     }
     for (index, pattern) in rule.patterns.iter().enumerate() {

@@ -75,6 +75,10 @@ pub struct PiiRule {
     /// The author's own patterns, looked for besides the types.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub patterns: Vec<CustomPattern>,
+    /// Headers of requests whose values are searched too (`x-user-note`). What is found there can not be cut out: the request
+    /// is refused, unless the action is `log`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub headers: Vec<String>,
 }
 
 impl PiiRule {
@@ -91,6 +95,7 @@ impl Default for PiiRule {
             replacement: None,
             threshold: None,
             patterns: Vec::new(),
+            headers: Vec::new(),
         }
     }
 }

@@ -176,6 +176,7 @@ const RULES: &[Field] = &[
                     &Shape::Map(&[required("name", Shape::NonEmpty), required("regex", Shape::NonEmpty)]),
                 ),
             ),
+            optional("headers", TEXTS),
         ]),
     ),
     optional(

@@ -63,8 +63,21 @@ pub fn reported(answer: &Answer) -> u64 {
         let found = places.iter().find_map(|place| names.iter().find_map(|name| place[*name].as_u64()));
         found.unwrap_or(0)
     };
-    count(&["prompt_tokens", "input_tokens", "inputTokens", "promptTokenCount", "prompt_eval_count"])
-        + count(&["completion_tokens", "output_tokens", "outputTokens", "candidatesTokenCount", "eval_count"])
+    count(&[
+        "prompt_tokens",
+        "input_tokens",
+        "inputTokens",
+        "promptTokenCount",
+        "prompt_eval_count",
+        "prompt_token_count",
+    ]) + count(&[
+        "completion_tokens",
+        "output_tokens",
+        "outputTokens",
+        "candidatesTokenCount",
+        "eval_count",
+        "generation_token_count",
+    ])
 }
 
 /// The Redis of this run of tests.

@@ -16,6 +16,14 @@ fn policy(change: usize) -> serde_json::Value {
     })
 }
 
+struct Stop<'a>(&'a AtomicBool);
+
+impl Drop for Stop<'_> {
+    fn drop(&mut self) {
+        self.0.store(false, Ordering::Relaxed);
+    }
+}
+
 #[test]
 fn a_thousand_changes_under_load_lose_nothing() {
     let mesh = Mesh::up("", &["--concurrency", "1"]);
@@ -34,6 +42,8 @@ fn a_thousand_changes_under_load_lose_nothing() {
                 leaked.fetch_add(u64::from(answer.text().contains("536-90")), Ordering::Relaxed);
             }
         });
+        // Also when an assertion fails: else the load would go on, and nobody be told.
+        let _stop = Stop(&running);
         let probe = Request::post("/v1/chat/completions", &chat("probe 536-90-4399"));
         for change in 1..=CHANGES {
             let started = Instant::now();
@@ -52,7 +62,6 @@ fn a_thousand_changes_under_load_lose_nothing() {
             }
             times.push(started.elapsed());
         }
-        running.store(false, Ordering::Relaxed);
     });
     times.sort();
     let at = |percent: usize| times[(times.len() - 1) * percent / 100].as_micros();
@@ -65,6 +74,19 @@ fn a_thousand_changes_under_load_lose_nothing() {
         at(100),
         sent.load(Ordering::Relaxed),
     );
+    // What the control plane counted itself. An Envoy that is told of several changes at once acknowledges the last of them.
+    let metrics = mesh.api("GET", "/metrics", None).text();
+    for name in ["acknowledged", "enforced"] {
+        let value = |suffix: &str| {
+            let name = format!("ai_mesh_policy_{name}_seconds_{suffix} ");
+            let value = metrics.lines().find_map(|line| line.strip_prefix(&name)?.parse::<f64>().ok());
+            value.unwrap_or_else(|| panic!("no {name} in {metrics}"))
+        };
+        let (count, sum) = (value("count"), value("sum"));
+        assert!(count > CHANGES as f64 / 2.0 && count <= CHANGES as f64 + 2.0, "{name}: {count}");
+        assert!(sum > 0.0, "{name}: {sum}");
+        let _ = writeln!(std::io::stderr(), "{name}: {count:.0} counted, mean {:.1} ms", sum / count * 1e3);
+    }
     assert_eq!(failed.load(Ordering::Relaxed), 0, "requests failed");
     assert_eq!(leaked.load(Ordering::Relaxed), 0, "values leaked");
 }

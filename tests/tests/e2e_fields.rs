@@ -14,6 +14,8 @@ use serde_json::{Value, json};
 enum Ask {
     /// A chat with this text.
     Says(&'static str),
+    /// A chat with an address in the header `x-user-note`.
+    Notes,
     /// A chat with a sound.
     Sound,
     /// A chat that offers the tool `transfer`.
@@ -58,12 +60,11 @@ const ROWS: &[Row] = &[
         ("{ rules: [ { pii: { types: [email] } } ] }", "200 allow_with_modifications"),
         ("{ enforcement: logging, rules: [ { pii: { types: [email] } } ] }", "200 allow"),
     ),
-    // The upstream has no such path: what counts is that it was asked.
     Row(
         "spec.failureMode",
         Ask::Parts,
         ("{ rules: [ { pii: {} } ] }", "503 deny"),
-        ("{ failureMode: open, rules: [ { pii: {} } ] }", "404 allow"),
+        ("{ failureMode: open, rules: [ { pii: {} } ] }", "200 allow"),
     ),
     Row(
         "spec.media",
@@ -109,6 +110,12 @@ const ROWS: &[Row] = &[
             "{ rules: [ { pii: { types: [none], patterns: [ { name: t, regex: 'TCK-[0-9]{6}' } ] } } ] }",
             "200 allow_with_modifications [REDACTED]",
         ),
+    ),
+    Row(
+        "pii.headers",
+        Ask::Notes,
+        ("{ rules: [ { pii: { types: [email] } } ] }", "200 allow"),
+        ("{ rules: [ { pii: { types: [email], headers: [X-User-Note] } } ] }", "403 deny"),
     ),
     Row(
         "pii.patterns.name",
@@ -555,6 +562,10 @@ fn request(mesh: &Mesh, agent: &str, ask: Ask) -> Request {
                 &json!({ "jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": call }),
             );
         }
+        Ask::Notes => {
+            let asked = Request::post("/v1/chat/completions", &body);
+            return asked.header("x-user-note", "of jane.roe@example.org");
+        }
         Ask::Says(text) => body = chat(text),
         Ask::Doubtful => body = chat(&doubtful()),
         Ask::Tool => {
@@ -568,7 +579,7 @@ fn request(mesh: &Mesh, agent: &str, ask: Ask) -> Request {
         }
         Ask::Parts => {
             let text = b"--x\r\ncontent-disposition: form-data; name=\"a\"\r\n\r\nb\r\n--x--\r\n";
-            return Request::bytes("/v1/files", "multipart/form-data; boundary=x", text);
+            return Request::bytes("/v1/files", "multipart/mixed; boundary=x", text);
         }
     }
     Request::post("/v1/chat/completions", &body)

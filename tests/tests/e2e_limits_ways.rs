@@ -2,7 +2,7 @@
 use std::net::{SocketAddr, TcpStream};
 use std::process::{Command, Stdio};
 
-use mesh_tests::limits::{by, claude, eventually, policy, responses};
+use mesh_tests::limits::{by, claude, eventually, policy, responses, settled};
 use mesh_tests::{Answer, Mesh, Request, chat, exchange, free_port, raw, tool};
 use serde_json::{Value, json};
 
@@ -76,6 +76,10 @@ fn no_way_of_asking_is_a_way_around() {
         + &rule("tools", "key: tool, requestsPerDay: 4")
         + &rule("upgrades", "requestsPerDay: 2")
         + &rule("files", "tokensPerDay: 100000")
+        + &policy(
+            "openfiles",
+            "target: { agents: [openfiles] }, failureMode: open, rules: [ { rateLimit: { tokensPerDay: 9000 } } ]",
+        )
         + &open;
     let mesh = Mesh::up(&policies, &[]);
     let ask = |agent: &str, request: Request| mesh.send(&by(agent, request)).status;
@@ -168,13 +172,36 @@ fn no_way_of_asking_is_a_way_around() {
         (0..3).map(|_| ask("opened", hello().header("content-encoding", "x-unheard-of"))).collect();
     assert_eq!(statuses[2], 429, "uninspected, and counted all the same: {statuses:?}");
 
-    // A batch of OpenAI's has its lines in a file, which can not be read.
-    let file =
-        "--b\r\ncontent-disposition: form-data; name=\"file\"; filename=\"b.jsonl\"\r\n\r\n{}\r\n--b--\r\n";
+    // A file of requests is no request. What having it run takes can not be known, and it may be run again.
+    let line = r#"{"custom_id":"1","method":"POST","url":"/v1/chat/completions","body":{"model":"gpt-4o","messages":[]}}"#;
+    let file = format!(
+        "--b\r\ncontent-disposition: form-data; name=\"file\"; filename=\"b.jsonl\"\r\n\r\n{line}\r\n--b--\r\n"
+    );
     let upload = Request::bytes("/v1/files", "multipart/form-data; boundary=b", file.as_bytes());
     let answer = mesh.send(&by("files", upload));
+    assert_eq!(answer.status, 200, "{}", answer.text());
+    assert_eq!(settled(&mesh, "files", "tokens"), 0);
+    let run =
+        || Request::post("/v1/batches", &json!({ "input_file_id": "file-1", "endpoint": "/v1/responses" }));
+    let answer = mesh.send(&by("files", run()));
     assert_eq!(answer.status, 503, "{}", answer.text());
-    assert!(answer.header("x-ai-mesh-guards").contains("rateLimit=failed:multipart"), "{answer:?}");
+    assert!(answer.header("x-ai-mesh-guards").contains("rateLimit=failed:batch"), "{answer:?}");
+    let answer = mesh.send(&by("openfiles", run()));
+    assert_eq!(answer.status, 200, "{}", answer.text());
+    assert!(answer.header("x-ai-mesh-guards").contains("rateLimit=failed:batch"), "{answer:?}");
+    // Anthropic's batches bring their requests along: all of them count, with the most that their answers may take.
+    let params = |text: &str| {
+        json!({ "params": { "model": "claude-sonnet-4-5", "max_tokens": 500,
+        "messages": [{ "role": "user", "content": text }] }, "custom_id": text })
+    };
+    let batch = json!({ "requests": [params("one"), params("two"), params("three")] });
+    let answer = mesh.send(&by("files", Request::post("/v1/messages/batches", &batch)));
+    assert_eq!(answer.status, 200, "{}", answer.text());
+    let used = settled(&mesh, "files", "tokens");
+    let most = batch.to_string().len() as u64 + 3 * 500;
+    assert_eq!(used, most, "a token for each byte of the requests, and all that the answers may have");
+    let record = mesh.decision(answer.header("x-ai-mesh-decision-id"));
+    assert_eq!(record["usage"]["estimated"], true, "{record}");
 }
 
 /// Where headers are not believed, another name is no other account.

@@ -19,6 +19,10 @@ pub(crate) enum Coding {
     Base64,
     /// The data of a server-sent event.
     Sse,
+    /// As it stands: a part of a form, a line of a file.
+    Plain,
+    /// As it stands, in a header's quotes.
+    Quoted,
 }
 
 /// A range of a text and what to put there.
@@ -168,13 +172,16 @@ impl Coding {
             Self::Json | Self::Loose => escape(text),
             Self::Form => encode_form(text),
             Self::Sse => text.replace("\r\n", "\n").replace(['\n', '\r'], "\ndata: "),
+            Self::Plain => text.to_owned(),
+            Self::Quoted => encode_quoted(text),
         }
     }
 
     /// Calls back with each stretch of source and what it stands for, in order and without gaps in the output.
-    fn each_step<'a>(self, source: &'a str, step: impl FnMut(Range<usize>, Out<'a>)) {
+    fn each_step<'a>(self, source: &'a str, mut step: impl FnMut(Range<usize>, Out<'a>)) {
         match self {
             Self::Base64 => {}
+            Self::Plain | Self::Quoted => step(0..source.len(), Out::Run(source)),
             Self::Json | Self::Loose => json_steps(source, step),
             Self::Form => form_steps(source, step),
             Self::Sse => sse_steps(source, step),
@@ -306,6 +313,12 @@ fn encode_form(text: &str) -> String {
         }
     }
     out
+}
+
+/// What would end a header's quotes, or be read as an escape in them, goes.
+fn encode_quoted(text: &str) -> String {
+    let plain = |c: char| !c.is_control() && !matches!(c, '"' | '\\');
+    text.chars().map(|c| if plain(c) { c } else { '_' }).collect()
 }
 
 /// The data lines of an event, joined by line feeds (WHATWG HTML § 9.2.6).

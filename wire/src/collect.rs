@@ -186,8 +186,8 @@ impl<'l> Collector<'l> {
     /// value goes as soon as anything of the message is edited; until then its strings are texts like any other.
     pub(crate) fn echoes(&mut self, value: Val<'_>, path: u32) -> Result<(), WireError> {
         if matches!(value.kind(), Kind::Object | Kind::Array) {
-            let object = value.is_object();
-            self.message.echoes.push(Echo { layer: value.doc.layer, span: value.span(), object });
+            let with = if value.is_object() { "null" } else { "[]" };
+            self.message.echoes.push(Echo { layer: value.doc.layer, span: value.span(), with });
         }
         self.measures(value, path)
     }

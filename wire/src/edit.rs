@@ -34,9 +34,24 @@ pub fn apply_dropping_tools(body: &[u8], message: &Message, edits: &[Edit], drop
     if edits.is_empty() && drop.is_empty() {
         return body.to_vec();
     }
-    // A body that was read is UTF-8.
-    let Ok(text) = std::str::from_utf8(body) else { return body.to_vec() };
-    patched(text, &body_patches(text, message, edits, drop)).into_bytes()
+    let patches = body_patches(body, message, edits, drop);
+    match std::str::from_utf8(body) {
+        Ok(text) => patched(text, &patches).into_bytes(),
+        Err(_) => patched_bytes(body, &patches),
+    }
+}
+
+/// A form with files in it that are no text: its patches are those of parts that are, and cut no character.
+fn patched_bytes(body: &[u8], patches: &[Patch]) -> Vec<u8> {
+    let mut out = Vec::with_capacity(body.len());
+    let mut at = 0;
+    for patch in patches {
+        out.extend_from_slice(body.get(at..patch.range.start).unwrap_or_default());
+        out.extend_from_slice(patch.with.as_bytes());
+        at = at.max(patch.range.end);
+    }
+    out.extend_from_slice(body.get(at..).unwrap_or_default());
+    out
 }
 
 /// Patches by the layer whose text they are for; the last entry is the body's.
@@ -53,13 +68,13 @@ impl Levels {
     }
 }
 
-fn body_patches(body: &str, message: &Message, edits: &[Edit], drop: &[&str]) -> Vec<Patch> {
+fn body_patches(body: &[u8], message: &Message, edits: &[Edit], drop: &[&str]) -> Vec<Patch> {
     let mut levels = Levels { patches: vec![Vec::new(); message.layers.len() + 1] };
     let texts = Texts::new(body, &message.layers);
     segments_to_patches(&texts, message, edits, &mut levels);
     if !edits.is_empty() {
         for echo in &message.echoes {
-            let with = if echo.object { "null" } else { "[]" }.to_owned();
+            let with = echo.with.to_owned();
             let range = echo.span.start as usize..echo.span.end as usize;
             levels.push(echo.layer, Patch { range, with });
         }

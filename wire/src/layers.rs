@@ -38,14 +38,17 @@ fn decoded(source: Cow<'_, str>, coding: Coding) -> Cow<'_, str> {
 
 /// The decoded texts of all layers, each made once, when it is first asked for.
 pub(crate) struct Texts<'b, 'm> {
+    bytes: &'b [u8],
+    /// The body as text; empty where files in it are none.
     body: &'b str,
     layers: &'m [Layer],
     made: Vec<OnceCell<Cow<'b, str>>>,
 }
 
 impl<'b, 'm> Texts<'b, 'm> {
-    pub(crate) fn new(body: &'b str, layers: &'m [Layer]) -> Self {
-        Self { body, layers, made: vec![OnceCell::new(); layers.len()] }
+    pub(crate) fn new(bytes: &'b [u8], layers: &'m [Layer]) -> Self {
+        let body = std::str::from_utf8(bytes).unwrap_or_default();
+        Self { bytes, body, layers, made: vec![OnceCell::new(); layers.len()] }
     }
 
     /// The text of a layer; the body for `NO_LAYER`.
@@ -58,14 +61,24 @@ impl<'b, 'm> Texts<'b, 'm> {
 
     /// What the layer decodes, as it is written around it.
     pub(crate) fn source_of(&self, layer: &Layer) -> &str {
+        if self.layers.get(layer.parent as usize).is_none() {
+            return self.of_body(&layer.span);
+        }
         self.of(layer.parent).get(layer.span.start as usize..layer.span.end as usize).unwrap_or_default()
+    }
+
+    fn of_body(&self, span: &Range<u32>) -> &'b str {
+        let range = span.start as usize..span.end as usize;
+        match self.body {
+            "" => std::str::from_utf8(self.bytes.get(range).unwrap_or_default()).unwrap_or_default(),
+            body => body.get(range).unwrap_or_default(),
+        }
     }
 
     fn make(&self, layer: u32) -> Cow<'b, str> {
         let Some(this) = self.layers.get(layer as usize) else { return Cow::Borrowed(self.body) };
-        let range = this.span.start as usize..this.span.end as usize;
         if self.layers.get(this.parent as usize).is_none() {
-            return this.coding.decode(self.body.get(range).unwrap_or_default());
+            return this.coding.decode(self.of_body(&this.span));
         }
         Cow::Owned(this.coding.decode(self.source_of(this)).into_owned())
     }

@@ -131,8 +131,8 @@ pub struct Message {
     pub operation: String,
     /// The model asked for or answering; the path's, where the path names one ([`Message::follow`]).
     pub model: Option<String>,
-    /// Another model that the body names beside the path.
-    pub other_model: Option<String>,
+    /// Other models that the body names: beside the path, or in the lines of a file.
+    pub other_models: Vec<String>,
     /// Whether a stream is asked for.
     pub stream: bool,
     /// Every text, in document order.
@@ -160,13 +160,13 @@ pub struct Message {
     pub(crate) echoes: Vec<Echo>,
 }
 
-/// A value that repeats texts token by token, to be emptied when any of them is edited.
+/// What holds no longer when anything is edited: a value that repeats texts token by token, a length.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Echo {
     pub(crate) layer: u32,
     pub(crate) span: Range<u32>,
-    /// An object becomes `null`, an array `[]`.
-    pub(crate) object: bool,
+    /// What stands there then.
+    pub(crate) with: &'static str,
 }
 
 /// Where a tool's definition stands in the array that lists it.
@@ -189,7 +189,7 @@ impl Message {
             protocol,
             operation: String::new(),
             model: None,
-            other_model: None,
+            other_models: Vec::new(),
             stream: false,
             segments: Vec::new(),
             tools_offered: Vec::new(),
@@ -211,23 +211,42 @@ impl Message {
     pub fn follow(&mut self, route: &Route) {
         if let Some(model) = &route.model {
             let named = self.model.replace(model.clone());
-            self.other_model = named.filter(|named| named != model);
+            self.other_models.extend(named.filter(|named| named != model));
         }
         if let Some(operation) = route.operation {
             operation.clone_into(&mut self.operation);
             // Only Ollama's operations stream or not as the body says.
             self.stream = route.streams || self.stream && operation != "embed";
+            if matches!(operation, "embed" | "embedContent" | "batchEmbedContents") {
+                self.max_output = Some(0);
+            }
         }
     }
 
     /// The models that are asked for: each has to be allowed.
     pub fn models(&self) -> impl Iterator<Item = &str> {
-        [&self.model, &self.other_model].into_iter().flatten().map(String::as_str)
+        self.model.iter().chain(&self.other_models).map(String::as_str)
     }
 
     /// Where a segment stands: `messages[0].content`. Structure only; keys that do not read like plain names are `*`.
     pub fn path(&self, segment: usize) -> String {
         self.segments.get(segment).map_or_else(String::new, |segment| self.paths.show(segment.path))
+    }
+
+    /// The text that this one goes on from: the one before it, where both are parts (`text`) of one list in one place.
+    pub fn continues(&self, segment: usize) -> Option<usize> {
+        let this = self.segments.get(segment).filter(|this| !this.derived && !this.is_key())?;
+        let list = self.paths.list_of(this.path, "text")?;
+        let before = self.segments.get(..segment)?.iter().enumerate().rev().take(MAX_SIBLINGS);
+        let mut texts = before.filter(|(_, one)| !one.derived && !one.is_key());
+        texts
+            .find(|(_, one)| {
+                one.place == this.place
+                    && one.path != this.path
+                    && one.layer == this.layer
+                    && self.paths.list_of(one.path, "text") == Some(list)
+            })
+            .map(|(at, _)| at)
     }
 
     /// The name under which a value stands in an object, or in a list in one; where the protocol gives it no meaning, so

@@ -45,6 +45,18 @@ impl Paths {
         list(one).is_some() && list(one) == list(other)
     }
 
+    /// The list in whose items texts stand under this name, if `path` is one of them: `content` for `content[1].text`.
+    pub(crate) fn list_of(&self, path: u32, name: &str) -> Option<u32> {
+        let (item, Name::Key(start, end)) = self.steps.get(path as usize)? else { return None };
+        if self.names.get(*start as usize..*end as usize)? != name {
+            return None;
+        }
+        match self.steps.get(*item as usize)? {
+            (list, Name::Index(_)) => Some(*list),
+            _ => None,
+        }
+    }
+
     /// The path as people write it: `messages[0].content`; `$` for the whole document.
     pub(crate) fn show(&self, path: u32) -> String {
         let mut names = Vec::new();

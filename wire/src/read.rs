@@ -1,5 +1,7 @@
 //! A whole body into a [`Message`].
 
+use std::collections::BTreeSet;
+
 use crate::a2a;
 use crate::anthropic;
 use crate::bedrock;
@@ -136,6 +138,7 @@ pub(crate) fn document(
         | Protocol::OpenAiCompletions
         | Protocol::OpenAiResponses
         | Protocol::OpenAiEmbeddings => openai::read(c, root, path),
+        Protocol::AnthropicMessages if answer.is_none() && is_batch(root) => batch(c, root, path),
         Protocol::AnthropicMessages => anthropic::read(c, root, path),
         Protocol::Gemini => gemini::read(c, root, path, false),
         Protocol::Ollama => {
@@ -152,6 +155,70 @@ pub(crate) fn document(
             c.message.stream = root.get("stream").is_some_and(Val::is_true);
             c.free(Place::Other, root, path)
         }
+    }
+}
+
+/// Whether it holds requests (`requests[].params`) instead of being one.
+fn is_batch(root: Val<'_>) -> bool {
+    let held = |list: Val<'_>| list.items().any(|(_, one)| one.get("params").is_some_and(Val::is_object));
+    root.get("requests").is_some_and(held)
+}
+
+/// Anthropic's Message Batches: each request as if it came alone.
+fn batch(c: &mut Collector<'_>, root: Val<'_>, path: u32) -> Result<(), WireError> {
+    let mut answers = Answers::default();
+    for (key, member) in root.members() {
+        if &*key.text() != "requests" {
+            c.unknown(Place::Other, path, key, member)?;
+            continue;
+        }
+        let list = c.at_key(path, "requests");
+        for (index, one) in member.items() {
+            let path = c.at_index(list, index);
+            if !one.is_object() {
+                c.free(Place::Other, one, path)?;
+            }
+            for (key, member) in one.members() {
+                if &*key.text() == "params" && member.is_object() {
+                    let path = c.at_key(path, "params");
+                    anthropic::read(c, member, path)?;
+                    answers.add(c, usage::output_bound(Protocol::AnthropicMessages, member));
+                } else {
+                    c.unknown(Place::Other, path, key, member)?;
+                }
+            }
+        }
+    }
+    answers.end(c);
+    Ok(())
+}
+
+/// What several requests in one body ask for together.
+#[derive(Default)]
+pub(crate) struct Answers {
+    /// Each once, in order, and the same for finding them.
+    models: Vec<String>,
+    known: BTreeSet<String>,
+    bounds: Option<u64>,
+    unbounded: bool,
+}
+
+impl Answers {
+    /// Another request was read: its model is taken out of the message.
+    pub(crate) fn add(&mut self, c: &mut Collector<'_>, bound: Option<u64>) {
+        let model = c.message.model.take().filter(|model| self.known.insert(model.clone()));
+        self.models.extend(model);
+        self.unbounded |= bound.is_none();
+        self.bounds = Some(self.bounds.unwrap_or(0).saturating_add(bound.unwrap_or(0)));
+    }
+
+    pub(crate) fn end(self, c: &mut Collector<'_>) {
+        let mut models = self.models.into_iter();
+        c.message.model = models.next();
+        c.message.other_models.extend(models);
+        c.message.stream = false;
+        c.message.max_output = self.bounds.filter(|_| !self.unbounded);
+        "batches".clone_into(&mut c.message.operation);
     }
 }
 

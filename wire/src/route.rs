@@ -66,6 +66,15 @@ fn known(segments: &[Cow<'_, str>]) -> Option<Route> {
             return Some(Route::operation(Protocol::Ollama, operation));
         }
     }
+    for (end, protocol) in [
+        (&["v1", "messages", "batches"][..], Protocol::AnthropicMessages),
+        (&["v1", "batches"], Protocol::Json),
+        (&["openai", "batches"], Protocol::Json),
+    ] {
+        if ends(end) {
+            return Some(Route::operation(protocol, "batches"));
+        }
+    }
     let protocol = if ends(&["chat", "completions"]) {
         Protocol::OpenAiChat
     } else if ends(&["completions"]) {
@@ -171,6 +180,8 @@ mod tests {
             ("POST", "/v1/embeddings", json, "openai-embeddings"),
             ("POST", "/v1/messages", json, "anthropic-messages"),
             ("POST", "/anthropic/v1/messages/count_tokens?beta=true", json, "anthropic-messages"),
+            ("POST", "/v1/messages/batches", json, "anthropic-messages"),
+            ("POST", "/v1/batches", json, "json"),
             ("POST", "/v1/threads/t/messages", json, "json"),
             ("POST", "/mcp", json, "mcp"),
             ("GET", "/servers/files/mcp/", None, "mcp"),

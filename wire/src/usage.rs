@@ -10,7 +10,10 @@
 //! | Anthropic Messages, `message_start`, `message_delta` | `usage`; `message.usage` |
 //! | Gemini `generateContent` | `usageMetadata`: `promptTokenCount`, `candidatesTokenCount`, `thoughtsTokenCount` |
 //! | Bedrock Converse, its stream's `metadata` | `usage`; `metadata.usage`: `inputTokens`, `outputTokens` |
-//! | Ollama | `prompt_eval_count`, `eval_count` |
+//! | Bedrock InvokeModel: the model's own; its stream's last event | `amazon-bedrock-invocationMetrics`: `inputTokenCount`, `outputTokenCount` |
+//! | … Llama, Titan | `prompt_token_count`, `generation_token_count`; `inputTextTokenCount`, `results[].tokenCount` |
+//! | … any, in headers ([`Usage::of_header`]) | `x-amzn-bedrock-input-token-count`, `-output-token-count` |
+//! | Ollama, with embeddings | `prompt_eval_count`, `eval_count` |
 
 use crate::error::Limits;
 use crate::json::{Doc, NO_LAYER, Val, scan_bytes};
@@ -35,6 +38,18 @@ impl Usage {
     /// Read and written.
     pub fn total(&self) -> u64 {
         self.input_tokens.saturating_add(self.output_tokens)
+    }
+
+    /// What a header of Bedrock's says, whatever model was invoked.
+    pub fn of_header(name: &str, value: &str) -> Option<Usage> {
+        let count = || value.parse().ok();
+        match name {
+            "x-amzn-bedrock-input-token-count" => Some(Usage { input_tokens: count()?, ..Usage::default() }),
+            "x-amzn-bedrock-output-token-count" => {
+                Some(Usage { output_tokens: count()?, ..Usage::default() })
+            }
+            _ => None,
+        }
     }
 
     /// What several events of one stream say together. Counts only grow within an answer: the largest of each is the last.
@@ -62,9 +77,19 @@ pub(crate) fn reported(protocol: Protocol, root: Val<'_>) -> Option<Usage> {
         inside("response", "usage"),
         inside("metadata", "usage"),
         root.get("usageMetadata"),
+        root.get("amazon-bedrock-invocationMetrics"),
         Some(root),
     ];
-    places.into_iter().flatten().find_map(counts)
+    let told = places.into_iter().flatten().filter_map(counts);
+    told.chain(titan(root)).reduce(Usage::merged)
+}
+
+/// Amazon Titan counts what it read for all results, and what it wrote for each.
+fn titan(root: Val<'_>) -> Option<Usage> {
+    let results = root.get("results")?;
+    let counts = results.items().filter_map(|(_, result)| result.get("tokenCount").and_then(Val::unsigned));
+    let output_tokens = counts.fold(0, u64::saturating_add);
+    (output_tokens > 0).then(|| Usage { output_tokens, ..Usage::default() })
 }
 
 fn counts(value: Val<'_>) -> Option<Usage> {
@@ -73,10 +98,24 @@ fn counts(value: Val<'_>) -> Option<Usage> {
         outer.iter().find_map(|name| value.get(name)?.get(inner).and_then(Val::unsigned)).unwrap_or(0)
     };
     // What these names count has the cached tokens in it; Anthropic's and Bedrock's has not.
-    let whole = count(&["prompt_tokens", "promptTokenCount", "prompt_eval_count"]);
-    let input = whole.or_else(|| count(&["input_tokens", "inputTokens"]));
-    let output =
-        count(&["completion_tokens", "output_tokens", "candidatesTokenCount", "outputTokens", "eval_count"]);
+    let whole = count(&[
+        "prompt_tokens",
+        "promptTokenCount",
+        "prompt_eval_count",
+        "prompt_token_count",
+        "inputTextTokenCount",
+    ]);
+    let input = whole.or_else(|| count(&["input_tokens", "inputTokens", "inputTokenCount"]));
+    let output = count(&[
+        "completion_tokens",
+        "output_tokens",
+        "candidatesTokenCount",
+        "outputTokens",
+        "outputTokenCount",
+        "eval_count",
+        "generation_token_count",
+        "totalOutputTextTokenCount",
+    ]);
     if input.is_none() && output.is_none() {
         return None;
     }
@@ -103,12 +142,21 @@ pub(crate) fn output_bound(protocol: Protocol, root: Val<'_>) -> Option<u64> {
         return Some(0);
     }
     let inside = |outer: &str, inner: &str| root.get(outer)?.get(inner)?.unsigned();
-    let names = ["max_completion_tokens", "max_output_tokens", "max_tokens", "max_tokens_to_sample"];
+    let names = [
+        "max_completion_tokens",
+        "max_output_tokens",
+        "max_tokens",
+        "max_tokens_to_sample",
+        "max_gen_len",
+        "maxTokens",
+    ];
     let bound = names
         .iter()
         .find_map(|name| root.get(name).and_then(Val::unsigned))
         .or_else(|| inside("generationConfig", "maxOutputTokens"))
         .or_else(|| inside("inferenceConfig", "maxTokens"))
+        .or_else(|| inside("inferenceConfig", "max_new_tokens"))
+        .or_else(|| inside("textGenerationConfig", "maxTokenCount"))
         .or_else(|| inside("options", "num_predict"))?;
     Some(bound.saturating_mul(answers(root)))
 }

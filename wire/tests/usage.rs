@@ -47,6 +47,38 @@ fn each_provider_reports_in_its_own_words() {
             json!({ "data": [], "usage": { "prompt_tokens": 8, "total_tokens": 8 } }),
             usage(8, 0, 0, 0, 0),
         ),
+        (
+            Protocol::Ollama,
+            json!({ "embeddings": [[0.5]], "total_duration": 14_143_917, "prompt_eval_count": 8 }),
+            usage(8, 0, 0, 0, 0),
+        ),
+        // InvokeModel: the model's own words.
+        (
+            Protocol::BedrockInvoke,
+            json!({ "generation": "hi", "prompt_token_count": 7, "generation_token_count": 9 }),
+            usage(7, 0, 0, 9, 0),
+        ),
+        (
+            Protocol::BedrockInvoke,
+            json!({ "inputTextTokenCount": 7, "results": [{ "tokenCount": 4, "outputText": "a" }, { "tokenCount": 5 }] }),
+            usage(7, 0, 0, 9, 0),
+        ),
+        (
+            Protocol::BedrockInvoke,
+            json!({ "outputText": "a", "index": 0, "totalOutputTextTokenCount": 9, "inputTextTokenCount": 7 }),
+            usage(7, 0, 0, 9, 0),
+        ),
+        (
+            Protocol::BedrockInvoke,
+            json!({ "type": "message", "content": [], "usage": { "input_tokens": 30, "output_tokens": 40,
+                "cache_read_input_tokens": 60 } }),
+            usage(90, 60, 0, 40, 0),
+        ),
+        (
+            Protocol::BedrockInvoke,
+            json!({ "generation": "", "amazon-bedrock-invocationMetrics": { "inputTokenCount": 7, "outputTokenCount": 9 } }),
+            usage(7, 0, 0, 9, 0),
+        ),
         (Protocol::OpenAiChat, json!({ "choices": [], "usage": null }), None),
         (Protocol::Json, json!({ "usage": { "cpu": 3 } }), None),
         (Protocol::Mcp, json!({ "jsonrpc": "2.0", "id": 1, "usage": { "input_tokens": 3 } }), None),
@@ -116,6 +148,17 @@ fn requests_bound_their_answers() {
         ),
         (Protocol::OpenAiResponses, json!({ "input": "a", "max_output_tokens": 7 }), Some(7)),
         (Protocol::AnthropicMessages, json!({ "messages": [], "max_tokens": 7 }), Some(7)),
+        (
+            Protocol::AnthropicMessages,
+            json!({ "requests": [{ "params": { "messages": [], "max_tokens": 7 } }, { "params": { "max_tokens": 8 } }] }),
+            Some(15),
+        ),
+        (Protocol::BedrockInvoke, json!({ "prompt": "a", "max_gen_len": 7 }), Some(7)),
+        (
+            Protocol::BedrockInvoke,
+            json!({ "inputText": "a", "textGenerationConfig": { "maxTokenCount": 7 } }),
+            Some(7),
+        ),
         (
             Protocol::Json,
             json!({ "generationConfig": { "maxOutputTokens": 7, "candidateCount": 2 } }),

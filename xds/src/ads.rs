@@ -73,6 +73,12 @@ impl Ads {
         self.inner.registry.events()
     }
 
+    /// Has every event told to `observer`, none missed: on the task of the client's stream, so that it must be quick. False if
+    /// somebody observes already.
+    pub fn observe(&self, observer: impl Fn(&Event) + Send + Sync + 'static) -> bool {
+        self.inner.registry.observe(Box::new(observer))
+    }
+
     /// Ends all streams, now and from now on, so that a graceful shutdown of the gRPC server can finish.
     pub fn close(&self) {
         self.inner.closed.send_replace(true);

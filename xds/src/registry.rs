@@ -1,7 +1,7 @@
 //! Who is connected, who was, and how each stands.
 use std::{
     collections::BTreeMap,
-    sync::{Mutex, MutexGuard, PoisonError},
+    sync::{Mutex, MutexGuard, OnceLock, PoisonError},
     time::{Duration, SystemTime},
 };
 
@@ -19,10 +19,19 @@ pub(crate) const KEEP_AT_MOST: usize = 1000;
 const EVENT_BUFFER: usize = 1024;
 
 /// Clients by stream.
-#[derive(Debug)]
 pub(crate) struct Registry {
     state: Mutex<State>,
     events: broadcast::Sender<Event>,
+    observer: OnceLock<Observer>,
+}
+
+/// Told of every event.
+type Observer = Box<dyn Fn(&Event) + Send + Sync>;
+
+impl std::fmt::Debug for Registry {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Registry").field("state", &self.state).finish_non_exhaustive()
+    }
 }
 
 #[derive(Debug, Default)]
@@ -33,7 +42,8 @@ struct State {
 
 impl Default for Registry {
     fn default() -> Self {
-        Registry { state: Mutex::default(), events: broadcast::channel(EVENT_BUFFER).0 }
+        let events = broadcast::channel(EVENT_BUFFER).0;
+        Registry { state: Mutex::default(), events, observer: OnceLock::new() }
     }
 }
 
@@ -56,12 +66,12 @@ impl Registry {
         let mut state = self.lock();
         let Some(client) = state.clients.get_mut(&stream) else { return };
         client.types = types;
-        let node = client.node_id.clone();
+        let (node, since) = (client.node_id.clone(), client.connected_since);
         drop(state);
         for verdict in verdicts {
             let node = node.clone();
             self.tell(match verdict {
-                Verdict::Acked { kind, version } => Event::Acked { node, kind, version },
+                Verdict::Acked { kind, version } => Event::Acked { node, since, kind, version },
                 Verdict::Nacked { kind, version, message } => Event::Nacked { node, kind, version, message },
             });
         }
@@ -95,7 +105,15 @@ impl Registry {
         self.events.subscribe()
     }
 
+    /// Has every event told to `observer`; false if somebody observes already.
+    pub(crate) fn observe(&self, observer: Observer) -> bool {
+        self.observer.set(observer).is_ok()
+    }
+
     fn tell(&self, event: Event) {
+        if let Some(observer) = self.observer.get() {
+            observer(&event);
+        }
         // Nobody listening is no error.
         let _ = self.events.send(event);
     }
@@ -185,6 +203,10 @@ mod tests {
     fn events_tell_the_node() {
         let registry = Registry::default();
         let mut events = registry.events();
+        let seen = std::sync::Arc::new(Mutex::new(Vec::new()));
+        let observed = std::sync::Arc::clone(&seen);
+        assert!(registry.observe(Box::new(move |event| observed.lock().unwrap().push(event.clone()))));
+        assert!(!registry.observe(Box::new(|_| ())), "there is one observer");
         let stream = registry.connected(client("a"));
         let acked = Verdict::Acked { kind: Kind::Extension, version: "7".to_owned() };
         registry.update(stream, BTreeMap::new(), vec![acked]);
@@ -192,9 +214,15 @@ mod tests {
         let node = "a".to_owned();
         let expected = [
             Event::Connected { node: node.clone() },
-            Event::Acked { node: node.clone(), kind: Kind::Extension, version: "7".to_owned() },
+            Event::Acked {
+                node: node.clone(),
+                since: SystemTime::UNIX_EPOCH,
+                kind: Kind::Extension,
+                version: "7".to_owned(),
+            },
             Event::Disconnected { node },
         ];
+        assert_eq!(*seen.lock().unwrap(), expected);
         assert_eq!(std::array::from_fn(|_| events.try_recv().unwrap()), expected);
     }
 }

@@ -107,6 +107,8 @@ pub enum Event {
     Acked {
         /// The node's id.
         node: String,
+        /// When its stream began.
+        since: SystemTime,
         /// The type.
         kind: Kind,
         /// The snapshot's label.

@@ -25,6 +25,8 @@ Usage: cargo xtask <command>
   test [-p CRATE]... [WORD]...
                       set everything up and run the tests (those whose name contains a WORD)
   bench [-- FLAGS]    measure what the mesh adds to a request; FLAGS go to the load generator
+  bench --policies    measure decisions and changes with 1,000 policies and 10,000 agents
+  bench --xds         measure changes with 1,000 xDS clients
   bench --core        count the engine's instructions for a request, by crate (needs valgrind)
   eval [FILE]...      measure detection on labelled rows; `eval --help` says more
   fuzz [TARGET]... [--seconds N] [--build]

@@ -95,7 +95,8 @@ pub struct DecisionRecord {
     /// Time spent deciding, in microseconds.
     #[prost(uint64, tag = "16")]
     pub execution_us: u64,
-    /// sha256 of the request body as received and of the response body as sent on, hex; empty where no body was read.
+    /// HMAC-SHA-256 of the request body as received and of the response body as sent on, hex; empty where no body was read, or
+    /// where the settings hold no key for it.
     #[prost(string, tag = "17")]
     pub request_hash: ::prost::alloc::string::String,
     #[prost(string, tag = "18")]

@@ -81,7 +81,7 @@ impl LimitMetrics {
                     self.leases.get_or_create(&label).inc();
                     self.lent.get_or_create(&label).inc_by(verdict.lent);
                 }
-            } else if !verdict.admitted {
+            } else if !verdict.admitted && ask.amount > 0 {
                 self.refusals.get_or_create(&label).inc();
             }
         }

@@ -1,10 +1,12 @@
 //! Counters for Prometheus, all named `ai_mesh_…`. Labels have closed sets of values: never an agent, user or model.
 use std::sync::Arc;
 
+use mesh_audit::v1::PolicyRef;
 use mesh_control_core::ports::SidecarView;
-use mesh_control_core::{Intake, Policies, Seen};
+use mesh_control_core::{DELAY_BOUNDS_S, Delays, Intake, Policies, Propagation, Seen, Timestamp};
 use prometheus_client::collector::Collector;
-use prometheus_client::encoding::{DescriptorEncoder, EncodeLabelSet, EncodeMetric, text};
+use prometheus_client::encoding::{DescriptorEncoder, EncodeLabelSet, EncodeMetric, NoLabelSet, text};
+use prometheus_client::metrics::MetricType;
 use prometheus_client::metrics::counter::{ConstCounter, Counter};
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::ConstGauge;
@@ -17,6 +19,7 @@ use crate::limit_metrics::LimitMetrics;
 /// The counters, and the registry they are read from.
 pub struct Metrics {
     registry: Registry,
+    propagation: Arc<Propagation>,
     decisions: Family<DecisionLabel, Counter>,
     gaps: Counter,
     dropped: Counter,
@@ -43,9 +46,10 @@ struct HttpLabel {
 
 impl Metrics {
     /// Counters from zero. What is a state and not a count is read from the services when it is asked for.
-    pub fn new(policies: Policies, sidecars: Arc<dyn SidecarView>) -> Self {
+    pub fn new(policies: Policies, sidecars: Arc<dyn SidecarView>, propagation: Arc<Propagation>) -> Self {
         let mut registry = Registry::with_prefix("ai_mesh");
         let metrics = Metrics {
+            propagation: Arc::clone(&propagation),
             decisions: Family::default(),
             gaps: Counter::default(),
             dropped: Counter::default(),
@@ -80,7 +84,7 @@ impl Metrics {
         registry.register("http_requests", "Requests to the HTTP API", metrics.http.clone());
         let build = Info::new(vec![("version", env!("CARGO_PKG_VERSION"))]);
         registry.register("build", "What is running", build);
-        registry.register_collector(Box::new(State { policies, sidecars }));
+        registry.register_collector(Box::new(State { policies, sidecars, propagation }));
         Metrics { registry, ..metrics }
     }
 
@@ -106,6 +110,16 @@ impl Metrics {
         self.dropped.inc_by(intake.dropped);
     }
 
+    /// Decisions were made by these versions of policies.
+    pub(crate) fn enforced<'a>(&self, records: impl Iterator<Item = (u64, &'a [PolicyRef])>) {
+        for (time_ns, policies) in records {
+            let Ok(time) = Timestamp::from_nanosecond(time_ns.into()) else { continue };
+            for policy in policies {
+                self.propagation.enforced(&policy.id, policy.version, time);
+            }
+        }
+    }
+
     pub(crate) fn tools_seen(&self, seen: &Seen) {
         self.definitions.inc_by(seen.definitions);
         self.changes.inc_by(seen.changed);
@@ -128,6 +142,7 @@ impl Metrics {
 struct State {
     policies: Policies,
     sidecars: Arc<dyn SidecarView>,
+    propagation: Arc<Propagation>,
 }
 
 impl std::fmt::Debug for State {
@@ -154,8 +169,36 @@ impl Collector for State {
             let encoder = encoder.encode_descriptor(name, help, None, gauge.metric_type())?;
             gauge.encode(encoder)?;
         }
+        let (acknowledged, enforced) = self.propagation.delays();
+        let histograms = [
+            (
+                "policy_acknowledged_seconds",
+                "From publishing a set of policies until a sidecar that was connected had accepted it",
+                acknowledged,
+            ),
+            (
+                "policy_enforced_seconds",
+                "From publishing a policy's version until the first request that was decided by it",
+                enforced,
+            ),
+        ];
+        for (name, help, delays) in histograms {
+            encode_delays(&mut encoder, name, help, &delays)?;
+        }
         let nacks = ConstCounter::new(self.sidecars.refusals());
         let help = "Configurations refused by sidecars";
         nacks.encode(encoder.encode_descriptor("xds_nacks", help, None, nacks.metric_type())?)
     }
+}
+
+fn encode_delays(
+    encoder: &mut DescriptorEncoder<'_>,
+    name: &str,
+    help: &str,
+    delays: &Delays,
+) -> Result<(), std::fmt::Error> {
+    let bounds = DELAY_BOUNDS_S.into_iter().chain([f64::INFINITY]);
+    let buckets: Vec<(f64, u64)> = bounds.zip(delays.buckets).collect();
+    let mut encoder = encoder.encode_descriptor(name, help, None, MetricType::Histogram)?;
+    encoder.encode_histogram::<NoLabelSet>(delays.sum_s, delays.count, &buckets, None)
 }

@@ -49,9 +49,9 @@ pub struct Decision {
     pub status: u32,
     /// Time spent deciding, in milliseconds.
     pub execution_time_ms: f64,
-    /// SHA-256 of the request body as received, hex; empty when none was read.
+    /// HMAC-SHA-256 of the request body as received, hex; empty when none was read, or fingerprints are not asked for.
     pub request_hash: String,
-    /// SHA-256 of the response body as sent on, hex; empty when none was read.
+    /// HMAC-SHA-256 of the response body as sent on, hex; empty when none was read, or fingerprints are not asked for.
     pub response_hash: String,
     /// HTTP method.
     pub method: String,

@@ -4,6 +4,8 @@
 //! A change that does not compile leaves no trace. A version that was written but could not be published (the process ended in
 //! between, or the publisher failed) is published by the next change, refresh or start: the bundle is always made from what
 //! is written.
+mod together;
+
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -87,7 +89,7 @@ impl Policies {
     pub async fn refresh(&self) -> Result<(), PolicyError> {
         let _turn = self.inner.turn.lock().await;
         let set = self.current().await?;
-        self.publish(&set, Proven::No).await
+        self.publish(Arc::new(set.bundle(&self.inner.settings)), Proven::No).await
     }
 
     /// Whether the store, when it was last read, had never held a policy: not even one that is deleted.
@@ -148,8 +150,9 @@ impl Policies {
             if let (Some(document), Some(held)) = (&document, set.get(name))
                 && held.version.document.as_ref() == Some(document)
             {
-                let warnings = self.check(set.bundle(&self.inner.settings), Some(name)).await?;
-                self.publish(&set, Proven::Yes).await?;
+                let bundle = Arc::new(set.bundle(&self.inner.settings));
+                let warnings = self.check(&bundle, Some(name)).await?;
+                self.publish(bundle, Proven::Yes).await?;
                 return Ok(Changed { stored: held.clone(), warnings, changed: false });
             }
             let version = PolicyVersion {
@@ -159,13 +162,13 @@ impl Policies {
                 at: now,
                 document,
             };
-            // The revision is only known once the version is written; the compiler does not look at it.
-            let candidate = set.with(Stored { revision: set.revision() + 1, version: version.clone() });
-            let candidate = self.pinned(candidate).await?;
-            let warnings = self.check(candidate.bundle(&self.inner.settings), Some(name)).await?;
-            match self.inner.store.append(&version).await {
-                Ok(stored) => {
-                    self.put_in_force(&set, &stored).await?;
+            let candidate = self.candidate(&set, std::slice::from_ref(&version)).await?;
+            let warnings = self.check(&candidate.bundle, Some(name)).await?;
+            match self.inner.store.append(std::slice::from_ref(&version)).await {
+                Ok(written) => {
+                    self.put_in_force(candidate, &written).await?;
+                    let stored = written.into_iter().next();
+                    let stored = stored.ok_or_else(|| StoreError::new("the store wrote nothing"))?;
                     return Ok(Changed { stored, warnings, changed: true });
                 }
                 Err(AppendError::Taken { .. }) if attempts < ATTEMPTS => {}
@@ -183,7 +186,7 @@ impl Policies {
     pub async fn validate(&self, policy: &Policy) -> Result<Vec<Diagnostic>, PolicyError> {
         let set = self.inner.set.load_full();
         let bundle = set.with(provisional(&set, policy)).bundle(&self.inner.settings);
-        self.check(bundle, Some(&policy.metadata.name)).await
+        self.check(&Arc::new(bundle), Some(&policy.metadata.name)).await
     }
 
     /// Decides a sample request under the set in force, with `candidate` in it when there is one. Changes nothing.
@@ -245,17 +248,30 @@ impl Policies {
         Ok(read)
     }
 
-    /// Publishes the set after a version that has just been written.
-    async fn put_in_force(&self, before: &PolicySet, stored: &Stored) -> Result<(), PolicyError> {
+    /// The set with these versions in it, under the revisions that they get if nobody else writes in between.
+    async fn candidate(&self, set: &PolicySet, versions: &[PolicyVersion]) -> Result<Candidate, PolicyError> {
+        let revisions = set.revision() + 1..;
+        let stored =
+            revisions.zip(versions).map(|(revision, version)| Stored { revision, version: version.clone() });
+        let stored: Vec<Stored> = stored.collect();
+        let revisions = stored.iter().map(|stored| stored.revision).collect();
+        let set = self.pinned(set.with_all(stored)).await?;
+        let bundle = Arc::new(set.bundle(&self.inner.settings));
+        Ok(Candidate { set, bundle, revisions })
+    }
+
+    /// Publishes the set whose versions have just been written.
+    async fn put_in_force(&self, candidate: Candidate, written: &[Stored]) -> Result<(), PolicyError> {
+        let as_expected = written.iter().map(|stored| stored.revision).eq(candidate.revisions);
+        if as_expected {
+            self.inner.set.store(Arc::new(candidate.set));
+            return self.publish(candidate.bundle, Proven::Yes).await;
+        }
         // A hole in the revisions: another control plane may have written in between, and what was compiled is not all.
-        let (next, proven) = if stored.revision == before.revision() + 1 {
-            (before.with(stored.clone()), Proven::Yes)
-        } else {
-            (PolicySet::from_newest(self.inner.store.newest().await?), Proven::No)
-        };
-        let set = self.pinned(next).await?;
-        self.inner.set.store(Arc::new(set.clone()));
-        self.publish(&set, proven).await
+        let set = self.pinned(PolicySet::from_newest(self.inner.store.newest().await?)).await?;
+        let bundle = Arc::new(set.bundle(&self.inner.settings));
+        self.inner.set.store(Arc::new(set));
+        self.publish(bundle, Proven::No).await
     }
 
     /// The set with the earlier versions that agents are attached to. What is not there any more is found by the compiler.
@@ -305,12 +321,20 @@ impl Policies {
     }
 
     /// Compiles the bundle for a reader who looks at policy `reader`: they get its warnings, and everybody's errors.
-    async fn check(&self, bundle: Bundle, reader: Option<&str>) -> Result<Vec<Diagnostic>, PolicyError> {
-        let admission = Arc::clone(&self.inner.admission);
-        let checked = tokio::task::spawn_blocking(move || admission.check(&bundle)).await;
-        let remarks =
-            checked.map_err(|_| PolicyError::Compiler)?.map_err(|remarks| refused(remarks, reader))?;
+    async fn check(
+        &self,
+        bundle: &Arc<Bundle>,
+        reader: Option<&str>,
+    ) -> Result<Vec<Diagnostic>, PolicyError> {
+        let remarks = self.remarks(bundle).await?.map_err(|remarks| refused(remarks, reader))?;
         Ok(of_interest(remarks, reader))
+    }
+
+    /// What the compiler says: the warnings, or what is wrong.
+    async fn remarks(&self, bundle: &Arc<Bundle>) -> Result<Result<Vec<Remark>, Vec<Remark>>, PolicyError> {
+        let (admission, bundle) = (Arc::clone(&self.inner.admission), Arc::clone(bundle));
+        let checked = tokio::task::spawn_blocking(move || admission.check(&bundle)).await;
+        checked.map_err(|_| PolicyError::Compiler)
     }
 
     async fn decide(
@@ -325,21 +349,27 @@ impl Policies {
         decided.map_err(|_| PolicyError::Compiler)?.map_err(|remarks| refused(remarks, reader))
     }
 
-    /// Publishes the set unless it is out already. Only called by the holder of the turn.
-    async fn publish(&self, set: &PolicySet, proven: Proven) -> Result<(), PolicyError> {
-        let bundle = set.bundle(&self.inner.settings);
-        if self.published().is_some_and(|published| *published == bundle) {
+    /// Publishes the bundle unless it is out already. Only called by the holder of the turn.
+    async fn publish(&self, bundle: Arc<Bundle>, proven: Proven) -> Result<(), PolicyError> {
+        if self.published().is_some_and(|published| *published == *bundle) {
             return Ok(());
         }
         if proven == Proven::No {
-            self.check(bundle.clone(), None).await?;
+            self.check(&bundle, None).await?;
         }
-        let bundle = Arc::new(bundle);
         self.inner.publisher.publish(Arc::clone(&bundle)).await?;
         tracing::info!(version = %bundle.version, policies = bundle.policies.len(), "published");
         self.inner.published.store(Some(bundle));
         Ok(())
     }
+}
+
+/// A set that is to be written, and what sidecars would be told.
+struct Candidate {
+    set: PolicySet,
+    bundle: Arc<Bundle>,
+    /// Of its new versions.
+    revisions: Vec<u64>,
 }
 
 /// Whether the set has just been compiled.

@@ -55,8 +55,9 @@ pub enum AppendError {
 /// Keeps policy versions. Append-only.
 #[async_trait]
 pub trait PolicyStore: Send + Sync {
-    /// Writes a version. It is durable when this returns; its revision is greater than every one given before.
-    async fn append(&self, version: &PolicyVersion) -> Result<Stored, AppendError>;
+    /// Writes versions, all or none. They are durable when this returns; their revisions rise, and are greater than every one
+    /// given before.
+    async fn append(&self, versions: &[PolicyVersion]) -> Result<Vec<Stored>, AppendError>;
 
     /// The newest version of each policy in order of name; deleted ones too (their newest version is the deletion).
     async fn newest(&self) -> Result<Vec<Stored>, StoreError>;

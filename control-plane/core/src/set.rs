@@ -1,5 +1,6 @@
 //! The newest version of every document at one revision.
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use mesh_policy::{
     Bundle, BundleAgent, BundlePolicy, BundleRollout, BundleTool, Freeze, Policy, PriceDocument, Rollout,
@@ -10,26 +11,33 @@ use crate::policy::{Stored, rollout_key, rollout_of};
 use crate::prices;
 use crate::rollouts::FREEZE;
 
-/// The newest version of every document, deleted ones included, at one revision.
+/// The newest version of every document, deleted ones included, at one revision. Sets share what they have in common.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct PolicySet {
     revision: u64,
-    newest: BTreeMap<String, Stored>,
+    newest: BTreeMap<Arc<str>, Arc<Stored>>,
     /// Earlier versions that agents are attached to, as far as they were looked up.
-    pinned: BTreeMap<(String, u64), Policy>,
+    pinned: BTreeMap<(String, u64), Arc<Policy>>,
 }
 
 impl PolicySet {
     /// The set a store tells of.
     pub(crate) fn from_newest(newest: Vec<Stored>) -> Self {
-        newest.into_iter().fold(PolicySet::default(), |set, stored| set.with(stored))
+        PolicySet::default().with_all(newest)
     }
 
     /// The set after one more version.
     pub(crate) fn with(&self, stored: Stored) -> Self {
+        self.with_all([stored])
+    }
+
+    /// The set after more versions.
+    pub(crate) fn with_all(&self, stored: impl IntoIterator<Item = Stored>) -> Self {
         let mut next = self.clone();
-        next.revision = next.revision.max(stored.revision);
-        next.newest.insert(stored.version.name.clone(), stored);
+        for stored in stored {
+            next.revision = next.revision.max(stored.revision);
+            next.newest.insert(stored.version.name.as_str().into(), Arc::new(stored));
+        }
         next
     }
 
@@ -40,17 +48,21 @@ impl PolicySet {
 
     /// The version in force under this name.
     pub(crate) fn get(&self, name: &str) -> Option<&Stored> {
-        self.newest.get(name).filter(|stored| stored.version.document.is_some())
+        self.newest.get(name).map(|stored| &**stored).filter(|stored| stored.version.document.is_some())
     }
 
     /// The policies in force, in order of name.
     pub(crate) fn policies(&self) -> impl Iterator<Item = &Stored> {
-        self.newest.values().filter(|stored| stored.version.policy().is_some())
+        self.all().filter(|stored| stored.version.policy().is_some())
     }
 
     /// The registered agents, in order of id.
     pub(crate) fn agents(&self) -> impl Iterator<Item = &Stored> {
-        self.newest.values().filter(|stored| stored.version.agent().is_some())
+        self.all().filter(|stored| stored.version.agent().is_some())
+    }
+
+    fn all(&self) -> impl Iterator<Item = &Stored> {
+        self.newest.values().map(|stored| &**stored)
     }
 
     /// What was decided on tools, in order of server and name.
@@ -60,7 +72,7 @@ impl PolicySet {
 
     /// What is kept of the control plane's own, by its key.
     pub(crate) fn states(&self) -> impl Iterator<Item = (&str, &State)> {
-        self.newest.iter().filter_map(|(key, stored)| Some((key.as_str(), stored.version.state()?)))
+        self.newest.iter().filter_map(|(key, stored)| Some((&**key, stored.version.state()?)))
     }
 
     /// The same under one key.
@@ -120,7 +132,7 @@ impl PolicySet {
 
     /// Remembers an earlier version that agents are attached to.
     pub(crate) fn pin(&mut self, name: String, version: u64, policy: Policy) {
-        self.pinned.insert((name, version), policy);
+        self.pinned.insert((name, version), Arc::new(policy));
     }
 
     /// What the sidecars are to be told.
@@ -136,7 +148,7 @@ impl PolicySet {
             attachments.any(|attachment| attachment.policy == *name && attachment.version == Some(*version))
         };
         let pinned = self.pinned.iter().filter(|(key, _)| attached(key)).map(|((name, version), policy)| {
-            BundlePolicy { id: name.clone(), version: *version, policy: policy.clone() }
+            BundlePolicy { id: name.clone(), version: *version, policy: (**policy).clone() }
         });
         let (policies, pinned): (Vec<_>, Vec<_>) = (policies.collect(), pinned.collect());
         let mut rules = policies.iter().chain(&pinned).flat_map(|entry| &entry.policy.spec.rules);

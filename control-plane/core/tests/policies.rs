@@ -74,12 +74,12 @@ struct Shared {
 
 #[async_trait]
 impl PolicyStore for Shared {
-    async fn append(&self, version: &PolicyVersion) -> Result<Stored, AppendError> {
+    async fn append(&self, versions: &[PolicyVersion]) -> Result<Vec<Stored>, AppendError> {
         let other = self.others.lock().unwrap().pop();
         if let Some(other) = other {
-            self.store.append(&other).await?;
+            self.store.append(&[other]).await?;
         }
-        self.store.append(version).await
+        self.store.append(versions).await
     }
 
     async fn newest(&self) -> Result<Vec<Stored>, StoreError> {
@@ -153,7 +153,7 @@ async fn a_refresh_publishes_what_others_wrote_and_nothing_twice() {
     policies.refresh().await.unwrap();
     policies.refresh().await.unwrap();
     assert_eq!(collector.bundles.lock().unwrap().len(), 1);
-    store.append(&written_elsewhere("a", 1)).await.unwrap();
+    store.append(&[written_elsewhere("a", 1)]).await.unwrap();
     policies.refresh().await.unwrap();
     assert_eq!(collector.newest(), [("a".to_owned(), 1)]);
 }
@@ -173,7 +173,7 @@ async fn a_set_that_does_not_compile_is_neither_written_nor_published() {
     // Written by a build that took it: it is named, and the last good set stays.
     let mut bad = written_elsewhere("c", 1);
     bad.document = Some(Document::Policy(policy("c", "bad")));
-    store.append(&bad).await.unwrap();
+    store.append(&[bad]).await.unwrap();
     let PolicyError::Refused(said) = policies.refresh().await.unwrap_err() else { panic!() };
     assert!(said[0].path.contains("\"c\""), "{said:?}");
     assert_eq!(collector.newest().len(), 2);
@@ -193,4 +193,31 @@ async fn what_could_not_be_published_is_published_by_the_next_occasion() {
     let again = put(&policies, "a", "1").await.unwrap();
     assert!(!again.changed);
     assert_eq!(collector.newest(), [("a".to_owned(), 1)]);
+}
+
+#[tokio::test]
+async fn documents_that_come_together_are_in_force_together_or_not_at_all() {
+    let store = Arc::new(Shared::default());
+    let (policies, collector) = service(store.clone());
+    let together = |described: &[(&str, &str)]| {
+        let document = |(name, said): &(&str, &str)| (name.to_string(), Document::Policy(policy(name, said)));
+        let documents = described.iter().map(document).collect();
+        let policies = policies.clone();
+        async move { policies.put_all(documents, Timestamp::UNIX_EPOCH).await }
+    };
+    assert_eq!(together(&[("a", "1"), ("b", "1")]).await.unwrap(), ["a", "b"]);
+    assert_eq!(collector.newest(), [("a".to_owned(), 1), ("b".to_owned(), 1)]);
+    assert_eq!(collector.bundles.lock().unwrap().len(), 1, "they are published once");
+
+    // What is in force already makes no version, and another one's fault is told by name.
+    assert_eq!(together(&[("a", "1"), ("b", "1")]).await.unwrap(), [""; 0]);
+    let refused = together(&[("a", "2"), ("c", "bad")]).await.unwrap_err();
+    assert!(matches!(refused, (ref name, PolicyError::Refused(_)) if name == "c"), "{refused:?}");
+    assert_eq!(policies.get("a").unwrap().version.version, 1);
+    assert_eq!(collector.bundles.lock().unwrap().len(), 1);
+
+    // Somebody else writes in between: their version stays, ours comes after it.
+    store.others.lock().unwrap().push(written_elsewhere("a", 2));
+    assert_eq!(together(&[("a", "3"), ("c", "1")]).await.unwrap(), ["a", "c"]);
+    assert_eq!(collector.newest(), [("a".to_owned(), 3), ("b".to_owned(), 1), ("c".to_owned(), 1)]);
 }

@@ -4,31 +4,25 @@ use std::ops::Range;
 
 use super::alphabet::Byte;
 use super::evidence::{Evidence, Kind, Piece};
-use super::layers;
 use super::lexicon::{Classes, Lexicon, WordHash};
 use super::rules::RULES;
 use super::scorer::{Features, Scorer, Table};
 use super::structure::MARKS;
-use super::tokens::{self, CHARACTER, Spaced, Word, Written};
+use super::tokens::{self, CHARACTER, Spaced, Word};
 use super::verdict::{self, Family, InjectionFinding, Source};
 use super::words::{OVERRIDE, POLICY, SYSTEM, TALK};
+use super::{hidden, layers};
 use crate::bytes::{at, slice};
 use crate::canonical::{self, View};
 
 /// Words with classes that are remembered.
 const RING: usize = 64;
-/// Runs of one text that are decoded.
-const MAX_LAYERS: usize = 8;
-/// Layers of encoding that are undone, one inside the other.
-const MAX_DEPTH: u8 = 2;
 /// Who writes about attacks says so within this many words.
 const TALK_REACH: usize = 24;
 /// What evidence is worth in a text that talks about attacks.
 const TALK_FACTOR: f32 = 0.5;
 /// What words are worth in passing that announce a speaker as a heading.
 const IN_PASSING: f32 = 0.3;
-/// So many invisible letters are a text.
-const UNSEEN: usize = 8;
 
 /// The rules' evidence is named from here on; below, the scorer spoke.
 const RULE_SPEAKS: f32 = 0.35;
@@ -36,13 +30,11 @@ const RULE_SPEAKS: f32 = 0.35;
 const RULES_WEIGH: f32 = 3.0;
 /// The margin of a text without words.
 const NO_WORDS: f32 = -0.5;
-/// What an order is worth that only the scorer finds in an encoding.
-const HIDDEN_ORDER: f32 = 0.6;
 
 /// Collects evidence while words go by.
 pub(super) struct Matcher<'a> {
-    lexicon: &'a Lexicon,
-    source: Source,
+    pub(super) lexicon: &'a Lexicon,
+    pub(super) source: Source,
     words: [Word; RING],
     count: usize,
     /// The word that is read, and the two before it, the nearer first.
@@ -51,11 +43,11 @@ pub(super) struct Matcher<'a> {
     /// For each class the number of the last word of it.
     last: [usize; 64],
     talk: Option<usize>,
-    layers: usize,
+    pub(super) layers: usize,
     /// How many layers of encoding this text was inside.
-    depth: u8,
-    evidence: Evidence,
-    scorer: Scorer<'a>,
+    pub(super) depth: u8,
+    pub(super) evidence: Evidence,
+    pub(super) scorer: Scorer<'a>,
     /// Every piece, where an explanation is wanted.
     log: Option<Vec<Piece>>,
 }
@@ -137,7 +129,7 @@ impl<'a> Matcher<'a> {
         let view = canonical::reads_otherwise(text).then(|| canonical::folded(text));
         let read = view.as_ref().map_or(text, View::text);
         self.read(read);
-        if let Some(span) = unseen(text) {
+        if let Some(span) = hidden::unseen(text) {
             let weight = self.weigh(0.5, 0.8);
             // The place is one of the original's, which the view would move.
             let place =
@@ -147,11 +139,11 @@ impl<'a> Matcher<'a> {
         view
     }
 
-    fn weigh(&self, user: f32, data: f32) -> f32 {
+    pub(super) fn weigh(&self, user: f32, data: f32) -> f32 {
         if self.source.informs() { data } else { user }
     }
 
-    fn add(&mut self, kind: Kind, weight: f32, index: usize, span: Range<usize>) {
+    pub(super) fn add(&mut self, kind: Kind, weight: f32, index: usize, span: Range<usize>) {
         let piece = Piece { kind, weight, index, start: span.start, end: span.end };
         if let Some(log) = self.log.as_mut().filter(|_| weight > 0.0) {
             log.push(piece);
@@ -159,7 +151,7 @@ impl<'a> Matcher<'a> {
         self.evidence.add(piece);
     }
 
-    fn read(&mut self, text: &str) {
+    pub(super) fn read(&mut self, text: &str) {
         let bytes = text.as_bytes();
         let lexicon = self.lexicon;
         let mut spaced = Spaced::new();
@@ -260,47 +252,6 @@ impl<'a> Matcher<'a> {
         }
     }
 
-    /// Looks at the run that begins with that word and may be an encoding; returns where it ends.
-    #[inline(always)]
-    fn layer(&mut self, text: &[u8], written: Written, index: usize) -> usize {
-        let length = written.end - written.start;
-        // A run is a word, and longer only where a sign joins it to the next one. Words of two letters may be hex.
-        let may_be_code = length >= layers::MIN_RUN || length == 2 || written.kinds.digits();
-        if !may_be_code && !Byte::of(written.next).joins() {
-            return written.end;
-        }
-        self.encoded(text, written.start, index)
-    }
-
-    #[inline(never)]
-    fn encoded(&mut self, text: &[u8], i: usize, index: usize) -> usize {
-        if self.depth >= MAX_DEPTH || self.layers >= MAX_LAYERS {
-            return i + 1;
-        }
-        let numbers = layers::may_be_numbers(text, i);
-        let (end, said) = if numbers { layers::numbers(text, i) } else { layers::run(text, i) };
-        if let Some(said) = said {
-            self.layers += 1;
-            self.decoded(&said, index, i..end);
-        }
-        end
-    }
-
-    /// Judges decoded text by itself; an order that had to be hidden weighs more.
-    fn decoded(&mut self, said: &str, index: usize, span: Range<usize>) {
-        let mut inner = Matcher::new(self.lexicon, self.source);
-        inner.depth = self.depth + 1;
-        inner.read(said);
-        let rules = inner.evidence.best().map(|(score, _)| score);
-        let margin = together(rules, inner.scorer.finish().map(|(margin, _)| margin));
-        let learned = if verdict::score_of(margin, self.source) >= 0.5 { HIDDEN_ORDER } else { 0.0 };
-        let score = rules.unwrap_or(0.0).max(learned);
-        if score >= 0.4 {
-            let weight = self.weigh(score, (score + 0.1).min(0.98));
-            self.add(Kind::Decoded, weight, index, span);
-        }
-    }
-
     fn word(&mut self, mut word: Word) {
         if word.classes.meets(OVERRIDE) && self.is_told(word.index) {
             word.classes = word.classes.without(OVERRIDE);
@@ -386,7 +337,7 @@ impl<'a> Matcher<'a> {
 }
 
 /// What the rules say and the margin of the scorer, as one margin.
-fn together(rules: Option<f32>, margin: Option<f32>) -> f32 {
+pub(super) fn together(rules: Option<f32>, margin: Option<f32>) -> f32 {
     margin.unwrap_or(NO_WORDS) + RULES_WEIGH * rules.unwrap_or(0.0)
 }
 
@@ -398,23 +349,4 @@ fn finding(piece: Piece, score: f32, view: Option<&View>) -> InjectionFinding {
         span: view.map_or(span.clone(), |view| view.original(span)),
         score,
     }
-}
-
-/// Where text is written in tag characters, which nobody sees.
-fn unseen(text: &str) -> Option<Range<usize>> {
-    if text.is_ascii() {
-        return None;
-    }
-    let mut first = None;
-    let mut count = 0;
-    for (i, c) in text.char_indices() {
-        if ('\u{e0020}'..='\u{e007e}').contains(&c) {
-            count += 1;
-            let start = *first.get_or_insert(i);
-            if count >= UNSEEN {
-                return Some(start..i + c.len_utf8());
-            }
-        }
-    }
-    None
 }

@@ -6,6 +6,7 @@
 
 mod alphabet;
 mod evidence;
+mod hidden;
 mod layers;
 mod lexicon;
 mod matcher;

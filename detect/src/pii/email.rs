@@ -45,6 +45,16 @@ fn is_letter(text: &[u8], i: usize) -> bool {
     matches!(lead, 0xC3..=0xCB | 0xCD..=0xD4) && !(lead == 0xC3 && matches!(tail, 0x97 | 0xB7))
 }
 
+/// Where the quotes of a local part begin that ends before the `@`: `"jane roe"@example.com` (RFC 5321 § 4.1.2).
+pub(super) fn quoted(text: &[u8], at_sign: usize) -> Option<usize> {
+    let close = at_sign.checked_sub(1).filter(|close| at(text, *close) == b'"')?;
+    let inside = slice(text, close.saturating_sub(MAX_LOCAL), close);
+    let len = inside.iter().rev().take_while(|b| **b >= b' ' && **b != b'"').count();
+    let open = close.checked_sub(len + 1).filter(|open| len > 0 && at(text, *open) == b'"')?;
+    // Else it is where another text ends.
+    (!before(text, open).is_ascii_alphanumeric()).then_some(open)
+}
+
 fn local(text: &[u8], at_sign: usize) -> Option<usize> {
     let floor = at_sign.saturating_sub(MAX_LOCAL);
     let mut start = at_sign;
@@ -97,7 +107,7 @@ fn local(text: &[u8], at_sign: usize) -> Option<usize> {
 }
 
 /// The end of the domain name that begins at `start`.
-fn domain(text: &[u8], start: usize) -> Option<usize> {
+pub(super) fn domain(text: &[u8], start: usize) -> Option<usize> {
     let mut end = start;
     let mut labels = 0;
     let mut last = (start, start);

@@ -7,7 +7,7 @@
 use memchr::memmem;
 
 use super::date;
-use super::token::{self, Block, MAX_BLOCK};
+use super::key_block::{self, Block, MAX_BLOCK};
 use crate::EntityType::{self, *};
 use crate::TypeSet;
 use crate::bytes::{at, before, run_start, slice};
@@ -283,13 +283,13 @@ fn key_block_in(bytes: &[u8]) -> Option<Key> {
     for begin in memmem::find_iter(bytes, b"-----BEGIN ") {
         // Within its first bytes a header may still become that of a key.
         let undecided = bytes.len() - begin < 64;
-        if !undecided && !token::is_private(bytes, begin) {
+        if !undecided && !key_block::is_private(bytes, begin) {
             continue;
         }
-        match token::block(bytes, begin) {
+        match key_block::block(bytes, begin) {
             Block::Open => return Some(Key::Open { begin, after: closed.unwrap_or_default() }),
             Block::Complete(end) | Block::Broken(end)
-                if token::is_private(bytes, begin) && end - begin >= token::MIN_BLOCK =>
+                if key_block::is_private(bytes, begin) && end - begin >= key_block::MIN_BLOCK =>
             {
                 closed = closed.max(Some(end));
             }

@@ -14,8 +14,10 @@ mod dictionary_against;
 mod dictionary_states;
 mod document;
 mod email;
+mod hidden;
 mod holdback;
 mod iban;
+mod key_block;
 mod key_name;
 mod national;
 mod national_checks;
@@ -24,6 +26,7 @@ mod net;
 mod number;
 mod password;
 mod phone;
+mod phone_plan;
 mod resolve;
 mod scan;
 mod sha256;
@@ -36,6 +39,7 @@ mod word_checks_more;
 mod word_forms;
 
 pub(crate) use context::ContextWords;
+pub(crate) use hidden::hidden;
 pub(crate) use holdback::holdback;
 pub use holdback::{MAX_BLOCK_HOLDBACK, MAX_HOLDBACK};
 

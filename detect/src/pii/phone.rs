@@ -1,8 +1,8 @@
-//! Telephone numbers: the North American plan, international numbers with their country code, and national numbers
-//! elsewhere by their trunk zero, their grouping and context.
+//! Telephone numbers as they are dialled: where they begin and end, their groups, brackets and extensions.
 
 use super::iban;
 use super::number::{self, MAX_DIGITS};
+use super::phone_plan;
 use super::scan::{self, Scan};
 use crate::EntityType::PhoneNumber;
 use crate::bytes::{at, before, slice, starts_with_fold};
@@ -13,31 +13,31 @@ const MOST: usize = 16;
 
 /// A number as it is dialled: groups of digits with brackets and separators between.
 #[derive(Debug)]
-struct Dialled {
+pub(super) struct Dialled {
     start: usize,
     end: usize,
-    plus: bool,
-    bracket: bool,
+    pub(super) plus: bool,
+    pub(super) bracket: bool,
     digits: [u8; MAX_DIGITS],
     count: usize,
     lengths: [usize; MAX_GROUPS],
     groups: usize,
     /// All separators between groups, as a set of bits.
-    separators: u8,
+    pub(super) separators: u8,
     extension: bool,
 }
 
-const SPACE: u8 = 1;
-const DASH: u8 = 2;
-const DOT: u8 = 4;
-const SLASH: u8 = 8;
+pub(super) const SPACE: u8 = 1;
+pub(super) const DASH: u8 = 2;
+pub(super) const DOT: u8 = 4;
+pub(super) const SLASH: u8 = 8;
 
 impl Dialled {
-    fn digits(&self) -> &[u8] {
+    pub(super) fn digits(&self) -> &[u8] {
         self.digits.get(..self.count).unwrap_or(&[])
     }
 
-    fn layout(&self) -> &[usize] {
+    pub(super) fn layout(&self) -> &[usize] {
         self.lengths.get(..self.groups).unwrap_or(&[])
     }
 }
@@ -62,7 +62,7 @@ pub(super) fn at_number(scan: &mut Scan<'_>, first: usize) {
     if !scan::closes(text, dialled.end) || (!labelled && continues(text, dialled.end)) {
         return;
     }
-    let Some((plain, named, rule)) = judge(&dialled) else { return };
+    let Some((plain, named, rule)) = phone_plan::judge(&dialled) else { return };
     let bonus = if dialled.extension || labelled { 0.25 } else { 0.0 };
     let plain = (plain + bonus).min(named);
     // Where the form says next to nothing, the word must speak of this number: "call me at", not "the call took".
@@ -280,146 +280,5 @@ fn read_extension(text: &[u8], dialled: &mut Dialled) {
     if (1..=6).contains(&digits) && scan::closes(text, i + digits) {
         dialled.end = i + digits;
         dialled.extension = true;
-    }
-}
-
-/// The score alone and after a word that names a telephone, and the rule that says so.
-fn judge(dialled: &Dialled) -> Option<(f32, f32, &'static str)> {
-    let digits = dialled.digits();
-    if digits.iter().all(|d| Some(d) == digits.first()) {
-        return None;
-    }
-    if dialled.plus {
-        return international(digits).then_some((0.75, 0.95, "phone/international"));
-    }
-    let layout = dialled.layout();
-    // `2.75 8.6 14.2`: decimals.
-    if dialled.separators & (DOT | SPACE) == DOT | SPACE && !dialled.bracket {
-        return None;
-    }
-    // `0.3.5 (2018-01-14)`: a release and its day.
-    let century = digits.len().checked_sub(8).map(|at| (digits.get(at), digits.get(at + 1)));
-    if matches!(layout, [.., 4, 2, 2]) && matches!(century, Some((Some(1), Some(9)) | (Some(2), Some(0)))) {
-        return None;
-    }
-    // The shapes of a social security number and of a postal code with its route.
-    if matches!(layout, [3, 2, 4]) || (matches!(layout, [5, 4]) && dialled.separators == DASH) {
-        return Some((0.1, 0.7, "phone/groups"));
-    }
-    let (digits, layout, one) = match (digits, layout) {
-        ([1, rest @ ..], [1, groups @ ..]) if rest.len() == 10 => (rest, groups, true),
-        ([1, rest @ ..], [11]) if rest.len() == 10 => (rest, &[10_usize] as &[usize], true),
-        _ => (digits, layout, false),
-    };
-    if digits.len() == 10 && matches!(layout, [3, 3, 4]) {
-        return Some(north_american(dialled, digits, one));
-    }
-    if layout.len() > 1 && starts_double_zero(digits) && international(digits.get(2..)?) {
-        return Some((0.55, 0.9, "phone/international"));
-    }
-    national(dialled, digits, layout, one)
-}
-
-fn starts_double_zero(digits: &[u8]) -> bool {
-    matches!(digits, [0, 0, ..])
-}
-
-fn north_american(dialled: &Dialled, digits: &[u8], one: bool) -> (f32, f32, &'static str) {
-    let plausible = |i: usize| digits.get(i).is_some_and(|d| *d >= 2);
-    let valid = plausible(0) && plausible(3);
-    let uniform = matches!(dialled.separators, SPACE | DASH | DOT | SLASH);
-    let base: f32 = match (dialled.bracket, valid) {
-        (true, true) => 0.8,
-        (true, false) => 0.6,
-        (false, true) if dialled.separators == DASH || !uniform => 0.7,
-        (false, true) if dialled.separators == DOT => 0.65,
-        (false, true) => 0.55,
-        (false, false) if dialled.separators == DASH => 0.5,
-        (false, false) => 0.4,
-    };
-    (if one { (base + 0.1).min(0.9) } else { base }, 0.9, "phone/north-american")
-}
-
-fn national(
-    dialled: &Dialled,
-    digits: &[u8],
-    layout: &[usize],
-    one: bool,
-) -> Option<(f32, f32, &'static str)> {
-    let trunk = digits.first() == Some(&0) && digits.get(1).is_some_and(|d| *d != 0);
-    let count = digits.len();
-    let grouped = layout.len() > 1;
-    let short_groups = layout.iter().skip(1).all(|l| (2..=8).contains(l)) || layout.iter().all(|l| *l <= 5);
-    Some(match (grouped, count) {
-        // A part number rather than a number anybody dials: nine digits that end in two.
-        (true, 9) if dialled.separators == DASH && matches!(layout, [3, 4, 2]) => (0.3, 0.75, "phone/groups"),
-        (true, 9..=12) if trunk && short_groups && layout.first().is_some_and(|l| *l > 1) => {
-            // A zero, an area, groups: the shape of most of the world's numbers.
-            let base = if dialled.bracket || layout.len() >= 3 { 0.6 } else { 0.5 };
-            (base, 0.9, "phone/trunk")
-        }
-        (true, 8..=12) if dialled.bracket => (0.55, 0.85, "phone/bracket"),
-        (true, 7..=12) if layout.len() >= 3 && short_groups && !date_like(layout) => {
-            (0.3, 0.75, "phone/groups")
-        }
-        (true, 7) if matches!(layout, [3, 4]) => (0.35, 0.8, "phone/local"),
-        (true, 6..=12) => (0.2, 0.65, "phone/groups"),
-        (false, 10..=11) if trunk => (0.5, 0.85, "phone/trunk"),
-        (false, 10) => (if one { 0.35 } else { 0.25 }, 0.8, "phone/bare"),
-        (false, 11) if matches!(digits, [1, 3..=9, ..]) => (0.35, 0.85, "phone/mobile-cn"),
-        (false, 7..=12) => (0.1, 0.65, "phone/bare"),
-        _ => return None,
-    })
-}
-
-fn date_like(layout: &[usize]) -> bool {
-    matches!(
-        layout,
-        [4, 2, 2] | [2, 2, 4] | [1, 2, 4] | [2, 1, 4] | [1, 1, 4] | [4, 1, 1] | [4, 1, 2] | [4, 2, 1]
-    )
-}
-
-/// Whether digits are a country code (ITU-T E.164) and a national number of a plausible length.
-fn international(digits: &[u8]) -> bool {
-    let Some(code) = country_code(digits) else { return false };
-    let rest = digits.len().saturating_sub(code);
-    match digits {
-        [1, ..] => rest == 10 || (rest == 11 && digits.get(1) == Some(&0)),
-        _ => (5..=13).contains(&rest),
-    }
-}
-
-/// The length of the country code: 1 and 7 alone, the two-digit codes by list, all others three.
-fn country_code(digits: &[u8]) -> Option<usize> {
-    let (first, second) = (*digits.first()?, *digits.get(1)?);
-    match (first, second) {
-        (0, _) => None,
-        (1 | 7, _) => Some(1),
-        (2, 0 | 7)
-        | (3, 0 | 1 | 2 | 3 | 4 | 6 | 9)
-        | (4, 0 | 1 | 3..=9)
-        | (5, 1..=8)
-        | (6, 0..=6)
-        | (8, 1 | 2 | 4 | 6)
-        | (9, 0..=5 | 8) => Some(2),
-        _ => Some(3),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn country_codes_have_their_lengths() {
-        for (digits, length) in [
-            (&[1, 2, 1][..], Some(1)),
-            (&[4, 4, 2], Some(2)),
-            (&[3, 5, 3], Some(3)),
-            (&[9, 7, 2], Some(3)),
-            (&[0, 4, 4], None),
-        ] {
-            assert_eq!(country_code(digits), length);
-        }
     }
 }

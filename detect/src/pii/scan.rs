@@ -1,7 +1,7 @@
 //! The pass over the text: where is anything worth a closer look?
 
 use super::context::{Context, ContextWords, Recent};
-use super::{email, net, number, password, token, word};
+use super::{email, key_block, net, number, password, token, word};
 use crate::bytes::{at, before, run_end, run_start, slice};
 use crate::{EntityType, Finding, Kind, TypeSet};
 
@@ -254,7 +254,7 @@ impl<'a> Scan<'a> {
     pub(super) fn private_keys(&mut self) {
         if self.wants(EntityType::PrivateKey) {
             for begin in self.words.key.find_iter(self.text) {
-                token::private_key(self, begin);
+                key_block::at_header(self, begin);
             }
         }
     }

@@ -5,6 +5,8 @@ const planted = process.argv[2];
 
 function* texts(value) {
   if (Array.isArray(value)) {
+    // A model reads the text parts of a message one after the other.
+    yield value.map((item) => item?.text ?? "").join("");
     for (const item of value) yield* texts(item);
   } else if (value && typeof value === "object") {
     for (const [key, member] of Object.entries(value)) {
@@ -25,8 +27,8 @@ function* decoded(text) {
     const inner = JSON.parse(text);
     if (inner && typeof inner === "object") yield* texts(inner);
   } catch {}
-  if (/^[A-Za-z0-9+/=]{8,}$/.test(text.split("base64,").at(-1))) {
-    yield Buffer.from(text.split("base64,").at(-1), "base64").toString();
+  for (const word of [text.split("base64,").at(-1), text.replace(/\s/g, ""), ...text.split(/\s/)]) {
+    if (/^[A-Za-z0-9+/=_-]{8,}$/.test(word)) yield Buffer.from(word, "base64").toString();
   }
 }
 

@@ -17,6 +17,8 @@ def texts(value):
             yield from texts(key)
             yield from texts(member)
     elif isinstance(value, list):
+        # A model reads the text parts of a message one after the other.
+        yield "".join(str(item["text"]) for item in value if isinstance(item, dict) and "text" in item)
         for item in value:
             yield from texts(item)
     elif isinstance(value, str):
@@ -34,10 +36,12 @@ def decoded(text):
             yield from texts(inner)
     except (ValueError, RecursionError):
         pass
-    try:
-        yield base64.b64decode(text.split("base64,")[-1], validate=True).decode()
-    except ValueError:
-        pass
+    for word in [text.split("base64,")[-1], "".join(text.split()), *text.split()]:
+        try:
+            word = word.replace("-", "+").replace("_", "/")
+            yield base64.b64decode(word + "=" * (-len(word) % 4), validate=True).decode()
+        except ValueError:
+            pass
 
 
 def holds(value):

@@ -12,6 +12,7 @@ mod form;
 mod frames;
 mod json;
 mod message;
+mod multipart;
 mod policy;
 mod rego;
 pub mod seeds;
@@ -34,6 +35,7 @@ pub const ORACLES: &[Oracle] = &[
     Oracle { name: "json", check: json::check, seeds: seeds::json },
     Oracle { name: "message", check: message::check, seeds: seeds::messages },
     Oracle { name: "form", check: form::check, seeds: seeds::forms },
+    Oracle { name: "multipart", check: multipart::check, seeds: seeds::multipart },
     Oracle { name: "sse", check: sse::check, seeds: seeds::sse },
     Oracle { name: "stream", check: stream::check, seeds: seeds::streams },
     Oracle { name: "frames", check: frames::check, seeds: seeds::frames },

@@ -128,6 +128,27 @@ pub fn forms() -> Vec<Vec<u8>> {
         .into()
 }
 
+/// Forms with files.
+pub fn multipart() -> Vec<Vec<u8>> {
+    let file = "--X\r\nContent-Disposition: form-data; name=\"file\"; filename=\"a%20b.jsonl\"\r\nContent-Type: application/octet-stream\r\nContent-Length: 26\r\n\r\n";
+    let lines = "{\"a\":\"x\\u0031\"}\n{\"b\":[1]}\n";
+    let batch = r#"{"custom_id":"1","method":"POST","url":"/v1/chat/completions","body":{"model":"m","messages":[{"role":"user","content":"{\"a\":\"b\"}"}]}}"#;
+    let field = "--X\r\ncontent-disposition: form-data; name=\"purpose\"\r\n\r\nbatch\r\n";
+    let image =
+        [file.replace("Content-Length: 26\r\n", "").as_bytes(), b"\x89PNG\r\n\x1a\n\0\0\0\r\n--X--"].concat();
+    let mut seeds = vec![image];
+    seeds.extend(
+        [
+            format!("{file}{lines}\r\n--X--\r\n"),
+            format!("{field}{}{batch}\r\n--X--", file.replace("Content-Length: 26\r\n", "")),
+            format!("{field}--X--"),
+            "multipart/form-data; boundary=\"a\"; x=y\n--a--".to_owned(),
+        ]
+        .map(String::into_bytes),
+    );
+    seeds
+}
+
 const EVENTS: &[&str] = &[
     "event: a\ndata: {\"x\":1}\nid: 7\n\ndata: [DONE]\n\n",
     "\u{FEFF}data:a\r\ndata: b\r\n\r\n: comment\r\rdata: c\r\r",

@@ -1,4 +1,5 @@
-//! `cargo xtask bench`: what the mesh adds to a request, measured in a real Envoy.
+//! `cargo xtask bench`: what the mesh adds to a request, measured in a real Envoy; with `--policies`, what large sets of policies
+//! cost; with `--xds`, many xDS clients.
 
 mod core;
 
@@ -27,7 +28,14 @@ pub(crate) fn run(rest: &[String]) -> Outcome {
         "--profile",
         "filter",
     ]))?;
-    start(cargo().current_dir(&place.root).args(["build", "--release", "--package", "mesh-bench"]))?;
+    start(cargo().current_dir(&place.root).args([
+        "build",
+        "--release",
+        "--package",
+        "mesh-bench",
+        "--package",
+        "mesh-cli",
+    ]))?;
     let flags = rest.strip_prefix(&["--".to_owned()]).unwrap_or(rest);
     start(
         Command::new(place.binary("release", "mesh-bench"))
@@ -35,6 +43,7 @@ pub(crate) fn run(rest: &[String]) -> Outcome {
             .args(flags)
             .env("AI_MESH_ENVOY", envoy)
             .env("AI_MESH_FILTER", place.filter())
+            .env("AI_MESH_BIN", place.binary("release", "ai-mesh"))
             .env(
                 "AI_MESH_EMPTY_FILTER",
                 place.target.join("wasm32-wasip1/filter/mesh_bench_empty_filter.wasm"),

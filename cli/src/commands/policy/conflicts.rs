@@ -61,7 +61,7 @@ fn personal_data(strict: &Policy, mild: &Policy) -> Vec<String> {
     )]
 }
 
-/// One allows by name what the other's lists refuse.
+/// One allows what the other's lists refuse.
 fn lists(one: &Policy, other: &Policy, what: &str) -> Vec<String> {
     let rules = |policy: &Policy| -> Vec<(Vec<String>, Vec<String>)> {
         let lists = |rule: &Rule| match rule {
@@ -75,9 +75,7 @@ fn lists(one: &Policy, other: &Policy, what: &str) -> Vec<String> {
     for (mild, strict) in [(one, other), (other, one)] {
         for (allowed, _) in rules(mild) {
             for (allow, deny) in rules(strict) {
-                // An entry without a pattern names one thing; whether two patterns meet is not asked.
-                let named = allowed.iter().filter(|name| !name.contains('*'));
-                let refused = named.filter(|name| deny.contains(name) || lacks(&allow, name));
+                let refused = allowed.iter().flat_map(|name| refused(name, &allow, &deny));
                 for name in refused {
                     let (mild, strict) = (&mild.metadata.name, &strict.metadata.name);
                     found.push(format!("`{strict}` refuses the {what} `{name}`, which `{mild}` allows: `{strict}` wins, since every list has to allow"));
@@ -90,13 +88,37 @@ fn lists(one: &Policy, other: &Policy, what: &str) -> Vec<String> {
     found
 }
 
-/// Whether an allow list surely does not name it.
-fn lacks(allow: &[String], name: &str) -> bool {
-    !allow.is_empty()
-        && !allow.iter().any(|entry| match entry.split_once('*') {
-            Some((start, _)) => name.starts_with(start),
-            None => entry == name,
-        })
+/// What of an allowed name or pattern other lists surely refuse: all of it, or the part that is denied. Of two patterns neither of
+/// which covers the other it is not said.
+fn refused(allowed: &str, allow: &[String], deny: &[String]) -> Vec<String> {
+    let denied = deny.iter().any(|entry| covers(entry, allowed));
+    let lacking = !allow.is_empty() && !allow.iter().any(|entry| may_meet(entry, allowed));
+    if denied || lacking {
+        return vec![allowed.to_owned()];
+    }
+    deny.iter().filter(|entry| covers(allowed, entry)).cloned().collect()
+}
+
+/// Whether everything that fits `name`, itself a name or a pattern, fits `pattern`: a `*` in it is read as a character of its own.
+fn covers(pattern: &str, name: &str) -> bool {
+    let mut parts = pattern.split('*');
+    let Some(mut rest) = parts.next().and_then(|start| name.strip_prefix(start)) else { return false };
+    let Some(mut last) = parts.next() else { return rest.is_empty() };
+    for part in parts {
+        let Some(at) = rest.find(last) else { return false };
+        rest = &rest[at + last.len()..];
+        last = part;
+    }
+    rest.ends_with(last)
+}
+
+/// Whether something may fit both.
+fn may_meet(one: &str, other: &str) -> bool {
+    match (one.split_once('*'), other.split_once('*')) {
+        (Some((one, _)), Some((other, _))) => one.starts_with(other) || other.starts_with(one),
+        (Some(_), None) => covers(one, other),
+        (None, _) => covers(other, one),
+    }
 }
 
 #[cfg(test)]
@@ -139,6 +161,30 @@ mod tests {
                 "{ rules: [ { tools: { allow: [search] } } ] }",
                 "{ rules: [ { tools: { deny: [search] } } ] }",
                 vec!["`b` refuses the tool `search`, which `a` allows"],
+            ),
+            (
+                "{ rules: [ { models: { allow: ['gpt-4*'] } } ] }",
+                "{ rules: [ { models: { deny: ['gpt-4*'] } } ] }",
+                vec!["`b` refuses the model `gpt-4*`, which `a` allows"],
+            ),
+            (
+                "{ rules: [ { models: { allow: ['gpt-*'] } } ] }",
+                "{ rules: [ { models: { deny: ['gpt-4*-mini', 'claude-*'] } } ] }",
+                vec!["`b` refuses the model `gpt-4*-mini`, which `a` allows"],
+            ),
+            (
+                "{ rules: [ { tools: { allow: ['crm.*'] } } ] }",
+                "{ rules: [ { tools: { allow: ['mail.*', search] } } ] }",
+                vec![
+                    "`a` refuses the tool `mail.*`, which `b` allows",
+                    "`a` refuses the tool `search`, which `b` allows",
+                    "`b` refuses the tool `crm.*`, which `a` allows",
+                ],
+            ),
+            (
+                "{ rules: [ { tools: { allow: ['crm.*', 'crm.read'] } } ] }",
+                "{ rules: [ { tools: { allow: ['*.read'] } } ] }",
+                vec![],
             ),
         ] {
             let policies = policies(&[("a", one), ("b", other)]);

@@ -55,6 +55,7 @@ impl DecisionIntake for IntakeService {
         })?;
         let kept = intake.kept.iter().filter_map(|index| batch.records.get(*index));
         self.metrics.kept(&intake, kept.clone().map(|record| &record.decision));
+        self.metrics.enforced(kept.clone().map(|record| (record.time_ns, &*record.policies)));
         self.metrics.judge.kept(kept.clone());
         // Only of records that are new: each promise ends once. One that can not be ended now expires, and then counts as it
         // was given; the record is kept all the same.

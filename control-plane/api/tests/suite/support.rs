@@ -11,7 +11,7 @@ use mesh_control_api::{Api, Metrics, Parts, Token, router};
 use mesh_control_core::memory::{MemoryDecisions, MemoryPolicies, MemoryTools, MemoryWindows};
 use mesh_control_core::ports::{PublishError, Publisher, SidecarView};
 use mesh_control_core::{
-    Batch, Decisions, EngineAdmission, Limits, Policies, RolloutWatch, Sidecar, Timestamp, Tools,
+    Batch, Decisions, EngineAdmission, Limits, Policies, Propagation, RolloutWatch, Sidecar, Timestamp, Tools,
 };
 use mesh_policy::{Bundle, Settings};
 use serde_json::{Value, json};
@@ -83,7 +83,8 @@ impl Plane {
         let decisions = Decisions::new(Arc::new(MemoryDecisions::default()));
         let limits = Limits::new(Arc::new(MemoryWindows::default()));
         let tools = Tools::new(Arc::new(MemoryTools::default()), policies.clone());
-        let metrics = Arc::new(Metrics::new(policies.clone(), Arc::new(OneSidecar)));
+        let metrics =
+            Arc::new(Metrics::new(policies.clone(), Arc::new(OneSidecar), Arc::new(Propagation::default())));
         let rollouts = Arc::new(RolloutWatch::new(policies.clone(), decisions.clone()));
         let stop = watch::Sender::new(false);
         let api = Api::new(Parts {

@@ -17,15 +17,20 @@ pub struct MemoryPolicies {
 
 #[async_trait]
 impl PolicyStore for MemoryPolicies {
-    async fn append(&self, version: &PolicyVersion) -> Result<Stored, AppendError> {
+    async fn append(&self, versions: &[PolicyVersion]) -> Result<Vec<Stored>, AppendError> {
         let mut log = lock(&self.log);
-        if log.iter().any(|held| held.version.name == version.name && held.version.version == version.version)
-        {
-            return Err(AppendError::Taken { name: version.name.clone(), version: version.version });
+        let before = log.len();
+        for version in versions {
+            let is_it =
+                |held: &Stored| held.version.name == version.name && held.version.version == version.version;
+            if log.iter().any(is_it) {
+                log.truncate(before);
+                return Err(AppendError::Taken { name: version.name.clone(), version: version.version });
+            }
+            let revision = log.len() as u64 + 1;
+            log.push(Stored { revision, version: version.clone() });
         }
-        let stored = Stored { revision: log.len() as u64 + 1, version: version.clone() };
-        log.push(stored.clone());
-        Ok(stored)
+        Ok(log.get(before..).unwrap_or_default().to_vec())
     }
 
     async fn newest(&self) -> Result<Vec<Stored>, StoreError> {

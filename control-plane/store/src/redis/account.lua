@@ -141,6 +141,8 @@ end
 -- What would be spent at once is held under `attempt`, if there is one.
 local function take(account, amount, id, attempt)
   local terms = account.terms
+  -- Who asks for nothing only wants to be lent.
+  if amount == 0 then return end
   if terms.kind == COUNT or (id == '' and terms.kind == RESERVE) then
     if attempt ~= '' then return hold(account, amount, attempt, false) end
     return spend(account, amount)

@@ -10,34 +10,38 @@ type Row = (i64, String, i64, String, i64, Option<String>);
 
 #[async_trait]
 impl PolicyStore for Sql {
-    async fn append(&self, version: &PolicyVersion) -> Result<Stored, AppendError> {
+    async fn append(&self, versions: &[PolicyVersion]) -> Result<Vec<Stored>, AppendError> {
         const WHAT: &str = "the policy version could not be written";
-        let document = match &version.document {
-            Some(document) => Some(
-                serde_json::to_string(document)
-                    .map_err(|error| StoreError::caused("the document has no JSON form", error))?,
-            ),
-            None => None,
-        };
         let mut tx = begin(self).await.map_err(failed(WHAT))?;
         lock(&mut tx, super::POLICIES).await.map_err(failed(WHAT))?;
-        let revision: Option<i64> = sqlx::query_scalar(
-            "INSERT INTO policy_versions (name, version, change, at_ns, document) VALUES ($1, $2, $3, $4, $5)
-             ON CONFLICT (name, version) DO NOTHING RETURNING revision",
-        )
-        .bind(&version.name)
-        .bind(signed(version.version))
-        .bind(version.change.as_str())
-        .bind(nanoseconds(version.at))
-        .bind(document)
-        .fetch_optional(&mut *tx)
-        .await
-        .map_err(failed(WHAT))?;
-        let Some(revision) = revision else {
-            return Err(AppendError::Taken { name: version.name.clone(), version: version.version });
-        };
+        let mut written = Vec::with_capacity(versions.len());
+        for version in versions {
+            let document = match &version.document {
+                Some(document) => Some(
+                    serde_json::to_string(document)
+                        .map_err(|error| StoreError::caused("the document has no JSON form", error))?,
+                ),
+                None => None,
+            };
+            let revision: Option<i64> = sqlx::query_scalar(
+                "INSERT INTO policy_versions (name, version, change, at_ns, document) VALUES ($1, $2, $3, $4, $5)
+                 ON CONFLICT (name, version) DO NOTHING RETURNING revision",
+            )
+            .bind(&version.name)
+            .bind(signed(version.version))
+            .bind(version.change.as_str())
+            .bind(nanoseconds(version.at))
+            .bind(document)
+            .fetch_optional(&mut *tx)
+            .await
+            .map_err(failed(WHAT))?;
+            let Some(revision) = revision else {
+                return Err(AppendError::Taken { name: version.name.clone(), version: version.version });
+            };
+            written.push(Stored { revision: unsigned(revision), version: version.clone() });
+        }
         tx.commit().await.map_err(failed(WHAT))?;
-        Ok(Stored { revision: unsigned(revision), version: version.clone() })
+        Ok(written)
     }
 
     async fn newest(&self) -> Result<Vec<Stored>, StoreError> {

@@ -7,6 +7,7 @@
 mod decisions;
 mod opening;
 mod policies;
+mod restarts;
 mod support;
 mod tools;
 mod windows;

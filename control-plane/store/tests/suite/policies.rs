@@ -72,6 +72,10 @@ async fn an_empty_store_has_revision_zero(store: Port) {
     assert_eq!(store.version("nobody", 1).await.unwrap(), None);
 }
 
+async fn one(store: &Port, version: &PolicyVersion) -> Result<mesh_control_core::Stored, AppendError> {
+    Ok(store.append(std::slice::from_ref(version)).await?.remove(0))
+}
+
 async fn every_version_is_kept_as_it_was(store: Port) {
     let written = [
         version("b", 1),
@@ -85,7 +89,7 @@ async fn every_version_is_kept_as_it_was(store: Port) {
     ];
     let mut kept = Vec::new();
     for version in &written {
-        let stored = store.append(version).await.unwrap();
+        let stored = one(&store, version).await.unwrap();
         assert_eq!(stored.version, *version);
         assert!(kept.last().is_none_or(|last: &mesh_control_core::Stored| last.revision < stored.revision));
         kept.push(stored);
@@ -100,19 +104,32 @@ async fn every_version_is_kept_as_it_was(store: Port) {
 }
 
 async fn a_version_is_never_overwritten(store: Port) {
-    let first = store.append(&version("a", 1)).await.unwrap();
-    let error = store.append(&deletion("a", 1)).await.unwrap_err();
+    let first = one(&store, &version("a", 1)).await.unwrap();
+    let error = one(&store, &deletion("a", 1)).await.unwrap_err();
     assert!(matches!(error, AppendError::Taken { ref name, version: 1 } if name == "a"), "{error}");
     assert_eq!(store.newest().await.unwrap(), [first]);
     // The refused attempt holds nothing that a later one would wait for.
-    store.append(&version("a", 2)).await.unwrap();
+    one(&store, &version("a", 2)).await.unwrap();
+}
+
+/// Several versions are written in their order, or none of them.
+async fn several_are_written_together_or_not_at_all(store: Port) {
+    let both = [version("b", 1), version("a", 1)];
+    let written = store.append(&both).await.unwrap();
+    assert_eq!(written.iter().map(|stored| stored.version.clone()).collect::<Vec<_>>(), both);
+    assert!(written[0].revision < written[1].revision);
+    let error = store.append(&[version("c", 1), version("a", 2), version("b", 1)]).await.unwrap_err();
+    assert!(matches!(error, AppendError::Taken { ref name, version: 1 } if name == "b"), "{error}");
+    assert_eq!(store.revision().await.unwrap(), written[1].revision);
+    assert_eq!(store.versions("c").await.unwrap(), []);
+    assert_eq!(store.versions("a").await.unwrap().len(), 1);
 }
 
 async fn of_racing_writers_one_wins(store: Port) {
     let racers: Vec<_> = (0..40)
         .map(|racer| {
             let store = Arc::clone(&store);
-            tokio::spawn(async move { store.append(&version("a", racer % 4 + 1)).await.is_ok() })
+            tokio::spawn(async move { one(&store, &version("a", racer % 4 + 1)).await.is_ok() })
         })
         .collect();
     let mut won = 0;
@@ -153,5 +170,6 @@ stamp!(
     an_empty_store_has_revision_zero,
     every_version_is_kept_as_it_was,
     a_version_is_never_overwritten,
+    several_are_written_together_or_not_at_all,
     of_racing_writers_one_wins,
 );

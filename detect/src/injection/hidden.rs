@@ -1,0 +1,81 @@
+//! What a text hides: orders in an encoding, judged by themselves, and letters that nobody sees.
+
+use std::ops::Range;
+
+use super::alphabet::Byte;
+use super::evidence::Kind;
+use super::layers;
+use super::matcher::{Matcher, together};
+use super::tokens::Written;
+use super::verdict;
+
+/// Runs of one text that are decoded.
+const MAX_LAYERS: usize = 8;
+/// Layers of encoding that are undone, one inside the other.
+const MAX_DEPTH: u8 = 2;
+/// So many invisible letters are a text.
+const UNSEEN: usize = 8;
+/// What an order is worth that only the scorer finds in an encoding.
+const HIDDEN_ORDER: f32 = 0.6;
+
+impl Matcher<'_> {
+    /// Looks at the run that begins with that word and may be an encoding; returns where it ends.
+    #[inline(always)]
+    pub(super) fn layer(&mut self, text: &[u8], written: Written, index: usize) -> usize {
+        let length = written.end - written.start;
+        // A run is a word, and longer only where a sign joins it to the next one. Words of two letters may be hex.
+        let may_be_code = length >= layers::MIN_RUN || length == 2 || written.kinds.digits();
+        if !may_be_code && !Byte::of(written.next).joins() {
+            return written.end;
+        }
+        self.encoded(text, written.start, index)
+    }
+
+    #[inline(never)]
+    fn encoded(&mut self, text: &[u8], i: usize, index: usize) -> usize {
+        if self.depth >= MAX_DEPTH || self.layers >= MAX_LAYERS {
+            return i + 1;
+        }
+        let numbers = layers::may_be_numbers(text, i);
+        let (end, said) = if numbers { layers::numbers(text, i) } else { layers::run(text, i) };
+        if let Some(said) = said {
+            self.layers += 1;
+            self.decoded(&said, index, i..end);
+        }
+        end
+    }
+
+    /// Judges decoded text by itself; an order that had to be hidden weighs more.
+    pub(super) fn decoded(&mut self, said: &str, index: usize, span: Range<usize>) {
+        let mut inner = Matcher::new(self.lexicon, self.source);
+        inner.depth = self.depth + 1;
+        inner.read(said);
+        let rules = inner.evidence.best().map(|(score, _)| score);
+        let margin = together(rules, inner.scorer.finish().map(|(margin, _)| margin));
+        let learned = if verdict::score_of(margin, self.source) >= 0.5 { HIDDEN_ORDER } else { 0.0 };
+        let score = rules.unwrap_or(0.0).max(learned);
+        if score >= 0.4 {
+            let weight = self.weigh(score, (score + 0.1).min(0.98));
+            self.add(Kind::Decoded, weight, index, span);
+        }
+    }
+}
+
+/// Where text is written in tag characters, which nobody sees.
+pub(super) fn unseen(text: &str) -> Option<Range<usize>> {
+    if text.is_ascii() {
+        return None;
+    }
+    let mut first = None;
+    let mut count = 0;
+    for (i, c) in text.char_indices() {
+        if ('\u{e0020}'..='\u{e007e}').contains(&c) {
+            count += 1;
+            let start = *first.get_or_insert(i);
+            if count >= UNSEEN {
+                return Some(start..i + c.len_utf8());
+            }
+        }
+    }
+    None
+}

@@ -1,0 +1,264 @@
+//! Values that a model reads where a recogniser sees none: Base64 (RFC 4648) in running text, digits written one by one, and
+//! addresses in quotes.
+//!
+//! One layer is undone, once, and searched as any text. What is found stands for the whole stretch it was written in: of an
+//! encoded text no part can go alone. Where no such stretch is, this costs a look at every sixteenth byte.
+
+use super::{ContextWords, email, find};
+use crate::bytes::{at, slice};
+use crate::canonical::base64::decode;
+use crate::{CustomPatterns, EntityType, Finding, Kind, TypeSet};
+
+/// Encoded runs shorter than this hide nothing that counts.
+const SHORTEST_RUN: usize = 16;
+/// Bytes of a text that are decoded, all runs together; what comes behind them is no longer undone.
+const MAX_DECODED: usize = 256 << 10;
+/// A line of Base64 that another one follows is at least so long (RFC 2045 has 76 characters, PEM 64).
+const SHORTEST_LINE: usize = 60;
+/// Digits of a number that has a check digit.
+const DIGITS: std::ops::RangeInclusive<usize> = 12..=19;
+/// White space between two digits that are written one by one.
+const MAX_GAP: usize = 3;
+/// Digits alone prove little; what is found in them has to be surer than this.
+const PROVEN: f32 = 0.6;
+
+/// See [`crate::Detector::pii_hidden`].
+pub(crate) fn hidden(
+    words: &ContextWords,
+    text: &str,
+    types: TypeSet,
+    min_score: f32,
+    custom: Option<&CustomPatterns>,
+    out: &mut Vec<Finding>,
+) {
+    let bytes = text.as_bytes();
+    if types.contains(EntityType::EmailAddress) {
+        quoted_addresses(bytes, min_score, out);
+    }
+    let mut inner = Vec::new();
+    let mut left = MAX_DECODED;
+    let mut next = SHORTEST_RUN - 1;
+    // Every run of sixteen bytes has one of these places in it.
+    while next < bytes.len() {
+        let place = next;
+        next += SHORTEST_RUN;
+        // Digits with hyphens or slashes between them look like an encoded text, too.
+        if let Some((start, end, digits)) = spelled(bytes, place) {
+            next = next.max(end + MAX_GAP + 1);
+            inner.clear();
+            find(words, &digits, types, min_score, None, &mut inner);
+            let proven = |found: &&Finding| {
+                let phone = found.kind == Kind::Entity(EntityType::PhoneNumber);
+                found.span == (0..digits.len()) && !phone && found.score >= PROVEN
+            };
+            let found = inner.iter().find(proven);
+            out.extend(found.map(|found| Finding {
+                span: start..end,
+                rule: "hidden/digits",
+                ..found.clone()
+            }));
+            continue;
+        }
+        let start = encoded_start(bytes, place);
+        let end = if is_encoded(at(bytes, place)) { encoded_end(bytes, place) } else { place };
+        if end > start + SHORTEST_RUN - 1 {
+            next = next.max(end + 1);
+            let Some(inside) = decoded(slice(bytes, start, end), left) else { continue };
+            left = left.saturating_sub(inside.len());
+            inner.clear();
+            find(words, &inside, types, min_score, custom, &mut inner);
+            let surest = inner.iter().max_by(|one, other| one.score.total_cmp(&other.score));
+            out.extend(surest.map(|found| Finding {
+                span: start..end,
+                rule: "hidden/base64",
+                ..found.clone()
+            }));
+        }
+    }
+}
+
+/// Addresses whose local part is in quotes: in a stream, all quoted text would have to wait for what follows it.
+fn quoted_addresses(bytes: &[u8], min_score: f32, out: &mut Vec<Finding>) {
+    const SCORE: f32 = 0.8;
+    for quote in memchr::memmem::find_iter(bytes, b"\"@") {
+        let start = email::quoted(bytes, quote + 1);
+        let span = start.zip(email::domain(bytes, quote + 2));
+        let (Some((start, end)), true) = (span, SCORE >= min_score) else { continue };
+        let kind = Kind::Entity(EntityType::EmailAddress);
+        out.push(Finding { kind, span: start..end, score: SCORE, rule: "hidden/quoted" });
+    }
+}
+
+fn is_encoded(b: u8) -> bool {
+    b.is_ascii_alphanumeric() || matches!(b, b'+' | b'/' | b'-' | b'_')
+}
+
+fn encoded_start(bytes: &[u8], place: usize) -> usize {
+    let mut start = place;
+    while start > 0 && is_encoded(at(bytes, start - 1)) {
+        start -= 1;
+    }
+    start
+}
+
+/// Where a run ends that goes on over lines, its padding included.
+fn encoded_end(bytes: &[u8], place: usize) -> usize {
+    let mut line = encoded_start(bytes, place);
+    let mut end = place;
+    loop {
+        while is_encoded(at(bytes, end)) {
+            end += 1;
+        }
+        let long = end - line >= SHORTEST_LINE;
+        let skip = match (at(bytes, end), at(bytes, end + 1)) {
+            (b'\n', _) => 1,
+            (b'\r', b'\n') => 2,
+            _ => 0,
+        };
+        if !long || skip == 0 || !is_encoded(at(bytes, end + skip)) {
+            break;
+        }
+        line = end + skip;
+        end = line;
+    }
+    let padded = end + 2;
+    while end < padded && at(bytes, end) == b'=' {
+        end += 1;
+    }
+    end
+}
+
+/// The text that a run encodes; none if it encodes something else, or words only look like it.
+fn decoded(run: &[u8], most: usize) -> Option<String> {
+    // The beginning tells: of a word in running text hardly ever a character comes out.
+    let head = decode(slice(run, 0, 12), 9)?;
+    let readable = |b: &u8| *b >= b' ' && *b != 0x7F || b.is_ascii_whitespace();
+    if !head.iter().all(readable) {
+        return None;
+    }
+    let mut plain: Vec<u8> = run.iter().copied().filter(|b| !b.is_ascii_whitespace()).collect();
+    // A letter may stand right behind it that is none of its own.
+    let letters = plain.iter().filter(|b| **b != b'=').count();
+    if letters % 4 == 1 {
+        plain.truncate(letters - 1);
+    }
+    let inside = decode(&plain, most)?;
+    let valid = match std::str::from_utf8(&inside) {
+        Ok(text) => text,
+        // Cut by the bound, or by the end of the run.
+        Err(error) if error.error_len().is_none() => {
+            std::str::from_utf8(inside.get(..error.valid_up_to())?).ok()?
+        }
+        Err(_) => return None,
+    };
+    valid.bytes().all(|b| readable(&b)).then(|| valid.to_owned())
+}
+
+/// Digits that stand one by one around a place, with white space or one and the same sign between them.
+fn spelled(bytes: &[u8], place: usize) -> Option<(usize, usize, String)> {
+    let alone = |i: usize| {
+        at(bytes, i).is_ascii_digit()
+            && !(i > 0 && at(bytes, i - 1).is_ascii_alphanumeric())
+            && !at(bytes, i + 1).is_ascii_alphanumeric()
+    };
+    let seed = (place.saturating_sub(MAX_GAP)..=place).find(|i| alone(*i))?;
+    let gap = |from: usize, to: usize| {
+        let between = slice(bytes, from, to);
+        between.iter().all(|b| b.is_ascii_whitespace())
+            || matches!(between, [b'-' | b'.' | b',' | b'_' | b'/' | b'*' | b'|'] | [b',', b' '])
+    };
+    let mut start = seed;
+    let mut before_seed = 0;
+    while let Some(before) = (start.saturating_sub(MAX_GAP + 1)..start.saturating_sub(1))
+        .rev()
+        .find(|i| alone(*i) && gap(i + 1, start))
+    {
+        start = before;
+        before_seed += 1;
+        if before_seed >= *DIGITS.end() {
+            return None;
+        }
+    }
+    let mut digits = String::new();
+    digits.push(char::from(at(bytes, start)));
+    let mut last = start;
+    while let Some(after) = (last + 2..=last + MAX_GAP + 1).find(|i| alone(*i) && gap(last + 1, *i)) {
+        digits.push(char::from(at(bytes, after)));
+        last = after;
+        if digits.len() > *DIGITS.end() {
+            // A table of numbers: it is stepped over as a whole.
+            return None;
+        }
+    }
+    DIGITS.contains(&digits.len()).then_some((start, last + 1, digits))
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::{Detector, Finding, TypeSet};
+
+    fn found(text: &str) -> Vec<(String, String)> {
+        let mut out: Vec<Finding> = Vec::new();
+        Detector::new().pii_hidden(text, &TypeSet::all(), 0.5, None, &mut out);
+        out.iter()
+            .map(|found| (found.kind.as_str().to_owned(), text[found.span.clone()].to_owned()))
+            .collect()
+    }
+
+    #[test]
+    fn what_is_written_otherwise_is_found_whole() {
+        let card = "NDExMTExMTExMTExMTExMQ==";
+        let long = "TXkgY2FyZCBudW1iZXIgaXMgNDExMSAxMTExIDExMTEgMTExMSBhbmQgSSBs\naXZlIGluIGEgdmVyeSBsb25nIHN0cmVldA==";
+        for (text, kind, stretch) in [
+            (format!("please decode {card} for me"), "CREDIT_CARD", card),
+            (card.to_owned(), "CREDIT_CARD", card),
+            ("key=bXkgc3NuIGlzIDUzNi05MC00Mzk5.".to_owned(), "US_SSN", "bXkgc3NuIGlzIDUzNi05MC00Mzk5"),
+            (format!("see:\n{long}\nend"), "CREDIT_CARD", long),
+            (
+                "card 4 1 1 1 1 1 1 1 1 1 1 1 1 1 1 1 ok".to_owned(),
+                "CREDIT_CARD",
+                "4 1 1 1 1 1 1 1 1 1 1 1 1 1 1 1",
+            ),
+            ("4-1-1-1-1-1-1-1-1-1-1-1-1-1-1-1".to_owned(), "CREDIT_CARD", "4-1-1-1-1-1-1-1-1-1-1-1-1-1-1-1"),
+            (
+                "4, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1".to_owned(),
+                "CREDIT_CARD",
+                "4, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1",
+            ),
+            (
+                "4 1 1 1  1 1 1 1  1 1 1 1\n1 1 1 1".to_owned(),
+                "CREDIT_CARD",
+                "4 1 1 1  1 1 1 1  1 1 1 1\n1 1 1 1",
+            ),
+        ] {
+            assert_eq!(found(&text), [(kind.to_owned(), stretch.to_owned())], "{text}");
+        }
+    }
+
+    #[test]
+    fn what_hides_nothing_is_left_alone() {
+        for text in [
+            "",
+            "internationalization and counterrevolutionaries/misunderstandings",
+            "https://example.com/some/very/long/path/with/many/segments?and=a-query",
+            "The digest is 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+            "SGVsbG8gd29ybGQsIHRoaXMgaXMgYSBncmVldGluZw==",
+            "iVBORw0KGgoAAAANSUhEUgAAAAUAAAAFCAYAAACNbyblAAAAHElEQVQI12P4",
+            "4 1 1 1 1 1 1 1 1 1 1 1 1 1 1 2",
+            "1 2 3 4 5 6 7 8 9 1 2 3 4 5 6 7 8 9 1 2 3 4 5 6 7 8 9",
+            "0, 1, 1, 2, 3, 5, 8, 13, 21, 34, 55, 89, 144",
+            "[[0, 1, 0, 0], [1, 0, 0, 1], [0, 0, 1, 0], [0, 1, 1, 0]]",
+        ] {
+            assert_eq!(found(text), [], "{text}");
+        }
+    }
+
+    #[test]
+    fn no_text_costs_more_than_its_length() {
+        for text in
+            ["A".repeat(1 << 20), "1 ".repeat(1 << 19), "QUFB\n".repeat(1 << 18), "a1 ".repeat(1 << 18)]
+        {
+            found(&text);
+        }
+    }
+}

@@ -1,0 +1,165 @@
+//! Text that a message has in several parts, side by side: a model reads it as one, so it is searched as one too.
+//!
+//! Of each part only what lies near a boundary is searched again, and only what goes over one counts: the rest was found in the
+//! parts themselves.
+use std::ops::Range;
+use std::rc::Rc;
+
+use mesh_wire::{Edit, Message};
+
+use crate::guards::{Way, source_of};
+use crate::index::Attached;
+use crate::program::{InjectionGuard, PiiGuard};
+use crate::seen::GuardPlace;
+use crate::session::Session;
+
+/// Bytes searched on either side of a boundary: more than any value has.
+const REACH: usize = 512;
+
+/// Parts that go on from one to the next.
+pub(crate) struct Chain {
+    /// All of them, one after the other.
+    pub(crate) text: String,
+    /// Each part's segment, and where it stands in the text.
+    pub(crate) parts: Vec<(usize, Range<usize>)>,
+}
+
+/// The chains of a message; none where nothing is written in parts.
+pub(crate) fn chains(message: &Message, skip: impl Fn(usize) -> bool) -> Vec<Chain> {
+    let mut chains: Vec<Chain> = Vec::new();
+    let mut open = false;
+    for index in 1..message.segments.len() {
+        let Some(before) = message.continues(index).filter(|before| !skip(*before) && !skip(index)) else {
+            continue;
+        };
+        let text = |segment: usize| message.segments.get(segment).map_or("", |segment| segment.text.as_str());
+        let joins = open
+            && chains.last().and_then(|chain| chain.parts.last()).is_some_and(|(last, _)| *last == before);
+        if !joins {
+            let first = text(before).to_owned();
+            let parts = vec![(before, 0..first.len())];
+            chains.push(Chain { text: first, parts });
+        }
+        open = true;
+        if let Some(chain) = chains.last_mut() {
+            let start = chain.text.len();
+            chain.text.push_str(text(index));
+            chain.parts.push((index, start..chain.text.len()));
+        }
+    }
+    chains
+}
+
+impl Chain {
+    /// Stretches around the boundaries.
+    fn windows(&self) -> Vec<Range<usize>> {
+        let mut windows: Vec<Range<usize>> = Vec::new();
+        for (_, part) in self.parts.iter().skip(1) {
+            let start = self.text.floor_char_boundary(part.start.saturating_sub(REACH));
+            let end = self.text.ceil_char_boundary((part.start + REACH).min(self.text.len()));
+            match windows.last_mut().filter(|last| start <= last.end) {
+                Some(last) => last.end = end,
+                None => windows.push(start..end),
+            }
+        }
+        windows
+    }
+
+    /// The parts with blanks between them.
+    fn spaced(&self) -> String {
+        let parts = self.parts.iter().map(|(_, part)| self.text.get(part.clone()).unwrap_or_default());
+        parts.collect::<Vec<_>>().join(" ")
+    }
+
+    fn crosses(&self, span: &Range<usize>) -> bool {
+        self.parts.iter().skip(1).any(|(_, part)| span.start < part.start && part.start < span.end)
+    }
+
+    /// Edits that put something in place of a stretch of the text.
+    fn edits(&self, span: &Range<usize>, with: &str, edits: &mut Vec<Edit>) {
+        let mut with = Some(with.to_owned());
+        for (segment, part) in &self.parts {
+            let (start, end) = (span.start.max(part.start), span.end.min(part.end));
+            if start < end {
+                let range = start - part.start..end - part.start;
+                edits.push(Edit { segment: *segment, range, with: with.take().unwrap_or_default() });
+            }
+        }
+    }
+}
+
+impl Session {
+    /// Looks for an attack that is no attack in any part alone. A model reads parts with nothing or a blank between them.
+    pub(crate) fn injection_across(
+        &mut self,
+        (number, nth, policy, guard): (usize, usize, &Attached, &InjectionGuard),
+        (message, chains): (&Message, &[Chain]),
+        way: Way,
+    ) {
+        let program = Rc::clone(&self.program);
+        let at = GuardPlace { policy: policy.index, guard: nth };
+        for chain in chains {
+            let Some((first, _)) = chain.parts.first() else { continue };
+            let Some(source) = message.segments.get(*first).map(|segment| source_of(segment.place)) else {
+                continue;
+            };
+            for text in [chain.text.clone(), chain.spaced()] {
+                let digest = program.digest_of(&text);
+                let Some(finding) = program.injection((at, guard), digest, &text, source) else { continue };
+                let place = format!("{}:{}", way.name(), message.path(*first));
+                if !guard.doubts(&finding, source) {
+                    return self.attacked((policy, guard), &finding, (&text, source), place);
+                }
+                self.doubt((number, nth), &text, &finding, || place.clone());
+            }
+        }
+    }
+
+    /// Finds personal data that goes over the boundaries of parts.
+    pub(crate) fn pii_across(
+        &mut self,
+        (policy, guard): (&Attached, &PiiGuard),
+        (message, chains): (&Message, &[Chain]),
+        way: Way,
+        edits: &mut Vec<Edit>,
+    ) {
+        let mut found = Vec::new();
+        for chain in chains {
+            for window in chain.windows() {
+                let text = chain.text.get(window.clone()).unwrap_or_default();
+                guard.find(&self.program.detector, text, &mut found);
+                for finding in &found {
+                    let span = finding.span.start + window.start..finding.span.end + window.start;
+                    let touched = way == Way::Response && self.masked.touches(&chain.text, &span);
+                    if touched || !chain.crosses(&span) {
+                        continue;
+                    }
+                    let first = chain.parts.iter().find(|(_, part)| span.start < part.end);
+                    let place = first.map_or_else(String::new, |(segment, _)| message.path(*segment));
+                    let place = format!("{}:{place}", way.name());
+                    let value = text.get(finding.span.clone()).unwrap_or_default();
+                    if let Some(with) = self.personal((policy, guard), finding, value, &place, way) {
+                        chain.edits(&span, &with, edits);
+                    }
+                }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_stretch_over_parts_is_replaced_once() {
+        let text = "card 4111 1111 1111 1111 ok".to_owned();
+        let chain = Chain { text, parts: vec![(3, 0..10), (4, 10..12), (5, 12..27)] };
+        assert_eq!(chain.windows().first(), Some(&(0..27)));
+        assert!(chain.crosses(&(5..24)) && !chain.crosses(&(12..20)) && !chain.crosses(&(5..10)));
+        let mut edits = Vec::new();
+        chain.edits(&(5..24), "[X]", &mut edits);
+        let seen: Vec<_> = edits.iter().map(|e| (e.segment, e.range.clone(), e.with.as_str())).collect();
+        assert_eq!(seen, [(3, 5..10, "[X]"), (4, 0..2, ""), (5, 0..12, "")]);
+    }
+}

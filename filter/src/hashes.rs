@@ -1,0 +1,38 @@
+//! Fingerprints of the bodies of one exchange, where the operator asks for them: of what the agent sent and of what it was
+//! answered, as far as bodies are read at all.
+use mesh_audit::ContentHash;
+use mesh_audit::v1::DecisionRecord;
+use mesh_policy::Settings;
+
+/// Both are none where nobody asked.
+#[derive(Default)]
+pub(crate) struct Hashes {
+    request: Option<ContentHash>,
+    response: Option<ContentHash>,
+}
+
+impl Hashes {
+    pub(crate) fn asked(settings: &Settings) -> Self {
+        let begun = settings.record_key.as_ref().and_then(|key| ContentHash::new(key.reveal().as_bytes()));
+        Hashes { request: begun.clone(), response: begun }
+    }
+
+    /// The request's body, as the agent sent it.
+    pub(crate) fn request(&mut self, body: &[u8]) {
+        if let Some(hash) = &mut self.request {
+            hash.update(body);
+        }
+    }
+
+    /// A piece of the answer, as the agent gets it.
+    pub(crate) fn response(&mut self, piece: &[u8]) {
+        if let Some(hash) = &mut self.response {
+            hash.update(piece);
+        }
+    }
+
+    pub(crate) fn note(self, record: &mut DecisionRecord) {
+        record.request_hash = self.request.map(ContentHash::finish).unwrap_or_default();
+        record.response_hash = self.response.map(ContentHash::finish).unwrap_or_default();
+    }
+}

@@ -1,0 +1,281 @@
+//! A form's parts into texts: fields, and files that can be read, whatever type they claim.
+//!
+//! A file is text if it is UTF-8. JSON in it is read as JSON; JSON lines as what each is: a batch's line in the protocol that
+//! its `url` names, a line of training data by its shape. Other files are media, unless they look like text in another
+//! character set: that would be inspected as something else than it is.
+
+use crate::body::{BodyKind, body_kind};
+use crate::coding::Coding;
+use crate::collect::Collector;
+use crate::error::{Limits, WireError, malformed};
+use crate::json::{Doc, Kind, NO_LAYER, Node, Val, scan};
+use crate::message::{Echo, Message, Place};
+use crate::multipart::{Part, boundary, parts};
+use crate::path::ROOT;
+use crate::protocol::Protocol;
+use crate::read::{Answers, document};
+use crate::route::route_of;
+use crate::words;
+
+/// Reads a `multipart/form-data` body. `content_type` is the header's whole value. `None` where that does not tell, in one
+/// way for all parsers, how the body is cut.
+///
+/// # Errors
+/// [`WireError`]: it could be read in more than one way, holds text that is no UTF-8, or is over a limit.
+pub fn read_multipart(
+    content_type: &str,
+    body: &[u8],
+    limits: &Limits,
+) -> Option<Result<Message, WireError>> {
+    let boundary = boundary(content_type)?;
+    Some(if body.len() > limits.max_body {
+        Err(WireError::TooLarge { what: "bytes", limit: limits.max_body })
+    } else {
+        form(body, boundary, limits)
+    })
+}
+
+/// What a file's lines are, before they are read.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Shape {
+    /// Nothing was promised.
+    Any,
+    /// One JSON document.
+    Json,
+    /// A JSON document a line.
+    Lines,
+}
+
+fn form(body: &[u8], boundary: &str, limits: &Limits) -> Result<Message, WireError> {
+    let mut c = Collector::new(Message::new(Protocol::Json), limits);
+    let parts = parts(body, boundary)?;
+    let field = |name: &str| {
+        let part = parts.iter().find(|part| body.get(part.name.clone()) == Some(name.as_bytes()))?;
+        std::str::from_utf8(body.get(part.content.clone())?).ok()
+    };
+    // RFC 7578 § 4.6: it changes how the other parts are read.
+    if field("_charset_").is_some_and(|charset| !charset.eq_ignore_ascii_case("utf-8")) {
+        return malformed(0, "a form in another character set than UTF-8");
+    }
+    let lines = field("purpose").is_some_and(|purpose| matches!(purpose, "batch" | "fine-tune"));
+    for part in &parts {
+        one(&mut c, body, part, lines)?;
+        if let Some(line) = &part.length_line {
+            let span = line.start as u32..line.end as u32;
+            c.message.echoes.push(Echo { layer: NO_LAYER, span, with: "" });
+        }
+    }
+    Ok(c.message)
+}
+
+fn one(c: &mut Collector<'_>, body: &[u8], part: &Part, lines: bool) -> Result<(), WireError> {
+    let text = |range: &std::ops::Range<usize>| {
+        let bytes = body.get(range.clone()).unwrap_or_default();
+        std::str::from_utf8(bytes)
+            .or_else(|error| malformed(range.start + error.valid_up_to(), "text in a form that is not UTF-8"))
+    };
+    let name = text(&part.name)?;
+    let path = c.at_key(ROOT, name);
+    if !words::is_word(name) {
+        quoted(c, Place::Other, &part.name, name, path)?;
+    }
+    let filename = part.filename.as_ref().map(text).transpose()?;
+    if let (Some(range), Some(filename)) = (&part.filename, filename) {
+        quoted(c, Place::Document, range, filename, path)?;
+        // What follows the last dots is part of no value before them: `536….tar.gz`.
+        let mut stem = filename;
+        for _ in 0..2 {
+            let Some((before, kind)) = stem.rsplit_once('.') else { break };
+            if kind.len() > 8 || !kind.bytes().all(|b| b.is_ascii_alphanumeric()) {
+                break;
+            }
+            stem = before;
+            quoted(c, Place::Document, &(range.start..range.start + stem.len()), stem, path)?;
+        }
+    }
+    let kind = body_kind(part.content_type.as_ref().map(text).transpose()?);
+    match &kind {
+        BodyKind::Unknown(why) if why == "charset" => {
+            return malformed(part.content.start, "a part in another character set than UTF-8");
+        }
+        BodyKind::Multipart => return malformed(part.content.start, "a form inside a form"),
+        _ => {}
+    }
+    let content = body.get(part.content.clone()).unwrap_or_default();
+    let textual = matches!(
+        kind,
+        BodyKind::Empty
+            | BodyKind::Json
+            | BodyKind::Text
+            | BodyKind::Lines
+            | BodyKind::Form
+            | BodyKind::EventStream
+    );
+    let is_file = filename.is_some() || !textual;
+    if is_file
+        && std::str::from_utf8(content).is_err()
+        && !(textual && kind != BodyKind::Empty)
+        && is_binary(&kind, content)
+    {
+        c.message.media += 1;
+        return Ok(());
+    }
+    let wide = content.iter().filter(|b| **b == 0).count() * 8 >= content.len().max(1);
+    let content = text(&part.content)?;
+    if content.is_empty() {
+        return Ok(());
+    }
+    if wide && kind == BodyKind::Media {
+        c.message.media += 1;
+        return Ok(());
+    }
+    if wide {
+        return malformed(part.content.start, "a part in another character set than UTF-8");
+    }
+    let layer = c.push_layer(NO_LAYER, part.content.start as u32..part.content.end as u32, Coding::Plain)?;
+    let doc = Doc { text: content, nodes: &[], layer, level: 0 };
+    if is_file {
+        return file(c, doc, shape(&kind, filename.unwrap_or_default(), lines), path, part.content.start);
+    }
+    match name {
+        // Which of several counts is the server's choice.
+        "model" => c.message.other_models.extend(c.message.model.replace(content.to_owned())),
+        "stream" => c.message.stream = content.eq_ignore_ascii_case("true"),
+        _ => {}
+    }
+    match json(content, c.limits) {
+        Some(nodes) => c.free(Place::User, Doc { nodes: &nodes, ..doc }.root(), path),
+        None => c.whole(Place::User, doc, 0..content.len() as u32, path),
+    }
+}
+
+/// A name in quotes: as it stands, and with `%XX` resolved, as some servers read it.
+fn quoted(
+    c: &mut Collector<'_>,
+    place: Place,
+    range: &std::ops::Range<usize>,
+    text: &str,
+    path: u32,
+) -> Result<(), WireError> {
+    let layer = c.push_layer(NO_LAYER, range.start as u32..range.end as u32, Coding::Quoted)?;
+    let doc = Doc { text, nodes: &[], layer, level: 0 };
+    c.whole(place, doc, 0..text.len() as u32, path)?;
+    if text.contains('_') {
+        // In names, they stand for blanks.
+        let spaced = text.replace('_', " ");
+        c.whole(place, Doc { text: &spaced, ..doc }, 0..text.len() as u32, path)?;
+    }
+    if text.contains('%') {
+        c.layer(place, doc, 0..text.len() as u32, Coding::Form, path)?;
+    }
+    Ok(())
+}
+
+/// Whether bytes that are no UTF-8 are no text in another character set either.
+fn is_binary(kind: &BodyKind, content: &[u8]) -> bool {
+    if content.starts_with(&[0xFE, 0xFF]) || content.starts_with(&[0xFF, 0xFE]) {
+        return false;
+    }
+    let controls = content.iter().filter(|b| **b < 0x20 && !b.is_ascii_whitespace()).count();
+    *kind == BodyKind::Media && controls > 0 || controls * 64 > content.len()
+}
+
+fn shape(kind: &BodyKind, filename: &str, lines: bool) -> Shape {
+    let filename = filename.to_ascii_lowercase();
+    if lines || *kind == BodyKind::Lines || filename.ends_with(".jsonl") || filename.ends_with(".ndjson") {
+        Shape::Lines
+    } else if *kind == BodyKind::Json || filename.ends_with(".json") {
+        Shape::Json
+    } else {
+        Shape::Any
+    }
+}
+
+/// A file that is text. What says that it is JSON has to be, strictly: a reader may take it for that.
+fn file(
+    c: &mut Collector<'_>,
+    doc: Doc<'_>,
+    shape: Shape,
+    path: u32,
+    offset: usize,
+) -> Result<(), WireError> {
+    let text = doc.text;
+    if shape != Shape::Lines
+        && let Some(nodes) = json(text, c.limits)
+    {
+        return c.free(Place::Document, Doc { nodes: &nodes, ..doc }.root(), path);
+    }
+    if shape == Shape::Json {
+        return scan(text, c.limits).map_err(|error| moved(error, offset)).map(|_| ()).and_then(|()| {
+            // A JSON document that is a bare text or number.
+            c.whole(Place::Document, doc, 0..text.len() as u32, path)
+        });
+    }
+    let are_lines = || each_line(text).all(|(_, line)| json(line, c.limits).is_some());
+    if shape == Shape::Lines || text.starts_with('{') && are_lines() {
+        return self::lines(c, doc, path, offset);
+    }
+    c.whole(Place::Document, doc, 0..text.len() as u32, path)
+}
+
+/// Lines that are not blank, and where they begin.
+fn each_line(text: &str) -> impl Iterator<Item = (usize, &str)> {
+    let mut next = 0;
+    text.split_inclusive('\n').filter_map(move |line| {
+        let at = next;
+        next += line.len();
+        (!line.trim_ascii().is_empty()).then_some((at, line))
+    })
+}
+
+fn lines(c: &mut Collector<'_>, doc: Doc<'_>, path: u32, offset: usize) -> Result<(), WireError> {
+    let mut answers = Answers::default();
+    if c.message.model.is_some() {
+        answers.add(c, Some(0));
+    }
+    for (index, (at, line)) in each_line(doc.text).enumerate() {
+        let nodes = scan(line, c.limits).map_err(|error| moved(error, offset + at))?;
+        // Of the body, not of the file: a line is got at again without reading the file.
+        let start = offset + at;
+        let layer = c.push_layer(NO_LAYER, start as u32..(start + line.len()) as u32, Coding::Plain)?;
+        let root = Doc { text: line, nodes: &nodes, layer, level: 0 }.root();
+        let path = c.at_index(path, index as u32);
+        self::line(c, root, path)?;
+        let bound = c.message.max_output.take();
+        answers.add(c, bound);
+        c.message.protocol = Protocol::Json;
+    }
+    answers.end(c);
+    "files".clone_into(&mut c.message.operation);
+    Ok(())
+}
+
+/// One line: a batch's (`custom_id`, `method`, `url`, `body`), or a document by its shape.
+fn line(c: &mut Collector<'_>, root: Val<'_>, path: u32) -> Result<(), WireError> {
+    let url = root.get_text("url").filter(|_| root.get("body").is_some_and(Val::is_object));
+    let Some(url) = url else { return document(c, None, root, path) };
+    for (key, member) in root.members() {
+        if &*key.text() == "body" {
+            c.message.protocol = route_of("POST", &url, Some("application/json")).protocol;
+            let path = c.at_key(path, "body");
+            document(c, None, member, path)?;
+        } else {
+            c.unknown(Place::Other, path, key, member)?;
+        }
+    }
+    Ok(())
+}
+
+/// The nodes of a strict JSON object or array.
+fn json(text: &str, limits: &Limits) -> Option<Vec<Node>> {
+    let nodes = text.trim_ascii_start().starts_with(['{', '[']).then(|| scan(text, limits).ok())??;
+    let kind = nodes.first().map(|node| node.kind);
+    matches!(kind, Some(Kind::Object | Kind::Array)).then_some(nodes)
+}
+
+fn moved(error: WireError, by: usize) -> WireError {
+    match error {
+        WireError::Malformed { offset, reason } => WireError::Malformed { offset: offset + by, reason },
+        error => error,
+    }
+}

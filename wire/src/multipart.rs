@@ -1,0 +1,363 @@
+//! `multipart/form-data` (RFC 7578 over RFC 2046 § 5.1) into parts, as bytes.
+//!
+//! Servers read forms with parsers of very different patience: bare line feeds as line ends, folded headers, text before
+//! the first and after the last delimiter, a boundary inside a line. Whatever two of them could cut differently is refused:
+//! what is read here has one reading.
+
+use std::ops::Range;
+
+use crate::error::{WireError, malformed};
+
+/// Parts of one form.
+const MAX_PARTS: usize = 256;
+/// Bytes of one part's headers.
+const MAX_HEADERS: usize = 8 << 10;
+
+/// One field or file of a form. Ranges are of the body.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Part {
+    /// The field's name, without quotes.
+    pub(crate) name: Range<usize>,
+    /// The file's name, without quotes.
+    pub(crate) filename: Option<Range<usize>>,
+    pub(crate) content_type: Option<Range<usize>>,
+    /// The line that tells the content's length, with its end.
+    pub(crate) length_line: Option<Range<usize>>,
+    pub(crate) content: Range<usize>,
+}
+
+/// The boundary that a content type names, if it is `multipart/form-data` with just one that all parsers read alike.
+pub(crate) fn boundary(content_type: &str) -> Option<&str> {
+    let (essence, parameters) = parameters(content_type)?;
+    if !content_type.get(essence)?.eq_ignore_ascii_case("multipart/form-data") {
+        return None;
+    }
+    let mut found = None;
+    for (name, value) in parameters {
+        let name = content_type.get(name)?.to_ascii_lowercase();
+        if name == "boundary" && found.is_none() {
+            found = content_type.get(value);
+        } else if name.starts_with("boundary") {
+            return None;
+        }
+    }
+    // A blank is allowed inside by RFC 2046, and kept, cut or collapsed by parsers.
+    let plain = |b: u8| b.is_ascii_alphanumeric() || b"'()+_,-./:=?".contains(&b);
+    found.filter(|boundary| (1..=70).contains(&boundary.len()) && boundary.bytes().all(plain))
+}
+
+/// Cuts a body into its parts.
+///
+/// # Errors
+/// [`WireError`]: it could be cut in more than one way, or has too many parts.
+pub(crate) fn parts(body: &[u8], boundary: &str) -> Result<Vec<Part>, WireError> {
+    let delimiter = format!("--{boundary}");
+    let size = delimiter.len();
+    let mut found: Vec<Part> = Vec::new();
+    let mut begins = None;
+    let mut closed = None;
+    for at in memchr::memmem::find_iter(body, delimiter.as_bytes()) {
+        if closed.is_some() {
+            return malformed(at, "a boundary after the last one");
+        }
+        let before = body.get(..at).unwrap_or_default();
+        let after = body.get(at + size..).unwrap_or_default();
+        match begins {
+            None if !before.is_empty() => return malformed(0, "text before a form's first boundary"),
+            Some(_) if !before.ends_with(b"\r\n") => return malformed(at, "a boundary inside a line"),
+            None | Some(_) => {}
+        }
+        if let Some(start) = begins {
+            if found.len() >= MAX_PARTS {
+                return Err(WireError::TooLarge { what: "parts", limit: MAX_PARTS });
+            }
+            // The line break before a boundary belongs to it; right after a boundary's own there is no part.
+            let Some(end) = at.checked_sub(2).filter(|end| *end >= start) else {
+                return malformed(at, "two boundaries with nothing between them");
+            };
+            found.push(part(body, start..end)?);
+        }
+        if after.starts_with(b"\r\n") {
+            begins = Some(at + size + 2);
+        } else if after == b"--" || after == b"--\r\n" {
+            closed = Some(at);
+        } else {
+            return malformed(at, "a boundary's line goes on, or a form after its last boundary");
+        }
+    }
+    if closed.is_some() { Ok(found) } else { malformed(body.len(), "a form without its last boundary") }
+}
+
+/// One part: its headers, an empty line, its content.
+fn part(body: &[u8], range: Range<usize>) -> Result<Part, WireError> {
+    let bytes = body.get(range.clone()).unwrap_or_default();
+    let headed = bytes.starts_with(b"\r\n").then_some(0);
+    let Some(end) = headed.or_else(|| memchr::memmem::find(bytes, b"\r\n\r\n").map(|at| at + 2)) else {
+        return malformed(range.start, "a part without an end of its headers");
+    };
+    let head = bytes.get(..end).unwrap_or_default();
+    if head.len() > MAX_HEADERS {
+        return Err(WireError::TooLarge { what: "bytes of headers in a part", limit: MAX_HEADERS });
+    }
+    let Ok(head) = std::str::from_utf8(head) else {
+        return malformed(range.start, "a part's headers are not UTF-8");
+    };
+    let mut part = Part { content: range.start + end + 2..range.end, ..Part::default() };
+    let mut disposed = false;
+    let mut at = range.start;
+    for line in head.split_terminator("\r\n") {
+        let place = at..at + line.len();
+        at = place.end + 2;
+        let control = |c: char| c.is_control() && c != '\t';
+        let Some((name, value)) = line.split_once(':').filter(|_| !line.contains(control)) else {
+            return malformed(place.start, "a part's header that is none");
+        };
+        let text = value.trim_matches([' ', '\t']);
+        let start =
+            place.start + name.len() + 1 + (value.len() - value.trim_start_matches([' ', '\t']).len());
+        let value = start..start + text.len();
+        let known = match name.to_ascii_lowercase().as_str() {
+            "content-disposition" if !disposed => {
+                disposed = true;
+                disposition(&mut part, text, start)
+            }
+            "content-type" => part.content_type.replace(value).is_none(),
+            "content-length" => {
+                let says = text.parse() == Ok(part.content.len());
+                part.length_line.replace(place.start..at).is_none() && says
+            }
+            // The others of RFC 2045 are decoded by some servers and ignored by the rest (RFC 7578 § 4.7).
+            "content-transfer-encoding" => {
+                ["binary", "8bit", "7bit"].iter().any(|plain| text.eq_ignore_ascii_case(plain))
+            }
+            _ => false,
+        };
+        if !known {
+            return malformed(place.start, "a part's header that is repeated, wrong or not of a form");
+        }
+    }
+    if disposed { Ok(part) } else { malformed(range.start, "a part without content-disposition") }
+}
+
+/// `form-data; name="…"; filename="…"`. False if it is anything else.
+fn disposition(part: &mut Part, text: &str, start: usize) -> bool {
+    let Some((essence, parameters)) = parameters(text) else { return false };
+    if !text.get(essence).is_some_and(|essence| essence.eq_ignore_ascii_case("form-data")) {
+        return false;
+    }
+    let mut named = false;
+    for (name, value) in parameters {
+        let name = text.get(name).unwrap_or_default();
+        // RFC 2047's encoded words are resolved by mail's parsers alone.
+        if text.get(value.clone()).is_some_and(|value| value.contains("=?")) {
+            return false;
+        }
+        let value = start + value.start..start + value.end;
+        let new = if name.eq_ignore_ascii_case("name") {
+            part.name = value;
+            !std::mem::replace(&mut named, true)
+        } else {
+            // `filename*` is another name for some readers, and nothing for others (RFC 7578 § 4.2 forbids it).
+            name.eq_ignore_ascii_case("filename") && part.filename.replace(value).is_none()
+        };
+        if !new {
+            return false;
+        }
+    }
+    named
+}
+
+type Parameters = Vec<(Range<usize>, Range<usize>)>;
+
+/// A value and its parameters: `value; name=token; name="text"`. `None` where parsers could differ: an escape in quotes
+/// (kept by browsers' servers, resolved by mail's), blanks around `=`, an empty parameter, anything after a quote.
+fn parameters(text: &str) -> Option<(Range<usize>, Parameters)> {
+    let bytes = text.as_bytes();
+    let blank = |at: &mut usize| {
+        while bytes.get(*at).is_some_and(|b| matches!(b, b' ' | b'\t')) {
+            *at += 1;
+        }
+    };
+    let run = |from: usize, belongs: &dyn Fn(u8) -> bool| {
+        let rest = bytes.get(from..).unwrap_or_default();
+        from..from + rest.iter().position(|b| !belongs(*b)).unwrap_or(rest.len())
+    };
+    let mut at = 0;
+    blank(&mut at);
+    let essence = run(at, &|b| is_token(b) || b == b'/');
+    at = essence.end;
+    let mut found = Vec::new();
+    loop {
+        blank(&mut at);
+        match bytes.get(at) {
+            None => return Some((essence, found)),
+            Some(b';') => at += 1,
+            Some(_) => return None,
+        }
+        blank(&mut at);
+        let name = run(at, &is_token);
+        if name.is_empty() || bytes.get(name.end) != Some(&b'=') {
+            return None;
+        }
+        let value = if bytes.get(name.end + 1) == Some(&b'"') {
+            let value = run(name.end + 2, &|b| !matches!(b, b'"' | b'\\'));
+            if bytes.get(value.end) != Some(&b'"') {
+                return None;
+            }
+            at = value.end + 1;
+            value
+        } else {
+            let value = run(name.end + 1, &is_token);
+            if value.is_empty() {
+                return None;
+            }
+            at = value.end;
+            value
+        };
+        found.push((name, value));
+    }
+}
+
+/// RFC 9110 § 5.6.2, without the characters of RFC 2231's extended parameters in front: those are no plain names.
+fn is_token(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_boundary_is_read_in_one_way_or_not_at_all() {
+        for (content_type, want) in [
+            ("multipart/form-data; boundary=abc", Some("abc")),
+            ("Multipart/Form-Data;boundary=\"a:b/c=d\"", Some("a:b/c=d")),
+            (
+                "multipart/form-data; charset=utf-8; boundary=----WebKitFormBoundary7MA4YWxk",
+                Some("----WebKitFormBoundary7MA4YWxk"),
+            ),
+            ("multipart/form-data", None),
+            ("multipart/form-data; boundary=", None),
+            ("multipart/form-data; boundary=\"\"", None),
+            ("multipart/form-data; boundary=a; boundary=b", None),
+            ("multipart/form-data; boundary=a; BOUNDARY=a", None),
+            ("multipart/form-data; boundary*=utf-8''a", None),
+            ("multipart/form-data; boundary*0=a; boundary*1=b", None),
+            ("multipart/form-data; boundary=a; boundary*=b", None),
+            ("multipart/form-data; boundary=\"a\\b\"", None),
+            ("multipart/form-data; boundary=\"a b\"", None),
+            ("multipart/form-data; boundary=\"a\"b", None),
+            ("multipart/form-data; boundary = a", None),
+            ("multipart/form-data; boundary=a,b", None),
+            ("multipart/form-data; boundary=a;", None),
+            ("multipart/form-data boundary=a", None),
+            ("multipart/mixed; boundary=a", None),
+            ("multipart/form-data, multipart/form-data; boundary=a", None),
+        ] {
+            assert_eq!(boundary(content_type), want, "{content_type}");
+        }
+        let long = format!("multipart/form-data; boundary={}", "a".repeat(71));
+        assert_eq!(boundary(&long), None);
+    }
+
+    /// Name, file's name, type and content of each part; or what is wrong.
+    fn read(body: &str) -> Result<Vec<String>, WireError> {
+        let show = |range: Option<Range<usize>>| range.map_or("-", |range| &body[range]);
+        let shown = |part: Part| {
+            let Part { name, filename, content_type, content, .. } = part;
+            format!(
+                "{}|{}|{}|{}",
+                &body[name],
+                show(filename),
+                show(content_type),
+                &body[content].escape_debug()
+            )
+        };
+        Ok(parts(body.as_bytes(), "X")?.into_iter().map(shown).collect())
+    }
+
+    #[test]
+    fn parts_are_cut_where_every_parser_cuts_them() {
+        let head = "Content-Disposition: form-data; name=\"a\"";
+        for (body, want) in [
+            (format!("--X\r\n{head}\r\n\r\nhello\r\n--X--\r\n"), vec!["a|-|-|hello"]),
+            (format!("--X\r\n{head}\r\n\r\n\r\n--X--"), vec!["a|-|-|"]),
+            (format!("--X\r\n{head}\r\n\r\na\nb\r\n\r\nc\r\n--X--"), vec!["a|-|-|a\\nb\\r\\n\\r\\nc"]),
+            (
+                format!(
+                    "--X\r\n{head}\r\n\r\n1\r\n--X\r\ncontent-type:text/plain\r\ncontent-disposition: form-data;name=b; filename=\"é; x.txt\"\r\ncontent-length: 3\r\n\r\nabc\r\n--X--"
+                ),
+                vec!["a|-|-|1", "b|é; x.txt|text/plain|abc"],
+            ),
+            ("--X--\r\n".to_owned(), vec![]),
+        ] {
+            assert_eq!(read(&body).unwrap(), want, "{body:?}");
+        }
+    }
+
+    #[test]
+    fn what_could_be_cut_in_two_ways_is_refused() {
+        let head = "Content-Disposition: form-data; name=\"a\"";
+        for (what, body) in [
+            ("nothing", String::new()),
+            ("no last boundary", format!("--X\r\n{head}\r\n\r\nhello\r\n")),
+            ("text before", format!("hi\r\n--X\r\n{head}\r\n\r\nhello\r\n--X--")),
+            ("a line break before", format!("\r\n--X\r\n{head}\r\n\r\nhello\r\n--X--")),
+            ("text after", format!("--X\r\n{head}\r\n\r\nhello\r\n--X--\r\nmore")),
+            (
+                "a part after the last",
+                format!("--X\r\n{head}\r\n\r\nhi\r\n--X--\r\n--X\r\n{head}\r\n\r\nno\r\n--X--"),
+            ),
+            ("a boundary by line feeds", format!("--X\r\n{head}\r\n\r\nhi\n--X\n{head}\n\nno\r\n--X--")),
+            ("a boundary inside a line", format!("--X\r\n{head}\r\n\r\nhi --X\r\n{head}\r\n\r\nno\r\n--X--")),
+            ("a longer boundary", format!("--X\r\n{head}\r\n\r\nhi\r\n--XY\r\n\r\nno\r\n--X--")),
+            ("blanks after a boundary", format!("--X \r\n{head}\r\n\r\nhi\r\n--X--")),
+            ("blanks after the last", format!("--X\r\n{head}\r\n\r\nhi\r\n--X-- ")),
+            ("nothing between", "--X\r\n--X--".to_owned()),
+            ("no headers", "--X\r\n\r\nhi\r\n--X--".to_owned()),
+            ("headers alone", format!("--X\r\n{head}\r\n--X--")),
+            ("line feeds in headers", format!("--X\r\n{head}\n\nhi\r\n--X--")),
+            (
+                "a folded header",
+                "--X\r\nContent-Disposition: form-data;\r\n name=\"a\"\r\n\r\nhi\r\n--X--".to_owned(),
+            ),
+            ("two names", format!("--X\r\n{head}; name=\"b\"\r\n\r\nhi\r\n--X--")),
+            ("two dispositions", format!("--X\r\n{head}\r\n{head}\r\n\r\nhi\r\n--X--")),
+            (
+                "two types",
+                format!("--X\r\n{head}\r\ncontent-type: a/b\r\ncontent-type: a/b\r\n\r\nhi\r\n--X--"),
+            ),
+            ("no name", "--X\r\ncontent-disposition: form-data\r\n\r\nhi\r\n--X--".to_owned()),
+            (
+                "an attachment",
+                "--X\r\ncontent-disposition: attachment; name=\"a\"\r\n\r\nhi\r\n--X--".to_owned(),
+            ),
+            ("an extended file's name", format!("--X\r\n{head}; filename*=utf-8''x\r\n\r\nhi\r\n--X--")),
+            ("an encoded word", format!("--X\r\n{head}; filename=\"=?utf-8?q?=35?=\"\r\n\r\nhi\r\n--X--")),
+            ("an escaped quote", format!("--X\r\n{head}; filename=\"a\\\"b\"\r\n\r\nhi\r\n--X--")),
+            (
+                "blanks before the colon",
+                "--X\r\ncontent-disposition : form-data; name=\"a\"\r\n\r\nhi\r\n--X--".to_owned(),
+            ),
+            (
+                "quoted-printable",
+                format!("--X\r\n{head}\r\ncontent-transfer-encoding: quoted-printable\r\n\r\nhi\r\n--X--"),
+            ),
+            ("Base64", format!("--X\r\n{head}\r\ncontent-transfer-encoding: base64\r\n\r\naGk=\r\n--X--")),
+            ("an encoding", format!("--X\r\n{head}\r\ncontent-encoding: gzip\r\n\r\nhi\r\n--X--")),
+            ("another header", format!("--X\r\n{head}\r\nx-note: hi\r\n\r\nhi\r\n--X--")),
+            ("a length that lies", format!("--X\r\n{head}\r\ncontent-length: 1\r\n\r\nhi\r\n--X--")),
+            (
+                "a NUL in a name",
+                "--X\r\ncontent-disposition: form-data; name=\"a\0b\"\r\n\r\nhi\r\n--X--".to_owned(),
+            ),
+        ] {
+            let read = read(&body);
+            assert!(matches!(read, Err(WireError::Malformed { .. })), "{what}: {read:?}");
+        }
+        let many = format!("{}--X--", format!("--X\r\n{head}\r\n\r\n\r\n").repeat(MAX_PARTS + 1));
+        assert!(matches!(read(&many), Err(WireError::TooLarge { .. })));
+        let long = format!("--X\r\n{head}; filename=\"{}\"\r\n\r\nhi\r\n--X--", "a".repeat(MAX_HEADERS));
+        assert!(matches!(read(&long), Err(WireError::TooLarge { .. })));
+    }
+}
