@@ -27,7 +27,7 @@ pub(crate) struct Config {
 
 impl Config {
     /// What of the network this reader does not know; nothing when it knows all.
-    pub fn unknown(&self) -> Option<String> {
+    pub(crate) fn unknown(&self) -> Option<String> {
         if self.model_type != "bert" {
             return Some(format!("model_type is `{}`, expected `bert`", self.model_type));
         }
@@ -41,7 +41,7 @@ impl Config {
     }
 
     /// Numbers in an encoded token.
-    pub fn hidden_size(&self) -> usize {
+    pub(crate) fn hidden_size(&self) -> usize {
         self.hidden_size
     }
 }
@@ -81,7 +81,7 @@ impl Pooled {
     ///
     /// # Errors
     /// As the arithmetic has them.
-    pub fn numbers(&self) -> Result<Vec<Vec<f32>>> {
+    pub(crate) fn numbers(&self) -> Result<Vec<Vec<f32>>> {
         let unit = |all: &Tensor| all.broadcast_div(&all.sqr()?.sum_keepdim(1)?.sqrt()?);
         Tensor::cat(&[unit(&self.mean)?, unit(&self.first)?], 1)?.to_vec2()
     }
@@ -92,7 +92,7 @@ impl Encoder {
     ///
     /// # Errors
     /// A tensor is missing, or has another shape than the configuration says.
-    pub fn load(config: &Config, weights: &VarBuilder<'_>) -> Result<Self> {
+    pub(crate) fn load(config: &Config, weights: &VarBuilder<'_>) -> Result<Self> {
         let (size, eps) = (config.hidden_size, config.layer_norm_eps);
         let from = weights.pp("embeddings");
         let kinds = embedding(config.type_vocab_size, size, from.pp("token_type_embeddings"))?;
@@ -124,7 +124,7 @@ impl Encoder {
     ///
     /// # Errors
     /// A text is longer than the model takes.
-    pub fn encode(&self, texts: &[&[u32]]) -> Result<Pooled> {
+    pub(crate) fn encode(&self, texts: &[&[u32]]) -> Result<Pooled> {
         let device = &Device::Cpu;
         let longest = texts.iter().map(|text| text.len()).max().unwrap_or_default();
         let fill = |text: &&[u32], at: usize| text.get(at).copied().unwrap_or_default();
