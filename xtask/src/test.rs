@@ -41,16 +41,17 @@ pub(crate) fn run(rest: &[String]) -> Outcome {
 
     // A workspace of its own, built optimised: a model is too slow otherwise.
     let judge = place.target.join("judge");
-    let manifest = [
-        "build",
-        "--release",
-        "--manifest-path",
-        "judge/Cargo.toml",
-        "--bin",
-        "ai-mesh-judge",
-        "--target-dir",
-    ];
-    start(cargo().current_dir(&place.root).args(manifest).arg(&judge))?;
+    say("building the judge");
+    let of_judge = |verb: &str| {
+        let mut command = cargo();
+        command.current_dir(&place.root).args([verb, "--release", "--locked"]);
+        command.args(["--manifest-path", "judge/Cargo.toml", "--target-dir"]).arg(&judge);
+        command
+    };
+    start(of_judge("build").arg("--bins"))?;
+    if selection.crates.is_empty() && selection.words.is_empty() {
+        start(&mut of_judge("test"))?;
+    }
 
     let postgres = Postgres::start(&tools.postgres)?;
     let redis = Redis::start(&tools.redis)?;

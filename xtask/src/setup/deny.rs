@@ -18,12 +18,17 @@ pub(crate) fn run(rest: &[String]) -> Outcome {
     }
     let place = Place::find()?;
     let program = ensure(&place)?;
-    start(
-        Command::new(program)
-            .current_dir(&place.root)
-            .args(["deny", "--all-features", "check"])
-            .args(["bans", "licenses", "sources"]),
-    )
+    // The judge is a workspace of its own.
+    for manifest in ["Cargo.toml", "judge/Cargo.toml"] {
+        start(
+            Command::new(&program)
+                .current_dir(&place.root)
+                .args(["deny", "--all-features", "--manifest-path", manifest])
+                .args(["check", "--config", "deny.toml"])
+                .args(["bans", "licenses", "sources"]),
+        )?;
+    }
+    Ok(())
 }
 
 /// The cargo-deny on PATH, else one built into the target folder.
