@@ -84,10 +84,11 @@ fn find(text: &str, min_score: f32) -> Vec<Finding> {
 }
 
 proptest! {
+    #![proptest_config(ProptestConfig::with_cases(512))]
+
     /// A window is never longer than it may be, and shows the middle of what it is about.
     #[test]
     fn windows_are_bounded(text in text(), from in 0.0..1.0f64, len in 0usize..300, bytes in 4usize..200) {
-        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a place in a short text")]
         let start = text.floor_char_boundary((text.len() as f64 * from) as usize);
         let at = start..text.ceil_char_boundary((start + len).min(text.len()));
         let shown = window(&text, &at, bytes);
@@ -98,9 +99,6 @@ proptest! {
         // A character that is wider than half the window may push it aside by its own length.
         prop_assert!(offset <= middle + 4 && middle <= offset + shown.len() + 4);
     }
-
-
-    #![proptest_config(ProptestConfig::with_cases(512))]
 
     #[test]
     fn findings_lie_on_characters_in_order_and_apart(text in text()) {

@@ -23,9 +23,8 @@ pub(crate) fn run(rest: &[String]) -> Outcome {
         start(
             Command::new(&program)
                 .current_dir(&place.root)
-                .args(["deny", "--all-features", "--manifest-path", manifest])
-                .args(["check", "--config", "deny.toml"])
-                .args(["bans", "licenses", "sources"]),
+                .args(["deny", "--all-features", "--config", "deny.toml", "--manifest-path", manifest])
+                .args(["check", "bans", "licenses", "sources"]),
         )?;
     }
     Ok(())
