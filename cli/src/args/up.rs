@@ -116,7 +116,7 @@ pub(crate) struct Plane {
     /// too many is the policy's recordOverflow
     #[arg(long, env = "AI_MESH_RECORD_BUFFER", default_value_t = mesh_policy::Settings::DEFAULT_RECORD_BUFFER, value_parser = clap::value_parser!(u32).range(1..), value_name = "RECORDS", hide_env = true)]
     pub(crate) record_buffer: u32,
-    /// Keep fingerprints of bodies in decision records: HMAC-SHA-256 under <data>/record-key, of what an agent sent and got
+    /// Keep fingerprints of bodies in decision records: HMAC-SHA-256 under record-key in the data directory, of what an agent sent and got
     #[arg(long, env = "AI_MESH_RECORD_HASHES", default_value_t = false, hide_env = true)]
     pub(crate) record_hashes: bool,
     /// Certificate authorities of https upstreams, in PEM [default: the system's]
