@@ -279,7 +279,8 @@ fn webhook(scan: &mut Scan<'_>, start: usize, end: usize) -> bool {
     else {
         return false;
     };
-    if left.iter().skip(at_host).any(|b| *b <= b' ' || *b == b'"') {
+    // An address is ASCII from there on; what waits of a stream ends where other scripts begin.
+    if left.iter().skip(at_host).any(|b| !b.is_ascii_graphic() || *b == b'"') {
         return false;
     }
     let mut url = from + at_host;
