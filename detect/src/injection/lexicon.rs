@@ -7,6 +7,7 @@ use super::tokens::{CHARACTER, is_wide};
 use super::told::Forms;
 use super::words::WORDS;
 use super::words_more::MORE;
+use super::words_other::OTHER;
 use crate::bytes::slice;
 
 /// A set of word classes.
@@ -139,7 +140,7 @@ impl Lexicon {
         for last in RULES.iter().filter_map(|rule| rule.steps.last()) {
             lexicon.ends = lexicon.ends.or(last.0);
         }
-        for (classes, words) in WORDS.iter().chain(MORE) {
+        for (classes, words) in WORDS.iter().chain(MORE).chain(OTHER) {
             for word in words.split_ascii_whitespace() {
                 lexicon.insert(WordHash::of(word.as_bytes()), *classes);
                 if is_wide(word.as_bytes().first().copied().unwrap_or(0)) {
@@ -225,7 +226,9 @@ mod tests {
     #[test]
     fn no_two_words_share_a_hash_and_the_table_keeps_room() {
         let mut seen: HashMap<u64, &str> = HashMap::new();
-        for word in WORDS.iter().chain(MORE).flat_map(|(_, words)| words.split_ascii_whitespace()) {
+        for word in
+            WORDS.iter().chain(MORE).chain(OTHER).flat_map(|(_, words)| words.split_ascii_whitespace())
+        {
             assert!(word.len() <= LONGEST, "{word}");
             assert_eq!(*seen.entry(WordHash::of(word.as_bytes()).0).or_insert(word), word);
         }

@@ -19,6 +19,7 @@ mod told;
 mod verdict;
 mod words;
 mod words_more;
+mod words_other;
 
 pub(crate) use lexicon::Lexicon;
 pub use phrases::{MAX_PHRASES, Phrases};

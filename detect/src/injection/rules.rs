@@ -98,6 +98,12 @@ pub(super) const RULES: &[Rule] = &[
     ),
     rule(
         InstructionOverride,
+        (0.7, 0.8),
+        "override/do-not-follow-above",
+        &[(NEGATED, 0), (FOLLOW, 2), (INSTRUCTION, 5), (ABOVE, 2)],
+    ),
+    rule(
+        InstructionOverride,
         (0.5, 0.6),
         "override/stop-following",
         &[(STOP, 0), (FOLLOW, 2), (INSTRUCTION, 4)],
@@ -136,6 +142,37 @@ pub(super) const RULES: &[Rule] = &[
         (0.5, 0.5),
         "override/say-granted",
         &[(SAY.or(REVEAL), 0), (ACCESS, 3), (GRANTED, 0)],
+    ),
+    rule(
+        InstructionOverride,
+        (0.45, 0.45),
+        "override/rules-and-reveal",
+        &[(OVERRIDE, 0), (INSTRUCTION, 3), (REVEAL.or(LEAK), 4)],
+    ),
+    rule(
+        InstructionOverride,
+        (0.4, 0.5),
+        "override/rules-void-and-reveal",
+        &[(INSTRUCTION, 0), (OVERRIDE, 2), (REVEAL.or(LEAK), 6)],
+    ),
+    rule(
+        InstructionOverride,
+        (0.6, 0.7),
+        "override/makers-rules",
+        &[(OVERRIDE, 0), (INSTRUCTION, 2), (DEVELOPER.or(MAKER), 3)],
+    ),
+    rule(
+        InstructionOverride,
+        (0.5, 0.6),
+        "override/makers-rules-void",
+        &[(DEVELOPER.or(MAKER), 0), (INSTRUCTION, 2), (OVERRIDE, 3)],
+    ),
+    rule(InstructionOverride, (0.4, 0.5), "override/follow-only-me", &[(FOLLOW, 0), (MUST, 1), (ME, 1)]),
+    rule(
+        InstructionOverride,
+        (0.35, 0.45),
+        "override/only-my-orders",
+        &[(MUST, 0), (ME, 1), (INSTRUCTION.or(POLICY), 1)],
     ),
     // What is hidden is asked for.
     rule(
@@ -190,10 +227,25 @@ pub(super) const RULES: &[Rule] = &[
     rule(PromptExtraction, (0.15, 0.2), "extract/repeat-instructions", &[(LEAK, 0), (INSTRUCTION, 4)]),
     rule(PromptExtraction, (0.3, 0.3), "extract/instructions-verbatim", &[(INSTRUCTION, 0), (VERBATIM, 4)]),
     rule(PromptExtraction, (0.2, 0.2), "extract/passcode", &[(REVEAL, 0), (ACCESS, 4)]),
+    rule(PromptExtraction, (0.35, 0.4), "extract/secret-passcode", &[(REVEAL, 0), (SYSTEM, 3), (ACCESS, 1)]),
+    rule(
+        PromptExtraction,
+        (0.5, 0.5),
+        "extract/text-you-were-given",
+        &[(REVEAL.or(LEAK), 0), (TEXT.or(ANYTHING), 2), (YOU, 1), (GIVEN, 3)],
+    ),
+    rule(
+        PromptExtraction,
+        (0.4, 0.45),
+        "extract/your-first-message",
+        &[(REVEAL.or(LEAK), 0), (YOU, 3), (HIDDEN, 1), (POLICY, 0)],
+    ),
     rule(PromptExtraction, (0.2, 0.35), "extract/system-prompt-named", &[(SYSTEM, 0), (INSTRUCTION, 0)]),
     // A speaker without rules.
     rule(Jailbreak, (0.7, 0.7), "jailbreak/do-anything-now", &[(DO, 0), (ANYTHING, 0), (NOW, 0)]),
     rule(Jailbreak, (0.35, 0.3), "jailbreak/free-of-limits", &[(FREE, 0), (LIMIT, 4)]),
+    // Languages that put what is not there first.
+    rule(Jailbreak, (0.2, 0.15), "jailbreak/limits-none", &[(LIMIT, 0), (FREE, 2)]),
     rule(Jailbreak, (0.5, 0.5), "jailbreak/play-free-of-limits", &[(PRETEND, 0), (FREE, 12), (LIMIT, 4)]),
     rule(Jailbreak, (0.5, 0.45), "jailbreak/model-free-of-limits", &[(AI, 0), (FREE, 10), (LIMIT, 4)]),
     rule(Jailbreak, (0.4, 0.4), "jailbreak/you-free-of-limits", &[(YOU, 0), (FREE, 5), (LIMIT, 4)]),
@@ -238,7 +290,20 @@ pub(super) const RULES: &[Rule] = &[
     heading(rule(IndirectInstruction, (0.2, 0.4), "indirect/system-message", &[(SYSTEM, 0), (POLICY, 0)])),
     rule(IndirectInstruction, (0.05, 0.25), "indirect/repeat-this", &[(LEAK, 0), (TEXT, 3)]),
     // Orders where there should be none, and people kept from noticing.
+    rule(IndirectInstruction, (0.05, 0.35), "indirect/before-your-task", &[(BEFORE, 0), (YOU, 0), (TASK, 6)]),
+    rule(
+        IndirectInstruction,
+        (0.0, 0.3),
+        "indirect/important-message",
+        &[(IMPORTANT, 0), (POLICY, 0), (LINK, 0)],
+    ),
     rule(IndirectInstruction, (0.1, 0.4), "indirect/attention-model", &[(IMPORTANT, 0), (AI, 4)]),
+    rule(
+        IndirectInstruction,
+        (0.0, 0.3),
+        "indirect/instructions-for-model",
+        &[(INSTRUCTION.or(IMPORTANT).or(OVERRIDE), 0), (LINK, 0), (AI, 2)],
+    ),
     rule(IndirectInstruction, (0.0, 0.25), "indirect/model-must", &[(AI, 0), (MUST.or(IMPORTANT), 4)]),
     rule(
         IndirectInstruction,
@@ -246,12 +311,26 @@ pub(super) const RULES: &[Rule] = &[
         "indirect/you-are-instructed",
         &[(YOU, 0), (CAN, 0), (GIVEN, 1), (LINK, 0)],
     ),
+    rule(IndirectInstruction, (0.1, 0.4), "indirect/stop-what-you-do", &[(STOP, 0), (WHAT, 0), (YOU, 0)]),
+    rule(
+        IndirectInstruction,
+        (0.1, 0.3),
+        "indirect/end-of-data",
+        &[(STOP, 0), (LINK, 0), (TOOL.or(TEXT).or(DATA), 0)],
+    ),
+    rule(IndirectInstruction, (0.1, 0.3), "indirect/true-request", &[(NEW, 0), (USER, 0), (REQUEST, 0)]),
+    rule(
+        IndirectInstruction,
+        (0.0, 0.2),
+        "indirect/call-identifier-with",
+        &[(USE, 0), (IDENTIFIER, 0), (LINK, 0)],
+    ),
     rule(IndirectInstruction, (0.0, 0.15), "indirect/call-identifier", &[(USE, 0), (IDENTIFIER, 1)]),
     rule(
         IndirectInstruction,
-        (0.2, 0.2),
+        (0.2, 0.4),
         "indirect/append-to-answer",
-        &[(APPEND, 0), (ALL, 5), (RESPONSE, 1)],
+        &[(APPEND, 0), (ALL, 5), (RESPONSE, 2)],
     ),
     rule(
         IndirectInstruction,
@@ -260,6 +339,24 @@ pub(super) const RULES: &[Rule] = &[
         &[(BEFORE, 0), (SAY.or(RESPONSE), 1), (USE.or(SEND), 4)],
     ),
     rule(IndirectInstruction, (0.1, 0.3), "indirect/only-say", &[(MUST, 0), (SAY, 1)]),
+    rule(
+        IndirectInstruction,
+        (0.1, 0.6),
+        "indirect/ignore-users-request",
+        &[(OVERRIDE, 0), (USER, 2), (REQUEST, 1)],
+    ),
+    rule(
+        IndirectInstruction,
+        (0.1, 0.6),
+        "indirect/ignore-request-of-user",
+        &[(OVERRIDE, 0), (REQUEST, 2), (USER, 2)],
+    ),
+    rule(
+        IndirectInstruction,
+        (0.1, 0.5),
+        "indirect/do-not-follow-user",
+        &[(NEGATED, 0), (FOLLOW, 2), (USER, 4)],
+    ),
     rule(ToolPoisoning, (0.35, 0.7), "tool/do-not-tell-user", &[(NEGATED, 0), (TELL, 3), (USER, 4)]),
     rule(
         ToolPoisoning,

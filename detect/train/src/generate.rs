@@ -8,7 +8,14 @@ use crate::rows::Row;
 
 /// The grammars, by language. A language may have several files that share their names.
 const FILES: &[(&str, &[&str])] = &[
-    ("en", &[include_str!("../grammar/en.txt"), include_str!("../grammar/en_benign.txt")]),
+    (
+        "en",
+        &[
+            include_str!("../grammar/en.txt"),
+            include_str!("../grammar/en_planted.txt"),
+            include_str!("../grammar/en_benign.txt"),
+        ],
+    ),
     ("de", &[include_str!("../grammar/de.txt")]),
     ("fr", &[include_str!("../grammar/fr.txt")]),
     ("es", &[include_str!("../grammar/es.txt")]),
@@ -23,6 +30,7 @@ const FILES: &[(&str, &[&str])] = &[
     ("ko", &[include_str!("../grammar/ko.txt")]),
     ("ar", &[include_str!("../grammar/ar.txt")]),
     ("hi", &[include_str!("../grammar/hi.txt")]),
+    ("other", &[include_str!("../grammar/other.txt")]),
 ];
 
 /// Texts of each line of the grammar.
