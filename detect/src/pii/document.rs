@@ -40,6 +40,7 @@ const LICENCES: &[&[u8]] = &[
     b"AA-99999999",        // Italy and others
     b"99999-99-99999",     // Philippines and others
     b"A99-99-999999",      // Philippines
+    b"99999/99/9999",      // Poland
 ];
 
 /// Passports written with a space or a dash.

@@ -31,10 +31,12 @@ pub(super) fn judge(dialled: &Dialled) -> Option<(f32, f32, &'static str)> {
         ([1, rest @ ..], [11]) if rest.len() == 10 => (rest, &[10_usize] as &[usize], true),
         _ => (digits, layout, false),
     };
-    if digits.len() == 10 && matches!(layout, [3, 3, 4]) {
+    let trunk = digits.first() == Some(&0) && digits.get(1).is_some_and(|d| *d != 0);
+    if digits.len() == 10 && matches!(layout, [3, 3, 4]) && (!trunk || dialled.separators != SPACE) {
         return Some(north_american(dialled, digits, one));
     }
-    if layout.len() > 1 && starts_double_zero(digits) && international(digits.get(2..)?) {
+    if layout.len() > 1 && digits.len() >= 10 && starts_double_zero(digits) && international(digits.get(2..)?)
+    {
         return Some((0.55, 0.9, "phone/international"));
     }
     national(dialled, digits, layout, one)
@@ -73,6 +75,16 @@ fn national(
     Some(match (grouped, count) {
         // A part number rather than a number anybody dials: nine digits that end in two.
         (true, 9) if dialled.separators == DASH && matches!(layout, [3, 4, 2]) => (0.3, 0.75, "phone/groups"),
+        // From one number to another.
+        (true, 10..=12)
+            if dialled.separators == DASH && layout.len() == 2 && layout.iter().all(|l| *l >= 5) =>
+        {
+            (0.3, 0.75, "phone/groups")
+        }
+        // A decimal, as the kernel's log writes its time.
+        (true, 9..=12) if trunk && dialled.separators == DOT && layout.len() == 2 => {
+            (0.3, 0.85, "phone/trunk")
+        }
         (true, 9..=12) if trunk && short_groups && layout.first().is_some_and(|l| *l > 1) => {
             // A zero, an area, groups: the shape of most of the world's numbers.
             let base = if dialled.bracket || layout.len() >= 3 { 0.6 } else { 0.5 };
@@ -85,6 +97,7 @@ fn national(
         (true, 7) if matches!(layout, [3, 4]) => (0.35, 0.8, "phone/local"),
         (true, 6..=12) => (0.2, 0.65, "phone/groups"),
         (false, 10..=11) if trunk => (0.5, 0.85, "phone/trunk"),
+        (false, 12) if trunk => (0.2, 0.8, "phone/trunk"),
         (false, 10) => (if one { 0.35 } else { 0.25 }, 0.8, "phone/bare"),
         (false, 11) if matches!(digits, [1, 3..=9, ..]) => (0.35, 0.85, "phone/mobile-cn"),
         (false, 7..=12) => (0.1, 0.65, "phone/bare"),

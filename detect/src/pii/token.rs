@@ -73,7 +73,10 @@ fn varied(body: &[u8]) -> u32 {
 fn shaped(scan: &mut Scan<'_>, start: usize, end: usize) -> bool {
     let text = scan.text;
     let run = slice(text, start, end);
-    if run.starts_with(b"eyJ") || run.starts_with(b"ewog") {
+    // Mapbox: a mark, a payload without a header that names an algorithm, a signature.
+    let mapbox =
+        run.starts_with(b"eyJ") && matches!(slice(text, start.saturating_sub(3), start), b"sk." | b"pk.");
+    if !mapbox && (run.starts_with(b"eyJ") || run.starts_with(b"ewog")) {
         return web_token(scan, start, end);
     }
     if let Some((from, stop)) = authress(text, start, end) {
@@ -84,6 +87,16 @@ fn shaped(scan: &mut Scan<'_>, start: usize, end: usize) -> bool {
         return after_dot(scan, start, end);
     }
     if before(text, start) == b'/' {
+        // A refresh token of Google's: `1//0` and some sixty characters.
+        let mark = start.saturating_sub(3);
+        if run.starts_with(b"0")
+            && run.len() >= 40
+            && slice(text, mark, start) == b"1//"
+            && !before(text, mark).is_ascii_alphanumeric()
+        {
+            scan.report(GoogleApiKey, mark, end, 0.9, "token/google-refresh");
+            return true;
+        }
         return webhook(scan, start, end);
     }
     if let Some((kind, from)) = marked(text, start, run) {
@@ -225,7 +238,10 @@ fn after_dot(scan: &mut Scan<'_>, start: usize, end: usize) -> bool {
         (b"hvs.", 24, ApiKey),
         (b"hvb.", 24, ApiKey),
         (b"ya29.", 20, GoogleApiKey),
+        (b"sk.", 40, ApiKey),
         (b"dp.pt.", 40, ApiKey),
+        (b"dp.sa.", 40, ApiKey),
+        (b"dp.ct.", 40, ApiKey),
         (b"dp.st.", 40, ApiKey),
         (b"atlasv1.", 60, ApiKey),
         (b"dt0c01.", 24, ApiKey),
