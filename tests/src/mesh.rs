@@ -4,7 +4,7 @@ use std::io::{BufRead, BufReader, Read};
 use std::net::{SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
@@ -33,6 +33,7 @@ pub fn free_port() -> u16 {
 pub struct Part {
     child: Child,
     name: &'static str,
+    said: Arc<Mutex<String>>,
 }
 
 impl Part {
@@ -43,19 +44,29 @@ impl Part {
         let stdout = child.stdout.take().expect("a pipe");
         let stderr = child.stderr.take().expect("a pipe");
         let (tell, told) = std::sync::mpsc::channel();
+        let everything = Arc::new(Mutex::new(String::new()));
+        let keep = |everything: &Mutex<String>, line: &str| {
+            let mut all = everything.lock().unwrap_or_else(PoisonError::into_inner);
+            all.push_str(line);
+            all.push('\n');
+        };
+        let all = everything.clone();
         std::thread::spawn(move || {
             for line in BufReader::new(stdout).lines().map_while(Result::ok) {
+                keep(&all, &line);
                 let _ = tell.send(line);
             }
         });
         let (said, errors) = std::sync::mpsc::channel();
+        let all = everything.clone();
         std::thread::spawn(move || {
             for line in BufReader::new(stderr).lines().map_while(Result::ok) {
                 eprintln!("[{name}] {line}");
+                keep(&all, &line);
                 let _ = said.send(line);
             }
         });
-        let mut part = Part { child, name };
+        let mut part = Part { child, name, said: everything };
         let deadline = Instant::now() + Duration::from_secs(60);
         while Instant::now() < deadline {
             match told.recv_timeout(Duration::from_millis(100)) {
@@ -88,6 +99,11 @@ impl Part {
             std::thread::sleep(Duration::from_millis(20));
         }
         panic!("{} did not stop within 20 seconds of SIGTERM", self.name)
+    }
+
+    /// All that the process has written to its output and its error output.
+    pub fn said(&self) -> String {
+        self.said.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// The process id.
