@@ -1,6 +1,6 @@
 //! Invariant 6: after every planted value of the corpus has gone through the mesh, nothing that the mesh wrote down holds one:
 //! no log, no metric, no record, no file, no error to the caller.
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 use std::path::Path;
 
 use mesh_tests::{Mesh, Request, chat, exchange};
@@ -42,6 +42,23 @@ fn read_all(folder: &Path, into: &mut Vec<(String, String)>) {
             into.push((path.display().to_string(), String::from_utf8_lossy(&bytes).into_owned()));
         }
     }
+}
+
+/// Which of the values stand in a text, in one pass: by their first four bytes.
+fn standing<'a>(values: &BTreeSet<&'a str>, text: &str) -> BTreeSet<&'a str> {
+    let mut by_head: HashMap<&[u8], Vec<&'a str>> = HashMap::new();
+    for value in values {
+        by_head.entry(&value.as_bytes()[..4]).or_default().push(value);
+    }
+    let text = text.as_bytes();
+    let at = |i: usize| {
+        by_head
+            .get(&text[i..i + 4])
+            .into_iter()
+            .flatten()
+            .filter(move |v| text[i..].starts_with(v.as_bytes()))
+    };
+    (0..text.len().saturating_sub(3)).flat_map(at).copied().collect()
 }
 
 #[test]
@@ -98,7 +115,7 @@ fn nothing_that_the_mesh_writes_holds_a_planted_value() {
     );
     assert!(written.iter().any(|(_, text)| text.contains("CREDIT_CARD")), "the records name types");
     for (place, text) in &written {
-        wrong.extend(values.iter().filter(|v| text.contains(**v)).map(|v| format!("{place}: {v}")));
+        wrong.extend(standing(&values, text).iter().map(|v| format!("{place}: {v}")));
     }
     assert!(wrong.is_empty(), "{} planted values were written down:\n{}", wrong.len(), wrong.join("\n"));
 }
