@@ -6,19 +6,22 @@
 //!
 //! Failure law: without a program every request is refused with 503. A body that could not be replaced by Envoy is not
 //! sent on. What the session refuses is answered here; Envoy never sees the upstream for it.
+mod answer;
 mod judge;
+mod limits;
 
 use std::rc::Rc;
 
-use mesh_engine::{LimitAnswer, LimitCheck, Program, Refusal, RequestHead, ResponseMode, Session, Step};
+use mesh_engine::{Program, Refusal, RequestHead, Session, Step};
 use mesh_limits::Use;
 use proxy_wasm::traits::{Context, HttpContext};
 use proxy_wasm::types::Action;
 
 use self::judge::Opinion;
+use self::limits::Question;
 use crate::hashes::Hashes;
 use crate::root::Shared;
-use crate::{host, lease, limits, record};
+use crate::{host, lease, record};
 
 pub(crate) struct Exchange {
     program: Option<Rc<Program>>,
@@ -40,13 +43,6 @@ pub(crate) struct Exchange {
     status: u32,
     deciding_ns: u64,
     hashes: Hashes,
-}
-
-/// What the rate limit service was asked.
-struct Question {
-    token: u32,
-    checks: Vec<LimitCheck>,
-    asked_ns: u64,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -123,50 +119,6 @@ impl Exchange {
         }
     }
 
-    /// Admits the request by what was lent, or asks.
-    fn ask_limits(&mut self, checks: Vec<LimitCheck>) -> Action {
-        let Some(settings) = self.program.as_ref().map(|program| program.settings()) else {
-            return self.limits(LimitAnswer::Unreachable);
-        };
-        let Some(service) = &settings.rate_limit else { return self.limits(LimitAnswer::Unreachable) };
-        let now = host::now();
-        // Leases are returned with records: where these go nowhere, nothing is borrowed.
-        let wants = if settings.intake.is_some() {
-            let mut leases = self.shared.leases.borrow_mut();
-            if let Some(mut local) = lease::admit(&mut leases, &checks, now) {
-                drop(leases);
-                self.uses.append(&mut local.uses);
-                return self.limits(lease::answer(&local));
-            }
-            lease::wants(&mut leases, &checks, now)
-        } else {
-            vec![0; checks.len()]
-        };
-        let id = self.session.as_ref().map_or("", |session| session.decision().id.as_str());
-        let token = host::call(
-            &service.cluster,
-            limits::SERVICE,
-            limits::METHOD,
-            vec![(limits::ID, id.as_bytes())],
-            &limits::ask(&checks, &wants),
-            service.timeout_ms,
-        );
-        match token {
-            Some(token) => {
-                self.phase = Phase::AskLimits;
-                self.question = Some(Question { token, checks, asked_ns: now });
-                Action::Pause
-            }
-            None => self.limits(LimitAnswer::Unreachable),
-        }
-    }
-
-    fn limits(&mut self, answer: LimitAnswer) -> Action {
-        let Some(body) = host::request_body(self.held) else { return self.broken() };
-        let step = self.judge(|session, now| session.limits(answer, &body, now));
-        step.map_or(Action::Continue, |step| self.on_request(step))
-    }
-
     fn read_request(&mut self) -> Action {
         let Some(body) = host::request_body(self.held) else { return self.broken() };
         self.hashes.request(&body);
@@ -204,118 +156,6 @@ impl Exchange {
         )
     }
 
-    fn on_response(&mut self, step: Step) -> Action {
-        self.phase = Phase::Pass;
-        match step {
-            Step::Replace(body) => {
-                if !host::set_response_body(&body) {
-                    host::reset();
-                    return Action::Pause;
-                }
-                self.hashes.response(&body);
-                host::set_response_header("content-length", Some(&body.len().to_string()));
-                if self.response_coded {
-                    host::set_response_header("content-encoding", None);
-                }
-            }
-            // Headers are held back until here, so the answer can still become another one.
-            Step::Refuse(refusal) => {
-                if !host::set_response_body(&refusal.body) {
-                    host::reset();
-                    return Action::Pause;
-                }
-                self.status = u32::from(refusal.status);
-                self.hashes.response(&refusal.body);
-                host::set_response_header(":status", Some(&refusal.status.to_string()));
-                for name in ["etag", "content-encoding", "content-disposition", "last-modified"] {
-                    host::set_response_header(name, None);
-                }
-                for (name, value) in &refusal.headers {
-                    host::set_response_header(name, Some(value));
-                }
-                host::set_response_header("content-length", Some(&refusal.body.len().to_string()));
-                self.phase = Phase::Discard;
-                self.tell_agent();
-                return Action::Continue;
-            }
-            Step::Continue | Step::ReadBody | Step::AskLimits(_) => {}
-        }
-        if self.second_opinion(Phase::JudgeAnswer) == Action::Pause {
-            return Action::Pause;
-        }
-        self.tell_agent();
-        Action::Continue
-    }
-
-    /// The response's headers are there, and nothing holds it back.
-    fn open_answer(&mut self, end_of_stream: bool) -> Action {
-        let headers = host::response_headers();
-        self.response_coded = headers.iter().any(|(name, _)| name == "content-encoding");
-        self.response_type =
-            headers.iter().find(|(name, _)| name == "content-type").map(|(_, value)| value.clone());
-        let status =
-            headers.iter().find(|(name, _)| name == ":status").and_then(|(_, value)| value.parse().ok());
-        self.status = status.unwrap_or_default();
-        match self.session.as_mut().map(|session| session.response_headers(&headers, end_of_stream)) {
-            Some(ResponseMode::Buffer) => {
-                self.phase = Phase::ReadResponse;
-                Action::Pause
-            }
-            Some(ResponseMode::Stream) => {
-                self.phase = Phase::StreamResponse;
-                host::set_response_header("content-length", None);
-                if self.response_coded {
-                    host::set_response_header("content-encoding", None);
-                }
-                self.tell_agent();
-                Action::Continue
-            }
-            Some(ResponseMode::Refuse(refusal)) => self.refuse(&refusal),
-            Some(ResponseMode::Pass) | None => {
-                self.phase = Phase::Pass;
-                self.tell_agent();
-                Action::Continue
-            }
-        }
-    }
-
-    fn read_response(&mut self) -> Action {
-        let Some(body) = host::response_body(self.held) else {
-            host::reset();
-            return Action::Pause;
-        };
-        let content_type = self.response_type.take();
-        let step = self.judge(|session, _| session.response(&body, content_type.as_deref()));
-        if matches!(step, Some(Step::Continue)) {
-            self.hashes.response(&body);
-        }
-        step.map_or(Action::Continue, |step| self.on_response(step))
-    }
-
-    /// Sends on of a stream what may leave. False when that failed, and the exchange was ended.
-    fn stream_piece(&mut self, size: usize, end_of_stream: bool) -> bool {
-        let Some(chunk) = host::response_body(size) else {
-            host::reset();
-            return false;
-        };
-        let session = self.session.as_mut();
-        let out = session.map(|session| session.response_chunk(&chunk, end_of_stream)).unwrap_or_default();
-        self.hashes.response(&out);
-        if out != chunk && !host::set_response_body(&out) {
-            host::reset();
-            return false;
-        }
-        true
-    }
-
-    fn tell_agent(&self) {
-        if let Some(session) = &self.session {
-            for (name, value) in session.response_header_values() {
-                host::set_response_header(name, Some(&value));
-            }
-        }
-    }
-
     fn limit(&self) -> usize {
         let limit = self.program.as_ref().map_or(0, |program| program.settings().max_body_bytes);
         usize::try_from(limit).unwrap_or(usize::MAX)
@@ -324,18 +164,7 @@ impl Exchange {
 
 impl Context for Exchange {
     fn on_grpc_call_response(&mut self, token: u32, status: u32, _size: usize) {
-        let Some(question) = self.question.take_if(|question| question.token == token) else { return };
-        let (answer, lent) = match status {
-            0 => limits::read(&host::grpc_answer(), question.checks.len()),
-            _ => (LimitAnswer::Unreachable, Vec::new()),
-        };
-        if !lent.is_empty() {
-            let mut leases = self.shared.leases.borrow_mut();
-            lease::take(&mut leases, &question.checks, &answer, &lent, question.asked_ns);
-        }
-        if self.limits(answer) == Action::Continue {
-            host::resume_request();
-        }
+        self.limits_answered(token, status);
     }
 
     fn on_http_call_response(&mut self, token: u32, headers: usize, size: usize, _trailers: usize) {
