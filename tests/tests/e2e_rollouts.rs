@@ -2,7 +2,7 @@
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use mesh_tests::{Answer, Mesh, Part, Request, chat};
+use mesh_tests::{Answer, Mesh, Part, Request, Signal, chat, child_of, signal};
 use serde_json::Value;
 
 fn policy(word: &str) -> String {
@@ -96,6 +96,20 @@ fn a_version_goes_from_monitor_to_everywhere_or_is_taken_back() {
     until("the rollout is taken back", || state()["state"] == "rolled_back");
     assert!(state()["note"].as_str().is_some_and(|note| note.contains("refused 100.0%")), "{}", state());
     assert_eq!(ask(&mesh, "harmless").status, 200);
+
+    // And so is one whose guard can not run: its function gets what it can not take.
+    std::fs::write(
+        &file,
+        policy("x")
+            .replace("some m in input.messages; contains(m.text, \"x\")", "startswith(input.user, \"x\")"),
+    )
+    .expect("a file");
+    ran(&mesh, &["policy", "rollout", "start", "words", "-f", &file, "--max-errors", "0.2", "--sample", "5"]);
+    for _ in 0..6 {
+        assert_eq!(ask(&mesh, "harmless").status, 200);
+    }
+    until("the rollout is taken back", || state()["state"] == "rolled_back");
+    assert!(state()["note"].as_str().is_some_and(|note| note.contains("failed on 100.0%")), "{}", state());
 }
 
 /// The control plane's key is replaced behind the sidecar's back: what it sends then is not run, and the last policy stays.
@@ -137,10 +151,7 @@ fn what_no_trusted_key_has_signed_is_refused_and_the_last_policy_stays() {
 
 /// Ends the Envoy that a part runs at once, as a crash would.
 fn kill_envoy(part: &Part) {
-    let child = Command::new("pgrep").args(["-P", &part.id().to_string()]).output().expect("pgrep runs");
-    let child = String::from_utf8_lossy(&child.stdout).trim().to_owned();
-    assert!(!child.is_empty(), "Envoy is a child");
-    assert!(Command::new("kill").args(["-KILL", &child]).status().expect("kill runs").success());
+    signal(child_of(part.id()).expect("Envoy is a child"), Signal::SIGKILL);
 }
 
 /// Control plane and Envoy may be killed at any moment of a rollout: it goes on where it was, a promotion happens whole or

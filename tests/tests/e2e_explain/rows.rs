@@ -387,7 +387,7 @@ pub fn rows() -> Vec<Row> {
         row(
             "pinned",
             rpc("tools/call", json!({ "name": "echo", "arguments": {} })),
-            refused,
+            ("deny", 200),
             Some(("tools", "denied", "spec.rules[0].tools")),
             &["/type", "/place"],
             &["had been approved as it is now", "the rule's `pin` were `false`"],
@@ -451,7 +451,7 @@ pub fn rows() -> Vec<Row> {
             &["the guard could have inspected it", "the policy's `failureMode` were `open`"],
             "refused",
         ),
-        row("open", coded, ("allow", 200), Some(("pii", "recorded", "")), &[], &[], "passed as it was"),
+        row("open", coded, ("allow", 400), Some(("pii", "recorded", "")), &[], &[], "passed as it was"),
         row(
             "block",
             broken,
