@@ -151,7 +151,9 @@ fn what_no_trusted_key_has_signed_is_refused_and_the_last_policy_stays() {
 
 /// Ends the Envoy that a part runs at once, as a crash would.
 fn kill_envoy(part: &Part) {
-    signal(child_of(part.id()).expect("Envoy is a child"), Signal::SIGKILL);
+    let envoy = child_of(part.id()).expect("Envoy is a child");
+    signal(envoy, Signal::SIGKILL);
+    until("it is gone", || child_of(part.id()) != Some(envoy));
 }
 
 /// Control plane and Envoy may be killed at any moment of a rollout: it goes on where it was, a promotion happens whole or
