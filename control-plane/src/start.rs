@@ -126,9 +126,16 @@ async fn put_in_force(policies: &Policies, config: &Config) -> Result<(), StartE
         };
         Some((name, document))
     });
-    let changed = policies.put_all(named.collect(), Timestamp::now()).await;
-    for name in changed.map_err(|(name, error)| refused(&name, error))? {
+    let given = policies.put_files(named.collect(), Timestamp::now()).await;
+    let given = given.map_err(|(name, error)| refused(&name, error))?;
+    for name in given.changed {
         tracing::info!(document = name, "put in force");
+    }
+    for (name, error) in given.held {
+        tracing::warn!(
+            document = name,
+            "its file says something new, which is not put in force now: {error}"
+        );
     }
     Ok(())
 }

@@ -52,7 +52,7 @@ pub use limits::{
 pub use mesh_limits::{
     Catalogue, Entry as PriceEntry, Kind, MAX_AMOUNT, Price, PriceList, Settlement, Terms, rest_of,
 };
-pub use policies::{Changed, Policies, Wanted};
+pub use policies::{Changed, FromFiles, Policies, Wanted};
 pub use policy::{Change, Expected, PolicyVersion, Stored, agent_key};
 pub use policy_error::PolicyError;
 pub use prices::{DEFAULT_PRICE, PriceOrigin, PricesInForce};
