@@ -11,12 +11,13 @@ mod judge;
 use std::rc::Rc;
 
 use mesh_engine::{LimitAnswer, LimitCheck, Program, Refusal, RequestHead, ResponseMode, Session, Step};
-use mesh_limits::Use;
+use mesh_limits::{Borrow, Use};
 use proxy_wasm::traits::{Context, HttpContext};
 use proxy_wasm::types::Action;
 
 use self::judge::Opinion;
 use crate::hashes::Hashes;
+use crate::lease::Lent;
 use crate::root::Shared;
 use crate::{host, lease, limits, record};
 
@@ -46,7 +47,7 @@ pub(crate) struct Exchange {
 struct Question {
     token: u32,
     checks: Vec<LimitCheck>,
-    asked_ns: u64,
+    borrows: Vec<Option<Borrow>>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -130,35 +131,47 @@ impl Exchange {
         };
         let Some(service) = &settings.rate_limit else { return self.limits(LimitAnswer::Unreachable) };
         let now = host::now();
+        let id = self.session.as_ref().map_or("", |session| session.decision().id.as_str());
         // Leases are returned with records: where these go nowhere, nothing is borrowed.
-        let wants = if settings.intake.is_some() {
+        let borrows = if settings.intake.is_some() {
             let mut leases = self.shared.leases.borrow_mut();
             if let Some(mut local) = lease::admit(&mut leases, &checks, now) {
                 drop(leases);
                 self.uses.append(&mut local.uses);
                 return self.limits(lease::answer(&local));
             }
-            lease::wants(&mut leases, &checks, now)
+            lease::wants(&mut leases, &checks, id, now)
         } else {
-            vec![0; checks.len()]
+            vec![None; checks.len()]
         };
-        let id = self.session.as_ref().map_or("", |session| session.decision().id.as_str());
         let token = host::call(
             &service.cluster,
             limits::SERVICE,
             limits::METHOD,
             vec![(limits::ID, id.as_bytes())],
-            &limits::ask(&checks, &wants),
+            &limits::ask(&checks, &borrows),
             service.timeout_ms,
         );
         match token {
             Some(token) => {
                 self.phase = Phase::AskLimits;
-                self.question = Some(Question { token, checks, asked_ns: now });
+                self.question = Some(Question { token, checks, borrows });
                 Action::Pause
             }
-            None => self.limits(LimitAnswer::Unreachable),
+            None => self.answered(checks, borrows, LimitAnswer::Unreachable, &[]),
         }
+    }
+
+    /// The rate limit service has answered, or will not.
+    fn answered(
+        &mut self,
+        checks: Vec<LimitCheck>,
+        borrows: Vec<Option<Borrow>>,
+        answer: LimitAnswer,
+        lent: &[Lent],
+    ) -> Action {
+        lease::take(&mut self.shared.leases.borrow_mut(), &checks, borrows, &answer, lent);
+        self.limits(answer)
     }
 
     fn limits(&mut self, answer: LimitAnswer) -> Action {
@@ -329,11 +342,7 @@ impl Context for Exchange {
             0 => limits::read(&host::grpc_answer(), question.checks.len()),
             _ => (LimitAnswer::Unreachable, Vec::new()),
         };
-        if !lent.is_empty() {
-            let mut leases = self.shared.leases.borrow_mut();
-            lease::take(&mut leases, &question.checks, &answer, &lent, question.asked_ns);
-        }
-        if self.limits(answer) == Action::Continue {
+        if self.answered(question.checks, question.borrows, answer, &lent) == Action::Continue {
             host::resume_request();
         }
     }
@@ -443,6 +452,11 @@ impl HttpContext for Exchange {
     }
 
     fn on_log(&mut self) {
+        // Who has left hears no answer.
+        if let Some(Question { checks, borrows, .. }) = self.question.take() {
+            let mut leases = self.shared.leases.borrow_mut();
+            lease::take(&mut leases, &checks, borrows, &LimitAnswer::Unreachable, &[]);
+        }
         let Some(session) = self.session.take() else { return };
         let (mut decision, caller, head) = session.finish();
         if !self.uses.is_empty() {
