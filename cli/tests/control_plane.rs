@@ -6,6 +6,10 @@ use std::{
     process::{Child, Command, Stdio},
 };
 
+use nix::{
+    sys::signal::{Signal, kill},
+    unistd::Pid,
+};
 use serde_json::Value;
 
 /// A control plane on free ports; stopped when dropped.
@@ -57,9 +61,14 @@ impl Served {
     }
 }
 
+/// Asks it to stop (SIGTERM).
+fn terminate(child: &Child) {
+    let _ = i32::try_from(child.id()).map(|id| kill(Pid::from_raw(id), Signal::SIGTERM));
+}
+
 impl Drop for Served {
     fn drop(&mut self) {
-        let _ = Command::new("kill").arg(self.child.id().to_string()).status();
+        terminate(&self.child);
         let _ = self.child.wait();
         let _ = std::fs::remove_dir_all(&self.data);
     }
@@ -195,7 +204,7 @@ fn a_deleted_starter_stays_deleted() {
     let mut served = Served::start("starter");
     assert_eq!(served.run("policy delete starter").0, 0);
     let data = served.data.clone();
-    let _ = Command::new("kill").arg(served.child.id().to_string()).status();
+    terminate(&served.child);
     assert_eq!(served.child.wait().unwrap().code(), Some(0), "a clean stop");
     let mut command = Command::new(env!("CARGO_BIN_EXE_ai-mesh"));
     command.args(["serve", "--port", "1", "--api-port", "0", "--grpc-port", "0", "--filter"]);

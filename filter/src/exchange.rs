@@ -6,20 +6,28 @@
 //!
 //! Failure law: without a program every request is refused with 503. A body that could not be replaced by Envoy is not
 //! sent on. What the session refuses is answered here; Envoy never sees the upstream for it.
+mod answer;
 mod judge;
+mod limits;
 
 use std::rc::Rc;
 
+<<<<<<< HEAD
 use mesh_engine::{LimitAnswer, LimitCheck, Program, Refusal, RequestHead, ResponseMode, Session, Step};
 use mesh_limits::{Borrow, Use};
+=======
+use mesh_engine::{Program, Refusal, RequestHead, Session, Step};
+use mesh_limits::Use;
+>>>>>>> main
 use proxy_wasm::traits::{Context, HttpContext};
 use proxy_wasm::types::Action;
 
 use self::judge::Opinion;
+use self::limits::Question;
 use crate::hashes::Hashes;
 use crate::lease::Lent;
 use crate::root::Shared;
-use crate::{host, lease, limits, record};
+use crate::{host, lease, record};
 
 pub(crate) struct Exchange {
     program: Option<Rc<Program>>,
@@ -43,6 +51,7 @@ pub(crate) struct Exchange {
     hashes: Hashes,
 }
 
+<<<<<<< HEAD
 /// What the rate limit service was asked.
 struct Question {
     token: u32,
@@ -50,6 +59,8 @@ struct Question {
     borrows: Vec<Option<Borrow>>,
 }
 
+=======
+>>>>>>> main
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Phase {
     /// Nothing more to inspect in this direction.
@@ -124,6 +135,7 @@ impl Exchange {
         }
     }
 
+<<<<<<< HEAD
     /// Admits the request by what was lent, or asks.
     fn ask_limits(&mut self, checks: Vec<LimitCheck>) -> Action {
         let Some(settings) = self.program.as_ref().map(|program| program.settings()) else {
@@ -180,6 +192,8 @@ impl Exchange {
         step.map_or(Action::Continue, |step| self.on_request(step))
     }
 
+=======
+>>>>>>> main
     fn read_request(&mut self) -> Action {
         let Some(body) = host::request_body(self.held) else { return self.broken() };
         self.hashes.request(&body);
@@ -217,118 +231,6 @@ impl Exchange {
         )
     }
 
-    fn on_response(&mut self, step: Step) -> Action {
-        self.phase = Phase::Pass;
-        match step {
-            Step::Replace(body) => {
-                if !host::set_response_body(&body) {
-                    host::reset();
-                    return Action::Pause;
-                }
-                self.hashes.response(&body);
-                host::set_response_header("content-length", Some(&body.len().to_string()));
-                if self.response_coded {
-                    host::set_response_header("content-encoding", None);
-                }
-            }
-            // Headers are held back until here, so the answer can still become another one.
-            Step::Refuse(refusal) => {
-                if !host::set_response_body(&refusal.body) {
-                    host::reset();
-                    return Action::Pause;
-                }
-                self.status = u32::from(refusal.status);
-                self.hashes.response(&refusal.body);
-                host::set_response_header(":status", Some(&refusal.status.to_string()));
-                for name in ["etag", "content-encoding", "content-disposition", "last-modified"] {
-                    host::set_response_header(name, None);
-                }
-                for (name, value) in &refusal.headers {
-                    host::set_response_header(name, Some(value));
-                }
-                host::set_response_header("content-length", Some(&refusal.body.len().to_string()));
-                self.phase = Phase::Discard;
-                self.tell_agent();
-                return Action::Continue;
-            }
-            Step::Continue | Step::ReadBody | Step::AskLimits(_) => {}
-        }
-        if self.second_opinion(Phase::JudgeAnswer) == Action::Pause {
-            return Action::Pause;
-        }
-        self.tell_agent();
-        Action::Continue
-    }
-
-    /// The response's headers are there, and nothing holds it back.
-    fn open_answer(&mut self, end_of_stream: bool) -> Action {
-        let headers = host::response_headers();
-        self.response_coded = headers.iter().any(|(name, _)| name == "content-encoding");
-        self.response_type =
-            headers.iter().find(|(name, _)| name == "content-type").map(|(_, value)| value.clone());
-        let status =
-            headers.iter().find(|(name, _)| name == ":status").and_then(|(_, value)| value.parse().ok());
-        self.status = status.unwrap_or_default();
-        match self.session.as_mut().map(|session| session.response_headers(&headers, end_of_stream)) {
-            Some(ResponseMode::Buffer) => {
-                self.phase = Phase::ReadResponse;
-                Action::Pause
-            }
-            Some(ResponseMode::Stream) => {
-                self.phase = Phase::StreamResponse;
-                host::set_response_header("content-length", None);
-                if self.response_coded {
-                    host::set_response_header("content-encoding", None);
-                }
-                self.tell_agent();
-                Action::Continue
-            }
-            Some(ResponseMode::Refuse(refusal)) => self.refuse(&refusal),
-            Some(ResponseMode::Pass) | None => {
-                self.phase = Phase::Pass;
-                self.tell_agent();
-                Action::Continue
-            }
-        }
-    }
-
-    fn read_response(&mut self) -> Action {
-        let Some(body) = host::response_body(self.held) else {
-            host::reset();
-            return Action::Pause;
-        };
-        let content_type = self.response_type.take();
-        let step = self.judge(|session, _| session.response(&body, content_type.as_deref()));
-        if matches!(step, Some(Step::Continue)) {
-            self.hashes.response(&body);
-        }
-        step.map_or(Action::Continue, |step| self.on_response(step))
-    }
-
-    /// Sends on of a stream what may leave. False when that failed, and the exchange was ended.
-    fn stream_piece(&mut self, size: usize, end_of_stream: bool) -> bool {
-        let Some(chunk) = host::response_body(size) else {
-            host::reset();
-            return false;
-        };
-        let session = self.session.as_mut();
-        let out = session.map(|session| session.response_chunk(&chunk, end_of_stream)).unwrap_or_default();
-        self.hashes.response(&out);
-        if out != chunk && !host::set_response_body(&out) {
-            host::reset();
-            return false;
-        }
-        true
-    }
-
-    fn tell_agent(&self) {
-        if let Some(session) = &self.session {
-            for (name, value) in session.response_header_values() {
-                host::set_response_header(name, Some(&value));
-            }
-        }
-    }
-
     fn limit(&self) -> usize {
         let limit = self.program.as_ref().map_or(0, |program| program.settings().max_body_bytes);
         usize::try_from(limit).unwrap_or(usize::MAX)
@@ -337,6 +239,7 @@ impl Exchange {
 
 impl Context for Exchange {
     fn on_grpc_call_response(&mut self, token: u32, status: u32, _size: usize) {
+<<<<<<< HEAD
         let Some(question) = self.question.take_if(|question| question.token == token) else { return };
         let (answer, lent) = match status {
             0 => limits::read(&host::grpc_answer(), question.checks.len()),
@@ -345,6 +248,9 @@ impl Context for Exchange {
         if self.answered(question.checks, question.borrows, answer, &lent) == Action::Continue {
             host::resume_request();
         }
+=======
+        self.limits_answered(token, status);
+>>>>>>> main
     }
 
     fn on_http_call_response(&mut self, token: u32, headers: usize, size: usize, _trailers: usize) {

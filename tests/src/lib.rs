@@ -13,8 +13,9 @@ mod upstream;
 
 pub use http::{Answer, Request, exchange, raw, send_and_leave};
 pub use judge::{Judge, Says};
-pub use mesh::{Mesh, Part, free_port, tool};
+pub use mesh::{Mesh, Part, child_of, free_port, signal, tool};
 pub use mesh_mock_provider::{amazon_frame, encoded};
+pub use nix::sys::signal::Signal;
 pub use upstream::Upstream;
 
 /// A chat request whose user says `text`.

@@ -7,6 +7,8 @@ use std::process::{Child, Command, Output, Stdio};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use nix::sys::signal::Signal;
+use nix::unistd::Pid;
 use serde_json::Value;
 
 use crate::{Answer, Request, Upstream, exchange};
@@ -15,6 +17,20 @@ use crate::{Answer, Request, Upstream, exchange};
 pub fn tool(variable: &str) -> PathBuf {
     let path = std::env::var_os(variable).map(PathBuf::from).filter(|path| path.exists());
     path.unwrap_or_else(|| panic!("{variable} does not name a file: run these tests with `cargo xtask test`"))
+}
+
+/// Sends a signal to a process that the test started.
+pub fn signal(process: u32, signal: Signal) {
+    let id = i32::try_from(process).expect("a process id");
+    nix::sys::signal::kill(Pid::from_raw(id), signal).expect("the process is there");
+}
+
+/// A process that the process has started.
+pub fn child_of(process: u32) -> Option<u32> {
+    std::fs::read_dir(format!("/proc/{process}/task")).ok()?.flatten().find_map(|thread| {
+        let children = std::fs::read_to_string(thread.path().join("children")).ok()?;
+        children.split_whitespace().next()?.parse().ok()
+    })
 }
 
 /// A port of the loopback that is free now, and that nobody in this process was given before.
@@ -78,8 +94,7 @@ impl Part {
 
     /// Asks the process to stop (SIGTERM) and waits for its exit code.
     pub fn stop(&mut self) -> Option<i32> {
-        let id = self.child.id().to_string();
-        let _ = Command::new("kill").args(["-TERM", &id]).status();
+        signal(self.child.id(), Signal::SIGTERM);
         let deadline = Instant::now() + Duration::from_secs(20);
         while Instant::now() < deadline {
             if let Ok(Some(status)) = self.child.try_wait() {
@@ -99,7 +114,7 @@ impl Part {
 impl Drop for Part {
     fn drop(&mut self) {
         if self.child.try_wait().ok().flatten().is_none() {
-            let _ = Command::new("kill").args(["-TERM", &self.child.id().to_string()]).status();
+            signal(self.child.id(), Signal::SIGTERM);
             let deadline = Instant::now() + Duration::from_secs(10);
             while Instant::now() < deadline && self.child.try_wait().ok().flatten().is_none() {
                 std::thread::sleep(Duration::from_millis(20));

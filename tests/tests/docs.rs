@@ -215,7 +215,7 @@ fn snippets_of_the_readme_do_what_it_says() {
     let modules = tool("AI_MESH_NODE_MODULES");
     let folder = modules.parent().expect("a folder holds node_modules");
     let snippet = readme("js").remove(0);
-    let tools = run_snippet(&mesh, &snippet, Path::new("node"), "mjs", folder);
+    let tools = run_snippet(&mesh, &snippet, &tool("AI_MESH_NODE"), "mjs", folder);
     assert!(
         String::from_utf8_lossy(&tools.stdout).contains('['),
         "{}",

@@ -90,5 +90,5 @@ fn node_clients() {
     let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/clients/node");
     let tests = ["openai", "anthropic", "mcp"].map(|name| format!("{folder}/{name}.test.mjs"));
     // One file at a time: they share the upstream and its memory.
-    passes(&mesh, Command::new("node").args(["--test", "--test-concurrency=1"]).args(tests));
+    passes(&mesh, Command::new(tool("AI_MESH_NODE")).args(["--test", "--test-concurrency=1"]).args(tests));
 }

@@ -2,7 +2,7 @@
 //! where it passes without it.
 use std::collections::BTreeSet;
 use std::io::{BufRead, BufReader};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
 use mesh_tests::{Mesh, Upstream, tool};
@@ -21,12 +21,6 @@ spec:
     - tools: { deny: ["forbidden*"] }
 "#;
 
-/// The suite's own Node.js: it wants a newer one than most machines have.
-fn node(modules: &Path) -> PathBuf {
-    let architecture = if cfg!(target_arch = "aarch64") { "arm64" } else { "x64" };
-    modules.join(format!("node-linux-{architecture}/bin/node"))
-}
-
 /// A server that was started and told its port.
 struct Server {
     child: Child,
@@ -34,9 +28,9 @@ struct Server {
 }
 
 impl Server {
-    fn start(modules: &Path) -> Self {
+    fn start() -> Self {
         let script = concat!(env!("CARGO_MANIFEST_DIR"), "/clients/node/conformance/server.mjs");
-        let mut command = Command::new(node(modules));
+        let mut command = Command::new(tool("AI_MESH_NODE"));
         let mut child =
             command.arg(script).stdin(Stdio::null()).stdout(Stdio::piped()).spawn().expect("Node.js starts");
         let mut port = String::new();
@@ -55,7 +49,7 @@ impl Drop for Server {
 /// Runs the suite of a revision; every check as `scenario check status`.
 fn checks(modules: &Path, url: &str, revision: &str, into: &Path) -> BTreeSet<String> {
     let suite = modules.join("@modelcontextprotocol/conformance/dist/index.js");
-    let output = Command::new(node(modules))
+    let output = Command::new(tool("AI_MESH_NODE"))
         .arg(suite)
         .args(["server", "--url", &format!("{url}/mcp"), "--requirements", revision, "--output-dir"])
         .arg(into)
@@ -85,7 +79,7 @@ fn passed(checks: &BTreeSet<String>) -> usize {
 #[test]
 fn the_conformance_suite_passes_through_the_filter_where_it_passes_without() {
     let modules = tool("AI_MESH_NODE_MODULES");
-    let server = Server::start(&modules);
+    let server = Server::start();
     let mock = Upstream::start();
     // The mock provider answers the stateless revision too, and lacks most of what the suite calls.
     for (upstream, revision, least) in [

@@ -71,7 +71,7 @@ fn ask(command: &mut Command, lines: &[Value]) -> Vec<Value> {
 fn readers(bodies: &[Vec<u8>]) -> Vec<(&'static str, Vec<Value>)> {
     let lines: Vec<Value> = bodies.iter().map(|body| json!({ "body": STANDARD.encode(body) })).collect();
     let mut python = Command::new(tool("AI_MESH_PYTHON"));
-    let mut node = Command::new("node");
+    let mut node = Command::new(tool("AI_MESH_NODE"));
     vec![
         ("Python", ask(python.args([&format!("{CLIENTS}/read.py"), PLANTED]), &lines)),
         ("Node", ask(node.args([&format!("{CLIENTS}/read.mjs"), PLANTED]), &lines)),
@@ -192,7 +192,7 @@ fn a_client_is_never_handed_the_value() {
     let base = format!("http://{}", mesh.sidecar);
     let mut python = Command::new(tool("AI_MESH_PYTHON"));
     python.args([&format!("{CLIENTS}/sdk.py"), &base]).env("NO_PROXY", "127.0.0.1");
-    let mut node = Command::new("node");
+    let mut node = Command::new(tool("AI_MESH_NODE"));
     let modules = tool("AI_MESH_NODE_MODULES");
     node.args([&format!("{CLIENTS}/sdk.mjs"), &base]).arg(modules).env("NO_PROXY", "127.0.0.1");
     for (client, answers) in [("Python", ask(&mut python, &lines)), ("Node", ask(&mut node, &lines))] {

@@ -1,8 +1,7 @@
 //! Failure laws, each in a real Envoy.
-use std::process::Command;
 use std::time::{Duration, Instant};
 
-use mesh_tests::{Answer, Mesh, Request, chat, chat_stream};
+use mesh_tests::{Answer, Mesh, Request, Signal, chat, chat_stream, child_of, signal};
 
 const REDACT: &str = r#"
 apiVersion: ai-mesh.dev/v1alpha1
@@ -66,11 +65,7 @@ fn killing_envoy_loses_no_acknowledged_record() {
     for answer in &answers {
         mesh.decision(answer.header("x-ai-mesh-decision-id"));
     }
-    let envoy =
-        Command::new("pgrep").args(["-P", &mesh.parts[0].id().to_string()]).output().expect("pgrep runs");
-    let envoy = String::from_utf8_lossy(&envoy.stdout).trim().to_owned();
-    assert!(!envoy.is_empty(), "Envoy is a child of ai-mesh up");
-    assert!(Command::new("kill").args(["-KILL", &envoy]).status().expect("kill runs").success());
+    signal(child_of(mesh.parts[0].id()).expect("Envoy is a child of ai-mesh up"), Signal::SIGKILL);
     eventually("Envoy is started again", || {
         std::net::TcpStream::connect(mesh.sidecar).is_ok() && mesh.send(&secret()).status == 200
     });

@@ -58,7 +58,7 @@ fn reached(mesh: &Mesh) -> Option<Vec<u8>> {
 /// What each reader makes of these forms.
 fn readers(lines: &[Value]) -> Vec<(&'static str, Vec<Value>)> {
     let mut python = Command::new(tool("AI_MESH_PYTHON"));
-    let mut node = Command::new("node");
+    let mut node = Command::new(tool("AI_MESH_NODE"));
     python.args([&format!("{CLIENTS}/forms.py"), PLANTED]);
     node.args([&format!("{CLIENTS}/forms.mjs"), PLANTED]);
     [("Python", python), ("Node", node)]

@@ -1,22 +1,26 @@
 //! Those who leave at the wrong moment, die, or call themselves odd names: nothing stays held for them, and nobody gets more.
-use std::io::Write;
+use std::io::{Read, Write};
 use std::net::TcpStream;
-use std::process::Command;
 use std::time::Duration;
 
 use mesh_tests::limits::{by, eventually, metric, policy, redis, settled};
 use mesh_tests::redis::Wire;
-use mesh_tests::{Mesh, Part, Request, chat, chat_stream, free_port, raw};
+use mesh_tests::{Mesh, Request, Signal, chat, chat_stream, child_of, free_port, signal};
 use serde_json::Value;
 
 fn ask(agent: &str) -> Request {
     by(agent, Request::post("/v1/chat/completions", &chat("four words of text")))
 }
 
-/// Stops a process, or lets it go on.
-fn signal(process: &Part, name: &str) {
-    let status = Command::new("kill").args([name, &process.id().to_string()]).status().expect("kill runs");
-    assert!(status.success(), "{name}");
+/// Sends these bytes and reads the status of the answer; 0 without one.
+fn status_of(mesh: &Mesh, bytes: &[u8]) -> u16 {
+    let mut socket = TcpStream::connect(mesh.sidecar).expect("the sidecar listens");
+    socket.set_read_timeout(Some(Duration::from_secs(20))).expect("a timeout can be set");
+    let _ = socket.write_all(bytes);
+    let mut said = Vec::new();
+    let _ = socket.read_to_end(&mut said);
+    let head = String::from_utf8_lossy(&said).into_owned();
+    head.split(' ').nth(1).and_then(|status| status.parse().ok()).unwrap_or(0)
 }
 
 /// The account of an agent under a measure.
@@ -40,7 +44,7 @@ fn who_does_not_wait_for_the_answer_holds_nothing() {
     let each = settled(&mesh, "left", "tokens");
     settled(&mesh, "open", "tokens");
 
-    signal(&plane, "-STOP");
+    signal(plane.id(), Signal::SIGSTOP);
     for _ in 0..3 {
         let request = ask("left");
         let mut socket = TcpStream::connect(mesh.sidecar).expect("the sidecar listens");
@@ -52,7 +56,7 @@ fn who_does_not_wait_for_the_answer_holds_nothing() {
     assert_eq!(refused.status, 503, "{}", refused.text());
     let passed = mesh.send(&ask("open"));
     assert_eq!(passed.status, 200, "{}", passed.text());
-    signal(&plane, "-CONT");
+    signal(plane.id(), Signal::SIGCONT);
 
     for (agent, used) in [("left", each), ("timed-out", each)] {
         eventually("what was promised is given back", || {
@@ -107,11 +111,12 @@ fn leases_of_a_killed_sidecar_are_shown_and_cost_no_more_than_a_tenth() {
     let admit = |count: usize| (0..count).filter(|_| mesh.send(&ask("many")).status == 200).count();
     let first = admit(60);
     assert_eq!(first, 60);
-    let envoy =
-        Command::new("pgrep").args(["-P", &mesh.parts[0].id().to_string()]).output().expect("pgrep runs");
-    let envoy = String::from_utf8_lossy(&envoy.stdout).trim().to_owned();
-    assert!(Command::new("kill").args(["-KILL", &envoy]).status().expect("kill runs").success());
-    eventually("Envoy is started again", || TcpStream::connect(mesh.sidecar).is_ok().then_some(()));
+    let envoy = child_of(mesh.parts[0].id()).expect("Envoy is a child of ai-mesh up");
+    signal(envoy, Signal::SIGKILL);
+    eventually("Envoy is started again", || {
+        let another = child_of(mesh.parts[0].id()).is_some_and(|child| child != envoy);
+        (another && TcpStream::connect(mesh.sidecar).is_ok()).then_some(())
+    });
     let lost = account(&mesh, "many", "requests").expect("an account");
     let left = lost["expires_in_seconds"].as_u64().expect("it says when they expire");
     assert!(lost["open"].as_u64() > Some(0) && (1..=600).contains(&left), "{lost}");
@@ -167,7 +172,7 @@ fn odd_names_are_counted_like_any_other() {
         bytes.extend_from_slice(user);
         bytes.extend_from_slice(b"\r\n\r\n");
         bytes.extend_from_slice(body.as_bytes());
-        raw(mesh.sidecar, &bytes).status
+        status_of(&mesh, &bytes)
     };
     for (number, name) in names.iter().enumerate() {
         let statuses: Vec<u16> = (0..3).map(|_| send(&format!("agent-{number}"), name)).collect();

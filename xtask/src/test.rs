@@ -71,6 +71,7 @@ pub(crate) fn run(rest: &[String]) -> Outcome {
         .env("AI_MESH_PYTHON", &tools.python)
         .env("AI_MESH_JUDGE_MODEL", &tools.judge_model)
         .env("AI_MESH_JUDGE_BIN", judge.join("release/ai-mesh-judge"))
+        .env("AI_MESH_NODE", &tools.node)
         .env("AI_MESH_NODE_MODULES", &tools.node_modules);
     if !selection.words.is_empty() {
         command.arg("--").args(&selection.words);

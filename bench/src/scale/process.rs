@@ -7,6 +7,9 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+
 use crate::client::Client;
 
 /// A running `ai-mesh up` or `serve`; it ends with the value.
@@ -116,7 +119,7 @@ fn threads_children(process: u32) -> Option<u32> {
 impl Drop for Process {
     fn drop(&mut self) {
         // Asked to stop, it stops its Envoy too.
-        let asked = Command::new("kill").arg("-TERM").arg(self.child.id().to_string()).status();
+        let asked = i32::try_from(self.child.id()).map(|id| kill(Pid::from_raw(id), Signal::SIGTERM));
         let deadline = Instant::now() + Duration::from_secs(10);
         while asked.is_ok() && Instant::now() < deadline && matches!(self.child.try_wait(), Ok(None)) {
             std::thread::sleep(Duration::from_millis(20));

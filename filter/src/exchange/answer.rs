@@ -1,0 +1,120 @@
+//! The response: held whole and judged, or judged piece by piece as it passes.
+use mesh_engine::{ResponseMode, Step};
+use proxy_wasm::types::Action;
+
+use super::{Exchange, Phase};
+use crate::host;
+
+impl Exchange {
+    pub(super) fn on_response(&mut self, step: Step) -> Action {
+        self.phase = Phase::Pass;
+        match step {
+            Step::Replace(body) => {
+                if !host::set_response_body(&body) {
+                    host::reset();
+                    return Action::Pause;
+                }
+                self.hashes.response(&body);
+                host::set_response_header("content-length", Some(&body.len().to_string()));
+                if self.response_coded {
+                    host::set_response_header("content-encoding", None);
+                }
+            }
+            // Headers are held back until here, so the answer can still become another one.
+            Step::Refuse(refusal) => {
+                if !host::set_response_body(&refusal.body) {
+                    host::reset();
+                    return Action::Pause;
+                }
+                self.status = u32::from(refusal.status);
+                self.hashes.response(&refusal.body);
+                host::set_response_header(":status", Some(&refusal.status.to_string()));
+                for name in ["etag", "content-encoding", "content-disposition", "last-modified"] {
+                    host::set_response_header(name, None);
+                }
+                for (name, value) in &refusal.headers {
+                    host::set_response_header(name, Some(value));
+                }
+                host::set_response_header("content-length", Some(&refusal.body.len().to_string()));
+                self.phase = Phase::Discard;
+                self.tell_agent();
+                return Action::Continue;
+            }
+            Step::Continue | Step::ReadBody | Step::AskLimits(_) => {}
+        }
+        if self.second_opinion(Phase::JudgeAnswer) == Action::Pause {
+            return Action::Pause;
+        }
+        self.tell_agent();
+        Action::Continue
+    }
+
+    /// The response's headers are there, and nothing holds it back.
+    pub(super) fn open_answer(&mut self, end_of_stream: bool) -> Action {
+        let headers = host::response_headers();
+        self.response_coded = headers.iter().any(|(name, _)| name == "content-encoding");
+        self.response_type =
+            headers.iter().find(|(name, _)| name == "content-type").map(|(_, value)| value.clone());
+        let status =
+            headers.iter().find(|(name, _)| name == ":status").and_then(|(_, value)| value.parse().ok());
+        self.status = status.unwrap_or_default();
+        match self.session.as_mut().map(|session| session.response_headers(&headers, end_of_stream)) {
+            Some(ResponseMode::Buffer) => {
+                self.phase = Phase::ReadResponse;
+                Action::Pause
+            }
+            Some(ResponseMode::Stream) => {
+                self.phase = Phase::StreamResponse;
+                host::set_response_header("content-length", None);
+                if self.response_coded {
+                    host::set_response_header("content-encoding", None);
+                }
+                self.tell_agent();
+                Action::Continue
+            }
+            Some(ResponseMode::Refuse(refusal)) => self.refuse(&refusal),
+            Some(ResponseMode::Pass) | None => {
+                self.phase = Phase::Pass;
+                self.tell_agent();
+                Action::Continue
+            }
+        }
+    }
+
+    pub(super) fn read_response(&mut self) -> Action {
+        let Some(body) = host::response_body(self.held) else {
+            host::reset();
+            return Action::Pause;
+        };
+        let content_type = self.response_type.take();
+        let step = self.judge(|session, _| session.response(&body, content_type.as_deref()));
+        if matches!(step, Some(Step::Continue)) {
+            self.hashes.response(&body);
+        }
+        step.map_or(Action::Continue, |step| self.on_response(step))
+    }
+
+    /// Sends on of a stream what may leave. False when that failed, and the exchange was ended.
+    pub(super) fn stream_piece(&mut self, size: usize, end_of_stream: bool) -> bool {
+        let Some(chunk) = host::response_body(size) else {
+            host::reset();
+            return false;
+        };
+        let session = self.session.as_mut();
+        let out = session.map(|session| session.response_chunk(&chunk, end_of_stream)).unwrap_or_default();
+        self.hashes.response(&out);
+        if out != chunk && !host::set_response_body(&out) {
+            host::reset();
+            return false;
+        }
+        true
+    }
+
+    pub(super) fn tell_agent(&self) {
+        if let Some(session) = &self.session {
+            for (name, value) in session.response_header_values() {
+                host::set_response_header(name, Some(&value));
+            }
+        }
+    }
+}

@@ -1,0 +1,75 @@
+//! Limits of a request: admitted by what was lent, or asked for at the rate limit service while the request waits.
+use mesh_engine::{LimitAnswer, LimitCheck};
+use proxy_wasm::types::Action;
+
+use super::{Exchange, Phase};
+use crate::{host, lease, limits};
+
+/// What the rate limit service was asked.
+pub(super) struct Question {
+    token: u32,
+    checks: Vec<LimitCheck>,
+    asked_ns: u64,
+}
+
+impl Exchange {
+    /// Admits the request by what was lent, or asks.
+    pub(super) fn ask_limits(&mut self, checks: Vec<LimitCheck>) -> Action {
+        let Some(settings) = self.program.as_ref().map(|program| program.settings()) else {
+            return self.limits(LimitAnswer::Unreachable);
+        };
+        let Some(service) = &settings.rate_limit else { return self.limits(LimitAnswer::Unreachable) };
+        let now = host::now();
+        // Leases are returned with records: where these go nowhere, nothing is borrowed.
+        let wants = if settings.intake.is_some() {
+            let mut leases = self.shared.leases.borrow_mut();
+            if let Some(mut local) = lease::admit(&mut leases, &checks, now) {
+                drop(leases);
+                self.uses.append(&mut local.uses);
+                return self.limits(lease::answer(&local));
+            }
+            lease::wants(&mut leases, &checks, now)
+        } else {
+            vec![0; checks.len()]
+        };
+        let id = self.session.as_ref().map_or("", |session| session.decision().id.as_str());
+        let token = host::call(
+            &service.cluster,
+            limits::SERVICE,
+            limits::METHOD,
+            vec![(limits::ID, id.as_bytes())],
+            &limits::ask(&checks, &wants),
+            service.timeout_ms,
+        );
+        match token {
+            Some(token) => {
+                self.phase = Phase::AskLimits;
+                self.question = Some(Question { token, checks, asked_ns: now });
+                Action::Pause
+            }
+            None => self.limits(LimitAnswer::Unreachable),
+        }
+    }
+
+    fn limits(&mut self, answer: LimitAnswer) -> Action {
+        let Some(body) = host::request_body(self.held) else { return self.broken() };
+        let step = self.judge(|session, now| session.limits(answer, &body, now));
+        step.map_or(Action::Continue, |step| self.on_request(step))
+    }
+
+    /// The rate limit service has answered, or Envoy in its place.
+    pub(super) fn limits_answered(&mut self, token: u32, status: u32) {
+        let Some(question) = self.question.take_if(|question| question.token == token) else { return };
+        let (answer, lent) = match status {
+            0 => limits::read(&host::grpc_answer(), question.checks.len()),
+            _ => (LimitAnswer::Unreachable, Vec::new()),
+        };
+        if !lent.is_empty() {
+            let mut leases = self.shared.leases.borrow_mut();
+            lease::take(&mut leases, &question.checks, &answer, &lent, question.asked_ns);
+        }
+        if self.limits(answer) == Action::Continue {
+            host::resume_request();
+        }
+    }
+}
