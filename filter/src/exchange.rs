@@ -12,20 +12,14 @@ mod limits;
 
 use std::rc::Rc;
 
-<<<<<<< HEAD
-use mesh_engine::{LimitAnswer, LimitCheck, Program, Refusal, RequestHead, ResponseMode, Session, Step};
-use mesh_limits::{Borrow, Use};
-=======
 use mesh_engine::{Program, Refusal, RequestHead, Session, Step};
 use mesh_limits::Use;
->>>>>>> main
 use proxy_wasm::traits::{Context, HttpContext};
 use proxy_wasm::types::Action;
 
 use self::judge::Opinion;
 use self::limits::Question;
 use crate::hashes::Hashes;
-use crate::lease::Lent;
 use crate::root::Shared;
 use crate::{host, lease, record};
 
@@ -51,16 +45,6 @@ pub(crate) struct Exchange {
     hashes: Hashes,
 }
 
-<<<<<<< HEAD
-/// What the rate limit service was asked.
-struct Question {
-    token: u32,
-    checks: Vec<LimitCheck>,
-    borrows: Vec<Option<Borrow>>,
-}
-
-=======
->>>>>>> main
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Phase {
     /// Nothing more to inspect in this direction.
@@ -135,65 +119,6 @@ impl Exchange {
         }
     }
 
-<<<<<<< HEAD
-    /// Admits the request by what was lent, or asks.
-    fn ask_limits(&mut self, checks: Vec<LimitCheck>) -> Action {
-        let Some(settings) = self.program.as_ref().map(|program| program.settings()) else {
-            return self.limits(LimitAnswer::Unreachable);
-        };
-        let Some(service) = &settings.rate_limit else { return self.limits(LimitAnswer::Unreachable) };
-        let now = host::now();
-        let id = self.session.as_ref().map_or("", |session| session.decision().id.as_str());
-        // Leases are returned with records: where these go nowhere, nothing is borrowed.
-        let borrows = if settings.intake.is_some() {
-            let mut leases = self.shared.leases.borrow_mut();
-            if let Some(mut local) = lease::admit(&mut leases, &checks, now) {
-                drop(leases);
-                self.uses.append(&mut local.uses);
-                return self.limits(lease::answer(&local));
-            }
-            lease::wants(&mut leases, &checks, id, now)
-        } else {
-            vec![None; checks.len()]
-        };
-        let token = host::call(
-            &service.cluster,
-            limits::SERVICE,
-            limits::METHOD,
-            vec![(limits::ID, id.as_bytes())],
-            &limits::ask(&checks, &borrows),
-            service.timeout_ms,
-        );
-        match token {
-            Some(token) => {
-                self.phase = Phase::AskLimits;
-                self.question = Some(Question { token, checks, borrows });
-                Action::Pause
-            }
-            None => self.answered(checks, borrows, LimitAnswer::Unreachable, &[]),
-        }
-    }
-
-    /// The rate limit service has answered, or will not.
-    fn answered(
-        &mut self,
-        checks: Vec<LimitCheck>,
-        borrows: Vec<Option<Borrow>>,
-        answer: LimitAnswer,
-        lent: &[Lent],
-    ) -> Action {
-        lease::take(&mut self.shared.leases.borrow_mut(), &checks, borrows, &answer, lent);
-        self.limits(answer)
-    }
-
-    fn limits(&mut self, answer: LimitAnswer) -> Action {
-        let Some(body) = host::request_body(self.held) else { return self.broken() };
-        let step = self.judge(|session, now| session.limits(answer, &body, now));
-        step.map_or(Action::Continue, |step| self.on_request(step))
-    }
-
-=======
->>>>>>> main
     fn read_request(&mut self) -> Action {
         let Some(body) = host::request_body(self.held) else { return self.broken() };
         self.hashes.request(&body);
@@ -239,18 +164,7 @@ impl Exchange {
 
 impl Context for Exchange {
     fn on_grpc_call_response(&mut self, token: u32, status: u32, _size: usize) {
-<<<<<<< HEAD
-        let Some(question) = self.question.take_if(|question| question.token == token) else { return };
-        let (answer, lent) = match status {
-            0 => limits::read(&host::grpc_answer(), question.checks.len()),
-            _ => (LimitAnswer::Unreachable, Vec::new()),
-        };
-        if self.answered(question.checks, question.borrows, answer, &lent) == Action::Continue {
-            host::resume_request();
-        }
-=======
         self.limits_answered(token, status);
->>>>>>> main
     }
 
     fn on_http_call_response(&mut self, token: u32, headers: usize, size: usize, _trailers: usize) {
@@ -358,11 +272,7 @@ impl HttpContext for Exchange {
     }
 
     fn on_log(&mut self) {
-        // Who has left hears no answer.
-        if let Some(Question { checks, borrows, .. }) = self.question.take() {
-            let mut leases = self.shared.leases.borrow_mut();
-            lease::take(&mut leases, &checks, borrows, &LimitAnswer::Unreachable, &[]);
-        }
+        self.left_asking();
         let Some(session) = self.session.take() else { return };
         let (mut decision, caller, head) = session.finish();
         if !self.uses.is_empty() {
