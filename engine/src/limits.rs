@@ -167,6 +167,7 @@ impl Session {
                 for policy in applies.iter().filter(|policy| asked(policy)) {
                     self.guard_failed(policy, "rateLimit", "unreachable");
                 }
+                self.perhaps_promised(checks, body);
             }
         }
         let step = self.judge(body, now);

@@ -6,8 +6,8 @@ use jiff::Timestamp;
 use mesh_policy::Bundle;
 
 use crate::{
-    AccountView, Ask, Batch, Decision, DecisionFilter, DecisionPage, Gap, Intake, PolicyVersion,
-    SeenDefinition, Settle, Settled, Sidecar, Stored, ToolSighting, Verdicts,
+    Accounts, Ask, Batch, Decision, DecisionFilter, DecisionPage, Gap, Intake, PolicyVersion, SeenDefinition,
+    Settle, Settled, Sidecar, Stored, ToolSighting, Verdicts,
 };
 
 /// A store that could not do what was asked.
@@ -140,7 +140,7 @@ pub trait RateWindows: Send + Sync {
     async fn settle(&self, settlements: &[Settle], now: Timestamp) -> Result<Settled, StoreError>;
 
     /// How the accounts stand that were used last, at most `most`; those that count nothing are left out.
-    async fn accounts(&self, most: usize, now: Timestamp) -> Result<Vec<AccountView>, StoreError>;
+    async fn accounts(&self, most: usize, now: Timestamp) -> Result<Accounts, StoreError>;
 }
 
 /// Brings a bundle to the sidecars.
