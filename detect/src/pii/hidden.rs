@@ -92,6 +92,7 @@ fn quoted_addresses(bytes: &[u8], min_score: f32, out: &mut Vec<Finding>) {
 }
 
 /// Which bytes encoded texts are made of.
+#[allow(clippy::indexing_slicing, reason = "evaluated when it is compiled; a byte is below 256")]
 static ENCODED: [bool; 256] = {
     let mut encoded = [false; 256];
     let mut b = 0_u8;
