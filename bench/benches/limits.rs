@@ -1,5 +1,5 @@
 //! The local check of a limit: what a leased request costs, on the host.
-use mesh_limits::{AccountName, Leases, Wish};
+use mesh_limits::{AccountName, Borrow, Leases, Wish};
 
 fn main() {
     divan::main();
@@ -22,7 +22,10 @@ fn leased_request(bencher: divan::Bencher<'_, '_>, limits: usize) {
     let mut leases = Leases::default();
     for user in 0..1000 {
         for rule in 0..limits {
-            leases.granted(&wish(rule, user).account, &format!("lease:{user}-{rule}"), u64::MAX / 4, 0, 0);
+            let (account, id) = (wish(rule, user).account, format!("lease:{user}-{rule}"));
+            // Who asks first is not lent anything yet; this one is.
+            leases.want(&account, 1, &id, 0);
+            leases.granted(&account, &Borrow { want: 1, id, spent: None, asked_us: 0 }, u64::MAX / 4, 0);
         }
     }
     let wishes: Vec<Vec<Wish>> =

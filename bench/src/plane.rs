@@ -96,10 +96,15 @@ const TERMS: Terms =
 fn limit(message: &[u8]) -> Option<Vec<u8>> {
     let asked = RateLimitRequest::decode(message).ok()?;
     let entries = &asked.descriptors.first()?.entries;
-    let want = entries.iter().find(|entry| entry.key == "lease").and_then(|entry| entry.value.parse().ok());
+    let said = |name: &str| entries.iter().find(|entry| entry.key == name).map(|entry| entry.value.as_str());
+    let want = said("lease").and_then(|want| want.parse().ok());
+    let told = said("told").and_then(|told| told.split_once(' '));
     let call = CALLS.fetch_add(1, Ordering::Relaxed);
-    let lease = format!("lease:{call}");
+    let lease = told.map_or_else(|| format!("lease:{call}"), |(_, id)| id.to_owned());
     let lent = with_account(|account, now| {
+        if let Some(spent) = told.and_then(|(spent, _)| spent.parse().ok()) {
+            account.tell(&TERMS, &lease, spent, now);
+        }
         account.look(&TERMS, 1, now);
         account.take(&TERMS, 1, None);
         account.lend(&TERMS, want.unwrap_or(0), 1, &lease)

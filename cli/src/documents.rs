@@ -88,8 +88,8 @@ impl Documents {
             Ok(read) => {
                 let name = read.policy.metadata.name.clone();
                 let compiled = mesh_engine::check(&read.policy).err().unwrap_or_default();
-                let said = read.warnings.into_iter().chain(compiled);
-                self.remarks.extend(said.map(|said| remark(Some(&name), said)));
+                self.remarks.extend(read.warnings.into_iter().map(|said| remark(Some(&name), said)));
+                self.remarks.extend(compiled.into_iter().map(|said| remark(Some(&name), said).in_file()));
                 let tests = read.tests.into_iter();
                 self.tests.extend(tests.map(|(file, text)| (name.clone(), format!("{source}/{file}"), text)));
                 self.documents.push(Document { source: source.clone(), policy: read.policy });
@@ -186,9 +186,22 @@ impl Documents {
 }
 
 impl Remark {
+    /// Of a bundle's module: its file, and the line in it.
+    fn in_file(mut self) -> Self {
+        let module = self.diagnostic.path.strip_prefix("spec.rules[0].rego.modules[\"");
+        if let Some(file) = module.and_then(|rest| rest.strip_suffix("\"]")) {
+            self.source = format!("{}/{file}", self.source);
+            self.diagnostic.path = String::new();
+            if let Some(within) = self.diagnostic.within.take() {
+                self.diagnostic = self.diagnostic.at(within.line, within.column);
+            }
+        }
+        self
+    }
+
     /// `FILE:LINE:COLUMN: error: FIELD: what was found`, and on a line of its own what to do.
     pub(crate) fn shown(&self) -> String {
-        let Diagnostic { severity, path, line, column, message, help } = &self.diagnostic;
+        let Diagnostic { severity, path, line, column, within, message, help } = &self.diagnostic;
         let mut place = self.source.clone();
         if let Some(line) = line {
             place += &format!(":{line}:{}", column.unwrap_or(1));
@@ -203,6 +216,9 @@ impl Remark {
         }
         if !path.is_empty() {
             text += &format!("{path}: ");
+        }
+        if let Some(within) = within {
+            text += &format!("{within}: ");
         }
         text += message;
         if let Some(help) = help {

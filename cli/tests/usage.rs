@@ -86,8 +86,29 @@ test_large if count(mesh.deny) == 1 with input as {\"tool_calls\": [{\"arguments
 test_small if count(mesh.deny) == 0 with input as {\"tool_calls\": [{\"arguments\": {\"amount\": 5}}]}
 ";
 
+const OLD: &str =
+    r#"{"policy_id": "old", "type": "rate_limiting", "rules": [{"max_requests_per_minute": 60}]}"#;
+
 /// Arguments, exit code, and what standard output and standard error must contain.
 type Line = (&'static str, i32, &'static [&'static str], &'static [&'static str]);
+
+/// The packs that authors may begin with pass their own tests, which evaluate all of their rules.
+#[test]
+fn the_starter_packs_pass_their_tests() {
+    let packs = concat!(env!("CARGO_MANIFEST_DIR"), "/../rego/policies/packs");
+    let run = |arguments: &[&str]| {
+        let output = Command::new(env!("CARGO_BIN_EXE_ai-mesh")).args(arguments).output().unwrap();
+        let said = String::from_utf8_lossy(&output.stdout).into_owned();
+        assert!(output.status.success(), "{arguments:?}: {said}{}", String::from_utf8_lossy(&output.stderr));
+        said
+    };
+    let said = run(&["policy", "test", packs, "--coverage"]);
+    assert!(said.contains("20 tests, 0 failed"), "{said}");
+    let covered = said.lines().filter(|line| line.contains("spec.rules"));
+    let covered: Vec<&str> = covered.map(str::trim_start).collect();
+    assert!(covered.len() == 4 && covered.iter().all(|line| line.starts_with("100%")), "{said}");
+    run(&["policy", "check", packs, "--strict"]);
+}
 
 #[test]
 fn command_lines() {
@@ -104,6 +125,10 @@ fn command_lines() {
     std::fs::create_dir(here.join("broken")).unwrap();
     std::fs::write(here.join("broken/transfers.yaml"), TRANSFERS.replace("most: 5", "most: 50")).unwrap();
     std::fs::write(here.join("broken/transfers_test.rego"), TRANSFERS_TEST).unwrap();
+    std::fs::write(here.join("old.json"), OLD).unwrap();
+    std::fs::create_dir(here.join("bundle")).unwrap();
+    std::fs::write(here.join("bundle/.manifest"), "{}").unwrap();
+    std::fs::write(here.join("bundle/rules.rego"), "package mesh\n\ndeny if cuont(input.x)\n").unwrap();
     std::fs::create_dir(here.join("lost")).unwrap();
     std::fs::write(here.join("lost/good.yaml"), GOOD).unwrap();
     std::fs::write(here.join("lost/nobody_test.rego"), TRANSFERS_TEST).unwrap();
@@ -184,6 +209,20 @@ fn command_lines() {
             &[],
         ),
         ("policy validate suite", 0, &["3 policies, 1 agent: valid"], &[]),
+        // Documents of earlier versions, and what a bundle's own files get wrong.
+        (
+            "policy convert old.json",
+            0,
+            &["apiVersion: ai-mesh.dev/v1alpha1", "requestsPerMinute: 60", "key: user"],
+            &[],
+        ),
+        ("policy convert bad.yaml", 3, &[], &["bad.yaml:6:"]),
+        (
+            "policy validate bundle",
+            3,
+            &["bundle/rules.rego:3:9: error: policy bundle: `cuont` is not a function here"],
+            &[],
+        ),
         ("agent suspend a", 2, &[], &["--reason <TEXT>"]),
         ("explain", 2, &[], &["<ID>"]),
         ("policy diff", 2, &[], &["<NAME>"]),

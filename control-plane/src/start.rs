@@ -75,7 +75,8 @@ pub async fn start(config: Config) -> Result<Running, StartError> {
         rest: (api_listener, mesh_control_api::router(api)),
         grpc: grpc_listener,
         auth: SidecarAuth::new(sidecar),
-        intake: mesh_control_api::intake(decisions.clone(), limits.clone(), tools, Arc::clone(&metrics)),
+        forget: config.keep_decisions.map(|keep| (decisions.clone(), keep)),
+        intake: mesh_control_api::intake(decisions, limits.clone(), tools, Arc::clone(&metrics)),
         rate_limits: mesh_control_api::rate_limits(limits, metrics),
         rollouts,
         // Others may write to a database that can be shared.
@@ -125,9 +126,16 @@ async fn put_in_force(policies: &Policies, config: &Config) -> Result<(), StartE
         };
         Some((name, document))
     });
-    let changed = policies.put_all(named.collect(), Timestamp::now()).await;
-    for name in changed.map_err(|(name, error)| refused(&name, error))? {
+    let given = policies.put_files(named.collect(), Timestamp::now()).await;
+    let given = given.map_err(|(name, error)| refused(&name, error))?;
+    for name in given.changed {
         tracing::info!(document = name, "put in force");
+    }
+    for (name, error) in given.held {
+        tracing::warn!(
+            document = name,
+            "its file says something new, which is not put in force now: {error}"
+        );
     }
     Ok(())
 }

@@ -11,7 +11,7 @@ use std::net::IpAddr;
 use ipnet::IpNet;
 use jiff::civil::Time;
 use jiff::tz::TimeZone;
-use mesh_policy::{AccessRule, Diagnostic};
+use mesh_policy::{AccessRule, Diagnostic, nearest};
 use mesh_rego::{Rego, RegoError, access_library};
 use serde_json::{Value, json};
 
@@ -154,7 +154,13 @@ impl Compiled {
         let conditions = &rule.conditions;
         let hours = conditions.time_of_day.as_deref().and_then(|text| {
             Hours::parse(text)
-                .map_err(|why| problems.push(Diagnostic::error(format!("{path}.timeOfDay"), why)))
+                .map_err(|why| {
+                    let said = Diagnostic::error(format!("{path}.timeOfDay"), why);
+                    problems.push(match zone_like(text) {
+                        Some(zone) => said.help(format!("did you mean `{zone}`?")),
+                        None => said,
+                    });
+                })
                 .ok()
         });
         let mut networks = Vec::new();
@@ -261,6 +267,13 @@ impl Hours {
             time >= self.from || time < self.to
         }
     }
+}
+
+/// The time zone that the author may have meant.
+fn zone_like(hours: &str) -> Option<String> {
+    let (_, zone) = hours.trim().split_once(' ')?;
+    let known: Vec<String> = jiff::tz::db().available().map(|name| name.as_str().to_owned()).collect();
+    nearest(zone, known.iter().map(String::as_str)).map(str::to_owned)
 }
 
 /// `HH:MM`; `24:00` is the end of the day.

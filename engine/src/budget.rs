@@ -68,6 +68,13 @@ pub struct Spending {
     pub cost: u64,
 }
 
+impl LimitCheck {
+    fn settled(self, spent: Option<u64>) -> Settlement {
+        let LimitCheck { policy, rule, measure, window_s, key, .. } = self;
+        Settlement { policy, rule, measure, window_s, key, spent }
+    }
+}
+
 impl Session {
     /// The tokens that this request may take; none where no model is asked.
     pub(crate) fn estimate(&self, body: &[u8], mode: LimitMode) -> Option<Estimate> {
@@ -189,6 +196,12 @@ impl Session {
         }
     }
 
+    /// The service was asked for these and has not answered: it may have admitted them all the same.
+    pub(crate) fn perhaps_promised(&mut self, checks: Vec<LimitCheck>, body: &[u8]) {
+        self.budget.estimate = self.estimate(body, LimitMode::Default).unwrap_or_default();
+        self.budget.promised.extend(checks.into_iter().filter(|check| check.measure != Measure::Requests));
+    }
+
     /// The body, with the usage asked for where the protocol tells it on streams only when asked.
     pub(crate) fn asking_for_usage(&mut self, body: &[u8]) -> Option<Vec<u8>> {
         let message = self.message.as_ref()?;
@@ -266,7 +279,9 @@ impl Session {
     /// What the exchange took, as far as it can be known; none where no model was asked.
     fn spending(&self) -> Option<Spending> {
         let budget = &self.budget;
-        let usage = match budget.usage {
+        // Who has written something and says that nothing was read nor written has not counted.
+        let said = budget.usage.filter(|usage| usage.total() > 0 || budget.written == 0);
+        let usage = match said {
             // A stream that broke off told what it had read, and not all that it had written.
             Some(usage) if !budget.complete && budget.written > usage.output_tokens => {
                 (Usage { output_tokens: budget.written, ..usage }, true)
@@ -301,16 +316,12 @@ impl Session {
                 (Measure::Tokens, Some(spending)) => Some(spending.usage.total()),
                 (Measure::Cost, Some(spending)) => Some(spending.cost),
             };
-            Settlement {
-                policy: check.policy,
-                rule: check.rule,
-                measure: check.measure,
-                window_s: check.window_s,
-                key: check.key,
-                spent,
-            }
+            check.settled(spent)
         });
         self.decision.settlements = settlements.collect();
+        // Who left before the service had answered has sent nothing.
+        let asked = self.asked.drain(..).filter(|check| check.measure != Measure::Requests);
+        self.decision.settlements.extend(asked.map(|check| check.settled(None)));
         self.decision.spending = spending;
     }
 }

@@ -8,9 +8,9 @@ use mesh_detect::{
 use mesh_limits::{Catalogue, PriceList};
 use mesh_policy::{
     AccessRule, Bundle, BundlePolicy, ContentRule, Diagnostic, Direction, InjectionRule, PiiRule, Policy,
-    RateLimitRule, RegoRule, Rule, nearest,
+    RateLimitRule, RegoRule, Rule, nearest, step,
 };
-use mesh_rego::{Module, Rego};
+use mesh_rego::{Module, Rego, RegoError};
 
 use crate::access::AccessGuard;
 use crate::canary::CanaryGuard;
@@ -256,13 +256,7 @@ fn rate_limit(index: usize, rule: &RateLimitRule, problems: &mut Vec<Diagnostic>
     let path = format!("spec.rules[{index}].rateLimit.expression");
     let expression = rule.expression.as_ref().map(|source| Rego::expression(&path, source)).transpose();
     let expression = expression.unwrap_or_else(|errors| {
-        problems.extend(errors.into_iter().map(|error| {
-            let place = match (error.line, error.column) {
-                (Some(line), Some(column)) => format!("line {line}, column {column}: "),
-                _ => String::new(),
-            };
-            Diagnostic::error(path.clone(), place + &error.message)
-        }));
+        problems.extend(errors.into_iter().map(|error| of_rego(path.clone(), error)));
         None
     });
     limits::guards(index, rule, expression.as_ref())
@@ -273,25 +267,29 @@ fn rego(index: usize, rule: &RegoRule, problems: &mut Vec<Diagnostic>) -> Option
     // A module's name in messages is the field it stands in.
     let own = (!rule.module.is_empty())
         .then(|| Module { name: format!("{field}.module"), source: rule.module.clone() });
-    let others = rule
-        .modules
-        .iter()
-        .map(|(name, source)| Module { name: format!("{field}.modules[{name:?}]"), source: source.clone() });
+    let others = rule.modules.iter().map(|(name, source)| Module {
+        name: format!("{field}.modules{}", step(name)),
+        source: source.clone(),
+    });
     let modules: Vec<Module> = own.into_iter().chain(others).collect();
     let data = serde_json::Value::Object(rule.data.clone());
     match Rego::compile_package(&modules, &data, rule.package()) {
         Ok(rego) => Some(rego),
         Err(errors) => {
             problems.extend(errors.into_iter().map(|error| {
-                let place = match (error.line, error.column) {
-                    (Some(line), Some(column)) => format!("line {line}, column {column} of the module: "),
-                    _ => String::new(),
-                };
-                let path = if error.module.is_empty() { field.clone() } else { error.module };
-                Diagnostic::error(path, place + &error.message)
+                let path = if error.module.is_empty() { field.clone() } else { error.module.clone() };
+                of_rego(path, error)
             }));
             None
         }
+    }
+}
+
+fn of_rego(path: String, error: RegoError) -> Diagnostic {
+    let said = Diagnostic::error(path, error.message);
+    match (error.line, error.column) {
+        (Some(line), Some(column)) => said.within(line, column),
+        _ => said,
     }
 }
 

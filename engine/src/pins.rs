@@ -152,7 +152,7 @@ impl Session {
             });
             let refused = refused.collect::<Vec<_>>().into_iter().next();
             if let Some((index, problem)) = refused {
-                let evidence = Evidence { place: format!("tools[{index}]"), ..Evidence::default() };
+                let evidence = pinned(index);
                 let rule = policy.pinned.first().copied().unwrap_or_default();
                 let violation = Violation::new("tools", Severity::High, problem.to_owned()).by(rule);
                 if self.raise(policy, violation.because(evidence)) {
@@ -191,7 +191,7 @@ impl Session {
             self.decision.guard("pin", GuardState::Ran);
             let rule = policy.pinned.first().copied().unwrap_or_default();
             for (index, name, problem) in &offered {
-                let evidence = Evidence { place: format!("tools[{index}]"), ..Evidence::default() };
+                let evidence = pinned(*index);
                 let text = format!("a tool is withheld: {problem}");
                 let violation = Violation::new("tools", Severity::High, text).by(rule).with(Effect::Modified);
                 if self.raise(policy, violation.because(evidence)) {
@@ -284,6 +284,11 @@ fn visible(text: &str, out: &mut String) {
             out.push(c);
         }
     }
+}
+
+/// What the record says of a tool that is not as it was approved.
+fn pinned(index: usize) -> Evidence {
+    Evidence { kind: "pinned tool".to_owned(), place: format!("tools[{index}]"), ..Evidence::default() }
 }
 
 #[cfg(test)]

@@ -272,6 +272,7 @@ impl HttpContext for Exchange {
     }
 
     fn on_log(&mut self) {
+        self.left_asking();
         let Some(session) = self.session.take() else { return };
         let (mut decision, caller, head) = session.finish();
         if !self.uses.is_empty() {

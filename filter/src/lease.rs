@@ -5,7 +5,7 @@
 //! each two seconds.
 use mesh_audit::v1::LeaseReturn;
 use mesh_engine::{LimitAnswer, LimitCheck, LimitStatus, Measure, Settlement};
-use mesh_limits::{AccountName, Kind, Leases, Local, Return, Use, Wish, lends};
+use mesh_limits::{AccountName, Borrow, Kind, Leases, Local, Return, Use, Wish, lease_id, lends};
 
 /// What an account said that it lends, by the place of its check.
 pub(crate) struct Lent {
@@ -28,29 +28,42 @@ pub(crate) fn admit(leases: &mut Leases, checks: &[LimitCheck], now_ns: u64) -> 
     leases.admit(&wishes, now_ns / 1000)
 }
 
-/// How much to ask to be lent, for each check. None where a request asks for itself anyhow.
-pub(crate) fn wants(leases: &mut Leases, checks: &[LimitCheck], now_ns: u64) -> Vec<u64> {
+/// What to ask to be lent, for each check; `id` is the request's. None where a request asks for itself anyhow.
+pub(crate) fn wants(
+    leases: &mut Leases,
+    checks: &[LimitCheck],
+    id: &str,
+    now_ns: u64,
+) -> Vec<Option<Borrow>> {
     if !checks.iter().all(lendable) {
-        return vec![0; checks.len()];
+        return vec![None; checks.len()];
     }
-    checks.iter().map(|check| leases.want(&account(check), check.amount, now_ns / 1000)).collect()
+    let lease = lease_id(id);
+    checks.iter().map(|check| leases.want(&account(check), check.amount, &lease, now_ns / 1000)).collect()
 }
 
-/// Takes what was lent in an answer to what was asked at `asked_ns`.
+/// Takes what was lent in an answer to these questions; or that there is none.
 pub(crate) fn take(
     leases: &mut Leases,
     checks: &[LimitCheck],
+    borrows: Vec<Option<Borrow>>,
     answer: &LimitAnswer,
     lent: &[Lent],
-    asked_ns: u64,
 ) {
-    let LimitAnswer::Answered(statuses) = answer else { return };
-    for lent in lent {
-        if let (Some(check), Some(status)) = (checks.get(lent.check), statuses.get(lent.check)) {
-            let rest = status.remaining.saturating_sub(lent.amount);
-            let account = account(check);
-            leases.granted(&account, &lent.id, lent.amount, rest, asked_ns / 1000);
-            leases.renews(&account, check.limit);
+    for (place, (check, borrow)) in checks.iter().zip(borrows).enumerate() {
+        let (account, Some(mut borrow)) = (account(check), borrow) else { continue };
+        let LimitAnswer::Answered(statuses) = answer else {
+            leases.unanswered(&account, &borrow);
+            continue;
+        };
+        let remaining = statuses.get(place).map_or(0, |status| status.remaining);
+        match lent.iter().find(|lent| lent.check == place) {
+            Some(lent) => {
+                borrow.id.clone_from(&lent.id);
+                leases.granted(&account, &borrow, lent.amount, remaining.saturating_sub(lent.amount));
+                leases.renews(&account, check.limit);
+            }
+            None => leases.granted(&account, &borrow, 0, remaining),
         }
     }
 }

@@ -3,6 +3,7 @@
 //! Field numbers are those of `envoy/service/ratelimit/v3/rls.proto`, `envoy/extensions/common/ratelimit/v3/ratelimit.proto`
 //! and `envoy/type/v3/ratelimit_unit.proto`; the full set of Envoy's messages would triple the module.
 use mesh_engine::{LimitAnswer, LimitCheck, LimitStatus};
+use mesh_limits::Borrow;
 use prost::Message;
 
 use crate::lease::Lent;
@@ -93,13 +94,13 @@ struct Duration {
     nanos: i32,
 }
 
-/// The question, encoded. `wants` is what is asked to be lent, for each check.
-pub(crate) fn ask(checks: &[LimitCheck], wants: &[u64]) -> Vec<u8> {
+/// The question, encoded. `borrows` is what is asked to be lent, for each check.
+pub(crate) fn ask(checks: &[LimitCheck], borrows: &[Option<Borrow>]) -> Vec<u8> {
     let entry = |key: &str, value: String| Entry { key: key.to_owned(), value };
     let descriptors = checks
         .iter()
-        .zip(wants)
-        .map(|(check, want)| Descriptor {
+        .zip(borrows)
+        .map(|(check, borrow)| Descriptor {
             entries: [
                 entry("policy", check.policy.clone()),
                 entry("rule", check.rule.to_string()),
@@ -108,7 +109,11 @@ pub(crate) fn ask(checks: &[LimitCheck], wants: &[u64]) -> Vec<u8> {
                 entry("limit", check.limit.to_string()),
             ]
             .into_iter()
-            .chain((*want > 0).then(|| entry("lease", want.to_string())))
+            .chain(borrow.iter().map(|borrow| entry("lease", borrow.want.to_string())))
+            .chain(borrow.iter().filter_map(|borrow| {
+                let spent = borrow.spent?;
+                Some(entry("told", format!("{spent} {}", borrow.id)))
+            }))
             .collect(),
             limit: Some(Override {
                 requests_per_unit: u32::try_from(check.limit).unwrap_or(u32::MAX),

@@ -2,8 +2,8 @@
 //!
 //! Law: what is lent so is lent as in an answer to a request. A call that fails or comes to nothing leaves the lease to end, and
 //! the next request asks for itself.
-use mesh_engine::{LimitCheck, Measure};
-use mesh_limits::{Leases, Renewal};
+use mesh_engine::{LimitAnswer, LimitCheck, Measure};
+use mesh_limits::{AccountName, Borrow, Leases, Renewal};
 use mesh_policy::ServiceRef;
 
 use crate::{host, lease, limits};
@@ -11,14 +11,21 @@ use crate::{host, lease, limits};
 /// Calls that were not even answered with an error (their root context may be gone) are forgotten with newer ones.
 const MAX_CALLS: usize = 64;
 
+/// A call under way.
+struct Call {
+    token: u32,
+    check: LimitCheck,
+    borrow: Borrow,
+}
+
 /// Calls under way.
 #[derive(Default)]
 pub(crate) struct Renewals {
-    calls: Vec<(u32, LimitCheck, u64)>,
+    calls: Vec<Call>,
 }
 
 impl Renewals {
-    /// Asks for what is due. `id` names what is lent, and is unique.
+    /// Asks for what is due. `id` names the question, and is unique.
     pub(crate) fn ask(
         &mut self,
         leases: &mut Leases,
@@ -26,10 +33,10 @@ impl Renewals {
         now_ns: u64,
         id: impl Fn() -> String,
     ) {
-        for renewal in leases.due(now_ns / 1000) {
-            let want = renewal.want;
-            let Some(check) = check(renewal) else { continue };
-            let question = limits::ask(std::slice::from_ref(&check), &[want]);
+        for Renewal { account, limit, borrow } in leases.due(now_ns / 1000) {
+            let Some(check) = check(account, limit) else { continue };
+            let borrows = [Some(borrow)];
+            let question = limits::ask(std::slice::from_ref(&check), &borrows);
             let id = id();
             let metadata = vec![(limits::ID, id.as_bytes())];
             let token = host::call(
@@ -40,30 +47,37 @@ impl Renewals {
                 &question,
                 service.timeout_ms,
             );
-            if let Some(token) = token {
-                if self.calls.len() >= MAX_CALLS {
-                    self.calls.remove(0);
+            match (token, borrows) {
+                (Some(token), [Some(borrow)]) => {
+                    if self.calls.len() >= MAX_CALLS {
+                        self.calls.remove(0);
+                    }
+                    self.calls.push(Call { token, check, borrow });
                 }
-                self.calls.push((token, check, now_ns));
+                (_, borrows) => {
+                    let (unreachable, checks) = (LimitAnswer::Unreachable, std::slice::from_ref(&check));
+                    lease::take(leases, checks, borrows.into(), &unreachable, &[]);
+                }
             }
         }
     }
 
     /// Takes the answer to one of its calls; false if it is none of them. `message` is empty when the call failed.
     pub(crate) fn answered(&mut self, token: u32, message: &[u8], leases: &mut Leases) -> bool {
-        let Some(at) = self.calls.iter().position(|(known, ..)| *known == token) else { return false };
-        let (_, check, asked_ns) = self.calls.swap_remove(at);
-        if !message.is_empty() {
-            let (answer, lent) = limits::read(message, 1);
-            lease::take(leases, std::slice::from_ref(&check), &answer, &lent, asked_ns);
-        }
+        let Some(at) = self.calls.iter().position(|call| call.token == token) else { return false };
+        let Call { check, borrow, .. } = self.calls.swap_remove(at);
+        let (answer, lent) = if message.is_empty() {
+            (LimitAnswer::Unreachable, Vec::new())
+        } else {
+            limits::read(message, 1)
+        };
+        lease::take(leases, std::slice::from_ref(&check), vec![Some(borrow)], &answer, &lent);
         true
     }
 }
 
 /// A question that wants nothing for a request.
-fn check(renewal: Renewal) -> Option<LimitCheck> {
-    let Renewal { account, limit, .. } = renewal;
+fn check(account: AccountName, limit: u64) -> Option<LimitCheck> {
     let measures = [Measure::Requests, Measure::Tokens, Measure::Cost];
     let measure = measures.into_iter().find(|measure| measure.as_str() == account.measure)?;
     Some(LimitCheck::to_borrow(account.policy, account.rule, measure, account.key, limit, account.window_s))

@@ -46,6 +46,13 @@ pub struct Terms {
     pub patience_us: u64,
 }
 
+impl Terms {
+    /// How long it is told that a hold has ended unsettled.
+    fn memory_us(&self) -> u64 {
+        if self.kind == Kind::Concurrent { self.patience_us } else { self.window_us }
+    }
+}
+
 /// What an account says to an amount.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Verdict {
@@ -83,6 +90,8 @@ pub struct Account {
     holds: Holds,
     clock_us: u64,
     expired: u64,
+    /// Holds that ended unsettled lately, and when the last of them did.
+    unsettled: (u64, u64),
 }
 
 impl Account {
@@ -92,6 +101,9 @@ impl Account {
         self.clock_us = self.clock_us.max(now_us);
         while let Some(amount) = self.holds.expire(self.clock_us) {
             self.end_unsettled(terms, amount);
+        }
+        if self.unsettled.1.saturating_add(terms.memory_us()) <= self.clock_us {
+            self.unsettled = (0, 0);
         }
         while let Some((at, amount)) = self.log.front().copied()
             && at.saturating_add(terms.window_us) <= self.clock_us
@@ -132,7 +144,7 @@ impl Account {
         match id.filter(|_| terms.kind != Kind::Count) {
             Some(id) => {
                 let until = self.clock_us.saturating_add(terms.patience_us);
-                self.hold(terms, id, amount, until, false);
+                self.hold(terms, id, amount, until, None);
             }
             None if terms.kind == Kind::Concurrent => {}
             None => self.spend(terms, amount),
@@ -149,15 +161,30 @@ impl Account {
             Settlement::Released => (0, 0),
             Settlement::Returned { spent, rest } => (spent, rest.min(MAX_AMOUNT)),
         };
-        let spent = spent.min(MAX_AMOUNT);
+        let spent = spent.saturating_sub(held.told.unwrap_or_default()).min(MAX_AMOUNT);
         if terms.kind != Kind::Concurrent {
             self.spend(terms, spent);
         }
         if rest > 0 {
             let until = self.clock_us.saturating_add(terms.patience_us);
-            self.hold(terms, &rest_of(id), rest, until, false);
+            self.hold(terms, &rest_of(id), rest, until, None);
         }
-        Some(spent.saturating_add(rest).saturating_sub(held))
+        Some(spent.saturating_add(rest).saturating_sub(held.amount))
+    }
+
+    /// Takes in what the holder of a lease has spent of it in all, so far: that is lent no longer. None when there is no such
+    /// lease; else by how much it passes what was lent. Told twice, or late, it changes nothing.
+    pub fn tell(&mut self, terms: &Terms, id: &str, spent: u64, now_us: u64) -> Option<u64> {
+        self.advance(terms, now_us);
+        let (amount, told) = self.lease(id)?;
+        let more = spent.saturating_sub(told).min(MAX_AMOUNT);
+        if more > 0 {
+            self.holds.end(id);
+            let until = self.clock_us.saturating_add(terms.patience_us);
+            self.hold(terms, id, amount.saturating_sub(more), until, Some(told.saturating_add(more)));
+            self.spend(terms, more);
+        }
+        Some(more.saturating_sub(amount))
     }
 
     /// What lies in leases, and how many they are.
@@ -165,13 +192,23 @@ impl Account {
         self.holds.lent()
     }
 
-    pub(crate) fn hold_lease(&mut self, terms: &Terms, amount: u64, id: &str) {
-        let until = self.clock_us.saturating_add(terms.patience_us);
-        self.hold(terms, id, amount, until, true);
+    /// Whether there is a lease of this name.
+    pub fn knows_lease(&self, id: &str) -> bool {
+        self.lease(id).is_some()
     }
 
-    fn hold(&mut self, terms: &Terms, id: &str, amount: u64, until_us: u64, lease: bool) {
-        if let Some(ended) = self.holds.add(id, amount, until_us, lease) {
+    /// What lies in the lease of this name, and what was told of it.
+    pub(crate) fn lease(&self, id: &str) -> Option<(u64, u64)> {
+        self.holds.get(id).and_then(|hold| Some((hold.amount, hold.told?)))
+    }
+
+    pub(crate) fn hold_lease(&mut self, terms: &Terms, amount: u64, id: &str, told: u64) {
+        let until = self.clock_us.saturating_add(terms.patience_us);
+        self.hold(terms, id, amount, until, Some(told));
+    }
+
+    fn hold(&mut self, terms: &Terms, id: &str, amount: u64, until_us: u64, told: Option<u64>) {
+        if let Some(ended) = self.holds.add(id, amount, until_us, told) {
             self.end_unsettled(terms, ended);
         }
     }
@@ -194,6 +231,22 @@ impl Account {
         self.log.front().map(|(at, _)| self.until_leaves(terms, *at))
     }
 
+    /// Holds that go on.
+    pub fn holds(&self) -> u64 {
+        self.holds.count()
+    }
+
+    /// Microseconds until the first of the holds ends, if nobody settles it.
+    pub fn expires_us(&self) -> Option<u64> {
+        self.holds.first_end_us().map(|end| end.saturating_sub(self.clock_us))
+    }
+
+    /// How many holds ended unsettled lately: in the last window, or in the last [`Terms::patience_us`] where what goes on at the
+    /// same time is counted.
+    pub fn unsettled(&self) -> u64 {
+        self.unsettled.0
+    }
+
     /// Holds that ended unsettled since this was asked last.
     pub fn take_expired(&mut self) -> u64 {
         std::mem::take(&mut self.expired)
@@ -201,11 +254,12 @@ impl Account {
 
     /// Whether it says what a new account says.
     pub fn is_empty(&self) -> bool {
-        self.log.is_empty() && self.holds.is_empty()
+        self.log.is_empty() && self.holds.is_empty() && self.unsettled.0 == 0
     }
 
     fn end_unsettled(&mut self, terms: &Terms, amount: u64) {
         self.expired = self.expired.saturating_add(1);
+        self.unsettled = (self.unsettled.0.saturating_add(1), self.clock_us);
         if terms.kind != Kind::Concurrent {
             self.spend(terms, amount);
         }

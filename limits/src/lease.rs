@@ -22,30 +22,41 @@ pub fn lends(kind: Kind, window_us: u64) -> bool {
     kind != Kind::Concurrent && window_us >= SHORTEST_WINDOW_US
 }
 
+/// The name of the lease that a question with this id is lent under, unless it tells of one that goes on.
+pub fn lease_id(id: &str) -> String {
+    format!("lease:{id}")
+}
+
 /// The name of what stays held of a lease for requests that were under way at its end.
 pub fn rest_of(id: &str) -> String {
     format!("{id}+")
 }
 
-/// How much is lent to one more holder, who wants so much.
-fn share(limit: u64, free: u64, lent: u64, holders: u64, want: u64) -> u64 {
+/// How much is lent to a holder, who wants so much and has `own` already; `lent` and `holders` are the others'.
+fn share(limit: u64, free: u64, (lent, holders): (u64, u64), own: u64, want: u64) -> u64 {
     let (most, all) = (limit / LENT, holders.saturating_add(1));
-    want.min(most / all).min(most.saturating_sub(lent)).min(free / all.saturating_mul(FREE))
+    want.min((most / all).saturating_sub(own))
+        .min(most.saturating_sub(lent).saturating_sub(own))
+        .min(free / all.saturating_mul(FREE))
 }
 
 impl Account {
-    /// Lends under `id` at most `want`, beside what was just taken; nothing rather than less than `least`. What was lent.
+    /// Lends under `id` at most `want`, beside what was just taken and what is lent under that name already; nothing rather
+    /// than less than `least`. What was lent.
     pub fn lend(&mut self, terms: &Terms, want: u64, least: u64, id: &str) -> u64 {
         if !lends(terms.kind, terms.window_us) {
             return 0;
         }
         let free = terms.limit.saturating_sub(self.used(terms));
         let (lent, holders) = self.lent();
-        let share = share(terms.limit, free, lent, holders, want);
+        let known = self.lease(id);
+        let (own, told) = known.unwrap_or_default();
+        let others = (lent.saturating_sub(own), holders.saturating_sub(u64::from(known.is_some())));
+        let share = share(terms.limit, free, others, own, want);
         if share < least.max(1) {
             return 0;
         }
-        self.hold_lease(terms, share, id);
+        self.hold_lease(terms, share, id, told);
         share
     }
 }
@@ -56,22 +67,26 @@ mod tests {
 
     #[test]
     fn shares_shrink_with_what_is_free_and_with_holders() {
-        // Limit, free, lent already, to so many; wanted; lent.
+        // Limit, free, lent already to so many others, and to this one; wanted; lent.
         let table = [
-            (1000, 1000, 0, 0, 40, 40),
-            (1000, 1000, 0, 0, 5000, 100),
-            (1000, 1000, 60, 1, 5000, 40),
-            (1000, 1000, 100, 4, 5000, 0),
-            (1000, 1000, 0, 9, 5000, 10),
-            (1000, 40, 0, 0, 5000, 10),
-            (1000, 40, 0, 1, 5000, 5),
-            (1000, 3, 0, 0, 5000, 0),
-            (1000, 0, 0, 0, 5000, 0),
-            (9, 9, 0, 0, 5000, 0),
-            (u64::MAX, u64::MAX, 0, u64::MAX, 1, 0),
+            (1000, 1000, (0, 0), 0, 40, 40),
+            (1000, 1000, (0, 0), 0, 5000, 100),
+            (1000, 1000, (0, 0), 30, 5000, 70),
+            (1000, 1000, (60, 1), 0, 5000, 40),
+            (1000, 1000, (50, 1), 20, 5000, 30),
+            (1000, 1000, (50, 1), 60, 5000, 0),
+            (1000, 1000, (100, 4), 0, 5000, 0),
+            (1000, 1000, (0, 9), 0, 5000, 10),
+            (1000, 40, (0, 0), 0, 5000, 10),
+            (1000, 40, (0, 1), 0, 5000, 5),
+            (1000, 3, (0, 0), 0, 5000, 0),
+            (1000, 0, (0, 0), 0, 5000, 0),
+            (9, 9, (0, 0), 0, 5000, 0),
+            (u64::MAX, u64::MAX, (0, u64::MAX), 0, 1, 0),
         ];
-        for (limit, free, lent, holders, want, expected) in table {
-            assert_eq!(share(limit, free, lent, holders, want), expected, "{free} of {limit}, {lent} lent");
+        for (limit, free, others, own, want, expected) in table {
+            let lent = share(limit, free, others, own, want);
+            assert_eq!(lent, expected, "{free} of {limit}, {others:?} and {own} lent");
         }
     }
 }

@@ -1,9 +1,13 @@
 //! Leases, on the side of their holder: what one worker of a sidecar may admit without asking.
 //!
-//! A request under several limits is admitted by leases of all of them, or asks. What a lease was used for is told when it
-//! ends: at the end of its time, when it is used up and another comes, or when the clock steps back. Requests that are under
-//! way then keep their part held under another name until they end. A return names a lease once and may be told more than
-//! once: the account knows each lease only until it is returned.
+//! A request under several limits is admitted by leases of all of them, or asks. One question at a time asks an account to
+//! lend; it tells all that was spent of the lease that goes on, and what is lent then is added to that lease. So what was
+//! spent lies in leases no longer than until more is needed, and it does not matter which of these questions and answers
+//! get lost.
+//!
+//! A lease ends with its time, or when the clock steps back; then it is returned. Requests that are under way keep their part
+//! held under another name until they end. A return names a lease once and may be told more than once: the account knows
+//! each lease only until it is returned.
 use std::collections::{HashMap, VecDeque};
 
 use crate::lease::{LEASE_US, rest_of};
@@ -11,8 +15,12 @@ use crate::lease::{LEASE_US, rest_of};
 /// Accounts that leases are held of at a time; requests under further ones ask.
 const MAX_ACCOUNTS: usize = 4096;
 
-/// A lease is renewed when so little of its time is left, in microseconds, or a quarter of what was lent.
+/// A lease is renewed when so little of its time is left, in microseconds, or half of what it had after the last answer.
 const RENEW_US: u64 = 500_000;
+/// What was asked so long ago will not be answered any more: longer than calls are waited for.
+const LOST_US: u64 = 10_000_000;
+/// A burst is not taken for a rate at once: at most so many times what was wanted lately is asked for.
+const GROWTH: u64 = 4;
 /// Renewals asked for in one call.
 const MAX_RENEWALS: usize = 32;
 
@@ -79,6 +87,19 @@ pub struct Return {
     pub rest: u64,
 }
 
+/// What an account is asked to lend.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Borrow {
+    /// How much, beside what is lent already.
+    pub want: u64,
+    /// The lease that it is added to, or the name of a new one.
+    pub id: String,
+    /// What was spent in all of the lease that goes on; none: a new one is asked for.
+    pub spent: Option<u64>,
+    /// When it is asked: what is lent may be used for [`LEASE_US`] from then on.
+    pub asked_us: u64,
+}
+
 /// A lease that will run out while it is in use.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Renewal {
@@ -86,18 +107,20 @@ pub struct Renewal {
     pub account: AccountName,
     /// The limit, as the request that borrowed first told it.
     pub limit: u64,
-    /// How much to ask for.
-    pub want: u64,
+    /// What to ask for.
+    pub borrow: Borrow,
 }
 
 /// A lease.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 struct Lease {
     id: String,
     granted: u64,
     until_us: u64,
-    /// What was left of the limit when it was granted.
+    /// What was left of the limit when some of it was granted last.
     remaining: u64,
+    /// What was free then.
+    full: u64,
     spent: u64,
     /// Held by requests that are under way.
     held: u64,
@@ -118,20 +141,43 @@ struct Held {
     since_us: u64,
     /// The limit, for asking anew without a request; none where the next request has to ask.
     limit: Option<u64>,
-    /// Asked anew, and not answered yet.
-    renewing: bool,
+    /// When it was asked to lend and has not answered yet.
+    asked_us: Option<u64>,
+    /// It would lend no more: this lease is not renewed.
+    refused: bool,
 }
 
 impl Held {
     fn new(since_us: u64) -> Self {
-        Held { lease: None, demand: 0, since_us, limit: None, renewing: false }
+        Held { lease: None, demand: 0, since_us, limit: None, asked_us: None, refused: false }
     }
 
-    /// What is wanted while a lease lasts, by what was wanted lately. A burst is not taken for a rate at once.
-    fn rate(&self, now_us: u64) -> u64 {
+    /// What to ask for: what was wanted lately, for as long as a lease lasts. None where nothing is needed, or was asked for.
+    fn borrow(&mut self, id: &str, now_us: u64) -> Option<Borrow> {
+        if self.asked_us.is_some_and(|asked| now_us.saturating_sub(asked) < LOST_US) {
+            return None;
+        }
         let elapsed = now_us.saturating_sub(self.since_us).max(1);
         let rate = u128::from(self.demand) * u128::from(LEASE_US) / u128::from(elapsed);
-        u64::try_from(rate).unwrap_or(u64::MAX).min(self.demand.saturating_mul(2))
+        let rate = u64::try_from(rate).unwrap_or(u64::MAX).min(self.demand.saturating_mul(GROWTH));
+        let want = rate.saturating_sub(self.lease.as_ref().map_or(0, Lease::free));
+        if want == 0 {
+            return None;
+        }
+        self.asked_us = Some(now_us);
+        let lease = self.lease.as_ref();
+        let id = lease.map_or(id, |lease| &lease.id).to_owned();
+        Some(Borrow { want, id, spent: lease.map(|lease| lease.spent), asked_us: now_us })
+    }
+
+    /// When it was of use last.
+    fn last_us(&self) -> u64 {
+        self.asked_us.map_or(self.since_us, |asked| asked.max(self.since_us))
+    }
+
+    /// What was asked for at this time is answered.
+    fn answered(&mut self, asked_us: u64) {
+        self.asked_us.take_if(|asked| *asked == asked_us);
     }
 }
 
@@ -173,27 +219,56 @@ impl Leases {
         Some(local)
     }
 
-    /// How much to ask an account to lend beside what a request wants itself: what was wanted lately, for as long as a
-    /// lease lasts. Nothing for a first request.
-    pub fn want(&mut self, account: &AccountName, amount: u64, now_us: u64) -> u64 {
+    /// What to ask an account to lend beside what a request wants itself; `id` would be the name of a new lease. Nothing for a
+    /// first request, nor while another has asked.
+    pub fn want(&mut self, account: &AccountName, amount: u64, id: &str, now_us: u64) -> Option<Borrow> {
         self.look_at_clock(now_us);
         if !self.accounts.contains_key(account) && self.accounts.len() >= MAX_ACCOUNTS {
-            return 0;
+            return None;
         }
         let held = self.accounts.entry(account.clone()).or_insert_with(|| Held::new(now_us));
-        let want = held.rate(now_us);
+        let borrow = held.borrow(id, now_us);
         held.demand = held.demand.saturating_add(amount);
-        want
+        borrow
     }
 
-    /// An account has lent `granted`, asked for at `asked_us`, and has `remaining` left besides.
-    pub fn granted(&mut self, account: &AccountName, id: &str, granted: u64, remaining: u64, asked_us: u64) {
-        let until_us = asked_us.saturating_add(LEASE_US);
-        let lease = Lease { id: id.to_owned(), granted, until_us, remaining, spent: 0, held: 0 };
-        let held = self.accounts.entry(account.clone()).or_insert_with(|| Held::new(asked_us));
-        (held.demand, held.since_us, held.renewing) = (0, asked_us, false);
-        if let Some(before) = held.lease.replace(lease) {
-            self.close(account.clone(), before);
+    /// An account has answered: it has lent `granted`, and has `remaining` left besides.
+    pub fn granted(&mut self, account: &AccountName, borrow: &Borrow, granted: u64, remaining: u64) {
+        let Some(held) = self.accounts.get_mut(account) else { return self.give_back(account, borrow) };
+        held.answered(borrow.asked_us);
+        held.refused = granted == 0;
+        if granted == 0 {
+            return;
+        }
+        let mut lease = match (held.lease.take(), borrow.spent) {
+            (Some(lease), Some(_)) if lease.id == borrow.id => lease,
+            (None, None) => Lease { id: borrow.id.clone(), ..Lease::default() },
+            // What was added to a lease that has ended ends with it.
+            (lease, _) => {
+                held.lease = lease;
+                return self.give_back(account, borrow);
+            }
+        };
+        lease.granted = lease.granted.saturating_add(granted);
+        (lease.until_us, lease.remaining) = (borrow.asked_us.saturating_add(LEASE_US), remaining);
+        lease.full = lease.free();
+        (held.demand, held.since_us) = (0, borrow.asked_us);
+        held.lease = Some(lease);
+    }
+
+    /// An account has not answered, and will not. What it may have lent all the same is given back.
+    pub fn unanswered(&mut self, account: &AccountName, borrow: &Borrow) {
+        if let Some(held) = self.accounts.get_mut(account) {
+            held.answered(borrow.asked_us);
+        }
+        self.give_back(account, borrow);
+    }
+
+    /// Gives back a lease that nobody has used. What was added to another ends with that.
+    fn give_back(&mut self, account: &AccountName, borrow: &Borrow) {
+        if borrow.spent.is_none() {
+            let (account, id) = (account.clone(), borrow.id.clone());
+            self.returns.push_back(Return { account, id, spent: 0, rest: 0 });
         }
     }
 
@@ -213,14 +288,15 @@ impl Leases {
     pub fn due(&mut self, now_us: u64) -> Vec<Renewal> {
         let mut due = Vec::new();
         for (account, held) in &mut self.accounts {
-            let (Some(lease), Some(limit), false) = (&held.lease, held.limit, held.renewing) else {
+            let (Some(lease), Some(limit), false) = (&held.lease, held.limit, held.refused) else {
                 continue;
             };
-            let ends = lease.until_us.saturating_sub(now_us) < RENEW_US || lease.free() <= lease.granted / 4;
-            let want = held.rate(now_us);
-            if ends && want > 0 && due.len() < MAX_RENEWALS {
-                held.renewing = true;
-                due.push(Renewal { account: account.clone(), limit, want });
+            let ends = lease.until_us.saturating_sub(now_us) < RENEW_US || lease.free() <= lease.full / 2;
+            if ends
+                && due.len() < MAX_RENEWALS
+                && let Some(borrow) = held.borrow("", now_us)
+            {
+                due.push(Renewal { account: account.clone(), limit, borrow });
             }
         }
         due
@@ -252,7 +328,7 @@ impl Leases {
         self.look_at_clock(now_us);
         self.end(|lease| lease.until_us <= now_us);
         self.accounts
-            .retain(|_, held| held.lease.is_some() || now_us.saturating_sub(held.since_us) < 2 * LEASE_US);
+            .retain(|_, held| held.lease.is_some() || now_us.saturating_sub(held.last_us()) < 2 * LEASE_US);
     }
 
     /// A clock that steps back tells nothing of how long leases have lasted: all of them end.

@@ -17,6 +17,6 @@ mod price;
 
 pub use account::{Account, Kind, MAX_AMOUNT, Settlement, Terms, Verdict};
 pub use estimate::{PER_MESSAGE, UNBOUNDED_ANSWER, tokens_at_most, tokens_of};
-pub use lease::{LEASE_US, lends, rest_of};
-pub use leases::{AccountName, Leases, Local, Renewal, Return, Use, Wish};
+pub use lease::{LEASE_US, lease_id, lends, rest_of};
+pub use leases::{AccountName, Borrow, Leases, Local, Renewal, Return, Use, Wish};
 pub use price::{Catalogue, Entry, Price, PriceError, PriceList, Tokens};

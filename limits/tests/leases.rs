@@ -1,6 +1,8 @@
 //! No order of asking, lending, using, returning, losing messages, crashing and stepping clocks makes leases admit more than
 //! the limit, or lose a token.
-use mesh_limits::{Account, AccountName, Kind, LEASE_US, Leases, Settlement, Terms, Use, Wish};
+use mesh_limits::{
+    Account, AccountName, Borrow, Kind, LEASE_US, Leases, Settlement, Terms, Use, Wish, lease_id,
+};
 use proptest::prelude::*;
 
 const WINDOW: u64 = 60_000_000;
@@ -10,10 +12,12 @@ const LONGEST: u64 = 8_000_000;
 
 #[derive(Clone, Debug)]
 enum Act {
-    /// A request of an amount at a holder; whether the answer to what it asks gets lost.
-    Request(usize, u64, bool),
-    /// What is due at a holder is renewed; whether the answer gets lost.
-    Renew(usize, bool),
+    /// A request of an amount at a holder, and what becomes of what it asks.
+    Request(usize, u64, Fate),
+    /// What is due at a holder is renewed.
+    Renew(usize, Fate),
+    /// The n-th of the late answers arrives.
+    Late(usize),
     /// The n-th of what is under way ends, with a share of its amount in percent; none: it is released.
     End(usize, Option<u64>),
     /// A holder's returns arrive; whether that is known to it.
@@ -24,11 +28,28 @@ enum Act {
     Crash(usize),
 }
 
+/// What becomes of a question.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Fate {
+    Answered,
+    QuestionLost,
+    AnswerLost,
+    /// What is lent is told late.
+    Late,
+}
+
+fn fate() -> impl Strategy<Value = Fate> {
+    prop_oneof![
+        16 => Just(Fate::Answered), 1 => Just(Fate::QuestionLost), 1 => Just(Fate::AnswerLost), 2 => Just(Fate::Late)
+    ]
+}
+
 fn act() -> impl Strategy<Value = Act> {
     let holder = 0..HOLDERS;
     prop_oneof![
-        12 => (holder.clone(), 1_u64..12, prop::bool::weighted(0.03)).prop_map(|(h, n, lost)| Act::Request(h, n, lost)),
-        4 => (holder.clone(), prop::bool::weighted(0.1)).prop_map(|(h, lost)| Act::Renew(h, lost)),
+        12 => (holder.clone(), 1_u64..12, fate()).prop_map(|(h, n, fate)| Act::Request(h, n, fate)),
+        4 => (holder.clone(), fate()).prop_map(|(h, fate)| Act::Renew(h, fate)),
+        2 => (0_usize..16).prop_map(Act::Late),
         6 => (0_usize..16, prop::option::weighted(0.9, 0_u64..=100)).prop_map(|(which, share)| Act::End(which, share)),
         3 => (holder.clone(), prop::bool::weighted(0.8)).prop_map(|(h, known)| Act::Deliver(h, known)),
         4 => (0_u64..700_000).prop_map(Act::Wait),
@@ -53,18 +74,21 @@ enum Way {
     Lease(Option<Use>),
 }
 
+/// An answer on its way: to whom, to what, how much was lent, what is left, and since when.
+type Answer = (usize, Borrow, u64, u64, u64);
+
 struct World {
     terms: Terms,
     account: Account,
     holders: Vec<(Leases, i64)>,
     stories: Vec<Story>,
+    late: Vec<Answer>,
     name: AccountName,
     now: u64,
     asked: u64,
     /// Something was lost for good: it counts as spent, and more may be used than was.
     lossy: bool,
     local: usize,
-    renewed: usize,
 }
 
 impl World {
@@ -72,7 +96,7 @@ impl World {
         self.now.saturating_add_signed(self.holders[holder].1)
     }
 
-    fn request(&mut self, holder: usize, amount: u64, lost: bool) -> Result<(), TestCaseError> {
+    fn request(&mut self, holder: usize, amount: u64, fate: Fate) -> Result<(), TestCaseError> {
         let settled = self.terms.kind == Kind::Reserve;
         let clock = self.clock(holder);
         let wish = Wish { account: self.name.clone(), amount, settled };
@@ -85,46 +109,69 @@ impl World {
         }
         self.asked += 1;
         let id = self.asked.to_string();
-        let want = self.holders[holder].0.want(&self.name, amount, clock);
-        let before = self.account.lent().0;
-        if !self.account.look(&self.terms, amount, self.now).admitted {
-            return Ok(());
+        let borrow = self.holders[holder].0.want(&self.name, amount, &lease_id(&id), clock);
+        let admitted = self.ask(holder, amount, &id, borrow, fate)?;
+        if fate == Fate::AnswerLost && admitted {
+            // The request is refused. What it was promised is released; what was counted at once stays.
+            match settled {
+                true => drop(self.account.settle(&self.terms, &id, Settlement::Released, self.now)),
+                false => self.lossy = true,
+            }
+        } else if admitted {
+            self.stories.push(Story { holder, amount, admitted: self.now, way: Way::Account(id), ended });
         }
-        self.account.take(&self.terms, amount, Some(&id));
-        let lease = format!("lease:{id}");
-        let lent = self.account.lend(&self.terms, want, amount, &lease);
-        prop_assert!(lent == 0 || (lent >= amount && before + lent <= self.terms.limit / 10));
-        if lost {
-            self.lossy = true;
-            return Ok(());
-        }
-        if lent > 0 {
-            let rest = self.terms.limit - self.account.used(&self.terms);
-            self.holders[holder].0.granted(&self.name, &lease, lent, rest, clock);
-            self.holders[holder].0.renews(&self.name, self.terms.limit);
-        }
-        self.stories.push(Story { holder, amount, admitted: self.now, way: Way::Account(id), ended });
         Ok(())
     }
 
-    /// Asks for nothing but to be lent.
-    fn renew(&mut self, holder: usize, lost: bool) {
-        let clock = self.clock(holder);
-        for renewal in self.holders[holder].0.due(clock) {
-            self.renewed += 1;
-            if !self.account.look(&self.terms, 0, self.now).admitted {
-                continue;
+    /// Asks the account; whether it has admitted the amount.
+    fn ask(
+        &mut self,
+        holder: usize,
+        amount: u64,
+        id: &str,
+        borrow: Option<Borrow>,
+        fate: Fate,
+    ) -> Result<bool, TestCaseError> {
+        if fate == Fate::QuestionLost {
+            if let Some(borrow) = &borrow {
+                self.holders[holder].0.unanswered(&self.name, borrow);
             }
-            self.account.take(&self.terms, 0, Some("renewal"));
-            let lease = format!("lease:r{}", self.renewed);
-            let lent = self.account.lend(&self.terms, renewal.want, 0, &lease);
-            if lost {
-                self.lossy |= lent > 0;
-            } else if lent > 0 {
-                let rest = self.terms.limit - self.account.used(&self.terms);
-                self.holders[holder].0.granted(&self.name, &lease, lent, rest, clock);
+            return Ok(false);
+        }
+        let goes_on = borrow.as_ref().and_then(|borrow| Some((borrow.id.clone(), borrow.spent?)));
+        let told = goes_on.as_ref().map(|(id, spent)| self.account.tell(&self.terms, id, *spent, self.now));
+        let before = self.account.lent().0;
+        let admitted = self.account.look(&self.terms, amount, self.now).admitted;
+        let mut lent = 0;
+        if admitted {
+            self.account.take(&self.terms, amount, Some(id));
+            if let Some(borrow) = borrow.as_ref().filter(|_| told.is_none_or(|told| told.is_some())) {
+                lent = self.account.lend(&self.terms, borrow.want, amount, &borrow.id);
+                prop_assert!(lent == 0 || lent >= amount && before + lent <= self.terms.limit / 10);
             }
         }
+        let Some(borrow) = borrow else { return Ok(admitted) };
+        let rest = self.terms.limit.saturating_sub(self.account.used(&self.terms));
+        match fate {
+            Fate::AnswerLost => self.holders[holder].0.unanswered(&self.name, &borrow),
+            Fate::Late => self.late.push((holder, borrow, lent, rest, self.now)),
+            _ => self.answer((holder, borrow, lent, rest, self.now)),
+        }
+        Ok(admitted)
+    }
+
+    fn answer(&mut self, (holder, borrow, lent, rest, _): Answer) {
+        self.holders[holder].0.granted(&self.name, &borrow, lent, rest);
+        self.holders[holder].0.renews(&self.name, self.terms.limit);
+    }
+
+    /// Asks for nothing but to be lent.
+    fn renew(&mut self, holder: usize, fate: Fate) -> Result<(), TestCaseError> {
+        let clock = self.clock(holder);
+        for renewal in self.holders[holder].0.due(clock) {
+            self.ask(holder, 0, "renewal", Some(renewal.borrow), fate)?;
+        }
+        Ok(())
     }
 
     fn end(&mut self, story: usize, share: Option<u64>) {
@@ -169,6 +216,10 @@ impl World {
                 })
                 .collect();
             late.into_iter().for_each(|story| self.end(story, Some(100)));
+            while let Some(at) = self.late.iter().position(|answer| answer.4 + LONGEST <= self.now) {
+                let answer = self.late.swap_remove(at);
+                self.answer(answer);
+            }
             if self.now % LONGEST < step {
                 (0..HOLDERS).for_each(|holder| self.deliver(holder, true));
             }
@@ -179,6 +230,7 @@ impl World {
     fn crash(&mut self, holder: usize) {
         self.lossy = true;
         self.holders[holder] = (Leases::default(), 0);
+        self.late.retain(|answer| answer.0 != holder);
         let (now, terms) = (self.now, self.terms);
         // Nobody will say what came of these.
         for story in self.stories.iter_mut().filter(|story| story.holder == holder && story.ended.is_none()) {
@@ -202,17 +254,23 @@ fn play(kind: Kind, limit: u64, acts: &[Act]) -> Result<(usize, u64), TestCaseEr
         account: Account::default(),
         holders: (0..HOLDERS).map(|_| (Leases::default(), 0)).collect(),
         stories: Vec::new(),
+        late: Vec::new(),
         name,
         now: 1_000_000_000,
         asked: 0,
         lossy: false,
         local: 0,
-        renewed: 0,
     };
     for act in acts {
         match act {
-            Act::Request(holder, amount, lost) => world.request(*holder, *amount, *lost)?,
-            Act::Renew(holder, lost) => world.renew(*holder, *lost),
+            Act::Request(holder, amount, fate) => world.request(*holder, *amount, *fate)?,
+            Act::Renew(holder, fate) => world.renew(*holder, *fate)?,
+            Act::Late(which) => {
+                if !world.late.is_empty() {
+                    let answer = world.late.swap_remove(which % world.late.len());
+                    world.answer(answer);
+                }
+            }
             Act::End(which, share) => {
                 let open: Vec<usize> =
                     (0..world.stories.len()).filter(|at| world.stories[*at].ended.is_none()).collect();
@@ -236,6 +294,9 @@ fn play(kind: Kind, limit: u64, acts: &[Act]) -> Result<(usize, u64), TestCaseEr
     // Everything ends: what was spent stands in the account.
     let open: Vec<usize> = (0..world.stories.len()).filter(|at| world.stories[*at].ended.is_none()).collect();
     open.into_iter().for_each(|story| world.end(story, Some(100)));
+    while let Some(answer) = world.late.pop() {
+        world.answer(answer);
+    }
     world.wait(LEASE_US + LEASE_US / 2);
     (0..HOLDERS).for_each(|holder| world.deliver(holder, true));
     let ends: Vec<(u64, u64)> = world.stories.iter().filter_map(|story| story.ended).collect();
@@ -272,8 +333,8 @@ proptest! {
 fn renewed_in_time_the_common_case_never_waits() {
     let acts: Vec<Act> = (0..600)
         .flat_map(|number| {
-            let renew = if number % 2 == 0 { Act::Renew(0, false) } else { Act::Deliver(0, true) };
-            [Act::Request(0, 1, false), Act::Wait(10_000), renew]
+            let renew = if number % 2 == 0 { Act::Renew(0, Fate::Answered) } else { Act::Deliver(0, true) };
+            [Act::Request(0, 1, Fate::Answered), Act::Wait(10_000), renew]
         })
         .collect();
     let (local, admitted) = play(Kind::Count, 10_000, &acts).unwrap();
@@ -287,8 +348,8 @@ fn renewed_in_time_the_common_case_never_waits() {
 fn the_common_case_makes_no_call_and_the_end_is_exact() {
     let steadily = |count: usize| -> Vec<Act> {
         let each = |number: usize| match number % 10 {
-            0 => vec![Act::Deliver(0, true), Act::Request(0, 1, false), Act::Wait(10_000)],
-            _ => vec![Act::Request(0, 1, false), Act::Wait(10_000)],
+            0 => vec![Act::Deliver(0, true), Act::Request(0, 1, Fate::Answered), Act::Wait(10_000)],
+            _ => vec![Act::Request(0, 1, Fate::Answered), Act::Wait(10_000)],
         };
         (0..count).flat_map(each).collect()
     };

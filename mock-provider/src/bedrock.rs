@@ -103,7 +103,8 @@ fn stream(answer: &Turn, stop: &str, usage: &Value) -> Vec<Vec<u8>> {
     frames
 }
 
-fn frame(kind: &str, payload: &Value) -> Vec<u8> {
+/// An event of Amazon's binary streams.
+pub fn frame(kind: &str, payload: &Value) -> Vec<u8> {
     let mut headers = Vec::new();
     for (name, value) in
         [(":event-type", kind), (":content-type", "application/json"), (":message-type", "event")]

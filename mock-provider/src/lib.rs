@@ -41,5 +41,6 @@ mod responses;
 mod route;
 mod server;
 
+pub use bedrock::frame as amazon_frame;
 pub use encode::encoded;
 pub use server::{serve, serve_until};

@@ -44,6 +44,8 @@ fn routed(call: &Call, state: &State) -> Result<Reply, Reply> {
         Method::POST if ends("/api/embed") || ends("/api/embeddings") => ollama::embed(call),
         Method::POST if ends("/embeddings") => embeddings::embed(call),
         Method::POST if ends("/messages") => anthropic::messages(call),
+        // Claude on Vertex.
+        Method::POST if ends(":rawPredict") || ends(":streamRawPredict") => anthropic::messages(call),
         Method::POST if ends("/messages/count_tokens") => anthropic::count_tokens(call),
         Method::POST if gemini_method(path) => gemini::generate(call),
         Method::POST if ends("/converse") || ends("/converse-stream") => bedrock::converse(call),

@@ -192,7 +192,7 @@ impl Walk {
 }
 
 /// How a field name continues a path: `.name`, or `["na.me"]` where it could be misread.
-pub(crate) fn step(name: &str) -> String {
+pub fn step(name: &str) -> String {
     if !name.is_empty() && name.chars().all(|c| c.is_alphanumeric() || matches!(c, '_' | '-')) {
         format!(".{name}")
     } else {

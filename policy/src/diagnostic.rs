@@ -17,11 +17,23 @@ pub struct Diagnostic {
     /// Column in characters, counted from 1, when the document came as text.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub column: Option<u32>,
+    /// Where in the field's own text (a Rego module, say), when its place in the document is not known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub within: Option<Within>,
     /// What was found and what was expected.
     pub message: String,
     /// What to do about it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub help: Option<String>,
+}
+
+/// A place in the text that is a field's value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Within {
+    /// Line of that text, counted from 1.
+    pub line: u32,
+    /// Column in characters, counted from 1.
+    pub column: u32,
 }
 
 /// How much a diagnostic matters.
@@ -60,8 +72,22 @@ impl Diagnostic {
         self
     }
 
+    /// The same with a place in the text that the field holds, both counted from 1.
+    #[must_use]
+    pub fn within(mut self, line: u32, column: u32) -> Self {
+        self.within = Some(Within { line, column });
+        self
+    }
+
     fn new(severity: Severity, path: String, message: String) -> Self {
-        Diagnostic { severity, path, line: None, column: None, message, help: None }
+        Diagnostic { severity, path, line: None, column: None, within: None, message, help: None }
+    }
+}
+
+/// `line 3, column 7 of it`
+impl fmt::Display for Within {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "line {}, column {} of it", self.line, self.column)
     }
 }
 
@@ -77,6 +103,9 @@ impl fmt::Display for Diagnostic {
         }
         if !self.path.is_empty() {
             write!(f, "{}: ", self.path)?;
+        }
+        if let Some(within) = self.within {
+            write!(f, "{within}: ")?;
         }
         f.write_str(&self.message)?;
         match &self.help {

@@ -100,11 +100,13 @@ pub struct Target {
     /// Agent ids; `*` stands for any run of characters.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub agents: Vec<String>,
-    /// Agent types, as registered (`chatbot`, …).
+    /// Agent types, as registered: `chatbot`, `copilot`, `pipeline`, `service`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[cfg_attr(feature = "schema", schemars(with = "Vec<crate::AgentType>"))]
     pub types: Vec<String>,
-    /// Compliance tiers, as registered (`high`, `critical`, …).
+    /// Compliance tiers, as registered: `none`, `standard`, `high`, `critical`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[cfg_attr(feature = "schema", schemars(with = "Vec<crate::ComplianceTier>"))]
     pub compliance_tiers: Vec<String>,
     /// Labels the agent must carry, each with this very value.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]

@@ -72,6 +72,20 @@ fn is_host(text: &str) -> bool {
     text == "*" || name.len() <= 253 && name.split('.').all(label)
 }
 
+/// A language tag (BCP 47), by its form.
+pub(crate) const LANGUAGE: Form = Form {
+    expected: "a language such as `en`, `en-US` or `zh-Hans`",
+    valid: is_language,
+    propose: |text| Some(text.replace('_', "-")).filter(|tag| is_language(tag)),
+};
+
+fn is_language(text: &str) -> bool {
+    let mut parts = text.split('-');
+    let first = parts.next().unwrap_or_default();
+    let word = |part: &str| (1..=8).contains(&part.len()) && part.bytes().all(|b| b.is_ascii_alphanumeric());
+    (2..=8).contains(&first.len()) && first.bytes().all(|b| b.is_ascii_alphabetic()) && parts.all(word)
+}
+
 /// Longer identities are not believed in requests either.
 const MAX_AGENT: usize = 256;
 

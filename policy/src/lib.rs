@@ -17,6 +17,8 @@ mod check;
 mod diagnostic;
 mod document;
 mod forms;
+#[cfg(feature = "yaml")]
+mod inside;
 mod judge;
 mod legacy;
 mod meaning;
@@ -41,7 +43,8 @@ pub use agent::{
     Agent, AgentKind, AgentMetadata, AgentSpec, AgentStatus, AgentType, Attachment, ComplianceTier, Vendor,
 };
 pub use bundle::{Bundle, BundleAgent, BundlePolicy, BundleTool, HttpServiceRef, ServiceRef, Settings};
-pub use diagnostic::{Diagnostic, Severity};
+pub use check::step;
+pub use diagnostic::{Diagnostic, Severity, Within};
 pub use document::{
     ApiVersion, Enforcement, FailureMode, Kind, Media, Metadata, Policy, RecordOverflow, Spec, Target,
 };
@@ -51,8 +54,10 @@ pub use nearest::nearest;
 pub use opa::{MAX_BUNDLE_BYTES, MAX_BUNDLE_FILES, OpaBundle, from_opa_bundle, is_bundle_path};
 pub use output::{CanaryAction, CanaryRule, CodeText, HtmlRule, LinksRule, OutputAction};
 pub use rate_limit::{Currency, LimitAction, LimitKey, LimitMode, Money, RateLimitRule};
-pub use read::{Document, Parsed, ParsedDocument, PriceDocument, document_from_value, from_value};
-pub use rollout::{BundleRollout, Stage, shadow_id};
+pub use read::{
+    Document, Parsed, ParsedDocument, PriceDocument, document_from_value, from_value, in_authors_words,
+};
+pub use rollout::{BundleRollout, Stage, policy_of, shadow_id};
 pub use rule::{
     AccessRule, Conditions, ContentAction, ContentRule, CustomPattern, Direction, InjectionAction,
     InjectionRule, ModelsRule, NormalizeRule, PiiAction, PiiRule, RegoRule, Rule, Sensitivity, ToolsRule,
@@ -60,7 +65,7 @@ pub use rule::{
 #[cfg(feature = "schema")]
 pub use schema::{agent_json_schema, json_schema};
 pub use secret::Secret;
-pub use state::{Bounds, Draft, End, Freeze, Rollout, State};
+pub use state::{Bounds, Draft, End, FileDigests, Freeze, Rollout, State};
 pub use tool::ToolApproval;
 #[cfg(feature = "yaml")]
 pub use yaml::{documents_from_yaml, from_yaml, locate};

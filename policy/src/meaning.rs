@@ -1,7 +1,7 @@
 //! What fields say together: rules that could do nothing, or that contradict themselves.
 use crate::{
-    Agent, AgentStatus, CodeText, ContentRule, Diagnostic, Direction, LimitKey, LimitMode, PiiAction,
-    PiiRule, RateLimitRule, Rule, Spec,
+    AccessRule, Agent, AgentStatus, CodeText, ContentRule, Diagnostic, Direction, LimitKey, LimitMode,
+    PiiAction, PiiRule, RateLimitRule, Rule, Spec, nearest,
 };
 
 /// Remarks about a document whose fields are all well-formed.
@@ -36,6 +36,7 @@ fn check_rule(rule: &Rule, path: &str) -> Vec<Diagnostic> {
     match rule {
         Rule::Pii(rule) => pii(rule, path),
         Rule::RateLimit(rule) => rate_limit(rule, path),
+        Rule::Access(rule) => access(rule, path),
         Rule::Tools(rule) if rule.allow.is_empty() && rule.deny.is_empty() && !rule.pin => {
             nothing_listed(path, "tool")
         }
@@ -54,6 +55,28 @@ fn nothing_listed(path: &str, what: &str) -> Vec<Diagnostic> {
         Diagnostic::warning(path, format!("neither `allow` nor `deny` is given, so every {what} is allowed"))
             .help("list what is allowed, or write `deny: [\"*\"]` to allow none"),
     ]
+}
+
+/// Actions that requests have: MCP's, those of models, and those of other paths.
+const ACTIONS: [&str; 9] =
+    ["read", "call", "get", "query", "write", "delete", "subscribe", "unsubscribe", "complete"];
+
+/// Protocols may bring further actions, so that a strange one is no error; what looks like a slip is told.
+fn access(rule: &AccessRule, path: &str) -> Vec<Diagnostic> {
+    let strange = rule.allowed_actions.iter().enumerate();
+    let strange = strange.filter(|(_, action)| *action != "*" && !ACTIONS.contains(&action.as_str()));
+    let said = strange.filter_map(|(index, action)| {
+        let meant = nearest(action, ACTIONS)?;
+        let path = format!("{path}.allowedActions[{index}]");
+        Some(
+            Diagnostic::warning(
+                path,
+                format!("no request has the action {action:?}, so that grants nothing"),
+            )
+            .help(format!("did you mean `{meant}`?")),
+        )
+    });
+    said.collect()
 }
 
 fn content(rule: &ContentRule, path: &str) -> Vec<Diagnostic> {

@@ -98,6 +98,16 @@ pub fn from_value(value: &Value) -> Result<Parsed, Vec<Diagnostic>> {
     if has_errors(&found) { Err(found) } else { Ok(Parsed { policy, warnings: found }) }
 }
 
+/// Names the fields that the author of `value` wrote in diagnostics that came after reading: a compiler's, say, speak of
+/// the translation of the specification's own documents.
+pub fn in_authors_words(value: &Value, diagnostics: &mut [Diagnostic]) {
+    for said in diagnostics {
+        if let Some(path) = legacy::written(value, &said.path) {
+            said.path = path;
+        }
+    }
+}
+
 pub(crate) fn has_errors(found: &[Diagnostic]) -> bool {
     found.iter().any(|diagnostic| diagnostic.severity == Severity::Error)
 }

@@ -42,6 +42,11 @@ pub fn shadow_id(policy: &str, version: u64) -> String {
     format!("{policy}@{version}")
 }
 
+/// The policy that a record's id tells of: a shadow's is that of its policy.
+pub fn policy_of(id: &str) -> &str {
+    id.split_once('@').map_or(id, |(policy, _)| policy)
+}
+
 /// 0 to 99, evenly over sidecars, another for each rollout (FNV-1a, then the finalizer of SplitMix64).
 fn place(policy: &str, version: u64, sidecar: &str) -> u64 {
     let bytes = policy.bytes().chain([0]).chain(version.to_be_bytes()).chain([0]).chain(sidecar.bytes());

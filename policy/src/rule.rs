@@ -299,8 +299,9 @@ impl RegoRule {
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct NormalizeRule {
-    /// Tone of voice, such as `professional`.
+    /// Tone of voice: `casual`, `professional` or `technical`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "schema", schemars(with = "Option<crate::schema::Tone>"))]
     pub tone: Option<String>,
     /// Longest answer, in characters.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -308,6 +309,7 @@ pub struct NormalizeRule {
     pub max_length: Option<u32>,
     /// Language of answers, as a BCP 47 tag.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "schema", schemars(regex(pattern = r"^[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8})*$")))]
     pub language: Option<String>,
     /// Text put before the system prompt.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -335,8 +337,9 @@ pub struct ContentRule {
     /// A mark in the system prompt, by which answers that repeat it are recognised.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub canary: Option<CanaryRule>,
-    /// Categories such as `violence`, `hate_speech`, `self_harm`; empty means all.
+    /// `violence`, `hate_speech`, `self_harm`; empty means all.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[cfg_attr(feature = "schema", schemars(with = "Vec<crate::schema::Category>"))]
     pub categories: Vec<String>,
     /// The lowest score, from 0 to 1, at which a finding counts.
     #[serde(default, skip_serializing_if = "Option::is_none")]

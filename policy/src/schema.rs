@@ -17,3 +17,23 @@ pub fn agent_json_schema() -> Value {
     schema.insert("$id".to_owned(), "https://ai-mesh.dev/schemas/agent-v1alpha1.json".into());
     schema.to_value()
 }
+
+/// A tone of voice.
+#[derive(schemars::JsonSchema)]
+#[schemars(rename_all = "snake_case")]
+#[expect(dead_code, reason = "only its schema is asked for")]
+pub(crate) enum Tone {
+    Casual,
+    Professional,
+    Technical,
+}
+
+/// A category of harmful content.
+#[derive(schemars::JsonSchema)]
+#[schemars(rename_all = "snake_case")]
+#[expect(dead_code, reason = "only its schema is asked for")]
+pub(crate) enum Category {
+    Violence,
+    HateSpeech,
+    SelfHarm,
+}

@@ -87,6 +87,13 @@ const OUTPUT: Shape = Shape::Word(&[&["defang"], &["remove"], &["block"], &["log
 const FAILURE: Shape = Shape::Word(&[&["closed"], &["open"]]);
 const BLOCK_OR_LOG: Shape = Shape::Word(&[&["block"], &["log"]]);
 
+/// Tones of voice (blueprint, section 2.4).
+pub(crate) const TONE: Shape = Shape::Word(&[&["casual"], &["professional"], &["technical"]]);
+/// Categories of harmful content (blueprint, section 2.5).
+pub(crate) const CATEGORIES: Shape = Shape::Word(&[&["violence"], &["hate_speech"], &["self_harm"]]);
+const AGENT_TYPE: Shape = Shape::Word(&[&["chatbot"], &["copilot"], &["pipeline"], &["service"]]);
+const TIER: Shape = Shape::Word(&[&["none"], &["standard"], &["high"], &["critical"]]);
+
 /// The document.
 pub(crate) const POLICY: Shape = Shape::Map(&[
     required("apiVersion", Shape::Word(&[&["ai-mesh.dev/v1alpha1"]])),
@@ -103,8 +110,8 @@ pub(crate) const POLICY: Shape = Shape::Map(&[
                 "target",
                 Shape::Map(&[
                     optional("agents", TEXTS),
-                    optional("types", TEXTS),
-                    optional("complianceTiers", TEXTS),
+                    optional("types", Shape::List(0, &AGENT_TYPE)),
+                    optional("complianceTiers", Shape::List(0, &TIER)),
                     optional("labels", Shape::Labels),
                 ]),
             ),
@@ -129,14 +136,14 @@ pub(crate) const AGENT: Shape = Shape::Map(&[
         "spec",
         Shape::Map(&[
             nullable("displayName", Shape::Text),
-            nullable("type", Shape::Word(&[&["chatbot"], &["copilot"], &["pipeline"], &["service"]])),
+            nullable("type", AGENT_TYPE),
             nullable(
                 "vendor",
                 Shape::Word(&[&["openai"], &["anthropic"], &["azure"], &["aws"], &["google"], &["custom"]]),
             ),
             nullable("model", Shape::Text),
             optional("owners", TEXTS),
-            nullable("complianceTier", Shape::Word(&[&["none"], &["standard"], &["high"], &["critical"]])),
+            nullable("complianceTier", TIER),
             optional(
                 "status",
                 Shape::Word(&[&["active"], &["deprecated"], &["suspended"], &["quarantined"]]),
@@ -263,9 +270,9 @@ const RULES: &[Field] = &[
     recorded(
         "normalize",
         Shape::Map(&[
-            nullable("tone", Shape::Text),
+            nullable("tone", TONE),
             nullable("maxLength", Shape::Whole(1, U32)),
-            nullable("language", Shape::Text),
+            nullable("language", Shape::Form(&crate::forms::LANGUAGE)),
             nullable("systemPromptPrefix", Shape::Text),
             nullable("tokenBudget", Shape::Whole(1, U32)),
         ]),
@@ -286,7 +293,7 @@ const RULES: &[Field] = &[
                 "canary",
                 Shape::Map(&[optional("action", Shape::Word(&[&["block"], &["redact"], &["log"]]))]),
             ),
-            recorded("categories", TEXTS),
+            recorded("categories", Shape::List(0, &CATEGORIES)),
             recorded("threshold", Shape::Share),
             optional("action", BLOCK_OR_LOG),
         ]),

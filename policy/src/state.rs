@@ -13,6 +13,16 @@ pub enum State {
     Rollout(Box<Rollout>),
     /// Nothing is to be changed.
     Freeze(Freeze),
+    /// What the files of a control plane gave at its last start.
+    Files(FileDigests),
+}
+
+/// What the files of a control plane gave at its last start.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FileDigests {
+    /// A digest of each document, by the document's key in the log.
+    pub documents: std::collections::BTreeMap<String, String>,
 }
 
 /// A policy that is written, and not in force.

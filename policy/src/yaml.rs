@@ -8,7 +8,8 @@ use serde_saphyr::options::DuplicateKeyPolicy;
 use serde_saphyr::{Location, Options, Spanned, UserMessageFormatter};
 
 use crate::check::step;
-use crate::{Diagnostic, Document, Parsed, ParsedDocument, document_from_value};
+use crate::inside;
+use crate::{Diagnostic, Document, Parsed, ParsedDocument, document_from_value, in_authors_words};
 
 /// Reads every policy of a text. Duplicate keys are errors.
 ///
@@ -42,11 +43,11 @@ pub fn documents_from_yaml(text: &str) -> Result<Vec<ParsedDocument>, Vec<Diagno
     for (value, places) in documents {
         match document_from_value(&value) {
             Ok(mut parsed) => {
-                places.locate(&mut parsed.warnings);
+                places.locate(text, &mut parsed.warnings);
                 accepted.push(parsed);
             }
             Err(mut errors) => {
-                places.locate(&mut errors);
+                places.locate(text, &mut errors);
                 refused.extend(errors);
             }
         }
@@ -57,10 +58,12 @@ pub fn documents_from_yaml(text: &str) -> Result<Vec<ParsedDocument>, Vec<Diagno
 /// Gives lines and columns to diagnostics that came after reading, such as a compiler's. `document` counts from 0; a
 /// text or a path that is not there leaves the diagnostics as they are.
 pub fn locate(text: &str, document: usize, diagnostics: &mut [Diagnostic]) {
-    if let Ok(documents) = read(text)
-        && let Some((_, places)) = documents.get(document)
+    if !diagnostics.is_empty()
+        && let Ok(documents) = read(text)
+        && let Some((value, places)) = documents.get(document)
     {
-        places.locate(diagnostics);
+        in_authors_words(value, diagnostics);
+        places.locate(text, diagnostics);
     }
 }
 
@@ -102,11 +105,28 @@ fn not_yaml(error: &serde_saphyr::Error) -> Diagnostic {
     let message = error.render_with_formatter(&UserMessageFormatter);
     // The place has fields of its own.
     let message = message.rsplit_once(" at line ").map_or(message.as_str(), |(message, _)| message);
-    let diagnostic = Diagnostic::error("", message);
+    let mut diagnostic = Diagnostic::error("", message);
+    diagnostic.help = advice(message).map(str::to_owned);
     match error.location().and_then(place) {
         Some((line, column)) => diagnostic.at(line, column),
         None => diagnostic,
     }
+}
+
+/// What to do about a text that is no YAML, by words of the library's message.
+fn advice(message: &str) -> Option<&'static str> {
+    const ADVICE: &[(&str, &str)] = &[
+        ("tab", "indent with blanks"),
+        ("duplicate", "write each field once"),
+        ("quote", "end a text with the quote that begins it"),
+        ("trailing content", "put a comma between two items, and the whole of a text in quotes"),
+        ("bracket", "close the brackets, or put a text that has some in quotes"),
+        ("flow", "close the brackets, or put a text with brackets, commas or `: ` in it in quotes"),
+        ("key", "indent the fields of a map alike, and the lines of a text (`|`) further in than its key"),
+        ("unknown value", "put a text that begins with `*` in quotes"),
+        ("unexpected character", "put a text that begins with a sign in quotes"),
+    ];
+    ADVICE.iter().find(|(word, _)| message.contains(word)).map(|(_, advice)| *advice)
 }
 
 /// Lines and columns count from 1; the library's "unknown" is 0.
@@ -126,9 +146,14 @@ impl Places {
         }
     }
 
-    fn locate(&self, diagnostics: &mut [Diagnostic]) {
+    fn locate(&self, text: &str, diagnostics: &mut [Diagnostic]) {
         for diagnostic in diagnostics.iter_mut() {
-            if let Some((line, column)) = self.find(&diagnostic.path) {
+            let field = self.0.get(&diagnostic.path);
+            let inside = field.zip(diagnostic.within).and_then(|(key, at)| inside::place(text, *key, at));
+            if inside.is_some() {
+                diagnostic.within = None;
+            }
+            if let Some((line, column)) = inside.or_else(|| self.find(&diagnostic.path)) {
                 diagnostic.line = Some(line);
                 diagnostic.column = Some(column);
             }

@@ -37,7 +37,26 @@ const ABSENT: &[(&str, &str)] = &[
     ("yaml.", "a policy reads no YAML; put documents into `data`"),
     ("json.match_schema", "compare the fields themselves"),
     ("json.verify_schema", "compare the fields themselves"),
+    ("json.patch", "make the object with `object.union` and `object.remove`"),
+    ("net.cidr_contains_matches", "ask `some i, cidr in cidrs; net.cidr_contains(cidr, address)`"),
+    ("net.cidr_intersects", "ask `net.cidr_contains` both ways round"),
+    ("net.cidr_merge", "list the networks themselves"),
+    ("base64url.", "only `base64.encode` and `base64.decode` are there"),
+    ("urlquery.", "a path and its query are inspected before rules are asked"),
+    ("regex.globs_match", "match the text itself, with `regex.match` or `glob.match`"),
+    ("strings.render_template", "use `sprintf`"),
+    ("uuid.parse", "match the text with `regex.match`"),
+    ("array.flatten", "use `[x | some list in lists; some x in list]`"),
+    ("cast_", "OPA has given these up; ask `is_string(x)` and its like"),
+    ("re_match", "it is `regex.match` today"),
+    ("all", "use `every x in list { x }`"),
+    ("any", "use `true in list`"),
 ];
+
+/// Whether a name is one of these: the whole of it, or what begins with a package or a family.
+fn is_absent(name: &str, absent: &str) -> bool {
+    name == absent || (absent.ends_with(['.', '_']) && name.starts_with(absent))
+}
 
 /// Why a call of `name` is an error, if it is. `defined` are the functions that the modules define.
 pub(crate) fn refuse(name: &str, defined: impl Iterator<Item = String>) -> Option<String> {
@@ -47,7 +66,7 @@ pub(crate) fn refuse(name: &str, defined: impl Iterator<Item = String>) -> Optio
     if BUILTINS.contains_key(name) || matches!(name, GLOB | SIZED | "print") {
         return None;
     }
-    if let Some((_, why)) = ABSENT.iter().find(|(absent, _)| name.starts_with(absent)) {
+    if let Some((_, why)) = ABSENT.iter().find(|(absent, _)| is_absent(name, absent)) {
         return Some(format!("`{name}` is not available: {why}"));
     }
     let offered =

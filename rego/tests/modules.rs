@@ -41,7 +41,11 @@ fn mistakes_are_named_with_line_and_column() {
             "`io.jwt.decode` is not available: the sidecar",
         ),
         ("package mesh\ndeny if crypto.sha256(input.x) == \"\"", (2, 9), "`crypto.sha256` is not available"),
-        ("package mesh\ndeny if net.cidr_merge([]) == {}", (2, 9), "`net.cidr_merge` is not a function here"),
+        (
+            "package mesh\ndeny if net.cidr_merge([]) == {}",
+            (2, 9),
+            "`net.cidr_merge` is not available: list the networks themselves",
+        ),
         ("package mesh\ndeny if http.send({}).x", (2, 9), "a policy can not call out"),
         (
             "package mesh\ndeny if time.now_ns() > 1",

@@ -60,7 +60,8 @@ impl Request {
         self
     }
 
-    fn head(&self) -> String {
+    /// The head, as it is sent.
+    pub fn head(&self) -> String {
         let mut head =
             format!("{} {} HTTP/1.1\r\nhost: mesh.test\r\nconnection: close\r\n", self.method, self.path);
         for (name, value) in &self.headers {

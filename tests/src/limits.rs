@@ -92,3 +92,17 @@ pub fn metric(mesh: &Mesh, name: &str) -> u64 {
     let value = |line: &str| line.rsplit_once(' ').and_then(|(_, value)| value.parse::<u64>().ok());
     text.lines().filter(of_it).filter_map(value).sum()
 }
+
+/// Base64, as the mock's knobs take it.
+pub fn base64(bytes: &[u8]) -> String {
+    const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let digit = |bits: usize| char::from(DIGITS[bits & 63]);
+    let mut out = String::new();
+    for three in bytes.chunks(3) {
+        let bits =
+            three.iter().fold(0, |bits, byte| bits << 8 | usize::from(*byte)) << (8 * (3 - three.len()));
+        let all = [bits >> 18, bits >> 12, bits >> 6, bits];
+        out.extend((0..4).map(|at| if at <= three.len() { digit(all[at]) } else { '=' }));
+    }
+    out
+}

@@ -84,7 +84,7 @@ fn a_policy_that_does_not_compile_changes_nothing() {
         ("rules: [ { pii: { types: [sssn] } } ]", "sssn"),
         ("rules: [ { pii: { patterns: [ { name: x, regex: \"(\" } ] } } ]", "regex"),
         ("rules: [ { pie: {} } ]", "pie"),
-        ("rules: [ { rego: { module: \"package mesh\\ndeny contains x if {\" } } ]", "line"),
+        ("rules: [ { rego: { module: \"package mesh\\ndeny contains x if {\" } } ]", "rego.module"),
         (
             "rules: [ { access: { resource: a, allowedRoles: [b], allowedActions: [c], conditions: { timeOfDay: noon } } } ]",
             "timeOfDay",

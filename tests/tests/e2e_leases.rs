@@ -40,13 +40,14 @@ fn twelve_workers_share_a_limit_and_rarely_ask() {
     let flags = ["--redis", &redis(), "--concurrency", "4"].map(str::to_owned);
     let flags: Vec<&str> = flags.iter().map(String::as_str).collect();
     let meshes = [(); 3].map(|()| Mesh::up(&policies, &flags));
-    let calls = || meshes.iter().map(|mesh| metric(mesh, "ai_mesh_rate_limit_requests_total")).sum::<u64>();
+    // Renewals, for which no request waits, are counted apart: how many there are depends on how long the race takes.
+    let waited = "ai_mesh_rate_limit_requests_total{outcome=\"admitted\"}";
+    let calls = || meshes.iter().map(|mesh| metric(mesh, waited)).sum::<u64>();
 
     let first = race(&meshes, "many", 50);
     assert_eq!(first, 600, "half of the limit is refused to nobody");
     let asked = calls();
-    // Twelve workers in a short race: those that ask before their first lease has come count, and so do renewals.
-    assert!(asked < 450, "{asked} calls for 600 requests");
+    assert!(asked < 150, "{asked} of 600 requests waited for a call");
     let lent: u64 = meshes.iter().map(|mesh| metric(mesh, "ai_mesh_limit_lent_total")).sum();
     assert!(lent > 300, "{lent}");
 

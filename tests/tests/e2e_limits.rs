@@ -1,7 +1,7 @@
 //! Limits and budgets in a real Envoy: settled by what the provider reports, and counted by the catalogue.
 use std::time::Duration;
 
-use mesh_tests::limits::{by, claude, eventually, policy, reported, responses, settled};
+use mesh_tests::limits::{base64, by, claude, eventually, policy, reported, responses, settled};
 use mesh_tests::{Mesh, Request, chat, chat_stream, free_port};
 use serde_json::{Value, json};
 
@@ -159,7 +159,7 @@ fn a_stream_ends_in_the_providers_own_way_when_the_budget_is_spent() {
         &[],
     );
     let long = "word ".repeat(200);
-    let reply = base64(&long);
+    let reply = base64(long.as_bytes());
     let ends = [
         (
             "chat",
@@ -194,19 +194,6 @@ fn a_stream_ends_in_the_providers_own_way_when_the_budget_is_spent() {
     body["max_tokens"] = 60.into();
     let answer = mesh.send(&by("refused-1", Request::post("/v1/chat/completions", &body)));
     assert_eq!(answer.status, 429, "{}", answer.text());
-}
-
-fn base64(text: &str) -> String {
-    const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    let digit = |bits: usize| char::from(DIGITS[bits & 63]);
-    let mut out = String::new();
-    for three in text.as_bytes().chunks(3) {
-        let bits =
-            three.iter().fold(0, |bits, byte| bits << 8 | usize::from(*byte)) << (8 * (3 - three.len()));
-        let all = [bits >> 18, bits >> 12, bits >> 6, bits];
-        out.extend((0..4).map(|at| if at <= three.len() { digit(all[at]) } else { '=' }));
-    }
-    out
 }
 
 #[test]

@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 const INPUTS: usize = 300;
 
 /// Policies in the corpus, at least.
-const POLICIES: usize = 30;
+const POLICIES: usize = 55;
 
 const RULES: [&str; 4] = ["deny", "warn", "allow", "out"];
 
@@ -180,7 +180,15 @@ fn opa_says_the_same() {
         met.extend(found);
         found.is_some()
     };
-    let data = json!({ "limits": { "most": 3 } });
+    let data = json!({
+        "limits": { "most": 3 },
+        "tiers": { "gold": ["support-1"], "basic": ["batch"] },
+        "budgets": { "gold": { "calls": 4, "models": ["gpt-4o"] }, "basic": { "calls": 1 } },
+        "teams": {
+            "red": { "members": ["ada"], "lead": "ada", "quota": { "calls": 5 } },
+            "blue": { "members": ["bob", "eve"], "lead": "eve", "quota": { "calls": 2 } },
+        },
+    });
     let mut dice = Dice(20_261_126);
     let inputs: Vec<Value> = (0..INPUTS).map(|_| dice.input()).collect();
     let theirs = opa(&policies, &data, &inputs);

@@ -136,36 +136,73 @@ fn counts(value: Val<'_>) -> Option<Usage> {
     })
 }
 
-/// The most tokens that the answers to a request may have: its bound on one, times how many are asked for.
+/// The most tokens that the answers to a request may have: its bound on one, times how many are asked for. Only what the
+/// protocol's own servers read bounds anything; where they may read one of several, the largest does.
 pub(crate) fn output_bound(protocol: Protocol, root: Val<'_>) -> Option<u64> {
     if protocol == Protocol::OpenAiEmbeddings {
         return Some(0);
     }
-    let inside = |outer: &str, inner: &str| root.get(outer)?.get(inner)?.unsigned();
-    let names = [
-        "max_completion_tokens",
-        "max_output_tokens",
-        "max_tokens",
-        "max_tokens_to_sample",
-        "max_gen_len",
-        "maxTokens",
-    ];
-    let bound = names
-        .iter()
-        .find_map(|name| root.get(name).and_then(Val::unsigned))
-        .or_else(|| inside("generationConfig", "maxOutputTokens"))
-        .or_else(|| inside("inferenceConfig", "maxTokens"))
-        .or_else(|| inside("inferenceConfig", "max_new_tokens"))
-        .or_else(|| inside("textGenerationConfig", "maxTokenCount"))
-        .or_else(|| inside("options", "num_predict"))?;
+    let bound = bounds(protocol).iter().filter_map(|path| bound_at(root, path)).max()?;
     Some(bound.saturating_mul(answers(root)))
+}
+
+/// Where a request bounds its answer.
+fn bounds(protocol: Protocol) -> &'static [&'static [&'static str]] {
+    const CHAT: &[&[&str]] = &[&["max_completion_tokens"], &["max_tokens"]];
+    const RESPONSES: &[&[&str]] = &[&["max_output_tokens"]];
+    const ANTHROPIC: &[&[&str]] = &[&["max_tokens"], &["max_tokens_to_sample"]];
+    // Google's JSON has two spellings of every name.
+    const GEMINI: &[&[&str]] = &[
+        &["generationConfig", "maxOutputTokens"],
+        &["generationConfig", "max_output_tokens"],
+        &["generation_config", "maxOutputTokens"],
+        &["generation_config", "max_output_tokens"],
+    ];
+    const CONVERSE: &[&[&str]] = &[&["inferenceConfig", "maxTokens"]];
+    const OLLAMA: &[&[&str]] = &[&["options", "num_predict"]];
+    const ANY: &[&[&str]] = &[
+        &["max_completion_tokens"],
+        &["max_output_tokens"],
+        &["max_tokens"],
+        &["max_tokens_to_sample"],
+        &["max_gen_len"],
+        &["maxTokens"],
+        &["generationConfig", "maxOutputTokens"],
+        &["inferenceConfig", "maxTokens"],
+        &["inferenceConfig", "max_new_tokens"],
+        &["textGenerationConfig", "maxTokenCount"],
+        &["options", "num_predict"],
+    ];
+    match protocol {
+        Protocol::OpenAiChat | Protocol::OpenAiCompletions => CHAT,
+        Protocol::OpenAiResponses => RESPONSES,
+        Protocol::AnthropicMessages => ANTHROPIC,
+        Protocol::Gemini => GEMINI,
+        Protocol::BedrockConverse => CONVERSE,
+        Protocol::Ollama => OLLAMA,
+        _ => ANY,
+    }
+}
+
+/// The bound at a place. Servers in Go take a name in any case, and the last of several: the largest counts, and none where one
+/// of them bounds nothing.
+fn bound_at(value: Val<'_>, path: &[&str]) -> Option<u64> {
+    let Some((name, rest)) = path.split_first() else { return value.unsigned() };
+    value.get(name)?;
+    let alike = value.members().filter(|(key, _)| key.text().eq_ignore_ascii_case(name));
+    let bounds: Option<Vec<u64>> = alike.map(|(_, value)| bound_at(value, rest)).collect();
+    bounds?.into_iter().max()
 }
 
 /// How many answers are asked for.
 fn answers(root: Val<'_>) -> u64 {
-    let several = ["best_of", "n"].iter().find_map(|name| root.get(name).and_then(Val::unsigned));
-    let candidates = root.get("generationConfig").and_then(|config| config.get("candidateCount")?.unsigned());
-    several.or(candidates).unwrap_or(1).clamp(1, 128)
+    let several = ["best_of", "n"].iter().filter_map(|name| root.get(name).and_then(Val::unsigned));
+    let candidates = ["generationConfig", "generation_config"].iter().flat_map(|outer| {
+        let config = root.get(outer);
+        let names = ["candidateCount", "candidate_count"];
+        names.into_iter().filter_map(move |name| config?.get(name)?.unsigned())
+    });
+    several.chain(candidates).max().unwrap_or(1).max(1)
 }
 
 /// The body of a chat completion that streams, with the usage asked for (`stream_options.include_usage`); none where the

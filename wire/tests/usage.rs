@@ -169,6 +169,47 @@ fn requests_bound_their_answers() {
         (Protocol::Json, json!({ "options": { "num_predict": -1 } }), None),
         (Protocol::OpenAiEmbeddings, json!({ "input": "a" }), Some(0)),
         (Protocol::OpenAiChat, json!({ "messages": [] }), None),
+        (Protocol::OpenAiChat, json!({ "messages": [], "max_tokens": 2, "n": 1000 }), Some(2000)),
+        (
+            Protocol::OpenAiCompletions,
+            json!({ "prompt": "a", "max_tokens": 2, "n": 9, "best_of": 1 }),
+            Some(18),
+        ),
+        (
+            Protocol::Gemini,
+            json!({ "contents": [], "generation_config": { "max_output_tokens": 7 } }),
+            Some(7),
+        ),
+        (Protocol::Ollama, json!({ "prompt": "a", "options": { "num_predict": 7 } }), Some(7)),
+        // What the server does not read bounds nothing; of what it may read, the largest does.
+        (Protocol::OpenAiChat, json!({ "messages": [], "max_tokens": 900, "max_gen_len": 1 }), Some(900)),
+        (
+            Protocol::OpenAiChat,
+            json!({ "messages": [], "max_tokens": 900, "max_completion_tokens": 1 }),
+            Some(900),
+        ),
+        (
+            Protocol::AnthropicMessages,
+            json!({ "messages": [], "max_completion_tokens": 1, "max_tokens": 900 }),
+            Some(900),
+        ),
+        (Protocol::Ollama, json!({ "prompt": "a", "max_tokens": 1 }), None),
+        (
+            Protocol::Ollama,
+            json!({ "prompt": "a", "options": { "num_predict": 1, "NUM_PREDICT": 900 } }),
+            Some(900),
+        ),
+        (
+            Protocol::Ollama,
+            json!({ "prompt": "a", "options": { "num_predict": 1, "Num_Predict": -1 } }),
+            None,
+        ),
+        (
+            Protocol::Gemini,
+            json!({ "contents": [], "max_tokens": 1, "generationConfig": { "maxOutputTokens": 900 } }),
+            Some(900),
+        ),
+        (Protocol::BedrockConverse, json!({ "messages": [], "max_tokens": 1 }), None),
     ];
     for (protocol, body, bound) in cases {
         let message =

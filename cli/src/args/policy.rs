@@ -84,6 +84,15 @@ pub(crate) enum Verb {
     Validate(Validate),
     /// Judge a folder of policies for a pull request: errors, changes, conflicts and tests
     Check(Check),
+    /// Write documents of earlier versions, and OPA's bundles, in today's schema
+    #[command(
+        after_help = "Examples:\n  ai-mesh policy convert gdpr.yaml > gdpr-today.yaml\n  ai-mesh policy convert old/ -o json"
+    )]
+    Convert {
+        /// Policies as YAML or JSON; `-` is standard input
+        #[arg(required = true, value_name = "FILE|DIR|-")]
+        files: Vec<PathBuf>,
+    },
     /// Say what a policy would have done to requests that were decided already
     Impact(Impact),
     /// Show what applying files would change, or how two versions differ

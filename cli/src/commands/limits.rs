@@ -18,7 +18,18 @@ pub(crate) fn run(client: &Client, output: Output, filter: &LimitsFilter) -> Out
         say("only the accounts that were used last are looked at: name a policy or key to see others");
     }
     printed(output.show(&answer["limits"], |limits| {
-        let columns = ["POLICY", "RULE", "KEY", "MEASURE", "USED", "IN LEASES", "LIMIT", "PER", "RESETS IN"];
+        let columns = [
+            "POLICY",
+            "RULE",
+            "KEY",
+            "MEASURE",
+            "USED",
+            "IN LEASES",
+            "UNSETTLED",
+            "LIMIT",
+            "PER",
+            "RESETS IN",
+        ];
         let mut rows = Rows::new(&columns, "nothing is counted under a limit now");
         for limit in limits.as_array().into_iter().flatten() {
             rows.push([
@@ -28,6 +39,7 @@ pub(crate) fn run(client: &Client, output: Output, filter: &LimitsFilter) -> Out
                 field(limit, "measure"),
                 used(limit),
                 leases(limit),
+                unsettled(limit),
                 amount(limit, "limit"),
                 window(limit),
                 limit["resets_in_seconds"].as_u64().map(time).unwrap_or_default(),
@@ -60,6 +72,19 @@ fn leases(limit: &Value) -> String {
         Some(leases) if leases > 0 => format!("{} in {leases}", amount(limit, "lent")),
         _ => String::new(),
     }
+}
+
+/// Reservations that nobody settled: those that expired lately, and when the first of the open ones will.
+fn unsettled(limit: &Value) -> String {
+    let expired = match limit["expired"].as_u64() {
+        Some(expired) if expired > 0 => Some(styled(BAD, format!("{expired} expired"))),
+        _ => None,
+    };
+    let open = match (limit["open"].as_u64(), limit["expires_in_seconds"].as_u64()) {
+        (Some(open), Some(left)) if open > 0 => Some(format!("{open} open, {} left", time(left))),
+        _ => None,
+    };
+    expired.into_iter().chain(open).collect::<Vec<_>>().join("; ")
 }
 
 /// Money is counted in millionths of a dollar.

@@ -6,9 +6,34 @@ use crate::error::ApiError;
 use crate::extract::{Body, is_json, unsupported};
 
 /// A document as it was read: parsed, or what is wrong with it.
-pub(crate) struct Document(Result<ParsedDocument, Vec<Diagnostic>>);
+pub(crate) struct Document(Result<ParsedDocument, Vec<Diagnostic>>, Source);
+
+/// What a document came as.
+#[derive(Clone)]
+pub(crate) enum Source {
+    /// YAML, which has lines to tell.
+    Text(String),
+    /// JSON.
+    Value(serde_json::Value),
+}
+
+impl Source {
+    /// Names fields as the author did in what the compiler says of the document, and gives lines and columns.
+    pub(crate) fn locate(&self, mut said: Vec<Diagnostic>) -> Vec<Diagnostic> {
+        match self {
+            Source::Text(text) => mesh_policy::locate(text, 0, &mut said),
+            Source::Value(value) => mesh_policy::in_authors_words(value, &mut said),
+        }
+        said
+    }
+}
 
 impl Document {
+    /// The text it came as.
+    pub(crate) fn source(&self) -> Source {
+        self.1.clone()
+    }
+
     /// The policy, or what is wrong with it.
     pub(crate) fn policy(self) -> Result<Parsed, Vec<Diagnostic>> {
         let read = self.0?;
@@ -63,18 +88,19 @@ impl<S: Send + Sync> FromRequest<S> for Document {
 fn json(bytes: &[u8]) -> Result<Document, ApiError> {
     let value: serde_json::Value = serde_json::from_slice(bytes)
         .map_err(|error| ApiError::bad_request(format!("the body is not JSON: {error}")))?;
-    Ok(Document(mesh_policy::document_from_value(&value)))
+    Ok(Document(mesh_policy::document_from_value(&value), Source::Value(value)))
 }
 
 fn yaml(bytes: &[u8]) -> Result<Document, ApiError> {
     let text = std::str::from_utf8(bytes)
         .map_err(|error| ApiError::bad_request(format!("the body is not UTF-8: {error}")))?;
+    let source = Source::Text(text.to_owned());
     match mesh_policy::documents_from_yaml(text) {
-        Ok(mut documents) if documents.len() == 1 => Ok(Document(Ok(documents.remove(0)))),
+        Ok(mut documents) if documents.len() == 1 => Ok(Document(Ok(documents.remove(0)), source)),
         Ok(documents) => Err(ApiError::bad_request(format!(
             "the body holds {} documents; send exactly one",
             documents.len()
         ))),
-        Err(diagnostics) => Ok(Document(Err(diagnostics))),
+        Err(diagnostics) => Ok(Document(Err(diagnostics), source)),
     }
 }

@@ -8,6 +8,8 @@ use mesh_policy::Diagnostic;
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use crate::document::Source;
+
 /// An error as a response.
 #[derive(Clone, Debug)]
 pub struct ApiError {
@@ -68,6 +70,12 @@ impl ApiError {
         let mut error = Self::new(StatusCode::UNPROCESSABLE_ENTITY, "policy_invalid", message);
         error.error.diagnostics = diagnostics;
         error
+    }
+
+    /// The same, with lines and columns in the text that the document came as.
+    pub(crate) fn located(mut self, source: &Source) -> Self {
+        self.error.diagnostics = source.locate(self.error.diagnostics);
+        self
     }
 
     /// The same, but a conflict as a precondition that did not hold.

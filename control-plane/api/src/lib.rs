@@ -14,6 +14,7 @@ mod limit_metrics;
 mod metrics;
 mod rest;
 mod state;
+mod steady;
 
 pub use auth::{SidecarAuth, Token};
 pub use error::{ApiError, ErrorBody};

@@ -70,9 +70,16 @@ impl LimitMetrics {
     /// A request was admitted or refused.
     pub(crate) fn asked(&self, asks: &[Ask], answer: &Verdicts) {
         let admitted = answer.verdicts.iter().all(|verdict| verdict.admitted);
-        let outcome = if admitted { "admitted" } else { "refused" };
+        // A sidecar that renews a lease asks for nothing: no request waits for that.
+        let renewal = !asks.is_empty() && asks.iter().all(|ask| ask.amount == 0);
+        let outcome = match (renewal, admitted) {
+            (true, _) => "renewal",
+            (false, true) => "admitted",
+            (false, false) => "refused",
+        };
         self.requests.get_or_create(&Outcome { outcome }).inc();
         self.expired.inc_by(answer.expired);
+        self.over.inc_by(answer.over);
         for (ask, verdict) in asks.iter().zip(&answer.verdicts) {
             let label = Measured { measure: measure(&ask.key) };
             if admitted {
@@ -85,6 +92,11 @@ impl LimitMetrics {
                 self.refusals.get_or_create(&label).inc();
             }
         }
+    }
+
+    /// Reservations were found to have ended unsettled.
+    pub(crate) fn expired(&self, count: u64) {
+        self.expired.inc_by(count);
     }
 
     /// Reservations have ended.

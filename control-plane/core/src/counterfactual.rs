@@ -4,6 +4,9 @@ use mesh_policy::{AccessRule, Policy, Rule};
 use crate::decision::Violation;
 use crate::evidence::{Evidence, Near};
 
+/// What the evidence of a tool that is not as it was approved is called.
+const PINNED: &str = "pinned tool";
+
 /// Each sentence continues "it would have passed if …".
 pub(crate) fn would_pass_if(
     violation: &Violation,
@@ -15,7 +18,14 @@ pub(crate) fn would_pass_if(
     }
     let nothing = Evidence::default();
     let facts = violation.evidence.as_ref().unwrap_or(&nothing);
+    if violation.guard == "agent" {
+        return vec!["the agent's `status` were `active`".to_owned()];
+    }
     let mut changes = match (violation.guard.as_str(), rule) {
+        ("injection", _) if violation.message.starts_with("the judge") => vec![
+            "the judge had answered in time".to_owned(),
+            "the rule's `judge.failureMode` (left out: the policy's `failureMode`) were `open`".to_owned(),
+        ],
         _ if violation.message.contains(" could not run: ") => vec![
             "the guard could have inspected it".to_owned(),
             "the policy's `failureMode` were `open`".to_owned(),
@@ -26,6 +36,12 @@ pub(crate) fn would_pass_if(
         ("rateLimit", _) => limit(facts),
         ("access", _) => access(facts, policy),
         ("models", Some(Rule::Models(rule))) => listed("the model", facts, &rule.allow),
+        ("tools", _) if facts.kind == PINNED => vec![
+            format!("{} had been approved as it is now (`ai-mesh tools`)", named_tool(facts)),
+            "the rule's `pin` were `false`".to_owned(),
+        ],
+        ("content", _) => answered(facts, if facts.kind.contains("link") { "links" } else { "html" }),
+        ("canary", _) => answered(facts, "canary"),
         ("tools", Some(Rule::Tools(rule))) => listed(&named_tool(facts), facts, &rule.allow),
         ("rego", _) => vec!["the conditions under which the module says this did not hold".to_owned()],
         ("media", _) => vec![
@@ -35,7 +51,7 @@ pub(crate) fn would_pass_if(
         ("body", _) => vec!["the body were one that every parser reads alike".to_owned()],
         _ => Vec::new(),
     };
-    changes.push("the policy's `enforcement` were `logging` or `advisory`".to_owned());
+    changes.push("the policy's `enforcement`, or its attachment's, were `logging` or `advisory`".to_owned());
     changes
 }
 
@@ -93,6 +109,23 @@ fn judged(facts: &Evidence) -> Vec<String> {
         format!("the rule's `judge.threshold` were above {score:.2}; it is {threshold:.2}"),
         "the rule's `action` were `log`".to_owned(),
     ]
+}
+
+/// What answers may not contain.
+fn answered(facts: &Evidence, part: &str) -> Vec<String> {
+    let bytes = match (facts.start, facts.end) {
+        (Some(start), Some(end)) => format!(", bytes {start} to {end}"),
+        _ => String::new(),
+    };
+    let mut changes = vec![match part {
+        "canary" => format!("the answer did not repeat the system prompt's mark in {}{bytes}", facts.place),
+        _ => format!("there were no {} in {}{bytes}", facts.kind, facts.place),
+    }];
+    if part == "links" {
+        changes.push("the rule's `links.allow` named the address's host".to_owned());
+    }
+    changes.push(format!("the rule's `{part}.action` were `log`"));
+    changes
 }
 
 fn limit(facts: &Evidence) -> Vec<String> {

@@ -130,10 +130,18 @@ fn summary(decision: &Decision, reasons: &[Reason]) -> String {
     };
     match (because.is_empty(), decision.decision.as_str()) {
         (false, _) => format!("{outcome}, because of {}{rest}", because.join("; ")),
-        (true, "deny") => format!(
-            "{outcome}; no rule's objection is recorded: the body was too large, or the record could not be kept"
-        ),
+        (true, "deny") => format!("{outcome}; no rule objected: {}", refused_by(decision.status)),
         (true, _) if reasons.is_empty() => format!("{outcome}: nothing was objected to"),
         (true, _) => format!("{outcome}: what was objected to was only recorded"),
+    }
+}
+
+/// Why the sidecar refuses what no rule objects to.
+fn refused_by(status: u32) -> &'static str {
+    match status {
+        413 => "the body was larger than the sidecar takes (`--max-body`)",
+        400 => "the body was not what every parser would read alike",
+        503 => "the record of the decision could not be kept, and `recordOverflow` is `refuse`",
+        _ => "the sidecar could not go on",
     }
 }

@@ -19,6 +19,7 @@ mod diagnostic;
 mod evidence;
 mod explain;
 mod impact;
+mod late;
 mod limits;
 pub mod memory;
 mod policies;
@@ -46,13 +47,13 @@ pub use evidence::{Evidence, Near, Part};
 pub use explain::{Explanation, Reason, explain};
 pub use impact::{Impact, ImpactChange};
 pub use limits::{
-    AccountView, Ask, DOMAIN, LimitId, LimitVerdict, Limits, Measure, PATIENCE, Settle, Settled, Verdicts,
-    lease_id,
+    AccountView, Accounts, Ask, DOMAIN, LimitId, LimitVerdict, Limits, Measure, PATIENCE, Settle, Settled,
+    Told, Verdicts,
 };
 pub use mesh_limits::{
-    Catalogue, Entry as PriceEntry, Kind, MAX_AMOUNT, Price, PriceList, Settlement, Terms, rest_of,
+    Catalogue, Entry as PriceEntry, Kind, MAX_AMOUNT, Price, PriceList, Settlement, Terms, lease_id, rest_of,
 };
-pub use policies::{Changed, Policies, Wanted};
+pub use policies::{Changed, FromFiles, Policies, Wanted};
 pub use policy::{Change, Expected, PolicyVersion, Stored, agent_key};
 pub use policy_error::PolicyError;
 pub use prices::{DEFAULT_PRICE, PriceOrigin, PricesInForce};

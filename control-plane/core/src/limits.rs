@@ -4,10 +4,11 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use mesh_audit::v1::{DecisionRecord, LeaseReturn};
-use mesh_limits::{Kind, Settlement, Terms};
+use mesh_limits::{Kind, Settlement, Terms, lease_id};
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use crate::late::Late;
 use crate::ports::{RateWindows, StoreError};
 
 /// The domain of the limits that policies set; descriptors of any other are another Envoy's own.
@@ -36,6 +37,17 @@ pub struct Ask {
     pub amount: u64,
     /// What it asks to be lent besides, for those that follow it.
     pub want: u64,
+    /// The lease that this is added to; none: it would be a new one.
+    pub told: Option<Told>,
+}
+
+/// What the holder of a lease tells of it while it goes on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Told {
+    /// The lease.
+    pub id: String,
+    /// What was spent of it in all.
+    pub spent: u64,
 }
 
 /// What one limit says to a request.
@@ -45,7 +57,7 @@ pub struct LimitVerdict {
     pub admitted: bool,
     /// What is left, after this request if it was admitted.
     pub remaining: u64,
-    /// What of that is lent, under [`lease_id`] of the request's id.
+    /// What of that is lent, under [`Ask::lease`].
     pub lent: u64,
     /// When refused: how long until this limit would admit as much. When admitted: until the oldest spending leaves the
     /// window.
@@ -59,6 +71,8 @@ pub struct Verdicts {
     pub verdicts: Vec<LimitVerdict>,
     /// Promises of these accounts that were found to have ended unsettled.
     pub expired: u64,
+    /// By how much what leases were used for passed both what was lent and the limit.
+    pub over: u64,
 }
 
 /// The end of a promise.
@@ -74,9 +88,11 @@ pub struct Settle {
     pub how: Settlement,
 }
 
-/// The name of the leases that a request with this id was given.
-pub fn lease_id(id: &str) -> String {
-    format!("lease:{id}")
+impl Ask {
+    /// The name of what is lent to a request with this id.
+    pub fn lease(&self, id: &str) -> String {
+        self.told.as_ref().map_or_else(|| lease_id(id), |told| told.id.clone())
+    }
 }
 
 /// What came of settling.
@@ -140,8 +156,23 @@ pub struct AccountView {
     pub lent: u64,
     /// How many leases these are.
     pub leases: u64,
+    /// How many promises are open, leases among them.
+    pub open: u64,
+    /// Until the first of them ends, if nobody settles it.
+    pub expires: Option<Duration>,
+    /// How many promises ended unsettled lately: [`mesh_limits::Account::unsettled`].
+    pub unsettled: u64,
     /// Until the oldest spending leaves the window.
     pub resets: Option<Duration>,
+}
+
+/// How accounts stand.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Accounts {
+    /// The one used last comes first.
+    pub views: Vec<AccountView>,
+    /// Promises of these accounts that were found to have ended unsettled.
+    pub expired: u64,
 }
 
 /// What a limit counts.
@@ -220,12 +251,13 @@ impl LimitId {
 #[derive(Clone)]
 pub struct Limits {
     windows: Arc<dyn RateWindows>,
+    late: Arc<Late>,
 }
 
 impl Limits {
     /// A service that counts in `windows`.
     pub fn new(windows: Arc<dyn RateWindows>) -> Self {
-        Limits { windows }
+        Limits { windows, late: Arc::default() }
     }
 
     /// Admits a request under all of `asks`, or refuses it without counting it anywhere. `id` is the name under which what
@@ -255,24 +287,29 @@ impl Limits {
             }
             tokio::time::sleep(PAUSE).await;
             let again = self.windows.admit(&distinct, id, now + PAUSE * look).await?;
-            admission = Verdicts { expired: admission.expired + again.expired, ..again };
+            let (expired, over) = (admission.expired + again.expired, admission.over + again.over);
+            admission = Verdicts { expired, over, ..again };
         }
         let verdicts =
             places.into_iter().filter_map(|place| admission.verdicts.get(place).copied()).collect();
         Ok(Verdicts { verdicts, ..admission })
     }
 
-    /// Ends what was promised to the exchanges that these records tell of.
+    /// Ends what was promised to the exchanges that these records tell of. What can not be ended now is ended with the next.
     pub async fn settle_records(
         &self,
         records: impl Iterator<Item = &DecisionRecord>,
         now: Timestamp,
     ) -> Result<Settled, StoreError> {
-        let settlements: Vec<Settle> = records.flat_map(settlements).collect();
+        let settlements = self.late.with(records.flat_map(settlements));
         if settlements.is_empty() {
             return Ok(Settled::default());
         }
-        self.windows.settle(&settlements, now).await
+        let settled = self.windows.settle(&settlements, now).await;
+        if settled.is_err() {
+            self.late.keep(settlements);
+        }
+        settled
     }
 
     /// Takes leases back.
@@ -290,7 +327,7 @@ impl Limits {
     }
 
     /// How the accounts stand that were used last, at most `most`.
-    pub async fn accounts(&self, most: usize, now: Timestamp) -> Result<Vec<AccountView>, StoreError> {
+    pub async fn accounts(&self, most: usize, now: Timestamp) -> Result<Accounts, StoreError> {
         self.windows.accounts(most, now).await
     }
 }

@@ -4,17 +4,20 @@
 //! A change that does not compile leaves no trace. A version that was written but could not be published (the process ended in
 //! between, or the publisher failed) is published by the next change, refresh or start: the bundle is always made from what
 //! is written.
+mod files;
 mod together;
+
+pub use files::FromFiles;
 
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use mesh_policy::{Bundle, Diagnostic, Document, Policy, Settings, Severity};
+use mesh_policy::{Bundle, Diagnostic, Document, Policy, Settings, Severity, State, policy_of};
 
 use crate::admission::{Admission, Remark};
 use crate::decision::Decision;
 use crate::impact::Impact;
-use crate::policy::{Change, Expected, PolicyVersion, Stored};
+use crate::policy::{Change, Expected, PolicyVersion, Stored, rollout_key};
 use crate::policy_error::PolicyError;
 use crate::ports::{AppendError, PolicyStore, Publisher, StoreError};
 use crate::sample::{DryRun, SampleRequest};
@@ -120,6 +123,22 @@ impl Policies {
         let found = self.inner.store.version(name, version).await?;
         let found = found.filter(|stored| stored.version.is_policy());
         found.ok_or_else(|| PolicyError::NoVersion { name: name.to_owned(), version })
+    }
+
+    /// The document that judged as `version` of what records call `id`: a version that was in force, or one that a rollout
+    /// tried. None when it is not known (any more).
+    pub async fn judged_by(&self, id: &str, version: u64) -> Option<Policy> {
+        let name = policy_of(id);
+        if let Ok(stored) = self.version(name, version).await {
+            return stored.version.policy().cloned();
+        }
+        let rollouts = self.inner.store.versions(&rollout_key(name)).await.unwrap_or_default();
+        rollouts.into_iter().find_map(|stored| match stored.version.document {
+            Some(Document::State(State::Rollout(rollout))) if rollout.version == version => {
+                Some(rollout.next)
+            }
+            _ => None,
+        })
     }
 
     pub(crate) fn settings(&self) -> &Settings {

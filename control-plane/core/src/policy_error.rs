@@ -38,7 +38,7 @@ pub enum PolicyError {
         version: u64,
     },
     /// Nothing of the policy is on its way, or ever was.
-    #[error("there is no rollout of policy {name:?}")]
+    #[error("no rollout of policy {name:?} is under way")]
     NoRollout {
         /// The policy.
         name: String,

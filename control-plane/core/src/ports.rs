@@ -6,8 +6,8 @@ use jiff::Timestamp;
 use mesh_policy::Bundle;
 
 use crate::{
-    AccountView, Ask, Batch, Decision, DecisionFilter, DecisionPage, Gap, Intake, PolicyVersion,
-    SeenDefinition, Settle, Settled, Sidecar, Stored, ToolSighting, Verdicts,
+    Accounts, Ask, Batch, Decision, DecisionFilter, DecisionPage, Gap, Intake, PolicyVersion, SeenDefinition,
+    Settle, Settled, Sidecar, Stored, ToolSighting, Verdicts,
 };
 
 /// A store that could not do what was asked.
@@ -91,6 +91,13 @@ pub trait DecisionStore: Send + Sync {
 
     /// Cursor of the newest record; 0 when there is none.
     async fn newest_cursor(&self) -> Result<u64, StoreError>;
+
+    /// Marks which records are there `now`.
+    async fn mark(&self, now: Timestamp) -> Result<(), StoreError>;
+
+    /// Deletes the oldest `most` of the records that were there at a mark set until `then`, and the gaps noticed by then;
+    /// how many records went.
+    async fn forget(&self, then: Timestamp, most: u32) -> Result<u64, StoreError>;
 }
 
 /// Keeps the definitions of tools that sidecars have seen.
@@ -133,7 +140,7 @@ pub trait RateWindows: Send + Sync {
     async fn settle(&self, settlements: &[Settle], now: Timestamp) -> Result<Settled, StoreError>;
 
     /// How the accounts stand that were used last, at most `most`; those that count nothing are left out.
-    async fn accounts(&self, most: usize, now: Timestamp) -> Result<Vec<AccountView>, StoreError>;
+    async fn accounts(&self, most: usize, now: Timestamp) -> Result<Accounts, StoreError>;
 }
 
 /// Brings a bundle to the sidecars.

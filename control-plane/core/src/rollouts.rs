@@ -217,7 +217,7 @@ impl Policies {
             Wanted::Version(version) => self.last_known_good(name).await? == Some(*version),
             Wanted::Document(document) => match &**document {
                 Document::State(State::Rollout(rollout)) => rollout.end.is_some() || rollout.paused,
-                Document::State(State::Draft(_)) => true,
+                Document::State(State::Draft(_) | State::Files(_)) => true,
                 Document::Agent(agent) => set.get(name).is_some_and(|held| only_status(held, agent)),
                 _ => false,
             },

@@ -108,9 +108,14 @@ impl PolicySet {
         self.newest.values().filter_map(|stored| stored.version.price())
     }
 
-    /// The number the next version of this name gets.
+    /// The number the next version of this name gets. One that a rollout had, even if it was aborted, is never given
+    /// again: records tell of its document by it.
     pub(crate) fn next_version(&self, name: &str) -> u64 {
-        self.newest.get(name).map_or(1, |stored| stored.version.version + 1)
+        let next = self.newest.get(name).map_or(1, |stored| stored.version.version + 1);
+        match self.state(&rollout_key(name)) {
+            Some(State::Rollout(rollout)) if rollout.end.is_some() => next.max(rollout.version + 1),
+            _ => next,
+        }
     }
 
     /// Versions that agents are attached to, that are not in force and were not looked up.

@@ -6,10 +6,10 @@ use async_trait::async_trait;
 use mesh_control_core::memory::MemoryPolicies;
 use mesh_control_core::ports::{AppendError, PolicyStore, PublishError, Publisher, StoreError};
 use mesh_control_core::{
-    Admission, Change, Decision, DryRun, Expected, Impact, Policies, PolicyError, PolicyVersion, Remark,
-    SampleRequest, Stored, Timestamp, Wanted,
+    Admission, Change, Decision, DryRun, Expected, Impact, Plan, Policies, PolicyError, PolicyVersion,
+    Remark, SampleRequest, Stored, Timestamp, Wanted,
 };
-use mesh_policy::{Bundle, Diagnostic, Document, Policy, Settings, Spec};
+use mesh_policy::{Bounds, Bundle, Diagnostic, Document, Freeze, Policy, Settings, Spec};
 
 fn policy(name: &str, description: &str) -> Policy {
     Policy::new(name, Spec { description: Some(description.to_owned()), ..Spec::default() })
@@ -220,4 +220,42 @@ async fn documents_that_come_together_are_in_force_together_or_not_at_all() {
     store.others.lock().unwrap().push(written_elsewhere("a", 2));
     assert_eq!(together(&[("a", "3"), ("c", "1")]).await.unwrap(), ["a", "c"]);
     assert_eq!(collector.newest(), [("a".to_owned(), 3), ("b".to_owned(), 1), ("c".to_owned(), 1)]);
+}
+
+/// A file is what its author last said: a start puts what is new in it in force, and undoes nothing that was changed since.
+#[tokio::test]
+async fn a_start_undoes_nothing_that_was_changed_since() {
+    let (policies, _) = service(Arc::new(Shared::default()));
+    let start = |said: &str| {
+        let (policies, document) = (policies.clone(), Document::Policy(policy("a", said)));
+        async move { policies.put_files(vec![("a".to_owned(), document)], Timestamp::UNIX_EPOCH).await.unwrap() }
+    };
+    let in_force = || policies.get("a").ok().and_then(|held| held.version.policy()?.spec.description.clone());
+    let now = Timestamp::UNIX_EPOCH;
+    assert_eq!(start("1").await.changed, ["a"]);
+    put(&policies, "a", "2").await.unwrap();
+    assert!(start("1").await.changed.is_empty());
+    assert_eq!(in_force().as_deref(), Some("2"), "what came over the API is newer than the file");
+    assert_eq!(start("3").await.changed, ["a"]);
+    policies.roll_back("a", Expected::Any, now).await.unwrap();
+    assert!(start("3").await.changed.is_empty());
+    assert_eq!(in_force().as_deref(), Some("2"), "a roll-back outlives a start");
+
+    // What is forbidden now waits for the next start; the start itself goes through.
+    let freeze = Freeze { by: "ada".to_owned(), reason: "release".to_owned() };
+    policies.freeze(Some(freeze), now).await.unwrap();
+    let given = start("4").await;
+    assert!(matches!(&given.held[..], [(name, PolicyError::Frozen { .. })] if name == "a"), "{given:?}");
+    assert!(start("2").await.held.is_empty(), "what is in force already is no change");
+    policies.freeze(None, now).await.unwrap();
+    let plan = Plan { next: Some(policy("a", "next")), steps: vec![50], bounds: Bounds::default() };
+    policies.start_rollout("a", plan, 0, now).await.unwrap();
+    let given = start("4").await;
+    assert!(matches!(&given.held[..], [(_, PolicyError::RolloutActive { .. })]), "{given:?}");
+    policies.roll_back("a", Expected::Any, now).await.unwrap();
+    assert_eq!(start("4").await.changed, ["a"]);
+    policies.change("a", Wanted::Deleted, Expected::Any, now).await.unwrap();
+    assert!(start("4").await.changed.is_empty());
+    assert_eq!(in_force(), None, "what was deleted stays deleted");
+    assert_eq!(start("5").await.changed, ["a"]);
 }

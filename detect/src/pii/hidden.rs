@@ -59,8 +59,9 @@ pub(crate) fn hidden(
             }));
             continue;
         }
-        let start = encoded_start(bytes, place);
-        let end = if is_encoded(at(bytes, place)) { encoded_end(bytes, place) } else { place };
+        let start = place - encoded(slice(bytes, 0, place).iter().rev());
+        let line = place + encoded(slice(bytes, place, bytes.len()).iter());
+        let end = if line > place { encoded_end(bytes, start, line) } else { place };
         if end > start + SHORTEST_RUN - 1 {
             next = next.max(end + 1);
             let run = slice(bytes, start, end);
@@ -90,26 +91,32 @@ fn quoted_addresses(bytes: &[u8], min_score: f32, out: &mut Vec<Finding>) {
     }
 }
 
-fn is_encoded(b: u8) -> bool {
-    b.is_ascii_alphanumeric() || matches!(b, b'+' | b'/' | b'-' | b'_')
-}
-
-fn encoded_start(bytes: &[u8], place: usize) -> usize {
-    let mut start = place;
-    while start > 0 && is_encoded(at(bytes, start - 1)) {
-        start -= 1;
-    }
-    start
-}
-
-/// Where a run ends that goes on over lines, its padding included.
-fn encoded_end(bytes: &[u8], place: usize) -> usize {
-    let mut line = encoded_start(bytes, place);
-    let mut end = place;
+/// Which bytes encoded texts are made of.
+#[allow(clippy::indexing_slicing, reason = "evaluated when it is compiled; a byte is below 256")]
+static ENCODED: [bool; 256] = {
+    let mut encoded = [false; 256];
+    let mut b = 0_u8;
     loop {
-        while is_encoded(at(bytes, end)) {
-            end += 1;
+        encoded[b as usize] = b.is_ascii_alphanumeric() || matches!(b, b'+' | b'/' | b'-' | b'_');
+        if b == u8::MAX {
+            break encoded;
         }
+        b += 1;
+    }
+};
+
+fn is_encoded(b: u8) -> bool {
+    ENCODED.get(usize::from(b)).copied().unwrap_or_default()
+}
+
+/// How many of the next bytes an encoded text may be made of.
+fn encoded<'a>(bytes: impl Iterator<Item = &'a u8>) -> usize {
+    bytes.take_while(|b| is_encoded(**b)).count()
+}
+
+/// Where a run ends that goes on over lines, its padding included; its first line goes from `line` to `end`.
+fn encoded_end(bytes: &[u8], mut line: usize, mut end: usize) -> usize {
+    loop {
         let long = end - line >= SHORTEST_LINE;
         let skip = match (at(bytes, end), at(bytes, end + 1)) {
             (b'\n', _) => 1,
@@ -120,7 +127,7 @@ fn encoded_end(bytes: &[u8], place: usize) -> usize {
             break;
         }
         line = end + skip;
-        end = line;
+        end = line + encoded(slice(bytes, line, bytes.len()).iter());
     }
     let padded = end + 2;
     while end < padded && at(bytes, end) == b'=' {
@@ -178,7 +185,11 @@ fn spelled(bytes: &[u8], place: usize) -> Option<(usize, usize, String)> {
             && !(i > 0 && at(bytes, i - 1).is_ascii_alphanumeric())
             && !at(bytes, i + 1).is_ascii_alphanumeric()
     };
-    let seed = (place.saturating_sub(MAX_GAP)..=place).find(|i| alone(*i))?;
+    let near = place.saturating_sub(MAX_GAP);
+    if !slice(bytes, near, place + 1).iter().any(u8::is_ascii_digit) {
+        return None;
+    }
+    let seed = (near..=place).find(|i| alone(*i))?;
     let gap = |from: usize, to: usize| {
         let between = slice(bytes, from, to);
         between.iter().all(|b| b.is_ascii_whitespace())

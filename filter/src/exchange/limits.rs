@@ -1,15 +1,17 @@
 //! Limits of a request: admitted by what was lent, or asked for at the rate limit service while the request waits.
 use mesh_engine::{LimitAnswer, LimitCheck};
+use mesh_limits::Borrow;
 use proxy_wasm::types::Action;
 
 use super::{Exchange, Phase};
+use crate::lease::Lent;
 use crate::{host, lease, limits};
 
 /// What the rate limit service was asked.
 pub(super) struct Question {
     token: u32,
     checks: Vec<LimitCheck>,
-    asked_ns: u64,
+    borrows: Vec<Option<Borrow>>,
 }
 
 impl Exchange {
@@ -20,34 +22,54 @@ impl Exchange {
         };
         let Some(service) = &settings.rate_limit else { return self.limits(LimitAnswer::Unreachable) };
         let now = host::now();
+        let id = self.session.as_ref().map_or("", |session| session.decision().id.as_str());
         // Leases are returned with records: where these go nowhere, nothing is borrowed.
-        let wants = if settings.intake.is_some() {
+        let borrows = if settings.intake.is_some() {
             let mut leases = self.shared.leases.borrow_mut();
             if let Some(mut local) = lease::admit(&mut leases, &checks, now) {
                 drop(leases);
                 self.uses.append(&mut local.uses);
                 return self.limits(lease::answer(&local));
             }
-            lease::wants(&mut leases, &checks, now)
+            lease::wants(&mut leases, &checks, id, now)
         } else {
-            vec![0; checks.len()]
+            vec![None; checks.len()]
         };
-        let id = self.session.as_ref().map_or("", |session| session.decision().id.as_str());
         let token = host::call(
             &service.cluster,
             limits::SERVICE,
             limits::METHOD,
             vec![(limits::ID, id.as_bytes())],
-            &limits::ask(&checks, &wants),
+            &limits::ask(&checks, &borrows),
             service.timeout_ms,
         );
         match token {
             Some(token) => {
                 self.phase = Phase::AskLimits;
-                self.question = Some(Question { token, checks, asked_ns: now });
+                self.question = Some(Question { token, checks, borrows });
                 Action::Pause
             }
-            None => self.limits(LimitAnswer::Unreachable),
+            None => self.told(checks, borrows, LimitAnswer::Unreachable, &[]),
+        }
+    }
+
+    /// What was asked is answered, or will not be.
+    fn told(
+        &mut self,
+        checks: Vec<LimitCheck>,
+        borrows: Vec<Option<Borrow>>,
+        answer: LimitAnswer,
+        lent: &[Lent],
+    ) -> Action {
+        lease::take(&mut self.shared.leases.borrow_mut(), &checks, borrows, &answer, lent);
+        self.limits(answer)
+    }
+
+    /// The client has left while the service was asked: nobody hears its answer.
+    pub(super) fn left_asking(&mut self) {
+        if let Some(Question { checks, borrows, .. }) = self.question.take() {
+            let mut leases = self.shared.leases.borrow_mut();
+            lease::take(&mut leases, &checks, borrows, &LimitAnswer::Unreachable, &[]);
         }
     }
 
@@ -64,11 +86,7 @@ impl Exchange {
             0 => limits::read(&host::grpc_answer(), question.checks.len()),
             _ => (LimitAnswer::Unreachable, Vec::new()),
         };
-        if !lent.is_empty() {
-            let mut leases = self.shared.leases.borrow_mut();
-            lease::take(&mut leases, &question.checks, &answer, &lent, question.asked_ns);
-        }
-        if self.limits(answer) == Action::Continue {
+        if self.told(question.checks, question.borrows, answer, &lent) == Action::Continue {
             host::resume_request();
         }
     }

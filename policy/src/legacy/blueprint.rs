@@ -1,8 +1,8 @@
 //! `policy_id`, a `type` and rules of that type (blueprint, section 2.5).
 use serde_json::{Map, Value, json};
 
-use super::{SOME_TEXTS, TEXTS, U32, field, policy, renamed, text};
-use crate::shape::{Field, Need, Shape};
+use super::{SOME_TEXTS, TEXTS, Translated, U32, field, index_in, policy, renamed, text};
+use crate::shape::{CATEGORIES, Field, Need, Shape};
 use crate::{Diagnostic, Parsed, check, forms};
 
 /// Reads one.
@@ -10,8 +10,41 @@ pub(super) fn from_value(value: &Value) -> Result<Parsed, Vec<Diagnostic>> {
     let Some(kind) = KINDS.iter().find(|kind| value.get("type") == Some(&Value::from(kind.name))) else {
         return Err(check::check(value, &UNKNOWN));
     };
-    super::read(value, &kind.shape, |value| (translate(kind, value), Vec::new()))
+    super::read(value, &kind.shape, |value| translate(kind, value))
 }
+
+/// The field that the author wrote for a field of the translation.
+pub(super) fn written(value: &Value, path: &str) -> Option<String> {
+    let kind = KINDS.iter().find(|kind| value.get("type") == Some(&Value::from(kind.name)))?;
+    if path == "spec.rules" {
+        return Some("rules".to_owned());
+    }
+    let (index, rest) = index_in(path, "spec.rules[")?;
+    // One rule of the author's may have become two.
+    let listed = value.get("rules")?.as_array()?.iter().enumerate();
+    let (rule, _) = listed
+        .flat_map(|(place, rule)| (kind.rules)(rule).into_iter().map(move |new| (place, new)))
+        .nth(index)?;
+    let mut path = format!("rules[{rule}]");
+    for step in rest.trim_start_matches('.').split('.').skip(1) {
+        let (name, place) = step.split_at(step.find('[').unwrap_or(step.len()));
+        let old = NAMES.iter().find(|(_, new)| *new == name).map_or(name, |(old, _)| old);
+        path += &format!(".{old}{place}");
+    }
+    Some(path)
+}
+
+/// The author's names, and those of today.
+const NAMES: &[(&str, &str)] = &[
+    ("allowed_roles", "allowedRoles"),
+    ("allowed_actions", "allowedActions"),
+    ("time_of_day", "timeOfDay"),
+    ("ip_whitelist", "ipAllowList"),
+    ("pii_types", "types"),
+    ("max_requests_per_minute", "requestsPerMinute"),
+    ("max_tokens_per_day", "tokensPerDay"),
+    ("burst_allowance", "burst"),
+];
 
 /// One type of document: how it looks, and what becomes of a rule.
 struct Kind {
@@ -26,6 +59,13 @@ const KINDS: &[Kind] = &[
     Kind { name: "compliance", shape: Shape::Map(COMPLIANCE), rules: |_| Vec::new() },
     Kind { name: "rate_limiting", shape: Shape::Map(RATE_LIMITING), rules: rate_limit },
 ];
+
+/// Each type's fixture and shape.
+#[cfg(all(test, feature = "yaml"))]
+pub(super) fn shapes() -> impl Iterator<Item = (&'static str, &'static Shape)> {
+    let fixtures = ["access-control.json", "content-safety.json", "compliance.json", "rate-limiting.json"];
+    fixtures.into_iter().zip(KINDS.iter().map(|kind| &kind.shape))
+}
 
 const ID: Field = field("policy_id", Shape::Form(&forms::NAME), Need::Required);
 const TYPE: Field = field("type", TYPES, Need::Required);
@@ -76,7 +116,7 @@ const CONTENT_SAFETY: &[Field] = &[
                 field("detect_pii", Shape::Flag, Need::Optional),
                 field("pii_types", TEXTS, Need::Optional),
                 field("block_harmful_content", Shape::Flag, Need::Recorded),
-                field("categories", TEXTS, Need::Recorded),
+                field("categories", Shape::List(0, &CATEGORIES), Need::Recorded),
                 field("threshold", Shape::Share, Need::Recorded),
                 field("action", Shape::Word(&[&["block"], &["redact"], &["log"]]), Need::Optional),
             ]),
@@ -122,22 +162,68 @@ const RATE_LIMITING: &[Field] = &[
     ),
 ];
 
-/// The document in today's words. Its fields were checked before.
-fn translate(kind: &Kind, value: &Value) -> Value {
+/// The document in today's words, and what of it has no effect. Its fields were checked before.
+fn translate(kind: &Kind, value: &Value) -> Translated {
     let rules = value.get("rules").and_then(Value::as_array);
     let rules: &[Value] = rules.map_or(&[], Vec::as_slice);
     let mut labels = Map::new();
+    let mut remarks = Vec::new();
     labels.insert("type".to_owned(), kind.name.into());
     if let Some(framework) = value.get("framework") {
         labels.insert("framework".to_owned(), text(framework));
     }
-    if kind.name == "compliance" {
-        for (name, value) in rules.iter().filter_map(Value::as_object).flatten() {
-            labels.insert(name.clone(), text(value));
+    for (index, rule) in rules.iter().enumerate() {
+        let idle = match kind.name {
+            "compliance" => {
+                rule.as_object().into_iter().flatten().map(|(name, value)| (name.as_str(), value)).collect()
+            }
+            "content_safety" => without_effect(index, rule, &mut remarks),
+            _ => Vec::new(),
+        };
+        for (name, value) in idle {
+            let label =
+                if labels.contains_key(name) { format!("rules[{index}].{name}") } else { name.to_owned() };
+            labels.insert(label, text(value));
         }
     }
     let name = value.get("policy_id").and_then(Value::as_str).unwrap_or_default();
-    policy(name, labels, json!({ "rules": rules.iter().flat_map(kind.rules).collect::<Vec<_>>() }))
+    let spec = json!({ "rules": rules.iter().flat_map(kind.rules).collect::<Vec<_>>() });
+    (policy(name, labels, spec), remarks)
+}
+
+/// The fields of a rule about content that nothing asks for. Those of harmful content are warned of in any case.
+fn without_effect<'r>(
+    index: usize,
+    rule: &'r Value,
+    remarks: &mut Vec<Diagnostic>,
+) -> Vec<(&'static str, &'r Value)> {
+    let asks = |name: &str| rule.get(name) == Some(&Value::Bool(true));
+    let (pii, harmful) = (asks("detect_pii"), asks("block_harmful_content"));
+    let mut idle = Vec::new();
+    let mut warn = |field: &str, message: &str| {
+        remarks.push(Diagnostic::warning(format!("rules[{index}]{field}"), message));
+    };
+    if !pii && !harmful {
+        warn("", "the rule asks for nothing: neither `detect_pii` nor `block_harmful_content` is true");
+    }
+    if let Some(types) = rule.get("pii_types").filter(|_| !pii) {
+        warn(".pii_types", "`pii_types` has no effect, because `detect_pii` is not true");
+        idle.push(("pii_types", types));
+    }
+    for name in ["categories", "threshold"] {
+        idle.extend(rule.get(name).filter(|_| !harmful).map(|value| (name, value)));
+    }
+    match rule.get("action") {
+        Some(action) if !pii && !harmful => idle.push(("action", action)),
+        Some(action) if harmful && action == "redact" => {
+            warn(
+                ".action",
+                "harmful content is not redacted but blocked: there is no value in it to replace",
+            );
+        }
+        _ => {}
+    }
+    idle
 }
 
 fn access(rule: &Value) -> Vec<Value> {
@@ -179,6 +265,7 @@ fn rate_limit(rule: &Value) -> Vec<Value> {
             ("max_requests_per_minute", "requestsPerMinute"),
             ("max_tokens_per_day", "tokensPerDay"),
             ("burst_allowance", "burst"),
+            ("action", "action"),
         ],
     );
     limit.insert("key".to_owned(), "user".into());

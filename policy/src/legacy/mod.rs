@@ -11,6 +11,8 @@ use crate::shape::{Field, Need, Shape};
 use crate::{Diagnostic, Parsed, Policy, check, meaning};
 
 mod blueprint;
+#[cfg(all(test, feature = "yaml"))]
+mod fields;
 mod normalization;
 mod whitepaper;
 
@@ -30,6 +32,26 @@ pub(crate) fn from_value(value: &Value) -> Option<Result<Parsed, Vec<Diagnostic>
     }
 }
 
+/// The field of the document as its author wrote it, for a field of its translation; none where the two are the same.
+pub(crate) fn written(value: &Value, path: &str) -> Option<String> {
+    let has = |field: &str| value.get(field).is_some();
+    if has("apiVersion") {
+        None
+    } else if has("normalization_policy") {
+        normalization::written(value, path)
+    } else if has("policy_id") {
+        blueprint::written(value, path)
+    } else {
+        (has("version") && !has("kind") && path == "spec.rules").then(|| "rules".to_owned())
+    }
+}
+
+/// The number in `path` behind `before`, and what follows its bracket.
+fn index_in<'p>(path: &'p str, before: &str) -> Option<(usize, &'p str)> {
+    let (number, rest) = path.strip_prefix(before)?.split_once(']')?;
+    Some((number.parse().ok()?, rest))
+}
+
 /// A translation, and what the author should know about it.
 type Translated = (Value, Vec<Diagnostic>);
 
@@ -47,7 +69,12 @@ fn read(
     found.extend(remarks);
     match Policy::deserialize(&document) {
         Ok(policy) => {
-            found.extend(meaning::check(&policy.spec));
+            let said = meaning::check(&policy.spec).into_iter();
+            found.extend(said.map(|said| match written(value, &said.path) {
+                Some(path) if said.path == "spec.rules" => Diagnostic::warning(path, NOTHING_ENFORCED),
+                Some(path) => Diagnostic { path, ..said },
+                None => said,
+            }));
             if has_errors(&found) { Err(found) } else { Ok(Parsed { policy, warnings: found }) }
         }
         Err(error) => {
@@ -73,6 +100,9 @@ const fn optional(name: &'static str, shape: Shape) -> Field {
     field(name, shape, Need::Optional)
 }
 
+const NOTHING_ENFORCED: &str =
+    "nothing of this can be enforced by this version: the policy keeps it, and does nothing";
+
 /// A policy of today.
 fn policy(name: &str, labels: Map<String, Value>, spec: Value) -> Value {
     json!({
@@ -81,6 +111,21 @@ fn policy(name: &str, labels: Map<String, Value>, spec: Value) -> Value {
         "metadata": { "name": name, "labels": labels },
         "spec": spec,
     })
+}
+
+/// Every value as a label, under its path.
+fn flatten(path: &str, value: &Value, labels: &mut Map<String, Value>) {
+    match value {
+        Value::Null => {}
+        Value::Object(fields) => {
+            for (name, value) in fields {
+                flatten(&format!("{path}.{name}"), value, labels);
+            }
+        }
+        other => {
+            labels.insert(path.to_owned(), text(other));
+        }
+    }
 }
 
 /// A label's value.

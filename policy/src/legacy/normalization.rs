@@ -1,9 +1,9 @@
 //! `normalization_policy` (blueprint, section 2.4).
 use serde_json::{Map, Value, json};
 
-use super::{Translated, U32, field, optional, policy, renamed};
-use crate::shape::{Field, Need, Shape};
-use crate::{Diagnostic, forms};
+use super::{Translated, U32, field, flatten, index_in, optional, policy, renamed};
+use crate::shape::{Field, Need, Shape, TONE};
+use crate::{Diagnostic, forms, step};
 
 /// Name of a document that bears none, as the blueprint's does.
 const NAME: &str = "normalization";
@@ -36,9 +36,9 @@ const STAGES: &[Field] = &[
     optional(
         "style",
         Shape::Map(&[
-            field("tone", Shape::Word(&[&["casual"], &["professional"], &["technical"]]), Need::Recorded),
+            field("tone", TONE, Need::Recorded),
             field("max_length", Shape::Whole(1, U32), Need::Recorded),
-            field("language", Shape::NonEmpty, Need::Recorded),
+            field("language", Shape::Form(&forms::LANGUAGE), Need::Recorded),
         ]),
     ),
     optional(
@@ -49,18 +49,19 @@ const STAGES: &[Field] = &[
 
 pub(super) fn translate(value: &Value) -> Translated {
     let stages = value.get("normalization_policy").unwrap_or(&Value::Null);
-    let stage = |name: &str| {
-        let stage = stages.get(name)?;
-        // A stage that is written down is on unless it says otherwise.
-        (stage.get("enabled") != Some(&Value::Bool(false))).then_some(stage)
-    };
     let mut rules = Vec::new();
     let mut remarks = Vec::new();
-    if let Some(stage) = stage("pii_redaction") {
-        rules.push(json!({ "pii": pii(stage) }));
-    }
-    if let Some(stage) = stage("injection_detection") {
-        rules.push(json!({ "injection": injection(stage, &mut remarks) }));
+    let mut labels = Map::new();
+    labels.insert("type".to_owned(), "normalization".into());
+    for name in ["pii_redaction", "injection_detection"] {
+        let Some(stage) = stages.get(name) else { continue };
+        if !on(stage) {
+            flatten(name, stage, &mut labels);
+        } else if name == "pii_redaction" {
+            rules.push(json!({ "pii": pii(stage) }));
+        } else {
+            rules.push(json!({ "injection": injection(stage, &mut remarks) }));
+        }
     }
     let mut normalize = Map::new();
     if let Some(style) = stages.get("style") {
@@ -74,8 +75,34 @@ pub(super) fn translate(value: &Value) -> Translated {
         rules.push(json!({ "normalize": normalize }));
     }
     let name = value.get("policy_id").and_then(Value::as_str).unwrap_or(NAME);
-    let labels = [("type".to_owned(), Value::from("normalization"))].into_iter().collect();
     (policy(name, labels, json!({ "rules": rules })), remarks)
+}
+
+/// A stage that is written down is on unless it says otherwise.
+fn on(stage: &Value) -> bool {
+    stage.get("enabled") != Some(&Value::Bool(false))
+}
+
+/// The field that the author wrote for a field of the translation.
+pub(super) fn written(value: &Value, path: &str) -> Option<String> {
+    let stages = value.get("normalization_policy")?;
+    if path == "spec.rules" {
+        return Some("normalization_policy".to_owned());
+    }
+    let (_, rest) = index_in(path, "spec.rules[")?;
+    if let Some(rest) = rest.strip_prefix(".pii") {
+        let stage = "normalization_policy.pii_redaction";
+        let Some((index, _)) = index_in(rest, ".patterns[") else { return Some(stage.to_owned() + rest) };
+        // Each item of the author's list may hold several patterns.
+        let listed = stages.get("pii_redaction")?.get("patterns")?.as_array()?.iter().enumerate();
+        let names = listed.flat_map(|(place, item)| {
+            item.as_object().into_iter().flat_map(Map::keys).map(move |name| (place, name))
+        });
+        let (place, name) = names.clone().nth(index)?;
+        return Some(format!("{stage}.patterns[{place}]{}", step(name)));
+    }
+    let rest = rest.strip_prefix(".injection")?;
+    Some(format!("normalization_policy.injection_detection{rest}"))
 }
 
 /// The author's patterns, word for word, and the detectors of the same names. Without patterns: every type.

@@ -4,7 +4,7 @@
 //! labels, each with a warning. What it says of enforcement is what the translated policy does.
 use serde_json::{Map, Value, json};
 
-use super::{Translated, U32, field, optional, policy, recorded, text};
+use super::{Translated, U32, field, flatten, optional, policy, recorded};
 use crate::shape::{Field, Need, Shape};
 use crate::{Diagnostic, forms};
 
@@ -123,19 +123,4 @@ fn actions(enforcement: &Value, mode: &str) -> Vec<Diagnostic> {
         remarks.push(Diagnostic::warning("enforcement.mode", message).help("let both say the same"));
     }
     remarks
-}
-
-/// Every value as a label, under its path.
-fn flatten(path: &str, value: &Value, labels: &mut Map<String, Value>) {
-    match value {
-        Value::Null => {}
-        Value::Object(fields) => {
-            for (name, value) in fields {
-                flatten(&format!("{path}.{name}"), value, labels);
-            }
-        }
-        other => {
-            labels.insert(path.to_owned(), text(other));
-        }
-    }
 }

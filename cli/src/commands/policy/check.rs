@@ -144,7 +144,8 @@ fn markdown(found: &Found) -> String {
             let sign = if said.severity == Severity::Error { "❌" } else { "⚠️" };
             let place = said.line.map(|line| format!(":{line}")).unwrap_or_default();
             let help = said.help.as_ref().map(|help| format!(" ({help})")).unwrap_or_default();
-            let what = format!("`{}` {}{help}", said.path, said.message);
+            let within = said.within.map(|within| format!("{within}: ")).unwrap_or_default();
+            let what = format!("`{}` {within}{}{help}", said.path, said.message);
             let _ = writeln!(text, "| {sign} | {}{place} | {} |", cell(&remark.source), cell(&what));
         }
     }

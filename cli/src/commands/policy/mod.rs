@@ -3,6 +3,7 @@
 pub(crate) mod change;
 mod check;
 mod conflicts;
+mod convert;
 mod diff;
 mod impact;
 mod rego_tests;
@@ -27,6 +28,7 @@ pub(crate) fn run(global: &Global, output: Output, verb: Verb) -> Outcome {
     match verb {
         Verb::Validate(args) => validate::run(output, &args),
         Verb::Check(args) => check::run(output, &args),
+        Verb::Convert { files } => convert::run(output, &files),
         Verb::Impact(args) => impact::run(&Client::new(global)?, output, &args),
         Verb::Diff(args) => diff::run(&Client::new(global)?, output, &args),
         Verb::Test(args) => test::run(global, output, &args),

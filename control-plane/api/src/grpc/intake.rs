@@ -9,6 +9,7 @@ use tonic::{Request, Response, Status};
 
 use crate::error::causes;
 use crate::metrics::Metrics;
+use crate::steady;
 use crate::v1::decision_intake_server::DecisionIntake;
 
 /// The decision intake.
@@ -57,9 +58,9 @@ impl DecisionIntake for IntakeService {
         self.metrics.kept(&intake, kept.clone().map(|record| &record.decision));
         self.metrics.enforced(kept.clone().map(|record| (record.time_ns, &*record.policies)));
         self.metrics.judge.kept(kept.clone());
-        // Only of records that are new: each promise ends once. One that can not be ended now expires, and then counts as it
-        // was given; the record is kept all the same.
-        match self.limits.settle_records(kept, Timestamp::now()).await {
+        // Only of records that are new: each promise ends once. One that can not be ended now is ended with the next; the record
+        // is kept all the same.
+        match self.limits.settle_records(kept, steady::now()).await {
             Ok(settled) => self.metrics.limits.settled(&settled),
             Err(error) => {
                 let causes = causes(&error);
@@ -73,7 +74,7 @@ impl DecisionIntake for IntakeService {
 impl IntakeService {
     /// Takes leases back; how many of them. What can not be taken in now is told again.
     async fn take_back(&self, returns: &[LeaseReturn], sidecar: &str) -> u64 {
-        match self.limits.take_back(returns, Timestamp::now()).await {
+        match self.limits.take_back(returns, steady::now()).await {
             Ok(settled) => {
                 self.metrics.limits.settled(&settled);
                 returns.len() as u64

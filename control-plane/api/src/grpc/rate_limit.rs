@@ -8,7 +8,8 @@
 //! In the domain `ai-mesh`, two entries of a descriptor mean something: `measure` says what is counted, and `limit` is the
 //! limit itself where it may be larger than the 32 bits of the override; it is no part of the account's name. What tokens,
 //! money and places are admitted there is promised under the id in the call's metadata, and settled by the decision's record.
-//! A third, `lease`, asks for a share of the limit to be lent besides; what was lent is the status's `quota`.
+//! A third, `lease`, asks for a share of the limit to be lent besides; what was lent is the status's `quota`. A fourth, `told`,
+//! names the lease that this is added to, behind what was spent of it in all.
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -23,11 +24,12 @@ use envoy_types::pb::envoy::service::ratelimit::v3::rate_limit_response::{
 use envoy_types::pb::envoy::service::ratelimit::v3::rate_limit_service_server::RateLimitService as Service;
 use envoy_types::pb::envoy::service::ratelimit::v3::{RateLimitRequest, RateLimitResponse};
 use envoy_types::pb::envoy::r#type::v3::RateLimitUnit;
-use mesh_control_core::{Ask, DOMAIN, LimitId, LimitVerdict, Limits, Measure, Timestamp, lease_id};
+use mesh_control_core::{Ask, DOMAIN, LimitId, LimitVerdict, Limits, Measure, Told};
 use tonic::{Request, Response, Status};
 
 use crate::error::causes;
 use crate::metrics::Metrics;
+use crate::steady;
 
 /// Most limits one request may fall under, and the longest key: what Redis and memory are asked to hold is bounded.
 const MAX_DESCRIPTORS: usize = 64;
@@ -69,7 +71,7 @@ impl Service for RateLimitService {
             .map(|descriptor| wanted(&request.domain, request.hits_addend, descriptor))
             .collect::<Result<Vec<_>, _>>()?;
         let asks: Vec<Ask> = wanted.iter().flatten().map(|(ask, _)| ask.clone()).collect();
-        let answer = self.limits.admit(&asks, id.as_deref(), Timestamp::now()).await.map_err(|error| {
+        let answer = self.limits.admit(&asks, id.as_deref(), steady::now()).await.map_err(|error| {
             self.metrics.limits.failed();
             let causes = causes(&error);
             tracing::error!(%error, causes, "limits could not be counted");
@@ -101,11 +103,12 @@ fn wanted(domain: &str, hits: u32, descriptor: &RateLimitDescriptor) -> Result<O
     let ours = domain == DOMAIN;
     let mut id = LimitId { domain: domain.to_owned(), window_s: seconds, entries: Vec::new() };
     let mut most = u64::from(limit.requests_per_unit);
-    let mut want = 0;
+    let (mut want, mut told) = (0, None);
     for entry in &descriptor.entries {
         match entry.key.as_str() {
             "limit" if ours => most = number(entry)?,
             "lease" if ours => want = number(entry)?,
+            "told" if ours => told = Some(goes_on(entry)?),
             _ => id.entries.push((entry.key.clone(), entry.value.clone())),
         }
     }
@@ -120,7 +123,23 @@ fn wanted(domain: &str, hits: u32, descriptor: &RateLimitDescriptor) -> Result<O
     }
     // A quota is told in 32 bits.
     let want = want.min(u64::from(u32::MAX));
-    Ok(Some((Ask { key, terms: measure.terms(most, Duration::from_secs(seconds)), amount, want }, unit)))
+    Ok(Some((
+        Ask { key, terms: measure.terms(most, Duration::from_secs(seconds)), amount, want, told },
+        unit,
+    )))
+}
+
+/// `SPENT ID`.
+fn goes_on(entry: &Entry) -> Result<Told, Status> {
+    let told = entry.value.split_once(' ').and_then(|(spent, id)| Some((spent.parse().ok()?, id)));
+    match told {
+        Some((spent, id)) if !id.is_empty() && id.len() <= 2 * MAX_ID => {
+            Ok(Told { id: id.to_owned(), spent })
+        }
+        _ => {
+            Err(Status::invalid_argument("the entry `told` must be what was spent of a lease, and its name"))
+        }
+    }
 }
 
 fn number(entry: &Entry) -> Result<u64, Status> {
@@ -153,7 +172,7 @@ fn response(
                 duration_until_reset: Some(duration(verdict.reset)),
                 quota: id.filter(|_| verdict.lent > 0).map(|id| Quota {
                     requests: u32::try_from(verdict.lent).unwrap_or(u32::MAX),
-                    id: lease_id(id),
+                    id: ask.lease(id),
                     expiration_specifier: None,
                 }),
             }

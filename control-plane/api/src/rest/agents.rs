@@ -129,6 +129,7 @@ pub(crate) async fn put(
     document: Document,
 ) -> Result<Response, ApiError> {
     let expected = expected(&headers)?;
+    let source = document.source();
     let (agent, warnings) = document.agent()?;
     let written = &agent.metadata.name;
     if *written != id {
@@ -137,7 +138,8 @@ pub(crate) async fn put(
         )));
     }
     let done = api.policies.put_agent(agent, expected, Timestamp::now()).await;
-    Ok(answer(done.map_err(|error| ApiError::from(error).into_precondition())?, warnings))
+    let done = done.map_err(|error| ApiError::from(error).into_precondition().located(&source))?;
+    Ok(answer(done, warnings))
 }
 
 /// Takes an agent out of the registry. Policies that target everybody still apply to it.

@@ -122,15 +122,15 @@ pub(crate) async fn explanation(
     let found = api.decisions.get(&id).await?;
     let decision = found.ok_or_else(|| ApiError::not_found(format!("there is no decision {id:?}")))?;
     let mut documents = Vec::new();
-    for policy in &decision.policies {
+    for applied in &decision.policies {
         // A version that is not known any more (another database) leaves its rules unnamed.
-        if let Ok(stored) = api.policies.version(&policy.id, policy.version).await {
-            documents.push(stored.version);
+        if let Some(policy) = api.policies.judged_by(&applied.id, applied.version).await {
+            documents.push((applied, policy));
         }
     }
-    let document = |name: &str, version: u64| {
-        let known = documents.iter().find(|known| known.name == name && known.version == version);
-        known.and_then(|known| known.policy().cloned())
+    let document = |id: &str, version: u64| {
+        let known = documents.iter().find(|(applied, _)| applied.id == id && applied.version == version);
+        known.map(|(_, policy)| policy.clone())
     };
     Ok(Json(explain(&decision, document)))
 }

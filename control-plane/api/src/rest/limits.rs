@@ -1,13 +1,16 @@
 //! How the accounts of limits stand.
+use std::time::Duration;
+
 use axum::Json;
 use axum::extract::State;
-use mesh_control_core::{AccountView, DOMAIN, LimitId, Measure, Timestamp};
+use mesh_control_core::{AccountView, DOMAIN, LimitId, Measure};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use crate::error::{ApiError, ErrorBody};
 use crate::extract::Params;
 use crate::state::Api;
+use crate::steady;
 
 /// The accounts that were used last.
 #[derive(Serialize, ToSchema)]
@@ -38,6 +41,13 @@ pub(crate) struct LimitView {
     lent: u64,
     /// How many leases these are.
     leases: u64,
+    /// How many reservations are open: of requests that have not ended, and leases.
+    open: u64,
+    /// Seconds until the first of them expires, if no sidecar settles it; none while none is open.
+    expires_in_seconds: Option<u64>,
+    /// How many reservations expired lately because no sidecar settled them: in the last window, or of `concurrent` in the last ten
+    /// minutes. What they held counts as spent; places are free again.
+    expired: u64,
     /// The limit it was asked about last, in the same unit.
     limit: u64,
     /// Length of the sliding window in seconds; of no meaning to `concurrent`.
@@ -69,7 +79,9 @@ pub(crate) async fn list(
     State(api): State<Api>,
     Params(params): Params<ListParams>,
 ) -> Result<Json<LimitList>, ApiError> {
-    let accounts = api.limits.accounts(MOST, Timestamp::now()).await?;
+    let accounts = api.limits.accounts(MOST, steady::now()).await?;
+    api.metrics.limits.expired(accounts.expired);
+    let accounts = accounts.views;
     let truncated = accounts.len() >= MOST;
     let wanted = |view: &LimitView| {
         params.policy.as_ref().is_none_or(|policy| view.policy.as_ref() == Some(policy))
@@ -94,12 +106,18 @@ impl From<AccountView> for LimitView {
             reserved: account.held,
             lent: account.lent,
             leases: account.leases,
+            open: account.open,
+            expires_in_seconds: account.expires.map(seconds),
+            expired: account.unsettled,
             limit: account.terms.limit,
             window_seconds: account.terms.window_us / 1_000_000,
-            resets_in_seconds: account
-                .resets
-                .map(|reset| reset.as_secs() + u64::from(reset.subsec_nanos() > 0)),
+            resets_in_seconds: account.resets.map(seconds),
             key: entry("key").unwrap_or(account.key),
         }
     }
+}
+
+/// Rounded up: then it has happened.
+fn seconds(duration: Duration) -> u64 {
+    duration.as_secs() + u64::from(duration.subsec_nanos() > 0)
 }

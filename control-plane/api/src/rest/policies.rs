@@ -53,9 +53,10 @@ pub(crate) async fn create(
     Params(Nothing {}): Params<Nothing>,
     document: Document,
 ) -> Result<Response, ApiError> {
+    let source = document.source();
     let parsed = document.accepted()?;
     let name = parsed.policy.metadata.name.clone();
-    write(&api, &name, parsed, Expected::Absent).await
+    write(&api, &name, parsed, Expected::Absent).await.map_err(|error| error.located(&source))
 }
 
 /// Reads the policy in force under a name.
@@ -97,6 +98,7 @@ pub(crate) async fn put(
     document: Document,
 ) -> Result<Response, ApiError> {
     let expected = expected(&headers)?;
+    let source = document.source();
     let parsed = document.accepted()?;
     let written = &parsed.policy.metadata.name;
     if *written != name {
@@ -105,7 +107,8 @@ pub(crate) async fn put(
         )));
     }
     // A precondition that does not hold is 412 (RFC 9110, section 13.1.2); 409 is for creating without one.
-    write(&api, &name, parsed, expected).await.map_err(ApiError::into_precondition)
+    let done = write(&api, &name, parsed, expected).await;
+    done.map_err(|error| error.into_precondition().located(&source))
 }
 
 /// Takes a policy out of force. Its versions stay readable, and it can be rolled back to one of them.

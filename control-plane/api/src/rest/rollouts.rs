@@ -285,6 +285,7 @@ pub(crate) async fn put_draft(
     Params(Nothing {}): Params<Nothing>,
     document: Document,
 ) -> Result<Response, ApiError> {
+    let source = document.source();
     let policy = document.accepted()?.policy;
     let written = &policy.metadata.name;
     if *written != name {
@@ -292,7 +293,8 @@ pub(crate) async fn put_draft(
             "the path names draft {name:?}, the document's metadata.name is {written:?}: make them the same"
         )));
     }
-    let done = api.policies.put_draft(policy.clone(), Timestamp::now()).await?;
+    let done = api.policies.put_draft(policy.clone(), Timestamp::now()).await;
+    let done = done.map_err(|error| ApiError::from(error).located(&source))?;
     Ok(Json(serde_json::json!({ "draft": policy, "changed": done.changed, "warnings": done.warnings }))
         .into_response())
 }

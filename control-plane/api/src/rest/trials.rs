@@ -37,6 +37,7 @@ pub(crate) async fn validate(
     Params(Nothing {}): Params<Nothing>,
     document: Document,
 ) -> Result<Json<Validation>, ApiError> {
+    let source = document.source();
     let diagnostics = match document.policy() {
         Err(diagnostics) => diagnostics,
         Ok(parsed) => {
@@ -46,7 +47,7 @@ pub(crate) async fn validate(
                 Err(error) => return Err(error.into()),
             };
             let mut all = parsed.warnings;
-            all.extend(said);
+            all.extend(source.locate(said));
             all
         }
     };

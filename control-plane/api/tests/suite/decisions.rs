@@ -120,7 +120,7 @@ async fn decisions_are_explained() {
         "there were no US_SSN in request:messages[0].content, bytes 10 to 21",
         "the rule's `threshold` were above 0.85; it is 0.50",
         "the rule's `action` were `redact` or `log`",
-        "the policy's `enforcement` were `logging` or `advisory`",
+        "the policy's `enforcement`, or its attachment's, were `logging` or `advisory`",
     ];
     assert_eq!(pii["would_pass_if"], json!(expected));
     assert_eq!(why["reasons"][1]["would_pass_if"][0], "the caller had one of the roles cfo (rule 2)");

@@ -33,6 +33,65 @@ async fn validation_tells_and_changes_nothing() {
     assert_eq!(plane.get("/api/v1/policies").await.is(200)["policies"], json!([]));
 }
 
+/// What the compiler says has its place: in the text of a YAML document, in the field of a JSON one; a document of the
+/// specification's is told of in its own words.
+#[tokio::test]
+async fn what_the_compiler_says_has_its_place() {
+    let plane = Plane::new().await;
+    let module = "package mesh\n\ndeny contains \"x\" if cuont(1)";
+    let yaml = "apiVersion: ai-mesh.dev/v1alpha1\nkind: Policy\nmetadata: { name: a }\nspec:\n  rules:\n    - rego:\n        module: |\n          \
+                package mesh\n\n          deny contains \"x\" if cuont(1)\n";
+    let old = json!({ "policy_id": "a", "type": "content_safety", "rules": [{ "detect_pii": true, "pii_types": ["emial"] }] });
+    let old_yaml =
+        "policy_id: a\ntype: content_safety\nrules:\n  - detect_pii: true\n    pii_types: [emial]\n";
+    let places = json!({ "line": 10, "column": 32 });
+    let rows: [(&str, String, &str, Value, Value, &str); 4] = [
+        ("application/yaml", yaml.to_owned(), "spec.rules[0].rego.module", places, Value::Null, "cuont"),
+        (
+            "application/json",
+            policy("a", json!({ "rego": { "module": module } })).to_string(),
+            "spec.rules[0].rego.module",
+            json!({ "line": null, "column": null }),
+            json!({ "line": 3, "column": 22 }),
+            "cuont",
+        ),
+        (
+            "application/yaml",
+            old_yaml.to_owned(),
+            "rules[0].pii_types[0]",
+            json!({ "line": 5, "column": 17 }),
+            Value::Null,
+            "emial",
+        ),
+        (
+            "application/json",
+            old.to_string(),
+            "rules[0].pii_types[0]",
+            json!({ "line": null, "column": null }),
+            Value::Null,
+            "emial",
+        ),
+    ];
+    for (kind, body, path, place, within, named) in rows {
+        let headers = [("content-type", kind)];
+        let validated = plane.send("POST", "/api/v1/policies/validate", &headers, &body).await.is(200);
+        let applied = plane.send("PUT", "/api/v1/policies/a", &headers, &body).await.is(422);
+        let drafted = plane.send("PUT", "/api/v1/drafts/a", &headers, &body).await.is(422);
+        for said in
+            [&validated["diagnostics"], &applied["error"]["diagnostics"], &drafted["error"]["diagnostics"]]
+        {
+            let said = said
+                .as_array()
+                .and_then(|said| said.iter().find(|said| said["severity"] == "error"))
+                .unwrap();
+            assert_eq!(said["path"], path, "{kind}: {said}");
+            assert_eq!(json!({ "line": said["line"], "column": said["column"] }), place, "{kind}: {said}");
+            assert_eq!(said["within"], within, "{kind}: {said}");
+            assert!(said["message"].as_str().unwrap().contains(named), "{kind}: {said}");
+        }
+    }
+}
+
 #[tokio::test]
 async fn a_dry_run_decides_as_the_filter_would() {
     let plane = Plane::new().await;

@@ -14,7 +14,7 @@ use mesh_limits::{Account, Terms};
 
 use super::lock;
 use crate::ports::{RateWindows, StoreError};
-use crate::{AccountView, Ask, LimitVerdict, Settle, Settled, Verdicts, lease_id};
+use crate::{AccountView, Accounts, Ask, LimitVerdict, Settle, Settled, Verdicts};
 
 /// Accounts in memory.
 pub struct MemoryWindows {
@@ -66,7 +66,7 @@ impl RateWindows for MemoryWindows {
         let mut keys = lock(&self.keys);
         let mut admission = Verdicts::default();
         for ask in asks {
-            let verdict = keys.look(ask, now_us, &mut admission.expired);
+            let verdict = keys.look(ask, now_us, &mut admission);
             admission.verdicts.push(verdict);
         }
         if admission.verdicts.iter().all(|verdict| verdict.admitted) {
@@ -94,12 +94,14 @@ impl RateWindows for MemoryWindows {
         Ok(settled)
     }
 
-    async fn accounts(&self, most: usize, now: Timestamp) -> Result<Vec<AccountView>, StoreError> {
+    async fn accounts(&self, most: usize, now: Timestamp) -> Result<Accounts, StoreError> {
         let mut keys = lock(&self.keys);
         let mut newest: Vec<_> = keys.held.iter_mut().collect();
         newest.sort_by_key(|(_, held)| std::cmp::Reverse(held.used_us));
+        let mut expired = 0;
         let views = newest.into_iter().map(|(key, held)| {
             held.account.advance(&held.terms, micros(now));
+            expired += held.account.take_expired();
             AccountView {
                 key: key.clone(),
                 terms: held.terms,
@@ -107,22 +109,32 @@ impl RateWindows for MemoryWindows {
                 held: held.account.held(),
                 lent: held.account.lent().0,
                 leases: held.account.lent().1,
+                open: held.account.holds(),
+                expires: held.account.expires_us().map(Duration::from_micros),
+                unsettled: held.account.unsettled(),
                 resets: held.account.resets_us(&held.terms).map(Duration::from_micros),
             }
         });
-        Ok(views.filter(|view| view.used > 0).take(most).collect())
+        let views = views.filter(|view| view.used > 0 || view.unsettled > 0).take(most).collect();
+        Ok(Accounts { views, expired })
     }
 }
 
 impl Keys {
-    fn look(&mut self, ask: &Ask, now_us: u64, expired: &mut u64) -> LimitVerdict {
+    fn look(&mut self, ask: &Ask, now_us: u64, admission: &mut Verdicts) -> LimitVerdict {
         let verdict = match self.held.get_mut(&ask.key) {
             None => Account::default().look(&ask.terms, ask.amount, now_us),
             Some(held) => {
                 held.terms = ask.terms;
                 held.used_us = now_us;
+                if let Some(told) = &ask.told {
+                    let excess =
+                        held.account.tell(&ask.terms, &told.id, told.spent, now_us).unwrap_or_default();
+                    let over = held.account.used(&ask.terms).saturating_sub(ask.terms.limit);
+                    admission.over += excess.min(over);
+                }
                 let verdict = held.account.look(&ask.terms, ask.amount, now_us);
-                *expired += held.account.take_expired();
+                admission.expired += held.account.take_expired();
                 verdict
             }
         };
@@ -143,7 +155,13 @@ impl Keys {
         });
         held.account.advance(&ask.terms, now_us);
         held.account.take(&ask.terms, ask.amount, id);
-        id.map_or(0, |id| held.account.lend(&ask.terms, ask.want, ask.amount, &lease_id(id)))
+        let lease = match (&ask.told, id) {
+            (None, Some(id)) => ask.lease(id),
+            // What is not known here any more can not be added to.
+            (Some(told), _) if held.account.knows_lease(&told.id) => told.id.clone(),
+            _ => return 0,
+        };
+        held.account.lend(&ask.terms, ask.want, ask.amount, &lease)
     }
 
     /// Brings the number of keys down to `max`: ended windows first, then the ones unused for longest, an eighth at a

@@ -2,10 +2,10 @@
 -- random acts hold the two together.
 --
 -- KEYS: the index of accounts (a sorted set, scored by when the account is empty at the latest), then accounts.
--- An account is a hash (clock, spent, held, lent, leases; and kind, limit, window, patience for listing), and beside it
+-- An account is a hash (clock, spent, held, lent, leases; unsettled and ended: how many holds ended unsettled lately, and when; and kind, limit, window, patience for listing), and beside it
 --   :log      a list of "time:amount" in order of time,
 --   :holds    a sorted set of ids, scored by when the hold ends,
---   :amounts  a hash of what each id holds, with an L before what lies in a lease.
+--   :amounts  a hash of what each id holds; of a lease with an L before it, and behind it what was told that it spent: L7:3.
 -- Times are microseconds, amounts whole numbers far below 2^53.
 local GRAIN, MAX_AMOUNT, HELD_RETRY, MAX_HOLDS = 1024, 1000000000000, 1000000, 10000
 local COUNT, RESERVE, CONCURRENT = 0, 1, 2
@@ -27,11 +27,12 @@ local function split(entry)
 end
 
 local function load(key, terms, now)
-  local held = redis.call('HMGET', key, 'clock', 'spent', 'held', 'lent', 'leases')
+  local held = redis.call('HMGET', key, 'clock', 'spent', 'held', 'lent', 'leases', 'unsettled', 'ended')
   return {
     key = key, terms = terms, expired = 0, changed = false, known = held[1] and tonumber(held[1]),
     clock = math.max(tonumber(held[1] or '0'), now), spent = tonumber(held[2] or '0'), held = tonumber(held[3] or '0'),
     lent = tonumber(held[4] or '0'), leases = tonumber(held[5] or '0'),
+    unsettled = tonumber(held[6] or '0'), ended = tonumber(held[7] or '0'),
   }
 end
 
@@ -57,24 +58,30 @@ local function spend(account, amount)
   redis.call('RPUSH', log, whole(account.clock) .. ':' .. whole(amount))
 end
 
--- Ends a hold; what it held, or nothing.
+-- What is held under an id, and what was told of it if it is a lease; or nothing.
+local function held_under(account, id)
+  local said = redis.call('HGET', account.key .. ':amounts', id)
+  if not said then return nil end
+  local lease, amount, told = string.match(said, '^(L?)(%d+):?(%d*)$')
+  return tonumber(amount), lease == 'L' and (tonumber(told) or 0) or nil
+end
+
+-- Ends a hold; what it held and what was told of it, or nothing.
 local function let_go(account, id)
-  local amount = redis.call('HGET', account.key .. ':amounts', id)
+  local amount, told = held_under(account, id)
   if not amount then return nil end
   redis.call('HDEL', account.key .. ':amounts', id)
   redis.call('ZREM', account.key .. ':holds', id)
-  local lease, digits = string.match(amount, '^(L?)(%d+)$')
-  amount = tonumber(digits)
-  if lease == 'L' then
+  if told then
     account.lent, account.leases = math.max(account.lent - amount, 0), math.max(account.leases - 1, 0)
   end
   account.held, account.changed = math.max(account.held - amount, 0), true
-  return amount
+  return amount, told
 end
 
 local function end_unsettled(account, id)
   local amount = let_go(account, id)
-  account.expired = account.expired + 1
+  account.expired, account.unsettled, account.ended = account.expired + 1, account.unsettled + 1, account.clock
   if amount and account.terms.kind ~= CONCURRENT then spend(account, amount) end
 end
 
@@ -85,6 +92,10 @@ local function advance(account)
       if #due == 0 then break end
       for _, id in ipairs(due) do end_unsettled(account, id) end
     end
+  end
+  local memory = account.terms.kind == CONCURRENT and account.terms.patience or account.terms.window
+  if account.unsettled > 0 and account.ended + memory <= account.clock then
+    account.unsettled, account.ended, account.changed = 0, 0, true
   end
   while true do
     local oldest = redis.call('LINDEX', account.key .. ':log', 0)
@@ -127,15 +138,16 @@ local function look(account, amount)
   return false, remaining, until_fits(account, taken + amount - terms.limit)
 end
 
-local function hold(account, amount, id, lease)
+-- Holds more under an id; `told` makes it a lease.
+local function hold(account, amount, id, told)
   local before = let_go(account, id) or 0
   if redis.call('ZCARD', account.key .. ':holds') >= MAX_HOLDS then
     end_unsettled(account, redis.call('ZRANGE', account.key .. ':holds', 0, 0)[1])
   end
   redis.call('ZADD', account.key .. ':holds', whole(account.clock + account.terms.patience), id)
-  redis.call('HSET', account.key .. ':amounts', id, (lease and 'L' or '') .. whole(before + amount))
+  redis.call('HSET', account.key .. ':amounts', id, (told and 'L' or '') .. whole(before + amount) .. (told and ':' .. whole(told) or ''))
   account.held, account.changed = account.held + before + amount, true
-  if lease then account.lent, account.leases = account.lent + before + amount, account.leases + 1 end
+  if told then account.lent, account.leases = account.lent + before + amount, account.leases + 1 end
 end
 
 -- What would be spent at once is held under `attempt`, if there is one.
@@ -144,20 +156,36 @@ local function take(account, amount, id, attempt)
   -- Who asks for nothing only wants to be lent.
   if amount == 0 then return end
   if terms.kind == COUNT or (id == '' and terms.kind == RESERVE) then
-    if attempt ~= '' then return hold(account, amount, attempt, false) end
+    if attempt ~= '' then return hold(account, amount, attempt) end
     return spend(account, amount)
   end
-  if id ~= '' then hold(account, amount, id, false) end
+  if id ~= '' then hold(account, amount, id) end
 end
 
--- Lends under id; what was lent. `mesh_limits::Account::lend`.
+-- Takes in what was spent of a lease in all. Nothing when there is no such lease; else by how much it passes what was lent.
+-- `mesh_limits::Account::tell`.
+local function tell(account, id, spent)
+  local amount, told = held_under(account, id)
+  if not told then return nil end
+  local more = math.min(math.max(spent - told, 0), MAX_AMOUNT)
+  if more > 0 then
+    let_go(account, id)
+    hold(account, math.max(amount - more, 0), id, told + more)
+    spend(account, more)
+  end
+  return math.max(more - amount, 0)
+end
+
+-- Lends under id, beside what is lent there already; what was lent. `mesh_limits::Account::lend`.
 local function lend(account, want, least, id)
   local terms = account.terms
   if terms.kind == CONCURRENT or terms.window < SHORTEST_WINDOW or id == '' then return 0 end
-  local free, all, most = math.max(terms.limit - used(account), 0), account.leases + 1, math.floor(terms.limit / LENT)
-  local share = math.min(want, math.floor(most / all), math.max(most - account.lent, 0), math.floor(free / (all * FREE)))
+  local own, told = held_under(account, id)
+  if not told then own = 0 end
+  local free, all, most = math.max(terms.limit - used(account), 0), account.leases + (told and 0 or 1), math.floor(terms.limit / LENT)
+  local share = math.min(want, math.max(math.floor(most / all) - own, 0), math.max(most - account.lent, 0), math.floor(free / (all * FREE)))
   if share < math.max(least, 1) then return 0 end
-  hold(account, share, id, true)
+  hold(account, share, id, told or 0)
   return share
 end
 
@@ -174,7 +202,7 @@ local function save(account)
   if terms.kind == CONCURRENT then life = terms.patience elseif account.held > 0 then life = life + terms.patience end
   life = math.ceil(life / 1000) + 1000
   redis.call('HSET', account.key, 'clock', whole(account.clock), 'spent', whole(account.spent), 'held',
-    whole(account.held), 'lent', whole(account.lent), 'leases', whole(account.leases), 'kind', terms.kind, 'limit', whole(terms.limit), 'window', whole(terms.window), 'patience',
+    whole(account.held), 'lent', whole(account.lent), 'leases', whole(account.leases), 'unsettled', whole(account.unsettled), 'ended', whole(account.ended), 'kind', terms.kind, 'limit', whole(terms.limit), 'window', whole(terms.window), 'patience',
     whole(terms.patience))
   for _, part in ipairs({ '', ':log', ':holds', ':amounts' }) do redis.call('PEXPIRE', account.key .. part, life) end
   local time = redis.call('TIME')

@@ -1,7 +1,8 @@
 -- How the accounts stand that were used last.
 --
--- ARGV: time, how many at most. Returns per account: its key, kind, limit, window, patience, what is used, what of it is
--- held, until it resets (negative: nothing was spent), what lies in leases, how many these are, its score.
+-- ARGV: time, how many at most. Returns per account: its key; kind, limit, window, patience; what is used, what of it is held, until
+-- it resets (negative: nothing was spent); what lies in leases, how many these are; how many holds are open, until the first of them
+-- ends (negative: none is), how many ended unsettled lately; how many were found expired; its score.
 local now, most = clock(ARGV[1]), tonumber(ARGV[2])
 local answer = {}
 local newest = redis.call('ZREVRANGE', KEYS[1], 0, most - 1, 'WITHSCORES')
@@ -15,10 +16,13 @@ for i = 1, #newest, 2 do
     local account = load(key, terms, now)
     advance(account)
     save(account)
-    if used(account) > 0 then
+    if used(account) > 0 or account.unsettled > 0 then
+      local first = redis.call('ZRANGE', key .. ':holds', 0, 0, 'WITHSCORES')[2]
       answer[#answer + 1] = {
-        key, terms.kind, terms.limit, terms.window, terms.patience, used(account), account.held, resets(account) or -1,
-        account.lent, account.leases, score,
+        key, { terms.kind, terms.limit, terms.window, terms.patience },
+        { used(account), account.held, resets(account) or -1 }, { account.lent, account.leases },
+        { redis.call('ZCARD', key .. ':holds'), first and math.max(tonumber(first) - account.clock, 0) or -1, account.unsettled },
+        account.expired, score,
       }
     end
   end

@@ -15,8 +15,8 @@ use futures::future::join_all;
 use jiff::Timestamp;
 use mesh_control_core::ports::{RateWindows, StoreError};
 use mesh_control_core::{
-    AccountView, Ask, Kind, LimitVerdict, MAX_AMOUNT, Settle, Settled, Settlement, Terms, Verdicts, lease_id,
-    rest_of,
+    AccountView, Accounts, Ask, Kind, LimitVerdict, MAX_AMOUNT, Settle, Settled, Settlement, Terms, Verdicts,
+    lease_id, rest_of,
 };
 use redis::{Script, ScriptInvocation};
 
@@ -57,8 +57,9 @@ macro_rules! script {
     };
 }
 
-/// Key, kind, limit, window, patience, used, held, reset, lent, leases; and when it is empty at the latest.
-type Row = (String, u8, u64, u64, u64, u64, u64, i64, u64, u64, u64);
+/// Key; kind, limit, window, patience; used, held, reset; lent, leases; open, until the first ends, unsettled; expired; and when it is
+/// empty at the latest.
+type Row = (String, (u8, u64, u64, u64), (u64, u64, i64), (u64, u64), (u64, i64, u64), u64, u64);
 
 impl RedisWindows {
     /// Connects to `redis://…` or `redis-cluster://…`. A connection that is lost later is made again by itself.
@@ -115,7 +116,9 @@ impl RedisWindows {
         call.arg(id.unwrap_or_default()).arg(id.map(lease_id).unwrap_or_default()).arg(attempt);
         for ask in asks {
             name(&mut call, tag, &ask.key, &ask.terms);
+            let told = ask.told.as_ref();
             call.arg(ask.amount).arg(ask.want);
+            call.arg(told.map_or("", |told| &told.id)).arg(told.map_or(0, |told| told.spent));
         }
         let answer: Vec<(u64, u64, u64, u64)> = self.run(&call).await?;
         let (head, rest) =
@@ -126,7 +129,7 @@ impl RedisWindows {
             lent: *lent,
             reset: Duration::from_micros(*reset_us),
         });
-        Ok(Verdicts { verdicts: verdicts.collect(), expired: head.0 })
+        Ok(Verdicts { verdicts: verdicts.collect(), expired: head.0, over: head.1 })
     }
 
     async fn admit_apart(
@@ -139,18 +142,21 @@ impl RedisWindows {
         let number = self.attempts.fetch_add(1, Ordering::Relaxed);
         let attempt = format!("attempt:{:016x}-{number}", self.own);
         let asked = groups.iter().map(|(tag, places)| {
-            let of_tag = places.iter().filter_map(|place| asks.get(*place)).collect();
-            self.admit_together(tag, of_tag, id, &attempt, now)
+            let of_tag = places.iter().filter_map(|place| asks.get(*place));
+            let of_tag: Vec<Ask> = of_tag.map(|ask| Ask { want: 0, ..ask.clone() }).collect();
+            let attempt = attempt.as_str();
+            async move { self.admit_together(tag, of_tag.iter().collect(), id, attempt, now).await }
         });
         let answers = join_all(asked).await;
         let none = LimitVerdict { admitted: false, remaining: 0, lent: 0, reset: Duration::ZERO };
-        let mut all = Verdicts { verdicts: vec![none; asks.len()], expired: 0 };
+        let mut all = Verdicts { verdicts: vec![none; asks.len()], ..Verdicts::default() };
         let mut failure = None;
         let mut held: Vec<usize> = Vec::new();
         for (places, answer) in groups.values().zip(answers) {
             match answer {
                 Ok(answer) => {
                     all.expired += answer.expired;
+                    all.over += answer.over;
                     if answer.verdicts.iter().all(|verdict| verdict.admitted) {
                         held.extend(places);
                     }
@@ -166,8 +172,10 @@ impl RedisWindows {
         }
         let admitted = failure.is_none() && all.verdicts.iter().all(|verdict| verdict.admitted);
         let mut ends = Vec::new();
-        for place in held {
-            let (Some(ask), Some(verdict)) = (asks.get(place), all.verdicts.get_mut(place)) else { continue };
+        for place in &held {
+            let (Some(ask), Some(verdict)) = (asks.get(*place), all.verdicts.get_mut(*place)) else {
+                continue;
+            };
             let own = id.filter(|_| ask.terms.kind != Kind::Count);
             let mut end =
                 |id: String, how| ends.push(Settle { key: ask.key.clone(), terms: ask.terms, id, how });
@@ -176,18 +184,45 @@ impl RedisWindows {
                 (true, None) => end(attempt.clone(), Settlement::Spent(ask.amount)),
                 (false, own) => {
                     end(own.unwrap_or(&attempt).to_owned(), Settlement::Released);
-                    if let Some(id) = id.filter(|_| verdict.lent > 0) {
-                        end(lease_id(id), Settlement::Released);
-                    }
                     verdict.remaining = verdict.remaining.saturating_add(ask.amount);
-                    verdict.lent = 0;
                 }
             }
         }
         // What can not be ended now is held until it counts as spent.
         let ended = if ends.is_empty() { Ok(Settled::default()) } else { self.settle(&ends, now).await };
         all.expired += ended.map(|settled| settled.expired).unwrap_or_default();
+        if admitted {
+            self.lend_apart(&groups, asks, id, now, &mut all).await;
+        }
         failure.map_or(Ok(all), Err)
+    }
+
+    /// Lends to a request that all of its limits have admitted. Where that fails nothing is lent.
+    async fn lend_apart(
+        &self,
+        groups: &BTreeMap<String, Vec<usize>>,
+        asks: &[Ask],
+        id: Option<&str>,
+        now: Timestamp,
+        all: &mut Verdicts,
+    ) {
+        let asked = groups.iter().map(|(tag, places)| async move {
+            let wanted = places.iter().filter_map(|place| Some((*place, asks.get(*place)?)));
+            let wanted: Vec<(usize, &Ask)> = wanted.filter(|(_, ask)| ask.want > 0).collect();
+            if wanted.is_empty() {
+                return Vec::new();
+            }
+            let of_tag: Vec<Ask> =
+                wanted.iter().map(|(_, ask)| Ask { amount: 0, ..(*ask).clone() }).collect();
+            let answer = self.admit_together(tag, of_tag.iter().collect(), id, "", now).await;
+            let verdicts = answer.map(|answer| answer.verdicts).unwrap_or_default();
+            wanted.into_iter().map(|(place, _)| place).zip(verdicts).collect::<Vec<_>>()
+        });
+        for (place, lent) in join_all(asked).await.into_iter().flatten() {
+            if let Some(verdict) = all.verdicts.get_mut(place) {
+                verdict.lent = lent.lent;
+            }
+        }
     }
 }
 
@@ -209,8 +244,16 @@ fn name(call: &mut ScriptInvocation<'_>, tag: &str, key: &str, terms: &Terms) {
 }
 
 fn view(tag: &str, row: &Row) -> AccountView {
-    let (key, kind, limit, window_us, patience_us, used, held, reset, lent, leases, _) = row;
+    let (
+        key,
+        (kind, limit, window_us, patience_us),
+        (used, held, reset),
+        lent,
+        (open, expires, unsettled),
+        ..,
+    ) = row;
     let own = key.strip_prefix(&index(tag)).and_then(|rest| rest.strip_prefix(':'));
+    let duration = |us: &i64| u64::try_from(*us).ok().map(Duration::from_micros);
     AccountView {
         key: own.unwrap_or(key).to_owned(),
         terms: Terms {
@@ -225,9 +268,12 @@ fn view(tag: &str, row: &Row) -> AccountView {
         },
         used: *used,
         held: *held,
-        lent: *lent,
-        leases: *leases,
-        resets: u64::try_from(*reset).ok().map(Duration::from_micros),
+        lent: lent.0,
+        leases: lent.1,
+        open: *open,
+        expires: duration(expires),
+        unsettled: *unsettled,
+        resets: duration(reset),
     }
 }
 
@@ -270,22 +316,24 @@ impl RateWindows for RedisWindows {
         join_all(ends).await.into_iter().try_fold(Settled::default(), |all, of_tag| Ok(all + of_tag?))
     }
 
-    async fn accounts(&self, most: usize, now: Timestamp) -> Result<Vec<AccountView>, StoreError> {
+    async fn accounts(&self, most: usize, now: Timestamp) -> Result<Accounts, StoreError> {
         let most = most.min(MOST);
         let tags = self.server.tags();
         let rows = tags.iter().map(|tag| async move {
             let mut call = self.call(&self.accounts, tag, now);
             call.arg(most);
             let rows: Vec<Row> = self.run(&call).await?;
-            Ok::<_, StoreError>(rows.into_iter().map(|row| (row.10, view(tag, &row))).collect::<Vec<_>>())
+            let views = rows.into_iter().map(|row| (row.6, row.5, view(tag, &row)));
+            Ok::<_, StoreError>(views.collect::<Vec<_>>())
         });
         let mut views = Vec::new();
         for of_tag in join_all(rows).await {
             views.extend(of_tag?);
         }
         if tags.len() > 1 {
-            views.sort_by_key(|(until, _)| std::cmp::Reverse(*until));
+            views.sort_by_key(|(until, ..)| std::cmp::Reverse(*until));
         }
-        Ok(views.into_iter().map(|(_, view)| view).take(most).collect())
+        let expired = views.iter().map(|(_, expired, _)| expired).sum();
+        Ok(Accounts { views: views.into_iter().map(|(.., view)| view).take(most).collect(), expired })
     }
 }

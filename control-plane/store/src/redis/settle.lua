@@ -12,10 +12,12 @@ for i = 2, #KEYS do
   -- The limit that the account was asked about last stays.
   account.terms.limit = tonumber(redis.call('HGET', KEYS[i], 'limit') or whole(account.terms.limit))
   advance(account)
-  local over, held = -1, let_go(account, ARGV[first + 4])
+  local over = -1
+  local held, told = let_go(account, ARGV[first + 4])
   if held then
+    spent = math.max(spent - (told or 0), 0)
     if account.terms.kind ~= CONCURRENT then spend(account, spent) end
-    if rest > 0 then hold(account, rest, ARGV[first + 5], false) end
+    if rest > 0 then hold(account, rest, ARGV[first + 5]) end
     over = math.max(math.min(spent + rest - held, used(account) - account.terms.limit), 0)
   end
   save(account)

@@ -5,6 +5,7 @@
 //! tests fail and say what to install.
 
 mod decisions;
+mod lent;
 mod opening;
 mod policies;
 mod restarts;

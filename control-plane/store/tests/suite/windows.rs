@@ -1,4 +1,5 @@
 //! Scenarios of [`RateWindows`].
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -6,28 +7,33 @@ use jiff::Timestamp;
 use mesh_control_core::memory::MemoryWindows;
 use mesh_control_core::ports::RateWindows;
 use mesh_control_core::{
-    AccountView, Ask, Kind, LimitVerdict, Settle, Settled, Settlement, Terms, lease_id, rest_of,
+    AccountView, Accounts, Ask, Kind, LimitVerdict, Settle, Settled, Settlement, Terms, Told, lease_id,
+    rest_of,
 };
 
+use crate::lent::{
+    unsettled_promises_are_listed, what_is_lent_counts_until_it_is_returned,
+    what_is_told_of_a_lease_is_lent_no_longer,
+};
 use crate::support;
 
-type Port = Arc<dyn RateWindows>;
+pub(crate) type Port = Arc<dyn RateWindows>;
 
 /// `key` is made unique: one Redis serves all tests.
 fn ask(key: &str, limit: u64) -> Ask {
-    Ask { key: key.to_owned(), terms: terms(Kind::Count, limit), amount: 1, want: 0 }
+    Ask { key: key.to_owned(), terms: terms(Kind::Count, limit), amount: 1, want: 0, told: None }
 }
 
-fn terms(kind: Kind, limit: u64) -> Terms {
+pub(crate) fn terms(kind: Kind, limit: u64) -> Terms {
     Terms { kind, limit, window_us: 60_000_000, patience_us: 20_000_000 }
 }
 
-fn unique(key: &str) -> String {
+pub(crate) fn unique(key: &str) -> String {
     format!("{}:{key}", support::unique())
 }
 
 /// Milliseconds after a start that no clock has passed yet (the entries of Redis expire by its own).
-fn at(milliseconds: i64) -> Timestamp {
+pub(crate) fn at(milliseconds: i64) -> Timestamp {
     Timestamp::from_millisecond(1_900_000_000_000 + milliseconds).unwrap()
 }
 
@@ -138,7 +144,8 @@ async fn a_hundred_racers_are_admitted_exactly_to_the_limit(port: Port) {
 
 async fn what_is_promised_counts_until_it_is_settled(port: Port) {
     let key = unique("promised");
-    let budget = |amount| Ask { key: key.clone(), terms: terms(Kind::Reserve, 100), amount, want: 0 };
+    let budget =
+        |amount| Ask { key: key.clone(), terms: terms(Kind::Reserve, 100), amount, want: 0, told: None };
     let ask = |id: &'static str, amount, when| {
         let (port, ask) = (Arc::clone(&port), budget(amount));
         async move { port.admit(&[ask], Some(id), at(when)).await.unwrap().verdicts[0] }
@@ -168,7 +175,7 @@ async fn what_is_promised_counts_until_it_is_settled(port: Port) {
 
 async fn a_promise_that_nobody_settles_counts_as_spent(port: Port) {
     let key = unique("unsettled");
-    let budget = Ask { key: key.clone(), terms: terms(Kind::Reserve, 100), amount: 80, want: 0 };
+    let budget = Ask { key: key.clone(), terms: terms(Kind::Reserve, 100), amount: 80, want: 0, told: None };
     assert!(port.admit(std::slice::from_ref(&budget), Some("a"), at(0)).await.unwrap().verdicts[0].admitted);
     let later = port.admit(std::slice::from_ref(&budget), Some("b"), at(20_000)).await.unwrap();
     assert_eq!((later.verdicts[0].admitted, later.verdicts[0].remaining, later.expired), (false, 20, 1));
@@ -179,7 +186,7 @@ async fn a_promise_that_nobody_settles_counts_as_spent(port: Port) {
 
 async fn places_are_free_again_when_their_holders_are_gone(port: Port) {
     let key = unique("places");
-    let place = Ask { key: key.clone(), terms: terms(Kind::Concurrent, 2), amount: 1, want: 0 };
+    let place = Ask { key: key.clone(), terms: terms(Kind::Concurrent, 2), amount: 1, want: 0, told: None };
     let enter = |id: &'static str, when| {
         let (port, place) = (Arc::clone(&port), place.clone());
         async move { port.admit(&[place], Some(id), at(when)).await.unwrap().verdicts[0].admitted }
@@ -195,9 +202,10 @@ async fn places_are_free_again_when_their_holders_are_gone(port: Port) {
 async fn accounts_are_listed_with_what_is_used(port: Port) {
     let (requests, budget) = (unique("requests"), unique("budget"));
     hit(&port, &ask(&requests, 10), 0).await;
-    let reserve = Ask { key: budget.clone(), terms: terms(Kind::Reserve, 100), amount: 30, want: 0 };
+    let reserve =
+        Ask { key: budget.clone(), terms: terms(Kind::Reserve, 100), amount: 30, want: 0, told: None };
     port.admit(&[reserve], Some("a"), at(1000)).await.unwrap();
-    let accounts = port.accounts(1000, at(2000)).await.unwrap();
+    let accounts = port.accounts(1000, at(2000)).await.unwrap().views;
     let find = |key: &str| accounts.iter().find(|account| account.key == key).cloned();
     let expected = AccountView {
         key: requests.clone(),
@@ -206,6 +214,9 @@ async fn accounts_are_listed_with_what_is_used(port: Port) {
         held: 0,
         lent: 0,
         leases: 0,
+        open: 0,
+        expires: None,
+        unsettled: 0,
         resets: Some(Duration::from_secs(58)),
     };
     assert_eq!(find(&requests), Some(expected));
@@ -216,54 +227,13 @@ async fn accounts_are_listed_with_what_is_used(port: Port) {
         held: 30,
         lent: 0,
         leases: 0,
+        open: 1,
+        expires: Some(Duration::from_secs(19)),
+        unsettled: 0,
         resets: None,
     };
     assert_eq!(find(&budget), Some(expected));
-    assert!(port.accounts(1, at(2000)).await.unwrap().len() <= 1);
-}
-
-async fn what_is_lent_counts_until_it_is_returned(port: Port) {
-    let (key, other) = (unique("lent"), unique("beside"));
-    let ask = |id: &'static str, amount, want, when| {
-        let ask = Ask { key: key.clone(), terms: terms(Kind::Count, 100), amount, want };
-        let port = Arc::clone(&port);
-        async move { port.admit(&[ask], Some(id), at(when)).await.unwrap().verdicts[0] }
-    };
-    let first = ask("a", 1, 50, 0).await;
-    assert_eq!((first.admitted, first.remaining, first.lent), (true, 99, 10));
-    // All that may be lent is lent; what is left is admitted.
-    assert_eq!(ask("b", 1, 50, 1).await.lent, 0);
-    assert!(!ask("c", 89, 0, 2).await.admitted);
-    assert!(ask("c", 88, 0, 3).await.admitted);
-    let accounts = port.accounts(1000, at(4)).await.unwrap();
-    let account = accounts.iter().find(|account| account.key == key).unwrap();
-    assert_eq!((account.used, account.lent, account.leases), (100, 10, 1));
-    let give = |id: String, spent, rest| Settle {
-        key: key.clone(),
-        terms: terms(Kind::Count, 0),
-        id,
-        how: Settlement::Returned { spent, rest },
-    };
-    let back = [give(lease_id("a"), 4, 0), give(lease_id("a"), 4, 0)];
-    let settled = port.settle(&back, at(5)).await.unwrap();
-    assert_eq!((settled.returned, settled.unknown, settled.over), (1, 1, 0));
-    assert!(!ask("d", 7, 0, 6).await.admitted);
-    assert!(ask("d", 6, 0, 7).await.admitted);
-    // Near the end nothing is lent any more; a refused request is lent nothing either.
-    let near = Ask { key: other.clone(), terms: terms(Kind::Reserve, 100), amount: 97, want: 50 };
-    assert_eq!(port.admit(std::slice::from_ref(&near), Some("e"), at(8)).await.unwrap().verdicts[0].lent, 0);
-    // What requests under way keep of a lease is settled under another name; what goes over is told.
-    let budget =
-        |amount, want| Ask { key: key.clone() + "2", terms: terms(Kind::Reserve, 100), amount, want };
-    let lent = port.admit(&[budget(2, 8)], Some("f"), at(9)).await.unwrap().verdicts[0].lent;
-    assert_eq!(lent, 8);
-    let end = |id: String, how| Settle { key: key.clone() + "2", terms: terms(Kind::Reserve, 0), id, how };
-    let rest = end(lease_id("f"), Settlement::Returned { spent: 3, rest: 5 });
-    port.settle(&[rest], at(10)).await.unwrap();
-    assert_eq!(port.admit(&[budget(91, 0)], Some("g"), at(11)).await.unwrap().verdicts[0].remaining, 90);
-    let over = end(rest_of(&lease_id("f")), Settlement::Returned { spent: 105, rest: 0 });
-    let settled = port.settle(&[over], at(12)).await.unwrap();
-    assert_eq!((settled.returned, settled.over), (1, 10));
+    assert!(port.accounts(1, at(2000)).await.unwrap().views.len() <= 1);
 }
 
 /// Under several limits that may lie apart: all racers together are admitted as the narrower one says, and the wider
@@ -311,6 +281,7 @@ async fn racers_never_spend_over_the_budget(port: Port) {
                         terms: terms(Kind::Reserve, 1000),
                         amount: 10 + racer % 7,
                         want: 0,
+                        told: None,
                     };
                     let verdict = port.admit(std::slice::from_ref(&ask), Some(&id), at(0)).await.unwrap();
                     if verdict.verdicts[0].admitted {
@@ -331,7 +302,7 @@ async fn racers_never_spend_over_the_budget(port: Port) {
         spent += racer.await.unwrap();
     }
     assert!(spent <= 1000, "{spent} of 1000");
-    let accounts = port.accounts(1000, at(0)).await.unwrap();
+    let accounts = port.accounts(1000, at(0)).await.unwrap().views;
     let account = accounts.iter().find(|account| account.key == key).unwrap();
     assert_eq!((account.used, account.held), (spent, 0), "every token is accounted for");
 }
@@ -375,12 +346,19 @@ stamp!(
     racers_never_spend_over_the_budget,
     what_is_lent_counts_until_it_is_returned,
     racers_under_two_limits_are_counted_under_both_or_neither,
+    what_is_told_of_a_lease_is_lent_no_longer,
 );
+
+#[tokio::test]
+async fn unsettled_promises_are_listed_in_memory_and_redis() {
+    unsettled_promises_are_listed(Arc::new(MemoryWindows::default())).await;
+    unsettled_promises_are_listed(support::redis_alone(1).await).await;
+}
 
 /// Redis restates the arithmetic: over random acts and clocks it says what memory says, word for word.
 #[tokio::test]
 async fn redis_and_memory_say_the_same() {
-    let (memory, redis): (Port, Port) = (Arc::new(MemoryWindows::default()), support::redis().await);
+    let (memory, redis): (Port, Port) = (Arc::new(MemoryWindows::default()), support::redis_alone(2).await);
     let mut seed = 0x2545_F491_4F6C_DD1D_u64;
     let mut random = |below: u64| {
         seed ^= seed << 13;
@@ -419,12 +397,28 @@ async fn redis_and_memory_say_the_same() {
             assert_eq!(one.unwrap(), other.unwrap(), "act {act}: {settlements:?}");
         } else {
             let (amount, want) = (random(15), random(3) * random(8));
-            let ask = |(key, terms): &(String, Terms)| Ask { key: key.clone(), terms: *terms, amount, want };
+            let told = (random(3) == 0)
+                .then(|| Told { id: lease_id(&format!("id-{}", random(12))), spent: random(12) });
+            let ask = |(key, terms): &(String, Terms)| {
+                let (key, terms, told) = (key.clone(), *terms, told.clone());
+                Ask { key, terms, amount, want, told }
+            };
             let asks: Vec<Ask> = chosen.into_iter().map(ask).collect();
             let id = (random(5) > 0).then_some(id.as_str());
             let (one, other) =
                 (memory.admit(&asks, id, at(clock)).await, redis.admit(&asks, id, at(clock)).await);
             assert_eq!(one.unwrap(), other.unwrap(), "act {act}: {asks:?}");
+        }
+        if act % 10 == 0 {
+            let mut views = [&memory, &redis].map(|port| port.accounts(1000, at(clock)));
+            let [one, other] = &mut views;
+            let (one, other) = (one.await.unwrap(), other.await.unwrap());
+            let of_these = |accounts: Accounts| -> BTreeMap<String, AccountView> {
+                let ours =
+                    accounts.views.into_iter().filter(|view| keys.iter().any(|(key, _)| *key == view.key));
+                ours.map(|view| (view.key.clone(), view)).collect()
+            };
+            assert_eq!(of_these(one), of_these(other), "after act {act}");
         }
     }
 }

@@ -84,6 +84,12 @@ pub(crate) async fn redis() -> Arc<RedisWindows> {
     Arc::new(RedisWindows::connect(&url, RedisClock::Caller).await.expect("Redis answers"))
 }
 
+/// A database of its own: a listing brings all accounts up to the time it is asked at.
+pub(crate) async fn redis_alone(database: u8) -> Arc<RedisWindows> {
+    let url = format!("{}/{database}", server::redis().trim_end_matches('/'));
+    Arc::new(RedisWindows::connect(&url, RedisClock::Caller).await.expect("Redis answers"))
+}
+
 pub(crate) async fn redis_with_its_clock() -> Arc<RedisWindows> {
     let url = server::redis();
     Arc::new(RedisWindows::connect(&url, RedisClock::Server).await.expect("Redis answers"))

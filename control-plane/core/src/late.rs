@@ -1,0 +1,65 @@
+//! Settlements that could not be counted when they came, because nobody could count: they are counted with the next.
+//!
+//! Without this, what was promised to requests that ended while Redis was away for a second would be held for ten minutes, and places
+//! under `maxConcurrent` with it. Settling twice is harmless: an account knows each promise once. Bounded: of too many, the oldest are
+//! forgotten, and expire.
+use std::collections::VecDeque;
+use std::sync::{Mutex, PoisonError};
+
+use crate::Settle;
+
+/// Settlements that wait.
+const MAX_LATE: usize = 10_000;
+/// So many are tried again with the next.
+const BATCH: usize = 512;
+
+#[derive(Default)]
+pub(crate) struct Late(Mutex<VecDeque<Settle>>);
+
+impl Late {
+    /// Some of those that wait, oldest first, before `new` ones.
+    pub(crate) fn with(&self, new: impl Iterator<Item = Settle>) -> Vec<Settle> {
+        let mut late = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let most = late.len().min(BATCH);
+        late.drain(..most).chain(new).collect()
+    }
+
+    /// These could not be counted.
+    pub(crate) fn keep(&self, settlements: Vec<Settle>) {
+        let mut late = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        late.extend(settlements);
+        let surplus = late.len().saturating_sub(MAX_LATE);
+        late.drain(..surplus);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use mesh_limits::Settlement;
+
+    use super::*;
+    use crate::Measure;
+
+    #[test]
+    fn the_oldest_are_forgotten_and_the_rest_comes_back_in_order() {
+        let settle = |number: usize| Settle {
+            key: "k".into(),
+            terms: Measure::Tokens.terms(0, Duration::from_secs(60)),
+            id: number.to_string(),
+            how: Settlement::Released,
+        };
+        let late = Late::default();
+        (0..MAX_LATE + 3).for_each(|number| late.keep(vec![settle(number)]));
+        let mut back = Vec::new();
+        for _ in 0..MAX_LATE.div_ceil(BATCH) {
+            back.extend(late.with(std::iter::empty()));
+        }
+        let ids: Vec<String> = back.into_iter().map(|settle| settle.id).collect();
+        let expected: Vec<String> = (3..MAX_LATE + 3).map(|number| number.to_string()).collect();
+        assert_eq!(ids, expected);
+        let new = late.with(std::iter::once(settle(7)));
+        assert_eq!(new.len(), 1, "nothing waits any more");
+    }
+}
