@@ -1,6 +1,7 @@
 //! What a control plane is told.
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
+use std::time::Duration;
 
 use mesh_policy::{Document, Settings};
 use mesh_xds::Upstream;
@@ -44,6 +45,8 @@ pub struct Config {
     pub max_body_bytes: u64,
     /// Decision records a sidecar's worker keeps until they are acknowledged.
     pub record_buffer: u32,
+    /// How long decision records are kept; none: for ever.
+    pub keep_decisions: Option<Duration>,
     /// Whether records hold fingerprints of bodies, under a key in the data folder.
     pub record_hashes: bool,
 }
@@ -71,6 +74,7 @@ impl Config {
             trust_identity_headers: false,
             max_body_bytes: Settings::DEFAULT_MAX_BODY_BYTES,
             record_buffer: Settings::DEFAULT_RECORD_BUFFER,
+            keep_decisions: None,
             record_hashes: false,
         }
     }

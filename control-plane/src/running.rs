@@ -7,7 +7,7 @@ use std::time::Duration;
 use axum::Router;
 use axum::serve::ListenerExt;
 use mesh_control_api::{IntakeServer, RateLimitServer, SidecarAuth, Token};
-use mesh_control_core::{Policies, RolloutWatch, Timestamp};
+use mesh_control_core::{Decisions, Policies, RolloutWatch, Timestamp};
 use mesh_xds::Ads;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
@@ -20,6 +20,8 @@ use crate::error::StartError;
 
 /// How long requests that are under way may take when the control plane stops.
 const GRACE: Duration = Duration::from_secs(5);
+/// How often old decision records are looked for, at most and at least.
+const FORGET: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(3600));
 /// How often a database that others may write to is looked at.
 const REFRESH: Duration = Duration::from_secs(1);
 
@@ -32,6 +34,7 @@ pub(crate) struct Servers {
     pub(crate) rate_limits: RateLimitServer,
     pub(crate) rollouts: Arc<RolloutWatch>,
     pub(crate) refresh: Option<Policies>,
+    pub(crate) forget: Option<(Decisions, Duration)>,
 }
 
 /// A control plane that runs. Dropping it ends it at once; [`Running::stop`] ends it well.
@@ -89,6 +92,9 @@ impl Running {
         helpers.spawn(watch_rollouts(servers.rollouts));
         if let Some(policies) = servers.refresh {
             helpers.spawn(keep_fresh(policies));
+        }
+        if let Some((decisions, keep)) = servers.forget {
+            helpers.spawn(forget(decisions, keep));
         }
         Ok(Running { api, grpc, admin, sidecar_token, ads, policies, stop, servers: tasks, helpers })
     }
@@ -173,5 +179,20 @@ async fn keep_fresh(policies: Policies) {
             tracing::error!(%error, "changes by other control planes can not be followed; the last policies stay in force");
         }
         failing = refreshed.is_err();
+    }
+}
+
+/// Forgets decision records that have been kept for long enough.
+async fn forget(decisions: Decisions, keep: Duration) {
+    let pause = (keep / 24).clamp(FORGET.0, FORGET.1);
+    loop {
+        match decisions.forget(keep, Timestamp::now()).await {
+            Ok(0) => {}
+            Ok(records) => tracing::info!(records, "old decision records are deleted"),
+            Err(error) => {
+                tracing::error!(%error, "old decision records can not be deleted; the database grows")
+            }
+        }
+        tokio::time::sleep(pause).await;
     }
 }

@@ -75,7 +75,8 @@ pub async fn start(config: Config) -> Result<Running, StartError> {
         rest: (api_listener, mesh_control_api::router(api)),
         grpc: grpc_listener,
         auth: SidecarAuth::new(sidecar),
-        intake: mesh_control_api::intake(decisions.clone(), limits.clone(), tools, Arc::clone(&metrics)),
+        forget: config.keep_decisions.map(|keep| (decisions.clone(), keep)),
+        intake: mesh_control_api::intake(decisions, limits.clone(), tools, Arc::clone(&metrics)),
         rate_limits: mesh_control_api::rate_limits(limits, metrics),
         rollouts,
         // Others may write to a database that can be shared.

@@ -171,7 +171,8 @@ impl Session {
         if !applies.iter().any(|policy| policy.inspects()) {
             return Step::Continue;
         }
-        if self.head.header("upgrade").is_some() {
+        // What follows either is no body, and has no end to wait for.
+        if self.head.header("upgrade").is_some() || self.head.method == "CONNECT" {
             self.uninspectable("upgrade");
             return self.by_head(now);
         }

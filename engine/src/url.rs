@@ -26,7 +26,7 @@ impl Session {
             for guard in policy.pii.iter().filter(|guard| guard.request) {
                 for (part, place, text) in &parts {
                     if let Some(text) = text {
-                        guard.find(&program.detector, text, &mut found);
+                        guard.find_whole(&program.detector, text, &mut found);
                         self.outside_body((policy, guard), &found, &format!("the URL's {part}"), place);
                     }
                 }

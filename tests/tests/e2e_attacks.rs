@@ -1,5 +1,9 @@
 //! Attack shapes: for each, either the request is refused, or what a real parser reads at the upstream holds nothing
 //! that the policy protects. Nothing passes uninspected without the guards header saying so, and nothing hangs.
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::time::Duration;
+
 use mesh_tests::{Mesh, Request, raw};
 use serde_json::Value;
 
@@ -177,4 +181,11 @@ fn uninspected_traffic_says_so(mesh: &Mesh) {
     assert!(image.header("x-ai-mesh-guards").contains("skipped:media"), "{:?}", image.headers);
     let upgrade = mesh.send(&Request::get("/socket").header("upgrade", "websocket"));
     assert!(upgrade.status >= 400 || upgrade.header("x-ai-mesh-guards").contains("ran"), "{upgrade:?}");
+    // A tunnel has no end of the body to wait for: it is refused at once.
+    let mut socket = TcpStream::connect(mesh.sidecar).expect("the sidecar listens");
+    socket.set_read_timeout(Some(Duration::from_secs(20))).expect("a timeout");
+    socket.write_all(b"CONNECT api.test:443 HTTP/1.1\r\nhost: api.test:443\r\n\r\n").expect("sent");
+    let mut status = [0; 12];
+    socket.read_exact(&mut status).expect("an answer, while the connection is open");
+    assert!(status.starts_with(b"HTTP/1.1 4") || status.starts_with(b"HTTP/1.1 5"), "{status:?}");
 }

@@ -3,6 +3,7 @@
 use std::{
     net::{IpAddr, SocketAddr},
     path::PathBuf,
+    time::Duration,
 };
 
 use clap::Args;
@@ -116,6 +117,9 @@ pub(crate) struct Plane {
     /// too many is the policy's recordOverflow
     #[arg(long, env = "AI_MESH_RECORD_BUFFER", default_value_t = mesh_policy::Settings::DEFAULT_RECORD_BUFFER, value_parser = clap::value_parser!(u32).range(1..), value_name = "RECORDS", hide_env = true)]
     pub(crate) record_buffer: u32,
+    /// Delete decision records that the control plane has had for so long: 90d, 12h, 30m or 10s [default: they are kept for ever]
+    #[arg(long, env = "AI_MESH_KEEP_DECISIONS", value_name = "TIME", value_parser = time, hide_env = true)]
+    pub(crate) keep_decisions: Option<Duration>,
     /// Keep fingerprints of bodies in decision records: HMAC-SHA-256 under record-key in the data directory, of what an agent sent and got
     #[arg(long, env = "AI_MESH_RECORD_HASHES", default_value_t = false, hide_env = true)]
     pub(crate) record_hashes: bool,
@@ -181,9 +185,48 @@ fn bytes(text: &str) -> Result<u64, String> {
     number.ok_or_else(|| "expected a number of bytes above 0, such as 1048576, 512K or 32M".to_owned())
 }
 
+/// A time: `90d`, `12h`, `30m`, `10s`.
+fn time(text: &str) -> Result<Duration, String> {
+    let seconds = match text.char_indices().next_back() {
+        Some((end, 'd')) => Some((end, 86_400)),
+        Some((end, 'h')) => Some((end, 3600)),
+        Some((end, 'm')) => Some((end, 60)),
+        Some((end, 's')) => Some((end, 1)),
+        _ => None,
+    };
+    let number =
+        seconds.and_then(|(end, unit)| text.get(..end)?.parse::<u32>().ok().map(|n| u64::from(n) * unit));
+    let time = number.filter(|seconds| *seconds > 0).map(Duration::from_secs);
+    time.ok_or_else(|| {
+        "expected a whole number of days, hours, minutes or seconds, such as 90d, 12h, 30m or 10s".to_owned()
+    })
+}
+
 #[cfg(test)]
 mod tests {
-    use super::bytes;
+    use std::time::Duration;
+
+    use super::{bytes, time};
+
+    #[test]
+    fn times_as_people_write_them() {
+        let table = [
+            ("90d", Some(90 * 86_400)),
+            ("12h", Some(12 * 3600)),
+            ("30m", Some(1800)),
+            ("10s", Some(10)),
+            ("0d", None),
+            ("", None),
+            ("d", None),
+            ("90", None),
+            ("-1d", None),
+            ("1.5h", None),
+            ("99999999999d", None),
+        ];
+        for (text, seconds) in table {
+            assert_eq!(time(text).ok(), seconds.map(Duration::from_secs), "{text}");
+        }
+    }
 
     #[test]
     fn sizes_as_people_write_them() {

@@ -48,6 +48,7 @@ impl Plane {
             trust_identity_headers: plan.flags.trust_identity_headers,
             max_body_bytes: plan.flags.max_body,
             record_buffer: plan.flags.record_buffer,
+            keep_decisions: plan.flags.keep_decisions,
             record_hashes: plan.flags.record_hashes,
             ca_file: plan.flags.ca_file.clone(),
             allow_remote: plan.flags.allow_remote,

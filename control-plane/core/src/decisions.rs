@@ -4,6 +4,7 @@
 //! the sidecar keeps the records and sends them again; the number that each record has in its VM makes the second
 //! arrival harmless. Records that never came are a gap: kept, counted and listed until they arrive after all.
 use std::sync::Arc;
+use std::time::Duration;
 
 use jiff::Timestamp;
 use mesh_audit::v1::DecisionRecord;
@@ -52,6 +53,8 @@ pub enum BatchError {
 }
 
 const MAX_ID: usize = 256;
+/// Records that are forgotten in one transaction: others that wait for the database come between.
+const FORGOTTEN: u32 = 2000;
 
 impl Batch {
     /// Checks what every store relies on.
@@ -172,6 +175,21 @@ impl Decisions {
     /// Open gaps, newest first.
     pub async fn gaps(&self, limit: u32) -> Result<Vec<Gap>, StoreError> {
         self.store.gaps(limit).await
+    }
+
+    /// Forgets the records that have been here for longer than `keep`; how many went. Records that nobody has marked yet, by
+    /// a call of this, are taken for new.
+    pub async fn forget(&self, keep: Duration, now: Timestamp) -> Result<u64, StoreError> {
+        self.store.mark(now).await?;
+        let Ok(then) = now.checked_sub(keep) else { return Ok(0) }; // Longer than there has been time.
+        let mut gone = 0;
+        loop {
+            let some = self.store.forget(then, FORGOTTEN).await?;
+            gone += some;
+            if some < u64::from(FORGOTTEN) {
+                return Ok(gone);
+            }
+        }
     }
 
     /// Follows the decisions that match `filter`, from the record after `filter.after` (from now on when it is not given).

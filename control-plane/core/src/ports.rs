@@ -91,6 +91,13 @@ pub trait DecisionStore: Send + Sync {
 
     /// Cursor of the newest record; 0 when there is none.
     async fn newest_cursor(&self) -> Result<u64, StoreError>;
+
+    /// Marks which records are there `now`.
+    async fn mark(&self, now: Timestamp) -> Result<(), StoreError>;
+
+    /// Deletes the oldest `most` of the records that were there at a mark set until `then`, and the gaps noticed by then;
+    /// how many records went.
+    async fn forget(&self, then: Timestamp, most: u32) -> Result<u64, StoreError>;
 }
 
 /// Keeps the definitions of tools that sidecars have seen.

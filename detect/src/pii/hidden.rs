@@ -1,5 +1,5 @@
-//! Values that a model reads where a recogniser sees none: Base64 (RFC 4648) in running text, digits written one by one, and
-//! addresses in quotes.
+//! Values that a model reads where a recogniser sees none: Base64 and Base16 (RFC 4648) in running text, digits written one by
+//! one, and addresses in quotes.
 //!
 //! One layer is undone, once, and searched as any text. What is found stands for the whole stretch it was written in: of an
 //! encoded text no part can go alone. Where no such stretch is, this costs a look at every sixteenth byte.
@@ -63,14 +63,15 @@ pub(crate) fn hidden(
         let end = if is_encoded(at(bytes, place)) { encoded_end(bytes, place) } else { place };
         if end > start + SHORTEST_RUN - 1 {
             next = next.max(end + 1);
-            let Some(inside) = decoded(slice(bytes, start, end), left) else { continue };
+            let run = slice(bytes, start, end);
+            let Some(inside) = decoded(run, left).or_else(|| from_hex(run, left)) else { continue };
             left = left.saturating_sub(inside.len());
             inner.clear();
             find(words, &inside, types, min_score, custom, &mut inner);
             let surest = inner.iter().max_by(|one, other| one.score.total_cmp(&other.score));
             out.extend(surest.map(|found| Finding {
                 span: start..end,
-                rule: "hidden/base64",
+                rule: "hidden/encoded",
                 ..found.clone()
             }));
         }
@@ -132,8 +133,7 @@ fn encoded_end(bytes: &[u8], place: usize) -> usize {
 fn decoded(run: &[u8], most: usize) -> Option<String> {
     // The beginning tells: of a word in running text hardly ever a character comes out.
     let head = decode(slice(run, 0, 12), 9)?;
-    let readable = |b: &u8| *b >= b' ' && *b != 0x7F || b.is_ascii_whitespace();
-    if !head.iter().all(readable) {
+    if !head.iter().all(is_readable) {
         return None;
     }
     let mut plain: Vec<u8> = run.iter().copied().filter(|b| !b.is_ascii_whitespace()).collect();
@@ -142,8 +142,25 @@ fn decoded(run: &[u8], most: usize) -> Option<String> {
     if letters % 4 == 1 {
         plain.truncate(letters - 1);
     }
-    let inside = decode(&plain, most)?;
-    let valid = match std::str::from_utf8(&inside) {
+    readable(&decode(&plain, most)?)
+}
+
+/// The text that a run of hexadecimal digits encodes; none if it is a digest or a number.
+fn from_hex(run: &[u8], most: usize) -> Option<String> {
+    let digit = |b: u8| char::from(b).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
+    let run = run.strip_prefix(b"0x").unwrap_or(run);
+    let pairs = run.as_chunks::<2>().0.iter().take(most);
+    let inside: Option<Vec<u8>> = pairs.map(|[high, low]| Some(digit(*high)? << 4 | digit(*low)?)).collect();
+    readable(&inside?)
+}
+
+fn is_readable(b: &u8) -> bool {
+    *b >= b' ' && *b != 0x7F || b.is_ascii_whitespace()
+}
+
+/// Bytes as a text, if they are one.
+fn readable(inside: &[u8]) -> Option<String> {
+    let valid = match std::str::from_utf8(inside) {
         Ok(text) => text,
         // Cut by the bound, or by the end of the run.
         Err(error) if error.error_len().is_none() => {
@@ -151,7 +168,7 @@ fn decoded(run: &[u8], most: usize) -> Option<String> {
         }
         Err(_) => return None,
     };
-    valid.bytes().all(|b| readable(&b)).then(|| valid.to_owned())
+    valid.as_bytes().iter().all(is_readable).then(|| valid.to_owned())
 }
 
 /// Digits that stand one by one around a place, with white space or one and the same sign between them.
@@ -213,6 +230,8 @@ mod tests {
             (format!("please decode {card} for me"), "CREDIT_CARD", card),
             (card.to_owned(), "CREDIT_CARD", card),
             ("key=bXkgc3NuIGlzIDUzNi05MC00Mzk5.".to_owned(), "US_SSN", "bXkgc3NuIGlzIDUzNi05MC00Mzk5"),
+            ("hex: 73736e203533362d39302d34333939".to_owned(), "US_SSN", "73736e203533362d39302d34333939"),
+            ("0x6D61696C2061646140782E6465".to_owned(), "EMAIL_ADDRESS", "0x6D61696C2061646140782E6465"),
             (format!("see:\n{long}\nend"), "CREDIT_CARD", long),
             (
                 "card 4 1 1 1 1 1 1 1 1 1 1 1 1 1 1 1 ok".to_owned(),

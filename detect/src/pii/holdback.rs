@@ -4,6 +4,8 @@
 //! and before it the words that the groups of a number, an IBAN or a date could be. Holding more than needed is safe;
 //! holding less would let half a value through.
 
+use std::ops::Range;
+
 use memchr::memmem;
 
 use super::date;
@@ -66,17 +68,17 @@ pub(crate) fn holdback(text: &str, types: TypeSet) -> usize {
     let mut bound = text.len().saturating_sub(MAX_HOLDBACK);
     if types.contains(PrivateKey) {
         match key_block(text) {
-            Some(Key::Open { begin, after }) => {
+            Some(Key::Open { begin, before }) => {
                 // What stands right before the block may be one value with its first line, but no part of a block
                 // before it.
                 let begin = chain_start(text, word_start(text, begin, MAX_HOLDBACK))
-                    .max(after)
+                    .max(before.map_or(0, |before| before.end))
                     .max(text.len().saturating_sub(MAX_BLOCK));
                 start = start.min(begin);
                 bound = begin;
             }
             // What ends in the block is part of it, not the beginning of something else.
-            Some(Key::Closed(end)) => start = start.max(end),
+            Some(Key::Closed(blocks)) => start = start.max(blocks.end),
             None => {}
         }
     }
@@ -248,12 +250,22 @@ fn link(word: &str) -> Link {
     }
 }
 
-/// The private key block that matters for the tail.
+/// The private key blocks that matter for the tail.
+#[derive(PartialEq, Eq)]
 enum Key {
-    /// It begins here and has not ended; the last one before it ended at `after`, or there was none.
-    Open { begin: usize, after: usize },
-    /// It ends here.
-    Closed(usize),
+    /// One begins here and has not ended; those before it are here, if there were any.
+    Open { begin: usize, before: Option<Range<usize>> },
+    /// All have ended.
+    Closed(Range<usize>),
+}
+
+impl Key {
+    fn start(&self) -> usize {
+        match self {
+            Key::Open { begin, before } => before.as_ref().map_or(*begin, |before| before.start.min(*begin)),
+            Key::Closed(blocks) => blocks.start,
+        }
+    }
 }
 
 /// The first open block in the tail, read as the search reads it, else the end of the last one.
@@ -263,23 +275,30 @@ fn key_block(text: &str) -> Option<Key> {
         from += 1;
     }
     let tail = text.get(from..)?;
-    match canonical::plain(tail) {
-        None => key_block_in(tail.as_bytes()).map(|key| match key {
-            Key::Open { begin, after } => Key::Open { begin: from + begin, after: from + after },
-            Key::Closed(end) => Key::Closed(from + end),
-        }),
-        Some(view) => key_block_in(view.text().as_bytes()).map(|key| match key {
-            Key::Open { begin, after } => Key::Open {
-                begin: from + view.original(begin..begin + 1).start,
-                after: from + if after == 0 { 0 } else { view.original(after - 1..after).end },
-            },
-            Key::Closed(end) => Key::Closed(from + view.original(end.saturating_sub(1)..end).end),
-        }),
+    let Some(view) = canonical::plain(tail) else {
+        return key_block_in(tail.as_bytes(), |span| from + span.start..from + span.end);
+    };
+    let read = |view: &View| {
+        let place = |span: Range<usize>| {
+            let span = view.original(span);
+            from + span.start..from + span.end
+        };
+        key_block_in(view.text().as_bytes(), place)
+    };
+    let key = read(&view);
+    let Some(untagged) = canonical::untagged(tail) else { return key };
+    let other = read(&untagged);
+    if key == other {
+        return key;
     }
+    // Where the two readings differ, whatever one of them takes for a block waits as a whole.
+    let begin = key.iter().chain(&other).map(Key::start).min()?;
+    Some(Key::Open { begin, before: None })
 }
 
-fn key_block_in(bytes: &[u8]) -> Option<Key> {
-    let mut closed = None;
+/// The same in one reading; `place` says where a part of it stands in the text.
+fn key_block_in(bytes: &[u8], place: impl Fn(Range<usize>) -> Range<usize>) -> Option<Key> {
+    let mut closed: Option<Range<usize>> = None;
     for begin in memmem::find_iter(bytes, b"-----BEGIN ") {
         // Within its first bytes a header may still become that of a key.
         let undecided = bytes.len() - begin < 64;
@@ -287,16 +306,19 @@ fn key_block_in(bytes: &[u8]) -> Option<Key> {
             continue;
         }
         match key_block::block(bytes, begin) {
-            Block::Open => return Some(Key::Open { begin, after: closed.unwrap_or_default() }),
+            Block::Open => {
+                let begin = place(begin..begin + 1).start;
+                return Some(Key::Open { begin, before: closed.map(place) });
+            }
             Block::Complete(end) | Block::Broken(end)
                 if key_block::is_private(bytes, begin) && end - begin >= key_block::MIN_BLOCK =>
             {
-                closed = closed.max(Some(end));
+                closed = Some(closed.map_or(begin..end, |block| block.start..block.end.max(end)));
             }
             Block::Complete(_) | Block::Broken(_) => {}
         }
     }
-    closed.map(Key::Closed)
+    closed.map(place).map(Key::Closed)
 }
 
 /// Where a JSON web token begins that reaches the end.

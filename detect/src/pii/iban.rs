@@ -3,6 +3,7 @@
 use super::checks::mod97;
 use super::number::Number;
 use super::scan::{self, Scan};
+use super::word::hangs;
 use crate::EntityType::{BankAccount, IbanCode};
 use crate::bytes::{at, before, slice};
 
@@ -121,11 +122,21 @@ const LENGTHS: &[(&[u8; 2], usize)] = &[
     (b"YE", 30),
 ];
 
-/// Looks at a word that begins with a country code and two digits.
+/// Letters that stand as a group of their own: a bank's.
+const BANK: usize = 4;
+
+/// Looks at a word, if it begins with a country code and two digits: alone, or hanging on to a word of letters
+/// (`iban-DE89…`).
 pub(super) fn word(scan: &mut Scan<'_>, start: usize) {
     let text = scan.text;
-    if !scan.wants(IbanCode) || !at(text, start + 2).is_ascii_digit() || !at(text, start + 3).is_ascii_digit()
-    {
+    let begins = match slice(text, start, start + 4) {
+        [a, b, c, d] => {
+            [a, b].iter().all(|b| b.is_ascii_alphabetic()) && [c, d].iter().all(|b| b.is_ascii_digit())
+        }
+        _ => false,
+    };
+    let piece = hangs(before(text, start)) && before(text, start.saturating_sub(1)).is_ascii_digit();
+    if !begins || piece || !scan.wants(IbanCode) {
         return;
     }
     let country = [at(text, start).to_ascii_uppercase(), at(text, start + 1).to_ascii_uppercase()];
@@ -133,6 +144,8 @@ pub(super) fn word(scan: &mut Scan<'_>, start: usize) {
     let mut buffer = [0_u8; 34];
     let mut count = 0;
     let mut i = start;
+    // Letters in a row since a separator; a longer group of them is a word.
+    let mut letters = Some(0);
     while count < *length {
         let b = at(text, i);
         if b.is_ascii_alphanumeric() {
@@ -140,12 +153,21 @@ pub(super) fn word(scan: &mut Scan<'_>, start: usize) {
                 *slot = b;
             }
             count += 1;
-        } else if !(matches!(b, b' ' | b'-') && at(text, i + 1).is_ascii_alphanumeric()) {
+            letters = letters.filter(|_| b.is_ascii_alphabetic()).map(|letters| letters + 1);
+        } else if matches!(b, b' ' | b'-') && at(text, i + 1).is_ascii_alphanumeric() {
+            if letters.is_some_and(|letters| letters > BANK) {
+                return;
+            }
+            letters = Some(0);
+        } else {
             return;
         }
         i += 1;
     }
-    if !scan::closes(text, i) {
+    if letters.is_some_and(|letters| letters > BANK) {
+        return;
+    }
+    if !scan::closes(text, i) && at(text, i) != b'_' {
         return;
     }
     let Some(number) = buffer.get(..count) else { return };

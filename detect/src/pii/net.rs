@@ -3,7 +3,7 @@
 use std::net::Ipv6Addr;
 use std::str::FromStr;
 
-use super::number::Number;
+use super::number::{Number, labelled};
 use super::scan::{self, Scan};
 use crate::EntityType::{IpAddress, MacAddress};
 use crate::bytes::{at, before, run_end, slice};
@@ -17,8 +17,8 @@ pub(super) fn quad(scan: &mut Scan<'_>, number: &Number) {
     // A port or a prefix length may follow; more of the same may not.
     let next = at(text, number.end);
     let more = at(text, number.end + 1);
-    if (matches!(next, b'.' | b'-' | b'_') && more.is_ascii_alphanumeric()) || glued_left(text, number.start)
-    {
+    let goes_on = matches!(next, b'.' | b'-' | b'_') && more.is_ascii_alphanumeric();
+    if goes_on || glued_left(scan, number.start) {
         return;
     }
     let mut position = 0;
@@ -34,9 +34,13 @@ pub(super) fn quad(scan: &mut Scan<'_>, number: &Number) {
     scan.weigh(IpAddress, (number.start, number.end), (0.65, 0.95), "ip/v4");
 }
 
-fn glued_left(text: &[u8], start: usize) -> bool {
+/// A version has the form of an address: only a word that speaks of addresses may hang on to one.
+fn glued_left(scan: &mut Scan<'_>, start: usize) -> bool {
+    let text = scan.text;
     match before(text, start) {
-        b'.' | b'-' => start >= 2 && before(text, start - 1).is_ascii_alphanumeric(),
+        b'.' | b'-' | b'_' => {
+            start >= 2 && before(text, start - 1).is_ascii_alphanumeric() && !labelled(scan, start)
+        }
         // `::ffff:10.0.0.1` is read as one.
         b':' => start >= 2 && before(text, start - 1) == b':' || hex_before(text, start),
         _ => false,

@@ -43,18 +43,13 @@ fn is_separator(b: u8) -> bool {
     matches!(b, b' ' | b'-' | b'.' | b'/')
 }
 
-/// Whether a character right beside a number makes it a piece of something longer: `1.2.3`, `12-34`, `a/1`, `#1:2`.
-fn joins(b: u8) -> bool {
-    matches!(b, b'-' | b'.' | b'/' | b'_' | b':')
-}
-
 /// Looks at a group of digits that begins at `start`, alone and with the groups that follow it.
 pub(super) fn group(scan: &mut Scan<'_>, start: usize) {
     let text = scan.text;
     if is_count(text, start) {
         return;
     }
-    let glued_left = joins_left(text, start) || thousands_before(text, start);
+    let glued_left = joins_left(scan, start) || thousands_before(text, start);
     let mut number = Number {
         start,
         end: start,
@@ -74,9 +69,8 @@ pub(super) fn group(scan: &mut Scan<'_>, start: usize) {
         }
         let next = at(text, number.end);
         let more = at(text, number.end + 1);
-        if scan::closes(text, number.end) {
-            let continues = (more.is_ascii_alphanumeric() && joins(next)) || thousands(text, number.end);
-            number.glued = glued_left || continues;
+        if scan::closes(text, number.end) || next == b'_' {
+            number.glued = glued_left || joins_right(text, number.end) || thousands(text, number.end);
             number.chained = chained_left || (next == b' ' && more.is_ascii_digit());
             recognise(scan, &number);
         }
@@ -116,12 +110,41 @@ fn thousands_before(text: &[u8], start: usize) -> bool {
         && thousands(text, start - 1)
 }
 
-fn joins_left(text: &[u8], start: usize) -> bool {
+/// Whether what stands right before a number makes it a piece of something longer: `1.2`, `12:34`, `AB-12`. A name and its
+/// value are two things: `SSN:536…`, `card_4111…`, `/users/536…`; before a dash or a dot the name has to name something.
+fn joins_left(scan: &mut Scan<'_>, start: usize) -> bool {
+    let text = scan.text;
     let further = if start >= 2 { before(text, start - 1) } else { 0 };
     match before(text, start) {
-        // `SSN:536…` is a name and its value, `12:34` one thing.
-        b':' => further.is_ascii_digit(),
-        b => joins(b) && further.is_ascii_alphanumeric(),
+        b':' | b'/' | b'_' => further.is_ascii_digit(),
+        b'-' | b'.' => further.is_ascii_alphanumeric() && !labelled(scan, start),
+        _ => false,
+    }
+}
+
+/// Whether the word that hangs on to `start` by one sign says what stands there: `ssn-536…`.
+pub(super) fn labelled(scan: &mut Scan<'_>, start: usize) -> bool {
+    let context = scan.context(start);
+    start >= 2 && context.end == start - 1 && !context.negative
+}
+
+/// Letters of the longest ending of a file's name.
+const ENDING: usize = 5;
+
+/// Whether what stands right after a number makes it a piece of something longer: `1.2`, `12-A`, `536.example`. The ending
+/// of a file's name, the next part of a path and another word do not.
+fn joins_right(text: &[u8], end: usize) -> bool {
+    let more = at(text, end + 1);
+    match at(text, end) {
+        b'-' | b':' => more.is_ascii_alphanumeric(),
+        b'/' | b'_' => more.is_ascii_digit(),
+        b'.' if more.is_ascii_alphabetic() => {
+            let ending = slice(text, 0, end + 2 + ENDING);
+            let ending = run_end(ending, end + 1, |b| b.is_ascii_alphanumeric());
+            ending - end - 1 > ENDING || matches!(at(text, ending), b'-' | b'.')
+        }
+        b'.' => more.is_ascii_digit(),
+        _ => false,
     }
 }
 

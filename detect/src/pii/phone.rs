@@ -128,10 +128,10 @@ fn opening(text: &[u8], first: usize) -> usize {
 }
 
 fn may_begin(text: &[u8], start: usize, first: usize) -> bool {
-    if !scan::opens(text, start) {
+    let previous = before(text, start);
+    if !scan::opens(text, start) && previous != b'_' {
         return false;
     }
-    let previous = before(text, start);
     if start < first {
         return !matches!(previous, b'+' | b')');
     }

@@ -1,7 +1,7 @@
 //! The pass over the text: where is anything worth a closer look?
 
 use super::context::{Context, ContextWords, Recent};
-use super::{email, key_block, net, number, password, token, word};
+use super::{email, iban, key_block, net, number, password, token, word};
 use crate::bytes::{at, before, run_end, run_start, slice};
 use crate::{EntityType, Finding, Kind, TypeSet};
 
@@ -262,7 +262,7 @@ impl<'a> Scan<'a> {
     fn digit(&mut self, i: usize) {
         let text = self.text;
         let previous = before(text, i);
-        if !previous.is_ascii_digit() && opens(text, i) {
+        if !previous.is_ascii_digit() && (opens(text, i) || previous == b'_') {
             number::group(self, i);
         }
         if i < self.word_seen {
@@ -273,8 +273,12 @@ impl<'a> Scan<'a> {
         if is_escape_letter(text, start + 1) {
             start += 1;
         }
-        if self.word_seen - start <= LONGEST_WORD && before(text, start) != b'_' {
-            word::word(self, start, self.word_seen);
+        if self.word_seen - start <= LONGEST_WORD {
+            if before(text, start) == b'_' {
+                iban::word(self, start);
+            } else {
+                word::word(self, start, self.word_seen);
+            }
         }
         if matches!(before(text, start), b':') || matches!(at(text, self.word_seen), b':' | b'-' | b'.') {
             net::address(self, start);

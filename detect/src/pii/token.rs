@@ -15,11 +15,7 @@ const MAX_HEADER: usize = 2048;
 /// Looks at a long run of token characters.
 pub(super) fn run(scan: &mut Scan<'_>, start: usize, end: usize) {
     let text = scan.text;
-    let run = slice(text, start, end);
-    let known = (TOKENS.iter())
-        .filter(|token| run.starts_with(token.prefix.as_bytes()))
-        .find_map(|token| Some((token.kind, body_end(text, start, end, token)?)));
-    if let Some((kind, stop)) = known {
+    if let Some((kind, start, stop)) = known(text, start, end).or_else(|| named(text, start, end)) {
         let stop = if kind == GitlabToken { routed(text, stop) } else { stop };
         scan.report(kind, start, stop, 0.95, "token/prefix");
         return;
@@ -28,6 +24,40 @@ pub(super) fn run(scan: &mut Scan<'_>, start: usize, end: usize) {
         return;
     }
     by_context(scan, start, end);
+}
+
+/// What a run is that begins as tokens of an issuer do: its type, where it begins and ends.
+fn known(text: &[u8], start: usize, end: usize) -> Option<(EntityType, usize, usize)> {
+    let run = slice(text, start, end);
+    (TOKENS.iter())
+        .filter(|token| run.starts_with(token.prefix.as_bytes()))
+        .find_map(|token| Some((token.kind, start, body_end(text, start, end, token)?)))
+}
+
+/// Words of a name that a token hangs on to.
+const NAME_WORDS: usize = 4;
+/// A shorter prefix is no telling one inside of a word.
+const TELLING: usize = 4;
+
+/// A token that hangs on to a name: `backup_ghp_…`, `openai-key-sk-proj-…`.
+fn named(text: &[u8], start: usize, end: usize) -> Option<(EntityType, usize, usize)> {
+    let mut from = start;
+    for _ in 0..NAME_WORDS {
+        let word = run_end(slice(text, 0, end), from, |b| b.is_ascii_alphabetic());
+        if word == from || !matches!(at(text, word), b'-' | b'_') {
+            return None;
+        }
+        from = word + 1;
+        let run = slice(text, from, end);
+        let telling =
+            |token: &&Token| token.prefix.len() >= TELLING && run.starts_with(token.prefix.as_bytes());
+        let found = (TOKENS.iter().filter(telling))
+            .find_map(|token| Some((token.kind, from, body_end(text, from, end, token)?)));
+        if found.is_some() {
+            return found;
+        }
+    }
+    None
 }
 
 /// The end of a GitLab token with its routing: `.` two characters `.` nine characters.

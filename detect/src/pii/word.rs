@@ -34,12 +34,7 @@ pub(super) fn word(scan: &mut Scan<'_>, start: usize, end: usize) {
     if length < 3 {
         return;
     }
-    if at(text, start).is_ascii_alphabetic()
-        && at(text, start + 1).is_ascii_alphabetic()
-        && !hangs(before(text, start))
-    {
-        iban::word(scan, start);
-    }
+    iban::word(scan, start);
     if length >= 26 {
         wallet::word(scan, start, end);
     }

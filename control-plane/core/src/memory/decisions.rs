@@ -1,5 +1,5 @@
 //! Decisions in memory.
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashSet};
 use std::sync::Mutex;
 
 use async_trait::async_trait;
@@ -9,7 +9,7 @@ use super::lock;
 use crate::ports::{DecisionStore, StoreError};
 use crate::{Batch, Decision, DecisionFilter, DecisionPage, Gap, Intake};
 
-/// Decisions in memory. They are never thrown away: for tests, and for trying things out.
+/// Decisions in memory: for tests, and for trying things out.
 #[derive(Default)]
 pub struct MemoryDecisions {
     state: Mutex<State>,
@@ -17,9 +17,11 @@ pub struct MemoryDecisions {
 
 #[derive(Default)]
 struct State {
-    /// In order of arrival: the cursor of a record is its position + 1.
-    records: Vec<Decision>,
-    places: HashMap<(String, u64), usize>,
+    /// In order of arrival, by cursor.
+    records: BTreeMap<u64, Decision>,
+    newest: u64,
+    known: HashSet<(String, u64)>,
+    marks: BTreeMap<Timestamp, u64>,
     streams: BTreeMap<String, Stream>,
     /// Oldest first.
     gaps: Vec<Gap>,
@@ -51,13 +53,10 @@ impl DecisionStore for MemoryDecisions {
             .collect();
         for (index, record) in batch.records.iter().enumerate() {
             let sequence = batch.first_sequence + index as u64;
-            let place = state.records.len();
-            if let std::collections::hash_map::Entry::Vacant(free) =
-                state.places.entry((batch.vm.clone(), sequence))
-            {
-                free.insert(place);
+            if state.known.insert((batch.vm.clone(), sequence)) {
                 let decision = Decision::from_record(&batch.sidecar, &batch.vm, sequence, record.clone());
-                state.records.push(decision);
+                state.newest += 1;
+                state.records.insert(state.newest, decision);
                 intake.kept.push(index);
             }
         }
@@ -66,7 +65,7 @@ impl DecisionStore for MemoryDecisions {
 
     async fn list(&self, filter: &DecisionFilter) -> Result<DecisionPage, StoreError> {
         let state = lock(&self.state);
-        let numbered = state.records.iter().enumerate().map(|(place, decision)| (place as u64 + 1, decision));
+        let numbered = state.records.iter().map(|(cursor, decision)| (*cursor, decision));
         let wanted = |(cursor, decision): &(u64, &Decision)| matches(filter, *cursor, decision);
         let limit = filter.limit as usize;
         let mut found: Vec<(u64, Decision)> = if filter.after.is_some() {
@@ -89,7 +88,7 @@ impl DecisionStore for MemoryDecisions {
     }
 
     async fn decision(&self, id: &str) -> Result<Option<Decision>, StoreError> {
-        Ok(lock(&self.state).records.iter().find(|decision| decision.decision_id == id).cloned())
+        Ok(lock(&self.state).records.values().find(|decision| decision.decision_id == id).cloned())
     }
 
     async fn gaps(&self, limit: u32) -> Result<Vec<Gap>, StoreError> {
@@ -97,7 +96,31 @@ impl DecisionStore for MemoryDecisions {
     }
 
     async fn newest_cursor(&self) -> Result<u64, StoreError> {
-        Ok(lock(&self.state).records.len() as u64)
+        Ok(lock(&self.state).newest)
+    }
+
+    async fn mark(&self, now: Timestamp) -> Result<(), StoreError> {
+        let mut state = lock(&self.state);
+        let newest = state.newest;
+        state.marks.insert(now, newest);
+        Ok(())
+    }
+
+    async fn forget(&self, then: Timestamp, most: u32) -> Result<u64, StoreError> {
+        let mut state = lock(&self.state);
+        state.gaps.retain(|gap| gap.noticed > then);
+        let Some((at, upto)) = state.marks.range(..=then).next_back().map(|(at, upto)| (*at, *upto)) else {
+            return Ok(0);
+        };
+        let old: Vec<u64> =
+            state.records.range(..=upto).take(most as usize).map(|(cursor, _)| *cursor).collect();
+        for cursor in &old {
+            if let Some(decision) = state.records.remove(cursor) {
+                state.known.remove(&(decision.vm, decision.sequence));
+            }
+        }
+        state.marks.retain(|mark, _| *mark >= at);
+        Ok(old.len() as u64)
     }
 }
 

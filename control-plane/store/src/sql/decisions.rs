@@ -66,6 +66,49 @@ impl DecisionStore for Sql {
             .map_err(failed("the decisions could not be read"))?;
         Ok(unsigned(newest))
     }
+
+    async fn mark(&self, now: Timestamp) -> Result<(), StoreError> {
+        sqlx::query(
+            "INSERT INTO decision_marks (at_ns, newest) VALUES ($1, (SELECT coalesce(max(id), 0) FROM decisions))
+             ON CONFLICT (at_ns) DO NOTHING",
+        )
+        .bind(nanoseconds(now))
+        .execute(&self.write)
+        .await
+        .map(drop)
+        .map_err(failed("the decisions could not be marked"))
+    }
+
+    async fn forget(&self, then: Timestamp, most: u32) -> Result<u64, StoreError> {
+        forget(self, then, most).await.map_err(failed("old decisions could not be deleted"))
+    }
+}
+
+async fn forget(sql: &Sql, then: Timestamp, most: u32) -> sqlx::Result<u64> {
+    let then = nanoseconds(then);
+    let mut tx = begin(sql).await?;
+    lock(&mut tx, super::DECISIONS).await?;
+    sqlx::query("DELETE FROM decision_gaps WHERE noticed_ns <= $1").bind(then).execute(&mut *tx).await?;
+    let mark: Option<(i64, i64)> = sqlx::query_as(
+        "SELECT at_ns, newest FROM decision_marks WHERE at_ns <= $1 ORDER BY at_ns DESC LIMIT 1",
+    )
+    .bind(then)
+    .fetch_optional(&mut *tx)
+    .await?;
+    let mut gone = 0;
+    if let Some((at, newest)) = mark {
+        let deleted = sqlx::query(
+            "DELETE FROM decisions WHERE id IN (SELECT id FROM decisions WHERE id <= $1 ORDER BY id LIMIT $2)",
+        )
+        .bind(newest)
+        .bind(i64::from(most))
+        .execute(&mut *tx)
+        .await?;
+        gone = deleted.rows_affected();
+        sqlx::query("DELETE FROM decision_marks WHERE at_ns < $1").bind(at).execute(&mut *tx).await?;
+    }
+    tx.commit().await?;
+    Ok(gone)
 }
 
 async fn take_in(sql: &Sql, batch: &Batch, now: Timestamp) -> sqlx::Result<Intake> {

@@ -1,7 +1,7 @@
 //! Scenarios of [`DecisionStore`].
 use std::sync::Arc;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use mesh_audit::v1::{DecisionRecord, GuardOutcome, PolicyRef};
 use mesh_control_core::memory::MemoryDecisions;
 use mesh_control_core::ports::DecisionStore;
@@ -206,6 +206,31 @@ async fn a_decision_is_found_by_its_id(store: Port) {
     assert_eq!(store.decision("nothing").await.unwrap(), None);
 }
 
+/// What is old is what was there at an old mark, whatever time the records themselves tell.
+async fn old_records_are_forgotten(store: Port) {
+    let hours = |count: i64| now() + SignedDuration::from_hours(count);
+    store.intake(&batch("old", 3, 7), hours(0)).await.unwrap();
+    store.mark(hours(1)).await.unwrap();
+    store.intake(&batch("new", 1, 2), hours(2)).await.unwrap();
+    store.mark(hours(3)).await.unwrap();
+
+    assert_eq!(store.forget(hours(0), 100).await.unwrap(), 0, "nothing was marked by then");
+    assert_eq!(gaps(&store).await, [], "a gap has the age at which it was noticed");
+    assert_eq!(store.forget(hours(2), 3).await.unwrap(), 3, "as many as asked for");
+    assert_eq!(listed(&store, DecisionFilter::default()).await, ["new2", "new1", "old7", "old6"]);
+    assert_eq!(store.forget(hours(2), 3).await.unwrap(), 2);
+    assert_eq!(store.forget(hours(2), 3).await.unwrap(), 0);
+    assert_eq!(listed(&store, DecisionFilter::default()).await, ["new2", "new1"]);
+
+    // Numbers go on: the next batch of the VM has no gap before it, and cursors of followers stay good.
+    let cursor = store.newest_cursor().await.unwrap();
+    store.intake(&batch("old", 8, 8), hours(4)).await.unwrap();
+    assert_eq!(gaps(&store).await, []);
+    assert!(store.newest_cursor().await.unwrap() > cursor);
+    assert_eq!(store.forget(hours(3), 100).await.unwrap(), 2);
+    assert_eq!(listed(&store, DecisionFilter::default()).await, ["old8"]);
+}
+
 async fn large_batches_and_racing_reports_lose_nothing(store: Port) {
     let reports: Vec<_> = (0..8)
         .flat_map(|vm| [(vm, 1, 1200), (vm, 1, 1200), (vm, 601, 1300)])
@@ -252,6 +277,7 @@ macro_rules! stamp {
 }
 
 stamp!(
+    old_records_are_forgotten,
     batches_in_order_are_acknowledged,
     a_record_arrives_twice_and_is_kept_once,
     vms_number_for_themselves,

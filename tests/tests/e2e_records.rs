@@ -1,6 +1,7 @@
-//! Fingerprints of bodies in records: there where they are asked for, under a key, of what the agent sent and got.
+//! What is kept of requests: fingerprints of bodies where they are asked for, under a key, of what the agent sent and got; and
+//! records as long as they are wanted.
 use mesh_audit::ContentHash;
-use mesh_tests::limits::policy;
+use mesh_tests::limits::{eventually, policy};
 use mesh_tests::{Mesh, Request, chat, chat_stream};
 
 fn hash(key: &str, body: &[u8]) -> String {
@@ -40,4 +41,19 @@ fn a_record_holds_fingerprints_only_where_they_are_asked_for() {
     let record = mesh.decision(answer.header("x-ai-mesh-decision-id"));
     assert_eq!((&record["request_hash"], &record["response_hash"]), (&"".into(), &"".into()), "{record}");
     assert!(!mesh.data.join("record-key").exists());
+}
+
+#[test]
+fn records_are_kept_as_long_as_they_are_wanted() {
+    let redact = policy("redact", "rules: [ { pii: { types: [email] } } ]");
+    let mesh = Mesh::up(&redact, &["--keep-decisions", "3s"]);
+    let listed = || mesh.api("GET", "/api/v1/decisions", None).json()["decisions"].as_array().map(Vec::len);
+    let answer = mesh.send(&Request::post("/v1/chat/completions", &chat("hello")));
+    mesh.decision(answer.header("x-ai-mesh-decision-id"));
+    eventually("the record is deleted", || (listed() == Some(0)).then_some(()));
+    // Numbers go on: what is deleted is not missing.
+    let answer = mesh.send(&Request::post("/v1/chat/completions", &chat("hello again")));
+    mesh.decision(answer.header("x-ai-mesh-decision-id"));
+    let gaps = mesh.api("GET", "/api/v1/decisions/gaps", None).json();
+    assert_eq!(gaps["gaps"].as_array().map(Vec::len), Some(0), "{gaps}");
 }
