@@ -37,6 +37,13 @@ impl RequestHead {
         self.path.split(['?', '#']).next().unwrap_or_default()
     }
 
+    /// The first 16 hex digits of the SHA-256 of the API key that the request carries, if it does.
+    pub(crate) fn key(&self) -> Option<String> {
+        let bearer = self.header("authorization").map(|value| value.strip_prefix("Bearer ").unwrap_or(value));
+        let key = bearer.or_else(|| self.header("x-api-key")).or_else(|| self.header("api-key"));
+        key.filter(|key| !key.is_empty()).map(fingerprint)
+    }
+
     /// The query, without its question mark.
     pub fn query(&self) -> Option<&str> {
         self.path.split_once('?').map(|(_, query)| query)
@@ -56,8 +63,6 @@ pub struct Caller {
     pub team: Option<String>,
     /// Roles the caller has.
     pub roles: Vec<String>,
-    /// The first 16 hex digits of the SHA-256 of the API key that the request carries. The key itself is not kept.
-    pub key: Option<String>,
 }
 
 impl Caller {
@@ -79,21 +84,12 @@ impl Caller {
             session: trusted("x-ai-mesh-session"),
             team: trusted("x-ai-mesh-team"),
             roles: roles.unwrap_or_default(),
-            key: api_key(head).map(fingerprint),
         }
     }
 }
 
 /// Longer identities are not identities; they would grow counters and records.
 const MAX_IDENTITY: usize = 256;
-
-fn api_key(head: &RequestHead) -> Option<&str> {
-    let bearer = head.header("authorization").map(|value| value.strip_prefix("Bearer ").unwrap_or(value));
-    bearer
-        .or_else(|| head.header("x-api-key"))
-        .or_else(|| head.header("api-key"))
-        .filter(|key| !key.is_empty())
-}
 
 fn fingerprint(key: &str) -> String {
     let digest = Sha256::digest(key.as_bytes());
@@ -142,7 +138,7 @@ mod tests {
 
     #[test]
     fn keys_are_known_by_fingerprint_only() {
-        let by = |headers: &[(&str, &str)]| Caller::of(&head(headers), &settings(true)).key;
+        let by = |headers: &[(&str, &str)]| head(headers).key();
         let bearer = by(&[("authorization", "Bearer sk-1")]);
         assert_eq!(bearer, by(&[("x-api-key", "sk-1")]));
         assert_eq!(bearer.as_deref().map(str::len), Some(16));

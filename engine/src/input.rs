@@ -95,7 +95,7 @@ fn value(session: &Session, body: &[u8], now: Timestamp, answer: Option<&Answer>
         "session" => json!(caller.session),
         "team" => json!(caller.team),
         "roles" => json!(caller.roles),
-        "key" => json!(caller.key),
+        "key" => json!(head.key()),
         "source.ip" => json!(head.source_ip.map(|ip| ip.to_canonical().to_string())),
         "time.rfc3339" => {
             let time = jiff::Timestamp::from_nanosecond(i128::from(now)).map(|time| time.to_string());

@@ -231,7 +231,7 @@ impl Session {
             LimitKey::User => caller.user.as_ref().map(|user| format!("user:{user}")),
             LimitKey::Session => caller.session.as_ref().map(|session| format!("session:{session}")),
             LimitKey::Team => caller.team.as_ref().map(|team| format!("team:{team}")),
-            LimitKey::Key => caller.key.as_ref().map(|key| format!("key:{key}")),
+            LimitKey::Key => self.head.key().map(|key| format!("key:{key}")),
             LimitKey::Ip => self.head.source_ip.map(|ip| format!("ip:{}", ip.to_canonical())),
             LimitKey::Model => message
                 .and_then(|message| message.model.as_deref())
