@@ -175,9 +175,9 @@ impl Held {
         self.asked_us.map_or(self.since_us, |asked| asked.max(self.since_us))
     }
 
-    /// What was asked for at this time is answered.
-    fn answered(&mut self, asked_us: u64) {
-        self.asked_us.take_if(|asked| *asked == asked_us);
+    /// What was asked for at this time is answered. Whether that was waited for.
+    fn answered(&mut self, asked_us: u64) -> bool {
+        self.asked_us.take_if(|asked| *asked == asked_us).is_some()
     }
 }
 
@@ -235,14 +235,15 @@ impl Leases {
     /// An account has answered: it has lent `granted`, and has `remaining` left besides.
     pub fn granted(&mut self, account: &AccountName, borrow: &Borrow, granted: u64, remaining: u64) {
         let Some(held) = self.accounts.get_mut(account) else { return self.give_back(account, borrow) };
-        held.answered(borrow.asked_us);
+        // One that came late is not waited for any more, nor one that was asked before the clock stepped back.
+        let awaited = held.answered(borrow.asked_us);
         held.refused = granted == 0;
         if granted == 0 {
             return;
         }
         let mut lease = match (held.lease.take(), borrow.spent) {
             (Some(lease), Some(_)) if lease.id == borrow.id => lease,
-            (None, None) => Lease { id: borrow.id.clone(), ..Lease::default() },
+            (None, None) if awaited => Lease { id: borrow.id.clone(), ..Lease::default() },
             // What was added to a lease that has ended ends with it.
             (lease, _) => {
                 held.lease = lease;

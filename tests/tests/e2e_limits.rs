@@ -196,6 +196,45 @@ fn a_stream_ends_in_the_providers_own_way_when_the_budget_is_spent() {
     assert_eq!(answer.status, 429, "{}", answer.text());
 }
 
+/// Whatever it counts, a limit that refuses says its name, and when to come back: not later than a window from now.
+#[test]
+fn each_measure_refuses_by_its_name() {
+    const DAY: u64 = 86_400;
+    // The limit, how much of it, how many requests it admits, and the longest wait.
+    let rows = [
+        ("requestsPerSecond", "2", 2, 1),
+        ("requestsPerMinute", "2", 2, 60),
+        ("requestsPerHour", "2", 2, 3600),
+        ("requestsPerDay", "2", 2, DAY),
+        ("tokensPerMinute", "50", 0, 60),
+        ("tokensPerDay", "50", 0, DAY),
+        ("costPerDay", "0.0001", 0, DAY),
+        ("costPerMonth", "0.0001", 0, 30 * DAY),
+    ];
+    let policies = rows.map(|(limit, most, ..)| {
+        let rule = format!("{{ rateLimit: {{ {limit}: {most}, mode: strict }} }}");
+        policy(&limit.to_lowercase(), &format!("target: {{ agents: [{limit}] }}, rules: [ {rule} ]"))
+    });
+    let mesh = Mesh::up(&policies.concat(), &[]);
+    for (limit, _, admitted, longest) in rows {
+        // Those of a second may have to be asked again, where the machine is slow.
+        let refused = eventually("it refuses", || {
+            let ask = || mesh.send(&by(limit, Request::post("/v1/chat/completions", &chat("hello"))));
+            let answers: Vec<_> = std::thread::scope(|scope| {
+                let asked: Vec<_> = (0..admitted + 3).map(|_| scope.spawn(ask)).collect();
+                asked.into_iter().map(|answer| answer.join().expect("an answer")).collect()
+            });
+            answers.into_iter().find(|answer| answer.status != 200)
+        });
+        assert_eq!(refused.status, 429, "{limit}: {}", refused.text());
+        assert_eq!(refused.header("x-ai-mesh-limit"), format!("{}/{limit}", limit.to_lowercase()));
+        let wait: u64 = refused.header("retry-after").parse().expect("retry-after in seconds");
+        assert!((1..=longest).contains(&wait), "{limit}: {wait}");
+        let message = refused.json()["error"]["message"].as_str().unwrap_or_default().to_owned();
+        assert!(message.contains(limit), "{limit}: {message}");
+    }
+}
+
 #[test]
 fn so_many_at_a_time_and_one_after_the_other_without_end() {
     let mesh = Mesh::up(
@@ -216,6 +255,7 @@ fn so_many_at_a_time_and_one_after_the_other_without_end() {
         let third = mesh.send(&by("two", Request::post("/v1/chat/completions", &chat("hello"))));
         assert_eq!(third.status, 429, "{}", third.text());
         assert_eq!(third.header("x-ai-mesh-limit"), "two/maxConcurrent");
+        assert_eq!(third.header("retry-after"), "1");
         for answer in running {
             assert_eq!(answer.join().expect("an answer").status, 200);
         }
