@@ -113,18 +113,20 @@ async fn put_in_force(policies: &Policies, config: &Config) -> Result<(), StartE
         PolicyError::Refused(diagnostics) => StartError::StoredPolicies(diagnostics),
         error => StartError::Policies(error),
     })?;
-    let mut wanted = config.documents.clone();
-    if wanted.is_empty() && config.starter && policies.untouched() {
-        wanted.push(Document::Policy(starter::starter()));
+    if config.documents.is_empty() && config.starter && policies.untouched() {
+        let starter = starter::starter();
+        let starter = vec![(starter.metadata.name.clone(), Document::Policy(starter))];
+        let put = policies.put_all(starter, Timestamp::now()).await;
+        return put.map(drop).map_err(|(name, error)| refused(&name, error));
     }
-    let named = wanted.into_iter().filter_map(|document| {
-        let name = match &document {
+    let named = config.documents.iter().filter_map(|document| {
+        let name = match document {
             Document::Policy(policy) => policy.metadata.name.clone(),
             Document::Agent(agent) => agent_key(&agent.metadata.name),
             // No file holds one, and nothing that an author wrote is one.
             Document::Tool(_) | Document::State(_) | Document::Price(_) => return None,
         };
-        Some((name, document))
+        Some((name, document.clone()))
     });
     let given = policies.put_files(named.collect(), Timestamp::now()).await;
     let given = given.map_err(|(name, error)| refused(&name, error))?;
