@@ -1,8 +1,8 @@
 //! The guards over requests and over whole response bodies, one function each.
 use std::rc::Rc;
 
-use mesh_detect::{Detector, Family, Finding, InjectionFinding, Source, injection_threshold};
-use mesh_policy::{Enforcement, InjectionAction, PiiAction, PiiRule};
+use mesh_detect::{Detector, Family, InjectionFinding, Source, injection_threshold};
+use mesh_policy::InjectionAction;
 use mesh_wire::{Edit, Message, Place, RefusalKind};
 
 use crate::Timestamp;
@@ -10,7 +10,7 @@ use crate::decision::{GuardState, Severity};
 use crate::evidence::{Effect, Evidence, Violation, span};
 use crate::index::Attached;
 use crate::parts::chains;
-use crate::program::{InjectionGuard, LimitGuard, PiiGuard, Rules};
+use crate::program::{InjectionGuard, LimitGuard, Rules};
 use crate::seen::{Digest, GuardPlace};
 use crate::session::Session;
 
@@ -228,129 +228,7 @@ impl Session {
         }
     }
 
-    pub(crate) fn judge_pii(&mut self, digests: &[Option<Digest>]) -> Vec<Edit> {
-        let Some(message) = self.message.take() else {
-            self.ran_on_nothing(|policy| policy.pii.iter().any(|guard| guard.request), "pii");
-            return Vec::new();
-        };
-        let edits = self.pii_in(&message, digests, Way::Request, |_| false);
-        self.message = Some(message);
-        edits
-    }
-
-    /// Finds personal data in every segment that is not to be skipped; what is to be redacted comes back as edits that
-    /// do not overlap.
-    pub(crate) fn pii_in(
-        &mut self,
-        message: &Message,
-        digests: &[Option<Digest>],
-        way: Way,
-        skip: impl Fn(usize) -> bool,
-    ) -> Vec<Edit> {
-        let program = Rc::clone(&self.program);
-        let applies = Rc::clone(&self.applies);
-        let mut edits = Vec::new();
-        let mut found = Vec::new();
-        let chains = chains(message, &skip);
-        for policy in applies.iter() {
-            for (place, guard) in policy.pii.iter().enumerate().filter(|(_, guard)| guard.looks(way)) {
-                self.decision.guard("pii", GuardState::Ran);
-                let place = GuardPlace { policy: policy.index, guard: place };
-                for (index, segment) in message.segments.iter().enumerate().filter(|(index, _)| !skip(*index))
-                {
-                    let digest = digests.get(index).copied().flatten();
-                    match message.name_of(index).filter(|_| !segment.is_key()) {
-                        Some(name) if segment.text.len() <= NAMED => {
-                            guard.find_named(&program.detector, name, &segment.text, &mut found);
-                        }
-                        _ => program.pii((place, guard), digest, &segment.text, &mut found),
-                    }
-                    if found.is_empty() {
-                        continue;
-                    }
-                    let place = format!("{}:{}", way.name(), message.path(index));
-                    for finding in &found {
-                        if way == Way::Response && self.masked.touches(&segment.text, &finding.span) {
-                            continue;
-                        }
-                        let value = segment.text.get(finding.span.clone()).unwrap_or_default();
-                        if let Some(with) = self.personal((policy, guard), finding, value, &place, way) {
-                            edits.push(Edit { segment: index, range: finding.span.clone(), with });
-                        }
-                    }
-                }
-                self.pii_across((policy, guard), (message, &chains), way, &mut edits);
-            }
-        }
-        without_overlaps(edits)
-    }
-
-    /// Records one finding. What is to stand in its place, when something is.
-    pub(crate) fn personal(
-        &mut self,
-        (policy, guard): (&Attached, &PiiGuard),
-        finding: &Finding,
-        value: &str,
-        place: &str,
-        way: Way,
-    ) -> Option<String> {
-        let kind = finding.kind.as_str();
-        self.decision.finding(kind, place, finding.score);
-        let said = |severity, what: &str| {
-            let message = format!("{kind} detected{what}");
-            Violation::new("pii", severity, message).by(guard.rule).because(guard.evidence(finding, place))
-        };
-        let noted = |violation: Violation, effect| Violation {
-            policy_id: policy.id.clone(),
-            ..violation.with(effect)
-        };
-        match guard.action {
-            PiiAction::Block => {
-                if self.raise(policy, said(Severity::High, "")) {
-                    self.deny(RefusalKind::Policy, &format!("{kind} detected"));
-                }
-                None
-            }
-            PiiAction::Log => {
-                self.decision.warning(noted(said(Severity::Medium, ""), Effect::Recorded));
-                None
-            }
-            PiiAction::Redact if policy.enforcement == Enforcement::Blocking => {
-                self.decision.warning(noted(said(Severity::Medium, " and redacted"), Effect::Modified));
-                Some(guard.replacement(kind))
-            }
-            PiiAction::Tokenize if policy.enforcement == Enforcement::Blocking => {
-                let noted = noted(said(Severity::Medium, " and tokenized"), Effect::Modified);
-                self.tokenized(policy, (kind, value), way, noted)
-            }
-            PiiAction::Redact | PiiAction::Tokenize => {
-                self.raise(policy, said(Severity::Medium, ""));
-                None
-            }
-        }
-    }
-
-    /// The placeholder of a value. What it stands for is kept for the answer when the value was the agent's own.
-    fn tokenized(
-        &mut self,
-        policy: &Attached,
-        (kind, value): (&str, &str),
-        way: Way,
-        noted: Violation,
-    ) -> Option<String> {
-        let tenant = self.caller.team.as_deref().unwrap_or_default();
-        let Some(placeholder) = self.program.placeholder(tenant, kind, value) else {
-            self.guard_failed(policy, "pii", "masking-key");
-            return None;
-        };
-        self.decision.warning(noted);
-        if way == Way::Request && !self.masked.keep(&placeholder, value) {
-            return Some(PiiRule::DEFAULT_REPLACEMENT.to_owned());
-        }
-        Some(placeholder)
-    }
-
-    fn ran_on_nothing(&mut self, there: impl Fn(&Attached) -> bool, guard: &'static str) {
+    pub(crate) fn ran_on_nothing(&mut self, there: impl Fn(&Attached) -> bool, guard: &'static str) {
         let applies = Rc::clone(&self.applies);
         if applies.iter().any(|policy| there(policy)) {
             self.decision.guard(guard, GuardState::Ran);
@@ -384,61 +262,6 @@ impl InjectionGuard {
             parts: if scored { detector.injection_parts(text, source, self.sensitivity) } else { Vec::new() },
             ..Evidence::default()
         }
-    }
-}
-
-/// Longer values are told by themselves, in bytes.
-const NAMED: usize = 256;
-
-impl PiiGuard {
-    pub(crate) fn looks(&self, way: Way) -> bool {
-        match way {
-            Way::Request => self.request,
-            Way::Response => self.response,
-        }
-    }
-
-    pub(crate) fn evidence(&self, found: &Finding, place: &str) -> Evidence {
-        Evidence {
-            kind: found.kind.as_str().to_owned(),
-            place: place.to_owned(),
-            span: span(&found.span),
-            score: Some(found.score),
-            threshold: Some(self.threshold),
-            ..Evidence::default()
-        }
-    }
-
-    /// `found` is emptied first.
-    pub(crate) fn find(&self, detector: &Detector, text: &str, found: &mut Vec<Finding>) {
-        found.clear();
-        detector.pii(text, &self.types, self.threshold, self.custom.as_ref(), found);
-    }
-
-    /// The same, and what is hidden in a text that is there as a whole. `found` is emptied first.
-    pub(crate) fn find_whole(&self, detector: &Detector, text: &str, found: &mut Vec<Finding>) {
-        self.find(detector, text, found);
-        detector.pii_hidden(text, &self.types, self.threshold, self.custom.as_ref(), found);
-    }
-
-    /// The same for a value whose name tells what it is: `"ssn": "536221234"`.
-    pub(crate) fn find_named(&self, detector: &Detector, name: &str, value: &str, found: &mut Vec<Finding>) {
-        // A name may tell what a value is; it may not hide one that tells by itself.
-        let mut plain = Vec::new();
-        self.find_whole(detector, value, &mut plain);
-        let named = format!("\"{name}\": \"{value}");
-        let start = named.len() - value.len();
-        self.find(detector, &named, found);
-        // The name is searched by itself. A finding over both is none of the value's.
-        found.retain(|finding| finding.span.start >= start);
-        for finding in found.iter_mut() {
-            finding.span = finding.span.start - start..finding.span.end - start;
-        }
-        let apart = |one: &Finding, other: &Finding| {
-            one.span.end <= other.span.start || other.span.end <= one.span.start
-        };
-        plain.retain(|finding| found.iter().all(|known| apart(known, finding)));
-        found.extend(plain);
     }
 }
 

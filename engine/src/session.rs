@@ -10,11 +10,10 @@
 //! parser would read alike (`mesh_wire`'s strict reading) is refused with 400.
 use std::rc::Rc;
 
-use mesh_policy::{AgentStatus, Enforcement, FailureMode, Media, RecordOverflow};
+use mesh_policy::{AgentStatus, Enforcement, FailureMode, RecordOverflow};
 use mesh_wire::{
-    BodyKind, ContentCoding, ContentEncoding, DecodeError, Framing, Limits, Message, Protocol, Refusal,
-    RefusalKind, Route, WireError, body_kind, decode, read_form, read_multipart, read_request, refusal,
-    route_of, stream_error,
+    ContentCoding, ContentEncoding, DecodeError, Framing, Message, Protocol, Refusal, RefusalKind, Route,
+    decode, refusal, route_of, stream_error,
 };
 
 use crate::Timestamp;
@@ -293,121 +292,6 @@ impl Session {
         }
     }
 
-    fn content_encoding(&self) -> ContentEncoding {
-        ContentEncoding::of(self.head.all("content-encoding"))
-    }
-
-    fn read(&mut self, body: &[u8]) {
-        let kind = body_kind(self.head.header("content-type"));
-        // A content type may lie, and many servers parse JSON whatever it says: what looks like JSON is read as JSON.
-        let json = speaks_json(self.protocol) || mesh_wire::sniff(body) == BodyKind::Json;
-        match kind {
-            BodyKind::Unknown(why) if why == "charset" => return self.uninspectable("charset"),
-            _ if json => {}
-            BodyKind::Json | BodyKind::Empty => {}
-            BodyKind::Media => return self.media("media"),
-            BodyKind::Text | BodyKind::Lines => self.protocol = Protocol::Text,
-            BodyKind::EventStream | BodyKind::AmazonEvents => return self.uninspectable("event-stream"),
-            BodyKind::Form => {}
-            BodyKind::Multipart => {}
-            BodyKind::Unknown(_) => return self.uninspectable("content-type"),
-        }
-        self.decision.protocol = self.protocol.as_str();
-        let limits = self.program.limits();
-        let read = match kind {
-            BodyKind::Form if !json => Some(read_form(body, &limits)),
-            BodyKind::Multipart if !json => self.read_multipart(body, &limits),
-            _ => Some(read_request(self.protocol, body, &limits)),
-        };
-        let Some(read) = read else { return self.uninspectable("multipart") };
-        match read {
-            Ok(mut message) => {
-                message.follow(&self.route);
-                self.protocol = message.protocol;
-                self.decision.protocol = message.protocol.as_str();
-                self.decision.named(&message.operation, message.model.as_deref());
-                self.rpc_ids.clone_from(&message.rpc_ids);
-                let called = message.tool_calls.iter().map(|call| &call.name);
-                called.chain(&message.tools_offered).for_each(|name| self.decision.tool(name));
-                let (media, tokens) = (message.media, message.tokens);
-                self.message = Some(message);
-                if media > 0 {
-                    self.media("media");
-                } else if tokens > 0 {
-                    self.media("tokens");
-                }
-            }
-            Err(error) => self.malformed(&error.to_string()),
-        }
-    }
-
-    /// None where it cannot be told how every server would cut it.
-    fn read_multipart(&self, body: &[u8], limits: &Limits) -> Option<Result<Message, WireError>> {
-        let mut types = self.head.all("content-type");
-        let only = types.next().filter(|_| types.next().is_none())?;
-        read_multipart(only, body, limits)
-    }
-
-    fn malformed(&mut self, why: &str) {
-        let applies = Rc::clone(&self.applies);
-        let mut closed = false;
-        for policy in applies.iter().filter(|policy| policy.inspects()) {
-            for guard in policy.body_guards() {
-                self.decision.guard(guard, GuardState::Failed("malformed".into()));
-            }
-            let message = "the body is not what every parser would read alike".to_owned();
-            let violation = Violation::new("body", Severity::Medium, message).with(when_closed(policy));
-            closed |= self.raise(policy, violation) && policy.failure == FailureMode::Closed;
-        }
-        if closed {
-            self.deny(RefusalKind::Malformed, why);
-        }
-    }
-
-    /// Media is not text: it passes or is refused as the policy says.
-    fn media(&mut self, why: &'static str) {
-        let applies = Rc::clone(&self.applies);
-        self.decision.guard("media", GuardState::Skipped(why.into()));
-        for policy in applies.iter().filter(|policy| policy.media == Media::Refuse) {
-            let message = "media is not allowed".to_owned();
-            if self.object(policy, "media", Severity::Medium, message) {
-                self.deny(RefusalKind::Policy, "media (images, audio, files) is not allowed by policy");
-            }
-        }
-        if self.message.is_none() {
-            self.skip_content(why);
-        }
-    }
-
-    /// Marks every guard that reads bodies as failed, and refuses where a policy is closed.
-    pub(crate) fn uninspectable(&mut self, why: &'static str) {
-        let applies = Rc::clone(&self.applies);
-        for policy in applies.iter() {
-            for guard in policy.body_guards() {
-                self.guard_failed(policy, guard, why);
-            }
-        }
-    }
-
-    fn skip_content(&mut self, why: &'static str) {
-        let applies = Rc::clone(&self.applies);
-        for policy in applies.iter() {
-            for guard in policy.body_guards() {
-                if !self.decision.guards.iter().any(|(name, _)| *name == guard) {
-                    self.decision.guard(guard, GuardState::Skipped(why.into()));
-                }
-            }
-        }
-    }
-
-    /// The request body has grown over the limit.
-    pub fn too_large(&mut self) -> Step {
-        self.skip_content("size");
-        let limit = self.program.settings.max_body_bytes;
-        self.deny(RefusalKind::TooLarge, &format!("the body is larger than {limit} bytes"));
-        self.conclude(None)
-    }
-
     /// Records an objection that is no single rule's. True when the policy's enforcement lets it take effect.
     pub(crate) fn object(
         &mut self,
@@ -498,7 +382,7 @@ pub(crate) fn plain_instead(step: Step, decoded: Option<Vec<u8>>) -> Step {
 }
 
 /// What a guard that could not run does.
-fn when_closed(policy: &Attached) -> Effect {
+pub(crate) fn when_closed(policy: &Attached) -> Effect {
     match policy.failure {
         FailureMode::Closed => Effect::Denied,
         FailureMode::Open => Effect::Recorded,
