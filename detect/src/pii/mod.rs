@@ -31,6 +31,7 @@ mod resolve;
 mod scan;
 mod sha256;
 mod token;
+mod token_prefix;
 mod token_table;
 mod wallet;
 mod word;

@@ -2,9 +2,9 @@
 
 use memchr::memmem;
 
-use super::key_name;
 use super::scan::{Scan, closes, is_token};
-use super::token_table::{Body, TOKENS, Token};
+use super::token_prefix::varied;
+use super::{key_name, token_prefix};
 use crate::EntityType::{self, *};
 use crate::bytes::{at, before, run_end, run_start, slice};
 use crate::canonical::base64;
@@ -15,8 +15,7 @@ const MAX_HEADER: usize = 2048;
 /// Looks at a long run of token characters.
 pub(super) fn run(scan: &mut Scan<'_>, start: usize, end: usize) {
     let text = scan.text;
-    if let Some((kind, start, stop)) = known(text, start, end).or_else(|| named(text, start, end)) {
-        let stop = if kind == GitlabToken { routed(text, stop) } else { stop };
+    if let Some((kind, start, stop)) = token_prefix::read(text, start, end) {
         scan.report(kind, start, stop, 0.95, "token/prefix");
         return;
     }
@@ -24,79 +23,6 @@ pub(super) fn run(scan: &mut Scan<'_>, start: usize, end: usize) {
         return;
     }
     by_context(scan, start, end);
-}
-
-/// What a run is that begins as tokens of an issuer do: its type, where it begins and ends.
-fn known(text: &[u8], start: usize, end: usize) -> Option<(EntityType, usize, usize)> {
-    let run = slice(text, start, end);
-    (TOKENS.iter())
-        .filter(|token| run.starts_with(token.prefix.as_bytes()))
-        .find_map(|token| Some((token.kind, start, body_end(text, start, end, token)?)))
-}
-
-/// Words of a name that a token hangs on to.
-const NAME_WORDS: usize = 4;
-/// A shorter prefix is no telling one inside of a word.
-const TELLING: usize = 4;
-
-/// A token that hangs on to a name: `backup_ghp_…`, `openai-key-sk-proj-…`.
-fn named(text: &[u8], start: usize, end: usize) -> Option<(EntityType, usize, usize)> {
-    let mut from = start;
-    for _ in 0..NAME_WORDS {
-        let word = run_end(slice(text, 0, end), from, |b| b.is_ascii_alphabetic());
-        if word == from || !matches!(at(text, word), b'-' | b'_') {
-            return None;
-        }
-        from = word + 1;
-        let run = slice(text, from, end);
-        let telling =
-            |token: &&Token| token.prefix.len() >= TELLING && run.starts_with(token.prefix.as_bytes());
-        let found = (TOKENS.iter().filter(telling))
-            .find_map(|token| Some((token.kind, from, body_end(text, from, end, token)?)));
-        if found.is_some() {
-            return found;
-        }
-    }
-    None
-}
-
-/// The end of a GitLab token with its routing: `.` two characters `.` nine characters.
-fn routed(text: &[u8], end: usize) -> usize {
-    let stop = end + 13;
-    let routing = at(text, end) == b'.'
-        && at(text, end + 3) == b'.'
-        && slice(text, end + 4, stop).iter().filter(|b| is_token(**b)).count() == 9
-        && closes(text, stop);
-    if routing { stop } else { end }
-}
-
-fn accepts(body: Body, b: u8) -> bool {
-    match body {
-        Body::Word => is_token(b),
-        Body::Alnum => b.is_ascii_alphanumeric(),
-        Body::Hex => b.is_ascii_hexdigit(),
-        Body::Upper => b.is_ascii_uppercase() || b.is_ascii_digit(),
-    }
-}
-
-fn body_end(text: &[u8], start: usize, end: usize, token: &Token) -> Option<usize> {
-    let from = start + token.prefix.len();
-    let stop = run_end(slice(text, 0, end), from, |b| accepts(token.body, b));
-    let length = stop - from;
-    let body = slice(text, from, stop);
-    // A word or a path after a short prefix ("sk-learn-contrib-…") is no key.
-    let digits = body.iter().filter(|b| b.is_ascii_digit()).count();
-    let key_like = if token.kind == SlackToken { digits >= 4 } else { digits > 0 || varied(body) >= 10 };
-    (stop == end && length >= token.least && length <= token.most && key_like).then_some(stop)
-}
-
-/// How many different characters a text has.
-fn varied(body: &[u8]) -> u32 {
-    let mut seen = 0_u128;
-    for b in body {
-        seen |= 1 << (b & 0x7F);
-    }
-    seen.count_ones()
 }
 
 /// Tokens that their form gives away: JSON web tokens, webhooks, bot tokens, keys with inner dots.
