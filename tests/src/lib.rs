@@ -8,6 +8,7 @@ mod http;
 mod judge;
 pub mod limits;
 mod mesh;
+mod python;
 pub mod redis;
 mod upstream;
 
@@ -16,6 +17,7 @@ pub use judge::{Judge, Says};
 pub use mesh::{Mesh, Part, child_of, free_port, signal, tool};
 pub use mesh_mock_provider::{amazon_frame, encoded};
 pub use nix::sys::signal::Signal;
+pub use python::ask_python;
 pub use upstream::Upstream;
 
 /// A chat request whose user says `text`.

@@ -1,12 +1,10 @@
 //! The same policies through OPA itself, over generated inputs: the same values. What is known to differ is data, with its
 //! reason: `corpus/rego/known.json`.
 use std::collections::{BTreeMap, BTreeSet};
-use std::io::Write;
 use std::path::Path;
-use std::process::{Command, Stdio};
 
 use mesh_rego::{Module, Rego};
-use mesh_tests::tool;
+use mesh_tests::ask_python;
 use serde_json::{Value, json};
 
 /// Inputs for each policy.
@@ -116,19 +114,7 @@ fn opa(policies: &BTreeMap<String, BTreeMap<String, String>>, data: &Value, inpu
     let policies: Vec<Value> =
         policies.iter().map(|(name, modules)| json!({ "name": name, "modules": modules })).collect();
     let asked = json!({ "policies": policies, "data": data, "inputs": inputs });
-    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("clients/python/opa_decide.py");
-    let mut python = Command::new(tool("AI_MESH_PYTHON"))
-        .arg(script)
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .spawn()
-        .expect("the tests' Python");
-    let mut stdin = python.stdin.take().expect("a pipe");
-    let writer = std::thread::spawn(move || stdin.write_all(asked.to_string().as_bytes()).expect("it reads"));
-    let output = python.wait_with_output().expect("it ends");
-    writer.join().expect("the writer");
-    assert!(output.status.success(), "OPA's process failed");
-    serde_json::from_slice(&output.stdout).expect("JSON")
+    ask_python("opa_decide.py", asked)
 }
 
 /// Sets have no order, and numbers several spellings.

@@ -3,12 +3,10 @@
 mod values;
 
 use std::collections::BTreeSet;
-use std::io::Write;
 use std::path::Path;
-use std::process::{Command, Stdio};
 
 use mesh_policy::{Diagnostic, Document, Severity};
-use mesh_tests::tool;
+use mesh_tests::ask_python;
 use serde_json::{Map, Value, json};
 
 /// Documents that have every field.
@@ -358,17 +356,5 @@ fn schema_accepts(documents: &[(String, &str, Value, Vec<Diagnostic>)]) -> Vec<b
         .collect();
     let asked =
         json!({ "schemas": { "Policy": schema("Policy"), "Agent": schema("Agent") }, "documents": rows });
-    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("clients/python/schema_accepts.py");
-    let mut python = Command::new(tool("AI_MESH_PYTHON"))
-        .arg(script)
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .spawn()
-        .expect("the tests' Python");
-    let mut stdin = python.stdin.take().expect("a pipe");
-    let writer = std::thread::spawn(move || stdin.write_all(asked.to_string().as_bytes()).expect("it reads"));
-    let output = python.wait_with_output().expect("it ends");
-    writer.join().expect("the writer");
-    assert!(output.status.success(), "the validator of schemas failed");
-    serde_json::from_slice(&output.stdout).expect("JSON")
+    serde_json::from_value(ask_python("schema_accepts.py", asked)).expect("an answer for each document")
 }
