@@ -27,6 +27,7 @@ pub(crate) fn prove(resources: &Resources) -> Result<(), Inconsistent> {
     proof.names(Kind::Listener, resources.listeners.iter().map(|l| l.name.as_str()));
     let routes = proof.names(Kind::Route, resources.routes.iter().map(|r| r.name.as_str()));
     let extensions = proof.names(Kind::Extension, resources.extensions.iter().map(|e| e.name.as_str()));
+    proof.names(Kind::Bundle, resources.bundles.iter().map(|b| b.name.as_str()));
 
     let mut assigned = BTreeSet::new();
     for cluster in &resources.clusters {

@@ -15,18 +15,34 @@ pub enum Kind {
     Listener,
     /// Routes (RDS).
     Route,
-    /// Extensions, here the wasm filter with its policies (ECDS).
+    /// Extensions, here the wasm filter with the policies it starts with (ECDS).
     Extension,
+    /// Policy bundles, for which the filters ask themselves, on streams of their own.
+    Bundle,
 }
 
 impl Kind {
     /// Every type, in the order of additions and changes.
-    pub const ALL: [Kind; 6] =
-        [Kind::Cluster, Kind::Endpoints, Kind::Secret, Kind::Listener, Kind::Route, Kind::Extension];
+    pub const ALL: [Kind; 7] = [
+        Kind::Cluster,
+        Kind::Endpoints,
+        Kind::Secret,
+        Kind::Listener,
+        Kind::Route,
+        Kind::Extension,
+        Kind::Bundle,
+    ];
 
     /// Every type in the order of removals: who names a resource goes before the resource.
-    pub(crate) const REMOVALS: [Kind; 6] =
-        [Kind::Listener, Kind::Route, Kind::Extension, Kind::Cluster, Kind::Endpoints, Kind::Secret];
+    pub(crate) const REMOVALS: [Kind; 7] = [
+        Kind::Listener,
+        Kind::Route,
+        Kind::Extension,
+        Kind::Bundle,
+        Kind::Cluster,
+        Kind::Endpoints,
+        Kind::Secret,
+    ];
 
     /// The type URL, as requests and responses carry it.
     pub const fn type_url(self) -> &'static str {
@@ -37,10 +53,11 @@ impl Kind {
             Kind::Listener => "type.googleapis.com/envoy.config.listener.v3.Listener",
             Kind::Route => "type.googleapis.com/envoy.config.route.v3.RouteConfiguration",
             Kind::Extension => "type.googleapis.com/envoy.config.core.v3.TypedExtensionConfig",
+            Kind::Bundle => "type.googleapis.com/ai_mesh.v1.PolicyBundle",
         }
     }
 
-    /// The short name of the discovery service: `cds`, `eds`, `sds`, `lds`, `rds`, `ecds`.
+    /// The short name of the discovery service: `cds`, `eds`, `sds`, `lds`, `rds`, `ecds`; `bundle` has no service of Envoy's.
     pub const fn short(self) -> &'static str {
         match self {
             Kind::Cluster => "cds",
@@ -49,6 +66,7 @@ impl Kind {
             Kind::Listener => "lds",
             Kind::Route => "rds",
             Kind::Extension => "ecds",
+            Kind::Bundle => "bundle",
         }
     }
 

@@ -1,5 +1,5 @@
 //! A thousand sidecars as the xDS server sees them: delta clients over gRPC on loopback, each with a connection of its own, that
-//! subscribe to what an Envoy does and accept what they are sent.
+//! subscribe to what an Envoy and a filter in it do, and accept what they are sent.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -29,7 +29,7 @@ const PATIENCE: Duration = Duration::from_secs(30);
 
 const CLUSTERS: &str = "type.googleapis.com/envoy.config.cluster.v3.Cluster";
 const LISTENERS: &str = "type.googleapis.com/envoy.config.listener.v3.Listener";
-const EXTENSIONS: &str = "type.googleapis.com/envoy.config.core.v3.TypedExtensionConfig";
+const BUNDLES: &str = "type.googleapis.com/ai_mesh.v1.PolicyBundle";
 
 /// Everything that one run found.
 #[derive(Debug, Serialize)]
@@ -67,7 +67,7 @@ pub(crate) struct Row {
 /// What a client has received: of which type, and how much.
 struct Received {
     at: Instant,
-    extensions: bool,
+    policies: bool,
     bytes: usize,
 }
 
@@ -165,7 +165,7 @@ async fn collect(
         };
         let (at, bytes) = found.entry(client).or_default();
         *bytes += received.bytes;
-        if received.extensions && at.replace(received.at).is_none() {
+        if received.policies && at.replace(received.at).is_none() {
             have += 1;
         }
     }
@@ -192,7 +192,7 @@ async fn connect(
     let (requests, stream) = mpsc::channel(16);
     let node = Node { id: format!("sidecar-{number}"), cluster: "ai_mesh".to_owned(), ..Node::default() };
     let first = DeltaDiscoveryRequest { node: Some(node), ..subscribe(CLUSTERS, "*") };
-    for request in [first, subscribe(LISTENERS, "*"), subscribe(EXTENSIONS, "ai_mesh")] {
+    for request in [first, subscribe(LISTENERS, "*"), subscribe(BUNDLES, "ai_mesh")] {
         requests.send(request).await.map_err(|error| failed(&error))?;
     }
     let answers = stub.delta_aggregated_resources(ReceiverStream::new(stream)).await;
@@ -208,7 +208,7 @@ async fn accept(
     tell: mpsc::UnboundedSender<(usize, Received)>,
 ) {
     while let Ok(Some(answer)) = answers.message().await {
-        let (extensions, bytes) = (answer.type_url == EXTENSIONS, answer.encoded_len());
+        let (policies, bytes) = (answer.type_url == BUNDLES, answer.encoded_len());
         let ack = DeltaDiscoveryRequest {
             type_url: answer.type_url,
             response_nonce: answer.nonce,
@@ -217,7 +217,7 @@ async fn accept(
         if requests.send(ack).await.is_err() {
             return;
         }
-        if tell.send((number, Received { at: Instant::now(), extensions, bytes })).is_err() {
+        if tell.send((number, Received { at: Instant::now(), policies, bytes })).is_err() {
             return;
         }
     }

@@ -20,7 +20,7 @@ use envoy_types::pb::{
     },
     google::protobuf::{Any, Duration, StringValue, UInt32Value},
 };
-use mesh_xds::{Kind, Resources, Snapshot};
+use mesh_xds::{Kind, Resources, Snapshot, v1::PolicyBundle};
 use prost::{Message, Name};
 use serde_json::Value;
 
@@ -60,6 +60,8 @@ pub(crate) fn snapshot(described: &Value) -> Snapshot {
             value: StringValue { value: revision.to_string() }.encode_to_vec(),
         }),
     };
+    let bundle =
+        |(name, revision): (&String, &u32)| PolicyBundle { name: name.clone(), signed: revision.to_string() };
     let resources = Resources {
         clusters: revisions(&described["clusters"]).iter().map(cluster).collect(),
         endpoints: endpoints.iter().map(assignment).collect(),
@@ -72,6 +74,7 @@ pub(crate) fn snapshot(described: &Value) -> Snapshot {
             .map(|(name, r)| table(name, r))
             .collect(),
         extensions: revisions(&described["extensions"]).iter().map(extension).collect(),
+        bundles: revisions(&described["bundles"]).iter().map(bundle).collect(),
         ..Resources::default()
     };
     Snapshot::new(described["version"].as_str().unwrap(), resources)
@@ -131,6 +134,10 @@ pub(crate) fn name_and_revision(kind: Kind, body: &Any) -> (String, String) {
         Kind::Route => {
             let r = RouteConfiguration::decode(bytes).unwrap();
             (r.name, r.internal_only_headers[0].clone())
+        }
+        Kind::Bundle => {
+            let b = PolicyBundle::decode(bytes).unwrap();
+            (b.name, b.signed)
         }
         Kind::Extension => {
             let e = TypedExtensionConfig::decode(bytes).unwrap();
