@@ -8,8 +8,9 @@ use prost::Message;
 
 pub(crate) const SERVICE: &str = "envoy.service.discovery.v3.AggregatedDiscoveryService";
 pub(crate) const METHOD: &str = "DeltaAggregatedResources";
-/// What a filter subscribes to: the one resource of this type and name.
-const TYPE: &str = "type.googleapis.com/ai_mesh.v1.PolicyBundle";
+const PIECES: &str = "type.googleapis.com/ai_mesh.v1.PolicyBundlePiece";
+const BUNDLES: &str = "type.googleapis.com/ai_mesh.v1.PolicyBundle";
+/// The bundle's name.
 const NAME: &str = "ai_mesh";
 /// The key of the node's metadata that tells the filters of one Envoy apart.
 const INSTANCE: &str = "ai_mesh_instance";
@@ -69,8 +70,12 @@ struct Status {
 struct Response {
     #[prost(message, repeated, tag = "2")]
     resources: Vec<Resource>,
+    #[prost(string, tag = "4")]
+    type_url: String,
     #[prost(string, tag = "5")]
     nonce: String,
+    #[prost(string, repeated, tag = "6")]
+    removed: Vec<String>,
 }
 
 #[derive(Clone, PartialEq, Message)]
@@ -93,9 +98,14 @@ struct Any {
 
 #[derive(Clone, PartialEq, Message)]
 struct PolicyBundle {
-    /// The text as bytes: whether they are text is looked at when it is parsed.
+    #[prost(string, repeated, tag = "2")]
+    pieces: Vec<String>,
+}
+
+#[derive(Clone, PartialEq, Message)]
+struct PolicyBundlePiece {
     #[prost(bytes = "vec", tag = "2")]
-    signed: Vec<u8>,
+    content: Vec<u8>,
 }
 
 /// Who subscribes.
@@ -108,16 +118,39 @@ pub(crate) struct Subscriber<'a> {
     pub(crate) instance: &'a str,
 }
 
-/// What came.
-pub(crate) struct Offer {
+/// A message of the server.
+pub(crate) struct Update {
     /// What the answer has to name.
     pub(crate) nonce: String,
-    /// A bundle with its version; none where the server only says that it has none.
-    pub(crate) bundle: Option<(String, Vec<u8>)>,
+    pub(crate) news: News,
 }
 
-/// The first request of a stream. `version` is of what an earlier stream brought.
-pub(crate) fn subscribe(subscriber: &Subscriber<'_>, version: Option<&str>) -> Vec<u8> {
+/// What it says.
+pub(crate) enum News {
+    /// Pieces that are new, by name, and names of those that are needed no more.
+    Pieces { new: Vec<(String, Piece)>, gone: Vec<String> },
+    /// The bundle; none where the server only says that it has none.
+    Bundle(Option<Index>),
+}
+
+/// A piece of a bundle.
+pub(crate) struct Piece {
+    pub(crate) version: String,
+    pub(crate) content: Vec<u8>,
+}
+
+/// A bundle, as names of pieces.
+pub(crate) struct Index {
+    pub(crate) version: String,
+    pub(crate) pieces: Vec<String>,
+}
+
+/// The first requests of a stream: all pieces, and the bundle. What an earlier stream brought is named with its version.
+pub(crate) fn subscribe(
+    subscriber: &Subscriber<'_>,
+    pieces: BTreeMap<String, String>,
+    bundle: Option<String>,
+) -> [Vec<u8>; 2] {
     let instance = Value { string: Some(subscriber.instance.to_owned()) };
     let node = Node {
         id: subscriber.id.to_owned(),
@@ -126,40 +159,69 @@ pub(crate) fn subscribe(subscriber: &Subscriber<'_>, version: Option<&str>) -> V
         user_agent_name: "ai-mesh-filter".to_owned(),
         user_agent_version: env!("CARGO_PKG_VERSION").to_owned(),
     };
-    let request = Request {
+    let all = Request {
         node: Some(node),
-        type_url: TYPE.to_owned(),
+        type_url: PIECES.to_owned(),
+        subscribe: vec!["*".to_owned()],
+        initial_versions: pieces,
+        ..Request::default()
+    };
+    let bundle = Request {
+        type_url: BUNDLES.to_owned(),
         subscribe: vec![NAME.to_owned()],
-        initial_versions: version.map(|version| (NAME.to_owned(), version.to_owned())).into_iter().collect(),
+        initial_versions: bundle.map(|version| (NAME.to_owned(), version)).into_iter().collect(),
         ..Request::default()
     };
-    request.encode_to_vec()
+    [all, bundle].map(|request| request.encode_to_vec())
 }
 
-/// The answer to an offer: accepted, or refused with a reason.
-pub(crate) fn answer(nonce: &str, outcome: Result<(), String>) -> Vec<u8> {
+/// The answer to pieces: they are only kept, which can not fail.
+pub(crate) fn kept(nonce: &str) -> Vec<u8> {
+    answer(PIECES, nonce, None)
+}
+
+/// The answer to a bundle: it runs, or why it can not be run.
+pub(crate) fn ran(nonce: &str, outcome: Result<(), String>) -> Vec<u8> {
+    answer(BUNDLES, nonce, outcome.err())
+}
+
+fn answer(type_url: &str, nonce: &str, refused: Option<String>) -> Vec<u8> {
     let request = Request {
-        type_url: TYPE.to_owned(),
+        type_url: type_url.to_owned(),
         response_nonce: nonce.to_owned(),
-        error_detail: outcome.err().map(|message| Status { code: INVALID_ARGUMENT, message }),
+        error_detail: refused.map(|message| Status { code: INVALID_ARGUMENT, message }),
         ..Request::default()
     };
     request.encode_to_vec()
 }
 
-/// Reads a response.
+/// Reads a message of the server.
 ///
 /// # Errors
-/// It is not one, or what it holds is no bundle; with the nonce, where it could be read.
-pub(crate) fn read(message: &[u8]) -> Result<Offer, String> {
-    let Response { resources, nonce } =
-        Response::decode(message).map_err(|error| format!("not a response of incremental xDS: {error}"))?;
-    let ours = resources.into_iter().find(|resource| resource.name == NAME);
-    let bundle = ours.and_then(|Resource { version, body, .. }| Some((version, body?)));
-    let bundle = bundle.map(|(version, body)| {
-        // What is no bundle has no text, and is refused as one.
-        let PolicyBundle { signed } = PolicyBundle::decode(body.value.as_slice()).unwrap_or_default();
-        (version, signed)
-    });
-    Ok(Offer { nonce, bundle })
+/// It is none, or not what was asked for.
+pub(crate) fn read(message: &[u8]) -> Result<Update, String> {
+    let odd = |error: prost::DecodeError| format!("not a response of incremental xDS: {error}");
+    let Response { resources, type_url, nonce, removed } = Response::decode(message).map_err(odd)?;
+    let news = match type_url.as_str() {
+        PIECES => {
+            let mut new = Vec::new();
+            for Resource { version, body, name } in resources {
+                let body = body.unwrap_or_default();
+                let PolicyBundlePiece { content } =
+                    PolicyBundlePiece::decode(body.value.as_slice()).map_err(odd)?;
+                new.push((name, Piece { version, content }));
+            }
+            News::Pieces { new, gone: removed }
+        }
+        BUNDLES => match resources.into_iter().find(|resource| resource.name == NAME) {
+            Some(Resource { version, body, .. }) => {
+                let body = body.unwrap_or_default();
+                let PolicyBundle { pieces } = PolicyBundle::decode(body.value.as_slice()).map_err(odd)?;
+                News::Bundle(Some(Index { version, pieces }))
+            }
+            None => News::Bundle(None),
+        },
+        other => return Err(format!("{other} was not asked for")),
+    };
+    Ok(Update { nonce, news })
 }

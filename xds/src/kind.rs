@@ -17,28 +17,32 @@ pub enum Kind {
     Route,
     /// Extensions, here the wasm filter with the policies it starts with (ECDS).
     Extension,
-    /// Policy bundles, for which the filters ask themselves, on streams of their own.
+    /// Pieces of policy bundles, for which the filters ask themselves, on streams of their own.
+    Piece,
+    /// Policy bundles, which name pieces.
     Bundle,
 }
 
 impl Kind {
     /// Every type, in the order of additions and changes.
-    pub const ALL: [Kind; 7] = [
+    pub const ALL: [Kind; 8] = [
         Kind::Cluster,
         Kind::Endpoints,
         Kind::Secret,
         Kind::Listener,
         Kind::Route,
         Kind::Extension,
+        Kind::Piece,
         Kind::Bundle,
     ];
 
     /// Every type in the order of removals: who names a resource goes before the resource.
-    pub(crate) const REMOVALS: [Kind; 7] = [
+    pub(crate) const REMOVALS: [Kind; 8] = [
         Kind::Listener,
         Kind::Route,
         Kind::Extension,
         Kind::Bundle,
+        Kind::Piece,
         Kind::Cluster,
         Kind::Endpoints,
         Kind::Secret,
@@ -53,11 +57,12 @@ impl Kind {
             Kind::Listener => "type.googleapis.com/envoy.config.listener.v3.Listener",
             Kind::Route => "type.googleapis.com/envoy.config.route.v3.RouteConfiguration",
             Kind::Extension => "type.googleapis.com/envoy.config.core.v3.TypedExtensionConfig",
+            Kind::Piece => "type.googleapis.com/ai_mesh.v1.PolicyBundlePiece",
             Kind::Bundle => "type.googleapis.com/ai_mesh.v1.PolicyBundle",
         }
     }
 
-    /// The short name of the discovery service: `cds`, `eds`, `sds`, `lds`, `rds`, `ecds`; `bundle` has no service of Envoy's.
+    /// The short name of the discovery service: `cds`, `eds`, `sds`, `lds`, `rds`, `ecds`; `piece` and `bundle` are no services of Envoy's.
     pub const fn short(self) -> &'static str {
         match self {
             Kind::Cluster => "cds",
@@ -66,6 +71,7 @@ impl Kind {
             Kind::Listener => "lds",
             Kind::Route => "rds",
             Kind::Extension => "ecds",
+            Kind::Piece => "piece",
             Kind::Bundle => "bundle",
         }
     }
@@ -75,9 +81,10 @@ impl Kind {
         Kind::ALL.into_iter().find(|kind| kind.type_url() == url)
     }
 
-    /// Whether a client may subscribe to all resources of the type with `*`: only to listeners and clusters.
+    /// Whether a client may subscribe to all resources of the type with `*`: to listeners and clusters, and to
+    /// pieces, whose names say nothing.
     pub(crate) const fn has_wildcard(self) -> bool {
-        matches!(self, Kind::Cluster | Kind::Listener)
+        matches!(self, Kind::Cluster | Kind::Listener | Kind::Piece)
     }
 
     /// Whether a state-of-the-world response must hold every resource of the type ("Grouping Resources into

@@ -14,7 +14,10 @@ use envoy_types::pb::{
 use prost::Message;
 use sha2::{Digest, Sha256};
 
-use crate::{Inconsistent, Kind, consistency, references, v1::PolicyBundle};
+use crate::{
+    Inconsistent, Kind, consistency, references,
+    v1::{PolicyBundle, PolicyBundlePiece},
+};
 
 /// The resources of a configuration, as messages.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -36,6 +39,8 @@ pub struct Resources {
     pub extension_versions: BTreeMap<String, String>,
     /// Policy bundles.
     pub bundles: Vec<PolicyBundle>,
+    /// The pieces of all bundles.
+    pub pieces: Vec<PolicyBundlePiece>,
     /// Names of clusters that every client has from its bootstrap: routes may name them.
     pub bootstrap_clusters: BTreeSet<String>,
 }
@@ -95,6 +100,7 @@ impl Snapshot {
                 ..Facts::of(&e.name)
             }),
         );
+        add(Kind::Piece, set(Kind::Piece, &resources.pieces, |p| Facts::of(&p.name)));
         add(Kind::Bundle, set(Kind::Bundle, &resources.bundles, |b| Facts::of(&b.name)));
         Snapshot { label: version.into(), messages: resources, sets }
     }

@@ -19,16 +19,19 @@ use tonic::{Request, Streaming};
 
 use super::change::policy;
 use super::process::{self, Process};
+use super::set::Size;
 use crate::options::Options;
 use crate::stats::{median, percentile};
 
-const CLIENTS: [usize; 2] = [1, 1_000];
+/// How many clients, and what is in force.
+const RUNS: [(usize, Size); 3] = [(1, Size::SMALL), (1_000, Size::SMALL), (100, Size::LARGE)];
 
 /// Longer, and something is broken.
 const PATIENCE: Duration = Duration::from_secs(30);
 
 const CLUSTERS: &str = "type.googleapis.com/envoy.config.cluster.v3.Cluster";
 const LISTENERS: &str = "type.googleapis.com/envoy.config.listener.v3.Listener";
+const PIECES: &str = "type.googleapis.com/ai_mesh.v1.PolicyBundlePiece";
 const BUNDLES: &str = "type.googleapis.com/ai_mesh.v1.PolicyBundle";
 
 /// Everything that one run found.
@@ -46,6 +49,8 @@ pub(crate) struct Figures {
 #[derive(Debug, Serialize)]
 pub(crate) struct Row {
     pub(crate) clients: usize,
+    /// Policies × agents.
+    pub(crate) set: String,
     /// Until the control plane had answered that the change is accepted.
     pub(crate) accepted_ms: f64,
     /// Until half of the clients had it, and had sent their acknowledgement.
@@ -77,16 +82,16 @@ pub(super) fn measure(options: &Options) -> Result<Figures, String> {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build();
     let runtime = runtime.map_err(|error| error.to_string())?;
     let mut rows = Vec::new();
-    for clients in CLIENTS {
-        eprintln!("bench: changes for {clients} xDS clients");
-        rows.push(row(&runtime, clients, changes)?);
+    for (clients, size) in RUNS {
+        eprintln!("bench: changes for {clients} xDS clients, policies × agents: {size}");
+        rows.push(row(&runtime, clients, size, changes)?);
     }
     let (time, machine, commit) = crate::figures::of_run();
     Ok(Figures { time, machine, commit, changes, rows })
 }
 
-fn row(runtime: &tokio::runtime::Runtime, clients: usize, changes: usize) -> Result<Row, String> {
-    let plane = Process::start("serve", &[])?;
+fn row(runtime: &tokio::runtime::Runtime, clients: usize, size: Size, changes: usize) -> Result<Row, String> {
+    let plane = process::with_documents("serve", size)?;
     plane.put("/api/v1/policies/changing", &policy(0))?;
     let token = plane.token("sidecar-token")?;
     let (tell, mut told) = mpsc::unbounded_channel();
@@ -114,6 +119,7 @@ fn row(runtime: &tokio::runtime::Runtime, clients: usize, changes: usize) -> Res
     let used = process::cpu(plane.id())?.saturating_sub(cpu);
     Ok(Row {
         clients,
+        set: size.to_string(),
         accepted_ms: median(&accepted),
         acked_p50_ms: median(&p50),
         acked_p99_ms: median(&p99),
@@ -192,7 +198,8 @@ async fn connect(
     let (requests, stream) = mpsc::channel(16);
     let node = Node { id: format!("sidecar-{number}"), cluster: "ai_mesh".to_owned(), ..Node::default() };
     let first = DeltaDiscoveryRequest { node: Some(node), ..subscribe(CLUSTERS, "*") };
-    for request in [first, subscribe(LISTENERS, "*"), subscribe(BUNDLES, "ai_mesh")] {
+    let rest = [subscribe(LISTENERS, "*"), subscribe(PIECES, "*"), subscribe(BUNDLES, "ai_mesh")];
+    for request in std::iter::once(first).chain(rest) {
         requests.send(request).await.map_err(|error| failed(&error))?;
     }
     let answers = stub.delta_aggregated_resources(ReceiverStream::new(stream)).await;

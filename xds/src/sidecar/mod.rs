@@ -3,6 +3,7 @@ mod clusters;
 mod filter;
 mod listener;
 mod pb;
+mod pieces;
 mod replies;
 mod routes;
 mod tls;
@@ -15,7 +16,7 @@ pub use upstream::{DEFAULT_PROVIDER, PROVIDERS, Scheme, Upstream, UrlError};
 
 use prost::Message;
 
-use crate::{Resources, Snapshot, snapshot::hash, v1::PolicyBundle};
+use crate::{Resources, Snapshot, snapshot::hash};
 
 /// Name of the cluster that every sidecar has from its bootstrap: the control plane's gRPC port.
 pub const CONTROL_PLANE_CLUSTER: &str = "ai_mesh_control_plane";
@@ -98,6 +99,10 @@ impl SidecarSpec {
     /// The specification can't be carried out: see [`SpecError`].
     pub fn resources(&self) -> Result<Resources, SpecError> {
         self.check()?;
+        let (bundle, pieces) = match self.filter_subscribes {
+            true => Some(pieces::cut(FILTER, self.plugin_config.as_bytes())).unzip(),
+            false => (None, None),
+        };
         let ca_file = self.ca_file.as_deref().or_else(|| system_ca_file());
         let https = self.reached().find(|u| u.scheme == Scheme::Https);
         let secrets = match (https, ca_file) {
@@ -113,7 +118,8 @@ impl SidecarSpec {
             routes: vec![routes::table(&self.upstreams)],
             extensions: vec![filter::extension(&self.filter_path, &self.plugin_config)],
             extension_versions: self.filter_version().into_iter().collect(),
-            bundles: self.bundle().into_iter().collect(),
+            bundles: bundle.into_iter().collect(),
+            pieces: pieces.unwrap_or_default(),
             bootstrap_clusters: BTreeSet::from([CONTROL_PLANE_CLUSTER.to_owned()]),
         })
     }
@@ -122,11 +128,6 @@ impl SidecarSpec {
     fn filter_version(&self) -> Option<(String, String)> {
         let bare = || filter::extension(&self.filter_path, "").encode_to_vec();
         self.filter_subscribes.then(|| (FILTER.to_owned(), hash([bare().as_slice()])))
-    }
-
-    fn bundle(&self) -> Option<PolicyBundle> {
-        let bundle = || PolicyBundle { name: FILTER.to_owned(), signed: self.plugin_config.clone() };
-        self.filter_subscribes.then(bundle)
     }
 
     /// Everything that Envoy connects to.
