@@ -2,7 +2,7 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
 use mesh_control_core::ports::SidecarView;
 use mesh_control_core::{Propagation, Refused, ResourceState, Sidecar, Timestamp};
@@ -48,22 +48,21 @@ impl SidecarView for Sidecars {
     fn sidecars(&self) -> Vec<Sidecar> {
         let mut clients = self.ads.clients();
         let mut filters: HashMap<String, Vec<ClientStatus>> = HashMap::new();
+        clients.retain(|client| client.connected);
         for filter in clients.extract_if(.., |client| !client.instance.is_empty()) {
             filters.entry(filter.node_id.clone()).or_default().push(filter);
         }
-        clients.retain(|client| client.connected);
         // An Envoy that another control plane configures is known by its filters alone.
         let mut known: HashSet<String> = clients.iter().map(|client| client.node_id.clone()).collect();
-        for filter in filters.values().flatten().filter(|filter| filter.connected) {
+        for filter in filters.values().flatten() {
             if known.insert(filter.node_id.clone()) {
                 clients.push(ClientStatus { types: BTreeMap::new(), ..filter.clone() });
             }
         }
-        let now = SystemTime::now();
         let of = |id: &str| filters.get(id).map(Vec::as_slice).unwrap_or_default();
         let mut sidecars: Vec<Sidecar> = clients
             .into_iter()
-            .map(|envoy| sidecar(Filters::of(&envoy, of(&envoy.node_id), now), envoy))
+            .map(|envoy| sidecar(Filters::of(&envoy, of(&envoy.node_id)), envoy))
             .collect();
         sidecars.sort_by(|a, b| a.id.cmp(&b.id));
         sidecars
@@ -81,18 +80,16 @@ struct Filters {
 }
 
 impl Filters {
-    /// A filter that has lost its stream is waited for so long: it runs what it had, until it is told.
-    const AWAITED: Duration = Duration::from_secs(10);
-
-    fn of(envoy: &ClientStatus, filters: &[ClientStatus], now: SystemTime) -> Filters {
-        // Filters of an earlier process with this name are gone for good.
-        let awaited = |at: SystemTime| {
-            at >= envoy.connected_since && now.duration_since(at).is_ok_and(|gone| gone < Self::AWAITED)
-        };
-        let there = filters.iter().filter(|filter| filter.disconnected_at.is_none_or(awaited));
-        let states = there.filter_map(|filter| filter.types.get(&Kind::Bundle)).cloned();
-        let connected = filters.iter().filter(|filter| filter.connected).count();
-        Filters { connected: u32::try_from(connected).unwrap_or(u32::MAX), state: states.reduce(together) }
+    fn of(envoy: &ClientStatus, filters: &[ClientStatus]) -> Filters {
+        let connected = u32::try_from(filters.len()).unwrap_or(u32::MAX);
+        let state =
+            filters.iter().filter_map(|filter| filter.types.get(&Kind::Bundle)).cloned().reduce(together);
+        let said = filters.iter().chain([envoy]).filter_map(|client| client.filters).max();
+        // One that is not connected runs what it had, or nothing: nobody knows what.
+        let all = said.is_none_or(|said| connected >= said);
+        let state =
+            state.map(|state| TypeStatus { acked_version: state.acked_version.filter(|_| all), ..state });
+        Filters { connected, state }
     }
 }
 
@@ -136,4 +133,56 @@ fn sidecar(filters: Filters, envoy: ClientStatus) -> Sidecar {
 
 fn timestamp(time: SystemTime) -> Timestamp {
     Timestamp::try_from(time).unwrap_or(Timestamp::UNIX_EPOCH)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn client(filters: Option<u32>, accepted: Option<&str>, sent: &str) -> ClientStatus {
+        let state = TypeStatus {
+            acked_version: accepted.map(str::to_owned),
+            sent_version: Some(sent.to_owned()),
+            ..TypeStatus::default()
+        };
+        ClientStatus {
+            node_id: "a".to_owned(),
+            instance: String::new(),
+            filters,
+            cluster: String::new(),
+            user_agent: String::new(),
+            address: None,
+            connected_since: SystemTime::UNIX_EPOCH,
+            connected: true,
+            disconnected_at: None,
+            protocol: mesh_xds::Protocol::Delta,
+            types: BTreeMap::from([(Kind::Bundle, state)]),
+        }
+    }
+
+    /// Each row: how many filters the node says that it has, what those that are connected have accepted and were sent; and
+    /// what the sidecar runs and was offered.
+    #[test]
+    fn a_sidecar_runs_what_all_its_filters_run() {
+        type Row<'a> =
+            (&'a str, Option<u32>, &'a [(Option<&'a str>, &'a str)], Option<&'a str>, Option<&'a str>);
+        let rows: &[Row<'_>] = &[
+            ("all have it", Some(2), &[(Some("9"), "9"), (Some("9"), "9")], Some("9"), Some("9")),
+            ("one is behind", Some(2), &[(Some("10"), "10"), (Some("9"), "10")], Some("9"), Some("10")),
+            ("one has nothing", Some(2), &[(Some("9"), "9"), (None, "9")], None, Some("9")),
+            ("one is not connected", Some(3), &[(Some("9"), "9"), (Some("9"), "9")], None, Some("9")),
+            ("nobody knows how many", None, &[(Some("9"), "9")], Some("9"), Some("9")),
+            ("there is none", Some(2), &[], None, None),
+        ];
+        for (what, said, filters, accepted, sent) in rows {
+            let filters: Vec<ClientStatus> =
+                filters.iter().map(|(accepted, sent)| client(None, *accepted, sent)).collect();
+            let envoy = client(*said, None, "1");
+            let types = BTreeMap::new();
+            let found = sidecar(Filters::of(&envoy, &filters), ClientStatus { types, ..envoy });
+            assert_eq!(found.policy_version.as_deref(), *accepted, "{what}");
+            assert_eq!(found.offered_version.as_deref(), *sent, "{what}");
+            assert_eq!(found.filters as usize, filters.len(), "{what}");
+        }
+    }
 }

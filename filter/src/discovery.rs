@@ -12,8 +12,9 @@ const PIECES: &str = "type.googleapis.com/ai_mesh.v1.PolicyBundlePiece";
 const BUNDLES: &str = "type.googleapis.com/ai_mesh.v1.PolicyBundle";
 /// The bundle's name.
 const NAME: &str = "ai_mesh";
-/// The key of the node's metadata that tells the filters of one Envoy apart.
+/// Keys of the node's metadata: what tells the filters of one Envoy apart, and how many there are.
 const INSTANCE: &str = "ai_mesh_instance";
+const FILTERS: &str = "ai_mesh_filters";
 const INVALID_ARGUMENT: i32 = 3;
 
 #[derive(Clone, PartialEq, Message)]
@@ -116,6 +117,8 @@ pub(crate) struct Subscriber<'a> {
     pub(crate) cluster: &'a str,
     /// Which filter of the node.
     pub(crate) instance: &'a str,
+    /// How many filters the node has, if it says so.
+    pub(crate) filters: Option<String>,
 }
 
 /// A message of the server.
@@ -147,15 +150,17 @@ pub(crate) struct Index {
 
 /// The first requests of a stream: all pieces, and the bundle. What an earlier stream brought is named with its version.
 pub(crate) fn subscribe(
-    subscriber: &Subscriber<'_>,
+    subscriber: Subscriber<'_>,
     pieces: BTreeMap<String, String>,
     bundle: Option<String>,
 ) -> [Vec<u8>; 2] {
-    let instance = Value { string: Some(subscriber.instance.to_owned()) };
+    let named = [(INSTANCE, Some(subscriber.instance.to_owned())), (FILTERS, subscriber.filters)];
+    let fields = named.into_iter().filter(|(_, text)| text.is_some());
+    let fields = fields.map(|(key, string)| (key.to_owned(), Value { string })).collect();
     let node = Node {
         id: subscriber.id.to_owned(),
         cluster: subscriber.cluster.to_owned(),
-        metadata: Some(Struct { fields: BTreeMap::from([(INSTANCE.to_owned(), instance)]) }),
+        metadata: Some(Struct { fields }),
         user_agent_name: "ai-mesh-filter".to_owned(),
         user_agent_version: env!("CARGO_PKG_VERSION").to_owned(),
     };

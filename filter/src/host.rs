@@ -202,6 +202,11 @@ pub(crate) fn node_cluster() -> Option<String> {
     String::from_utf8(property(&["xds", "node", "cluster"])?).ok()
 }
 
+/// How many filters this Envoy's bootstrap says that it has, as text.
+pub(crate) fn node_filters() -> Option<String> {
+    String::from_utf8(property(&["xds", "node", "metadata", "ai_mesh_filters"])?).ok()
+}
+
 /// The cluster that the request at hand is routed to.
 pub(crate) fn cluster() -> Option<String> {
     let name = property(&["xds", "cluster_name"])?;

@@ -11,13 +11,14 @@ pub(crate) fn keep(cluster: &str, version: &str, sent: &[u8]) {
     host::keep(&key(cluster), &value);
 }
 
-/// What was kept, if it is newer than this version. Versions of the policies are counted.
-pub(crate) fn newer(cluster: &str, than: &str) -> Option<Vec<u8>> {
+/// What was kept, if it is not older than this version. Versions of the policies are counted; under the same one the settings
+/// may differ, of a control plane that was started again.
+pub(crate) fn newest(cluster: &str, than: &str) -> Option<Vec<u8>> {
     let value = host::kept(&key(cluster))?;
     let end = value.iter().position(|byte| *byte == b'\n')?;
     let (version, sent) = value.split_at_checked(end)?;
     let version: u64 = std::str::from_utf8(version).ok()?.parse().ok()?;
-    (version > than.parse().ok()?).then(|| sent.get(1..).unwrap_or_default().to_vec())
+    (version >= than.parse().ok()?).then(|| sent.get(1..).unwrap_or_default().to_vec())
 }
 
 fn key(cluster: &str) -> String {

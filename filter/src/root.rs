@@ -115,8 +115,8 @@ impl Root {
     fn catch_up(&mut self) {
         let Some(program) = &self.program else { return };
         let Some(cluster) = &program.settings().xds_cluster else { return };
-        if let Some(newer) = kept::newer(cluster, program.version()) {
-            let _ = self.run(&newer);
+        if let Some(newest) = kept::newest(cluster, program.version()) {
+            let _ = self.run(&newest);
         }
     }
 
@@ -134,10 +134,17 @@ impl Root {
     fn subscribe(&mut self, now: u64) {
         let Some(settings) = self.program.as_ref().map(|program| program.settings()) else { return };
         let Some(cluster) = &settings.xds_cluster else { return self.subscription.end() };
-        let node_cluster = host::node_cluster().unwrap_or_default();
-        let instance = SHARED.with(|shared| format!("{:016x}", shared.id));
-        let subscriber = Subscriber { id: &settings.sidecar, cluster: &node_cluster, instance: &instance };
-        self.subscription.keep_open(cluster, &subscriber, now);
+        if self.subscription.is_due(now) {
+            let node_cluster = host::node_cluster().unwrap_or_default();
+            let instance = SHARED.with(|shared| format!("{:016x}", shared.id));
+            let subscriber = Subscriber {
+                id: &settings.sidecar,
+                cluster: &node_cluster,
+                instance: &instance,
+                filters: host::node_filters(),
+            };
+            self.subscription.open(cluster, subscriber, now);
+        }
     }
 
     /// Who lends; nobody where leases could not be returned.
@@ -219,12 +226,11 @@ impl RootContext for Root {
     }
 
     fn on_tick(&mut self) {
+        let now = host::now();
+        // Each root context for itself: one VM may serve several filters.
+        self.subscribe(now);
         let shared = SHARED.with(Rc::clone);
-        if shared.newest.get() != self.id {
-            self.subscription.end();
-        } else {
-            let now = host::now();
-            self.subscribe(now);
+        if shared.newest.get() == self.id {
             let mut leases = shared.leases.borrow_mut();
             leases.advance(now / 1000);
             if let Some(service) = self.lends() {

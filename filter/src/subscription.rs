@@ -29,11 +29,13 @@ pub(crate) struct Subscription {
 }
 
 impl Subscription {
-    /// Opens the stream if it is not open, and it is time.
-    pub(crate) fn keep_open(&mut self, cluster: &str, subscriber: &Subscriber<'_>, now: u64) {
-        if self.stream.is_some() || now < self.not_before {
-            return;
-        }
+    /// Whether the stream is to be opened now.
+    pub(crate) fn is_due(&self, now: u64) -> bool {
+        self.stream.is_none() && now >= self.not_before
+    }
+
+    /// Opens the stream.
+    pub(crate) fn open(&mut self, cluster: &str, subscriber: Subscriber<'_>, now: u64) {
         self.stream = host::open_stream(cluster, discovery::SERVICE, discovery::METHOD);
         let Some(stream) = self.stream else { return self.closed(now) };
         let pieces = self.pieces.iter().map(|(name, piece)| (name.clone(), piece.version.clone())).collect();

@@ -16,6 +16,8 @@ pub struct BootstrapParams {
     pub token_file: PathBuf,
     /// Public keys that policies are signed by, as hex, separated by commas; empty: they are not verified.
     pub policy_keys: String,
+    /// Envoy's worker threads: each runs a filter, and so does its main thread.
+    pub concurrency: u32,
     /// Speak the state-of-the-world variant of xDS instead of the incremental one.
     pub sotw: bool,
 }
@@ -30,6 +32,7 @@ pub fn bootstrap(params: &BootstrapParams) -> String {
         ("${CONTROL_PLANE_PORT}", params.control_plane.port().to_string()),
         ("${TOKEN_FILE}", quoted(&params.token_file.to_string_lossy())),
         ("${POLICY_KEYS}", quoted(&params.policy_keys)),
+        ("${FILTERS}", quoted(&params.concurrency.saturating_add(1).to_string())),
         ("${API_TYPE}", if params.sotw { "GRPC" } else { "DELTA_GRPC" }.to_owned()),
     ];
     // One pass over the template: what was filled in is never searched for places again.
@@ -81,6 +84,7 @@ mod tests {
             control_plane: "127.0.0.1:18000".parse().unwrap(),
             token_file: "/data/sidecar-token".into(),
             policy_keys: String::new(),
+            concurrency: 2,
             sotw: false,
         }
     }

@@ -147,6 +147,7 @@ mod tests {
         ClientStatus {
             node_id: node.to_owned(),
             instance: String::new(),
+            filters: None,
             cluster: String::new(),
             user_agent: String::new(),
             address: None,

@@ -26,6 +26,9 @@ const QUEUE: usize = 4;
 /// The key of a node's metadata under which a client that is not the node's Envoy names itself.
 const INSTANCE: &str = "ai_mesh_instance";
 
+/// The key under which a node says how many filters it has, as text.
+const FILTERS: &str = "ai_mesh_filters";
+
 /// Longest node id, cluster name or instance, in bytes.
 const MAX_NAME: usize = 1024;
 
@@ -219,13 +222,14 @@ fn client<M: Machine>(node: Option<&Node>, address: Option<SocketAddr>) -> Resul
             "`node.id` and `node.cluster` may have {MAX_NAME} bytes"
         )));
     }
-    let instance = instance(node);
+    let instance = metadata(node, INSTANCE).unwrap_or_default();
     if instance.len() > MAX_NAME {
         return Err(Status::invalid_argument(format!("`{INSTANCE}` may have {MAX_NAME} bytes")));
     }
     Ok(ClientStatus {
         node_id: node.id.clone(),
         instance,
+        filters: metadata(node, FILTERS).and_then(|filters| filters.parse().ok()),
         cluster: node.cluster.clone(),
         user_agent: user_agent(node),
         address,
@@ -237,11 +241,10 @@ fn client<M: Machine>(node: Option<&Node>, address: Option<SocketAddr>) -> Resul
     })
 }
 
-fn instance(node: &Node) -> String {
-    let named = node.metadata.as_ref().and_then(|metadata| metadata.fields.get(INSTANCE)?.kind.clone());
-    match named {
-        Some(value::Kind::StringValue(instance)) => instance,
-        _ => String::new(),
+fn metadata(node: &Node, key: &str) -> Option<String> {
+    match node.metadata.as_ref()?.fields.get(key)?.kind.as_ref()? {
+        value::Kind::StringValue(text) => Some(text.clone()),
+        _ => None,
     }
 }
 

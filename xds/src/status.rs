@@ -11,6 +11,8 @@ pub struct ClientStatus {
     /// Tells the clients of one node apart: empty for its Envoy, a name of its own for each filter that subscribes to
     /// [`Kind::Bundle`] (one for each worker).
     pub instance: String,
+    /// How many filters the node says that it has.
+    pub filters: Option<u32>,
     /// The node's cluster, which is also the name of its group.
     pub cluster: String,
     /// What the client calls itself, such as `envoy 1.40.0`; empty if it did not say.

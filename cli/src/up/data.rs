@@ -74,6 +74,7 @@ impl DataDir {
             control_plane,
             token_file: token_file.to_owned(),
             policy_keys: policy_keys(token_file)?,
+            concurrency,
             sotw: false,
         };
         write_private(&path, &bootstrap(&params))?;

@@ -61,6 +61,7 @@ impl Mesh {
             control_plane,
             token_file: folder.join("token"),
             policy_keys: String::new(),
+            concurrency: 1,
             sotw,
         });
         fs::write(folder.join("envoy.yaml"), bootstrap).unwrap();
