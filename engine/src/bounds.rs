@@ -1,0 +1,58 @@
+//! `mode: strict`: what a request may take at most, made true before it is sent.
+//!
+//! What it reads is at most a token for each byte, where all that it reads stands in its body. What is written is bounded by the
+//! request; one without a bound is sent with one. Failure law: where neither can be known, the limit could not run.
+use mesh_limits::UNBOUNDED_ANSWER;
+use mesh_wire::{Answers, Message, Protocol, bounded};
+
+use crate::decision::Outcome;
+use crate::session::Session;
+
+/// What providers put beside a request that offers tools: a text on how to call them, of 300 to 700 tokens.
+pub(crate) const BESIDE_TOOLS: u64 = 1024;
+
+impl Session {
+    /// What is asked of the answers; or why that, or what is to be read, can not be known.
+    pub(crate) fn answers(&self, body: &[u8]) -> Result<Answers, &'static str> {
+        let none = Answers { most: Some(0), count: 1 };
+        let Some(message) = &self.message else { return Ok(none) };
+        if !self.asks_a_model() {
+            // What only looks like a call of a tool may be a question to the server that is at this path.
+            let looks = message.protocol != self.route.protocol;
+            let unknown = match message.protocol {
+                Protocol::Json | Protocol::Text => true,
+                Protocol::Mcp | Protocol::A2a | Protocol::A2aHttp => looks,
+                _ => false,
+            };
+            return if unknown && mesh_wire::may_ask_a_model(body) { Err("protocol") } else { Ok(none) };
+        }
+        if message.media > 0 {
+            return Err("media");
+        }
+        if mesh_wire::reads_elsewhere(message, body) {
+            return Err("elsewhere");
+        }
+        let answers = mesh_wire::answers(message, body).ok_or("protocol")?;
+        if answers.most.is_none() && !writable(message, body) { Err("bound") } else { Ok(answers) }
+    }
+
+    /// The body, with the bound on its answers that was reserved, where a limit is strict and the request has none.
+    pub(crate) fn bounding(&mut self, body: &[u8]) -> Option<Vec<u8>> {
+        if !self.promised_strictly() {
+            return None;
+        }
+        let message = self.message.as_ref()?;
+        let unbounded = mesh_wire::answers(message, body)?.most.is_none();
+        let bounded = unbounded.then(|| bounded(message, body, UNBOUNDED_ANSWER)).flatten()?;
+        let said = format!(
+            "the request sets no bound on its answer, and a limit is strict: it is sent with one of {UNBOUNDED_ANSWER} tokens"
+        );
+        self.remark("rateLimit", said);
+        self.decision.outcome = self.decision.outcome.max(Outcome::AllowWithModifications);
+        Some(bounded)
+    }
+}
+
+fn writable(message: &Message, body: &[u8]) -> bool {
+    bounded(message, body, UNBOUNDED_ANSWER).is_some()
+}
