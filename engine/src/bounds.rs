@@ -16,15 +16,14 @@ impl Session {
     pub(crate) fn answers(&self, body: &[u8]) -> Result<Answers, &'static str> {
         let none = Answers { most: Some(0), count: 1 };
         let Some(message) = &self.message else { return Ok(none) };
+        // What a body looks like does not tell what the server at its path reads.
+        let known = message.protocol == self.route.protocol
+            && !matches!(message.protocol, Protocol::Json | Protocol::Text | Protocol::None);
         if !self.asks_a_model() {
-            // What only looks like a call of a tool may be a question to the server that is at this path.
-            let looks = message.protocol != self.route.protocol;
-            let unknown = match message.protocol {
-                Protocol::Json | Protocol::Text => true,
-                Protocol::Mcp | Protocol::A2a | Protocol::A2aHttp => looks,
-                _ => false,
-            };
-            return if unknown && mesh_wire::may_ask_a_model(body) { Err("protocol") } else { Ok(none) };
+            return if !known && mesh_wire::may_ask_a_model(body) { Err("protocol") } else { Ok(none) };
+        }
+        if !known {
+            return Err("protocol");
         }
         if message.media > 0 {
             return Err("media");

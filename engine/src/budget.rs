@@ -30,6 +30,8 @@ pub(crate) struct Budget {
     written: u64,
     /// A part of the answer was not read.
     unread: bool,
+    /// It was sent, and what came back is not the provider's answer.
+    lost: bool,
     /// The stream has come to its own end: what it says of usage is final.
     complete: bool,
     /// The answer's status, once it is there.
@@ -48,14 +50,30 @@ pub struct Settlement {
     pub policy: String,
     /// The rule's place in that policy.
     pub rule: usize,
+    /// The limit's name in the document.
+    pub name: &'static str,
     /// What is counted.
     pub measure: Measure,
     /// Length of the window in seconds.
     pub window_s: u64,
     /// Whose account.
     pub key: String,
+    /// What is admitted in the window.
+    pub limit: u64,
+    /// What was promised.
+    pub promised: u64,
     /// What was spent; none: nothing, and the promise is released.
     pub spent: Option<u64>,
+}
+
+impl Settlement {
+    /// A question for what was spent beyond what was promised; none where nothing was.
+    pub fn beyond(&self) -> Option<LimitCheck> {
+        let amount = self.spent?.saturating_sub(self.promised);
+        let Settlement { policy, rule, name, measure, window_s, key, limit, .. } = self.clone();
+        let question = LimitCheck::to_borrow(policy, rule, measure, key, limit, window_s);
+        (amount > 0).then_some(LimitCheck { name, amount, ..question })
+    }
 }
 
 /// What an exchange took.
@@ -71,8 +89,8 @@ pub struct Spending {
 
 impl LimitCheck {
     fn settled(self, spent: Option<u64>) -> Settlement {
-        let LimitCheck { policy, rule, measure, window_s, key, .. } = self;
-        Settlement { policy, rule, measure, window_s, key, spent }
+        let LimitCheck { policy, rule, name, measure, window_s, key, limit, amount: promised, .. } = self;
+        Settlement { policy, rule, name, measure, window_s, key, limit, promised, spent }
     }
 }
 
@@ -253,6 +271,11 @@ impl Session {
         self.budget.status = status;
     }
 
+    /// The request was sent, and Envoy answers in the provider's place: it waited too long, or the connection broke.
+    pub fn answer_lost(&mut self) {
+        self.budget.lost = true;
+    }
+
     /// A part of the answer will not be read.
     pub(crate) fn answer_unread(&mut self) {
         self.budget.unread = true;
@@ -317,7 +340,12 @@ impl Session {
             }
             Some(usage) => (usage, false),
             None if !self.spends() => return None,
-            None if budget.unread || budget.status.is_none() || self.is_later() => {
+            // Of a whole answer that broke off nothing was read.
+            None if budget.unread
+                || budget.status.is_none()
+                || self.is_later()
+                || !budget.complete && self.stream.is_none() =>
+            {
                 let Estimate { input, output } = budget.estimate;
                 (Usage { input_tokens: input, output_tokens: output, ..Usage::default() }, true)
             }
@@ -333,15 +361,20 @@ impl Session {
 
     /// Ends what was promised, when the exchange ends.
     pub(crate) fn settle(&mut self) {
-        let failed = self.budget.status.is_some_and(|status| status >= 400) && self.budget.usage.is_none();
+        let lost = self.budget.lost;
+        let failed =
+            self.budget.status.is_some_and(|status| status >= 400) && self.budget.usage.is_none() && !lost;
         let refused = self.budget.status.is_none() && self.denied();
         let spending = if failed || refused { None } else { self.spending() };
-        let unknown = self.is_later() || self.budget.status.is_none() && !refused;
+        let unknown = self.is_later() || lost || self.budget.status.is_none() && !refused;
+        let estimated = spending.is_some_and(|spending| spending.estimated);
         let settlements = self.budget.promised.drain(..).map(|check| {
             let spent = match (check.measure, spending) {
                 (Measure::Requests | Measure::Concurrent, _) | (_, None) => None,
                 // It was sent, and nobody knows what came of it.
                 _ if unknown => Some(check.amount),
+                // An estimate may be too low: under an upper bound, that counts.
+                _ if check.strict && estimated => Some(check.amount),
                 (Measure::Tokens, Some(spending)) => Some(spending.usage.total()),
                 (Measure::Cost, Some(spending)) => Some(spending.cost),
             };

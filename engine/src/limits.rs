@@ -187,6 +187,10 @@ impl Session {
         for policy in applies.iter() {
             for guard in &policy.limits {
                 let strict = guard.mode == LimitMode::Strict;
+                if guard.measure == Measure::Concurrent && self.program.settings.foreign_limits {
+                    self.guard_failed(policy, "rateLimit", "concurrent");
+                    continue;
+                }
                 let mut estimate = crate::budget::Estimate::default();
                 if guard.measure.is_spent() {
                     if let Some(why) = self.takes_unknown(strict) {

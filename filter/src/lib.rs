@@ -7,6 +7,7 @@
 //! passes a request by. A configuration that does not compile is refused, and the running program stays.
 #![deny(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
+mod excess;
 mod exchange;
 mod hashes;
 mod host;

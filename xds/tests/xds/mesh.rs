@@ -69,6 +69,7 @@ impl Mesh {
             listener: sidecar,
             upstreams: upstreams.iter().map(|(p, url)| Upstream::parse(p, url).unwrap()).collect(),
             judge: None,
+            rate_limits: None,
             filter_path: folder.join("filter.wasm").display().to_string(),
             plugin_config: "{}".to_owned(),
             max_body_bytes: 1 << 20,
