@@ -52,6 +52,23 @@ impl Session {
     }
 }
 
+/// What the word for a limit that could not run means, for people.
+pub(crate) fn explained(guard: &str, why: &'static str) -> &'static str {
+    match why {
+        _ if guard != "rateLimit" => why,
+        "media" => "under mode: strict, media is refused, since its bytes do not tell its tokens",
+        "elsewhere" => "under mode: strict, all that the model is to read has to be in the request",
+        "protocol" => {
+            "under mode: strict, a path or model is refused of which it is not known what bounds an answer"
+        }
+        "bound" => "under mode: strict, each request of a batch has to set max_tokens",
+        "batch" => "what is run here stands in a file or on the server, and may take anything",
+        "background" => "an answer in the background has to be bounded: set max_output_tokens",
+        "concurrent" => "the rate limit service can not count what goes on at the same time",
+        _ => why,
+    }
+}
+
 fn writable(message: &Message, body: &[u8]) -> bool {
     bounded(message, body, UNBOUNDED_ANSWER).is_some()
 }
