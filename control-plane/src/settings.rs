@@ -32,6 +32,7 @@ pub(crate) fn settings(config: &Config, keys: Keys, prices: Option<&PriceList>) 
             None => service(RATE_LIMIT_TIMEOUT_MS),
         },
         foreign_limits: config.rate_limits.is_some(),
+        xds_cluster: Some(CONTROL_PLANE_CLUSTER.to_owned()),
         intake: service(INTAKE_TIMEOUT_MS),
         judge: config.judge.as_ref().map(|judge| HttpServiceRef {
             cluster: judge.cluster(),
@@ -70,6 +71,7 @@ pub(crate) fn spec(config: &Config) -> SidecarSpec {
         rate_limits: config.rate_limits.clone(),
         filter_path: config.filter_path.to_string_lossy().into_owned(),
         plugin_config: String::new(),
+        filter_subscribes: true,
         max_body_bytes: config.max_body_bytes,
         ca_file: config.ca_file.as_ref().map(|path| path.to_string_lossy().into_owned()),
     }

@@ -135,6 +135,10 @@ pub struct Settings {
     /// The service that counts limits is not the control plane: it lends nothing and settles nothing.
     #[serde(skip_serializing_if = "is_false")]
     pub foreign_limits: bool,
+    /// Name of the Envoy cluster of the xDS server that the filter itself asks for changes of the bundle; without it, it runs
+    /// what Envoy configures it with, and nothing else.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub xds_cluster: Option<String>,
     /// Where decision records go; without it, none are sent.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub intake: Option<ServiceRef>,
@@ -174,6 +178,7 @@ impl Default for Settings {
             max_body_bytes: Self::DEFAULT_MAX_BODY_BYTES,
             rate_limit: None,
             foreign_limits: false,
+            xds_cluster: None,
             intake: None,
             judge: None,
             masking_key: None,
