@@ -55,13 +55,14 @@ fn of(root: Val<'_>) -> bool {
     root.members().any(|(key, value)| {
         let name = key.text();
         let listed = |names: &[&str]| names.iter().any(|known| alike(&name, known));
-        match () {
-            () if is_empty(value) => false,
-            () if listed(OF_REQUESTS) => true,
-            () if alike(&name, "tools") => value.items().any(|(_, tool)| !is_own(tool)),
-            () if alike(&name, "prompt") && value.is_object() => true,
-            () => part(&name, value),
+        if is_empty(value) {
+            return false;
         }
+        if alike(&name, "tools") {
+            return value.items().any(|(_, tool)| !is_own(tool));
+        }
+        let template = alike(&name, "prompt") && value.is_object();
+        listed(OF_REQUESTS) || template || part(&name, value)
     })
 }
 
