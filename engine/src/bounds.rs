@@ -3,7 +3,7 @@
 //! What it reads is at most a token for each byte, where all that it reads stands in its body. What is written is bounded by the
 //! request; one without a bound is sent with one. Failure law: where neither can be known, the limit could not run.
 use mesh_limits::UNBOUNDED_ANSWER;
-use mesh_wire::{Answers, Message, Protocol, bounded};
+use mesh_wire::{Answers, Protocol, bounded};
 
 use crate::decision::Outcome;
 use crate::session::Session;
@@ -31,8 +31,7 @@ impl Session {
         if mesh_wire::reads_elsewhere(message, body) {
             return Err("elsewhere");
         }
-        let answers = mesh_wire::answers(message, body).ok_or("protocol")?;
-        if answers.most.is_none() && !writable(message, body) { Err("bound") } else { Ok(answers) }
+        mesh_wire::answers(message, body).ok_or("protocol")
     }
 
     /// The body, with the bound on its answers that was reserved, where a limit is strict and the request has none.
@@ -61,14 +60,9 @@ pub(crate) fn explained(guard: &str, why: &'static str) -> &'static str {
         "protocol" => {
             "under mode: strict, a path or model is refused of which it is not known what bounds an answer"
         }
-        "bound" => "under mode: strict, each request of a batch has to set max_tokens",
         "batch" => "what is run here stands in a file or on the server, and may take anything",
         "background" => "an answer in the background has to be bounded: set max_output_tokens",
         "concurrent" => "the rate limit service can not count what goes on at the same time",
         _ => why,
     }
-}
-
-fn writable(message: &Message, body: &[u8]) -> bool {
-    bounded(message, body, UNBOUNDED_ANSWER).is_some()
 }

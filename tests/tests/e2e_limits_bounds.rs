@@ -129,7 +129,7 @@ fn what_has_no_upper_bound_is_refused_unless_the_policy_is_open() {
         (
             "/v1/messages/batches",
             json!({ "requests": [{ "custom_id": "a", "params": { "model": "claude-sonnet-4-5", "messages": [] } }] }),
-            "bound",
+            "protocol",
         ),
         // A question to a model that looks like a call of a tool.
         (
