@@ -27,6 +27,9 @@ pub struct Config {
     pub upstreams: Vec<Upstream>,
     /// The classifier that injection rules may ask; its provider is [`mesh_xds::sidecar::JUDGE`].
     pub judge: Option<Upstream>,
+    /// Who counts limits in place of this control plane: any of Envoy's rate limit services, version 3; its provider is
+    /// [`mesh_xds::sidecar::RATE_LIMITS`].
+    pub rate_limits: Option<Upstream>,
     /// The wasm filter, a file on the sidecars' machine.
     pub filter_path: PathBuf,
     /// Certificate authorities of `https` upstreams, a file on the sidecars' machine; none: the system's.
@@ -65,6 +68,7 @@ impl Config {
             listener: loopback(10000),
             upstreams: Vec::new(),
             judge: None,
+            rate_limits: None,
             filter_path: filter_path.into(),
             ca_file: None,
             prices: None,

@@ -27,7 +27,11 @@ pub(crate) fn settings(config: &Config, keys: Keys, prices: Option<&PriceList>) 
         // No listener of ours has TLS yet.
         client_certificates: false,
         max_body_bytes: config.max_body_bytes,
-        rate_limit: service(RATE_LIMIT_TIMEOUT_MS),
+        rate_limit: match &config.rate_limits {
+            Some(other) => Some(ServiceRef { cluster: other.cluster(), timeout_ms: RATE_LIMIT_TIMEOUT_MS }),
+            None => service(RATE_LIMIT_TIMEOUT_MS),
+        },
+        foreign_limits: config.rate_limits.is_some(),
         xds_cluster: Some(CONTROL_PLANE_CLUSTER.to_owned()),
         intake: service(INTAKE_TIMEOUT_MS),
         judge: config.judge.as_ref().map(|judge| HttpServiceRef {
@@ -64,6 +68,7 @@ pub(crate) fn spec(config: &Config) -> SidecarSpec {
         listener: config.listener,
         upstreams: config.upstreams.clone(),
         judge: config.judge.clone(),
+        rate_limits: config.rate_limits.clone(),
         filter_path: config.filter_path.to_string_lossy().into_owned(),
         plugin_config: String::new(),
         filter_subscribes: true,

@@ -4,8 +4,9 @@
 //! model refused.
 use mesh_limits::{PER_MESSAGE, Tokens, UNBOUNDED_ANSWER, tokens_at_most, tokens_of};
 use mesh_policy::LimitMode;
-use mesh_wire::{Ending, Event, Message, Protocol, StreamItem, Usage};
+use mesh_wire::{Answers, Ending, Event, Message, Protocol, StreamItem, Usage};
 
+use crate::bounds::BESIDE_TOOLS;
 use crate::limits::{LimitCheck, Measure};
 use crate::program::LimitGuard;
 use crate::session::Session;
@@ -29,6 +30,8 @@ pub(crate) struct Budget {
     written: u64,
     /// A part of the answer was not read.
     unread: bool,
+    /// It was sent, and what came back is not the provider's answer.
+    lost: bool,
     /// The stream has come to its own end: what it says of usage is final.
     complete: bool,
     /// The answer's status, once it is there.
@@ -47,14 +50,30 @@ pub struct Settlement {
     pub policy: String,
     /// The rule's place in that policy.
     pub rule: usize,
+    /// The limit's name in the document.
+    pub name: &'static str,
     /// What is counted.
     pub measure: Measure,
     /// Length of the window in seconds.
     pub window_s: u64,
     /// Whose account.
     pub key: String,
+    /// What is admitted in the window.
+    pub limit: u64,
+    /// What was promised.
+    pub promised: u64,
     /// What was spent; none: nothing, and the promise is released.
     pub spent: Option<u64>,
+}
+
+impl Settlement {
+    /// A question for what was spent beyond what was promised; none where nothing was.
+    pub fn beyond(&self) -> Option<LimitCheck> {
+        let amount = self.spent?.saturating_sub(self.promised);
+        let Settlement { policy, rule, name, measure, window_s, key, limit, .. } = self.clone();
+        let question = LimitCheck::to_borrow(policy, rule, measure, key, limit, window_s);
+        (amount > 0).then_some(LimitCheck { name, amount, ..question })
+    }
 }
 
 /// What an exchange took.
@@ -70,44 +89,60 @@ pub struct Spending {
 
 impl LimitCheck {
     fn settled(self, spent: Option<u64>) -> Settlement {
-        let LimitCheck { policy, rule, measure, window_s, key, .. } = self;
-        Settlement { policy, rule, measure, window_s, key, spent }
+        let LimitCheck { policy, rule, name, measure, window_s, key, limit, amount: promised, .. } = self;
+        Settlement { policy, rule, name, measure, window_s, key, limit, promised, spent }
     }
 }
 
 impl Session {
-    /// The tokens that this request may take; none where no model is asked.
-    pub(crate) fn estimate(&self, body: &[u8], mode: LimitMode) -> Option<Estimate> {
-        let message = self.message.as_ref()?;
+    /// Whether it asks a model for something that takes tokens.
+    pub(crate) fn asks_a_model(&self) -> bool {
+        let Some(message) = &self.message else { return false };
+        let counts_only = ["count_tokens", "countTokens", "computeTokens", "count-tokens"];
         let asks = message.protocol.names_a_model() || message.model.is_some();
-        if !asks
-            || message.protocol == Protocol::Mcp
-            || matches!(message.operation.as_str(), "count_tokens" | "countTokens" | "files")
-        {
-            return None;
-        }
-        let input = match mode {
-            LimitMode::Strict => tokens_at_most(body.len()),
-            LimitMode::Default => message
-                .segments
-                .iter()
-                .filter(|segment| !segment.derived)
-                .map(|segment| tokens_of(&segment.text).saturating_add(PER_MESSAGE))
-                .fold(u64::from(message.tokens), u64::saturating_add),
-        };
-        Some(Estimate { input, output: message.max_output.unwrap_or(UNBOUNDED_ANSWER) })
+        asks && message.protocol != Protocol::Mcp
+            && !counts_only.contains(&message.operation.as_str())
+            && !(message.operation == "files" && self.keeps_files())
     }
 
-    /// Whether it has a file of requests run (OpenAI's `/v1/batches`): what they take is in the file, which may be run again.
-    pub(crate) fn runs_a_file(&self) -> bool {
-        let names_one =
-            |message: &Message| message.operation == "batches" && message.protocol == Protocol::Json;
-        self.message.as_ref().is_some_and(names_one)
+    /// A path where files are kept for later, whatever they ask for.
+    fn keeps_files(&self) -> bool {
+        let last = self.head.path_only().rsplit('/').find(|segment| !segment.is_empty());
+        last.is_some_and(|last| ["files", "parts"].iter().any(|name| last.eq_ignore_ascii_case(name)))
+    }
+
+    /// The tokens that this request may take; none where no model is asked. With what is asked of its answers an upper bound.
+    pub(crate) fn estimate(&self, body: &[u8], answers: Option<Answers>) -> Option<Estimate> {
+        let message = self.message.as_ref().filter(|_| self.asks_a_model())?;
+        if let Some(Answers { most, count }) = answers {
+            let beside = if message.tools_offered.is_empty() { 0 } else { BESIDE_TOOLS };
+            let input = tokens_at_most(body.len()).saturating_add(beside);
+            return Some(Estimate { input, output: most.unwrap_or(UNBOUNDED_ANSWER).saturating_mul(count) });
+        }
+        let input = message
+            .segments
+            .iter()
+            .filter(|segment| !segment.derived)
+            .map(|segment| tokens_of(&segment.text).saturating_add(PER_MESSAGE))
+            .fold(u64::from(message.tokens), u64::saturating_add);
+        let unbounded = UNBOUNDED_ANSWER.saturating_mul(message.answers);
+        Some(Estimate { input, output: message.max_output.unwrap_or(unbounded) })
+    }
+
+    /// Why what it takes can not be known, if that is so: it has a file of requests run (OpenAI's `/v1/batches`), which may be run
+    /// again, or what a server keeps; or it is answered later, without a bound.
+    pub(crate) fn takes_unknown(&self, strict: bool) -> Option<&'static str> {
+        if self.route.protocol == Protocol::Json && matches!(self.route.operation, Some("batches" | "runs")) {
+            return Some("batch");
+        }
+        let later =
+            self.message.as_ref().is_some_and(|message| message.later && message.max_output.is_none());
+        (later && !strict).then_some("background")
     }
 
     /// Whether the answers come later and elsewhere: what was promised counts.
-    fn is_batch(&self) -> bool {
-        self.message.as_ref().is_some_and(|message| message.operation == "batches")
+    fn is_later(&self) -> bool {
+        self.message.as_ref().is_some_and(|message| message.later || message.operation == "batches")
     }
 
     /// What a guard asks for: its share of a request's estimate, in its own measure.
@@ -171,7 +206,7 @@ impl Session {
 
     /// The service has admitted the request under these: `remaining` is what it says is left of each.
     pub(crate) fn promised(&mut self, checks: &[LimitCheck], remaining: &[u64], body: &[u8]) {
-        self.budget.estimate = self.estimate(body, LimitMode::Default).unwrap_or_default();
+        self.budget.estimate = self.estimate(body, None).unwrap_or_default();
         for (check, remaining) in checks.iter().zip(remaining) {
             let rest = if check.strict { 0 } else { *remaining };
             let most = match check.measure {
@@ -198,12 +233,24 @@ impl Session {
 
     /// The service was asked for these and has not answered: it may have admitted them all the same.
     pub(crate) fn perhaps_promised(&mut self, checks: Vec<LimitCheck>, body: &[u8]) {
-        self.budget.estimate = self.estimate(body, LimitMode::Default).unwrap_or_default();
+        self.budget.estimate = self.estimate(body, None).unwrap_or_default();
         self.budget.promised.extend(checks.into_iter().filter(|check| check.measure != Measure::Requests));
     }
 
+    /// The body as it was promised: with a bound on its answers, and the usage asked for; none where it is so already.
+    pub(crate) fn as_promised(&mut self, body: &[u8]) -> Option<Vec<u8>> {
+        let bounded = self.bounding(body);
+        self.asking_for_usage(bounded.as_deref().unwrap_or(body)).or(bounded)
+    }
+
+    /// Whether a limit that refuses has promised this by an upper bound.
+    pub(crate) fn promised_strictly(&self) -> bool {
+        let strictly = |check: &LimitCheck| check.strict && check.enforced && check.measure.is_spent();
+        self.budget.promised.iter().any(strictly)
+    }
+
     /// The body, with the usage asked for where the protocol tells it on streams only when asked.
-    pub(crate) fn asking_for_usage(&mut self, body: &[u8]) -> Option<Vec<u8>> {
+    fn asking_for_usage(&mut self, body: &[u8]) -> Option<Vec<u8>> {
         let message = self.message.as_ref()?;
         let asks = matches!(message.protocol, Protocol::OpenAiChat | Protocol::OpenAiCompletions);
         if !message.stream || !asks || !self.spends() {
@@ -222,6 +269,11 @@ impl Session {
     /// The answer's head is there.
     pub(crate) fn answered(&mut self, status: Option<u16>) {
         self.budget.status = status;
+    }
+
+    /// The request was sent, and Envoy answers in the provider's place: it waited too long, or the connection broke.
+    pub fn answer_lost(&mut self) {
+        self.budget.lost = true;
     }
 
     /// A part of the answer will not be read.
@@ -288,7 +340,12 @@ impl Session {
             }
             Some(usage) => (usage, false),
             None if !self.spends() => return None,
-            None if budget.unread || budget.status.is_none() || self.is_batch() => {
+            // Of a whole answer that broke off nothing was read.
+            None if budget.unread
+                || budget.status.is_none()
+                || self.is_later()
+                || !budget.complete && self.stream.is_none() =>
+            {
                 let Estimate { input, output } = budget.estimate;
                 (Usage { input_tokens: input, output_tokens: output, ..Usage::default() }, true)
             }
@@ -304,15 +361,20 @@ impl Session {
 
     /// Ends what was promised, when the exchange ends.
     pub(crate) fn settle(&mut self) {
-        let failed = self.budget.status.is_some_and(|status| status >= 400) && self.budget.usage.is_none();
+        let lost = self.budget.lost;
+        let failed =
+            self.budget.status.is_some_and(|status| status >= 400) && self.budget.usage.is_none() && !lost;
         let refused = self.budget.status.is_none() && self.denied();
         let spending = if failed || refused { None } else { self.spending() };
-        let unknown = self.is_batch() || self.budget.status.is_none() && !refused;
+        let unknown = self.is_later() || lost || self.budget.status.is_none() && !refused;
+        let estimated = spending.is_some_and(|spending| spending.estimated);
         let settlements = self.budget.promised.drain(..).map(|check| {
             let spent = match (check.measure, spending) {
                 (Measure::Requests | Measure::Concurrent, _) | (_, None) => None,
                 // It was sent, and nobody knows what came of it.
                 _ if unknown => Some(check.amount),
+                // An estimate may be too low: under an upper bound, that counts.
+                _ if check.strict && estimated => Some(check.amount),
                 (Measure::Tokens, Some(spending)) => Some(spending.usage.total()),
                 (Measure::Cost, Some(spending)) => Some(spending.cost),
             };

@@ -14,6 +14,7 @@
 
 mod access;
 mod asks;
+mod bounds;
 mod breaker;
 mod budget;
 mod caller;

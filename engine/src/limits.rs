@@ -172,8 +172,8 @@ impl Session {
         }
         let step = self.judge(body, now);
         match step {
-            Step::Continue => self.asking_for_usage(body).map_or(Step::Continue, Step::Replace),
-            Step::Replace(body) => Step::Replace(self.asking_for_usage(&body).unwrap_or(body)),
+            Step::Continue => self.as_promised(body).map_or(Step::Continue, Step::Replace),
+            Step::Replace(body) => Step::Replace(self.as_promised(&body).unwrap_or(body)),
             step => step,
         }
     }
@@ -183,19 +183,28 @@ impl Session {
         let applies = Rc::clone(&self.applies);
         let mut checks = Vec::new();
         let mut unpriced = false;
+        let mut answers = None;
         for policy in applies.iter() {
             for guard in &policy.limits {
-                if guard.measure.is_spent() && self.runs_a_file() {
-                    self.guard_failed(policy, "rateLimit", "batch");
+                let strict = guard.mode == LimitMode::Strict;
+                if guard.measure == Measure::Concurrent && self.program.settings.foreign_limits {
+                    self.guard_failed(policy, "rateLimit", "concurrent");
                     continue;
                 }
-                let estimate = match guard.measure.is_spent() {
-                    true => match self.estimate(body, guard.mode) {
-                        Some(estimate) => estimate,
-                        None => continue,
-                    },
-                    false => crate::budget::Estimate::default(),
-                };
+                let mut estimate = crate::budget::Estimate::default();
+                if guard.measure.is_spent() {
+                    if let Some(why) = self.takes_unknown(strict) {
+                        self.guard_failed(policy, "rateLimit", why);
+                        continue;
+                    }
+                    let answers = strict.then(|| *answers.get_or_insert_with(|| self.answers(body)));
+                    if let Some(Err(why)) = answers {
+                        self.guard_failed(policy, "rateLimit", why);
+                    }
+                    // Where an open policy lets pass what has no upper bound, it counts by the estimate.
+                    let Some(known) = self.estimate(body, answers.and_then(Result::ok)) else { continue };
+                    estimate = known;
+                }
                 unpriced |= guard.measure == Measure::Cost && self.is_unpriced();
                 let amount = self.amount(guard, estimate);
                 match self.keys(guard, body, now) {

@@ -322,7 +322,7 @@ impl Session {
 
     pub(crate) fn guard_failed(&mut self, policy: &Attached, guard: &'static str, why: &'static str) {
         self.decision.guard(guard, GuardState::Failed(why.into()));
-        let message = format!("{guard} could not run: {why}");
+        let message = format!("{guard} could not run: {}", crate::bounds::explained(guard, why));
         let violation = Violation::new(guard, Severity::High, message.clone()).with(when_closed(policy));
         if self.raise(policy, violation) && policy.failure == FailureMode::Closed {
             self.deny(RefusalKind::GuardFailed, &message);

@@ -275,6 +275,10 @@ impl HttpContext for Exchange {
         self.left_asking();
         let Some(session) = self.session.take() else { return };
         let (mut decision, caller, head) = session.finish();
+        if self.program.as_ref().is_some_and(|program| program.settings().foreign_limits) {
+            self.shared.excess.borrow_mut().note(&decision.settlements);
+            decision.settlements.clear();
+        }
         if !self.uses.is_empty() {
             let settlements = std::mem::take(&mut decision.settlements);
             lease::settle(&mut self.shared.leases.borrow_mut(), &self.uses, &settlements);

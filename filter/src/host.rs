@@ -213,6 +213,17 @@ pub(crate) fn cluster() -> Option<String> {
     String::from_utf8(name).ok().filter(|name| !name.is_empty())
 }
 
+/// Whether the answer at hand is Envoy's own, to a request that had been sent on.
+pub(crate) fn answer_lost() -> bool {
+    let Some(details) = property(&["response", "code_details"]) else { return false };
+    let details = String::from_utf8_lossy(&details);
+    let unsent = ["connection_failure", "connection_timeout", "overflow"];
+    let reset = details.starts_with("upstream_reset_before_response_started");
+    let late =
+        ["response_timeout", "per_try_timeout", "idle_timeout"].iter().any(|why| details.contains(why));
+    late || reset && !unsent.iter().any(|why| details.contains(why))
+}
+
 /// The public keys that the bootstrap says policies are signed by, as text; empty where it names none. `None` where Envoy does
 /// not tell its node at all.
 pub(crate) fn policy_keys() -> Option<String> {

@@ -8,6 +8,7 @@
 #![deny(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
 mod discovery;
+mod excess;
 mod exchange;
 mod hashes;
 mod host;

@@ -94,34 +94,58 @@ struct Duration {
     nanos: i32,
 }
 
+/// The question as any rate limit service understands it: entries that say which limit it is and whose, the limit, the hits.
+pub(crate) fn ask_plainly(checks: &[LimitCheck]) -> Vec<u8> {
+    let descriptors = checks.iter().map(|check| Descriptor {
+        entries: vec![
+            entry("policy", check.policy.clone()),
+            entry("rule", check.rule.to_string()),
+            entry("limit", check.name.to_owned()),
+            entry("key", check.key.clone()),
+        ],
+        ..limited(check)
+    });
+    encoded(descriptors.collect())
+}
+
 /// The question, encoded. `borrows` is what is asked to be lent, for each check.
 pub(crate) fn ask(checks: &[LimitCheck], borrows: &[Option<Borrow>]) -> Vec<u8> {
-    let entry = |key: &str, value: String| Entry { key: key.to_owned(), value };
-    let descriptors = checks
-        .iter()
-        .zip(borrows)
-        .map(|(check, borrow)| Descriptor {
-            entries: [
-                entry("policy", check.policy.clone()),
-                entry("rule", check.rule.to_string()),
-                entry("measure", check.measure.as_str().to_owned()),
-                entry("key", check.key.clone()),
-                entry("limit", check.limit.to_string()),
-            ]
-            .into_iter()
-            .chain(borrow.iter().map(|borrow| entry("lease", borrow.want.to_string())))
-            .chain(borrow.iter().filter_map(|borrow| {
-                let spent = borrow.spent?;
-                Some(entry("told", format!("{spent} {}", borrow.id)))
-            }))
-            .collect(),
-            limit: Some(Override {
-                requests_per_unit: u32::try_from(check.limit).unwrap_or(u32::MAX),
-                unit: unit(check.window_s),
-            }),
-            hits_addend: Some(UInt64Value { value: check.amount }),
-        })
-        .collect();
+    let descriptors = checks.iter().zip(borrows).map(|(check, borrow)| Descriptor {
+        entries: [
+            entry("policy", check.policy.clone()),
+            entry("rule", check.rule.to_string()),
+            entry("measure", check.measure.as_str().to_owned()),
+            entry("key", check.key.clone()),
+            entry("limit", check.limit.to_string()),
+        ]
+        .into_iter()
+        .chain(borrow.iter().map(|borrow| entry("lease", borrow.want.to_string())))
+        .chain(borrow.iter().filter_map(|borrow| {
+            let spent = borrow.spent?;
+            Some(entry("told", format!("{spent} {}", borrow.id)))
+        }))
+        .collect(),
+        ..limited(check)
+    });
+    encoded(descriptors.collect())
+}
+
+fn entry(key: &str, value: String) -> Entry {
+    Entry { key: key.to_owned(), value }
+}
+
+fn limited(check: &LimitCheck) -> Descriptor {
+    Descriptor {
+        entries: Vec::new(),
+        limit: Some(Override {
+            requests_per_unit: u32::try_from(check.limit).unwrap_or(u32::MAX),
+            unit: unit(check.window_s),
+        }),
+        hits_addend: Some(UInt64Value { value: check.amount }),
+    }
+}
+
+fn encoded(descriptors: Vec<Descriptor>) -> Vec<u8> {
     RateLimitRequest { domain: DOMAIN.to_owned(), descriptors, hits_addend: 1 }.encode_to_vec()
 }
 

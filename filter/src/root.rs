@@ -13,6 +13,7 @@ use proxy_wasm::traits::{Context, HttpContext, RootContext};
 use proxy_wasm::types::ContextType;
 
 use crate::discovery::Subscriber;
+use crate::excess::Excess;
 use crate::exchange::Exchange;
 use crate::host;
 use crate::kept;
@@ -38,6 +39,8 @@ pub(crate) struct Shared {
     /// What is lent to this VM of limits.
     pub(crate) leases: RefCell<Leases>,
     renewals: RefCell<Renewals>,
+    /// What a rate limit service that is not the control plane is to be told.
+    pub(crate) excess: RefCell<Excess>,
     /// How the judge has answered lately.
     pub(crate) breaker: RefCell<Breaker>,
     id: u64,
@@ -56,6 +59,7 @@ impl Shared {
             outbox: RefCell::new(Outbox::new(format!("{id:016x}"))),
             leases: RefCell::default(),
             renewals: RefCell::default(),
+            excess: RefCell::default(),
             breaker: RefCell::default(),
             id,
             key: host::secret(),
@@ -150,7 +154,7 @@ impl Root {
     /// Who lends; nobody where leases could not be returned.
     fn lends(&self) -> Option<&ServiceRef> {
         let settings = self.program.as_ref()?.settings();
-        settings.intake.as_ref().and(settings.rate_limit.as_ref())
+        settings.intake.as_ref().and(settings.rate_limit.as_ref()).filter(|_| !settings.foreign_limits)
     }
 }
 
@@ -235,6 +239,11 @@ impl RootContext for Root {
             leases.advance(now / 1000);
             if let Some(service) = self.lends() {
                 shared.renewals.borrow_mut().ask(&mut leases, service, now, || shared.decision_id());
+            }
+            let foreign =
+                self.program.as_ref().map(|program| program.settings()).filter(|s| s.foreign_limits);
+            if let Some(service) = foreign.and_then(|settings| settings.rate_limit.as_ref()) {
+                shared.excess.borrow_mut().tell(service);
             }
             shared.outbox.borrow_mut().flush(self.id, now, &leases);
         }

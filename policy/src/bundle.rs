@@ -132,6 +132,9 @@ pub struct Settings {
     /// Where limits are counted; without it, rate limit rules follow their policy's failure mode.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub rate_limit: Option<ServiceRef>,
+    /// The service that counts limits is not the control plane: it lends nothing and settles nothing.
+    #[serde(skip_serializing_if = "is_false")]
+    pub foreign_limits: bool,
     /// Name of the Envoy cluster of the xDS server that the filter itself asks for changes of the bundle; without it, it runs
     /// what Envoy configures it with, and nothing else.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -174,6 +177,7 @@ impl Default for Settings {
             client_certificates: false,
             max_body_bytes: Self::DEFAULT_MAX_BODY_BYTES,
             rate_limit: None,
+            foreign_limits: false,
             xds_cluster: None,
             intake: None,
             judge: None,

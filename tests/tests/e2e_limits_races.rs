@@ -136,6 +136,7 @@ fn rounds() -> usize {
 /// by its replica, over and over where that is asked for, and gone in the end.
 ///
 /// Admitted under `mode: strict`: at most the limit. Under a limit that lends: at most the limit, too, since what is lent counts.
+/// One of them is used up soon, and stays used up whatever happens to Redis.
 #[test]
 fn limits_hold_over_restarts_and_failovers_of_redis() {
     let (mut one, mut two) = (Redis::start(), Redis::start());
@@ -152,6 +153,7 @@ fn limits_hold_over_restarts_and_failovers_of_redis() {
                 "exact",
                 &format!("rules: [ {{ rateLimit: {{ requestsPerDay: {}, mode: strict }} }} ]", 250 * rounds),
             )
+            + &rule("full", "rules: [ { rateLimit: { requestsPerDay: 100 } } ]")
             + &rule(
                 "open",
                 "failureMode: open, rules: [ { rateLimit: { requestsPerDay: 9, mode: strict } } ]",
@@ -163,19 +165,27 @@ fn limits_hold_over_restarts_and_failovers_of_redis() {
     let ask = |mesh: &Mesh, agent: &str| {
         mesh.send(&by(agent, Request::post("/v1/chat/completions", &chat("four words of text"))))
     };
-    let (many, exact, closed) = (AtomicUsize::new(0), AtomicUsize::new(0), AtomicUsize::new(0));
-    let over = AtomicBool::new(false);
+    let [many, exact, full, closed] = [(); 4].map(|()| AtomicUsize::new(0));
+    let (over, longest, begun) = (AtomicBool::new(false), AtomicUsize::new(0), Instant::now());
     std::thread::scope(|scope| {
         for client in 0..12_usize {
             let (meshes, many, exact, closed, over, ask) = (&meshes, &many, &exact, &closed, &over, &ask);
+            let (full, longest) = (&full, &longest);
             scope.spawn(move || {
                 for round in 0.. {
                     if over.load(Ordering::SeqCst) {
                         break;
                     }
-                    let (agent, count) =
-                        if (client + round) % 3 == 0 { ("exact", exact) } else { ("many", many) };
-                    match by_guard(&ask(&meshes[(client + round) % 3], agent)) {
+                    let (agent, count) = match (client + round) % 6 {
+                        0 | 3 => ("exact", exact),
+                        5 => ("full", full),
+                        _ => ("many", many),
+                    };
+                    let asked = Instant::now();
+                    let answer = ask(&meshes[(client + round) % 3], agent);
+                    let took = usize::try_from(asked.elapsed().as_millis()).unwrap_or(usize::MAX);
+                    longest.fetch_max(took, Ordering::SeqCst);
+                    match by_guard(&answer) {
                         "admitted" => drop(count.fetch_add(1, Ordering::SeqCst)),
                         "closed" => {
                             closed.fetch_add(1, Ordering::SeqCst);
@@ -217,8 +227,17 @@ fn limits_hold_over_restarts_and_failovers_of_redis() {
             });
         }
     });
-    let (many, exact) = (many.into_inner(), exact.into_inner());
+    let (many, exact, full) = (many.into_inner(), exact.into_inner(), full.into_inner());
+    println!(
+        "{rounds} rounds in {:?}: strict {exact} of {}, lent {many} of {} and {full} of 100; {} answers while nobody counted, the longest took {} ms",
+        begun.elapsed(),
+        250 * rounds,
+        1500 * rounds,
+        closed.into_inner(),
+        longest.into_inner()
+    );
     assert!(exact <= 250 * rounds && many <= 1500 * rounds, "{exact} and {many} over {rounds} rounds");
+    assert!((80..=100).contains(&full), "{full} of 100");
     assert!(exact > 125 * rounds, "{exact} of {}", 250 * rounds);
 
     one.kill();

@@ -103,7 +103,9 @@ fn no_way_of_asking_is_a_way_around() {
     ];
     for path in spellings {
         let status = ask("spelled", Request::post(path, &chat("hello")));
-        assert_eq!(status, 429, "{path}");
+        // Of a path that tells nothing it is not known what bounds an answer.
+        let told = path.contains("ompletions");
+        assert_eq!(status, if told { 429 } else { 503 }, "{path}");
     }
 
     // Several in one connection: pipelined, and as streams of HTTP/2.

@@ -153,6 +153,10 @@ pub struct Message {
     pub usage: Option<Usage>,
     /// The most tokens that the request lets its answers have, all of them together; none where it sets no bound.
     pub max_output: Option<u64>,
+    /// How many answers the request asks for.
+    pub answers: u64,
+    /// The answer comes later and elsewhere: a batch's, one in the background.
+    pub later: bool,
     pub(crate) layers: Vec<Layer>,
     pub(crate) paths: Paths,
     /// For each of `tools_offered`: where its definition stands, for dropping it.
@@ -200,6 +204,8 @@ impl Message {
             tokens: 0,
             usage: None,
             max_output: None,
+            answers: 1,
+            later: false,
             layers: Vec::new(),
             paths: Paths::default(),
             tool_items: Vec::new(),

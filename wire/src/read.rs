@@ -5,8 +5,10 @@ use std::collections::BTreeSet;
 use crate::a2a;
 use crate::anthropic;
 use crate::bedrock;
+use crate::bound;
 use crate::coding::{Coding, form_error};
 use crate::collect::Collector;
+use crate::elsewhere;
 use crate::error::{Limits, WireError};
 use crate::gemini;
 use crate::json::{Doc, Kind, NO_LAYER, Val, scan, scan_bytes};
@@ -51,7 +53,7 @@ fn read(
 ) -> Result<Message, WireError> {
     let mut c = Collector::new(Message::new(protocol), limits);
     if body.iter().all(u8::is_ascii_whitespace) {
-        c.message.operation = answer.map_or_else(|| operation_of(protocol, None).to_owned(), str::to_owned);
+        c.message.operation = answer.map_or_else(|| operation_of(protocol).to_owned(), str::to_owned);
         return Ok(c.message);
     }
     if protocol == Protocol::Text {
@@ -126,10 +128,14 @@ pub(crate) fn document(
         c.message.protocol = by_shape(root);
     }
     let protocol = c.message.protocol;
-    c.message.operation = answer.map_or_else(|| operation_of(protocol, Some(root)).to_owned(), str::to_owned);
+    c.message.operation = answer.map_or_else(|| operation_of(protocol).to_owned(), str::to_owned);
     match answer {
         Some(_) => c.message.usage = usage::reported(protocol, root),
-        None => c.message.max_output = usage::output_bound(protocol, root),
+        None => {
+            let answers = bound::of(protocol, root);
+            (c.message.max_output, c.message.answers) = (answers.total(), answers.count);
+            c.message.later = elsewhere::answered_later(root);
+        }
     }
     // What Bedrock invokes is a model's own protocol.
     let spoken = if protocol == Protocol::BedrockInvoke { by_shape(root) } else { protocol };
@@ -182,7 +188,7 @@ fn batch(c: &mut Collector<'_>, root: Val<'_>, path: u32) -> Result<(), WireErro
                 if &*key.text() == "params" && member.is_object() {
                     let path = c.at_key(path, "params");
                     anthropic::read(c, member, path)?;
-                    answers.add(c, usage::output_bound(Protocol::AnthropicMessages, member));
+                    answers.add(c, bound::of(Protocol::AnthropicMessages, member).total());
                 } else {
                     c.unknown(Place::Other, path, key, member)?;
                 }
@@ -260,16 +266,12 @@ fn by_shape(root: Val<'_>) -> Protocol {
     Protocol::Json
 }
 
-fn operation_of(protocol: Protocol, root: Option<Val<'_>>) -> &'static str {
+fn operation_of(protocol: Protocol) -> &'static str {
     match protocol {
         Protocol::OpenAiChat => "chat",
         Protocol::OpenAiCompletions => "completions",
         Protocol::OpenAiResponses => "responses",
         Protocol::OpenAiEmbeddings => "embeddings",
-        // Only what is to be answered has a bound on the answer; count_tokens has none.
-        Protocol::AnthropicMessages if root.is_some_and(|root| root.get("max_tokens").is_none()) => {
-            "count_tokens"
-        }
         Protocol::AnthropicMessages => "messages",
         // Named by the path, or by the body's method.
         Protocol::Gemini

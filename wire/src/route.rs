@@ -75,19 +75,27 @@ fn known(segments: &[Cow<'_, str>]) -> Option<Route> {
             return Some(Route::operation(protocol, "batches"));
         }
     }
+    // OpenAI's assistants: what is run stands on the server.
+    if ends(&["runs"]) && segments.iter().any(|segment| segment.eq_ignore_ascii_case("threads")) {
+        return Some(Route::operation(Protocol::Json, "runs"));
+    }
     let protocol = if ends(&["chat", "completions"]) {
         Protocol::OpenAiChat
     } else if ends(&["completions"]) {
         Protocol::OpenAiCompletions
     } else if ends(&["embeddings"]) {
         Protocol::OpenAiEmbeddings
+    } else if ends(&["responses", "input_tokens"]) {
+        return Some(Route::operation(Protocol::OpenAiResponses, "count_tokens"));
     } else if ends(&["responses"])
         || after(segments, &["v1", "responses"]).is_some()
         || after(segments, &["openai", "responses"]).is_some()
     {
         Protocol::OpenAiResponses
-    } else if ends(&["v1", "messages"]) || ends(&["v1", "messages", "count_tokens"]) {
+    } else if ends(&["v1", "messages"]) {
         Protocol::AnthropicMessages
+    } else if ends(&["v1", "messages", "count_tokens"]) {
+        return Some(Route::operation(Protocol::AnthropicMessages, "count_tokens"));
     } else if ends(&["mcp"]) {
         Protocol::Mcp
     } else if ends(&["a2a"]) {
@@ -136,8 +144,9 @@ fn verb(segments: &[Cow<'_, str>]) -> Option<Route> {
         "computeTokens" => (Protocol::Gemini, Some("computeTokens")),
         "embedContent" => (Protocol::Gemini, Some("embedContent")),
         "batchEmbedContents" => (Protocol::Gemini, Some("batchEmbedContents")),
+        "batchGenerateContent" | "asyncBatchEmbedContent" => (Protocol::Json, Some("batches")),
         "rawPredict" | "streamRawPredict" if after(segments, &["publishers"]) == Some("anthropic") => {
-            (Protocol::AnthropicMessages, None)
+            (Protocol::AnthropicMessages, (name == "count-tokens").then_some("count_tokens"))
         }
         _ => (Protocol::Json, None),
     };

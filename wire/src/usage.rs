@@ -1,4 +1,4 @@
-//! Tokens: what a provider says it counted, what a request bounds its answer by, and asking for the count on a stream.
+//! Tokens: what a provider says it counted, and asking for the count on a stream.
 //!
 //! The counts are told by their names alone, whatever the protocol: gateways answer in another protocol than they were
 //! asked in. Where they stand:
@@ -134,75 +134,6 @@ fn counts(value: Val<'_>) -> Option<Usage> {
         output_tokens: output.unwrap_or(0).saturating_add(thoughts),
         reasoning_tokens: reasoning.max(thoughts),
     })
-}
-
-/// The most tokens that the answers to a request may have: its bound on one, times how many are asked for. Only what the
-/// protocol's own servers read bounds anything; where they may read one of several, the largest does.
-pub(crate) fn output_bound(protocol: Protocol, root: Val<'_>) -> Option<u64> {
-    if protocol == Protocol::OpenAiEmbeddings {
-        return Some(0);
-    }
-    let bound = bounds(protocol).iter().filter_map(|path| bound_at(root, path)).max()?;
-    Some(bound.saturating_mul(answers(root)))
-}
-
-/// Where a request bounds its answer.
-fn bounds(protocol: Protocol) -> &'static [&'static [&'static str]] {
-    const CHAT: &[&[&str]] = &[&["max_completion_tokens"], &["max_tokens"]];
-    const RESPONSES: &[&[&str]] = &[&["max_output_tokens"]];
-    const ANTHROPIC: &[&[&str]] = &[&["max_tokens"], &["max_tokens_to_sample"]];
-    // Google's JSON has two spellings of every name.
-    const GEMINI: &[&[&str]] = &[
-        &["generationConfig", "maxOutputTokens"],
-        &["generationConfig", "max_output_tokens"],
-        &["generation_config", "maxOutputTokens"],
-        &["generation_config", "max_output_tokens"],
-    ];
-    const CONVERSE: &[&[&str]] = &[&["inferenceConfig", "maxTokens"]];
-    const OLLAMA: &[&[&str]] = &[&["options", "num_predict"]];
-    const ANY: &[&[&str]] = &[
-        &["max_completion_tokens"],
-        &["max_output_tokens"],
-        &["max_tokens"],
-        &["max_tokens_to_sample"],
-        &["max_gen_len"],
-        &["maxTokens"],
-        &["generationConfig", "maxOutputTokens"],
-        &["inferenceConfig", "maxTokens"],
-        &["inferenceConfig", "max_new_tokens"],
-        &["textGenerationConfig", "maxTokenCount"],
-        &["options", "num_predict"],
-    ];
-    match protocol {
-        Protocol::OpenAiChat | Protocol::OpenAiCompletions => CHAT,
-        Protocol::OpenAiResponses => RESPONSES,
-        Protocol::AnthropicMessages => ANTHROPIC,
-        Protocol::Gemini => GEMINI,
-        Protocol::BedrockConverse => CONVERSE,
-        Protocol::Ollama => OLLAMA,
-        _ => ANY,
-    }
-}
-
-/// The bound at a place. Servers in Go take a name in any case, and the last of several: the largest counts, and none where one
-/// of them bounds nothing.
-fn bound_at(value: Val<'_>, path: &[&str]) -> Option<u64> {
-    let Some((name, rest)) = path.split_first() else { return value.unsigned() };
-    value.get(name)?;
-    let alike = value.members().filter(|(key, _)| key.text().eq_ignore_ascii_case(name));
-    let bounds: Option<Vec<u64>> = alike.map(|(_, value)| bound_at(value, rest)).collect();
-    bounds?.into_iter().max()
-}
-
-/// How many answers are asked for.
-fn answers(root: Val<'_>) -> u64 {
-    let several = ["best_of", "n"].iter().filter_map(|name| root.get(name).and_then(Val::unsigned));
-    let candidates = ["generationConfig", "generation_config"].iter().flat_map(|outer| {
-        let config = root.get(outer);
-        let names = ["candidateCount", "candidate_count"];
-        names.into_iter().filter_map(move |name| config?.get(name)?.unsigned())
-    });
-    several.chain(candidates).max().unwrap_or(1).max(1)
 }
 
 /// The body of a chat completion that streams, with the usage asked for (`stream_options.include_usage`); none where the

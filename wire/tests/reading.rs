@@ -235,7 +235,7 @@ fn anthropic_request_and_answer() {
     assert_eq!((message.operation.as_str(), names(&message)), ("messages", vec!["find"]));
     assert_eq!(message.arguments(body.as_bytes(), 0), serde_json::json!({"q": "Ann", "n": 12345678}));
     let count = request(Protocol::AnthropicMessages, r#"{"model":"m","system":"s","messages":[]}"#);
-    assert_eq!(count.operation, "count_tokens");
+    assert_eq!(count.operation, "messages", "which of both it is tells the path");
 
     let body = r#"{"id":"msg_1","type":"message","role":"assistant","model":"claude-x","content":[
         {"type":"text","text":"hello"},{"type":"tool_use","id":"toolu_1","name":"f","input":{}}],

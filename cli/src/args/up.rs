@@ -107,6 +107,9 @@ pub(crate) struct Plane {
     /// Where limits are counted, for several control planes: redis://…, or redis-cluster://HOST:PORT,HOST:PORT [default: in memory]
     #[arg(long, env = "AI_MESH_REDIS", value_name = "URL", hide_env = true, hide_env_values = true)]
     pub(crate) redis: Option<String>,
+    /// Who counts limits in place of the control plane: a rate limit service of Envoy's protocol, version 3 (gRPC)
+    #[arg(long, env = "AI_MESH_RATE_LIMITS", value_name = "URL", value_parser = rate_limits, hide_env = true)]
+    pub(crate) rate_limits: Option<mesh_xds::Upstream>,
     /// Prices of models for limits of money, as JSON; they come before the shipped ones (see `GET /api/v1/prices`)
     #[arg(long, env = "AI_MESH_PRICES", value_name = "FILE", hide_env = true)]
     pub(crate) prices: Option<PathBuf>,
@@ -163,6 +166,17 @@ pub(crate) struct Envoy {
 /// The URL of a judge: what stands before `/predict`.
 fn judge(text: &str) -> Result<mesh_xds::Upstream, String> {
     mesh_xds::Upstream::parse(mesh_xds::sidecar::JUDGE, text).map_err(|error| error.to_string())
+}
+
+/// The URL of a rate limit service: gRPC has no path of its own.
+fn rate_limits(text: &str) -> Result<mesh_xds::Upstream, String> {
+    let upstream = mesh_xds::Upstream::parse(mesh_xds::sidecar::RATE_LIMITS, text);
+    let upstream = upstream.map_err(|error| error.to_string())?;
+    if upstream.path_prefix.is_empty() {
+        Ok(upstream)
+    } else {
+        Err("a gRPC service has no path: expected something like http://127.0.0.1:8081".to_owned())
+    }
 }
 
 /// A filter of log lines: `warn`, `mesh_xds=debug,info`.

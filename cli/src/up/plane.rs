@@ -43,6 +43,7 @@ impl Plane {
             listener: plan.listener,
             upstreams,
             judge: plan.flags.judge.clone(),
+            rate_limits: plan.flags.rate_limits.clone(),
             documents: plan.documents.all(),
             sidecar: plan.node_id.clone(),
             trust_identity_headers: plan.flags.trust_identity_headers,

@@ -1,5 +1,5 @@
 //! The response: held whole and judged, or judged piece by piece as it passes.
-use mesh_engine::{ResponseMode, Step};
+use mesh_engine::{ResponseMode, Session, Step};
 use proxy_wasm::types::Action;
 
 use super::{Exchange, Phase};
@@ -58,6 +58,9 @@ impl Exchange {
         let status =
             headers.iter().find(|(name, _)| name == ":status").and_then(|(_, value)| value.parse().ok());
         self.status = status.unwrap_or_default();
+        if self.status >= 500 && host::answer_lost() {
+            self.session.as_mut().map(Session::answer_lost);
+        }
         match self.session.as_mut().map(|session| session.response_headers(&headers, end_of_stream)) {
             Some(ResponseMode::Buffer) => {
                 self.phase = Phase::ReadResponse;

@@ -24,7 +24,8 @@ impl Exchange {
         let now = host::now();
         let id = self.session.as_ref().map_or("", |session| session.decision().id.as_str());
         // Leases are returned with records: where these go nowhere, nothing is borrowed.
-        let borrows = if settings.intake.is_some() {
+        let foreign = settings.foreign_limits;
+        let borrows = if settings.intake.is_some() && !foreign {
             let mut leases = self.shared.leases.borrow_mut();
             if let Some(mut local) = lease::admit(&mut leases, &checks, now) {
                 drop(leases);
@@ -39,8 +40,8 @@ impl Exchange {
             &service.cluster,
             limits::SERVICE,
             limits::METHOD,
-            vec![(limits::ID, id.as_bytes())],
-            &limits::ask(&checks, &borrows),
+            if foreign { Vec::new() } else { vec![(limits::ID, id.as_bytes())] },
+            &if foreign { limits::ask_plainly(&checks) } else { limits::ask(&checks, &borrows) },
             service.timeout_ms,
         );
         match token {

@@ -28,7 +28,7 @@ use envoy_types::pb::envoy::{
 };
 
 use super::{
-    JUDGE,
+    JUDGE, RATE_LIMITS,
     pb::{address, ads, any, seconds, u32_value},
     tls,
     upstream::{Scheme, Upstream},
@@ -58,7 +58,8 @@ pub(super) fn cluster(upstream: &Upstream) -> Cluster {
         keepalive_time: u32_value(60),
         keepalive_interval: u32_value(10),
     };
-    let protocol = protocol(upstream.scheme);
+    let grpc = upstream.provider == RATE_LIMITS;
+    let protocol = protocol(upstream.scheme, grpc);
     Cluster {
         name: upstream.cluster(),
         connect_timeout: seconds(5),
@@ -107,9 +108,13 @@ fn assignment(upstream: &Upstream) -> ClusterLoadAssignment {
     }
 }
 
-fn protocol(scheme: Scheme) -> HttpProtocolOptions {
+/// gRPC in the clear is HTTP/2 from the first byte.
+fn protocol(scheme: Scheme, grpc: bool) -> HttpProtocolOptions {
     let http1 = Http1ProtocolOptions { enable_trailers: true, ..Http1ProtocolOptions::default() };
     let choice = match scheme {
+        Scheme::Http if grpc => UpstreamProtocolOptions::ExplicitHttpConfig(ExplicitHttpConfig {
+            protocol_config: Some(ProtocolConfig::Http2ProtocolOptions(Http2ProtocolOptions::default())),
+        }),
         Scheme::Http => UpstreamProtocolOptions::ExplicitHttpConfig(ExplicitHttpConfig {
             protocol_config: Some(ProtocolConfig::HttpProtocolOptions(http1)),
         }),

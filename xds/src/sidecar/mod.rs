@@ -36,6 +36,9 @@ pub const UPSTREAM_CA: &str = "upstream_ca";
 /// The provider that stands for the judge: a classifier that the filter asks itself, to which no route leads.
 pub const JUDGE: &str = "judge";
 
+/// The provider that stands for a rate limit service beside the control plane, which the filter asks itself.
+pub const RATE_LIMITS: &str = "rate_limits";
+
 /// What a sidecar is to do.
 #[derive(Clone, Debug, PartialEq)]
 pub struct SidecarSpec {
@@ -45,6 +48,8 @@ pub struct SidecarSpec {
     pub upstreams: Vec<Upstream>,
     /// The classifier that injection rules may ask; its provider is [`JUDGE`].
     pub judge: Option<Upstream>,
+    /// The rate limit service, where it is not the control plane; its provider is [`RATE_LIMITS`].
+    pub rate_limits: Option<Upstream>,
     /// The filter's wasm module, a file on the sidecar's machine.
     pub filter_path: String,
     /// The filter's configuration: a policy bundle as JSON, signed or not.
@@ -132,7 +137,7 @@ impl SidecarSpec {
 
     /// Everything that Envoy connects to.
     fn reached(&self) -> impl Iterator<Item = &Upstream> {
-        self.upstreams.iter().chain(&self.judge)
+        self.upstreams.iter().chain(&self.judge).chain(&self.rate_limits)
     }
 
     fn check(&self) -> Result<(), SpecError> {
@@ -142,8 +147,10 @@ impl SidecarSpec {
         if self.max_body_bytes > Self::MAX_BODY_LIMIT {
             return Err(SpecError::BodyLimit(self.max_body_bytes));
         }
-        if let Some(judge) = self.judge.as_ref().filter(|judge| judge.reaches(self.listener)) {
-            return Err(SpecError::Loop(judge.to_string()));
+        if let Some(asked) =
+            [&self.judge, &self.rate_limits].into_iter().flatten().find(|asked| asked.reaches(self.listener))
+        {
+            return Err(SpecError::Loop(asked.to_string()));
         }
         let mut seen = BTreeSet::new();
         for upstream in &self.upstreams {
@@ -186,6 +193,7 @@ mod tests {
             listener: "127.0.0.1:10000".parse().unwrap(),
             upstreams: upstreams.iter().map(|(p, url)| Upstream::parse(p, url).unwrap()).collect(),
             judge: None,
+            rate_limits: None,
             filter_path: "/opt/filter.wasm".to_owned(),
             plugin_config: "{}".to_owned(),
             filter_subscribes: false,

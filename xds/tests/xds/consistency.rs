@@ -10,6 +10,7 @@ fn sound() -> Resources {
             Upstream::parse("openai", "https://api.openai.com").unwrap(),
         ],
         judge: None,
+        rate_limits: None,
         filter_path: "/filter.wasm".to_owned(),
         plugin_config: "{}".to_owned(),
         filter_subscribes: false,

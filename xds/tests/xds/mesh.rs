@@ -70,6 +70,7 @@ impl Mesh {
             listener: sidecar,
             upstreams: upstreams.iter().map(|(p, url)| Upstream::parse(p, url).unwrap()).collect(),
             judge: None,
+            rate_limits: None,
             filter_path: folder.join("filter.wasm").display().to_string(),
             plugin_config: "{}".to_owned(),
             filter_subscribes: false,

@@ -1,0 +1,68 @@
+//! `mode: strict`: what a request may take at most, made true before it is sent.
+//!
+//! What it reads is at most a token for each byte, where all that it reads stands in its body. What is written is bounded by the
+//! request; one without a bound is sent with one. Failure law: where neither can be known, the limit could not run.
+use mesh_limits::UNBOUNDED_ANSWER;
+use mesh_wire::{Answers, Protocol, bounded};
+
+use crate::decision::Outcome;
+use crate::session::Session;
+
+/// What providers put beside a request that offers tools: a text on how to call them, of 300 to 700 tokens.
+pub(crate) const BESIDE_TOOLS: u64 = 1024;
+
+impl Session {
+    /// What is asked of the answers; or why that, or what is to be read, can not be known.
+    pub(crate) fn answers(&self, body: &[u8]) -> Result<Answers, &'static str> {
+        let none = Answers { most: Some(0), count: 1 };
+        let Some(message) = &self.message else { return Ok(none) };
+        // What a body looks like does not tell what the server at its path reads.
+        let known = message.protocol == self.route.protocol
+            && !matches!(message.protocol, Protocol::Json | Protocol::Text | Protocol::None);
+        if !self.asks_a_model() {
+            return if !known && mesh_wire::may_ask_a_model(body) { Err("protocol") } else { Ok(none) };
+        }
+        if !known {
+            return Err("protocol");
+        }
+        if message.media > 0 {
+            return Err("media");
+        }
+        if mesh_wire::reads_elsewhere(message, body) {
+            return Err("elsewhere");
+        }
+        mesh_wire::answers(message, body).ok_or("protocol")
+    }
+
+    /// The body, with the bound on its answers that was reserved, where a limit is strict and the request has none.
+    pub(crate) fn bounding(&mut self, body: &[u8]) -> Option<Vec<u8>> {
+        if !self.promised_strictly() {
+            return None;
+        }
+        let message = self.message.as_ref()?;
+        let unbounded = mesh_wire::answers(message, body)?.most.is_none();
+        let bounded = unbounded.then(|| bounded(message, body, UNBOUNDED_ANSWER)).flatten()?;
+        let said = format!(
+            "the request sets no bound on its answer, and a limit is strict: it is sent with one of {UNBOUNDED_ANSWER} tokens"
+        );
+        self.remark("rateLimit", said);
+        self.decision.outcome = self.decision.outcome.max(Outcome::AllowWithModifications);
+        Some(bounded)
+    }
+}
+
+/// What the word for a limit that could not run means, for people.
+pub(crate) fn explained(guard: &str, why: &'static str) -> &'static str {
+    match why {
+        _ if guard != "rateLimit" => why,
+        "media" => "under mode: strict, media is refused, since its bytes do not tell its tokens",
+        "elsewhere" => "under mode: strict, all that the model is to read has to be in the request",
+        "protocol" => {
+            "under mode: strict, a path or model is refused of which it is not known what bounds an answer"
+        }
+        "batch" => "what is run here stands in a file or on the server, and may take anything",
+        "background" => "an answer in the background has to be bounded: set max_output_tokens",
+        "concurrent" => "the rate limit service can not count what goes on at the same time",
+        _ => why,
+    }
+}

@@ -1,0 +1,386 @@
+//! How long a request lets its answers be, in its provider's own words; and writing such a bound into a request that has none.
+//!
+//! Only what the protocol's own servers read bounds anything. Servers read loosely, and not alike: those in Go take a name in any
+//! case and the last of several, Google's JSON has two spellings of each, Python takes `"8"` and `8.0` for 8, and to some zero is no
+//! bound. So a bound counts when no such reading could be larger; where several may be read, the largest counts.
+//!
+//! | API | member |
+//! |---|---|
+//! | OpenAI chat | `max_completion_tokens`, `max_tokens`; llama.cpp's `n_predict` |
+//! | OpenAI completions, for each prompt | `max_tokens` |
+//! | OpenAI Responses | `max_output_tokens` |
+//! | Anthropic Messages | `max_tokens` |
+//! | Gemini | `generationConfig.maxOutputTokens` |
+//! | Bedrock Converse | `inferenceConfig.maxTokens`; `additionalModelRequestFields` goes to the model as it is |
+//! | Bedrock InvokeModel | by the model: `max_tokens`, `max_gen_len`, … |
+//! | Ollama | `options.num_predict` |
+
+use std::ops::Range;
+
+use crate::error::Limits;
+use crate::json::{Doc, Kind, NO_LAYER, Val, scan_bytes};
+use crate::message::Message;
+use crate::protocol::Protocol;
+
+/// What a request asks of its answers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Answers {
+    /// The most tokens that each may have, those of reasoning among them; none where the request sets no bound.
+    pub most: Option<u64>,
+    /// How many are asked for.
+    pub count: u64,
+}
+
+impl Answers {
+    /// The most tokens that all of them may have together.
+    pub fn total(&self) -> Option<u64> {
+        self.most.map(|most| most.saturating_mul(self.count))
+    }
+}
+
+type Path = [&'static str];
+
+/// Where a request bounds its answers.
+struct Fields {
+    /// What the protocol's servers read.
+    binding: &'static [&'static Path],
+    /// What some of them read besides: no bound by itself, but it may be a larger one.
+    beside: &'static [&'static Path],
+    /// Where a bound is written.
+    written: &'static Path,
+}
+
+/// What is read of a request, and written into one; none where it is not known what would bound an answer.
+fn fields(protocol: Protocol, models: &[&str]) -> Option<Fields> {
+    const TOKENS: &Path = &["max_tokens"];
+    const COMPLETION: &Path = &["max_completion_tokens"];
+    const PREDICT: &Path = &["n_predict"];
+    const OUTPUT: &Path = &["max_output_tokens"];
+    const GEMINI: &Path = &["generationConfig", "maxOutputTokens"];
+    const CONVERSE: &Path = &["inferenceConfig", "maxTokens"];
+    const OLLAMA: &Path = &["options", "num_predict"];
+    let fields = |binding, beside, written| Fields { binding, beside, written };
+    Some(match protocol {
+        Protocol::OpenAiChat => {
+            let written = if models.iter().any(|model| reasons(model)) { COMPLETION } else { TOKENS };
+            fields(&[COMPLETION, TOKENS], &[PREDICT], written)
+        }
+        Protocol::OpenAiCompletions => fields(&[TOKENS], &[COMPLETION, PREDICT], TOKENS),
+        Protocol::OpenAiResponses => fields(&[OUTPUT], &[TOKENS, COMPLETION], OUTPUT),
+        Protocol::AnthropicMessages => fields(&[TOKENS], &[], TOKENS),
+        Protocol::Gemini => fields(&[GEMINI], &[], GEMINI),
+        Protocol::BedrockConverse => fields(
+            &[CONVERSE],
+            &[
+                &["additionalModelRequestFields", "max_tokens"],
+                &["additionalModelRequestFields", "max_completion_tokens"],
+                &["additionalModelRequestFields", "max_new_tokens"],
+                &["additionalModelRequestFields", "max_gen_len"],
+            ],
+            CONVERSE,
+        ),
+        Protocol::BedrockInvoke => invoked(models.first()?)?,
+        Protocol::Ollama => fields(&[OLLAMA], &[], OLLAMA),
+        _ => return None,
+    })
+}
+
+/// By a word in the model's name: the vendor's own request, as Bedrock's guide describes it for each.
+fn invoked(model: &str) -> Option<Fields> {
+    let model = model.to_ascii_lowercase();
+    let named = |words: &[&str]| words.iter().any(|word| model.contains(word));
+    let fields = |binding, beside, written| Some(Fields { binding, beside, written });
+    if named(&["anthropic."]) {
+        fields(&[&["max_tokens"], &["max_tokens_to_sample"]], &[], &["max_tokens"])
+    } else if named(&["meta.llama"]) {
+        fields(&[&["max_gen_len"]], &[], &["max_gen_len"])
+    } else if named(&["amazon.titan-text", "amazon.titan-tg1"]) {
+        const OWN: &Path = &["textGenerationConfig", "maxTokenCount"];
+        fields(&[OWN], &[], OWN)
+    } else if named(&["amazon.nova"]) {
+        const OWN: &Path = &["inferenceConfig", "maxTokens"];
+        fields(&[OWN, &["inferenceConfig", "max_new_tokens"]], &[], OWN)
+    } else if named(&["openai.gpt"]) {
+        fields(&[&["max_completion_tokens"]], &[&["max_tokens"]], &["max_completion_tokens"])
+    } else if named(&["mistral.", "deepseek.", "qwen.", "writer.", "cohere.command", "ai21.jamba"]) {
+        fields(&[&["max_tokens"]], &[], &["max_tokens"])
+    } else {
+        None
+    }
+}
+
+/// Whether it is one of OpenAI's that refuse `max_tokens`: o1 and its kind, GPT-5 and later.
+fn reasons(model: &str) -> bool {
+    let model = model.to_ascii_lowercase();
+    let number = |word: &str| word.parse::<u32>().ok();
+    let mut before = "";
+    for word in model.split(|c: char| !c.is_ascii_alphanumeric()) {
+        let series = word.strip_prefix('o').and_then(number).is_some();
+        let digits = if before == "gpt" { Some(word) } else { word.strip_prefix("gpt") };
+        if series || digits.and_then(number).is_some_and(|generation| (5..1000).contains(&generation)) {
+            return true;
+        }
+        before = word;
+    }
+    false
+}
+
+/// Any member that bounds an answer somewhere: where the protocol does not tell which of them does.
+const ANY: &[&Path] = &[
+    &["max_completion_tokens"],
+    &["max_output_tokens"],
+    &["max_tokens"],
+    &["max_tokens_to_sample"],
+    &["max_gen_len"],
+    &["maxTokens"],
+    &["generationConfig", "maxOutputTokens"],
+    &["inferenceConfig", "maxTokens"],
+    &["inferenceConfig", "max_new_tokens"],
+    &["textGenerationConfig", "maxTokenCount"],
+    &["options", "num_predict"],
+];
+
+/// What a request asks of its answers, as far as its body tells.
+pub(crate) fn of(protocol: Protocol, root: Val<'_>) -> Answers {
+    let anywhere = Fields { binding: ANY, beside: &[], written: &[] };
+    let fields = match protocol {
+        Protocol::OpenAiEmbeddings => return Answers { most: Some(0), count: 1 },
+        Protocol::BedrockInvoke => anywhere,
+        _ => fields(protocol, &[]).unwrap_or(anywhere),
+    };
+    Answers { most: most(protocol, &fields, root), count: count(protocol, root) }
+}
+
+/// What a request asks of its answers, its model known. `None` where it is not known what would bound them.
+pub fn answers(message: &Message, body: &[u8]) -> Option<Answers> {
+    let Message { protocol, max_output, .. } = *message;
+    if max_output == Some(0) {
+        return Some(Answers { most: Some(0), count: 1 });
+    }
+    let models: Vec<&str> = message.models().collect();
+    if protocol == Protocol::BedrockInvoke && models.first().is_some_and(|model| embeds(model)) {
+        return Some(Answers { most: Some(0), count: 1 });
+    }
+    let fields = fields(protocol, &models)?;
+    if message.operation == "batches" {
+        return max_output.map(|most| Answers { most: Some(most), count: 1 });
+    }
+    scanned(body, |root| Answers { most: most(protocol, &fields, root), count: count(protocol, root) })
+}
+
+/// Models whose answers are vectors.
+fn embeds(model: &str) -> bool {
+    let model = model.to_ascii_lowercase();
+    ["amazon.titan-embed", "amazon.nova-2-multimodal-embeddings", "cohere.embed"]
+        .iter()
+        .any(|name| model.contains(name))
+}
+
+/// The body with this bound on each answer, for a request that has none: [`answers`] reads it so. Values that some server could
+/// read as more are replaced; every other byte stays. None where it can not be written.
+pub fn bounded(message: &Message, body: &[u8], most: u64) -> Option<Vec<u8>> {
+    let models: Vec<&str> = message.models().collect();
+    let fields = fields(message.protocol, &models)?;
+    if message.operation == "batches" {
+        return None;
+    }
+    scanned(body, |root| patched(root.doc.text, patches(message.protocol, &fields, root, most)))
+}
+
+pub(crate) fn scanned<T>(body: &[u8], read: impl FnOnce(Val<'_>) -> T) -> Option<T> {
+    let limits = Limits { max_body: body.len(), max_nodes: usize::MAX, ..Limits::default() };
+    let (text, nodes) = scan_bytes(body, &limits).ok()?;
+    let root = Doc { text, nodes: &nodes, layer: NO_LAYER, level: 0 }.root();
+    root.is_object().then(|| read(root))
+}
+
+/// What stands at a path.
+#[derive(Clone, Copy)]
+struct Found<'d> {
+    value: Val<'d>,
+    /// Every name on the way is spelled as the provider spells it.
+    exact: bool,
+    /// Names that are left: the value is no object, and has no such member.
+    left: usize,
+}
+
+impl Found<'_> {
+    fn is_empty(&self) -> bool {
+        self.left > 0 || self.value.kind() == Kind::Null
+    }
+
+    /// The bound, if it is one to every server.
+    fn bound(&self) -> Option<u64> {
+        if self.left > 0 { None } else { self.value.unsigned().filter(|bound| *bound > 0) }
+    }
+}
+
+/// All that some server could take for what stands at this path.
+fn at<'d>(protocol: Protocol, object: Val<'d>, path: &Path) -> Vec<Found<'d>> {
+    let mut found = Vec::new();
+    collect(protocol, Found { value: object, exact: true, left: path.len() }, path, &mut found);
+    found
+}
+
+fn collect<'d>(protocol: Protocol, from: Found<'d>, path: &Path, found: &mut Vec<Found<'d>>) {
+    let Some((name, rest)) = path.split_first() else { return found.push(from) };
+    for (key, value) in from.value.members() {
+        let key = key.text();
+        if !alike(&key, name) {
+            continue;
+        }
+        let exact = from.exact && (key == *name || protocol == Protocol::Gemini && key == snake(name));
+        let next = Found { value, exact, left: rest.len() };
+        if rest.is_empty() || value.is_object() {
+            collect(protocol, next, rest, found);
+        } else {
+            found.push(next);
+        }
+    }
+}
+
+/// Whether some server takes the one name for the other.
+pub(crate) fn alike(key: &str, name: &str) -> bool {
+    fn plain(name: &str) -> impl Iterator<Item = u8> {
+        name.bytes().filter(|b| *b != b'_').map(|b| b.to_ascii_lowercase())
+    }
+    plain(key).eq(plain(name))
+}
+
+/// Google's other spelling: `maxOutputTokens` is `max_output_tokens`.
+fn snake(name: &str) -> String {
+    let mut out = String::with_capacity(name.len() + 4);
+    for c in name.chars() {
+        if c.is_ascii_uppercase() {
+            out.push('_');
+        }
+        out.push(c.to_ascii_lowercase());
+    }
+    out
+}
+
+/// The largest bound that may be read; none if one of the values bounds nothing to some server, or no server has to read any.
+fn most(protocol: Protocol, fields: &Fields, root: Val<'_>) -> Option<u64> {
+    let mut largest = None;
+    let mut binds = false;
+    for (paths, binding) in [(fields.binding, true), (fields.beside, false)] {
+        for path in paths {
+            let found = at(protocol, root, path);
+            for one in found.iter().filter(|one| found.len() > 1 || !one.is_empty()) {
+                largest = largest.max(Some(one.bound()?));
+                binds |= binding && one.exact;
+            }
+        }
+    }
+    largest.filter(|_| binds)
+}
+
+/// How many answers are asked for.
+fn count(protocol: Protocol, root: Val<'_>) -> u64 {
+    const SEVERAL: &[&Path] = &[
+        &["n"],
+        &["best_of"],
+        &["num_generations"],
+        &["numResults"],
+        &["generationConfig", "candidateCount"],
+    ];
+    let said = SEVERAL.iter().flat_map(|path| at(protocol, root, path));
+    let most = said.filter(|one| one.left == 0).map(|one| times(one.value)).max().unwrap_or(1);
+    let prompts = match protocol {
+        Protocol::OpenAiCompletions => {
+            at(protocol, root, &["prompt"]).iter().map(|one| prompts(one.value)).sum()
+        }
+        _ => 1,
+    };
+    most.saturating_mul(prompts.max(1))
+}
+
+/// A list of texts, or of lists of tokens, is so many prompts.
+fn prompts(value: Val<'_>) -> u64 {
+    value.items().filter(|(_, item)| item.is_string() || item.kind() == Kind::Array).map(|_| 1).sum()
+}
+
+/// The largest number that some server reads here.
+fn times(value: Val<'_>) -> u64 {
+    let text = match value.kind() {
+        Kind::Num => value.raw().to_owned(),
+        Kind::Str => value.text().trim().replace('_', ""),
+        _ => return 1,
+    };
+    let number = match (text.parse::<u64>(), text.parse::<f64>()) {
+        (Ok(whole), _) => whole,
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "the bounds are checked, and a fraction was rounded up"
+        )]
+        (_, Ok(number)) if number < 1e15 => number.max(0.0).ceil() as u64,
+        (_, Ok(_)) => u64::MAX,
+        _ => 1,
+    };
+    number.max(1)
+}
+
+type Patches = Vec<(Range<usize>, String)>;
+
+fn patches(protocol: Protocol, fields: &Fields, root: Val<'_>, most: u64) -> Patches {
+    let mut patches = Patches::new();
+    let mut written = false;
+    for path in fields.binding.iter().chain(fields.beside) {
+        let ours = *path == fields.written;
+        let found = at(protocol, root, path);
+        for one in &found {
+            let fits = one.bound().is_some_and(|bound| bound <= most);
+            if !fits && (ours || found.len() > 1 || !one.is_empty()) {
+                let rest = path.get(path.len().saturating_sub(one.left)..).unwrap_or_default();
+                // Who asks for no token at all is not given a long answer.
+                let none = one.left == 0 && one.value.unsigned() == Some(0);
+                patches.push((outer(one.value), nested(rest, if none { 1 } else { most })));
+            } else if !fits {
+                continue;
+            }
+            written |= ours && one.exact;
+        }
+    }
+    if !written {
+        patches.push(inserted(protocol, root, fields.written, most));
+    }
+    patches.sort_by_key(|(range, _)| range.start);
+    patches
+}
+
+/// A bound where there is nothing yet: in the object that is there for it, or with that object.
+fn inserted(protocol: Protocol, root: Val<'_>, path: &Path, most: u64) -> (Range<usize>, String) {
+    let (mut object, mut rest) = (root, path);
+    while let [name, further @ ..] = rest {
+        let inner = at(protocol, object, &[name]).into_iter().find(|one| one.exact && one.value.is_object());
+        let Some(inner) = inner.filter(|_| !further.is_empty()) else { break };
+        (object, rest) = (inner.value, further);
+    }
+    let start = object.span().start as usize + 1;
+    let comma = if object.members().next().is_some() { "," } else { "" };
+    let (name, further) = rest.split_first().unwrap_or((&"", &[]));
+    (start..start, format!("\"{name}\":{}{comma}", nested(further, most)))
+}
+
+/// `{"a":{"b":7}}`.
+fn nested(path: &Path, most: u64) -> String {
+    path.iter().rev().fold(most.to_string(), |inner, name| format!("{{\"{name}\":{inner}}}"))
+}
+
+fn patched(text: &str, patches: Patches) -> Vec<u8> {
+    let mut out = Vec::with_capacity(text.len() + 64);
+    let mut at = 0;
+    for (range, with) in patches {
+        out.extend_from_slice(text.get(at..range.start).unwrap_or_default().as_bytes());
+        out.extend_from_slice(with.as_bytes());
+        at = range.end;
+    }
+    out.extend_from_slice(text.get(at..).unwrap_or_default().as_bytes());
+    out
+}
+
+fn outer(value: Val<'_>) -> Range<usize> {
+    let span = value.outer_span();
+    span.start as usize..span.end as usize
+}

@@ -1,0 +1,140 @@
+//! Whether a model is asked to read what does not stand in the request: then its bytes say nothing of what it takes.
+
+use crate::bound::{alike, scanned};
+use crate::json::{Kind, Val};
+use crate::message::Message;
+
+/// Members of a request that stand for more than they are: what was said before and is kept by the provider, and where it looks.
+const OF_REQUESTS: &[&str] = &[
+    "previous_response_id",
+    "conversation",
+    "cachedContent",
+    "container",
+    "mcp_servers",
+    "web_search_options",
+    "promptVariables",
+];
+
+/// Members that name a file, wherever they stand.
+const OF_PARTS: &[&str] = &["file_id", "file_url", "fileUri", "s3Location"];
+
+/// Members that hold somebody's own data or schema, in which any name may stand.
+const FREE: &[&str] = &[
+    "parameters",
+    "input_schema",
+    "parametersJsonSchema",
+    "schema",
+    "arguments",
+    "args",
+    "response",
+    "json",
+    "metadata",
+];
+
+/// Tools that whoever asks runs by himself: what they answer comes with the next request.
+const OWN_TOOLS: &[&str] = &[
+    "function",
+    "custom",
+    "namespace",
+    "bash_",
+    "text_editor_",
+    "computer",
+    "memory_",
+    "local_shell",
+    "apply_patch",
+];
+
+/// Whether the request asks for more to be read than its own text: images, audio and files; what the provider keeps; what the
+/// provider's own tools find.
+pub fn reads_elsewhere(message: &Message, body: &[u8]) -> bool {
+    let prompt = message.model.as_ref().is_some_and(|model| model.contains(":prompt/"));
+    message.media > 0 || prompt || scanned(body, of).unwrap_or(true)
+}
+
+fn of(root: Val<'_>) -> bool {
+    root.members().any(|(key, value)| {
+        let name = key.text();
+        let listed = |names: &[&str]| names.iter().any(|known| alike(&name, known));
+        if is_empty(value) {
+            return false;
+        }
+        if alike(&name, "tools") {
+            return value.items().any(|(_, tool)| !is_own(tool));
+        }
+        let template = alike(&name, "prompt") && value.is_object();
+        listed(OF_REQUESTS) || template || part(&name, value)
+    })
+}
+
+/// Whether the answer is to be fetched later: OpenAI's `background`, xAI's `deferred`.
+pub(crate) fn answered_later(root: Val<'_>) -> bool {
+    root.members().any(|(key, value)| {
+        !is_empty(value) && ["background", "deferred"].iter().any(|name| alike(&key.text(), name))
+    })
+}
+
+/// Whether a body on a path that says nothing may be a question to a model, which the server chooses: whatever is no question to
+/// a known protocol, and holds a prompt.
+pub fn may_ask_a_model(body: &[u8]) -> bool {
+    const PROMPTS: &[&str] = &[
+        "prompt",
+        "input",
+        "inputs",
+        "inputText",
+        "messages",
+        "message",
+        "contents",
+        "query",
+        "queries",
+        "model",
+    ];
+    let asks =
+        |root: Val<'_>| root.members().any(|(key, _)| PROMPTS.iter().any(|name| alike(&key.text(), name)));
+    scanned(body, asks).unwrap_or(false)
+}
+
+fn is_empty(value: Val<'_>) -> bool {
+    match value.kind() {
+        Kind::Null | Kind::False => true,
+        Kind::Array => value.items().next().is_none(),
+        _ => false,
+    }
+}
+
+/// Recursion is bounded by the scanner's depth limit.
+fn part(name: &str, value: Val<'_>) -> bool {
+    let listed = |names: &[&str]| names.iter().any(|known| alike(name, known));
+    if is_empty(value) || listed(FREE) || name == "input" && value.is_object() {
+        return false;
+    }
+    if listed(OF_PARTS) {
+        return true;
+    }
+    let points = value.get_text("type").is_some_and(|kind| matches!(&*kind, "url" | "item_reference"));
+    points
+        || value.members().any(|(key, value)| part(&key.text(), value))
+        || value.items().any(|(_, item)| part("", item))
+}
+
+/// Whether a tool is a description alone. Gemini's and Bedrock's say by a member what they are, the others by a type.
+fn is_own(tool: Val<'_>) -> bool {
+    match tool.get_text("type") {
+        Some(kind) => OWN_TOOLS.iter().any(|own| kind.starts_with(own)),
+        None => tool.members().all(|(key, _)| {
+            let foreign = [
+                "googleSearch",
+                "googleSearchRetrieval",
+                "urlContext",
+                "codeExecution",
+                "fileSearch",
+                "googleMaps",
+                "enterpriseWebSearch",
+                "retrieval",
+                "mcpServers",
+                "computerUse",
+                "systemTool",
+            ];
+            !foreign.iter().any(|name| alike(&key.text(), name))
+        }),
+    }
+}
