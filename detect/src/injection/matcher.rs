@@ -106,7 +106,7 @@ impl<'a> Matcher<'a> {
     }
 
     /// Reads the text and returns all evidence together as a margin, with the strongest piece of it.
-    pub(super) fn run(mut self, text: &str) -> Option<(f32, InjectionFinding)> {
+    pub(super) fn run(&mut self, text: &str) -> Option<(f32, InjectionFinding)> {
         let view = self.judge(text);
         let scored = self.scorer.finish();
         let best = self.evidence.best();

@@ -58,6 +58,8 @@ impl Exchange {
         let status =
             headers.iter().find(|(name, _)| name == ":status").and_then(|(_, value)| value.parse().ok());
         self.status = status.unwrap_or_default();
+        // Few streams say how long they are, and each header that is set is a call to Envoy.
+        let measured = headers.iter().any(|(name, _)| name == "content-length");
         match self.session.as_mut().map(|session| session.response_headers(&headers, end_of_stream)) {
             Some(ResponseMode::Buffer) => {
                 self.phase = Phase::ReadResponse;
@@ -65,7 +67,9 @@ impl Exchange {
             }
             Some(ResponseMode::Stream) => {
                 self.phase = Phase::StreamResponse;
-                host::set_response_header("content-length", None);
+                if measured {
+                    host::set_response_header("content-length", None);
+                }
                 if self.response_coded {
                     host::set_response_header("content-encoding", None);
                 }
