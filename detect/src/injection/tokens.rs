@@ -96,7 +96,7 @@ fn mixed(text: &[u8], start: usize) -> Written {
 const fn in_front(eight: u64) -> (u64, u32) {
     const ONES: u64 = 0x0101_0101_0101_0101;
     const HIGH: u64 = 0x80 * ONES;
-    let small = eight | 0x20 * ONES;
+    let small = eight | (0x20 * ONES);
     let low = small & !HIGH;
     let from_a = low + (0x80 - b'a' as u64) * ONES;
     let after_z = low + (0x7F - b'z' as u64) * ONES;

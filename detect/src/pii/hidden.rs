@@ -96,7 +96,7 @@ fn is_ordinary(bytes: &[u8], place: usize) -> bool {
     };
     // The last three bytes before the place, and the one at it.
     let near = left >> 40 | right << 24;
-    let digits = any_below((near ^ 0x30 * ONES) | 0xFFFF_FFFF_0000_0000, 10);
+    let digits = any_below((near ^ (0x30 * ONES)) | 0xFFFF_FFFF_0000_0000, 10);
     !digits && any_below(left, b'+') && any_below(right, b'+')
 }
 
