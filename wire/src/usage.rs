@@ -16,7 +16,7 @@
 //! | Ollama, with embeddings | `prompt_eval_count`, `eval_count` |
 
 use crate::error::Limits;
-use crate::json::{Doc, NO_LAYER, Val, scan_bytes};
+use crate::json::{Doc, Kind, NO_LAYER, Val, scan_bytes};
 use crate::protocol::Protocol;
 
 /// Tokens that the provider says it counted.
@@ -93,6 +93,13 @@ fn titan(root: Val<'_>) -> Option<Usage> {
 }
 
 fn counts(value: Val<'_>) -> Option<Usage> {
+    // Most objects count nothing, and no name of a count is shorter than this one.
+    let may_count = |(key, member): (Val<'_>, Val<'_>)| {
+        member.kind() == Kind::Num && key.raw().len() >= "eval_count".len()
+    };
+    if !value.members().any(may_count) {
+        return None;
+    }
     let count = |names: &[&str]| names.iter().find_map(|name| value.get(name).and_then(Val::unsigned));
     let part = |outer: &[&str], inner: &str| {
         outer.iter().find_map(|name| value.get(name)?.get(inner).and_then(Val::unsigned)).unwrap_or(0)

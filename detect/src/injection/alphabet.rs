@@ -121,6 +121,12 @@ impl Kinds {
         Kinds(self.0 | byte.0)
     }
 
+    /// Whether there are only letters of ASCII.
+    #[inline(always)]
+    pub(super) fn plain(self) -> bool {
+        self.0 & (DIGIT | UNDERSCORE | FOREIGN) == 0
+    }
+
     pub(super) fn digits(self) -> bool {
         self.0 & DIGIT != 0
     }

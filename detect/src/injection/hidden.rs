@@ -20,7 +20,7 @@ const HIDDEN_ORDER: f32 = 0.6;
 
 impl Matcher<'_> {
     /// Looks at the run that begins with that word and may be an encoding; returns where it ends.
-    #[inline(always)]
+    #[inline]
     pub(super) fn layer(&mut self, text: &[u8], written: Written, index: usize) -> usize {
         let length = written.end - written.start;
         // A run is a word, and longer only where a sign joins it to the next one. Words of two letters may be hex.

@@ -36,9 +36,13 @@ impl Classes {
     pub(super) fn bits(self) -> impl Iterator<Item = usize> {
         let mut set = self.0;
         std::iter::from_fn(move || {
+            if set == 0 {
+                return None;
+            }
             let bit = set.trailing_zeros();
             set &= set.wrapping_sub(1);
-            (bit < u64::BITS).then_some(bit as usize)
+            // Less than it has bits: said so that nobody checks it again.
+            Some((bit % u64::BITS) as usize)
         })
     }
 
@@ -96,7 +100,9 @@ pub(crate) struct Lexicon {
     pub(super) marks: Marks,
     /// Verbs that tell and do not order.
     pub(super) forms: Forms,
-    /// What the scorer makes of classes, for those who speak and those who inform.
+    /// What the scorer has learned, for those who speak and those who inform.
+    pub(super) tables: [Table; 2],
+    /// What it makes of classes, for those who speak and those who inform.
     pub(super) learned: [ClassWeights; 2],
 }
 
@@ -120,6 +126,7 @@ impl std::fmt::Debug for Lexicon {
 impl Lexicon {
     /// Builds the table.
     pub(crate) fn new() -> Lexicon {
+        let tables = [false, true].map(Table::for_those_who);
         let mut lexicon = Lexicon {
             slots: Box::new([(0, Classes(0)); SLOTS]),
             sieve: Box::new([0; SIEVE / 64]),
@@ -129,7 +136,8 @@ impl Lexicon {
             ends: Classes(0),
             marks: Marks::new(),
             forms: Forms::new(),
-            learned: [false, true].map(|informs| ClassWeights::of(Table::for_those_who(informs))),
+            learned: tables.each_ref().map(ClassWeights::of),
+            tables,
         };
         for (bit, begin) in lexicon.ending_of.iter_mut().enumerate() {
             *begin = lexicon.ending.len();

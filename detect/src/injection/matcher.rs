@@ -6,9 +6,9 @@ use super::alphabet::Byte;
 use super::evidence::{Evidence, Kind, Piece};
 use super::lexicon::{Classes, Lexicon, WordHash};
 use super::rules::RULES;
-use super::scorer::{Features, Scorer, Table};
+use super::scorer::{Features, Scorer};
 use super::structure::MARKS;
-use super::tokens::{self, CHARACTER, Spaced, Word};
+use super::tokens::{self, CHARACTER, Spaced, Word, Written};
 use super::verdict::{self, Family, InjectionFinding, Source};
 use super::words::{OVERRIDE, POLICY, SYSTEM, TALK};
 use super::{hidden, layers};
@@ -56,6 +56,8 @@ impl<'a> Matcher<'a> {
     pub(super) fn new(lexicon: &'a Lexicon, source: Source) -> Matcher<'a> {
         let [speaks, informs] = &lexicon.learned;
         let learned = if source.informs() { informs } else { speaks };
+        let [speaks, informs] = &lexicon.tables;
+        let table = if source.informs() { informs } else { speaks };
         Matcher {
             lexicon,
             source,
@@ -68,7 +70,7 @@ impl<'a> Matcher<'a> {
             layers: 0,
             depth: 0,
             evidence: Evidence::default(),
-            scorer: Scorer::new(Table::of(source), learned),
+            scorer: Scorer::new(table, learned),
             log: None,
         }
     }
@@ -104,7 +106,7 @@ impl<'a> Matcher<'a> {
     }
 
     /// Reads the text and returns all evidence together as a margin, with the strongest piece of it.
-    pub(super) fn run(mut self, text: &str) -> Option<(f32, InjectionFinding)> {
+    pub(super) fn run(&mut self, text: &str) -> Option<(f32, InjectionFinding)> {
         let view = self.judge(text);
         let scored = self.scorer.finish();
         let best = self.evidence.best();
@@ -163,6 +165,13 @@ impl<'a> Matcher<'a> {
         while let Some(b) = bytes.get(i) {
             let byte = Byte::of(*b);
             if byte.is_letter() {
+                if !line && spaced.is_empty() {
+                    let read = self.plain(bytes, i, index);
+                    if read.0 > i {
+                        (i, index) = read;
+                        continue;
+                    }
+                }
                 let written = tokens::written(bytes, i);
                 if i >= run_until {
                     run_until = self.layer(bytes, written, index);
@@ -210,6 +219,31 @@ impl<'a> Matcher<'a> {
         }
     }
 
+    /// Reads ordinary words with a space between each two, of which most of a text consists, from `i` and the number `index`
+    /// on; returns where they end and the number of the last one. A loop of its own, so that what it works with stays at hand.
+    #[inline(never)]
+    fn plain(&mut self, text: &[u8], mut i: usize, mut index: usize) -> (usize, usize) {
+        loop {
+            let Some(written) = tokens::letters(text, i).filter(|written| written.is_plain(text)) else {
+                return (i, index);
+            };
+            let Written { start, end, hash, next, .. } = written;
+            index += 1;
+            let classes = self.lexicon.get(hash);
+            if classes.0 != 0 {
+                self.verb = hash;
+                self.word(Word { classes, index, start, end, heads: written.heads(text) });
+            }
+            self.before = [hash, self.before[0]];
+            self.scorer.plain(text, start..end, hash.get());
+            i = end;
+            if next != b' ' {
+                return (i, index);
+            }
+            i += 1;
+        }
+    }
+
     /// Takes in a sign between words; returns how many words apart it keeps those around it.
     #[inline]
     fn between(&mut self, text: &[u8], i: usize, byte: Byte) -> usize {
@@ -228,6 +262,7 @@ impl<'a> Matcher<'a> {
     }
 
     /// Shows a run without spaces to the scorer, character by character.
+    #[inline(never)]
     fn wide(&mut self, text: &[u8], run: Range<usize>) {
         for (number, from) in run.clone().step_by(CHARACTER).enumerate() {
             let to = (from + CHARACTER).min(run.end);

@@ -48,20 +48,88 @@ pub(super) struct Written {
 }
 
 /// Reads the word that begins at `start`.
-#[inline(always)]
+#[inline]
 pub(super) fn written(text: &[u8], start: usize) -> Written {
-    let mut written = Written { start, end: text.len(), hash: WordHash::START, kinds: Kinds::NONE, next: 0 };
-    for (length, b) in text.get(start..).unwrap_or_default().iter().enumerate() {
-        let byte = Byte::of(*b);
-        if !byte.is_letter() {
-            written.end = start + length;
-            written.next = *b;
-            break;
+    letters(text, start).unwrap_or_else(|| mixed(text, start))
+}
+
+/// Reads a word of ASCII letters, eight at a time: most are such. None where something else is part of it, or the text ends
+/// soon.
+#[inline(always)]
+pub(super) fn letters(text: &[u8], start: usize) -> Option<Written> {
+    let (mut hash, mut end) = (WordHash::START, start);
+    loop {
+        let eight = text.get(end..)?.first_chunk()?;
+        let (mut small, count) = in_front(u64::from_le_bytes(*eight));
+        for _ in 0..count {
+            hash = hash.with(small as u8);
+            small >>= 8;
         }
-        written.hash = written.hash.with(byte.small());
-        written.kinds = written.kinds.with(byte);
+        end += count as usize;
+        if count < 8 {
+            let next = at(text, end);
+            let goes_on = Byte::of(next).is_letter();
+            return (!goes_on).then_some(Written { start, end, hash, kinds: Kinds::NONE, next });
+        }
     }
-    written
+}
+
+/// Reads a word of any bytes, one by one.
+#[inline(never)]
+fn mixed(text: &[u8], start: usize) -> Written {
+    let (mut hash, mut kinds, mut end) = (WordHash::START, Kinds::NONE, start);
+    loop {
+        let next = at(text, end);
+        let byte = Byte::of(next);
+        if !byte.is_letter() {
+            return Written { start, end, hash, kinds, next };
+        }
+        hash = hash.with(byte.small());
+        kinds = kinds.with(byte);
+        end += 1;
+    }
+}
+
+/// How many of eight bytes, from the lowest on, are letters of ASCII before one that is none; and the bytes with these as
+/// small letters.
+#[inline(always)]
+const fn in_front(eight: u64) -> (u64, u32) {
+    const ONES: u64 = 0x0101_0101_0101_0101;
+    const HIGH: u64 = 0x80 * ONES;
+    let small = eight | (0x20 * ONES);
+    let low = small & !HIGH;
+    let from_a = low + (0x80 - b'a' as u64) * ONES;
+    let after_z = low + (0x7F - b'z' as u64) * ONES;
+    let others = !(from_a & !after_z & !eight) & HIGH;
+    (small, others.trailing_zeros() / 8)
+}
+
+impl Written {
+    /// Whether it is an ordinary word: all that it may be is what the lexicon says of it. It is no single letter, no part of an
+    /// address or of an encoding, and not several words in one.
+    #[inline(always)]
+    pub(super) fn is_plain(self, text: &[u8]) -> bool {
+        let length = self.end - self.start;
+        if length >= RUN_TOGETHER || !self.kinds.plain() {
+            return false;
+        }
+        if self.next != b' ' && (Byte::of(self.next).joins() || matches!(self.next, b':' | b'@')) {
+            return false;
+        }
+        // Two digits of a hexadecimal number may be the first character of a text.
+        let digit = |i| at(text, i).is_ascii_hexdigit();
+        length > 2 || length == 2 && !(digit(self.start) && digit(self.start + 1))
+    }
+
+    /// Whether a heading or a sentence ends with it, or it says for whom it is.
+    #[inline(always)]
+    pub(super) fn heads(self, text: &[u8]) -> bool {
+        match self.next {
+            b' ' => at(text, self.end + 1) | 0x20 == b'f' && starts_with_fold(text, self.end, b" for "),
+            b',' | b'"' | b'`' | b'/' | b')' => false,
+            _ => true,
+        }
+    }
 }
 
 /// Single letters in a row.
@@ -76,6 +144,12 @@ impl Spaced {
     #[inline]
     pub(super) fn new() -> Spaced {
         Spaced { letters: [0; LETTERS], places: [0; LETTERS], count: 0 }
+    }
+
+    /// Whether there is none.
+    #[inline]
+    pub(super) fn is_empty(&self) -> bool {
+        self.count == 0
     }
 
     /// Takes in a single letter.
@@ -138,7 +212,7 @@ fn split(lexicon: &Lexicon, letters: &[u8], mut found: impl FnMut(Classes, usize
 
 /// Calls `word` for each word with classes in what is written, whose number in the text is `index`; returns the number of
 /// words it counts for.
-#[inline(always)]
+#[inline(never)]
 pub(super) fn read(
     lexicon: &Lexicon,
     text: &[u8],
@@ -168,12 +242,7 @@ pub(super) fn read(
         _ => {}
     }
     if classes.0 != 0 {
-        let heads = match next {
-            b' ' => starts_with_fold(text, end, b" for "),
-            b',' | b'"' | b'`' | b'/' | b')' => false,
-            _ => true,
-        };
-        word(Word { classes, index, start, end, heads });
+        word(Word { classes, index, start, end, heads: written.heads(text) });
     } else if length >= RUN_TOGETHER && !kinds.digits() {
         return together(lexicon, text, start, end, index, word);
     }
@@ -291,4 +360,28 @@ pub(super) fn wide(
         }
     }
     (i.min(text.len()), halves.div_ceil(2))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Whatever stands in a word and behind it, and wherever the text ends: the word is what it is byte by byte.
+    #[test]
+    fn words_read_eight_at_a_time_are_those_read_one_by_one() {
+        for length in 0..20 {
+            for place in 0..length {
+                for b in 0..=u8::MAX {
+                    let mut text = vec![b'Q'; length];
+                    text[place] = b;
+                    let (fast, slow) = (written(&text, 0), mixed(&text, 0));
+                    assert_eq!(
+                        (fast.end, fast.next, fast.hash, fast.kinds.plain()),
+                        (slow.end, slow.next, slow.hash, slow.kinds.plain()),
+                        "{text:?}"
+                    );
+                }
+            }
+        }
+    }
 }

@@ -42,6 +42,9 @@ pub(crate) fn hidden(
     while next < bytes.len() {
         let place = next;
         next += SHORTEST_RUN;
+        if is_ordinary(bytes, place) {
+            continue;
+        }
         // Digits with hyphens or slashes between them look like an encoded text, too.
         if let Some((start, end, digits)) = spelled(bytes, place) {
             next = next.max(end + MAX_GAP + 1);
@@ -77,6 +80,24 @@ pub(crate) fn hidden(
             }));
         }
     }
+}
+
+/// Whether nothing around a place can be hidden: no digit right before it, and within eight bytes on either side something that
+/// stands in no encoded text.
+#[inline]
+fn is_ordinary(bytes: &[u8], place: usize) -> bool {
+    const ONES: u64 = 0x0101_0101_0101_0101;
+    let any_below =
+        |eight: u64, bound: u8| eight.wrapping_sub(u64::from(bound) * ONES) & !eight & (0x80 * ONES) != 0;
+    let eight =
+        |from: usize| bytes.get(from..).and_then(|rest| rest.first_chunk()).map(|b| u64::from_le_bytes(*b));
+    let (Some(left), Some(right)) = (place.checked_sub(8).and_then(eight), eight(place)) else {
+        return false;
+    };
+    // The last three bytes before the place, and the one at it.
+    let near = left >> 40 | right << 24;
+    let digits = any_below((near ^ (0x30 * ONES)) | 0xFFFF_FFFF_0000_0000, 10);
+    !digits && any_below(left, b'+') && any_below(right, b'+')
 }
 
 /// Addresses whose local part is in quotes: in a stream, all quoted text would have to wait for what follows it.

@@ -126,7 +126,8 @@ pub(super) struct Scan<'a> {
     words: &'a ContextWords,
     out: &'a mut Vec<Finding>,
     context: Option<(usize, Context)>,
-    recent: Recent,
+    /// Made when a word before a value is first asked for: most texts ask for none.
+    recent: Option<Recent>,
     /// Where the last word with a digit and the last run of token characters ended.
     word_seen: usize,
     token_seen: usize,
@@ -140,17 +141,7 @@ impl<'a> Scan<'a> {
         min_score: f32,
         out: &'a mut Vec<Finding>,
     ) -> Scan<'a> {
-        Scan {
-            text,
-            types,
-            min_score,
-            words,
-            out,
-            context: None,
-            recent: Recent::default(),
-            word_seen: 0,
-            token_seen: 0,
-        }
+        Scan { text, types, min_score, words, out, context: None, recent: None, word_seen: 0, token_seen: 0 }
     }
 
     /// Whether anybody asked for that type.
@@ -164,7 +155,8 @@ impl<'a> Scan<'a> {
         match self.context {
             Some((place, context)) if place == start => context,
             _ => {
-                let context = self.recent.context(self.words, self.text, start);
+                let recent = self.recent.get_or_insert_default();
+                let context = recent.context(self.words, self.text, start);
                 self.context = Some((start, context));
                 context
             }

@@ -61,6 +61,8 @@ impl Exchange {
         if self.status >= 500 && host::answer_lost() {
             self.session.as_mut().map(Session::answer_lost);
         }
+        // Few streams say how long they are, and each header that is set is a call to Envoy.
+        let measured = headers.iter().any(|(name, _)| name == "content-length");
         match self.session.as_mut().map(|session| session.response_headers(&headers, end_of_stream)) {
             Some(ResponseMode::Buffer) => {
                 self.phase = Phase::ReadResponse;
@@ -68,7 +70,9 @@ impl Exchange {
             }
             Some(ResponseMode::Stream) => {
                 self.phase = Phase::StreamResponse;
-                host::set_response_header("content-length", None);
+                if measured {
+                    host::set_response_header("content-length", None);
+                }
                 if self.response_coded {
                     host::set_response_header("content-encoding", None);
                 }

@@ -1,6 +1,7 @@
 //! The weights of word classes and of pairs of them: few enough to stand in a table of their own, so that nothing is hashed
 //! for them while a text is read.
 
+use super::super::lexicon::Classes;
 use super::features::{Of, slot};
 use super::weights::Table;
 
@@ -12,11 +13,14 @@ pub(super) const CLASSES: usize = u64::BITS as usize;
 pub(in crate::injection) struct ClassWeights {
     single: [i8; CLASSES],
     /// Of each class before each other one.
-    before: Vec<Row>,
+    before: Box<[Row; CLASSES]>,
 }
 
 /// A weight for each class; of one pair a byte, but sums need more.
 pub(super) type Row = [i16; CLASSES];
+
+/// What no class weighs before any other.
+pub(super) const NOTHING: Row = [0; CLASSES];
 
 /// The slot of a class.
 pub(super) fn single(class: usize) -> u32 {
@@ -29,12 +33,12 @@ pub(super) fn pair(first: usize, second: usize) -> u32 {
 }
 
 impl ClassWeights {
-    pub(in crate::injection) fn of(table: Table) -> ClassWeights {
+    pub(in crate::injection) fn of(table: &Table) -> ClassWeights {
         ClassWeights {
             single: std::array::from_fn(|class| table.weight(single(class))),
-            before: (0..CLASSES)
-                .map(|first| std::array::from_fn(|second| i16::from(table.weight(pair(first, second)))))
-                .collect(),
+            before: Box::new(std::array::from_fn(|first| {
+                std::array::from_fn(|second| i16::from(table.weight(pair(first, second))))
+            })),
         }
     }
 
@@ -43,11 +47,10 @@ impl ClassWeights {
         self.single.get(class).map_or(0, |weight| i32::from(*weight))
     }
 
-    /// Adds what the class weighs before each other one.
+    /// What the first of some classes weighs before each other one.
     #[inline]
-    pub(super) fn add_before(&self, class: usize, sum: &mut Row) {
-        if let Some(row) = self.before.get(class) {
-            sum.iter_mut().zip(row).for_each(|(sum, weight)| *sum += weight);
-        }
+    pub(super) fn before(&self, first: Classes) -> &Row {
+        let first = first.0.trailing_zeros() as usize % CLASSES;
+        self.before.get(first).unwrap_or(&NOTHING)
     }
 }

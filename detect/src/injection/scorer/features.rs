@@ -4,9 +4,8 @@
 use std::ops::Range;
 
 use super::super::lexicon::Classes;
-use super::classes::{self, CLASSES, ClassWeights, Row};
+use super::classes::{self, CLASSES, ClassWeights, NOTHING, Row};
 use super::weights::Table;
-use crate::bytes::slice;
 
 /// Slots of the table of one kind of speaker.
 pub const SLOTS: usize = 1 << 17;
@@ -88,25 +87,25 @@ struct Worst {
     end: usize,
 }
 
-/// A word with classes, and what its classes weigh before each other class.
+/// A word with classes, and what several of them weigh before each other class; of one alone the table tells.
 #[derive(Debug, Clone, Copy)]
 struct Near {
     classes: Classes,
     number: u32,
     index: usize,
-    before: Row,
+    several: Row,
 }
 
 impl Default for Near {
     fn default() -> Near {
-        Near { classes: Classes(0), number: 0, index: 0, before: [0; CLASSES] }
+        Near { classes: Classes(0), number: 0, index: 0, several: [0; CLASSES] }
     }
 }
 
 /// Scores a text while its words go by.
 #[derive(Debug)]
 pub(in crate::injection) struct Scorer<'a> {
-    table: Table,
+    table: &'a Table,
     learned: &'a ClassWeights,
     words: usize,
     last: u64,
@@ -120,7 +119,7 @@ pub(in crate::injection) struct Scorer<'a> {
 }
 
 impl<'a> Scorer<'a> {
-    pub(in crate::injection) fn new(table: Table, learned: &'a ClassWeights) -> Scorer<'a> {
+    pub(in crate::injection) fn new(table: &'a Table, learned: &'a ClassWeights) -> Scorer<'a> {
         Scorer {
             table,
             learned,
@@ -141,20 +140,24 @@ impl<'a> Scorer<'a> {
         Scorer { trace: Some(vec![Vec::new()]), ..self }
     }
 
-    /// Adds the features in those slots.
-    #[inline(always)]
-    fn add<const N: usize>(&mut self, slots: [u32; N]) {
-        let weight: i32 = slots.iter().map(|slot| i32::from(self.table.weight(*slot))).sum();
-        self.now.weight += weight;
-        self.now.count += N as u32;
+    /// Adds the feature in that slot.
+    fn add(&mut self, slot: u32) {
+        self.now.weight += self.weight([slot]);
+        self.now.count += 1;
         if let Some(segment) = self.trace.as_mut().and_then(|trace| trace.last_mut()) {
-            segment.extend(slots);
+            segment.push(slot);
         }
+    }
+
+    /// Takes in an ordinary word, of that hash.
+    #[inline(always)]
+    pub(in crate::injection) fn plain(&mut self, text: &[u8], word: Range<usize>, hash: u64) {
+        self.any(text, word, hash, 1, true);
     }
 
     /// Takes in the word at `start..end`, of that hash, counting for `counts` words. Of a word in a script without spaces
     /// how it begins and ends says nothing.
-    #[inline(always)]
+    #[inline(never)]
     pub(in crate::injection) fn word(
         &mut self,
         text: &[u8],
@@ -163,26 +166,60 @@ impl<'a> Scorer<'a> {
         counts: usize,
         edges: bool,
     ) {
+        self.any(text, word, hash, counts, edges);
+    }
+
+    #[inline(always)]
+    fn any(&mut self, text: &[u8], word: Range<usize>, hash: u64, counts: usize, edges: bool) {
         if self.words == 0 {
             self.now.start = word.start;
         }
         self.now.end = word.end;
-        let (last, last_but_one) = (self.last, self.last_but_one);
-        self.add([
-            slot(Of::Word, hash),
-            slot(Of::Pair, hash.rotate_left(17) ^ last),
-            slot(Of::Triple, hash.rotate_left(34) ^ last.rotate_left(17) ^ last_but_one),
-            slot(Of::Skip, hash.rotate_left(17) ^ last_but_one),
-        ]);
-        // The forms of a word share one of its edges.
-        if edges && word.end - word.start > EDGE {
-            let [begin, end] = [four(text, word.start), four(text, word.end - EDGE)];
-            self.add([slot(Of::Begins, begin), slot(Of::Ends, end)]);
+        let edges = edges && word.end - word.start > EDGE;
+        if self.trace.is_some() {
+            self.trace_word(text, &word, hash, edges);
         }
+        let mut weight = self.weight(self.of_word(hash));
+        let mut count = 4;
+        if edges {
+            weight += self.weight(of_edges(text, &word));
+            count += 2;
+        }
+        self.now.weight += weight;
+        self.now.count += count;
         self.step(hash);
         self.words += counts;
         if self.words >= SEGMENT {
             self.cut();
+        }
+    }
+
+    /// The slots of a word and of the ones before it.
+    #[inline(always)]
+    fn of_word(&self, hash: u64) -> [u32; 4] {
+        let (last, last_but_one) = (self.last, self.last_but_one);
+        [
+            slot(Of::Word, hash),
+            slot(Of::Pair, hash.rotate_left(17) ^ last),
+            slot(Of::Triple, hash.rotate_left(34) ^ last.rotate_left(17) ^ last_but_one),
+            slot(Of::Skip, hash.rotate_left(17) ^ last_but_one),
+        ]
+    }
+
+    #[inline(always)]
+    fn weight<const N: usize>(&self, slots: [u32; N]) -> i32 {
+        slots.iter().map(|slot| i32::from(self.table.weight(*slot))).sum()
+    }
+
+    /// Writes down the features of a word.
+    #[cold]
+    #[inline(never)]
+    fn trace_word(&mut self, text: &[u8], word: &Range<usize>, hash: u64, edges: bool) {
+        let of_word = self.of_word(hash);
+        let Some(segment) = self.trace.as_mut().and_then(|trace| trace.last_mut()) else { return };
+        segment.extend(of_word);
+        if edges {
+            segment.extend(of_edges(text, word));
         }
     }
 
@@ -196,7 +233,7 @@ impl<'a> Scorer<'a> {
     pub(in crate::injection) fn sign(&mut self, sign: u8) {
         let hash = u64::from(sign).wrapping_mul(0xd6e8_feb8_6659_fd93);
         if self.last != hash {
-            self.add([slot(Of::Shape, hash)]);
+            self.add(slot(Of::Shape, hash));
             self.step(hash);
         }
     }
@@ -204,31 +241,40 @@ impl<'a> Scorer<'a> {
     /// Takes in the classes of a word and the number of that word in the text.
     #[inline]
     pub(in crate::injection) fn classes(&mut self, classes: Classes, index: usize) {
-        let near = |other: &Near| index.saturating_sub(other.index) <= REACH;
-        let number = classes.0.count_ones();
         if self.trace.is_some() {
             self.trace_classes(classes, index);
         }
-        let [a, b, c] = &self.near;
-        let mut before = [0; CLASSES];
+        let learned = self.learned;
+        let number = classes.0.count_ones();
+        let [a, b, c] = self.near.each_ref().map(|other| match index.saturating_sub(other.index) <= REACH {
+            true if other.number == 1 => (learned.before(other.classes), 1),
+            true => (&other.several, other.number),
+            false => (&NOTHING, 0),
+        });
         let mut weight = 0;
         for class in classes.bits() {
-            let pair = |other: &Near| {
-                if near(other) { other.before.get(class).map_or(0, |w| i32::from(*w)) } else { 0 }
-            };
-            weight += self.learned.single(class) + pair(a) + pair(b) + pair(c);
-            self.learned.add_before(class, &mut before);
+            let of = |row: &Row| row.get(class).map_or(0, |weight| i32::from(*weight));
+            weight += learned.single(class) + of(a.0) + of(b.0) + of(c.0);
         }
-        let others: u32 = self.near.iter().map(|other| if near(other) { other.number } else { 0 }).sum();
+        let sets = 1 + a.1 + b.1 + c.1;
         self.now.weight += weight;
-        self.now.count += number * (1 + others);
+        self.now.count += number * sets;
         if let Some(slot) = self.near.get_mut(self.near_next) {
-            *slot = Near { classes, number, index, before };
+            (slot.classes, slot.number, slot.index) = (classes, number, index);
+            if number > 1 {
+                slot.several = [0; CLASSES];
+                for class in classes.bits() {
+                    let row = learned.before(Classes(1 << class));
+                    slot.several.iter_mut().zip(row).for_each(|(sum, weight)| *sum += weight);
+                }
+            }
         }
         self.near_next = if self.near_next + 1 == NEAR { 0 } else { self.near_next + 1 };
     }
 
     /// Writes down the features of a word's classes.
+    #[cold]
+    #[inline(never)]
     fn trace_classes(&mut self, classes: Classes, index: usize) {
         let Some(segment) = self.trace.as_mut().and_then(|trace| trace.last_mut()) else { return };
         segment.extend(classes.bits().map(classes::single));
@@ -241,10 +287,11 @@ impl<'a> Scorer<'a> {
 
     /// Takes in a mark by its number.
     pub(in crate::injection) fn mark(&mut self, number: usize) {
-        self.add([slot(Of::Mark, number as u64 + 1)]);
+        self.add(slot(Of::Mark, number as u64 + 1));
     }
 
     /// Ends a segment: the window it completes is scored.
+    #[inline(never)]
     fn cut(&mut self) {
         let now = std::mem::take(&mut self.now);
         self.words = 0;
@@ -309,10 +356,17 @@ impl<'a> Scorer<'a> {
     }
 }
 
+/// The slots of how a word begins and ends: its forms share one of the two.
+#[inline(always)]
+fn of_edges(text: &[u8], word: &Range<usize>) -> [u32; 2] {
+    [slot(Of::Begins, four(text, word.start)), slot(Of::Ends, four(text, word.end - EDGE))]
+}
+
 /// Four bytes in small letters, as a hash.
 #[inline]
 fn four(text: &[u8], from: usize) -> u64 {
-    let letters = slice(text, from, from + EDGE).first_chunk().map_or(0, |four| u32::from_be_bytes(*four));
+    let letters = text.get(from..).and_then(|rest| rest.first_chunk());
+    let letters = letters.map_or(0, |four| u32::from_be_bytes(*four));
     u64::from(small(letters)) << 16
 }
 

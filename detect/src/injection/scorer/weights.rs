@@ -1,39 +1,91 @@
 //! The trained weights: `weights.bin`, written by `mesh-detect-train`. For each kind of speaker the scale and the bias (f32, little
-//! endian), then one signed byte a slot.
+//! endian), then one signed byte a slot. Of two slots one is zero: what is compiled in has the others alone, so that the
+//! filter's module stays small.
 
 use super::features::{LEAST, SLOTS};
-use crate::injection::Source;
 
 const HEAD: usize = 8;
+/// Read when it is compiled, and nowhere else.
 const FILE: &[u8; 2 * (HEAD + SLOTS)] = include_bytes!("weights.bin");
 
+static SPEAKS: Packed<{ filled(0) }> = Packed::of(0);
+static INFORMS: Packed<{ filled(HEAD + SLOTS) }> = Packed::of(HEAD + SLOTS);
+
+/// The weights for one kind of speaker, without the slots that weigh nothing.
+struct Packed<const N: usize> {
+    scale: f32,
+    bias: f32,
+    /// A bit for each slot that weighs something.
+    filled: [u8; SLOTS / 8],
+    weights: [i8; N],
+}
+
+#[allow(clippy::indexing_slicing, long_running_const_eval, reason = "evaluated when it is compiled")]
+impl<const N: usize> Packed<N> {
+    /// What stands in the file from there on.
+    const fn of(at: usize) -> Packed<N> {
+        let mut packed =
+            Packed { scale: number(at), bias: number(at + 4), filled: [0; SLOTS / 8], weights: [0; N] };
+        let (mut slot, mut next) = (0, 0);
+        while slot < SLOTS {
+            let weight = FILE[at + HEAD + slot];
+            if weight != 0 {
+                packed.filled[slot / 8] |= 1 << (slot % 8);
+                packed.weights[next] = weight.cast_signed();
+                next += 1;
+            }
+            slot += 1;
+        }
+        packed
+    }
+}
+
+/// How many slots weigh something of the table that begins there.
+#[allow(clippy::indexing_slicing, long_running_const_eval, reason = "evaluated when it is compiled")]
+const fn filled(at: usize) -> usize {
+    let (mut slot, mut count) = (0, 0);
+    while slot < SLOTS {
+        count += (FILE[at + HEAD + slot] != 0) as usize;
+        slot += 1;
+    }
+    count
+}
+
+#[allow(clippy::indexing_slicing, reason = "evaluated when it is compiled")]
+const fn number(at: usize) -> f32 {
+    f32::from_le_bytes([FILE[at], FILE[at + 1], FILE[at + 2], FILE[at + 3]])
+}
+
 /// The weights for one kind of speaker.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug)]
 pub(in crate::injection) struct Table {
-    weights: &'static [u8; SLOTS],
+    weights: Box<[i8; SLOTS]>,
     scale: f32,
     bias: f32,
 }
 
 impl Table {
-    /// The weights for texts of that source.
-    pub(in crate::injection) fn of(source: Source) -> Table {
-        Table::for_those_who(source.informs())
-    }
-
     /// The weights for texts that should only inform, or for those that speak.
     pub(in crate::injection) fn for_those_who(inform: bool) -> Table {
-        let (speaks, informs) = FILE.split_at(HEAD + SLOTS);
-        let part = if inform { informs } else { speaks };
-        let (scale, rest) = number(part);
-        let (bias, weights) = number(rest);
-        Table { weights: weights.first_chunk().unwrap_or(&[0; SLOTS]), scale, bias }
+        if inform { Table::unpacked(&INFORMS) } else { Table::unpacked(&SPEAKS) }
+    }
+
+    fn unpacked<const N: usize>(packed: &'static Packed<N>) -> Table {
+        let mut weights = Box::new([0; SLOTS]);
+        let mut next = packed.weights.iter();
+        for (slot, weight) in weights.iter_mut().enumerate() {
+            let filled = packed.filled.get(slot / 8).is_some_and(|bits| bits >> (slot % 8) & 1 != 0);
+            if filled {
+                *weight = next.next().copied().unwrap_or_default();
+            }
+        }
+        Table { weights, scale: packed.scale, bias: packed.bias }
     }
 
     /// The weight of a slot, whatever kind it says it is of.
     #[inline]
     pub(super) fn weight(&self, slot: u32) -> i8 {
-        self.weights.get(slot as usize & (SLOTS - 1)).map_or(0, |b| b.cast_signed())
+        self.weights.get(slot as usize & (SLOTS - 1)).copied().unwrap_or_default()
     }
 
     /// What a window is worth: the sum of its weights over the root of their number.
@@ -47,6 +99,17 @@ impl Table {
     }
 }
 
-fn number(bytes: &'static [u8]) -> (f32, &'static [u8]) {
-    bytes.split_first_chunk().map_or((0.0, bytes), |(head, rest)| (f32::from_le_bytes(*head), rest))
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_compiled_in_is_the_file() {
+        for (inform, at) in [(false, 0), (true, HEAD + SLOTS)] {
+            let table = Table::for_those_who(inform);
+            let weights = FILE[at + HEAD..][..SLOTS].iter().map(|b| b.cast_signed());
+            assert!(table.weights.iter().copied().eq(weights));
+            assert_eq!((table.scale, table.bias), (number(at), number(at + 4)));
+        }
+    }
 }
