@@ -28,6 +28,7 @@ pub(crate) fn settings(config: &Config, keys: Keys, prices: Option<&PriceList>) 
         client_certificates: false,
         max_body_bytes: config.max_body_bytes,
         rate_limit: service(RATE_LIMIT_TIMEOUT_MS),
+        xds_cluster: Some(CONTROL_PLANE_CLUSTER.to_owned()),
         intake: service(INTAKE_TIMEOUT_MS),
         judge: config.judge.as_ref().map(|judge| HttpServiceRef {
             cluster: judge.cluster(),
@@ -65,6 +66,7 @@ pub(crate) fn spec(config: &Config) -> SidecarSpec {
         judge: config.judge.clone(),
         filter_path: config.filter_path.to_string_lossy().into_owned(),
         plugin_config: String::new(),
+        filter_subscribes: true,
         max_body_bytes: config.max_body_bytes,
         ca_file: config.ca_file.as_ref().map(|path| path.to_string_lossy().into_owned()),
     }

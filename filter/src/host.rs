@@ -133,6 +133,30 @@ pub(crate) fn call(
     hostcalls::dispatch_grpc_call(cluster, service, method, metadata, Some(message), timeout).ok()
 }
 
+/// Opens a bidirectional gRPC stream to an Envoy cluster; its token.
+pub(crate) fn open_stream(cluster: &str, service: &str, method: &str) -> Option<u32> {
+    hostcalls::open_grpc_stream(cluster, service, method, Vec::new()).ok()
+}
+
+/// A stream that can't be written to ends by itself, and tells so.
+pub(crate) fn send_on_stream(stream: u32, message: &[u8]) {
+    let _ = hostcalls::send_grpc_stream_message(stream, Some(message), false);
+}
+
+pub(crate) fn close_stream(stream: u32) {
+    let _ = hostcalls::cancel_grpc_stream(stream);
+}
+
+/// Keeps a value for all VMs of this Envoy, also for those that come after this one.
+pub(crate) fn keep(key: &str, value: &[u8]) {
+    let _ = hostcalls::set_shared_data(key, Some(value), None);
+}
+
+/// A value that was kept.
+pub(crate) fn kept(key: &str) -> Option<Vec<u8>> {
+    hostcalls::get_shared_data(key).ok()?.0
+}
+
 /// Posts JSON to a service behind an Envoy cluster; the token under which the answer will come.
 pub(crate) fn post(
     cluster: &str,
@@ -171,6 +195,11 @@ pub(crate) fn source_ip() -> Option<IpAddr> {
 pub(crate) fn node_id() -> Option<String> {
     let id = property(&["xds", "node", "id"])?;
     String::from_utf8(id).ok().filter(|id| !id.is_empty())
+}
+
+/// The cluster that Envoy was started as a part of.
+pub(crate) fn node_cluster() -> Option<String> {
+    String::from_utf8(property(&["xds", "node", "cluster"])?).ok()
 }
 
 /// The cluster that the request at hand is routed to.

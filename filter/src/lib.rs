@@ -1,22 +1,25 @@
 //! The proxy-wasm shell around [`mesh_engine`]: Envoy's callbacks in, a session's steps out.
 //!
-//! [`root`] holds the program, [`exchange`] walks one request and its response through a session, [`outbox`] carries
+//! [`root`] holds the program, [`subscription`] brings it changes, [`exchange`] walks one request and its response through a session, [`outbox`] carries
 //! decision records to the control plane, [`host`] is the one file that calls Envoy.
 //!
 //! Failure law: a panic ends this worker's VM; Envoy answers 503 until it is loaded again (`FAIL_RELOAD`), and never
 //! passes a request by. A configuration that does not compile is refused, and the running program stays.
 #![deny(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
+mod discovery;
 mod exchange;
 mod hashes;
 mod host;
 mod judge;
+mod kept;
 mod lease;
 mod limits;
 mod outbox;
 mod record;
 mod renewal;
 mod root;
+mod subscription;
 
 use proxy_wasm::types::LogLevel;
 

@@ -1,5 +1,6 @@
 //! The plugin in one VM: takes its configuration, and keeps what all exchanges of the VM share.
 use std::cell::{Cell, RefCell};
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -11,16 +12,19 @@ use mesh_policy::{Bundle, ServiceRef};
 use proxy_wasm::traits::{Context, HttpContext, RootContext};
 use proxy_wasm::types::ContextType;
 
+use crate::discovery::Subscriber;
 use crate::exchange::Exchange;
 use crate::host;
+use crate::kept;
 use crate::outbox::Outbox;
 use crate::renewal::Renewals;
+use crate::subscription::Subscription;
 
-/// How often unsent records are looked at. Each policy push begins it anew, so it is shorter than pushes are apart.
+/// How often unsent records are looked at.
 const TICK: Duration = Duration::from_millis(20);
 
 thread_local! {
-    /// One for the VM, whatever the number of configurations it has seen: a policy push makes a new root context,
+    /// One for the VM, whatever the number of configurations it has seen: Envoy makes a new root context for one,
     /// while records of the old one are still on their way.
     static SHARED: Rc<Shared> = Rc::new(Shared::new());
 }
@@ -72,11 +76,68 @@ impl Shared {
 pub(crate) struct Root {
     id: u32,
     program: Option<Rc<Program>>,
+    /// Hash of what the program was made of.
+    running: Option<u64>,
+    subscription: Subscription,
 }
 
 impl Root {
     pub(crate) fn new(id: u32) -> Self {
-        Root { id, program: None }
+        Root { id, program: None, running: None, subscription: Subscription::default() }
+    }
+
+    /// Runs a bundle from now on, for exchanges that begin.
+    ///
+    /// # Errors
+    /// Why it can not be run, which is in the log too; the program that runs stays.
+    fn run(&mut self, sent: &[u8]) -> Result<(), String> {
+        let mut hasher = DefaultHasher::new();
+        sent.hash(&mut hasher);
+        let hash = Some(hasher.finish());
+        // Who subscribes at its start is brought what it runs already.
+        if hash == self.running {
+            return Ok(());
+        }
+        let shared = SHARED.with(Rc::clone);
+        let program = program(sent, &shared).inspect_err(|why| log::error!("{why}"))?;
+        self.running = hash;
+        shared.outbox.borrow_mut().configure(program.settings());
+        shared.leases.borrow_mut().forget_limits();
+        self.program = Some(Rc::new(match shared.key {
+            Some(key) => program.remembering(key),
+            None => program,
+        }));
+        Ok(())
+    }
+
+    /// Envoy loads a VM that broke down with the configuration that it gave to the first one: what has come by subscription
+    /// since is newer. What can not be run of it is passed over: the subscription brings it again.
+    fn catch_up(&mut self) {
+        let Some(program) = &self.program else { return };
+        let Some(cluster) = &program.settings().xds_cluster else { return };
+        if let Some(newer) = kept::newer(cluster, program.version()) {
+            let _ = self.run(&newer);
+        }
+    }
+
+    /// Runs what the subscription brought.
+    fn change(&mut self, sent: &[u8]) -> Result<(), String> {
+        self.run(sent)?;
+        let program = self.program.as_ref();
+        if let Some((program, cluster)) = program.and_then(|p| Some((p, p.settings().xds_cluster.as_ref()?)))
+        {
+            kept::keep(cluster, program.version(), sent);
+        }
+        Ok(())
+    }
+
+    fn subscribe(&mut self, now: u64) {
+        let Some(settings) = self.program.as_ref().map(|program| program.settings()) else { return };
+        let Some(cluster) = &settings.xds_cluster else { return self.subscription.end() };
+        let node_cluster = host::node_cluster().unwrap_or_default();
+        let instance = SHARED.with(|shared| format!("{:016x}", shared.id));
+        let subscriber = Subscriber { id: &settings.sidecar, cluster: &node_cluster, instance: &instance };
+        self.subscription.keep_open(cluster, &subscriber, now);
     }
 
     /// Who lends; nobody where leases could not be returned.
@@ -84,6 +145,29 @@ impl Root {
         let settings = self.program.as_ref()?.settings();
         settings.intake.as_ref().and(settings.rate_limit.as_ref())
     }
+}
+
+/// The program of a bundle as it was sent.
+fn program(sent: &[u8], shared: &Shared) -> Result<Program, String> {
+    let keys = match host::policy_keys() {
+        Some(keys) => TrustedKeys::read(&keys),
+        None => Ok(TrustedKeys::unknown()),
+    };
+    let opened = keys
+        .and_then(|keys| keys.open(sent))
+        .map_err(|untrusted| format!("the configuration is refused: {untrusted}"))?;
+    let mut bundle: Bundle = serde_json::from_slice(opened)
+        .map_err(|error| format!("the configuration is not a policy bundle: {error}"))?;
+    // All sidecars of a control plane get one bundle; each has a name of its own.
+    if let Some(id) = host::node_id() {
+        bundle.settings.sidecar = id;
+    }
+    let sidecar = bundle.settings.sidecar.clone();
+    let bundle = bundle.for_sidecar(&sidecar);
+    mesh_engine::compile(&bundle, Rc::clone(&shared.detector)).map_err(|refused| {
+        let reasons: Vec<String> = refused.iter().map(ToString::to_string).collect();
+        format!("the bundle {} is refused: {}", bundle.version, reasons.join("; "))
+    })
 }
 
 /// Envoy drops a root context when its configuration is replaced and its last exchange has ended.
@@ -104,60 +188,43 @@ impl Context for Root {
         }
         shared.outbox.borrow_mut().answered(token, status == 0, &answer, host::now(), &mut leases);
     }
+
+    fn on_grpc_stream_message(&mut self, stream: u32, _size: usize) {
+        // What runs a bundle is this root context, of which the subscription is a part.
+        let mut subscription = std::mem::take(&mut self.subscription);
+        if subscription.is(stream) {
+            subscription.message(&host::grpc_answer(), |bundle| self.change(bundle));
+        }
+        self.subscription = subscription;
+    }
+
+    fn on_grpc_stream_close(&mut self, stream: u32, _status: u32) {
+        if self.subscription.is(stream) {
+            self.subscription.closed(host::now());
+        }
+    }
 }
 
 impl RootContext for Root {
     /// False refuses the configuration (a NACK): the program that runs stays.
     fn on_configure(&mut self, _size: usize) -> bool {
         let shared = SHARED.with(Rc::clone);
-        let sent = host::configuration();
-        let keys =
-            host::policy_keys().map_or_else(|| Ok(TrustedKeys::unknown()), |keys| TrustedKeys::read(&keys));
-        let opened = match keys.and_then(|keys| keys.open(&sent)) {
-            Ok(opened) => opened,
-            Err(untrusted) => {
-                log::error!("the configuration is refused: {untrusted}");
-                return false;
-            }
-        };
-        let mut bundle: Bundle = match serde_json::from_slice(opened) {
-            Ok(bundle) => bundle,
-            Err(error) => {
-                log::error!("the configuration is not a policy bundle: {error}");
-                return false;
-            }
-        };
-        // All sidecars of a control plane get one bundle; each has a name of its own.
-        if let Some(id) = host::node_id() {
-            bundle.settings.sidecar = id;
+        if self.run(&host::configuration()).is_err() {
+            return false;
         }
-        let sidecar = bundle.settings.sidecar.clone();
-        let bundle = bundle.for_sidecar(&sidecar);
-        match mesh_engine::compile(&bundle, Rc::clone(&shared.detector)) {
-            Ok(program) => {
-                shared.outbox.borrow_mut().configure(program.settings());
-                shared.leases.borrow_mut().forget_limits();
-                self.program = Some(Rc::new(match shared.key {
-                    Some(key) => program.remembering(key),
-                    None => program,
-                }));
-                shared.newest.set(self.id);
-                host::tick_every(TICK);
-                true
-            }
-            Err(refused) => {
-                for policy in refused {
-                    log::error!("the bundle {} is refused: {policy}", bundle.version);
-                }
-                false
-            }
-        }
+        self.catch_up();
+        shared.newest.set(self.id);
+        host::tick_every(TICK);
+        true
     }
 
     fn on_tick(&mut self) {
         let shared = SHARED.with(Rc::clone);
-        if shared.newest.get() == self.id {
+        if shared.newest.get() != self.id {
+            self.subscription.end();
+        } else {
             let now = host::now();
+            self.subscribe(now);
             let mut leases = shared.leases.borrow_mut();
             leases.advance(now / 1000);
             if let Some(service) = self.lends() {

@@ -132,6 +132,10 @@ pub struct Settings {
     /// Where limits are counted; without it, rate limit rules follow their policy's failure mode.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub rate_limit: Option<ServiceRef>,
+    /// Name of the Envoy cluster of the xDS server that the filter itself asks for changes of the bundle; without it, it runs
+    /// what Envoy configures it with, and nothing else.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub xds_cluster: Option<String>,
     /// Where decision records go; without it, none are sent.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub intake: Option<ServiceRef>,
@@ -170,6 +174,7 @@ impl Default for Settings {
             client_certificates: false,
             max_body_bytes: Self::DEFAULT_MAX_BODY_BYTES,
             rate_limit: None,
+            xds_cluster: None,
             intake: None,
             judge: None,
             masking_key: None,

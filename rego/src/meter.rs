@@ -4,6 +4,9 @@
 //! and the operators on sets and long numbers. Functions are charged where they are called ([`crate::builtins`]). The
 //! interpreter has no place to charge an operator, so the module it gets is the author's with a call around each of them
 //! that could make something large: `a | b` becomes `ai_mesh.sized(a | b)`. Places in messages are told as the author wrote.
+//!
+//! On the same way `with rule as …` becomes `with data.mesh.rule as …`: the interpreter replaces a rule by its full name only.
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -12,6 +15,7 @@ use regorus::unstable::{
     ArithOp, BinOp, Expr, Literal, Module as Tree, Query, Rule, RuleAssign, RuleHead, Span,
 };
 
+use crate::names::{Scope, beginning, root};
 use crate::program::{MEMORY_BUDGET, Module};
 use crate::tree::{Child, children};
 
@@ -80,23 +84,42 @@ impl Inserted {
     }
 }
 
-/// The module with its operators metered.
-pub(crate) fn metered(module: &Module, tree: &Tree) -> (String, Inserted) {
-    let mut walk = Walk { cuts: Vec::new() };
+/// Full names of the rules of some modules that `with` may replace by a value: all but functions.
+pub(crate) fn rules(trees: &[Tree]) -> BTreeSet<String> {
+    let heads = trees.iter().flat_map(|tree| {
+        let scope = Scope::of(tree);
+        let named = tree.policy.iter().filter_map(|rule| match &**rule {
+            Rule::Spec { head: RuleHead::Compr { refr, .. } | RuleHead::Set { refr, .. }, .. }
+            | Rule::Default { refr, .. } => root(refr),
+            Rule::Spec { head: RuleHead::Func { .. }, .. } => None,
+        });
+        named.map(|name| format!("{}.{name}", scope.package())).collect::<Vec<_>>()
+    });
+    heads.collect()
+}
+
+/// The module with its operators metered, and rules of its package named in full where `with` replaces them.
+pub(crate) fn metered(module: &Module, tree: &Tree, rules: &BTreeSet<String>) -> (String, Inserted) {
+    let package = format!("{}.", Scope::of(tree).package());
+    let mut walk = Walk { cuts: Vec::new(), package: &package, rules };
     tree.policy.iter().for_each(|rule| walk.rule(rule));
     // At one place, what closes comes before what opens; of several that open, the order makes no difference.
-    walk.cuts.sort_by_key(|(at, opens)| (*at, *opens));
+    walk.cuts.sort_unstable();
     let source = &module.source;
     let mut out = String::with_capacity(source.len());
     let mut inserted = Inserted::default();
     let (mut from, mut line, mut column) = (0, 1_u32, 1_u32);
-    for (at, opens) in walk.cuts {
+    for (at, put) in walk.cuts {
         let piece = source.get(from..at).unwrap_or_default();
         for c in piece.chars() {
             (line, column) = if c == '\n' { (line + 1, 1) } else { (line, column + 1) };
         }
         out.push_str(piece);
-        let text = if opens { OPEN } else { ")" };
+        let text = match put {
+            Put::Close => ")",
+            Put::Open => OPEN,
+            Put::Package => &package,
+        };
         let length = u32::try_from(text.len()).unwrap_or_default();
         inserted.0.push((line, column, length));
         out.push_str(text);
@@ -108,12 +131,26 @@ pub(crate) fn metered(module: &Module, tree: &Tree) -> (String, Inserted) {
 }
 
 /// Finds the operators. It recurses as [`crate::names`] does, over a tree that [`crate::scan`] has bounded.
-struct Walk {
-    /// Offsets, and whether a call opens there or closes.
-    cuts: Vec<(usize, bool)>,
+struct Walk<'a> {
+    /// Offsets, and what is put there.
+    cuts: Vec<(usize, Put)>,
+    /// The module's package, with a dot behind it.
+    package: &'a str,
+    rules: &'a BTreeSet<String>,
 }
 
-impl Walk {
+/// What is put into a module.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Put {
+    /// The end of a call.
+    Close,
+    /// The beginning of a call.
+    Open,
+    /// The package's name.
+    Package,
+}
+
+impl Walk<'_> {
     fn rule(&mut self, rule: &Rule) {
         // The value of a default has to be a constant.
         let Rule::Spec { head, bodies, .. } = rule else { return };
@@ -143,14 +180,25 @@ impl Walk {
                     self.query(query);
                 }
             }
-            statement.with_mods.iter().for_each(|modifier| self.expr(&modifier.r#as));
+            for modifier in &statement.with_mods {
+                self.replaced(&modifier.refr);
+                self.expr(&modifier.r#as);
+            }
+        }
+    }
+
+    /// What `with` replaces.
+    fn replaced(&mut self, target: &Expr) {
+        let rule = root(target).map(|name| format!("{}{name}", self.package));
+        if rule.is_some_and(|rule| self.rules.contains(&rule)) {
+            self.cuts.push((usize_of(beginning(target).start), Put::Package));
         }
     }
 
     fn around(&mut self, span: &Span) {
         // Nothing is put behind a comment that would take it in: it goes right behind the last token.
-        self.cuts.push((usize_of(span.start), true));
-        self.cuts.push((usize_of(span.end), false));
+        self.cuts.push((usize_of(span.start), Put::Open));
+        self.cuts.push((usize_of(span.end), Put::Close));
     }
 
     fn expr(&mut self, expr: &Expr) {

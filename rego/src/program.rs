@@ -199,8 +199,9 @@ pub(crate) fn engine(
     builtins::guard(&mut engine, allowance).map_err(|error| told(&error))?;
     engine.add_data(value::to_rego(data)).map_err(|error| told(&error))?;
     let mut inserted = BTreeMap::new();
+    let rules = meter::rules(trees);
     for (module, tree) in modules.iter().zip(trees) {
-        let (source, places) = meter::metered(module, tree);
+        let (source, places) = meter::metered(module, tree, &rules);
         inserted.insert(module.name.clone(), places);
         let added = engine.add_policy(module.name.clone(), source);
         added.map_err(|error| told(&error).written(&inserted))?;

@@ -36,6 +36,24 @@ fn tests_pass_or_say_why_not() {
     }
 }
 
+/// Tests that stand in the policy's own package replace its rules by their short names, wherever those are defined.
+#[test]
+fn rules_are_replaced_by_their_short_names() {
+    let policy = module(
+        "p.rego",
+        "package mesh\nadmin if input.agent.id == \"root\"\nlimit := 10\ndeny contains \"no\" if not admin\ndeny contains \"many\" if input.size > limit\n",
+    );
+    let source = "package mesh\nimport data.other.admin as elsewhere\n\
+        test_a if count(deny) == 0 with admin as true with input.size as 1\n\
+        test_b if deny == {\"many\"} with admin as true with limit as 0 with input.size as 1\n\
+        test_c if elsewhere == 1 with elsewhere as 1\n\
+        test_d if count(deny) == 0 with nobody as true\n";
+    let runs = run_tests(&[policy], &json!({}), &[module("t.rego", source)]).unwrap().runs;
+    let failed: Vec<&str> =
+        runs.iter().filter(|run| run.failure.is_some()).map(|run| run.name.as_str()).collect();
+    assert_eq!(failed, ["test_d"], "{runs:?}");
+}
+
 #[test]
 fn only_tests_are_run_and_each_once() {
     let source = "package mesh_test\nhelper if true\ntest_b if false\ntest_b if true\ntest_a if helper\n";

@@ -256,14 +256,9 @@ fn a_full_record_buffer_refuses_or_drops_as_the_policy_says() {
     }
 }
 
-/// A VM that runs out of its memory ends; until it is loaded again requests are refused, never passed by. Then it serves
-/// again, under the same policy.
-#[test]
-fn a_filter_that_runs_out_of_memory_comes_back() {
-    let mesh = Mesh::up(REDACT, &["--max-body", "1G", "--concurrency", "1"]);
-    redacts(&mesh);
+/// Takes all of a VM's memory. The body alone fits into its 1 GiB; what is read from it does not.
+fn crash(mesh: &Mesh) {
     mesh.upstream.forget();
-    // The body alone fits into the VM's 1 GiB; what is read from it does not.
     let mut body =
         br#"{"model":"gpt-4o","messages":[{"role":"user","content":"my SSN is 536-90-4399 "#.to_vec();
     body.resize(600 << 20, b'a');
@@ -285,5 +280,40 @@ fn a_filter_that_runs_out_of_memory_comes_back() {
     });
     let stats = mesh_tests::exchange(mesh.admin, &Request::get("/stats?filter=vm_reload_success")).text();
     assert!(stats.contains("vm_reload_success: 1"), "the VM was loaded again: {stats}");
+}
+
+/// A VM that runs out of its memory ends; until it is loaded again requests are refused, never passed by. Then it serves
+/// again, under the same policy.
+#[test]
+fn a_filter_that_runs_out_of_memory_comes_back() {
+    let mesh = Mesh::up(REDACT, &["--max-body", "1G", "--concurrency", "1"]);
     redacts(&mesh);
+    crash(&mesh);
+    redacts(&mesh);
+}
+
+/// Envoy loads it again with what it was given at its own start. The policies in force are those that came since, also when the
+/// control plane is away.
+#[test]
+fn a_filter_that_comes_back_runs_the_newest_policies() {
+    let mut mesh = Mesh::prepare(REDACT, &["--max-body", "1G"]);
+    let mut control_plane = mesh.serve();
+    let sidecar = mesh.start_sidecar_with(&["--concurrency", "1"]);
+    redacts(&mesh);
+    let newest = REDACT.replace("action: redact", "action: redact, replacement: \"[REDACTED, NEWEST]\"");
+    assert!(mesh.apply(&newest).status.success());
+    redacts_newest(&mesh);
+    control_plane.kill();
+    crash(&mesh);
+    for _ in 0..20 {
+        redacts_newest(&mesh);
+    }
+    drop(sidecar);
+}
+
+fn redacts_newest(mesh: &Mesh) {
+    mesh.upstream.forget();
+    let answer = mesh.send(&secret());
+    assert_eq!(answer.status, 200, "{}", answer.text());
+    assert!(mesh.upstream.last_body().contains("NEWEST"), "{}", mesh.upstream.last_body());
 }

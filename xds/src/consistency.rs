@@ -27,6 +27,8 @@ pub(crate) fn prove(resources: &Resources) -> Result<(), Inconsistent> {
     proof.names(Kind::Listener, resources.listeners.iter().map(|l| l.name.as_str()));
     let routes = proof.names(Kind::Route, resources.routes.iter().map(|r| r.name.as_str()));
     let extensions = proof.names(Kind::Extension, resources.extensions.iter().map(|e| e.name.as_str()));
+    let pieces = proof.names(Kind::Piece, resources.pieces.iter().map(|p| p.name.as_str()));
+    proof.names(Kind::Bundle, resources.bundles.iter().map(|b| b.name.as_str()));
 
     let mut assigned = BTreeSet::new();
     for cluster in &resources.clusters {
@@ -57,6 +59,10 @@ pub(crate) fn prove(resources: &Resources) -> Result<(), Inconsistent> {
         references::clusters_of_routes(table)
             .iter()
             .for_each(|name| proof.exists(&by, "cluster", name, &known));
+    }
+    for bundle in &resources.bundles {
+        let by = format!("bundle `{}`", bundle.name);
+        bundle.pieces.iter().for_each(|name| proof.exists(&by, "piece", name, &pieces));
     }
     if proof.faults.is_empty() { Ok(()) } else { Err(Inconsistent { faults: proof.faults }) }
 }

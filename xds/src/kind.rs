@@ -15,18 +15,38 @@ pub enum Kind {
     Listener,
     /// Routes (RDS).
     Route,
-    /// Extensions, here the wasm filter with its policies (ECDS).
+    /// Extensions, here the wasm filter with the policies it starts with (ECDS).
     Extension,
+    /// Pieces of policy bundles, for which the filters ask themselves, on streams of their own.
+    Piece,
+    /// Policy bundles, which name pieces.
+    Bundle,
 }
 
 impl Kind {
     /// Every type, in the order of additions and changes.
-    pub const ALL: [Kind; 6] =
-        [Kind::Cluster, Kind::Endpoints, Kind::Secret, Kind::Listener, Kind::Route, Kind::Extension];
+    pub const ALL: [Kind; 8] = [
+        Kind::Cluster,
+        Kind::Endpoints,
+        Kind::Secret,
+        Kind::Listener,
+        Kind::Route,
+        Kind::Extension,
+        Kind::Piece,
+        Kind::Bundle,
+    ];
 
     /// Every type in the order of removals: who names a resource goes before the resource.
-    pub(crate) const REMOVALS: [Kind; 6] =
-        [Kind::Listener, Kind::Route, Kind::Extension, Kind::Cluster, Kind::Endpoints, Kind::Secret];
+    pub(crate) const REMOVALS: [Kind; 8] = [
+        Kind::Listener,
+        Kind::Route,
+        Kind::Extension,
+        Kind::Bundle,
+        Kind::Piece,
+        Kind::Cluster,
+        Kind::Endpoints,
+        Kind::Secret,
+    ];
 
     /// The type URL, as requests and responses carry it.
     pub const fn type_url(self) -> &'static str {
@@ -37,10 +57,12 @@ impl Kind {
             Kind::Listener => "type.googleapis.com/envoy.config.listener.v3.Listener",
             Kind::Route => "type.googleapis.com/envoy.config.route.v3.RouteConfiguration",
             Kind::Extension => "type.googleapis.com/envoy.config.core.v3.TypedExtensionConfig",
+            Kind::Piece => "type.googleapis.com/ai_mesh.v1.PolicyBundlePiece",
+            Kind::Bundle => "type.googleapis.com/ai_mesh.v1.PolicyBundle",
         }
     }
 
-    /// The short name of the discovery service: `cds`, `eds`, `sds`, `lds`, `rds`, `ecds`.
+    /// The short name of the discovery service: `cds`, `eds`, `sds`, `lds`, `rds`, `ecds`; `piece` and `bundle` are no services of Envoy's.
     pub const fn short(self) -> &'static str {
         match self {
             Kind::Cluster => "cds",
@@ -49,6 +71,8 @@ impl Kind {
             Kind::Listener => "lds",
             Kind::Route => "rds",
             Kind::Extension => "ecds",
+            Kind::Piece => "piece",
+            Kind::Bundle => "bundle",
         }
     }
 
@@ -57,9 +81,10 @@ impl Kind {
         Kind::ALL.into_iter().find(|kind| kind.type_url() == url)
     }
 
-    /// Whether a client may subscribe to all resources of the type with `*`: only to listeners and clusters.
+    /// Whether a client may subscribe to all resources of the type with `*`: to listeners and clusters, and to
+    /// pieces, whose names say nothing.
     pub(crate) const fn has_wildcard(self) -> bool {
-        matches!(self, Kind::Cluster | Kind::Listener)
+        matches!(self, Kind::Cluster | Kind::Listener | Kind::Piece)
     }
 
     /// Whether a state-of-the-world response must hold every resource of the type ("Grouping Resources into

@@ -48,16 +48,16 @@ impl Default for Registry {
 }
 
 impl Registry {
-    /// Enters a stream, in place of what was kept of the node's earlier ones.
+    /// Enters a stream, in place of what was kept of the client's earlier ones.
     pub(crate) fn connected(&self, client: ClientStatus) -> u64 {
-        let node = client.node_id.clone();
+        let (node, instance) = (client.node_id.clone(), client.instance.clone());
         let mut state = self.lock();
-        state.clients.retain(|_, known| known.connected || known.node_id != node);
+        state.clients.retain(|_, known| known.connected || !known.is_of(&node, &instance));
         state.streams += 1;
         let stream = state.streams;
         state.clients.insert(stream, client);
         drop(state);
-        self.tell(Event::Connected { node });
+        self.tell(Event::Connected { node, instance });
         stream
     }
 
@@ -83,15 +83,15 @@ impl Registry {
         let Some(client) = state.clients.get_mut(&stream) else { return };
         client.connected = false;
         client.disconnected_at = Some(now);
-        let node = client.node_id.clone();
-        // A node that has already come back is listed once, with its new stream.
-        let superseded = state.clients.values().any(|other| other.connected && other.node_id == node);
+        let (node, instance) = (client.node_id.clone(), client.instance.clone());
+        // Who has already come back is listed once, with the new stream.
+        let superseded = state.clients.values().any(|other| other.connected && other.is_of(&node, &instance));
         if superseded {
             state.clients.remove(&stream);
         }
         state.forget(now);
         drop(state);
-        self.tell(Event::Disconnected { node });
+        self.tell(Event::Disconnected { node, instance });
     }
 
     /// All clients, in the order in which they connected.
@@ -146,6 +146,7 @@ mod tests {
     fn client(node: &str) -> ClientStatus {
         ClientStatus {
             node_id: node.to_owned(),
+            instance: String::new(),
             cluster: String::new(),
             user_agent: String::new(),
             address: None,
@@ -188,6 +189,24 @@ mod tests {
     }
 
     #[test]
+    fn filters_of_a_node_are_listed_beside_its_envoy() {
+        let registry = Registry::default();
+        let filter = |instance: &str| ClientStatus { instance: instance.to_owned(), ..client("a") };
+        let listed = |registry: &Registry| {
+            let clients = registry.clients(at(1)).into_iter();
+            clients.map(|c| (c.instance, c.connected)).collect::<Vec<_>>()
+        };
+        registry.connected(client("a"));
+        let [first, _second] = ["1", "2"].map(|instance| registry.connected(filter(instance)));
+        registry.disconnected(first, at(1));
+        let seen =
+            |list: &[(&str, bool)]| list.iter().map(|(i, c)| ((*i).to_owned(), *c)).collect::<Vec<_>>();
+        assert_eq!(listed(&registry), seen(&[("", true), ("1", false), ("2", true)]));
+        registry.connected(filter("1"));
+        assert_eq!(listed(&registry), seen(&[("", true), ("2", true), ("1", true)]));
+    }
+
+    #[test]
     fn of_many_that_went_the_newest_stay_listed() {
         let registry = Registry::default();
         for number in 0..KEEP_AT_MOST + 10 {
@@ -213,14 +232,14 @@ mod tests {
         registry.disconnected(stream, at(1));
         let node = "a".to_owned();
         let expected = [
-            Event::Connected { node: node.clone() },
+            Event::Connected { node: node.clone(), instance: String::new() },
             Event::Acked {
                 node: node.clone(),
                 since: SystemTime::UNIX_EPOCH,
                 kind: Kind::Extension,
                 version: "7".to_owned(),
             },
-            Event::Disconnected { node },
+            Event::Disconnected { node, instance: String::new() },
         ];
         assert_eq!(*seen.lock().unwrap(), expected);
         assert_eq!(std::array::from_fn(|_| events.try_recv().unwrap()), expected);

@@ -11,6 +11,7 @@ use envoy_types::pb::envoy::{
         aggregated_discovery_service_server::AggregatedDiscoveryService,
     },
 };
+use envoy_types::pb::google::protobuf::value;
 use futures::Stream;
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
@@ -22,7 +23,10 @@ use crate::{Ads, ClientStatus, Delta, Machine, Sotw, Step, Verdict, cache::Watch
 /// Responses on their way to one client.
 const QUEUE: usize = 4;
 
-/// Longest node id or cluster name, in bytes.
+/// The key of a node's metadata under which a client that is not the node's Envoy names itself.
+const INSTANCE: &str = "ai_mesh_instance";
+
+/// Longest node id, cluster name or instance, in bytes.
 const MAX_NAME: usize = 1024;
 
 /// The service that [`Ads::service`] wraps: use it directly to put interceptors around it.
@@ -181,7 +185,7 @@ struct Entry<'a> {
 
 impl<'a> Entry<'a> {
     fn new(registry: &'a Registry, client: ClientStatus) -> Entry<'a> {
-        info!(node = client.node_id, address = ?client.address, protocol = ?client.protocol, "sidecar connected");
+        info!(node = client.node_id, instance = client.instance, address = ?client.address, protocol = ?client.protocol, "client connected");
         let node = client.node_id.clone();
         Entry { registry, stream: registry.connected(client), node }
     }
@@ -201,7 +205,7 @@ impl<'a> Entry<'a> {
 
 impl Drop for Entry<'_> {
     fn drop(&mut self) {
-        info!(node = self.node, "sidecar disconnected");
+        info!(node = self.node, "client disconnected");
         self.registry.disconnected(self.stream, SystemTime::now());
     }
 }
@@ -215,8 +219,13 @@ fn client<M: Machine>(node: Option<&Node>, address: Option<SocketAddr>) -> Resul
             "`node.id` and `node.cluster` may have {MAX_NAME} bytes"
         )));
     }
+    let instance = instance(node);
+    if instance.len() > MAX_NAME {
+        return Err(Status::invalid_argument(format!("`{INSTANCE}` may have {MAX_NAME} bytes")));
+    }
     Ok(ClientStatus {
         node_id: node.id.clone(),
+        instance,
         cluster: node.cluster.clone(),
         user_agent: user_agent(node),
         address,
@@ -226,6 +235,14 @@ fn client<M: Machine>(node: Option<&Node>, address: Option<SocketAddr>) -> Resul
         protocol: M::PROTOCOL,
         types: Default::default(),
     })
+}
+
+fn instance(node: &Node) -> String {
+    let named = node.metadata.as_ref().and_then(|metadata| metadata.fields.get(INSTANCE)?.kind.clone());
+    match named {
+        Some(value::Kind::StringValue(instance)) => instance,
+        _ => String::new(),
+    }
 }
 
 fn user_agent(node: &Node) -> String {

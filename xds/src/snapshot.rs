@@ -11,10 +11,13 @@ use envoy_types::pb::{
     },
     google::protobuf::Any,
 };
-use prost::{Message, Name};
+use prost::Message;
 use sha2::{Digest, Sha256};
 
-use crate::{Inconsistent, Kind, consistency, references};
+use crate::{
+    Inconsistent, Kind, consistency, references,
+    v1::{PolicyBundle, PolicyBundlePiece},
+};
 
 /// The resources of a configuration, as messages.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -31,6 +34,13 @@ pub struct Resources {
     pub routes: Vec<RouteConfiguration>,
     /// Extensions.
     pub extensions: Vec<TypedExtensionConfig>,
+    /// What an extension has for a version where that is not its content, by name: one that fetches changes of its
+    /// configuration itself must not be loaded anew for them.
+    pub extension_versions: BTreeMap<String, String>,
+    /// Policy bundles.
+    pub bundles: Vec<PolicyBundle>,
+    /// The pieces of all bundles.
+    pub pieces: Vec<PolicyBundlePiece>,
     /// Names of clusters that every client has from its bootstrap: routes may name them.
     pub bootstrap_clusters: BTreeSet<String>,
 }
@@ -39,7 +49,8 @@ pub struct Resources {
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Resource {
     pub(crate) name: String,
-    /// Hash of the content: equal content has an equal version, also after a restart of the server.
+    /// Hash of the content, so that equal content has an equal version, also after a restart of the server; or what
+    /// [`Resources::extension_versions`] says.
     pub(crate) version: String,
     pub(crate) body: Any,
     /// The endpoints a cluster of type EDS waits for.
@@ -70,15 +81,27 @@ impl Snapshot {
     /// the status of each client repeats; on the wire, versions are content hashes.
     pub fn new(version: impl Into<String>, resources: Resources) -> Snapshot {
         let mut sets = BTreeMap::new();
-        sets.insert(
+        let mut add = |kind, set| sets.insert(kind, set);
+        add(
             Kind::Cluster,
-            set(&resources.clusters, |c| &c.name, |c| references::assignment_of(c).map(str::to_owned)),
+            set(Kind::Cluster, &resources.clusters, |c| Facts {
+                assignment: references::assignment_of(c).map(str::to_owned),
+                ..Facts::of(&c.name)
+            }),
         );
-        sets.insert(Kind::Endpoints, set(&resources.endpoints, |e| &e.cluster_name, |_| None));
-        sets.insert(Kind::Secret, set(&resources.secrets, |s| &s.name, |_| None));
-        sets.insert(Kind::Listener, set(&resources.listeners, |l| &l.name, |_| None));
-        sets.insert(Kind::Route, set(&resources.routes, |r| &r.name, |_| None));
-        sets.insert(Kind::Extension, set(&resources.extensions, |e| &e.name, |_| None));
+        add(Kind::Endpoints, set(Kind::Endpoints, &resources.endpoints, |e| Facts::of(&e.cluster_name)));
+        add(Kind::Secret, set(Kind::Secret, &resources.secrets, |s| Facts::of(&s.name)));
+        add(Kind::Listener, set(Kind::Listener, &resources.listeners, |l| Facts::of(&l.name)));
+        add(Kind::Route, set(Kind::Route, &resources.routes, |r| Facts::of(&r.name)));
+        add(
+            Kind::Extension,
+            set(Kind::Extension, &resources.extensions, |e| Facts {
+                version: resources.extension_versions.get(&e.name).cloned(),
+                ..Facts::of(&e.name)
+            }),
+        );
+        add(Kind::Piece, set(Kind::Piece, &resources.pieces, |p| Facts::of(&p.name)));
+        add(Kind::Bundle, set(Kind::Bundle, &resources.bundles, |b| Facts::of(&b.name)));
         Snapshot { label: version.into(), messages: resources, sets }
     }
 
@@ -111,19 +134,31 @@ impl Snapshot {
     }
 }
 
-fn set<M: Message + Name>(
-    messages: &[M],
-    name: impl Fn(&M) -> &str,
-    assignment: impl Fn(&M) -> Option<String>,
-) -> ResourceSet {
+/// What is to be known of a resource beside its content.
+struct Facts<'a> {
+    name: &'a str,
+    /// See [`Resource::assignment`].
+    assignment: Option<String>,
+    /// Its version, where that is not the hash of its content.
+    version: Option<String>,
+}
+
+impl<'a> Facts<'a> {
+    fn of(name: &'a str) -> Facts<'a> {
+        Facts { name, assignment: None, version: None }
+    }
+}
+
+fn set<M: Message>(kind: Kind, messages: &[M], facts: impl Fn(&M) -> Facts<'_>) -> ResourceSet {
     let mut by_name = BTreeMap::new();
     for message in messages {
         let value = message.encode_to_vec();
+        let Facts { name, assignment, version } = facts(message);
         let resource = Resource {
-            name: name(message).to_owned(),
-            version: hash([value.as_slice()]),
-            body: Any { type_url: M::type_url(), value },
-            assignment: assignment(message),
+            name: name.to_owned(),
+            version: version.unwrap_or_else(|| hash([value.as_slice()])),
+            body: Any { type_url: kind.type_url().to_owned(), value },
+            assignment,
         };
         by_name.insert(resource.name.clone(), Arc::new(resource));
     }
@@ -132,7 +167,7 @@ fn set<M: Message + Name>(
 }
 
 /// The first 64 bits of the SHA-256 of the parts, each preceded by its length.
-fn hash<'a>(parts: impl IntoIterator<Item = &'a [u8]>) -> String {
+pub(crate) fn hash<'a>(parts: impl IntoIterator<Item = &'a [u8]>) -> String {
     use std::fmt::Write;
     let mut hasher = Sha256::new();
     for part in parts {
@@ -162,5 +197,23 @@ mod tests {
         assert_eq!(one.type_version(Kind::Cluster), two.type_version(Kind::Cluster));
         assert_ne!(one.type_version(Kind::Cluster), three.type_version(Kind::Cluster));
         assert_eq!(one.type_version(Kind::Listener), three.type_version(Kind::Listener));
+    }
+
+    #[test]
+    fn an_extension_can_have_a_version_of_its_own() {
+        let snapshot = |type_url: &str, version: Option<&str>| {
+            let typed_config = Some(Any { type_url: type_url.to_owned(), value: Vec::new() });
+            let extensions = vec![TypedExtensionConfig { name: "a".to_owned(), typed_config }];
+            let versions = version.map(|version| ("a".to_owned(), version.to_owned()));
+            let resources = Resources {
+                extensions,
+                extension_versions: versions.into_iter().collect(),
+                ..Resources::default()
+            };
+            Snapshot::new("1", resources).type_version(Kind::Extension).to_owned()
+        };
+        assert_ne!(snapshot("x", None), snapshot("y", None));
+        assert_eq!(snapshot("x", Some("1")), snapshot("y", Some("1")));
+        assert_ne!(snapshot("x", Some("1")), snapshot("x", Some("2")));
     }
 }

@@ -8,6 +8,9 @@ use crate::Kind;
 pub struct ClientStatus {
     /// The node's id.
     pub node_id: String,
+    /// Tells the clients of one node apart: empty for its Envoy, a name of its own for each filter that subscribes to
+    /// [`Kind::Bundle`] (one for each worker).
+    pub instance: String,
     /// The node's cluster, which is also the name of its group.
     pub cluster: String,
     /// What the client calls itself, such as `envoy 1.40.0`; empty if it did not say.
@@ -24,6 +27,13 @@ pub struct ClientStatus {
     pub protocol: Protocol,
     /// The types it subscribed to.
     pub types: BTreeMap<Kind, TypeStatus>,
+}
+
+impl ClientStatus {
+    /// Whether it is a stream of this client.
+    pub(crate) fn is_of(&self, node: &str, instance: &str) -> bool {
+        self.node_id == node && self.instance == instance
+    }
 }
 
 /// A variant of the xDS protocol.
@@ -97,11 +107,15 @@ pub enum Event {
     Connected {
         /// The node's id.
         node: String,
+        /// Which client of the node: see [`ClientStatus::instance`].
+        instance: String,
     },
     /// A stream ended.
     Disconnected {
         /// The node's id.
         node: String,
+        /// Which client of the node.
+        instance: String,
     },
     /// A client accepted a configuration, or was found to have it.
     Acked {

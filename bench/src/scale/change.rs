@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::figures::MeshCost;
 use super::process::{self, Process};
-use super::set::{self, Size};
+use super::set::Size;
 use crate::bodies;
 use crate::client::Client;
 use crate::stats::percentile;
@@ -16,13 +16,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Starts a mesh with the set and makes changes one after the other, on an otherwise idle mesh.
 pub(super) fn measure(size: Size, changes: usize) -> Result<MeshCost, String> {
-    let folder = std::env::temp_dir().join(format!("ai-mesh-bench-{}-documents", std::process::id()));
-    process::write(&folder, &set::documents(size)?)?;
-    let started = Process::start("up", &["--policy", &folder.to_string_lossy()]);
-    // Read at the start.
-    let removed = std::fs::remove_dir_all(&folder);
-    let mesh = started?;
-    removed.map_err(|error| format!("cannot remove {}: {error}", folder.display()))?;
+    let mesh = process::with_documents("up", size)?;
     let (mut accepted, mut enforced) = (Vec::new(), Vec::new());
     change(&mesh, 0)?;
     let mut probe = Client::connect(mesh.sidecar, &bodies::saying("My SSN is 536-90-4399."))?;

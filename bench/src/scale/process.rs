@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
+use super::set::{self, Size};
 use crate::client::Client;
 
 /// A running `ai-mesh up` or `serve`; it ends with the value.
@@ -22,6 +23,18 @@ pub(super) struct Process {
     pub(super) grpc: SocketAddr,
     /// How long it took until it was ready.
     pub(super) started: Duration,
+}
+
+/// Starts it with a set of policies and agents in force.
+pub(super) fn with_documents(name: &str, size: Size) -> Result<Process, String> {
+    let folder = std::env::temp_dir().join(format!("ai-mesh-bench-{}-documents", std::process::id()));
+    write(&folder, &set::documents(size)?)?;
+    let started = Process::start(name, &["--policy", &folder.to_string_lossy()]);
+    // Read at the start.
+    let removed = fs::remove_dir_all(&folder);
+    let process = started?;
+    removed.map_err(|error| format!("cannot remove {}: {error}", folder.display()))?;
+    Ok(process)
 }
 
 impl Process {
@@ -143,7 +156,7 @@ pub(super) fn resident(process: u32) -> Result<u64, String> {
 }
 
 /// Writes each document to a file of its own.
-pub(super) fn write(folder: &Path, documents: &[(String, serde_json::Value)]) -> Result<(), String> {
+fn write(folder: &Path, documents: &[(String, serde_json::Value)]) -> Result<(), String> {
     let failed = |error: std::io::Error| format!("cannot write {}: {error}", folder.display());
     fs::create_dir_all(folder).map_err(failed)?;
     for (name, document) in documents {

@@ -86,15 +86,16 @@ pub(super) fn xds(figures: &XdsFigures) -> String {
          listeners and the filter's policies; they share the cores with the control plane. {} changes of one policy, one after the other; \
          medians over the changes, from sending a change until so many clients had it and had acknowledged it. Made by \
          `cargo xtask bench --xds`.\n\n\
-         | clients | accepted ms | half have it ms | 99 % ms | all ms | all, worst change ms | mean by its metric ms | bytes a client and change | bytes at \
-         connecting | control plane MB | its CPU a change ms |\n|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|\n",
+         | clients | policies × agents | accepted ms | half have it ms | 99 % ms | all ms | all, worst change ms | mean by its metric ms | bytes a client and change | bytes at \
+         connecting | control plane MB | its CPU a change ms |\n|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|\n",
         figures.time, figures.commit, figures.machine, figures.changes
     );
     for row in &figures.rows {
         let _ = writeln!(
             page,
-            "| {} | {:.1} | {:.1} | {:.1} | {:.1} | {:.1} | {:.1} | {:.0} | {:.0} | {:.0} | {:.1} |",
+            "| {} | {} | {:.1} | {:.1} | {:.1} | {:.1} | {:.1} | {:.1} | {:.0} | {:.0} | {:.0} | {:.1} |",
             row.clients,
+            row.set,
             row.accepted_ms,
             row.acked_p50_ms,
             row.acked_p99_ms,

@@ -1,5 +1,5 @@
 //! A thousand sidecars as the xDS server sees them: delta clients over gRPC on loopback, each with a connection of its own, that
-//! subscribe to what an Envoy does and accept what they are sent.
+//! subscribe to what an Envoy and a filter in it do, and accept what they are sent.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -19,17 +19,20 @@ use tonic::{Request, Streaming};
 
 use super::change::policy;
 use super::process::{self, Process};
+use super::set::Size;
 use crate::options::Options;
 use crate::stats::{median, percentile};
 
-const CLIENTS: [usize; 2] = [1, 1_000];
+/// How many clients, and what is in force.
+const RUNS: [(usize, Size); 3] = [(1, Size::SMALL), (1_000, Size::SMALL), (100, Size::LARGE)];
 
 /// Longer, and something is broken.
 const PATIENCE: Duration = Duration::from_secs(30);
 
 const CLUSTERS: &str = "type.googleapis.com/envoy.config.cluster.v3.Cluster";
 const LISTENERS: &str = "type.googleapis.com/envoy.config.listener.v3.Listener";
-const EXTENSIONS: &str = "type.googleapis.com/envoy.config.core.v3.TypedExtensionConfig";
+const PIECES: &str = "type.googleapis.com/ai_mesh.v1.PolicyBundlePiece";
+const BUNDLES: &str = "type.googleapis.com/ai_mesh.v1.PolicyBundle";
 
 /// Everything that one run found.
 #[derive(Debug, Serialize)]
@@ -46,6 +49,8 @@ pub(crate) struct Figures {
 #[derive(Debug, Serialize)]
 pub(crate) struct Row {
     pub(crate) clients: usize,
+    /// Policies × agents.
+    pub(crate) set: String,
     /// Until the control plane had answered that the change is accepted.
     pub(crate) accepted_ms: f64,
     /// Until half of the clients had it, and had sent their acknowledgement.
@@ -67,7 +72,7 @@ pub(crate) struct Row {
 /// What a client has received: of which type, and how much.
 struct Received {
     at: Instant,
-    extensions: bool,
+    policies: bool,
     bytes: usize,
 }
 
@@ -77,16 +82,16 @@ pub(super) fn measure(options: &Options) -> Result<Figures, String> {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build();
     let runtime = runtime.map_err(|error| error.to_string())?;
     let mut rows = Vec::new();
-    for clients in CLIENTS {
-        eprintln!("bench: changes for {clients} xDS clients");
-        rows.push(row(&runtime, clients, changes)?);
+    for (clients, size) in RUNS {
+        eprintln!("bench: changes for {clients} xDS clients, policies × agents: {size}");
+        rows.push(row(&runtime, clients, size, changes)?);
     }
     let (time, machine, commit) = crate::figures::of_run();
     Ok(Figures { time, machine, commit, changes, rows })
 }
 
-fn row(runtime: &tokio::runtime::Runtime, clients: usize, changes: usize) -> Result<Row, String> {
-    let plane = Process::start("serve", &[])?;
+fn row(runtime: &tokio::runtime::Runtime, clients: usize, size: Size, changes: usize) -> Result<Row, String> {
+    let plane = process::with_documents("serve", size)?;
     plane.put("/api/v1/policies/changing", &policy(0))?;
     let token = plane.token("sidecar-token")?;
     let (tell, mut told) = mpsc::unbounded_channel();
@@ -114,6 +119,7 @@ fn row(runtime: &tokio::runtime::Runtime, clients: usize, changes: usize) -> Res
     let used = process::cpu(plane.id())?.saturating_sub(cpu);
     Ok(Row {
         clients,
+        set: size.to_string(),
         accepted_ms: median(&accepted),
         acked_p50_ms: median(&p50),
         acked_p99_ms: median(&p99),
@@ -165,7 +171,7 @@ async fn collect(
         };
         let (at, bytes) = found.entry(client).or_default();
         *bytes += received.bytes;
-        if received.extensions && at.replace(received.at).is_none() {
+        if received.policies && at.replace(received.at).is_none() {
             have += 1;
         }
     }
@@ -192,7 +198,8 @@ async fn connect(
     let (requests, stream) = mpsc::channel(16);
     let node = Node { id: format!("sidecar-{number}"), cluster: "ai_mesh".to_owned(), ..Node::default() };
     let first = DeltaDiscoveryRequest { node: Some(node), ..subscribe(CLUSTERS, "*") };
-    for request in [first, subscribe(LISTENERS, "*"), subscribe(EXTENSIONS, "ai_mesh")] {
+    let rest = [subscribe(LISTENERS, "*"), subscribe(PIECES, "*"), subscribe(BUNDLES, "ai_mesh")];
+    for request in std::iter::once(first).chain(rest) {
         requests.send(request).await.map_err(|error| failed(&error))?;
     }
     let answers = stub.delta_aggregated_resources(ReceiverStream::new(stream)).await;
@@ -208,7 +215,7 @@ async fn accept(
     tell: mpsc::UnboundedSender<(usize, Received)>,
 ) {
     while let Ok(Some(answer)) = answers.message().await {
-        let (extensions, bytes) = (answer.type_url == EXTENSIONS, answer.encoded_len());
+        let (policies, bytes) = (answer.type_url == BUNDLES, answer.encoded_len());
         let ack = DeltaDiscoveryRequest {
             type_url: answer.type_url,
             response_nonce: answer.nonce,
@@ -217,7 +224,7 @@ async fn accept(
         if requests.send(ack).await.is_err() {
             return;
         }
-        if tell.send((number, Received { at: Instant::now(), extensions, bytes })).is_err() {
+        if tell.send((number, Received { at: Instant::now(), policies, bytes })).is_err() {
             return;
         }
     }

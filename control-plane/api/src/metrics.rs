@@ -173,7 +173,7 @@ impl Collector for State {
         let histograms = [
             (
                 "policy_acknowledged_seconds",
-                "From publishing a set of policies until a sidecar that was connected had accepted it",
+                "From publishing a set of policies until a filter that was connected had accepted it",
                 acknowledged,
             ),
             (

@@ -1,7 +1,7 @@
 //! How long changes took until sidecars had them: two histograms.
 //!
-//! *Acknowledged* is counted for each sidecar and each set of policies that it accepted, from the moment the set was published;
-//! not for a sidecar that connected after that: it was not told of a change, it started. *Enforced* is counted once for each version of a
+//! *Acknowledged* is counted for each filter (a sidecar has one in each of its threads) and each set of policies that it accepted,
+//! from the moment the set was published; not for one that connected after that: it was not told of a change, it started. *Enforced* is counted once for each version of a
 //! policy, from the moment it was published until the first request that was decided by it, as the decision's record tells: where no
 //! requests come, nothing is counted.
 use std::collections::{HashMap, HashSet, VecDeque};
@@ -96,7 +96,7 @@ impl Propagation {
         }
     }
 
-    /// A sidecar that is connected `since` then has accepted a set.
+    /// A filter that is connected `since` then has accepted a set.
     pub fn acknowledged(&self, version: &str, since: Timestamp, now: Timestamp) {
         let mut state = self.lock();
         let published = state.published.iter().rev().find(|(label, _)| label == version);
@@ -115,7 +115,7 @@ impl Propagation {
         }
     }
 
-    /// Times until sets were acknowledged, one for each sidecar; and until versions were enforced.
+    /// Times until sets were acknowledged, one for each filter; and until versions were enforced.
     pub fn delays(&self) -> (Delays, Delays) {
         let state = self.lock();
         (state.acknowledgements.clone(), state.enforcements.clone())

@@ -15,10 +15,12 @@ pub struct Sidecar {
     /// When its stream was opened.
     #[schema(value_type = String, format = DateTime)]
     pub connected_since: Timestamp,
-    /// Version of the policies it runs: the newest one it accepted.
+    /// Version of the policies it runs: the newest one that all of its filters have accepted.
     pub policy_version: Option<String>,
     /// Version of the policies it was offered last.
     pub offered_version: Option<String>,
+    /// Its filters that are connected, each by a stream of its own: one in each worker of Envoy, and one in its main thread.
+    pub filters: u32,
     /// State of each kind of resource.
     pub resources: Vec<ResourceState>,
 }

@@ -3,6 +3,7 @@ mod clusters;
 mod filter;
 mod listener;
 mod pb;
+mod pieces;
 mod replies;
 mod routes;
 mod tls;
@@ -13,7 +14,9 @@ use std::{collections::BTreeSet, net::SocketAddr};
 pub use tls::system_ca_file;
 pub use upstream::{DEFAULT_PROVIDER, PROVIDERS, Scheme, Upstream, UrlError};
 
-use crate::{Resources, Snapshot};
+use prost::Message;
+
+use crate::{Resources, Snapshot, snapshot::hash};
 
 /// Name of the cluster that every sidecar has from its bootstrap: the control plane's gRPC port.
 pub const CONTROL_PLANE_CLUSTER: &str = "ai_mesh_control_plane";
@@ -44,8 +47,11 @@ pub struct SidecarSpec {
     pub judge: Option<Upstream>,
     /// The filter's wasm module, a file on the sidecar's machine.
     pub filter_path: String,
-    /// The filter's configuration: a policy bundle as JSON.
+    /// The filter's configuration: a policy bundle as JSON, signed or not.
     pub plugin_config: String,
+    /// Whether the filter fetches what changes of it by itself, as [`Kind::Bundle`]. Then Envoy gets it with the filter,
+    /// but does not load the filter anew for another one.
+    pub filter_subscribes: bool,
     /// Largest request body in bytes that the filter is to see.
     pub max_body_bytes: u64,
     /// File with the certificate authorities of `https` upstreams, on the sidecar's machine; `None`: the system's, from
@@ -93,6 +99,10 @@ impl SidecarSpec {
     /// The specification can't be carried out: see [`SpecError`].
     pub fn resources(&self) -> Result<Resources, SpecError> {
         self.check()?;
+        let (bundle, pieces) = match self.filter_subscribes {
+            true => Some(pieces::cut(FILTER, self.plugin_config.as_bytes())).unzip(),
+            false => (None, None),
+        };
         let ca_file = self.ca_file.as_deref().or_else(|| system_ca_file());
         let https = self.reached().find(|u| u.scheme == Scheme::Https);
         let secrets = match (https, ca_file) {
@@ -107,8 +117,17 @@ impl SidecarSpec {
             listeners: vec![listener::listener(self)],
             routes: vec![routes::table(&self.upstreams)],
             extensions: vec![filter::extension(&self.filter_path, &self.plugin_config)],
+            extension_versions: self.filter_version().into_iter().collect(),
+            bundles: bundle.into_iter().collect(),
+            pieces: pieces.unwrap_or_default(),
             bootstrap_clusters: BTreeSet::from([CONTROL_PLANE_CLUSTER.to_owned()]),
         })
+    }
+
+    /// The version of the filter without what it is configured by.
+    fn filter_version(&self) -> Option<(String, String)> {
+        let bare = || filter::extension(&self.filter_path, "").encode_to_vec();
+        self.filter_subscribes.then(|| (FILTER.to_owned(), hash([bare().as_slice()])))
     }
 
     /// Everything that Envoy connects to.
@@ -160,6 +179,7 @@ pub fn snapshot(spec: &SidecarSpec, version: &str) -> Result<Snapshot, SpecError
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::Kind;
 
     fn spec(upstreams: &[(&str, &str)]) -> SidecarSpec {
         SidecarSpec {
@@ -168,6 +188,7 @@ mod tests {
             judge: None,
             filter_path: "/opt/filter.wasm".to_owned(),
             plugin_config: "{}".to_owned(),
+            filter_subscribes: false,
             max_body_bytes: 32 << 20,
             ca_file: Some("/etc/ssl/ca.pem".to_owned()),
         }
@@ -213,6 +234,23 @@ mod tests {
                 ["1", "2"].map(|label| snapshot(&spec, label).unwrap().type_version(kind).to_owned());
             assert_eq!(versions[0], versions[1], "{kind}");
         }
+    }
+
+    #[test]
+    fn a_filter_that_subscribes_is_not_loaded_anew_for_its_configuration() {
+        let first = SidecarSpec { filter_subscribes: true, ..spec(&[("default", "http://a")]) };
+        let bundle = SidecarSpec { plugin_config: "{ }".to_owned(), ..first.clone() };
+        let module = SidecarSpec { filter_path: "/opt/new.wasm".to_owned(), ..first.clone() };
+        let [first, bundle, module] = [first, bundle, module].map(|spec| snapshot(&spec, "1").unwrap());
+        let version = |snapshot: &Snapshot, kind| snapshot.type_version(kind).to_owned();
+        assert_eq!(version(&first, Kind::Extension), version(&bundle, Kind::Extension));
+        assert_ne!(version(&first, Kind::Bundle), version(&bundle, Kind::Bundle));
+        assert_ne!(version(&first, Kind::Extension), version(&module, Kind::Extension));
+        assert_ne!(
+            first.resources().extensions,
+            bundle.resources().extensions,
+            "an Envoy that starts gets the newest"
+        );
     }
 
     #[test]

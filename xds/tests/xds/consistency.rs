@@ -12,6 +12,7 @@ fn sound() -> Resources {
         judge: None,
         filter_path: "/filter.wasm".to_owned(),
         plugin_config: "{}".to_owned(),
+        filter_subscribes: false,
         max_body_bytes: 1024,
         ca_file: Some("/ca.pem".to_owned()),
     };

@@ -20,7 +20,10 @@ use envoy_types::pb::{
     },
     google::protobuf::{Any, Duration, StringValue, UInt32Value},
 };
-use mesh_xds::{Kind, Resources, Snapshot};
+use mesh_xds::{
+    Kind, Resources, Snapshot,
+    v1::{PolicyBundle, PolicyBundlePiece},
+};
 use prost::{Message, Name};
 use serde_json::Value;
 
@@ -60,6 +63,19 @@ pub(crate) fn snapshot(described: &Value) -> Snapshot {
             value: StringValue { value: revision.to_string() }.encode_to_vec(),
         }),
     };
+    let piece = |(name, revision): (&String, &u32)| PolicyBundlePiece {
+        name: name.clone(),
+        content: revision.to_string().into_bytes(),
+    };
+    let bundle = |(name, pieces): (&String, &Value)| PolicyBundle {
+        name: name.clone(),
+        pieces: pieces
+            .as_array()
+            .into_iter()
+            .flatten()
+            .filter_map(|p| Some(p.as_str()?.to_owned()))
+            .collect(),
+    };
     let resources = Resources {
         clusters: revisions(&described["clusters"]).iter().map(cluster).collect(),
         endpoints: endpoints.iter().map(assignment).collect(),
@@ -72,6 +88,8 @@ pub(crate) fn snapshot(described: &Value) -> Snapshot {
             .map(|(name, r)| table(name, r))
             .collect(),
         extensions: revisions(&described["extensions"]).iter().map(extension).collect(),
+        bundles: described["bundles"].as_object().into_iter().flatten().map(bundle).collect(),
+        pieces: revisions(&described["pieces"]).iter().map(piece).collect(),
         ..Resources::default()
     };
     Snapshot::new(described["version"].as_str().unwrap(), resources)
@@ -131,6 +149,14 @@ pub(crate) fn name_and_revision(kind: Kind, body: &Any) -> (String, String) {
         Kind::Route => {
             let r = RouteConfiguration::decode(bytes).unwrap();
             (r.name, r.internal_only_headers[0].clone())
+        }
+        Kind::Bundle => {
+            let b = PolicyBundle::decode(bytes).unwrap();
+            (b.name, b.pieces.join("+"))
+        }
+        Kind::Piece => {
+            let p = PolicyBundlePiece::decode(bytes).unwrap();
+            (p.name, String::from_utf8(p.content).unwrap())
         }
         Kind::Extension => {
             let e = TypedExtensionConfig::decode(bytes).unwrap();

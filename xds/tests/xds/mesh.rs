@@ -71,6 +71,7 @@ impl Mesh {
             judge: None,
             filter_path: folder.join("filter.wasm").display().to_string(),
             plugin_config: "{}".to_owned(),
+            filter_subscribes: false,
             max_body_bytes: 1 << 20,
             ca_file: None,
         };

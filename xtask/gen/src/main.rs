@@ -1,24 +1,28 @@
 //! Generates the Rust side of `api/proto`: `cargo xtask gen` writes it, `cargo xtask gen --check` compares.
 //!
-//! The messages go to mesh-audit, which the wasm filter compiles too and which therefore knows prost alone; the service
-//! goes to mesh-control-api, whose messages are mesh-audit's. No protoc is needed: protox parses the files.
+//! Messages of decisions go to mesh-audit, which the wasm filter compiles too and which therefore knows prost alone; the service
+//! goes to mesh-control-api, whose messages are mesh-audit's; the bundle goes to mesh-xds. No protoc is needed: protox parses
+//! the files.
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::{env, fs, io};
 
-/// Path of the one proto file below `api/proto`.
-const PROTO: &str = "ai_mesh/v1/decisions.proto";
+/// Paths of the proto files below `api/proto`.
+const DECISIONS: &str = "ai_mesh/v1/decisions.proto";
+const POLICY_BUNDLE: &str = "ai_mesh/v1/policy_bundle.proto";
 
 /// One generated file: where it lives in the tree, and the options that make it.
 struct Output {
     folder: &'static str,
+    proto: &'static str,
     service: bool,
 }
 
-const OUTPUTS: [Output; 2] = [
-    Output { folder: "audit/src/generated", service: false },
-    Output { folder: "control-plane/api/src/generated", service: true },
+const OUTPUTS: [Output; 3] = [
+    Output { folder: "audit/src/generated", proto: DECISIONS, service: false },
+    Output { folder: "control-plane/api/src/generated", proto: DECISIONS, service: true },
+    Output { folder: "xds/src/generated", proto: POLICY_BUNDLE, service: false },
 ];
 
 /// Name of the file that prost makes of the package `ai_mesh.v1`.
@@ -72,7 +76,7 @@ fn run(check: bool) -> io::Result<Vec<PathBuf>> {
 
 /// The generated text for one output.
 fn generate(root: &Path, scratch: &Path, output: &Output) -> io::Result<String> {
-    let descriptors = protox::compile([PROTO], [root.join("api/proto")]).map_err(io::Error::other)?;
+    let descriptors = protox::compile([output.proto], [root.join("api/proto")]).map_err(io::Error::other)?;
     fs::create_dir_all(scratch)?;
     let builder = tonic_prost_build::configure()
         .emit_rerun_if_changed(false)

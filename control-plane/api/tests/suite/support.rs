@@ -47,6 +47,7 @@ impl SidecarView for OneSidecar {
             connected_since: Timestamp::UNIX_EPOCH,
             policy_version: Some("1".to_owned()),
             offered_version: Some("2".to_owned()),
+            filters: 3,
             resources: Vec::new(),
         }]
     }
