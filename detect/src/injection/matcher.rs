@@ -288,8 +288,13 @@ impl<'a> Matcher<'a> {
     }
 
     fn word(&mut self, mut word: Word) {
-        if word.classes.meets(OVERRIDE) && self.is_told(word.index) {
+        if word.classes.meets(OVERRIDE)
+            && (self.is_told(word.index) || self.lexicon.forms.negated(self.before))
+        {
             word.classes = word.classes.without(OVERRIDE);
+        }
+        if self.count > 0 && self.lexicon.forms.negates(self.verb) {
+            self.unsay(word.index);
         }
         if word.classes.meets(POLICY) && self.lexicon.forms.own(self.before) {
             word.classes = word.classes.without(POLICY);
@@ -315,6 +320,14 @@ impl<'a> Matcher<'a> {
             if let Some(last) = self.last.get_mut(class) {
                 *last = word.index.max(*last);
             }
+        }
+    }
+
+    /// Takes the order out of the verb right before the word of that number.
+    fn unsay(&mut self, index: usize) {
+        if let Some(last) = self.words.get_mut((self.count - 1) % RING).filter(|last| last.index + 1 == index)
+        {
+            last.classes = last.classes.without(OVERRIDE);
         }
     }
 

@@ -47,7 +47,7 @@ pub(super) const MARKS: &[Mark] = &[
     mark("</system>", "forgery/role-tag", RoleForgery, 0.35, 0.5),
     mark("</user_input>", "forgery/closed-frame", RoleForgery, 0.5, 0.6),
     mark("</user>", "forgery/closed-frame", RoleForgery, 0.4, 0.5),
-    mark("</document>", "forgery/closed-frame", RoleForgery, 0.2, 0.4),
+    mark("</document>", "forgery/closed-frame", RoleForgery, 0.2, 0.5),
     mark("</untrusted>", "forgery/closed-frame", RoleForgery, 0.5, 0.6),
     mark("</tool_result>", "forgery/closed-frame", RoleForgery, 0.4, 0.6),
     mark("</context>", "forgery/closed-frame", RoleForgery, 0.2, 0.4),

@@ -1,6 +1,6 @@
 //! What is told is no order: "ignore the rules" is one, "the driver ignored the rules" is news.
 //!
-//! English alone: it tells most of its tenses and persons from an order, and other languages of the lists have only orders
+//! Mostly English: it tells most of its tenses and persons from an order, and other languages of the lists have only orders
 //! in them.
 
 use super::lexicon::{Classes, WordHash};
@@ -16,6 +16,11 @@ const YOU: [&str; 7] = ["you", "u", "ya", "you've", "youve", "you'd", "thou"];
 const HAVE: [&str; 3] = ["have", "had", "already"];
 /// What is to be done: "must be ignored", "are ignored".
 const IS: [&str; 4] = ["be", "is", "are", "get"];
+
+/// What is not to be ignored stays in force: "do not forget the earlier instructions".
+const NEGATED: [&str; 6] = ["not", "don't", "dont", "never", "didn't", "cannot"];
+/// German says so afterwards: "vergiss nicht".
+const NEGATES: [&str; 1] = ["nicht"];
 
 /// Who speaks of the own words may take them back: "disregard my last message".
 const OWN: [&str; 2] = ["my", "our"];
@@ -34,6 +39,8 @@ pub(super) struct Forms {
     you: [WordHash; 7],
     have: [WordHash; 3],
     is: [WordHash; 4],
+    negated: [WordHash; 6],
+    negates: [WordHash; 1],
     own: [WordHash; 2],
     any: [WordHash; 14],
 }
@@ -47,6 +54,8 @@ impl Forms {
             you: YOU.map(of),
             have: HAVE.map(of),
             is: IS.map(of),
+            negated: NEGATED.map(of),
+            negates: NEGATES.map(of),
             own: OWN.map(of),
             any: ANY.map(of),
         }
@@ -62,6 +71,16 @@ impl Forms {
         }
         // "This message supersedes …" speaks of itself.
         self.third.contains(&verb) && !subject.meets(INSTRUCTION.or(TEXT))
+    }
+
+    /// Whether a verb after these words is not to be done.
+    pub(super) fn negated(&self, before: [WordHash; 2]) -> bool {
+        before.first().is_some_and(|word| self.negated.contains(word))
+    }
+
+    /// Whether this word says so of the verb before it.
+    pub(super) fn negates(&self, word: WordHash) -> bool {
+        self.negates.contains(&word)
     }
 
     /// Whether what comes after these words is the speaker's own.

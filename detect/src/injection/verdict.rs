@@ -184,9 +184,9 @@ pub(super) fn score_of(margin: f32, source: Source) -> f32 {
 /// `docs/injection-model.md`.
 const fn points(source: Source) -> [f32; 3] {
     match source {
-        Source::ToolDefinition => [2.2, 1.5, 1.1],
-        Source::ToolResult | Source::Document => [2.2, 1.3, 0.8],
-        _ => [1.6, 0.85, 0.15],
+        Source::ToolDefinition => [2.3, 1.6, 1.1],
+        Source::ToolResult | Source::Document => [2.3, 1.4, 0.9],
+        _ => [1.6, 0.9, 0.35],
     }
 }
 

@@ -11,6 +11,7 @@ pub(super) const POSITIVE: &[(&str, &[EntityType])] = &[
     ("phone", &[PhoneNumber]),
     ("telephone", &[PhoneNumber]),
     ("tel", &[PhoneNumber]),
+    ("tlf", &[PhoneNumber]),
     ("ph", &[PhoneNumber]),
     ("mob", &[PhoneNumber]),
     ("mobile", &[PhoneNumber]),

@@ -13,6 +13,9 @@ const FILES: &[(&str, &[&str])] = &[
         &[
             include_str!("../grammar/en.txt"),
             include_str!("../grammar/en_planted.txt"),
+            include_str!("../grammar/en_mechanics.txt"),
+            include_str!("../grammar/en_speakers.txt"),
+            include_str!("../grammar/en_readers.txt"),
             include_str!("../grammar/en_benign.txt"),
         ],
     ),

@@ -1,15 +1,16 @@
 //! Trains the scorer of `mesh-detect` and measures it on sources it has not seen.
 //!
 //! ```text
-//! cargo run --release -p mesh-detect-train -- weights ROWS.jsonl    writes detect/src/injection/scorer/weights.bin
-//! cargo run --release -p mesh-detect-train -- check ROWS.jsonl      fails if that file is not what the recipe yields
-//! cargo run --release -p mesh-detect-train -- folds ROWS.jsonl      leaves out source after source
-//! cargo run --release -p mesh-detect-train -- texts ROWS.jsonl OUT  writes all texts as JSONL: what the judge's head learns from
-//! cargo run --release -p mesh-detect-train -- say COUNT             prints texts of the grammars
+//! cargo run --release -p mesh-detect-train -- weights FOLDER    writes detect/src/injection/scorer/weights.bin
+//! cargo run --release -p mesh-detect-train -- check FOLDER      fails if that file is not what the recipe yields
+//! cargo run --release -p mesh-detect-train -- folds FOLDER      leaves out source after source
+//! cargo run --release -p mesh-detect-train -- texts FOLDER OUT  writes all texts as JSONL: what the judge's head learns from
+//! cargo run --release -p mesh-detect-train -- say COUNT         prints texts of the grammars
 //! ```
 //!
-//! The recipe: the grammars in `grammar/`, and those rows of the file whose licence allows it. The file must be the one
-//! whose SHA-256 is [`ROWS_SHA256`]. The same bytes come out on every machine.
+//! The recipe: the grammars in `grammar/`, those rows of the folder's `injection_dev.jsonl` whose licence allows it, and the
+//! texts of its `pii_dev.jsonl` as ordinary ones. The files must be those of [`ATTACKS_SHA256`] and [`ORDINARY_SHA256`]. The
+//! same bytes come out on every machine.
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
 mod fold;
@@ -32,16 +33,19 @@ use crate::model::{Model, Settings};
 use crate::rows::{Row, Seen};
 
 /// The rows that the shipped weights were trained on.
-const ROWS_SHA256: &str = "35886aa8a993c5804e8b8415e73f59aea93eb6fc662e37f11434997956d2eea4";
+const ATTACKS_SHA256: &str = "35886aa8a993c5804e8b8415e73f59aea93eb6fc662e37f11434997956d2eea4";
+
+/// Texts with personal data, logs and configuration that are no attacks.
+const ORDINARY_SHA256: &str = "db2166802050dabf189acad2495c47d14f6f60ccb1d6f4166755f7b9bf1c03d9";
 
 /// What the grammars said when the shipped weights were trained.
 #[cfg(test)]
-const GRAMMARS_SHA256: &str = "a98ce476a1d94fb366513c7c208c04c1d8d69b3d47ae9719b4909465725abba4";
+const GRAMMARS_SHA256: &str = "88ffe7347f73098b303807dd88df22868c1e8063a507a6e1182a232f7d58507b";
 
 /// The settings of the shipped weights.
-const SETTINGS: Settings = Settings { epochs: 6, alpha: 0.3, l1: 0.1, l2: 1.0, sources: 2, caution: 6.0 };
+const SETTINGS: Settings = Settings { epochs: 12, alpha: 0.6, l1: 0.1, l2: 1.0, sources: 2, caution: 6.0 };
 /// How many texts the grammars say.
-const AMOUNT: Amount = Amount { english: 100, other: 5 };
+const AMOUNT: Amount = Amount { english: 100, other: 12 };
 const SEED: u64 = 1;
 
 fn main() -> ExitCode {
@@ -56,7 +60,7 @@ fn main() -> ExitCode {
             texts(rows).and_then(|text| std::fs::write(out, text).map_err(|error| format!("{out}: {error}")))
         }
         ["say", count] => say(count),
-        _ => Err("weights|check|folds ROWS.jsonl, texts ROWS.jsonl OUT.jsonl, or say COUNT".to_owned()),
+        _ => Err("weights|check|folds FOLDER, texts FOLDER OUT.jsonl, or say COUNT".to_owned()),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
@@ -76,17 +80,30 @@ fn check(bytes: &[u8]) -> Result<(), String> {
     if have == bytes { Ok(()) } else { Err("the shipped weights are not what the recipe yields".to_owned()) }
 }
 
-/// The labelled rows; each also in the other place where it could stand.
-fn measured(path: &str) -> Result<Vec<Row>, String> {
-    let text = std::fs::read_to_string(path).map_err(|error| format!("{path}: {error}"))?;
+/// A file of the folder, which must have that sum.
+fn file(folder: &str, name: &str, expected: &str) -> Result<String, String> {
+    let path = Path::new(folder).join(name);
+    let text = std::fs::read_to_string(&path).map_err(|error| format!("{}: {error}", path.display()))?;
     let sum = Sha256::digest(text.as_bytes()).iter().fold(String::new(), |mut hex, byte| {
         let _ = write!(hex, "{byte:02x}");
         hex
     });
-    if sum != ROWS_SHA256 {
-        return Err(format!("{path}: has SHA-256 {sum}, the recipe needs {ROWS_SHA256}"));
+    if sum == expected {
+        return Ok(text);
     }
-    let mut rows = rows::read(&text)?;
+    Err(format!("{}: has SHA-256 {sum}, the recipe needs {expected}", path.display()))
+}
+
+/// What is learned from beside the labelled rows: the grammars' texts, and ordinary ones.
+fn made(folder: &str) -> Result<Vec<Row>, String> {
+    let mut rows = generate::rows(SEED, AMOUNT)?;
+    rows.extend(rows::ordinary(&file(folder, "pii_dev.jsonl", ORDINARY_SHA256)?)?);
+    Ok(rows)
+}
+
+/// The labelled rows; each also in the other place where it could stand.
+fn measured(folder: &str) -> Result<Vec<Row>, String> {
+    let mut rows = rows::read(&file(folder, "injection_dev.jsonl", ATTACKS_SHA256)?)?;
     let planted: Vec<Row> = rows
         .iter()
         .filter(|row| row.place == Source::User && (rows::could_inform(row) || row.attack))
@@ -102,7 +119,7 @@ fn seen(rows: Vec<Row>, detector: &Detector) -> Vec<Seen> {
 
 fn weights_of(path: &str) -> Result<Vec<u8>, String> {
     let detector = Detector::new();
-    let made = seen(generate::rows(SEED, AMOUNT)?, &detector);
+    let made = seen(made(path)?, &detector);
     let rows = seen(measured(path)?, &detector);
     let learned = || rows.iter().filter(|seen| !seen.row.source.starts_with(fold::NOT_LEARNED)).chain(&made);
     let mut bytes = Vec::new();
@@ -115,10 +132,10 @@ fn weights_of(path: &str) -> Result<Vec<u8>, String> {
 
 fn folds(path: &str) -> Result<(), String> {
     let detector = Detector::new();
-    let made = seen(generate::rows(SEED, AMOUNT)?, &detector);
+    let made = seen(made(path)?, &detector);
     let rows = seen(measured(path)?, &detector);
     let attacks = made.iter().filter(|seen| seen.row.attack).count();
-    println!("{} texts of the grammars, {attacks} of them attacks\n", made.len());
+    println!("{} texts beside the rows, {attacks} of them attacks\n", made.len());
     for (who, informs) in [("users", false), ("tools and documents", true)] {
         for (learns, learn_rows) in [("grammars and the other sources", true), ("grammars alone", false)] {
             let judged = fold::judge(&rows, &made, informs, learn_rows, SETTINGS);
@@ -137,7 +154,7 @@ fn folds(path: &str) -> Result<(), String> {
 /// nor its near-duplicates.
 fn texts(path: &str) -> Result<String, String> {
     let detector = Detector::new();
-    let made = seen(generate::rows(SEED, AMOUNT)?, &detector);
+    let made = seen(made(path)?, &detector);
     let rows = seen(measured(path)?, &detector);
     let mut out = String::new();
     let mut line = |row: &Row, more: serde_json::Value| {

@@ -78,6 +78,29 @@ pub(crate) fn read(text: &str) -> Result<Vec<Row>, String> {
     Ok(rows)
 }
 
+/// Reads rows of personal data as ordinary texts, whoever says them.
+pub(crate) fn ordinary(text: &str) -> Result<Vec<Row>, String> {
+    let mut rows = Vec::new();
+    for (number, line) in text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty()) {
+        let row: Value =
+            serde_json::from_str(line).map_err(|error| format!("line {}: {error}", number + 1))?;
+        let field = |name: &str| row[name].as_str().unwrap_or_default().to_owned();
+        for place in [Source::User, Source::ToolResult] {
+            rows.push(Row {
+                source: format!("ordinary {}", field("source")),
+                group: format!("ordinary {}", field("id")),
+                text: field("text"),
+                attack: false,
+                hard: false,
+                lang: field("lang"),
+                kind: "benign_document".to_owned(),
+                place,
+            });
+        }
+    }
+    Ok(rows)
+}
+
 /// Ordinary texts that users write, which might as well be read from a tool or a document: no orders to an assistant.
 pub(crate) fn could_inform(row: &Row) -> bool {
     matches!(row.kind.as_str(), "benign_code" | "benign_api_body")

@@ -1,7 +1,7 @@
 //! Trains the shipped head and measures what it adds to the first tier, on sources that neither has seen.
 //!
 //! ```text
-//! cargo run --release -p mesh-detect-train -- texts injection_dev.jsonl texts.jsonl
+//! cargo run --release -p mesh-detect-train -- texts FOLDER texts.jsonl
 //! cargo run --release --bin judge-train -- folds MODEL texts.jsonl    leaves out source after source
 //! cargo run --release --bin judge-train -- head MODEL texts.jsonl     writes judge/src/head.bin
 //! cargo run --release --bin judge-train -- check MODEL texts.jsonl    fails if that file is another

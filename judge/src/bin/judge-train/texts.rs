@@ -10,12 +10,12 @@ use sha2::{Digest, Sha256};
 pub(crate) const MAX_TOKENS: usize = 128;
 /// Encoding takes long: of the made-up texts, which are alike, every so many-th is encoded, and of measured ones that the
 /// first tier does not doubt.
-const MADE_UP: usize = 16;
+const MADE_UP: usize = 32;
 const PLAIN: usize = 4;
 /// The first tier's score from which it doubts; it finds by itself from a half on.
 const DOUBTS: f32 = 0.2;
 /// Medium sensitivity's margin for those who speak and for what informs: `docs/injection-model.md`.
-const POINTS: [f32; 2] = [0.85, 1.3];
+const POINTS: [f32; 2] = [0.9, 1.4];
 /// Texts that go through the encoder together.
 const BATCH: usize = 16;
 
