@@ -107,7 +107,8 @@ fn any_rate_limit_service_can_count() {
         (answers[1].header("x-ai-mesh-limit"), answers[1].header("retry-after")),
         ("silent/requestsPerDay", "60")
     );
-    (foreign.asked(), foreign.asked());
+    foreign.asked();
+    foreign.asked();
 
     // Tokens are asked for before they are spent: at most so many, and that is made true.
     let answers = [ask("bounded"), ask("bounded"), ask("bounded")];
