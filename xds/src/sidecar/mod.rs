@@ -54,7 +54,7 @@ pub struct SidecarSpec {
     pub filter_path: String,
     /// The filter's configuration: a policy bundle as JSON, signed or not.
     pub plugin_config: String,
-    /// Whether the filter fetches what changes of it by itself, as [`Kind::Bundle`]. Then Envoy gets it with the filter,
+    /// Whether the filter fetches what changes of it by itself, as [`crate::Kind::Bundle`]. Then Envoy gets it with the filter,
     /// but does not load the filter anew for another one.
     pub filter_subscribes: bool,
     /// Largest request body in bytes that the filter is to see.
