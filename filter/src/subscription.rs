@@ -44,7 +44,7 @@ impl Subscription {
         }
     }
 
-    /// Gives the stream up: another root context has one.
+    /// Gives the stream up.
     pub(crate) fn end(&mut self) {
         if let Some(stream) = self.stream.take() {
             host::close_stream(stream);
@@ -66,11 +66,17 @@ impl Subscription {
             return self.closed(host::now());
         }
         let Some((nonce, index)) = self.awaited.take() else { return };
-        let Some(whole) = self.whole(&index) else {
+        let Some(pieces) = self.named(&index) else {
             self.awaited = Some((nonce, index));
             return;
         };
-        let outcome = run(&whole);
+        // A piece may stand in a bundle more than once, so few pieces can make a large one.
+        let outcome = match pieces.iter().map(|piece| piece.len()).sum::<usize>() {
+            bytes if bytes > MOST_BYTES => {
+                Err(format!("the bundle has {bytes} bytes; a filter takes at most {MOST_BYTES}"))
+            }
+            _ => run(&pieces.concat()),
+        };
         if outcome.is_ok() {
             self.version = Some(index.version);
         }
@@ -94,18 +100,9 @@ impl Subscription {
         Ok(())
     }
 
-    /// The text of a bundle, if all of its pieces are there.
-    fn whole(&self, index: &Index) -> Option<Vec<u8>> {
-        let mut whole = Vec::new();
-        for name in &index.pieces {
-            let piece = self.pieces.get(name)?;
-            // A piece may stand in a bundle more than once.
-            if whole.len() + piece.content.len() > MOST_BYTES {
-                return None;
-            }
-            whole.extend_from_slice(&piece.content);
-        }
-        Some(whole)
+    /// The pieces of a bundle in their order, if all of them are there.
+    fn named(&self, index: &Index) -> Option<Vec<&[u8]>> {
+        index.pieces.iter().map(|name| Some(self.pieces.get(name)?.content.as_slice())).collect()
     }
 
     /// The stream has ended.

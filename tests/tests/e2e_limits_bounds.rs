@@ -142,8 +142,15 @@ fn what_has_no_upper_bound_is_refused_unless_the_policy_is_open() {
         let ask = |agent: &str| mesh.send(&by(agent, Request::post(path, &body)));
         let failed = format!("rateLimit=failed:{why}");
         let closed = ask("closed");
-        // In the shape of its protocol: 503, or an error of JSON-RPC.
-        assert_eq!(closed.header("x-ai-mesh-decision"), "deny", "{path}: {}", closed.text());
+        // In the shape of its protocol: an error of JSON-RPC is an answer like any other to HTTP.
+        let (status, code) = if body.get("jsonrpc").is_some() { (200, "\"code\":-32006") } else { (503, "") };
+        assert_eq!(
+            (closed.status, closed.header("x-ai-mesh-decision")),
+            (status, "deny"),
+            "{path}: {}",
+            closed.text()
+        );
+        assert!(closed.text().contains(code), "{path}: {}", closed.text());
         for answer in [closed, ask("open"), ask("seen")] {
             assert!(answer.header("x-ai-mesh-guards").contains(&failed), "{path} {failed}: {answer:?}");
         }

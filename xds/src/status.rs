@@ -9,7 +9,7 @@ pub struct ClientStatus {
     /// The node's id.
     pub node_id: String,
     /// Tells the clients of one node apart: empty for its Envoy, a name of its own for each filter that subscribes to
-    /// [`Kind::Bundle`] (one for each worker).
+    /// [`Kind::Bundle`] (one in each thread).
     pub instance: String,
     /// How many filters the node says that it has.
     pub filters: Option<u32>,
