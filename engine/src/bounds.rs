@@ -19,7 +19,7 @@ impl Session {
         // What a body looks like does not tell what the server at its path reads.
         let known = message.protocol == self.route.protocol
             && !matches!(message.protocol, Protocol::Json | Protocol::Text | Protocol::None);
-        if !self.asks_a_model() {
+        if !self.asks_a_model(body) {
             return if !known && mesh_wire::may_ask_a_model(body) { Err("protocol") } else { Ok(none) };
         }
         if !known {

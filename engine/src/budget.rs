@@ -96,10 +96,12 @@ impl LimitCheck {
 
 impl Session {
     /// Whether it asks a model for something that takes tokens.
-    pub(crate) fn asks_a_model(&self) -> bool {
+    pub(crate) fn asks_a_model(&self, body: &[u8]) -> bool {
         let Some(message) = &self.message else { return false };
         let counts_only = ["count_tokens", "countTokens", "computeTokens", "count-tokens"];
-        let asks = message.protocol.names_a_model() || message.model.is_some();
+        let asks = message.protocol.names_a_model()
+            || message.model.is_some()
+            || message.protocol == Protocol::Json && mesh_wire::holds_a_prompt(body);
         asks && message.protocol != Protocol::Mcp
             && !counts_only.contains(&message.operation.as_str())
             && !(message.operation == "files" && self.keeps_files())
@@ -113,7 +115,7 @@ impl Session {
 
     /// The tokens that this request may take; none where no model is asked. With what is asked of its answers an upper bound.
     pub(crate) fn estimate(&self, body: &[u8], answers: Option<Answers>) -> Option<Estimate> {
-        let message = self.message.as_ref().filter(|_| self.asks_a_model())?;
+        let message = self.message.as_ref().filter(|_| self.asks_a_model(body))?;
         if let Some(Answers { most, count }) = answers {
             let beside = if message.tools_offered.is_empty() { 0 } else { BESIDE_TOOLS };
             let input = tokens_at_most(body.len()).saturating_add(beside);

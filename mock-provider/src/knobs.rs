@@ -5,7 +5,7 @@
 //! | `x-mock-delay-ms: N` | waits N ms before the answer, and before each further piece of a stream |
 //! | `x-mock-chunk-bytes: N` | cuts the body into pieces of N bytes, each flushed for itself (with a delay of 1 ms or more the pieces also arrive apart) |
 //! | `x-mock-encoding: gzip\|deflate\|br\|zstd` | compresses the answer and says so in `content-encoding` |
-//! | `x-mock-abort-after: N` | breaks the connection off after N bytes of body |
+//! | `x-mock-abort-after: N` | breaks the connection off after N bytes of body; of 0, before any answer |
 //! | `x-mock-reply: BASE64` | the assistant's text (and the text in the arguments of a tool call) is exactly this |
 //! | `x-mock-status: N` | answers with the provider's error of this status |
 //! | `x-mock-eol: lf\|crlf\|cr` | line ends of server-sent events |

@@ -1,6 +1,6 @@
 //! The listener: one task a connection, keep-alive, no delay on small writes (streams must arrive piece by piece).
 
-use std::{convert::Infallible, future::Future, io, pin::pin, sync::Arc};
+use std::{future::Future, io, pin::pin, sync::Arc};
 
 use http_body_util::BodyExt;
 use hyper::{Request, body::Incoming, server::conn::http1, service::service_fn};
@@ -58,7 +58,7 @@ async fn connection(stream: TcpStream, state: Arc<State>, mut stopped: watch::Re
     let _ = stream.set_nodelay(true);
     let service = service_fn(move |request| {
         let state = Arc::clone(&state);
-        async move { Ok::<_, Infallible>(respond(request, &state).await) }
+        async move { respond(request, &state).await }
     });
     let mut connection =
         pin!(http1::Builder::new().timer(TokioTimer::new()).serve_connection(TokioIo::new(stream), service));
@@ -72,14 +72,18 @@ async fn connection(stream: TcpStream, state: Arc<State>, mut stopped: watch::Re
     }
 }
 
-async fn respond(request: Request<Incoming>, state: &State) -> Response {
+/// The answer. An error breaks the connection off before any of it.
+async fn respond(request: Request<Incoming>, state: &State) -> io::Result<Response> {
     let (parts, body) = request.into_parts();
     match body.collect().await {
         Ok(body) => {
             let call = Call::new(parts, body.to_bytes());
             let reply = answer(&call, state);
-            reply.into_response(&call.knobs)
+            match call.knobs.abort_after {
+                Some(0) => Err(io::Error::from(io::ErrorKind::ConnectionAborted)),
+                _ => Ok(reply.into_response(&call.knobs)),
+            }
         }
-        Err(_) => Reply::text(400, "the request body broke off").into_response(&Default::default()),
+        Err(_) => Ok(Reply::text(400, "the request body broke off").into_response(&Default::default())),
     }
 }

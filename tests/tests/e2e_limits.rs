@@ -93,6 +93,8 @@ fn budgets_are_settled_by_what_the_provider_reports() {
     usage_is_shown_only_to_clients_that_ask(&mesh, text);
     what_fails_costs_nothing(&mesh);
     clients_that_leave_pay(&mesh);
+    who_is_not_answered_has_spent_what_was_reserved(&mesh);
+    paths_that_tell_nothing_are_no_way_around(&mesh);
     limits_are_shown_and_counted(&mesh);
 }
 
@@ -134,6 +136,53 @@ fn clients_that_leave_pay(mesh: &Mesh) {
         Some(settled(mesh, "leaving", "tokens")).filter(|n| *n > 0)
     });
     assert!(used >= 40, "at least the request itself: {used}");
+}
+
+/// The provider may have answered a connection that broke: Envoy's own answer in its place costs what was reserved.
+fn who_is_not_answered_has_spent_what_was_reserved(mesh: &Mesh) {
+    let mut body = chat("hello");
+    body["max_tokens"] = json!(70);
+    let request = Request::post("/v1/chat/completions", &body).header("x-mock-abort-after", "0");
+    let answer = mesh.send(&by("lost", request));
+    assert_eq!(answer.status, 503, "{}", answer.text());
+    let used = settled(mesh, "lost", "tokens");
+    assert!((71..90).contains(&used), "the bound on the answer, and some for the request: {used}");
+    let usage = &mesh.decision(answer.header("x-ai-mesh-decision-id"))["usage"];
+    assert_eq!(usage["estimated"], true, "{usage}");
+}
+
+/// Model servers have paths of their own, and choose the model: a prompt counts wherever it is sent.
+fn paths_that_tell_nothing_are_no_way_around(mesh: &Mesh) {
+    let words = "alpha beta gamma delta epsilon zeta eta theta";
+    let rows = [
+        ("llama", "/completion", json!({ "prompt": words }), json!({ "content": words }), true),
+        ("tgi", "/generate", json!({ "inputs": words }), json!({ "generated_text": words }), true),
+        ("titan", "/ask", json!({ "inputText": words }), json!({ "outputText": words }), true),
+        (
+            "bare",
+            "/assistant",
+            json!({ "messages": [{ "role": "user", "content": words }] }),
+            json!({}),
+            true,
+        ),
+        ("vectors", "/embed", json!({ "input": [words] }), json!([[0.5]]), true),
+        ("job", "/jobs", json!({ "input": { "file": words } }), json!({ "id": 7 }), false),
+        ("graphql", "/graphql", json!({ "query": words }), json!({ "data": words }), false),
+    ];
+    for (agent, path, ask, answer, counts) in rows {
+        let request = Request::post(path, &ask).header("x-mock-content-type", "application/json");
+        let answer = base64(answer.to_string().as_bytes());
+        let answer = mesh.send(&by(agent, request.header("x-mock-body", &answer)));
+        assert_eq!(answer.status, 200, "{agent}: {}", answer.text());
+        let used = settled(mesh, agent, "tokens");
+        assert!(if counts { (8..40).contains(&used) } else { used == 0 }, "{agent}: {used}");
+    }
+    // What the server reports counts instead.
+    let usage = json!({ "text": words, "usage": { "prompt_tokens": 11, "completion_tokens": 6 } });
+    let request = Request::post("/generate", &json!({ "prompt": words }));
+    let request = request.header("x-mock-content-type", "application/json");
+    mesh.send(&by("reports", request.header("x-mock-body", &base64(usage.to_string().as_bytes()))));
+    assert_eq!(settled(mesh, "reports", "tokens"), 17);
 }
 
 fn limits_are_shown_and_counted(mesh: &Mesh) {

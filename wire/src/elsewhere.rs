@@ -73,23 +73,28 @@ pub(crate) fn answered_later(root: Val<'_>) -> bool {
     })
 }
 
-/// Whether a body on a path that says nothing may be a question to a model, which the server chooses: whatever is no question to
-/// a known protocol, and holds a prompt.
+/// Members that hold what a model is asked, wherever a server reads them.
+const PROMPTS: &[&str] = &["prompt", "messages", "contents", "inputs", "inputText", "model"];
+
+/// Whether a body on a path that says nothing is a question to a model, which the server chooses: it holds a prompt under a name
+/// that model servers use, or a text as `input`.
+pub fn holds_a_prompt(body: &[u8]) -> bool {
+    let asks = |root: Val<'_>| {
+        root.members().any(|(key, value)| {
+            let name = key.text();
+            PROMPTS.iter().any(|known| alike(&name, known))
+                || alike(&name, "input") && !value.is_object() && !is_empty(value)
+        })
+    };
+    scanned(body, asks).unwrap_or(false)
+}
+
+/// Whether it may be one: such a prompt, or what other servers mean by these names.
 pub fn may_ask_a_model(body: &[u8]) -> bool {
-    const PROMPTS: &[&str] = &[
-        "prompt",
-        "input",
-        "inputs",
-        "inputText",
-        "messages",
-        "message",
-        "contents",
-        "query",
-        "queries",
-        "model",
-    ];
-    let asks =
-        |root: Val<'_>| root.members().any(|(key, _)| PROMPTS.iter().any(|name| alike(&key.text(), name)));
+    const OTHERS: &[&str] = &["input", "message", "query", "queries"];
+    let asks = |root: Val<'_>| {
+        root.members().any(|(key, _)| PROMPTS.iter().chain(OTHERS).any(|name| alike(&key.text(), name)))
+    };
     scanned(body, asks).unwrap_or(false)
 }
 

@@ -61,7 +61,7 @@ pub use body::{BodyKind, body_kind, sniff};
 pub use bound::{Answers, answers, bounded};
 pub use content_coding::{ContentCoding, ContentDecoder, ContentEncoding, DecodeError, decode};
 pub use edit::{Edit, apply, apply_dropping_tools};
-pub use elsewhere::{may_ask_a_model, reads_elsewhere};
+pub use elsewhere::{holds_a_prompt, may_ask_a_model, reads_elsewhere};
 pub use ending::Ending;
 pub use error::{Limits, WireError};
 pub use form_data::read_multipart;
