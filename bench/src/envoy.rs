@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -35,13 +35,15 @@ pub(crate) struct Envoy {
 impl Envoy {
     /// One that guards: without our filter, with an empty wasm filter, with the full one.
     pub(crate) fn of_guards(upstream: SocketAddr, plane: SocketAddr) -> Result<Self, String> {
-        let empty = wasm("bench_empty", &tool("AI_MESH_EMPTY_FILTER")?, "");
-        let full = ours(&bundle(POLICY)?)?;
-        Self::start(
-            vec![("plain", Vec::new()), ("empty", vec![empty]), ("full", vec![full])],
-            upstream,
-            plane,
-        )
+        Self::start(guards()?, upstream, plane)
+    }
+
+    /// The same, under callgrind, which counts nothing yet.
+    pub(crate) fn counted(upstream: SocketAddr, plane: SocketAddr) -> Result<Self, String> {
+        let callgrind = ["--quiet", "--tool=callgrind", "--instr-atstart=no", "--smc-check=all-non-file"];
+        let mut valgrind = Command::new("valgrind");
+        valgrind.args(callgrind);
+        Self::start_by(Some(valgrind), guards()?, upstream, plane)
     }
 
     /// One that limits: with Envoy's own limiter; with our filter, which reads bodies; with a limit that is lent; and with
@@ -83,6 +85,16 @@ impl Envoy {
 
     /// Starts it and waits until all listeners accept.
     fn start(routes: Routes, upstream: SocketAddr, plane: SocketAddr) -> Result<Self, String> {
+        Self::start_by(None, routes, upstream, plane)
+    }
+
+    /// The same by a program that runs it; that one's own files are in Envoy's folder.
+    fn start_by(
+        runner: Option<Command>,
+        routes: Routes,
+        upstream: SocketAddr,
+        plane: SocketAddr,
+    ) -> Result<Self, String> {
         let listeners: Result<Vec<SocketAddr>, String> = routes.iter().map(|_| free_address()).collect();
         let listeners = listeners?;
         let names: Vec<&'static str> = routes.iter().map(|(name, _)| *name).collect();
@@ -95,7 +107,16 @@ impl Envoy {
         let log = folder.join("envoy.log");
         let file =
             fs::File::create(&log).map_err(|error| format!("cannot write {}: {error}", log.display()))?;
-        let child = Command::new(tool("AI_MESH_ENVOY")?)
+        let binary = tool("AI_MESH_ENVOY")?;
+        // Under a tool that counts everything takes much longer.
+        let (mut command, patience) = match runner {
+            Some(mut runner) => {
+                runner.arg(format!("--callgrind-out-file={}/callgrind.out.%p", folder.display())).arg(binary);
+                (runner, Duration::from_secs(300))
+            }
+            None => (Command::new(binary), Duration::from_secs(60)),
+        };
+        let child = command
             .arg("--config-path")
             .arg(&config)
             .args(["--concurrency", "1", "--use-dynamic-base-id", "--log-level", "warning"])
@@ -105,18 +126,18 @@ impl Envoy {
             .spawn()
             .map_err(|error| format!("cannot start Envoy: {error}"))?;
         let mut envoy = Self { child, names, listeners, folder };
-        envoy.wait()?;
+        envoy.wait(patience)?;
         Ok(envoy)
     }
 
-    fn wait(&mut self) -> Result<(), String> {
+    fn wait(&mut self, patience: Duration) -> Result<(), String> {
         let started = Instant::now();
         loop {
             if self.listeners.iter().all(|address| TcpStream::connect(address).is_ok()) {
                 return Ok(());
             }
             let ended = self.child.try_wait().map_err(|error| error.to_string())?;
-            if ended.is_some() || started.elapsed() > Duration::from_secs(60) {
+            if ended.is_some() || started.elapsed() > patience {
                 let log = fs::read_to_string(self.folder.join("envoy.log")).unwrap_or_default();
                 return Err(format!("Envoy did not start; it said:\n{log}"));
             }
@@ -132,6 +153,16 @@ impl Envoy {
     /// Where a route listens, by its place among [`Envoy::names`].
     pub(crate) fn route(&self, index: usize) -> SocketAddr {
         self.listeners.get(index).copied().unwrap_or_else(|| SocketAddr::from(([127, 0, 0, 1], 0)))
+    }
+
+    /// The process.
+    pub(crate) fn process(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Where its files are.
+    pub(crate) fn folder(&self) -> &Path {
+        &self.folder
     }
 
     /// CPU time that the process has used (user and system), to a hundredth of a second.
@@ -183,6 +214,13 @@ fn bootstrap(listeners: &[SocketAddr], routes: Routes, upstream: SocketAddr, pla
         },
     });
     json!({ "static_resources": { "listeners": listeners, "clusters": [cluster("upstream", upstream), control] } })
+}
+
+/// Without our filter, with an empty wasm filter, with the full one.
+fn guards() -> Result<Routes, String> {
+    let empty = wasm("bench_empty", &tool("AI_MESH_EMPTY_FILTER")?, "");
+    let full = ours(&bundle(POLICY)?)?;
+    Ok(vec![("plain", Vec::new()), ("empty", vec![empty]), ("full", vec![full])])
 }
 
 fn ours(bundle: &str) -> Result<Value, String> {

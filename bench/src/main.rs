@@ -10,6 +10,7 @@ mod bodies;
 mod client;
 mod envoy;
 mod figures;
+mod instructions;
 mod load;
 mod options;
 mod plane;
@@ -36,6 +37,7 @@ fn main() -> ExitCode {
         Part::Requests => run(&options),
         Part::Policies => scale::policies(&options),
         Part::Xds => scale::xds(&options),
+        Part::Instructions => instructions::run(),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

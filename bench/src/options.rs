@@ -12,6 +12,8 @@ pub(crate) enum Part {
     Policies,
     /// What many xDS clients cost.
     Xds,
+    /// The instructions of an exchange in all of Envoy.
+    Instructions,
 }
 
 /// What was asked for.
@@ -27,7 +29,7 @@ pub(crate) struct Options {
 }
 
 impl Options {
-    /// Reads `[--policies | --xds] [--quick] [--rounds N] [--seconds N] [--record DIR | --no-record]`.
+    /// Reads `[--policies | --xds | --instructions] [--quick] [--rounds N] [--seconds N] [--record DIR | --no-record]`.
     pub(crate) fn read(arguments: impl Iterator<Item = String>) -> Result<Self, String> {
         let mut options = Self {
             part: Part::Requests,
@@ -41,6 +43,7 @@ impl Options {
             match flag.as_str() {
                 "--policies" => options.part = Part::Policies,
                 "--xds" => options.part = Part::Xds,
+                "--instructions" => options.part = Part::Instructions,
                 // To see that it works; the figures are too coarse to keep.
                 "--quick" => {
                     options = Self { rounds: 2, time: Duration::from_millis(300), record: None, ..options };
@@ -51,7 +54,7 @@ impl Options {
                 "--no-record" => options.record = None,
                 _ => {
                     return Err(format!(
-                        "no flag `{flag}`; there are --policies, --xds, --quick, --rounds N, --seconds N, --record DIR, --no-record"
+                        "no flag `{flag}`; there are --policies, --xds, --instructions, --quick, --rounds N, --seconds N, --record DIR, --no-record"
                     ));
                 }
             }

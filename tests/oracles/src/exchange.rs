@@ -45,9 +45,10 @@ const CODINGS: [&str; 5] = ["", "gzip", "deflate", "br", "zstd"];
 thread_local! {
     static PROGRAMS: LazyCell<[Rc<Program>; 2]> = LazyCell::new(|| {
         let tools = json!({ "tools": { "deny": ["shell*"] } });
+        // At any score: what words beside it make of a number is another question.
         [
-            json!([{ "pii": { "action": "redact" } }, { "injection": { "action": "block" } }, tools]),
-            json!([{ "pii": { "action": "tokenize" } }, { "injection": { "action": "log" } }]),
+            json!([{ "pii": { "action": "redact", "threshold": 0.0 } }, { "injection": { "action": "block" } }, tools]),
+            json!([{ "pii": { "action": "tokenize", "threshold": 0.0 } }, { "injection": { "action": "log" } }]),
         ]
         .map(program)
     });
