@@ -286,10 +286,14 @@ impl Session {
     /// A whole answer.
     pub(crate) fn took(&mut self, message: &Message) {
         self.used(message.usage);
+        self.budget.complete = true;
+        // Only what is not told has to be estimated.
+        if !self.spends() && message.usage.is_none_or(|usage| usage.total() > 0) {
+            return;
+        }
         let texts = message.segments.iter().filter(|segment| !segment.derived && !segment.is_key());
         let written = texts.map(|segment| tokens_of(&segment.text)).fold(0, u64::saturating_add);
         self.budget.written = self.budget.written.saturating_add(written);
-        self.budget.complete = true;
     }
 
     /// A part of a streamed answer. Says whether it only tells of usage that the client did not ask for.

@@ -6,7 +6,7 @@
 //! for another. Texts are not kept.
 use std::cell::RefCell;
 use std::collections::HashMap;
-use std::hash::{BuildHasherDefault, DefaultHasher, Hasher};
+use std::hash::{BuildHasherDefault, Hasher};
 
 use mesh_detect::{Finding, InjectionFinding, Source};
 use mesh_wire::Message;
@@ -121,7 +121,41 @@ struct Generations<K, V> {
     old: RefCell<Generation<K, V>>,
 }
 
-type Generation<K, V> = HashMap<K, V, BuildHasherDefault<DefaultHasher>>;
+type Generation<K, V> = HashMap<K, V, BuildHasherDefault<Mixed>>;
+
+/// Of keys with a keyed digest in them: nobody else can choose its bits, so they need only be brought together.
+#[derive(Default)]
+struct Mixed(u64);
+
+impl Mixed {
+    fn mix(&mut self, value: u64) {
+        // The upper bits of a product depend on all of them; hashbrown looks at both ends.
+        self.0 = (self.0.rotate_left(32) ^ value).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    }
+}
+
+impl Hasher for Mixed {
+    fn finish(&self) -> u64 {
+        self.0.rotate_left(32)
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        bytes.iter().for_each(|byte| self.mix(u64::from(*byte)));
+    }
+
+    fn write_u128(&mut self, value: u128) {
+        self.mix(value as u64);
+        self.mix((value >> 64) as u64);
+    }
+
+    fn write_usize(&mut self, value: usize) {
+        self.mix(value as u64);
+    }
+
+    fn write_isize(&mut self, value: isize) {
+        self.mix(value as u64);
+    }
+}
 
 impl<K: std::hash::Hash + Eq + Copy, V: Clone> Generations<K, V> {
     fn new() -> Self {

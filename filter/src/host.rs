@@ -49,8 +49,12 @@ pub(crate) fn response_headers() -> Vec<(String, String)> {
 
 /// Values that are not UTF-8 are read with replacement characters.
 fn headers(map: MapType) -> Vec<(String, String)> {
+    let text = |value| {
+        String::from_utf8(value)
+            .unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned())
+    };
     let pairs = hostcalls::get_map_bytes(map).unwrap_or_default();
-    pairs.into_iter().map(|(name, value)| (name, String::from_utf8_lossy(&value).into_owned())).collect()
+    pairs.into_iter().map(|(name, value)| (name, text(value))).collect()
 }
 
 pub(crate) fn set_request_header(name: &str, value: Option<&str>) {

@@ -142,6 +142,9 @@ const ANY: &[&Path] = &[
 
 /// What a request asks of its answers, as far as its body tells.
 pub(crate) fn of(protocol: Protocol, root: Val<'_>) -> Answers {
+    if protocol != Protocol::OpenAiEmbeddings && !root.members().any(|(key, _)| may_say(&key.text())) {
+        return Answers { most: None, count: 1 };
+    }
     let anywhere = Fields { binding: ANY, beside: &[], written: &[] };
     let fields = match protocol {
         Protocol::OpenAiEmbeddings => return Answers { most: Some(0), count: 1 },
@@ -239,12 +242,29 @@ fn collect<'d>(protocol: Protocol, from: Found<'d>, path: &Path, found: &mut Vec
     }
 }
 
+/// Whether a member of this name may say something of the answers: most requests have none, and are not searched for each.
+fn may_say(key: &str) -> bool {
+    let mut letters = plain(key);
+    matches!(
+        (letters.next(), letters.next()),
+        (Some(b'n'), _)
+            | (Some(b'm'), Some(b'a'))
+            | (Some(b'b' | b'g' | b't'), Some(b'e'))
+            | (Some(b'i'), Some(b'n'))
+            | (Some(b'o'), Some(b'p'))
+            | (Some(b'a'), Some(b'd'))
+            | (Some(b'p'), Some(b'r'))
+    )
+}
+
+fn plain(name: &str) -> impl Iterator<Item = u8> {
+    name.bytes().filter(|b| *b != b'_').map(|b| b.to_ascii_lowercase())
+}
+
 /// Whether some server takes the one name for the other.
 pub(crate) fn alike(key: &str, name: &str) -> bool {
-    fn plain(name: &str) -> impl Iterator<Item = u8> {
-        name.bytes().filter(|b| *b != b'_').map(|b| b.to_ascii_lowercase())
-    }
-    plain(key).eq(plain(name))
+    // Most are told apart by their first letter.
+    plain(key).next() == plain(name).next() && plain(key).eq(plain(name))
 }
 
 /// Google's other spelling: `maxOutputTokens` is `max_output_tokens`.
@@ -275,15 +295,12 @@ fn most(protocol: Protocol, fields: &Fields, root: Val<'_>) -> Option<u64> {
     largest.filter(|_| binds)
 }
 
+/// Members that say how many answers are asked for.
+const SEVERAL: &[&Path] =
+    &[&["n"], &["best_of"], &["num_generations"], &["numResults"], &["generationConfig", "candidateCount"]];
+
 /// How many answers are asked for.
 fn count(protocol: Protocol, root: Val<'_>) -> u64 {
-    const SEVERAL: &[&Path] = &[
-        &["n"],
-        &["best_of"],
-        &["num_generations"],
-        &["numResults"],
-        &["generationConfig", "candidateCount"],
-    ];
     let said = SEVERAL.iter().flat_map(|path| at(protocol, root, path));
     let most = said.filter(|one| one.left == 0).map(|one| times(one.value)).max().unwrap_or(1);
     let prompts = match protocol {
@@ -383,4 +400,29 @@ fn patched(text: &str, patches: Patches) -> Vec<u8> {
 fn outer(value: Val<'_>) -> Range<usize> {
     let span = value.outer_span();
     span.start as usize..span.end as usize
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_member_that_says_something_is_passed_over() {
+        let protocols = [
+            Protocol::OpenAiChat,
+            Protocol::OpenAiCompletions,
+            Protocol::OpenAiResponses,
+            Protocol::AnthropicMessages,
+            Protocol::Gemini,
+            Protocol::BedrockConverse,
+            Protocol::Ollama,
+        ];
+        let known = protocols.into_iter().filter_map(|protocol| fields(protocol, &[]));
+        let known = known.flat_map(|fields| [fields.binding, fields.beside].concat());
+        let paths = known.chain(ANY.iter().copied()).chain(SEVERAL.iter().copied());
+        for name in paths.filter_map(|path| path.first()).chain([&"prompt"]) {
+            assert!(may_say(name) && may_say(&name.to_uppercase()) && may_say(&format!("_{name}")), "{name}");
+        }
+        assert!(!["model", "messages", "stream", "contents", "user"].iter().any(|name| may_say(name)));
+    }
 }

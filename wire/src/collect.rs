@@ -170,8 +170,7 @@ impl<'l> Collector<'l> {
                 if !words::is_word(&name) {
                     self.key(Place::Other, path, key, &name)?;
                 }
-                let path = self.at_key(path, &name);
-                self.measures(member, path)
+                self.measure(path, &name, member)
             }),
             Kind::Array => value.items().try_for_each(|(index, item)| {
                 let path = self.at_index(path, index);
@@ -180,6 +179,24 @@ impl<'l> Collector<'l> {
             Kind::Str => self.word(value, path),
             _ => Ok(()),
         }
+    }
+
+    /// The member of this name as [`Collector::measures`]; numbers and flags need no path.
+    pub(crate) fn measure(&mut self, parent: u32, name: &str, value: Val<'_>) -> Result<(), WireError> {
+        if !matches!(value.kind(), Kind::Object | Kind::Array | Kind::Str) {
+            return Ok(());
+        }
+        let path = self.at_key(parent, name);
+        self.measures(value, path)
+    }
+
+    /// The member of this name as [`Collector::word`]; what says nothing needs no path.
+    pub(crate) fn label(&mut self, parent: u32, name: &str, value: Val<'_>) -> Result<(), WireError> {
+        if value.string().is_some_and(|text| words::says_nothing(&text)) {
+            return Ok(());
+        }
+        let path = self.at_key(parent, name);
+        self.word(value, path)
     }
 
     /// A value that repeats a listed text token by token (`logprobs`). A text cut into tokens cannot be searched, so the

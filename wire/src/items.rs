@@ -89,14 +89,8 @@ pub(crate) fn item(c: &mut Collector<'_>, place: Place, value: Val<'_>, path: u3
             | "approve"
             | "index"
             | "isError"
-            | "is_error" => {
-                let path = path_of(c);
-                c.word(member, path)?;
-            }
-            "name" => {
-                let path = path_of(c);
-                c.word(member, path)?;
-            }
+            | "is_error"
+            | "name" => c.label(path, &name, member)?,
             "title" | "description" | "url" | "uri" | "filename" | "file_url" => {
                 let path = path_of(c);
                 c.text(if place == Place::User { Place::Other } else { place }, member, path)?;

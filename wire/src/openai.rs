@@ -31,8 +31,7 @@ pub(crate) fn member(c: &mut Collector<'_>, parent: u32, key: Val<'_>, member: V
         }
         "stream" => {
             c.message.stream = member.is_true();
-            let path = path_of(c);
-            c.measures(member, path)?;
+            c.measure(parent, &name, member)?;
         }
         "messages" => {
             let path = path_of(c);
@@ -70,14 +69,8 @@ pub(crate) fn member(c: &mut Collector<'_>, parent: u32, key: Val<'_>, member: V
             let path = path_of(c);
             tools::definitions(c, member, path)?;
         }
-        _ if is_measure(&name) => {
-            let path = path_of(c);
-            c.measures(member, path)?;
-        }
-        _ if is_label(&name) => {
-            let path = path_of(c);
-            c.word(member, path)?;
-        }
+        _ if is_measure(&name) => c.measure(parent, &name, member)?,
+        _ if is_label(&name) => c.label(parent, &name, member)?,
         "user" | "stop" | "metadata" | "response_format" | "text" | "safety_identifier"
         | "prompt_cache_key" | "web_search_options" | "audio" | "conversation" => {
             let path = path_of(c);
@@ -174,10 +167,7 @@ fn choices(c: &mut Collector<'_>, list: Val<'_>, path: u32) -> Done {
                     let path = c.at_key(path, &name);
                     item(c, Place::Assistant, member, path)?;
                 }
-                "finish_reason" | "index" => {
-                    let path = c.at_key(path, &name);
-                    c.word(member, path)?;
-                }
+                "finish_reason" | "index" => c.label(path, &name, member)?,
                 "text" => {
                     let path = c.at_key(path, &name);
                     c.text(Place::Assistant, member, path)?;
@@ -210,10 +200,7 @@ fn vectors(c: &mut Collector<'_>, list: Val<'_>, path: u32) -> Done {
                     let path = c.at_key(path, &name);
                     if member.is_string() { c.opaque(member, path)? } else { c.measures(member, path)? }
                 }
-                "object" | "index" => {
-                    let path = c.at_key(path, &name);
-                    c.word(member, path)?;
-                }
+                "object" | "index" => c.label(path, &name, member)?,
                 _ => c.unknown(Place::Other, path, key, member)?,
             }
         }

@@ -21,6 +21,11 @@ impl Paths {
     /// The path to a member of what stands at `parent`. A name is shown only if it reads like one
     /// ([`is_plain`]); any other is shown as `*`, because keys can carry what must not be shown.
     pub(crate) fn key(&mut self, parent: u32, name: &str) -> u32 {
+        if self.steps.is_empty() {
+            // What an ordinary message needs.
+            self.steps.reserve(32);
+            self.names.reserve(256);
+        }
         let shown = if is_plain(name) { name } else { "*" };
         let start = self.names.len() as u32;
         self.names.push_str(shown);
@@ -89,10 +94,19 @@ impl Paths {
 /// `_`, `-` and at most four digits. Access keys and account numbers do not fit in.
 pub(crate) fn is_plain(name: &str) -> bool {
     let bytes = name.as_bytes();
-    bytes.len() <= 32
-        && bytes.first().is_some_and(|b| b.is_ascii_lowercase() || matches!(b, b'_' | b'$'))
-        && bytes.iter().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'$'))
-        && bytes.iter().filter(|b| b.is_ascii_digit()).count() <= 4
+    if bytes.len() > 32 || !bytes.first().is_some_and(|b| b.is_ascii_lowercase() || matches!(b, b'_' | b'$'))
+    {
+        return false;
+    }
+    let mut digits = 0;
+    for b in bytes {
+        match b {
+            b'a'..=b'z' | b'A'..=b'Z' | b'_' | b'-' | b'$' => {}
+            b'0'..=b'9' => digits += 1,
+            _ => return false,
+        }
+    }
+    digits <= 4
 }
 
 #[cfg(test)]
