@@ -10,5 +10,6 @@ mod view;
 
 pub(crate) use chars::{Glyph, glyph};
 pub use folded::{folded, reads_otherwise};
+pub(crate) use plain::is_tag;
 pub use plain::{plain, untagged};
 pub use view::View;

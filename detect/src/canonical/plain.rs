@@ -18,7 +18,7 @@ pub fn untagged(text: &str) -> Option<View> {
 }
 
 /// Tag characters: ASCII that is not shown.
-fn is_tag(c: char) -> bool {
+pub(crate) fn is_tag(c: char) -> bool {
     matches!(c, '\u{E0000}'..='\u{E007F}')
 }
 

@@ -243,7 +243,7 @@ pub(super) const RULES: &[Rule] = &[
     rule(PromptExtraction, (0.2, 0.35), "extract/system-prompt-named", &[(SYSTEM, 0), (INSTRUCTION, 0)]),
     // A speaker without rules.
     rule(Jailbreak, (0.7, 0.7), "jailbreak/do-anything-now", &[(DO, 0), (ANYTHING, 0), (NOW, 0)]),
-    rule(Jailbreak, (0.35, 0.3), "jailbreak/free-of-limits", &[(FREE, 0), (LIMIT, 4)]),
+    rule(Jailbreak, (0.44, 0.3), "jailbreak/free-of-limits", &[(FREE, 0), (LIMIT, 4)]),
     // Languages that put what is not there first.
     rule(Jailbreak, (0.2, 0.15), "jailbreak/limits-none", &[(LIMIT, 0), (FREE, 2)]),
     rule(Jailbreak, (0.5, 0.5), "jailbreak/play-free-of-limits", &[(PRETEND, 0), (FREE, 12), (LIMIT, 4)]),

@@ -27,6 +27,9 @@ const fn line(text: &'static str, name: &'static str, user: f32, data: f32) -> M
 
 /// All marks. Each begins with one of the bytes of [`may_begin`] or stands at the start of a line.
 pub(super) const MARKS: &[Mark] = &[
+    // A template's token with the role that no user has.
+    mark("<|im_start|>system", "forgery/chat-template", RoleForgery, 0.65, 0.8),
+    mark("<|start_header_id|>system", "forgery/chat-template", RoleForgery, 0.65, 0.8),
     mark("<|im_start|>", "forgery/chat-template", RoleForgery, 0.5, 0.75),
     mark("<|im_end|>", "forgery/chat-template", RoleForgery, 0.5, 0.75),
     mark("<|system|>", "forgery/chat-template", RoleForgery, 0.5, 0.75),
@@ -47,7 +50,7 @@ pub(super) const MARKS: &[Mark] = &[
     mark("</system>", "forgery/role-tag", RoleForgery, 0.35, 0.5),
     mark("</user_input>", "forgery/closed-frame", RoleForgery, 0.5, 0.6),
     mark("</user>", "forgery/closed-frame", RoleForgery, 0.4, 0.5),
-    mark("</document>", "forgery/closed-frame", RoleForgery, 0.2, 0.5),
+    mark("</document>", "forgery/closed-frame", RoleForgery, 0.2, 0.55),
     mark("</untrusted>", "forgery/closed-frame", RoleForgery, 0.5, 0.6),
     mark("</tool_result>", "forgery/closed-frame", RoleForgery, 0.4, 0.6),
     mark("</context>", "forgery/closed-frame", RoleForgery, 0.2, 0.4),

@@ -234,7 +234,7 @@ pub(super) const WORDS: &[(Classes, &str)] = &[
     (PLACE, "http https endpoint webhook server address attacker ngrok"),
     (
         USER,
-        "user users human humans customer client person people operator benutzer nutzer utilisateur usuario utente usuário пользователю пользователь",
+        "user users human humans customer client person people operator developer reviewer owner maintainer recipient reader benutzer nutzer utilisateur usuario utente usuário пользователю пользователь",
     ),
     (
         TELL,

@@ -94,14 +94,16 @@ pub(crate) fn holdback(text: &str, types: TypeSet) -> usize {
     start
 }
 
-/// Whether a character can be part of a value, for the purpose of waiting.
+/// Whether a character can be part of a value, for the purpose of waiting. A tag character may be read as nothing, or as what it
+/// stands for.
 fn is_value(c: char) -> bool {
-    match glyph(c) {
-        Glyph::Ascii(b) => b > b' ' && b != b'"',
-        Glyph::Invisible => true,
-        // Letters of alphabets; ideographs end a value but for the signs of a date.
-        Glyph::Other => (c as u32) < 0x800 || matches!(c, '年' | '月'),
-    }
+    canonical::is_tag(c)
+        || match glyph(c) {
+            Glyph::Ascii(b) => b > b' ' && b != b'"',
+            Glyph::Invisible => true,
+            // Letters of alphabets; ideographs end a value but for the signs of a date.
+            Glyph::Other => (c as u32) < 0x800 || matches!(c, '年' | '月'),
+        }
 }
 
 /// Where an address begins whose domain goes on over the beginning of what waits: its labels may be ideographs
@@ -114,6 +116,7 @@ fn address_around(text: &str, start: usize) -> Option<usize> {
     let view = canonical::plain(before);
     let before = view.as_ref().map_or(before, View::text);
     let within = |c: char| match glyph(c) {
+        _ if canonical::is_tag(c) => true,
         Glyph::Ascii(b) => b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.'),
         Glyph::Invisible | Glyph::Other => true,
     };
@@ -158,7 +161,7 @@ fn open_secret(text: &str, start: usize, types: TypeSet) -> Option<usize> {
 }
 
 fn is_space(c: char) -> bool {
-    matches!(glyph(c), Glyph::Ascii(b' ') | Glyph::Invisible)
+    canonical::is_tag(c) || matches!(glyph(c), Glyph::Ascii(b' ') | Glyph::Invisible)
 }
 
 /// Where the word that ends at `end` begins, at most about `limit` bytes to the left.
@@ -222,7 +225,7 @@ fn link(word: &str) -> Link {
         Glyph::Invisible => b'\'',
         Glyph::Other => b'~',
     };
-    if word.chars().any(|c| ascii(c).is_ascii_digit()) {
+    if word.chars().any(|c| canonical::is_tag(c) || ascii(c).is_ascii_digit()) {
         return Link::Group;
     }
     let mut letters = [0_u8; 12];

@@ -32,6 +32,13 @@ impl Number {
         self.digits.get(..self.count).unwrap_or(&[])
     }
 
+    /// Whether its form alone says that it is no part of a path (`paths`) or a time: as many digits as a card has; in a time
+    /// also three groups by dashes or spaces.
+    fn is_whole(&self, paths: bool) -> bool {
+        let grouped = self.groups >= 3 && matches!(self.separator, b'-' | b' ');
+        (grouped || self.groups == 1) && self.count >= 13 || !paths && grouped && self.count >= 9
+    }
+
     /// The length of each group.
     pub(super) fn layout(&self) -> &[u8] {
         self.lengths.get(..self.groups).unwrap_or(&[])
@@ -49,7 +56,8 @@ pub(super) fn group(scan: &mut Scan<'_>, start: usize) {
     if is_count(text, start) {
         return;
     }
-    let glued_left = joins_left(scan, start) || thousands_before(text, start);
+    let (joined, amount) = (joins_left(scan, start), thousands_before(text, start));
+    let part = |sign| part_before(text, start, sign);
     let mut number = Number {
         start,
         end: start,
@@ -58,7 +66,7 @@ pub(super) fn group(scan: &mut Scan<'_>, start: usize) {
         lengths: [0; MAX_GROUPS],
         groups: 0,
         separator: 0,
-        glued: glued_left,
+        glued: false,
         chained: false,
     };
     let chained_left = before(text, start) == b' ' && start >= 2 && before(text, start - 1).is_ascii_digit();
@@ -70,7 +78,14 @@ pub(super) fn group(scan: &mut Scan<'_>, start: usize) {
         let next = at(text, number.end);
         let more = at(text, number.end + 1);
         if scan::closes(text, number.end) || next == b'_' {
-            number.glued = glued_left || joins_right(text, number.end) || thousands(text, number.end);
+            // No amount has three groups beside its thousands, and no path or time a number that is whole by its form.
+            let amount = amount || thousands(text, number.end);
+            let part = |sign| part(sign) || part_after(text, number.end, sign);
+            number.glued = joined
+                || joins_right(text, number.end)
+                || amount && number.groups < 3
+                || part(b':') && !number.is_whole(false)
+                || part(b'/') && !number.is_whole(true);
             number.chained = chained_left || (next == b' ' && more.is_ascii_digit());
             recognise(scan, &number);
         }
@@ -98,9 +113,11 @@ fn is_count(text: &[u8], start: usize) -> bool {
         }
 }
 
-/// Whether a comma and three digits follow: `1,234,567` is an amount, `536-22-1234,4111…` is a list.
+/// Whether a comma and three digits follow on at most three: `1,234,567` is an amount, `4111111111111111,123` and
+/// `536-22-1234,4111…` are lists.
 pub(super) fn thousands(text: &[u8], i: usize) -> bool {
-    at(text, i) == b',' && run_end(text, i + 1, |b| b.is_ascii_digit()) == i + 4
+    let long = i >= 4 && slice(text, i - 4, i).iter().all(u8::is_ascii_digit);
+    at(text, i) == b',' && !long && run_end(text, i + 1, |b| b.is_ascii_digit()) == i + 4
 }
 
 fn thousands_before(text: &[u8], start: usize) -> bool {
@@ -116,10 +133,20 @@ fn joins_left(scan: &mut Scan<'_>, start: usize) -> bool {
     let text = scan.text;
     let further = if start >= 2 { before(text, start - 1) } else { 0 };
     match before(text, start) {
-        b':' | b'/' | b'_' => further.is_ascii_digit(),
+        b'_' => further.is_ascii_digit(),
         b'-' | b'.' => further.is_ascii_alphanumeric() && !labelled(scan, start),
         _ => false,
     }
+}
+
+/// Whether digits and this sign stand before it: `12:34`, `2024/05`.
+fn part_before(text: &[u8], start: usize, sign: u8) -> bool {
+    before(text, start) == sign && start >= 2 && before(text, start - 1).is_ascii_digit()
+}
+
+/// Whether this sign and digits stand after it.
+fn part_after(text: &[u8], end: usize, sign: u8) -> bool {
+    at(text, end) == sign && at(text, end + 1).is_ascii_digit()
 }
 
 /// Whether the word that hangs on to `start` by one sign says what stands there: `ssn-536…`.
@@ -136,8 +163,9 @@ const ENDING: usize = 5;
 fn joins_right(text: &[u8], end: usize) -> bool {
     let more = at(text, end + 1);
     match at(text, end) {
-        b'-' | b':' => more.is_ascii_alphanumeric(),
-        b'/' | b'_' => more.is_ascii_digit(),
+        b'-' => more.is_ascii_alphanumeric(),
+        b':' => more.is_ascii_alphabetic(),
+        b'_' => more.is_ascii_digit(),
         b'.' if more.is_ascii_alphabetic() => {
             let ending = slice(text, 0, end + 2 + ENDING);
             let ending = run_end(ending, end + 1, |b| b.is_ascii_alphanumeric());

@@ -56,6 +56,11 @@ pub(super) fn at_number(scan: &mut Scan<'_>, first: usize) {
         return;
     }
     let Some(mut dialled) = read(text, start, first) else { return };
+    // After digits and a comma it is the rest of an amount, unless it is written as numbers for telephones are.
+    let amount = before(text, start) == b',' && start >= 2 && before(text, start - 1).is_ascii_digit();
+    if amount && (dialled.groups < 3 || dialled.count < 10) {
+        return;
+    }
     unwrap_brackets(text, &mut dialled);
     read_extension(text, &mut dialled);
     let labelled = labelled(text, dialled.end);
@@ -144,7 +149,7 @@ fn may_begin(text: &[u8], start: usize, first: usize) -> bool {
     match previous {
         b' ' => !digit_before(further),
         b'-' | b'.' | b'/' => !(further.is_ascii_alphanumeric() || further == b')'),
-        b')' | b',' => !further.is_ascii_digit(),
+        b')' => !further.is_ascii_digit(),
         _ => true,
     }
 }

@@ -307,7 +307,8 @@ impl<'a> Scorer<'a> {
         let count = (before.count + now.count) as f32;
         let margin = self.table.margin((before.weight + now.weight) as f32, count);
         if self.worst.is_none_or(|worst| margin > worst.margin) {
-            self.worst = Some(Worst { margin, start: before.start, end: now.end });
+            // A segment of signs alone has no place of its own.
+            self.worst = Some(Worst { margin, start: before.start, end: now.end.max(before.end) });
         }
     }
 
