@@ -28,6 +28,8 @@ Usage: cargo xtask <command>
   bench --policies    measure decisions and changes with 1,000 policies and 10,000 agents
   bench --xds         measure changes with 1,000 xDS clients
   bench --core        count the engine's instructions for a request, by crate (needs valgrind)
+  bench --instructions
+                      count an exchange in all of Envoy: its own part, the module's (needs valgrind)
   eval [FILE]...      measure detection on labelled rows; `eval --help` says more
   fuzz [TARGET]... [--seconds N] [--build]
                       fuzz each target of fuzz/ for N seconds (60), or only build them

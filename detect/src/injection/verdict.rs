@@ -185,8 +185,8 @@ pub(super) fn score_of(margin: f32, source: Source) -> f32 {
 const fn points(source: Source) -> [f32; 3] {
     match source {
         Source::ToolDefinition => [2.3, 1.6, 1.1],
-        Source::ToolResult | Source::Document => [2.4, 1.56, 1.0],
-        _ => [1.6, 1.14, 0.5],
+        Source::ToolResult | Source::Document => [2.4, 1.56, 0.9],
+        _ => [1.6, 1.14, 0.35],
     }
 }
 

@@ -1,5 +1,5 @@
 //! `cargo xtask bench`: what the mesh adds to a request, measured in a real Envoy; with `--policies`, what large sets of policies
-//! cost; with `--xds`, many xDS clients.
+//! cost; with `--xds`, many xDS clients; with `--instructions`, where in Envoy an exchange's instructions go.
 
 mod core;
 
