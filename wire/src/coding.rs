@@ -1,6 +1,7 @@
 //! How one text is written inside another, and the way back: decoding, finding the source of a decoded range, and
 //! encoding what replaces it.
 
+use crate::multipart::is_token;
 use std::borrow::Cow;
 use std::ops::Range;
 
@@ -23,6 +24,8 @@ pub(crate) enum Coding {
     Plain,
     /// As it stands, in a header's quotes.
     Quoted,
+    /// As it stands, in a header and without quotes.
+    Token,
 }
 
 /// A range of a text and what to put there.
@@ -174,6 +177,7 @@ impl Coding {
             Self::Sse => text.replace("\r\n", "\n").replace(['\n', '\r'], "\ndata: "),
             Self::Plain => text.to_owned(),
             Self::Quoted => encode_quoted(text),
+            Self::Token => encode_token(text),
         }
     }
 
@@ -181,7 +185,7 @@ impl Coding {
     fn each_step<'a>(self, source: &'a str, mut step: impl FnMut(Range<usize>, Out<'a>)) {
         match self {
             Self::Base64 => {}
-            Self::Plain | Self::Quoted => step(0..source.len(), Out::Run(source)),
+            Self::Plain | Self::Quoted | Self::Token => step(0..source.len(), Out::Run(source)),
             Self::Json | Self::Loose => json_steps(source, step),
             Self::Form => form_steps(source, step),
             Self::Sse => sse_steps(source, step),
@@ -319,6 +323,12 @@ fn encode_form(text: &str) -> String {
 fn encode_quoted(text: &str) -> String {
     let plain = |c: char| !c.is_control() && !matches!(c, '"' | '\\');
     text.chars().map(|c| if plain(c) { c } else { '_' }).collect()
+}
+
+/// Nothing that would end a token.
+fn encode_token(text: &str) -> String {
+    let belongs = |c: char| u8::try_from(c).is_ok_and(is_token);
+    text.chars().map(|c| if belongs(c) { c } else { '_' }).collect()
 }
 
 /// The data lines of an event, joined by line feeds (WHATWG HTML § 9.2.6).

@@ -77,11 +77,11 @@ fn one(c: &mut Collector<'_>, body: &[u8], part: &Part, lines: bool) -> Result<(
     let name = text(&part.name)?;
     let path = c.at_key(ROOT, name);
     if !words::is_word(name) {
-        quoted(c, Place::Other, &part.name, name, path)?;
+        named(c, Place::Other, (body, &part.name), name, path)?;
     }
     let filename = part.filename.as_ref().map(text).transpose()?;
     if let (Some(range), Some(filename)) = (&part.filename, filename) {
-        quoted(c, Place::Document, range, filename, path)?;
+        named(c, Place::Document, (body, range), filename, path)?;
         // What follows the last dots is part of no value before them: `536….tar.gz`.
         let mut stem = filename;
         for _ in 0..2 {
@@ -90,7 +90,7 @@ fn one(c: &mut Collector<'_>, body: &[u8], part: &Part, lines: bool) -> Result<(
                 break;
             }
             stem = before;
-            quoted(c, Place::Document, &(range.start..range.start + stem.len()), stem, path)?;
+            named(c, Place::Document, (body, &(range.start..range.start + stem.len())), stem, path)?;
         }
     }
     let kind = body_kind(part.content_type.as_ref().map(text).transpose()?);
@@ -149,15 +149,17 @@ fn one(c: &mut Collector<'_>, body: &[u8], part: &Part, lines: bool) -> Result<(
     }
 }
 
-/// A name in quotes: as it stands, and with `%XX` resolved, as some servers read it.
-fn quoted(
+/// A name in a header, mostly in quotes: as it stands, and with `%XX` resolved, as some servers read it.
+fn named(
     c: &mut Collector<'_>,
     place: Place,
-    range: &std::ops::Range<usize>,
+    (body, range): (&[u8], &std::ops::Range<usize>),
     text: &str,
     path: u32,
 ) -> Result<(), WireError> {
-    let layer = c.push_layer(NO_LAYER, range.start as u32..range.end as u32, Coding::Quoted)?;
+    let before = range.start.checked_sub(1).and_then(|at| body.get(at));
+    let coding = if before == Some(&b'"') { Coding::Quoted } else { Coding::Token };
+    let layer = c.push_layer(NO_LAYER, range.start as u32..range.end as u32, coding)?;
     let doc = Doc { text, nodes: &[], layer, level: 0 };
     c.whole(place, doc, 0..text.len() as u32, path)?;
     if text.contains('_') {

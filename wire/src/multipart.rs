@@ -219,7 +219,7 @@ fn parameters(text: &str) -> Option<(Range<usize>, Parameters)> {
 }
 
 /// RFC 9110 § 5.6.2, without the characters of RFC 2231's extended parameters in front: those are no plain names.
-fn is_token(byte: u8) -> bool {
+pub(crate) fn is_token(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte)
 }
 
