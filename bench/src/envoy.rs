@@ -38,32 +38,18 @@ impl Envoy {
         Self::start(guards()?, upstream, plane)
     }
 
-    /// The same, under callgrind, which counts nothing yet.
-    pub(crate) fn counted(upstream: SocketAddr, plane: SocketAddr) -> Result<Self, String> {
-        let callgrind = ["--quiet", "--tool=callgrind", "--instr-atstart=no", "--smc-check=all-non-file"];
-        let mut valgrind = Command::new("valgrind");
-        valgrind.args(callgrind);
-        Self::start_by(Some(valgrind), guards()?, upstream, plane)
-    }
-
     /// One that limits: with Envoy's own limiter; with our filter, which reads bodies; with a limit that is lent; and with
     /// one that is asked for at every request.
     pub(crate) fn of_limits(upstream: SocketAddr, plane: SocketAddr) -> Result<Self, String> {
-        let reading = |limit: &str| {
-            let policy = format!(
-                "apiVersion: ai-mesh.dev/v1alpha1\nkind: Policy\nmetadata: {{ name: bench }}\nspec:\n  rules:\n    - {READING}\n{limit}"
-            );
-            ours(&bundle(&policy)?)
-        };
-        let limit = format!("    - rateLimit: {{ requestsPerMinute: {NEVER_REACHED}, mode: ");
-        let routes = vec![
-            ("plain", Vec::new()),
-            ("local_ratelimit", vec![local_ratelimit()]),
-            ("read", vec![reading("")?]),
-            ("leased", vec![reading(&format!("{limit}default }}\n"))?]),
-            ("asked", vec![reading(&format!("{limit}strict }}\n"))?]),
-        ];
-        Self::start(routes, upstream, plane)
+        Self::start(limits()?, upstream, plane)
+    }
+
+    /// One that guards (`true`) or limits, under callgrind, which counts nothing yet.
+    pub(crate) fn counted(guarding: bool, upstream: SocketAddr, plane: SocketAddr) -> Result<Self, String> {
+        let callgrind = ["--quiet", "--tool=callgrind", "--instr-atstart=no", "--smc-check=all-non-file"];
+        let mut valgrind = Command::new("valgrind");
+        valgrind.args(callgrind);
+        Self::start_by(Some(valgrind), if guarding { guards()? } else { limits()? }, upstream, plane)
     }
 
     /// One whose routes have policies: none, the smallest set, and a large one.
@@ -221,6 +207,25 @@ fn guards() -> Result<Routes, String> {
     let empty = wasm("bench_empty", &tool("AI_MESH_EMPTY_FILTER")?, "");
     let full = ours(&bundle(POLICY)?)?;
     Ok(vec![("plain", Vec::new()), ("empty", vec![empty]), ("full", vec![full])])
+}
+
+/// Without our filter; with Envoy's own limiter; with our filter, which reads bodies; with a limit that is lent; with one that is
+/// asked for at every request.
+fn limits() -> Result<Routes, String> {
+    let reading = |limit: &str| {
+        let policy = format!(
+            "apiVersion: ai-mesh.dev/v1alpha1\nkind: Policy\nmetadata: {{ name: bench }}\nspec:\n  rules:\n    - {READING}\n{limit}"
+        );
+        ours(&bundle(&policy)?)
+    };
+    let limit = format!("    - rateLimit: {{ requestsPerMinute: {NEVER_REACHED}, mode: ");
+    Ok(vec![
+        ("plain", Vec::new()),
+        ("local_ratelimit", vec![local_ratelimit()]),
+        ("read", vec![reading("")?]),
+        ("leased", vec![reading(&format!("{limit}default }}\n"))?]),
+        ("asked", vec![reading(&format!("{limit}strict }}\n"))?]),
+    ])
 }
 
 fn ours(bundle: &str) -> Result<Value, String> {

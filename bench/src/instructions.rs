@@ -24,37 +24,45 @@ const BODIES: [usize; 2] = [1024, 16 * 1024];
 /// Instructions by the file that they are in.
 type Counts = BTreeMap<String, u64>;
 
-/// Counts every route, and prints what each takes.
+/// Counts every route, those of guards and those of limits, and prints what each takes.
 pub(crate) fn run() -> Result<(), String> {
     let upstream = server::start("upstream", upstream::serve)?;
     let plane = server::start("control plane", plane::serve)?;
-    eprintln!("bench: starting Envoy under callgrind, which takes a minute");
-    let envoy = Envoy::counted(upstream, plane)?;
-    for bytes in BODIES {
-        println!("\n{bytes} bytes, a request and its answer, in thousands of instructions\n");
-        println!("| route | all | compiled module | Envoy | libc and others |");
-        println!("|---|---:|---:|---:|---:|");
-        for (index, name) in envoy.names().iter().enumerate() {
-            let mut client = Client::connect(envoy.route(index), &bodies::chat(bytes, false))?;
-            let mut exchange = |times: usize| (0..times).try_for_each(|_| client.exchange().map(|_| ()));
-            exchange(WARM_UP)?;
-            control(&envoy, &["--instr=on"])?;
-            exchange(COUNTED / 10)?;
-            control(&envoy, &["--zero"])?;
-            exchange(COUNTED)?;
-            control(&envoy, &["--dump"])?;
-            control(&envoy, &["--instr=off"])?;
-            let counts = read(envoy.folder())?;
-            let sum = |wanted: fn(&str) -> bool| -> f64 {
-                let counts = counts.iter().filter(|(file, _)| wanted(file)).map(|(_, count)| *count);
-                counts.sum::<u64>() as f64 / COUNTED as f64 / 1000.0
-            };
-            let (all, module) = (sum(|_| true), sum(is_compiled));
-            let envoy = sum(|file| file.ends_with("/envoy"));
-            println!("| {name} | {all:.0} | {module:.0} | {envoy:.0} | {:.0} |", all - module - envoy);
+    for (guarding, bodies) in [(true, &BODIES[..]), (false, &BODIES[..1])] {
+        eprintln!("bench: starting Envoy under callgrind, which takes a minute");
+        let envoy = Envoy::counted(guarding, upstream, plane)?;
+        for bytes in bodies {
+            let what = if guarding { "guards" } else { "limits" };
+            println!("\n{what}, {bytes} bytes: a request and its answer, in thousands of instructions\n");
+            println!("| route | all | compiled module | Envoy | libc and others |");
+            println!("|---|---:|---:|---:|---:|");
+            for (index, name) in envoy.names().iter().enumerate() {
+                let counts = count(&envoy, index, *bytes)?;
+                let sum = |wanted: fn(&str) -> bool| -> f64 {
+                    let counts = counts.iter().filter(|(file, _)| wanted(file)).map(|(_, count)| *count);
+                    counts.sum::<u64>() as f64 / COUNTED as f64 / 1000.0
+                };
+                let (all, module) = (sum(|_| true), sum(is_compiled));
+                let own = sum(|file| file.ends_with("/envoy"));
+                println!("| {name} | {all:.0} | {module:.0} | {own:.0} | {:.0} |", all - module - own);
+            }
         }
     }
     Ok(())
+}
+
+/// What the exchanges of one route take together.
+fn count(envoy: &Envoy, route: usize, bytes: usize) -> Result<Counts, String> {
+    let mut client = Client::connect(envoy.route(route), &bodies::chat(bytes, false))?;
+    let mut exchange = |times: usize| (0..times).try_for_each(|_| client.exchange().map(|_| ()));
+    exchange(WARM_UP)?;
+    control(envoy, &["--instr=on"])?;
+    exchange(COUNTED / 10)?;
+    control(envoy, &["--zero"])?;
+    exchange(COUNTED)?;
+    control(envoy, &["--dump"])?;
+    control(envoy, &["--instr=off"])?;
+    read(envoy.folder())
 }
 
 fn is_compiled(file: &str) -> bool {

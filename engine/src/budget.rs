@@ -25,6 +25,8 @@ pub(crate) struct Budget {
     promised: Vec<LimitCheck>,
     /// What was asked for at first, in tokens.
     estimate: Estimate,
+    /// What the body is estimated at, once that was asked.
+    estimated: Option<Option<Estimate>>,
     usage: Option<Usage>,
     /// Estimated tokens of what was read of the answer.
     written: u64,
@@ -131,6 +133,14 @@ impl Session {
         Some(Estimate { input, output: message.max_output.unwrap_or(unbounded) })
     }
 
+    /// The tokens that this request is estimated to take: worked out once, whatever the number of limits.
+    pub(crate) fn estimated(&mut self, body: &[u8]) -> Option<Estimate> {
+        if self.budget.estimated.is_none() {
+            self.budget.estimated = Some(self.estimate(body, None));
+        }
+        self.budget.estimated.flatten()
+    }
+
     /// Why what it takes can not be known, if that is so: it has a file of requests run (OpenAI's `/v1/batches`), which may be run
     /// again, or what a server keeps; or it is answered later, without a bound.
     pub(crate) fn takes_unknown(&self, strict: bool) -> Option<&'static str> {
@@ -208,7 +218,7 @@ impl Session {
 
     /// The service has admitted the request under these: `remaining` is what it says is left of each.
     pub(crate) fn promised(&mut self, checks: &[LimitCheck], remaining: &[u64], body: &[u8]) {
-        self.budget.estimate = self.estimate(body, None).unwrap_or_default();
+        self.estimates(checks, body);
         for (check, remaining) in checks.iter().zip(remaining) {
             let rest = if check.strict { 0 } else { *remaining };
             let most = match check.measure {
@@ -233,9 +243,16 @@ impl Session {
         }
     }
 
+    /// Keeps what was asked for, where a limit counts tokens or money.
+    fn estimates(&mut self, checks: &[LimitCheck], body: &[u8]) {
+        if checks.iter().any(|check| check.measure.is_spent()) {
+            self.budget.estimate = self.estimated(body).unwrap_or_default();
+        }
+    }
+
     /// The service was asked for these and has not answered: it may have admitted them all the same.
     pub(crate) fn perhaps_promised(&mut self, checks: Vec<LimitCheck>, body: &[u8]) {
-        self.budget.estimate = self.estimate(body, None).unwrap_or_default();
+        self.estimates(&checks, body);
         self.budget.promised.extend(checks.into_iter().filter(|check| check.measure != Measure::Requests));
     }
 

@@ -202,7 +202,11 @@ impl Session {
                         self.guard_failed(policy, "rateLimit", why);
                     }
                     // Where an open policy lets pass what has no upper bound, it counts by the estimate.
-                    let Some(known) = self.estimate(body, answers.and_then(Result::ok)) else { continue };
+                    let known = match answers.and_then(Result::ok) {
+                        Some(answers) => self.estimate(body, Some(answers)),
+                        None => self.estimated(body),
+                    };
+                    let Some(known) = known else { continue };
                     estimate = known;
                 }
                 unpriced |= guard.measure == Measure::Cost && self.is_unpriced();

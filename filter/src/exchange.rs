@@ -39,6 +39,8 @@ pub(crate) struct Exchange {
     response_coded: bool,
     /// Bytes of the body that Envoy holds, in the direction that is read.
     held: usize,
+    /// The request's body, while it is judged: reading it again is a call to Envoy and a copy.
+    body: Option<Vec<u8>>,
     /// What the client is answered with; 0 while it is not.
     status: u32,
     deciding_ns: u64,
@@ -82,6 +84,7 @@ impl Exchange {
             response_type,
             response_coded: false,
             held: 0,
+            body: None,
             status: 0,
             deciding_ns: 0,
             hashes,
@@ -123,7 +126,10 @@ impl Exchange {
         let Some(body) = host::request_body(self.held) else { return self.broken() };
         self.hashes.request(&body);
         let step = self.judge(|session, now| session.request(&body, now));
-        step.map_or(Action::Continue, |step| self.on_request(step))
+        self.body = Some(body);
+        let action = step.map_or(Action::Continue, |step| self.on_request(step));
+        self.body = None;
+        action
     }
 
     /// What the mesh knows of the agent is not the upstream's business.

@@ -75,7 +75,8 @@ impl Exchange {
     }
 
     fn limits(&mut self, answer: LimitAnswer) -> Action {
-        let Some(body) = host::request_body(self.held) else { return self.broken() };
+        let known = self.body.take().or_else(|| host::request_body(self.held));
+        let Some(body) = known else { return self.broken() };
         let step = self.judge(|session, now| session.limits(answer, &body, now));
         step.map_or(Action::Continue, |step| self.on_request(step))
     }
