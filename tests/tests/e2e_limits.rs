@@ -177,6 +177,13 @@ fn paths_that_tell_nothing_are_no_way_around(mesh: &Mesh) {
         let used = settled(mesh, agent, "tokens");
         assert!(if counts { (8..40).contains(&used) } else { used == 0 }, "{agent}: {used}");
     }
+    let packed = mesh_tests::encoded("gzip", json!({ "prompt": words }).to_string().as_bytes());
+    let request =
+        Request::bytes("/completion", "application/json", &packed).header("content-encoding", "gzip");
+    let request =
+        request.header("x-mock-content-type", "application/json").header("x-mock-body", &base64(b"{}"));
+    assert_eq!(mesh.send(&by("packed", request)).status, 200);
+    assert!((8..40).contains(&settled(mesh, "packed", "tokens")), "a compressed prompt is a prompt");
     // What the server reports counts instead.
     let usage = json!({ "text": words, "usage": { "prompt_tokens": 11, "completion_tokens": 6 } });
     let request = Request::post("/generate", &json!({ "prompt": words }));

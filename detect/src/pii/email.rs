@@ -24,7 +24,11 @@ pub(super) fn at_sign(scan: &mut Scan<'_>, i: usize) {
         return;
     }
     let Some(end) = domain(text, i + 1) else { return };
-    let Some(start) = local(text, i) else { return };
+    let Some(mut start) = local(text, i) else { return };
+    // `ada@example.com@relay.example`: a name before the name is not left standing.
+    if before(text, start) == b'@' {
+        start = local(text, start - 1).unwrap_or(start);
+    }
     // The login of a repository's SSH address is nobody's.
     if slice(text, start, i) == b"git" {
         return;
