@@ -22,6 +22,7 @@ mod canary;
 mod compile;
 mod decision;
 mod dry_run;
+mod estimate;
 mod evidence;
 mod guards;
 mod index;

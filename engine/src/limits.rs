@@ -191,7 +191,7 @@ impl Session {
                     self.guard_failed(policy, "rateLimit", "concurrent");
                     continue;
                 }
-                let mut estimate = crate::budget::Estimate::default();
+                let mut estimate = crate::estimate::Estimate::default();
                 if guard.measure.is_spent() {
                     if let Some(why) = self.takes_unknown(strict) {
                         self.guard_failed(policy, "rateLimit", why);

@@ -1,11 +1,11 @@
 //! How one text is written inside another, and the way back: decoding, finding the source of a decoded range, and
 //! encoding what replaces it.
 
-use crate::multipart::is_token;
 use std::borrow::Cow;
 use std::ops::Range;
 
 use crate::base64;
+use crate::multipart::is_token;
 
 /// How an inner text is written in the text around it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -15,10 +15,18 @@ const EXCHANGES: u64 = 2_000;
 /// Bytes of the request bodies.
 const BODIES: [u64; 2] = [1024, 16 * 1024];
 
-pub(crate) fn count(place: &Place) -> Outcome {
-    if Command::new("valgrind").arg("--version").output().is_err() {
-        return Err(Failure::new("`valgrind` is not there; install it (apt install valgrind) and try again"));
+/// Fails where callgrind can not be run.
+pub(super) fn needs_valgrind() -> Outcome {
+    match Command::new("valgrind").arg("--version").output() {
+        Ok(_) => Ok(()),
+        Err(_) => {
+            Err(Failure::new("`valgrind` is not there; install it (apt install valgrind) and try again"))
+        }
     }
+}
+
+pub(crate) fn count(place: &Place) -> Outcome {
+    needs_valgrind()?;
     for bytes in BODIES {
         let (setup, exchanges) = (counted(place, bytes, 0)?, counted(place, bytes, EXCHANGES)?);
         let mut crates: Vec<(&String, u64)> = exchanges

@@ -16,6 +16,9 @@ pub(crate) fn run(rest: &[String]) -> Outcome {
     if rest == ["--core"] {
         return core::count(&place);
     }
+    if rest.iter().any(|flag| flag == "--instructions") {
+        core::needs_valgrind()?;
+    }
     let envoy = setup::for_running(&place)?;
     build::filter(&place)?;
     say("building the empty filter and the load generator");
