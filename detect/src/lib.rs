@@ -104,11 +104,17 @@ impl Detector {
     /// For text that arrives in pieces: the byte offset from which the tail may still become (part of) a finding once
     /// more text comes. Everything before it is final.
     ///
-    /// The caller keeps the tail, and up to 64 bytes of what it has already released as context on the left, and
+    /// The caller keeps the tail, and what it has already released from [`context_start`](Self::context_start) on, and
     /// passes both again with the next piece. The offset is never more than [`MAX_HOLDBACK`] bytes behind the end, or
     /// [`MAX_BLOCK_HOLDBACK`] while a private key block or a signed token is open.
     pub fn holdback(&self, text: &str, types: &TypeSet) -> usize {
         pii::holdback(text, *types)
+    }
+
+    /// Of text that was released up to `end`, where that begins which still says what a value after it is: 64 bytes before
+    /// the end, further where characters are written as escapes or between invisible ones, at most 4 KiB.
+    pub fn context_start(&self, text: &str, end: usize) -> usize {
+        pii::context_start(text, end)
     }
 
     /// Judges whether `text`, coming from `source`, tries to steer the model. Returns the strongest evidence, or

@@ -343,3 +343,41 @@ fn what_another_agent_says_piece_by_piece_is_searched_for_attacks() {
     let pieces: Vec<&str> = calm.split_inclusive(' ').collect();
     assert_eq!(a2a.through(&program, &[&a2a.stream(&pieces)]), (a2a.stream(&pieces), "allow"));
 }
+
+#[test]
+fn where_no_protocol_says_that_pieces_belong_together_each_is_read_by_itself_too() {
+    let program = program(json!([{ "pii": { "action": "redact", "replacement": "#" } }]));
+    let sse = |pieces: &[&str]| pieces.iter().map(|piece| format!("data: {piece}\n\n")).collect::<String>();
+    let lines = |pieces: &[&str]| pieces.join("\n") + "\n";
+    let both: [(&[&str], &[&str]); 8] = [
+        // By itself a value, together a longer word.
+        (&["line1", "536-90-4399", "next"], &["line1", "#", "next"]),
+        (&["id 536-90-4399", "done"], &["id #", "done"]),
+        (&["\"536-90-4399\"", "\"u\""], &["\"#\"", "\"u\""]),
+        (
+            &[r#"{"content":"SSN 536-90-4399"}"#, r#"{"content":"7 more"}"#],
+            &[r#"{"content":"SSN #"}"#, r#"{"content":"7 more"}"#],
+        ),
+        // Only together a value.
+        (&["id 536-9", "0-4399 there"], &["id #", " there"]),
+        (&["\"536-\"", "\"90-4399\""], &["\"#\"", "\"\""]),
+        // By itself one value, together another.
+        (&["jane", "roe@example.org", "x"], &["#", "", ""]),
+        // Neither.
+        (&["line1", "536-90-43", "next"], &["line1", "536-90-43", "next"]),
+    ];
+    for path in ["/v1/messages", "/jobs/1/log"] {
+        for (content_type, said, want) in both
+            .iter()
+            .map(|(said, want)| ("text/event-stream", sse(said), sse(want)))
+            .chain([("application/x-ndjson", lines(both[2].0), lines(both[2].1))])
+        {
+            let wire = Wire { path, content_type, ..WIRES[0].1 };
+            for size in [1, 9, 4096] {
+                let chunks: Vec<&[u8]> = said.as_bytes().chunks(size).collect();
+                let (out, _) = wire.through(&program, &chunks);
+                assert_eq!(String::from_utf8_lossy(&out), want, "{path} in {size}s");
+            }
+        }
+    }
+}

@@ -63,6 +63,14 @@ impl Walk {
                     self.at(&step(name), |walk| walk.value(value, &Shape::Text));
                 }
             }
+            (Shape::Texts, Value::Object(texts)) => {
+                for (name, value) in texts {
+                    if name.trim().is_empty() {
+                        self.error("found an empty name, expected some text");
+                    }
+                    self.at(&step(name), |walk| walk.value(value, &Shape::NonEmpty));
+                }
+            }
             (Shape::Map(fields), Value::Object(map)) => self.map(map, fields),
             (Shape::OneOf(fields), Value::Object(map)) => self.one_of(map, fields),
             (shape, value) => self.wrong_type(value, shape),
@@ -237,7 +245,7 @@ fn expected(shape: &Shape) -> String {
             Shape::OneOf(_) => "a list of rules".to_owned(),
             _ => "a list".to_owned(),
         },
-        Shape::Labels => "a map of strings to strings".to_owned(),
+        Shape::Labels | Shape::Texts => "a map of strings to strings".to_owned(),
         Shape::Object => "a map".to_owned(),
         Shape::Map(fields) => format!("a map with the fields {}", list(fields)),
         Shape::OneOf(fields) => format!("a rule, a map with one of the keys {}", list(fields)),

@@ -23,6 +23,8 @@ pub(crate) enum Shape {
     List(usize, &'static Shape),
     /// A map from any string to a string.
     Labels,
+    /// A map from names to strings that say something.
+    Texts,
     /// A map from any string to anything.
     Object,
     /// A map with these fields.

@@ -217,6 +217,28 @@ impl<'l> Collector<'l> {
         value: Val<'_>,
         path: u32,
     ) -> Result<(), WireError> {
+        self.add_piece(channel, place, value, path, false)
+    }
+
+    /// The same where no protocol says that the pieces belong together.
+    pub(crate) fn piece_apart(
+        &mut self,
+        channel: Channel,
+        place: Place,
+        value: Val<'_>,
+        path: u32,
+    ) -> Result<(), WireError> {
+        self.add_piece(channel, place, value, path, true)
+    }
+
+    fn add_piece(
+        &mut self,
+        channel: Channel,
+        place: Place,
+        value: Val<'_>,
+        path: u32,
+        apart: bool,
+    ) -> Result<(), WireError> {
         let Some(text) = value.string() else { return self.free(place, value, path) };
         if text.is_empty() {
             return Ok(());
@@ -224,7 +246,7 @@ impl<'l> Collector<'l> {
         let slot = Slot::Text;
         let found = Found { place, slot, path, layer: value.doc.layer, span: value.span(), derived: false };
         self.list(found, text.into_owned())?;
-        self.pieces.push(Piece { channel, segment: self.message.segments.len() - 1 });
+        self.pieces.push(Piece { channel, segment: self.message.segments.len() - 1, apart });
         Ok(())
     }
 
@@ -239,7 +261,7 @@ impl<'l> Collector<'l> {
             text.to_owned(),
         )?;
         let channel = Channel { group: 0, kind: ChannelKind::Text, index: 0 };
-        self.pieces.push(Piece { channel, segment: self.message.segments.len() - 1 });
+        self.pieces.push(Piece { channel, segment: self.message.segments.len() - 1, apart: true });
         Ok(())
     }
 

@@ -94,6 +94,35 @@ pub(crate) fn holdback(text: &str, types: TypeSet) -> usize {
     start
 }
 
+/// Characters before a value that are looked at, and one more that decides whether the first word is whole.
+const CONTEXT: usize = 64;
+/// The most bytes that they may take.
+const MAX_CONTEXT: usize = 4096;
+/// The most characters that one may be written with: `&#x0041;`.
+const ESCAPE: usize = 8;
+
+/// See [`crate::Detector::context`].
+pub(crate) fn context_start(text: &str, end: usize) -> usize {
+    let before = text.get(..end).unwrap_or_default();
+    let near = slice(before.as_bytes(), before.len().saturating_sub(CONTEXT), before.len());
+    if near.iter().all(|b| b.is_ascii() && !matches!(b, b'%' | b'&' | b'\\')) {
+        return before.len() - near.len();
+    }
+    let (mut left, mut escapes) = (CONTEXT, false);
+    for (i, c) in before.char_indices().rev() {
+        if left == 0 || before.len() - i > MAX_CONTEXT {
+            return i + c.len_utf8();
+        }
+        if !escapes && matches!(c, '%' | '&' | '\\') {
+            (left, escapes) = (left * ESCAPE, true);
+        }
+        if !canonical::is_tag(c) && !matches!(glyph(c), Glyph::Invisible) {
+            left -= 1;
+        }
+    }
+    0
+}
+
 /// Whether a character can be part of a value, for the purpose of waiting. A tag character may be read as nothing, or as what it
 /// stands for.
 fn is_value(c: char) -> bool {

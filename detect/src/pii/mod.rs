@@ -41,8 +41,8 @@ mod word_forms;
 
 pub(crate) use context::ContextWords;
 pub(crate) use hidden::hidden;
-pub(crate) use holdback::holdback;
 pub use holdback::{MAX_BLOCK_HOLDBACK, MAX_HOLDBACK};
+pub(crate) use holdback::{context_start, holdback};
 
 use std::sync::Arc;
 

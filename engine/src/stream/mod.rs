@@ -190,6 +190,9 @@ impl Stream {
             if window.place.is_empty() {
                 window.place = format!("response:{}", item.message.path(piece.segment));
             }
+            if piece.apart {
+                window.apart.extend(settle::by_itself(session, text, window.text.len()));
+            }
             let first = text.trim_start().chars().next();
             window.json = window.json.or(first.map(|first| matches!(first, '{' | '[' | '"')));
             window.text.push_str(text);

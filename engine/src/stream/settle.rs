@@ -2,7 +2,7 @@
 use std::ops::Range;
 use std::rc::Rc;
 
-use mesh_detect::TypeSet;
+use mesh_detect::{Finding, TypeSet};
 use mesh_wire::{Channel, ChannelKind, Edit, cut_escape, escape_json, resolve_escapes};
 
 use super::Stream;
@@ -66,11 +66,7 @@ impl Stream {
         // An escape that is cut off spells nothing yet.
         let spelled = text.get(..if last { text.len() } else { cut_escape(&text) }).unwrap_or_default();
         let resolved = escapes.then(|| resolve_escapes(spelled));
-        let guards: Vec<_> = applies
-            .iter()
-            .flat_map(|policy| policy.pii.iter().map(move |guard| (policy.as_ref(), guard)))
-            .filter(|(_, guard)| guard.looks(Way::Response))
-            .collect();
+        let guards: Vec<_> = guards(&applies).collect();
         let mut safe = if last { text.len() } else { holdback(session, &text, &guards) };
         if let Some(resolved) = resolved.as_ref().filter(|_| !last) {
             let spelled = resolved.raw_range(0..holdback(session, resolved.text(), &guards)).end;
@@ -110,7 +106,7 @@ impl Stream {
         safe = safe.max(start);
         let (mut found, mut spelled) = (Vec::new(), Vec::new());
         let mut edits = Vec::new();
-        for (policy, guard) in guards {
+        for (number, (policy, guard)) in guards.into_iter().enumerate() {
             if !arguments {
                 guard.find(&program.detector, &text, &mut found);
             }
@@ -121,6 +117,12 @@ impl Stream {
                     if !found.iter().any(|seen| overlap(&seen.span, &finding.span)) {
                         found.push(finding);
                     }
+                }
+            }
+            for (_, finding) in window.apart.iter().filter(|(of, _)| *of == number) {
+                let span = finding.span.start + start..finding.span.end + start;
+                if !found.iter().any(|seen| overlap(&seen.span, &span)) {
+                    found.push(Finding { span, ..finding.clone() });
                 }
             }
             for finding in found.drain(..) {
@@ -189,8 +191,37 @@ impl Stream {
             let range = cut.range.start - start..cut.range.end - start;
             cut_parts(&mut self.queue, self.first, &window.parts, range, cut.with);
         }
-        window.release(safe - start, &text, safe, &mut self.queue, self.first);
+        let context = program.detector.context_start(&text, safe);
+        window.release(safe - start, &text, safe, context, &mut self.queue, self.first);
     }
+}
+
+/// The guards of personal data that look at answers.
+fn guards(applies: &[Rc<Attached>]) -> impl Iterator<Item = (&Attached, &PiiGuard)> {
+    applies
+        .iter()
+        .flat_map(|policy| policy.pii.iter().map(move |guard| (policy.as_ref(), guard)))
+        .filter(|(_, guard)| guard.looks(Way::Response))
+}
+
+/// What a piece holds as a text by itself, by the number of the guard; it will stand at `at` in its window.
+pub(super) fn by_itself(session: &Session, text: &str, at: usize) -> Vec<(usize, Finding)> {
+    let detector = &session.program.detector;
+    let resolved = text.contains('\\').then(|| resolve_escapes(text));
+    let (mut apart, mut found) = (Vec::new(), Vec::new());
+    for (number, (_, guard)) in guards(&session.applies).enumerate() {
+        guard.find_whole(detector, text, &mut found);
+        apart.extend(found.drain(..).map(|finding| (number, finding)));
+        if let Some(resolved) = &resolved {
+            guard.find_whole(detector, resolved.text(), &mut found);
+            let spelled = found.drain(..).map(|f| Finding { span: resolved.raw_range(f.span.clone()), ..f });
+            apart.extend(spelled.map(|finding| (number, finding)));
+        }
+    }
+    for (_, finding) in &mut apart {
+        finding.span = finding.span.start + at..finding.span.end + at;
+    }
+    apart
 }
 
 fn holdback(session: &Session, text: &str, guards: &[(&Attached, &PiiGuard)]) -> usize {

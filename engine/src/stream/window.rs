@@ -2,13 +2,11 @@
 use std::collections::VecDeque;
 use std::ops::Range;
 
+use mesh_detect::Finding;
 use mesh_wire::Edit;
 
 use super::Waiting;
 use crate::output::OutputStates;
-
-/// Context kept of text that has left, in bytes.
-const CONTEXT: usize = 64;
 
 /// The undecided end of one running text.
 #[derive(Default)]
@@ -19,6 +17,8 @@ pub(super) struct Window {
     pub(super) address: bool,
     pub(super) place: String,
     pub(super) parts: VecDeque<Part>,
+    /// What pieces held that may be texts by themselves, by the number of the guard: places in `text`.
+    pub(super) apart: Vec<(usize, Finding)>,
     /// Whether the running text began like JSON; unknown while it is blank.
     pub(super) json: Option<bool>,
     /// What a third party said last in this text, and how much of that has not been searched for attacks.
@@ -38,12 +38,13 @@ pub(super) struct Part {
 }
 
 impl Window {
-    /// Lets the first `bytes` of the text go.
+    /// Lets the first `bytes` of the text go, to `safe` in `text`, of which what stands from `context` on is kept.
     pub(super) fn release(
         &mut self,
         bytes: usize,
         text: &str,
         safe: usize,
+        context: usize,
         queue: &mut VecDeque<Waiting>,
         first: u64,
     ) {
@@ -64,8 +65,12 @@ impl Window {
             }
             self.parts.pop_front();
         }
-        let from = floor_boundary(text, safe.saturating_sub(CONTEXT));
-        self.context = text.get(from..safe).unwrap_or_default().to_owned();
+        self.apart.retain_mut(|(_, finding)| {
+            let stays = finding.span.end > bytes;
+            finding.span = finding.span.start.saturating_sub(bytes)..finding.span.end.saturating_sub(bytes);
+            stays
+        });
+        self.context = text.get(context..safe).unwrap_or_default().to_owned();
         self.text = text.get(safe..).unwrap_or_default().to_owned();
     }
 }

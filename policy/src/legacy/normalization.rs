@@ -21,7 +21,7 @@ const STAGES: &[Field] = &[
         "pii_redaction",
         Shape::Map(&[
             optional("enabled", Shape::Flag),
-            optional("patterns", Shape::List(0, &Shape::Labels)),
+            optional("patterns", Shape::List(0, &Shape::Texts)),
             optional("replacement", Shape::Text),
         ]),
     ),

@@ -57,6 +57,9 @@ pub struct Piece {
     pub channel: Channel,
     /// Index into the segments of [`StreamItem::message`], which has the piece's text and place.
     pub segment: usize,
+    /// No protocol says that the pieces of this text belong together: one may as well be a text by itself, and is to be
+    /// judged as both.
+    pub apart: bool,
 }
 
 /// Running texts that have come to their end with this event.
@@ -173,7 +176,7 @@ fn data(c: &mut Collector<'_>, operation: &str, data: &str, layer: u32) -> Resul
     };
     let root = Doc { text: data, nodes: &nodes, layer, level: 0 }.root();
     if root.is_string() {
-        return c.piece(
+        return c.piece_apart(
             Channel { group: 0, kind: ChannelKind::Text, index: 0 },
             Place::Assistant,
             root,
@@ -281,7 +284,7 @@ fn unknown(c: &mut Collector<'_>, value: Val<'_>, path: u32, fields: u32) -> Res
                 let path = c.at_key(path, &name);
                 let channel =
                     Channel { group: 0, kind: ChannelKind::Other, index: field_hash(fields, &name) };
-                return c.piece(channel, Place::Assistant, member, path);
+                return c.piece_apart(channel, Place::Assistant, member, path);
             }
             if matches!(member.kind(), Kind::Object | Kind::Array) {
                 c.key(Place::Other, path, key, &name)?;
