@@ -43,6 +43,7 @@ mod response;
 mod seen;
 mod session;
 mod stream;
+mod taken;
 mod url;
 
 pub use breaker::Breaker;

@@ -100,7 +100,11 @@ impl Masked {
 
     /// Whether a range of the text touches a placeholder: nothing in it is a value of its own.
     pub(crate) fn touches(&self, text: &str, range: &Range<usize>) -> bool {
-        self.find(text).any(|(found, _)| found.start < range.end && range.start < found.end)
+        // Only one that begins near the range reaches it.
+        let from = text.floor_char_boundary(range.start.saturating_sub(MAX_PLACEHOLDER));
+        let to = text.floor_char_boundary(range.end.saturating_add(MAX_PLACEHOLDER));
+        let near = text.get(from..to).filter(|_| !self.is_empty()).unwrap_or_default();
+        self.find(near).any(|(found, _)| found.start + from < range.end && range.start < found.end + from)
     }
 
     /// Where the tail of a text begins that may still become a placeholder; its end, if none may.

@@ -15,6 +15,7 @@ use crate::evidence::{Effect, Evidence, Violation, span};
 use crate::guards::Way;
 use crate::index::Attached;
 use crate::session::Session;
+use crate::taken::Taken;
 
 /// One `content` rule that looks at answers.
 pub(crate) struct OutputGuard {
@@ -87,6 +88,7 @@ impl Session {
             return Vec::new();
         }
         self.decision.guard("content", GuardState::Ran);
+        let taken = Taken::new(taken.iter().map(|edit| (edit.segment, edit.range.clone())));
         let mut edits: Vec<Edit> = Vec::new();
         let mut found = Vec::new();
         let segments = message.segments.iter().enumerate();
@@ -103,12 +105,7 @@ impl Session {
                 let place = format!("{}:{}", Way::Response.name(), message.path(index));
                 for finding in &found {
                     let Some(with) = self.acted_on((policy, guard), finding, &place) else { continue };
-                    let over = |edit: &Edit| {
-                        edit.segment == index
-                            && edit.range.start < finding.span.end
-                            && finding.span.start < edit.range.end
-                    };
-                    let with = if taken.iter().any(over) { GONE.to_owned() } else { with };
+                    let with = if taken.meets(index, &finding.span) { GONE.to_owned() } else { with };
                     edits.push(Edit { segment: index, range: finding.span.clone(), with });
                 }
             }

@@ -71,14 +71,20 @@ impl Chain {
         parts.collect::<Vec<_>>().join(" ")
     }
 
+    /// The parts from the one on in which that byte stands.
+    fn from(&self, at: usize) -> &[(usize, Range<usize>)] {
+        let before = self.parts.partition_point(|(_, part)| part.end <= at);
+        self.parts.get(before..).unwrap_or_default()
+    }
+
     fn crosses(&self, span: &Range<usize>) -> bool {
-        self.parts.iter().skip(1).any(|(_, part)| span.start < part.start && part.start < span.end)
+        self.from(span.start).first().is_some_and(|(_, part)| part.end < span.end)
     }
 
     /// Edits that put something in place of a stretch of the text.
     fn edits(&self, span: &Range<usize>, with: &str, edits: &mut Vec<Edit>) {
         let mut with = Some(with.to_owned());
-        for (segment, part) in &self.parts {
+        for (segment, part) in self.from(span.start).iter().take_while(|(_, part)| part.start < span.end) {
             let (start, end) = (span.start.max(part.start), span.end.min(part.end));
             if start < end {
                 let range = start - part.start..end - part.start;
@@ -134,7 +140,7 @@ impl Session {
                     if touched || !chain.crosses(&span) {
                         continue;
                     }
-                    let first = chain.parts.iter().find(|(_, part)| span.start < part.end);
+                    let first = chain.from(span.start).first();
                     let place = first.map_or_else(String::new, |(segment, _)| message.path(*segment));
                     let place = format!("{}:{place}", way.name());
                     let value = text.get(finding.span.clone()).unwrap_or_default();

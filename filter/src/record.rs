@@ -11,6 +11,9 @@ pub(crate) fn record(
     status: u32,
     execution_us: u64,
 ) -> DecisionRecord {
+    // Personal data stands nowhere in a record, also where it stood in the address.
+    let told = decision.findings.iter().any(|finding| finding.place == "request:path");
+    let path = if told { WITHHELD.to_owned() } else { head.path_only().chars().take(MAX_PATH).collect() };
     DecisionRecord {
         decision_id: decision.id,
         time_ns: decision.time,
@@ -46,7 +49,7 @@ pub(crate) fn record(
         status,
         execution_us,
         method: head.method.clone(),
-        path: head.path_only().chars().take(MAX_PATH).collect(),
+        path,
         source_ip: head.source_ip.map(|ip| ip.to_canonical().to_string()).unwrap_or_default(),
         roles: caller.roles.into_iter().take(MAX_ROLES).collect(),
         tools: decision.tools,
@@ -83,6 +86,8 @@ fn definition(seen: mesh_engine::SeenTool) -> ToolDefinition {
 
 /// Paths are the agent's own words; a record's size is bounded.
 const MAX_PATH: usize = 256;
+/// What stands for a path with personal data in it.
+const WITHHELD: &str = "[REDACTED]";
 const MAX_ROLES: usize = 32;
 
 fn violation(said: mesh_engine::Violation) -> Violation {

@@ -15,6 +15,8 @@ pub(crate) const MAX_BYTES: usize = 64 * 1024;
 pub(crate) const MAX_CHAIN: usize = 64;
 /// Most open brackets at a time.
 pub(crate) const MAX_NESTING: usize = 12;
+/// Largest exponent of a number: that of double precision.
+const MAX_EXPONENT: u32 = 308;
 
 /// Most modules of one rule, and their largest size together, in bytes.
 const MAX_MODULES: usize = 64;
@@ -53,6 +55,9 @@ pub(crate) fn scan(module: &Module) -> Result<(), RegoError> {
             return Ok(());
         }
         let (line, column) = (token.1.line, token.1.col);
+        if token.0 == TokenKind::Number && is_beyond(token.1.text()) {
+            return refuse(line, column, format!("a number with an exponent over {MAX_EXPONENT}"));
+        }
         let (links, brackets) = chains.read(&token);
         if links > MAX_CHAIN {
             return refuse(
@@ -73,6 +78,12 @@ pub(crate) fn scan(module: &Module) -> Result<(), RegoError> {
             );
         }
     }
+}
+
+/// The interpreter writes out all digits of a number, which one with few characters can have millions of.
+fn is_beyond(number: &str) -> bool {
+    let exponent = number.split_once(['e', 'E']).map(|(_, exponent)| exponent.trim_start_matches(['+', '-']));
+    exponent.is_some_and(|exponent| exponent.parse::<u32>().map_or(true, |exponent| exponent > MAX_EXPONENT))
 }
 
 /// Counts the links of the chain that each open bracket is in the middle of.

@@ -118,6 +118,7 @@ fn modules_beyond_the_bounds_are_refused() {
         (rule(&format!("{}1", "- ".repeat(400))), "operators in one expression"),
         (format!("package mesh\ndeny if f0(1)\n{calls}f200(x) := x\n"), "goes too deep"),
         (rule(&format!("\"{}\"", "x".repeat(2000))), "column width"),
+        (rule("[0e31111111]"), "exponent over 308"),
         (format!("package mesh\ndeny := \"{}\"", "x\n".repeat(40_000)), "bytes"),
     ] {
         let found = errors(&source);

@@ -64,8 +64,10 @@ fn standing<'a>(values: &BTreeSet<&'a str>, text: &str) -> BTreeSet<&'a str> {
 #[test]
 fn nothing_that_the_mesh_writes_holds_a_planted_value() {
     let rows = planted();
+    // Of the address only this is planted: what else looks like a value in it depends on words around it.
+    let paths = ["536-90-4399", "ada.lovelace@path.example"];
     let values: BTreeSet<&str> =
-        rows.iter().flat_map(|(_, values)| values.iter().map(String::as_str)).collect();
+        rows.iter().flat_map(|(_, values)| values.iter().map(String::as_str)).chain(paths).collect();
     assert!(values.len() > 400, "the corpus is not where it should be");
     let policy = |action: &str| {
         format!(
@@ -93,6 +95,11 @@ fn nothing_that_the_mesh_writes_holds_a_planted_value() {
                 let told = format!("{:?}\n{}", answer.headers, answer.text());
                 wrong.extend(values.iter().filter(|v| told.contains(*v)).map(|v| format!("a refusal: {v}")));
             }
+            answer.header("x-ai-mesh-decision-id").clone_into(&mut last);
+        }
+        for value in paths {
+            let answer = mesh.send(&Request::post(&format!("/v1/files/{value}"), &chat("hello")));
+            assert_eq!(answer.status == 403, action != "log", "{action}: {}", answer.text());
             answer.header("x-ai-mesh-decision-id").clone_into(&mut last);
         }
         assert_eq!(refused > rows.len() / 2, action == "block", "{action}: {refused} are refused");

@@ -208,10 +208,9 @@ fn file(
         return c.free(Place::Document, Doc { nodes: &nodes, ..doc }.root(), path);
     }
     if shape == Shape::Json {
-        return scan(text, c.limits).map_err(|error| moved(error, offset)).map(|_| ()).and_then(|()| {
-            // A JSON document that is a bare text or number.
-            c.whole(Place::Document, doc, 0..text.len() as u32, path)
-        });
+        // A JSON document that is a bare text or number.
+        let nodes = scan(text, c.limits).map_err(|error| moved(error, offset))?;
+        return c.free(Place::Document, Doc { nodes: &nodes, ..doc }.root(), path);
     }
     let are_lines = || each_line(text).all(|(_, line)| json(line, c.limits).is_some());
     if shape == Shape::Lines || text.starts_with('{') && are_lines() {

@@ -290,15 +290,3 @@ fn events_that_are_not_strict_are_refused() {
         assert!(matches!(read, Err(WireError::Malformed { .. })), "{data}");
     }
 }
-
-#[test]
-fn what_closes_what() {
-    let channel = Channel { group: 1, kind: ChannelKind::Text, index: 0 };
-    assert!(
-        Close::All.covers(&channel)
-            && Close::Group(1).covers(&channel)
-            && Close::Channel(channel).covers(&channel)
-    );
-    assert!(!Close::Group(0).covers(&channel));
-    assert!(!Close::Channel(Channel { index: 1, ..channel }).covers(&channel));
-}

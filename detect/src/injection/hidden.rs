@@ -9,8 +9,6 @@ use super::matcher::{Matcher, together};
 use super::tokens::Written;
 use super::verdict;
 
-/// Runs of one text that are decoded.
-const MAX_LAYERS: usize = 8;
 /// Layers of encoding that are undone, one inside the other.
 const MAX_DEPTH: u8 = 2;
 /// So many invisible letters are a text.
@@ -33,13 +31,12 @@ impl Matcher<'_> {
 
     #[inline(never)]
     fn encoded(&mut self, text: &[u8], i: usize, index: usize) -> usize {
-        if self.depth >= MAX_DEPTH || self.layers >= MAX_LAYERS {
+        if self.depth >= MAX_DEPTH {
             return i + 1;
         }
         let numbers = layers::may_be_numbers(text, i);
         let (end, said) = if numbers { layers::numbers(text, i) } else { layers::run(text, i) };
         if let Some(said) = said {
-            self.layers += 1;
             self.decoded(&said, index, i..end);
         }
         end

@@ -1,17 +1,17 @@
 //! Orders in an encoding: what a run of characters or the whole text says once decoded.
 //!
-//! Decoding has a budget: so many bytes of so many runs, and at most two layers, one inside the other.
+//! At most two layers are undone, one inside the other: work in proportion to the text, however many runs it has.
 
 use super::lexicon::{Lexicon, WordHash};
 use crate::bytes::{at, run_end, slice};
 use crate::canonical::base64;
 
-/// Bytes decoded of one run.
-const MAX_DECODED: usize = 4096;
 /// A shorter run says nothing that an order needs.
 pub(super) const MIN_RUN: usize = 24;
 /// Fewer numbers than this are no text.
 const MIN_CODES: usize = 12;
+/// Characters of what was decoded that tell whether it is a text.
+const BEGINNING: usize = 64;
 /// Words looked at to tell whether a text is turned around.
 const SAMPLE: usize = 24;
 /// Whole texts longer than this are not turned around.
@@ -60,7 +60,7 @@ pub(super) fn run(text: &[u8], i: usize) -> (usize, Option<String>) {
         return (end, None);
     }
     let run = slice(text, i, end);
-    let said = hex(run).or_else(|| base32(run)).or_else(|| base64::decode(run, MAX_DECODED));
+    let said = hex(run).or_else(|| base32(run)).or_else(|| base64::decode(run, usize::MAX));
     (end, said.and_then(readable))
 }
 
@@ -69,7 +69,7 @@ fn hex(run: &[u8]) -> Option<Vec<u8>> {
         return None;
     }
     let digit = |b: u8| char::from(b).to_digit(16).unwrap_or(0) as u8;
-    Some(run.chunks(2).take(MAX_DECODED).map(|pair| digit(at(pair, 0)) * 16 + digit(at(pair, 1))).collect())
+    Some(run.chunks(2).map(|pair| digit(at(pair, 0)) * 16 + digit(at(pair, 1))).collect())
 }
 
 /// Base32 (RFC 4648).
@@ -78,7 +78,7 @@ fn base32(run: &[u8]) -> Option<Vec<u8>> {
     let run = run.get(..run.len() - padding)?;
     let mut out = Vec::new();
     let (mut bits, mut have) = (0_u32, 0);
-    for b in run.iter().take(MAX_DECODED) {
+    for b in run {
         let value = match b {
             b'A'..=b'Z' => b - b'A',
             b'2'..=b'7' => b - b'2' + 26,
@@ -94,21 +94,23 @@ fn base32(run: &[u8]) -> Option<Vec<u8>> {
     Some(out)
 }
 
-/// Text of letters and spaces, or nothing.
+/// Text that begins with letters and spaces, or nothing.
 fn readable(bytes: Vec<u8>) -> Option<String> {
-    let text = String::from_utf8(bytes).ok()?;
-    let plain = text.chars().filter(|c| c.is_alphanumeric() || matches!(c, ' ' | '.' | ',' | '\n')).count();
+    let text = String::from_utf8(bytes)
+        .unwrap_or_else(|bytes| String::from_utf8_lossy(bytes.as_bytes()).into_owned());
+    let plain = |c: &char| c.is_alphanumeric() || matches!(c, ' ' | '.' | ',' | '\n');
+    let (read, all) =
+        text.chars().take(BEGINNING).fold((0, 0), |(read, all), c| (read + usize::from(plain(&c)), all + 1));
     // A run without spaces may be the next layer.
     let layer = text.len() >= MIN_RUN && text.bytes().all(is_run);
-    (layer || text.len() >= 12 && text.contains(' ') && plain * 10 >= text.chars().count() * 8)
-        .then_some(text)
+    (layer || text.len() >= 12 && text.contains(' ') && read * 10 >= all * 8).then_some(text)
 }
 
 /// Eight binary digits a character, with spaces between: `01001001 01100111 …`.
 fn binary(text: &[u8], i: usize) -> (usize, Option<String>) {
     let mut out = Vec::new();
     let mut k = i;
-    while out.len() < MAX_DECODED && slice(text, k, k + 8).len() == 8 {
+    while slice(text, k, k + 8).len() == 8 {
         let octet = slice(text, k, k + 8);
         if !octet.iter().all(|b| matches!(b, b'0' | b'1')) {
             break;
@@ -127,7 +129,7 @@ fn codes(text: &[u8], i: usize) -> (usize, Option<String>) {
     let decode = |radix: u32, digits: std::ops::RangeInclusive<usize>| {
         let mut out = Vec::new();
         let mut k = i;
-        while out.len() < MAX_DECODED {
+        loop {
             let from = if slice(text, k, k + 2) == b"0x" { k + 2 } else { k };
             let end = run_end(text, from, |b| b.is_ascii_alphanumeric());
             let number = slice(text, from, end);

@@ -43,7 +43,6 @@ pub(super) struct Matcher<'a> {
     /// For each class the number of the last word of it.
     last: [usize; 64],
     talk: Option<usize>,
-    pub(super) layers: usize,
     /// How many layers of encoding this text was inside.
     pub(super) depth: u8,
     pub(super) evidence: Evidence,
@@ -67,7 +66,6 @@ impl<'a> Matcher<'a> {
             before: [WordHash::START; 2],
             last: [0; 64],
             talk: None,
-            layers: 0,
             depth: 0,
             evidence: Evidence::default(),
             scorer: Scorer::new(table, learned),

@@ -1,7 +1,7 @@
 //! Values that a model reads where a recogniser sees none: Base64 and Base16 (RFC 4648) in running text, digits written one by
 //! one, and addresses in quotes.
 //!
-//! One layer is undone, once, and searched as any text. What is found stands for the whole stretch it was written in: of an
+//! One layer is undone, once, and searched as any text: work in proportion to the text, however many runs it has. What is found stands for the whole stretch it was written in: of an
 //! encoded text no part can go alone. Where no such stretch is, this costs a look at every sixteenth byte.
 
 use super::{ContextWords, email, find};
@@ -11,8 +11,8 @@ use crate::{CustomPatterns, EntityType, Finding, Kind, TypeSet};
 
 /// Encoded runs shorter than this hide nothing that counts.
 const SHORTEST_RUN: usize = 16;
-/// Bytes of a text that are decoded, all runs together; what comes behind them is no longer undone.
-const MAX_DECODED: usize = 256 << 10;
+/// So many bytes that can be read make what is decoded a text, whatever comes behind them.
+const TEXT: usize = 12;
 /// A line of Base64 that another one follows is at least so long (RFC 2045 has 76 characters, PEM 64).
 const SHORTEST_LINE: usize = 60;
 /// Digits of a number that has a check digit.
@@ -36,7 +36,6 @@ pub(crate) fn hidden(
         quoted_addresses(bytes, min_score, out);
     }
     let mut inner = Vec::new();
-    let mut left = MAX_DECODED;
     let mut next = SHORTEST_RUN - 1;
     // Every run of sixteen bytes has one of these places in it.
     while next < bytes.len() {
@@ -68,8 +67,7 @@ pub(crate) fn hidden(
         if end > start + SHORTEST_RUN - 1 {
             next = next.max(end + 1);
             let run = slice(bytes, start, end);
-            let Some(inside) = decoded(run, left).or_else(|| from_hex(run, left)) else { continue };
-            left = left.saturating_sub(inside.len());
+            let Some(inside) = decoded(run).or_else(|| from_hex(run)) else { continue };
             inner.clear();
             find(words, &inside, types, min_score, custom, &mut inner);
             let surest = inner.iter().max_by(|one, other| one.score.total_cmp(&other.score));
@@ -158,7 +156,7 @@ fn encoded_end(bytes: &[u8], mut line: usize, mut end: usize) -> usize {
 }
 
 /// The text that a run encodes; none if it encodes something else, or words only look like it.
-fn decoded(run: &[u8], most: usize) -> Option<String> {
+fn decoded(run: &[u8]) -> Option<String> {
     // The beginning tells: of a word in running text hardly ever a character comes out.
     let head = decode(slice(run, 0, 12), 9)?;
     if !head.iter().all(is_readable) {
@@ -170,33 +168,37 @@ fn decoded(run: &[u8], most: usize) -> Option<String> {
     if letters % 4 == 1 {
         plain.truncate(letters - 1);
     }
-    readable(&decode(&plain, most)?)
+    readable(decode(&plain, usize::MAX)?)
 }
 
 /// The text that a run of hexadecimal digits encodes; none if it is a digest or a number.
-fn from_hex(run: &[u8], most: usize) -> Option<String> {
+fn from_hex(run: &[u8]) -> Option<String> {
     let digit = |b: u8| char::from(b).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
     let run = run.strip_prefix(b"0x").unwrap_or(run);
-    let pairs = run.as_chunks::<2>().0.iter().take(most);
+    let pairs = run.as_chunks::<2>().0.iter();
     let inside: Option<Vec<u8>> = pairs.map(|[high, low]| Some(digit(*high)? << 4 | digit(*low)?)).collect();
-    readable(&inside?)
+    readable(inside?)
 }
 
 fn is_readable(b: &u8) -> bool {
     *b >= b' ' && *b != 0x7F || b.is_ascii_whitespace()
 }
 
-/// Bytes as a text, if they are one.
-fn readable(inside: &[u8]) -> Option<String> {
-    let valid = match std::str::from_utf8(inside) {
-        Ok(text) => text,
-        // Cut by the bound, or by the end of the run.
-        Err(error) if error.error_len().is_none() => {
-            std::str::from_utf8(inside.get(..error.valid_up_to())?).ok()?
-        }
+/// Bytes as a text, if they begin like one: a few that are none do not hide the others.
+fn readable(inside: Vec<u8>) -> Option<String> {
+    let head = slice(&inside, 0, TEXT);
+    let valid = match std::str::from_utf8(head) {
+        Ok(_) => head.len(),
+        Err(error) if error.error_len().is_none() => error.valid_up_to(),
         Err(_) => return None,
     };
-    valid.as_bytes().iter().all(is_readable).then(|| valid.to_owned())
+    if valid == 0 || !slice(head, 0, valid).iter().all(is_readable) {
+        return None;
+    }
+    Some(
+        String::from_utf8(inside)
+            .unwrap_or_else(|bytes| String::from_utf8_lossy(bytes.as_bytes()).into_owned()),
+    )
 }
 
 /// Digits that stand one by one around a place, with white space or one and the same sign between them.
@@ -302,6 +304,28 @@ mod tests {
         ] {
             assert_eq!(found(text), [], "{text}");
         }
+    }
+
+    #[test]
+    fn neither_decoys_nor_bytes_that_are_no_text_hide_anything() {
+        let encoded = |bytes: &[u8]| base64_of(bytes);
+        let card = b"my card number is 4111 1111 1111 1111 ";
+        let decoy = encoded("nothing to see here at all, ".repeat(600).as_bytes());
+        let many = vec![decoy.as_str(); 40].join(" ") + " " + &encoded(card);
+        assert_eq!(found(&many), [("CREDIT_CARD".to_owned(), encoded(card))]);
+        for tail in [&b"\0"[..], b"\xff\xfe", b"\x01 and more"] {
+            let run = encoded(&[card, tail].concat());
+            assert_eq!(found(&run), [("CREDIT_CARD".to_owned(), run.clone())]);
+        }
+    }
+
+    fn base64_of(bytes: &[u8]) -> String {
+        const LETTERS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+        let letters = bytes.chunks(3).flat_map(|three| {
+            let all = three.iter().fold(0_u32, |all, b| all << 8 | u32::from(*b)) << (8 * (3 - three.len()));
+            (0..=three.len()).map(move |at| char::from(LETTERS[(all >> (18 - 6 * at)) as usize & 63]))
+        });
+        letters.collect()
     }
 
     #[test]

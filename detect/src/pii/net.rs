@@ -25,7 +25,7 @@ pub(super) fn quad(scan: &mut Scan<'_>, number: &Number) {
     for length in number.layout() {
         let length = usize::from(*length);
         let group = number.digits().get(position..position + length).unwrap_or(&[]);
-        let value = group.iter().fold(0_u32, |acc, d| acc * 10 + u32::from(*d));
+        let value = group.iter().take(4).fold(0_u32, |acc, d| acc * 10 + u32::from(*d));
         if length > 3 || value > 255 || (length > 1 && group.first() == Some(&0)) {
             return;
         }

@@ -5,16 +5,16 @@
 //! until none of its text is in a window any more, and leaves in its turn, with only the edited bytes changed.
 //!
 //! Failure law: what a window holds is bounded by the detector's holdback, the queue by [`MAX_QUEUE`]; over it, all text
-//! is judged as it stands. An event that cannot be read ends the stream with the provider's own error event when the
+//! is judged as it stands. More running texts than [`MAX_WINDOWS`], or an event that cannot be read ends the stream with the provider's own error event when the
 //! policy is closed. A stream that breaks off takes what was held back with it.
 mod settle;
 mod window;
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use mesh_wire::{
-    Channel, ContentDecoder, DecodeError, Edit, Event, EventStream, Framing, Limits, Protocol, StreamItem,
-    read_event,
+    Channel, Close, ContentDecoder, DecodeError, Edit, Event, EventStream, Framing, Limits, Protocol,
+    StreamItem, read_event,
 };
 
 use crate::decision::Outcome;
@@ -26,6 +26,8 @@ use crate::stream::window::{Part, Window};
 
 /// Bytes of raw events that may wait.
 const MAX_QUEUE: usize = 256 * 1024;
+/// Running texts of one stream that are open at once: choices, content blocks, tool calls.
+const MAX_WINDOWS: usize = 1024;
 
 pub(crate) struct Stream {
     /// Undoes the stream's `content-encoding`, when it has one.
@@ -40,7 +42,7 @@ pub(crate) struct Stream {
     /// Number of the queue's first event.
     first: u64,
     queued: usize,
-    windows: Vec<(Channel, Window)>,
+    windows: BTreeMap<Channel, Window>,
     ended: bool,
     /// It was ended, and what still comes is read for what it says of usage.
     drains: bool,
@@ -92,7 +94,7 @@ impl Stream {
             queue: VecDeque::new(),
             first: 0,
             queued: 0,
-            windows: Vec::new(),
+            windows: BTreeMap::new(),
             ended: false,
             drains: false,
             held: None,
@@ -177,6 +179,10 @@ impl Stream {
         let Ok(item) = read_event(self.protocol, &self.operation, &event, &Limits::default()) else {
             return self.unreadable(session, out);
         };
+        let touched: BTreeSet<Channel> = item.pieces.iter().map(|piece| piece.channel).collect();
+        if !self.admits(&touched) {
+            return self.unreadable(session, out);
+        }
         let dropped = session.took_event(&event, &item);
         self.keep(session, &event, &item);
         let (edits, hidden) =
@@ -186,7 +192,7 @@ impl Stream {
         let outside = self.protocol.answers_from_outside();
         for piece in item.pieces.iter().filter(|piece| !item.text(piece).is_empty()) {
             let text = item.text(piece);
-            let window = self.window(piece.channel);
+            let window = self.windows.entry(piece.channel).or_default();
             if window.place.is_empty() {
                 window.place = format!("response:{}", item.message.path(piece.segment));
             }
@@ -208,18 +214,16 @@ impl Stream {
             });
             open += 1;
         }
-        let touched: Vec<Channel> = item.pieces.iter().map(|piece| piece.channel).collect();
-        let closes = item.closes.clone();
+        let closed = self.closed(&item.closes);
         self.queued += event.raw().len();
         self.queue.push_back(Waiting { event, item, edits, hidden, open, dropped });
         for channel in &touched {
             self.hear(session, channel, false);
             self.settle(session, channel, false);
         }
-        let known: Vec<Channel> = self.windows.iter().map(|(channel, _)| *channel).collect();
-        for channel in known.iter().filter(|channel| closes.iter().any(|close| close.covers(channel))) {
-            self.hear(session, channel, true);
-            self.settle(session, channel, true);
+        for channel in closed {
+            self.hear(session, &channel, true);
+            self.settle(session, &channel, true);
         }
         self.leave(session, out);
         if let Some(ending) = (!self.ended).then(|| session.cut()).flatten() {
@@ -263,16 +267,24 @@ impl Stream {
         }
     }
 
-    fn window(&mut self, channel: Channel) -> &mut Window {
-        let at = match self.windows.iter().position(|(known, _)| *known == channel) {
-            Some(at) => at,
-            None => {
-                self.windows.push((channel, Window::default()));
-                self.windows.len() - 1
-            }
+    /// Makes room for these running texts; false where there is none. What has left says no more than its context.
+    fn admits(&mut self, touched: &BTreeSet<Channel>) -> bool {
+        let new = touched.iter().filter(|channel| !self.windows.contains_key(channel)).count();
+        if self.windows.len() + new > MAX_WINDOWS {
+            self.windows.retain(|_, window| !window.text.is_empty() || window.unsearched > 0);
+        }
+        self.windows.len() + new <= MAX_WINDOWS
+    }
+
+    /// The running texts that end here.
+    fn closed(&self, closes: &[Close]) -> Vec<Channel> {
+        let closes: BTreeSet<Close> = closes.iter().copied().collect();
+        let ends = |channel: &Channel| {
+            [Close::All, Close::Group(channel.group), Close::Channel(*channel)]
+                .iter()
+                .any(|close| closes.contains(close))
         };
-        #[expect(clippy::indexing_slicing, reason = "the position was found or pushed just above")]
-        &mut self.windows[at].1
+        self.windows.keys().copied().filter(ends).collect()
     }
 
     /// Sends on, in order, every event that is decided.

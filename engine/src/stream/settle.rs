@@ -13,6 +13,7 @@ use crate::mask::in_address;
 use crate::output::{GONE, raw_end};
 use crate::program::PiiGuard;
 use crate::session::Session;
+use crate::taken::Taken;
 
 /// The author's own patterns have no known reach: this much of the tail waits for them, in bytes.
 const CUSTOM_REACH: usize = 256;
@@ -23,7 +24,7 @@ const HEARD: usize = 4096;
 
 impl Stream {
     pub(super) fn settle_all(&mut self, session: &mut Session) {
-        let channels: Vec<Channel> = self.windows.iter().map(|(channel, _)| *channel).collect();
+        let channels: Vec<Channel> = self.windows.keys().copied().collect();
         for channel in channels {
             self.hear(session, &channel, true);
             self.settle(session, &channel, true);
@@ -32,7 +33,7 @@ impl Stream {
 
     /// Searches a third party's words for attacks, across the pieces they come in. `last` when no more can come.
     pub(super) fn hear(&mut self, session: &mut Session, channel: &Channel, last: bool) {
-        let Some((_, window)) = self.windows.iter_mut().find(|(known, _)| known == channel) else { return };
+        let Some(window) = self.windows.get_mut(channel) else { return };
         if window.unsearched < if last { 1 } else { HEARING } {
             return;
         }
@@ -50,7 +51,7 @@ impl Stream {
     pub(super) fn settle(&mut self, session: &mut Session, channel: &Channel, last: bool) {
         let program = Rc::clone(&session.program);
         let applies = Rc::clone(&session.applies);
-        let Some((_, window)) = self.windows.iter_mut().find(|(known, _)| known == channel) else { return };
+        let Some(window) = self.windows.get_mut(channel) else { return };
         if window.text.is_empty() {
             return;
         }
@@ -112,19 +113,12 @@ impl Stream {
             }
             if let Some(resolved) = &resolved {
                 guard.find(&program.detector, resolved.text(), &mut spelled);
-                for mut finding in spelled.drain(..) {
-                    finding.span = resolved.raw_range(finding.span);
-                    if !found.iter().any(|seen| overlap(&seen.span, &finding.span)) {
-                        found.push(finding);
-                    }
-                }
+                let span = |finding: &Finding| resolved.raw_range(finding.span.clone());
+                add(&mut found, spelled.drain(..).map(|finding| Finding { span: span(&finding), ..finding }));
             }
-            for (_, finding) in window.apart.iter().filter(|(of, _)| *of == number) {
-                let span = finding.span.start + start..finding.span.end + start;
-                if !found.iter().any(|seen| overlap(&seen.span, &span)) {
-                    found.push(Finding { span, ..finding.clone() });
-                }
-            }
+            let apart = window.apart.iter().filter(|(of, _)| *of == number);
+            let span = |finding: &Finding| finding.span.start + start..finding.span.end + start;
+            add(&mut found, apart.map(|(_, finding)| Finding { span: span(finding), ..finding.clone() }));
             for finding in found.drain(..) {
                 if finding.span.end <= start || session.masked.touches(&text, &finding.span) {
                     continue;
@@ -179,18 +173,18 @@ impl Stream {
         }
         if let Some((heard, _)) = heard {
             session.output_pass(&mut window.output, &window.text, &heard, safe - start, last);
+            let taken = Taken::new(cuts.iter().map(|cut| (0, cut.range.clone())));
             for edit in session.output_edits(&window.text, heard, safe - start, &place) {
                 let range = edit.range.start + start..edit.range.end + start;
-                let taken = cuts.iter().any(|cut| overlap(&cut.range, &range));
-                cuts.push(Edit { range, with: if taken { GONE.to_owned() } else { edit.with }, ..edit });
+                let with = if taken.meets(0, &range) { GONE.to_owned() } else { edit.with };
+                cuts.push(Edit { range, with, ..edit });
             }
         }
         let left = text.get(start..safe).unwrap_or_default();
         window.address = in_address(left, window.address);
-        for cut in without_overlaps(cuts) {
-            let range = cut.range.start - start..cut.range.end - start;
-            cut_parts(&mut self.queue, self.first, &window.parts, range, cut.with);
-        }
+        let cuts = without_overlaps(cuts);
+        let cuts = cuts.into_iter().map(|cut| (cut.range.start - start..cut.range.end - start, cut.with));
+        cut_parts(&mut self.queue, self.first, &window.parts, cuts);
         let context = program.detector.context_start(&text, safe);
         window.release(safe - start, &text, safe, context, &mut self.queue, self.first);
     }
@@ -236,6 +230,11 @@ fn holdback(session: &Session, text: &str, guards: &[(&Attached, &PiiGuard)]) ->
     floor_boundary(text, safe)
 }
 
-fn overlap(one: &Range<usize>, other: &Range<usize>) -> bool {
-    one.start < other.end && other.start < one.end
+/// Adds what lies over nothing that was found.
+fn add(found: &mut Vec<Finding>, more: impl Iterator<Item = Finding>) {
+    let mut more = more.peekable();
+    if more.peek().is_some() {
+        let taken = Taken::new(found.iter().map(|finding| (0, finding.span.clone())));
+        found.extend(more.filter(|finding| !taken.meets(0, &finding.span)));
+    }
 }

@@ -75,27 +75,30 @@ impl Window {
     }
 }
 
-/// Puts `with` in place of the window's bytes `range`: into the first piece they touch; the rest of them goes.
+/// Puts something in place of stretches of the window's text, which follow each other: into the first piece that each touches;
+/// the rest of it goes.
 pub(super) fn cut_parts(
     queue: &mut VecDeque<Waiting>,
     first: u64,
     parts: &VecDeque<Part>,
-    range: Range<usize>,
-    with: String,
+    cuts: impl Iterator<Item = (Range<usize>, String)>,
 ) {
-    let mut with = Some(with);
+    let mut cuts = cuts.map(|(range, with)| (range, Some(with))).peekable();
     let mut begin = 0;
     for part in parts {
         let end = begin + part.len;
-        let from = range.start.max(begin);
-        let to = range.end.min(end);
-        if from < to {
+        while let Some((range, with)) = cuts.peek_mut().filter(|(range, _)| range.start < end) {
+            let (from, to) = (range.start.max(begin), range.end.min(end));
             let held =
                 usize::try_from(part.event.saturating_sub(first)).ok().and_then(|at| queue.get_mut(at));
-            if let Some(held) = held {
+            if let Some(held) = held.filter(|_| from < to) {
                 let range = part.offset + from - begin..part.offset + to - begin;
                 held.edits.push(Edit { segment: part.segment, range, with: with.take().unwrap_or_default() });
             }
+            if range.end > end {
+                break;
+            }
+            cuts.next();
         }
         begin = end;
     }

@@ -63,7 +63,7 @@ pub struct Piece {
 }
 
 /// Running texts that have come to their end with this event.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Close {
     /// This one.
     Channel(Channel),
@@ -71,17 +71,6 @@ pub enum Close {
     Group(u32),
     /// All.
     All,
-}
-
-impl Close {
-    /// Whether this ends that channel.
-    pub fn covers(self, channel: &Channel) -> bool {
-        match self {
-            Self::Channel(one) => one == *channel,
-            Self::Group(group) => group == channel.group,
-            Self::All => true,
-        }
-    }
 }
 
 /// What an event says.
@@ -104,7 +93,8 @@ impl StreamItem {
 
     /// Whether a segment is a piece of a running text.
     pub fn is_piece(&self, segment: usize) -> bool {
-        self.pieces.iter().any(|piece| piece.segment == segment)
+        // In the order in which they were read.
+        self.pieces.binary_search_by_key(&segment, |piece| piece.segment).is_ok()
     }
 }
 

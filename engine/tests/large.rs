@@ -1,0 +1,137 @@
+//! Large messages that were written to cost more than their length: all of them are done in seconds, where work that grows with the
+//! square of them would take minutes. What is asserted is that they are read.
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::expect_used, clippy::panic, missing_docs)]
+
+use std::rc::Rc;
+
+use mesh_engine::{Detector, Program, RequestHead, ResponseMode, Session, Step, compile};
+use mesh_policy::{Bundle, BundlePolicy, Policy};
+use serde_json::{Value, json};
+
+/// Things of each kind in a message.
+const MANY: usize = 20_000;
+
+const ALLOWED: &str = "allow";
+const REWRITTEN: &str = "allow_with_modifications";
+const DENIED: &str = "deny";
+
+fn program() -> Rc<Program> {
+    let rules = json!([
+        { "pii": { "action": "redact", "replacement": "#" } },
+        { "injection": { "action": "log" } },
+        { "content": { "links": { "allow": ["a.example"] }, "html": {} } },
+    ]);
+    let document = json!({ "apiVersion": "ai-mesh.dev/v1alpha1", "kind": "Policy", "metadata": { "name": "p" },
+        "spec": { "rules": rules } });
+    let policy: Policy = serde_json::from_value(document).unwrap();
+    let policies = vec![BundlePolicy { id: "p".into(), version: 1, policy }];
+    let bundle = Bundle { version: "1".into(), policies, ..Bundle::default() };
+    Rc::new(compile(&bundle, Rc::new(Detector::new())).unwrap().remembering([7; 16]))
+}
+
+fn many(one: impl Fn(usize) -> Value) -> Value {
+    (0..MANY).map(one).collect()
+}
+
+fn chat(content: Value) -> String {
+    json!({ "model": "m", "messages": [{ "role": "user", "content": content }] }).to_string()
+}
+
+fn session(program: &Rc<Program>, body: &str) -> (Session, String) {
+    let head = RequestHead {
+        method: "POST".into(),
+        path: "/v1/chat/completions".into(),
+        headers: vec![("content-type".into(), "application/json".into())],
+        ..RequestHead::default()
+    };
+    let mut session = Session::start(Rc::clone(program), head, "d".into(), 0);
+    assert!(matches!(session.request_headers(false, 0), Step::ReadBody));
+    let sent = match session.request(body.as_bytes(), 0) {
+        Step::Continue => body.to_owned(),
+        Step::Replace(body) => String::from_utf8(body).unwrap(),
+        other => panic!("{other:?}"),
+    };
+    (session, sent)
+}
+
+#[test]
+fn requests() {
+    let program = program();
+    let part = |text: &str| json!({ "type": "text", "text": text });
+    for (name, body) in [
+        ("parts with values", chat(many(|at| part(if at % 2 == 0 { "a@b.example " } else { "x " })))),
+        ("values over parts", chat(many(|at| part(if at % 2 == 0 { "jane@exam" } else { "ple.org " })))),
+        ("values", chat(json!("a@b.example ".repeat(MANY)))),
+        ("encoded texts", chat(json!("dGhlIGNhcmQgaXMgNDExMTExMTExMTExMTExMQ== ".repeat(MANY)))),
+        ("names", chat(json!([{ "type": "text", "text": "x", "more": many(|at| json!({ "ssn": at })) }]))),
+    ] {
+        let (_, sent) = session(&program, &body);
+        assert!(!sent.contains("b.example") && !sent.contains("jane@") && !sent.contains("NDExMT"), "{name}");
+    }
+}
+
+#[test]
+fn whole_answers() {
+    let program = program();
+    for (name, said) in [
+        ("values", "a@b.example ".repeat(MANY)),
+        ("links", "![x](https://evil.example/a) ".repeat(MANY)),
+        ("values in links", "[x](https://evil.example/?m=a@b.example) ".repeat(MANY / 4)),
+        ("brackets", "[a@b.example] ".repeat(MANY)),
+    ] {
+        let (mut session, _) = session(&program, &chat(json!("hi")));
+        let headers = [("content-type".to_owned(), "application/json".to_owned())];
+        assert!(matches!(session.response_headers(&headers, false), ResponseMode::Buffer));
+        let answer =
+            json!({ "choices": [{ "index": 0, "message": { "role": "assistant", "content": said } }] });
+        match session.response(answer.to_string().as_bytes(), Some("application/json")) {
+            Step::Replace(sent) => {
+                let sent = String::from_utf8(sent).unwrap();
+                assert!(!sent.contains("b.example") && !sent.contains("https://evil"), "{name}");
+            }
+            other => panic!("{name}: {other:?}"),
+        }
+    }
+}
+
+#[test]
+fn streams() {
+    let program = program();
+    let choice = |index: usize, text: &str| json!({ "index": index, "delta": { "content": text } });
+    let event = |choices: Value| format!("data: {}\n\n", json!({ "choices": choices }));
+    for (name, stream, wanted) in [
+        ("values in one event", event(json!([choice(0, &"a@b.example ".repeat(MANY))])), REWRITTEN),
+        (
+            "escapes and values in one event",
+            event(json!([choice(0, &r"\u0061@b.example b@b.example ".repeat(MANY / 4))])),
+            REWRITTEN,
+        ),
+        ("pieces of one text in one event", event(many(|_| choice(0, "a@b.example "))), REWRITTEN),
+        (
+            "links in one event",
+            event(json!([choice(0, &"![x](https://evil.example/a) ".repeat(MANY))])),
+            REWRITTEN,
+        ),
+        ("texts in one event", event(many(|at| choice(at, "a@b.example "))), DENIED),
+        ("texts in events", (0..MANY).map(|at| event(json!([choice(at, "a@b.example")]))).collect(), DENIED),
+        (
+            "texts that end",
+            {
+                let ended = |at| json!([{ "index": at, "delta": { "content": "a@b.example" }, "finish_reason": "stop" }]);
+                (0..MANY).map(|at| event(ended(at))).collect()
+            },
+            REWRITTEN,
+        ),
+        ("short pieces", (0..MANY).map(|_| event(json!([choice(0, "a@b")]))).collect(), ALLOWED),
+    ] {
+        let (mut session, _) = session(&program, &chat(json!("hi")));
+        let headers = [("content-type".to_owned(), "text/event-stream".to_owned())];
+        assert!(matches!(session.response_headers(&headers, false), ResponseMode::Stream));
+        let mut out = session.response_chunk(stream.as_bytes(), false);
+        out.extend(session.response_chunk(b"", true));
+        let out = String::from_utf8(out).unwrap();
+        assert!(!out.contains("b.example") && !out.contains("https://evil"), "{name}");
+        let outcome = session.finish().0.outcome.as_str();
+        assert_eq!(outcome, wanted, "{name}");
+    }
+}
