@@ -7,14 +7,15 @@ use std::rc::Rc;
 use mesh_policy::Media;
 use mesh_wire::{
     BodyKind, ContentCoding, ContentDecoder, ContentEncoding, DecodeError, Edit, Framing, Message, Place,
-    Protocol, RefusalKind, Usage, apply_dropping_tools, body_kind, decode, read_response, sniff,
+    Protocol, RefusalKind, Usage, apply_dropping_tools, body_kind, decode, looks_like_events, read_response,
+    sniff,
 };
 
 use crate::decision::{GuardState, Severity};
 use crate::evidence::{Effect, Evidence, Violation};
 use crate::guards::{Way, without_overlaps};
 use crate::own_rules::Answer;
-use crate::session::{Session, Step, plain_instead};
+use crate::session::{Session, Step, plain_instead, speaks_json};
 use crate::stream::{Held, Stream};
 
 /// How a response wants to be handled.
@@ -57,13 +58,9 @@ impl Session {
         };
         let kind = body_kind(header("content-type"));
         if let Some(framing) = Framing::of(&kind, self.protocol, &self.decision.operation) {
-            self.mark_response_guards();
-            self.judge_misses_stream();
             let limit = self.program.limits().max_body;
             let decoder = self.response_coding.map(|coding| ContentDecoder::new(coding, limit));
-            let held = self.rego_awaits_answer().then(|| Held::new(self.rego_holds_answer()));
-            let stream = Stream::new(self.protocol, &self.decision.operation, framing, decoder);
-            self.stream = Some(stream.held(held));
+            self.stream = Some(self.streams(framing, decoder));
             return ResponseMode::Stream;
         }
         match kind {
@@ -71,6 +68,8 @@ impl Session {
                 self.uninspectable_response("response-framing")
             }
             BodyKind::Json | BodyKind::Text | BodyKind::Empty => ResponseMode::Buffer,
+            // SDKs read JSON and events where they expect them, whatever the content type says.
+            BodyKind::Media if speaks_json(self.protocol) => ResponseMode::Buffer,
             BodyKind::Media => self.media_response(),
             BodyKind::Form => self.uninspectable_response("response-form"),
             BodyKind::Multipart => self.uninspectable_response("response-multipart"),
@@ -107,15 +106,35 @@ impl Session {
         })
     }
 
+    /// Begins to inspect a stream of events.
+    fn streams(&mut self, framing: Framing, decoder: Option<ContentDecoder>) -> Stream {
+        self.mark_response_guards();
+        self.judge_misses_stream();
+        let held = self.rego_awaits_answer().then(|| Held::new(self.rego_holds_answer()));
+        Stream::new(self.protocol, &self.decision.operation, framing, decoder).held(held)
+    }
+
     fn plain_response(&mut self, body: &[u8], content_type: Option<&str>) -> Step {
-        let json = body_kind(content_type) == BodyKind::Json || sniff(body) == BodyKind::Json;
+        let kind = body_kind(content_type);
+        let told = speaks_json(self.protocol);
+        if told && looks_like_events(body) {
+            let out = self.streams(Framing::Sse, None).push(self, body, true);
+            return self.conclude((out != body).then_some(out));
+        }
+        let json = kind == BodyKind::Json || sniff(body) == BodyKind::Json;
         let protocol = if json { self.protocol } else { Protocol::Text };
         let protocol = if json && matches!(protocol, Protocol::Text | Protocol::None) {
             Protocol::Json
         } else {
             protocol
         };
-        match read_response(protocol, &self.decision.operation, body, &self.program.limits()) {
+        let limits = self.program.limits();
+        let mut read = read_response(protocol, &self.decision.operation, body, &limits);
+        // A text may begin with a bracket. Where JSON is expected, it is what JSON's readers would disagree on.
+        if read.is_err() && kind == BodyKind::Text && !told {
+            read = read_response(Protocol::Text, &self.decision.operation, body, &limits);
+        }
+        match read {
             Ok(message) => {
                 self.took(&message);
                 let (edits, hidden) = self.judge_response(&message, body, |_| false);

@@ -78,6 +78,7 @@ fn decode(text: &str) -> String {
         let hex = |digits: Range<usize>| {
             tail.get(digits)
                 .and_then(|two| std::str::from_utf8(two).ok())
+                .filter(|two| two.bytes().all(|b| b.is_ascii_hexdigit()))
                 .and_then(|two| u8::from_str_radix(two, 16).ok())
         };
         match byte {
@@ -101,7 +102,9 @@ mod tests {
 
     #[test]
     fn queries_read_as_servers_read_them() {
-        for (query, text) in [("q=a+b%40c.de&x=1", "q=a b@c.de&x=1"), ("%zz%4", "%zz%4"), ("%C3%A9", "é")] {
+        for (query, text) in
+            [("q=a+b%40c.de&x=1", "q=a b@c.de&x=1"), ("%zz%4", "%zz%4"), ("%+536", "% 536"), ("%C3%A9", "é")]
+        {
             assert_eq!(decode(query), text);
         }
     }

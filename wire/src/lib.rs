@@ -73,6 +73,6 @@ pub use read::{read_form, read_request, read_response};
 pub use refusal::{Refusal, RefusalKind, refusal, stream_error};
 pub use resolve::{Resolved, cut_escape, escape_json, resolve_escapes};
 pub use route::{Route, route_of};
-pub use sse::SseEvent;
+pub use sse::{SseEvent, looks_like_events};
 pub use stream::{Channel, ChannelKind, Close, Piece, StreamItem, read_event};
 pub use usage::{Usage, asking_for_usage};

@@ -34,12 +34,15 @@ impl SseEvent {
         let (mut name, mut id, mut data) = (None, None, None::<String>);
         for line in lines(text) {
             let start = line.start;
-            let (key, value) = field(text, line);
+            let (key, value) = field(text, line.clone());
             // Some readers drop a mark before a line, some only at the stream's beginning, some nowhere.
             if key.starts_with('\u{FEFF}') {
                 return malformed(offset + start, "byte order mark before a line");
             }
             let value = text.get(value).unwrap_or_default();
+            if key != "data" && begins_another(text.get(line).unwrap_or_default()) {
+                return malformed(offset + start, OTHER_LINE);
+            }
             match key {
                 "event" => name = Some(value.to_owned()),
                 "id" => id = Some(value.to_owned()),
@@ -55,6 +58,26 @@ impl SseEvent {
         }
         Ok(Self { raw, name, id, data, terminated })
     }
+}
+
+/// Why an event is refused in which [`begins_another`] line.
+pub(crate) const OTHER_LINE: &str = "a character at which some readers end a line, and a field behind it";
+
+/// Whether a field stands behind one of the characters at which Python's `splitlines` (httpx, a2a-sdk) ends a line, and the
+/// standard does not.
+pub(crate) fn begins_another(value: &str) -> bool {
+    let ends =
+        |c: char| matches!(c, '\u{b}' | '\u{c}' | '\u{1c}'..='\u{1e}' | '\u{85}' | '\u{2028}' | '\u{2029}');
+    let field = |line: &str| ["data", "event", "id", "retry"].iter().any(|name| line.starts_with(name));
+    value.split(ends).skip(1).any(field)
+}
+
+/// Whether a body that is there as a whole is a stream of events for who expects one: a line of it is a field's.
+pub fn looks_like_events(body: &[u8]) -> bool {
+    let body = body.strip_prefix("\u{FEFF}".as_bytes()).unwrap_or(body);
+    let mut lines = body.split(|b| matches!(b, b'\n' | b'\r'));
+    lines.any(|line| line.starts_with(b"data:") || line.starts_with(b"event:"))
+        || std::str::from_utf8(body).is_ok_and(begins_another)
 }
 
 /// The lines of an event, without their ends (CR, LF or both).

@@ -9,7 +9,6 @@ use super::Stream;
 use super::window::{cut_parts, floor_boundary};
 use crate::guards::{Way, without_overlaps};
 use crate::index::Attached;
-use crate::mask::in_address;
 use crate::output::{GONE, raw_end};
 use crate::program::PiiGuard;
 use crate::session::Session;
@@ -163,9 +162,14 @@ impl Stream {
                 cuts.push(Edit { segment: 0, range, with });
             }
         }
+        let (mut addresses, mut read) = (window.addresses, start);
         for (range, value) in session.masked.find(&text) {
-            let before = text.get(window.context.len()..range.start).unwrap_or_default();
-            if range.start < start || range.end > safe || in_address(before, window.address) {
+            if range.start < start || range.end > safe {
+                continue;
+            }
+            addresses.feed(text.get(read..range.start).unwrap_or_default());
+            read = range.start;
+            if addresses.inside() {
                 continue;
             }
             let with = if json { escape_json(value) } else { value.to_owned() };
@@ -180,8 +184,7 @@ impl Stream {
                 cuts.push(Edit { range, with, ..edit });
             }
         }
-        let left = text.get(start..safe).unwrap_or_default();
-        window.address = in_address(left, window.address);
+        window.addresses.feed(text.get(start..safe).unwrap_or_default());
         let cuts = without_overlaps(cuts);
         let cuts = cuts.into_iter().map(|cut| (cut.range.start - start..cut.range.end - start, cut.with));
         cut_parts(&mut self.queue, self.first, &window.parts, cuts);

@@ -6,6 +6,7 @@ use mesh_detect::Finding;
 use mesh_wire::Edit;
 
 use super::Waiting;
+use crate::address::Addresses;
 use crate::output::OutputStates;
 
 /// The undecided end of one running text.
@@ -13,8 +14,8 @@ use crate::output::OutputStates;
 pub(super) struct Window {
     pub(super) context: String,
     pub(super) text: String,
-    /// What has left ended within an address.
-    pub(super) address: bool,
+    /// What has left, as addresses go.
+    pub(super) addresses: Addresses,
     pub(super) place: String,
     pub(super) parts: VecDeque<Part>,
     /// What pieces held that may be texts by themselves, by the number of the guard: places in `text`.

@@ -162,6 +162,7 @@ fn data(c: &mut Collector<'_>, operation: &str, data: &str, layer: u32) -> Resul
     let nodes = match scan(data, c.limits) {
         Ok(nodes) if container || start.starts_with('"') => nodes,
         Err(error) if container => return Err(error),
+        _ if sse::begins_another(data) => return malformed(0, sse::OTHER_LINE),
         _ => return c.running(data, layer),
     };
     let root = Doc { text: data, nodes: &nodes, layer, level: 0 }.root();
