@@ -1,30 +1,33 @@
 //! Base64 (RFC 4648), as far as texts hidden in it are concerned.
 
-/// The text that `source` encodes, if it is Base64 (either alphabet, padded or not) of UTF-8 without control
-/// characters other than white space: something a person or model could read.
+/// The text that `source` encodes, if it is Base64 (either alphabet, padded or not) of UTF-8: something a person or model
+/// could read. A few control characters and bytes that are none of UTF-8 make no text unreadable.
 pub(crate) fn decode_text(source: &str) -> Option<String> {
     let bytes = decode(source)?;
-    let text = String::from_utf8(bytes).ok()?;
-    let readable = text.chars().all(|c| !c.is_control() || matches!(c, '\n' | '\r' | '\t' | '\u{C}'));
-    if readable { Some(text) } else { None }
+    let text = String::from_utf8(bytes)
+        .unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned());
+    let read = text.chars().filter(|c| is_readable(*c)).count();
+    (text.chars().count() - read <= text.len() / 16).then_some(text)
+}
+
+fn is_readable(c: char) -> bool {
+    c != char::REPLACEMENT_CHARACTER && !c.is_control() || matches!(c, '\n' | '\r' | '\t' | '\u{C}')
 }
 
 /// Whether the beginning decodes to readable text, before a whole image is decoded for nothing.
 pub(crate) fn may_be_text(source: &str) -> bool {
     let head = source.get(..source.len().min(64)).unwrap_or_default();
     decode(head).is_some_and(|bytes| {
-        let valid = match std::str::from_utf8(&bytes) {
-            Ok(_) => true,
-            Err(error) => error.error_len().is_none(),
-        };
-        valid && bytes.iter().all(|b| *b >= 0x20 && *b != 0x7F || b.is_ascii_whitespace())
+        let text = String::from_utf8_lossy(&bytes);
+        text.chars().filter(|c| !is_readable(*c)).count() <= bytes.len() / 8
     })
 }
 
-/// Whether every character is of the Base64 alphabets.
+/// Whether every character is of the Base64 alphabets, white space not counting.
 pub(crate) fn is_alphabet(source: &str) -> bool {
+    let source = source.trim_ascii_end();
     let body = source.trim_end_matches('=');
-    source.len() - body.len() <= 2 && body.bytes().all(|b| value(b).is_some())
+    source.len() - body.len() <= 2 && body.bytes().all(|b| value(b).is_some() || b.is_ascii_whitespace())
 }
 
 fn value(byte: u8) -> Option<u32> {
@@ -38,11 +41,11 @@ fn value(byte: u8) -> Option<u32> {
     }
 }
 
-/// Line breaks inside are passed over, as MIME decoders do.
+/// White space inside is passed over, as the decoders of MIME and of browsers do.
 fn decode(source: &str) -> Option<Vec<u8>> {
     let mut out = Vec::with_capacity(source.len() / 4 * 3);
     let (mut bits, mut count) = (0_u32, 0);
-    for byte in source.trim_end().trim_end_matches('=').bytes().filter(|b| !matches!(b, b'\n' | b'\r')) {
+    for byte in source.trim_end().trim_end_matches('=').bytes().filter(|b| !b.is_ascii_whitespace()) {
         bits = bits << 6 | value(byte)?;
         count += 6;
         if count >= 8 {
@@ -90,6 +93,13 @@ mod tests {
             assert_eq!(decode_text(encoded).as_deref(), Some(text));
             assert_eq!(encode_like(encoded, text.as_bytes()), encoded);
         }
+        assert_eq!(decode_text("aGV sbG8\n"), Some("hello".to_owned()));
+        // An escape sequence, and a byte of Latin-1.
+        let coloured = encode_like("", b"\x1b[0mcaf\xe9 and more words of an ordinary text");
+        assert_eq!(
+            decode_text(&coloured).unwrap(),
+            "\u{1b}[0mcaf\u{fffd} and more words of an ordinary text"
+        );
         assert_eq!(decode_text("AAEC"), None, "control characters are no text");
         assert!(may_be_text("aGVsbG8gd29ybGQ="));
         assert!(!may_be_text("iVBORw0KGgoAAAANSUhEUgAAAAUA"));

@@ -177,13 +177,14 @@ impl<'l> Collector<'l> {
                 self.measures(item, path)
             }),
             Kind::Str => self.word(value, path),
+            Kind::Num if may_be_card(value) => self.number(Place::Other, value, path),
             _ => Ok(()),
         }
     }
 
     /// The member of this name as [`Collector::measures`]; numbers and flags need no path.
     pub(crate) fn measure(&mut self, parent: u32, name: &str, value: Val<'_>) -> Result<(), WireError> {
-        if !matches!(value.kind(), Kind::Object | Kind::Array | Kind::Str) {
+        if !matches!(value.kind(), Kind::Object | Kind::Array | Kind::Str) && !may_be_card(value) {
             return Ok(());
         }
         let path = self.at_key(parent, name);
@@ -414,6 +415,12 @@ impl<'l> Collector<'l> {
         });
         self.message.tool_calls.push(ToolCall { name: name.into_owned(), arguments });
     }
+}
+
+/// Whether a number has as many digits as a card's, and begins like one: a time in milliseconds or nanoseconds does not.
+fn may_be_card(value: Val<'_>) -> bool {
+    let digits = if value.kind() == Kind::Num { value.raw() } else { "" };
+    (13..=19).contains(&digits.len()) && digits.starts_with(['3', '4', '5', '6'])
 }
 
 fn looks_like_json(text: &str) -> bool {

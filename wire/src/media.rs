@@ -3,6 +3,7 @@
 use std::ops::Range;
 
 use crate::base64;
+use crate::words;
 
 /// What a string in a place for media is.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -44,12 +45,26 @@ fn judge(text: &str, start: usize) -> Content {
     if base64::may_be_text(data) && base64::decode_text(data).is_some() {
         return Content::Encoded(start..text.len());
     }
-    if data.len() < 32 || data.bytes().all(|b| b.is_ascii_digit()) { Content::Text } else { Content::Media }
+    let plain = |b: u8| b.is_ascii_digit() || b.is_ascii_whitespace();
+    // Several words are no encoding, unless they decode to text.
+    let words = data.trim_ascii().bytes().any(|b| b.is_ascii_whitespace());
+    if data.len() < 32 || words || data.bytes().all(plain) { Content::Text } else { Content::Media }
 }
 
-/// Opaque data that a provider signs or encrypts, to be handed back unchanged: long and pure Base64.
+/// Opaque data that a provider signs or encrypts, to be handed back unchanged: long and pure Base64, in one alphabet, of nothing
+/// that can be read, without a number or a secret that stands by itself in it.
 pub(crate) fn is_opaque(text: &str) -> bool {
-    text.len() >= 64 && base64::is_alphabet(text) && text.bytes().any(|b| b.is_ascii_alphabetic())
+    let number = |part: &str| part.len() >= 3 && part.bytes().all(|b| b.is_ascii_digit());
+    let letters = |b: u8| b.is_ascii_alphanumeric();
+    text.len() >= 64
+        && text.trim_end_matches('=').bytes().all(|b| letters(b) || matches!(b, b'+' | b'/' | b'-' | b'_'))
+        && base64::is_alphabet(text)
+        && text.bytes().any(|b| b.is_ascii_alphabetic())
+        && !(text.contains(['+', '/']) && text.contains(['-', '_']))
+        && !text.split(|c: char| !c.is_ascii_alphanumeric()).any(number)
+        && words::longest_digits(text) < 9
+        && !words::may_hold_secret(text)
+        && !(base64::may_be_text(text) && base64::decode_text(text).is_some())
 }
 
 #[cfg(test)]
@@ -66,6 +81,17 @@ mod tests {
             ("https://example.com/a.png".to_owned(), Content::Text),
         ] {
             assert_eq!(data_url(&text), want, "{text}");
+        }
+        let spaced = "aGVs bG8g d29y bGQ=";
+        assert_eq!(base64_data(spaced), Content::Encoded(0..spaced.len()));
+        for (text, opaque) in [
+            (format!("{}{}", "/9j3", "kQZ8vXb2LmPqRs7".repeat(5)), true),
+            ("card/4111111111111111/".to_owned() + &"AbCd".repeat(16), false),
+            ("ssn-536-90-4399_".to_owned() + &"AbCd".repeat(16), false),
+            ("AKIAQX7YN3T5WLZR2M4K/".to_owned() + &"AbCd".repeat(16), false),
+            ("YWJj".repeat(20), false),
+        ] {
+            assert_eq!(is_opaque(&text), opaque, "{text}");
         }
         assert_eq!(base64_data(image), Content::Media);
         assert_eq!(base64_data("not base64 at all"), Content::Text);

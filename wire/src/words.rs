@@ -71,6 +71,48 @@ const SCHEMA_WORDS: &[&str] = &[
     "type",
 ];
 
+/// How secrets begin that are made of letters and digits alone.
+const SECRETS: &[&str] = &[
+    "akia",
+    "asia",
+    "aiza",
+    "ghp_",
+    "gho_",
+    "ghu_",
+    "ghs_",
+    "ghr_",
+    "github_pat_",
+    "glpat-",
+    "sk-",
+    "sk_",
+    "rk_",
+    "pk_",
+    "xox",
+    "hf_",
+    "npm_",
+    "pypi-",
+    "dckr_pat_",
+    "eyj",
+    "lin_api_",
+    "shpat_",
+    "sq0",
+    "ya29",
+    "nvapi-",
+    "gsk_",
+    "r8_",
+];
+/// Shorter ones are none.
+const SHORTEST_SECRET: usize = 20;
+
+/// Whether a secret could stand in an identifier or a word; the detectors tell whether one does.
+pub(crate) fn may_hold_secret(text: &str) -> bool {
+    if text.len() < SHORTEST_SECRET {
+        return false;
+    }
+    let small = text.to_ascii_lowercase();
+    SECRETS.iter().any(|begin| small.contains(begin))
+}
+
 /// A word, a constant, an identifier or a time.
 pub(crate) fn says_nothing(text: &str) -> bool {
     is_word(text) || is_id(text) || is_constant(text) || is_timestamp(text)
@@ -88,6 +130,7 @@ pub(crate) fn is_word(text: &str) -> bool {
     text.bytes().all(|b| b.is_ascii_alphanumeric() || separator(b))
         && text.bytes().next().is_none_or(|b| b.is_ascii_lowercase())
         && text.bytes().filter(u8::is_ascii_digit).count() <= 4
+        && !may_hold_secret(text)
 }
 
 /// A constant as protocol buffers write enumerations: `STOP`, `HARM_CATEGORY_HATE_SPEECH`. No digits.
@@ -130,6 +173,19 @@ pub(crate) fn is_model(text: &str) -> bool {
         && longest_digits(text) <= 8
         && text.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b':' | b'/' | b'_' | b'-'))
         && (text.bytes().next().is_some_and(|b| b.is_ascii_lowercase()) || text.contains('/'))
+        && !may_hold_secret(text)
+        && !holds_groups(text)
+}
+
+/// Whether groups of three, two and four digits follow each other, as in a social security number.
+fn holds_groups(text: &str) -> bool {
+    let mut before = [0; 2];
+    text.split(|c: char| !c.is_ascii_alphanumeric()).any(|part| {
+        let digits = if part.bytes().all(|b| b.is_ascii_digit()) { part.len() } else { 0 };
+        let found = before == [3, 2] && digits == 4;
+        before = [before[1], digits];
+        found
+    })
 }
 
 /// A word of JSON Schema, or of the members that definitions of tools have: as a key it is no text of anybody's.
@@ -146,7 +202,9 @@ pub(crate) fn is_id(text: &str) -> bool {
     if is_uuid(text) {
         return true;
     }
-    ID_PREFIXES.iter().any(|prefix| text.starts_with(prefix)) && longest_digits(text) < 7
+    ID_PREFIXES.iter().any(|prefix| text.starts_with(prefix))
+        && longest_digits(text) < 7
+        && !may_hold_secret(text)
 }
 
 fn is_uuid(text: &str) -> bool {
@@ -159,7 +217,7 @@ fn is_uuid(text: &str) -> bool {
 }
 
 /// Digits in a row, dashes between them not counting.
-fn longest_digits(text: &str) -> usize {
+pub(crate) fn longest_digits(text: &str) -> usize {
     let mut longest = 0;
     let mut run = 0;
     for byte in text.bytes() {
