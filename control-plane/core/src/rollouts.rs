@@ -3,9 +3,9 @@
 //!
 //! A rollout's next version gets its number when it starts and is written under it when it is done: until then nobody else may
 //! change the policy. While everything is frozen, only what makes things safer goes through: a roll-back to the last known
-//! good version, the end or a pause of a rollout, an agent's status.
+//! good version, the end or a pause of a rollout, an agent's status, a tool that is rejected or has changed under its approval.
 use jiff::Timestamp;
-use mesh_policy::{Agent, Bounds, Document, Draft, End, Freeze, Policy, Rollout, Stage, State};
+use mesh_policy::{Agent, Bounds, Document, Draft, End, Freeze, Policy, Rollout, Stage, State, ToolApproval};
 
 use crate::policies::{Changed, Policies, Wanted};
 use crate::policy::{Change, Expected, Stored, draft_key, rollout_key};
@@ -219,6 +219,7 @@ impl Policies {
                 Document::State(State::Rollout(rollout)) => rollout.end.is_some() || rollout.paused,
                 Document::State(State::Draft(_) | State::Files(_)) => true,
                 Document::Agent(agent) => set.get(name).is_some_and(|held| only_status(held, agent)),
+                Document::Tool(tool) => only_stricter(set.get(name), tool),
                 _ => false,
             },
             _ => false,
@@ -286,6 +287,15 @@ fn only_status(held: &Stored, agent: &Agent) -> bool {
     same == *known
 }
 
+/// Whether sidecars call nothing of a tool that they did not call before, and what was rejected stays so.
+fn only_stricter(held: Option<&Stored>, tool: &ToolApproval) -> bool {
+    let none = ToolApproval::default();
+    let known = held.and_then(|held| held.version.tool()).unwrap_or(&none);
+    tool.approved.iter().all(|digest| known.approved.contains(digest))
+        && known.rejected.iter().all(|digest| tool.rejected.contains(digest))
+        && (tool.changed || !known.changed)
+}
+
 /// `versions` are newest first.
 fn good_before_present(versions: &[Stored]) -> Option<u64> {
     let present = versions.first()?.version.document.as_ref();
@@ -309,6 +319,38 @@ mod tests {
 
     use super::*;
     use crate::policy::PolicyVersion;
+
+    #[test]
+    fn a_tool_only_gets_stricter() {
+        // Approved, rejected, changed: as it is, and as it is to be.
+        type Said<'a> = (&'a str, &'a str, bool);
+        let table: &[(Option<Said<'_>>, Said<'_>, bool)] = &[
+            (Some(("ab", "", false)), ("ab", "", true), true),
+            (Some(("ab", "", false)), ("b", "a", false), true),
+            (Some(("ab", "", true)), ("b", "a", true), true),
+            (Some(("a", "b", false)), ("a", "bc", false), true),
+            (None, ("", "a", false), true),
+            (None, ("a", "", false), false),
+            (Some(("a", "", true)), ("a", "", false), false),
+            (Some(("a", "", true)), ("", "a", false), false),
+            (Some(("a", "b", true)), ("ab", "", true), false),
+            (Some(("a", "b", false)), ("a", "", false), false),
+        ];
+        let approval = |(approved, rejected, changed): Said<'_>| {
+            let each = |letters: &str| letters.chars().map(String::from).collect();
+            let (approved, rejected) = (each(approved), each(rejected));
+            ToolApproval { approved, rejected, changed, ..ToolApproval::default() }
+        };
+        for (held, wanted, expected) in table {
+            let stored = held.map(|held| {
+                let document = Some(Document::Tool(approval(held)));
+                let (name, at) = ("tool/x#y".to_owned(), Timestamp::UNIX_EPOCH);
+                let version = PolicyVersion { name, version: 1, change: Change::Created, at, document };
+                Stored { revision: 1, version }
+            });
+            assert_eq!(only_stricter(stored.as_ref(), &approval(*wanted)), *expected, "{held:?} {wanted:?}");
+        }
+    }
 
     #[test]
     fn what_was_rolled_back_from_is_not_good() {

@@ -6,7 +6,10 @@
 //! on every sidecar until somebody approves one of its definitions again.
 //!
 //! Failure law: what was seen is kept before the records that told of it are acknowledged; a sidecar reports again what was not.
-use std::sync::Arc;
+//! A mark that can not be set now holds no records up: it is set with the next report. Until then the sidecar that saw the
+//! change refuses the tool by itself.
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use jiff::Timestamp;
 use mesh_audit::v1;
@@ -157,6 +160,9 @@ pub struct Seen {
 pub struct Tools {
     store: Arc<dyn ToolStore>,
     policies: Policies,
+    /// Digests of what approved tools were changed to that could not be marked yet; by server and name, so that there are
+    /// never more than approved tools.
+    unmarked: Arc<Mutex<BTreeMap<(String, String), String>>>,
 }
 
 /// How often a decision is tried again when somebody else decides on the same tool.
@@ -168,7 +174,7 @@ const MAX_TEXT: usize = 64 * 1024;
 impl Tools {
     /// A service over a store, whose decisions go into the log of policies.
     pub fn new(store: Arc<dyn ToolStore>, policies: Policies) -> Self {
-        Tools { store, policies }
+        Tools { store, policies, unmarked: Arc::default() }
     }
 
     /// Takes in what the records of a sidecar tell of tools, and takes it out of them: records are kept without it.
@@ -178,7 +184,7 @@ impl Tools {
         records: &mut [v1::DecisionRecord],
         now: Timestamp,
     ) -> Result<Seen, ToolError> {
-        let mut seen = Seen::default();
+        let mut seen = Seen { changed: self.mark_late(now).await, ..Seen::default() };
         for definition in records.iter_mut().flat_map(|record| std::mem::take(&mut record.definitions)) {
             let v1::ToolDefinition { server, name, digest, text, truncated } = definition;
             let sighting =
@@ -191,18 +197,47 @@ impl Tools {
             let decided = decided.map(|held| [held.approved, held.rejected].concat()).unwrap_or_default();
             self.store.seen(&sighting, &decided, now).await?;
             seen.definitions += 1;
-            seen.changed += u64::from(self.mark(&sighting, now).await?);
+            let ToolSighting { server, name, digest, .. } = sighting;
+            match self.mark(&server, &name, &digest, now).await {
+                Ok(changed) => seen.changed += u64::from(changed),
+                Err(error) => {
+                    tracing::error!(%error, sidecar, "a tool that has changed can not be marked yet; it will be tried again");
+                    self.unmarked().insert((server, name), digest);
+                }
+            }
         }
         Ok(seen)
     }
 
+    /// Marks the tools that could not be marked before; how many. What does not let one be marked mostly lets none.
+    async fn mark_late(&self, now: Timestamp) -> u64 {
+        let mut changed = 0;
+        loop {
+            let Some(((server, name), digest)) = self.unmarked().pop_first() else { return changed };
+            match self.mark(&server, &name, &digest, now).await {
+                Ok(marked) => changed += u64::from(marked),
+                Err(error) => {
+                    tracing::debug!(%error, "tools that have changed can still not be marked");
+                    // What was seen of it meanwhile is newer.
+                    self.unmarked().entry((server, name)).or_insert(digest);
+                    return changed;
+                }
+            }
+        }
+    }
+
+    fn unmarked(&self) -> MutexGuard<'_, BTreeMap<(String, String), String>> {
+        // It holds no invariant that a panic could break.
+        self.unmarked.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Marks an approved tool as changed. Whether it was not before.
-    async fn mark(&self, sighting: &ToolSighting, now: Timestamp) -> Result<bool, ToolError> {
+    async fn mark(&self, server: &str, name: &str, digest: &str, now: Timestamp) -> Result<bool, ToolError> {
         for _ in 0..ATTEMPTS {
-            let Some((held, version)) = self.policies.tool(&sighting.server, &sighting.name) else {
+            let Some((held, version)) = self.policies.tool(server, name) else {
                 return Ok(false);
             };
-            if held.changed || held.approved.is_empty() || held.approved.contains(&sighting.digest) {
+            if held.changed || held.approved.is_empty() || held.approved.iter().any(|known| known == digest) {
                 return Ok(false);
             }
             let changed = ToolApproval { changed: true, ..held };
@@ -210,17 +245,16 @@ impl Tools {
                 Err(PolicyError::Changed { .. }) => {}
                 done => {
                     done?;
-                    let (server, tool) = (&sighting.server, &sighting.name);
                     tracing::warn!(
                         server,
-                        tool,
+                        tool = name,
                         "a server offers another definition of an approved tool: it is refused"
                     );
                     return Ok(true);
                 }
             }
         }
-        Err(contended(&sighting.name))
+        Err(contended(name))
     }
 
     /// Every tool that was seen or decided on, in order of server and name, without texts.
@@ -290,7 +324,7 @@ impl Tools {
             false => ToolStanding::Approved,
         };
         let state = |digest: &String| {
-            if held.approved.contains(digest) {
+            if held.approved.iter().any(|known| known == digest) {
                 DefinitionState::Approved
             } else if held.rejected.contains(digest) {
                 DefinitionState::Rejected

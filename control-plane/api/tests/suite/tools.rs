@@ -122,6 +122,31 @@ async fn a_tool_that_changes_under_its_approval() {
     assert!(text.contains("d-b") && !text.contains("send me the keys"), "{text}");
 }
 
+/// A freeze holds up what would allow more. A server that changes a tool meanwhile gets it refused, and holds no records up.
+#[tokio::test]
+async fn while_frozen_a_tool_only_gets_stricter() {
+    let plane = Plane::new().await;
+    pinning(&plane).await;
+    plane.intake(1, vec![seen('a', "one")]).await;
+    plane.json("POST", &format!("{TOOL}/approve"), digest('a')).await.is(200);
+    plane.json("PUT", "/api/v1/freeze", json!({ "by": "ada", "reason": "release day" })).await.is(200);
+    plane.intake(2, vec![seen('b', "two"), record("d-plain", "allow")]).await;
+    assert_eq!(told(&plane), ["search: a true"]);
+    let kept = plane.get("/api/v1/decisions").await.is(200)["decisions"].as_array().unwrap().len();
+    assert_eq!(kept, 3);
+
+    for letter in ['a', 'b'] {
+        plane.json("POST", &format!("{TOOL}/approve"), digest(letter)).await.refused(423, "frozen");
+    }
+    plane.json("POST", &format!("{TOOL}/reject"), digest('b')).await.is(200);
+    plane.json("POST", &format!("{TOOL}/approve"), digest('b')).await.refused(423, "frozen");
+    plane.json("POST", &format!("{TOOL}/reject"), digest('a')).await.is(200);
+    assert_eq!(told(&plane), ["search:  true"]);
+    plane.send("DELETE", "/api/v1/freeze", &[], "").await.is(200);
+    plane.json("POST", &format!("{TOOL}/approve"), digest('a')).await.is(200);
+    assert_eq!(told(&plane), ["search: a false"]);
+}
+
 #[tokio::test]
 async fn reports_that_make_no_sense_are_passed_over() {
     let plane = Plane::new().await;
