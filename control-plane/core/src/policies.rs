@@ -1,7 +1,8 @@
 //! The policies service: every change to a policy goes through here.
 //!
 //! Changes are made one at a time: take the set in force, put the change in, compile the whole, write the version, publish.
-//! A change that does not compile leaves no trace. A version that was written but could not be published (the process ended in
+//! A change that does not compile leaves no trace. What another control plane has written in between is compiled with it before
+//! it is written: what is in force together was checked together. A version that was written but could not be published (the process ended in
 //! between, or the publisher failed) is published by the next change, refresh or start: the bundle is always made from what
 //! is written.
 mod files;
@@ -183,17 +184,17 @@ impl Policies {
             };
             let candidate = self.candidate(&set, std::slice::from_ref(&version)).await?;
             let warnings = self.check(&candidate.bundle, Some(name)).await?;
-            match self.inner.store.append(std::slice::from_ref(&version)).await {
+            match self.inner.store.append(set.revision(), std::slice::from_ref(&version)).await {
                 Ok(written) => {
                     self.put_in_force(candidate, &written).await?;
                     let stored = written.into_iter().next();
                     let stored = stored.ok_or_else(|| StoreError::new("the store wrote nothing"))?;
                     return Ok(Changed { stored, warnings, changed: true });
                 }
-                Err(AppendError::Taken { .. }) if attempts < ATTEMPTS => {}
-                Err(AppendError::Taken { .. }) => {
+                Err(AppendError::Taken { .. } | AppendError::Behind { .. }) if attempts < ATTEMPTS => {}
+                Err(AppendError::Taken { .. } | AppendError::Behind { .. }) => {
                     return Err(PolicyError::Store(StoreError::new(
-                        "another control plane keeps changing this policy: try again",
+                        "other control planes keep changing the policies: try again",
                     )));
                 }
                 Err(AppendError::Store(error)) => return Err(error.into()),
@@ -258,39 +259,37 @@ impl Policies {
     /// The set as the store has it, read again only when another control plane has changed it.
     async fn current(&self) -> Result<Arc<PolicySet>, PolicyError> {
         let held = self.inner.set.load_full();
-        if self.inner.store.revision().await? == held.revision() {
+        let revision = self.inner.store.revision().await?;
+        if revision == held.revision() {
             return Ok(held);
         }
-        let read = self.pinned(PolicySet::from_newest(self.inner.store.newest().await?)).await?;
+        let newest = self.inner.store.newest().await?;
+        let read = self.pinned(PolicySet::from_newest(revision, newest)).await?;
         let read = Arc::new(read);
         self.inner.set.store(Arc::clone(&read));
         Ok(read)
     }
 
-    /// The set with these versions in it, under the revisions that they get if nobody else writes in between.
+    /// The set with these versions in it, under the revisions that they get if the store leaves none out.
     async fn candidate(&self, set: &PolicySet, versions: &[PolicyVersion]) -> Result<Candidate, PolicyError> {
         let revisions = set.revision() + 1..;
         let stored =
             revisions.zip(versions).map(|(revision, version)| Stored { revision, version: version.clone() });
-        let stored: Vec<Stored> = stored.collect();
-        let revisions = stored.iter().map(|stored| stored.revision).collect();
         let set = self.pinned(set.with_all(stored)).await?;
         let bundle = Arc::new(set.bundle(&self.inner.settings));
-        Ok(Candidate { set, bundle, revisions })
+        Ok(Candidate { set, bundle })
     }
 
     /// Publishes the set whose versions have just been written.
     async fn put_in_force(&self, candidate: Candidate, written: &[Stored]) -> Result<(), PolicyError> {
-        let as_expected = written.iter().map(|stored| stored.revision).eq(candidate.revisions);
-        if as_expected {
-            self.inner.set.store(Arc::new(candidate.set));
-            return self.publish(candidate.bundle, Proven::Yes).await;
+        let Candidate { mut set, mut bundle } = candidate;
+        if written.last().is_some_and(|newest| newest.revision != set.revision()) {
+            // The database has left numbers out. Nobody has written in between: what was compiled is all there is.
+            set = set.with_all(written.iter().cloned());
+            bundle = Arc::new(set.bundle(&self.inner.settings));
         }
-        // A hole in the revisions: another control plane may have written in between, and what was compiled is not all.
-        let set = self.pinned(PolicySet::from_newest(self.inner.store.newest().await?)).await?;
-        let bundle = Arc::new(set.bundle(&self.inner.settings));
         self.inner.set.store(Arc::new(set));
-        self.publish(bundle, Proven::No).await
+        self.publish(bundle, Proven::Yes).await
     }
 
     /// The set with the earlier versions that agents are attached to. What is not there any more is found by the compiler.
@@ -387,8 +386,6 @@ impl Policies {
 struct Candidate {
     set: PolicySet,
     bundle: Arc<Bundle>,
-    /// Of its new versions.
-    revisions: Vec<u64>,
 }
 
 /// Whether the set has just been compiled.

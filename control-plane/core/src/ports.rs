@@ -47,6 +47,12 @@ pub enum AppendError {
         /// The number that was to be written.
         version: u64,
     },
+    /// Another writer has written something since: what was compiled is not what would be in force.
+    #[error("revision {newest} has been written meanwhile")]
+    Behind {
+        /// The newest revision.
+        newest: u64,
+    },
     /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -55,9 +61,10 @@ pub enum AppendError {
 /// Keeps policy versions. Append-only.
 #[async_trait]
 pub trait PolicyStore: Send + Sync {
-    /// Writes versions, all or none. They are durable when this returns; their revisions rise, and are greater than every one
-    /// given before.
-    async fn append(&self, versions: &[PolicyVersion]) -> Result<Vec<Stored>, AppendError>;
+    /// Writes versions, all or none, if the newest revision is still `after`: what they were checked together with is what they
+    /// come to stand beside. They are durable when this returns; their revisions rise, and are greater than every one given
+    /// before.
+    async fn append(&self, after: u64, versions: &[PolicyVersion]) -> Result<Vec<Stored>, AppendError>;
 
     /// The newest version of each policy in order of name; deleted ones too (their newest version is the deletion).
     async fn newest(&self) -> Result<Vec<Stored>, StoreError>;

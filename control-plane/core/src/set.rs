@@ -21,9 +21,9 @@ pub(crate) struct PolicySet {
 }
 
 impl PolicySet {
-    /// The set a store tells of.
-    pub(crate) fn from_newest(newest: Vec<Stored>) -> Self {
-        PolicySet::default().with_all(newest)
+    /// The set a store tells of. `revision` was its newest one before it told: the set is not taken for older.
+    pub(crate) fn from_newest(revision: u64, newest: Vec<Stored>) -> Self {
+        PolicySet { revision, ..PolicySet::default() }.with_all(newest)
     }
 
     /// The set after one more version.

@@ -9,7 +9,7 @@ use mesh_control_core::{
     Admission, Change, Decision, DryRun, Expected, Impact, Plan, Policies, PolicyError, PolicyVersion,
     Remark, SampleRequest, Stored, Timestamp, Wanted,
 };
-use mesh_policy::{Bounds, Bundle, Diagnostic, Document, Freeze, Policy, Settings, Spec};
+use mesh_policy::{Bounds, Bundle, Diagnostic, Document, Freeze, Policy, Settings, Spec, State};
 
 fn policy(name: &str, description: &str) -> Policy {
     Policy::new(name, Spec { description: Some(description.to_owned()), ..Spec::default() })
@@ -74,12 +74,12 @@ struct Shared {
 
 #[async_trait]
 impl PolicyStore for Shared {
-    async fn append(&self, versions: &[PolicyVersion]) -> Result<Vec<Stored>, AppendError> {
+    async fn append(&self, after: u64, versions: &[PolicyVersion]) -> Result<Vec<Stored>, AppendError> {
         let other = self.others.lock().unwrap().pop();
         if let Some(other) = other {
-            self.store.append(&[other]).await?;
+            self.store.append(after, &[other]).await?;
         }
-        self.store.append(versions).await
+        self.store.append(after, versions).await
     }
 
     async fn newest(&self) -> Result<Vec<Stored>, StoreError> {
@@ -139,6 +139,22 @@ async fn what_another_control_plane_writes_in_between_is_not_lost() {
     assert_eq!(changed.stored.version.version, 4);
     assert_eq!(collector.newest(), [("a".to_owned(), 4), ("b".to_owned(), 1)]);
 
+    // What is compiled then is both: together they may be refused, and a freeze may have begun.
+    let mut bad = written_elsewhere("c", 1);
+    bad.document = Some(Document::Policy(policy("c", "bad")));
+    store.others.lock().unwrap().push(bad);
+    let error = put(&policies, "a", "4").await.unwrap_err();
+    assert!(matches!(error, PolicyError::Refused(_)), "{error}");
+    store.store.append(6, &[written_elsewhere("c", 2)]).await.unwrap();
+    let freeze = Freeze { by: "ada".to_owned(), reason: "release".to_owned() };
+    let freeze = Some(Document::State(State::Freeze(freeze)));
+    let begun = PolicyVersion { document: freeze, ..written_elsewhere("mesh/freeze", 1) };
+    store.others.lock().unwrap().push(begun);
+    let error = put(&policies, "a", "4").await.unwrap_err();
+    assert!(matches!(error, PolicyError::Frozen { .. }), "{error}");
+    assert_eq!(store.revision().await.unwrap(), 8, "of ours nothing was written");
+    policies.freeze(None, Timestamp::UNIX_EPOCH).await.unwrap();
+
     // Unless ours was to replace the version that was there.
     store.others.lock().unwrap().push(written_elsewhere("a", 5));
     let wanted = Wanted::Document(Box::new(Document::Policy(policy("a", "4"))));
@@ -153,7 +169,7 @@ async fn a_refresh_publishes_what_others_wrote_and_nothing_twice() {
     policies.refresh().await.unwrap();
     policies.refresh().await.unwrap();
     assert_eq!(collector.bundles.lock().unwrap().len(), 1);
-    store.append(&[written_elsewhere("a", 1)]).await.unwrap();
+    store.append(0, &[written_elsewhere("a", 1)]).await.unwrap();
     policies.refresh().await.unwrap();
     assert_eq!(collector.newest(), [("a".to_owned(), 1)]);
 }
@@ -173,7 +189,7 @@ async fn a_set_that_does_not_compile_is_neither_written_nor_published() {
     // Written by a build that took it: it is named, and the last good set stays.
     let mut bad = written_elsewhere("c", 1);
     bad.document = Some(Document::Policy(policy("c", "bad")));
-    store.append(&[bad]).await.unwrap();
+    store.append(2, &[bad]).await.unwrap();
     let PolicyError::Refused(said) = policies.refresh().await.unwrap_err() else { panic!() };
     assert!(said[0].path.contains("\"c\""), "{said:?}");
     assert_eq!(collector.newest().len(), 2);

@@ -29,11 +29,11 @@ struct Moody {
 
 #[async_trait]
 impl PolicyStore for Moody {
-    async fn append(&self, versions: &[PolicyVersion]) -> Result<Vec<Stored>, AppendError> {
+    async fn append(&self, after: u64, versions: &[PolicyVersion]) -> Result<Vec<Stored>, AppendError> {
         if self.full.load(Ordering::Relaxed) {
             return Err(StoreError::new("the disk is full").into());
         }
-        self.store.append(versions).await
+        self.store.append(after, versions).await
     }
 
     async fn newest(&self) -> Result<Vec<Stored>, StoreError> {

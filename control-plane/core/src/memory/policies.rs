@@ -17,9 +17,12 @@ pub struct MemoryPolicies {
 
 #[async_trait]
 impl PolicyStore for MemoryPolicies {
-    async fn append(&self, versions: &[PolicyVersion]) -> Result<Vec<Stored>, AppendError> {
+    async fn append(&self, after: u64, versions: &[PolicyVersion]) -> Result<Vec<Stored>, AppendError> {
         let mut log = lock(&self.log);
         let before = log.len();
+        if before as u64 != after {
+            return Err(AppendError::Behind { newest: before as u64 });
+        }
         for version in versions {
             let is_it =
                 |held: &Stored| held.version.name == version.name && held.version.version == version.version;

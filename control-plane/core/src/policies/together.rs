@@ -49,17 +49,17 @@ impl Policies {
                 let error = refused(remarks, Some(&name));
                 return Err((name, error));
             }
-            match self.inner.store.append(&versions).await {
+            match self.inner.store.append(set.revision(), &versions).await {
                 Ok(written) => {
                     self.put_in_force(candidate, &written).await.map_err(nobodys)?;
                     return Ok(versions.into_iter().map(|version| version.name).collect());
                 }
-                Err(AppendError::Taken { .. }) => {}
+                Err(AppendError::Taken { .. } | AppendError::Behind { .. }) => {}
                 Err(AppendError::Store(error)) => return Err(nobodys(error.into())),
             }
         }
         Err(nobodys(PolicyError::Store(StoreError::new(
-            "another control plane keeps changing these policies: try again",
+            "other control planes keep changing the policies: try again",
         ))))
     }
 }

@@ -8,12 +8,18 @@ use crate::values::{failed, nanoseconds, signed, timestamp, unsigned};
 
 type Row = (i64, String, i64, String, i64, Option<String>);
 
+const NEWEST: &str = "SELECT coalesce(max(revision), 0) FROM policy_versions";
+
 #[async_trait]
 impl PolicyStore for Sql {
-    async fn append(&self, versions: &[PolicyVersion]) -> Result<Vec<Stored>, AppendError> {
+    async fn append(&self, after: u64, versions: &[PolicyVersion]) -> Result<Vec<Stored>, AppendError> {
         const WHAT: &str = "the policy version could not be written";
         let mut tx = begin(self).await.map_err(failed(WHAT))?;
         lock(&mut tx, super::POLICIES).await.map_err(failed(WHAT))?;
+        let newest: i64 = sqlx::query_scalar(NEWEST).fetch_one(&mut *tx).await.map_err(failed(WHAT))?;
+        if unsigned(newest) != after {
+            return Err(AppendError::Behind { newest: unsigned(newest) });
+        }
         let mut written = Vec::with_capacity(versions.len());
         for version in versions {
             let document = match &version.document {
@@ -81,7 +87,7 @@ impl PolicyStore for Sql {
     }
 
     async fn revision(&self) -> Result<u64, StoreError> {
-        let revision: i64 = sqlx::query_scalar("SELECT coalesce(max(revision), 0) FROM policy_versions")
+        let revision: i64 = sqlx::query_scalar(NEWEST)
             .fetch_one(&self.read)
             .await
             .map_err(failed("the database does not answer"))?;

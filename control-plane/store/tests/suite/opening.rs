@@ -12,7 +12,7 @@ fn deletion() -> PolicyVersion {
 }
 
 async fn what_is_written_is_there_again(location: Location) {
-    let written = open(&location).await.unwrap().policies.append(&[deletion()]).await.unwrap();
+    let written = open(&location).await.unwrap().policies.append(0, &[deletion()]).await.unwrap();
     // A second opening while the first may still be there: migrations run once.
     let again = open(&location).await.unwrap();
     assert_eq!(again.policies.newest().await.unwrap(), written);
@@ -33,7 +33,7 @@ async fn postgres_lasts() {
 async fn two_control_planes_start_on_one_new_database() {
     let location = Location::Postgres(postgres_database().await);
     let (one, two) = tokio::join!(open(&location), open(&location));
-    one.unwrap().policies.append(&[deletion()]).await.unwrap();
+    one.unwrap().policies.append(0, &[deletion()]).await.unwrap();
     assert_eq!(two.unwrap().policies.newest().await.unwrap().len(), 1);
 }
 

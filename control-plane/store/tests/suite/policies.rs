@@ -72,8 +72,22 @@ async fn an_empty_store_has_revision_zero(store: Port) {
     assert_eq!(store.version("nobody", 1).await.unwrap(), None);
 }
 
+/// Writes after whatever is there; another writer may be quicker any number of times.
+async fn several(
+    store: &Port,
+    versions: &[PolicyVersion],
+) -> Result<Vec<mesh_control_core::Stored>, AppendError> {
+    loop {
+        let after = store.revision().await?;
+        match store.append(after, versions).await {
+            Err(AppendError::Behind { newest }) if newest > after => {}
+            done => return done,
+        }
+    }
+}
+
 async fn one(store: &Port, version: &PolicyVersion) -> Result<mesh_control_core::Stored, AppendError> {
-    Ok(store.append(std::slice::from_ref(version)).await?.remove(0))
+    Ok(several(store, std::slice::from_ref(version)).await?.remove(0))
 }
 
 async fn every_version_is_kept_as_it_was(store: Port) {
@@ -115,14 +129,43 @@ async fn a_version_is_never_overwritten(store: Port) {
 /// Several versions are written in their order, or none of them.
 async fn several_are_written_together_or_not_at_all(store: Port) {
     let both = [version("b", 1), version("a", 1)];
-    let written = store.append(&both).await.unwrap();
+    let written = several(&store, &both).await.unwrap();
     assert_eq!(written.iter().map(|stored| stored.version.clone()).collect::<Vec<_>>(), both);
     assert!(written[0].revision < written[1].revision);
-    let error = store.append(&[version("c", 1), version("a", 2), version("b", 1)]).await.unwrap_err();
+    let error = several(&store, &[version("c", 1), version("a", 2), version("b", 1)]).await.unwrap_err();
     assert!(matches!(error, AppendError::Taken { ref name, version: 1 } if name == "b"), "{error}");
     assert_eq!(store.revision().await.unwrap(), written[1].revision);
     assert_eq!(store.versions("c").await.unwrap(), []);
     assert_eq!(store.versions("a").await.unwrap().len(), 1);
+}
+
+/// What was checked against an older state is not written, whatever its name.
+async fn nothing_is_written_behind_anothers_back(store: Port) {
+    let stale = store.append(7, &[version("a", 1)]).await.unwrap_err();
+    assert!(matches!(stale, AppendError::Behind { newest: 0 }), "{stale}");
+    let first = one(&store, &version("a", 1)).await.unwrap().revision;
+    let second = one(&store, &version("b", 1)).await.unwrap().revision;
+    for after in [0, first] {
+        let stale = store.append(after, &[version("c", 1)]).await.unwrap_err();
+        assert!(matches!(stale, AppendError::Behind { newest } if newest == second), "{stale}");
+    }
+    assert_eq!(store.revision().await.unwrap(), second);
+    store.append(second, &[version("c", 1)]).await.unwrap();
+}
+
+/// Of those who start from the same revision only one writes, though no two write the same name.
+async fn of_racers_from_one_revision_one_wins(store: Port) {
+    let racers: Vec<_> = (0..20)
+        .map(|racer| {
+            let store = Arc::clone(&store);
+            tokio::spawn(async move { store.append(0, &[version(&format!("p{racer}"), 1)]).await.is_ok() })
+        })
+        .collect();
+    let mut won = 0;
+    for racer in racers {
+        won += usize::from(racer.await.unwrap());
+    }
+    assert_eq!((won, store.newest().await.unwrap().len()), (1, 1));
 }
 
 async fn of_racing_writers_one_wins(store: Port) {
@@ -171,5 +214,7 @@ stamp!(
     every_version_is_kept_as_it_was,
     a_version_is_never_overwritten,
     several_are_written_together_or_not_at_all,
+    nothing_is_written_behind_anothers_back,
+    of_racers_from_one_revision_one_wins,
     of_racing_writers_one_wins,
 );
