@@ -221,11 +221,14 @@ impl Follower {
     pub async fn next(&mut self) -> Result<Vec<(u64, Decision)>, StoreError> {
         loop {
             self.arrivals.borrow_and_update();
+            let newest = self.store.newest_cursor().await?;
             let page = self.store.list(&self.filter).await?;
             if let Some((cursor, _)) = page.decisions.last() {
                 self.filter.after = Some(*cursor);
                 return Ok(page.decisions);
             }
+            // Up to here nothing matches: it is not looked at again, however rare what matches is.
+            self.filter.after = self.filter.after.max(Some(newest));
             // Either wake-up, or the service has ended: the next look tells.
             let woken = tokio::time::timeout(LOOK_AGAIN, self.arrivals.changed()).await;
             if let Ok(Err(_)) = woken {
