@@ -15,7 +15,13 @@ pub(crate) fn run(client: &Client, output: Output, filter: &LimitsFilter) -> Out
     let pairs = [("policy", filter.policy.as_deref()), ("key", filter.key.as_deref())];
     let answer = client.get(&format!("/api/v1/limits{}", query(&pairs)))?;
     if answer["truncated"] == true {
-        say("only the accounts that were used last are looked at: name a policy or key to see others");
+        let narrower = match (&filter.policy, &filter.key) {
+            (Some(_), Some(_)) => "",
+            (Some(_), None) => ": name a key to see others",
+            (None, Some(_)) => ": name a policy to see others",
+            (None, None) => ": name a policy or key to see others",
+        };
+        say(&format!("there are more; only the accounts that were used last are shown{narrower}"));
     }
     printed(output.show(&answer["limits"], |limits| {
         let columns = [

@@ -173,6 +173,46 @@ pub struct Accounts {
     pub views: Vec<AccountView>,
     /// Promises of these accounts that were found to have ended unsettled.
     pub expired: u64,
+    /// Whether there may be more.
+    pub more: bool,
+}
+
+/// Which accounts are listed; empty: all.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct AccountFilter {
+    /// Of limits of this policy.
+    pub policy: Option<String>,
+    /// Of this key, such as `user:ada`; of a limit that no policy set, the whole key of the account.
+    pub key: Option<String>,
+}
+
+impl AccountFilter {
+    /// Whether all accounts are wanted.
+    pub fn is_empty(&self) -> bool {
+        *self == AccountFilter::default()
+    }
+
+    /// Whether the account of this key is wanted.
+    pub fn wants(&self, account: &str) -> bool {
+        if self.is_empty() {
+            return true;
+        }
+        let ours = LimitId::of(account).filter(|id| id.domain == DOMAIN);
+        let entry = |name| ours.as_ref().and_then(|id| id.entry(name));
+        self.policy.as_ref().is_none_or(|policy| entry("policy") == Some(policy))
+            && self.key.as_ref().is_none_or(|key| entry("key").unwrap_or(account) == key)
+    }
+
+    /// What the key of each wanted account holds: a store that looks through many sees by it most that are not.
+    pub fn needles(&self) -> Vec<String> {
+        let entry = |name: &str, value: &String| serde_json::Value::from(vec![name, value]).to_string();
+        let policy = self.policy.as_ref().map(|policy| entry("policy", policy));
+        let key = self.key.as_ref().map(|key| match LimitId::of(key) {
+            Some(_) => key.clone(),
+            None => entry("key", key),
+        });
+        policy.into_iter().chain(key).collect()
+    }
 }
 
 /// What a limit counts.
@@ -326,9 +366,14 @@ impl Limits {
         self.windows.settle(settlements, now).await
     }
 
-    /// How the accounts stand that were used last, at most `most`.
-    pub async fn accounts(&self, most: usize, now: Timestamp) -> Result<Accounts, StoreError> {
-        self.windows.accounts(most, now).await
+    /// How the accounts stand that were used last, of those that `filter` wants, at most `most`.
+    pub async fn accounts(
+        &self,
+        filter: &AccountFilter,
+        most: usize,
+        now: Timestamp,
+    ) -> Result<Accounts, StoreError> {
+        self.windows.accounts(filter, most, now).await
     }
 }
 

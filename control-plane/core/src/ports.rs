@@ -6,8 +6,8 @@ use jiff::Timestamp;
 use mesh_policy::Bundle;
 
 use crate::{
-    Accounts, Ask, Batch, Decision, DecisionFilter, DecisionPage, Gap, Intake, PolicyVersion, SeenDefinition,
-    Settle, Settled, Sidecar, Stored, ToolSighting, Verdicts,
+    AccountFilter, Accounts, Ask, Batch, Decision, DecisionFilter, DecisionPage, Gap, Intake, PolicyVersion,
+    SeenDefinition, Settle, Settled, Sidecar, Stored, ToolSighting, Verdicts,
 };
 
 /// A store that could not do what was asked.
@@ -146,8 +146,14 @@ pub trait RateWindows: Send + Sync {
     /// Ends promises. One that is not there is passed over and counted.
     async fn settle(&self, settlements: &[Settle], now: Timestamp) -> Result<Settled, StoreError>;
 
-    /// How the accounts stand that were used last, at most `most`; those that count nothing are left out.
-    async fn accounts(&self, most: usize, now: Timestamp) -> Result<Accounts, StoreError>;
+    /// How the accounts stand that were used last, of those that `filter` wants, at most `most`; those that count nothing are
+    /// left out.
+    async fn accounts(
+        &self,
+        filter: &AccountFilter,
+        most: usize,
+        now: Timestamp,
+    ) -> Result<Accounts, StoreError>;
 }
 
 /// Brings a bundle to the sidecars.

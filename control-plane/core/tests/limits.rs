@@ -8,7 +8,7 @@ use mesh_audit::v1::{DecisionRecord, Settlement};
 use mesh_control_core::memory::MemoryWindows;
 use mesh_control_core::ports::{RateWindows, StoreError};
 use mesh_control_core::{
-    Accounts, Ask, DOMAIN, LimitId, Limits, Measure, Settle, Settled, Timestamp, Verdicts,
+    AccountFilter, Accounts, Ask, DOMAIN, LimitId, Limits, Measure, Settle, Settled, Timestamp, Verdicts,
 };
 
 /// Accounts that can be out of reach.
@@ -37,8 +37,13 @@ impl RateWindows for Remote {
         self.here()?.settle(settlements, now).await
     }
 
-    async fn accounts(&self, most: usize, now: Timestamp) -> Result<Accounts, StoreError> {
-        self.here()?.accounts(most, now).await
+    async fn accounts(
+        &self,
+        filter: &AccountFilter,
+        most: usize,
+        now: Timestamp,
+    ) -> Result<Accounts, StoreError> {
+        self.here()?.accounts(filter, most, now).await
     }
 }
 
@@ -73,8 +78,10 @@ async fn what_ends_while_nobody_counts_is_counted_afterwards() {
     let remote = Arc::new(Remote::default());
     let limits = Limits::new(Arc::clone(&remote) as Arc<dyn RateWindows>);
     let now = Timestamp::UNIX_EPOCH;
-    let held =
-        || async { limits.accounts(10, now).await.expect("it is here").views.first().map_or(0, |a| a.used) };
+    let all = AccountFilter::default();
+    let held = || async {
+        limits.accounts(&all, 10, now).await.expect("it is here").views.first().map_or(0, |a| a.used)
+    };
     for requests in [1, 300] {
         let mut records = Vec::new();
         for id in 0..requests {

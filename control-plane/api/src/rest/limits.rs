@@ -3,7 +3,7 @@ use std::time::Duration;
 
 use axum::Json;
 use axum::extract::State;
-use mesh_control_core::{AccountView, DOMAIN, LimitId, Measure};
+use mesh_control_core::{AccountFilter, AccountView, Accounts, DOMAIN, LimitId, Measure};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
@@ -67,7 +67,7 @@ pub(crate) struct ListParams {
     key: Option<String>,
 }
 
-/// Accounts that are looked at; the store bounds it too.
+/// Accounts that are listed; the store bounds it too.
 const MOST: usize = 1000;
 
 /// Lists how limits stand: what is used of them, and what is left.
@@ -79,16 +79,10 @@ pub(crate) async fn list(
     State(api): State<Api>,
     Params(params): Params<ListParams>,
 ) -> Result<Json<LimitList>, ApiError> {
-    let accounts = api.limits.accounts(MOST, steady::now()).await?;
-    api.metrics.limits.expired(accounts.expired);
-    let accounts = accounts.views;
-    let truncated = accounts.len() >= MOST;
-    let wanted = |view: &LimitView| {
-        params.policy.as_ref().is_none_or(|policy| view.policy.as_ref() == Some(policy))
-            && params.key.as_ref().is_none_or(|key| view.key == *key)
-    };
-    let limits = accounts.into_iter().map(LimitView::from).filter(wanted).collect();
-    Ok(Json(LimitList { limits, truncated }))
+    let filter = AccountFilter { policy: params.policy, key: params.key };
+    let Accounts { views, expired, more } = api.limits.accounts(&filter, MOST, steady::now()).await?;
+    api.metrics.limits.expired(expired);
+    Ok(Json(LimitList { limits: views.into_iter().map(LimitView::from).collect(), truncated: more }))
 }
 
 impl From<AccountView> for LimitView {

@@ -188,6 +188,22 @@ async fn records_settle_what_was_promised() {
     }
 }
 
+/// What the list leaves out is found by its policy or key.
+#[tokio::test]
+async fn accounts_are_found_however_many_there_are() {
+    let (mut client, plane) = client().await;
+    ask(&mut client, vec![descriptor("user:ada", Some((3, MINUTE)))]).await;
+    for some in 0..20 {
+        let others = (0..60).map(|n| descriptor(&format!("user:{some}-{n}"), Some((3, MINUTE))));
+        ask(&mut client, others.collect()).await;
+    }
+    let all = plane.get("/api/v1/limits").await.is(200);
+    assert_eq!((all["limits"].as_array().unwrap().len(), &all["truncated"]), (1000, &json!(true)));
+    let found = plane.get("/api/v1/limits?key=user:ada&policy=p").await.is(200);
+    assert_eq!((found["limits"].as_array().unwrap().len(), &found["truncated"]), (1, &json!(false)));
+    assert_eq!(found["limits"][0]["key"], "user:ada");
+}
+
 /// A place that is given back a moment later is waited for; one that is not, is not.
 #[tokio::test]
 async fn a_place_is_waited_for_a_moment() {

@@ -14,7 +14,7 @@ use mesh_limits::{Account, Terms};
 
 use super::lock;
 use crate::ports::{RateWindows, StoreError};
-use crate::{AccountView, Accounts, Ask, LimitVerdict, Settle, Settled, Verdicts};
+use crate::{AccountFilter, AccountView, Accounts, Ask, LimitVerdict, Settle, Settled, Verdicts};
 
 /// Accounts in memory.
 pub struct MemoryWindows {
@@ -94,9 +94,17 @@ impl RateWindows for MemoryWindows {
         Ok(settled)
     }
 
-    async fn accounts(&self, most: usize, now: Timestamp) -> Result<Accounts, StoreError> {
+    async fn accounts(
+        &self,
+        filter: &AccountFilter,
+        most: usize,
+        now: Timestamp,
+    ) -> Result<Accounts, StoreError> {
+        let needles = filter.needles();
+        let wanted =
+            |key: &String| needles.iter().all(|needle| key.contains(needle.as_str())) && filter.wants(key);
         let mut keys = lock(&self.keys);
-        let mut newest: Vec<_> = keys.held.iter_mut().collect();
+        let mut newest: Vec<_> = keys.held.iter_mut().filter(|(key, _)| wanted(key)).collect();
         newest.sort_by_key(|(_, held)| std::cmp::Reverse(held.used_us));
         let mut expired = 0;
         let views = newest.into_iter().map(|(key, held)| {
@@ -115,8 +123,11 @@ impl RateWindows for MemoryWindows {
                 resets: held.account.resets_us(&held.terms).map(Duration::from_micros),
             }
         });
-        let views = views.filter(|view| view.used > 0 || view.unsettled > 0).take(most).collect();
-        Ok(Accounts { views, expired })
+        let mut views = views.filter(|view| view.used > 0 || view.unsettled > 0);
+        let some = views.by_ref().take(most).collect();
+        let more = views.next().is_some();
+        drop(views);
+        Ok(Accounts { views: some, expired, more })
     }
 }
 

@@ -5,7 +5,7 @@
 //! all. In between it may keep another out that would have fitted; it never lets one in that does not.
 mod server;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::hash::{BuildHasher, RandomState};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -15,8 +15,8 @@ use futures::future::join_all;
 use jiff::Timestamp;
 use mesh_control_core::ports::{RateWindows, StoreError};
 use mesh_control_core::{
-    AccountView, Accounts, Ask, Kind, LimitVerdict, MAX_AMOUNT, Settle, Settled, Settlement, Terms, Verdicts,
-    lease_id, rest_of,
+    AccountFilter, AccountView, Accounts, Ask, Kind, LimitVerdict, MAX_AMOUNT, Settle, Settled, Settlement,
+    Terms, Verdicts, lease_id, rest_of,
 };
 use redis::{Script, ScriptInvocation};
 
@@ -46,8 +46,10 @@ pub struct RedisWindows {
     own: u64,
 }
 
-/// A listing holds up the server for other callers: at most so many accounts.
+/// A listing holds up the server for other callers: so many accounts are looked at, then it is theirs.
 const MOST: usize = 1000;
+/// And this is done so often at most.
+const PAGES: usize = 100;
 /// Scripts count in doubles.
 const MAX_LIMIT: u64 = 1 << 52;
 
@@ -101,6 +103,40 @@ impl RedisWindows {
             groups.entry(self.server.tag(key)).or_default().push(place);
         }
         groups
+    }
+
+    /// How the accounts of one tag stand, each with when it is empty at the latest and how many promises were found expired; and
+    /// whether there may be more.
+    ///
+    /// They are looked through page by page, and others count in between: an account that is used meanwhile goes to the front,
+    /// and may be passed over or come again.
+    async fn accounts_of(
+        &self,
+        tag: &str,
+        filter: &AccountFilter,
+        most: usize,
+        now: Timestamp,
+    ) -> Result<(Vec<(u64, u64, AccountView)>, bool), StoreError> {
+        let needles = filter.needles();
+        let (mut found, mut known) = (Vec::new(), HashSet::new());
+        for page in 0..PAGES {
+            let mut call = self.call(&self.accounts, tag, now);
+            call.arg(page * MOST).arg(MOST);
+            for needle in &needles {
+                call.arg(needle);
+            }
+            let (seen, rows): (usize, Vec<Row>) = self.run(&call).await?;
+            for row in rows {
+                let view = view(tag, &row);
+                if filter.wants(&view.key) && known.insert(view.key.clone()) {
+                    found.push((row.6, row.5, view));
+                }
+            }
+            if seen < MOST || found.len() >= most {
+                return Ok((found, seen == MOST));
+            }
+        }
+        Ok((found, true))
     }
 
     /// Admits under accounts of one tag. What would be spent at once is held under `attempt`, if there is one.
@@ -316,24 +352,26 @@ impl RateWindows for RedisWindows {
         join_all(ends).await.into_iter().try_fold(Settled::default(), |all, of_tag| Ok(all + of_tag?))
     }
 
-    async fn accounts(&self, most: usize, now: Timestamp) -> Result<Accounts, StoreError> {
+    async fn accounts(
+        &self,
+        filter: &AccountFilter,
+        most: usize,
+        now: Timestamp,
+    ) -> Result<Accounts, StoreError> {
         let most = most.min(MOST);
         let tags = self.server.tags();
-        let rows = tags.iter().map(|tag| async move {
-            let mut call = self.call(&self.accounts, tag, now);
-            call.arg(most);
-            let rows: Vec<Row> = self.run(&call).await?;
-            let views = rows.into_iter().map(|row| (row.6, row.5, view(tag, &row)));
-            Ok::<_, StoreError>(views.collect::<Vec<_>>())
-        });
-        let mut views = Vec::new();
-        for of_tag in join_all(rows).await {
-            views.extend(of_tag?);
+        let listings = tags.iter().map(|tag| self.accounts_of(tag, filter, most, now));
+        let (mut found, mut more): (Vec<(u64, u64, AccountView)>, bool) = (Vec::new(), false);
+        for of_tag in join_all(listings).await {
+            let (views, cut) = of_tag?;
+            found.extend(views);
+            more |= cut;
         }
         if tags.len() > 1 {
-            views.sort_by_key(|(until, ..)| std::cmp::Reverse(*until));
+            found.sort_by_key(|(until, ..)| std::cmp::Reverse(*until));
         }
-        let expired = views.iter().map(|(_, expired, _)| expired).sum();
-        Ok(Accounts { views: views.into_iter().map(|(.., view)| view).take(most).collect(), expired })
+        more |= found.len() > most;
+        let expired = found.iter().map(|(_, expired, _)| expired).sum();
+        Ok(Accounts { views: found.into_iter().map(|(.., view)| view).take(most).collect(), expired, more })
     }
 }

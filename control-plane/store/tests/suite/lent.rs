@@ -1,7 +1,7 @@
 //! Scenarios of what is lent, and of what nobody settles.
 use std::sync::Arc;
 
-use mesh_control_core::{Ask, Kind, Settle, Settlement, Told, lease_id, rest_of};
+use mesh_control_core::{AccountFilter, Ask, Kind, Settle, Settlement, Told, lease_id, rest_of};
 
 use crate::windows::{Port, at, terms, unique};
 
@@ -18,7 +18,7 @@ pub(crate) async fn what_is_lent_counts_until_it_is_returned(port: Port) {
     assert_eq!(ask("b", 1, 50, 1).await.lent, 0);
     assert!(!ask("c", 89, 0, 2).await.admitted);
     assert!(ask("c", 88, 0, 3).await.admitted);
-    let accounts = port.accounts(1000, at(4)).await.unwrap().views;
+    let accounts = port.accounts(&AccountFilter::default(), 1000, at(4)).await.unwrap().views;
     let account = accounts.iter().find(|account| account.key == key).unwrap();
     assert_eq!((account.used, account.lent, account.leases), (100, 10, 1));
     let give = |id: String, spent, rest| Settle {
@@ -60,7 +60,7 @@ pub(crate) async fn what_is_told_of_a_lease_is_lent_no_longer(port: Port) {
     let stands = |when| {
         let (port, key) = (Arc::clone(&port), key.clone());
         async move {
-            let views = port.accounts(1000, at(when)).await.unwrap().views;
+            let views = port.accounts(&AccountFilter::default(), 1000, at(when)).await.unwrap().views;
             let account = views.into_iter().find(|account| account.key == key).unwrap();
             (account.used, account.lent, account.leases)
         }
@@ -104,7 +104,7 @@ pub(crate) async fn unsettled_promises_are_listed(port: Port) {
     let stands = |key: &str, when| {
         let (port, key) = (Arc::clone(&port), key.to_owned());
         async move {
-            let views = port.accounts(1000, at(when)).await.unwrap().views;
+            let views = port.accounts(&AccountFilter::default(), 1000, at(when)).await.unwrap().views;
             let account = views.into_iter().find(|account| account.key == key)?;
             let left = account.expires.map(|left| left.as_millis());
             Some((account.used, account.open, left, account.unsettled))

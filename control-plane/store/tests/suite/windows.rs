@@ -7,8 +7,8 @@ use jiff::Timestamp;
 use mesh_control_core::memory::MemoryWindows;
 use mesh_control_core::ports::RateWindows;
 use mesh_control_core::{
-    AccountView, Accounts, Ask, Kind, LimitVerdict, Settle, Settled, Settlement, Terms, Told, lease_id,
-    rest_of,
+    AccountFilter, AccountView, Accounts, Ask, DOMAIN, Kind, LimitId, LimitVerdict, Settle, Settled,
+    Settlement, Terms, Told, lease_id, rest_of,
 };
 
 use crate::lent::{
@@ -205,7 +205,7 @@ async fn accounts_are_listed_with_what_is_used(port: Port) {
     let reserve =
         Ask { key: budget.clone(), terms: terms(Kind::Reserve, 100), amount: 30, want: 0, told: None };
     port.admit(&[reserve], Some("a"), at(1000)).await.unwrap();
-    let accounts = port.accounts(1000, at(2000)).await.unwrap().views;
+    let accounts = port.accounts(&AccountFilter::default(), 1000, at(2000)).await.unwrap().views;
     let find = |key: &str| accounts.iter().find(|account| account.key == key).cloned();
     let expected = AccountView {
         key: requests.clone(),
@@ -233,7 +233,51 @@ async fn accounts_are_listed_with_what_is_used(port: Port) {
         resets: None,
     };
     assert_eq!(find(&budget), Some(expected));
-    assert!(port.accounts(1, at(2000)).await.unwrap().views.len() <= 1);
+    assert!(port.accounts(&AccountFilter::default(), 1, at(2000)).await.unwrap().views.len() <= 1);
+}
+
+/// Wanted accounts are found however many others were used since.
+async fn accounts_are_found_among_many(port: Port) {
+    let (policy, other) = (unique("ümläut \"p\""), unique("other"));
+    let entry = |name: &str, value: &str| (name.to_owned(), value.to_owned());
+    let account = |policy: &str, key: &str| {
+        let entries = vec![entry("policy", policy), entry("rule", "0"), entry("key", key)];
+        LimitId { domain: DOMAIN.to_owned(), window_s: 60, entries }.key()
+    };
+    let foreign = LimitId {
+        domain: unique("envoy"),
+        window_s: 60,
+        entries: vec![entry("policy", &policy), entry("key", "user:ada")],
+    };
+    let mine = [account(&policy, "user:ada"), account(&policy, "user:bob"), foreign.key()];
+    for key in &mine {
+        hit(&port, &ask(key, 10), 0).await;
+    }
+    for number in 0..1500 {
+        hit(&port, &ask(&account(&other, &format!("user:{number}")), 10), 1000).await;
+    }
+    let some = |text: &str| Some(text.to_owned());
+    // Half a name, and what only looks like an entry, are nobody's.
+    let table: [(Option<String>, Option<String>, &[usize]); 6] = [
+        (some(&policy), None, &[0, 1]),
+        (some(&policy), some("user:ada"), &[0]),
+        (None, some(&mine[2]), &[2]),
+        (some(&policy), some("user:nobody"), &[]),
+        (some(&policy[1..]), None, &[]),
+        (None, some(&format!("[\"policy\",\"{other}\"]")), &[]),
+    ];
+    for (policy, key, expected) in table {
+        let filter = AccountFilter { policy, key };
+        let found = port.accounts(&filter, 1000, at(2000)).await.unwrap();
+        let mut keys: Vec<String> = found.views.into_iter().map(|view| view.key).collect();
+        let mut expected: Vec<String> = expected.iter().map(|place| mine[*place].clone()).collect();
+        keys.sort();
+        expected.sort();
+        assert_eq!(keys, expected, "{filter:?}");
+    }
+    let filter = AccountFilter { policy: Some(other), key: None };
+    let found = port.accounts(&filter, 1000, at(2000)).await.unwrap();
+    assert_eq!((found.views.len(), found.more), (1000, true));
 }
 
 /// Under several limits that may lie apart: all racers together are admitted as the narrower one says, and the wider
@@ -302,7 +346,7 @@ async fn racers_never_spend_over_the_budget(port: Port) {
         spent += racer.await.unwrap();
     }
     assert!(spent <= 1000, "{spent} of 1000");
-    let accounts = port.accounts(1000, at(0)).await.unwrap().views;
+    let accounts = port.accounts(&AccountFilter::default(), 1000, at(0)).await.unwrap().views;
     let account = accounts.iter().find(|account| account.key == key).unwrap();
     assert_eq!((account.used, account.held), (spent, 0), "every token is accounted for");
 }
@@ -353,6 +397,12 @@ stamp!(
 async fn unsettled_promises_are_listed_in_memory_and_redis() {
     unsettled_promises_are_listed(Arc::new(MemoryWindows::default())).await;
     unsettled_promises_are_listed(support::redis_alone(1).await).await;
+}
+
+#[tokio::test]
+async fn accounts_are_found_among_many_in_memory_and_redis() {
+    accounts_are_found_among_many(Arc::new(MemoryWindows::default())).await;
+    accounts_are_found_among_many(support::redis_alone(3).await).await;
 }
 
 /// Redis restates the arithmetic: over random acts and clocks it says what memory says, word for word.
@@ -410,7 +460,8 @@ async fn redis_and_memory_say_the_same() {
             assert_eq!(one.unwrap(), other.unwrap(), "act {act}: {asks:?}");
         }
         if act % 10 == 0 {
-            let mut views = [&memory, &redis].map(|port| port.accounts(1000, at(clock)));
+            let all = AccountFilter::default();
+            let mut views = [&memory, &redis].map(|port| port.accounts(&all, 1000, at(clock)));
             let [one, other] = &mut views;
             let (one, other) = (one.await.unwrap(), other.await.unwrap());
             let of_these = |accounts: Accounts| -> BTreeMap<String, AccountView> {
