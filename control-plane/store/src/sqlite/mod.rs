@@ -10,6 +10,7 @@ use sqlx::{SqlitePool, Transaction};
 
 #[path = "../sql/decisions.rs"]
 mod decisions;
+mod file;
 #[path = "../sql/policies.rs"]
 mod policies;
 #[path = "../sql/tools.rs"]
@@ -31,8 +32,9 @@ pub(crate) struct Sql {
 }
 
 impl Sql {
-    /// Opens the file, making it (for its owner alone) if it is not there, and brings its tables up to date.
+    /// Opens the file, making it if it is not there, and brings its tables up to date. It is for its owner alone.
     pub(crate) async fn open(path: &Path) -> sqlx::Result<Self> {
+        file::make_private(path)?;
         let options = SqliteConnectOptions::new()
             .filename(path)
             .create_if_missing(true)

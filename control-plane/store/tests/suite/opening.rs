@@ -1,5 +1,7 @@
 //! Opening stores: what lasts, and what is said when it can not be.
+use std::fs::{self, Permissions};
 use std::net::TcpListener;
+use std::os::unix::fs::PermissionsExt;
 
 use mesh_control_core::{Change, PolicyVersion, Timestamp};
 use mesh_control_store::{Location, OpenError, open, windows};
@@ -22,6 +24,24 @@ async fn what_is_written_is_there_again(location: Location) {
 async fn sqlite_lasts() {
     let folder = Folder::new();
     what_is_written_is_there_again(Location::Sqlite(folder.0.join("mesh.db"))).await;
+}
+
+/// Whoever else can look into the folder.
+#[tokio::test]
+async fn sqlite_is_for_its_owner_alone() {
+    let folder = Folder::new();
+    let files = ["mesh.db", "mesh.db-wal", "mesh.db-shm"].map(|name| folder.0.join(name));
+    let modes = || files.each_ref().map(|file| fs::metadata(file).unwrap().permissions().mode() & 0o777);
+    let location = Location::Sqlite(files[0].clone());
+    let first = open(&location).await.unwrap();
+    let written = first.policies.append(0, &[deletion()]).await.unwrap();
+    assert_eq!(modes(), [0o600; 3]);
+    for file in &files {
+        fs::set_permissions(file, Permissions::from_mode(0o644)).unwrap();
+    }
+    let again = open(&location).await.unwrap();
+    assert_eq!(again.policies.newest().await.unwrap(), written);
+    assert_eq!(modes(), [0o600; 3]);
 }
 
 #[tokio::test]
