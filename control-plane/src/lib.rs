@@ -5,6 +5,7 @@
 
 mod config;
 mod error;
+mod forgetting;
 mod publisher;
 mod running;
 mod settings;

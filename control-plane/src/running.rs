@@ -17,11 +17,10 @@ use tonic::transport::Server;
 use tonic::transport::server::TcpIncoming;
 
 use crate::error::StartError;
+use crate::forgetting::forget;
 
 /// How long requests that are under way may take when the control plane stops.
 const GRACE: Duration = Duration::from_secs(5);
-/// How often old decision records are looked for, at most and at least.
-const FORGET: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(3600));
 /// How often a database that others may write to is looked at.
 const REFRESH: Duration = Duration::from_secs(1);
 
@@ -34,7 +33,8 @@ pub(crate) struct Servers {
     pub(crate) rate_limits: RateLimitServer,
     pub(crate) rollouts: Arc<RolloutWatch>,
     pub(crate) refresh: Option<Policies>,
-    pub(crate) forget: Option<(Decisions, Duration)>,
+    /// How long decision records are kept; none: for ever.
+    pub(crate) forget: (Decisions, Option<Duration>),
 }
 
 /// A control plane that runs. Dropping it ends it at once; [`Running::stop`] ends it well.
@@ -93,9 +93,8 @@ impl Running {
         if let Some(policies) = servers.refresh {
             helpers.spawn(keep_fresh(policies));
         }
-        if let Some((decisions, keep)) = servers.forget {
-            helpers.spawn(forget(decisions, keep));
-        }
+        let (decisions, keep) = servers.forget;
+        helpers.spawn(forget(decisions, keep, ads.clone()));
         Ok(Running { api, grpc, admin, sidecar_token, ads, policies, stop, servers: tasks, helpers })
     }
 
@@ -179,20 +178,5 @@ async fn keep_fresh(policies: Policies) {
             tracing::error!(%error, "changes by other control planes can not be followed; the last policies stay in force");
         }
         failing = refreshed.is_err();
-    }
-}
-
-/// Forgets decision records that have been kept for long enough.
-async fn forget(decisions: Decisions, keep: Duration) {
-    let pause = (keep / 24).clamp(FORGET.0, FORGET.1);
-    loop {
-        match decisions.forget(keep, Timestamp::now()).await {
-            Ok(0) => {}
-            Ok(records) => tracing::info!(records, "old decision records are deleted"),
-            Err(error) => {
-                tracing::error!(%error, "old decision records can not be deleted; the database grows")
-            }
-        }
-        tokio::time::sleep(pause).await;
     }
 }

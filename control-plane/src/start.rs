@@ -75,7 +75,7 @@ pub async fn start(config: Config) -> Result<Running, StartError> {
         rest: (api_listener, mesh_control_api::router(api)),
         grpc: grpc_listener,
         auth: SidecarAuth::new(sidecar),
-        forget: config.keep_decisions.map(|keep| (decisions.clone(), keep)),
+        forget: (decisions.clone(), config.keep_decisions),
         intake: mesh_control_api::intake(decisions, limits.clone(), tools, Arc::clone(&metrics)),
         rate_limits: mesh_control_api::rate_limits(limits, metrics),
         rollouts,

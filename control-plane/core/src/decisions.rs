@@ -55,6 +55,8 @@ pub enum BatchError {
 const MAX_ID: usize = 256;
 /// Records that are forgotten in one transaction: others that wait for the database come between.
 const FORGOTTEN: u32 = 2000;
+/// A VM is not forgotten sooner, however short records are kept: it may be out of reach, and come back with its next number.
+const OUT_OF_REACH: Duration = Duration::from_secs(24 * 60 * 60);
 
 impl Batch {
     /// Checks what every store relies on.
@@ -185,6 +187,25 @@ impl Decisions {
         let mut gone = 0;
         loop {
             let some = self.store.forget(then, FORGOTTEN).await?;
+            gone += some;
+            if some < u64::from(FORGOTTEN) {
+                return Ok(gone);
+            }
+        }
+    }
+
+    /// Notes that these VMs run now: they are not forgotten, though they may have had nothing to report for long.
+    pub async fn alive(&self, vms: &[String], now: Timestamp) -> Result<(), StoreError> {
+        self.store.alive(vms, now).await
+    }
+
+    /// Forgets the VMs that nobody has heard of for longer than `keep` (and a day), and of which no record is left; how many.
+    /// Each start of a sidecar makes new ones.
+    pub async fn forget_vms(&self, keep: Duration, now: Timestamp) -> Result<u64, StoreError> {
+        let Ok(then) = now.checked_sub(keep.max(OUT_OF_REACH)) else { return Ok(0) };
+        let mut gone = 0;
+        loop {
+            let some = self.store.forget_vms(then, FORGOTTEN).await?;
             gone += some;
             if some < u64::from(FORGOTTEN) {
                 return Ok(gone);

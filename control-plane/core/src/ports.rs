@@ -105,6 +105,13 @@ pub trait DecisionStore: Send + Sync {
     /// Deletes the oldest `most` of the records that were there at a mark set until `then`, and the gaps noticed by then;
     /// how many records went.
     async fn forget(&self, then: Timestamp, most: u32) -> Result<u64, StoreError>;
+
+    /// Notes that these VMs run now, though they may have nothing to report. One that never reported is passed over.
+    async fn alive(&self, vms: &[String], now: Timestamp) -> Result<(), StoreError>;
+
+    /// Forgets VMs that were last heard of by `then`, by a report or as alive, and of which no record is left: the `most` that were
+    /// heard of first; how many. One that reported again would have to number from 1, or what came before would be a gap.
+    async fn forget_vms(&self, then: Timestamp, most: u32) -> Result<u64, StoreError>;
 }
 
 /// Keeps the definitions of tools that sidecars have seen.

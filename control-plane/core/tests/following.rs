@@ -44,6 +44,14 @@ impl DecisionStore for Remembering {
     async fn forget(&self, then: Timestamp, most: u32) -> Result<u64, StoreError> {
         self.store.forget(then, most).await
     }
+
+    async fn alive(&self, vms: &[String], now: Timestamp) -> Result<(), StoreError> {
+        self.store.alive(vms, now).await
+    }
+
+    async fn forget_vms(&self, then: Timestamp, most: u32) -> Result<u64, StoreError> {
+        self.store.forget_vms(then, most).await
+    }
 }
 
 async fn report(decisions: &Decisions, first_sequence: u64, agents: &[&str]) {

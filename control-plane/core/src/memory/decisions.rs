@@ -31,6 +31,7 @@ struct State {
 struct Stream {
     last: u64,
     dropped: u64,
+    seen: Timestamp,
 }
 
 #[async_trait]
@@ -42,6 +43,7 @@ impl DecisionStore for MemoryDecisions {
         let mut intake = Intake::plan(batch, stream.last, stream.dropped, now);
         stream.last = intake.acknowledged;
         stream.dropped += intake.dropped;
+        stream.seen = stream.seen.max(now);
         if batch.records.is_empty() {
             return Ok(intake);
         }
@@ -121,6 +123,29 @@ impl DecisionStore for MemoryDecisions {
         }
         state.marks.retain(|mark, _| *mark >= at);
         Ok(old.len() as u64)
+    }
+
+    async fn alive(&self, vms: &[String], now: Timestamp) -> Result<(), StoreError> {
+        let mut state = lock(&self.state);
+        for vm in vms {
+            if let Some(stream) = state.streams.get_mut(vm) {
+                stream.seen = stream.seen.max(now);
+            }
+        }
+        Ok(())
+    }
+
+    async fn forget_vms(&self, then: Timestamp, most: u32) -> Result<u64, StoreError> {
+        let mut guard = lock(&self.state);
+        let state = &mut *guard;
+        let kept: HashSet<&str> = state.known.iter().map(|(vm, _)| vm.as_str()).collect();
+        let gone =
+            state.streams.iter().filter(|(vm, stream)| stream.seen <= then && !kept.contains(vm.as_str()));
+        let mut gone: Vec<(Timestamp, String)> = gone.map(|(vm, stream)| (stream.seen, vm.clone())).collect();
+        gone.sort_unstable();
+        gone.truncate(most as usize);
+        state.streams.retain(|vm, _| !gone.iter().any(|(_, old)| old == vm));
+        Ok(gone.len() as u64)
     }
 }
 

@@ -13,7 +13,7 @@ use sqlx::{QueryBuilder, Transaction};
 use super::{CONTAINS, Db, Sql, begin, lock};
 use crate::values::{failed, name_in_list, name_list, nanoseconds, signed, text, timestamp, unsigned};
 
-/// Rows of one INSERT: eleven values each, well under both databases' limits.
+/// Rows of one INSERT: ten values each, well under both databases' limits.
 const ROWS: usize = 500;
 
 type Row = (i64, String, i64, String, Vec<u8>);
@@ -82,6 +82,49 @@ impl DecisionStore for Sql {
     async fn forget(&self, then: Timestamp, most: u32) -> Result<u64, StoreError> {
         forget(self, then, most).await.map_err(failed("old decisions could not be deleted"))
     }
+
+    async fn alive(&self, vms: &[String], now: Timestamp) -> Result<(), StoreError> {
+        alive(self, vms, now).await.map_err(failed("the VMs that run could not be noted"))
+    }
+
+    async fn forget_vms(&self, then: Timestamp, most: u32) -> Result<u64, StoreError> {
+        forget_vms(self, then, most).await.map_err(failed("VMs that are gone could not be forgotten"))
+    }
+}
+
+async fn alive(sql: &Sql, vms: &[String], now: Timestamp) -> sqlx::Result<()> {
+    let now = nanoseconds(now);
+    for some in vms.chunks(ROWS) {
+        let mut tx = begin(sql).await?;
+        lock(&mut tx, super::DECISIONS).await?;
+        let mut update = QueryBuilder::<Db>::new("UPDATE decision_streams SET seen_ns = ");
+        update.push_bind(now).push(" WHERE seen_ns < ").push_bind(now).push(" AND vm IN (");
+        let mut names = update.separated(", ");
+        for vm in some {
+            names.push_bind(vm.clone());
+        }
+        update.push(")");
+        update.build().execute(&mut *tx).await?;
+        tx.commit().await?;
+    }
+    Ok(())
+}
+
+async fn forget_vms(sql: &Sql, then: Timestamp, most: u32) -> sqlx::Result<u64> {
+    let mut tx = begin(sql).await?;
+    lock(&mut tx, super::DECISIONS).await?;
+    let deleted = sqlx::query(
+        "DELETE FROM decision_streams WHERE vm IN (
+             SELECT vm FROM decision_streams AS held
+             WHERE seen_ns <= $1 AND NOT EXISTS (SELECT 1 FROM decisions WHERE vm = held.vm)
+             ORDER BY seen_ns LIMIT $2)",
+    )
+    .bind(nanoseconds(then))
+    .bind(i64::from(most))
+    .execute(&mut *tx)
+    .await?;
+    tx.commit().await?;
+    Ok(deleted.rows_affected())
 }
 
 async fn forget(sql: &Sql, then: Timestamp, most: u32) -> sqlx::Result<u64> {

@@ -231,6 +231,43 @@ async fn old_records_are_forgotten(store: Port) {
     assert_eq!(listed(&store, DecisionFilter::default()).await, ["old8"]);
 }
 
+/// Who is gone is forgotten; who may come back with its next number is not.
+async fn vms_that_are_gone_are_forgotten(store: Port) {
+    let hours = |count: i64| now() + SignedDuration::from_hours(count);
+    for vm in ["gone", "idle", "kept", "late"] {
+        store.intake(&batch(vm, 1, 2), hours(0)).await.unwrap();
+    }
+    store.mark(hours(0)).await.unwrap();
+    assert_eq!(store.forget_vms(hours(9), 100).await.unwrap(), 0, "their records are there");
+    store.intake(&batch("kept", 3, 3), hours(0)).await.unwrap();
+    assert_eq!(store.forget(hours(1), 100).await.unwrap(), 8);
+    // One reports nothing, but runs; one reports that it discarded something.
+    let vms = ["idle", "never reported"].map(str::to_owned);
+    store.alive(&vms, hours(3)).await.unwrap();
+    store.alive(&vms, hours(2)).await.unwrap();
+    store.alive(&[], hours(9)).await.unwrap();
+    let nothing = Batch { records: Vec::new(), first_sequence: 0, dropped: 7, ..batch("late", 1, 1) };
+    store.intake(&nothing, hours(4)).await.unwrap();
+    assert_eq!(store.forget_vms(hours(2), 100).await.unwrap(), 1);
+    assert_eq!(store.forget_vms(hours(2), 100).await.unwrap(), 0);
+
+    for (vm, next) in [("idle", 3), ("kept", 4), ("late", 3)] {
+        let report = Batch { dropped: 7, ..batch(vm, next, next) };
+        let intake = store.intake(&report, hours(5)).await.unwrap();
+        assert_eq!(intake.gap, None, "{vm}");
+        assert_eq!(intake.dropped, if vm == "late" { 0 } else { 7 }, "{vm}");
+    }
+    assert_eq!(store.intake(&batch("gone", 1, 1), hours(5)).await.unwrap().gap, None);
+    // As many as asked for, those first of whom nobody has heard for longest.
+    for (vm, hour) in [("x", 6), ("y", 5), ("z", 7)] {
+        let nothing = Batch { records: Vec::new(), first_sequence: 0, ..batch(vm, 1, 1) };
+        store.intake(&nothing, hours(hour)).await.unwrap();
+    }
+    assert_eq!(store.forget_vms(hours(8), 2).await.unwrap(), 2);
+    assert_eq!(store.forget_vms(hours(6), 2).await.unwrap(), 0);
+    assert_eq!(store.forget_vms(hours(7), 2).await.unwrap(), 1);
+}
+
 async fn large_batches_and_racing_reports_lose_nothing(store: Port) {
     let reports: Vec<_> = (0..8)
         .flat_map(|vm| [(vm, 1, 1200), (vm, 1, 1200), (vm, 601, 1300)])
@@ -287,5 +324,6 @@ stamp!(
     filters_narrow_the_list,
     pages_follow_one_another_in_both_directions,
     a_decision_is_found_by_its_id,
+    vms_that_are_gone_are_forgotten,
     large_batches_and_racing_reports_lose_nothing,
 );

@@ -1,0 +1,48 @@
+//! What is old is forgotten: decision records that were kept for long enough, and filters that are no more.
+//!
+//! Only an operator who bounds how long records are kept has anything forgotten. Which filters run is noted all the same:
+//! another control plane on the same database may forget.
+use std::time::Duration;
+
+use mesh_control_core::{Decisions, Timestamp};
+use mesh_xds::Ads;
+
+/// How often it is looked, at most and at least.
+const PAUSE: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(3600));
+
+/// Forgets now and then.
+pub(crate) async fn forget(decisions: Decisions, keep: Option<Duration>, ads: Ads) {
+    let pause = keep.map_or(PAUSE.1, |keep| (keep / 24).clamp(PAUSE.0, PAUSE.1));
+    // After a start filters have yet to connect: whoever is not there may be by the next look.
+    let mut first = true;
+    loop {
+        let noted = decisions.alive(&connected(&ads), Timestamp::now()).await;
+        if let Err(error) = &noted {
+            tracing::error!(%error, "which filters run can not be noted");
+        }
+        if let Some(keep) = keep {
+            match decisions.forget(keep, Timestamp::now()).await {
+                Ok(0) => {}
+                Ok(records) => tracing::info!(records, "old decision records are deleted"),
+                Err(error) => {
+                    tracing::error!(%error, "old decision records can not be deleted; the database grows")
+                }
+            }
+            if noted.is_ok() && !first {
+                match decisions.forget_vms(keep, Timestamp::now()).await {
+                    Ok(0) => {}
+                    Ok(filters) => tracing::info!(filters, "filters that are no more are forgotten"),
+                    Err(error) => tracing::error!(%error, "filters that are no more can not be forgotten"),
+                }
+            }
+        }
+        first = false;
+        tokio::time::sleep(pause).await;
+    }
+}
+
+/// The filters that are subscribed: they go by the ids of their VMs, as in what they report.
+fn connected(ads: &Ads) -> Vec<String> {
+    let filters = ads.clients().into_iter().filter(|client| client.connected && !client.instance.is_empty());
+    filters.map(|client| client.instance).collect()
+}
