@@ -1,4 +1,7 @@
 //! Postgres: for several control planes on one database, and for more decisions than a file should hold.
+//!
+//! Writers wait for each other, each with its connection; those who only read have connections of their own, so that they never
+//! wait for a writer. A control plane has at most sixteen.
 use std::str::FromStr;
 use std::time::Duration;
 
@@ -22,6 +25,11 @@ const POLICIES: i64 = 0x6169_6d65_7368_0001;
 const DECISIONS: i64 = 0x6169_6d65_7368_0002;
 const TOOLS: i64 = 0x6169_6d65_7368_0003;
 
+/// Connections for writing: few work at a time, the others wait for a lock.
+const WRITERS: u32 = 10;
+/// Connections for reading.
+const READERS: u32 = 6;
+
 /// A Postgres database.
 pub(crate) struct Sql {
     read: PgPool,
@@ -32,13 +40,11 @@ impl Sql {
     /// Connects, and brings the tables up to date (one control plane at a time does).
     pub(crate) async fn open(url: &str) -> sqlx::Result<Self> {
         let options = PgConnectOptions::from_str(url)?.application_name("ai-mesh");
-        let pool = PgPoolOptions::new()
-            .max_connections(16)
-            .acquire_timeout(Duration::from_secs(10))
-            .connect_with(options)
-            .await?;
-        sqlx::migrate!("migrations/postgres").run(&pool).await?;
-        Ok(Sql { read: pool.clone(), write: pool })
+        let pool = |most| PgPoolOptions::new().max_connections(most).acquire_timeout(Duration::from_secs(10));
+        let write = pool(WRITERS).connect_with(options.clone()).await?;
+        sqlx::migrate!("migrations/postgres").run(&write).await?;
+        let read = pool(READERS).connect_with(options).await?;
+        Ok(Sql { read, write })
     }
 }
 

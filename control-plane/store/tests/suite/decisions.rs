@@ -1,11 +1,14 @@
 //! Scenarios of [`DecisionStore`].
 use std::sync::Arc;
+use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use mesh_audit::v1::{DecisionRecord, GuardOutcome, PolicyRef};
 use mesh_control_core::memory::MemoryDecisions;
 use mesh_control_core::ports::DecisionStore;
 use mesh_control_core::{Batch, DecisionFilter};
+use mesh_control_store::{Location, open};
+use sqlx::{Connection, PgConnection};
 
 use crate::support;
 
@@ -286,6 +289,29 @@ async fn large_batches_and_racing_reports_lose_nothing(store: Port) {
     let page = store.list(&DecisionFilter { limit: 20_000, ..DecisionFilter::default() }).await.unwrap();
     assert_eq!(page.decisions.len(), 8 * 1300);
     assert_eq!(gaps(&store).await, []);
+}
+
+/// Reports that wait for each other keep nobody from reading.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn postgres_is_read_while_reports_wait() {
+    let url = support::postgres_database().await;
+    let store = open(&Location::Postgres(url.clone())).await.unwrap().decisions;
+    // Another control plane that takes its time with a report.
+    let mut other = PgConnection::connect(&url).await.unwrap();
+    let lock = |what: &'static str| sqlx::query(what).bind(0x6169_6d65_7368_0002_i64);
+    lock("SELECT pg_advisory_lock($1)").execute(&mut other).await.unwrap();
+    let reports = (0..30).map(|vm| {
+        let store = Arc::clone(&store);
+        tokio::spawn(async move { store.intake(&batch(&format!("v{vm}"), 1, 1), now()).await })
+    });
+    let reports: Vec<_> = reports.collect();
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    let read = tokio::time::timeout(Duration::from_secs(3), store.newest_cursor()).await;
+    assert_eq!(read.expect("nobody waits to read").unwrap(), 0);
+    lock("SELECT pg_advisory_unlock($1)").execute(&mut other).await.unwrap();
+    for report in reports {
+        report.await.unwrap().unwrap();
+    }
 }
 
 macro_rules! stamp {
