@@ -24,6 +24,7 @@ pub struct Metrics {
     gaps: Counter,
     dropped: Counter,
     definitions: Counter,
+    definitions_dropped: Counter,
     changes: Counter,
     /// What limits said.
     pub(crate) limits: LimitMetrics,
@@ -54,6 +55,7 @@ impl Metrics {
             gaps: Counter::default(),
             dropped: Counter::default(),
             definitions: Counter::default(),
+            definitions_dropped: Counter::default(),
             changes: Counter::default(),
             limits: LimitMetrics::new(&mut registry),
             judge: JudgeMetrics::new(&mut registry),
@@ -75,6 +77,11 @@ impl Metrics {
             "tool_definitions_reported",
             "Definitions of tools that sidecars reported because they are not approved",
             metrics.definitions.clone(),
+        );
+        registry.register(
+            "tool_definitions_dropped",
+            "Definitions of tools that are not kept because there are too many",
+            metrics.definitions_dropped.clone(),
         );
         registry.register(
             "tool_changes",
@@ -123,6 +130,7 @@ impl Metrics {
     pub(crate) fn tools_seen(&self, seen: &Seen) {
         self.definitions.inc_by(seen.definitions);
         self.changes.inc_by(seen.changed);
+        self.definitions_dropped.inc_by(seen.dropped);
     }
 
     pub(crate) fn answered(&self, method: &axum::http::Method, route: Option<&str>, status: u16) {

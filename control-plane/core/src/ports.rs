@@ -116,17 +116,19 @@ pub trait DecisionStore: Send + Sync {
 
 /// Keeps the definitions of tools that sidecars have seen.
 ///
-/// Bounded: of each tool at most [`MOST_OF_A_TOOL`] definitions that nobody has decided on, the one longest unseen
-/// goes first; and at most [`MOST_DEFINITIONS`] in all, beyond which nothing new is kept.
+/// Bounded, since servers say what they like: of each tool at most [`MOST_OF_A_TOOL`] definitions that nobody has decided on, of
+/// each server at most [`MOST_OF_A_SERVER`], and at most [`MOST_DEFINITIONS`] in all. What gives way is undecided and longest
+/// unseen: of the same tool, of the same server, and at last of the server that has most. Where there is none, the new
+/// one is not kept.
 #[async_trait]
 pub trait ToolStore: Send + Sync {
-    /// Keeps what was seen, or that it was seen again. `decided` are digests of the same tool that are never dropped.
+    /// Keeps what was seen, or that it was seen again. What was `decided` on is never dropped; how many others were.
     async fn seen(
         &self,
         sighting: &ToolSighting,
-        decided: &[String],
+        decided: &IsDecided<'_>,
         now: Timestamp,
-    ) -> Result<(), StoreError>;
+    ) -> Result<u64, StoreError>;
 
     /// All definitions, in no order, without their texts.
     async fn definitions(&self) -> Result<Vec<SeenDefinition>, StoreError>;
@@ -135,8 +137,13 @@ pub trait ToolStore: Send + Sync {
     async fn definitions_of(&self, server: &str, name: &str) -> Result<Vec<SeenDefinition>, StoreError>;
 }
 
-/// Definitions of one tool that a [`ToolStore`] keeps.
+/// Whether somebody has decided on a definition, by its server, name and digest.
+pub type IsDecided<'a> = dyn Fn(&str, &str, &str) -> bool + Send + Sync + 'a;
+
+/// Undecided definitions of one tool that a [`ToolStore`] keeps.
 pub const MOST_OF_A_TOOL: usize = 32;
+/// Definitions of one server that a [`ToolStore`] keeps.
+pub const MOST_OF_A_SERVER: usize = 2_000;
 /// Definitions that a [`ToolStore`] keeps.
 pub const MOST_DEFINITIONS: usize = 20_000;
 

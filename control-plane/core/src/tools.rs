@@ -153,6 +153,8 @@ pub struct Seen {
     pub definitions: u64,
     /// Approved tools that are marked as changed now and were not before.
     pub changed: u64,
+    /// Definitions that are not kept (any more) because there are too many.
+    pub dropped: u64,
 }
 
 /// The tools service.
@@ -193,9 +195,14 @@ impl Tools {
                 tracing::warn!(sidecar, "a report of a tool makes no sense and is passed over");
                 continue;
             }
-            let decided = self.policies.tool(&sighting.server, &sighting.name).map(|(held, _)| held);
-            let decided = decided.map(|held| [held.approved, held.rejected].concat()).unwrap_or_default();
-            self.store.seen(&sighting, &decided, now).await?;
+            let set = self.policies.set();
+            let decided = |server: &str, name: &str, digest: &str| {
+                let held = set.get(&tool_key(server, name)).and_then(|held| held.version.tool());
+                held.is_some_and(|held| {
+                    held.approved.iter().chain(&held.rejected).any(|known| known == digest)
+                })
+            };
+            seen.dropped += self.store.seen(&sighting, &decided, now).await?;
             seen.definitions += 1;
             let ToolSighting { server, name, digest, .. } = sighting;
             match self.mark(&server, &name, &digest, now).await {
@@ -205,6 +212,13 @@ impl Tools {
                     self.unmarked().insert((server, name), digest);
                 }
             }
+        }
+        if seen.dropped > 0 {
+            tracing::warn!(
+                sidecar,
+                dropped = seen.dropped,
+                "servers offer more definitions of tools than are kept"
+            );
         }
         Ok(seen)
     }

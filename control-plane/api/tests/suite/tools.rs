@@ -147,6 +147,22 @@ async fn while_frozen_a_tool_only_gets_stricter() {
     assert_eq!(told(&plane), ["search: a false"]);
 }
 
+/// A server that offers something new each time is heard, but not for ever remembered.
+#[tokio::test]
+async fn what_is_too_much_is_dropped_and_counted() {
+    let plane = Plane::new().await;
+    let definition = |number: u64| {
+        let mut record = seen('a', "x");
+        record.definitions[0].digest = format!("{number:064x}");
+        record
+    };
+    plane.intake(1, (0..40).map(definition).collect()).await;
+    let kept = plane.get(TOOL).await.is(200)["definitions"].as_array().unwrap().len();
+    let metrics = plane.get("/metrics").await.text;
+    assert_eq!(kept, 32);
+    assert!(metrics.contains("ai_mesh_tool_definitions_dropped_total 8"), "{metrics}");
+}
+
 #[tokio::test]
 async fn reports_that_make_no_sense_are_passed_over() {
     let plane = Plane::new().await;

@@ -1,17 +1,22 @@
 //! Seen definitions of tools in memory.
+use std::collections::BTreeMap;
 use std::sync::Mutex;
 
 use async_trait::async_trait;
 use jiff::Timestamp;
 
 use super::lock;
-use crate::ports::{MOST_DEFINITIONS, MOST_OF_A_TOOL, StoreError, ToolStore};
+use crate::ports::{IsDecided, MOST_DEFINITIONS, MOST_OF_A_SERVER, MOST_OF_A_TOOL, StoreError, ToolStore};
 use crate::{SeenDefinition, ToolSighting};
+
+/// Server, name, digest.
+type Key = (String, String, String);
+type Held = BTreeMap<Key, SeenDefinition>;
 
 /// Seen definitions of tools in memory.
 #[derive(Default)]
 pub struct MemoryTools {
-    definitions: Mutex<Vec<SeenDefinition>>,
+    definitions: Mutex<Held>,
 }
 
 #[async_trait]
@@ -19,30 +24,33 @@ impl ToolStore for MemoryTools {
     async fn seen(
         &self,
         sighting: &ToolSighting,
-        decided: &[String],
+        decided: &IsDecided<'_>,
         now: Timestamp,
-    ) -> Result<(), StoreError> {
+    ) -> Result<u64, StoreError> {
         let mut held = lock(&self.definitions);
-        let of_tool = |known: &SeenDefinition| {
-            known.sighting.server == sighting.server && known.sighting.name == sighting.name
-        };
-        if let Some(known) =
-            held.iter_mut().find(|known| of_tool(known) && known.sighting.digest == sighting.digest)
-        {
+        let ToolSighting { server, name, digest, .. } = sighting;
+        let key = (server.clone(), name.clone(), digest.clone());
+        if let Some(known) = held.get_mut(&key) {
             known.last_seen = known.last_seen.max(now);
-            return Ok(());
+            return Ok(0);
         }
-        if held.len() >= MOST_DEFINITIONS {
-            return Ok(());
+        let new = SeenDefinition { sighting: sighting.clone(), first_seen: now, last_seen: now };
+        held.insert(key.clone(), new);
+        let undecided = undecided(&held, server, Some(name), decided);
+        let surplus = undecided.len().saturating_sub(MOST_OF_A_TOOL);
+        let mut gone = drop_first(&mut held, undecided, surplus);
+        let surplus = of_server(&held, server).count().saturating_sub(MOST_OF_A_SERVER);
+        gone += drop_oldest(&mut held, server, surplus, decided);
+        let surplus = held.len().saturating_sub(MOST_DEFINITIONS);
+        if surplus > 0 {
+            let fullest = fullest(&held);
+            let made = drop_oldest(&mut held, &fullest, surplus, decided);
+            if made == 0 {
+                held.remove(&key);
+            }
+            gone += made.max(1);
         }
-        held.push(SeenDefinition { sighting: sighting.clone(), first_seen: now, last_seen: now });
-        let undecided = |known: &SeenDefinition| of_tool(known) && !decided.contains(&known.sighting.digest);
-        if held.iter().filter(|known| undecided(known)).count() > MOST_OF_A_TOOL {
-            let places = held.iter().enumerate().filter(|(_, known)| undecided(known));
-            let oldest = places.min_by_key(|(_, known)| known.last_seen).map(|(place, _)| place);
-            oldest.map(|place| held.remove(place));
-        }
-        Ok(())
+        Ok(gone)
     }
 
     async fn definitions(&self) -> Result<Vec<SeenDefinition>, StoreError> {
@@ -50,12 +58,51 @@ impl ToolStore for MemoryTools {
             sighting: ToolSighting { text: String::new(), ..known.sighting.clone() },
             ..known.clone()
         };
-        Ok(lock(&self.definitions).iter().map(without_text).collect())
+        Ok(lock(&self.definitions).values().map(without_text).collect())
     }
 
     async fn definitions_of(&self, server: &str, name: &str) -> Result<Vec<SeenDefinition>, StoreError> {
         let held = lock(&self.definitions);
-        let wanted = |known: &&SeenDefinition| known.sighting.server == server && known.sighting.name == name;
-        Ok(held.iter().filter(wanted).cloned().collect())
+        let wanted = of_server(&held, server).filter(|(key, _)| key.1 == name);
+        Ok(wanted.map(|(_, known)| known.clone()).collect())
     }
+}
+
+fn of_server<'h>(held: &'h Held, server: &str) -> impl Iterator<Item = (&'h Key, &'h SeenDefinition)> {
+    let first = (server.to_owned(), String::new(), String::new());
+    held.range(first..).take_while(move |(key, _)| key.0 == server)
+}
+
+/// The undecided definitions of a server, or of one tool of it; the one longest unseen first.
+fn undecided(held: &Held, server: &str, name: Option<&str>, decided: &IsDecided<'_>) -> Vec<Key> {
+    let asked = of_server(held, server).filter(|(key, _)| name.is_none_or(|name| key.1 == name));
+    let mut undecided: Vec<_> =
+        asked.filter(|((server, name, digest), _)| !decided(server, name, digest)).collect();
+    undecided.sort_by_key(|(_, known)| (known.last_seen, known.first_seen));
+    undecided.into_iter().map(|(key, _)| key.clone()).collect()
+}
+
+fn drop_oldest(held: &mut Held, server: &str, most: usize, decided: &IsDecided<'_>) -> u64 {
+    if most == 0 {
+        return 0;
+    }
+    let undecided = undecided(held, server, None, decided);
+    drop_first(held, undecided, most)
+}
+
+fn drop_first(held: &mut Held, keys: Vec<Key>, most: usize) -> u64 {
+    keys.iter().take(most).filter_map(|key| held.remove(key)).count() as u64
+}
+
+/// The server that has most definitions.
+fn fullest(held: &Held) -> String {
+    let mut servers: BTreeMap<&str, usize> = BTreeMap::new();
+    for (server, ..) in held.keys() {
+        *servers.entry(server).or_default() += 1;
+    }
+    servers
+        .into_iter()
+        .max_by_key(|(_, count)| *count)
+        .map(|(server, _)| server.to_owned())
+        .unwrap_or_default()
 }

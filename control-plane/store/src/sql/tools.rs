@@ -1,11 +1,15 @@
 //! Seen definitions of tools in SQL; compiled for each database.
 use async_trait::async_trait;
 use jiff::Timestamp;
-use mesh_control_core::ports::{MOST_DEFINITIONS, MOST_OF_A_TOOL, StoreError, ToolStore};
+use mesh_control_core::ports::{
+    IsDecided, MOST_DEFINITIONS, MOST_OF_A_SERVER, MOST_OF_A_TOOL, StoreError, ToolStore,
+};
 use mesh_control_core::{SeenDefinition, ToolSighting};
 
+use sqlx::Transaction;
+
 use super::{Db, Sql, begin, lock};
-use crate::values::{failed, nanoseconds, signed, timestamp};
+use crate::values::{failed, nanoseconds, timestamp};
 
 type Row = (String, String, String, String, bool, String, i64, i64);
 
@@ -14,9 +18,9 @@ impl ToolStore for Sql {
     async fn seen(
         &self,
         sighting: &ToolSighting,
-        decided: &[String],
+        decided: &IsDecided<'_>,
         now: Timestamp,
-    ) -> Result<(), StoreError> {
+    ) -> Result<u64, StoreError> {
         keep(self, sighting, decided, now).await.map_err(failed("the definition of a tool could not be kept"))
     }
 
@@ -44,7 +48,7 @@ impl ToolStore for Sql {
     }
 }
 
-async fn keep(sql: &Sql, seen: &ToolSighting, decided: &[String], now: Timestamp) -> sqlx::Result<()> {
+async fn keep(sql: &Sql, seen: &ToolSighting, decided: &IsDecided<'_>, now: Timestamp) -> sqlx::Result<u64> {
     let mut tx = begin(sql).await?;
     lock(&mut tx, super::TOOLS).await?;
     let again = sqlx::query(
@@ -58,11 +62,8 @@ async fn keep(sql: &Sql, seen: &ToolSighting, decided: &[String], now: Timestamp
     .execute(&mut *tx)
     .await?;
     if again.rows_affected() > 0 {
-        return tx.commit().await;
-    }
-    let all: i64 = sqlx::query_scalar("SELECT count(*) FROM tool_definitions").fetch_one(&mut *tx).await?;
-    if all >= signed(MOST_DEFINITIONS as u64) {
-        return Ok(());
+        tx.commit().await?;
+        return Ok(0);
     }
     sqlx::query(
         "INSERT INTO tool_definitions (server, name, digest, text, truncated, sidecar, first_ns, last_ns)
@@ -77,23 +78,90 @@ async fn keep(sql: &Sql, seen: &ToolSighting, decided: &[String], now: Timestamp
     .bind(nanoseconds(now))
     .execute(&mut *tx)
     .await?;
-    let known: Vec<(String,)> = sqlx::query_as(
-        "SELECT digest FROM tool_definitions WHERE server = $1 AND name = $2 ORDER BY last_ns DESC, first_ns DESC",
-    )
-    .bind(&seen.server)
-    .bind(&seen.name)
-    .fetch_all(&mut *tx)
-    .await?;
-    let undecided = known.into_iter().map(|(digest,)| digest).filter(|digest| !decided.contains(digest));
-    for digest in undecided.skip(MOST_OF_A_TOOL) {
-        sqlx::query("DELETE FROM tool_definitions WHERE server = $1 AND name = $2 AND digest = $3")
-            .bind(&seen.server)
-            .bind(&seen.name)
-            .bind(&digest)
-            .execute(&mut *tx)
-            .await?;
+    let known = undecided(&mut tx, &seen.server, Some(&seen.name), decided).await?;
+    let surplus = known.len().saturating_sub(MOST_OF_A_TOOL);
+    let mut gone = drop_first(&mut tx, &seen.server, known, surplus).await?;
+    let of_server: i64 = sqlx::query_scalar("SELECT count(*) FROM tool_definitions WHERE server = $1")
+        .bind(&seen.server)
+        .fetch_one(&mut *tx)
+        .await?;
+    let surplus = over(of_server, MOST_OF_A_SERVER);
+    gone += drop_oldest(&mut tx, &seen.server, surplus, decided).await?;
+    let all: i64 = sqlx::query_scalar("SELECT count(*) FROM tool_definitions").fetch_one(&mut *tx).await?;
+    let surplus = over(all, MOST_DEFINITIONS);
+    if surplus > 0 {
+        let fullest: String = sqlx::query_scalar(
+            "SELECT server FROM tool_definitions GROUP BY server ORDER BY count(*) DESC, server DESC LIMIT 1",
+        )
+        .fetch_one(&mut *tx)
+        .await?;
+        let made = drop_oldest(&mut tx, &fullest, surplus, decided).await?;
+        if made == 0 {
+            // There is no room: nothing has happened.
+            tx.rollback().await?;
+            return Ok(1);
+        }
+        gone += made;
     }
-    tx.commit().await
+    tx.commit().await?;
+    Ok(gone)
+}
+
+/// By how many there are more than `most`.
+fn over(count: i64, most: usize) -> usize {
+    usize::try_from(count).unwrap_or(0).saturating_sub(most)
+}
+
+/// Names and digests of the undecided definitions of a server, or of one tool of it; the one longest unseen first.
+async fn undecided(
+    tx: &mut Transaction<'static, Db>,
+    server: &str,
+    name: Option<&str>,
+    decided: &IsDecided<'_>,
+) -> sqlx::Result<Vec<(String, String)>> {
+    let mut known: Vec<(String, String)> = sqlx::query_as(
+        "SELECT name, digest FROM tool_definitions WHERE server = $1 AND ($2 IS NULL OR name = $2)
+         ORDER BY last_ns, first_ns",
+    )
+    .bind(server)
+    .bind(name)
+    .fetch_all(&mut **tx)
+    .await?;
+    known.retain(|(name, digest)| !decided(server, name, digest));
+    Ok(known)
+}
+
+async fn drop_oldest(
+    tx: &mut Transaction<'static, Db>,
+    server: &str,
+    most: usize,
+    decided: &IsDecided<'_>,
+) -> sqlx::Result<u64> {
+    if most == 0 {
+        return Ok(0);
+    }
+    let known = undecided(tx, server, None, decided).await?;
+    drop_first(tx, server, known, most).await
+}
+
+async fn drop_first(
+    tx: &mut Transaction<'static, Db>,
+    server: &str,
+    known: Vec<(String, String)>,
+    most: usize,
+) -> sqlx::Result<u64> {
+    let mut gone = 0;
+    for (name, digest) in known.iter().take(most) {
+        let deleted =
+            sqlx::query("DELETE FROM tool_definitions WHERE server = $1 AND name = $2 AND digest = $3")
+                .bind(server)
+                .bind(name)
+                .bind(digest)
+                .execute(&mut **tx)
+                .await?;
+        gone += deleted.rows_affected();
+    }
+    Ok(gone)
 }
 
 fn definition((server, name, digest, text, truncated, sidecar, first, last): Row) -> SeenDefinition {

@@ -1,10 +1,13 @@
 //! Scenarios of [`ToolStore`].
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
 use mesh_control_core::ToolSighting;
 use mesh_control_core::memory::MemoryTools;
-use mesh_control_core::ports::{MOST_OF_A_TOOL, ToolStore};
+use mesh_control_core::ports::{MOST_DEFINITIONS, MOST_OF_A_SERVER, MOST_OF_A_TOOL, ToolStore};
+use mesh_control_store::{Location, open};
+use sqlx::{Connection, PgConnection, SqliteConnection};
 
 use crate::support;
 
@@ -25,6 +28,17 @@ fn sighting(name: &str, digest: &str) -> ToolSighting {
     }
 }
 
+/// Nobody has decided on anything.
+fn nothing(_server: &str, _name: &str, _digest: &str) -> bool {
+    false
+}
+
+/// Names of the definitions of a server, without order.
+async fn names(store: &Port, server: &str) -> BTreeSet<String> {
+    let held = store.definitions().await.unwrap().into_iter();
+    held.filter(|known| known.sighting.server == server).map(|known| known.sighting.name).collect()
+}
+
 async fn digests(store: &Port, name: &str) -> Vec<String> {
     let held = store.definitions_of("tools.example.com/mcp", name).await.unwrap();
     let mut digests: Vec<_> = held.into_iter().map(|known| known.sighting.digest).collect();
@@ -34,16 +48,16 @@ async fn digests(store: &Port, name: &str) -> Vec<String> {
 
 async fn what_is_seen_is_kept_as_it_was(store: Port) {
     assert_eq!(store.definitions().await.unwrap(), []);
-    store.seen(&sighting("x", "a"), &[], at(0)).await.unwrap();
-    store.seen(&sighting("x", "b"), &[], at(1)).await.unwrap();
-    store.seen(&sighting("y", "a"), &[], at(2)).await.unwrap();
+    store.seen(&sighting("x", "a"), &nothing, at(0)).await.unwrap();
+    store.seen(&sighting("x", "b"), &nothing, at(1)).await.unwrap();
+    store.seen(&sighting("y", "a"), &nothing, at(2)).await.unwrap();
     // Another sidecar sees it again: the first one's report stays.
     store
-        .seen(&ToolSighting { sidecar: "other".to_owned(), ..sighting("x", "a") }, &[], at(9))
+        .seen(&ToolSighting { sidecar: "other".to_owned(), ..sighting("x", "a") }, &nothing, at(9))
         .await
         .unwrap();
     // Reports may arrive in any order.
-    store.seen(&sighting("x", "a"), &[], at(5)).await.unwrap();
+    store.seen(&sighting("x", "a"), &nothing, at(5)).await.unwrap();
     let mut held = store.definitions_of("tools.example.com/mcp", "x").await.unwrap();
     held.sort_by_key(|known| known.first_seen);
     let seen: Vec<_> =
@@ -56,15 +70,93 @@ async fn what_is_seen_is_kept_as_it_was(store: Port) {
 
 /// A server that offers something new each time does not fill the store, and does not push out what was decided on.
 async fn a_tool_has_so_many_definitions_and_no_more(store: Port) {
-    let decided = ["d000".to_owned()];
+    let decided = |_: &str, name: &str, digest: &str| (name, digest) == ("x", "d000");
     let most = MOST_OF_A_TOOL as i64;
+    let mut dropped = 0;
     for n in 0..most + 10 {
-        store.seen(&sighting("x", &format!("d{n:03}")), &decided, at(n)).await.unwrap();
+        dropped += store.seen(&sighting("x", &format!("d{n:03}")), &decided, at(n)).await.unwrap();
     }
-    store.seen(&sighting("y", "a"), &[], at(0)).await.unwrap();
+    assert_eq!(dropped, 9);
+    store.seen(&sighting("y", "a"), &nothing, at(0)).await.unwrap();
     let mut expected = vec!["d000".to_owned()];
     expected.extend((10..most + 10).map(|n| format!("d{n:03}")));
     assert_eq!((digests(&store, "x").await, digests(&store, "y").await.len()), (expected, 1));
+}
+
+/// A server that offers ever more tools leaves room for the others, and loses nothing that was decided on.
+async fn a_server_has_so_many_definitions_and_no_more(store: Port) {
+    let most = MOST_OF_A_SERVER as i64;
+    let decided = |_: &str, name: &str, _: &str| name == "t0" || name == "t2";
+    store
+        .seen(&ToolSighting { server: "other".to_owned(), ..sighting("x", "a") }, &decided, at(0))
+        .await
+        .unwrap();
+    for n in 0..most {
+        assert_eq!(store.seen(&sighting(&format!("t{n}"), "a"), &decided, at(n)).await.unwrap(), 0);
+    }
+    // Seen again, it is no longer the one longest unseen.
+    store.seen(&sighting("t1", "a"), &decided, at(most)).await.unwrap();
+    for n in most..most + 2 {
+        assert_eq!(store.seen(&sighting(&format!("t{n}"), "a"), &decided, at(n + 1)).await.unwrap(), 1);
+    }
+    let expected: BTreeSet<String> =
+        (0..most + 2).filter(|n| ![3, 4].contains(n)).map(|n| format!("t{n}")).collect();
+    assert_eq!(names(&store, "tools.example.com/mcp").await, expected);
+    assert_eq!(names(&store, "other").await.len(), 1);
+    // Where all is decided on, there is no room.
+    let all = |_: &str, name: &str, _: &str| name != "new";
+    assert_eq!(store.seen(&sighting("new", "a"), &all, at(9999)).await.unwrap(), 1);
+    assert_eq!(names(&store, "tools.example.com/mcp").await, expected);
+}
+
+/// Where all places are taken, the server that has most makes room.
+async fn the_fullest_server_makes_room(store: &Port) {
+    let of = |server: &str, name: &str| ToolSighting { server: server.to_owned(), ..sighting(name, "a") };
+    let decided = |server: &str, name: &str, _: &str| (server, name) == ("s9", "first");
+    assert_eq!(store.definitions().await.unwrap().len(), MOST_DEFINITIONS);
+    assert_eq!(store.seen(&of("new", "x"), &decided, at(9)).await.unwrap(), 1);
+    assert_eq!(names(store, "new").await.len(), 1);
+    assert_eq!(names(store, "s9").await.len(), MOST_OF_A_SERVER - 1);
+    assert!(names(store, "s9").await.contains("first"));
+    assert_eq!(store.definitions().await.unwrap().len(), MOST_DEFINITIONS);
+    let all = |server: &str, _: &str, _: &str| server != "new";
+    assert_eq!(store.seen(&of("new", "y"), &all, at(10)).await.unwrap(), 1);
+    assert_eq!(names(store, "new").await, BTreeSet::from(["x".to_owned()]));
+}
+
+/// Ten servers, each with as many as it may have.
+const ALL_TAKEN: &str = "INSERT INTO tool_definitions (server, name, digest, text, truncated, sidecar, first_ns, last_ns)
+    WITH RECURSIVE places (n) AS (SELECT 0 UNION ALL SELECT n + 1 FROM places WHERE n < 19999)
+    SELECT 's' || (n % 10), CASE n WHEN 9 THEN 'first' ELSE 't' || n END, 'a', '', false, 'edge', n, n FROM places";
+
+#[tokio::test]
+async fn the_fullest_server_makes_room_in_memory() {
+    let store: Port = Arc::new(MemoryTools::default());
+    for n in 0..MOST_DEFINITIONS {
+        let name = if n == 9 { "first".to_owned() } else { format!("t{n}") };
+        let server = format!("s{}", n % 10);
+        store.seen(&ToolSighting { server, ..sighting(&name, "a") }, &nothing, at(n as i64)).await.unwrap();
+    }
+    the_fullest_server_makes_room(&store).await;
+}
+
+#[tokio::test]
+async fn the_fullest_server_makes_room_in_sqlite() {
+    let folder = support::Folder::new();
+    let path = folder.0.join("mesh.db");
+    let store = open(&Location::Sqlite(path.clone())).await.unwrap().tools;
+    let mut other = SqliteConnection::connect(&format!("sqlite:{}", path.display())).await.unwrap();
+    sqlx::query(ALL_TAKEN).execute(&mut other).await.unwrap();
+    the_fullest_server_makes_room(&store).await;
+}
+
+#[tokio::test]
+async fn the_fullest_server_makes_room_in_postgres() {
+    let url = support::postgres_database().await;
+    let store = open(&Location::Postgres(url.clone())).await.unwrap().tools;
+    let mut other = PgConnection::connect(&url).await.unwrap();
+    sqlx::query(ALL_TAKEN).execute(&mut other).await.unwrap();
+    the_fullest_server_makes_room(&store).await;
 }
 
 macro_rules! stamp {
@@ -92,4 +184,8 @@ macro_rules! stamp {
     };
 }
 
-stamp!(what_is_seen_is_kept_as_it_was, a_tool_has_so_many_definitions_and_no_more);
+stamp!(
+    what_is_seen_is_kept_as_it_was,
+    a_tool_has_so_many_definitions_and_no_more,
+    a_server_has_so_many_definitions_and_no_more,
+);
