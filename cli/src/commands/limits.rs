@@ -21,7 +21,7 @@ pub(crate) fn run(client: &Client, output: Output, filter: &LimitsFilter) -> Out
             (None, Some(_)) => ": name a policy to see others",
             (None, None) => ": name a policy or key to see others",
         };
-        say(&format!("there are more; only the accounts that were used last are shown{narrower}"));
+        say(format_args!("there are more; only the accounts that were used last are shown{narrower}"));
     }
     printed(output.show(&answer["limits"], |limits| {
         let columns = [
