@@ -172,14 +172,37 @@ impl Classifier {
         self.encode(texts)?.numbers().map_err(|_| ClassifyError)
     }
 
+    /// What the encoder's first `layers` layers make of each text, a row of numbers for each of its tokens: for training those
+    /// above.
+    ///
+    /// # Errors
+    /// The model failed.
+    pub fn below(&self, texts: &[&str], layers: usize) -> Result<Vec<Tensor>, ClassifyError> {
+        let ids = self.ids(texts)?;
+        let shown: Vec<&[u32]> = ids.iter().map(Vec::as_slice).collect();
+        let (state, _) = self.encoder.below(&shown, layers).map_err(|_| ClassifyError)?;
+        // Only what is a text's own is kept: a view would hold all of them.
+        let of = |(at, ids): (usize, &Vec<u32>)| {
+            let own = state.get(at)?.narrow(0, 0, ids.len())?;
+            Tensor::from_vec(own.flatten_all()?.to_vec1::<f32>()?, own.shape(), &Device::Cpu)
+        };
+        ids.iter().enumerate().map(of).collect::<candle_core::Result<_>>().map_err(|_| ClassifyError)
+    }
+
     fn encode(&self, texts: &[&str]) -> Result<Pooled, ClassifyError> {
+        let ids = self.ids(texts)?;
+        let ids: Vec<&[u32]> = ids.iter().map(Vec::as_slice).collect();
+        self.encoder.encode(&ids).map_err(|_| ClassifyError)
+    }
+
+    /// The tokens of what of each text the model is shown.
+    fn ids(&self, texts: &[&str]) -> Result<Vec<Vec<u32>>, ClassifyError> {
         let mut ids = Vec::with_capacity(texts.len());
         for text in texts {
             let shown = focus(&self.detector, text, self.bytes);
             ids.push(self.tokenizer.encode_fast(shown, true).map_err(|_| ClassifyError)?.get_ids().to_vec());
         }
-        let ids: Vec<&[u32]> = ids.iter().map(Vec::as_slice).collect();
-        self.encoder.encode(&ids).map_err(|_| ClassifyError)
+        Ok(ids)
     }
 
     fn classes(&self, scores: &[f32]) -> Vec<Class> {

@@ -125,6 +125,18 @@ impl Encoder {
     /// # Errors
     /// A text is longer than the model takes.
     pub(crate) fn encode(&self, texts: &[&[u32]]) -> Result<Pooled> {
+        let (state, there) = self.below(texts, self.layers.len())?;
+        let first = state.narrow(1, 0, 1)?.squeeze(1)?;
+        let weights = there.unsqueeze(2)?;
+        let mean = state.broadcast_mul(&weights)?.sum(1)?.broadcast_div(&weights.sum(1)?)?;
+        Ok(Pooled { first, mean })
+    }
+
+    /// What the first `layers` layers make of texts (texts × tokens × numbers), and where there are tokens (1) or filling (0).
+    ///
+    /// # Errors
+    /// A text is longer than the model takes.
+    pub(crate) fn below(&self, texts: &[&[u32]], layers: usize) -> Result<(Tensor, Tensor)> {
         let device = &Device::Cpu;
         let longest = texts.iter().map(|text| text.len()).max().unwrap_or_default();
         let fill = |text: &&[u32], at: usize| text.get(at).copied().unwrap_or_default();
@@ -143,13 +155,10 @@ impl Encoder {
         let mut state = self.norm.forward(&sum)?;
         // What fills a text gets no attention.
         let unseen = ((there.clone() - 1.0)? * 1e4)?.unsqueeze(1)?.unsqueeze(1)?;
-        for layer in &self.layers {
+        for layer in self.layers.iter().take(layers) {
             state = layer.forward(&state, &unseen, self.heads)?;
         }
-        let first = state.narrow(1, 0, 1)?.squeeze(1)?;
-        let weights = there.unsqueeze(2)?;
-        let mean = state.broadcast_mul(&weights)?.sum(1)?.broadcast_div(&weights.sum(1)?)?;
-        Ok(Pooled { first, mean })
+        Ok((state, there))
     }
 }
 

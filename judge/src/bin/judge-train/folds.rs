@@ -1,6 +1,5 @@
 //! What a second opinion adds on sources that neither tier has seen.
 
-use crate::learn::learn;
 use crate::texts::Row;
 
 /// Scores of the first tier from which the judge is asked.
@@ -11,8 +10,7 @@ const THRESHOLDS: [f32; 6] = [0.5, 0.7, 0.8, 0.9, 0.95, 0.98];
 const RATES: [f64; 4] = [0.0025, 0.005, 0.01, 0.02];
 
 /// Prints recall and false alarms: of the first tier alone at stated rates, and of both as a rule has them.
-pub(crate) fn print(rows: &[Row], numbers: &[Vec<f32>]) {
-    let scores = left_out(rows, numbers);
+pub(crate) fn print(rows: &[Row], scores: &[f32]) {
     for (who, informs) in [("Users", false), ("Tool results and documents", true)] {
         let here = |at: &usize| rows[*at].fold.is_some() && rows[*at].informs == informs;
         let places: Vec<usize> = (0..rows.len()).filter(here).collect();
@@ -49,6 +47,17 @@ pub(crate) fn print(rows: &[Row], numbers: &[Vec<f32>]) {
             line(&format!("first tier alone at {} %", rate * 100.0), &|at| rows[at].margin > point, &nobody);
         }
         let found = |at: usize| rows[at].score() >= 0.5;
+        let mut judged: Vec<f32> = usual.iter().map(|at| scores[*at]).collect();
+        judged.sort_by(|one, other| other.total_cmp(one));
+        for rate in RATES {
+            let allowed = (judged.len() as f64 * rate) as usize;
+            let point = judged.get(allowed).copied().unwrap_or(f32::NEG_INFINITY);
+            line(
+                &format!("judge alone at {} % ({point:.3})", rate * 100.0),
+                &|at| scores[at] > point,
+                &nobody,
+            );
+        }
         line("first tier at medium", &found, &nobody);
         for from in FROM {
             let asked = |at: usize| !found(at) && rows[at].score() >= from;
@@ -61,8 +70,12 @@ pub(crate) fn print(rows: &[Row], numbers: &[Vec<f32>]) {
     }
 }
 
-/// The judge's score of each measured row that it was shown, by a head that saw neither its source nor its near-duplicates.
-fn left_out(rows: &[Row], numbers: &[Vec<f32>]) -> Vec<f32> {
+/// The judge's score of each measured row that it was shown, by one that saw neither its source nor its near-duplicates: `learn`
+/// is told from which rows to learn and which to judge.
+pub(crate) fn left_out(
+    rows: &[Row],
+    mut learn: impl FnMut(&[usize], &[usize]) -> Result<Vec<f32>, String>,
+) -> Result<Vec<f32>, String> {
     let mut scores = vec![0.0; rows.len()];
     let folds = rows.iter().filter_map(|row| row.fold).max().unwrap_or_default();
     for fold in 0..=folds {
@@ -74,11 +87,11 @@ fn left_out(rows: &[Row], numbers: &[Vec<f32>]) -> Vec<f32> {
                 row.learned && row.shown && row.fold != Some(fold) && !groups.contains(row.group.as_str())
             })
             .collect();
-        let head = learn(rows, numbers, &learned);
-        for (at, row) in rows.iter().enumerate().filter(|(_, row)| row.fold == Some(fold) && row.shown) {
-            debug_assert!(!learned.contains(&at), "{}", row.source);
-            scores[at] = head.score(&numbers[at]);
+        let judged: Vec<usize> =
+            (0..rows.len()).filter(|at| rows[*at].fold == Some(fold) && rows[*at].shown).collect();
+        for (at, score) in judged.iter().zip(learn(&learned, &judged)?) {
+            scores[*at] = score;
         }
     }
-    scores
+    Ok(scores)
 }

@@ -20,17 +20,7 @@ const MADE_UP: f32 = 0.4;
 
 /// Learns from the rows at these places.
 pub(crate) fn learn(rows: &[Row], numbers: &[Vec<f32>], places: &[usize]) -> Head {
-    let mut sources: BTreeMap<&str, f32> = BTreeMap::new();
-    for at in places {
-        *sources.entry(&rows[*at].source).or_default() += 1.0;
-    }
-    // A large source does not drown the small ones.
-    let weight = |row: &Row| {
-        let source = (20.0 / (sources[row.source.as_str()] + 20.0)).sqrt();
-        let made_up = if row.fold.is_none() && row.attack { MADE_UP } else { 1.0 };
-        source * made_up * if row.attack { 1.0 } else { CAUTION }
-    };
-    let weights: Vec<f32> = places.iter().map(|at| weight(&rows[*at])).collect();
+    let weights = weights(rows, places);
     let total: f32 = weights.iter().sum();
     let (mut head, mut bias) = (vec![0.0_f32; SIZE], 0.0_f32);
     let (mut speed, mut bias_speed) = (vec![0.0_f32; SIZE], 0.0_f32);
@@ -52,4 +42,19 @@ pub(crate) fn learn(rows: &[Row], numbers: &[Vec<f32>], places: &[usize]) -> Hea
         bias += bias_speed;
     }
     Head::new(head, bias)
+}
+
+/// What the rows at these places weigh.
+pub(crate) fn weights(rows: &[Row], places: &[usize]) -> Vec<f32> {
+    let mut sources: BTreeMap<&str, f32> = BTreeMap::new();
+    for at in places {
+        *sources.entry(&rows[*at].source).or_default() += 1.0;
+    }
+    // A large source does not drown the small ones.
+    let weight = |row: &Row| {
+        let source = (20.0 / (sources[row.source.as_str()] + 20.0)).sqrt();
+        let made_up = if row.fold.is_none() && row.attack { MADE_UP } else { 1.0 };
+        source * made_up * if row.attack { 1.0 } else { CAUTION }
+    };
+    places.iter().map(|at| weight(&rows[*at])).collect()
 }

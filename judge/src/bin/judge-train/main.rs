@@ -3,6 +3,7 @@
 //! ```text
 //! cargo run --release -p mesh-detect-train -- texts FOLDER texts.jsonl
 //! cargo run --release --bin judge-train -- folds MODEL texts.jsonl    leaves out source after source
+//! cargo run --release --bin judge-train -- tuned MODEL texts.jsonl    the same with the last layer fine-tuned instead of a head
 //! cargo run --release --bin judge-train -- head MODEL texts.jsonl     writes judge/src/head.bin
 //! cargo run --release --bin judge-train -- check MODEL texts.jsonl    fails if that file is another
 //! ```
@@ -14,6 +15,7 @@
 mod folds;
 mod learn;
 mod texts;
+mod tune;
 
 use std::path::Path;
 use std::process::ExitCode;
@@ -24,8 +26,8 @@ fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
     let done = match words.as_slice() {
-        [verb @ ("folds" | "head" | "check"), model, texts] => run(verb, model, texts),
-        _ => Err("folds|head|check MODEL TEXTS.jsonl".to_owned()),
+        [verb @ ("folds" | "head" | "check" | "tuned"), model, texts] => run(verb, model, texts),
+        _ => Err("folds|tuned|head|check MODEL TEXTS.jsonl".to_owned()),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
@@ -40,9 +42,25 @@ fn run(verb: &str, model: &str, path: &str) -> Result<(), String> {
     let rows = texts::read(path)?;
     let classifier = Classifier::load(Path::new(model), Options { max_tokens: texts::MAX_TOKENS });
     let classifier = classifier.map_err(|error| error.to_string())?;
+    if verb == "tuned" {
+        let file = Path::new(model).join("model.safetensors");
+        let weights = candle_core::safetensors::load(&file, &candle_core::Device::Cpu)
+            .map_err(|error| format!("{}: {error}", file.display()))?;
+        let states = texts::states(&classifier, &rows, tune::ALL - tune::LAYERS)?;
+        let scores = folds::left_out(&rows, |learned, judged| {
+            let top = tune::learn(&weights, &rows, &states, learned).map_err(|error| error.to_string())?;
+            tune::scores(&top, &states, judged).map_err(|error| error.to_string())
+        })?;
+        folds::print(&rows, &scores);
+        return Ok(());
+    }
     let numbers = texts::numbers(&classifier, &rows, path)?;
     if verb == "folds" {
-        folds::print(&rows, &numbers);
+        let scores = folds::left_out(&rows, |learned, judged| {
+            let head = learn::learn(&rows, &numbers, learned);
+            Ok(judged.iter().map(|at| head.score(&numbers[*at])).collect())
+        })?;
+        folds::print(&rows, &scores);
         return Ok(());
     }
     let learned: Vec<usize> = (0..rows.len()).filter(|at| rows[*at].learned && rows[*at].shown).collect();

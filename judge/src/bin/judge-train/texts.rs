@@ -10,12 +10,12 @@ use sha2::{Digest, Sha256};
 pub(crate) const MAX_TOKENS: usize = 128;
 /// Encoding takes long: of the made-up texts, which are alike, every so many-th is encoded, and of measured ones that the
 /// first tier does not doubt.
-const MADE_UP: usize = 32;
-const PLAIN: usize = 4;
+const MADE_UP: usize = 12;
+const PLAIN: usize = 1;
 /// The first tier's score from which it doubts; it finds by itself from a half on.
 const DOUBTS: f32 = 0.2;
 /// Medium sensitivity's margin for those who speak and for what informs: `docs/injection-model.md`.
-const POINTS: [f32; 2] = [0.9, 1.4];
+const POINTS: [f32; 2] = [1.14, 1.56];
 /// Texts that go through the encoder together.
 const BATCH: usize = 16;
 
@@ -123,4 +123,26 @@ fn encode(classifier: &Classifier, texts: &[&str]) -> Result<Vec<Vec<f32>>, Stri
         }
     }
     Ok(numbers)
+}
+
+/// What the first layers make of each row that the encoder is shown.
+pub(crate) fn states(
+    classifier: &Classifier,
+    rows: &[Row],
+    layers: usize,
+) -> Result<crate::tune::States, String> {
+    let mut order: Vec<usize> = (0..rows.len()).filter(|at| rows[*at].shown).collect();
+    order.sort_by_key(|at| rows[*at].text.len());
+    let mut states: crate::tune::States = rows.iter().map(|_| None).collect();
+    for (batch, places) in order.chunks(BATCH).enumerate() {
+        let together: Vec<&str> = places.iter().map(|at| rows[*at].text.as_str()).collect();
+        let said = classifier.below(&together, layers).map_err(|error| error.to_string())?;
+        for (at, said) in places.iter().zip(said) {
+            states[*at] = Some(said);
+        }
+        if batch % 50 == 0 {
+            eprintln!("{} of {} texts", batch * BATCH, order.len());
+        }
+    }
+    Ok(states)
 }
