@@ -381,3 +381,34 @@ fn where_no_protocol_says_that_pieces_belong_together_each_is_read_by_itself_too
         }
     }
 }
+
+#[test]
+fn a_call_has_one_name_and_one_identifier() {
+    let tools = program(json!([{ "tools": { "deny": ["shell_exec"] } }]));
+    let personal = program(json!([{ "pii": { "action": "redact" } }]));
+    let call = |index: u32, id: &str, name: &str| {
+        let call = json!({ "index": index, "id": id, "function": { "name": name, "arguments": "{}" } });
+        json!({ "choices": [{ "index": 0, "delta": { "tool_calls": [call] } }] }).to_string()
+    };
+    let old = |name: &str| {
+        json!({ "choices": [{ "index": 0, "delta": { "function_call": { "name": name } } }] }).to_string()
+    };
+    for (program, events, want) in [
+        (&tools, vec![call(0, "", "shell_exec")], "deny"),
+        (&tools, vec![call(0, "", "she"), call(0, "", "ll_exec")], "deny"),
+        (&tools, vec![old("she"), old("ll_exec")], "deny"),
+        (&tools, vec![call(0, "", "she"), call(1, "", "ll_exec")], "allow"),
+        (&tools, vec![call(0, "call_1", "f"), call(0, "call_1", "f"), call(0, "", "")], "allow"),
+        (&personal, vec![call(0, "536-9", "f"), call(0, "0-4399", "")], "deny"),
+        (&personal, vec![call(0, "call_536-9", "f"), call(0, "0-4399", "")], "deny"),
+        (&personal, vec![call(0, "", "ssn 536-9"), call(0, "", "0-4399")], "deny"),
+        // Another identifier for each piece, as some providers have it.
+        (&tools, vec![call(0, "call_a", "f"), call(0, "call_b", "")], "allow"),
+    ] {
+        let answer: String = events.iter().map(|event| format!("data: {event}\n\n")).collect();
+        let (out, outcome) = WIRES[0].1.through(program, &[answer.as_bytes()]);
+        assert_eq!(outcome, want, "{answer}");
+        let out = String::from_utf8(out).unwrap();
+        assert!(want == "allow" || !out.contains("ll_exec") && !out.contains("0-4399"), "{out}");
+    }
+}

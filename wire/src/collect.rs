@@ -9,7 +9,7 @@ use crate::json::{Doc, Kind, Val, plain_digits, scan};
 use crate::layers::Layer;
 use crate::media::{self, Content};
 use crate::message::{Echo, Message, Place, Segment, Slot, Source, ToolCall};
-use crate::stream::{Channel, ChannelKind, Close, Piece};
+use crate::stream::{Channel, ChannelKind, Close, Label, Piece};
 use crate::words;
 
 /// Texts inside texts inside texts: this many times.
@@ -22,6 +22,8 @@ pub(crate) struct Collector<'l> {
     /// Streams: pieces of running texts, and which of these end.
     pub(crate) pieces: Vec<Piece>,
     pub(crate) closes: Vec<Close>,
+    /// Streams: what this event calls its tool calls.
+    pub(crate) labels: Vec<Label>,
 }
 
 /// A text to be listed and where it stands.
@@ -36,7 +38,7 @@ struct Found {
 
 impl<'l> Collector<'l> {
     pub(crate) fn new(message: Message, limits: &'l Limits) -> Self {
-        Self { message, limits, pieces: Vec::new(), closes: Vec::new() }
+        Self { message, limits, pieces: Vec::new(), closes: Vec::new(), labels: Vec::new() }
     }
 
     /// The path to a member.

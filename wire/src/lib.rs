@@ -74,5 +74,5 @@ pub use refusal::{Refusal, RefusalKind, refusal, stream_error};
 pub use resolve::{Resolved, cut_escape, escape_json, resolve_escapes};
 pub use route::{Route, route_of};
 pub use sse::{SseEvent, looks_like_events};
-pub use stream::{Channel, ChannelKind, Close, Piece, StreamItem, read_event};
+pub use stream::{Channel, ChannelKind, Close, Label, Piece, StreamItem, read_event};
 pub use usage::{Usage, asking_for_usage};

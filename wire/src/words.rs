@@ -196,15 +196,14 @@ pub(crate) fn is_schema_word(key: &str) -> bool {
 /// An identifier that a provider made up: one of the known prefixes or a UUID, and no run of digits long enough to be
 /// a number of a person or card.
 pub(crate) fn is_id(text: &str) -> bool {
-    if text.len() > 80 || !text.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-')) {
-        return false;
-    }
-    if is_uuid(text) {
-        return true;
-    }
-    ID_PREFIXES.iter().any(|prefix| text.starts_with(prefix))
-        && longest_digits(text) < 7
-        && !may_hold_secret(text)
+    is_uuid(text) || is_made_up(text) && longest_digits(text) < 7 && !may_hold_secret(text)
+}
+
+/// Begins like an identifier that a provider made up, whatever digits follow.
+pub(crate) fn is_made_up(text: &str) -> bool {
+    text.len() <= 80
+        && text.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-'))
+        && ID_PREFIXES.iter().any(|prefix| text.starts_with(prefix))
 }
 
 fn is_uuid(text: &str) -> bool {

@@ -290,3 +290,25 @@ fn events_that_are_not_strict_are_refused() {
         assert!(matches!(read, Err(WireError::Malformed { .. })), "{data}");
     }
 }
+
+#[test]
+fn names_and_identifiers_of_calls_are_told_apart_from_texts() {
+    let call = |index: u32| Channel { group: 0, kind: ChannelKind::ToolArguments, index };
+    for (data, want) in [
+        (
+            r#"{"index":2,"id":"call_1","function":{"name":"f"}}"#,
+            vec![(2, "id", "made up"), (2, "name", "f")],
+        ),
+        (r#"{"index":2,"id":"call_536-90-4399"}"#, vec![(2, "id", "made up")]),
+        (r#"{"index":2,"id":"536-9"}"#, vec![(2, "id", "536-9")]),
+        (r#"{"index":2,"id":"","function":{"name":"","arguments":"x"}}"#, vec![]),
+        (r#"{"custom":{"name":"call_x"}}"#, vec![(0, "name", "call_x")]),
+    ] {
+        let data = format!(r#"{{"choices":[{{"index":0,"delta":{{"tool_calls":[{data}]}}}}]}}"#);
+        let (_, item) = read(Protocol::OpenAiChat, &data);
+        let labels: Vec<_> =
+            item.labels.iter().map(|label| (label.call, label.field, &*label.text)).collect();
+        let want: Vec<_> = want.into_iter().map(|(index, field, text)| (call(index), field, text)).collect();
+        assert_eq!(labels, want, "{data}");
+    }
+}

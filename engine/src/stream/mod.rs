@@ -5,8 +5,9 @@
 //! until none of its text is in a window any more, and leaves in its turn, with only the edited bytes changed.
 //!
 //! Failure law: what a window holds is bounded by the detector's holdback, the queue by [`MAX_QUEUE`]; over it, all text
-//! is judged as it stands. More running texts than [`MAX_WINDOWS`], or an event that cannot be read ends the stream with the provider's own error event when the
-//! policy is closed. A stream that breaks off takes what was held back with it.
+//! is judged as it stands. More running texts than [`MAX_WINDOWS`], or an event that cannot be read or does not
+//! follow those before it ([`Order`]), ends the stream with the provider's own error event when the policy is closed. A stream that breaks off takes what was held back with it.
+mod order;
 mod settle;
 mod window;
 
@@ -22,6 +23,7 @@ use crate::guards::without_overlaps;
 use crate::own_rules::{Answer, MAX_HELD};
 use crate::response::names;
 use crate::session::Session;
+use crate::stream::order::Order;
 use crate::stream::window::{Part, Window};
 
 /// Bytes of raw events that may wait.
@@ -43,6 +45,7 @@ pub(crate) struct Stream {
     first: u64,
     queued: usize,
     windows: BTreeMap<Channel, Window>,
+    order: Order,
     ended: bool,
     /// It was ended, and what still comes is read for what it says of usage.
     drains: bool,
@@ -95,6 +98,7 @@ impl Stream {
             first: 0,
             queued: 0,
             windows: BTreeMap::new(),
+            order: Order::default(),
             ended: false,
             drains: false,
             held: None,
@@ -180,7 +184,7 @@ impl Stream {
             return self.unreadable(session, out);
         };
         let touched: BTreeSet<Channel> = item.pieces.iter().map(|piece| piece.channel).collect();
-        if !self.admits(&touched) {
+        if !self.order.follows(&item) || !self.admits(&touched) {
             return self.unreadable(session, out);
         }
         let dropped = session.took_event(&event, &item);

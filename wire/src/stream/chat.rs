@@ -1,6 +1,6 @@
 //! OpenAI chat completion chunks, and chunks of the older completions.
 
-use super::{Channel, ChannelKind, Close, field_hash};
+use super::{Channel, ChannelKind, Close, Label, field_hash};
 use crate::collect::Collector;
 use crate::error::WireError;
 use crate::items::contents;
@@ -8,6 +8,7 @@ use crate::json::{Kind, Val};
 use crate::message::Place;
 use crate::openai;
 use crate::path::ROOT;
+use crate::words;
 
 type Done = Result<(), WireError>;
 
@@ -120,16 +121,20 @@ fn delta(c: &mut Collector<'_>, value: Val<'_>, path: u32, group: u32) -> Done {
 
 fn tool_call(c: &mut Collector<'_>, call: Val<'_>, path: u32, group: u32, position: u32) -> Done {
     let index = call.get("index").and_then(Val::unsigned).map_or(position, |index| index as u32);
+    let channel = Channel { group, kind: ChannelKind::ToolArguments, index };
     for (key, member) in call.members() {
         let name = key.text();
         match &*name {
             "index" | "id" | "type" => {
+                if &*name == "id" {
+                    label(c, channel, "id", member);
+                }
                 let path = c.at_key(path, &name);
                 c.word(member, path)?;
             }
             "function" | "custom" if member.is_object() => {
                 let path = c.at_key(path, &name);
-                function(c, member, path, Channel { group, kind: ChannelKind::ToolArguments, index })?;
+                function(c, member, path, channel)?;
             }
             _ => c.unknown(Place::ToolArguments, path, key, member)?,
         }
@@ -142,7 +147,8 @@ fn function(c: &mut Collector<'_>, value: Val<'_>, path: u32, channel: Channel) 
         let name = key.text();
         match &*name {
             "name" => {
-                // Comes whole, with the first chunk of a call; later chunks repeat it empty or not at all.
+                // Comes whole, with the first chunk of a call; later chunks repeat it, empty, or not at all.
+                label(c, channel, "name", member);
                 if let Some(called) = member.string().filter(|called| !called.is_empty()) {
                     c.calls(called, None);
                 }
@@ -157,6 +163,17 @@ fn function(c: &mut Collector<'_>, value: Val<'_>, path: u32, channel: Channel) 
         }
     }
     Ok(())
+}
+
+fn label(c: &mut Collector<'_>, call: Channel, field: &'static str, value: Val<'_>) {
+    const MADE_UP: &str = "made up";
+    if let Some(text) = value.string().filter(|text| !text.is_empty()) {
+        // Some providers make up another identifier for each piece. Its
+        // prefix stands between the pieces of any value.
+        let made_up = field == "id" && words::is_made_up(&text);
+        let text = if made_up { MADE_UP.to_owned() } else { text.into_owned() };
+        c.labels.push(Label { call, field, text });
+    }
 }
 
 fn audio(c: &mut Collector<'_>, value: Val<'_>, path: u32, group: u32) -> Done {

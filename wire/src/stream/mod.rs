@@ -73,6 +73,18 @@ pub enum Close {
     All,
 }
 
+/// The name or the identifier of a tool call. It comes whole, and clients put together what comes of it again: a second
+/// one is to be refused unless it is the same.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Label {
+    /// The call: where its arguments run.
+    pub call: Channel,
+    /// The field: `name` or `id`.
+    pub field: &'static str,
+    /// What stands there, never empty; of identifiers that a provider made up only that.
+    pub text: String,
+}
+
 /// What an event says.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StreamItem {
@@ -80,6 +92,8 @@ pub struct StreamItem {
     pub pieces: Vec<Piece>,
     /// What ends here, after the event's own pieces.
     pub closes: Vec<Close>,
+    /// Names and identifiers of tool calls that come in pieces.
+    pub labels: Vec<Label>,
     /// Everything in the event. Segments that are no piece are whole texts: events that repeat a finished text, MCP
     /// messages, identifiers, comments. Also usage, tool calls (by name; arguments come in pieces), model.
     pub message: Message,
@@ -129,7 +143,7 @@ pub fn read_event(
         Event::Amazon(frame) => self::data(&mut c, operation, text_of(frame.payload())?, NO_LAYER)?,
         Event::Gap(_) => {}
     }
-    Ok(StreamItem { pieces: c.pieces, closes: c.closes, message: c.message })
+    Ok(StreamItem { pieces: c.pieces, closes: c.closes, labels: c.labels, message: c.message })
 }
 
 fn text_of(bytes: &[u8]) -> Result<&str, WireError> {
