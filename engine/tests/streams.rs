@@ -412,3 +412,93 @@ fn a_call_has_one_name_and_one_identifier() {
         assert!(want == "allow" || !out.contains("ll_exec") && !out.contains("0-4399"), "{out}");
     }
 }
+
+#[test]
+fn nothing_of_a_text_comes_after_its_end() {
+    let program = program(json!([{ "pii": { "action": "redact", "replacement": "#" } }]));
+    let wire = |name: &str| WIRES.iter().find(|(of, _)| *of == name).unwrap().1;
+    let chat = |index: u32, text: &str, reason: Value| json!({ "choices": [{ "index": index, "delta": { "content": text }, "finish_reason": reason }] });
+    let block = |index: u32, text: &str| json!({ "type": "content_block_delta", "index": index, "delta": { "type": "text_delta", "text": text } });
+    let stop = json!({ "type": "content_block_stop", "index": 0 });
+    let line = |text: &str, done: bool| json!({ "model": "m", "response": text, "done": done });
+    let artifact = |id: &str, text: &str| {
+        rpc(json!({ "kind": "artifact-update", "append": true, "lastChunk": true,
+            "artifact": { "artifactId": id, "parts": [{ "kind": "text", "text": text }] } }))
+    };
+    let candidate = |text: &str| json!({ "candidates": [{ "content": { "parts": [{ "text": text }] }, "finishReason": "STOP" }] });
+    let anthropic = Wire { path: "/v1/messages", ..WIRES[0].1 };
+    for (name, wire, events, want) in [
+        (
+            "no reason",
+            wire("openai-chat"),
+            vec![chat(0, "ssn 536-9", json!("")), chat(0, "0-4399 ok", json!("null"))],
+            "allow_with_modifications",
+        ),
+        (
+            "a reason each time",
+            wire("openai-chat"),
+            vec![chat(0, "ssn 536-9", json!("stop")), chat(0, "0-4399 ok", json!("stop"))],
+            "allow_with_modifications",
+        ),
+        (
+            "another choice",
+            wire("openai-chat"),
+            vec![
+                chat(0, "ssn 536-9", json!("stop")),
+                chat(1, "zz", json!(null)),
+                chat(0, "0-4399 ok", json!(null)),
+            ],
+            "deny",
+        ),
+        (
+            "the end",
+            wire("openai-chat"),
+            vec![chat(0, "ssn 536-9", json!("stop")), json!("[DONE]"), chat(0, "0-4399 ok", json!(null))],
+            "deny",
+        ),
+        (
+            "a choice after another",
+            wire("openai-chat"),
+            vec![chat(0, "ssn 536-9", json!("stop")), chat(1, "0-4399 ok", json!("stop"))],
+            "allow",
+        ),
+        ("anthropic", anthropic, vec![block(0, "ssn 536-9"), stop.clone(), block(0, "0-4399 ok")], "deny"),
+        ("another block", anthropic, vec![block(0, "ssn 536-9"), stop, block(1, "0-4399 ok")], "allow"),
+        ("ollama", wire("ollama-generate"), vec![line("ssn 536-9", true), line("0-4399 ok", true)], "deny"),
+        (
+            "ollama's end",
+            wire("ollama-generate"),
+            vec![line("ssn 536-90-43", false), line("", true)],
+            "allow",
+        ),
+        (
+            "a2a",
+            wire("a2a"),
+            vec![artifact("a", "ssn 536-9"), artifact("a", "0-4399 ok")],
+            "allow_with_modifications",
+        ),
+        (
+            "another artifact",
+            wire("a2a"),
+            vec![artifact("a", "ssn 536-9"), artifact("b", "zz"), artifact("a", "0-4399 ok")],
+            "deny",
+        ),
+        (
+            "gemini",
+            wire("gemini"),
+            vec![candidate("ssn 536-9"), candidate("0-4399 ok")],
+            "allow_with_modifications",
+        ),
+    ] {
+        let events =
+            events.iter().map(|event| event.as_str().map_or_else(|| event.to_string(), str::to_owned));
+        let answer: String = match wire.content_type {
+            "text/event-stream" => events.map(|event| format!("data: {event}\n\n")).collect(),
+            _ => events.map(|event| event + "\n").collect(),
+        };
+        let (out, outcome) = wire.through(&program, &[answer.as_bytes()]);
+        let out = String::from_utf8(out).unwrap();
+        assert_eq!(outcome, want, "{name}: {out}");
+        assert!(want == "allow" || !out.contains("0-4399"), "{name}: {out}");
+    }
+}

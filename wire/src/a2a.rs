@@ -158,7 +158,8 @@ fn ends(c: &mut Collector<'_>, value: Val<'_>) {
         && let Some(artifact) = value.get("artifact")
     {
         let id = artifact.get_text("artifactId").or_else(|| artifact.get_text("artifact_id"));
-        c.closes.push(Close::Group(field_hash(0, &id.unwrap_or_default())));
+        // An artifact that is sent again, as its agent may, goes on as the same text.
+        c.closes.push(Close::Perhaps(field_hash(0, &id.unwrap_or_default())));
     }
     let over = value.get_text("state").is_some_and(|state| {
         let state = state.trim_start_matches("TASK_STATE_").to_ascii_lowercase();

@@ -121,8 +121,9 @@ fn candidates(c: &mut Collector<'_>, list: Val<'_>, path: u32, event: bool) -> D
                 "finishreason" => {
                     let path = path_of(c);
                     c.word(member, path)?;
-                    if member.is_string() {
-                        c.closes.push(Close::Group(group));
+                    let reason = member.string();
+                    if reason.is_some_and(|reason| !matches!(&*reason, "" | "FINISH_REASON_UNSPECIFIED")) {
+                        c.closes.push(Close::Perhaps(group));
                     }
                 }
                 "index" | "safetyratings" | "tokencount" | "avglogprobs" => {

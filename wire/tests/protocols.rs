@@ -187,7 +187,7 @@ fn gemini_answers() {
         (
             r#"{"candidates":[{"content":{"parts":[{"functionCall":{"name":"f","args":{"a":"x"}}}]},"finishReason":"STOP"}]}"#,
             vec!["whole a", "whole x"],
-            vec![Close::Group(0)],
+            vec![Close::Perhaps(0)],
         ),
         (
             r#"{"candidates":[{"content":{"parts":[{"functionCall":{"partialArgs":[{"jsonPath":"$.a","stringValue":"Bos"}],"willContinue":true}}]}}]}"#,
@@ -426,7 +426,7 @@ fn a2a_requests_and_answers() {
 #[test]
 fn chunks_of_an_a2a_artifact_are_one_running_text() {
     let event = |data: &str| event(Protocol::A2a, "message/stream", data);
-    let group = |closes: &[Close]| matches!(closes, [Close::Group(_)]);
+    let group = |closes: &[Close]| matches!(closes, [Close::Perhaps(_)]);
     let (texts, closes) = event(
         r#"{"jsonrpc":"2.0","id":1,"result":{"kind":"artifact-update","taskId":"t-1","artifact":{"artifactId":"a-1","parts":[{"kind":"text","text":"He"}]},"append":false}}"#,
     );

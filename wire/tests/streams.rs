@@ -56,11 +56,16 @@ fn openai_chat_chunks() {
         ),
         (r#"{"choices":[{"index":0,"delta":{"novelty":"x"}}]}"#, vec!["Other 0/* x"], vec![]),
         (r#"{"choices":[{"index":3,"text":"old"}]}"#, vec!["Text 3/0 old"], vec![]),
-        (r#"{"choices":[{"index":1,"delta":{},"finish_reason":"stop"}]}"#, vec![], vec![Close::Group(1)]),
+        (r#"{"choices":[{"index":1,"delta":{},"finish_reason":"stop"}]}"#, vec![], vec![Close::Perhaps(1)]),
+        (
+            r#"{"choices":[{"index":0,"delta":{"content":"x"},"finish_reason":""}]}"#,
+            vec!["Text 0/0 x"],
+            vec![],
+        ),
         (
             r#"{"choices":[{"index":0,"delta":{"content":"bye"},"finish_reason":"length"}]}"#,
             vec!["Text 0/0 bye"],
-            vec![Close::Group(0)],
+            vec![Close::Perhaps(0)],
         ),
         ("[DONE]", vec![], vec![Close::All]),
         (r#"{"error":{"message":"overloaded"}}"#, vec!["whole message", "whole overloaded"], vec![]),

@@ -14,8 +14,8 @@ mod window;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use mesh_wire::{
-    Channel, Close, ContentDecoder, DecodeError, Edit, Event, EventStream, Framing, Limits, Protocol,
-    StreamItem, read_event,
+    Channel, ContentDecoder, DecodeError, Edit, Event, EventStream, Framing, Limits, Protocol, StreamItem,
+    read_event,
 };
 
 use crate::decision::Outcome;
@@ -218,16 +218,19 @@ impl Stream {
             });
             open += 1;
         }
-        let closed = self.closed(&item.closes);
+        let over = self.order.ends(&item, self.windows.keys());
         self.queued += event.raw().len();
         self.queue.push_back(Waiting { event, item, edits, hidden, open, dropped });
         for channel in &touched {
             self.hear(session, channel, false);
             self.settle(session, channel, false);
         }
-        for channel in closed {
+        for channel in over {
             self.hear(session, &channel, true);
             self.settle(session, &channel, true);
+            if self.windows.get(&channel).is_some_and(|window| window.text.is_empty()) {
+                self.windows.remove(&channel);
+            }
         }
         self.leave(session, out);
         if let Some(ending) = (!self.ended).then(|| session.cut()).flatten() {
@@ -278,17 +281,6 @@ impl Stream {
             self.windows.retain(|_, window| !window.text.is_empty() || window.unsearched > 0);
         }
         self.windows.len() + new <= MAX_WINDOWS
-    }
-
-    /// The running texts that end here.
-    fn closed(&self, closes: &[Close]) -> Vec<Channel> {
-        let closes: BTreeSet<Close> = closes.iter().copied().collect();
-        let ends = |channel: &Channel| {
-            [Close::All, Close::Group(channel.group), Close::Channel(*channel)]
-                .iter()
-                .any(|close| closes.contains(close))
-        };
-        self.windows.keys().copied().filter(ends).collect()
     }
 
     /// Sends on, in order, every event that is decided.

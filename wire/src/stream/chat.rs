@@ -51,8 +51,9 @@ fn choice_of(c: &mut Collector<'_>, choice: Val<'_>, path: u32, position: u32) -
             "finish_reason" => {
                 let path = c.at_key(path, &name);
                 c.word(member, path)?;
-                if member.is_string() {
-                    c.closes.push(Close::Group(group));
+                // Some say with every piece that nothing has ended yet.
+                if member.string().is_some_and(|reason| !matches!(&*reason, "" | "null")) {
+                    c.closes.push(Close::Perhaps(group));
                 }
             }
             "index" => {

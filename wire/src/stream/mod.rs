@@ -62,13 +62,16 @@ pub struct Piece {
     pub apart: bool,
 }
 
-/// Running texts that have come to their end with this event.
+/// Running texts that have come to their end with this event; no more of them may come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Close {
     /// This one.
     Channel(Channel),
     /// All of a choice, content block or output item.
     Group(u32),
+    /// The same, where some providers say so with every piece: it holds once the stream goes on with
+    /// another.
+    Perhaps(u32),
     /// All.
     All,
 }
