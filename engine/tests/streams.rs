@@ -502,3 +502,136 @@ fn nothing_of_a_text_comes_after_its_end() {
         assert!(want == "allow" || !out.contains("0-4399"), "{name}: {out}");
     }
 }
+
+/// What puts something beside a text that clients do not read, or between its halves: the half, then what stands beside.
+#[test]
+fn what_clients_do_not_read_hides_nothing_of_what_they_do() {
+    let program = program(json!([{ "pii": { "action": "redact", "replacement": "#" } }]));
+    let wire = |name: &str| WIRES.iter().find(|(of, _)| *of == name).unwrap().1;
+    let at = |path: &'static str| Wire { path, ..WIRES[0].1 };
+    let (chat, anthropic, responses) = (wire("openai-chat"), at("/v1/messages"), at("/v1/responses"));
+    let said = r#"{"choices":[{"index":0,"delta":{"content":"TEXT"}}]}"#;
+    let thought = r#"{"choices":[{"index":0,"delta":{"reasoning_content":"TEXT"}}]}"#;
+    let call =
+        r#"{"choices":[{"index":0,"delta":{"tool_calls":[{"index":0,"function":{"arguments":"TEXT"}}]}}]}"#;
+    let block = r#"{"type":"content_block_delta","index":0,"delta":{"type":"text_delta","text":"TEXT"}}"#;
+    let output = r#"{"type":"response.output_text.delta","output_index":0,"content_index":0,"delta":"TEXT"}"#;
+    let given = r#"{"type":"response.function_call_arguments.delta","output_index":0,"delta":"TEXT"}"#;
+    let candidate = r#"{"candidates":[{"index":0,"content":{"parts":[{"text":"TEXT"}]}}]}"#;
+    let line = r#"{"message":{"role":"assistant","content":"TEXT"},"done":false}"#;
+    let piece = r#"{"response":"TEXT","done":false}"#;
+    let delta = r#"{"contentBlockIndex":0,"delta":{"text":"TEXT"}}"#;
+    // Members of other protocols beside.
+    let beside = [
+        r#""jsonrpc":"2.0""#,
+        r#""jsonrpc":"""#,
+        r#""choices":[]"#,
+        r#""choices":null"#,
+        r#""candidates":[]"#,
+        r#""bytes":"""#,
+        r#""type":"ping""#,
+        r#""type":"response.x""#,
+        r#""message":{}"#,
+        r#""response":"""#,
+        r#""contentBlockIndex":0"#,
+        r#""usage":{}"#,
+        r#""error":null"#,
+        r#""text":"zz""#,
+    ];
+    for (wire, own) in [
+        (chat, said),
+        (anthropic, block),
+        (responses, output),
+        (wire("gemini"), candidate),
+        (wire("ollama-chat"), line),
+        (wire("ollama-generate"), piece),
+        (wire("gemini-array"), candidate),
+    ] {
+        for more in beside {
+            let name = &more[..more.find(':').unwrap() + 1];
+            if own.starts_with(&format!("{{{name}")) {
+                continue;
+            }
+            let event = format!("{{{more},{}", &own[1..]);
+            halves(
+                &program,
+                wire,
+                &[&event.replace("TEXT", "ssn 536-9"), &event.replace("TEXT", "0-4399 ok")],
+                more,
+            );
+        }
+    }
+    // Events between.
+    for (wire, own, between) in [
+        (chat, said, r#"{"choices":[{"index":0,"text":"zz","delta":{"content":""}}]}"#),
+        (chat, said, r#"{"choices":[{"index":0,"text":"zz"}]}"#),
+        (chat, said, r#""zz""#),
+        (chat, said, "zz"),
+        (chat, said, r#"{"text":"zz"}"#),
+        (chat, thought, r#"{"choices":[{"index":0,"delta":{"reasoning":"zz"}}]}"#),
+        (
+            chat,
+            call,
+            r#"{"choices":[{"index":0,"delta":{"tool_calls":[{"index":0,"function":{"input":"zz"}}]}}]}"#,
+        ),
+        (
+            chat,
+            call,
+            r#"{"choices":[{"index":0,"delta":{"tool_calls":[{"index":0,"custom":{"input":"zz"}}]}}]}"#,
+        ),
+        (chat, call, r#"{"choices":[{"index":0,"delta":{"function_call":{"arguments":"zz"}}}]}"#),
+        (
+            anthropic,
+            block,
+            r#"{"type":"content_block_foo","index":0,"delta":{"type":"text_delta","text":"zz"}}"#,
+        ),
+        (anthropic, block, r#"{"type":"message_delta","delta":{"type":"text_delta","text":"zz"}}"#),
+        (anthropic, block, r#"{"type":"content_block_delta","index":0,"delta":{"text":"zz"}}"#),
+        (
+            responses,
+            output,
+            r#"{"type":"response.foo.delta","output_index":0,"content_index":0,"delta":"zz"}"#,
+        ),
+        (
+            responses,
+            output,
+            r#"{"type":"response.output_text","output_index":0,"content_index":0,"delta":"zz"}"#,
+        ),
+        (
+            responses,
+            given,
+            r#"{"type":"response.code_interpreter_call_code.delta","output_index":0,"delta":"zz"}"#,
+        ),
+        (responses, given, r#"{"type":"response.foo_arguments.delta","output_index":0,"delta":"zz"}"#),
+        (wire("gemini"), candidate, r#"[{"candidates":[{"index":0,"content":{"parts":[{"text":"zz"}]}}]}]"#),
+        (wire("gemini"), candidate, r#"{"candidates":[{"index":0,"content":{"text":"zz"}}]}"#),
+        (wire("gemini"), candidate, r#"{"candidates":[{"index":0,"Content":{"parts":[{"text":"zz"}]}}]}"#),
+        (wire("gemini"), candidate, r#"{"candidates":[{"index":0,"content":{"parts":[{"Text":"zz"}]}}]}"#),
+        (
+            wire("gemini"),
+            candidate,
+            r#"{"requests":{"candidates":[{"index":0,"content":{"parts":[{"text":"zz"}]}}]}}"#,
+        ),
+        (wire("ollama-chat"), line, r#"{"message":{"content":""},"response":"zz"}"#),
+        (wire("bedrock-converse"), delta, r#"{"contentBlockIndex":0,"delta":{"toolResult":{"text":"zz"}}}"#),
+    ] {
+        let (one, other) = (own.replace("TEXT", "ssn 536-9"), own.replace("TEXT", "0-4399 ok"));
+        halves(&program, wire, &[&one, between, &other], between);
+    }
+}
+
+/// Neither half of the value leaves.
+fn halves(program: &Rc<Program>, wire: Wire, events: &[&str], name: &str) {
+    let answer: Vec<u8> = match wire.content_type {
+        "text/event-stream" => {
+            events.iter().map(|event| format!("data: {event}\n\n")).collect::<String>().into()
+        }
+        "application/x-ndjson" => (events.join("\n") + "\n").into(),
+        "application/json" => format!("[{}]", events.join(",")).into(),
+        _ => events.iter().flat_map(|event| frame(event)).collect(),
+    };
+    let (out, outcome) = wire.through(program, &[&answer]);
+    let out = String::from_utf8_lossy(&out);
+    assert_eq!(outcome, "allow_with_modifications", "{name}: {out}");
+    assert!(!out.contains("536-9") && !out.contains("0-4399") && out.contains("ok"), "{name}: {out}");
+}

@@ -6,7 +6,7 @@ use crate::error::WireError;
 use crate::items::place_of_role;
 use crate::json::{Kind, Val};
 use crate::message::Place;
-use crate::stream::{Channel, ChannelKind, Close};
+use crate::stream::{Channel, ChannelKind, Close, field_hash, index_of};
 use crate::tools;
 
 type Done = Result<(), WireError>;
@@ -204,7 +204,7 @@ pub(crate) fn event(c: &mut Collector<'_>, root: Val<'_>, path: u32) -> Done {
     if !root.is_object() {
         return c.free(Place::Other, root, path);
     }
-    let group = root.get("contentBlockIndex").and_then(Val::unsigned).map(|index| index as u32);
+    let group = index_of(root, "contentBlockIndex")?;
     for (key, member) in root.members() {
         let name = key.text();
         match &*name {
@@ -241,7 +241,7 @@ fn delta(c: &mut Collector<'_>, value: Val<'_>, path: u32, group: u32) -> Done {
             "toolUse" | "toolResult" | "reasoningContent" if member.is_object() => {
                 let path = path_of(c);
                 for (key, member) in member.members() {
-                    inner(c, path, key, member, group)?;
+                    inner(c, (&name, path), key, member, group)?;
                 }
             }
             _ => block(c, Place::Assistant, path, key, member)?,
@@ -251,13 +251,16 @@ fn delta(c: &mut Collector<'_>, value: Val<'_>, path: u32, group: u32) -> Done {
 }
 
 /// Pieces of arguments, and of thoughts.
-fn inner(c: &mut Collector<'_>, parent: u32, key: Val<'_>, value: Val<'_>, group: u32) -> Done {
+fn inner(c: &mut Collector<'_>, (of, parent): (&str, u32), key: Val<'_>, value: Val<'_>, group: u32) -> Done {
     let name = key.text();
-    let (kind, place) = match &*name {
-        "input" => (ChannelKind::ToolArguments, Place::ToolArguments),
-        "text" => (ChannelKind::Reasoning, Place::Assistant),
+    let (kind, index, place) = match (of, &*name) {
+        ("toolUse", "input") => (ChannelKind::ToolArguments, 0, Place::ToolArguments),
+        ("reasoningContent", "text") => (ChannelKind::Reasoning, 0, Place::Assistant),
+        (_, "input" | "text") => {
+            (ChannelKind::Other, field_hash(field_hash(0, of), &name), Place::ToolResult)
+        }
         _ => return block(c, Place::Assistant, parent, key, value),
     };
     let path = c.at_key(parent, &name);
-    c.piece(Channel { group, kind, index: 0 }, place, value, path)
+    c.piece(Channel { group, kind, index }, place, value, path)
 }

@@ -9,7 +9,7 @@ use crate::json::{Doc, Kind, Val, plain_digits, scan};
 use crate::layers::Layer;
 use crate::media::{self, Content};
 use crate::message::{Echo, Message, Place, Segment, Slot, Source, ToolCall};
-use crate::stream::{Channel, ChannelKind, Close, Label, Piece};
+use crate::stream::{Channel, ChannelKind, Close, Label, OUTSIDE, Piece};
 use crate::words;
 
 /// Texts inside texts inside texts: this many times.
@@ -263,7 +263,7 @@ impl<'l> Collector<'l> {
             Found { place, slot, path, layer, span: 0..text.len() as u32, derived: false },
             text.to_owned(),
         )?;
-        let channel = Channel { group: 0, kind: ChannelKind::Text, index: 0 };
+        let channel = Channel { group: OUTSIDE, kind: ChannelKind::Text, index: 0 };
         self.pieces.push(Piece { channel, segment: self.message.segments.len() - 1, apart: true });
         Ok(())
     }

@@ -3,11 +3,11 @@
 //! (<https://protobuf.dev/programming-guides/json/>): names are compared without underscores and case.
 
 use crate::collect::Collector;
-use crate::error::WireError;
+use crate::error::{WireError, malformed};
 use crate::items::place_of_role;
 use crate::json::{Kind, Val};
 use crate::message::Place;
-use crate::stream::{Channel, ChannelKind, Close, field_hash};
+use crate::stream::{Channel, ChannelKind, Close, field_hash, index_of};
 use crate::tools;
 
 type Done = Result<(), WireError>;
@@ -56,11 +56,12 @@ pub(crate) fn read(c: &mut Collector<'_>, value: Val<'_>, path: u32, event: bool
             }
             "candidates" => {
                 let path = path_of(c);
-                candidates(c, member, path, event)?;
+                // In the one spelling that clients read.
+                candidates(c, member, path, event && name == "candidates")?;
             }
             "requests" | "generatecontentrequest" | "instances" if !member.is_string() => {
                 let path = path_of(c);
-                read(c, member, path, event)?;
+                read(c, member, path, false)?;
             }
             "usagemetadata" => {
                 let path = path_of(c);
@@ -104,19 +105,30 @@ fn candidates(c: &mut Collector<'_>, list: Val<'_>, path: u32, event: bool) -> D
     if list.kind() != Kind::Array {
         return c.free(Place::Assistant, list, path);
     }
+    let mut seen = Vec::new();
     for (position, candidate) in list.items() {
         let path = c.at_index(path, position);
         if !candidate.is_object() {
             c.free(Place::Assistant, candidate, path)?;
         }
-        let group = candidate.get("index").and_then(Val::unsigned).map_or(position, |index| index as u32);
+        let group = if event { index_of(candidate, "index")?.unwrap_or(position) } else { position };
+        if event && seen.contains(&group) {
+            return malformed(candidate.span().start as usize, "two candidates of one index");
+        }
+        seen.push(group);
         for (key, member) in candidate.members() {
             let name = key.text();
             let path_of = |c: &mut Collector<'_>| c.at_key(path, &name);
             match &*plain(&name) {
                 "content" => {
                     let path = path_of(c);
-                    content(c, Place::Assistant, member, path, event.then_some(group))?;
+                    content(
+                        c,
+                        Place::Assistant,
+                        member,
+                        path,
+                        (event && name == "content").then_some(group),
+                    )?;
                 }
                 "finishreason" => {
                     let path = path_of(c);
@@ -152,14 +164,14 @@ fn content(c: &mut Collector<'_>, place: Place, value: Val<'_>, path: u32, runni
         Kind::Array => {
             return value.items().try_for_each(|(index, entry)| {
                 let path = c.at_index(path, index);
-                content(c, place, entry, path, running)
+                content(c, place, entry, path, None)
             });
         }
         Kind::Object => {}
         _ => return c.text(place, value, path),
     }
     if value.get("parts").is_none() && value.get("role").is_none() {
-        return part(c, place, value, path, running);
+        return part(c, place, value, path, None);
     }
     let place = match value.get_text("role") {
         Some(role) if place == Place::User => place_of_role(&role),
@@ -179,7 +191,7 @@ fn content(c: &mut Collector<'_>, place: Place, value: Val<'_>, path: u32, runni
                         let path = c.at_index(path, index);
                         part(c, place, entry, path, running)
                     })?,
-                    _ => part(c, place, member, path, running)?,
+                    _ => part(c, place, member, path, None)?,
                 }
             }
             _ => c.unknown(place, path, key, member)?,
@@ -193,16 +205,21 @@ fn part(c: &mut Collector<'_>, place: Place, value: Val<'_>, path: u32, running:
         return c.text(place, value, path);
     }
     let thought = value.get("thought").is_some_and(Val::is_true);
+    if let (Some(_), Some(thought)) = (running, value.get("thought"))
+        && !matches!(thought.kind(), Kind::True | Kind::False | Kind::Null)
+    {
+        return malformed(thought.span().start as usize, "neither a thought nor none");
+    }
     for (key, member) in value.members() {
         let name = key.text();
         let path_of = |c: &mut Collector<'_>| c.at_key(path, &name);
         match (&*plain(&name), running) {
-            ("text", Some(group)) => {
+            ("text", Some(group)) if name == "text" => {
                 let path = path_of(c);
                 let kind = if thought { ChannelKind::Reasoning } else { ChannelKind::Text };
                 c.piece(Channel { group, kind, index: 0 }, place, member, path)?;
             }
-            ("text", None) => {
+            ("text", _) => {
                 let path = path_of(c);
                 c.text(place, member, path)?;
             }
@@ -323,11 +340,12 @@ fn partial(c: &mut Collector<'_>, value: Val<'_>, path: u32, group: u32) -> Done
         return c.free(Place::ToolArguments, value, path);
     }
     let whose = value.get_text("jsonPath").or_else(|| value.get_text("json_path")).unwrap_or_default();
-    let channel = Channel { group, kind: ChannelKind::Other, index: field_hash(0, &whose) };
     for (key, member) in value.members() {
         let name = key.text();
         if plain(&name) == "stringvalue" {
             let path = c.at_key(path, &name);
+            let index = field_hash(field_hash(0, &whose), &name);
+            let channel = Channel { group, kind: ChannelKind::Other, index };
             c.piece(channel, Place::ToolArguments, member, path)?;
         } else {
             c.unknown(Place::ToolArguments, path, key, member)?;

@@ -61,7 +61,7 @@ pub(crate) fn read(c: &mut Collector<'_>, value: Val<'_>, path: u32, of: Of) -> 
             }
             "response" | "thinking" => {
                 let path = path_of(c);
-                said(c, &name, member, path, of)?;
+                said(c, &name, member, path, (of, 1))?;
             }
             "images" => {
                 let path = path_of(c);
@@ -119,12 +119,13 @@ pub(crate) fn read(c: &mut Collector<'_>, value: Val<'_>, path: u32, of: Of) -> 
     Ok(())
 }
 
-fn said(c: &mut Collector<'_>, name: &str, value: Val<'_>, path: u32, of: Of) -> Done {
+/// `index` tells the texts of a message from those beside it, which clients do not put together.
+fn said(c: &mut Collector<'_>, name: &str, value: Val<'_>, path: u32, (of, index): (Of, u32)) -> Done {
     if of != Of::Line {
         return c.text(Place::Assistant, value, path);
     }
     let kind = if name == "thinking" { ChannelKind::Reasoning } else { ChannelKind::Text };
-    c.piece(Channel { group: 0, kind, index: 0 }, Place::Assistant, value, path)
+    c.piece(Channel { group: 0, kind, index }, Place::Assistant, value, path)
 }
 
 /// The message of a line: its texts continue running ones; calls and images come whole.
@@ -135,7 +136,7 @@ fn message(c: &mut Collector<'_>, value: Val<'_>, path: u32) -> Done {
         match &*name {
             "content" | "thinking" => {
                 let path = path_of(c);
-                said(c, &name, member, path, Of::Line)?;
+                said(c, &name, member, path, (Of::Line, 0))?;
             }
             "role" | "tool_name" => {
                 let path = path_of(c);

@@ -55,7 +55,7 @@ fn openai_chat_chunks() {
             vec![],
         ),
         (r#"{"choices":[{"index":0,"delta":{"novelty":"x"}}]}"#, vec!["Other 0/* x"], vec![]),
-        (r#"{"choices":[{"index":3,"text":"old"}]}"#, vec!["Text 3/0 old"], vec![]),
+        (r#"{"choices":[{"index":3,"text":"old"}]}"#, vec!["Text 3/1 old"], vec![]),
         (r#"{"choices":[{"index":1,"delta":{},"finish_reason":"stop"}]}"#, vec![], vec![Close::Perhaps(1)]),
         (
             r#"{"choices":[{"index":0,"delta":{"content":"x"},"finish_reason":""}]}"#,
@@ -266,21 +266,21 @@ fn streams_of_unknown_protocols_have_running_texts_too() {
     let (_, item) = read(Protocol::Json, r#"{"id":"x y","response":"He","meta":{"note":"n"}}"#);
     assert_eq!(
         shown(&item),
-        ["Other 0/* He", "whole id", "whole x y", "whole meta", "whole note", "whole n"]
+        ["Other 4294967295/* He", "whole id", "whole x y", "whole meta", "whole note", "whole n"]
     );
     let (_, again) = read(Protocol::Json, r#"{"response":"llo"}"#);
     assert_eq!(item.pieces[0].channel, again.pieces[0].channel);
     let (_, other) = read(Protocol::Json, r#"{"data":{"response":"x"}}"#);
     assert_ne!(item.pieces[0].channel, other.pieces[0].channel);
     let (_, text) = read(Protocol::Text, "He");
-    assert_eq!(shown(&text), ["Text 0/0 He"]);
+    assert_eq!(shown(&text), ["Text 4294967295/0 He"]);
     let (event, quoted) = read(Protocol::Text, r#""H\u0065""#);
-    assert_eq!(shown(&quoted), ["Text 0/0 He"]);
+    assert_eq!(shown(&quoted), ["Text 4294967295/1 He"]);
     let edit = Edit { segment: 0, range: 1..2, with: "\"".to_owned() };
     assert_eq!(event.rewritten(&quoted, &[edit], &[]), b"data: \"H\\\"\"\n\n");
     // Nor does a settled path promise that its upstream speaks as it should.
     let (_, strange) = read(Protocol::OpenAiChat, r#"{"kind":"piece","delta":"He"}"#);
-    assert_eq!(shown(&strange), ["Other 0/* He", "whole kind", "whole piece"]);
+    assert_eq!(shown(&strange), ["Other 4294967295/* He", "whole kind", "whole piece"]);
     // A gateway may answer in another protocol than it was asked in.
     let (_, chat) =
         read(Protocol::AnthropicMessages, r#"{"choices":[{"index":0,"delta":{"content":"He"}}]}"#);
@@ -307,7 +307,7 @@ fn names_and_identifiers_of_calls_are_told_apart_from_texts() {
         (r#"{"index":2,"id":"call_536-90-4399"}"#, vec![(2, "id", "made up")]),
         (r#"{"index":2,"id":"536-9"}"#, vec![(2, "id", "536-9")]),
         (r#"{"index":2,"id":"","function":{"name":"","arguments":"x"}}"#, vec![]),
-        (r#"{"custom":{"name":"call_x"}}"#, vec![(0, "name", "call_x")]),
+        (r#"{"custom":{"name":"call_x"}}"#, vec![(2 << 24, "name", "call_x")]),
     ] {
         let data = format!(r#"{{"choices":[{{"index":0,"delta":{{"tool_calls":[{data}]}}}}]}}"#);
         let (_, item) = read(Protocol::OpenAiChat, &data);
@@ -315,5 +315,58 @@ fn names_and_identifiers_of_calls_are_told_apart_from_texts() {
             item.labels.iter().map(|label| (label.call, label.field, &*label.text)).collect();
         let want: Vec<_> = want.into_iter().map(|(index, field, text)| (call(index), field, text)).collect();
         assert_eq!(labels, want, "{data}");
+    }
+}
+
+#[test]
+fn what_clients_could_read_differently_is_refused() {
+    use Protocol::{AnthropicMessages, BedrockConverse, Gemini, OpenAiChat, OpenAiResponses};
+    for (protocol, with) in [
+        (OpenAiChat, r#"{"choices":[{"index":INDEX,"delta":{"content":"a"}}]}"#),
+        (
+            OpenAiChat,
+            r#"{"choices":[{"delta":{"tool_calls":[{"index":INDEX,"function":{"arguments":"a"}}]}}]}"#,
+        ),
+        (
+            AnthropicMessages,
+            r#"{"type":"content_block_delta","index":INDEX,"delta":{"type":"text_delta","text":"a"}}"#,
+        ),
+        (OpenAiResponses, r#"{"type":"response.output_text.delta","output_index":INDEX,"delta":"a"}"#),
+        (OpenAiResponses, r#"{"type":"response.output_text.delta","content_index":INDEX,"delta":"a"}"#),
+        (Gemini, r#"{"candidates":[{"index":INDEX,"content":{"parts":[{"text":"a"}]}}]}"#),
+        (BedrockConverse, r#"{"contentBlockIndex":INDEX,"delta":{"text":"a"}}"#),
+    ] {
+        for (index, plain) in [
+            ("0", true),
+            ("7", true),
+            ("null", true),
+            ("4294967296", false),
+            ("16777216", false),
+            ("1.0", false),
+            ("0.0", false),
+            ("1e0", false),
+            ("-0", false),
+            ("-1", false),
+            ("\"0\"", false),
+            ("true", false),
+            ("{}", false),
+        ] {
+            let event = event(&format!("data: {}\n\n", with.replace("INDEX", index)));
+            let read = read_event(protocol, "", &event, &Limits::default());
+            assert_eq!(read.is_ok(), plain, "{with} {index}");
+        }
+    }
+    for (protocol, data) in [
+        (Gemini, r#"{"candidates":[{"content":{"parts":[{"thought":1,"text":"a"}]}}]}"#),
+        (Gemini, r#"{"candidates":[{"content":{"parts":[{"thought":"true","text":"a"}]}}]}"#),
+        (Gemini, r#"{"candidates":[{"content":{}},{"index":0,"content":{}}]}"#),
+        (
+            AnthropicMessages,
+            r#"{"type":"content_block_delta","index":0,"delta":{"type":"thinking_delta","text":"a"}}"#,
+        ),
+    ] {
+        let event = event(&format!("data: {data}\n\n"));
+        let read = read_event(protocol, "", &event, &Limits::default());
+        assert!(matches!(read, Err(WireError::Malformed { .. })), "{data}");
     }
 }

@@ -1,9 +1,9 @@
 //! Events of Anthropic's Messages API.
 
-use super::{Channel, ChannelKind, Close, field_hash};
+use super::{Channel, ChannelKind, Close, field_hash, index_of};
 use crate::anthropic;
 use crate::collect::Collector;
-use crate::error::WireError;
+use crate::error::{WireError, malformed};
 use crate::items::item;
 use crate::json::Val;
 use crate::message::Place;
@@ -13,7 +13,9 @@ type Done = Result<(), WireError>;
 
 pub(crate) fn read(c: &mut Collector<'_>, root: Val<'_>) -> Done {
     let kind = root.get_text("type").unwrap_or_default();
-    let group = root.get("index").and_then(Val::unsigned).map_or(0, |index| index as u32);
+    let group = index_of(root, "index")?.unwrap_or(0);
+    // What stands in an event of another type no client puts together with the rest.
+    let own = |event: &str| if kind == event { 0 } else { 2 };
     for (key, member) in root.members() {
         let name = key.text();
         let path_of = |c: &mut Collector<'_>| c.at_key(ROOT, &name);
@@ -28,11 +30,11 @@ pub(crate) fn read(c: &mut Collector<'_>, root: Val<'_>) -> Done {
             }
             "content_block" if member.is_object() => {
                 let path = path_of(c);
-                block(c, member, path, group)?;
+                block(c, member, path, group, own("content_block_start"))?;
             }
             "delta" if member.is_object() => {
                 let path = path_of(c);
-                delta(c, member, path, group)?;
+                delta(c, member, path, group, own("content_block_delta"))?;
             }
             "usage" => {
                 let path = path_of(c);
@@ -50,23 +52,26 @@ pub(crate) fn read(c: &mut Collector<'_>, root: Val<'_>) -> Done {
 }
 
 /// The start of a block: the beginning of a running text, or a block that is there at once.
-fn block(c: &mut Collector<'_>, value: Val<'_>, path: u32, group: u32) -> Done {
+fn block(c: &mut Collector<'_>, value: Val<'_>, path: u32, group: u32, field: u32) -> Done {
     let kind = value.get_text("type").unwrap_or_default();
     if !matches!(&*kind, "text" | "thinking") {
         return item(c, Place::Assistant, value, path);
     }
-    delta(c, value, path, group)
+    delta(c, value, path, group, field)
 }
 
-fn delta(c: &mut Collector<'_>, value: Val<'_>, path: u32, group: u32) -> Done {
+fn delta(c: &mut Collector<'_>, value: Val<'_>, path: u32, group: u32, field: u32) -> Done {
+    let of = value.get_text("type");
     for (key, member) in value.members() {
         let name = key.text();
         let path_of = |c: &mut Collector<'_>| c.at_key(path, &name);
-        let (kind, place) = match &*name {
-            "text" => (ChannelKind::Text, Place::Assistant),
-            "thinking" => (ChannelKind::Reasoning, Place::Assistant),
-            "partial_json" => (ChannelKind::ToolArguments, Place::ToolArguments),
-            _ => (ChannelKind::Other, Place::Assistant),
+        let (kind, place, types) = match &*name {
+            "text" => (ChannelKind::Text, Place::Assistant, ["text", "text_delta"]),
+            "thinking" => (ChannelKind::Reasoning, Place::Assistant, ["thinking", "thinking_delta"]),
+            "partial_json" => {
+                (ChannelKind::ToolArguments, Place::ToolArguments, ["input_json", "input_json_delta"])
+            }
+            _ => (ChannelKind::Other, Place::Assistant, [""; 2]),
         };
         match &*name {
             "type" | "stop_reason" => {
@@ -83,7 +88,13 @@ fn delta(c: &mut Collector<'_>, value: Val<'_>, path: u32, group: u32) -> Done {
             }
             _ if member.is_string() => {
                 let path = path_of(c);
-                let index = if kind == ChannelKind::Other { field_hash(0, &name) } else { 0 };
+                let index = match of.as_deref() {
+                    _ if kind == ChannelKind::Other => field_hash(field, &name),
+                    None => field + 1,
+                    Some(of) if types.contains(&of) => field,
+                    // Some clients go by the type, others by the field.
+                    Some(_) => return malformed(member.span().start as usize, "a delta of another type"),
+                };
                 c.piece(Channel { group, kind, index }, place, member, path)?;
             }
             _ => c.unknown(Place::Assistant, path, key, member)?,

@@ -1,6 +1,6 @@
 //! OpenAI chat completion chunks, and chunks of the older completions.
 
-use super::{Channel, ChannelKind, Close, Label, field_hash};
+use super::{Channel, ChannelKind, Close, Label, beside, field_hash, index_of};
 use crate::collect::Collector;
 use crate::error::WireError;
 use crate::items::contents;
@@ -31,7 +31,7 @@ fn choice_of(c: &mut Collector<'_>, choice: Val<'_>, path: u32, position: u32) -
     if !choice.is_object() {
         return c.free(Place::Assistant, choice, path);
     }
-    let group = choice.get("index").and_then(Val::unsigned).map_or(position, |index| index as u32);
+    let group = index_of(choice, "index")?.unwrap_or(position);
     for (key, member) in choice.members() {
         let name = key.text();
         match &*name {
@@ -41,12 +41,9 @@ fn choice_of(c: &mut Collector<'_>, choice: Val<'_>, path: u32, position: u32) -
             }
             "text" => {
                 let path = c.at_key(path, &name);
-                c.piece(
-                    Channel { group, kind: ChannelKind::Text, index: 0 },
-                    Place::Assistant,
-                    member,
-                    path,
-                )?;
+                // Of the older completions, which no client reads together with a delta.
+                let channel = Channel { group, kind: ChannelKind::Text, index: 1 };
+                c.piece(channel, Place::Assistant, member, path)?;
             }
             "finish_reason" => {
                 let path = c.at_key(path, &name);
@@ -74,11 +71,13 @@ fn delta(c: &mut Collector<'_>, value: Val<'_>, path: u32, group: u32) -> Done {
     for (key, member) in value.members() {
         let name = key.text();
         let at = |c: &mut Collector<'_>| c.at_key(path, &name);
-        let kind = match &*name {
-            "content" => ChannelKind::Text,
-            "refusal" => ChannelKind::Refusal,
-            "reasoning_content" | "reasoning" | "thinking" => ChannelKind::Reasoning,
-            _ => ChannelKind::Other,
+        let (kind, index) = match &*name {
+            "content" => (ChannelKind::Text, 0),
+            "refusal" => (ChannelKind::Refusal, 0),
+            "reasoning_content" => (ChannelKind::Reasoning, 0),
+            "reasoning" => (ChannelKind::Reasoning, 1),
+            "thinking" => (ChannelKind::Reasoning, 2),
+            _ => (ChannelKind::Other, field_hash(0, &name)),
         };
         match &*name {
             "role" | "id" | "name" => {
@@ -94,12 +93,8 @@ fn delta(c: &mut Collector<'_>, value: Val<'_>, path: u32, group: u32) -> Done {
             }
             "function_call" if member.is_object() => {
                 let path = at(c);
-                function(
-                    c,
-                    member,
-                    path,
-                    Channel { group, kind: ChannelKind::ToolArguments, index: u32::MAX },
-                )?;
+                let call = Channel { group, kind: ChannelKind::ToolArguments, index: 0 };
+                function(c, member, path, beside(call, 4))?;
             }
             "audio" if member.is_object() => {
                 let path = at(c);
@@ -107,7 +102,6 @@ fn delta(c: &mut Collector<'_>, value: Val<'_>, path: u32, group: u32) -> Done {
             }
             _ if member.is_string() => {
                 let path = at(c);
-                let index = if kind == ChannelKind::Other { field_hash(0, &name) } else { 0 };
                 c.piece(Channel { group, kind, index }, Place::Assistant, member, path)?;
             }
             "content" => {
@@ -121,7 +115,7 @@ fn delta(c: &mut Collector<'_>, value: Val<'_>, path: u32, group: u32) -> Done {
 }
 
 fn tool_call(c: &mut Collector<'_>, call: Val<'_>, path: u32, group: u32, position: u32) -> Done {
-    let index = call.get("index").and_then(Val::unsigned).map_or(position, |index| index as u32);
+    let index = index_of(call, "index")?.unwrap_or(position);
     let channel = Channel { group, kind: ChannelKind::ToolArguments, index };
     for (key, member) in call.members() {
         let name = key.text();
@@ -135,7 +129,8 @@ fn tool_call(c: &mut Collector<'_>, call: Val<'_>, path: u32, group: u32, positi
             }
             "function" | "custom" if member.is_object() => {
                 let path = c.at_key(path, &name);
-                function(c, member, path, channel)?;
+                let custom = if &*name == "custom" { 2 } else { 0 };
+                function(c, member, path, beside(channel, custom))?;
             }
             _ => c.unknown(Place::ToolArguments, path, key, member)?,
         }
@@ -158,7 +153,8 @@ fn function(c: &mut Collector<'_>, value: Val<'_>, path: u32, channel: Channel) 
             }
             "arguments" | "input" => {
                 let path = c.at_key(path, &name);
-                c.piece(channel, Place::ToolArguments, member, path)?;
+                let field = if &*name == "input" { 1 } else { 0 };
+                c.piece(beside(channel, field), Place::ToolArguments, member, path)?;
             }
             _ => c.unknown(Place::ToolArguments, path, key, member)?,
         }

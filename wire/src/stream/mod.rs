@@ -137,13 +137,13 @@ pub fn read_event(
                 Some(_) if event.is_done() => c.closes.push(Close::All),
                 Some(data) => {
                     let layer = c.push_layer(NO_LAYER, 0..raw.len() as u32, Coding::Sse)?;
-                    self::data(&mut c, operation, data, layer)?;
+                    self::data(&mut c, operation, data, layer, false)?;
                 }
                 None => {}
             }
         }
-        Event::Json(raw) => self::data(&mut c, operation, text_of(raw)?, NO_LAYER)?,
-        Event::Amazon(frame) => self::data(&mut c, operation, text_of(frame.payload())?, NO_LAYER)?,
+        Event::Json(raw) => self::data(&mut c, operation, text_of(raw)?, NO_LAYER, false)?,
+        Event::Amazon(frame) => self::data(&mut c, operation, text_of(frame.payload())?, NO_LAYER, false)?,
         Event::Gap(_) => {}
     }
     Ok(StreamItem { pieces: c.pieces, closes: c.closes, labels: c.labels, message: c.message })
@@ -173,7 +173,14 @@ fn frame(c: &mut Collector<'_>, doc: Doc<'_>) -> Result<(), WireError> {
     Ok(())
 }
 
-fn data(c: &mut Collector<'_>, operation: &str, data: &str, layer: u32) -> Result<(), WireError> {
+/// `inner`: the data stood in another event.
+fn data(
+    c: &mut Collector<'_>,
+    operation: &str,
+    data: &str,
+    layer: u32,
+    inner: bool,
+) -> Result<(), WireError> {
     let start = data.trim_start();
     let container = start.starts_with(['{', '[']);
     let nodes = match scan(data, c.limits) {
@@ -184,15 +191,11 @@ fn data(c: &mut Collector<'_>, operation: &str, data: &str, layer: u32) -> Resul
     };
     let root = Doc { text: data, nodes: &nodes, layer, level: 0 }.root();
     if root.is_string() {
-        return c.piece_apart(
-            Channel { group: 0, kind: ChannelKind::Text, index: 0 },
-            Place::Assistant,
-            root,
-            ROOT,
-        );
+        let channel = Channel { group: OUTSIDE, kind: ChannelKind::Text, index: 1 };
+        return c.piece_apart(channel, Place::Assistant, root, ROOT);
     }
     c.message.usage = usage::reported(c.message.protocol, root);
-    match shape_of(c.message.protocol, root) {
+    match shape_of(c.message.protocol, root, inner) {
         Shape::Chat => chat::read(c, root),
         Shape::Responses => responses::read(c, root),
         Shape::Anthropic => anthropic::read(c, root),
@@ -221,39 +224,53 @@ enum Shape<'d> {
     Unknown,
 }
 
-/// Told by the event itself first: gateways answer in another protocol than they were asked in.
-fn shape_of(protocol: Protocol, root: Val<'_>) -> Shape<'_> {
+/// The shape of the protocol that was asked in where its telling member is there: its clients look for nothing else.
+/// Otherwise told by the event itself: gateways answer in another protocol. One that could be of several shapes is of none.
+/// `inner` is an event that stood in another one.
+fn shape_of(protocol: Protocol, root: Val<'_>, inner: bool) -> Shape<'_> {
+    let kind = root.get_text("type").unwrap_or_default();
+    let chat = root.get("choices").is_some();
+    let gemini = root.get("candidates").is_some();
+    let responses = kind.starts_with("response.");
+    let anthropic = kind.starts_with("content_block_") || kind.starts_with("message_") || kind == "ping";
+    let ollama = root.get("message").is_some() || root.get("response").is_some();
     match protocol {
         Protocol::A2a | Protocol::A2aHttp => return Shape::A2a,
         Protocol::BedrockConverse => return Shape::Bedrock,
-        Protocol::BedrockInvoke => {
+        Protocol::Mcp => return Shape::Whole,
+        Protocol::BedrockInvoke if !inner => {
             if let Some(bytes) = root.get("bytes").filter(|bytes| bytes.is_string()) {
                 return Shape::Inside(bytes);
             }
         }
+        Protocol::OpenAiChat | Protocol::OpenAiCompletions if chat => return Shape::Chat,
+        Protocol::OpenAiResponses if responses => return Shape::Responses,
+        Protocol::AnthropicMessages if anthropic => return Shape::Anthropic,
+        Protocol::Gemini if gemini => return Shape::Gemini,
+        Protocol::Ollama if ollama => return Shape::Ollama,
         _ => {}
     }
-    if protocol == Protocol::Mcp || root.get_text("jsonrpc").is_some() {
-        return Shape::Whole;
+    let whole = root.get_text("jsonrpc").is_some();
+    let known = [
+        (whole, Shape::Whole),
+        (chat, Shape::Chat),
+        (gemini, Shape::Gemini),
+        (responses, Shape::Responses),
+        (anthropic, Shape::Anthropic),
+    ];
+    let mut known = known.into_iter().filter_map(|(is, shape)| is.then_some(shape));
+    match (known.next(), known.next()) {
+        (Some(shape), None) => return shape,
+        (Some(_), Some(_)) => return Shape::Unknown,
+        _ => {}
     }
-    if root.get("choices").is_some() {
-        return Shape::Chat;
+    let told = root.get("usage").is_some() || root.get("error").is_some();
+    match protocol {
+        Protocol::Gemini if root.is_object() => Shape::Gemini,
+        Protocol::Ollama if root.is_object() => Shape::Ollama,
+        protocol if protocol.is_settled() && told => Shape::Whole,
+        _ => Shape::Unknown,
     }
-    if root.get("candidates").is_some() || protocol == Protocol::Gemini {
-        return Shape::Gemini;
-    }
-    if protocol == Protocol::Ollama {
-        return Shape::Ollama;
-    }
-    let kind = root.get_text("type").unwrap_or_default();
-    if kind.starts_with("response.") {
-        return Shape::Responses;
-    }
-    if kind.starts_with("content_block_") || kind.starts_with("message_") || kind == "ping" {
-        return Shape::Anthropic;
-    }
-    let known = root.get("usage").is_some() || root.get("error").is_some();
-    if protocol.is_settled() && known { Shape::Whole } else { Shape::Unknown }
 }
 
 /// Bedrock's InvokeModelWithResponseStream: each event of the model in Base64, beside padding.
@@ -268,7 +285,7 @@ fn inside(c: &mut Collector<'_>, operation: &str, root: Val<'_>, bytes: Val<'_>)
     if text.is_empty() && !written.is_empty() {
         return malformed(0, "an event that is no text");
     }
-    data(c, operation, &text, layer)
+    data(c, operation, &text, layer, true)
 }
 
 /// A stream of a protocol nobody told us: members that usually carry the text are taken for pieces of it, the rest
@@ -284,6 +301,8 @@ fn unknown(c: &mut Collector<'_>, value: Val<'_>, path: u32, fields: u32) -> Res
         "token",
         "generated_text",
         "thinking",
+        "arguments",
+        "partial_json",
     ];
     match value.kind() {
         Kind::Object => value.members().try_for_each(|(key, member)| {
@@ -291,7 +310,7 @@ fn unknown(c: &mut Collector<'_>, value: Val<'_>, path: u32, fields: u32) -> Res
             if member.is_string() && TEXTS.contains(&&*name) {
                 let path = c.at_key(path, &name);
                 let channel =
-                    Channel { group: 0, kind: ChannelKind::Other, index: field_hash(fields, &name) };
+                    Channel { group: OUTSIDE, kind: ChannelKind::Other, index: field_hash(fields, &name) };
                 return c.piece_apart(channel, Place::Assistant, member, path);
             }
             if matches!(member.kind(), Kind::Object | Kind::Array) {
@@ -307,6 +326,30 @@ fn unknown(c: &mut Collector<'_>, value: Val<'_>, path: u32, fields: u32) -> Res
         }),
         _ => c.free(Place::Other, value, path),
     }
+}
+
+/// The group of texts that stand outside of a protocol's own events.
+pub(crate) const OUTSIDE: u32 = u32::MAX;
+/// More choices, blocks or calls than this has no answer; what is above tells fields of one of them apart.
+const MAX_INDEX: u64 = 1 << 24;
+
+/// The index in a member: none where it is absent. What two clients could read differently is refused.
+pub(crate) fn index_of(value: Val<'_>, name: &str) -> Result<Option<u32>, WireError> {
+    match value.get(name) {
+        None => Ok(None),
+        Some(index) if index.kind() == Kind::Null => Ok(None),
+        Some(index) => match index.unsigned() {
+            Some(number) if number < MAX_INDEX && index.raw().bytes().all(|b| b.is_ascii_digit()) => {
+                Ok(Some(number as u32))
+            }
+            _ => malformed(index.span().start as usize, "an index that is no plain number"),
+        },
+    }
+}
+
+/// The same running text of another field, which clients do not put together with the first.
+pub(crate) fn beside(channel: Channel, field: u32) -> Channel {
+    Channel { index: channel.index | field << 24, ..channel }
 }
 
 /// Tells running texts in fields without a meaning apart (FNV-1a).

@@ -1,7 +1,7 @@
 //! Events of OpenAI's Responses API. Most texts come twice: in pieces, and whole when they are finished (`….done`,
 //! `response.output_item.done`, `response.completed`); the whole ones are listed as texts of their own.
 
-use super::{Channel, ChannelKind, Close};
+use super::{Channel, ChannelKind, Close, beside, field_hash, index_of};
 use crate::collect::Collector;
 use crate::error::WireError;
 use crate::items::{contents, item};
@@ -14,7 +14,7 @@ type Done = Result<(), WireError>;
 
 pub(crate) fn read(c: &mut Collector<'_>, root: Val<'_>) -> Done {
     let kind = root.get_text("type").unwrap_or_default();
-    let (channel, place) = channel_of(&kind, root);
+    let (channel, place) = channel_of(&kind, root)?;
     for (key, member) in root.members() {
         let name = key.text();
         let path_of = |c: &mut Collector<'_>| c.at_key(ROOT, &name);
@@ -78,25 +78,36 @@ pub(crate) fn read(c: &mut Collector<'_>, root: Val<'_>) -> Done {
     Ok(())
 }
 
-/// The running text that an event of this type adds to or ends.
-fn channel_of(kind: &str, root: Val<'_>) -> (Channel, Place) {
-    let index = |name: &str| root.get(name).and_then(Val::unsigned).map(|index| index as u32);
-    let (channel_kind, place) =
-        if kind.contains("arguments") || kind.contains("call_input") || kind.contains("call_code") {
-            (ChannelKind::ToolArguments, Place::ToolArguments)
-        } else if kind.contains("refusal") {
-            (ChannelKind::Refusal, Place::Assistant)
-        } else if kind.contains("reasoning") {
-            (ChannelKind::Reasoning, Place::Assistant)
-        } else if kind.contains("transcript") {
-            (ChannelKind::Transcript, Place::Assistant)
-        } else {
-            (ChannelKind::Text, Place::Assistant)
-        };
-    // Summaries and texts of one reasoning item are told apart by the highest bit.
-    let part = index("content_index").or_else(|| index("summary_index").map(|index| index | 1 << 31));
-    (
-        Channel { group: index("output_index").unwrap_or(0), kind: channel_kind, index: part.unwrap_or(0) },
-        place,
-    )
+/// The running text that an event of this type adds to or ends: one for each type, since clients tell them apart.
+fn channel_of(kind: &str, root: Val<'_>) -> Result<(Channel, Place), WireError> {
+    let base = kind.strip_suffix(".delta").or_else(|| kind.strip_suffix(".done"));
+    let (text, arguments) = (Place::Assistant, Place::ToolArguments);
+    let (kind, field, place) = match base.unwrap_or_default() {
+        "response.output_text" => (ChannelKind::Text, 0, text),
+        "response.refusal" => (ChannelKind::Refusal, 0, text),
+        "response.function_call_arguments" => (ChannelKind::ToolArguments, 0, arguments),
+        "response.mcp_call_arguments" => (ChannelKind::ToolArguments, 1, arguments),
+        "response.custom_tool_call_input" => (ChannelKind::ToolArguments, 2, arguments),
+        "response.code_interpreter_call_code" => (ChannelKind::ToolArguments, 3, arguments),
+        "response.reasoning_text" => (ChannelKind::Reasoning, 0, text),
+        "response.reasoning_summary_text" => (ChannelKind::Reasoning, SUMMARY, text),
+        "response.audio.transcript" => (ChannelKind::Transcript, 0, text),
+        _ => {
+            let called = kind.contains("arguments") || kind.contains("_call");
+            let (channel_kind, place) =
+                if called { (ChannelKind::ToolArguments, arguments) } else { (ChannelKind::Other, text) };
+            let seed = index_of(root, "content_index")?.unwrap_or(0);
+            let index = field_hash(seed, base.unwrap_or(kind)) | UNKNOWN;
+            let group = index_of(root, "output_index")?.unwrap_or(0);
+            return Ok((Channel { group, kind: channel_kind, index }, place));
+        }
+    };
+    let part = index_of(root, if field == SUMMARY { "summary_index" } else { "content_index" })?.unwrap_or(0);
+    let channel = Channel { group: index_of(root, "output_index")?.unwrap_or(0), kind, index: part };
+    Ok((beside(channel, field), place))
 }
+
+/// Summaries and texts of one reasoning item are told apart by the highest bit.
+const SUMMARY: u32 = 1 << 7;
+/// Types that are not known have this bit, and no known one has.
+const UNKNOWN: u32 = 1 << 30;
