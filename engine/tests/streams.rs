@@ -635,3 +635,34 @@ fn halves(program: &Rc<Program>, wire: Wire, events: &[&str], name: &str) {
     assert_eq!(outcome, "allow_with_modifications", "{name}: {out}");
     assert!(!out.contains("536-9") && !out.contains("0-4399") && out.contains("ok"), "{name}: {out}");
 }
+
+#[test]
+fn pieces_of_everyday_providers_are_put_together() {
+    let program = program(json!([{ "pii": { "action": "redact", "replacement": "#" } }]));
+    let chat = WIRES[0].1;
+    let other = |path: &'static str| Wire { path, ..chat };
+    for (wire, event) in [
+        (chat, r#"{"choices":[{"index":0,"delta":{"content":[{"type":"text","text":"TEXT"}]}}]}"#),
+        (
+            chat,
+            r#"{"choices":[{"index":0,"delta":{"content":[{"type":"thinking","thinking":[{"type":"text","text":"TEXT"}]}]}}]}"#,
+        ),
+        (
+            chat,
+            r#"{"choices":[{"index":0,"delta":{"content":"","reasoning_details":[{"type":"reasoning.text","text":"TEXT","format":"x","index":0}]}}]}"#,
+        ),
+        (
+            other("/v1/threads/t/runs"),
+            r#"{"id":"msg_1","object":"thread.message.delta","delta":{"content":[{"index":0,"type":"text","text":{"value":"TEXT"}}]}}"#,
+        ),
+        (other("/v2/models/m/generate_stream"), r#"{"model_name":"m","text_output":"TEXT"}"#),
+        (other("/generate"), r#"{"generation":"TEXT"}"#),
+        (other("/generate"), r#"{"outputText":"TEXT","index":0}"#),
+    ] {
+        let [one, other] = ["ssn 536-9", "0-4399 ok"].map(|half| event.replace("TEXT", half));
+        halves(&program, wire, &[&one, &other], event);
+        // Each by itself too.
+        let [one, other] = ["id 536-90-4399", "7 ok"].map(|text| event.replace("TEXT", text));
+        halves(&program, wire, &[&one, &other], event);
+    }
+}

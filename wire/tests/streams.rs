@@ -54,6 +54,12 @@ fn openai_chat_chunks() {
             vec!["Transcript 0/0 sp"],
             vec![],
         ),
+        (r#"{"choices":[{"index":0,"delta":{"role":"assistant","content":null}}]}"#, vec![], vec![]),
+        (
+            r#"{"choices":[{"index":0,"delta":{"content":[{"type":"text","text":"a"},{"type":"x","note":"n"}]}}]}"#,
+            vec!["Other 0/* a", "whole note", "whole n"],
+            vec![],
+        ),
         (r#"{"choices":[{"index":0,"delta":{"novelty":"x"}}]}"#, vec!["Other 0/* x"], vec![]),
         (r#"{"choices":[{"index":3,"text":"old"}]}"#, vec!["Text 3/1 old"], vec![]),
         (r#"{"choices":[{"index":1,"delta":{},"finish_reason":"stop"}]}"#, vec![], vec![Close::Perhaps(1)]),
@@ -368,5 +374,23 @@ fn what_clients_could_read_differently_is_refused() {
         let event = event(&format!("data: {data}\n\n"));
         let read = read_event(protocol, "", &event, &Limits::default());
         assert!(matches!(read, Err(WireError::Malformed { .. })), "{data}");
+    }
+}
+
+#[test]
+fn what_bedrocks_models_say_in_their_own_ways_is_in_pieces() {
+    // Each in Base64, as it stands in an event of Bedrock's.
+    for (inner, text) in [
+        // {"generation":"He","usage":null}
+        ("eyJnZW5lcmF0aW9uIjoiSGUiLCJ1c2FnZSI6bnVsbH0=", "He"),
+        // {"outputText":"He"}
+        ("eyJvdXRwdXRUZXh0IjoiSGUifQ==", "He"),
+        // {"bytes":"","generation":"He"}
+        ("eyJieXRlcyI6IiIsImdlbmVyYXRpb24iOiJIZSJ9", "He"),
+    ] {
+        let event = Event::Json(format!(r#"{{"bytes":"{inner}"}}"#).into_bytes());
+        let item = read_event(Protocol::BedrockInvoke, "", &event, &Limits::default()).unwrap();
+        let pieces: Vec<_> = item.pieces.iter().map(|piece| item.text(piece)).collect();
+        assert_eq!(pieces, [text], "{inner}");
     }
 }

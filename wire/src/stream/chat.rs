@@ -3,7 +3,7 @@
 use super::{Channel, ChannelKind, Close, Label, beside, field_hash, index_of};
 use crate::collect::Collector;
 use crate::error::WireError;
-use crate::items::contents;
+use crate::items::item;
 use crate::json::{Kind, Val};
 use crate::message::Place;
 use crate::openai;
@@ -104,9 +104,57 @@ fn delta(c: &mut Collector<'_>, value: Val<'_>, path: u32, group: u32) -> Done {
                 let path = at(c);
                 c.piece(Channel { group, kind, index }, Place::Assistant, member, path)?;
             }
-            "content" => {
+            _ if &*name == "content" || member.kind() == Kind::Array => {
+                if &*name != "content" {
+                    c.key(Place::Assistant, path, key, &name)?;
+                }
                 let path = at(c);
-                contents(c, Place::Assistant, member, path)?;
+                listed(c, member, path, (group, field_hash(0, &name)))?;
+            }
+            _ => c.unknown(Place::Assistant, path, key, member)?,
+        }
+    }
+    Ok(())
+}
+
+/// Texts in lists, as some providers have them: each type of part is a running text, or several texts.
+fn listed(c: &mut Collector<'_>, value: Val<'_>, path: u32, (group, seed): (u32, u32)) -> Done {
+    const TEXTS: &[&str] = &["text", "thinking", "content", "summary", "value"];
+    if value.kind() == Kind::Array {
+        return value.items().try_for_each(|(position, part)| {
+            let path = c.at_index(path, position);
+            listed(c, part, path, (group, seed))
+        });
+    }
+    if !value.is_object() {
+        return c.text(Place::Assistant, value, path);
+    }
+    let is_text = |name: &str| TEXTS.contains(&name);
+    if !value.members().any(|(key, _)| is_text(&key.text())) {
+        return item(c, Place::Assistant, value, path);
+    }
+    let index = index_of(value, "index")?.unwrap_or(0);
+    let seed = field_hash(seed.wrapping_add(index), &value.get_text("type").unwrap_or_default());
+    for (key, member) in value.members() {
+        let name = key.text();
+        let at = |c: &mut Collector<'_>| c.at_key(path, &name);
+        match member.kind() {
+            Kind::Str if is_text(&name) => {
+                let path = at(c);
+                let channel = Channel { group, kind: ChannelKind::Other, index: field_hash(seed, &name) };
+                c.piece_apart(channel, Place::Assistant, member, path)?;
+            }
+            Kind::Array | Kind::Object if is_text(&name) => {
+                let path = at(c);
+                listed(c, member, path, (group, field_hash(seed, &name)))?;
+            }
+            _ if matches!(&*name, "type" | "index" | "id" | "format") => {
+                let path = at(c);
+                c.measures(member, path)?;
+            }
+            _ if matches!(&*name, "signature" | "data") => {
+                let path = at(c);
+                c.opaque(member, path)?;
             }
             _ => c.unknown(Place::Assistant, path, key, member)?,
         }

@@ -268,6 +268,8 @@ fn shape_of(protocol: Protocol, root: Val<'_>, inner: bool) -> Shape<'_> {
     match protocol {
         Protocol::Gemini if root.is_object() => Shape::Gemini,
         Protocol::Ollama if root.is_object() => Shape::Ollama,
+        // What a model of Bedrock's says in its own way may stand beside.
+        Protocol::BedrockInvoke => Shape::Unknown,
         protocol if protocol.is_settled() && told => Shape::Whole,
         _ => Shape::Unknown,
     }
@@ -303,6 +305,10 @@ fn unknown(c: &mut Collector<'_>, value: Val<'_>, path: u32, fields: u32) -> Res
         "thinking",
         "arguments",
         "partial_json",
+        "generation",
+        "outputText",
+        "text_output",
+        "value",
     ];
     match value.kind() {
         Kind::Object => value.members().try_for_each(|(key, member)| {
