@@ -178,7 +178,8 @@ proptest! {
         let raw = if lines { format!("{document}\n") } else { format!("event: message\ndata: {document}\n\n") };
         let limits = Limits::default();
         let event = EventStream::new(framing, &limits).push(raw.as_bytes()).unwrap().remove(0);
-        let item = read_event(protocol, "tools/call", &event, &limits).unwrap();
+        // What clients could read differently is refused, and hides nothing.
+        let Ok(item) = read_event(protocol, "tools/call", &event, &limits) else { return Ok(()) };
         let text = String::from_utf8(event.rewritten(&item, &edits(&item.message), &[])).unwrap();
         // A running text is searched by its reader with escapes resolved (they may be cut anywhere): not here.
         let visible = if item.pieces.is_empty() { shows_needle(&text) } else { text.contains(NEEDLE) };
