@@ -398,6 +398,8 @@ fn a_call_has_one_name_and_one_identifier() {
         (&tools, vec![call(0, "", "she"), call(0, "", "ll_exec")], "deny"),
         (&tools, vec![old("she"), old("ll_exec")], "deny"),
         (&tools, vec![call(0, "", "she"), call(1, "", "ll_exec")], "allow"),
+        // Some providers number all calls alike.
+        (&tools, vec![call(0, "call_a", "search"), call(0, "call_b", "fetch")], "allow"),
         (&tools, vec![call(0, "call_1", "f"), call(0, "call_1", "f"), call(0, "", "")], "allow"),
         (&personal, vec![call(0, "536-9", "f"), call(0, "0-4399", "")], "deny"),
         (&personal, vec![call(0, "call_536-9", "f"), call(0, "0-4399", "")], "deny"),

@@ -101,6 +101,13 @@ pub struct ToolCall {
     pub(crate) arguments: Option<Source>,
 }
 
+impl ToolCall {
+    /// A call of which only the name is known.
+    pub fn named(name: String) -> Self {
+        ToolCall { name, arguments: None }
+    }
+}
+
 /// A stretch of a layer's text.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Source {

@@ -180,11 +180,11 @@ impl Stream {
         if self.ended {
             return self.only_usage(session, &event);
         }
-        let Ok(item) = read_event(self.protocol, &self.operation, &event, &Limits::default()) else {
+        let Ok(mut item) = read_event(self.protocol, &self.operation, &event, &Limits::default()) else {
             return self.unreadable(session, out);
         };
         let touched: BTreeSet<Channel> = item.pieces.iter().map(|piece| piece.channel).collect();
-        if !self.order.follows(&item) || !self.admits(&touched) {
+        if !self.order.follows(&mut item) || !self.admits(&touched) {
             return self.unreadable(session, out);
         }
         let dropped = session.took_event(&event, &item);

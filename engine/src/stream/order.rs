@@ -1,10 +1,11 @@
 //! What the events of a stream said before: what its tool calls are called, and which texts are over.
 //!
-//! Failure law: an event that says it in another way does not follow, and the stream cannot be read on. What is kept is
+//! Failure law: an event that says it in another way does not follow, and the stream cannot be read on, but for a call that is
+//! named by a second word: then the two together are judged as a name. What is kept is
 //! bounded by [`MAX_LABELS`] and [`MAX_OVER`]; a stream that says more does not follow either.
 use std::collections::{BTreeMap, BTreeSet};
 
-use mesh_wire::{Channel, Close, StreamItem};
+use mesh_wire::{Channel, Close, StreamItem, ToolCall};
 
 /// Bytes of names and identifiers of tool calls that are kept of one stream, with what each takes beside its text.
 const MAX_LABELS: usize = 1 << 20;
@@ -22,22 +23,36 @@ pub(super) struct Order {
 }
 
 impl Order {
-    /// Whether an event follows those before it; it is one of them from then on.
-    pub(super) fn follows(&mut self, item: &StreamItem) -> bool {
+    /// Whether an event follows those before it; it is one of them from then on. Names that go on are put together as clients do,
+    /// and called in the event too.
+    pub(super) fn follows(&mut self, item: &mut StreamItem) -> bool {
         // What was held back of a text that is over has left: what follows would be judged without it.
         if self.over.len() > MAX_OVER || item.pieces.iter().any(|piece| self.over.contains(&piece.channel)) {
             return false;
         }
-        item.labels.iter().all(|label| {
+        for label in &item.labels {
             let key = (label.call, label.field);
-            if let Some(first) = self.labels.get(&key) {
+            let kept = match self.labels.get_mut(&key) {
+                Some(first) if *first == label.text => 0,
+                // The next call, of providers that number all of them alike, or more of the first one's name.
+                Some(first) if label.field == "name" && is_word(first) && is_word(&label.text) => {
+                    first.push_str(&label.text);
+                    item.message.tool_calls.push(ToolCall::named(first.clone()));
+                    label.text.len()
+                }
                 // Clients put the two together, and nobody judged what comes of that.
-                return *first == label.text;
+                Some(_) => return false,
+                None => {
+                    self.labels.insert(key, label.text.clone());
+                    label.text.len() + size_of_val(&key)
+                }
+            };
+            self.size = self.size.saturating_add(kept);
+            if self.size > MAX_LABELS {
+                return false;
             }
-            self.size = self.size.saturating_add(label.text.len() + size_of_val(&key));
-            self.labels.insert(key, label.text.clone());
-            self.size <= MAX_LABELS
-        })
+        }
+        true
     }
 
     /// The running texts among these that are over with an event.
@@ -66,4 +81,9 @@ impl Order {
         self.over.extend(&ended);
         ended.into_iter().collect()
     }
+}
+
+/// A name in which nothing but a name stands, also where another one goes on from it.
+fn is_word(name: &str) -> bool {
+    name.bytes().all(|b| b.is_ascii_alphabetic() || matches!(b, b'_' | b'-' | b'.'))
 }
