@@ -249,28 +249,29 @@ enum Link {
 }
 
 fn link(word: &str) -> Link {
-    let ascii = |c: char| match glyph(c) {
-        Glyph::Ascii(b) => b,
-        Glyph::Invisible => b'\'',
-        Glyph::Other => b'~',
-    };
-    if word.chars().any(|c| canonical::is_tag(c) || ascii(c).is_ascii_digit()) {
+    let digit = |c: char| matches!(glyph(c), Glyph::Ascii(b) if b.is_ascii_digit());
+    if word.chars().any(|c| canonical::is_tag(c) || digit(c)) {
         return Link::Group;
     }
+    // What stands right behind a sign may begin a value: `(AB 12 34 56 C`.
     let mut letters = [0_u8; 12];
-    let mut count = 0;
+    let (mut count, mut other) = (0, false);
     for c in word.chars() {
-        let b = ascii(c);
-        if b == b'~' {
-            return Link::No;
-        }
-        if b.is_ascii_alphabetic() {
-            match letters.get_mut(count) {
-                Some(slot) => *slot = b,
-                None => return Link::No,
+        match glyph(c) {
+            Glyph::Ascii(b) if b.is_ascii_alphabetic() => {
+                match letters.get_mut(count) {
+                    Some(slot) => *slot = b,
+                    None => other = true,
+                }
+                count += 1;
             }
-            count += 1;
+            Glyph::Ascii(_) => (count, other) = (0, false),
+            Glyph::Invisible => {}
+            Glyph::Other => other = true,
         }
+    }
+    if other {
+        return Link::No;
     }
     let name = slice(&letters, 0, count);
     if (1..=2).contains(&count) || date::is_month(name) {
