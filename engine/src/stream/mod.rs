@@ -274,12 +274,9 @@ impl Stream {
         }
     }
 
-    /// Makes room for these running texts; false where there is none. What has left says no more than its context.
-    fn admits(&mut self, touched: &BTreeSet<Channel>) -> bool {
+    /// Whether there is room for these running texts. None that is open makes room: what comes next is judged by what it said.
+    fn admits(&self, touched: &BTreeSet<Channel>) -> bool {
         let new = touched.iter().filter(|channel| !self.windows.contains_key(channel)).count();
-        if self.windows.len() + new > MAX_WINDOWS {
-            self.windows.retain(|_, window| !window.text.is_empty() || window.unsearched > 0);
-        }
         self.windows.len() + new <= MAX_WINDOWS
     }
 
