@@ -165,9 +165,12 @@ fn alone(scan: &mut Scan<'_>, start: usize, end: usize, licence: bool) {
     }
 }
 
-/// `20240115`.
+/// `20240115`, `2003-2004`.
 fn is_date(token: &[u8]) -> bool {
     let mut digits = [0; 8];
+    if token.len() == 9 && at(token, 4) == b'-' && digits_into(token, &mut digits) == 8 {
+        return matches!(two(&digits, 0), 19 | 20) && matches!(two(&digits, 4), 19 | 20);
+    }
     token.len() == 8
         && digits_into(token, &mut digits) == 8
         && matches!(two(&digits, 0), 19 | 20)

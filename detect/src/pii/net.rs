@@ -6,7 +6,7 @@ use std::str::FromStr;
 use super::number::{Number, labelled};
 use super::scan::{self, Scan};
 use crate::EntityType::{IpAddress, MacAddress};
-use crate::bytes::{at, before, run_end, slice};
+use crate::bytes::{at, before, run_end, run_start, slice};
 
 /// Four groups with dots.
 pub(super) fn quad(scan: &mut Scan<'_>, number: &Number) {
@@ -31,7 +31,46 @@ pub(super) fn quad(scan: &mut Scan<'_>, number: &Number) {
         }
         position += length;
     }
-    scan.weigh(IpAddress, (number.start, number.end), (0.65, 0.95), "ip/v4");
+    let plain = if is_heading(text, number) { 0.4 } else { 0.65 };
+    scan.weigh(IpAddress, (number.start, number.end), (plain, 0.95), "ip/v4");
+}
+
+/// Whether it is rather the number of a section, of a revision or of a product: `6.1.2.1 Class-specific descriptor`,
+/// `types.h,v 1.10.6.1`, `Chrome/9.13.15.28`.
+fn is_heading(text: &[u8], number: &Number) -> bool {
+    let private = matches!(
+        slice(text, number.start, number.start + 4),
+        [b'1', b'0', b'.', _] | b"127." | b"172." | b"192."
+    );
+    let revision = slice(text, number.start.saturating_sub(3), number.start) == b",v ";
+    if revision || (!private && is_product(text, number.start)) {
+        return true;
+    }
+    // Sections are counted from one; there are few of each.
+    let digits = number.digits();
+    let short = number.layout().iter().all(|length| *length <= 2) && digits.len() <= 6;
+    let repeats = digits.iter().all(|digit| Some(digit) == digits.first());
+    if !short || repeats || digits.contains(&0) || matches!(digits, [8, 8, 4, 4]) {
+        return false;
+    }
+    let leads = matches!(before(text, number.start), 0 | b'\n' | b'>')
+        || matches!(
+            slice(text, number.start.saturating_sub(3), number.start),
+            b"// " | b"/* " | b"\n# " | b"## "
+        );
+    let title = number.end + usize::from(at(text, number.end) == b'.');
+    let title = run_end(slice(text, 0, title + 4), title, |b| b == b' ');
+    leads && title > number.end && at(text, title).is_ascii_alphabetic()
+}
+
+/// Whether the name of a product with a capital stands before a slash. Names of hosts are written in small letters.
+fn is_product(text: &[u8], start: usize) -> bool {
+    if before(text, start) != b'/' {
+        return false;
+    }
+    let name = run_start(text, start - 1, |b| b.is_ascii_alphabetic());
+    let name = slice(text, name, start - 1);
+    at(name, 0).is_ascii_uppercase() && name.len() > 2 && name.iter().skip(1).any(u8::is_ascii_lowercase)
 }
 
 /// A version has the form of an address: only a word that speaks of addresses may hang on to one.
@@ -133,7 +172,8 @@ fn hardware(scan: &mut Scan<'_>, word: usize) {
                     let written = slice(text, start, end);
                     written.iter().all(|b| matches!(b, b'0' | b':' | b'-' | b'.'))
                 };
-                if scan::opens(text, start) && !filler && !matches!(before(text, start), b':' | b'-' | b'.') {
+                let hangs = matches!(before(text, start), b':' | b'-' | b'.' | b'*');
+                if scan::opens(text, start) && !filler && !hangs {
                     scan.weigh(MacAddress, (start, end), (0.75, 0.95), "mac/form");
                 }
                 return;

@@ -71,6 +71,10 @@ fn value(text: &[u8], i: usize, short: bool) -> Option<(usize, usize, f32)> {
     if i == word_end {
         return None;
     }
+    // `password\x00…`: an escape in a program's string.
+    if matches!(sign, Sign::None) && before(text, i) == b'\\' {
+        return None;
+    }
     let (open, quote) = opening_quote(text, i);
     let start = open;
     let limit = slice(text, 0, start + MAX);

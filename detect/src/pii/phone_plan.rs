@@ -9,17 +9,30 @@ pub(super) fn judge(dialled: &Dialled) -> Option<(f32, f32, &'static str)> {
     if digits.iter().all(|d| Some(d) == digits.first()) {
         return None;
     }
+    // 2^31 and 2^32, and the numbers before them: limits of integers.
+    if matches!(digits, [2, 1, 4, 7, 4, 8, 3, 6, 4, 7 | 8] | [4, 2, 9, 4, 9, 6, 7, 2, 9, 5 | 6]) {
+        return None;
+    }
     if dialled.plus {
         return international(digits).then_some((0.75, 0.95, "phone/international"));
     }
     let layout = dialled.layout();
+    // `0123456789`: the digits there are.
+    if layout.len() == 1 && counts_up(digits) {
+        return Some((0.1, 0.65, "phone/bare"));
+    }
+    // `0399 0308 0301`: characters by their number.
+    if matches!(layout, [4, 4, 4]) && digits.iter().step_by(4).all(|d| *d == 0) {
+        return None;
+    }
     // `2.75 8.6 14.2`: decimals.
     if dialled.separators & (DOT | SPACE) == DOT | SPACE && !dialled.bracket {
         return None;
     }
     // `0.3.5 (2018-01-14)`: a release and its day.
     let century = digits.len().checked_sub(8).map(|at| (digits.get(at), digits.get(at + 1)));
-    if matches!(layout, [.., 4, 2, 2]) && matches!(century, Some((Some(1), Some(9)) | (Some(2), Some(0)))) {
+    let dated = matches!(layout, [.., 4, 2, 2] | [1 | 2, 8]);
+    if dated && matches!(century, Some((Some(1), Some(9)) | (Some(2), Some(0)))) {
         return None;
     }
     // The shapes of a social security number and of a postal code with its route.
@@ -35,8 +48,9 @@ pub(super) fn judge(dialled: &Dialled) -> Option<(f32, f32, &'static str)> {
     if digits.len() == 10 && matches!(layout, [3, 3, 4]) && (!trunk || dialled.separators != SPACE) {
         return Some(north_american(dialled, digits, one));
     }
-    if layout.len() > 1 && digits.len() >= 10 && starts_double_zero(digits) && international(digits.get(2..)?)
-    {
+    // The two zeros stand together: `0.035662483` is a fraction.
+    let abroad = starts_double_zero(digits) && layout.len() > 1 && layout.first() != Some(&1);
+    if abroad && digits.len() >= 10 && international(digits.get(2..)?) {
         return Some((0.55, 0.9, "phone/international"));
     }
     national(dialled, digits, layout, one)
@@ -46,6 +60,11 @@ fn starts_double_zero(digits: &[u8]) -> bool {
     matches!(digits, [0, 0, ..])
 }
 
+/// Whether each digit is one more than the one before it, and 0 comes after 9.
+fn counts_up(digits: &[u8]) -> bool {
+    digits.len() >= 8 && digits.windows(2).all(|pair| matches!(pair, [a, b] if (*a + 1) % 10 == *b))
+}
+
 fn north_american(dialled: &Dialled, digits: &[u8], one: bool) -> (f32, f32, &'static str) {
     let plausible = |i: usize| digits.get(i).is_some_and(|d| *d >= 2);
     let valid = plausible(0) && plausible(3);
@@ -53,6 +72,8 @@ fn north_american(dialled: &Dialled, digits: &[u8], one: bool) -> (f32, f32, &'s
     let base: f32 = match (dialled.bracket, valid) {
         (true, true) => 0.8,
         (true, false) => 0.6,
+        // `252.227-7013`: a clause of the rules for procurement.
+        (false, true) if dialled.separators == DOT | DASH => 0.45,
         (false, true) if dialled.separators == DASH || !uniform => 0.7,
         (false, true) if dialled.separators == DOT => 0.65,
         (false, true) => 0.55,
@@ -73,8 +94,10 @@ fn national(
     let grouped = layout.len() > 1;
     let short_groups = layout.iter().skip(1).all(|l| (2..=8).contains(l)) || layout.iter().all(|l| *l <= 5);
     Some(match (grouped, count) {
-        // A part number rather than a number anybody dials: nine digits that end in two.
-        (true, 9) if dialled.separators == DASH && matches!(layout, [3, 4, 2]) => (0.3, 0.75, "phone/groups"),
+        // A part number rather than a number anybody dials: it ends in two digits.
+        (true, _) if dialled.separators == DASH && matches!(layout, [3, 4, 2] | [3, 5, 2] | [5, 4, 2]) => {
+            (0.3, 0.75, "phone/groups")
+        }
         // From one number to another.
         (true, 10..=12)
             if dialled.separators == DASH && layout.len() == 2 && layout.iter().all(|l| *l >= 5) =>

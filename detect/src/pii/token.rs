@@ -2,7 +2,7 @@
 
 use memchr::memmem;
 
-use super::scan::{Scan, closes, is_token};
+use super::scan::{Scan, closes, is_token, opens};
 use super::token_prefix::varied;
 use super::{key_name, token_prefix};
 use crate::EntityType::{self, *};
@@ -221,6 +221,11 @@ fn after_dot(scan: &mut Scan<'_>, start: usize, end: usize) -> bool {
         if slice(text, from, start) != *prefix || end - start < *least {
             continue;
         }
+        // `dt1.signed_duration_since` is a program's.
+        let named = prefix.len() == 3 && (!opens(text, from) || !run_has_digit(text, start, end));
+        if named {
+            continue;
+        }
         let from = if *prefix == b"atlasv1." { run_start(text, from - 1, is_token) } else { from };
         let mut stop = end;
         for _ in 0..3 {
@@ -233,6 +238,10 @@ fn after_dot(scan: &mut Scan<'_>, start: usize, end: usize) -> bool {
         return true;
     }
     false
+}
+
+fn run_has_digit(text: &[u8], start: usize, end: usize) -> bool {
+    slice(text, start, end).iter().any(u8::is_ascii_digit)
 }
 
 fn webhook(scan: &mut Scan<'_>, start: usize, end: usize) -> bool {
@@ -288,7 +297,8 @@ fn by_context(scan: &mut Scan<'_>, start: usize, end: usize) {
     }
     let stop = run_end(slice(text, 0, start + 512), start, is_value);
     let value = slice(text, from, stop);
-    if !random(value) || !assigned(text, from) {
+    // What stands after `https:` is a place; its parts have rules of their own.
+    if !random(value) || !assigned(text, from) || value.starts_with(b"//") {
         return;
     }
     let context = scan.context(from);
