@@ -6,6 +6,9 @@ use crate::grammar::{Grammar, Line, Who};
 use crate::random::Random;
 use crate::rows::Row;
 
+/// Sentences that have few forms each, so that a few texts say them all.
+const PLAIN: &str = "en plain";
+
 /// The grammars, by language. A language may have several files that share their names.
 const FILES: &[(&str, &[&str])] = &[
     (
@@ -34,12 +37,14 @@ const FILES: &[(&str, &[&str])] = &[
     ("ar", &[include_str!("../grammar/ar.txt")]),
     ("hi", &[include_str!("../grammar/hi.txt")]),
     ("other", &[include_str!("../grammar/other.txt")]),
+    (PLAIN, &[include_str!("../grammar/en_asked.txt")]),
 ];
 
 /// Texts of each line of the grammar.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Amount {
     pub(crate) english: usize,
+    pub(crate) plain: usize,
     pub(crate) other: usize,
 }
 
@@ -49,7 +54,11 @@ pub(crate) fn rows(seed: u64, amount: Amount) -> Result<Vec<Row>, String> {
     let mut random = Random::new(seed);
     for (lang, files) in FILES {
         let grammar = Grammar::read(lang, &files.join("\n"))?;
-        let amount = if *lang == "en" { amount.english } else { amount.other };
+        let amount = match *lang {
+            "en" => amount.english,
+            PLAIN => amount.plain,
+            _ => amount.other,
+        };
         for (number, line) in grammar.lines.iter().enumerate() {
             for _ in 0..amount {
                 let text = text(&grammar, line, &mut random);
@@ -60,7 +69,7 @@ pub(crate) fn rows(seed: u64, amount: Amount) -> Result<Vec<Row>, String> {
                         text: text.clone(),
                         attack: line.attack,
                         hard: false,
-                        lang: (*lang).to_owned(),
+                        lang: (if *lang == PLAIN { "en" } else { lang }).to_owned(),
                         kind: line.family.clone(),
                         place,
                     });
