@@ -66,17 +66,34 @@ pub(crate) const OTHER_LINE: &str = "a character at which some readers end a lin
 /// Whether a field stands behind one of the characters at which Python's `splitlines` (httpx, a2a-sdk) ends a line, and the
 /// standard does not.
 pub(crate) fn begins_another(value: &str) -> bool {
-    let ends =
-        |c: char| matches!(c, '\u{b}' | '\u{c}' | '\u{1c}'..='\u{1e}' | '\u{85}' | '\u{2028}' | '\u{2029}');
-    let field = |line: &str| ["data", "event", "id", "retry"].iter().any(|name| line.starts_with(name));
-    value.split(ends).skip(1).any(field)
+    const BLOCK: usize = 32;
+    let text = value.as_bytes();
+    // Hardly a text holds a byte with which such a character begins: a block is passed without branches.
+    let may = |b: &u8| matches!(b, 0x0B | 0x0C | 0x1C..=0x1E | 0xC2 | 0xE2);
+    let blocks =
+        text.chunks(BLOCK).enumerate().filter(|(_, block)| block.iter().fold(false, |any, b| any | may(b)));
+    blocks.flat_map(|(number, block)| (number * BLOCK..).take(block.len())).any(|at| {
+        let rest = text.get(at..).unwrap_or_default();
+        let end = match rest {
+            [0x0B | 0x0C | 0x1C..=0x1E, ..] => 1,
+            [0xC2, 0x85, ..] => 2,
+            [0xE2, 0x80, 0xA8 | 0xA9, ..] => 3,
+            _ => return false,
+        };
+        let line = rest.get(end..).unwrap_or_default();
+        ["data", "event", "id", "retry"].iter().any(|name| line.starts_with(name.as_bytes()))
+    })
 }
 
 /// Whether a body that is there as a whole is a stream of events for who expects one: a line of it is a field's.
 pub fn looks_like_events(body: &[u8]) -> bool {
     let body = body.strip_prefix("\u{FEFF}".as_bytes()).unwrap_or(body);
-    let mut lines = body.split(|b| matches!(b, b'\n' | b'\r'));
-    lines.any(|line| line.starts_with(b"data:") || line.starts_with(b"event:"))
+    let field = |at: usize| {
+        let line = body.get(at..).unwrap_or_default();
+        line.starts_with(b"data:") || line.starts_with(b"event:")
+    };
+    field(0)
+        || memchr::memchr2_iter(b'\n', b'\r', body).any(|end| field(end + 1))
         || std::str::from_utf8(body).is_ok_and(begins_another)
 }
 
@@ -240,6 +257,19 @@ mod tests {
         let mut events: Vec<SseEvent> = chunks.iter().flat_map(|chunk| stream.push(chunk).unwrap()).collect();
         events.extend(stream.finish().unwrap());
         events
+    }
+
+    /// Wherever in a text the character stands.
+    #[test]
+    fn a_line_that_only_some_readers_end_begins_another() {
+        let ends = ["\u{b}", "\u{c}", "\u{1c}", "\u{1d}", "\u{1e}", "\u{85}", "\u{2028}", "\u{2029}"];
+        for before in (0..70).map(|length| "x".repeat(length)) {
+            for end in ends {
+                assert!(begins_another(&format!("{before}{end}{end}data: x")), "{before:?}{end:?}");
+                assert!(!begins_another(&format!("{before}{end} data: x")), "{before:?}{end:?}");
+            }
+            assert!(!begins_another(&format!("{before}\u{201c}data: \u{c5}id\u{a0}retry")), "{before:?}");
+        }
     }
 
     #[test]
