@@ -134,6 +134,11 @@ pub(crate) fn item(c: &mut Collector<'_>, place: Place, value: Val<'_>, path: u3
                     c.message.media += 1;
                 }
             }
+            // Thoughts that the provider encrypts: Anthropic's, OpenRouter's.
+            "data" if matches!(&*kind, "redacted_thinking" | "reasoning.encrypted") => {
+                let path = path_of(c);
+                c.opaque(member, path)?;
+            }
             "data" | "blob" | "b64_json" | "file_data" | "image_data" | "images" => {
                 let path = path_of(c);
                 c.data_list(member, path)?;

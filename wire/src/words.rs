@@ -6,6 +6,8 @@ const ID_PREFIXES: &[&str] = &[
     "chatcmpl-",
     "cmpl-",
     "call_",
+    "function-call-",
+    "tooluse_",
     "msg_",
     "resp_",
     "rs_",

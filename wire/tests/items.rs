@@ -151,3 +151,14 @@ fn every_item_is_read_for_what_it_is() {
         assert_eq!(read(item), *want, "{item}");
     }
 }
+
+/// What the provider encrypts is no file of anybody's, and hides no text.
+#[test]
+fn encrypted_thoughts_are_no_media() {
+    let sealed = "/9j3kQZ8vXb2LmPqRs7".repeat(5);
+    for kind in ["redacted_thinking", "reasoning.encrypted"] {
+        let item = |data: &str| format!(r#"{{"type":"{kind}","data":"{data}"}}"#);
+        assert_eq!(read(&item(&sealed)), Vec::<String>::new(), "{kind}");
+        assert_eq!(read(&item("ssn 536-90-4399")), ["other: ssn 536-90-4399"], "{kind}");
+    }
+}

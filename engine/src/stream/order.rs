@@ -35,7 +35,7 @@ impl Order {
             let kept = match self.labels.get_mut(&key) {
                 Some(first) if *first == label.text => 0,
                 // The next call, of providers that number all of them alike, or more of the first one's name.
-                Some(first) if label.field == "name" && is_word(first) && is_word(&label.text) => {
+                Some(first) if label.field == "name" && go_on(first, &label.text) => {
                     first.push_str(&label.text);
                     item.message.tool_calls.push(ToolCall::named(first.clone()));
                     label.text.len()
@@ -83,7 +83,12 @@ impl Order {
     }
 }
 
-/// A name in which nothing but a name stands, also where another one goes on from it.
-fn is_word(name: &str) -> bool {
-    name.bytes().all(|b| b.is_ascii_alphabetic() || matches!(b, b'_' | b'-' | b'.'))
+/// Digits in names that go on: with more of them, something else than a name could come of it.
+const MAX_DIGITS: usize = 4;
+
+/// Whether nothing but a name stands in two of them, also where the second goes on from the first.
+fn go_on(first: &str, second: &str) -> bool {
+    let mut bytes = first.bytes().chain(second.bytes());
+    let digits = bytes.clone().filter(u8::is_ascii_digit).count();
+    digits <= MAX_DIGITS && bytes.all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'.'))
 }

@@ -92,6 +92,7 @@ fn delta(c: &mut Collector<'_>, value: Val<'_>, path: u32, group: u32, field: u3
                     _ if kind == ChannelKind::Other => field_hash(field, &name),
                     None => field + 1,
                     Some(of) if types.contains(&of) => field,
+                    Some(_) if member.raw().is_empty() => continue,
                     // Some clients go by the type, others by the field.
                     Some(_) => return malformed(member.span().start as usize, "a delta of another type"),
                 };
