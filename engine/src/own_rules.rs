@@ -96,11 +96,15 @@ impl Answer {
         let (mut messages, mut tool_calls) = (self.messages.clone(), self.tool_calls.clone());
         let mut calls = tool_calls.iter_mut();
         for (channel, place, text) in &self.texts {
-            if channel.kind != ChannelKind::ToolArguments {
-                messages.push(json!({ "role": "assistant", "place": place, "text": text }));
-            } else if let Some(call) = calls.next() {
+            match channel.kind {
                 // Arguments come in the order of the calls.
-                call["arguments"] = serde_json::from_str(text).unwrap_or_else(|_| json!(text));
+                ChannelKind::ToolArguments | ChannelKind::ToolInput => {
+                    if let Some(call) = calls.next() {
+                        call["arguments"] = serde_json::from_str(text).unwrap_or_else(|_| json!(text));
+                    }
+                }
+                ChannelKind::Tokens => {}
+                _ => messages.push(json!({ "role": "assistant", "place": place, "text": text })),
             }
         }
         json!({ "status": status, "stream": self.stream, "messages": messages, "tool_calls": tool_calls })

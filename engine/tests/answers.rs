@@ -136,3 +136,44 @@ fn lines_end_where_any_reader_ends_them() {
         }
     }
 }
+
+/// What an answer's text was made of says it once more.
+#[test]
+fn what_repeats_a_text_goes_with_what_is_found_in_it() {
+    let redact = json!([{ "pii": { "replacement": "#" } }]);
+    let tokens = json!([{ "token": " 536" }, { "token": "-90" }, { "token": "-4399" }]);
+    let said = "ssn 536-90-4399";
+    for (path, answer, want) in [
+        (
+            "/v1/audio/transcriptions",
+            json!({ "text": said, "words": [{ "word": "536", "start": 0.1 }, { "word": "90" }, { "word": "4399" }],
+                "segments": [{ "id": 0, "text": said, "tokens": [50364, 1, 2] }] }),
+            json!({ "text": "ssn #", "words": [], "segments": [{ "id": 0, "text": "ssn #", "tokens": [] }] }),
+        ),
+        (
+            "/v1/audio/transcriptions",
+            json!({ "text": said, "logprobs": tokens }),
+            json!({ "text": "ssn #", "logprobs": [] }),
+        ),
+        (
+            "/completion",
+            json!({ "content": said, "completion_probabilities": tokens }),
+            json!({ "content": "ssn #", "completion_probabilities": [] }),
+        ),
+        (
+            "/v1/chat/completions",
+            json!({ "choices": [{ "message": { "content": said }, "token_ids": [1, 2] }],
+                "prompt_token_ids": [3], "prompt_logprobs": [null, { "12": { "decoded_token": " 536" } }] }),
+            json!({ "choices": [{ "message": { "content": "ssn #" }, "token_ids": [] }],
+                "prompt_token_ids": [], "prompt_logprobs": [] }),
+        ),
+    ] {
+        let asked = if path == CHAT.0 { CHAT.1 } else { UNKNOWN.1 };
+        let got = through(&redact, (path, asked), "application/json", &answer.to_string()).unwrap();
+        assert_eq!(serde_json::from_str::<Value>(&got).unwrap(), want, "{path}");
+    }
+    // Where nothing is found all of it stays.
+    let calm = r#"{"text":"hi there","words":[{"word":"hi"}],"logprobs":[{"token":"hi"}]}"#;
+    let got = through(&redact, ("/v1/audio/transcriptions", UNKNOWN.1), "application/json", calm);
+    assert_eq!(got.as_deref(), Some(calm));
+}

@@ -244,6 +244,18 @@ fn delta(c: &mut Collector<'_>, value: Val<'_>, path: u32, group: u32) -> Done {
                     inner(c, (&name, path), key, member, group)?;
                 }
             }
+            "toolResult" if member.kind() == Kind::Array => {
+                let path = path_of(c);
+                for (index, item) in member.items() {
+                    let path = c.at_index(path, index);
+                    for (key, member) in item.members() {
+                        inner(c, (&name, path), key, member, group)?;
+                    }
+                    if !item.is_object() {
+                        c.free(Place::ToolResult, item, path)?;
+                    }
+                }
+            }
             _ => block(c, Place::Assistant, path, key, member)?,
         }
     }

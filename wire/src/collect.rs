@@ -205,11 +205,16 @@ impl<'l> Collector<'l> {
     /// A value that repeats a listed text token by token (`logprobs`). A text cut into tokens cannot be searched, so the
     /// value goes as soon as anything of the message is edited; until then its strings are texts like any other.
     pub(crate) fn echoes(&mut self, value: Val<'_>, path: u32) -> Result<(), WireError> {
+        self.echo(value);
+        self.measures(value, path)
+    }
+
+    /// Notes that a value goes as soon as anything is edited.
+    pub(crate) fn echo(&mut self, value: Val<'_>) {
         if matches!(value.kind(), Kind::Object | Kind::Array) {
             let with = if value.is_object() { "null" } else { "[]" };
             self.message.echoes.push(Echo { layer: value.doc.layer, span: value.span(), with });
         }
-        self.measures(value, path)
     }
 
     /// A piece of a running text of a stream: listed as it stands.

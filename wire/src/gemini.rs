@@ -7,6 +7,7 @@ use crate::error::{WireError, malformed};
 use crate::items::place_of_role;
 use crate::json::{Kind, Val};
 use crate::message::Place;
+use crate::repeated;
 use crate::stream::{Channel, ChannelKind, Close, field_hash, index_of};
 use crate::tools;
 
@@ -144,7 +145,7 @@ fn candidates(c: &mut Collector<'_>, list: Val<'_>, path: u32, event: bool) -> D
                 }
                 "logprobsresult" => {
                     let path = path_of(c);
-                    c.echoes(member, path)?;
+                    if event { repeated::running(c, group, member, path)? } else { c.echoes(member, path)? }
                 }
                 "groundingmetadata" | "groundingattributions" | "urlcontextmetadata" => {
                     let path = path_of(c);

@@ -47,6 +47,7 @@ mod path;
 mod protocol;
 mod read;
 mod refusal;
+mod repeated;
 mod resolve;
 mod route;
 mod rpc;

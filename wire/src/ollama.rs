@@ -5,6 +5,7 @@ use crate::error::WireError;
 use crate::items::contents;
 use crate::json::{Kind, Val};
 use crate::message::Place;
+use crate::repeated;
 use crate::stream::{Channel, ChannelKind, Close};
 use crate::tools;
 
@@ -70,6 +71,10 @@ pub(crate) fn read(c: &mut Collector<'_>, value: Val<'_>, path: u32, of: Of) -> 
             "tools" => {
                 let path = path_of(c);
                 tools::definitions(c, member, path)?;
+            }
+            "logprobs" if of == Of::Line => {
+                let path = path_of(c);
+                repeated::running(c, 0, member, path)?;
             }
             "logprobs" => {
                 let path = path_of(c);

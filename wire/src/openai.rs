@@ -57,6 +57,11 @@ pub(crate) fn member(c: &mut Collector<'_>, parent: u32, key: Val<'_>, member: V
             let path = path_of(c);
             contents(c, Place::Assistant, member, path)?;
         }
+        // vLLM: what was asked, token by token.
+        "prompt_logprobs" | "prompt_token_ids" => {
+            let path = path_of(c);
+            c.echoes(member, path)?;
+        }
         "choices" => {
             let path = path_of(c);
             choices(c, member, path)?;
@@ -172,7 +177,8 @@ fn choices(c: &mut Collector<'_>, list: Val<'_>, path: u32) -> Done {
                     let path = c.at_key(path, &name);
                     c.text(Place::Assistant, member, path)?;
                 }
-                "logprobs" => {
+                // vLLM: the text's tokens as numbers.
+                "logprobs" | "token_ids" => {
                     let path = c.at_key(path, &name);
                     c.echoes(member, path)?;
                 }

@@ -18,6 +18,7 @@ use crate::ollama;
 use crate::openai;
 use crate::path::ROOT;
 use crate::protocol::Protocol;
+use crate::repeated;
 use crate::usage;
 
 /// Reads a request's body. A protocol that the path settled stays; on an unknown path the body's shape tells.
@@ -159,7 +160,10 @@ pub(crate) fn document(
                 c.message.model = Some(model.into_owned());
             }
             c.message.stream = root.get("stream").is_some_and(Val::is_true);
-            c.free(Place::Other, root, path)
+            match answer {
+                Some(operation) => repeated::answer(c, operation, root, path),
+                None => c.free(Place::Other, root, path),
+            }
         }
     }
 }

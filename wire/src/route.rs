@@ -7,6 +7,7 @@ use std::borrow::Cow;
 use crate::body::{BodyKind, body_kind};
 use crate::coding::percent_decode;
 use crate::protocol::Protocol;
+use crate::repeated::TRANSCRIPTIONS;
 
 /// What the request line tells.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -74,6 +75,9 @@ fn known(segments: &[Cow<'_, str>]) -> Option<Route> {
         if ends(end) {
             return Some(Route::operation(protocol, "batches"));
         }
+    }
+    if ends(&["audio", "transcriptions"]) || ends(&["audio", "translations"]) {
+        return Some(Route::operation(Protocol::Json, TRANSCRIPTIONS));
     }
     // OpenAI's assistants: what is run stands on the server.
     if ends(&["runs"]) && segments.iter().any(|segment| segment.eq_ignore_ascii_case("threads")) {

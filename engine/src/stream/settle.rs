@@ -60,6 +60,7 @@ impl Stream {
         // Arguments are JSON: what their escapes spell is what the tool reads, and nothing else. An answer's words may be
         // JSON for some program, or be shown as they stand: there both readings count.
         let arguments = channel.kind == ChannelKind::ToolArguments;
+        let called = arguments || channel.kind == ChannelKind::ToolInput;
         let began = window.json.unwrap_or_default();
         let escapes = arguments || text.contains("\\u") || began && text.contains('\\');
         let json = arguments || began;
@@ -78,8 +79,8 @@ impl Stream {
         if !last {
             safe = safe.min(session.masked.holdback(&text));
         }
-        // Nobody shows a tool's arguments.
-        let heard = if !arguments {
+        // Nobody shows what a tool is called with, nor an answer's tokens.
+        let heard = if !called && channel.kind != ChannelKind::Tokens {
             session.output_heard(&mut window.output, &window.text, began, last)
         } else {
             None

@@ -2,10 +2,118 @@
 use serde_json::json;
 
 use crate::wires::*;
+use crate::{halves, program};
 
 const CHAT: Wire = WIRES[0].1;
 const fn at(path: &'static str) -> Wire {
     Wire { path, ..CHAT }
+}
+const FRAMES: Wire = Wire { content_type: "application/vnd.amazon.eventstream", ..CHAT };
+
+#[test]
+fn what_stands_deeper_in_a_delta_is_put_together_as_clients_do() {
+    let program = program(json!([{ "pii": { "action": "redact", "replacement": "#" } }]));
+    let responses = at("/v1/responses");
+    let converse = Wire { path: "/model/m/converse-stream", ..FRAMES };
+    for (wire, event) in [
+        (
+            responses,
+            r#"{"type":"response.shell_call_output_content.delta","output_index":1,"command_index":0,"delta":{"stdout":"TEXT"}}"#,
+        ),
+        (
+            responses,
+            r#"{"type":"response.shell_call_command.delta","output_index":1,"command_index":0,"delta":"TEXT"}"#,
+        ),
+        (
+            responses,
+            r#"{"type":"response.apply_patch_call_operation_diff.delta","output_index":1,"delta":"TEXT"}"#,
+        ),
+        (
+            responses,
+            r#"{"type":"response.reasoning.delta","output_index":0,"content_index":0,"delta":{"text":"TEXT"}}"#,
+        ),
+        (converse, r#"{"contentBlockIndex":0,"delta":{"toolResult":[{"text":"TEXT"}]}}"#),
+        (CHAT, r#"{"choices":[{"index":0,"delta":{"provider_specific_fields":{"thinking":"TEXT"}}}]}"#),
+        (CHAT, r#"{"choices":[{"index":0,"delta":{"reasoning":{"text":"TEXT"}}}]}"#),
+        (
+            CHAT,
+            r#"{"choices":[{"index":0,"delta":{"tool_calls":[{"index":0,"function":{"output":"TEXT"}}]}}]}"#,
+        ),
+        (CHAT, r#"{"choices":[{"index":0,"delta":{"tool_calls":[{"index":0,"mcp":{"a":"TEXT"}}]}}]}"#),
+        (
+            CHAT,
+            r#"{"choices":[{"index":0,"delta":{"tool_calls":[{"index":0,"function":{"arguments":{"a":"TEXT"}}}]}}]}"#,
+        ),
+    ] {
+        let [one, other] = ["ssn 536-9", "0-4399 ok"].map(|half| event.replace("TEXT", half));
+        halves(&program, wire, &[&one, &other], event);
+    }
+    // Another command's output lies between.
+    let command = |index: u32, text: &str| {
+        json!({ "type": "response.shell_call_output_content.delta", "output_index": 0, "command_index": index,
+            "delta": { "stdout": text } })
+        .to_string()
+    };
+    let events = [command(0, "ssn 536-9"), command(1, "zz"), command(0, "0-4399 ok")];
+    halves(&program, responses, &events.each_ref().map(String::as_str), "commands");
+}
+
+/// Bedrock's agents send their answer's bytes, in Base64.
+#[test]
+fn what_an_agent_of_bedrocks_says_is_put_together() {
+    let program = program(json!([{ "pii": { "action": "redact", "replacement": "#" } }]));
+    let (path, body) = ("/agents/A/agentAliases/B/sessions/s/text", r#"{"inputText":"hi"}"#);
+    let wire = Wire { path, body, ..FRAMES };
+    // "[1] your ssn is 536-90", "-4399 ok"
+    let pieces = ["WzFdIHlvdXIgc3NuIGlzIDUzNi05MA==", "LTQzOTkgb2s="];
+    let answer: Vec<u8> =
+        pieces.iter().flat_map(|piece| frame(&json!({ "bytes": piece }).to_string())).collect();
+    let (out, outcome) = wire.through(&program, &[&answer]);
+    assert_eq!(outcome, "allow_with_modifications");
+    // "[1] your ssn is #", " ok"
+    let want = [json!({ "bytes": "WzFdIHlvdXIgc3NuIGlzICM=" }), json!({ "bytes": "IG9r" })];
+    assert_eq!(wire.events(&out), want);
+    let image =
+        frame(&json!({ "files": [{ "name": "a.png", "bytes": "iVBORw0KGgoAAAANSUhEUgAA" }] }).to_string());
+    assert_eq!(wire.through(&program, &[&image]), (image, "allow"));
+}
+
+/// A server that waits for a stop word holds text back, and not its tokens.
+#[test]
+fn tokens_are_searched_though_their_text_comes_later() {
+    let program = program(json!([{ "pii": { "action": "redact", "replacement": "#" } }]));
+    let tokens = ["ssn", " 536", "-90", "-43", "99", " ok", " and", " more"];
+    let said = tokens.concat();
+    let (mut sent, mut read, mut answer) = (0, 0, String::new());
+    for (index, token) in tokens.iter().enumerate() {
+        read += token.len();
+        let to = if index + 1 < tokens.len() { read.saturating_sub(12) } else { read };
+        let event = json!({ "choices": [{ "index": 0, "delta": { "content": &said[sent..to] },
+            "logprobs": { "content": [{ "token": token, "logprob": -0.1, "bytes": token.as_bytes(), "top_logprobs": [] }] } }] });
+        answer += &format!("data: {event}\n\n");
+        sent = to;
+    }
+    let (out, outcome) = CHAT.through(&program, &[answer.as_bytes()]);
+    assert_eq!((&*CHAT.said(&out), outcome), ("ssn # ok and more", "allow_with_modifications"));
+    let events = CHAT.events(&out);
+    let left: Vec<_> = events
+        .iter()
+        .filter_map(|event| event.pointer("/choices/0/logprobs/content/0/token")?.as_str())
+        .collect();
+    assert!(!left.iter().any(|token| token.contains(['5', '9', '4'])), "{left:?}");
+    assert!(left.contains(&"ssn"), "{left:?}");
+}
+
+/// What a custom tool is given is no JSON: what stands in place of a value is not escaped.
+#[test]
+fn free_input_of_a_tool_is_rewritten_as_it_is_read() {
+    let program = program(json!([{ "pii": { "action": "redact", "replacement": "\"X\"" } }]));
+    let delta = |text: &str| json!({ "type": "response.custom_tool_call_input.delta", "output_index": 0, "delta": text });
+    let answer: String =
+        ["echo 536-9", "0-4399 ok"].map(|text| format!("data: {}\n\n", delta(text))).concat();
+    let (out, _) = at("/v1/responses").through(&program, &[answer.as_bytes()]);
+    let said: String = CHAT.events(&out).iter().filter_map(|event| event["delta"].as_str()).collect();
+    assert_eq!(said, r#"echo "X" ok"#);
 }
 
 #[test]

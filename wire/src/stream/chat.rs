@@ -1,5 +1,6 @@
 //! OpenAI chat completion chunks, and chunks of the older completions.
 
+use super::within::within;
 use super::{Channel, ChannelKind, Close, Label, beside, field_hash, index_of};
 use crate::collect::Collector;
 use crate::error::WireError;
@@ -8,9 +9,13 @@ use crate::json::{Kind, Val};
 use crate::message::Place;
 use crate::openai;
 use crate::path::ROOT;
+use crate::repeated;
 use crate::words;
 
 type Done = Result<(), WireError>;
+
+/// Tells what stands in calls apart from what stands beside them.
+const CALL: u32 = 1 << 31;
 
 pub(crate) fn read(c: &mut Collector<'_>, root: Val<'_>) -> Done {
     for (key, member) in root.members() {
@@ -57,9 +62,13 @@ fn choice_of(c: &mut Collector<'_>, choice: Val<'_>, path: u32, position: u32) -
                 let path = c.at_key(path, &name);
                 c.measures(member, path)?;
             }
-            "logprobs" => {
+            "token_ids" => {
                 let path = c.at_key(path, &name);
                 c.echoes(member, path)?;
+            }
+            "logprobs" => {
+                let path = c.at_key(path, &name);
+                repeated::running(c, group, member, path)?;
             }
             _ => c.unknown(Place::Assistant, path, key, member)?,
         }
@@ -111,10 +120,24 @@ fn delta(c: &mut Collector<'_>, value: Val<'_>, path: u32, group: u32) -> Done {
                 let path = at(c);
                 listed(c, member, path, (group, field_hash(0, &name)))?;
             }
-            _ => c.unknown(Place::Assistant, path, key, member)?,
+            _ => unknown(c, (Place::Assistant, path), key, member, (group, 0))?,
         }
     }
     Ok(())
+}
+
+/// A member that the protocol does not define.
+fn unknown(
+    c: &mut Collector<'_>,
+    (place, parent): (Place, u32),
+    key: Val<'_>,
+    value: Val<'_>,
+    (group, seed): (u32, u32),
+) -> Done {
+    let name = key.text();
+    c.key(place, parent, key, &name)?;
+    let path = c.at_key(parent, &name);
+    within(c, place, value, path, (group, field_hash(seed, &name)))
 }
 
 /// Texts in lists, as some providers have them: each type of part is a running text, or several texts.
@@ -180,7 +203,7 @@ fn tool_call(c: &mut Collector<'_>, call: Val<'_>, path: u32, group: u32, positi
                 let custom = if &*name == "custom" { 2 } else { 0 };
                 function(c, member, path, beside(channel, custom))?;
             }
-            _ => c.unknown(Place::ToolArguments, path, key, member)?,
+            _ => unknown(c, (Place::ToolArguments, path), key, member, (group, CALL.wrapping_add(index)))?,
         }
     }
     if call.is_object() { Ok(()) } else { c.free(Place::ToolArguments, call, path) }
@@ -199,12 +222,20 @@ fn function(c: &mut Collector<'_>, value: Val<'_>, path: u32, channel: Channel) 
                 let path = c.at_key(path, &name);
                 c.word(member, path)?;
             }
-            "arguments" | "input" => {
+            "arguments" if member.is_string() => {
                 let path = c.at_key(path, &name);
-                let field = if &*name == "input" { 1 } else { 0 };
-                c.piece(beside(channel, field), Place::ToolArguments, member, path)?;
+                c.piece(channel, Place::ToolArguments, member, path)?;
             }
-            _ => c.unknown(Place::ToolArguments, path, key, member)?,
+            // Of custom tools, whose input is any text.
+            "input" if member.is_string() => {
+                let path = c.at_key(path, &name);
+                let channel = Channel { kind: ChannelKind::ToolInput, ..beside(channel, 1) };
+                c.piece(channel, Place::ToolArguments, member, path)?;
+            }
+            _ => {
+                let seed = CALL.wrapping_add(channel.index);
+                unknown(c, (Place::ToolArguments, path), key, member, (channel.group, seed))?;
+            }
         }
     }
     Ok(())

@@ -3,6 +3,7 @@
 mod anthropic;
 mod chat;
 mod responses;
+mod within;
 
 use crate::a2a;
 use crate::bedrock;
@@ -17,6 +18,7 @@ use crate::ollama;
 use crate::path::ROOT;
 use crate::protocol::Protocol;
 use crate::read::document;
+use crate::repeated;
 use crate::sse;
 use crate::usage;
 use crate::words;
@@ -33,8 +35,12 @@ pub enum ChannelKind {
     /// A tool call's arguments: JSON, piece by piece. Scan it with its escapes resolved too
     /// ([`resolve_escapes`](crate::resolve_escapes)); write with [`escape_json`](crate::escape_json).
     ToolArguments,
+    /// A tool call's input that is no JSON: a command, code, the free text of a custom tool.
+    ToolInput,
     /// The transcript of spoken words.
     Transcript,
+    /// Tokens that repeat another text (`logprobs`), which nobody shows.
+    Tokens,
     /// Another text that comes in pieces.
     Other,
 }
@@ -137,13 +143,15 @@ pub fn read_event(
                 Some(_) if event.is_done() => c.closes.push(Close::All),
                 Some(data) => {
                     let layer = c.push_layer(NO_LAYER, 0..raw.len() as u32, Coding::Sse)?;
-                    self::data(&mut c, operation, data, layer, false)?;
+                    self::data(&mut c, operation, data, layer, Within::Event)?;
                 }
                 None => {}
             }
         }
-        Event::Json(raw) => self::data(&mut c, operation, text_of(raw)?, NO_LAYER, false)?,
-        Event::Amazon(frame) => self::data(&mut c, operation, text_of(frame.payload())?, NO_LAYER, false)?,
+        Event::Json(raw) => self::data(&mut c, operation, text_of(raw)?, NO_LAYER, Within::Event)?,
+        Event::Amazon(frame) => {
+            self::data(&mut c, operation, text_of(frame.payload())?, NO_LAYER, Within::Frame)?;
+        }
         Event::Gap(_) => {}
     }
     Ok(StreamItem { pieces: c.pieces, closes: c.closes, labels: c.labels, message: c.message })
@@ -173,13 +181,22 @@ fn frame(c: &mut Collector<'_>, doc: Doc<'_>) -> Result<(), WireError> {
     Ok(())
 }
 
-/// `inner`: the data stood in another event.
+/// What the data of an event stood in.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Within {
+    Event,
+    /// One of Amazon's.
+    Frame,
+    /// A member of another event.
+    Member,
+}
+
 fn data(
     c: &mut Collector<'_>,
     operation: &str,
     data: &str,
     layer: u32,
-    inner: bool,
+    within: Within,
 ) -> Result<(), WireError> {
     let start = data.trim_start();
     let container = start.starts_with(['{', '[']);
@@ -195,7 +212,7 @@ fn data(
         return c.piece_apart(channel, Place::Assistant, root, ROOT);
     }
     c.message.usage = usage::reported(c.message.protocol, root);
-    match shape_of(c.message.protocol, root, inner) {
+    match shape_of(c.message.protocol, root, within) {
         Shape::Chat => chat::read(c, root),
         Shape::Responses => responses::read(c, root),
         Shape::Anthropic => anthropic::read(c, root),
@@ -205,7 +222,7 @@ fn data(
         Shape::A2a => a2a::read(c, root, ROOT, Some(operation), true),
         Shape::Inside(text) => inside(c, operation, root, text),
         Shape::Whole => document(c, Some(operation), root, ROOT),
-        Shape::Unknown => unknown(c, root, ROOT, 0),
+        Shape::Unknown => unknown(c, operation, root, ROOT, 0),
     }
 }
 
@@ -218,7 +235,7 @@ enum Shape<'d> {
     Ollama,
     Bedrock,
     A2a,
-    /// An event of the model's own protocol stands in this member, in Base64.
+    /// An event of the model's own protocol, or a text, stands in this member, in Base64.
     Inside(Val<'d>),
     Whole,
     Unknown,
@@ -226,8 +243,7 @@ enum Shape<'d> {
 
 /// The shape of the protocol that was asked in where its telling member is there: its clients look for nothing else.
 /// Otherwise told by the event itself: gateways answer in another protocol. One that could be of several shapes is of none.
-/// `inner` is an event that stood in another one.
-fn shape_of(protocol: Protocol, root: Val<'_>, inner: bool) -> Shape<'_> {
+fn shape_of(protocol: Protocol, root: Val<'_>, within: Within) -> Shape<'_> {
     let kind = root.get_text("type").unwrap_or_default();
     let chat = root.get("choices").is_some();
     let gemini = root.get("candidates").is_some();
@@ -238,8 +254,15 @@ fn shape_of(protocol: Protocol, root: Val<'_>, inner: bool) -> Shape<'_> {
         Protocol::A2a | Protocol::A2aHttp => return Shape::A2a,
         Protocol::BedrockConverse => return Shape::Bedrock,
         Protocol::Mcp => return Shape::Whole,
-        Protocol::BedrockInvoke if !inner => {
+        Protocol::BedrockInvoke if within != Within::Member => {
             if let Some(bytes) = root.get("bytes").filter(|bytes| bytes.is_string()) {
+                return Shape::Inside(bytes);
+            }
+        }
+        // What Bedrock's agents say.
+        protocol if within == Within::Frame && !protocol.is_settled() => {
+            let bytes = root.get("bytes").filter(|bytes| bytes.is_string());
+            if let Some(bytes) = bytes.filter(|bytes| !Coding::Base64.decode(&bytes.text()).is_empty()) {
                 return Shape::Inside(bytes);
             }
         }
@@ -275,7 +298,8 @@ fn shape_of(protocol: Protocol, root: Val<'_>, inner: bool) -> Shape<'_> {
     }
 }
 
-/// Bedrock's InvokeModelWithResponseStream: each event of the model in Base64, beside padding.
+/// Bedrock's InvokeModelWithResponseStream: each event of the model in Base64, beside padding. Its InvokeAgent: pieces of
+/// a text.
 fn inside(c: &mut Collector<'_>, operation: &str, root: Val<'_>, bytes: Val<'_>) -> Result<(), WireError> {
     for (key, member) in root.members().filter(|(_, member)| member.at != bytes.at) {
         bedrock::shared(c, ROOT, key, member)?;
@@ -287,12 +311,22 @@ fn inside(c: &mut Collector<'_>, operation: &str, root: Val<'_>, bytes: Val<'_>)
     if text.is_empty() && !written.is_empty() {
         return malformed(0, "an event that is no text");
     }
-    data(c, operation, &text, layer, true)
+    if c.message.protocol.is_settled() {
+        data(c, operation, &text, layer, Within::Member)
+    } else {
+        c.running(&text, layer)
+    }
 }
 
 /// A stream of a protocol nobody told us: members that usually carry the text are taken for pieces of it, the rest
 /// for whole texts.
-fn unknown(c: &mut Collector<'_>, value: Val<'_>, path: u32, fields: u32) -> Result<(), WireError> {
+fn unknown(
+    c: &mut Collector<'_>,
+    operation: &str,
+    value: Val<'_>,
+    path: u32,
+    fields: u32,
+) -> Result<(), WireError> {
     const TEXTS: &[&str] = &[
         "text",
         "content",
@@ -319,16 +353,20 @@ fn unknown(c: &mut Collector<'_>, value: Val<'_>, path: u32, fields: u32) -> Res
                     Channel { group: OUTSIDE, kind: ChannelKind::Other, index: field_hash(fields, &name) };
                 return c.piece_apart(channel, Place::Assistant, member, path);
             }
+            if repeated::repeats(&name, operation) {
+                let path = c.at_key(path, &name);
+                return repeated::running(c, OUTSIDE, member, path);
+            }
             if matches!(member.kind(), Kind::Object | Kind::Array) {
                 c.key(Place::Other, path, key, &name)?;
                 let path = c.at_key(path, &name);
-                return unknown(c, member, path, field_hash(fields, &name));
+                return unknown(c, operation, member, path, field_hash(fields, &name));
             }
             c.unknown(Place::Other, path, key, member)
         }),
         Kind::Array => value.items().try_for_each(|(index, item)| {
             let path = c.at_index(path, index);
-            unknown(c, item, path, fields.wrapping_add(index))
+            unknown(c, operation, item, path, fields.wrapping_add(index))
         }),
         _ => c.free(Place::Other, value, path),
     }

@@ -1,6 +1,7 @@
 //! Events of OpenAI's Responses API. Most texts come twice: in pieces, and whole when they are finished (`….done`,
 //! `response.output_item.done`, `response.completed`); the whole ones are listed as texts of their own.
 
+use super::within::within;
 use super::{Channel, ChannelKind, Close, beside, field_hash, index_of};
 use crate::collect::Collector;
 use crate::error::WireError;
@@ -9,6 +10,7 @@ use crate::json::{Kind, Val};
 use crate::message::Place;
 use crate::openai;
 use crate::path::ROOT;
+use crate::repeated;
 
 type Done = Result<(), WireError>;
 
@@ -25,6 +27,7 @@ pub(crate) fn read(c: &mut Collector<'_>, root: Val<'_>) -> Done {
             | "content_index"
             | "summary_index"
             | "annotation_index"
+            | "command_index"
             | "partial_image_index"
             | "item_id" => {
                 let path = path_of(c);
@@ -34,9 +37,14 @@ pub(crate) fn read(c: &mut Collector<'_>, root: Val<'_>) -> Done {
                 let path = path_of(c);
                 c.data(member, path)?;
             }
-            "delta" => {
+            "delta" if member.is_string() => {
                 let path = path_of(c);
                 c.piece(channel, place, member, path)?;
+            }
+            // What a shell prints comes as an object of texts.
+            "delta" => {
+                let path = path_of(c);
+                within(c, place, member, path, (channel.group, channel.index))?;
             }
             "text" | "refusal" | "arguments" | "input" | "code" | "transcript" => {
                 let path = path_of(c);
@@ -58,8 +66,12 @@ pub(crate) fn read(c: &mut Collector<'_>, root: Val<'_>) -> Done {
                 let path = path_of(c);
                 c.data(member, path)?;
             }
+            "logprobs" if kind.ends_with(".delta") => {
+                let path = path_of(c);
+                repeated::running(c, channel.group, member, path)?;
+            }
             "logprobs" => {
-                let path = c.at_key(ROOT, &name);
+                let path = path_of(c);
                 c.echoes(member, path)?;
             }
             _ => c.unknown(Place::Assistant, ROOT, key, member)?,
@@ -87,16 +99,19 @@ fn channel_of(kind: &str, root: Val<'_>) -> Result<(Channel, Place), WireError> 
         "response.refusal" => (ChannelKind::Refusal, 0, text),
         "response.function_call_arguments" => (ChannelKind::ToolArguments, 0, arguments),
         "response.mcp_call_arguments" => (ChannelKind::ToolArguments, 1, arguments),
-        "response.custom_tool_call_input" => (ChannelKind::ToolArguments, 2, arguments),
-        "response.code_interpreter_call_code" => (ChannelKind::ToolArguments, 3, arguments),
+        "response.custom_tool_call_input" => (ChannelKind::ToolInput, 2, arguments),
+        "response.code_interpreter_call_code" => (ChannelKind::ToolInput, 3, arguments),
         "response.reasoning_text" => (ChannelKind::Reasoning, 0, text),
         "response.reasoning_summary_text" => (ChannelKind::Reasoning, SUMMARY, text),
         "response.audio.transcript" => (ChannelKind::Transcript, 0, text),
         _ => {
-            let called = kind.contains("arguments") || kind.contains("_call");
-            let (channel_kind, place) =
-                if called { (ChannelKind::ToolArguments, arguments) } else { (ChannelKind::Other, text) };
-            let seed = index_of(root, "content_index")?.unwrap_or(0);
+            let (channel_kind, place) = match (kind.contains("arguments"), kind.contains("_call")) {
+                (true, _) => (ChannelKind::ToolArguments, arguments),
+                (_, true) => (ChannelKind::ToolInput, arguments),
+                _ => (ChannelKind::Other, text),
+            };
+            let part = index_of(root, "content_index")?.unwrap_or(0);
+            let seed = field_hash(part, root.get("command_index").map_or("", Val::raw));
             let index = field_hash(seed, base.unwrap_or(kind)) | UNKNOWN;
             let group = index_of(root, "output_index")?.unwrap_or(0);
             return Ok((Channel { group, kind: channel_kind, index }, place));

@@ -1,0 +1,52 @@
+//! Texts inside a delta that its protocol does not define.
+
+use super::{Channel, ChannelKind, field_hash, index_of};
+use crate::collect::Collector;
+use crate::error::WireError;
+use crate::json::{Kind, Val};
+use crate::message::Place;
+
+/// Everything in a part of a delta. SDKs put deltas together member by member, and strings in the objects within them too
+/// (`accumulate_delta` of OpenAI's): each is a running text, told apart (`seed`) by the names on the way to it. Items of a
+/// list belong together by their `index`.
+pub(super) fn within(
+    c: &mut Collector<'_>,
+    place: Place,
+    value: Val<'_>,
+    path: u32,
+    (group, seed): (u32, u32),
+) -> Result<(), WireError> {
+    match value.kind() {
+        Kind::Object => value.members().try_for_each(|(key, member)| {
+            let name = key.text();
+            match &*name {
+                "type" | "index" | "id" | "object" | "format" | "role" | "status" => {
+                    let path = c.at_key(path, &name);
+                    c.measures(member, path)
+                }
+                "signature" | "data" if member.is_string() => {
+                    let path = c.at_key(path, &name);
+                    c.opaque(member, path)
+                }
+                _ => {
+                    c.key(place, path, key, &name)?;
+                    let path = c.at_key(path, &name);
+                    within(c, place, member, path, (group, field_hash(seed, &name)))
+                }
+            }
+        }),
+        Kind::Array => value.items().try_for_each(|(position, item)| {
+            let path = c.at_index(path, position);
+            if item.is_string() {
+                return c.text(place, item, path);
+            }
+            let index = index_of(item, "index").ok().flatten().unwrap_or(0);
+            within(c, place, item, path, (group, seed.wrapping_add(index)))
+        }),
+        Kind::Str => {
+            let channel = Channel { group, kind: ChannelKind::Other, index: seed };
+            c.piece_apart(channel, place, value, path)
+        }
+        _ => c.free(place, value, path),
+    }
+}
