@@ -166,7 +166,7 @@ impl Session {
                 let mut doubts = Vec::new();
                 let found = message.segments.iter().enumerate().find_map(|(index, segment)| {
                     let digest = digests.get(index).copied().flatten();
-                    let source = source_of(segment.place);
+                    let source = source_of(segment.place, way);
                     let finding = program.injection((at, guard), digest, &segment.text, source)?;
                     if guard.doubts(&finding, source) {
                         doubts.push((index, finding));
@@ -184,7 +184,7 @@ impl Session {
                     continue;
                 };
                 let place = format!("{}:{}", way.name(), message.path(index));
-                let source = source_of(segment.place);
+                let source = source_of(segment.place, way);
                 self.attacked((policy, guard), &finding, (&segment.text, source), place);
             }
         }
@@ -265,8 +265,13 @@ impl InjectionGuard {
     }
 }
 
-pub(crate) fn source_of(place: Place) -> Source {
+/// Whose words stand in a place. An answer that is searched comes from a third party, whatever it calls its words: none of
+/// them are the developer's prompt or the model's own.
+pub(crate) fn source_of(place: Place, way: Way) -> Source {
     match place {
+        // A prompt that a server has for the agent's model.
+        Place::System if way == Way::Response => Source::User,
+        Place::Assistant | Place::Other if way == Way::Response => Source::ToolResult,
         Place::System => Source::System,
         Place::User => Source::User,
         Place::Assistant => Source::Assistant,

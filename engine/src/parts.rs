@@ -106,7 +106,8 @@ impl Session {
         let at = GuardPlace { policy: policy.index, guard: nth };
         for chain in chains {
             let Some((first, _)) = chain.parts.first() else { continue };
-            let Some(source) = message.segments.get(*first).map(|segment| source_of(segment.place)) else {
+            let Some(source) = message.segments.get(*first).map(|segment| source_of(segment.place, way))
+            else {
                 continue;
             };
             for text in [chain.text.clone(), chain.spaced()] {

@@ -6,9 +6,8 @@ use std::rc::Rc;
 
 use mesh_policy::Media;
 use mesh_wire::{
-    BodyKind, ContentCoding, ContentDecoder, ContentEncoding, DecodeError, Edit, Framing, Message, Place,
-    Protocol, RefusalKind, Usage, apply_dropping_tools, body_kind, decode, looks_like_events, read_response,
-    sniff,
+    BodyKind, ContentCoding, ContentDecoder, ContentEncoding, DecodeError, Edit, Framing, Message, Protocol,
+    RefusalKind, Usage, apply_dropping_tools, body_kind, decode, looks_like_events, read_response, sniff,
 };
 
 use crate::decision::{GuardState, Severity};
@@ -296,9 +295,8 @@ pub(crate) fn names(hidden: &[String]) -> Vec<&str> {
     hidden.iter().map(String::as_str).collect()
 }
 
-/// Whether the answer carries words of third parties (tool results, documents, tool definitions), in which an
-/// instruction is an attack. A model's own answer is not searched for injection.
+/// Whether the answer carries words of third parties, in which an instruction is an attack. A model's own answer is not
+/// searched for injection.
 fn from_outside(message: &Message) -> bool {
-    let outside = |place| matches!(place, Place::ToolResult | Place::Document | Place::ToolDefinition);
-    message.protocol.answers_from_outside() && message.segments.iter().any(|segment| outside(segment.place))
+    message.protocol.answers_from_outside() && !message.segments.is_empty()
 }

@@ -185,9 +185,10 @@ fn result(c: &mut Collector<'_>, value: Val<'_>, path: u32) -> Done {
                 let path = path_of(c);
                 contents(c, Place::User, member, path)?;
             }
+            // A server's words on how its tools are to be used.
             "instructions" => {
                 let path = path_of(c);
-                c.text(Place::System, member, path)?;
+                c.text(Place::ToolDefinition, member, path)?;
             }
             "model" => {
                 let path = path_of(c);

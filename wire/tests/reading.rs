@@ -340,7 +340,7 @@ fn mcp_answers() {
         (
             "initialize",
             r#"{"jsonrpc":"2.0","id":1,"result":{"protocolVersion":"2025-11-25","capabilities":{"tools":{}},"serverInfo":{"name":"s"},"instructions":"use it"}}"#,
-            "system result.instructions use it",
+            "tool_definition result.instructions use it",
         ),
         (
             "tools/call",
