@@ -28,6 +28,9 @@ use crate::stream::window::{Part, Window};
 
 /// Bytes of raw events that may wait.
 const MAX_QUEUE: usize = 256 * 1024;
+/// So many events may go on with other texts, with two more for each that is open (choices take turns), before the end of a
+/// text leaves: it has most likely ended, as thoughts do before an answer, and the answer would wait for it.
+const PATIENCE: u64 = 16;
 /// Running texts of one stream that are open at once: choices, content blocks, tool calls.
 const MAX_WINDOWS: usize = 1024;
 
@@ -45,6 +48,8 @@ pub(crate) struct Stream {
     first: u64,
     queued: usize,
     windows: BTreeMap<Channel, Window>,
+    /// Events that went on with a text.
+    spoken: u64,
     order: Order,
     ended: bool,
     /// It was ended, and what still comes is read for what it says of usage.
@@ -98,6 +103,7 @@ impl Stream {
             first: 0,
             queued: 0,
             windows: BTreeMap::new(),
+            spoken: 0,
             order: Order::default(),
             ended: false,
             drains: false,
@@ -193,6 +199,7 @@ impl Stream {
             session.judge_response(&item.message, event.read_from(), |segment| item.is_piece(segment));
         let number = self.first + self.queue.len() as u64;
         let mut open = 0;
+        self.spoken += u64::from(!touched.is_empty());
         let outside = self.protocol.answers_from_outside();
         for piece in item.pieces.iter().filter(|piece| !item.text(piece).is_empty()) {
             let text = item.text(piece);
@@ -200,6 +207,7 @@ impl Stream {
             if window.place.is_empty() {
                 window.place = format!("response:{}", item.message.path(piece.segment));
             }
+            window.touched = self.spoken;
             if piece.apart {
                 window.apart.extend(settle::by_itself(session, text, window.text.len()));
             }
@@ -231,6 +239,10 @@ impl Stream {
             if self.windows.get(&channel).is_some_and(|window| window.text.is_empty()) {
                 self.windows.remove(&channel);
             }
+        }
+        for channel in self.left_alone() {
+            self.hear(session, &channel, true);
+            self.settle(session, &channel, true);
         }
         self.leave(session, out);
         if let Some(ending) = (!self.ended).then(|| session.cut()).flatten() {
@@ -278,6 +290,16 @@ impl Stream {
     fn admits(&self, touched: &BTreeSet<Channel>) -> bool {
         let new = touched.iter().filter(|channel| !self.windows.contains_key(channel)).count();
         self.windows.len() + new <= MAX_WINDOWS
+    }
+
+    /// Running texts that wait, and that other texts have taken over from. What goes on from one of them all the same is judged
+    /// with what went before it as context.
+    fn left_alone(&self) -> Vec<Channel> {
+        let patience = PATIENCE + 2 * self.windows.len() as u64;
+        let waits = |window: &Window| {
+            !window.text.is_empty() && self.spoken.saturating_sub(window.touched) > patience
+        };
+        self.windows.iter().filter(|(_, window)| waits(window)).map(|(channel, _)| *channel).collect()
     }
 
     /// Sends on, in order, every event that is decided.

@@ -17,6 +17,8 @@ pub(super) struct Window {
     /// What has left, as addresses go.
     pub(super) addresses: Addresses,
     pub(super) place: String,
+    /// The last event that went on with it, of those that went on with a text.
+    pub(super) touched: u64,
     pub(super) parts: VecDeque<Part>,
     /// What pieces held that may be texts by themselves, by the number of the guard: places in `text`.
     pub(super) apart: Vec<(usize, Finding)>,

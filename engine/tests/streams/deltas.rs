@@ -140,3 +140,36 @@ fn calls_that_are_numbered_alike_pass() {
     let answer = format!("data: {empty}\n\n").into_bytes();
     assert_eq!(at("/v1/messages").through(&program, &[&answer]), (answer, "allow"));
 }
+
+/// Thoughts that are over in what a model says are not over in its stream: nothing ends them. The answer does not wait for that.
+#[test]
+fn an_answer_does_not_wait_for_the_end_of_what_went_before_it() {
+    let program = program(json!([{ "pii": { "action": "redact", "replacement": "#" } }]));
+    let event = |index: u32, field: &str, text: &str| {
+        let event = json!({ "choices": [{ "index": index, "delta": { field: text } }] });
+        format!("data: {event}\n\n")
+    };
+    let words: Vec<String> = (0..60).map(|_| event(0, "content", "word ")).collect();
+    for (field, said) in [("reasoning_content", "It is 42."), ("refusal", "I can not"), ("x", "abc123456")] {
+        let answer = event(0, field, said) + &words.concat();
+        let half = &answer[..answer.len() / 2];
+        let (all, outcome) = CHAT.through(&program, &[answer.as_bytes()]);
+        assert_eq!((all, outcome), (answer.clone().into_bytes(), "allow"), "{field}");
+        assert!(!CHAT.so_far(&program, half.as_bytes()).is_empty(), "{field}");
+    }
+    // What goes on from them all the same is seen with what went before.
+    for between in [1, 16, 40] {
+        let answer = event(0, "reasoning_content", "ssn 536-9")
+            + &words[..between].concat()
+            + &event(0, "reasoning_content", "0-4399 ok");
+        let (out, outcome) = CHAT.through(&program, &[answer.as_bytes()]);
+        assert!(!String::from_utf8(out).unwrap().contains("0-4399"), "{between}");
+        assert_eq!(outcome, "allow_with_modifications", "{between}");
+    }
+    // Choices that take turns, however many, wait for each other.
+    let turns = ["ssn 536-9", "0-4399", " ok"]
+        .map(|text| (0..100).map(|index| event(index, "content", text)).collect::<String>());
+    let (out, _) = CHAT.through(&program, &[turns.concat().as_bytes()]);
+    let out = String::from_utf8(out).unwrap();
+    assert!(!out.contains("536-9") && !out.contains("0-4399") && out.matches("ssn #").count() == 100);
+}

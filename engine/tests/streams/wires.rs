@@ -130,6 +130,21 @@ impl Wire {
 
     /// What the agent receives when the answer arrives in these chunks, and its decision's outcome.
     pub(crate) fn through(&self, program: &Rc<Program>, chunks: &[&[u8]]) -> (Vec<u8>, &'static str) {
+        let mut session = self.answering(program);
+        let mut out = Vec::new();
+        for chunk in chunks {
+            out.extend(session.response_chunk(chunk, false));
+        }
+        out.extend(session.response_chunk(b"", true));
+        (out, session.finish().0.outcome.as_str())
+    }
+
+    /// What the agent has received when so much of the answer is there.
+    pub(crate) fn so_far(&self, program: &Rc<Program>, answer: &[u8]) -> Vec<u8> {
+        self.answering(program).response_chunk(answer, false)
+    }
+
+    fn answering(&self, program: &Rc<Program>) -> Session {
         let json = ("content-type".to_owned(), "application/json".to_owned());
         let head = RequestHead {
             method: "POST".to_owned(),
@@ -142,12 +157,7 @@ impl Wire {
         assert!(matches!(session.request(self.body.as_bytes(), 0), Step::Continue));
         let headers = [("content-type".to_owned(), self.content_type.to_owned())];
         assert!(matches!(session.response_headers(&headers, false), ResponseMode::Stream), "{}", self.path);
-        let mut out = Vec::new();
-        for chunk in chunks {
-            out.extend(session.response_chunk(chunk, false));
-        }
-        out.extend(session.response_chunk(b"", true));
-        (out, session.finish().0.outcome.as_str())
+        session
     }
 
     /// All JSON in an answer, in order, whatever its framing; the framing has to hold.
