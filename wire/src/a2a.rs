@@ -204,7 +204,11 @@ fn part(c: &mut Collector<'_>, at: At, parent: u32, key: Val<'_>, value: Val<'_>
         }
         "raw" | "bytes" | "fileWithBytes" => {
             let path = path_of(c);
-            c.data(value, path)
+            match at.running {
+                // A file, which may come in pieces as texts do.
+                Some(channel) => c.data_piece(Channel { kind: ChannelKind::Other, ..channel }, value, path),
+                None => c.data(value, path),
+            }
         }
         "url" | "uri" | "fileWithUri" | "filename" | "name" => {
             let path = path_of(c);

@@ -129,6 +129,24 @@ impl<'l> Collector<'l> {
         }
     }
 
+    /// The same in a stream, where a file may come in pieces: one that is text continues a running text, or is one by itself.
+    pub(crate) fn data_piece(
+        &mut self,
+        channel: Channel,
+        value: Val<'_>,
+        path: u32,
+    ) -> Result<(), WireError> {
+        let text = value.string().unwrap_or_default();
+        let Content::Encoded(range) = media::base64_data(&text) else { return self.data(value, path) };
+        let outer = self.push_layer(value.doc.layer, value.span(), Coding::Json)?;
+        let layer = self.push_layer(outer, range.start as u32..range.end as u32, Coding::Base64)?;
+        let inner = Coding::Base64.decode(text.get(range).unwrap_or_default()).into_owned();
+        let (place, slot, span) = (Place::Document, Slot::Whole, 0..inner.len() as u32);
+        self.list(Found { place, slot, path, layer, span, derived: false }, inner)?;
+        self.pieces.push(Piece { channel, segment: self.message.segments.len() - 1, apart: true });
+        Ok(())
+    }
+
     /// One or several strings where the protocol has Base64 data.
     pub(crate) fn data_list(&mut self, value: Val<'_>, path: u32) -> Result<(), WireError> {
         if value.kind() != Kind::Array {

@@ -78,6 +78,25 @@ fn what_an_agent_of_bedrocks_says_is_put_together() {
     assert_eq!(wire.through(&program, &[&image]), (image, "allow"));
 }
 
+/// A file that is text, in chunks of an artifact.
+#[test]
+fn files_of_other_agents_are_put_together() {
+    let program = program(json!([{ "pii": { "action": "redact", "replacement": "#" } }]));
+    let (_, wire) = WIRES.iter().find(|(name, _)| *name == "a2a").unwrap();
+    let chunk = |bytes: &str| {
+        rpc(json!({ "kind": "artifact-update", "append": true, "artifact": { "artifactId": "a",
+            "parts": [{ "kind": "file", "file": { "mimeType": "text/csv", "bytes": bytes } }] } }))
+    };
+    let stream = |chunks: &[&str]| -> String {
+        chunks.iter().map(|bytes| format!("data: {}\n\n", chunk(bytes))).collect()
+    };
+    // "the ssn is 536-9", "0-4399 and ok!"; then "the ssn is #", " and ok!"
+    let said = stream(&["dGhlIHNzbiBpcyA1MzYtOQ==", "MC00Mzk5IGFuZCBvayE="]);
+    let want = stream(&["dGhlIHNzbiBpcyAj", "IGFuZCBvayE="]);
+    let (out, _) = wire.through(&program, &[said.as_bytes()]);
+    assert_eq!(String::from_utf8(out).unwrap(), want);
+}
+
 /// A server that waits for a stop word holds text back, and not its tokens.
 #[test]
 fn tokens_are_searched_though_their_text_comes_later() {
