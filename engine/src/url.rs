@@ -4,7 +4,7 @@ use std::rc::Rc;
 
 use mesh_detect::Finding;
 use mesh_policy::PiiAction;
-use mesh_wire::RefusalKind;
+use mesh_wire::{Protocol, RefusalKind};
 
 use crate::decision::Severity;
 use crate::evidence::Violation;
@@ -17,7 +17,11 @@ impl Session {
     pub(crate) fn judge_url(&mut self) {
         // The parts of a path are words: `/ssn/536…` names what follows as a sentence does.
         let path = decode(self.head.path_only()).replace('/', " ");
-        let query = self.head.query().map(decode);
+        // Files and lists of models stand beside Gemini's own paths.
+        let beside = self.head.path.starts_with("/v1beta/") || self.head.path.starts_with("/upload/v1beta/");
+        let googles = self.route.protocol == Protocol::Gemini || beside;
+        let query = self.head.query();
+        let query = query.map(|query| if googles { decode(&without_key(query)) } else { decode(query) });
         let parts = [("path", "request:path", Some(path)), ("query", "request:query", query)];
         let program = Rc::clone(&self.program);
         let applies = Rc::clone(&self.applies);
@@ -69,6 +73,16 @@ impl Session {
     }
 }
 
+/// A query without the key by which Google knows who asks: it is to be there, as others' are in a header.
+fn without_key(query: &str) -> String {
+    let belongs = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.');
+    let is_key = |pair: &str| {
+        let key = pair.strip_prefix("key=").unwrap_or_default();
+        (key.starts_with("AIza") || key.starts_with("AQ.")) && key.bytes().all(belongs)
+    };
+    query.split('&').filter(|pair| !is_key(pair)).collect::<Vec<_>>().join("&")
+}
+
 /// `application/x-www-form-urlencoded` text as a server reads it; broken escapes stay as they are.
 fn decode(text: &str) -> String {
     let mut bytes = Vec::with_capacity(text.len());
@@ -98,7 +112,21 @@ fn decode(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::decode;
+    use super::{decode, without_key};
+
+    #[test]
+    fn only_googles_key_is_left_out() {
+        let key = "key=AIzaSyD-9tSrke72PouQMnMX-a7eZSW0jkFMBWY";
+        for (query, want) in [
+            (format!("alt=sse&{key}&x=1"), "alt=sse&x=1".to_owned()),
+            (key.to_owned(), String::new()),
+            (format!("x{key}"), format!("x{key}")),
+            (format!("{key}%20536-90-4399"), format!("{key}%20536-90-4399")),
+            ("key=536-90-4399".to_owned(), "key=536-90-4399".to_owned()),
+        ] {
+            assert_eq!(without_key(&query), want, "{query}");
+        }
+    }
 
     #[test]
     fn queries_read_as_servers_read_them() {

@@ -198,7 +198,9 @@ pub(crate) fn is_schema_word(key: &str) -> bool {
 /// An identifier that a provider made up: one of the known prefixes or a UUID, and no run of digits long enough to be
 /// a number of a person or card.
 pub(crate) fn is_id(text: &str) -> bool {
-    is_uuid(text) || is_made_up(text) && longest_digits(text) < 7 && !may_hold_secret(text)
+    is_uuid(text)
+        || is_numbered_call(text)
+        || is_made_up(text) && longest_digits(text) < 7 && !may_hold_secret(text)
 }
 
 /// Begins like an identifier that a provider made up, whatever digits follow.
@@ -206,6 +208,12 @@ pub(crate) fn is_made_up(text: &str) -> bool {
     text.len() <= 80
         && text.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-'))
         && ID_PREFIXES.iter().any(|prefix| text.starts_with(prefix))
+}
+
+/// How Gemini calls its calls for OpenAI's clients: by a number of 64 bits, which is longer than a card's.
+fn is_numbered_call(text: &str) -> bool {
+    text.strip_prefix("function-call-")
+        .is_some_and(|number| (17..=20).contains(&number.len()) && number.bytes().all(|b| b.is_ascii_digit()))
 }
 
 fn is_uuid(text: &str) -> bool {
@@ -270,11 +278,13 @@ mod tests {
             "chatcmpl-B9MHDbslfkBeAs8l4bebGd",
             "toolu_01A09q90qw90lq917835lq9",
             "67ccd2bf-17f0-819c-b67e-123456789012",
+            "function-call-4069163028993335335",
         ] {
             assert!(is_id(id), "{id}");
         }
         for text in [
             "call_4111111111111111",
+            "function-call-4111111111111111",
             "call_123-45-6789",
             "sk-live-abcdef",
             "12345678-1234-1234-1234-123456789012",
