@@ -7,6 +7,7 @@
 //! Failure law: what a window holds is bounded by the detector's holdback, the queue by [`MAX_QUEUE`]; over it, all text
 //! is judged as it stands. More running texts than [`MAX_WINDOWS`], or an event that cannot be read or does not
 //! follow those before it ([`Order`]), ends the stream with the provider's own error event when the policy is closed. A stream that breaks off takes what was held back with it.
+mod number;
 mod order;
 mod settle;
 mod window;

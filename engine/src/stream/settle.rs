@@ -6,6 +6,7 @@ use mesh_detect::{Finding, TypeSet};
 use mesh_wire::{Channel, ChannelKind, Edit, cut_escape, escape_json, resolve_escapes};
 
 use super::Stream;
+use super::number::quoted;
 use super::window::{cut_parts, floor_boundary};
 use crate::guards::{Way, without_overlaps};
 use crate::index::Attached;
@@ -151,6 +152,7 @@ impl Stream {
             let with = session.canary_found(&range, &place);
             cuts.extend(with.map(|with| Edit { segment: 0, range: range.start.max(start)..range.end, with }));
         }
+        let mut own = Vec::new();
         for (policy, guard, finding) in edits {
             // A longer finding of another guard may have pulled the boundary back over this one: it comes again.
             if finding.span.end > safe {
@@ -160,9 +162,14 @@ impl Stream {
             if let Some(with) = session.personal((policy, guard), &finding, value, &place, Way::Response) {
                 let range = finding.span.start.max(start)..finding.span.end;
                 let with = if json { escape_json(&with) } else { with };
-                cuts.push(Edit { segment: 0, range, with });
+                own.push(Edit { segment: 0, range, with });
             }
         }
+        if json {
+            quoted(&mut own, &text, (start, safe), window.inside);
+            window.inside.feed(text.get(start..safe).unwrap_or_default());
+        }
+        cuts.append(&mut own);
         let (mut addresses, mut read) = (window.addresses, start);
         for (range, value) in session.masked.find(&text) {
             if range.start < start || range.end > safe {

@@ -6,6 +6,7 @@ use mesh_detect::Finding;
 use mesh_wire::Edit;
 
 use super::Waiting;
+use super::number::Inside;
 use crate::address::Addresses;
 use crate::output::OutputStates;
 
@@ -27,6 +28,8 @@ pub(super) struct Window {
     /// What a third party said last in this text, and how much of that has not been searched for attacks.
     pub(super) heard: String,
     pub(super) unsearched: usize,
+    /// Where it stands, if it is JSON.
+    pub(super) inside: Inside,
     /// Where the searches of this text for addresses and active HTML stand.
     pub(super) output: OutputStates,
 }

@@ -192,3 +192,19 @@ fn an_answer_does_not_wait_for_the_end_of_what_went_before_it() {
     let out = String::from_utf8(out).unwrap();
     assert!(!out.contains("536-9") && !out.contains("0-4399") && out.matches("ssn #").count() == 100);
 }
+
+/// A number in what a tool is called with stays a value when something else stands for it.
+#[test]
+fn a_number_that_is_replaced_becomes_a_string() {
+    let program = program(json!([{ "pii": { "action": "redact" } }]));
+    let said = r#"{"ssn":536904399,"note":"card: 4111111111111111, paid","card":4111111111111111}"#;
+    let want = json!({ "ssn": "[REDACTED]", "note": "card: [REDACTED], paid", "card": "[REDACTED]" });
+    for name in ["bedrock-arguments", "openai-chat", "ollama-chat"] {
+        let (_, wire) = WIRES.iter().find(|(of, _)| *of == name).unwrap();
+        for at in 0..=said.len() {
+            let (out, _) = wire.through(&program, &[&wire.stream(&cut(said, at / 2, at))]);
+            let read: serde_json::Value = serde_json::from_str(&wire.said(&out)).unwrap();
+            assert_eq!(read, want, "{name} cut at {at}");
+        }
+    }
+}
