@@ -45,6 +45,21 @@ pub(crate) fn looks_like(value: Val<'_>) -> bool {
     }
 }
 
+/// Whether an answer over plain HTTP is an agent's card, a task, or a list of tasks.
+pub(crate) fn says(value: Val<'_>) -> bool {
+    let task = |value: Val<'_>| {
+        let of_agent = ["contextId", "context_id", "artifacts", "history"];
+        value.get("status").is_some_and(|status| status.get_text("state").is_some())
+            && of_agent.iter().any(|name| value.get(name).is_some())
+    };
+    let tasks = value.get("tasks").and_then(|tasks| tasks.items().next());
+    is_card(value) || task(value) || tasks.is_some_and(|(_, first)| task(first))
+}
+
+fn is_card(value: Val<'_>) -> bool {
+    value.get("skills").is_some() && value.get("capabilities").is_some()
+}
+
 /// Reads a request, an answer, or (`event`) an event of a streamed answer. `operation` is the method that an answer
 /// answers; empty for requests.
 pub(crate) fn read(
@@ -88,7 +103,7 @@ fn object(c: &mut Collector<'_>, at: At, value: Val<'_>, path: u32) -> Done {
         _ => return c.text(at.place, value, path),
     }
     // Cards come as results too.
-    if value.get("skills").is_some() && value.get("capabilities").is_some() {
+    if is_card(value) {
         return c.free(Place::Document, value, path);
     }
     let at = At { place: place_of(value, at.place), ..at };

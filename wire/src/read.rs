@@ -126,7 +126,7 @@ pub(crate) fn document(
     path: u32,
 ) -> Result<(), WireError> {
     if !c.message.protocol.is_settled() {
-        c.message.protocol = by_shape(root);
+        c.message.protocol = if answer.is_some() { by_answer(root) } else { by_shape(root) };
     }
     let protocol = c.message.protocol;
     c.message.operation = answer.map_or_else(|| operation_of(protocol).to_owned(), str::to_owned);
@@ -230,6 +230,16 @@ impl Answers {
         c.message.max_output = self.bounds.filter(|_| !self.unbounded);
         "batches".clone_into(&mut c.message.operation);
     }
+}
+
+/// The protocol of an answer on a path that says nothing: what another agent or an MCP server says is told by its form, as in
+/// the stream of MCP's older transport, or where a task is asked for by its identifier.
+fn by_answer(root: Val<'_>) -> Protocol {
+    let rpc = root.get_text("jsonrpc").is_some_and(|version| version == "2.0");
+    if rpc && (root.get("result").is_some() || root.get("error").is_some()) {
+        return Protocol::Mcp;
+    }
+    if a2a::says(root) { Protocol::A2aHttp } else { by_shape(root) }
 }
 
 /// The protocol of a body on a path that says nothing.
