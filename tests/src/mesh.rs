@@ -214,7 +214,9 @@ impl Mesh {
                     command.arg("--policy").arg(policies);
                 }
                 command.args(&self.extra);
-                command.arg("--filter").arg(tool("AI_MESH_FILTER"));
+                if !self.extra.iter().any(|flag| flag == "--filter") {
+                    command.arg("--filter").arg(tool("AI_MESH_FILTER"));
+                }
             }
             _ => {}
         }
@@ -224,7 +226,7 @@ impl Mesh {
         if verb == "sidecar" {
             command.args([
                 "--control-plane",
-                &self.grpc.to_string(),
+                &format!("localhost:{}", self.grpc.port()),
                 "--port",
                 &self.sidecar.port().to_string(),
             ]);

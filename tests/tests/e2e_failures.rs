@@ -1,7 +1,7 @@
 //! Failure laws, each in a real Envoy.
 use std::time::{Duration, Instant};
 
-use mesh_tests::{Answer, Mesh, Request, Signal, chat, chat_stream, child_of, signal};
+use mesh_tests::{Answer, Mesh, Request, Signal, chat, chat_stream, child_of, signal, tool};
 
 const REDACT: &str = r#"
 apiVersion: ai-mesh.dev/v1alpha1
@@ -55,6 +55,21 @@ fn traffic_outlives_the_control_plane_and_records_catch_up() {
     assert!(!gaps.text().contains("\"vm\""), "no gap: {}", gaps.text());
     redacts(&mesh);
     drop((sidecar, control_plane));
+}
+
+/// A sidecar whose Envoy refuses the filter would answer every request with an error: it is not ready, and says why.
+#[test]
+fn a_sidecar_without_its_filter_is_not_ready() {
+    let filter = std::env::temp_dir().join(format!("ai-mesh-test-{}.wasm", std::process::id()));
+    std::fs::copy(tool("AI_MESH_FILTER"), &filter).expect("a copy of the filter");
+    let mut mesh = Mesh::prepare(REDACT, &["--filter", &filter.to_string_lossy()]);
+    let control_plane = mesh.serve();
+    std::fs::remove_file(&filter).expect("the copy is there");
+    let output = mesh.command("sidecar").output().expect("the sidecar starts");
+    let (out, err) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    assert!(!output.status.success() && !out.contains("ready"), "{out}{err}");
+    assert!(err.contains("Envoy refused the filter") && err.contains(&*filter.to_string_lossy()), "{err}");
+    drop(control_plane);
 }
 
 /// Envoy may be killed at any moment: no record that was acknowledged is lost, and what was decided stays listed.

@@ -1,5 +1,10 @@
 //! The bootstrap of a sidecar's Envoy: the template `envoy-configs/sidecar.yaml` with its places filled in.
-use std::{net::SocketAddr, path::PathBuf};
+use std::{
+    fmt,
+    net::{IpAddr, SocketAddr},
+    path::PathBuf,
+    str::FromStr,
+};
 
 const TEMPLATE: &str = include_str!("../../envoy-configs/sidecar.yaml");
 
@@ -10,8 +15,8 @@ pub struct BootstrapParams {
     pub node_id: String,
     /// Where Envoy's admin interface listens.
     pub admin: SocketAddr,
-    /// The control plane's gRPC port.
-    pub control_plane: SocketAddr,
+    /// The control plane's gRPC interface.
+    pub control_plane: Target,
     /// File that holds the token for the control plane and nothing else, not even a line end. Envoy reads it at start.
     pub token_file: PathBuf,
     /// Public keys that policies are signed by, as hex, separated by commas; empty: they are not verified.
@@ -22,14 +27,71 @@ pub struct BootstrapParams {
     pub sotw: bool,
 }
 
+/// A host, by address or by name in DNS, and a port: `10.0.0.5:18000`, `[::1]:18000`, `mesh.example:18000`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Target {
+    host: String,
+    port: u16,
+}
+
+impl Target {
+    fn is_address(&self) -> bool {
+        self.host.parse::<IpAddr>().is_ok()
+    }
+}
+
+impl From<SocketAddr> for Target {
+    fn from(address: SocketAddr) -> Self {
+        Self { host: address.ip().to_string(), port: address.port() }
+    }
+}
+
+impl FromStr for Target {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        if let Ok(address) = text.parse::<SocketAddr>() {
+            return Ok(address.into());
+        }
+        let wrong =
+            || "expected HOST:PORT, such as 10.0.0.5:18000, [::1]:18000 or mesh.example:18000".to_owned();
+        let (host, port) = text.rsplit_once(':').ok_or_else(wrong)?;
+        let port = port.parse::<u16>().ok().filter(|port| *port > 0).ok_or_else(wrong)?;
+        // RFC 1123, section 2.1, and underscores, which the names of services have.
+        let letter = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_');
+        let label = |label: &str| (1..=63).contains(&label.len()) && label.bytes().all(letter);
+        let name = host.strip_suffix('.').unwrap_or(host);
+        if name.len() > 253 || !name.split('.').all(label) {
+            return Err(wrong());
+        }
+        // `10.0.0` and `10.0.0.500` are no names.
+        if name.rsplit('.').next().is_some_and(|last| last.bytes().all(|b| b.is_ascii_digit())) {
+            return Err(wrong());
+        }
+        Ok(Self { host: host.to_owned(), port })
+    }
+}
+
+impl fmt::Display for Target {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.host.contains(':') {
+            return write!(f, "[{}]:{}", self.host, self.port);
+        }
+        write!(f, "{}:{}", self.host, self.port)
+    }
+}
+
 /// The bootstrap as YAML.
 pub fn bootstrap(params: &BootstrapParams) -> String {
+    // Of a name with several addresses the first counts: what one control plane knows of a sidecar another may not.
+    let discovery = if params.control_plane.is_address() { "STATIC" } else { "LOGICAL_DNS" };
     let places = [
         ("${NODE_ID}", quoted(&params.node_id)),
         ("${ADMIN_HOST}", quoted(&params.admin.ip().to_string())),
         ("${ADMIN_PORT}", params.admin.port().to_string()),
-        ("${CONTROL_PLANE_HOST}", quoted(&params.control_plane.ip().to_string())),
-        ("${CONTROL_PLANE_PORT}", params.control_plane.port().to_string()),
+        ("${CONTROL_PLANE_DISCOVERY}", discovery.to_owned()),
+        ("${CONTROL_PLANE_HOST}", quoted(&params.control_plane.host)),
+        ("${CONTROL_PLANE_PORT}", params.control_plane.port.to_string()),
         ("${TOKEN_FILE}", quoted(&params.token_file.to_string_lossy())),
         ("${POLICY_KEYS}", quoted(&params.policy_keys)),
         ("${FILTERS}", quoted(&params.concurrency.saturating_add(1).to_string())),
@@ -96,6 +158,36 @@ mod tests {
         assert!(yaml.contains("\"sidecar-1\"") && yaml.contains("port_value: 18000"), "{yaml}");
         assert!(yaml.contains("api_type: DELTA_GRPC"));
         assert!(bootstrap(&BootstrapParams { sotw: true, ..params() }).contains("api_type: GRPC"));
+    }
+
+    #[test]
+    fn a_control_plane_has_an_address_or_a_name() {
+        for (text, discovery) in [
+            ("10.0.0.5:18000", Some("STATIC")),
+            ("[::1]:18000", Some("STATIC")),
+            ("mesh.example:18000", Some("LOGICAL_DNS")),
+            ("localhost:1", Some("LOGICAL_DNS")),
+            ("ai_mesh.mesh.svc.cluster.local.:18000", Some("LOGICAL_DNS")),
+            ("mesh.example", None),
+            ("mesh.example:0", None),
+            ("mesh.example:70000", None),
+            ("http://mesh.example:18000", None),
+            ("mesh..example:18000", None),
+            ("10.0.0:18000", None),
+            ("10.0.0.500:18000", None),
+            ("::1:18000", None),
+            (":18000", None),
+        ] {
+            let target = text.parse::<Target>();
+            let found = target.ok().map(|control_plane| {
+                assert_eq!(control_plane.to_string(), text);
+                bootstrap(&BootstrapParams { control_plane, ..params() })
+            });
+            match (found, discovery) {
+                (Some(yaml), Some(kind)) => assert!(yaml.contains(&format!("type: {kind}")), "{text}"),
+                (found, expected) => assert_eq!(found.is_none(), expected.is_none(), "{text}"),
+            }
+        }
     }
 
     #[test]

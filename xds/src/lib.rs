@@ -34,7 +34,7 @@ pub mod v1 {
 }
 
 pub use ads::Ads;
-pub use bootstrap::{BootstrapParams, bootstrap};
+pub use bootstrap::{BootstrapParams, Target, bootstrap};
 pub use consistency::Inconsistent;
 pub use delta::Delta;
 pub use kind::Kind;

@@ -1,10 +1,6 @@
 //! Flags of `up`, `serve` and `sidecar`.
 
-use std::{
-    net::{IpAddr, SocketAddr},
-    path::PathBuf,
-    time::Duration,
-};
+use std::{net::IpAddr, path::PathBuf, time::Duration};
 
 use clap::Args;
 
@@ -47,17 +43,19 @@ pub(crate) struct Serve {
 #[command(after_help = "\
 Examples:
   ai-mesh sidecar
-  ai-mesh sidecar --control-plane 10.0.0.5:18000 --token-file /etc/ai-mesh/sidecar-token")]
+  ai-mesh sidecar --control-plane mesh.internal:18000 --token-file /etc/ai-mesh/sidecar-token
+
+One line that starts with `ready` goes to standard output once Envoy listens and has accepted the filter.")]
 pub(crate) struct Sidecar {
-    /// The control plane's gRPC interface
+    /// The control plane's gRPC interface, by address or by name
     #[arg(
         long,
         env = "AI_MESH_CONTROL_PLANE",
         default_value = "127.0.0.1:18000",
-        value_name = "ADDR:PORT",
+        value_name = "HOST:PORT",
         hide_env = true
     )]
-    pub(crate) control_plane: SocketAddr,
+    pub(crate) control_plane: mesh_xds::Target,
     /// The file that holds the sidecars' token (default: sidecar-token in the data directory)
     #[arg(long, env = "AI_MESH_TOKEN_FILE", value_name = "FILE", hide_env = true)]
     pub(crate) token_file: Option<PathBuf>,

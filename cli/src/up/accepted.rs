@@ -1,5 +1,7 @@
 //! Whether a sidecar runs the policies: an answer of Envoy's, not a guess.
 
+use std::path::Path;
+
 use crate::{
     commands::sidecars::{self, State},
     failure::{Failure, Outcome},
@@ -22,4 +24,15 @@ pub(crate) async fn accepted(client: &Client, node_id: &str) -> Outcome<bool> {
                 .hint("is it an Envoy 1.40 with WebAssembly, and the filter of this build?"))
         }
     }
+}
+
+/// The error when Envoy has refused the filter that a control plane elsewhere names; why is in its log.
+pub(crate) fn refused_filter(log: &Path) -> Failure {
+    let said = std::fs::read(log).unwrap_or_default();
+    let said = String::from_utf8_lossy(&said);
+    let why = said.lines().filter_map(|line| line.split_once("TypedExtensionConfig rejected: ")).last();
+    let why = why.map_or_else(|| format!("see {}", log.display()), |(_, why)| printable(why));
+    Failure::environment(format!("Envoy refused the filter: {why}")).hint(
+        "the control plane names the path that its --filter has: the same file has to be there on this machine, and Envoy has to be an Envoy 1.40 with WebAssembly",
+    )
 }

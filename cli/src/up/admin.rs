@@ -1,4 +1,4 @@
-//! Envoy's admin interface, as far as it is needed to stop one well.
+//! Envoy's admin interface, as far as it is needed to start and stop one well.
 
 use std::{net::SocketAddr, time::Duration};
 
@@ -33,6 +33,23 @@ impl Admin {
     pub(crate) async fn active_requests(&self) -> Result<u64, ureq::Error> {
         let stats = self.get("/stats?filter=%5Ehttp%5C.ai_mesh%5C.downstream_rq_active%24").await?;
         Ok(stats.lines().filter_map(|line| line.rsplit(' ').next()?.parse::<u64>().ok()).sum())
+    }
+
+    /// Whether it has accepted a filter: none while it has been sent none, false once it has refused the one that it was sent.
+    pub(crate) async fn accepts_filter(&self) -> Result<Option<bool>, ureq::Error> {
+        let stats =
+            self.get("/stats?filter=%5Eextension_config_discovery%5C.http_filter%5C.ai_mesh%5C.").await?;
+        let counts = |what: &str| {
+            stats
+                .lines()
+                .filter_map(|line| line.rsplit_once(": "))
+                .any(|(name, n)| name.ends_with(what) && n != "0")
+        };
+        Ok(match (counts(".update_success"), counts(".update_rejected")) {
+            (true, _) => Some(true),
+            (false, true) => Some(false),
+            (false, false) => None,
+        })
     }
 
     fn url(&self, path: &str) -> String {

@@ -8,7 +8,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use mesh_xds::{BootstrapParams, bootstrap};
+use mesh_xds::{BootstrapParams, Target, bootstrap};
 
 use super::envoy::Launch;
 use crate::{
@@ -64,7 +64,7 @@ impl DataDir {
         concurrency: u32,
         node_id: String,
         admin: SocketAddr,
-        control_plane: SocketAddr,
+        control_plane: Target,
         token_file: &Path,
     ) -> Outcome<Launch> {
         let path = self.0.join("envoy.yaml");

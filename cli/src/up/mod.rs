@@ -20,6 +20,7 @@ use std::{io::Write, net::SocketAddr, time::Duration};
 use tokio::net::TcpStream;
 
 use self::{
+    admin::Admin,
     data::DataDir,
     envoy::Envoy,
     plan::{LOOPBACK, Plan},
@@ -104,8 +105,10 @@ pub(crate) fn sidecar(global: &Global, args: args::up::Sidecar) -> Outcome {
             .hint("the control plane writes it to <data>/sidecar-token: copy it here, and name it with --token-file"));
     }
     let node_id = args.envoy.node_id.clone().unwrap_or_else(|| data::node_id(admin.port()));
-    let launch =
-        data.launch(program, args.envoy.concurrency, node_id, admin, args.control_plane, &token_file)?;
+    let control_plane = args.control_plane.clone();
+    let launch = data.launch(program, args.envoy.concurrency, node_id, admin, control_plane, &token_file)?;
+    let asked = Admin::new(admin);
+    let log = launch.log.clone();
     runtime()?.block_on(async {
         let mut stop = Stop::listen()?;
         let mut envoy = Envoy::start(launch)?;
@@ -119,8 +122,15 @@ pub(crate) fn sidecar(global: &Global, args: args::up::Sidecar) -> Outcome {
                 ));
             }
         };
+        let probe = || async {
+            match asked.accepts_filter().await.unwrap_or_default() {
+                // Envoy listens all the same, and answers every request with an error.
+                Some(false) => Err(accepted::refused_filter(&log)),
+                accepts => Ok(accepts.is_some() && listens(listener).await),
+            }
+        };
         let ended = tokio::select! {
-            ready = envoy.until_ready(|| async { Ok(listens(listener).await) }) => ready.map(|()| true),
+            ready = envoy.until_ready(probe) => ready.map(|()| true),
             never = still => never,
             () = stop.asked() => Ok(false),
         };

@@ -102,7 +102,7 @@ impl Plan {
             flags.concurrency,
             self.node_id.clone(),
             *admin,
-            plane.grpc(),
+            plane.grpc().into(),
             &self.data.sidecar_token(),
         )
     }

@@ -58,7 +58,7 @@ impl Mesh {
         let bootstrap = mesh_xds::bootstrap(&BootstrapParams {
             node_id: name.to_owned(),
             admin: free_port(),
-            control_plane,
+            control_plane: control_plane.into(),
             token_file: folder.join("token"),
             policy_keys: String::new(),
             concurrency: 1,
