@@ -159,7 +159,8 @@ pub(crate) fn item(c: &mut Collector<'_>, place: Place, value: Val<'_>, path: u3
                 let path = path_of(c);
                 tools::call(c, member, path)?;
             }
-            "tools" if kind == "mcp_list_tools" => {
+            // What a server has, what a search for tools found, what is to be offered from here on.
+            "tools" if matches!(&*kind, "mcp_list_tools" | "tool_search_output" | "additional_tools") => {
                 let path = path_of(c);
                 tools::definitions(c, member, path)?;
             }

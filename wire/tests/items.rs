@@ -162,3 +162,14 @@ fn encrypted_thoughts_are_no_media() {
         assert_eq!(read(&item("ssn 536-90-4399")), ["other: ssn 536-90-4399"], "{kind}");
     }
 }
+
+#[test]
+fn tools_that_come_later_are_on_offer_too() {
+    for kind in ["mcp_list_tools", "tool_search_output", "additional_tools"] {
+        let body = format!(
+            r#"{{"model":"m","input":[{{"type":"{kind}","tools":[{{"type":"function","name":"find","description":"d d"}}]}}]}}"#
+        );
+        let message = read_request(Protocol::OpenAiResponses, body.as_bytes(), &Limits::default()).unwrap();
+        assert_eq!(message.tools_offered, ["find"], "{kind}");
+    }
+}
