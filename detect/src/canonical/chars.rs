@@ -32,6 +32,8 @@ pub(crate) fn plain(c: char) -> Reading {
             Reading::Invisible
         }
         0xE0100..=0xE01EF | 0xE0000..=0xE001F | 0xE007F => Reading::Invisible,
+        // What is drawn around a character, such as the key of `5️⃣`.
+        0x20DD..=0x20E0 | 0x20E2..=0x20E4 => Reading::Invisible,
         // Tag characters spell ASCII that nobody sees and every tokenizer reads.
         0xE0020..=0xE007E => ascii(u - 0xE0000),
         0xFF01..=0xFF5E => ascii(u - 0xFEE0),
