@@ -187,6 +187,10 @@ fn third_parties_are_told_by_their_answers() {
     assert!(outcome == "deny" && !out.contains("Ignore all"), "{out}");
     let (out, _) = through("/sse", sse, &events(json!({ "tools": [{ "name": "shell_exec" }, tool()] })));
     assert!(out.contains("Deep down") && !out.contains("shell_exec"), "{out}");
+    let batch = |text: &str| {
+        let content = json!([{ "type": "text", "text": text }]);
+        json!([{ "jsonrpc": "2.0", "id": 1, "result": { "content": content } }])
+    };
     let task = |text: &str| {
         json!({ "id": "t", "contextId": "c", "status": { "state": "completed" },
             "artifacts": [{ "artifactId": "a", "parts": [{ "kind": "text", "text": text }] }] })
@@ -199,6 +203,7 @@ fn third_parties_are_told_by_their_answers() {
             "history": [{ "role": "agent", "parts": [{ "text": text }] }] }] })
         }),
         ("/v1/card", card),
+        ("/rpc", batch),
     ] {
         let (out, outcome) = through(path, "application/json", &answer(attack).to_string());
         assert!(outcome == "deny" && !out.contains("Ignore all"), "{path}: {out}");
