@@ -35,6 +35,7 @@ fn what_stands_deeper_in_a_delta_is_put_together_as_clients_do() {
         (converse, r#"{"contentBlockIndex":0,"delta":{"toolResult":[{"text":"TEXT"}]}}"#),
         (CHAT, r#"{"choices":[{"index":0,"delta":{"provider_specific_fields":{"thinking":"TEXT"}}}]}"#),
         (CHAT, r#"{"choices":[{"index":0,"delta":{"reasoning":{"text":"TEXT"}}}]}"#),
+        (CHAT, r#"{"choices":[{"index":0,"delta":{"executed_tools":[{"index":0,"output":"TEXT"}]}}]}"#),
         (
             CHAT,
             r#"{"choices":[{"index":0,"delta":{"tool_calls":[{"index":0,"function":{"output":"TEXT"}}]}}]}"#,
@@ -44,6 +45,17 @@ fn what_stands_deeper_in_a_delta_is_put_together_as_clients_do() {
             CHAT,
             r#"{"choices":[{"index":0,"delta":{"tool_calls":[{"index":0,"function":{"arguments":{"a":"TEXT"}}}]}}]}"#,
         ),
+    ] {
+        let [one, other] = ["ssn 536-9", "0-4399 ok"].map(|half| event.replace("TEXT", half));
+        halves(&program, wire, &[&one, &other], event);
+    }
+    let runs = Wire { path: "/v1/threads/t/runs", body: r#"{"assistant_id":"a","stream":true}"#, ..CHAT };
+    for (wire, event) in [
+        (
+            runs,
+            r#"{"object":"thread.run.step.delta","delta":{"step_details":{"type":"tool_calls","tool_calls":[{"index":0,"type":"code_interpreter","code_interpreter":{"input":"TEXT"}}]}}}"#,
+        ),
+        (at("/v2/chat"), r#"{"type":"tool-plan-delta","delta":{"message":{"tool_plan":"TEXT"}}}"#),
     ] {
         let [one, other] = ["ssn 536-9", "0-4399 ok"].map(|half| event.replace("TEXT", half));
         halves(&program, wire, &[&one, &other], event);

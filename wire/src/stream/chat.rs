@@ -153,10 +153,15 @@ fn listed(c: &mut Collector<'_>, value: Val<'_>, path: u32, (group, seed): (u32,
         return c.text(Place::Assistant, value, path);
     }
     let is_text = |name: &str| TEXTS.contains(&name);
+    let own = index_of(value, "index")?;
+    let index = own.unwrap_or(0);
     if !value.members().any(|(key, _)| is_text(&key.text())) {
-        return item(c, Place::Assistant, value, path);
+        // By their index items are put together, too.
+        return match own {
+            Some(_) => within(c, Place::Assistant, value, path, (group, seed.wrapping_add(index))),
+            None => item(c, Place::Assistant, value, path),
+        };
     }
-    let index = index_of(value, "index")?.unwrap_or(0);
     let seed = field_hash(seed.wrapping_add(index), &value.get_text("type").unwrap_or_default());
     for (key, member) in value.members() {
         let name = key.text();

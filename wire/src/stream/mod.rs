@@ -357,6 +357,17 @@ fn unknown(
                 let path = c.at_key(path, &name);
                 return repeated::running(c, OUTSIDE, member, path);
             }
+            // Whatever it is called: clients put together what they are given to add.
+            if &*name == "delta" && member.is_object() {
+                let path = c.at_key(path, &name);
+                return within::within(
+                    c,
+                    Place::Assistant,
+                    member,
+                    path,
+                    (OUTSIDE, field_hash(fields, &name)),
+                );
+            }
             if matches!(member.kind(), Kind::Object | Kind::Array) {
                 c.key(Place::Other, path, key, &name)?;
                 let path = c.at_key(path, &name);

@@ -20,7 +20,7 @@ pub(super) fn within(
         Kind::Object => value.members().try_for_each(|(key, member)| {
             let name = key.text();
             match &*name {
-                "type" | "index" | "id" | "object" | "format" | "role" | "status" => {
+                "type" | "index" | "id" | "name" | "object" | "format" | "role" | "status" => {
                     let path = c.at_key(path, &name);
                     c.measures(member, path)
                 }
