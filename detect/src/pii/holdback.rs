@@ -140,21 +140,27 @@ fn is_value(c: char) -> bool {
 fn address_around(text: &str, start: usize) -> Option<usize> {
     let bound = text.len().saturating_sub(MAX_HOLDBACK);
     let bound = (bound..start).find(|at| text.is_char_boundary(*at))?;
-    // The sign may be written as an escape (`%40`).
+    // The sign may be written as an escape (`%40`), and tag characters may be read or passed over.
     let before = text.get(bound..start)?;
-    let view = canonical::plain(before);
-    let before = view.as_ref().map_or(before, View::text);
+    let at = match canonical::plain(before) {
+        None => open_at_sign(before),
+        Some(view) => {
+            let read = |view: &View| open_at_sign(view.text()).map(|at| view.original(at..at + 1).start);
+            read(&view).or_else(|| read(&canonical::untagged(before)?))
+        }
+    };
+    Some(word_start(text, bound + at?, MAX_HOLDBACK))
+}
+
+/// The sign of an address whose domain goes on to the end.
+fn open_at_sign(text: &str) -> Option<usize> {
     let within = |c: char| match glyph(c) {
         _ if canonical::is_tag(c) => true,
         Glyph::Ascii(b) => b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.'),
         Glyph::Invisible | Glyph::Other => true,
     };
-    let (at, sign) = before.char_indices().rev().find(|(_, c)| !within(*c))?;
-    if glyph(sign) != Glyph::Ascii(b'@') {
-        return None;
-    }
-    let at = view.map_or(at, |view| view.original(at..at + 1).start);
-    Some(word_start(text, bound + at, MAX_HOLDBACK))
+    let (at, sign) = text.char_indices().rev().find(|(_, c)| !within(*c))?;
+    (glyph(sign) == Glyph::Ascii(b'@')).then_some(at)
 }
 
 /// How far before its value a password is announced.
