@@ -15,8 +15,12 @@ const SHORTEST_RUN: usize = 16;
 const TEXT: usize = 12;
 /// A line of Base64 that another one follows is at least so long (RFC 2045 has 76 characters, PEM 64).
 const SHORTEST_LINE: usize = 60;
-/// Digits of a number that has a check digit.
-const DIGITS: std::ops::RangeInclusive<usize> = 12..=19;
+/// Digits of a number: with fewer than [`CHECKED`] only where a word before them says what they are.
+const DIGITS: std::ops::RangeInclusive<usize> = 9..=19;
+/// Digits of a number whose check digits are proof enough.
+const CHECKED: usize = 12;
+/// Bytes before a number in which that word may stand.
+const BEFORE: usize = 64;
 /// White space between two digits that are written one by one.
 const MAX_GAP: usize = 3;
 /// Digits alone prove little; what is found in them has to be surer than this.
@@ -48,10 +52,17 @@ pub(crate) fn hidden(
         if let Some((start, end, digits)) = spelled(bytes, place) {
             next = next.max(end + MAX_GAP + 1);
             inner.clear();
+            let said = match digits.len() {
+                CHECKED.. => "",
+                _ => {
+                    text.get(text.ceil_char_boundary(start.saturating_sub(BEFORE))..start).unwrap_or_default()
+                }
+            };
+            let digits = said.to_owned() + &digits;
             find(words, &digits, types, min_score, None, &mut inner);
             let proven = |found: &&Finding| {
                 let phone = found.kind == Kind::Entity(EntityType::PhoneNumber);
-                found.span == (0..digits.len()) && !phone && found.score >= PROVEN
+                found.span == (said.len()..digits.len()) && !phone && found.score >= PROVEN
             };
             let found = inner.iter().find(proven);
             out.extend(found.map(|found| Finding {
@@ -273,6 +284,8 @@ mod tests {
                 "4 1 1 1 1 1 1 1 1 1 1 1 1 1 1 1",
             ),
             ("4-1-1-1-1-1-1-1-1-1-1-1-1-1-1-1".to_owned(), "CREDIT_CARD", "4-1-1-1-1-1-1-1-1-1-1-1-1-1-1-1"),
+            ("my SSN is 5 3 6 9 0 4 3 9 9, thanks".to_owned(), "US_SSN", "5 3 6 9 0 4 3 9 9"),
+            ("SSN: 5-3-6-9-0-4-3-9-9".to_owned(), "US_SSN", "5-3-6-9-0-4-3-9-9"),
             (
                 "4, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1".to_owned(),
                 "CREDIT_CARD",
@@ -298,6 +311,8 @@ mod tests {
             "SGVsbG8gd29ybGQsIHRoaXMgaXMgYSBncmVldGluZw==",
             "iVBORw0KGgoAAAANSUhEUgAAAAUAAAAFCAYAAACNbyblAAAAHElEQVQI12P4",
             "4 1 1 1 1 1 1 1 1 1 1 1 1 1 1 2",
+            "a matrix 5 3 6 9 0 4 3 9 9 by rows",
+            "the order number is 5 3 6 9 0 4 3 9 9",
             "1 2 3 4 5 6 7 8 9 1 2 3 4 5 6 7 8 9 1 2 3 4 5 6 7 8 9",
             "0, 1, 1, 2, 3, 5, 8, 13, 21, 34, 55, 89, 144",
             "[[0, 1, 0, 0], [1, 0, 0, 1], [0, 0, 1, 0], [0, 1, 1, 0]]",

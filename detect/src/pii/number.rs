@@ -50,6 +50,25 @@ fn is_separator(b: u8) -> bool {
     matches!(b, b' ' | b'-' | b'.' | b'/')
 }
 
+/// The sign between two groups and its length, where more digits follow: one character, or a dash between spaces.
+#[inline]
+fn separator(text: &[u8], i: usize) -> Option<(u8, usize)> {
+    let next = at(text, i);
+    let length = match slice(text, i, i + 3) {
+        b" - " => 3,
+        _ if is_separator(next) => 1,
+        _ => return None,
+    };
+    at(text, i + length).is_ascii_digit().then_some((next, length))
+}
+
+/// Whether digits and a space, or a dash between spaces, stand before a number.
+fn chained_before(text: &[u8], start: usize) -> bool {
+    let digit = |i: Option<usize>| i.is_some_and(|i| at(text, i).is_ascii_digit());
+    before(text, start) == b' ' && digit(start.checked_sub(2))
+        || slice(text, start.saturating_sub(3), start) == b" - " && digit(start.checked_sub(4))
+}
+
 /// Looks at a group of digits that begins at `start`, alone and with the groups that follow it.
 pub(super) fn group(scan: &mut Scan<'_>, start: usize) {
     let text = scan.text;
@@ -69,14 +88,14 @@ pub(super) fn group(scan: &mut Scan<'_>, start: usize) {
         glued: false,
         chained: false,
     };
-    let chained_left = before(text, start) == b' ' && start >= 2 && before(text, start - 1).is_ascii_digit();
+    let chained_left = chained_before(text, start);
     phone::at_number(scan, start);
     loop {
         if !read_group(text, &mut number) {
             return;
         }
         let next = at(text, number.end);
-        let more = at(text, number.end + 1);
+        let follows = separator(text, number.end);
         if scan::closes(text, number.end) || next == b'_' {
             // No amount has three groups beside its thousands, and no path or time a number that is whole by its form.
             let amount = amount || thousands(text, number.end);
@@ -86,18 +105,16 @@ pub(super) fn group(scan: &mut Scan<'_>, start: usize) {
                 || amount && number.groups < 3
                 || part(b':') && !number.is_whole(false)
                 || part(b'/') && !number.is_whole(true);
-            number.chained = chained_left || (next == b' ' && more.is_ascii_digit());
+            number.chained = chained_left || matches!(follows, Some((b' ', _)));
             recognise(scan, &number);
         }
-        if !is_separator(next) || !more.is_ascii_digit() || number.groups == MAX_GROUPS {
-            return;
-        }
+        let Some((sign, length)) = follows.filter(|_| number.groups < MAX_GROUPS) else { return };
         number.separator = match number.separator {
-            0 => next,
-            same if same == next => same,
+            0 => sign,
+            same if same == sign => same,
             _ => b'?',
         };
-        number.end += 1;
+        number.end += length;
     }
 }
 
