@@ -100,8 +100,9 @@ pub(super) fn group(scan: &mut Scan<'_>, start: usize) {
             // No amount has three groups beside its thousands, and no path or time a number that is whole by its form.
             let amount = amount || thousands(text, number.end);
             let part = |sign| part(sign) || part_after(text, number.end, sign);
+            let zero = number.count >= 13 && zero_fraction(text, number.end);
             number.glued = joined
-                || joins_right(text, number.end)
+                || joins_right(text, number.end) && !zero
                 || amount && number.groups < 3
                 || part(b':') && !number.is_whole(false)
                 || part(b'/') && !number.is_whole(true);
@@ -191,6 +192,12 @@ fn joins_right(text: &[u8], end: usize) -> bool {
         b'.' => more.is_ascii_digit(),
         _ => false,
     }
+}
+
+/// Whether a fraction without a value follows: `4111111111111111.0`, as programs write a number that is not one.
+fn zero_fraction(text: &[u8], end: usize) -> bool {
+    let zeros = run_end(slice(text, 0, end + 4), end + 1, |b| b == b'0');
+    at(text, end) == b'.' && zeros > end + 1 && !at(text, zeros).is_ascii_alphanumeric()
 }
 
 /// Appends the digits at `number.end`. False when there are too many of them.
