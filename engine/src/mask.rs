@@ -108,6 +108,13 @@ impl Masked {
         self.find(near).any(|(found, _)| found.start + from < range.end && range.start < found.end + from)
     }
 
+    /// The place nearest before `at` that is in no placeholder.
+    pub(crate) fn before_cut(&self, text: &str, at: usize) -> usize {
+        self.find(text)
+            .find(|(range, _)| range.start < at && at < range.end)
+            .map_or(at, |(range, _)| range.start)
+    }
+
     /// Where the tail of a text begins that may still become a placeholder; its end, if none may.
     pub(crate) fn holdback(&self, text: &str) -> usize {
         let Some(start) = text.rfind('[').filter(|start| text.len() - start < MAX_PLACEHOLDER) else {

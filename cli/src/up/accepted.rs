@@ -30,7 +30,7 @@ pub(crate) async fn accepted(client: &Client, node_id: &str) -> Outcome<bool> {
 pub(crate) fn refused_filter(log: &Path) -> Failure {
     let said = std::fs::read(log).unwrap_or_default();
     let said = String::from_utf8_lossy(&said);
-    let why = said.lines().filter_map(|line| line.split_once("TypedExtensionConfig rejected: ")).last();
+    let why = said.lines().filter_map(|line| line.split_once("TypedExtensionConfig rejected: ")).next_back();
     let why = why.map_or_else(|| format!("see {}", log.display()), |(_, why)| printable(why));
     Failure::environment(format!("Envoy refused the filter: {why}")).hint(
         "the control plane names the path that its --filter has: the same file has to be there on this machine, and Envoy has to be an Envoy 1.40 with WebAssembly",

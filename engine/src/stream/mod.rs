@@ -10,6 +10,7 @@
 mod number;
 mod order;
 mod settle;
+mod tail;
 mod window;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};

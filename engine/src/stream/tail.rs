@@ -1,0 +1,229 @@
+//! A running text as it is judged: what of it was released and is kept as context, then what its window holds.
+use std::ops::Range;
+
+use mesh_detect::{Finding, TypeSet};
+use mesh_wire::{ChannelKind, Edit, Resolved, cut_escape, escape_json, resolve_escapes};
+
+use super::window::{Window, floor_boundary};
+use crate::address::Addresses;
+use crate::guards::Way;
+use crate::index::Attached;
+use crate::output::{Heard, raw_end};
+use crate::program::PiiGuard;
+use crate::session::Session;
+use crate::taken::Taken;
+
+/// The author's own patterns have no known reach: this much of the tail waits for them, in bytes.
+const CUSTOM_REACH: usize = 256;
+
+/// A rule of personal data, and the policy that it belongs to.
+pub(super) type Guard<'g> = (&'g Attached, &'g PiiGuard);
+
+/// What rules of personal data found.
+type Found<'g> = Vec<(Guard<'g>, Finding)>;
+
+/// The text of a window behind its context. All places are places in `text`.
+pub(super) struct Tail<'t> {
+    text: &'t str,
+    /// Where the window's own text begins.
+    pub(super) start: usize,
+    /// No more of it can come.
+    last: bool,
+    /// What its escapes spell, where that counts.
+    spelled: Option<Resolved<'t>>,
+    /// It is what a tool is called with. That is JSON: what its escapes spell is what the tool reads, and nothing else. An
+    /// answer's words may be JSON for some program, or be shown as they stand: there both readings count.
+    arguments: bool,
+    /// It began like JSON.
+    pub(super) began: bool,
+    /// What is put into it has to be written as JSON.
+    pub(super) json: bool,
+    /// Somebody may show it: nobody shows what a tool is called with, nor an answer's tokens.
+    pub(super) shown: bool,
+}
+
+impl<'t> Tail<'t> {
+    pub(super) fn new(text: &'t str, window: &Window, kind: ChannelKind, last: bool) -> Tail<'t> {
+        let arguments = kind == ChannelKind::ToolArguments;
+        let began = window.json.unwrap_or_default();
+        let escapes = arguments || text.contains("\\u") || began && text.contains('\\');
+        // An escape that is cut off spells nothing yet.
+        let whole = text.get(..if last { text.len() } else { cut_escape(text) }).unwrap_or_default();
+        Tail {
+            text,
+            start: window.context.len(),
+            last,
+            spelled: escapes.then(|| resolve_escapes(whole)),
+            arguments,
+            began,
+            json: arguments || began,
+            shown: !arguments && !matches!(kind, ChannelKind::ToolInput | ChannelKind::Tokens),
+        }
+    }
+
+    /// Where a stretch of what the escapes spell stands in the text.
+    fn raw(&self, range: Range<usize>) -> Range<usize> {
+        self.spelled.as_ref().map_or(range.clone(), |spelled| spelled.raw_range(range))
+    }
+
+    /// Up to where nothing can become a value, an escape or a placeholder any more.
+    pub(super) fn decided(&self, session: &Session, guards: &[Guard<'_>]) -> usize {
+        if self.last {
+            return self.text.len();
+        }
+        let mut safe = holdback(session, self.text, guards);
+        if let Some(spelled) = &self.spelled {
+            safe = safe.min(spelled.raw_range(0..holdback(session, spelled.text(), guards)).end);
+        }
+        safe.min(cut_escape(self.text)).min(session.masked.holdback(self.text))
+    }
+
+    /// The marks of the system prompt that end in the window, and up to where none can begin any more.
+    pub(super) fn marks(&self, session: &Session) -> (Vec<Range<usize>>, usize) {
+        let heard = session.canary_heard(self.spelled.as_ref().map_or(self.text, |spelled| spelled.text()));
+        let Some((found, open)) = heard else { return (Vec::new(), self.text.len()) };
+        let marks = found.into_iter().map(|range| self.raw(range)).filter(|range| range.end > self.start);
+        let decided = match &self.spelled {
+            _ if self.last => self.text.len(),
+            Some(spelled) => raw_end(spelled, open),
+            None => open,
+        };
+        (marks.collect(), decided)
+    }
+
+    /// What the rules of personal data find up to `safe`, and where they let the text be cut.
+    pub(super) fn personal<'g>(
+        &self,
+        session: &Session,
+        guards: &[Guard<'g>],
+        window: &Window,
+        mut safe: usize,
+    ) -> (Found<'g>, usize) {
+        let detector = &session.program.detector;
+        let (mut found, mut spelled, mut all) = (Vec::new(), Vec::new(), Vec::new());
+        for (number, (policy, guard)) in guards.iter().enumerate() {
+            if !self.arguments {
+                guard.find(detector, self.text, &mut found);
+            }
+            if let Some(resolved) = &self.spelled {
+                guard.find(detector, resolved.text(), &mut spelled);
+                let raw = |finding: Finding| Finding { span: self.raw(finding.span.clone()), ..finding };
+                add(&mut found, spelled.drain(..).map(raw));
+            }
+            let apart = window.apart.iter().filter(|(of, _)| *of == number);
+            let span = |finding: &Finding| finding.span.start + self.start..finding.span.end + self.start;
+            add(&mut found, apart.map(|(_, finding)| Finding { span: span(finding), ..finding.clone() }));
+            for finding in found.drain(..) {
+                if finding.span.end <= self.start || session.masked.touches(self.text, &finding.span) {
+                    continue;
+                }
+                if finding.span.end > safe {
+                    safe = safe.min(finding.span.start.max(self.start));
+                    continue;
+                }
+                all.push(((*policy, *guard), finding));
+            }
+        }
+        (all, safe)
+    }
+
+    /// The place nearest before `safe` that cuts nothing in two that was found, or is searched as one.
+    pub(super) fn uncut(
+        &self,
+        session: &Session,
+        window: &Window,
+        (found, marks, heard): (&Found<'_>, &[Range<usize>], Option<&Heard>),
+        mut safe: usize,
+    ) -> usize {
+        loop {
+            let before = safe;
+            for span in found.iter().map(|(_, finding)| &finding.span).chain(marks) {
+                if span.start < safe && safe < span.end {
+                    safe = span.start.max(self.start);
+                }
+            }
+            if let Some(heard) = heard {
+                let own = safe - self.start;
+                safe = self.start + session.output_stop(&window.output, &window.text, heard, own, self.last);
+            }
+            if safe == before {
+                return safe;
+            }
+        }
+    }
+
+    /// The edits for the marks up to `safe`.
+    pub(super) fn unmarked(
+        &self,
+        session: &mut Session,
+        marks: Vec<Range<usize>>,
+        place: &str,
+        safe: usize,
+    ) -> Vec<Edit> {
+        let marks = marks.into_iter().filter(|range| range.end <= safe);
+        let edits = marks.filter_map(|range| {
+            let with = session.canary_found(&range, place)?;
+            Some(self.edit(range, with))
+        });
+        edits.collect()
+    }
+
+    /// The edits for personal data up to `safe`.
+    pub(super) fn replaced(
+        &self,
+        session: &mut Session,
+        found: Found<'_>,
+        place: &str,
+        safe: usize,
+    ) -> Vec<Edit> {
+        // A longer finding of another guard may have pulled the boundary back over one: it comes again.
+        let found = found.into_iter().filter(|(_, finding)| finding.span.end <= safe);
+        let edits = found.filter_map(|(guard, finding)| {
+            let value = self.text.get(finding.span.clone()).unwrap_or_default();
+            let with = session.personal(guard, &finding, value, place, Way::Response)?;
+            Some(self.edit(finding.span, if self.json { escape_json(&with) } else { with }))
+        });
+        edits.collect()
+    }
+
+    /// The edits that bring values back up to `safe`: into no address.
+    pub(super) fn restored(&self, session: &Session, mut addresses: Addresses, safe: usize) -> Vec<Edit> {
+        let mut read = self.start;
+        let found = session.masked.find(self.text);
+        let found = found.filter(|(range, _)| range.start >= self.start && range.end <= safe);
+        let outside = found.filter(|(range, _)| {
+            addresses.feed(self.text.get(read..range.start).unwrap_or_default());
+            read = range.start;
+            !addresses.inside()
+        });
+        let edits = outside.map(|(range, value)| {
+            self.edit(range, if self.json { escape_json(value) } else { value.to_owned() })
+        });
+        edits.collect()
+    }
+
+    fn edit(&self, range: Range<usize>, with: String) -> Edit {
+        Edit { segment: 0, range: range.start.max(self.start)..range.end, with }
+    }
+}
+
+fn holdback(session: &Session, text: &str, guards: &[Guard<'_>]) -> usize {
+    let mut safe = text.len();
+    for (_, guard) in guards {
+        let types: &TypeSet = &guard.types;
+        safe = safe.min(session.program.detector.holdback(text, types));
+        if guard.custom.is_some() {
+            safe = safe.min(floor_boundary(text, text.len().saturating_sub(CUSTOM_REACH)));
+        }
+    }
+    floor_boundary(text, safe)
+}
+
+/// Adds what lies over nothing that was found.
+fn add(found: &mut Vec<Finding>, more: impl Iterator<Item = Finding>) {
+    let mut more = more.peekable();
+    if more.peek().is_some() {
+        let taken = Taken::new(found.iter().map(|finding| (0, finding.span.clone())));
+        found.extend(more.filter(|finding| !taken.meets(0, &finding.span)));
+    }
+}
