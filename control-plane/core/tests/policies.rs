@@ -1,15 +1,18 @@
 //! The policies service over stores, compilers and publishers that misbehave.
+mod support;
+
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 use mesh_control_core::memory::MemoryPolicies;
-use mesh_control_core::ports::{AppendError, PolicyStore, PublishError, Publisher, StoreError};
+use mesh_control_core::ports::{AppendError, PolicyStore, PublishError, Publisher};
 use mesh_control_core::{
     Admission, Change, Decision, DryRun, Expected, Impact, Plan, Policies, PolicyError, PolicyVersion,
-    Remark, SampleRequest, Stored, Timestamp, Wanted,
+    Remark, SampleRequest, Timestamp, Wanted,
 };
 use mesh_policy::{Bounds, Bundle, Diagnostic, Document, Freeze, Policy, Settings, Spec, State};
+use support::{Interrupted, Interruption};
 
 fn policy(name: &str, description: &str) -> Policy {
     Policy::new(name, Spec { description: Some(description.to_owned()), ..Spec::default() })
@@ -64,38 +67,21 @@ impl Publisher for Collector {
     }
 }
 
-/// A store into which somebody else writes just before we do.
+/// Somebody else writes just before we do.
 #[derive(Default)]
 struct Shared {
-    store: MemoryPolicies,
     /// What the other one writes before our next version.
     others: Mutex<Vec<PolicyVersion>>,
 }
 
 #[async_trait]
-impl PolicyStore for Shared {
-    async fn append(&self, after: u64, versions: &[PolicyVersion]) -> Result<Vec<Stored>, AppendError> {
+impl Interruption for Shared {
+    async fn before_append(&self, store: &MemoryPolicies) -> Result<(), AppendError> {
         let other = self.others.lock().unwrap().pop();
         if let Some(other) = other {
-            self.store.append(after, &[other]).await?;
+            store.append(store.revision().await.unwrap(), &[other]).await?;
         }
-        self.store.append(after, versions).await
-    }
-
-    async fn newest(&self) -> Result<Vec<Stored>, StoreError> {
-        self.store.newest().await
-    }
-
-    async fn versions(&self, name: &str) -> Result<Vec<Stored>, StoreError> {
-        self.store.versions(name).await
-    }
-
-    async fn version(&self, name: &str, version: u64) -> Result<Option<Stored>, StoreError> {
-        self.store.version(name, version).await
-    }
-
-    async fn revision(&self) -> Result<u64, StoreError> {
-        self.store.revision().await
+        Ok(())
     }
 }
 
@@ -126,15 +112,15 @@ fn written_elsewhere(name: &str, version: u64) -> PolicyVersion {
 
 #[tokio::test]
 async fn what_another_control_plane_writes_in_between_is_not_lost() {
-    let store = Arc::new(Shared::default());
+    let store = Arc::new(Interrupted::<Shared>::default());
     let (policies, collector) = service(store.clone());
     put(&policies, "a", "1").await.unwrap();
-    store.others.lock().unwrap().push(written_elsewhere("b", 1));
+    store.by.others.lock().unwrap().push(written_elsewhere("b", 1));
     put(&policies, "a", "2").await.unwrap();
     assert_eq!(collector.newest(), [("a".to_owned(), 2), ("b".to_owned(), 1)]);
 
     // The same name: ours comes after theirs.
-    store.others.lock().unwrap().push(written_elsewhere("a", 3));
+    store.by.others.lock().unwrap().push(written_elsewhere("a", 3));
     let changed = put(&policies, "a", "3").await.unwrap();
     assert_eq!(changed.stored.version.version, 4);
     assert_eq!(collector.newest(), [("a".to_owned(), 4), ("b".to_owned(), 1)]);
@@ -142,21 +128,21 @@ async fn what_another_control_plane_writes_in_between_is_not_lost() {
     // What is compiled then is both: together they may be refused, and a freeze may have begun.
     let mut bad = written_elsewhere("c", 1);
     bad.document = Some(Document::Policy(policy("c", "bad")));
-    store.others.lock().unwrap().push(bad);
+    store.by.others.lock().unwrap().push(bad);
     let error = put(&policies, "a", "4").await.unwrap_err();
     assert!(matches!(error, PolicyError::Refused(_)), "{error}");
     store.store.append(6, &[written_elsewhere("c", 2)]).await.unwrap();
     let freeze = Freeze { by: "ada".to_owned(), reason: "release".to_owned() };
     let freeze = Some(Document::State(State::Freeze(freeze)));
     let begun = PolicyVersion { document: freeze, ..written_elsewhere("mesh/freeze", 1) };
-    store.others.lock().unwrap().push(begun);
+    store.by.others.lock().unwrap().push(begun);
     let error = put(&policies, "a", "4").await.unwrap_err();
     assert!(matches!(error, PolicyError::Frozen { .. }), "{error}");
     assert_eq!(store.revision().await.unwrap(), 8, "of ours nothing was written");
     policies.freeze(None, Timestamp::UNIX_EPOCH).await.unwrap();
 
     // Unless ours was to replace the version that was there.
-    store.others.lock().unwrap().push(written_elsewhere("a", 5));
+    store.by.others.lock().unwrap().push(written_elsewhere("a", 5));
     let wanted = Wanted::Document(Box::new(Document::Policy(policy("a", "4"))));
     let error = policies.change("a", wanted, Expected::Version(4), Timestamp::UNIX_EPOCH).await.unwrap_err();
     assert!(matches!(error, PolicyError::Changed { in_force: Some(5), .. }), "{error}");
@@ -213,7 +199,7 @@ async fn what_could_not_be_published_is_published_by_the_next_occasion() {
 
 #[tokio::test]
 async fn documents_that_come_together_are_in_force_together_or_not_at_all() {
-    let store = Arc::new(Shared::default());
+    let store = Arc::new(Interrupted::<Shared>::default());
     let (policies, collector) = service(store.clone());
     let together = |described: &[(&str, &str)]| {
         let document = |(name, said): &(&str, &str)| (name.to_string(), Document::Policy(policy(name, said)));
@@ -233,7 +219,7 @@ async fn documents_that_come_together_are_in_force_together_or_not_at_all() {
     assert_eq!(collector.bundles.lock().unwrap().len(), 1);
 
     // Somebody else writes in between: their version stays, ours comes after it.
-    store.others.lock().unwrap().push(written_elsewhere("a", 2));
+    store.by.others.lock().unwrap().push(written_elsewhere("a", 2));
     assert_eq!(together(&[("a", "3"), ("c", "1")]).await.unwrap(), ["a", "c"]);
     assert_eq!(collector.newest(), [("a".to_owned(), 3), ("b".to_owned(), 1), ("c".to_owned(), 1)]);
 }
@@ -241,7 +227,7 @@ async fn documents_that_come_together_are_in_force_together_or_not_at_all() {
 /// A file is what its author last said: a start puts what is new in it in force, and undoes nothing that was changed since.
 #[tokio::test]
 async fn a_start_undoes_nothing_that_was_changed_since() {
-    let (policies, _) = service(Arc::new(Shared::default()));
+    let (policies, _) = service(Arc::new(Interrupted::<Shared>::default()));
     let start = |said: &str| {
         let (policies, document) = (policies.clone(), Document::Policy(policy("a", said)));
         async move { policies.put_files(vec![("a".to_owned(), document)], Timestamp::UNIX_EPOCH).await.unwrap() }

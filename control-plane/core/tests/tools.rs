@@ -1,55 +1,30 @@
 //! Tools that change while the log of policies can not be written: records are not held up, and nothing is forgotten.
+mod support;
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use async_trait::async_trait;
 use mesh_audit::v1::{DecisionRecord, ToolDefinition};
 use mesh_control_core::memory::{MemoryPolicies, MemoryTools};
-use mesh_control_core::ports::{AppendError, PolicyStore, PublishError, Publisher, StoreError};
-use mesh_control_core::{
-    DefinitionState, EngineAdmission, Policies, PolicyVersion, Stored, Timestamp, ToolStanding, Tools,
-};
-use mesh_policy::{Bundle, Settings};
+use mesh_control_core::ports::{AppendError, StoreError};
+use mesh_control_core::{DefinitionState, EngineAdmission, Policies, Timestamp, ToolStanding, Tools};
+use mesh_policy::Settings;
+use support::{Interrupted, Interruption, Nobody};
 
-struct Nobody;
-
-#[async_trait]
-impl Publisher for Nobody {
-    async fn publish(&self, _bundle: Arc<Bundle>) -> Result<(), PublishError> {
-        Ok(())
-    }
-}
-
-/// A store that can be read all the time, and be written to at times.
+/// What is written to only at times.
 #[derive(Default)]
 struct Moody {
-    store: MemoryPolicies,
     full: AtomicBool,
 }
 
 #[async_trait]
-impl PolicyStore for Moody {
-    async fn append(&self, after: u64, versions: &[PolicyVersion]) -> Result<Vec<Stored>, AppendError> {
+impl Interruption for Moody {
+    async fn before_append(&self, _store: &MemoryPolicies) -> Result<(), AppendError> {
         if self.full.load(Ordering::Relaxed) {
             return Err(StoreError::new("the disk is full").into());
         }
-        self.store.append(after, versions).await
-    }
-
-    async fn newest(&self) -> Result<Vec<Stored>, StoreError> {
-        self.store.newest().await
-    }
-
-    async fn versions(&self, name: &str) -> Result<Vec<Stored>, StoreError> {
-        self.store.versions(name).await
-    }
-
-    async fn version(&self, name: &str, version: u64) -> Result<Option<Stored>, StoreError> {
-        self.store.version(name, version).await
-    }
-
-    async fn revision(&self) -> Result<u64, StoreError> {
-        self.store.revision().await
+        Ok(())
     }
 }
 
@@ -64,7 +39,7 @@ fn record(name: &str, letter: &str) -> DecisionRecord {
 #[tokio::test]
 async fn a_mark_that_can_not_be_set_is_set_with_a_later_report() {
     let now = Timestamp::UNIX_EPOCH;
-    let store = Arc::new(Moody::default());
+    let store = Arc::new(Interrupted::<Moody>::default());
     let admission = Arc::new(EngineAdmission::default());
     let policies = Policies::new(store.clone(), admission, Arc::new(Nobody), Settings::default());
     let tools = Tools::new(Arc::new(MemoryTools::default()), policies);
@@ -75,7 +50,7 @@ async fn a_mark_that_can_not_be_set_is_set_with_a_later_report() {
         tools.decide(server, name, &"a".repeat(64), DefinitionState::Approved, now).await.unwrap();
     }
 
-    store.full.store(true, Ordering::Relaxed);
+    store.by.full.store(true, Ordering::Relaxed);
     let mut reported = [record("x", "b"), record("y", "b"), record("z", "b")];
     let seen = tools.take_from("edge", &mut reported, now).await.unwrap();
     assert_eq!((seen.definitions, seen.changed), (3, 0));
@@ -84,7 +59,7 @@ async fn a_mark_that_can_not_be_set_is_set_with_a_later_report() {
     // Still not.
     assert_eq!(tools.take_from("edge", &mut [], now).await.unwrap().changed, 0);
 
-    store.full.store(false, Ordering::Relaxed);
+    store.by.full.store(false, Ordering::Relaxed);
     assert_eq!(tools.take_from("another", &mut [], now).await.unwrap().changed, 2);
     for name in ["x", "y"] {
         assert_eq!(tools.get(server, name).await.unwrap().standing, ToolStanding::Changed);
