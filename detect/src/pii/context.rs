@@ -106,8 +106,13 @@ impl ContextWords {
                 continue;
             }
             let begin = from + i;
+            let third = at(text, begin + 2).to_ascii_lowercase();
             for word in self.candidates(text, begin) {
                 let end = begin + word.text.len();
+                // Most differ here.
+                if end > begin + 2 && at(word.text.as_bytes(), 2) != third {
+                    continue;
+                }
                 // Two letters occur by chance in any random name.
                 if word.text.len() == 2 && before(text, begin).is_ascii_alphanumeric() {
                     continue;

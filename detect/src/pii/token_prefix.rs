@@ -1,6 +1,6 @@
 //! Keys and tokens by the prefix that their issuer gives them.
 use super::scan::{closes, is_token};
-use super::token_table::{Body, TOKENS, Token};
+use super::token_table::{Body, Token, beginning};
 use crate::EntityType::{self, GitlabToken, SlackToken};
 use crate::bytes::{at, run_end, slice};
 
@@ -12,9 +12,7 @@ pub(super) fn read(text: &[u8], start: usize, end: usize) -> Option<(EntityType,
 }
 
 fn known(text: &[u8], start: usize, end: usize) -> Option<(EntityType, usize, usize)> {
-    let run = slice(text, start, end);
-    (TOKENS.iter())
-        .filter(|token| run.starts_with(token.prefix.as_bytes()))
+    beginning(slice(text, start, end))
         .find_map(|token| Some((token.kind, start, body_end(text, start, end, token)?)))
 }
 
@@ -36,10 +34,8 @@ fn named(text: &[u8], start: usize, end: usize) -> Option<(EntityType, usize, us
             return None;
         }
         from = word + 1;
-        let run = slice(text, from, end);
-        let telling =
-            |token: &&Token| token.prefix.len() >= TELLING && run.starts_with(token.prefix.as_bytes());
-        let found = (TOKENS.iter().filter(telling))
+        let found = beginning(slice(text, from, end))
+            .filter(|token| token.prefix.len() >= TELLING)
             .find_map(|token| Some((token.kind, from, body_end(text, from, end, token)?)));
         if found.is_some() {
             return found;

@@ -1,6 +1,7 @@
 //! Tokens with a telling prefix, as their issuers document them.
 
 use crate::EntityType::{self, *};
+use crate::bytes::at;
 
 /// What may follow a prefix.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -30,8 +31,36 @@ const fn t(prefix: &'static str, body: Body, least: usize, most: usize, kind: En
     Token { prefix, body, least, most, kind }
 }
 
+/// For each first byte of a prefix the second ones, by their lowest six bits: hardly a run of letters and digits that is no token
+/// gets beyond this.
+static BEGINS: [u64; 128] = begins();
+
+#[allow(
+    clippy::indexing_slicing,
+    reason = "evaluated when it is compiled; every prefix has two bytes of ASCII"
+)]
+const fn begins() -> [u64; 128] {
+    let mut begins = [0; 128];
+    let mut i = 0;
+    while i < TOKENS.len() {
+        let prefix = TOKENS[i].prefix.as_bytes();
+        begins[prefix[0] as usize] |= 1 << (prefix[1] % 64);
+        i += 1;
+    }
+    begins
+}
+
+/// The tokens that may begin a run, in the order of search.
+#[inline]
+pub(super) fn beginning(run: &[u8]) -> impl Iterator<Item = &'static Token> {
+    let second = |first: u8| BEGINS.get(usize::from(first)).copied().unwrap_or(0);
+    let may = second(at(run, 0)) >> (at(run, 1) % 64) & 1 != 0;
+    let tokens = if may { TOKENS } else { &[] };
+    tokens.iter().filter(move |token| run.starts_with(token.prefix.as_bytes()))
+}
+
 /// In the order of search: a longer prefix before the shorter one it contains.
-pub(super) const TOKENS: &[Token] = &[
+const TOKENS: &[Token] = &[
     // Amazon Web Services: access key ids by resource type
     t("AKIA", Body::Upper, 16, 16, AwsAccessKey),
     t("ASIA", Body::Upper, 16, 16, AwsAccessKey),
