@@ -2,7 +2,7 @@
 
 use super::scan::{self, Scan};
 use super::{card, date, iban, national, net, phone};
-use crate::bytes::{at, before, run_end, slice};
+use crate::bytes::{at, before, run_end, run_start, slice};
 
 /// More digits than any number here has.
 pub(super) const MAX_DIGITS: usize = 24;
@@ -50,23 +50,38 @@ fn is_separator(b: u8) -> bool {
     matches!(b, b' ' | b'-' | b'.' | b'/')
 }
 
-/// The sign between two groups and its length, where more digits follow: one character, or a dash between spaces.
+/// What Markdown puts around a group to show it bold or as code.
+fn is_markup(b: u8) -> bool {
+    matches!(b, b'*' | b'`')
+}
+/// Such characters on one side of a group, at most.
+const MARKUP: usize = 2;
+
+/// The sign between two groups and its length, where more digits follow: one character, or a dash between spaces; around it
+/// there may be markup (`**536**-**90**`).
 #[inline]
 fn separator(text: &[u8], i: usize) -> Option<(u8, usize)> {
-    let next = at(text, i);
-    let length = match slice(text, i, i + 3) {
+    let sign = run_end(slice(text, 0, i + MARKUP), i, is_markup);
+    let length = match slice(text, sign, sign + 3) {
         b" - " => 3,
-        _ if is_separator(next) => 1,
+        _ if is_separator(at(text, sign)) => 1,
         _ => return None,
     };
-    at(text, i + length).is_ascii_digit().then_some((next, length))
+    let end = sign + length;
+    let end = run_end(slice(text, 0, end + MARKUP), end, is_markup);
+    at(text, end).is_ascii_digit().then_some((at(text, sign), end - i))
 }
 
-/// Whether digits and a space, or a dash between spaces, stand before a number.
+/// Whether digits and a space, or a dash between spaces, stand before a number, with or without markup.
 fn chained_before(text: &[u8], start: usize) -> bool {
-    let digit = |i: Option<usize>| i.is_some_and(|i| at(text, i).is_ascii_digit());
-    before(text, start) == b' ' && digit(start.checked_sub(2))
-        || slice(text, start.saturating_sub(3), start) == b" - " && digit(start.checked_sub(4))
+    let plain = |end: usize| run_start(slice(text, 0, end), end, is_markup).max(end.saturating_sub(MARKUP));
+    let sign = plain(start);
+    let length = match slice(text, sign.saturating_sub(3), sign) {
+        b" - " => 3,
+        [.., b' '] => 1,
+        _ => return false,
+    };
+    before(text, plain(sign - length)).is_ascii_digit()
 }
 
 /// Looks at a group of digits that begins at `start`, alone and with the groups that follow it.
@@ -127,7 +142,10 @@ fn is_count(text: &[u8], start: usize) -> bool {
         && !matches!(before(text, start), b'(' | b'+')
         && match next {
             b' ' => at(text, end + 1).is_ascii_alphabetic(),
-            _ => !(is_separator(next) || matches!(next, b'(' | b')') || next.is_ascii_digit()),
+            _ => {
+                let goes_on = is_separator(next) || is_markup(next) || matches!(next, b'(' | b')');
+                !(goes_on || next.is_ascii_digit())
+            }
         }
 }
 
