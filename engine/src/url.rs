@@ -21,7 +21,7 @@ impl Session {
         let beside = self.head.path.starts_with("/v1beta/") || self.head.path.starts_with("/upload/v1beta/");
         let googles = self.route.protocol == Protocol::Gemini || beside;
         let query = self.head.query();
-        let query = query.map(|query| if googles { decode(&without_key(query)) } else { decode(query) });
+        let query = query.map(|query| if googles { decode(&without_mark(query)) } else { decode(query) });
         let parts = [("path", "request:path", Some(path)), ("query", "request:query", query)];
         let program = Rc::clone(&self.program);
         let applies = Rc::clone(&self.applies);
@@ -73,14 +73,15 @@ impl Session {
     }
 }
 
-/// A query without the key by which Google knows who asks: it is to be there, as others' are in a header.
-fn without_key(query: &str) -> String {
+/// A query in which the key by which Google knows who asks is not told as one: it is to be there, as others' are in a header.
+/// What stands behind its mark is searched as any text is, since a value could be called a key.
+fn without_mark(query: &str) -> String {
     let belongs = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.');
-    let is_key = |pair: &str| {
-        let key = pair.strip_prefix("key=").unwrap_or_default();
-        (key.starts_with("AIza") || key.starts_with("AQ.")) && key.bytes().all(belongs)
+    let rest = |pair: &str| {
+        let rest = pair.strip_prefix("key=AIza").or_else(|| pair.strip_prefix("key=AQ."))?;
+        rest.bytes().all(belongs).then(|| rest.to_owned())
     };
-    query.split('&').filter(|pair| !is_key(pair)).collect::<Vec<_>>().join("&")
+    query.split('&').map(|pair| rest(pair).unwrap_or_else(|| pair.to_owned())).collect::<Vec<_>>().join("&")
 }
 
 /// `application/x-www-form-urlencoded` text as a server reads it; broken escapes stay as they are.
@@ -112,19 +113,21 @@ fn decode(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{decode, without_key};
+    use super::{decode, without_mark};
 
     #[test]
-    fn only_googles_key_is_left_out() {
-        let key = "key=AIzaSyD-9tSrke72PouQMnMX-a7eZSW0jkFMBWY";
+    fn only_googles_key_is_not_told_as_one() {
+        let (key, rest) =
+            ("key=AIzaSyD-9tSrke72PouQMnMX-a7eZSW0jkFMBWY", "SyD-9tSrke72PouQMnMX-a7eZSW0jkFMBWY");
         for (query, want) in [
-            (format!("alt=sse&{key}&x=1"), "alt=sse&x=1".to_owned()),
-            (key.to_owned(), String::new()),
+            (format!("alt=sse&{key}&x=1"), format!("alt=sse&{rest}&x=1")),
+            (key.to_owned(), rest.to_owned()),
+            ("key=AIza_536-90-4399".to_owned(), "_536-90-4399".to_owned()),
             (format!("x{key}"), format!("x{key}")),
             (format!("{key}%20536-90-4399"), format!("{key}%20536-90-4399")),
             ("key=536-90-4399".to_owned(), "key=536-90-4399".to_owned()),
         ] {
-            assert_eq!(without_key(&query), want, "{query}");
+            assert_eq!(without_mark(&query), want, "{query}");
         }
     }
 

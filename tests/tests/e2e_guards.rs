@@ -151,6 +151,30 @@ fn each_guard_does_what_its_rule_says() {
             upstream: (&[], &["536-90-4399", "536%2D90"]),
         },
         Case {
+            what: "the key by which Google knows who asks stands in the query, and is no finding",
+            agent: "redact",
+            request: Request::post(
+                "/v1beta/models/gemini-2.0-flash:generateContent?key=AIzaSyD-9tSrke72PouQMnMX-a7eZSW0jkFMBWY",
+                &serde_json::json!({ "contents": [{ "role": "user", "parts": [{ "text": "hello" }] }] }),
+            ),
+            status: 200,
+            decision: "allow",
+            guards: &["pii=ran"],
+            upstream: (&["hello"], &[]),
+        },
+        Case {
+            what: "a value that is called Google's key is a value",
+            agent: "redact",
+            request: Request::post(
+                "/v1beta/models/gemini-2.0-flash:generateContent?key=AIza_536-90-4399",
+                &serde_json::json!({ "contents": [{ "role": "user", "parts": [{ "text": "hello" }] }] }),
+            ),
+            status: 403,
+            decision: "deny",
+            guards: &["pii=ran"],
+            upstream: (&[], &["536-90-4399"]),
+        },
+        Case {
             what: "a value is told by its name, also in JSON inside a string",
             agent: "redact",
             request: Request::bytes(
