@@ -10,7 +10,7 @@ use crate::json::{Kind, Val};
 use crate::message::Place;
 use crate::protocol::Protocol;
 use crate::rpc;
-use crate::stream::{Channel, ChannelKind, Close, field_hash};
+use crate::stream::{Channel, ChannelKind, Close, OUTSIDE, field_hash};
 
 type Done = Result<(), WireError>;
 
@@ -18,7 +18,7 @@ type Done = Result<(), WireError>;
 #[derive(Clone, Copy)]
 struct At {
     place: Place,
-    /// In a stream: the running text that the parts of an artifact continue.
+    /// In a stream: the running text that the parts of an artifact, or of a message, continue.
     running: Option<Channel>,
     /// Whether this is an event of a stream.
     event: bool,
@@ -106,7 +106,8 @@ fn object(c: &mut Collector<'_>, at: At, value: Val<'_>, path: u32) -> Done {
     if is_card(value) {
         return c.free(Place::Document, value, path);
     }
-    let at = At { place: place_of(value, at.place), ..at };
+    let running = at.running.or_else(|| at.event.then(|| said(value)).flatten());
+    let at = At { place: place_of(value, at.place), running, ..at };
     for (key, member) in value.members() {
         let name = key.text();
         let path_of = |c: &mut Collector<'_>| c.at_key(path, &name);
@@ -115,8 +116,13 @@ fn object(c: &mut Collector<'_>, at: At, value: Val<'_>, path: u32) -> Done {
                 let path = path_of(c);
                 artifact(c, at, member, path)?;
             }
-            "message" | "status" | "task" | "artifact" | "artifacts" | "history" | "tasks"
-            | "statusUpdate" | "status_update" | "artifactUpdate" | "artifact_update"
+            // What was said before, once more.
+            "history" if !member.is_string() => {
+                let path = path_of(c);
+                object(c, At { event: false, ..at }, member, path)?;
+            }
+            "message" | "status" | "task" | "artifact" | "artifacts" | "tasks" | "statusUpdate"
+            | "status_update" | "artifactUpdate" | "artifact_update"
                 if !member.is_string() =>
             {
                 let path = path_of(c);
@@ -157,6 +163,16 @@ fn place_of(value: Val<'_>, place: Place) -> Place {
         Some("agent" | "ROLE_AGENT") => Place::ToolResult,
         _ => place,
     }
+}
+
+/// What an agent says in a stream, message by message: some send each few words of a text as one.
+fn said(value: Val<'_>) -> Option<Channel> {
+    let agent = place_of(value, Place::User) == Place::ToolResult;
+    (agent && value.get("parts").or_else(|| value.get("content")).is_some()).then_some(Channel {
+        group: OUTSIDE,
+        kind: ChannelKind::Messages,
+        index: 0,
+    })
 }
 
 /// An artifact in a stream: chunks of the same one are one running text.
@@ -209,6 +225,9 @@ fn part(c: &mut Collector<'_>, at: At, parent: u32, key: Val<'_>, value: Val<'_>
         "text" => {
             let path = path_of(c);
             match at.running {
+                Some(channel) if channel.kind == ChannelKind::Messages => {
+                    c.piece_apart(channel, at.place, value, path)
+                }
                 Some(channel) => c.piece(channel, at.place, value, path),
                 None => c.text(at.place, value, path),
             }
@@ -221,8 +240,10 @@ fn part(c: &mut Collector<'_>, at: At, parent: u32, key: Val<'_>, value: Val<'_>
             let path = path_of(c);
             match at.running {
                 // A file, which may come in pieces as texts do.
-                Some(channel) => c.data_piece(Channel { kind: ChannelKind::Other, ..channel }, value, path),
-                None => c.data(value, path),
+                Some(channel) if channel.kind == ChannelKind::Text => {
+                    c.data_piece(Channel { kind: ChannelKind::Other, ..channel }, value, path)
+                }
+                _ => c.data(value, path),
             }
         }
         "url" | "uri" | "fileWithUri" | "filename" | "name" => {

@@ -235,7 +235,7 @@ fn delta(c: &mut Collector<'_>, value: Val<'_>, path: u32, group: u32) -> Done {
         match &*name {
             "text" => {
                 let path = path_of(c);
-                let channel = Channel { group, kind: ChannelKind::Text, index: 0 };
+                let channel = Channel { group, kind: ChannelKind::Block, index: 0 };
                 c.piece(channel, Place::Assistant, member, path)?;
             }
             "toolUse" | "toolResult" | "reasoningContent" if member.is_object() => {

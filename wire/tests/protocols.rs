@@ -314,7 +314,7 @@ fn bedrock_requests_and_answers() {
     for (data, want, closes) in [
         (r#"{"p":"abcdefghijklm","role":"assistant"}"#, vec![], vec![]),
         (r#"{"p":"my secret"}"#, vec!["whole p", "whole my secret"], vec![]),
-        (r#"{"contentBlockIndex":1,"delta":{"text":"He"},"p":"abc"}"#, vec!["Text 1 He"], vec![]),
+        (r#"{"contentBlockIndex":1,"delta":{"text":"He"},"p":"abc"}"#, vec!["Block 1 He"], vec![]),
         (
             r#"{"contentBlockIndex":2,"start":{"toolUse":{"toolUseId":"tooluse_1","name":"f"}}}"#,
             vec![],
@@ -349,7 +349,7 @@ fn what_bedrock_invokes_is_read_in_the_models_own_protocol() {
     let data = r#"{"bytes":"eyJ0eXBlIjoiY29udGVudF9ibG9ja19kZWx0YSIsImluZGV4IjoxLCJkZWx0YSI6eyJ0eXBlIjoidGV4dF9kZWx0YSIsInRleHQiOiJIZSJ9fQ==","p":"abcd"}"#;
     let event = Event::Json(data.as_bytes().to_vec());
     let item = read_event(Protocol::BedrockInvoke, "", &event, &Limits::default()).unwrap();
-    assert_eq!(item.pieces[0].channel, Channel { group: 1, kind: ChannelKind::Text, index: 0 });
+    assert_eq!(item.pieces[0].channel, Channel { group: 1, kind: ChannelKind::Block, index: 0 });
     assert_eq!(item.text(&item.pieces[0]), "He");
     let edit = mesh_wire::Edit { segment: item.pieces[0].segment, range: 0..1, with: "Sh".to_owned() };
     let edited = Event::Json(event.rewritten(&item, &[edit], &[]));
@@ -438,7 +438,7 @@ fn chunks_of_an_a2a_artifact_are_one_running_text() {
     let (texts, closes) = event(
         r#"{"jsonrpc":"2.0","id":1,"result":{"kind":"status-update","status":{"state":"working","message":{"role":"agent","parts":[{"kind":"text","text":"hm"}]}},"final":false}}"#,
     );
-    assert_eq!((texts, closes), (vec!["whole hm".to_owned()], vec![]));
+    assert_eq!((texts, closes), (vec!["Messages * hm".to_owned()], vec![]));
     let (texts, closes) = event(
         r#"{"jsonrpc":"2.0","id":1,"result":{"statusUpdate":{"status":{"state":"TASK_STATE_COMPLETED"}}}}"#,
     );
@@ -446,5 +446,5 @@ fn chunks_of_an_a2a_artifact_are_one_running_text() {
     // Over plain HTTP there is no envelope.
     let (texts, _) =
         self::event(Protocol::A2aHttp, "", r#"{"message":{"role":"ROLE_AGENT","parts":[{"text":"Hi"}]}}"#);
-    assert_eq!(texts, ["whole Hi"]);
+    assert_eq!(texts, ["Messages * Hi"]);
 }

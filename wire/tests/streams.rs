@@ -108,12 +108,12 @@ fn anthropic_events() {
         ),
         (
             r#"{"type":"content_block_start","index":0,"content_block":{"type":"text","text":"He"}}"#,
-            vec!["Text 0/0 He"],
+            vec!["Block 0/0 He"],
             vec![],
         ),
         (
             r#"{"type":"content_block_delta","index":0,"delta":{"type":"text_delta","text":"llo"}}"#,
-            vec!["Text 0/0 llo"],
+            vec!["Block 0/0 llo"],
             vec![],
         ),
         (
@@ -166,11 +166,11 @@ fn anthropic_events() {
 
 #[test]
 fn responses_events() {
-    let text = Channel { group: 1, kind: ChannelKind::Text, index: 2 };
+    let text = Channel { group: 1, kind: ChannelKind::Block, index: 2 };
     for (data, want, closes) in [
         (
             r#"{"type":"response.output_text.delta","item_id":"msg_1","output_index":1,"content_index":2,"delta":"He","sequence_number":4}"#,
-            vec!["Text 1/2 He"],
+            vec!["Block 1/2 He"],
             vec![],
         ),
         (

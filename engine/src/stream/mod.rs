@@ -7,6 +7,7 @@
 //! Failure law: what a window holds is bounded by the detector's holdback, the queue by [`MAX_QUEUE`]; over it, all text
 //! is judged as it stands. More running texts than [`MAX_WINDOWS`], or an event that cannot be read or does not
 //! follow those before it ([`Order`]), ends the stream with the provider's own error event when the policy is closed. A stream that breaks off takes what was held back with it.
+mod blocks;
 mod number;
 mod order;
 mod settle;
@@ -16,8 +17,8 @@ mod window;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use mesh_wire::{
-    Channel, ContentDecoder, DecodeError, Edit, Event, EventStream, Framing, Limits, Protocol, StreamItem,
-    read_event,
+    Channel, ChannelKind, Close, ContentDecoder, DecodeError, Edit, Event, EventStream, Framing, Limits,
+    Protocol, StreamItem, read_event,
 };
 
 use crate::decision::Outcome;
@@ -50,6 +51,8 @@ pub(crate) struct Stream {
     first: u64,
     queued: usize,
     windows: BTreeMap<Channel, Window>,
+    /// The block that ended last, as long as none has gone on from it.
+    ended_block: Option<Channel>,
     /// Events that went on with a text.
     spoken: u64,
     order: Order,
@@ -105,6 +108,7 @@ impl Stream {
             first: 0,
             queued: 0,
             windows: BTreeMap::new(),
+            ended_block: None,
             spoken: 0,
             order: Order::default(),
             ended: false,
@@ -195,6 +199,7 @@ impl Stream {
         if !self.order.follows(&mut item) || !self.admits(&touched) {
             return self.unreadable(session, out);
         }
+        self.follow(session, &item, &touched);
         let dropped = session.took_event(&event, &item);
         self.keep(session, &event, &item);
         let (edits, hidden) =
@@ -229,13 +234,18 @@ impl Stream {
             open += 1;
         }
         let over = self.order.ends(&item, self.windows.keys());
+        let goes_on = !item.closes.contains(&Close::All);
         self.queued += event.raw().len();
         self.queue.push_back(Waiting { event, item, edits, hidden, open, dropped });
         for channel in &touched {
-            self.hear(session, channel, false);
-            self.settle(session, channel, false);
+            let last = channel.kind == ChannelKind::Messages;
+            self.hear(session, channel, last);
+            self.settle(session, channel, last);
         }
         for channel in over {
+            if goes_on && self.waits_for_another(session, channel) {
+                continue;
+            }
             self.hear(session, &channel, true);
             self.settle(session, &channel, true);
             if self.windows.get(&channel).is_some_and(|window| window.text.is_empty()) {

@@ -5,7 +5,7 @@
 //! bounded by [`MAX_LABELS`] and [`MAX_OVER`]; a stream that says more does not follow either.
 use std::collections::{BTreeMap, BTreeSet};
 
-use mesh_wire::{Channel, Close, StreamItem, ToolCall};
+use mesh_wire::{Channel, ChannelKind, Close, StreamItem, ToolCall};
 
 /// Bytes of names and identifiers of tool calls that are kept of one stream, with what each takes beside its text.
 const MAX_LABELS: usize = 1 << 20;
@@ -70,7 +70,7 @@ impl Order {
                 .into_iter()
                 .partition(|channel| said.contains(&channel.group));
         }
-        for channel in open {
+        for channel in open.filter(|channel| channel.kind != ChannelKind::Messages) {
             let certain = [Close::All, Close::Group(channel.group), Close::Channel(*channel)];
             if certain.iter().any(|close| closes.contains(close)) {
                 ended.insert(*channel);

@@ -66,7 +66,7 @@ fn delta(c: &mut Collector<'_>, value: Val<'_>, path: u32, group: u32, field: u3
         let name = key.text();
         let path_of = |c: &mut Collector<'_>| c.at_key(path, &name);
         let (kind, place, types) = match &*name {
-            "text" => (ChannelKind::Text, Place::Assistant, ["text", "text_delta"]),
+            "text" => (ChannelKind::Block, Place::Assistant, ["text", "text_delta"]),
             "thinking" => (ChannelKind::Reasoning, Place::Assistant, ["thinking", "thinking_delta"]),
             "partial_json" => {
                 (ChannelKind::ToolArguments, Place::ToolArguments, ["input_json", "input_json_delta"])
@@ -96,6 +96,7 @@ fn delta(c: &mut Collector<'_>, value: Val<'_>, path: u32, group: u32, field: u3
                     // Some clients go by the type, others by the field.
                     Some(_) => return malformed(member.span().start as usize, "a delta of another type"),
                 };
+                let kind = if kind == ChannelKind::Block && index > 0 { ChannelKind::Text } else { kind };
                 c.piece(Channel { group, kind, index }, place, member, path)?;
             }
             _ => c.unknown(Place::Assistant, path, key, member)?,

@@ -28,6 +28,11 @@ use crate::words;
 pub enum ChannelKind {
     /// The answer's words.
     Text,
+    /// The answer's words in one of its blocks or items, which clients put together: one goes on where the last one of another
+    /// group ended.
+    Block,
+    /// Messages that follow each other, each whole or a piece of what its sender says: none waits for the next.
+    Messages,
     /// A refusal's words.
     Refusal,
     /// Reasoning or thinking.

@@ -95,7 +95,7 @@ fn channel_of(kind: &str, root: Val<'_>) -> Result<(Channel, Place), WireError> 
     let base = kind.strip_suffix(".delta").or_else(|| kind.strip_suffix(".done"));
     let (text, arguments) = (Place::Assistant, Place::ToolArguments);
     let (kind, field, place) = match base.unwrap_or_default() {
-        "response.output_text" => (ChannelKind::Text, 0, text),
+        "response.output_text" => (ChannelKind::Block, 0, text),
         "response.refusal" => (ChannelKind::Refusal, 0, text),
         "response.function_call_arguments" => (ChannelKind::ToolArguments, 0, arguments),
         "response.mcp_call_arguments" => (ChannelKind::ToolArguments, 1, arguments),

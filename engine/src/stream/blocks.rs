@@ -1,0 +1,58 @@
+//! Blocks of an answer, whose texts clients put together: the next one goes on in the window of the last.
+//!
+//! A block's end is not the end of its text, so what could still become a finding waits for what comes next. If that is anything
+//! but another block's text, it leaves, and what went before stays as context.
+use std::collections::BTreeSet;
+
+use mesh_wire::{Channel, ChannelKind, Close, StreamItem};
+
+use super::Stream;
+use super::window::Window;
+use crate::session::Session;
+
+impl Stream {
+    /// Hands the window of the block that ended last on to the block that an event goes on with, if it does.
+    pub(super) fn follow(&mut self, session: &mut Session, item: &StreamItem, touched: &BTreeSet<Channel>) {
+        let Some(last) = self.ended_block else { return };
+        let next = touched.iter().find(|channel| channel.kind == ChannelKind::Block);
+        if let Some(next) = next.filter(|next| !self.windows.contains_key(next)) {
+            let window = self.windows.remove(&last).unwrap_or_default();
+            self.windows.insert(*next, window.of_next_block());
+            self.ended_block = None;
+        } else if !touched.is_empty() || item.closes.iter().any(|close| !is_of(*close, last)) {
+            self.hear(session, &last, true);
+            self.settle(session, &last, true);
+        }
+    }
+
+    /// Whether a text that is over, in a stream that goes on, waits for the next block.
+    pub(super) fn waits_for_another(&mut self, session: &mut Session, channel: Channel) -> bool {
+        if channel.kind != ChannelKind::Block {
+            return false;
+        }
+        if self.ended_block != Some(channel)
+            && let Some(before) = self.ended_block.replace(channel)
+        {
+            self.settle(session, &before, true);
+            self.windows.remove(&before);
+        }
+        true
+    }
+}
+
+/// Whether it is that text, or its group, that ends.
+fn is_of(close: Close, channel: Channel) -> bool {
+    [Close::Channel(channel), Close::Group(channel.group)].contains(&close)
+}
+
+impl Window {
+    /// The same window for a block that goes on with the text. What form the text has, it shows anew.
+    fn of_next_block(mut self) -> Window {
+        if self.text.is_empty() {
+            self.place.clear();
+            self.json = None;
+            self.inside = Default::default();
+        }
+        self
+    }
+}
