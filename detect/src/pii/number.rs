@@ -2,7 +2,7 @@
 
 use super::scan::{self, Scan};
 use super::{card, date, iban, national, net, phone};
-use crate::bytes::{at, before, run_end, run_start, slice};
+use crate::bytes::{at, before, run_end, slice};
 
 /// More digits than any number here has.
 pub(super) const MAX_DIGITS: usize = 24;
@@ -50,38 +50,71 @@ fn is_separator(b: u8) -> bool {
     matches!(b, b' ' | b'-' | b'.' | b'/')
 }
 
-/// What Markdown puts around a group to show it bold or as code.
-fn is_markup(b: u8) -> bool {
-    matches!(b, b'*' | b'`')
-}
-/// Such characters on one side of a group, at most.
+/// Tags of HTML that show what is between them in another way, and nothing else.
+const TAGS: [&[u8]; 12] =
+    [b"b", b"i", b"u", b"s", b"em", b"strong", b"code", b"mark", b"span", b"small", b"kbd", b"wbr"];
+/// Signs of markup on one side of a group, at most.
 const MARKUP: usize = 2;
 
+/// Where what shows a group bold or as code ends, in Markdown or in HTML.
+#[inline]
+fn markup_end(text: &[u8], start: usize) -> usize {
+    (0..MARKUP).fold(start, |end, _| end + sign_of_markup(text, end))
+}
+
+/// The length of one sign of markup.
+#[inline]
+fn sign_of_markup(text: &[u8], i: usize) -> usize {
+    match at(text, i) {
+        b'*' | b'`' => 1,
+        b'<' => tag(text, i),
+        _ => 0,
+    }
+}
+
+/// The length of a tag that begins there.
+fn tag(text: &[u8], i: usize) -> usize {
+    let name = i + 1 + usize::from(at(text, i + 1) == b'/');
+    let end = run_end(slice(text, 0, name + 7), name, |b| b.is_ascii_alphabetic());
+    let known = TAGS.iter().any(|tag| slice(text, name, end).eq_ignore_ascii_case(tag));
+    if known && at(text, end) == b'>' { end + 1 - i } else { 0 }
+}
+
+/// Where what shows a group bold or as code begins.
+fn markup_start(text: &[u8], end: usize) -> usize {
+    (0..MARKUP).fold(end, |start, _| {
+        let sign = match before(text, start) {
+            b'*' | b'`' => 1,
+            b'>' => (3..=9).find(|length| tag(text, start.saturating_sub(*length)) == *length).unwrap_or(0),
+            _ => 0,
+        };
+        start - sign
+    })
+}
+
 /// The sign between two groups and its length, where more digits follow: one character, or a dash between spaces; around it
-/// there may be markup (`**536**-**90**`).
+/// there may be markup (`**536**-**90**`, `<b>536</b>-90`).
 #[inline]
 fn separator(text: &[u8], i: usize) -> Option<(u8, usize)> {
-    let sign = run_end(slice(text, 0, i + MARKUP), i, is_markup);
+    let sign = markup_end(text, i);
     let length = match slice(text, sign, sign + 3) {
         b" - " => 3,
         _ if is_separator(at(text, sign)) => 1,
         _ => return None,
     };
-    let end = sign + length;
-    let end = run_end(slice(text, 0, end + MARKUP), end, is_markup);
+    let end = markup_end(text, sign + length);
     at(text, end).is_ascii_digit().then_some((at(text, sign), end - i))
 }
 
 /// Whether digits and a space, or a dash between spaces, stand before a number, with or without markup.
 fn chained_before(text: &[u8], start: usize) -> bool {
-    let plain = |end: usize| run_start(slice(text, 0, end), end, is_markup).max(end.saturating_sub(MARKUP));
-    let sign = plain(start);
+    let sign = markup_start(text, start);
     let length = match slice(text, sign.saturating_sub(3), sign) {
         b" - " => 3,
         [.., b' '] => 1,
         _ => return false,
     };
-    before(text, plain(sign - length)).is_ascii_digit()
+    before(text, markup_start(text, sign - length)).is_ascii_digit()
 }
 
 /// Looks at a group of digits that begins at `start`, alone and with the groups that follow it.
@@ -143,7 +176,7 @@ fn is_count(text: &[u8], start: usize) -> bool {
         && match next {
             b' ' => at(text, end + 1).is_ascii_alphabetic(),
             _ => {
-                let goes_on = is_separator(next) || is_markup(next) || matches!(next, b'(' | b')');
+                let goes_on = is_separator(next) || matches!(next, b'(' | b')' | b'*' | b'`' | b'<');
                 !(goes_on || next.is_ascii_digit())
             }
         }
