@@ -3,6 +3,8 @@
 mod anthropic;
 mod chat;
 mod responses;
+mod shape;
+mod unknown;
 mod within;
 
 use crate::a2a;
@@ -18,10 +20,11 @@ use crate::ollama;
 use crate::path::ROOT;
 use crate::protocol::Protocol;
 use crate::read::document;
-use crate::repeated;
 use crate::sse;
 use crate::usage;
 use crate::words;
+use shape::{Shape, Within, shape_of};
+use unknown::unknown;
 
 /// What kind of running text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -186,16 +189,6 @@ fn frame(c: &mut Collector<'_>, doc: Doc<'_>) -> Result<(), WireError> {
     Ok(())
 }
 
-/// What the data of an event stood in.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Within {
-    Event,
-    /// One of Amazon's.
-    Frame,
-    /// A member of another event.
-    Member,
-}
-
 fn data(
     c: &mut Collector<'_>,
     operation: &str,
@@ -231,78 +224,6 @@ fn data(
     }
 }
 
-/// How an event is to be read.
-enum Shape<'d> {
-    Chat,
-    Responses,
-    Anthropic,
-    Gemini,
-    Ollama,
-    Bedrock,
-    A2a,
-    /// An event of the model's own protocol, or a text, stands in this member, in Base64.
-    Inside(Val<'d>),
-    Whole,
-    Unknown,
-}
-
-/// The shape of the protocol that was asked in where its telling member is there: its clients look for nothing else.
-/// Otherwise told by the event itself: gateways answer in another protocol. One that could be of several shapes is of none.
-fn shape_of(protocol: Protocol, root: Val<'_>, within: Within) -> Shape<'_> {
-    let kind = root.get_text("type").unwrap_or_default();
-    let chat = root.get("choices").is_some();
-    let gemini = root.get("candidates").is_some();
-    let responses = kind.starts_with("response.");
-    let anthropic = kind.starts_with("content_block_") || kind.starts_with("message_") || kind == "ping";
-    let ollama = root.get("message").is_some() || root.get("response").is_some();
-    match protocol {
-        Protocol::A2a | Protocol::A2aHttp => return Shape::A2a,
-        Protocol::BedrockConverse => return Shape::Bedrock,
-        Protocol::Mcp => return Shape::Whole,
-        Protocol::BedrockInvoke if within != Within::Member => {
-            if let Some(bytes) = root.get("bytes").filter(|bytes| bytes.is_string()) {
-                return Shape::Inside(bytes);
-            }
-        }
-        // What Bedrock's agents say.
-        protocol if within == Within::Frame && !protocol.is_settled() => {
-            let bytes = root.get("bytes").filter(|bytes| bytes.is_string());
-            if let Some(bytes) = bytes.filter(|bytes| !Coding::Base64.decode(&bytes.text()).is_empty()) {
-                return Shape::Inside(bytes);
-            }
-        }
-        Protocol::OpenAiChat | Protocol::OpenAiCompletions if chat => return Shape::Chat,
-        Protocol::OpenAiResponses if responses => return Shape::Responses,
-        Protocol::AnthropicMessages if anthropic => return Shape::Anthropic,
-        Protocol::Gemini if gemini => return Shape::Gemini,
-        Protocol::Ollama if ollama => return Shape::Ollama,
-        _ => {}
-    }
-    let whole = root.get_text("jsonrpc").is_some();
-    let known = [
-        (whole, Shape::Whole),
-        (chat, Shape::Chat),
-        (gemini, Shape::Gemini),
-        (responses, Shape::Responses),
-        (anthropic, Shape::Anthropic),
-    ];
-    let mut known = known.into_iter().filter_map(|(is, shape)| is.then_some(shape));
-    match (known.next(), known.next()) {
-        (Some(shape), None) => return shape,
-        (Some(_), Some(_)) => return Shape::Unknown,
-        _ => {}
-    }
-    let told = root.get("usage").is_some() || root.get("error").is_some();
-    match protocol {
-        Protocol::Gemini if root.is_object() => Shape::Gemini,
-        Protocol::Ollama if root.is_object() => Shape::Ollama,
-        // What a model of Bedrock's says in its own way may stand beside.
-        Protocol::BedrockInvoke => Shape::Unknown,
-        protocol if protocol.is_settled() && told => Shape::Whole,
-        _ => Shape::Unknown,
-    }
-}
-
 /// Bedrock's InvokeModelWithResponseStream: each event of the model in Base64, beside padding. Its InvokeAgent: pieces of
 /// a text.
 fn inside(c: &mut Collector<'_>, operation: &str, root: Val<'_>, bytes: Val<'_>) -> Result<(), WireError> {
@@ -320,71 +241,6 @@ fn inside(c: &mut Collector<'_>, operation: &str, root: Val<'_>, bytes: Val<'_>)
         data(c, operation, &text, layer, Within::Member)
     } else {
         c.running(&text, layer)
-    }
-}
-
-/// A stream of a protocol nobody told us: members that usually carry the text are taken for pieces of it, the rest
-/// for whole texts.
-fn unknown(
-    c: &mut Collector<'_>,
-    operation: &str,
-    value: Val<'_>,
-    path: u32,
-    fields: u32,
-) -> Result<(), WireError> {
-    const TEXTS: &[&str] = &[
-        "text",
-        "content",
-        "response",
-        "delta",
-        "output",
-        "completion",
-        "token",
-        "generated_text",
-        "thinking",
-        "arguments",
-        "partial_json",
-        "generation",
-        "outputText",
-        "text_output",
-        "value",
-    ];
-    match value.kind() {
-        Kind::Object => value.members().try_for_each(|(key, member)| {
-            let name = key.text();
-            if member.is_string() && TEXTS.contains(&&*name) {
-                let path = c.at_key(path, &name);
-                let channel =
-                    Channel { group: OUTSIDE, kind: ChannelKind::Other, index: field_hash(fields, &name) };
-                return c.piece_apart(channel, Place::Assistant, member, path);
-            }
-            if repeated::repeats(&name, operation) {
-                let path = c.at_key(path, &name);
-                return repeated::running(c, OUTSIDE, member, path);
-            }
-            // Whatever it is called: clients put together what they are given to add.
-            if &*name == "delta" && member.is_object() {
-                let path = c.at_key(path, &name);
-                return within::within(
-                    c,
-                    Place::Assistant,
-                    member,
-                    path,
-                    (OUTSIDE, field_hash(fields, &name)),
-                );
-            }
-            if matches!(member.kind(), Kind::Object | Kind::Array) {
-                c.key(Place::Other, path, key, &name)?;
-                let path = c.at_key(path, &name);
-                return unknown(c, operation, member, path, field_hash(fields, &name));
-            }
-            c.unknown(Place::Other, path, key, member)
-        }),
-        Kind::Array => value.items().try_for_each(|(index, item)| {
-            let path = c.at_index(path, index);
-            unknown(c, operation, item, path, fields.wrapping_add(index))
-        }),
-        _ => c.free(Place::Other, value, path),
     }
 }
 

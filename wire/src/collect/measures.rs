@@ -1,0 +1,95 @@
+//! What is no text by its protocol, unless it turns out to be one: words, numbers, models, signatures, tokens that repeat a text.
+
+use std::borrow::Cow;
+
+use super::Collector;
+use crate::error::WireError;
+use crate::json::{Kind, Val};
+use crate::media;
+use crate::message::{Echo, Place};
+use crate::words;
+
+impl Collector<'_> {
+    /// Data that the provider signs or encrypts: passed over, unless it does not look like it.
+    pub(crate) fn opaque(&mut self, value: Val<'_>, path: u32) -> Result<(), WireError> {
+        match value.string() {
+            Some(text) if media::is_opaque(&text) => Ok(()),
+            _ => self.text(Place::Other, value, path),
+        }
+    }
+
+    /// A word of an enumeration, an identifier or a time: passed over, unless it is something else.
+    pub(crate) fn word(&mut self, value: Val<'_>, path: u32) -> Result<(), WireError> {
+        match value.string() {
+            Some(text) if words::says_nothing(&text) => Ok(()),
+            _ => self.free(Place::Other, value, path),
+        }
+    }
+
+    /// The model asked for or answering: noted, and a text like any other unless it reads like a model's name.
+    pub(crate) fn model(&mut self, value: Val<'_>, path: u32) -> Result<(), WireError> {
+        let name = value.string();
+        let plain = name.as_deref().is_some_and(words::is_model);
+        self.message.model = name.map(Cow::into_owned);
+        if plain { Ok(()) } else { self.text(Place::Other, value, path) }
+    }
+
+    /// Numbers, flags and words, or objects of them (token counts, dates, vectors): only texts in them are listed.
+    pub(crate) fn measures(&mut self, value: Val<'_>, path: u32) -> Result<(), WireError> {
+        match value.kind() {
+            Kind::Object => value.members().try_for_each(|(key, member)| {
+                let name = key.text();
+                if !words::is_word(&name) {
+                    self.key(Place::Other, path, key, &name)?;
+                }
+                self.measure(path, &name, member)
+            }),
+            Kind::Array => value.items().try_for_each(|(index, item)| {
+                let path = self.at_index(path, index);
+                self.measures(item, path)
+            }),
+            Kind::Str => self.word(value, path),
+            Kind::Num if may_be_card(value) => self.number(Place::Other, value, path),
+            _ => Ok(()),
+        }
+    }
+
+    /// The member of this name as [`Collector::measures`]; numbers and flags need no path.
+    pub(crate) fn measure(&mut self, parent: u32, name: &str, value: Val<'_>) -> Result<(), WireError> {
+        if !matches!(value.kind(), Kind::Object | Kind::Array | Kind::Str) && !may_be_card(value) {
+            return Ok(());
+        }
+        let path = self.at_key(parent, name);
+        self.measures(value, path)
+    }
+
+    /// The member of this name as [`Collector::word`]; what says nothing needs no path.
+    pub(crate) fn label(&mut self, parent: u32, name: &str, value: Val<'_>) -> Result<(), WireError> {
+        if value.string().is_some_and(|text| words::says_nothing(&text)) {
+            return Ok(());
+        }
+        let path = self.at_key(parent, name);
+        self.word(value, path)
+    }
+
+    /// A value that repeats a listed text token by token (`logprobs`). A text cut into tokens cannot be searched, so the
+    /// value goes as soon as anything of the message is edited; until then its strings are texts like any other.
+    pub(crate) fn echoes(&mut self, value: Val<'_>, path: u32) -> Result<(), WireError> {
+        self.echo(value);
+        self.measures(value, path)
+    }
+
+    /// Notes that a value goes as soon as anything is edited.
+    pub(crate) fn echo(&mut self, value: Val<'_>) {
+        if matches!(value.kind(), Kind::Object | Kind::Array) {
+            let with = if value.is_object() { "null" } else { "[]" };
+            self.message.echoes.push(Echo { layer: value.doc.layer, span: value.span(), with });
+        }
+    }
+}
+
+/// Whether a number has as many digits as a card's, and begins like one: a time in milliseconds or nanoseconds does not.
+fn may_be_card(value: Val<'_>) -> bool {
+    let digits = if value.kind() == Kind::Num { value.raw() } else { "" };
+    (13..=19).contains(&digits.len()) && digits.starts_with(['3', '4', '5', '6'])
+}

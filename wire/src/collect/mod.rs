@@ -1,0 +1,147 @@
+//! Gathering the texts of a document into a [`Message`]: what every protocol's reader builds on.
+
+mod measures;
+mod nested;
+mod pieces;
+
+use std::borrow::Cow;
+use std::ops::Range;
+
+use crate::error::{Limits, WireError};
+use crate::json::{Doc, Kind, Val, plain_digits};
+use crate::message::{Message, Place, Segment, Slot, Source, ToolCall};
+use crate::stream::{Close, Label, Piece};
+use crate::words;
+
+/// Builds a message while a reader walks the document.
+pub(crate) struct Collector<'l> {
+    pub(crate) message: Message,
+    pub(crate) limits: &'l Limits,
+    /// Streams: pieces of running texts, and which of these end.
+    pub(crate) pieces: Vec<Piece>,
+    pub(crate) closes: Vec<Close>,
+    /// Streams: what this event calls its tool calls.
+    pub(crate) labels: Vec<Label>,
+}
+
+/// A text to be listed and where it stands.
+struct Found {
+    place: Place,
+    slot: Slot,
+    path: u32,
+    layer: u32,
+    span: Range<u32>,
+    derived: bool,
+}
+
+impl<'l> Collector<'l> {
+    pub(crate) fn new(message: Message, limits: &'l Limits) -> Self {
+        Self { message, limits, pieces: Vec::new(), closes: Vec::new(), labels: Vec::new() }
+    }
+
+    /// The path to a member.
+    pub(crate) fn at_key(&mut self, parent: u32, key: &str) -> u32 {
+        self.message.paths.key(parent, key)
+    }
+
+    /// The path to an item.
+    pub(crate) fn at_index(&mut self, parent: u32, index: u32) -> u32 {
+        self.message.paths.index(parent, index)
+    }
+
+    /// A member that the protocol does not define: its name and everything in it.
+    pub(crate) fn unknown(
+        &mut self,
+        place: Place,
+        parent: u32,
+        key: Val<'_>,
+        value: Val<'_>,
+    ) -> Result<(), WireError> {
+        let name = key.text();
+        // A schema is mostly made of the same few words.
+        let defined = place == Place::ToolDefinition && words::is_schema_word(&name);
+        if !defined {
+            self.key(place, parent, key, &name)?;
+        }
+        let path = self.at_key(parent, &name);
+        if defined && &*name == "type" { self.word(value, path) } else { self.free(place, value, path) }
+    }
+
+    pub(crate) fn key(
+        &mut self,
+        place: Place,
+        parent: u32,
+        key: Val<'_>,
+        name: &str,
+    ) -> Result<(), WireError> {
+        let path = self.at_key(parent, "*");
+        let found =
+            Found { place, slot: Slot::Key, path, layer: key.doc.layer, span: key.span(), derived: false };
+        self.list(found, name.to_owned())
+    }
+
+    /// Everything in a value of free form: keys, strings, large numbers. Recursion is bounded by the scanner's depth
+    /// limit times the levels of texts in texts.
+    pub(crate) fn free(&mut self, place: Place, value: Val<'_>, path: u32) -> Result<(), WireError> {
+        match value.kind() {
+            Kind::Object => {
+                value.members().try_for_each(|(key, member)| self.unknown(place, path, key, member))
+            }
+            Kind::Array => value.items().try_for_each(|(index, item)| {
+                let path = self.at_index(path, index);
+                self.free(place, item, path)
+            }),
+            Kind::Str => self.text(place, value, path),
+            Kind::Num => self.number(place, value, path),
+            Kind::Key | Kind::True | Kind::False | Kind::Null | Kind::Run => Ok(()),
+        }
+    }
+
+    fn number(&mut self, place: Place, value: Val<'_>, path: u32) -> Result<(), WireError> {
+        let text = plain_digits(value.raw());
+        let digits = text.bytes().take_while(|b| *b != b'.').filter(u8::is_ascii_digit).count();
+        if digits < 7 {
+            return Ok(());
+        }
+        let slot = Slot::Number;
+        let found = Found { place, slot, path, layer: value.doc.layer, span: value.span(), derived: false };
+        self.list(found, text.into_owned())
+    }
+
+    /// A text that fills (a stretch of) a document without being JSON.
+    pub(crate) fn whole(
+        &mut self,
+        place: Place,
+        doc: Doc<'_>,
+        span: Range<u32>,
+        path: u32,
+    ) -> Result<(), WireError> {
+        let text = doc.text.get(span.start as usize..span.end as usize).unwrap_or_default();
+        let found =
+            Found { place, slot: Slot::Whole, path, layer: doc.layer, span: span.clone(), derived: false };
+        self.list(found, text.to_owned())?;
+        self.second_reading(place, doc.layer, span, text, path, doc.level)
+    }
+
+    fn list(&mut self, found: Found, text: String) -> Result<(), WireError> {
+        if text.is_empty() {
+            return Ok(());
+        }
+        if self.message.segments.len() >= self.limits.max_segments {
+            return Err(WireError::TooLarge { what: "texts", limit: self.limits.max_segments });
+        }
+        let Found { place, slot, path, layer, span, derived } = found;
+        self.message.segments.push(Segment { place, text, derived, slot, path, layer, span });
+        Ok(())
+    }
+
+    /// Notes a tool call.
+    pub(crate) fn calls(&mut self, name: Cow<'_, str>, arguments: Option<Val<'_>>) {
+        let arguments = arguments.map(|value| Source {
+            layer: value.doc.layer,
+            span: value.span(),
+            string: value.is_string(),
+        });
+        self.message.tool_calls.push(ToolCall { name: name.into_owned(), arguments });
+    }
+}

@@ -1,0 +1,86 @@
+//! Pieces of a stream's running texts.
+
+use super::{Collector, Found};
+use crate::coding::Coding;
+use crate::error::WireError;
+use crate::json::Val;
+use crate::media::{self, Content};
+use crate::message::{Place, Slot};
+use crate::path::ROOT;
+use crate::stream::{Channel, ChannelKind, OUTSIDE, Piece};
+
+impl Collector<'_> {
+    /// The same in a stream, where a file may come in pieces: one that is text continues a running text, or is one by itself.
+    pub(crate) fn data_piece(
+        &mut self,
+        channel: Channel,
+        value: Val<'_>,
+        path: u32,
+    ) -> Result<(), WireError> {
+        let text = value.string().unwrap_or_default();
+        let Content::Encoded(range) = media::base64_data(&text) else { return self.data(value, path) };
+        let outer = self.push_layer(value.doc.layer, value.span(), Coding::Json)?;
+        let layer = self.push_layer(outer, range.start as u32..range.end as u32, Coding::Base64)?;
+        let inner = Coding::Base64.decode(text.get(range).unwrap_or_default()).into_owned();
+        let (place, slot, span) = (Place::Document, Slot::Whole, 0..inner.len() as u32);
+        self.list(Found { place, slot, path, layer, span, derived: false }, inner)?;
+        self.pieces.push(Piece { channel, segment: self.message.segments.len() - 1, apart: true });
+        Ok(())
+    }
+
+    /// A piece of a running text of a stream: listed as it stands.
+    pub(crate) fn piece(
+        &mut self,
+        channel: Channel,
+        place: Place,
+        value: Val<'_>,
+        path: u32,
+    ) -> Result<(), WireError> {
+        self.add_piece(channel, place, value, path, false)
+    }
+
+    /// The same where no protocol says that the pieces belong together.
+    pub(crate) fn piece_apart(
+        &mut self,
+        channel: Channel,
+        place: Place,
+        value: Val<'_>,
+        path: u32,
+    ) -> Result<(), WireError> {
+        self.add_piece(channel, place, value, path, true)
+    }
+
+    fn add_piece(
+        &mut self,
+        channel: Channel,
+        place: Place,
+        value: Val<'_>,
+        path: u32,
+        apart: bool,
+    ) -> Result<(), WireError> {
+        let Some(text) = value.string() else { return self.free(place, value, path) };
+        if text.is_empty() {
+            return Ok(());
+        }
+        let slot = Slot::Text;
+        let found = Found { place, slot, path, layer: value.doc.layer, span: value.span(), derived: false };
+        self.list(found, text.into_owned())?;
+        self.pieces.push(Piece { channel, segment: self.message.segments.len() - 1, apart });
+        Ok(())
+    }
+
+    /// An event's data that is no JSON: a piece of running text as it stands.
+    pub(crate) fn running(&mut self, text: &str, layer: u32) -> Result<(), WireError> {
+        if text.is_empty() {
+            return Ok(());
+        }
+        let (place, slot, path) = (Place::Assistant, Slot::Whole, ROOT);
+        self.list(
+            Found { place, slot, path, layer, span: 0..text.len() as u32, derived: false },
+            text.to_owned(),
+        )?;
+        let channel = Channel { group: OUTSIDE, kind: ChannelKind::Text, index: 0 };
+        self.pieces.push(Piece { channel, segment: self.message.segments.len() - 1, apart: true });
+        Ok(())
+    }
+}

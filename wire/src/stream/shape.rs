@@ -1,0 +1,87 @@
+//! Which protocol an event speaks.
+
+use crate::coding::Coding;
+use crate::json::Val;
+use crate::protocol::Protocol;
+
+/// What the data of an event stood in.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Within {
+    Event,
+    /// One of Amazon's.
+    Frame,
+    /// A member of another event.
+    Member,
+}
+
+/// How an event is to be read.
+pub(super) enum Shape<'d> {
+    Chat,
+    Responses,
+    Anthropic,
+    Gemini,
+    Ollama,
+    Bedrock,
+    A2a,
+    /// An event of the model's own protocol, or a text, stands in this member, in Base64.
+    Inside(Val<'d>),
+    Whole,
+    Unknown,
+}
+
+/// The shape of the protocol that was asked in where its telling member is there: its clients look for nothing else.
+/// Otherwise told by the event itself: gateways answer in another protocol. One that could be of several shapes is of none.
+pub(super) fn shape_of(protocol: Protocol, root: Val<'_>, within: Within) -> Shape<'_> {
+    let kind = root.get_text("type").unwrap_or_default();
+    let chat = root.get("choices").is_some();
+    let gemini = root.get("candidates").is_some();
+    let responses = kind.starts_with("response.");
+    let anthropic = kind.starts_with("content_block_") || kind.starts_with("message_") || kind == "ping";
+    let ollama = root.get("message").is_some() || root.get("response").is_some();
+    match protocol {
+        Protocol::A2a | Protocol::A2aHttp => return Shape::A2a,
+        Protocol::BedrockConverse => return Shape::Bedrock,
+        Protocol::Mcp => return Shape::Whole,
+        Protocol::BedrockInvoke if within != Within::Member => {
+            if let Some(bytes) = root.get("bytes").filter(|bytes| bytes.is_string()) {
+                return Shape::Inside(bytes);
+            }
+        }
+        // What Bedrock's agents say.
+        protocol if within == Within::Frame && !protocol.is_settled() => {
+            let bytes = root.get("bytes").filter(|bytes| bytes.is_string());
+            if let Some(bytes) = bytes.filter(|bytes| !Coding::Base64.decode(&bytes.text()).is_empty()) {
+                return Shape::Inside(bytes);
+            }
+        }
+        Protocol::OpenAiChat | Protocol::OpenAiCompletions if chat => return Shape::Chat,
+        Protocol::OpenAiResponses if responses => return Shape::Responses,
+        Protocol::AnthropicMessages if anthropic => return Shape::Anthropic,
+        Protocol::Gemini if gemini => return Shape::Gemini,
+        Protocol::Ollama if ollama => return Shape::Ollama,
+        _ => {}
+    }
+    let whole = root.get_text("jsonrpc").is_some();
+    let known = [
+        (whole, Shape::Whole),
+        (chat, Shape::Chat),
+        (gemini, Shape::Gemini),
+        (responses, Shape::Responses),
+        (anthropic, Shape::Anthropic),
+    ];
+    let mut known = known.into_iter().filter_map(|(is, shape)| is.then_some(shape));
+    match (known.next(), known.next()) {
+        (Some(shape), None) => return shape,
+        (Some(_), Some(_)) => return Shape::Unknown,
+        _ => {}
+    }
+    let told = root.get("usage").is_some() || root.get("error").is_some();
+    match protocol {
+        Protocol::Gemini if root.is_object() => Shape::Gemini,
+        Protocol::Ollama if root.is_object() => Shape::Ollama,
+        // What a model of Bedrock's says in its own way may stand beside.
+        Protocol::BedrockInvoke => Shape::Unknown,
+        protocol if protocol.is_settled() && told => Shape::Whole,
+        _ => Shape::Unknown,
+    }
+}
