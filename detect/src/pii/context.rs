@@ -51,8 +51,8 @@ struct Word {
     types: TypeSet,
 }
 
-/// Places in the index: by the first two bytes of a word.
-const PLACES: usize = 1024;
+/// Places in the index: by the first three bytes of a word.
+const PLACES: usize = 4096;
 
 /// The dictionary of context words, indexed: words count only where one begins, so a window of text needs a handful of
 /// look-ups and no automaton.
@@ -65,13 +65,16 @@ pub(crate) struct ContextWords {
     pub(super) key: Finder<'static>,
 }
 
-fn place(first: u8, second: u8) -> usize {
-    let (a, b) = (usize::from(first.to_ascii_lowercase()), usize::from(second.to_ascii_lowercase()));
-    (a.wrapping_mul(31) ^ b.wrapping_mul(37)) % PLACES
+/// The place of words that begin with these bytes; of a word of two, the third is 0.
+#[inline]
+fn place(bytes: [u8; 3]) -> usize {
+    let [a, b, c] = bytes.map(|byte| u32::from(byte.to_ascii_lowercase()));
+    let mixed = (a | b << 8 | c << 16).wrapping_mul(0x9E37_79B1);
+    (mixed >> (u32::BITS - PLACES.trailing_zeros())) as usize
 }
 
 fn place_of(word: &str) -> usize {
-    place(at(word.as_bytes(), 0), at(word.as_bytes(), 1))
+    place([0, 1, 2].map(|i| at(word.as_bytes(), i)))
 }
 
 impl ContextWords {
@@ -89,9 +92,10 @@ impl ContextWords {
         ContextWords { words, starts, key: Finder::new("-----BEGIN ") }
     }
 
-    /// The words that may stand at `i`.
-    fn candidates(&self, text: &[u8], i: usize) -> &[Word] {
-        let place = place(at(text, i), at(text, i + 1));
+    /// The words that begin with these bytes, and others.
+    #[inline]
+    fn candidates(&self, begins: [u8; 3]) -> &[Word] {
+        let place = place(begins);
         let edge = |place: usize| self.starts.get(place).map_or(0, |start| usize::from(*start));
         self.words.get(edge(place)..edge(place + 1)).unwrap_or(&[])
     }
@@ -106,17 +110,13 @@ impl ContextWords {
                 continue;
             }
             let begin = from + i;
-            let third = at(text, begin + 2).to_ascii_lowercase();
-            for word in self.candidates(text, begin) {
+            let [first, second, third] = [0, 1, 2].map(|i| at(text, begin + i));
+            // Two letters occur by chance in any random name.
+            let short = !third.is_ascii_lowercase() && !before(text, begin).is_ascii_alphanumeric();
+            let short = if short { self.candidates([first, second, 0]) } else { &[] };
+            let longer = if third == 0 { &[] } else { self.candidates([first, second, third]) };
+            for word in longer.iter().chain(short) {
                 let end = begin + word.text.len();
-                // Most differ here.
-                if end > begin + 2 && at(word.text.as_bytes(), 2) != third {
-                    continue;
-                }
-                // Two letters occur by chance in any random name.
-                if word.text.len() == 2 && before(text, begin).is_ascii_alphanumeric() {
-                    continue;
-                }
                 if starts_with_fold(text, begin, word.text.as_bytes()) && ends(text, begin, end) {
                     found(Hit { begin, end, types: word.types });
                 }
@@ -265,7 +265,8 @@ mod tests {
             let text = word.text.as_bytes();
             assert!(text.len() >= 2 && may_begin(b' ', text[0]), "{}", word.text);
             assert!(!text.iter().any(u8::is_ascii_uppercase), "{}", word.text);
-            assert!(words.candidates(text, 0).iter().any(|known| known.text == word.text), "{}", word.text);
+            let begins = [0, 1, 2].map(|i| at(text, i));
+            assert!(words.candidates(begins).iter().any(|known| known.text == word.text), "{}", word.text);
         }
         assert!(words.words.len() < usize::from(u16::MAX));
     }

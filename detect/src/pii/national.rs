@@ -102,16 +102,33 @@ const RULES: &[Rule] = &[
     rule!(UsPassport, 9, [], check::any, 0.05, 0.05, 0.7, "us-passport/context"),
 ];
 
+/// More digits than any of these numbers has.
+const LENGTHS: usize = 20;
+
+/// For each length the rules of it, as bits.
+static OF_LENGTH: [u128; LENGTHS] = of_length();
+
+#[allow(clippy::indexing_slicing, reason = "evaluated when it is compiled")]
+const fn of_length() -> [u128; LENGTHS] {
+    let (mut of_length, mut rule) = ([0; LENGTHS], 0);
+    while rule < RULES.len() {
+        of_length[RULES[rule].length] |= 1 << rule;
+        rule += 1;
+    }
+    of_length
+}
+
 /// Judges a number of 8 to 19 digits against every rule of its length.
 pub(super) fn number(scan: &mut Scan<'_>, number: &Number) {
     let digits = number.digits();
     if number.glued {
         return;
     }
-    for rule in RULES {
-        if rule.length != digits.len() || !scan.wants(rule.kind) {
-            continue;
-        }
+    let mut rules = OF_LENGTH.get(digits.len()).copied().unwrap_or(0);
+    while rules != 0 {
+        let rule = RULES.get(rules.trailing_zeros() as usize);
+        rules &= rules - 1;
+        let Some(rule) = rule.filter(|rule| scan.wants(rule.kind)) else { continue };
         let bare = number.layout().len() == 1;
         let grouped = rule
             .layouts

@@ -94,16 +94,19 @@ fn is_address(b: u8) -> bool {
     b.is_ascii_hexdigit() || b == b':' || b == b'.' || b == b'-'
 }
 
-/// An IPv6 or hardware address around the word at `word`.
-pub(super) fn address(scan: &mut Scan<'_>, word: usize) {
+/// An IPv6 or hardware address around a word.
+pub(super) fn address(scan: &mut Scan<'_>, word: usize, word_end: usize) {
     let text = scan.text;
+    hardware(scan, word, word_end);
+    if before(text, word) != b':' && at(text, word_end) != b':' {
+        return;
+    }
     let floor = word.saturating_sub(48);
     let mut start = word;
     while start > floor && is_address(before(text, start)) {
         start -= 1;
     }
     let end = run_end(slice(text, 0, word + 48), word, is_address);
-    hardware(scan, word);
     if start == floor && floor > 0 {
         return;
     }
@@ -127,7 +130,17 @@ pub(super) fn address(scan: &mut Scan<'_>, word: usize) {
 fn v6(scan: &mut Scan<'_>, start: usize, end: usize) {
     let text = scan.text;
     let written = slice(text, start, end);
-    let colons = written.iter().filter(|b| **b == b':').count();
+    let (mut colons, mut doubled, mut dots, mut last) = (0, false, false, 0);
+    for b in written {
+        colons += usize::from(*b == b':');
+        doubled |= *b == b':' && last == b':';
+        dots |= *b == b'.';
+        last = *b;
+    }
+    // Eight groups, unless some are left out, or the last two are written as four with dots: no time of day.
+    if !doubled && colons != 7 && !(colons == 6 && dots) {
+        return;
+    }
     if !scan.wants(IpAddress) || colons < 2 || !scan::opens(text, start) || !scan::closes(text, end) {
         return;
     }
@@ -158,13 +171,16 @@ fn is_plausible(text: &[u8], start: usize, written: &[u8]) -> bool {
 }
 
 /// Six pairs with colons or dashes, or three groups of four with dots (IEEE 802).
-fn hardware(scan: &mut Scan<'_>, word: usize) {
+fn hardware(scan: &mut Scan<'_>, word: usize, word_end: usize) {
     if !scan.wants(MacAddress) {
         return;
     }
     let text = scan.text;
     // The word with the first digit may be any of the groups.
     for (size, groups, separators) in [(2, 6, &b":-"[..]), (4, 3, b".")] {
+        if word_end - word != size {
+            continue;
+        }
         for back in 0..groups {
             let Some(start) = word.checked_sub(back * (size + 1)) else { break };
             if let Some(end) = grouped(text, start, size, groups, separators) {

@@ -185,7 +185,7 @@ impl<'a> Scan<'a> {
         (plain, named): (f32, f32),
         rule: &'static str,
     ) {
-        if !self.wants(kind) {
+        if !self.wants(kind) || plain.max(named) < self.min_score {
             return;
         }
         let context = self.context(start);
@@ -273,7 +273,7 @@ impl<'a> Scan<'a> {
             }
         }
         if matches!(before(text, start), b':') || matches!(at(text, self.word_seen), b':' | b'-' | b'.') {
-            net::address(self, start);
+            net::address(self, start, self.word_seen);
         }
     }
 

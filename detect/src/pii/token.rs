@@ -298,7 +298,7 @@ fn by_context(scan: &mut Scan<'_>, start: usize, end: usize) {
     let stop = run_end(slice(text, 0, start + 512), start, is_value);
     let value = slice(text, from, stop);
     // What stands after `https:` is a place; its parts have rules of their own.
-    if !random(value) || !assigned(text, from) || value.starts_with(b"//") {
+    if !assigned(text, from) || value.starts_with(b"//") || !random(value) {
         return;
     }
     let context = scan.context(from);

@@ -1,7 +1,7 @@
 //! Identifiers of letters and digits.
 
 use super::scan::{self, Scan};
-use super::word_forms::{Dashed, FORMS, WORDS};
+use super::word_forms::{Dashed, WORDS, dashed_by};
 use super::{document, iban, wallet};
 use crate::bytes::{at, before, slice};
 
@@ -94,9 +94,9 @@ fn dashed(scan: &mut Scan<'_>, start: usize, end: usize) {
     let text = scan.text;
     let after = at(text, end);
     let hanging = hangs(before(text, start));
-    for Dashed { rule, form, lead, first, sign } in &FORMS {
+    for Dashed { rule, form, lead, sign, .. } in dashed_by(end - start) {
         // The first word with a digit ends where the form has a sign of its own, or the form does.
-        let fits = *first == end - start && (*sign == 0 || *sign == after) && !(hanging && *lead == 0);
+        let fits = (*sign == 0 || *sign == after) && !(hanging && *lead == 0);
         let Some(from) = start.checked_sub(*lead).filter(|_| fits) else { continue };
         let written = slice(text, from, from + form.len());
         if !is_form(written, form) || !scan.wants(rule.kind) || hangs(before(text, from)) {

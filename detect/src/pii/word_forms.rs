@@ -109,7 +109,7 @@ const COUNT: usize = {
 };
 
 /// Every form of [`DASHED`], in its order.
-pub(super) static FORMS: [Dashed; COUNT] = forms();
+static FORMS: [Dashed; COUNT] = forms();
 
 #[allow(clippy::indexing_slicing, reason = "evaluated when it is compiled")]
 const fn forms() -> [Dashed; COUNT] {
@@ -126,6 +126,33 @@ const fn forms() -> [Dashed; COUNT] {
         rule += 1;
     }
     forms
+}
+
+/// Longer than the first word with a digit in any of these forms.
+const LENGTHS: usize = 16;
+
+/// For each length of that word the forms of it, as bits.
+static OF_LENGTH: [u32; LENGTHS] = of_length();
+
+#[allow(clippy::indexing_slicing, reason = "evaluated when it is compiled")]
+const fn of_length() -> [u32; LENGTHS] {
+    let (mut of_length, mut form) = ([0; LENGTHS], 0);
+    while form < COUNT {
+        of_length[FORMS[form].first] |= 1 << form;
+        form += 1;
+    }
+    of_length
+}
+
+/// The forms whose first word with a digit has that length, in their order.
+#[inline]
+pub(super) fn dashed_by(first: usize) -> impl Iterator<Item = &'static Dashed> {
+    let mut forms = OF_LENGTH.get(first).copied().unwrap_or(0);
+    std::iter::from_fn(move || {
+        let form = (forms != 0).then(|| forms.trailing_zeros() as usize)?;
+        forms &= forms - 1;
+        FORMS.get(form)
+    })
 }
 
 #[allow(clippy::indexing_slicing, reason = "evaluated when it is compiled")]
