@@ -499,6 +499,11 @@ impl TypeSet {
         TypeSet(self.0 | Self::bit(kind))
     }
 
+    /// The set with `kind` taken out.
+    pub const fn without(self, kind: EntityType) -> TypeSet {
+        TypeSet(self.0 & !Self::bit(kind))
+    }
+
     /// Adds `kind`.
     pub fn insert(&mut self, kind: EntityType) {
         self.0 |= Self::bit(kind);

@@ -104,17 +104,18 @@ impl Detector {
     /// For text that arrives in pieces: the byte offset from which the tail may still become (part of) a finding once
     /// more text comes. Everything before it is final.
     ///
-    /// The caller keeps the tail, and what it has already released from [`context_start`](Self::context_start) on, and
+    /// The caller keeps the tail, and what it has already released as [`context`](Self::context), and
     /// passes both again with the next piece. The offset is never more than [`MAX_HOLDBACK`] bytes behind the end, or
     /// [`MAX_BLOCK_HOLDBACK`] while a private key block or a signed token is open.
     pub fn holdback(&self, text: &str, types: &TypeSet) -> usize {
         pii::holdback(text, *types)
     }
 
-    /// Of text that was released up to `end`, where that begins which still says what a value after it is: 64 bytes before
-    /// the end, further where characters are written as escapes or between invisible ones, at most 4 KiB.
-    pub fn context_start(&self, text: &str, end: usize) -> usize {
-        pii::context_start(text, end)
+    /// Of text that was released up to `end`, what still says what a value after it is: the last 64 bytes, more where
+    /// characters are written as escapes or between invisible ones or in a table, and a table's head before it. At most
+    /// 8 KiB.
+    pub fn context(&self, text: &str, end: usize) -> String {
+        pii::context(text, end)
     }
 
     /// Judges whether `text`, coming from `source`, tries to steer the model. Returns the strongest evidence, or

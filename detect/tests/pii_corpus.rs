@@ -103,12 +103,9 @@ fn in_pieces(detector: &Detector, pieces: &[&str]) -> Vec<(String, usize, usize)
         let hold = hold.max(context.len());
         for finding in find(detector, &given) {
             if finding.span.start >= context.len() && finding.span.end <= hold {
-                let offset = released - context.len();
-                out.push((
-                    finding.kind.as_str().to_owned(),
-                    finding.span.start + offset,
-                    finding.span.end + offset,
-                ));
+                let place = |at: usize| at - context.len() + released;
+                let (start, end) = (place(finding.span.start), place(finding.span.end));
+                out.push((finding.kind.as_str().to_owned(), start, end));
             } else {
                 assert!(
                     finding.span.start >= hold || finding.span.start < context.len(),
@@ -117,12 +114,9 @@ fn in_pieces(detector: &Detector, pieces: &[&str]) -> Vec<(String, usize, usize)
             }
         }
         released += hold - context.len();
-        let mut from = hold.saturating_sub(64);
-        while !given.is_char_boundary(from) {
-            from += 1;
-        }
-        context = given[from..hold].to_owned();
+        let kept = detector.context(&given, hold);
         tail = given[hold..].to_owned();
+        context = kept;
     }
     out
 }

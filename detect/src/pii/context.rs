@@ -1,8 +1,10 @@
 //! What the words before a value say about it.
 
+use std::ops::Range;
+
 use memchr::memmem::Finder;
 
-use super::dictionary_against::NEGATIVE;
+use super::dictionary_against::{LICENCE, NEGATIVE};
 use super::{dictionary, dictionary_states};
 use crate::bytes::{at, before, slice, starts_with_fold};
 use crate::{EntityType, TypeSet};
@@ -44,12 +46,20 @@ impl Context {
     }
 }
 
-/// A word of the dictionary. Without types, it speaks against all.
+/// A word of the dictionary. Without types and a part, it speaks against all.
 #[derive(Debug, Clone, Copy)]
 struct Word {
     text: &'static str,
     types: TypeSet,
+    /// What it says of licences, as a bit.
+    part: u8,
 }
+
+/// The parts that together name a driver's licence, by their place in [`LICENCE`].
+const NAMED: u8 = 1;
+const DRIVER: u8 = 2;
+const STATE: u8 = 4;
+const OTHERS: u8 = 8;
 
 /// Places in the index: by the first three bytes of a word.
 const PLACES: usize = 4096;
@@ -81,9 +91,12 @@ impl ContextWords {
     /// Indexes the dictionary.
     pub(crate) fn new() -> ContextWords {
         let mut words: Vec<Word> = (dictionary::POSITIVE.iter().chain(dictionary_states::POSITIVE))
-            .map(|(text, kinds)| Word { text, types: TypeSet::of(kinds) })
-            .chain(NEGATIVE.iter().map(|text| Word { text, types: TypeSet::EMPTY }))
+            .map(|(text, kinds)| Word { text, types: TypeSet::of(kinds), part: 0 })
+            .chain(NEGATIVE.iter().map(|text| Word { text, types: TypeSet::EMPTY, part: 0 }))
             .collect();
+        for (words_of, part) in LICENCE.iter().zip([NAMED, DRIVER, STATE, OTHERS]) {
+            words.extend(words_of.iter().map(|text| Word { text, types: TypeSet::EMPTY, part }));
+        }
         words.sort_by_key(|word| place_of(word.text));
         let starts = (0..=PLACES)
             .map(|place| words.partition_point(|word| place_of(word.text) < place))
@@ -118,10 +131,24 @@ impl ContextWords {
             for word in longer.iter().chain(short) {
                 let end = begin + word.text.len();
                 if starts_with_fold(text, begin, word.text.as_bytes()) && ends(text, begin, end) {
-                    found(Hit { begin, end, types: word.types });
+                    found(Hit { begin, end, types: word.types, part: word.part });
                 }
             }
         }
+    }
+
+    /// What speaks for a value in a column: its head, if that says anything, rather than what stands before it in its line.
+    pub(super) fn column(&self, context: Context, text: &[u8], head: Range<usize>, value: usize) -> Context {
+        let (mut column, mut against) = (Context::default(), false);
+        self.each(text, head.start, head.end, |hit| match hit {
+            Hit { part: 1.., .. } => {}
+            hit if hit.types.is_empty() => against = true,
+            hit => column.speaks(hit.types, hit.end),
+        });
+        if column.end == 0 {
+            return Context { negative: context.negative || against, ..context };
+        }
+        Context { types: context.types.union(column.types), end: value, ..column }
     }
 
     /// Reads the window that ends at `start`.
@@ -137,6 +164,7 @@ struct Hit {
     begin: usize,
     end: usize,
     types: TypeSet,
+    part: u8,
 }
 
 /// More words than a window of text has room for, short of one made to have them.
@@ -153,7 +181,7 @@ pub(super) struct Recent {
 
 impl Default for Recent {
     fn default() -> Self {
-        Recent { hits: [Hit { begin: 0, end: 0, types: TypeSet::EMPTY }; RECENT], count: 0, read: 0 }
+        Recent { hits: [Hit { begin: 0, end: 0, types: TypeSet::EMPTY, part: 0 }; RECENT], count: 0, read: 0 }
     }
 }
 
@@ -173,31 +201,50 @@ impl Recent {
             self.count += 1;
         });
         self.read = start;
+        let hits = self.hits.iter().take(self.count).filter(|hit| hit.begin >= from && hit.end <= start);
+        Context::of(hits, start)
+    }
+}
+
+impl Context {
+    /// What words before `start` say together.
+    fn of<'h>(hits: impl Iterator<Item = &'h Hit>, start: usize) -> Context {
         let mut context = Context::default();
         let near = start.saturating_sub(NEAR);
-        let (mut negative_end, mut positive_end) = (0, 0);
-        for hit in self.hits.iter().take(self.count) {
-            if hit.begin < from || hit.end > start {
-                continue;
-            }
-            if hit.types.is_empty() {
+        let (mut negative_end, mut parts, mut parts_end) = (0, 0, 0);
+        for hit in hits {
+            if hit.part != 0 {
+                parts |= hit.part;
+                parts_end = parts_end.max(hit.end);
+            } else if hit.types.is_empty() {
                 if hit.end >= near {
                     negative_end = negative_end.max(hit.end);
                 }
-                continue;
+            } else {
+                context.speaks(hit.types, hit.end);
             }
-            context.types = context.types.union(hit.types);
-            match hit.end.cmp(&positive_end) {
-                std::cmp::Ordering::Greater => context.last = hit.types,
-                std::cmp::Ordering::Equal => context.last = context.last.union(hit.types),
-                std::cmp::Ordering::Less => {}
-            }
-            positive_end = positive_end.max(hit.end);
         }
-        context.end = positive_end;
+        let others = parts & OTHERS != 0 && parts & DRIVER == 0;
+        if others {
+            context.types = context.types.without(EntityType::UsDriverLicense);
+            context.last = context.last.without(EntityType::UsDriverLicense);
+        } else if parts & NAMED != 0 && parts & (DRIVER | STATE) != 0 {
+            context.speaks(TypeSet::EMPTY.with(EntityType::UsDriverLicense), parts_end);
+        }
         // The nearer word speaks: "SSN for order" is not "order for SSN".
-        context.negative = negative_end > positive_end;
+        context.negative = negative_end > context.end;
         context
+    }
+
+    /// Takes in a word that speaks for these types.
+    fn speaks(&mut self, types: TypeSet, end: usize) {
+        self.types = self.types.union(types);
+        match end.cmp(&self.end) {
+            std::cmp::Ordering::Greater => self.last = types,
+            std::cmp::Ordering::Equal => self.last = self.last.union(types),
+            std::cmp::Ordering::Less => {}
+        }
+        self.end = self.end.max(end);
     }
 }
 

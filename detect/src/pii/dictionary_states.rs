@@ -12,6 +12,7 @@ pub(super) const POSITIVE: &[(&str, &[EntityType])] = &[
     ("social_sec", &[UsSsn]),
     ("soc. sec", &[UsSsn]),
     ("social number", &[UsSsn]),
+    ("social", &[UsSsn]),
     ("social is", &[UsSsn]),
     ("ss number", &[UsSsn]),
     ("ss no", &[UsSsn]),

@@ -165,9 +165,13 @@ fn alone(scan: &mut Scan<'_>, start: usize, end: usize, licence: bool) {
     }
 }
 
-/// `20240115`, `2003-2004`.
+/// `20240115`, `2003-2004`, `2024-01-15`.
 fn is_date(token: &[u8]) -> bool {
     let mut digits = [0; 8];
+    let dashed = token.len() == 10 && at(token, 4) == b'-' && at(token, 7) == b'-';
+    if dashed && digits_into(token, &mut digits) == 8 {
+        return is_day(two(&digits, 4), two(&digits, 6));
+    }
     if token.len() == 9 && at(token, 4) == b'-' && digits_into(token, &mut digits) == 8 {
         return matches!(two(&digits, 0), 19 | 20) && matches!(two(&digits, 4), 19 | 20);
     }

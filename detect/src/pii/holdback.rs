@@ -10,6 +10,7 @@ use memchr::memmem;
 
 use super::date;
 use super::key_block::{self, Block, MAX_BLOCK};
+use super::table;
 use crate::EntityType::{self, *};
 use crate::TypeSet;
 use crate::bytes::{at, before, run_start, slice};
@@ -102,7 +103,18 @@ const MAX_CONTEXT: usize = 4096;
 const ESCAPE: usize = 8;
 
 /// See [`crate::Detector::context`].
-pub(crate) fn context_start(text: &str, end: usize) -> usize {
+pub(crate) fn context(text: &str, end: usize) -> String {
+    let start = context_start(text, end);
+    let (head, start) = table::kept(text.as_bytes(), start, end);
+    let of = |range: std::ops::Range<usize>| text.get(range).unwrap_or_default();
+    match head {
+        Some(head) => format!("{}\n{}", of(head), of(start..end)),
+        None => of(start..end).to_owned(),
+    }
+}
+
+/// Where its last part begins.
+fn context_start(text: &str, end: usize) -> usize {
     let before = text.get(..end).unwrap_or_default();
     let near = slice(before.as_bytes(), before.len().saturating_sub(CONTEXT), before.len());
     if near.iter().all(|b| b.is_ascii() && !matches!(b, b'%' | b'&' | b'\\')) {

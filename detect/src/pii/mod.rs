@@ -30,6 +30,7 @@ mod phone_plan;
 mod resolve;
 mod scan;
 mod sha256;
+mod table;
 mod token;
 mod token_prefix;
 mod token_table;
@@ -42,7 +43,7 @@ mod word_forms;
 pub(crate) use context::ContextWords;
 pub(crate) use hidden::hidden;
 pub use holdback::{MAX_BLOCK_HOLDBACK, MAX_HOLDBACK};
-pub(crate) use holdback::{context_start, holdback};
+pub(crate) use holdback::{context, holdback};
 
 use std::sync::Arc;
 

@@ -21,7 +21,7 @@ pub(super) fn quad(scan: &mut Scan<'_>, number: &Number) {
     if goes_on || glued_left(scan, number.start) {
         return;
     }
-    let mut position = 0;
+    let (mut position, mut greatest) = (0, 0);
     for length in number.layout() {
         let length = usize::from(*length);
         let group = number.digits().get(position..position + length).unwrap_or(&[]);
@@ -30,9 +30,33 @@ pub(super) fn quad(scan: &mut Scan<'_>, number: &Number) {
             return;
         }
         position += length;
+        greatest = greatest.max(value);
     }
-    let plain = if is_heading(text, number) { 0.4 } else { 0.65 };
+    let low = greatest <= FEW && !is_reached(text, number);
+    let plain = if low || is_heading(text, number) { 0.4 } else { 0.65 };
     scan.weigh(IpAddress, (number.start, number.end), (plain, 0.95), "ip/v4");
+}
+
+/// Versions, sections and standards have no greater part. Of all addresses one in four thousand has none either.
+const FEW: u32 = 31;
+
+/// Whether an address with such parts is likely one all the same: it is private, everybody's resolver, or stands behind a slash,
+/// before a port or the length of a network.
+fn is_reached(text: &[u8], number: &Number) -> bool {
+    let known = matches!(
+        number.digits(),
+        [8, 8, 8, 8] | [8, 8, 4, 4] | [1, 1, 1, 1] | [1, 0, 0, 1] | [9, 9, 9, 9] | [0, 0, 0, 0]
+    );
+    let private = slice(text, number.start, number.start + 3) == b"10.";
+    let follows = matches!(at(text, number.end), b':' | b'/') && at(text, number.end + 1).is_ascii_digit();
+    let host = match before(text, number.start) {
+        b'@' => true,
+        b'/' => !is_product(text, number.start),
+        _ => false,
+    };
+    // The first field of a web server's log.
+    let follows = follows || slice(text, number.end, number.end + 5) == b" - - ";
+    known || private || follows || host
 }
 
 /// Whether it is rather the number of a section, of a revision or of a product: `6.1.2.1 Class-specific descriptor`,
@@ -109,6 +133,10 @@ pub(super) fn address(scan: &mut Scan<'_>, word: usize, word_end: usize) {
     let end = run_end(slice(text, 0, word + 48), word, is_address);
     if start == floor && floor > 0 {
         return;
+    }
+    // A label that ends in what an address may begin with: `ip6:fd12::1`.
+    if !scan::opens(text, start) {
+        start = run_end(slice(text, 0, start + 4), start, |b| b != b':');
     }
     // A sentence or a label around it: `at fe80::1.`, `ip:2001:db8::1`, `- ::1`.
     while start < end && matches!(at(text, start), b'.' | b'-') {
@@ -190,7 +218,10 @@ fn hardware(scan: &mut Scan<'_>, word: usize, word_end: usize) {
                 };
                 let hangs = matches!(before(text, start), b':' | b'-' | b'.' | b'*');
                 if scan::opens(text, start) && !filler && !hangs {
-                    scan.weigh(MacAddress, (start, end), (0.75, 0.95), "mac/form");
+                    // `2025.1319.2631` is the number of a file.
+                    let numbers = size == 4 && !slice(text, start, end).iter().any(u8::is_ascii_alphabetic);
+                    let plain = if numbers { 0.4 } else { 0.75 };
+                    scan.weigh(MacAddress, (start, end), (plain, 0.95), "mac/form");
                 }
                 return;
             }

@@ -58,11 +58,16 @@ pub(super) fn at_number(scan: &mut Scan<'_>, first: usize) {
     let Some(mut dialled) = read(text, start, first) else { return };
     // After digits and a comma it is the rest of an amount, unless it is written as numbers for telephones are.
     let amount = before(text, start) == b',' && start >= 2 && before(text, start - 1).is_ascii_digit();
+    let amount = amount && !dialled.plus;
     if amount && (dialled.groups < 3 || dialled.count < 10) {
         return;
     }
     unwrap_brackets(text, &mut dialled);
     read_extension(text, &mut dialled);
+    // `200-301 (2021)`: a remark.
+    if dialled.groups > 1 && before(text, dialled.end) == b')' && at(text, dialled.start) != b'(' {
+        return;
+    }
     let labelled = labelled(text, dialled.end);
     if !scan::closes(text, dialled.end) || (!labelled && continues(text, dialled.end)) {
         return;
@@ -112,6 +117,7 @@ fn connected(text: &[u8], from: usize, to: usize) -> bool {
         b"your",
         b"their",
         b"them",
+        b"saya",
         b"anytime",
         b"back",
         b"again",

@@ -98,6 +98,14 @@ fn national(
         (true, _) if dialled.separators == DASH && matches!(layout, [3, 4, 2] | [3, 5, 2] | [5, 4, 2]) => {
             (0.3, 0.75, "phone/groups")
         }
+        // India's mobile numbers. Ranges of numbers are rounder.
+        (true, 10)
+            if dialled.separators == DASH
+                && matches!((layout, digits), ([5, 5], [6..=9, ..]))
+                && !matches!(digits, [.., 0, 0] | [.., 9, 9] | [_, _, _, 0, 0, ..]) =>
+        {
+            (0.5, 0.85, "phone/groups")
+        }
         // From one number to another.
         (true, 10..=12)
             if dialled.separators == DASH && layout.len() == 2 && layout.iter().all(|l| *l >= 5) =>
@@ -114,6 +122,11 @@ fn national(
             (base, 0.9, "phone/trunk")
         }
         (true, 8..=12) if dialled.bracket => (0.55, 0.85, "phone/bracket"),
+        // Brazil's mobile numbers, and Spain's.
+        (true, 11) if matches!((layout, digits), ([2, 5, 4], [_, _, 9, ..])) => (0.6, 0.9, "phone/groups"),
+        (true, 9) if matches!((layout, digits), ([3, 2, 2, 2], [6 | 7 | 9, ..])) => {
+            (0.5, 0.85, "phone/groups")
+        }
         (true, 7..=12) if layout.len() >= 3 && short_groups && !date_like(layout) => {
             (0.3, 0.75, "phone/groups")
         }

@@ -97,7 +97,7 @@ impl Stream {
         let cuts = without_overlaps(cuts).into_iter();
         let cuts = cuts.map(|cut| (from(cut.range.start)..from(cut.range.end), cut.with));
         cut_parts(&mut self.queue, self.first, &window.parts, cuts);
-        let context = session.program.detector.context_start(&text, safe);
+        let context = session.program.detector.context(&text, safe);
         window.release(from(safe), &text, safe, context, &mut self.queue, self.first);
     }
 }

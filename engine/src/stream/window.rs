@@ -44,13 +44,13 @@ pub(super) struct Part {
 }
 
 impl Window {
-    /// Lets the first `bytes` of the text go, to `safe` in `text`, of which what stands from `context` on is kept.
+    /// Lets the first `bytes` of the text go, to `safe` in `text`, of which `context` is kept.
     pub(super) fn release(
         &mut self,
         bytes: usize,
         text: &str,
         safe: usize,
-        context: usize,
+        context: String,
         queue: &mut VecDeque<Waiting>,
         first: u64,
     ) {
@@ -76,7 +76,7 @@ impl Window {
             finding.span = finding.span.start.saturating_sub(bytes)..finding.span.end.saturating_sub(bytes);
             stays
         });
-        self.context = text.get(context..safe).unwrap_or_default().to_owned();
+        self.context = context;
         self.text = text.get(safe..).unwrap_or_default().to_owned();
     }
 }

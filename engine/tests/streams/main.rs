@@ -4,6 +4,7 @@
 
 mod blocks;
 mod deltas;
+mod tables;
 mod wires;
 
 use std::rc::Rc;

@@ -1,0 +1,178 @@
+//! Columns: what the head of a table says about the values below it, in CSV, TSV and Markdown.
+//!
+//! Of a stream's text the head of the table is kept, and the line that is not over ([`kept`]).
+
+use std::ops::Range;
+
+use memchr::{memchr, memrchr};
+
+use crate::bytes::{at, slice};
+
+/// The longest line that is taken for one of a table, and the longest cell of a head, in bytes.
+const LONGEST_LINE: usize = 2048;
+const LONGEST_CELL: usize = 40;
+/// What stands between cells. The first of these that a line above has is the table's.
+const SIGNS: [u8; 4] = [b'\t', b'|', b';', b','];
+
+/// The table that was seen last: each of its lines is read once.
+#[derive(Debug, Default)]
+pub(super) struct Table {
+    head: Range<usize>,
+    /// Where the last line seen of it begins.
+    last: usize,
+    sign: u8,
+}
+
+impl Table {
+    /// The cell of the head above the value that begins at `start`. A value fills its cell.
+    pub(super) fn head_of(&mut self, text: &[u8], start: usize) -> Option<Range<usize>> {
+        let nearest = start.saturating_sub(LONGEST_LINE);
+        let line = nearest + memrchr(b'\n', slice(text, nearest, start))? + 1;
+        let sign = self.sign_above(text, line)?;
+        let before = slice(text, line, start);
+        let own = memrchr(sign, before).map_or(0, |at| at + 1);
+        let filler = |b: &u8| matches!(b, b' ' | b'"' | b'\'' | b'(' | b'+' | b'`' | b'*');
+        if !slice(before, own, before.len()).iter().all(filler) {
+            return None;
+        }
+        let head = self.head(text, line, sign)?;
+        let column = cells(slice(before, 0, own), sign).count() - 1;
+        let cell = cells(slice(text, head.start, head.end), sign).nth(column)?;
+        Some(head.start + cell.start..head.start + cell.end)
+    }
+
+    /// The sign between cells in the line above the one that begins at `line`.
+    fn sign_above(&self, text: &[u8], line: usize) -> Option<u8> {
+        if self.sign != 0 && self.last == line {
+            return Some(self.sign);
+        }
+        let mut above = line_before(text, line)?;
+        if is_rule(slice(text, above.start, above.end)) {
+            above = line_before(text, above.start)?;
+        }
+        SIGNS.into_iter().find(|sign| memchr(*sign, slice(text, above.start, above.end)).is_some())
+    }
+
+    /// The head of the table in which a line stands that is not its first.
+    fn head(&mut self, text: &[u8], line: usize, sign: u8) -> Option<Range<usize>> {
+        let (mut first, mut head) = (line, None);
+        while first != self.last || sign != self.sign {
+            let Some(above) = line_before(text, first) else { break };
+            let own = slice(text, above.start, above.end);
+            let rule = is_rule(own);
+            if !rule && memchr(sign, own).is_none() {
+                break;
+            }
+            first = above.start;
+            if !rule {
+                head = Some(above);
+            }
+        }
+        if first == self.last && sign == self.sign {
+            head = Some(self.head.clone());
+        }
+        let head = head?;
+        *self = Table { head: head.clone(), last: line, sign };
+        is_head(slice(text, head.start, head.end), sign).then_some(head)
+    }
+}
+
+/// What has to be kept of a text that goes on at `end` beside what stands from `start` on: the head of a table, and from where on
+/// the line that is not over, which may become a head itself.
+pub(super) fn kept(text: &[u8], start: usize, end: usize) -> (Option<Range<usize>>, usize) {
+    let nearest = end.saturating_sub(LONGEST_LINE);
+    let line = match memrchr(b'\n', slice(text, nearest, end)) {
+        Some(at) => nearest + at + 1,
+        None if nearest == 0 => 0,
+        None => return (None, start),
+    };
+    let mut table = Table::default();
+    if let Some(head) = table.sign_above(text, line).and_then(|sign| table.head(text, line, sign)) {
+        return (Some(head).filter(|head| head.start < start), line.min(start));
+    }
+    let own = slice(text, line, end);
+    let sign = SIGNS.into_iter().find(|sign| memchr(*sign, own).is_some());
+    (None, if is_head(own, sign.unwrap_or(b',')) { line.min(start) } else { start })
+}
+
+/// The line before the one that begins at `line`; none where it is too long for a table.
+fn line_before(text: &[u8], line: usize) -> Option<Range<usize>> {
+    let end = line.checked_sub(1)?;
+    let nearest = end.saturating_sub(LONGEST_LINE);
+    let start = match memrchr(b'\n', slice(text, nearest, end)) {
+        Some(at) => nearest + at + 1,
+        None if nearest == 0 => 0,
+        None => return None,
+    };
+    Some(start..end)
+}
+
+/// Whether a line is drawn between others: `|---|---|`, `+------+`.
+fn is_rule(line: &[u8]) -> bool {
+    matches!(at(line, 0), b'|' | b'+' | b'-' | b'=' | b':' | b' ')
+        && line.contains(&b'-')
+        && line.iter().all(|b| matches!(b, b'|' | b'+' | b'-' | b'=' | b':' | b' ' | b'\r'))
+}
+
+/// Whether a line is made of names: no sentence, and no values.
+fn is_head(line: &[u8], sign: u8) -> bool {
+    !matches!(at(line, 0), b'{' | b'[')
+        && cells(line, sign).all(|cell| {
+            let cell = slice(line, cell.start, cell.end);
+            let digits = cell.iter().filter(|b| b.is_ascii_digit()).count();
+            cell.len() <= LONGEST_CELL && digits <= 2 && !cell.iter().any(|b| matches!(b, b'?' | b'!'))
+        })
+}
+
+/// The cells of a line; a sign in quotes stands between none.
+fn cells(line: &[u8], sign: u8) -> impl Iterator<Item = Range<usize>> {
+    let mut next = Some(0);
+    std::iter::from_fn(move || {
+        let start = next?;
+        let mut quoted = false;
+        let end = (start..line.len()).find(|i| {
+            quoted ^= at(line, *i) == b'"';
+            !quoted && at(line, *i) == sign
+        });
+        next = end.map(|end| end + 1);
+        Some(start..end.unwrap_or(line.len()))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_value_belongs_to_the_head_of_its_column() {
+        for (text, want) in [
+            ("name,ssn,city\nBob,@", Some("ssn")),
+            ("name,ssn,city\nBob,1,X\n\"Doe, Jane\",@", Some("ssn")),
+            ("ssn\tname\n1\tBob\n@", Some("ssn")),
+            ("| name | ssn |\n|---|---|\n| Bob | @", Some(" ssn ")),
+            ("id;ssn\n1;\"@", Some("ssn")),
+            ("+---+-----+\n| n | ssn |\n+---+-----+\n| B | 1   |\n| J | @", Some(" ssn ")),
+            (" n  | ssn\n----+-----\n B  | @", Some(" ssn")),
+            // A sentence, a value inside of a cell, no line above, a line without cells between.
+            ("Please send your number and then the rest of all that you have, now\nBob,@", None),
+            ("name,ssn\nBob,about @", None),
+            ("name,ssn,@", None),
+            ("name,ssn\n\nBob,@", None),
+            ("1,22,333\nBob,@", None),
+        ] {
+            let start = text.find('@').unwrap();
+            let cell = Table::default().head_of(text.as_bytes(), start);
+            assert_eq!(cell.map(|cell| &text[cell]), want, "{text}");
+        }
+    }
+
+    #[test]
+    fn each_line_of_a_table_is_read_once() {
+        let text = "a,ssn,c\n".to_owned() + &"x,y,z\n".repeat(20_000) + "x,@";
+        let mut table = Table::default();
+        for line in 1..20_000 {
+            assert!(table.head_of(text.as_bytes(), 8 + 6 * line + 2).is_some());
+            assert_eq!((table.last, table.head.clone()), (8 + 6 * line, 0..7));
+        }
+    }
+}
