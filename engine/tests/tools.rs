@@ -212,6 +212,43 @@ fn third_parties_are_told_by_their_answers() {
     }
 }
 
+/// Whatever comes first in a batch, each of its messages is one.
+#[test]
+fn batches_are_told_by_any_of_their_messages() {
+    let program = program(json!([{ "tools": { "allow": ["search"] } }]), vec![]);
+    let call =
+        json!({ "jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": { "name": "shell_exec" } });
+    for first in [
+        json!({ "jsonrpc": "2.0", "method": "x" }),
+        json!({ "jsonrpc": "2.0", "id": 9, "result": {} }),
+        json!({ "jsonrpc": "2.0", "id": 2, "method": "message/send", "params": {} }),
+    ] {
+        let head = RequestHead {
+            method: "POST".into(),
+            path: "/rpc".into(),
+            headers: vec![("content-type".into(), "application/json".into())],
+            ..RequestHead::default()
+        };
+        let mut session = Session::start(Rc::clone(&program), head, "d".into(), 0);
+        assert!(matches!(session.request_headers(false, 0), Step::ReadBody));
+        let body = json!([first, call]).to_string();
+        assert!(matches!(session.request(body.as_bytes(), 0), Step::Refuse(_)), "{body}");
+    }
+    // In the stream of MCP's older transport.
+    let listing = json!({ "jsonrpc": "2.0", "id": 1, "result": { "tools": [{ "name": "shell_exec" }, { "name": "search" }] } });
+    for batch in [json!([listing]), json!([{ "jsonrpc": "2.0", "method": "notifications/message" }, listing])]
+    {
+        let head = RequestHead { method: "GET".into(), path: "/sse".into(), ..RequestHead::default() };
+        let mut session = Session::start(Rc::clone(&program), head, "d".into(), 0);
+        session.request_headers(true, 0);
+        let kind = ("content-type".to_owned(), "text/event-stream".to_owned());
+        assert!(matches!(session.response_headers(&[kind], false), ResponseMode::Stream));
+        let out = session.response_chunk(format!("data: {batch}\n\n").as_bytes(), true);
+        let out = String::from_utf8(out).unwrap();
+        assert!(!out.contains("shell_exec") && out.contains("search"), "{out}");
+    }
+}
+
 #[test]
 fn both_forms_of_a_result_are_inspected() {
     let program = program(json!([{ "pii": { "types": ["ssn"] } }]), Vec::new());

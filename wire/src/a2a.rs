@@ -194,8 +194,14 @@ fn ends(c: &mut Collector<'_>, value: Val<'_>) {
     }
     let over = value.get_text("state").is_some_and(|state| {
         let state = state.trim_start_matches("TASK_STATE_").to_ascii_lowercase();
-        ["completed", "failed", "canceled", "cancelled", "rejected"].contains(&&*state)
+        let over = ["completed", "failed", "canceled", "cancelled", "rejected"];
+        // Nothing follows until the client has done its part.
+        let waits = ["input-required", "input_required", "auth-required", "auth_required"];
+        over.contains(&&*state) || waits.contains(&&*state)
     });
+    if value.get("status").is_some() {
+        c.closes.push(Close::Elsewhere);
+    }
     if over || is("final") {
         c.closes.push(Close::All);
     }

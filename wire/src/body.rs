@@ -63,7 +63,10 @@ pub fn body_kind(content_type: Option<&str>) -> BodyKind {
         ) => BodyKind::Text,
         (_, subtype) if subtype.ends_with("+xml") && kind != "image" => BodyKind::Text,
         ("image" | "audio" | "video" | "font", _) => BodyKind::Media,
-        ("application", "octet-stream" | "pdf" | "zip" | "gzip" | "x-tar" | "wasm") => BodyKind::Media,
+        ("binary", "octet-stream") => BodyKind::Media,
+        ("application", "octet-stream" | "binary" | "pdf" | "zip" | "gzip" | "x-tar" | "wasm") => {
+            BodyKind::Media
+        }
         _ => BodyKind::Unknown(name_of(&essence)),
     }
 }
@@ -115,6 +118,8 @@ mod tests {
             ("multipart/form-data; boundary=x", BodyKind::Multipart),
             ("image/png", BodyKind::Media),
             ("application/octet-stream", BodyKind::Media),
+            ("application/binary", BodyKind::Media),
+            ("binary/octet-stream", BodyKind::Media),
             ("application/json; charset=utf-16", unknown("charset")),
             ("text/plain; charset=iso-8859-1", unknown("charset")),
             ("application/json; charset=utf-8; charset=utf-7", unknown("charset")),

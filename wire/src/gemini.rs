@@ -107,12 +107,18 @@ fn candidates(c: &mut Collector<'_>, list: Val<'_>, path: u32, event: bool) -> D
         return c.free(Place::Assistant, list, path);
     }
     let mut seen = Vec::new();
+    // Some leave out an index of zero.
+    let indexed = list.items().any(|(_, candidate)| candidate.get("index").is_some());
     for (position, candidate) in list.items() {
         let path = c.at_index(path, position);
         if !candidate.is_object() {
             c.free(Place::Assistant, candidate, path)?;
         }
-        let group = if event { index_of(candidate, "index")?.unwrap_or(position) } else { position };
+        let group = if event {
+            index_of(candidate, "index")?.unwrap_or(if indexed { 0 } else { position })
+        } else {
+            position
+        };
         if event && seen.contains(&group) {
             return malformed(candidate.span().start as usize, "two candidates of one index");
         }

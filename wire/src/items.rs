@@ -1,6 +1,8 @@
 //! Messages, items and content parts. OpenAI, Anthropic and MCP name the same things with the same few words, so one
 //! reader knows them all; a member it does not know is listed with its name and everything in it.
 
+use std::borrow::Cow;
+
 use crate::collect::Collector;
 use crate::error::WireError;
 use crate::json::{Kind, Val};
@@ -19,14 +21,29 @@ pub(crate) fn place_of_role(role: &str) -> Place {
     }
 }
 
-/// Content: a string, a part, or a list of parts.
+/// A message or an item, or a list of them; also a string.
 pub(crate) fn contents(c: &mut Collector<'_>, place: Place, value: Val<'_>, path: u32) -> Done {
+    each(c, place, value, path, item)
+}
+
+/// Content: a string, a part, or a list of parts.
+pub(crate) fn parts(c: &mut Collector<'_>, place: Place, value: Val<'_>, path: u32) -> Done {
+    each(c, place, value, path, part)
+}
+
+fn each(
+    c: &mut Collector<'_>,
+    place: Place,
+    value: Val<'_>,
+    path: u32,
+    one: fn(&mut Collector<'_>, Place, Val<'_>, u32) -> Done,
+) -> Done {
     match value.kind() {
         Kind::Array => value.items().try_for_each(|(index, item)| {
             let path = c.at_index(path, index);
-            contents(c, place, item, path)
+            each(c, place, item, path, one)
         }),
-        Kind::Object => item(c, place, value, path),
+        Kind::Object => one(c, place, value, path),
         _ => c.text(place, value, path),
     }
 }
@@ -36,9 +53,17 @@ fn place_of_item(place: Place, kind: &str, role: Option<&str>) -> Place {
     match (kind, role) {
         ("document" | "search_result", _) => Place::Document,
         (kind, _) if kind.ends_with("tool_result") || kind.ends_with("_call_output") => Place::ToolResult,
-        ("reasoning", _) => Place::Assistant,
         (_, Some(role)) => place_of_role(role),
+        ("reasoning", None) => Place::Assistant,
         _ => place,
+    }
+}
+
+/// The same of a part. Whose words it is, its message says: what is searched in there is searched in each part.
+fn place_of_part(place: Place, kind: &str, role: Option<&str>) -> Place {
+    match place_of_item(place, kind, role) {
+        Place::Assistant | Place::System => place,
+        of_part => of_part,
     }
 }
 
@@ -50,11 +75,24 @@ fn is_call(kind: &str) -> bool {
 /// Where calls of OpenAI's various tools say what with.
 const ARGUMENTS: &[&str] = &["input", "arguments", "action", "actions", "operation", "code", "queries"];
 
-/// One message, item or part.
+/// One message or item.
 pub(crate) fn item(c: &mut Collector<'_>, place: Place, value: Val<'_>, path: u32) -> Done {
-    let kind = value.get_text("type").unwrap_or_default();
-    let role = value.get_text("role");
-    let place = place_of_item(place, &kind, role.as_deref());
+    let place = place_of_item(place, &kind_of(value), value.get_text("role").as_deref());
+    members(c, place, value, path)
+}
+
+/// One part of a content.
+pub(crate) fn part(c: &mut Collector<'_>, place: Place, value: Val<'_>, path: u32) -> Done {
+    let place = place_of_part(place, &kind_of(value), value.get_text("role").as_deref());
+    members(c, place, value, path)
+}
+
+fn kind_of(value: Val<'_>) -> Cow<'_, str> {
+    value.get_text("type").unwrap_or_default()
+}
+
+fn members(c: &mut Collector<'_>, place: Place, value: Val<'_>, path: u32) -> Done {
+    let kind = kind_of(value);
     let call = is_call(&kind);
     if call {
         let name = value.get_text("name").unwrap_or_else(|| kind.clone());
@@ -112,12 +150,12 @@ pub(crate) fn item(c: &mut Collector<'_>, place: Place, value: Val<'_>, path: u3
                 if kind == "image_generation_call" {
                     c.data(member, path)?;
                 } else {
-                    contents(c, Place::ToolResult, member, path)?;
+                    parts(c, Place::ToolResult, member, path)?;
                 }
             }
             "content" | "summary" | "parts" => {
                 let path = path_of(c);
-                contents(c, place, member, path)?;
+                parts(c, place, member, path)?;
             }
             "text" | "thinking" | "refusal" | "transcript" | "reasoning" | "reasoning_content"
             | "output_text" => {
@@ -205,7 +243,7 @@ fn source(c: &mut Collector<'_>, place: Place, value: Val<'_>, path: u32) -> Don
             }
             "content" | "text" => {
                 let path = path_of(c);
-                contents(c, Place::Document, member, path)?;
+                parts(c, Place::Document, member, path)?;
             }
             "url" | "uri" | "filename" => {
                 let path = path_of(c);

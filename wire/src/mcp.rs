@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use crate::collect::Collector;
 use crate::error::WireError;
-use crate::items::{contents, item, place_of_role};
+use crate::items::{contents, item, parts, place_of_role};
 use crate::json::{Kind, Val};
 use crate::message::{Place, ResourceUse};
 use crate::rpc::{self, Part};
@@ -31,10 +31,10 @@ pub(crate) fn is_method(method: &str) -> bool {
     matches!(method, "initialize" | "ping") || FAMILIES.iter().any(|family| method.starts_with(family))
 }
 
-/// Whether a body is a JSON-RPC 2.0 message of MCP, or a batch that begins with one.
+/// Whether a body is a JSON-RPC 2.0 message of MCP, or a batch with one.
 pub(crate) fn looks_like(value: Val<'_>) -> bool {
     if value.kind() == Kind::Array {
-        return value.items().next().is_some_and(|(_, first)| first.is_object() && looks_like(first));
+        return value.items().any(|(_, one)| one.is_object() && looks_like(one));
     }
     value.get_text("jsonrpc").is_some_and(|version| version == "2.0")
         && value.get_text("method").is_some_and(|method| is_method(&method))
@@ -171,11 +171,11 @@ fn result(c: &mut Collector<'_>, value: Val<'_>, path: u32) -> Done {
             }
             "content" => {
                 let path = path_of(c);
-                contents(c, role.unwrap_or(Place::ToolResult), member, path)?;
+                parts(c, role.unwrap_or(Place::ToolResult), member, path)?;
             }
             "contents" => {
                 let path = path_of(c);
-                contents(c, Place::Document, member, path)?;
+                parts(c, Place::Document, member, path)?;
             }
             "resources" | "resourceTemplates" | "completion" => {
                 let path = path_of(c);

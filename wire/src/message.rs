@@ -79,7 +79,7 @@ pub struct Segment {
 }
 
 /// Items of a list before one whose name is looked for.
-const MAX_SIBLINGS: usize = 8;
+const MAX_SIBLINGS: usize = 32;
 
 impl Segment {
     /// Whether this is an object's key.

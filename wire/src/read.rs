@@ -235,10 +235,11 @@ impl Answers {
 /// The protocol of an answer on a path that says nothing: what another agent or an MCP server says is told by its form, as in
 /// the stream of MCP's older transport, or where a task is asked for by its identifier.
 fn by_answer(root: Val<'_>) -> Protocol {
-    // A batch begins with one of its answers.
-    let first = root.items().next().map_or(root, |(_, first)| first);
-    let rpc = first.get_text("jsonrpc").is_some_and(|version| version == "2.0");
-    if rpc && (first.get("result").is_some() || first.get("error").is_some()) {
+    let answers = |one: Val<'_>| {
+        one.get_text("jsonrpc").is_some_and(|version| version == "2.0")
+            && (one.get("result").is_some() || one.get("error").is_some())
+    };
+    if answers(root) || root.items().any(|(_, one)| answers(one)) {
         return Protocol::Mcp;
     }
     if a2a::says(root) { Protocol::A2aHttp } else { by_shape(root) }

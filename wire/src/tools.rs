@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use crate::collect::Collector;
+use crate::collect::{Collector, in_its_letters};
 use crate::error::WireError;
 use crate::json::Val;
 use crate::message::{Place, ToolItem};
@@ -12,7 +12,7 @@ type Done = Result<(), WireError>;
 
 /// A list of definitions: OpenAI chat (`function` inside) and Responses, Anthropic, MCP, legacy `functions`.
 pub(crate) fn definitions(c: &mut Collector<'_>, list: Val<'_>, path: u32) -> Done {
-    offer(c, list);
+    offer(c, list)?;
     c.free(Place::ToolDefinition, list, path)
 }
 
@@ -23,7 +23,7 @@ pub(crate) fn definitions_of(c: &mut Collector<'_>, what: &str, list: Val<'_>, p
 
 /// Notes each tool in a list by name. A tool of the provider's own has only a type; one without either is noted without
 /// a name, so that a list of allowed names does not miss it.
-fn offer(c: &mut Collector<'_>, list: Val<'_>) {
+fn offer(c: &mut Collector<'_>, list: Val<'_>) -> Done {
     let mut items = Vec::new();
     list.children(|item| items.push(item));
     let mut previous_end = None;
@@ -42,13 +42,16 @@ fn offer(c: &mut Collector<'_>, list: Val<'_>) {
             c.message.tool_items.push(place);
             // OpenAI's namespaces hold further tools.
             if let Some(nested) = item.get("tools") {
-                offer(c, nested);
+                offer(c, nested)?;
             }
+            let inner = nested_in(*item, nested);
+            item.members().chain(inner.members()).try_for_each(|(key, _)| in_its_letters(key))?;
         } else {
             others_before = true;
         }
         previous_end = Some(span.end);
     }
+    Ok(())
 }
 
 /// Notes a tool that stands under its name instead of in a list.
@@ -67,9 +70,13 @@ pub(crate) fn offer_as(c: &mut Collector<'_>, name: Cow<'_, str>, value: Val<'_>
 }
 
 fn name_of<'d>(tool: Val<'d>, nested: &[&str]) -> Cow<'d, str> {
-    let inner = nested.iter().find_map(|name| tool.get(name)).filter(|inner| inner.is_object());
-    let name = inner.and_then(|inner| inner.get_text("name")).or_else(|| tool.get_text("name"));
+    let name = nested_in(tool, nested).get_text("name").or_else(|| tool.get_text("name"));
     name.or_else(|| tool.get_text("server_label")).or_else(|| tool.get_text("type")).unwrap_or_default()
+}
+
+/// The definition inside of an item, or the item.
+fn nested_in<'d>(tool: Val<'d>, nested: &[&str]) -> Val<'d> {
+    nested.iter().find_map(|name| tool.get(name)).filter(|inner| inner.is_object()).unwrap_or(tool)
 }
 
 /// OpenAI chat: `tool_calls`, each with the call in `function` or `custom`.

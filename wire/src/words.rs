@@ -200,7 +200,7 @@ pub(crate) fn is_schema_word(key: &str) -> bool {
 pub(crate) fn is_id(text: &str) -> bool {
     is_uuid(text)
         || is_numbered_call(text)
-        || is_made_up(text) && longest_digits(text) < 7 && !may_hold_secret(text)
+        || is_made_up(text) && longest_digits(text) < 9 && !may_hold_secret(text)
 }
 
 /// Begins like an identifier that a provider made up, whatever digits follow.

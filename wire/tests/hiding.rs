@@ -160,11 +160,13 @@ proptest! {
     fn nothing_hides_in_a_body((protocol, document) in spoken(), answer in any::<bool>()) {
         let body = serde_json::to_vec(&document).unwrap();
         let limits = Limits::default();
-        let message = if answer {
-            read_response(protocol, "tools/call", &body, &limits).unwrap()
+        let read = if answer {
+            read_response(protocol, "tools/call", &body, &limits)
         } else {
-            read_request(protocol, &body, &limits).unwrap()
+            read_request(protocol, &body, &limits)
         };
+        // What servers could read differently is refused, and hides nothing.
+        let Ok(message) = read else { return Ok(()) };
         let edited = apply(&body, &message, &edits(&message));
         let text = String::from_utf8(edited).unwrap();
         prop_assert!(!shows_needle(&text), "{:?} {}", protocol, text);

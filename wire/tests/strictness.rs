@@ -158,7 +158,6 @@ fn nothing_hides() {
         ("a number with a fraction of zero", Protocol::Json, r#"{"a":4111111111111111.0}"#),
         ("a number with an exponent", Protocol::Json, r#"{"a":4.111111111111111e15}"#),
         ("a number between small ones", Protocol::Json, r#"{"a":[1,2,4111111111111111,3,null]}"#),
-        ("a key in another case", Protocol::OpenAiChat, r#"{"Messages":[{"Content":"4111111111111111"}]}"#),
         ("a member nobody knows", Protocol::OpenAiChat, r#"{"messages":[],"x":{"y":["4111111111111111"]}}"#),
         ("a role", Protocol::OpenAiChat, r#"{"messages":[{"role":"4111111111111111","content":"a"}]}"#),
         (
@@ -278,4 +277,35 @@ fn forms_are_read_name_by_name() {
 fn errors_tell_nothing_of_the_content() {
     let error = read(br#"{"ssn":"123-45-6789","ssn":"x"}"#).unwrap_err();
     assert_eq!(error.to_string(), "malformed body at byte 22: duplicate key");
+}
+
+/// Servers in Go and .NET take a name in any letters for the one that they know.
+#[test]
+fn members_in_other_letters_are_refused_where_they_mean_something() {
+    for (protocol, body, refused) in [
+        (Protocol::OpenAiChat, r#"{"model":"a","Model":"b","messages":[]}"#, true),
+        (Protocol::OpenAiChat, r#"{"Messages":[{"Content":"x"}]}"#, true),
+        (Protocol::Ollama, "{\"model\":\"a\",\"Tool\u{17f}\":[]}", true),
+        (Protocol::OpenAiChat, r#"{"tools":[{"type":"function","function":{"name":"a","Name":"b"}}]}"#, true),
+        (
+            Protocol::Mcp,
+            r#"{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"a","Name":"b"}}"#,
+            true,
+        ),
+        (Protocol::Mcp, r#"{"jsonrpc":"2.0","id":1,"Method":"tools/call","params":{"name":"a"}}"#, true),
+        (
+            Protocol::Mcp,
+            r#"{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"a","arguments":{"Name":"b"}}}"#,
+            false,
+        ),
+        (
+            Protocol::OpenAiChat,
+            r#"{"tools":[{"type":"function","function":{"name":"a","parameters":{"properties":{"Name":{}}}}}]}"#,
+            false,
+        ),
+        (Protocol::Json, r#"{"Model":"b","Content":"x"}"#, false),
+    ] {
+        let read = read_request(protocol, body.as_bytes(), &Limits::default());
+        assert_eq!(read.is_err(), refused, "{body}: {read:?}");
+    }
 }

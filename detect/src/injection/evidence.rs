@@ -2,6 +2,7 @@
 
 use super::rules::RULES;
 use super::structure::MARKS;
+use super::together::Heard;
 use super::verdict::Family;
 
 /// Evidence adds up over this many words.
@@ -64,19 +65,20 @@ pub(super) struct Piece {
 pub(super) struct Evidence {
     pieces: [Option<Piece>; SLOTS],
     next: usize,
-    best: Option<(f32, Piece)>,
+    best: f32,
 }
 
 impl Evidence {
-    /// The highest score of any stretch of the text, and the strongest piece in it.
-    pub(super) fn best(&self) -> Option<(f32, Piece)> {
+    /// The highest score of any stretch of the text.
+    pub(super) fn best(&self) -> f32 {
         self.best
     }
 
-    /// Takes in one more piece. Independent pieces add up as probabilities do; the same name again does not.
-    pub(super) fn add(&mut self, piece: Piece) {
+    /// Takes in one more piece; returns what all within reach are worth together, and the strongest of them. Independent
+    /// pieces add up as probabilities do; the same name again does not.
+    pub(super) fn add(&mut self, piece: Piece) -> Option<Heard> {
         if piece.weight <= 0.0 {
-            return;
+            return None;
         }
         let same = self.pieces.iter().position(|p| p.is_some_and(|p| p.kind.is_called_like(piece.kind)));
         let slot = same.unwrap_or_else(|| {
@@ -96,9 +98,7 @@ impl Evidence {
                 }
             }
         }
-        let score = 1.0 - doubt;
-        if self.best.is_none_or(|(best, _)| score > best) {
-            self.best = Some((score, strongest));
-        }
+        self.best = self.best.max(1.0 - doubt);
+        Some((1.0 - doubt, strongest))
     }
 }

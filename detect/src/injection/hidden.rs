@@ -5,7 +5,7 @@ use std::ops::Range;
 use super::alphabet::Byte;
 use super::evidence::Kind;
 use super::layers;
-use super::matcher::{Matcher, together};
+use super::matcher::Matcher;
 use super::tokens::Written;
 use super::verdict;
 
@@ -47,10 +47,11 @@ impl Matcher<'_> {
         let mut inner = Matcher::new(self.lexicon, self.source);
         inner.depth = self.depth + 1;
         inner.read(said);
-        let rules = inner.evidence.best().map(|(score, _)| score);
-        let margin = together(rules, inner.scorer.finish().map(|(margin, _)| margin));
-        let learned = if verdict::score_of(margin, self.source) >= 0.5 { HIDDEN_ORDER } else { 0.0 };
-        let score = rules.unwrap_or(0.0).max(learned);
+        let attack = inner
+            .scorer
+            .finish(None)
+            .is_some_and(|worst| verdict::score_of(worst.margin, self.source) >= 0.5);
+        let score = inner.evidence.best().max(if attack { HIDDEN_ORDER } else { 0.0 });
         if score >= 0.4 {
             let weight = self.weigh(score, (score + 0.1).min(0.98));
             self.add(Kind::Decoded, weight, index, span);

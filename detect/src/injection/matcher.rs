@@ -8,6 +8,7 @@ use super::lexicon::{Classes, Lexicon, WordHash};
 use super::rules::RULES;
 use super::scorer::{Features, Scorer};
 use super::structure::MARKS;
+use super::together::Heard;
 use super::tokens::{self, CHARACTER, Spaced, Word, Written};
 use super::verdict::{self, Family, InjectionFinding, Source};
 use super::words::{OVERRIDE, POLICY, SYSTEM, TALK};
@@ -24,12 +25,11 @@ const TALK_FACTOR: f32 = 0.5;
 /// What words are worth in passing that announce a speaker as a heading.
 const IN_PASSING: f32 = 0.3;
 
+/// What rules are worth in a tool's description that ordinary ones meet, too.
+const USUAL_FACTOR: f32 = 0.4;
+
 /// The rules' evidence is named from here on; below, the scorer spoke.
 const RULE_SPEAKS: f32 = 0.35;
-/// What the rules' evidence weighs beside the margin of the scorer.
-const RULES_WEIGH: f32 = 3.0;
-/// The margin of a text without words.
-const NO_WORDS: f32 = -0.5;
 
 /// Collects evidence while words go by.
 pub(super) struct Matcher<'a> {
@@ -46,6 +46,8 @@ pub(super) struct Matcher<'a> {
     /// How many layers of encoding this text was inside.
     pub(super) depth: u8,
     pub(super) evidence: Evidence,
+    /// Evidence that counts wherever it stands.
+    everywhere: Option<Heard>,
     pub(super) scorer: Scorer<'a>,
     /// Every piece, where an explanation is wanted.
     log: Option<Vec<Piece>>,
@@ -68,6 +70,7 @@ impl<'a> Matcher<'a> {
             talk: None,
             depth: 0,
             evidence: Evidence::default(),
+            everywhere: None,
             scorer: Scorer::new(table, learned),
             log: None,
         }
@@ -85,43 +88,33 @@ impl<'a> Matcher<'a> {
     pub(super) fn features(mut self, text: &str) -> Features {
         self.scorer = self.scorer.traced();
         self.judge(text);
-        let rules = self.evidence.best().map_or(0.0, |(score, _)| score);
-        Features { segments: self.scorer.into_trace(), rules }
+        self.scorer.into_features(self.everywhere)
     }
 
     /// Reads the text and returns what adds up to its margin.
     pub(super) fn parts(mut self, text: &str) -> Vec<(&'static str, f32)> {
         self.scorer = self.scorer.traced();
         self.judge(text);
-        let mut parts = self.scorer.parts();
-        if parts.is_empty() {
-            parts.push(("start", NO_WORDS));
-        }
-        if let Some((score, _)) = self.evidence.best() {
-            parts.push(("rules", RULES_WEIGH * score));
-        }
-        parts
+        self.scorer.parts(self.everywhere)
     }
 
     /// Reads the text and returns all evidence together as a margin, with the strongest piece of it.
     pub(super) fn run(&mut self, text: &str) -> Option<(f32, InjectionFinding)> {
         let view = self.judge(text);
-        let scored = self.scorer.finish();
-        let best = self.evidence.best();
-        let margin = together(best.map(|(score, _)| score), scored.as_ref().map(|(margin, _)| *margin));
-        let found = match (best, scored) {
-            (Some((score, piece)), scored) if score >= RULE_SPEAKS || scored.is_none() => {
+        let worst = self.scorer.finish(self.everywhere)?;
+        let found = match (worst.heard, worst.span) {
+            (Some((score, piece)), span) if score >= RULE_SPEAKS || span.is_none() => {
                 finding(piece, score, view.as_ref())
             }
-            (_, Some((_, span))) => InjectionFinding {
+            (_, span) => InjectionFinding {
                 rule: "scorer/window",
                 family: Family::Learned,
-                span: view.map_or(span.clone(), |view| view.original(span)),
+                span: span.map(|span| view.map_or(span.clone(), |view| view.original(span)))?,
                 score: 0.0,
             },
-            _ => return None,
         };
-        Some((margin, InjectionFinding { score: verdict::score_of(margin, self.source), ..found }))
+        let score = verdict::score_of(worst.margin, self.source);
+        Some((worst.margin, InjectionFinding { score, ..found }))
     }
 
     /// Collects the evidence; returns the view in which its places are.
@@ -134,7 +127,7 @@ impl<'a> Matcher<'a> {
             // The place is one of the original's, which the view would move.
             let place =
                 view.as_ref().map_or(span.clone(), |view| view.position(span.start)..view.position(span.end));
-            self.add(Kind::Unseen, weight, 0, place);
+            self.everywhere = self.evidence_of(Kind::Unseen, weight, 0, place);
         }
         view
     }
@@ -144,11 +137,17 @@ impl<'a> Matcher<'a> {
     }
 
     pub(super) fn add(&mut self, kind: Kind, weight: f32, index: usize, span: Range<usize>) {
+        if let Some(heard) = self.evidence_of(kind, weight, index, span) {
+            self.scorer.hear(heard);
+        }
+    }
+
+    fn evidence_of(&mut self, kind: Kind, weight: f32, index: usize, span: Range<usize>) -> Option<Heard> {
         let piece = Piece { kind, weight, index, start: span.start, end: span.end };
         if let Some(log) = self.log.as_mut().filter(|_| weight > 0.0) {
             log.push(piece);
         }
-        self.evidence.add(piece);
+        self.evidence.add(piece)
     }
 
     pub(super) fn read(&mut self, text: &str) {
@@ -279,7 +278,11 @@ impl<'a> Matcher<'a> {
 
     fn marked(&mut self, number: usize, i: usize, index: usize) {
         if let Some(mark) = MARKS.get(number) {
-            let weight = self.weigh(mark.user, mark.data);
+            let mut weight = self.weigh(mark.user, mark.data);
+            // Descriptions of tools have conversations as examples.
+            if mark.name == "forgery/role-line" && self.source == Source::ToolDefinition {
+                weight *= USUAL_FACTOR;
+            }
             self.add(Kind::Mark(number), weight, index, i..i + mark.text.len());
             self.scorer.mark(number);
         }
@@ -358,6 +361,9 @@ impl<'a> Matcher<'a> {
             if rule.heading && !word.heads {
                 weight *= IN_PASSING;
             }
+            if rule.usual && self.source == Source::ToolDefinition {
+                weight *= USUAL_FACTOR;
+            }
             self.add(Kind::Rule(number), weight, word.index, start..word.end);
         }
     }
@@ -380,11 +386,6 @@ impl<'a> Matcher<'a> {
         }
         None
     }
-}
-
-/// What the rules say and the margin of the scorer, as one margin.
-pub(super) fn together(rules: Option<f32>, margin: Option<f32>) -> f32 {
-    margin.unwrap_or(NO_WORDS) + RULES_WEIGH * rules.unwrap_or(0.0)
 }
 
 fn finding(piece: Piece, score: f32, view: Option<&View>) -> InjectionFinding {

@@ -14,6 +14,7 @@ mod phrases;
 mod rules;
 pub(crate) mod scorer;
 mod structure;
+mod together;
 mod tokens;
 mod told;
 mod verdict;

@@ -23,14 +23,20 @@ pub(super) struct Rule {
     pub(super) steps: &'static [Step],
     /// It announces a speaker, and counts in full only as a heading.
     pub(super) heading: bool,
+    /// Ordinary descriptions of tools say so too: how they are to be used, and when.
+    pub(super) usual: bool,
 }
 
 const fn rule(family: Family, (user, data): (f32, f32), name: &'static str, steps: &'static [Step]) -> Rule {
-    Rule { name, family, user, data, steps, heading: false }
+    Rule { name, family, user, data, steps, heading: false, usual: false }
 }
 
 const fn heading(rule: Rule) -> Rule {
     Rule { heading: true, ..rule }
+}
+
+const fn usual(rule: Rule) -> Rule {
+    Rule { usual: true, ..rule }
 }
 
 const HIDDEN: Classes = SYSTEM.or(PRIOR);
@@ -108,8 +114,8 @@ pub(super) const RULES: &[Rule] = &[
         "override/stop-following",
         &[(STOP, 0), (FOLLOW, 2), (INSTRUCTION, 4)],
     ),
-    rule(InstructionOverride, (0.3, 0.4), "override/new-instructions", &[(NEW, 0), (INSTRUCTION, 1)]),
-    rule(InstructionOverride, (0.2, 0.35), "override/new-task", &[(NEW, 0), (TASK, 1)]),
+    usual(rule(InstructionOverride, (0.3, 0.4), "override/new-instructions", &[(NEW, 0), (INSTRUCTION, 1)])),
+    usual(rule(InstructionOverride, (0.2, 0.35), "override/new-task", &[(NEW, 0), (TASK, 1)])),
     rule(
         InstructionOverride,
         (0.38, 0.38),
@@ -117,14 +123,14 @@ pub(super) const RULES: &[Rule] = &[
         &[(PRIOR.or(YOU), 0), (INSTRUCTION.or(TASK), 3), (CHANGED, 4)],
     ),
     rule(InstructionOverride, (0.25, 0.15), "override/limits-lifted", &[(LIMIT, 0), (CHANGED, 3)]),
-    rule(InstructionOverride, (0.4, 0.5), "override/you-are-now", &[(YOU, 0), (CAN, 0), (NOW, 0)]),
+    usual(rule(InstructionOverride, (0.4, 0.3), "override/you-are-now", &[(YOU, 0), (CAN, 0), (NOW, 0)])),
     rule(
         InstructionOverride,
         (0.4, 0.5),
         "override/from-now-on",
         &[(LINK, 0), (NOW, 0), (LINK, 0), (YOU.or(SAY).or(ME), 3)],
     ),
-    rule(InstructionOverride, (0.15, 0.4), "override/and-say", &[(OVERRIDE, 0), (SAY, 5)]),
+    usual(rule(InstructionOverride, (0.15, 0.4), "override/and-say", &[(OVERRIDE, 0), (SAY, 5)])),
     rule(
         InstructionOverride,
         (0.45, 0.7),
@@ -240,7 +246,12 @@ pub(super) const RULES: &[Rule] = &[
         "extract/your-first-message",
         &[(REVEAL.or(LEAK), 0), (YOU, 3), (HIDDEN, 1), (POLICY, 0)],
     ),
-    rule(PromptExtraction, (0.2, 0.35), "extract/system-prompt-named", &[(SYSTEM, 0), (INSTRUCTION, 0)]),
+    usual(rule(
+        PromptExtraction,
+        (0.2, 0.35),
+        "extract/system-prompt-named",
+        &[(SYSTEM, 0), (INSTRUCTION, 0)],
+    )),
     // A speaker without rules.
     rule(Jailbreak, (0.7, 0.7), "jailbreak/do-anything-now", &[(DO, 0), (ANYTHING, 0), (NOW, 0)]),
     rule(Jailbreak, (0.44, 0.3), "jailbreak/free-of-limits", &[(FREE, 0), (LIMIT, 4)]),
@@ -249,12 +260,12 @@ pub(super) const RULES: &[Rule] = &[
     rule(Jailbreak, (0.5, 0.5), "jailbreak/play-free-of-limits", &[(PRETEND, 0), (FREE, 12), (LIMIT, 4)]),
     rule(Jailbreak, (0.5, 0.45), "jailbreak/model-free-of-limits", &[(AI, 0), (FREE, 10), (LIMIT, 4)]),
     rule(Jailbreak, (0.4, 0.4), "jailbreak/you-free-of-limits", &[(YOU, 0), (FREE, 5), (LIMIT, 4)]),
-    rule(
+    usual(rule(
         Jailbreak,
         (0.45, 0.5),
         "jailbreak/need-not-follow",
         &[(NEGATED, 0), (FOLLOW, 4), (LIMIT.or(INSTRUCTION), 4)],
-    ),
+    )),
     rule(Jailbreak, (0.35, 0.4), "jailbreak/mode", &[(DEVELOPER.or(UNBOUND), 0), (MODE, 0)]),
     // Languages that put the kind after the mode.
     rule(Jailbreak, (0.35, 0.4), "jailbreak/mode-of", &[(MODE, 0), (DEVELOPER, 1)]),
@@ -281,16 +292,26 @@ pub(super) const RULES: &[Rule] = &[
         &[(SEND, 0), (DATA, 6), (PLACE.or(ADDRESS), 8)],
     ),
     rule(Exfiltration, (0.05, 0.35), "exfiltrate/to-address", &[(SEND, 0), (ADDRESS, 8)]),
-    rule(
+    usual(rule(
         Exfiltration,
-        (0.2, 0.35),
+        (0.2, 0.25),
         "exfiltrate/reveal-secrets",
         &[(REVEAL, 0), (ALL.or(SYSTEM), 2), (DATA, 2), (DATA, 4)],
-    ),
-    heading(rule(IndirectInstruction, (0.2, 0.4), "indirect/system-message", &[(SYSTEM, 0), (POLICY, 0)])),
-    rule(IndirectInstruction, (0.05, 0.25), "indirect/repeat-this", &[(LEAK, 0), (TEXT, 3)]),
+    )),
+    usual(heading(rule(
+        IndirectInstruction,
+        (0.2, 0.4),
+        "indirect/system-message",
+        &[(SYSTEM, 0), (POLICY, 0)],
+    ))),
+    usual(rule(IndirectInstruction, (0.05, 0.25), "indirect/repeat-this", &[(LEAK, 0), (TEXT, 3)])),
     // Orders where there should be none, and people kept from noticing.
-    rule(IndirectInstruction, (0.05, 0.35), "indirect/before-your-task", &[(BEFORE, 0), (YOU, 0), (TASK, 6)]),
+    usual(rule(
+        IndirectInstruction,
+        (0.05, 0.35),
+        "indirect/before-your-task",
+        &[(BEFORE, 0), (YOU, 0), (TASK, 6)],
+    )),
     rule(
         IndirectInstruction,
         (0.0, 0.3),
@@ -304,7 +325,7 @@ pub(super) const RULES: &[Rule] = &[
         "indirect/instructions-for-model",
         &[(INSTRUCTION.or(IMPORTANT).or(OVERRIDE), 0), (LINK, 0), (AI, 2)],
     ),
-    rule(IndirectInstruction, (0.0, 0.25), "indirect/model-must", &[(AI, 0), (MUST.or(IMPORTANT), 4)]),
+    usual(rule(IndirectInstruction, (0.0, 0.25), "indirect/model-must", &[(AI, 0), (MUST.or(IMPORTANT), 4)])),
     rule(
         IndirectInstruction,
         (0.2, 0.45),
@@ -326,19 +347,19 @@ pub(super) const RULES: &[Rule] = &[
         &[(USE, 0), (IDENTIFIER, 0), (LINK, 0)],
     ),
     rule(IndirectInstruction, (0.0, 0.15), "indirect/call-identifier", &[(USE, 0), (IDENTIFIER, 1)]),
-    rule(
+    usual(rule(
         IndirectInstruction,
         (0.2, 0.4),
         "indirect/append-to-answer",
         &[(APPEND, 0), (ALL, 5), (RESPONSE, 2)],
-    ),
-    rule(
+    )),
+    usual(rule(
         IndirectInstruction,
         (0.2, 0.35),
         "indirect/before-answering",
         &[(BEFORE, 0), (SAY.or(RESPONSE), 1), (USE.or(SEND), 4)],
-    ),
-    rule(IndirectInstruction, (0.1, 0.3), "indirect/only-say", &[(MUST, 0), (SAY, 1)]),
+    )),
+    usual(rule(IndirectInstruction, (0.1, 0.3), "indirect/only-say", &[(MUST, 0), (SAY, 1)])),
     rule(
         IndirectInstruction,
         (0.1, 0.6),
@@ -357,7 +378,7 @@ pub(super) const RULES: &[Rule] = &[
         "indirect/do-not-follow-user",
         &[(NEGATED, 0), (FOLLOW, 2), (USER, 4)],
     ),
-    rule(ToolPoisoning, (0.35, 0.7), "tool/do-not-tell-user", &[(NEGATED, 0), (TELL, 3), (USER, 4)]),
+    rule(ToolPoisoning, (0.25, 0.7), "tool/do-not-tell-user", &[(NEGATED, 0), (TELL, 3), (USER, 4)]),
     rule(
         ToolPoisoning,
         (0.3, 0.5),
@@ -365,11 +386,16 @@ pub(super) const RULES: &[Rule] = &[
         &[(NEGATED, 0), (TELL, 2), (LINK.or(YOU), 4), (USE.or(DATA), 4)],
     ),
     rule(ToolPoisoning, (0.25, 0.5), "tool/secretly", &[(SECRETLY, 0), (SEND.or(USE), 3)]),
-    rule(ToolPoisoning, (0.05, 0.15), "tool/before-use", &[(BEFORE, 0), (USE, 2), (TOOL.or(IDENTIFIER), 2)]),
+    usual(rule(
+        ToolPoisoning,
+        (0.05, 0.15),
+        "tool/before-use",
+        &[(BEFORE, 0), (USE, 2), (TOOL.or(IDENTIFIER), 2)],
+    )),
     rule(ToolPoisoning, (0.05, 0.3), "tool/must-first", &[(YOU, 0), (MUST, 0), (BEFORE, 1), (USE, 1)]),
-    rule(ToolPoisoning, (0.0, 0.3), "tool/rather-than-others", &[(TOOL, 0), (INSTEAD, 3)]),
+    usual(rule(ToolPoisoning, (0.0, 0.3), "tool/rather-than-others", &[(TOOL, 0), (INSTEAD, 3)])),
     // Orders in an encoding.
-    rule(EncodedPayload, (0.4, 0.4), "encoded/decode-and-follow", &[(DECODE, 0), (FOLLOW.or(DO), 6)]),
+    usual(rule(EncodedPayload, (0.4, 0.4), "encoded/decode-and-follow", &[(DECODE, 0), (FOLLOW, 6)])),
     rule(EncodedPayload, (0.3, 0.25), "encoded/decode-this", &[(DECODE, 0), (DECODE, 5)]),
 ];
 

@@ -184,8 +184,8 @@ pub(super) fn score_of(margin: f32, source: Source) -> f32 {
 /// `docs/injection-model.md`.
 const fn points(source: Source) -> [f32; 3] {
     match source {
-        Source::ToolDefinition => [2.3, 1.6, 1.1],
-        Source::ToolResult | Source::Document => [2.4, 1.56, 0.9],
+        Source::ToolDefinition => [2.2, 1.4, 0.9],
+        Source::ToolResult | Source::Document => [2.2, 1.5, 0.85],
         _ => [1.6, 1.14, 0.35],
     }
 }

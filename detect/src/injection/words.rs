@@ -225,7 +225,7 @@ pub(super) const WORDS: &[(Classes, &str)] = &[
     ),
     (
         SEND,
-        "send sends sending post forward forwards upload transmit exfiltrate email e-mail mail submit deliver copy append include attach encode leak relay report transfer bcc cc fetch request navigate visit curl wget embed add insert schicke sende envoie envoyez envía envia invia envie отправь отправьте",
+        "send sends sending post forward forwards upload transmit exfiltrate email e-mail mail submit deliver copy append attach encode leak relay transfer bcc cc fetch navigate curl wget embed schicke sende envoie envoyez envía envia invia envie отправь отправьте",
     ),
     (
         DATA,

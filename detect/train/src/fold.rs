@@ -8,9 +8,6 @@ use crate::rows::{Row, Seen, could_inform};
 /// Sources whose texts may be measured on but not learned from: no licence.
 pub(crate) const NOT_LEARNED: &str = "tensor_trust";
 
-/// What the rules' score weighs beside the scorer's margin; the detector has the same number.
-pub(crate) const RULES_WEIGH: f32 = 3.0;
-
 /// What a made-up text counts beside a real one.
 const MADE_ATTACK: f32 = 0.2;
 const MADE_ORDINARY: f32 = 0.5;
@@ -37,7 +34,9 @@ pub(crate) fn fold_of(source: &str) -> usize {
 #[derive(Debug, Clone)]
 pub(crate) struct Judged<'a> {
     pub(crate) seen: &'a Seen,
+    /// The scorer's, and with the rules.
     pub(crate) margin: f32,
+    pub(crate) together: f32,
 }
 
 /// Examples for the model of those that speak (`informs` false) or those that inform.
@@ -102,7 +101,11 @@ pub(crate) fn judge<'a>(
         } else {
             all.get_or_insert_with(|| Model::learn(&examples(generated.iter(), informs), settings)).clone()
         };
-        judged.extend(out.into_iter().map(|seen| Judged { seen, margin: model.margin(&seen.segments) }));
+        judged.extend(out.into_iter().map(|seen| Judged {
+            seen,
+            margin: model.margin(&seen.segments),
+            together: model.together(&seen.segments, &seen.rules),
+        }));
     }
     judged
 }

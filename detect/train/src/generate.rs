@@ -37,7 +37,7 @@ const FILES: &[(&str, &[&str])] = &[
     ("ar", &[include_str!("../grammar/ar.txt")]),
     ("hi", &[include_str!("../grammar/hi.txt")]),
     ("other", &[include_str!("../grammar/other.txt")]),
-    (PLAIN, &[include_str!("../grammar/en_asked.txt")]),
+    (PLAIN, &[include_str!("../grammar/en_asked.txt"), include_str!("../grammar/en_agents.txt")]),
 ];
 
 /// Texts of each line of the grammar.

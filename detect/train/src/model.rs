@@ -5,6 +5,9 @@ use mesh_detect::{LEAST, SLOTS};
 
 use crate::random::Random;
 
+/// What the rules' score weighs beside the scorer's margin; the detector has the same number.
+const RULES_WEIGH: f32 = 3.0;
+
 /// How the model learns.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Settings {
@@ -78,11 +81,27 @@ fn spread(segments: &[Vec<u32>], (from, to): (usize, usize)) -> f32 {
 impl Model {
     /// The margin of the worst window.
     pub(crate) fn margin(&self, segments: &[Vec<u32>]) -> f32 {
-        let sums: Vec<f32> =
-            segments.iter().map(|s| s.iter().map(|slot| self.weights[*slot as usize]).sum()).collect();
-        windows(segments)
-            .map(|(from, to)| sums[from..to].iter().sum::<f32>() / spread(segments, (from, to)) + self.bias)
-            .fold(f32::NEG_INFINITY, f32::max)
+        let sums = self.sums(segments);
+        let margins = windows(segments).map(|window| self.of_window(&sums, segments, window));
+        margins.fold(f32::NEG_INFINITY, f32::max)
+    }
+
+    /// The same together with what the rules say near each window.
+    pub(crate) fn together(&self, segments: &[Vec<u32>], rules: &[f32]) -> f32 {
+        let sums = self.sums(segments);
+        let margins = windows(segments).map(|(from, to)| {
+            let near = rules.get(to.saturating_sub(1)).copied().unwrap_or(0.0);
+            self.of_window(&sums, segments, (from, to)) + RULES_WEIGH * near
+        });
+        margins.fold(f32::NEG_INFINITY, f32::max)
+    }
+
+    fn sums(&self, segments: &[Vec<u32>]) -> Vec<f32> {
+        segments.iter().map(|s| s.iter().map(|slot| self.weights[*slot as usize]).sum()).collect()
+    }
+
+    fn of_window(&self, sums: &[f32], segments: &[Vec<u32>], (from, to): (usize, usize)) -> f32 {
+        sums[from..to].iter().sum::<f32>() / spread(segments, (from, to)) + self.bias
     }
 
     /// Learns from the examples.

@@ -25,8 +25,8 @@ pub(crate) struct Seen {
     pub(crate) row: Row,
     /// Slots, segment by segment.
     pub(crate) segments: Vec<Vec<u32>>,
-    /// What the rules say, from 0 to 1.
-    pub(crate) rules: f32,
+    /// What the rules say near each window, from 0 to 1.
+    pub(crate) rules: Vec<f32>,
 }
 
 impl Row {

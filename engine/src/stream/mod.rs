@@ -172,9 +172,6 @@ impl Stream {
             self.settle_all(session);
             self.show(session);
         }
-        if self.queued > MAX_QUEUE {
-            self.settle_all(session);
-        }
         self.leave(session, &mut out);
         self.sent = last_of(&out).or(self.sent);
         out
@@ -195,6 +192,10 @@ impl Stream {
         let Ok(mut item) = read_event(self.protocol, &self.operation, &event, &Limits::default()) else {
             return self.unreadable(session, out);
         };
+        if item.idle {
+            // It overtakes what waits, or the connection would seem to be dead.
+            return out.extend_from_slice(event.raw());
+        }
         let touched: BTreeSet<Channel> = item.pieces.iter().map(|piece| piece.channel).collect();
         if !self.order.follows(&mut item) || !self.admits(&touched) {
             return self.unreadable(session, out);
@@ -255,6 +256,9 @@ impl Stream {
         for channel in self.left_alone() {
             self.hear(session, &channel, true);
             self.settle(session, &channel, true);
+        }
+        if self.queued > MAX_QUEUE {
+            self.settle_all(session);
         }
         self.leave(session, out);
         if let Some(ending) = (!self.ended).then(|| session.cut()).flatten() {

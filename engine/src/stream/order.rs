@@ -34,10 +34,12 @@ impl Order {
             let key = (label.call, label.field);
             let kept = match self.labels.get_mut(&key) {
                 Some(first) if *first == label.text => 0,
-                // The next call, of providers that number all of them alike, or more of the first one's name.
-                Some(first) if label.field == "name" && go_on(first, &label.text) => {
+                // The next call, of providers that number all of them alike, or more of the first one's.
+                Some(first) if go_on(first, &label.text) => {
                     first.push_str(&label.text);
-                    item.message.tool_calls.push(ToolCall::named(first.clone()));
+                    if label.field == "name" {
+                        item.message.tool_calls.push(ToolCall::named(first.clone()));
+                    }
                     label.text.len()
                 }
                 // Clients put the two together, and nobody judged what comes of that.
@@ -83,12 +85,19 @@ impl Order {
     }
 }
 
-/// Digits in names that go on: with more of them, something else than a name could come of it.
-const MAX_DIGITS: usize = 4;
+/// Digits in a row in names that go on, signs between them not counting: with more of them, something else than a name could
+/// come of it.
+const MAX_DIGITS: usize = 6;
 
-/// Whether nothing but a name stands in two of them, also where the second goes on from the first.
+/// Whether nothing but a name or an identifier stands in two of them, also where the second goes on from the first.
 fn go_on(first: &str, second: &str) -> bool {
-    let mut bytes = first.bytes().chain(second.bytes());
-    let digits = bytes.clone().filter(u8::is_ascii_digit).count();
-    digits <= MAX_DIGITS && bytes.all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'.'))
+    let mut digits = 0;
+    first.bytes().chain(second.bytes()).all(|b| {
+        match b {
+            b'0'..=b'9' => digits += 1,
+            b'_' | b'-' | b'.' => {}
+            _ => digits = 0,
+        }
+        digits <= MAX_DIGITS && (b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'.'))
+    })
 }

@@ -90,3 +90,54 @@ fn a_block_that_ended_waits_for_no_call_and_no_message_for_the_next() {
         assert!(String::from_utf8_lossy(&left).contains("536-90"), "{events:?}");
     }
 }
+
+/// What says nothing keeps connections alive; what waits stays behind it.
+#[test]
+fn pings_and_comments_overtake_what_waits() {
+    let program = program(json!([{ "pii": { "action": "redact", "replacement": "#" } }]));
+    let at = |path: &'static str| Wire { path, ..WIRES[0].1 };
+    let text = r#"data: {"choices":[{"index":0,"delta":{"content":"ssn 536-9"}}]}"#;
+    let block =
+        r#"data: {"type":"content_block_delta","index":0,"delta":{"type":"text_delta","text":"ssn 536-9"}}"#;
+    for (wire, text, idle) in [
+        (WIRES[0].1, text, ": keepalive"),
+        (at("/v1/messages"), block, "event: ping\ndata: {\"type\": \"ping\"}"),
+    ] {
+        let left = wire.so_far(&program, format!("{text}\n\n{idle}\n\n").as_bytes());
+        assert_eq!(String::from_utf8_lossy(&left), format!("{idle}\n\n"));
+        // A value in one is found all the same.
+        let left = wire.so_far(&program, b": 536-90-4399\n\n");
+        assert_eq!(String::from_utf8_lossy(&left), ": #\n\n");
+    }
+}
+
+/// An agent that waits for its user, and one that goes on working, have said what they said.
+#[test]
+fn the_last_words_of_an_artifact_do_not_wait_for_its_task() {
+    let program = program(json!([{ "pii": { "action": "redact", "replacement": "#" } }]));
+    let a2a = WIRES.iter().find(|(of, _)| *of == "a2a").unwrap().1;
+    let artifact = rpc(json!({ "kind": "artifact-update", "lastChunk": true,
+        "artifact": { "artifactId": "a", "parts": [{ "kind": "text", "text": "Report done" }] } }));
+    for state in ["input-required", "TASK_STATE_AUTH_REQUIRED", "working"] {
+        let status = rpc(json!({ "kind": "status-update", "final": false, "status": { "state": state } }));
+        let answer = format!("data: {artifact}\n\ndata: {status}\n\n");
+        let left = a2a.so_far(&program, answer.as_bytes());
+        assert_eq!(String::from_utf8_lossy(&left), answer);
+    }
+}
+
+/// The client cannot go on before it has the address (MCP's older transport).
+#[test]
+fn an_endpoint_leaves_at_once_and_keeps_its_host() {
+    let program = program(json!([{ "pii": { "action": "redact", "replacement": "#" } }]));
+    let sse = Wire { path: "/sse", ..WIRES[0].1 };
+    for (address, want) in [
+        ("/messages/?session_id=8f14e45fceea167a5a36dedd4bea2543", None),
+        ("http://127.0.0.1:3001/message?sessionId=67ccd2bf-17f0-819c-b67e-123456789012", None),
+        ("/messages/?of=536-90-4399", Some("/messages/?of=#")),
+    ] {
+        let left = sse.so_far(&program, format!("event: endpoint\ndata: {address}\n\n").as_bytes());
+        let want = format!("event: endpoint\ndata: {}\n\n", want.unwrap_or(address));
+        assert_eq!(String::from_utf8_lossy(&left), want);
+    }
+}

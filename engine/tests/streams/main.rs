@@ -451,6 +451,11 @@ fn pieces_of_everyday_providers_are_put_together() {
         (other("/v2/models/m/generate_stream"), r#"{"model_name":"m","text_output":"TEXT"}"#),
         (other("/generate"), r#"{"generation":"TEXT"}"#),
         (other("/generate"), r#"{"outputText":"TEXT","index":0}"#),
+        (other("/chat-messages"), r#"{"event":"message","answer":"TEXT"}"#),
+        (other("/prediction"), r#"{"event":"token","data":"TEXT"}"#),
+        (other("/run"), r#"{"event":"token","data":{"chunk":"TEXT"}}"#),
+        (other("/api/chat-ui"), r#"{"type":"text-delta","textDelta":"TEXT"}"#),
+        (other("/ernie"), r#"{"sentence_id":0,"is_end":false,"result":"TEXT"}"#),
     ] {
         let [one, other] = ["ssn 536-9", "0-4399 ok"].map(|half| event.replace("TEXT", half));
         halves(&program, wire, &[&one, &other], event);

@@ -7,11 +7,54 @@ mod pieces;
 use std::borrow::Cow;
 use std::ops::Range;
 
-use crate::error::{Limits, WireError};
+use crate::bound::alike;
+use crate::error::{Limits, WireError, malformed};
 use crate::json::{Doc, Kind, Val, plain_digits};
 use crate::message::{Message, Place, Segment, Slot, Source, ToolCall};
 use crate::stream::{Close, Label, Piece};
 use crate::words;
+
+/// Members of protocols that policies are about.
+const NAMES: &[&str] = &[
+    "arguments",
+    "choices",
+    "content",
+    "contents",
+    "delta",
+    "function",
+    "functions",
+    "input",
+    "instructions",
+    "jsonrpc",
+    "message",
+    "messages",
+    "method",
+    "model",
+    "models",
+    "name",
+    "params",
+    "prompt",
+    "result",
+    "role",
+    "system",
+    "text",
+    "tools",
+    "uri",
+];
+
+/// Whether a member is called like none of those in other letters.
+///
+/// # Errors
+/// [`WireError::Malformed`]: it is.
+pub(crate) fn in_its_letters(key: Val<'_>) -> Result<(), WireError> {
+    let name = key.text();
+    let plain = name.bytes().all(|b| b.is_ascii_lowercase());
+    if !plain && NAMES.iter().any(|known| *known != name && alike(&name, known)) {
+        let reason = "a known member in other letters, which some servers read";
+        return malformed(key.span().start as usize, reason);
+    }
+    Ok(())
+}
 
 /// Builds a message while a reader walks the document.
 pub(crate) struct Collector<'l> {
@@ -49,7 +92,8 @@ impl<'l> Collector<'l> {
         self.message.paths.index(parent, index)
     }
 
-    /// A member that the protocol does not define: its name and everything in it.
+    /// A member that the protocol does not define: its name and everything in it. One that some servers would take for a
+    /// member that it does define, since they do not tell capitals from small letters (Go's `encoding/json`, .NET), is refused.
     pub(crate) fn unknown(
         &mut self,
         place: Place,
@@ -57,6 +101,12 @@ impl<'l> Collector<'l> {
         key: Val<'_>,
         value: Val<'_>,
     ) -> Result<(), WireError> {
+        in_its_letters(key)?;
+        self.member(place, parent, key, value)
+    }
+
+    /// A member of something of free form.
+    fn member(&mut self, place: Place, parent: u32, key: Val<'_>, value: Val<'_>) -> Result<(), WireError> {
         let name = key.text();
         // A schema is mostly made of the same few words.
         let defined = place == Place::ToolDefinition && words::is_schema_word(&name);
@@ -85,7 +135,7 @@ impl<'l> Collector<'l> {
     pub(crate) fn free(&mut self, place: Place, value: Val<'_>, path: u32) -> Result<(), WireError> {
         match value.kind() {
             Kind::Object => {
-                value.members().try_for_each(|(key, member)| self.unknown(place, path, key, member))
+                value.members().try_for_each(|(key, member)| self.member(place, path, key, member))
             }
             Kind::Array => value.items().try_for_each(|(index, item)| {
                 let path = self.at_index(path, index);

@@ -2,7 +2,7 @@
 
 use super::{Channel, ChannelKind, Close, field_hash, index_of};
 use crate::anthropic;
-use crate::collect::Collector;
+use crate::collect::{Collector, in_its_letters};
 use crate::error::{WireError, malformed};
 use crate::items::item;
 use crate::json::Val;
@@ -63,6 +63,7 @@ fn block(c: &mut Collector<'_>, value: Val<'_>, path: u32, group: u32, field: u3
 fn delta(c: &mut Collector<'_>, value: Val<'_>, path: u32, group: u32, field: u32) -> Done {
     let of = value.get_text("type");
     for (key, member) in value.members() {
+        in_its_letters(key)?;
         let name = key.text();
         let path_of = |c: &mut Collector<'_>| c.at_key(path, &name);
         let (kind, place, types) = match &*name {

@@ -2,7 +2,7 @@
 
 use super::within::within;
 use super::{Channel, ChannelKind, Close, Label, beside, field_hash, index_of};
-use crate::collect::Collector;
+use crate::collect::{Collector, in_its_letters};
 use crate::error::WireError;
 use crate::items::item;
 use crate::json::{Kind, Val};
@@ -78,6 +78,7 @@ fn choice_of(c: &mut Collector<'_>, choice: Val<'_>, path: u32, position: u32) -
 
 fn delta(c: &mut Collector<'_>, value: Val<'_>, path: u32, group: u32) -> Done {
     for (key, member) in value.members() {
+        in_its_letters(key)?;
         let name = key.text();
         let at = |c: &mut Collector<'_>| c.at_key(path, &name);
         let (kind, index) = match &*name {
@@ -134,6 +135,7 @@ fn unknown(
     value: Val<'_>,
     (group, seed): (u32, u32),
 ) -> Done {
+    in_its_letters(key)?;
     let name = key.text();
     c.key(place, parent, key, &name)?;
     let path = c.at_key(parent, &name);
@@ -251,7 +253,7 @@ fn label(c: &mut Collector<'_>, call: Channel, field: &'static str, value: Val<'
     if let Some(text) = value.string().filter(|text| !text.is_empty()) {
         // Some providers make up another identifier for each piece. Its
         // prefix stands between the pieces of any value.
-        let made_up = field == "id" && words::is_made_up(&text);
+        let made_up = field == "id" && (words::is_made_up(&text) || words::is_id(&text));
         let text = if made_up { MADE_UP.to_owned() } else { text.into_owned() };
         c.labels.push(Label { call, field, text });
     }

@@ -86,6 +86,8 @@ pub enum Close {
     /// The same, where some providers say so with every piece: it holds once the stream goes on with
     /// another.
     Perhaps(u32),
+    /// None by itself; but the stream goes on with something else.
+    Elsewhere,
     /// All.
     All,
 }
@@ -111,6 +113,8 @@ pub struct StreamItem {
     pub closes: Vec<Close>,
     /// Names and identifiers of tool calls that come in pieces.
     pub labels: Vec<Label>,
+    /// It says nothing and only keeps the connection alive: a comment, Anthropic's `ping`.
+    pub idle: bool,
     /// Everything in the event. Segments that are no piece are whole texts: events that repeat a finished text, MCP
     /// messages, identifiers, comments. Also usage, tool calls (by name; arguments come in pieces), model.
     pub message: Message,
@@ -151,7 +155,12 @@ pub fn read_event(
                 Some(_) if event.is_done() => c.closes.push(Close::All),
                 Some(data) => {
                     let layer = c.push_layer(NO_LAYER, 0..raw.len() as u32, Coding::Sse)?;
-                    self::data(&mut c, operation, data, layer, Within::Event)?;
+                    match event.name.as_deref() {
+                        Some("endpoint") if !data.starts_with(['{', '[', '"']) => {
+                            endpoint(&mut c, data, layer)?
+                        }
+                        _ => self::data(&mut c, operation, data, layer, Within::Event)?,
+                    }
                 }
                 None => {}
             }
@@ -162,7 +171,26 @@ pub fn read_event(
         }
         Event::Gap(_) => {}
     }
-    Ok(StreamItem { pieces: c.pieces, closes: c.closes, labels: c.labels, message: c.message })
+    let says = !c.pieces.is_empty() || !c.closes.is_empty() || !c.labels.is_empty();
+    let idle = !says && c.message.segments.is_empty() && keeps_alive(event);
+    Ok(StreamItem { pieces: c.pieces, closes: c.closes, labels: c.labels, idle, message: c.message })
+}
+
+fn keeps_alive(event: &Event) -> bool {
+    let Event::Sse(event) = event else { return false };
+    let ping = |data: &str| data.split_ascii_whitespace().collect::<String>() == r#"{"type":"ping"}"#;
+    event.data.as_deref().is_none_or(ping)
+}
+
+/// Where the client is to send its messages, in MCP's older transport (HTTP with SSE, 2024-11-05). No more of it comes, and the
+/// machine in it is the server's own.
+fn endpoint(c: &mut Collector<'_>, address: &str, layer: u32) -> Result<(), WireError> {
+    let path = match address.split_once("://") {
+        Some((scheme, rest)) => scheme.len() + 3 + rest.find(['/', '?', '#']).unwrap_or(rest.len()),
+        None => 0,
+    };
+    let doc = Doc { text: address, nodes: &[], layer, level: 0 };
+    c.whole(Place::Other, doc, path as u32..address.len() as u32, ROOT)
 }
 
 fn text_of(bytes: &[u8]) -> Result<&str, WireError> {

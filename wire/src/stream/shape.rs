@@ -61,7 +61,8 @@ pub(super) fn shape_of(protocol: Protocol, root: Val<'_>, within: Within) -> Sha
         Protocol::Ollama if ollama => return Shape::Ollama,
         _ => {}
     }
-    let whole = root.get_text("jsonrpc").is_some();
+    let rpc = |one: Val<'_>| one.get_text("jsonrpc").is_some();
+    let whole = rpc(root) || root.items().any(|(_, one)| rpc(one));
     let known = [
         (whole, Shape::Whole),
         (chat, Shape::Chat),

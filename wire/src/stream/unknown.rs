@@ -32,6 +32,15 @@ pub(super) fn unknown(
         "outputText",
         "text_output",
         "value",
+        "answer",
+        "chunk",
+        "data",
+        "result",
+        "message",
+        "reply",
+        "textDelta",
+        "inputTextDelta",
+        "argsTextDelta",
     ];
     match value.kind() {
         Kind::Object => value.members().try_for_each(|(key, member)| {

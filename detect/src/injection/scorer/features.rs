@@ -4,6 +4,7 @@
 use std::ops::Range;
 
 use super::super::lexicon::Classes;
+use super::super::together::{self, Heard, NO_WORDS, RULES_WEIGH, Together, Worst};
 use super::classes::{self, CLASSES, ClassWeights, NOTHING, Row};
 use super::weights::Table;
 
@@ -25,8 +26,8 @@ const REACH: usize = 8;
 pub struct Features {
     /// For each segment the slots of the table, in the order of the text, as often as they occur.
     pub segments: Vec<Vec<u32>>,
-    /// What the rules say, from 0 to 1.
-    pub rules: f32,
+    /// What the rules say near the window that ends with each segment, from 0 to 1; there may be one more.
+    pub rules: Vec<f32>,
 }
 
 /// Names of the kinds, in their order, for explanations.
@@ -70,19 +71,18 @@ pub(super) fn slot(of: Of, hash: u64) -> u32 {
         | (of as u32) << KIND
 }
 
+/// A segment written down: its features, and the most that the rules said in it.
+#[derive(Debug, Default)]
+struct Segment {
+    slots: Vec<u32>,
+    heard: f32,
+}
+
 /// Sums of one segment.
 #[derive(Debug, Clone, Copy, Default)]
 struct Sum {
     weight: i32,
     count: u32,
-    start: usize,
-    end: usize,
-}
-
-/// The worst window so far.
-#[derive(Debug, Clone, Copy)]
-struct Worst {
-    margin: f32,
     start: usize,
     end: usize,
 }
@@ -114,8 +114,8 @@ pub(in crate::injection) struct Scorer<'a> {
     near_next: usize,
     now: Sum,
     before: Option<Sum>,
-    worst: Option<Worst>,
-    trace: Option<Vec<Vec<u32>>>,
+    together: Together,
+    trace: Option<Vec<Segment>>,
 }
 
 impl<'a> Scorer<'a> {
@@ -130,14 +130,14 @@ impl<'a> Scorer<'a> {
             near_next: 0,
             now: Sum::default(),
             before: None,
-            worst: None,
+            together: Together::default(),
             trace: None,
         }
     }
 
     /// One that also writes down the features.
     pub(in crate::injection) fn traced(self) -> Scorer<'a> {
-        Scorer { trace: Some(vec![Vec::new()]), ..self }
+        Scorer { trace: Some(vec![Segment::default()]), ..self }
     }
 
     /// Adds the feature in that slot.
@@ -145,7 +145,7 @@ impl<'a> Scorer<'a> {
         self.now.weight += self.weight([slot]);
         self.now.count += 1;
         if let Some(segment) = self.trace.as_mut().and_then(|trace| trace.last_mut()) {
-            segment.push(slot);
+            segment.slots.push(slot);
         }
     }
 
@@ -217,9 +217,9 @@ impl<'a> Scorer<'a> {
     fn trace_word(&mut self, text: &[u8], word: &Range<usize>, hash: u64, edges: bool) {
         let of_word = self.of_word(hash);
         let Some(segment) = self.trace.as_mut().and_then(|trace| trace.last_mut()) else { return };
-        segment.extend(of_word);
+        segment.slots.extend(of_word);
         if edges {
-            segment.extend(of_edges(text, word));
+            segment.slots.extend(of_edges(text, word));
         }
     }
 
@@ -277,10 +277,10 @@ impl<'a> Scorer<'a> {
     #[inline(never)]
     fn trace_classes(&mut self, classes: Classes, index: usize) {
         let Some(segment) = self.trace.as_mut().and_then(|trace| trace.last_mut()) else { return };
-        segment.extend(classes.bits().map(classes::single));
+        segment.slots.extend(classes.bits().map(classes::single));
         for other in self.near.iter().filter(|other| index.saturating_sub(other.index) <= REACH) {
             for first in other.classes.bits() {
-                segment.extend(classes.bits().map(|second| classes::pair(first, second)));
+                segment.slots.extend(classes.bits().map(|second| classes::pair(first, second)));
             }
         }
     }
@@ -298,7 +298,7 @@ impl<'a> Scorer<'a> {
         self.window(self.before, now);
         self.before = Some(now);
         if let Some(trace) = self.trace.as_mut() {
-            trace.push(Vec::new());
+            trace.push(Segment::default());
         }
     }
 
@@ -306,50 +306,67 @@ impl<'a> Scorer<'a> {
         let before = before.unwrap_or(Sum { start: now.start, ..Sum::default() });
         let count = (before.count + now.count) as f32;
         let margin = self.table.margin((before.weight + now.weight) as f32, count);
-        if self.worst.is_none_or(|worst| margin > worst.margin) {
-            // A segment of signs alone has no place of its own.
-            self.worst = Some(Worst { margin, start: before.start, end: now.end.max(before.end) });
-        }
+        // A segment of signs alone has no place of its own.
+        self.together.window(margin, before.start, now.end.max(before.end));
     }
 
-    /// Ends the text: the margin of its worst window, and where that stands.
-    pub(in crate::injection) fn finish(&mut self) -> Option<(f32, Range<usize>)> {
+    /// Takes in what the rules say.
+    pub(in crate::injection) fn hear(&mut self, heard: Heard) {
+        if let Some(segment) = self.trace.as_mut().and_then(|trace| trace.last_mut()) {
+            segment.heard = segment.heard.max(heard.0);
+        }
+        self.together.hear(heard);
+    }
+
+    /// Ends the text: its worst place.
+    pub(in crate::injection) fn finish(&mut self, everywhere: Option<Heard>) -> Option<Worst> {
         if self.now.count > 0 {
             let now = std::mem::take(&mut self.now);
             self.window(self.before, now);
         }
-        self.worst.map(|worst| (worst.margin, worst.start..worst.end))
+        self.together.finish(everywhere)
     }
 
     /// The features written down, without their kinds.
-    pub(in crate::injection) fn into_trace(self) -> Vec<Vec<u32>> {
+    pub(in crate::injection) fn into_features(mut self, everywhere: Option<Heard>) -> Features {
+        self.finish(everywhere);
+        let everywhere = everywhere.map_or(0.0, |(score, _)| score);
         let mut trace = self.trace.unwrap_or_default();
-        trace.retain(|segment| !segment.is_empty());
-        trace.iter_mut().flatten().for_each(|slot| *slot &= (1 << KIND) - 1);
-        trace
+        let near = |at: usize| {
+            let from = at.saturating_sub(together::REACH + 1);
+            let heard = trace.iter().skip(from).take(at + together::REACH + 1 - from);
+            heard.map(|segment| segment.heard).fold(everywhere, f32::max)
+        };
+        let rules = (0..trace.len()).map(near).collect();
+        // The last one, where nothing came after a cut.
+        trace.retain(|segment| !segment.slots.is_empty());
+        let segments = trace.into_iter().map(|segment| segment.slots);
+        let plain = |slots: Vec<u32>| slots.into_iter().map(|slot| slot & ((1 << KIND) - 1)).collect();
+        Features { segments: segments.map(plain).collect(), rules }
     }
 
-    /// What each kind of feature adds to the margin of the worst window, and what the model starts from: together they
-    /// are that margin. Empty unless the features were written down.
-    pub(in crate::injection) fn parts(&self) -> Vec<(&'static str, f32)> {
-        let trace: Vec<_> = self.trace.iter().flatten().filter(|segment| !segment.is_empty()).collect();
-        let mut worst: Option<(f32, [i32; NAMES.len()], f32)> = None;
-        for (index, now) in trace.iter().enumerate() {
-            let before = index.checked_sub(1).and_then(|before| trace.get(before));
-            let (mut sums, mut count) = ([0; NAMES.len()], 0.0);
-            for traced in before.into_iter().flat_map(|before| before.iter()).chain(now.iter()) {
-                let kind = (traced >> KIND) as usize;
-                if let Some(sum) = sums.get_mut(kind.wrapping_sub(1)) {
-                    *sum += i32::from(self.table.weight(*traced));
-                }
-                count += 1.0;
+    /// What each kind of feature adds to the margin of the worst place, what the model starts from, and the rules: together
+    /// they are that margin. Of use only if the features were written down.
+    pub(in crate::injection) fn parts(&mut self, everywhere: Option<Heard>) -> Vec<(&'static str, f32)> {
+        let Some(worst) = self.finish(everywhere) else { return vec![("start", NO_WORDS)] };
+        let mut parts = match worst.span {
+            Some(_) => self.parts_of(worst.segment),
+            None => vec![("start", NO_WORDS)],
+        };
+        parts.extend(worst.heard.map(|(score, _)| ("rules", RULES_WEIGH * score)));
+        parts
+    }
+
+    fn parts_of(&self, segment: usize) -> Vec<(&'static str, f32)> {
+        let (mut sums, mut count) = ([0; NAMES.len()], 0.0);
+        let window = self.trace.iter().flatten().skip(segment.saturating_sub(1)).take(1 + segment.min(1));
+        for traced in window.flat_map(|segment| &segment.slots) {
+            let kind = (traced >> KIND) as usize;
+            if let Some(sum) = sums.get_mut(kind.wrapping_sub(1)) {
+                *sum += i32::from(self.table.weight(*traced));
             }
-            let margin = self.table.margin(sums.iter().sum::<i32>() as f32, count);
-            if worst.is_none_or(|(most, ..)| margin > most) {
-                worst = Some((margin, sums, count));
-            }
+            count += 1.0;
         }
-        let Some((_, sums, count)) = worst else { return Vec::new() };
         let (per_weight, bias) = self.table.share(count);
         let parts = NAMES.iter().zip(sums).filter(|(_, sum)| *sum != 0);
         let parts = parts.map(|(name, sum)| (*name, sum as f32 * per_weight));
