@@ -149,21 +149,30 @@ impl Session {
         let Some(message) = self.message.take() else {
             return self.ran_on_nothing(|policy| !policy.injection.is_empty(), "injection");
         };
-        self.injection_in(&message, digests, Way::Request);
+        self.injection_in(&message, digests, Way::Request, false);
         self.message = Some(message);
     }
 
     /// Looks for injection in every segment, the first in each policy's view deciding. `digests` are the program's, of the
-    /// same message.
-    pub(crate) fn injection_in(&mut self, message: &Message, digests: &[Option<Digest>], way: Way) {
+    /// same message. In a `listing` a tool whose definition holds an attack is not shown: returns their names.
+    pub(crate) fn injection_in(
+        &mut self,
+        message: &Message,
+        digests: &[Option<Digest>],
+        way: Way,
+        listing: bool,
+    ) -> Vec<String> {
         let program = Rc::clone(&self.program);
         let applies = Rc::clone(&self.applies);
         let chains = chains(message, |_| false);
+        let mut hidden = Vec::new();
         for (number, policy) in applies.iter().enumerate() {
             for (nth, guard) in policy.injection.iter().enumerate() {
                 self.decision.guard("injection", GuardState::Ran);
                 let at = GuardPlace { policy: policy.index, guard: nth };
-                let mut doubts = Vec::new();
+                let place = |index: usize| format!("{}:{}", way.name(), message.path(index));
+                let hides = listing && guard.action == InjectionAction::Block;
+                let (mut doubts, mut poisoned) = (Vec::new(), Vec::new());
                 let found = message.segments.iter().enumerate().find_map(|(index, segment)| {
                     let digest = digests.get(index).copied().flatten();
                     let source = source_of(segment.place, way);
@@ -172,22 +181,32 @@ impl Session {
                         doubts.push((index, finding));
                         return None;
                     }
+                    if let Some(tool) = message.tool_of(index).filter(|_| hides) {
+                        poisoned.push((index, tool, finding));
+                        return None;
+                    }
                     Some((index, segment, finding))
                 });
+                for (index, tool, finding) in poisoned {
+                    let Some(segment) = message.segments.get(index) else { continue };
+                    let text = (segment.text.as_str(), source_of(segment.place, way));
+                    if self.found_attack((policy, guard), &finding, text, place(index), Effect::Modified) {
+                        hidden.extend(message.tools_offered.get(tool).cloned());
+                    }
+                }
                 let Some((index, segment, finding)) = found else {
                     for (index, finding) in doubts {
                         let text = message.segments.get(index).map_or("", |segment| segment.text.as_ref());
-                        let place = || format!("{}:{}", way.name(), message.path(index));
-                        self.doubt((number, nth), text, &finding, place);
+                        self.doubt((number, nth), text, &finding, || place(index));
                     }
                     self.injection_across((number, nth, policy, guard), (message, &chains), way);
                     continue;
                 };
-                let place = format!("{}:{}", way.name(), message.path(index));
                 let source = source_of(segment.place, way);
-                self.attacked((policy, guard), &finding, (&segment.text, source), place);
+                self.attacked((policy, guard), &finding, (&segment.text, source), place(index));
             }
         }
+        hidden
     }
 
     /// Searches what a third party has said so far in a stream. True if there is something in it.
@@ -214,18 +233,29 @@ impl Session {
         &mut self,
         (policy, guard): (&Attached, &InjectionGuard),
         finding: &InjectionFinding,
-        (text, source): (&str, Source),
+        text: (&str, Source),
         place: String,
     ) {
-        self.decision.finding(finding.rule, &place, finding.score);
-        let message = format!("prompt injection detected ({})", finding.rule);
-        let evidence = guard.evidence(&self.program.detector, (text, source), finding, place);
         let blocks = guard.action == InjectionAction::Block;
         let effect = if blocks { Effect::Denied } else { Effect::Recorded };
-        let violation = Violation::new("injection", Severity::High, message.clone()).by(guard.rule);
-        if self.raise(policy, violation.with(effect).because(evidence)) && blocks {
-            self.deny(RefusalKind::Policy, &message);
+        if self.found_attack((policy, guard), finding, text, place, effect) && blocks {
+            self.deny(RefusalKind::Policy, &attack(finding));
         }
+    }
+
+    /// Records an attack; true if the policy is to have its effect.
+    fn found_attack(
+        &mut self,
+        (policy, guard): (&Attached, &InjectionGuard),
+        finding: &InjectionFinding,
+        text: (&str, Source),
+        place: String,
+        effect: Effect,
+    ) -> bool {
+        self.decision.finding(finding.rule, &place, finding.score);
+        let evidence = guard.evidence(&self.program.detector, text, finding, place);
+        let violation = Violation::new("injection", Severity::High, attack(finding)).by(guard.rule);
+        self.raise(policy, violation.with(effect).because(evidence))
     }
 
     pub(crate) fn ran_on_nothing(&mut self, there: impl Fn(&Attached) -> bool, guard: &'static str) {
@@ -234,6 +264,10 @@ impl Session {
             self.decision.guard(guard, GuardState::Ran);
         }
     }
+}
+
+fn attack(finding: &InjectionFinding) -> String {
+    format!("prompt injection detected ({})", finding.rule)
 }
 
 impl Rules {

@@ -182,7 +182,7 @@ impl Session {
         }
         let digests = self.program.digests(message);
         if from_outside(message) {
-            self.injection_in(message, &digests, Way::Response);
+            hidden.extend(self.injection_in(message, &digests, Way::Response, listing));
         }
         if message.media > 0 {
             self.media_back("media");

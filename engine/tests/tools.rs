@@ -103,12 +103,11 @@ fn every_place_of_a_definition_is_searched_for_attacks() {
     for (place, tool) in poisoned {
         for stream in [false, true] {
             let (session, _) = asked(&program, "tools/list", json!({}));
-            let (text, session) = answered(session, &json!({ "tools": [tool] }), stream);
-            assert!(
-                text.contains("injection detected") && !text.contains("Ignore all"),
-                "{place}, {stream}: {text}"
-            );
-            assert_eq!(session.finish().0.outcome.as_str(), "deny", "{place}");
+            let tools = json!({ "tools": [tool, { "name": "no_harm", "inputSchema": {} }] });
+            let (text, session) = answered(session, &tools, stream);
+            assert!(!text.contains("Ignore all") && text.contains("no_harm"), "{place}, {stream}: {text}");
+            assert!(!text.contains("Deep down"), "{place}, {stream}: {text}");
+            assert_eq!(session.finish().0.outcome.as_str(), "allow_with_modifications", "{place}");
         }
     }
 }

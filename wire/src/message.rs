@@ -278,6 +278,23 @@ impl Message {
         None
     }
 
+    /// The tool, of `tools_offered`, in whose definition a segment stands.
+    pub fn tool_of(&self, segment: usize) -> Option<usize> {
+        let segment = self.segments.get(segment)?;
+        let (mut layer, mut span) = (segment.layer, segment.span.clone());
+        loop {
+            let holds = |item: &ToolItem| {
+                item.layer == layer && item.span.start <= span.start && span.end <= item.span.end
+            };
+            if let Some(tool) = self.tool_items.iter().position(holds) {
+                return Some(tool);
+            }
+            // A text in a text of the definition.
+            let outer = self.layers.get(layer as usize)?;
+            (layer, span) = (outer.parent, outer.span.clone());
+        }
+    }
+
     /// The definition of the `tool`-th of `tools_offered`, parsed, from the body (or the event's payload) that the message
     /// was read from.
     pub fn definition(&self, body: &[u8], tool: usize) -> Option<serde_json::Value> {

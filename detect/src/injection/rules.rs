@@ -130,10 +130,10 @@ pub(super) const RULES: &[Rule] = &[
         "override/from-now-on",
         &[(LINK, 0), (NOW, 0), (LINK, 0), (YOU.or(SAY).or(ME), 3)],
     ),
-    usual(rule(InstructionOverride, (0.15, 0.4), "override/and-say", &[(OVERRIDE, 0), (SAY, 5)])),
+    usual(rule(InstructionOverride, (0.15, 0.3), "override/and-say", &[(OVERRIDE, 0), (SAY, 5)])),
     rule(
         InstructionOverride,
-        (0.45, 0.7),
+        (0.45, 0.6),
         "override/data-and-say",
         &[(OVERRIDE, 0), (TEXT.or(DATA), 4), (SAY, 3)],
     ),
@@ -318,7 +318,7 @@ pub(super) const RULES: &[Rule] = &[
         "indirect/important-message",
         &[(IMPORTANT, 0), (POLICY, 0), (LINK, 0)],
     ),
-    rule(IndirectInstruction, (0.1, 0.4), "indirect/attention-model", &[(IMPORTANT, 0), (AI, 4)]),
+    rule(IndirectInstruction, (0.1, 0.4), "indirect/attention-model", &[(IMPORTANT, 0), (AI, 3)]),
     rule(
         IndirectInstruction,
         (0.0, 0.3),
@@ -349,7 +349,7 @@ pub(super) const RULES: &[Rule] = &[
     rule(IndirectInstruction, (0.0, 0.15), "indirect/call-identifier", &[(USE, 0), (IDENTIFIER, 1)]),
     usual(rule(
         IndirectInstruction,
-        (0.2, 0.4),
+        (0.2, 0.3),
         "indirect/append-to-answer",
         &[(APPEND, 0), (ALL, 5), (RESPONSE, 2)],
     )),

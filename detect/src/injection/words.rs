@@ -225,7 +225,7 @@ pub(super) const WORDS: &[(Classes, &str)] = &[
     ),
     (
         SEND,
-        "send sends sending post forward forwards upload transmit exfiltrate email e-mail mail submit deliver copy append attach encode leak relay transfer bcc cc fetch navigate curl wget embed schicke sende envoie envoyez envía envia invia envie отправь отправьте",
+        "send sends sending post forward forwards upload transmit exfiltrate email e-mail mail submit deliver copy append attach leak relay transfer bcc cc fetch navigate curl wget embed schicke sende envoie envoyez envía envia invia envie отправь отправьте",
     ),
     (
         DATA,
