@@ -173,10 +173,18 @@ pub(crate) fn is_model(text: &str) -> bool {
     text.len() <= 80
         && longest_part <= 20
         && longest_digits(text) <= 8
+        && text.split(|c: char| c.is_ascii_alphabetic()).all(|part| digits_in(part) < CARD)
         && text.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b':' | b'/' | b'_' | b'-'))
         && (text.bytes().next().is_some_and(|b| b.is_ascii_lowercase()) || text.contains('/'))
         && !may_hold_secret(text)
         && !holds_groups(text)
+}
+
+/// Digits of the shortest payment card.
+const CARD: usize = 12;
+
+fn digits_in(text: &str) -> usize {
+    text.bytes().filter(u8::is_ascii_digit).count()
 }
 
 /// Whether groups of three, two and four digits follow each other, as in a social security number.
@@ -290,6 +298,18 @@ mod tests {
             "12345678-1234-1234-1234-123456789012",
         ] {
             assert!(!is_id(text), "{text}");
+        }
+    }
+
+    #[test]
+    fn names_of_models_hold_no_numbers_of_people() {
+        for name in ["gpt-4o-2024-08-06", "meta-llama/Llama-3.1-405B", "claude-3-5-sonnet-20241022"] {
+            assert!(is_model(name), "{name}");
+        }
+        for name in
+            ["a/4111.1111.1111.1111", "m-4111-1111-1111-1111", "a/536-90-4399", "a/4111/1111:1111.1111"]
+        {
+            assert!(!is_model(name), "{name}");
         }
     }
 }
