@@ -88,6 +88,24 @@ fn an_attack_over_several_parts_is_one() {
     }
 }
 
+/// However many members stand between them, and where the parts are mere strings.
+#[test]
+fn parts_are_put_together_whatever_they_look_like() {
+    let rules = json!([{ "pii": { "types": ["ssn"], "replacement": "[X]" } }]);
+    let message = |content: Value| json!({ "messages": [{ "role": "user", "content": content }] });
+    let mut last = json!({ "type": "text" });
+    (0..9).for_each(|n| last[format!("k{n}")] = json!("some words"));
+    last["text"] = json!("-4399");
+    for (given, rest) in [
+        (json!(["my ssn is 536-90", "-4399"]), "/messages/0/content/1"),
+        (json!([{ "type": "text", "text": "my ssn is 536-90" }, last]), "/messages/0/content/1/text"),
+    ] {
+        let got = sent(&rules, "/v1/messages", &message(given)).unwrap();
+        assert_eq!(got.pointer(rest), Some(&json!("")), "{got}");
+        assert!(got.to_string().contains("my ssn is [X]"), "{got}");
+    }
+}
+
 /// Whose words a part is, its message says.
 #[test]
 fn a_part_does_not_choose_its_own_role() {

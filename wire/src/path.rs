@@ -50,14 +50,21 @@ impl Paths {
         list(one).is_some() && list(one) == list(other)
     }
 
-    /// The list in whose items texts stand under this name, if `path` is one of them: `content` for `content[1].text`.
+    /// The list in whose items texts stand under this name, if `path` is one of them: `content` for `content[1].text`. A text
+    /// that is itself an item of a `content` is one, too: `content[1]`.
     pub(crate) fn list_of(&self, path: u32, name: &str) -> Option<u32> {
-        let (item, Name::Key(start, end)) = self.steps.get(path as usize)? else { return None };
-        if self.names.get(*start as usize..*end as usize)? != name {
-            return None;
-        }
-        match self.steps.get(*item as usize)? {
-            (list, Name::Index(_)) => Some(*list),
+        let is_called = |path: u32, name: &str| match self.steps.get(path as usize) {
+            Some((_, Name::Key(start, end))) => {
+                self.names.get(*start as usize..*end as usize).is_some_and(|own| own == name)
+            }
+            _ => false,
+        };
+        match self.steps.get(path as usize)? {
+            (list, Name::Index(_)) => Some(*list).filter(|list| is_called(*list, "content")),
+            (item, Name::Key(..)) if is_called(path, name) => match self.steps.get(*item as usize)? {
+                (list, Name::Index(_)) => Some(*list),
+                _ => None,
+            },
             _ => None,
         }
     }

@@ -4,7 +4,8 @@ use std::ops::Range;
 
 use memchr::memmem::Finder;
 
-use super::dictionary_against::{LICENCE, NEGATIVE};
+use super::dictionary_against::NEGATIVE;
+use super::dictionary_licences::LICENCE;
 use super::{dictionary, dictionary_states};
 use crate::bytes::{at, before, slice, starts_with_fold};
 use crate::{EntityType, TypeSet};

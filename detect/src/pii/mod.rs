@@ -11,6 +11,7 @@ mod context;
 mod date;
 mod dictionary;
 mod dictionary_against;
+mod dictionary_licences;
 mod dictionary_states;
 mod document;
 mod email;
