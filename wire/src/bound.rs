@@ -261,11 +261,14 @@ fn plain(name: &str) -> impl Iterator<Item = u8> {
     name.bytes().filter(|b| *b != b'_').map(|b| b.to_ascii_lowercase())
 }
 
-/// Whether some server takes the one name for the other. To Go a long s and the sign for kelvin are letters like any other.
+/// A name as servers compare it that do not tell capitals from small letters. To Go a long s and the sign for kelvin are letters
+/// like any other.
+pub(crate) fn in_small_letters(name: &str) -> String {
+    name.replace('\u{17f}', "s").replace('\u{212a}', "k").to_ascii_lowercase()
+}
+
+/// Whether some server takes the one name for the other.
 pub(crate) fn alike(key: &str, name: &str) -> bool {
-    if key.contains(['\u{17f}', '\u{212a}']) {
-        return alike(&key.replace('\u{17f}', "s").replace('\u{212a}', "k"), name);
-    }
     // Most are told apart by their first letter.
     plain(key).next() == plain(name).next() && plain(key).eq(plain(name))
 }

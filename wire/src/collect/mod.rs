@@ -7,7 +7,7 @@ mod pieces;
 use std::borrow::Cow;
 use std::ops::Range;
 
-use crate::bound::alike;
+use crate::bound::in_small_letters;
 use crate::error::{Limits, WireError, malformed};
 use crate::json::{Doc, Kind, Val, plain_digits};
 use crate::message::{Message, Place, Segment, Slot, Source, ToolCall};
@@ -48,8 +48,11 @@ const NAMES: &[&str] = &[
 /// [`WireError::Malformed`]: it is.
 pub(crate) fn in_its_letters(key: Val<'_>) -> Result<(), WireError> {
     let name = key.text();
-    let plain = name.bytes().all(|b| b.is_ascii_lowercase());
-    if !plain && NAMES.iter().any(|known| *known != name && alike(&name, known)) {
+    if !name.bytes().any(|b| b.is_ascii_uppercase() || b >= 0x80) {
+        return Ok(());
+    }
+    let small = in_small_letters(&name);
+    if NAMES.iter().any(|known| *known != name && *known == small) {
         let reason = "a known member in other letters, which some servers read";
         return malformed(key.span().start as usize, reason);
     }
