@@ -5,7 +5,7 @@ use super::number::Number;
 use super::scan::{self, Scan};
 use super::word::hangs;
 use crate::EntityType::{BankAccount, IbanCode};
-use crate::bytes::{at, before, slice};
+use crate::bytes::{at, before, slice, starts_with_fold};
 
 /// Country and length, from the SWIFT IBAN registry and, for countries not yet in it, as their banks use them.
 const LENGTHS: &[(&[u8; 2], usize)] = &[
@@ -129,6 +129,8 @@ const BANK: usize = 4;
 /// (`iban-DE89…`).
 pub(super) fn word(scan: &mut Scan<'_>, start: usize) {
     let text = scan.text;
+    // `IBANDE89 3704 …`: its name, and no space.
+    let start = if starts_with_fold(text, start, b"iban") { start + 4 } else { start };
     let begins = match slice(text, start, start + 4) {
         [a, b, c, d] => {
             [a, b].iter().all(|b| b.is_ascii_alphabetic()) && [c, d].iter().all(|b| b.is_ascii_digit())

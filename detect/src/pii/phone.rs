@@ -143,7 +143,7 @@ fn opening(text: &[u8], first: usize) -> usize {
 
 fn may_begin(text: &[u8], start: usize, first: usize) -> bool {
     let previous = before(text, start);
-    if !scan::opens(text, start) && previous != b'_' {
+    if !scan::opens(text, start) && previous != b'_' && !scan::is_label(text, start) {
         return false;
     }
     if start < first {

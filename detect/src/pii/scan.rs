@@ -109,6 +109,17 @@ fn is_escape_letter(text: &[u8], i: usize) -> bool {
     matches!(before(text, i), b'n' | b'r' | b't') && i >= 2 && before(text, i - 1) == b'\\'
 }
 
+/// Whether the word right before `i` says what number follows: `ssn536904399`, `cell2068333821`.
+pub(super) fn is_label(text: &[u8], i: usize) -> bool {
+    const LABELS: [&[u8]; 6] = [b"ssn", b"tel", b"cell", b"phone", b"fax", b"mob"];
+    before(text, i).is_ascii_alphabetic() && {
+        let nearest = i.saturating_sub(6);
+        let start = nearest + run_start(slice(text, nearest, i), i - nearest, |b| b.is_ascii_alphabetic());
+        let word = slice(text, start, i);
+        LABELS.iter().any(|label| word.eq_ignore_ascii_case(label)) && opens(text, start)
+    }
+}
+
 /// Whether a value may end before `i`.
 #[inline]
 pub(super) fn closes(text: &[u8], i: usize) -> bool {
@@ -272,7 +283,7 @@ impl<'a> Scan<'a> {
     fn digit(&mut self, i: usize) {
         let text = self.text;
         let previous = before(text, i);
-        if !previous.is_ascii_digit() && (opens(text, i) || previous == b'_') {
+        if !previous.is_ascii_digit() && (opens(text, i) || previous == b'_' || is_label(text, i)) {
             number::group(self, i);
         }
         if i < self.word_seen {
