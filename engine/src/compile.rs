@@ -228,11 +228,33 @@ fn unknown_type(path: String, name: &str) -> Diagnostic {
     Diagnostic::error(path, format!("found {name:?}, {expected}")).help(help)
 }
 
+/// Texts that one rule passes over, and the bytes of the shortest.
+const MAX_IGNORED: usize = 64;
+const LEAST_IGNORED: usize = 16;
+
 fn injection(index: usize, rule: &InjectionRule, problems: &mut Vec<Diagnostic>) -> Option<InjectionGuard> {
     if rule.patterns.len() > MAX_PHRASES {
         problems.push(Diagnostic::error(
             format!("spec.rules[{index}].injection.patterns"),
             format!("found {} phrases, expected at most {MAX_PHRASES}", rule.patterns.len()),
+        ));
+        return None;
+    }
+    let short = rule.ignore.iter().enumerate().find(|(_, text)| text.len() < LEAST_IGNORED);
+    if let Some((place, text)) = short {
+        problems.push(
+            Diagnostic::error(
+                format!("spec.rules[{index}].injection.ignore[{place}]"),
+                format!("found {text:?}, expected at least {LEAST_IGNORED} bytes"),
+            )
+            .help("a shorter text stands in attacks as well; write the whole sentence"),
+        );
+        return None;
+    }
+    if rule.ignore.len() > MAX_IGNORED {
+        problems.push(Diagnostic::error(
+            format!("spec.rules[{index}].injection.ignore"),
+            format!("found {} texts, expected at most {MAX_IGNORED}", rule.ignore.len()),
         ));
         return None;
     }
@@ -249,7 +271,8 @@ fn injection(index: usize, rule: &InjectionRule, problems: &mut Vec<Diagnostic>)
             return None;
         }
     };
-    Some(InjectionGuard { rule: index, action: rule.action, sensitivity, phrases, judge })
+    let (action, ignore) = (rule.action, rule.ignore.clone());
+    Some(InjectionGuard { rule: index, action, sensitivity, phrases, ignore, judge })
 }
 
 fn rate_limit(index: usize, rule: &RateLimitRule, problems: &mut Vec<Diagnostic>) -> Vec<LimitGuard> {

@@ -1,4 +1,5 @@
 //! The guards over requests and over whole response bodies, one function each.
+use std::borrow::Cow;
 use std::rc::Rc;
 
 use mesh_detect::{Detector, Family, InjectionFinding, Source, injection_threshold};
@@ -278,6 +279,17 @@ impl Rules {
 }
 
 impl InjectionGuard {
+    /// The text with blanks where something stands that is to be passed over: places stay what they are.
+    pub(crate) fn without_ignored<'t>(&self, text: &'t str) -> Cow<'t, str> {
+        let mut text = Cow::Borrowed(text);
+        for ignored in &self.ignore {
+            if text.contains(ignored.as_str()) {
+                text = Cow::Owned(text.replace(ignored.as_str(), &" ".repeat(ignored.len())));
+            }
+        }
+        text
+    }
+
     fn evidence(
         &self,
         detector: &Detector,
@@ -285,6 +297,7 @@ impl InjectionGuard {
         found: &InjectionFinding,
         place: String,
     ) -> Evidence {
+        let text = &*self.without_ignored(text);
         // A phrase of the author's own needs no score.
         let scored = found.family != Family::Phrase;
         Evidence {

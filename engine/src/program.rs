@@ -124,6 +124,8 @@ pub(crate) struct InjectionGuard {
     pub(crate) action: InjectionAction,
     pub(crate) sensitivity: Sensitivity,
     pub(crate) phrases: Option<Phrases>,
+    /// Texts that are passed over.
+    pub(crate) ignore: Vec<String>,
     /// The second opinion on what is doubtful.
     pub(crate) judge: Option<JudgeGuard>,
 }

@@ -69,6 +69,7 @@ pub fn replay(before: &Program, after: &Program, features: &Features) -> Replaye
         }
         if policy.injection.iter().any(|guard| {
             guard.phrases.is_some()
+                || !guard.ignore.is_empty()
                 || looked.injection.is_none_or(|least| threshold(guard.sensitivity) < least)
         }) {
             unknown.insert("injection");
@@ -95,6 +96,7 @@ struct LookedFor {
 fn looked_for(policies: &[Rc<Attached>]) -> LookedFor {
     let pii = || policies.iter().flat_map(|policy| &policy.pii);
     let injection = policies.iter().flat_map(|policy| &policy.injection);
+    let injection = injection.filter(|guard| guard.ignore.is_empty());
     LookedFor {
         types: pii().fold(TypeSet::EMPTY, |types, guard| types.union(guard.types)),
         least: pii().map(|guard| guard.threshold).fold(0.0, f32::max),

@@ -75,9 +75,12 @@ impl Program {
         source: Source,
     ) -> Option<InjectionFinding> {
         let phrases = guard.phrases.as_ref();
-        let judge = || match &guard.judge {
-            Some(judge) => self.detector.injection_from(text, source, judge.from, phrases),
-            None => self.detector.injection(text, source, guard.sensitivity, phrases),
+        let judge = || {
+            let text = &*guard.without_ignored(text);
+            match &guard.judge {
+                Some(judge) => self.detector.injection_from(text, source, judge.from, phrases),
+                None => self.detector.injection(text, source, guard.sensitivity, phrases),
+            }
         };
         match (&self.seen, digest) {
             (Some(seen), Some(digest)) => seen.injection.get((digest, place, source)).unwrap_or_else(|| {

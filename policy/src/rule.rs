@@ -156,6 +156,9 @@ pub struct InjectionRule {
     /// Further phrases, taken literally, matched without regard to case after canonicalisation.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub patterns: Vec<String>,
+    /// Texts of one's own software that are passed over wherever they stand word for word: at least 16 bytes each.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub ignore: Vec<String>,
     /// A second opinion on what the filter itself can not tell: a classifier outside the proxy.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub judge: Option<JudgeRule>,

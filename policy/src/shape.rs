@@ -194,6 +194,7 @@ const RULES: &[Field] = &[
             optional("action", BLOCK_OR_LOG),
             optional("sensitivity", Shape::Word(&[&["low"], &["medium"], &["high"]])),
             optional("patterns", TEXTS),
+            optional("ignore", TEXTS),
             nullable(
                 "judge",
                 Shape::Map(&[
