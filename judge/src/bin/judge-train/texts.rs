@@ -15,7 +15,7 @@ const PLAIN: usize = 1;
 /// The first tier's score from which it doubts; it finds by itself from a half on.
 const DOUBTS: f32 = 0.2;
 /// Medium sensitivity's margin for those who speak and for what informs: `docs/injection-model.md`.
-const POINTS: [f32; 2] = [1.14, 1.56];
+const POINTS: [f32; 2] = [1.14, 1.5];
 /// Texts that go through the encoder together.
 const BATCH: usize = 16;
 
