@@ -188,7 +188,7 @@ fn mistakes_are_named_with_path_found_expected_and_help() {
             "- injection:",
             &[
                 "error | spec.rules[0].injection | found nothing, expected a map with the fields `action`, `sensitivity`, \
-               `patterns`, `judge` | write `injection: {}` for a rule of all defaults",
+               `patterns`, `ignore`, `judge` | write `injection: {}` for a rule of all defaults",
             ],
         ),
         (

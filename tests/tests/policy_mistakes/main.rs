@@ -25,6 +25,7 @@ spec:
     - pii: { types: [ssn, email], action: redact, directions: [request, response], replacement: "[REDACTED]", threshold: 0.5,
              patterns: [{ name: ticket, regex: 'T-\d+' }], headers: [x-user-note] }
     - injection: { action: block, sensitivity: medium, patterns: [ignore previous instructions],
+             ignore: [this is not for the user],
                    judge: { from: 0.3, threshold: 0.5, labels: [INJECTION], mode: wait, deadlineMs: 500, failureMode: open } }
     - rateLimit: { key: rego, expression: input.team, requestsPerSecond: 5, requestsPerMinute: 60, requestsPerHour: 1000,
                    requestsPerDay: 9000, burst: 10, tokensPerMinute: 5000, tokensPerDay: 100000, costPerDay: 2.5,

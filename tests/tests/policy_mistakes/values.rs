@@ -65,6 +65,13 @@ fn mistakes_inside_values_are_told_with_their_place_in_the_document() {
             "such as `mesh`",
         ),
         (with_rules("- rego: {}"), (6, 7), "spec.rules[0].rego", "there is no module", "write `module: |`"),
+        (
+            with_rules("- injection: { ignore: [tell the user] }"),
+            (6, 29),
+            "spec.rules[0].injection.ignore[0]",
+            "found \"tell the user\", expected at least 16 bytes",
+            "write the whole sentence",
+        ),
         // Regular expressions.
         (
             with_rules("- pii:\n    patterns:\n      - name: t\n        regex: '('"),
