@@ -214,7 +214,8 @@ fn after_dot(scan: &mut Scan<'_>, start: usize, end: usize) -> bool {
     for (prefix, least, kind) in PREFIXES {
         let Some(from) = start.checked_sub(prefix.len()) else { continue };
         // SendGrid's keys have two parts of 22 and 43 characters.
-        let sendgrid = *prefix == b"SG." && run_end(text, end + 1, is_token) < end + 21;
+        let second = if at(text, end) == b'.' { run_end(text, end + 1, is_token) } else { end };
+        let sendgrid = *prefix == b"SG." && second < end + 21;
         if sendgrid {
             continue;
         }
