@@ -308,4 +308,9 @@ fn members_in_other_letters_are_refused_where_they_mean_something() {
         let read = read_request(protocol, body.as_bytes(), &Limits::default());
         assert_eq!(read.is_err(), refused, "{body}: {read:?}");
     }
+    let read = read_request(Protocol::OpenAiChat, br#"{"Model":"b"}"#, &Limits::default());
+    assert_eq!(
+        read.unwrap_err().to_string(),
+        "malformed body at byte 2: `model` in other letters, which some servers take for it: write it in small ones"
+    );
 }

@@ -14,8 +14,18 @@ use crate::message::{Message, Place, Segment, Slot, Source, ToolCall};
 use crate::stream::{Close, Label, Piece};
 use crate::words;
 
+/// Members, and what is said where one is written in other letters.
+macro_rules! members {
+    ($($name:literal),* $(,)?) => {
+        &[$((
+            $name,
+            concat!("`", $name, "` in other letters, which some servers take for it: write it in small ones"),
+        )),*]
+    };
+}
+
 /// Members of protocols that policies are about.
-const NAMES: &[&str] = &[
+const NAMES: &[(&str, &str)] = members![
     "arguments",
     "choices",
     "content",
@@ -52,11 +62,10 @@ pub(crate) fn in_its_letters(key: Val<'_>) -> Result<(), WireError> {
         return Ok(());
     }
     let small = in_small_letters(&name);
-    if NAMES.iter().any(|known| *known != name && *known == small) {
-        let reason = "a known member in other letters, which some servers read";
-        return malformed(key.span().start as usize, reason);
+    match NAMES.iter().find(|(known, _)| *known != name && *known == small) {
+        Some((_, reason)) => malformed(key.span().start as usize, reason),
+        None => Ok(()),
     }
-    Ok(())
 }
 
 /// Builds a message while a reader walks the document.
