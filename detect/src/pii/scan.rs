@@ -1,7 +1,7 @@
 //! The pass over the text: where is anything worth a closer look?
 
 use super::context::{Context, ContextWords, Recent};
-use super::table::Table;
+use super::table::Tables;
 use super::{email, iban, key_block, net, number, password, token, word};
 use crate::bytes::{at, before, run_end, run_start, slice};
 use crate::{EntityType, Finding, Kind, TypeSet};
@@ -142,7 +142,7 @@ pub(super) struct Scan<'a> {
     context: Option<(usize, Context)>,
     /// Made when a word before a value is first asked for: most texts ask for none.
     recent: Option<Recent>,
-    table: Table,
+    tables: Tables,
     /// Where the last word with a digit and the last run of token characters ended.
     word_seen: usize,
     token_seen: usize,
@@ -164,7 +164,7 @@ impl<'a> Scan<'a> {
             out,
             context: None,
             recent: None,
-            table: Table::default(),
+            tables: Tables::default(),
             word_seen: 0,
             token_seen: 0,
         }
@@ -183,7 +183,7 @@ impl<'a> Scan<'a> {
             _ => {
                 let recent = self.recent.get_or_insert_default();
                 let mut context = recent.context(self.words, self.text, start);
-                if let Some(head) = self.table.head_of(self.text, start) {
+                if let Some(head) = self.tables.head_of(self.text, start) {
                     context = self.words.column(context, self.text, head, start);
                 }
                 self.context = Some((start, context));

@@ -14,21 +14,28 @@ const LONGEST_CELL: usize = 40;
 /// What stands between cells. The first of these that a line above has is the table's.
 const SIGNS: [u8; 4] = [b'\t', b'|', b';', b','];
 
-/// The table that was seen last: each of its lines is read once.
+/// The tables that were seen last, one for each sign: each of their lines is read once, in whatever order values come.
 #[derive(Debug, Default)]
-pub(super) struct Table {
-    head: Range<usize>,
-    /// Where the last line seen of it begins.
-    last: usize,
-    sign: u8,
+pub(super) struct Tables {
+    seen: [Option<Table>; SIGNS.len()],
 }
 
-impl Table {
+/// A table up to the last line that was seen of it.
+#[derive(Debug, Clone, PartialEq)]
+struct Table {
+    head: Range<usize>,
+    /// Where that line begins.
+    last: usize,
+    /// Whether the head is made of names.
+    named: bool,
+}
+
+impl Tables {
     /// The cell of the head above the value that begins at `start`. A value fills its cell.
     pub(super) fn head_of(&mut self, text: &[u8], start: usize) -> Option<Range<usize>> {
         let nearest = start.saturating_sub(LONGEST_LINE);
         let line = nearest + memrchr(b'\n', slice(text, nearest, start))? + 1;
-        let sign = self.sign_above(text, line)?;
+        let sign = sign_above(text, line)?;
         let before = slice(text, line, start);
         let own = memrchr(sign, before).map_or(0, |at| at + 1);
         let filler = |b: &u8| matches!(b, b' ' | b'"' | b'\'' | b'(' | b'+' | b'`' | b'*');
@@ -41,40 +48,43 @@ impl Table {
         Some(head.start + cell.start..head.start + cell.end)
     }
 
-    /// The sign between cells in the line above the one that begins at `line`.
-    fn sign_above(&self, text: &[u8], line: usize) -> Option<u8> {
-        if self.sign != 0 && self.last == line {
-            return Some(self.sign);
-        }
-        let mut above = line_before(text, line)?;
-        if is_rule(slice(text, above.start, above.end)) {
-            above = line_before(text, above.start)?;
-        }
-        SIGNS.into_iter().find(|sign| memchr(*sign, slice(text, above.start, above.end)).is_some())
-    }
-
     /// The head of the table in which a line stands that is not its first.
     fn head(&mut self, text: &[u8], line: usize, sign: u8) -> Option<Range<usize>> {
+        let seen = self.seen.get_mut(SIGNS.iter().position(|known| *known == sign)?)?;
         let (mut first, mut head) = (line, None);
-        while first != self.last || sign != self.sign {
-            let Some(above) = line_before(text, first) else { break };
-            let own = slice(text, above.start, above.end);
-            let rule = is_rule(own);
-            if !rule && memchr(sign, own).is_none() {
+        loop {
+            // From here on it is known.
+            if let Some(table) = seen.as_ref().filter(|table| (table.head.end..=table.last).contains(&first))
+            {
+                let last = line.max(table.last);
+                *seen = Some(Table { last, ..table.clone() });
                 break;
             }
+            let above = line_before(text, first);
+            let own = above.as_ref().map_or(&[][..], |above| slice(text, above.start, above.end));
+            let rule = is_rule(own);
+            let Some(above) = above.filter(|_| rule || memchr(sign, own).is_some()) else {
+                let head: Range<usize> = head?;
+                let named = is_head(slice(text, head.start, head.end), sign);
+                *seen = Some(Table { head, last: line, named });
+                break;
+            };
             first = above.start;
             if !rule {
                 head = Some(above);
             }
         }
-        if first == self.last && sign == self.sign {
-            head = Some(self.head.clone());
-        }
-        let head = head?;
-        *self = Table { head: head.clone(), last: line, sign };
-        is_head(slice(text, head.start, head.end), sign).then_some(head)
+        seen.as_ref().filter(|table| table.named).map(|table| table.head.clone())
     }
+}
+
+/// The sign between cells in the line above the one that begins at `line`.
+fn sign_above(text: &[u8], line: usize) -> Option<u8> {
+    let mut above = line_before(text, line)?;
+    if is_rule(slice(text, above.start, above.end)) {
+        above = line_before(text, above.start)?;
+    }
+    SIGNS.into_iter().find(|sign| memchr(*sign, slice(text, above.start, above.end)).is_some())
 }
 
 /// What has to be kept of a text that goes on at `end` beside what stands from `start` on: the head of a table, and from where on
@@ -86,8 +96,8 @@ pub(super) fn kept(text: &[u8], start: usize, end: usize) -> (Option<Range<usize
         None if nearest == 0 => 0,
         None => return (None, start),
     };
-    let mut table = Table::default();
-    if let Some(head) = table.sign_above(text, line).and_then(|sign| table.head(text, line, sign)) {
+    let mut tables = Tables::default();
+    if let Some(head) = sign_above(text, line).and_then(|sign| tables.head(text, line, sign)) {
         return (Some(head).filter(|head| head.start < start), line.min(start));
     }
     let own = slice(text, line, end);
@@ -161,18 +171,23 @@ mod tests {
             ("1,22,333\nBob,@", None),
         ] {
             let start = text.find('@').unwrap();
-            let cell = Table::default().head_of(text.as_bytes(), start);
+            let cell = Tables::default().head_of(text.as_bytes(), start);
             assert_eq!(cell.map(|cell| &text[cell]), want, "{text}");
         }
     }
 
+    /// Forward, and back again: what is known of a table is not read a second time.
     #[test]
     fn each_line_of_a_table_is_read_once() {
         let text = "a,ssn,c\n".to_owned() + &"x,y,z\n".repeat(20_000) + "x,@";
-        let mut table = Table::default();
-        for line in 1..20_000 {
-            assert!(table.head_of(text.as_bytes(), 8 + 6 * line + 2).is_some());
-            assert_eq!((table.last, table.head.clone()), (8 + 6 * line, 0..7));
+        let mut tables = Tables::default();
+        let line = |number: usize| 8 + 6 * number;
+        for number in 1..20_000 {
+            for place in [number, number - 1] {
+                assert!(tables.head_of(text.as_bytes(), line(place) + 2).is_some());
+                let known = Table { head: 0..7, last: line(number), named: true };
+                assert_eq!(tables.seen.last(), Some(&Some(known)));
+            }
         }
     }
 }
