@@ -1,7 +1,7 @@
 //! The Envoy under test: one worker, a listener for each route, one upstream.
 
 use std::fs;
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::{SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -81,8 +81,7 @@ impl Envoy {
         upstream: SocketAddr,
         plane: SocketAddr,
     ) -> Result<Self, String> {
-        let listeners: Result<Vec<SocketAddr>, String> = routes.iter().map(|_| free_address()).collect();
-        let listeners = listeners?;
+        let listeners: Vec<SocketAddr> = routes.iter().map(|_| free_address()).collect();
         let names: Vec<&'static str> = routes.iter().map(|(name, _)| *name).collect();
         let folder =
             std::env::temp_dir().join(format!("ai-mesh-bench-{}-{}", std::process::id(), names.len()));
@@ -184,9 +183,9 @@ pub(crate) fn tool(variable: &str) -> Result<PathBuf, String> {
     path.ok_or_else(|| format!("{variable} does not name a file; start this with `cargo xtask bench`"))
 }
 
-fn free_address() -> Result<SocketAddr, String> {
-    let bound = TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr());
-    bound.map_err(|error| format!("cannot find a free port: {error}"))
+/// An address for a server that a bench starts.
+pub(crate) fn free_address() -> SocketAddr {
+    SocketAddr::from(([127, 0, 0, 1], mesh_ports::free_port()))
 }
 
 fn bootstrap(listeners: &[SocketAddr], routes: Routes, upstream: SocketAddr, plane: SocketAddr) -> Value {

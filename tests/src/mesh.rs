@@ -1,12 +1,12 @@
 //! A running mesh: `ai-mesh up`, or `serve` and `sidecar` apart, on ports of its own.
-use std::collections::BTreeSet;
 use std::io::{BufRead, BufReader, Read};
-use std::net::{SocketAddr, TcpListener};
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use mesh_ports::free_port;
 use nix::sys::signal::Signal;
 use nix::unistd::Pid;
 use serde_json::Value;
@@ -31,18 +31,6 @@ pub fn child_of(process: u32) -> Option<u32> {
         let children = std::fs::read_to_string(thread.path().join("children")).ok()?;
         children.split_whitespace().next()?.parse().ok()
     })
-}
-
-/// A port of the loopback that is free now, and that nobody in this process was given before.
-pub fn free_port() -> u16 {
-    static GIVEN: Mutex<BTreeSet<u16>> = Mutex::new(BTreeSet::new());
-    loop {
-        let bound = TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr());
-        let port = bound.expect("a free port").port();
-        if GIVEN.lock().unwrap_or_else(PoisonError::into_inner).insert(port) {
-            return port;
-        }
-    }
 }
 
 /// A process of the mesh. It is stopped when dropped.

@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::io::{BufRead, BufReader};
-use std::net::{SocketAddr, TcpListener};
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -12,6 +12,7 @@ use nix::unistd::Pid;
 
 use super::set::{self, Size};
 use crate::client::Client;
+use crate::envoy::free_address;
 
 /// A running `ai-mesh up` or `serve`; it ends with the value.
 pub(super) struct Process {
@@ -40,7 +41,7 @@ pub(super) fn with_documents(name: &str, size: Size) -> Result<Process, String> 
 impl Process {
     /// Starts it; `name` is the command, `more` are further flags.
     pub(super) fn start(name: &str, more: &[&str]) -> Result<Self, String> {
-        let [sidecar, admin, api, grpc] = [free()?, free()?, free()?, free()?];
+        let [sidecar, admin, api, grpc] = std::array::from_fn(|_| free_address());
         let data = std::env::temp_dir().join(format!("ai-mesh-bench-{}-{}", std::process::id(), api.port()));
         let began = Instant::now();
         let port = |address: SocketAddr| address.port().to_string();
@@ -163,9 +164,4 @@ fn write(folder: &Path, documents: &[(String, serde_json::Value)]) -> Result<(),
         fs::write(folder.join(format!("{name}.json")), document.to_string()).map_err(failed)?;
     }
     Ok(())
-}
-
-fn free() -> Result<SocketAddr, String> {
-    let bound = TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr());
-    bound.map_err(|error| format!("cannot find a free port: {error}"))
 }

@@ -16,8 +16,9 @@ pub const DELAY_BOUNDS_S: [f64; 14] =
 
 /// Sets whose acknowledgements are still awaited; one that is older than so many others is not.
 const AWAITED: usize = 256;
-/// Versions of one policy whose first request is still awaited.
-const AWAITED_OF_ONE: usize = 16;
+/// Versions of one policy whose first request is still awaited. Records come in batches, some tens of milliseconds apart: where
+/// changes are quick, that many may be decided by before the first of them is told.
+const AWAITED_OF_ONE: usize = 256;
 
 /// A histogram of times.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -182,7 +183,8 @@ mod tests {
     #[test]
     fn what_is_long_gone_is_forgotten() {
         let propagation = Propagation::default();
-        for number in 0..2 * AWAITED as u64 {
+        let many = 2 * AWAITED.max(AWAITED_OF_ONE) as u64;
+        for number in 0..many {
             let passing = format!("p{number}");
             propagation.published(&bundle(&number.to_string(), &[("a", number), (&passing, 1)]), at(1));
         }

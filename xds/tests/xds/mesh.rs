@@ -1,7 +1,7 @@
 //! A real Envoy with our bootstrap, and an xDS server for it that asks for the token.
 use std::{
     fs,
-    net::{SocketAddr, TcpListener},
+    net::SocketAddr,
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     sync::{
@@ -53,11 +53,11 @@ impl Mesh {
         fs::write(folder.join("filter.wasm"), wasm::module()).unwrap();
         fs::write(folder.join("token"), token).unwrap();
         let (ads, refused) = (Ads::new(), Arc::new(AtomicUsize::new(0)));
-        let control_plane = free_port();
+        let control_plane = free_address();
         let server = serve(&ads, control_plane, &refused).await;
         let bootstrap = mesh_xds::bootstrap(&BootstrapParams {
             node_id: name.to_owned(),
-            admin: free_port(),
+            admin: free_address(),
             control_plane: control_plane.into(),
             token_file: folder.join("token"),
             policy_keys: String::new(),
@@ -65,7 +65,7 @@ impl Mesh {
             sotw,
         });
         fs::write(folder.join("envoy.yaml"), bootstrap).unwrap();
-        let sidecar = free_port();
+        let sidecar = free_address();
         let spec = SidecarSpec {
             listener: sidecar,
             upstreams: upstreams.iter().map(|(p, url)| Upstream::parse(p, url).unwrap()).collect(),
@@ -224,7 +224,7 @@ fn envoy() -> PathBuf {
     found.expect("no Envoy was found: run `cargo xtask setup`, or name one with AI_MESH_ENVOY")
 }
 
-/// An address that was free a moment ago.
-fn free_port() -> SocketAddr {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
+/// An address for a server that a test starts, or that nobody listens on.
+pub(crate) fn free_address() -> SocketAddr {
+    SocketAddr::from(([127, 0, 0, 1], mesh_ports::free_port()))
 }

@@ -5,7 +5,7 @@ use mesh_xds::{Event, Kind, Protocol};
 
 use crate::{
     http::{get, send, upstream},
-    mesh::Mesh,
+    mesh::{Mesh, free_address},
 };
 
 #[tokio::test(flavor = "multi_thread")]
@@ -77,7 +77,7 @@ async fn a_path_means_the_same_to_us_and_to_the_upstream() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_no_upstream_takes_and_what_is_not_http_is_answered_with_reason() {
-    let gone = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let gone = free_address();
     let mesh = Mesh::start("reasons", false, &[("openai", format!("http://{gone}"))]).await;
     mesh.publish_accepted("1").await;
     let answer = get(mesh.sidecar, "/nowhere").await;

@@ -12,7 +12,7 @@ pub(crate) use postgres::Postgres;
 pub(crate) use redis::Redis;
 
 use std::fs;
-use std::net::{Ipv4Addr, TcpListener, TcpStream};
+use std::net::{Ipv4Addr, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::Child;
 use std::time::{Duration, Instant};
@@ -48,12 +48,6 @@ impl Drop for Scratch {
         // Nothing depends on it: what stays is a few megabytes in the temporary folder.
         let _ = fs::remove_dir_all(&self.0);
     }
-}
-
-/// A port on loopback that was free a moment ago.
-fn free_port() -> Outcome<u16> {
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).doing("find a free port")?;
-    Ok(listener.local_addr().doing("find a free port")?.port())
 }
 
 /// Waits until the server answers its port, or fails with the end of its log.

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
 use super::account::Account;
-use super::{Scratch, free_port, stop, wait_for_port};
+use super::{Scratch, stop, wait_for_port};
 use nix::sys::signal::Signal;
 
 use crate::failure::{Doing, Failure, Outcome};
@@ -54,7 +54,7 @@ impl Postgres {
             return Err(Failure::new(format!("initdb failed ({}):\n{said}", made.status)));
         }
 
-        let port = free_port()?;
+        let port = mesh_ports::free_port();
         let output = File::create(&log).doing(format_args!("write {}", log.display()))?;
         let errors = output.try_clone().doing(format_args!("write {}", log.display()))?;
         let mut child = prepare("postgres")

@@ -4,7 +4,7 @@ use std::fs::File;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
-use super::{Scratch, free_port, stop, wait_for_port};
+use super::{Scratch, stop, wait_for_port};
 use nix::sys::signal::Signal;
 
 use crate::failure::{Doing, Outcome};
@@ -22,7 +22,7 @@ impl Redis {
         let scratch = Scratch::new("redis")?;
         let log = scratch.path().join("log");
         let output = File::create(&log).doing(format_args!("write {}", log.display()))?;
-        let port = free_port()?;
+        let port = mesh_ports::free_port();
         let mut child = Command::new(program)
             .args(["--port", &port.to_string(), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"])
             .arg("--dir")

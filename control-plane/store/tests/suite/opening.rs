@@ -1,6 +1,5 @@
 //! Opening stores: what lasts, and what is said when it can not be.
 use std::fs::{self, Permissions};
-use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt;
 
 use mesh_control_core::{Change, PolicyVersion, Timestamp};
@@ -60,7 +59,7 @@ async fn two_control_planes_start_on_one_new_database() {
 #[tokio::test]
 async fn what_can_not_be_opened_is_told_plainly_and_without_secrets() {
     // A port that nobody listens on.
-    let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let port = mesh_ports::free_port();
     let folder = Folder::new();
     let not_a_database = folder.0.join("text.db");
     std::fs::write(&not_a_database, "this is not a database ".repeat(100)).unwrap();

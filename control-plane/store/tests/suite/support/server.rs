@@ -38,7 +38,7 @@ fn start_postgres() -> String {
     run_as(&mut initdb, user).current_dir(&folder);
     let made = initdb.output().expect("initdb runs");
     assert!(made.status.success(), "initdb: {}", String::from_utf8_lossy(&made.stderr));
-    let port = free_port();
+    let port = mesh_ports::free_port();
     let server = format!(
         "'{}' -D '{}' -k '{}' -p {port} -c listen_addresses=127.0.0.1 -c fsync=off -c max_connections=300",
         bin.join("postgres").display(),
@@ -104,8 +104,8 @@ async fn start_cluster() -> Vec<u16> {
 /// A port whose neighbour 10,000 above, where the servers of a cluster talk, can be one too.
 fn cluster_port() -> u16 {
     loop {
-        let port = free_port();
-        if port < 55_000 && TcpListener::bind(("127.0.0.1", port + 10_000)).is_ok() {
+        let port = mesh_ports::free_port();
+        if TcpListener::bind(("127.0.0.1", port + 10_000)).is_ok() {
             return port;
         }
     }
@@ -126,7 +126,7 @@ fn redis_program() -> PathBuf {
 fn start_redis() -> String {
     let redis = redis_program();
     let folder = scratch("redis");
-    let port = free_port();
+    let port = mesh_ports::free_port();
     let server = format!(
         "'{}' --bind 127.0.0.1 --port {port} --save '' --appendonly no --dir '{}'",
         redis.display(),
@@ -196,11 +196,6 @@ fn scratch(what: &str) -> PathBuf {
     let folder = std::env::temp_dir().join(format!("ai-mesh-{what}-{}", super::unique()));
     std::fs::create_dir_all(&folder).expect("a folder for the server");
     folder
-}
-
-fn free_port() -> u16 {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
-    listener.local_addr().expect("its address").port()
 }
 
 fn wait_for(port: u16, what: &str) {
