@@ -69,6 +69,11 @@ pub(crate) fn holdback(text: &str, types: TypeSet) -> usize {
     let mut bound = text.len().saturating_sub(MAX_HOLDBACK);
     if types.contains(PrivateKey) {
         match key_block(text) {
+            // A damaged block is no more than what is there; the word in which it breaks off may be part of something else.
+            Some(Key::Closed { blocks, broken: Some(begin) }) if start < blocks.end => {
+                start = start.min(begin);
+                bound = begin;
+            }
             Some(Key::Open { begin, before }) => {
                 // What stands right before the block may be one value with its first line, but no part of a block
                 // before it.
@@ -79,7 +84,7 @@ pub(crate) fn holdback(text: &str, types: TypeSet) -> usize {
                 bound = begin;
             }
             // What ends in the block is part of it, not the beginning of something else.
-            Some(Key::Closed(blocks)) => start = start.max(blocks.end),
+            Some(Key::Closed { blocks, .. }) => start = start.max(blocks.end),
             None => {}
         }
     }
@@ -306,15 +311,15 @@ fn link(word: &str) -> Link {
 enum Key {
     /// One begins here and has not ended; those before it are here, if there were any.
     Open { begin: usize, before: Option<Range<usize>> },
-    /// All have ended.
-    Closed(Range<usize>),
+    /// All have ended, the last of them perhaps by damage: then `broken` is where it begins, or the first of those that it stands in.
+    Closed { blocks: Range<usize>, broken: Option<usize> },
 }
 
 impl Key {
     fn start(&self) -> usize {
         match self {
             Key::Open { begin, before } => before.as_ref().map_or(*begin, |before| before.start.min(*begin)),
-            Key::Closed(blocks) => blocks.start,
+            Key::Closed { blocks, .. } => blocks.start,
         }
     }
 }
@@ -350,6 +355,9 @@ fn key_block(text: &str) -> Option<Key> {
 /// The same in one reading; `place` says where a part of it stands in the text.
 fn key_block_in(bytes: &[u8], place: impl Fn(Range<usize>) -> Range<usize>) -> Option<Key> {
     let mut closed: Option<Range<usize>> = None;
+    let mut broken = None;
+    // Where the first of the blocks begins that the last one stands in.
+    let mut first = 0;
     for begin in memmem::find_iter(bytes, b"-----BEGIN ") {
         // Within its first bytes a header may still become that of a key.
         let undecided = bytes.len() - begin < 64;
@@ -359,17 +367,22 @@ fn key_block_in(bytes: &[u8], place: impl Fn(Range<usize>) -> Range<usize>) -> O
         match key_block::block(bytes, begin) {
             Block::Open => {
                 let begin = place(begin..begin + 1).start;
-                return Some(Key::Open { begin, before: closed.map(place) });
+                return Some(Key::Open { begin, before: closed.map(&place) });
             }
-            Block::Complete(end) | Block::Broken(end)
+            block @ (Block::Complete(end) | Block::Broken(end))
                 if key_block::is_private(bytes, begin) && end - begin >= key_block::MIN_BLOCK =>
             {
+                if closed.as_ref().is_none_or(|before| before.end <= begin) {
+                    first = begin;
+                }
+                broken = matches!(block, Block::Broken(_)).then_some(first);
                 closed = Some(closed.map_or(begin..end, |block| block.start..block.end.max(end)));
             }
             Block::Complete(_) | Block::Broken(_) => {}
         }
     }
-    closed.map(place).map(Key::Closed)
+    let broken = broken.map(|begin| place(begin..begin + 1).start);
+    closed.map(place).map(|blocks| Key::Closed { blocks, broken })
 }
 
 /// Where a JSON web token begins that reaches the end.
