@@ -227,7 +227,8 @@ fn after_dot(scan: &mut Scan<'_>, start: usize, end: usize) -> bool {
         if named {
             continue;
         }
-        let from = if *prefix == b"atlasv1." { run_start(text, from - 1, is_token) } else { from };
+        let identified = *prefix == b"atlasv1." && before(text, from) == b'.';
+        let from = if identified { run_start(text, from - 1, is_token) } else { from };
         let mut stop = end;
         for _ in 0..3 {
             let next = run_end(text, stop + 1, is_token);
