@@ -26,28 +26,28 @@ impl Session {
             names: names.iter().map(|name| (*name).to_owned()).collect(),
             action: action.to_owned(),
         };
-        match &self.message {
-            Some(message) if message.protocol == Protocol::Mcp => {
-                let used = message.resources.iter();
-                used.map(|used| {
-                    let bare =
-                        used.resource.split_once("://").map_or(used.resource.as_str(), |(_, rest)| rest);
-                    let prefix = match used.action {
-                        "call" => "tools",
-                        "get" => "prompts",
-                        _ => "resources",
-                    };
-                    ask(
-                        &[&used.resource, bare.trim_start_matches('/'), &format!("{prefix}/{bare}")],
-                        used.action,
-                    )
-                })
-                .collect()
-            }
-            Some(message) if message.model.is_some() => {
-                message.models().map(|model| ask(&[model, &format!("models/{model}")], "query")).collect()
-            }
-            _ => vec![ask(&[self.head.path_only().trim_start_matches('/')], action(&self.head.method))],
+        let path = || ask(&[self.head.path_only().trim_start_matches('/')], action(&self.head.method));
+        let Some(message) = &self.message else { return vec![path()] };
+        let told = self.told_by_path(message);
+        let mut asks = Vec::new();
+        if message.protocol == Protocol::Mcp {
+            asks.extend(message.resources.iter().map(|used| {
+                let bare = used.resource.split_once("://").map_or(used.resource.as_str(), |(_, rest)| rest);
+                let prefix = match used.action {
+                    "call" => "tools",
+                    "get" => "prompts",
+                    _ => "resources",
+                };
+                ask(&[&used.resource, bare.trim_start_matches('/'), &format!("{prefix}/{bare}")], used.action)
+            }));
         }
+        if message.protocol != Protocol::Mcp || !told {
+            asks.extend(message.models().map(|model| ask(&[model, &format!("models/{model}")], "query")));
+        }
+        // What a body looks like does not tell what the server at its path reads: there the path is asked for, too.
+        if !told || asks.is_empty() && message.protocol != Protocol::Mcp {
+            asks.push(path());
+        }
+        asks
     }
 }

@@ -3,7 +3,7 @@
 //! What it reads is at most a token for each byte, where all that it reads stands in its body. What is written is bounded by the
 //! request; one without a bound is sent with one. Failure law: where neither can be known, the limit could not run.
 use mesh_limits::UNBOUNDED_ANSWER;
-use mesh_wire::{Answers, Protocol, bounded};
+use mesh_wire::{Answers, Message, Protocol, bounded};
 
 use crate::decision::Outcome;
 use crate::session::Session;
@@ -16,9 +16,7 @@ impl Session {
     pub(crate) fn answers(&self, body: &[u8]) -> Result<Answers, &'static str> {
         let none = Answers { most: Some(0), count: 1 };
         let Some(message) = &self.message else { return Ok(none) };
-        // What a body looks like does not tell what the server at its path reads.
-        let known = message.protocol == self.route.protocol
-            && !matches!(message.protocol, Protocol::Json | Protocol::Text | Protocol::None);
+        let known = self.told_by_path(message);
         if !self.asks_a_model(body) {
             return if !known && mesh_wire::may_ask_a_model(body) { Err("protocol") } else { Ok(none) };
         }
@@ -32,6 +30,12 @@ impl Session {
             return Err("elsewhere");
         }
         mesh_wire::answers(message, body).ok_or("protocol")
+    }
+
+    /// Whether the path says what protocol its server reads: what a body looks like does not.
+    pub(crate) fn told_by_path(&self, message: &Message) -> bool {
+        message.protocol == self.route.protocol
+            && !matches!(message.protocol, Protocol::Json | Protocol::Text | Protocol::None)
     }
 
     /// The body, with the bound on its answers that was reserved, where a limit is strict and the request has none.

@@ -18,10 +18,11 @@ impl Session {
     pub(crate) fn asks_a_model(&self, body: &[u8]) -> bool {
         let Some(message) = &self.message else { return false };
         let counts_only = ["count_tokens", "countTokens", "computeTokens", "count-tokens"];
+        let told = self.told_by_path(message);
         let asks = message.protocol.names_a_model()
             || message.model.is_some()
-            || message.protocol == Protocol::Json && mesh_wire::holds_a_prompt(body);
-        asks && message.protocol != Protocol::Mcp
+            || !told && mesh_wire::holds_a_prompt(body);
+        asks && !(told && message.protocol == Protocol::Mcp)
             && !counts_only.contains(&message.operation.as_str())
             && !(message.operation == "files" && self.keeps_files())
     }

@@ -3,7 +3,7 @@ use std::borrow::Cow;
 use std::rc::Rc;
 
 use mesh_detect::{Detector, Family, InjectionFinding, Source, injection_threshold};
-use mesh_policy::InjectionAction;
+use mesh_policy::{Enforcement, InjectionAction, policy_of};
 use mesh_wire::{Edit, Message, Place, RefusalKind};
 
 use crate::Timestamp;
@@ -55,7 +55,8 @@ impl Rules {
 }
 
 impl Session {
-    /// Every resource that is asked for has to be granted, by some rule of some policy that targets the caller.
+    /// Every resource that is asked for has to be granted, by some rule of some policy that targets the caller and that
+    /// [counts](counts_for).
     pub(crate) fn judge_access(&mut self, now: Timestamp) {
         let applies = Rc::clone(&self.applies);
         let policies: Vec<_> = applies.iter().filter(|policy| policy.access.is_some()).collect();
@@ -69,16 +70,19 @@ impl Session {
         self.decision.guard("access", GuardState::Ran);
         for ask in &asks {
             let mut refusals = Vec::new();
-            let mut granted = false;
+            let mut grants: Vec<&Attached> = Vec::new();
             for policy in &policies {
                 let Some(guard) = &policy.access else { continue };
                 match guard.judge(ask, &self.caller, self.head.source_ip, now) {
-                    Ok(None) => granted = true,
+                    Ok(None) => grants.push(policy),
                     Ok(Some(why)) => refusals.push((*policy, why)),
                     Err(_) => self.guard_failed(policy, "access", "rego"),
                 }
             }
-            for (policy, why) in refusals.into_iter().filter(|_| !granted) {
+            for (policy, why) in refusals {
+                if grants.iter().any(|grant| counts_for(policy, grant)) {
+                    continue;
+                }
                 let guard = policy.access.as_ref();
                 let near = guard.map(|guard| guard.near(ask, &self.caller, self.head.source_ip, now));
                 let evidence = Evidence {
@@ -265,6 +269,17 @@ impl Session {
             self.decision.guard(guard, GuardState::Ran);
         }
     }
+}
+
+/// Whether what `grant` grants is granted for `policy` too. Only a policy in force opens anything; one that enforces nothing
+/// tells what would be so if it and its like did, and the next version of a policy, if it stood in that one's place.
+fn counts_for(policy: &Attached, grant: &Attached) -> bool {
+    let in_force = |policy: &Attached| policy.enforcement == Enforcement::Blocking;
+    let shadow = |policy: &Attached| policy_of(&policy.id) != policy.id;
+    if shadow(policy) {
+        return in_force(grant) && policy_of(&policy.id) != grant.id;
+    }
+    !shadow(grant) && (in_force(grant) || !in_force(policy))
 }
 
 fn attack(finding: &InjectionFinding) -> String {

@@ -6,7 +6,9 @@ use std::rc::Rc;
 
 use mesh_detect::{EntityType, Source, TypeSet, injection_threshold};
 use mesh_policy::{Enforcement, InjectionAction, PiiAction};
+use mesh_wire::route_of;
 
+use crate::access::AccessGuard;
 use crate::asks::Ask;
 use crate::decision::Outcome;
 use crate::index::Attached;
@@ -140,14 +142,15 @@ fn judge(policies: &[Rc<Attached>], features: &Features) -> Outcome {
             outcome = outcome.max(finding(policy, kind, place, *score));
         }
     }
-    let ask = ask(features);
+    let asks = asks(features);
     let caller = Caller { roles: features.roles.clone(), ..Caller::default() };
     let guards = || enforced().filter_map(|policy| policy.access.as_ref());
-    let granted = |guard: &crate::access::AccessGuard| {
-        guard.judge(&ask, &caller, features.source_ip, features.time).is_ok_and(|refused| refused.is_none())
+    let granted = |ask: &Ask| {
+        let judged = |guard: &AccessGuard| guard.judge(ask, &caller, features.source_ip, features.time);
+        guards().any(|guard| judged(guard).is_ok_and(|refused| refused.is_none()))
     };
     // What is asked for over MCP is in the body.
-    if features.protocol != "mcp" && guards().next().is_some() && !guards().any(granted) {
+    if features.protocol != "mcp" && guards().next().is_some() && !asks.iter().all(granted) {
         outcome = Outcome::Deny;
     }
     outcome
@@ -188,13 +191,18 @@ fn finding(policy: &Attached, kind: &str, place: &str, score: f32) -> Outcome {
     outcome
 }
 
-fn ask(features: &Features) -> Ask {
+fn asks(features: &Features) -> Vec<Ask> {
+    let mut asks = Vec::new();
     if !features.model.is_empty() {
         let names = vec![features.model.clone(), format!("models/{}", features.model)];
-        return Ask { names, action: "query".to_owned() };
+        asks.push(Ask { names, action: "query".to_owned() });
     }
-    let action = crate::asks::action(&features.method).to_owned();
-    Ask { names: vec![features.path.trim_start_matches('/').to_owned()], action }
+    let told = route_of(&features.method, &features.path, None).protocol;
+    if asks.is_empty() || !told.names_a_model() {
+        let action = crate::asks::action(&features.method).to_owned();
+        asks.push(Ask { names: vec![features.path.trim_start_matches('/').to_owned()], action });
+    }
+    asks
 }
 
 #[cfg(test)]

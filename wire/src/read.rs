@@ -1,5 +1,6 @@
 //! A whole body into a [`Message`].
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 
 use crate::a2a;
@@ -19,6 +20,7 @@ use crate::openai;
 use crate::path::ROOT;
 use crate::protocol::Protocol;
 use crate::repeated;
+use crate::tools;
 use crate::usage;
 
 /// Reads a request's body. A protocol that the path settled stays; on an unknown path the body's shape tells.
@@ -125,10 +127,14 @@ pub(crate) fn document(
     root: Val<'_>,
     path: u32,
 ) -> Result<(), WireError> {
-    if !c.message.protocol.is_settled() {
+    let settled = c.message.protocol.is_settled();
+    if !settled {
         c.message.protocol = if answer.is_some() { by_answer(root) } else { by_shape(root) };
     }
     let protocol = c.message.protocol;
+    if !settled && answer.is_none() && matches!(protocol, Protocol::Mcp | Protocol::A2a | Protocol::Json) {
+        asked_besides(c, root)?;
+    }
     c.message.operation = answer.map_or_else(|| operation_of(protocol).to_owned(), str::to_owned);
     match answer {
         Some(_) => c.message.usage = usage::reported(protocol, root),
@@ -156,9 +162,7 @@ pub(crate) fn document(
         Protocol::A2a | Protocol::A2aHttp => a2a::read(c, root, path, answer, false),
         Protocol::Mcp => mcp::read(c, root, path, answer.unwrap_or_default()),
         Protocol::BedrockInvoke | Protocol::Json | Protocol::Text | Protocol::None => {
-            if let Some(model) = root.get_text("model") {
-                c.message.model = Some(model.into_owned());
-            }
+            c.message.model = root.get_text("model").map(Cow::into_owned);
             c.message.stream = root.get("stream").is_some_and(Val::is_true);
             match answer {
                 Some(operation) => repeated::answer(c, operation, root, path),
@@ -166,6 +170,18 @@ pub(crate) fn document(
             }
         }
     }
+}
+
+/// The model and the tools in a body that is no model's by its form, on a path that says nothing: what is there may be one that
+/// passes over members it does not know.
+fn asked_besides(c: &mut Collector<'_>, root: Val<'_>) -> Result<(), WireError> {
+    c.message.model = root.get_text("model").map(Cow::into_owned);
+    for name in ["tools", "functions"] {
+        if let Some(list) = root.get(name) {
+            tools::offer(c, list)?;
+        }
+    }
+    Ok(())
 }
 
 /// Whether it holds requests (`requests[].params`) instead of being one.

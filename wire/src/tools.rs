@@ -23,7 +23,7 @@ pub(crate) fn definitions_of(c: &mut Collector<'_>, what: &str, list: Val<'_>, p
 
 /// Notes each tool in a list by name. A tool of the provider's own has only a type; one without either is noted without
 /// a name, so that a list of allowed names does not miss it.
-fn offer(c: &mut Collector<'_>, list: Val<'_>) -> Done {
+pub(crate) fn offer(c: &mut Collector<'_>, list: Val<'_>) -> Done {
     let mut items = Vec::new();
     list.children(|item| items.push(item));
     let mut previous_end = None;

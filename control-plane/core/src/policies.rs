@@ -177,7 +177,10 @@ impl Policies {
             }
             let version = PolicyVersion {
                 name: name.to_owned(),
-                version: set.next_version(name),
+                version: match &wanted {
+                    Wanted::Candidate(_, version) => *version,
+                    _ => set.next_version(name),
+                },
                 change,
                 at: now,
                 document,
@@ -316,7 +319,9 @@ impl Policies {
                 let change = if in_force { Change::Updated } else { Change::Created };
                 Ok((change, Some((**document).clone())))
             }
-            Wanted::Candidate(policy, version) if in_force && set.next_version(name) == *version => {
+            Wanted::Candidate(policy, version)
+                if set.active_rollout(name).is_some_and(|active| active.version == *version) =>
+            {
                 Ok((Change::Updated, Some(Document::Policy((**policy).clone()))))
             }
             Wanted::Candidate(..) => {

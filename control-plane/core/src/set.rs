@@ -108,12 +108,12 @@ impl PolicySet {
         self.newest.values().filter_map(|stored| stored.version.price())
     }
 
-    /// The number the next version of this name gets. One that a rollout had, even if it was aborted, is never given
+    /// The number the next version of this name gets. One that a rollout has or had, even if it was aborted, is never given
     /// again: records tell of its document by it.
     pub(crate) fn next_version(&self, name: &str) -> u64 {
         let next = self.newest.get(name).map_or(1, |stored| stored.version.version + 1);
         match self.state(&rollout_key(name)) {
-            Some(State::Rollout(rollout)) if rollout.end.is_some() => next.max(rollout.version + 1),
+            Some(State::Rollout(rollout)) => next.max(rollout.version + 1),
             _ => next,
         }
     }
@@ -156,16 +156,18 @@ impl PolicySet {
             BundlePolicy { id: name.clone(), version: *version, policy: (**policy).clone() }
         });
         let (policies, pinned): (Vec<_>, Vec<_>) = (policies.collect(), pinned.collect());
-        let mut rules = policies.iter().chain(&pinned).flat_map(|entry| &entry.policy.spec.rules);
-        let pins = rules.any(|rule| matches!(rule, Rule::Tools(rule) if rule.pin));
-        let tools = if pins { self.tools().map(BundleTool::from).collect() } else { Vec::new() };
         let rollouts = self.rollouts().filter_map(|(name, _)| {
             let Rollout { stage, next, version, .. } = self.active_rollout(name)?;
             let next = BundlePolicy { id: name.to_owned(), version: *version, policy: next.clone() };
             Some(BundleRollout { stage: *stage, next })
         });
+        let rollouts: Vec<_> = rollouts.collect();
+        let all = policies.iter().chain(&pinned).chain(rollouts.iter().map(|rollout| &rollout.next));
+        let mut rules = all.flat_map(|entry| &entry.policy.spec.rules);
+        let pins = rules.any(|rule| matches!(rule, Rule::Tools(rule) if rule.pin));
+        let tools = if pins { self.tools().map(BundleTool::from).collect() } else { Vec::new() };
         Bundle {
-            rollouts: rollouts.collect(),
+            rollouts,
             version: self.revision.to_string(),
             policies,
             pinned,

@@ -180,3 +180,24 @@ async fn while_frozen_only_what_is_safe_goes_through() {
     plane.send("DELETE", "/api/v1/freeze", &[], "").await.is(200);
     plane.json("PUT", "/api/v1/policies/a", document("a", "fifth")).await.is(200);
 }
+
+/// A number that a rollout had is never given again, and the one that comes after it has one of its own.
+#[tokio::test]
+async fn a_rollout_after_one_that_was_aborted_comes_to_its_end() {
+    let plane = plane().await;
+    for (number, ends) in [(2, "abort"), (3, "abort"), (4, "promote")] {
+        let document = document("a", &number.to_string());
+        let started = start(&plane, json!({ "document": document, "steps": [50] })).await;
+        assert_eq!(started["version"], number);
+        assert_eq!(turn(&plane, "promote").await["stage"], "50%");
+        let end = if ends == "abort" { "aborted" } else { "done" };
+        assert_eq!(turn(&plane, ends).await["state"], end);
+    }
+    let in_force = plane.get("/api/v1/policies/a").await.is(200);
+    assert_eq!(
+        (&in_force["version"], &in_force["document"]["spec"]["description"]),
+        (&json!(4), &json!("4"))
+    );
+    plane.json("PUT", "/api/v1/policies/a", document("a", "after")).await.is(200);
+    assert_eq!(plane.get("/api/v1/policies/a").await.is(200)["version"], 5);
+}

@@ -2,7 +2,7 @@
 use mesh_audit::v1::{DecisionRecord, ToolDefinition};
 use serde_json::{Value, json};
 
-use crate::support::{Plane, record};
+use crate::support::{Plane, document, record};
 
 const SERVER: &str = "tools.example.com/mcp";
 /// The same in a path.
@@ -176,4 +176,18 @@ async fn reports_that_make_no_sense_are_passed_over() {
     plane.intake(1, vec![odd, unnamed, huge]).await;
     assert_eq!(plane.get("/api/v1/tools").await.is(200)["tools"], json!([]));
     assert_eq!(plane.get("/api/v1/decisions").await.is(200)["decisions"].as_array().unwrap().len(), 3);
+}
+
+/// A version that is tried out judges tools by what was approved, as it will when it is in force.
+#[tokio::test]
+async fn a_rollout_that_begins_to_pin_is_told_what_was_approved() {
+    let plane = Plane::new().await;
+    plane.json("POST", "/api/v1/policies", document("a", "first")).await.is(201);
+    plane.intake(1, vec![seen('a', "one")]).await;
+    plane.json("POST", &format!("{TOOL}/approve"), digest('a')).await.is(200);
+    assert_eq!(told(&plane), Vec::<String>::new());
+    let next = json!({ "apiVersion": "ai-mesh.dev/v1alpha1", "kind": "Policy", "metadata": { "name": "a" },
+        "spec": { "rules": [{ "tools": { "pin": true } }] } });
+    plane.json("POST", "/api/v1/policies/a/rollout", json!({ "document": next })).await.is(200);
+    assert_eq!(told(&plane), ["search: a false"]);
 }
