@@ -1,6 +1,6 @@
 //! Single characters: which are invisible, and what the others look like.
 
-use unicode_normalization::char::decompose_compatible;
+use unicode_normalization::char::{decompose_compatible, is_combining_mark};
 
 /// How a character reads to somebody who looks at the page.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -42,6 +42,20 @@ pub(crate) fn plain(c: char) -> Reading {
             Reading::Same
         }
         _ => digit(u).unwrap_or_else(|| styled(c)),
+    }
+}
+
+/// What a sign that is no part of a word reads as: quotes as the ASCII ones, what ends a sentence as a dot, others as a space.
+/// Signs of scripts without spaces stay.
+pub(crate) fn sign(c: char) -> Option<char> {
+    match c {
+        '“' | '”' | '„' | '‟' | '«' | '»' | '‹' | '›' | '″' => Some('"'),
+        '‘' | '’' | '‚' | '‛' | '′' => Some('\''),
+        '…' => Some('.'),
+        '\u{80}'..'\u{3000}' | '\u{1F000}'..'\u{1FB00}' => {
+            (!c.is_alphanumeric() && !is_combining_mark(c)).then_some(' ')
+        }
+        _ => None,
     }
 }
 

@@ -38,6 +38,9 @@ pub fn folded(text: &str) -> View {
             (Some(ascii), _) | (_, Reading::As(ascii)) => push(&mut view, char::from(ascii), position, next),
             (_, Reading::Invisible) => {}
             (_, Reading::Same) if c.is_ascii() => push(&mut view, c, position, next),
+            (_, Reading::Same) if chars::sign(c).is_some() => {
+                push(&mut view, chars::sign(c).unwrap_or(c), position, next);
+            }
             (_, Reading::Same) => {
                 if position >= mixed_until {
                     (mixed, mixed_until) = mixed_word(text, position);
@@ -156,6 +159,7 @@ mod tests {
             ("\u{e0069}\u{e0067}", "ig"),
             ("%69gnore &#105;t", "ignore it"),
             (r"%2569gnore &amp;#105;t \x69t", "ignore it it"),
+            ("“Ignore” ‘all’ 🔥previous… don’t·", "\"ignore\" 'all' previous. don't "),
             ("ɪɢɴᴏʀᴇ 🅸🆃 🅘🅣 🇮🇹", "ignore it it it"),
         ] {
             let view = folded(text);

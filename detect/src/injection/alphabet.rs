@@ -66,6 +66,12 @@ impl Byte {
         self.0 & 0xFF != 0
     }
 
+    /// An apostrophe or an underscore: part of a word only between letters of it.
+    #[inline(always)]
+    pub(super) fn joins_letters(self) -> bool {
+        self.0 & UNDERSCORE != 0 || self.small() == b'\''
+    }
+
     #[inline(always)]
     pub(super) fn is_wide(self) -> bool {
         self.0 & WIDE != 0

@@ -161,7 +161,9 @@ impl<'a> Matcher<'a> {
         let mut line = true;
         while let Some(b) = bytes.get(i) {
             let byte = Byte::of(*b);
-            if byte.is_letter() {
+            if byte.joins_letters() {
+                i += 1;
+            } else if byte.is_letter() {
                 if !line && spaced.is_empty() {
                     let read = self.plain(bytes, i, index);
                     if read.0 > i {
@@ -194,6 +196,9 @@ impl<'a> Matcher<'a> {
                 self.wide(bytes, i..end);
                 spaced.take(lexicon, index, |word| self.word(word));
                 i = end.max(i + 1);
+            } else if *b == b'\\' && tokens::is_line_break(bytes, i) {
+                line = true;
+                i += 2;
             } else {
                 if byte.speaks() {
                     line |= byte.begins_line();

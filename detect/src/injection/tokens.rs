@@ -6,7 +6,7 @@ use unicode_normalization::char::{decompose_canonical, is_combining_mark};
 use super::alphabet::{Byte, Kinds};
 use super::lexicon::{Classes, LONGEST, Lexicon, WordHash};
 use super::words::{ADDRESS, IDENTIFIER, PLACE};
-use crate::bytes::{at, slice, starts_with_fold};
+use crate::bytes::{at, run_end, slice, starts_with_fold};
 
 /// Letters collected of a spaced-out text.
 const LETTERS: usize = 128;
@@ -81,13 +81,27 @@ fn mixed(text: &[u8], start: usize) -> Written {
     loop {
         let next = at(text, end);
         let byte = Byte::of(next);
-        if !byte.is_letter() {
+        if !byte.is_letter() || byte.joins_letters() && !goes_on(text, end) {
             return Written { start, end, hash, kinds, next };
         }
         hash = hash.with(byte.small());
         kinds = kinds.with(byte);
         end += 1;
     }
+}
+
+/// Whether a line break is written out there, as programs print a text: `\nIgnore`.
+pub(super) fn is_line_break(text: &[u8], start: usize) -> bool {
+    matches!(at(text, start + 1), b'n' | b'r' | b't') && Byte::of(at(text, start + 2)).is_letter()
+}
+
+/// Apostrophes and underscores in a row, at most, that are part of a word.
+const JOINED: usize = 4;
+
+/// Whether letters come after apostrophes and underscores.
+fn goes_on(text: &[u8], start: usize) -> bool {
+    let after = run_end(slice(text, 0, start + JOINED), start, |b| Byte::of(b).joins_letters());
+    Byte::of(at(text, after)).is_letter()
 }
 
 /// How many of eight bytes, from the lowest on, are letters of ASCII before one that is none; and the bytes with these as
@@ -126,7 +140,7 @@ impl Written {
     pub(super) fn heads(self, text: &[u8]) -> bool {
         match self.next {
             b' ' => at(text, self.end + 1) | 0x20 == b'f' && starts_with_fold(text, self.end, b" for "),
-            b',' | b'"' | b'`' | b'/' | b')' => false,
+            b',' | b'"' | b'\'' | b'`' | b'/' | b')' => false,
             _ => true,
         }
     }
