@@ -19,6 +19,12 @@ pub(crate) fn action(method: &str) -> &'static str {
     }
 }
 
+/// Whether a name has a segment of two dots, encoded or not.
+fn climbs(name: &str) -> bool {
+    let plain = name.to_ascii_lowercase().replace("%2e", ".").replace("%2f", "/").replace("%5c", "/");
+    plain.split(['/', '\\']).any(|segment| segment == "..")
+}
+
 impl Session {
     /// Everything this request asks for; each has to be granted.
     pub(crate) fn asks(&self) -> Vec<Ask> {
@@ -38,6 +44,10 @@ impl Session {
                     "get" => "prompts",
                     _ => "resources",
                 };
+                // Where a server resolves dots, no name tells what is read.
+                if climbs(bare) {
+                    return ask(&[], used.action);
+                }
                 ask(&[&used.resource, bare.trim_start_matches('/'), &format!("{prefix}/{bare}")], used.action)
             }));
         }

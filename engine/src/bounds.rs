@@ -58,6 +58,9 @@ impl Session {
 /// What the word for a limit that could not run means, for people.
 pub(crate) fn explained(guard: &str, why: &'static str) -> &'static str {
     match why {
+        "arguments" if guard == "rego" => {
+            "what a tool is called with is JSON that parsers read in more than one way"
+        }
         _ if guard != "rateLimit" => why,
         "media" => "under mode: strict, media is refused, since its bytes do not tell its tokens",
         "elsewhere" => "under mode: strict, all that the model is to read has to be in the request",

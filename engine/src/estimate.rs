@@ -19,11 +19,13 @@ impl Session {
         let Some(message) = &self.message else { return false };
         let counts_only = ["count_tokens", "countTokens", "computeTokens", "count-tokens"];
         let told = self.told_by_path(message);
+        if told && message.protocol == Protocol::Mcp {
+            return false;
+        }
         let asks = message.protocol.names_a_model()
             || message.model.is_some()
             || !told && mesh_wire::holds_a_prompt(body);
-        asks && !(told && message.protocol == Protocol::Mcp)
-            && !counts_only.contains(&message.operation.as_str())
+        asks && !counts_only.contains(&message.operation.as_str())
             && !(message.operation == "files" && self.keeps_files())
     }
 

@@ -95,6 +95,10 @@ impl Session {
                     self.deny(RefusalKind::Policy, &why);
                 }
             }
+            // One reason is enough, and a batch may ask for thousands of things.
+            if self.denied() {
+                break;
+            }
         }
     }
 

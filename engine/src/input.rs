@@ -56,6 +56,11 @@ impl Asked {
         self.reads & bit(FINDINGS) != 0
     }
 
+    /// Whether it reads what tools are called with, of the request or of its answer.
+    pub(crate) fn reads_arguments(&self, answered: bool) -> bool {
+        if answered { self.reads_response() } else { self.reads & bit("tool_calls") != 0 }
+    }
+
     pub(crate) fn reads_response(&self) -> bool {
         self.reads & bit(RESPONSE) != 0
     }
@@ -121,6 +126,12 @@ pub(crate) fn messages(message: &Message) -> Vec<Value> {
             json!({ "role": segment.place.as_str(), "place": message.path(index), "text": segment.text })
         })
         .collect()
+}
+
+/// Whether arguments look like an object and are none to a strict reader: each tool may read something else in them.
+pub(crate) fn is_unclear(call: &Value) -> bool {
+    let text = call["arguments"].as_str().unwrap_or_default().trim_start();
+    text.strip_prefix('{').is_some_and(|rest| rest.trim_start().starts_with(['"', '}']))
 }
 
 pub(crate) fn tool_calls(message: &Message, body: &[u8]) -> Vec<Value> {

@@ -6,14 +6,14 @@
 use std::rc::Rc;
 
 use mesh_policy::Enforcement;
-use mesh_wire::{Channel, ChannelKind, Message, RefusalKind, StreamItem};
+use mesh_wire::{Channel, ChannelKind, Limits, Message, RefusalKind, StreamItem};
 use serde_json::{Value, json};
 
 use crate::Timestamp;
 use crate::decision::{GuardState, Severity};
 use crate::evidence::{Effect, Violation};
 use crate::index::Attached;
-use crate::input::{Asked, rego_input};
+use crate::input::{Asked, is_unclear, rego_input};
 use crate::program::Rules;
 use crate::session::Session;
 
@@ -100,7 +100,8 @@ impl Answer {
                 // Arguments come in the order of the calls.
                 ChannelKind::ToolArguments | ChannelKind::ToolInput => {
                     if let Some(call) = calls.next() {
-                        call["arguments"] = serde_json::from_str(text).unwrap_or_else(|_| json!(text));
+                        let read = mesh_wire::to_value(text.as_bytes(), &Limits::default());
+                        call["arguments"] = read.unwrap_or_else(|_| json!(text));
                     }
                 }
                 ChannelKind::Tokens => {}
@@ -118,8 +119,13 @@ impl Session {
         let reads = modules.filter(|asked| turn.takes(asked)).map(|asked| asked.reads);
         let Some(reads) = reads.reduce(|all, one| all | one) else { return };
         let input = rego_input(self, body, now, answer, reads);
+        let unclear = self.arguments_are_unclear(body, answer);
         for policy in applies.iter() {
             for (rule, asked) in policy.rego.iter().filter(|(_, asked)| turn.takes(asked)) {
+                if unclear && asked.reads_arguments(answer.is_some()) {
+                    self.guard_failed(policy, "rego", "arguments");
+                    continue;
+                }
                 let Ok(verdict) = asked.rego.decide_input(&input) else {
                     self.guard_failed(policy, "rego", "evaluation");
                     continue;
@@ -136,6 +142,23 @@ impl Session {
                     }
                 }
             }
+        }
+    }
+
+    /// Whether a tool is called with something that parsers read in more than one way, and a module is to judge it.
+    fn arguments_are_unclear(&self, body: &[u8], answer: Option<&Answer>) -> bool {
+        let asked = self.applies.iter().flat_map(|policy| &policy.rego).map(|(_, asked)| asked);
+        if !asked.into_iter().any(|asked| asked.reads_arguments(answer.is_some())) {
+            return false;
+        }
+        match (answer, &self.message) {
+            (Some(answer), _) => {
+                let input = answer.input(None);
+                let calls = input.get("tool_calls").and_then(Value::as_array);
+                calls.into_iter().flatten().any(is_unclear)
+            }
+            (None, Some(message)) => crate::input::tool_calls(message, body).iter().any(is_unclear),
+            (None, None) => false,
         }
     }
 

@@ -23,8 +23,13 @@ impl Session {
         match kind {
             BodyKind::Unknown(why) if why == "charset" => return self.uninspectable("charset"),
             _ if json => {}
-            BodyKind::Json | BodyKind::Empty => {}
-            BodyKind::Media => return self.media("media"),
+            BodyKind::Json => {}
+            // Without a type, and where the type says that it is no text, the bytes tell.
+            BodyKind::Empty | BodyKind::Media => match mesh_wire::sniff(body) {
+                BodyKind::Text if std::str::from_utf8(body).is_ok() => self.protocol = Protocol::Text,
+                BodyKind::Text | BodyKind::Unknown(_) => return self.media("media"),
+                _ => {}
+            },
             BodyKind::Text | BodyKind::Lines => self.protocol = Protocol::Text,
             BodyKind::EventStream | BodyKind::AmazonEvents => return self.uninspectable("event-stream"),
             BodyKind::Form => {}

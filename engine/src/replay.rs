@@ -283,6 +283,8 @@ mod tests {
             let features = Features {
                 agent: "a".into(),
                 roles: vec!["clerk".into()],
+                method: "POST".into(),
+                path: "/v1/chat/completions".into(),
                 protocol: "openai-chat".into(),
                 model: "gpt-4o".into(),
                 findings,

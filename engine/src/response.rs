@@ -133,6 +133,11 @@ impl Session {
         if read.is_err() && kind == BodyKind::Text && !told {
             read = read_response(Protocol::Text, &self.decision.operation, body, &limits);
         }
+        // An error is read by people, and has whatever names its server likes.
+        let failed = self.budget.status.is_some_and(|status| status >= 400);
+        if read.is_err() && failed && json {
+            read = read_response(Protocol::Json, &self.decision.operation, body, &limits);
+        }
         match read {
             Ok(message) => {
                 self.took(&message);
@@ -181,7 +186,7 @@ impl Session {
             self.tools_of(message);
         }
         let digests = self.program.digests(message);
-        if from_outside(message) {
+        if self.says_outside_words(message) {
             hidden.extend(self.injection_in(message, &digests, Way::Response, listing));
         }
         if message.media > 0 {
@@ -195,6 +200,13 @@ impl Session {
         // No finding touches a placeholder: these edits stay apart from those of personal data.
         edits.extend(self.masked.restored(message, skip));
         (without_overlaps(edits), hidden)
+    }
+
+    /// Whether the answer carries words of third parties, in which an instruction is an attack, whatever form they come in. A
+    /// model's own answer is not searched for injection.
+    fn says_outside_words(&self, message: &Message) -> bool {
+        let outside = self.protocol.answers_from_outside() || message.protocol.answers_from_outside();
+        outside && !message.segments.is_empty()
     }
 
     fn media_back(&mut self, why: &'static str) {
@@ -293,10 +305,4 @@ impl Session {
 
 pub(crate) fn names(hidden: &[String]) -> Vec<&str> {
     hidden.iter().map(String::as_str).collect()
-}
-
-/// Whether the answer carries words of third parties, in which an instruction is an attack. A model's own answer is not
-/// searched for injection.
-fn from_outside(message: &Message) -> bool {
-    message.protocol.answers_from_outside() && !message.segments.is_empty()
 }

@@ -17,8 +17,9 @@ impl Session {
     pub(crate) fn judge_url(&mut self) {
         // The parts of a path are words: `/ssn/536…` names what follows as a sentence does.
         let path = decode(self.head.path_only()).replace('/', " ");
-        // Files and lists of models stand beside Gemini's own paths.
-        let beside = self.head.path.starts_with("/v1beta/") || self.head.path.starts_with("/upload/v1beta/");
+        // Files, caches and lists of models stand beside Gemini's own paths, in each of its versions.
+        let path_of = self.head.path.strip_prefix("/upload").unwrap_or(&self.head.path);
+        let beside = ["/v1/", "/v1alpha/", "/v1beta/"].iter().any(|version| path_of.starts_with(version));
         let googles = self.route.protocol == Protocol::Gemini || beside;
         let query = self.head.query();
         let query = query.map(|query| if googles { decode(&without_mark(query)) } else { decode(query) });

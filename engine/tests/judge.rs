@@ -97,8 +97,9 @@ fn an_answer_has_to_fit_the_question() {
 #[test]
 fn a_question_is_bounded() {
     let program = program(json!([{ "injection": { "judge": { "from": 0.0 } } }]));
-    let texts: Vec<String> =
-        (0..3 * MAX_WINDOWS).map(|number| format!("branch{number} ").repeat(MAX_WINDOW_BYTES)).collect();
+    let texts =
+        |number| format!("The meadow behind house {number} was green in spring. ").repeat(MAX_WINDOW_BYTES);
+    let texts: Vec<String> = (0..3 * MAX_WINDOWS).map(texts).collect();
     let mut session = asked(&program, &texts);
     let question = session.question().unwrap();
     assert_eq!(question.texts.len(), MAX_WINDOWS);

@@ -122,6 +122,9 @@ fn block(c: &mut Collector<'_>, place: Place, parent: u32, key: Val<'_>, value: 
             blocks(c, Place::Document, value, path)
         }
         "source" | "s3Location" if value.is_object() => {
+            if name == "s3Location" {
+                c.message.media += 1;
+            }
             let path = path_of(c);
             blocks(c, Place::Document, value, path)
         }

@@ -64,7 +64,15 @@ pub fn body_kind(content_type: Option<&str>) -> BodyKind {
         (_, subtype) if subtype.ends_with("+xml") && kind != "image" => BodyKind::Text,
         ("image" | "audio" | "video" | "font", _) => BodyKind::Media,
         ("binary", "octet-stream") => BodyKind::Media,
-        ("application", "octet-stream" | "binary" | "pdf" | "zip" | "gzip" | "x-tar" | "wasm") => {
+        ("application", "octet-stream" | "binary" | "pdf" | "zip" | "gzip" | "x-tar" | "wasm" | "msword") => {
+            BodyKind::Media
+        }
+        // Documents of office programs are archives.
+        ("application", subtype)
+            if ["vnd.openxmlformats-", "vnd.ms-", "vnd.oasis.opendocument."]
+                .iter()
+                .any(|of| subtype.starts_with(of)) =>
+        {
             BodyKind::Media
         }
         _ => BodyKind::Unknown(name_of(&essence)),

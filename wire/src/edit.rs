@@ -136,7 +136,7 @@ fn placed(document: &str, segment: &Segment, patches: Vec<Patch>) -> Vec<Patch> 
     let span = segment.span.start as usize..segment.span.end as usize;
     let source = document.get(span.clone()).unwrap_or_default();
     match segment.slot {
-        Slot::Whole => patches.into_iter().map(|patch| shifted(patch, span.start)).collect(),
+        Slot::Whole | Slot::Name => patches.into_iter().map(|patch| shifted(patch, span.start)).collect(),
         Slot::Text | Slot::Key => {
             let mapped = Coding::Json.to_source(source, &segment.text, patches);
             mapped.into_iter().map(|patch| shifted(patch, span.start)).collect()

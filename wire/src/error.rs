@@ -32,6 +32,21 @@ impl fmt::Display for WireError {
 
 impl std::error::Error for WireError {}
 
+/// Reasons of numbers that parsers round each in its way.
+pub(crate) const OVERFLOW: &str = "number that a double cannot hold";
+pub(crate) const DECIMALS: &str = "number with more than 1000 decimals";
+
+impl WireError {
+    /// Whether it is of a document that some parsers of JSON read, and not all alike.
+    pub(crate) fn is_ambiguous(self, text: &str) -> bool {
+        let Self::Malformed { offset, reason } = self else { return false };
+        let number = || text.get(offset..).map_or("", |rest| rest.trim_start_matches('-'));
+        matches!(reason, "duplicate key" | "lone surrogate" | OVERFLOW | DECIMALS)
+            || reason == "expected a value"
+                && ["NaN", "Infinity"].iter().any(|name| number().starts_with(name))
+    }
+}
+
 pub(crate) fn malformed<T>(offset: usize, reason: &'static str) -> Result<T, WireError> {
     Err(WireError::Malformed { offset, reason })
 }

@@ -57,7 +57,10 @@ fn form(body: &[u8], boundary: &str, limits: &Limits) -> Result<Message, WireErr
     if field("_charset_").is_some_and(|charset| !charset.eq_ignore_ascii_case("utf-8")) {
         return malformed(0, "a form in another character set than UTF-8");
     }
-    let lines = field("purpose").is_some_and(|purpose| matches!(purpose, "batch" | "fine-tune"));
+    // Which of several counts is the server's choice.
+    let purposes = parts.iter().filter(|part| body.get(part.name.clone()) == Some(b"purpose".as_slice()));
+    let purposes = purposes.filter_map(|part| body.get(part.content.clone()));
+    let lines = purposes.into_iter().any(|purpose| matches!(purpose, b"batch" | b"fine-tune"));
     for part in &parts {
         one(&mut c, body, part, lines)?;
         if let Some(line) = &part.length_line {
@@ -76,8 +79,10 @@ fn one(c: &mut Collector<'_>, body: &[u8], part: &Part, lines: bool) -> Result<(
     };
     let name = text(&part.name)?;
     let path = c.at_key(ROOT, name);
-    if !words::is_word(name) {
+    let first = c.message.segments.len();
+    if !words::is_word(name) || part.filename.is_none() {
         named(c, Place::Other, (body, &part.name), name, path)?;
+        c.names(first);
     }
     let filename = part.filename.as_ref().map(text).transpose()?;
     if let (Some(range), Some(filename)) = (&part.filename, filename) {

@@ -239,6 +239,9 @@ fn part(c: &mut Collector<'_>, place: Place, value: Val<'_>, path: u32, running:
                 c.opaque(member, path)?;
             }
             ("inlinedata" | "filedata", _) if member.is_object() => {
+                if plain(&name) == "filedata" {
+                    c.message.media += 1;
+                }
                 let path = path_of(c);
                 blob(c, member, path)?;
             }

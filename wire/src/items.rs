@@ -96,8 +96,14 @@ fn members(c: &mut Collector<'_>, place: Place, value: Val<'_>, path: u32) -> Do
     let call = is_call(&kind);
     if call {
         let name = value.get_text("name").unwrap_or_else(|| kind.clone());
-        let arguments = ARGUMENTS.iter().find_map(|key| value.get(key));
+        // What is there beside it, nobody reads.
+        let own = if kind == "function_call" { "arguments" } else { "input" };
+        let arguments = value.get(own).or_else(|| ARGUMENTS.iter().find_map(|key| value.get(key)));
         c.calls(name, arguments);
+    }
+    let file = matches!(&*kind, "input_file" | "input_image" | "input_audio" | "container_upload");
+    if file && ["file_id", "file_url"].iter().any(|name| value.get(name).is_some_and(Val::is_string)) {
+        c.message.media += 1;
     }
     for (key, member) in value.members() {
         let name = key.text();
@@ -162,7 +168,8 @@ fn members(c: &mut Collector<'_>, place: Place, value: Val<'_>, path: u32) -> Do
                 let path = path_of(c);
                 c.text(place, member, path)?;
             }
-            "source" | "file" | "input_audio" | "audio" | "resource" | "image_url" | "video_url" => {
+            "source" | "file" | "input_audio" | "audio" | "resource" | "image_url" | "video_url"
+            | "image_file" => {
                 let path = path_of(c);
                 let seen = (c.message.media, c.message.layers.len());
                 source(c, place, member, path)?;
@@ -181,8 +188,10 @@ fn members(c: &mut Collector<'_>, place: Place, value: Val<'_>, path: u32) -> Do
                 let path = path_of(c);
                 c.data_list(member, path)?;
             }
+            // What a model was shown, said again with its turn.
             "annotations" | "citations" => {
                 let path = path_of(c);
+                let place = if place == Place::Assistant && c.asks { Place::Document } else { place };
                 c.free(place, member, path)?;
             }
             "signature" | "encrypted_content" | "encrypted_index" => {
@@ -220,6 +229,14 @@ fn members(c: &mut Collector<'_>, place: Place, value: Val<'_>, path: u32) -> Do
 fn source(c: &mut Collector<'_>, place: Place, value: Val<'_>, path: u32) -> Done {
     if !value.is_object() {
         return c.text(place, value, path);
+    }
+    // What is kept or fetched elsewhere: nothing of it is here.
+    let elsewhere = |name: &&str| value.get_text(name).is_some_and(|text| !text.starts_with("data:"));
+    let here = |name: &&str| value.get(name).is_some_and(|one| one.kind() != Kind::Null);
+    if ["file_id", "url", "uri"].iter().any(elsewhere)
+        && !["data", "file_data", "blob", "content", "text"].iter().any(here)
+    {
+        c.message.media += 1;
     }
     for (key, member) in value.members() {
         let name = key.text();

@@ -21,6 +21,7 @@ mod anthropic;
 mod array;
 mod base64;
 mod bedrock;
+mod besides;
 mod body;
 mod bound;
 mod coding;

@@ -31,13 +31,13 @@ pub(crate) fn is_method(method: &str) -> bool {
     matches!(method, "initialize" | "ping") || FAMILIES.iter().any(|family| method.starts_with(family))
 }
 
-/// Whether a body is a JSON-RPC 2.0 message of MCP, or a batch with one.
+/// Whether a body is a message of MCP, or a batch with one. Some servers tell it by its method alone.
 pub(crate) fn looks_like(value: Val<'_>) -> bool {
     if value.kind() == Kind::Array {
         return value.items().any(|(_, one)| one.is_object() && looks_like(one));
     }
-    value.get_text("jsonrpc").is_some_and(|version| version == "2.0")
-        && value.get_text("method").is_some_and(|method| is_method(&method))
+    let rpc = value.get("jsonrpc").is_some();
+    value.get_text("method").is_some_and(|method| is_method(&method) && (rpc || method.contains('/')))
 }
 
 /// Reads a message or a batch. `operation` is the method that an answer answers; empty for requests.

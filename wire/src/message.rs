@@ -57,6 +57,8 @@ pub(crate) enum Slot {
     Key,
     /// A number token.
     Number,
+    /// The name of a form's field, before its value.
+    Name,
     /// A stretch of plain text, without any escapes.
     Whole,
 }
@@ -82,9 +84,9 @@ pub struct Segment {
 const MAX_SIBLINGS: usize = 32;
 
 impl Segment {
-    /// Whether this is an object's key.
+    /// Whether this is an object's key, or the name of a form's field.
     pub fn is_key(&self) -> bool {
-        self.slot == Slot::Key
+        matches!(self.slot, Slot::Key | Slot::Name)
     }
 
     /// Whether this is a number; any edit of it turns the value into a JSON string.

@@ -3,9 +3,12 @@
 use std::borrow::Cow;
 use std::collections::BTreeSet;
 
+use memchr::memchr;
+
 use crate::a2a;
 use crate::anthropic;
 use crate::bedrock;
+use crate::besides;
 use crate::bound;
 use crate::coding::{Coding, form_error};
 use crate::collect::Collector;
@@ -20,7 +23,6 @@ use crate::openai;
 use crate::path::ROOT;
 use crate::protocol::Protocol;
 use crate::repeated;
-use crate::tools;
 use crate::usage;
 
 /// Reads a request's body. A protocol that the path settled stays; on an unknown path the body's shape tells.
@@ -55,6 +57,7 @@ fn read(
     limits: &Limits,
 ) -> Result<Message, WireError> {
     let mut c = Collector::new(Message::new(protocol), limits);
+    c.asks = answer.is_none();
     if body.iter().all(u8::is_ascii_whitespace) {
         c.message.operation = answer.map_or_else(|| operation_of(protocol).to_owned(), str::to_owned);
         return Ok(c.message);
@@ -78,15 +81,33 @@ fn text(c: &mut Collector<'_>, answer: Option<&str>, body: &[u8], limits: &Limit
         Ok(text) => text,
         Err(error) => return crate::error::malformed(error.valid_up_to(), "invalid UTF-8"),
     };
-    if let Ok(nodes) = scan(text, limits) {
-        let root = Doc { text, nodes: &nodes, layer: NO_LAYER, level: 0 }.root();
-        if matches!(root.kind(), Kind::Object | Kind::Array) {
-            return document(c, answer, root, ROOT);
+    if answer.is_none() {
+        without_nul(body)?;
+    }
+    match scan(text, limits) {
+        Ok(nodes) => {
+            let root = Doc { text, nodes: &nodes, layer: NO_LAYER, level: 0 }.root();
+            if matches!(root.kind(), Kind::Object | Kind::Array) {
+                return document(c, answer, root, ROOT);
+            }
         }
+        // Many servers read JSON whatever it is called, and this they would read in more than one way.
+        Err(error) if answer.is_none() && text.trim_start().starts_with('{') && error.is_ambiguous(text) => {
+            return Err(error);
+        }
+        Err(_) => {}
     }
     let doc = Doc { text, nodes: &[], layer: NO_LAYER, level: 0 };
     let place = if answer.is_some() { Place::Assistant } else { Place::User };
     c.whole(place, doc, 0..text.len() as u32, ROOT)
+}
+
+/// Text has no NUL; in UTF-16 and UTF-32, which some servers tell by it, every other character may be one.
+fn without_nul(body: &[u8]) -> Result<(), WireError> {
+    match memchr(0, body) {
+        Some(at) => crate::error::malformed(at, "NUL in a text: UTF-16 or UTF-32 where UTF-8 is required"),
+        None => Ok(()),
+    }
 }
 
 /// Reads a form (`application/x-www-form-urlencoded`): each name and value is a text.
@@ -102,6 +123,7 @@ pub fn read_form(body: &[u8], limits: &Limits) -> Result<Message, WireError> {
         Ok(text) => text,
         Err(error) => return crate::error::malformed(error.valid_up_to(), "invalid UTF-8"),
     };
+    without_nul(body)?;
     if let Some(offset) = form_error(text) {
         return crate::error::malformed(offset, "invalid UTF-8 in a form's escapes");
     }
@@ -112,8 +134,16 @@ pub fn read_form(body: &[u8], limits: &Limits) -> Result<Message, WireError> {
         let shown = Coding::Form.decode(pair.get(..name).unwrap_or_default());
         let path = c.at_key(ROOT, &shown);
         let end = start + pair.len();
+        if shown == "model" {
+            let value = Coding::Form.decode(pair.get(name + 1..).unwrap_or_default()).into_owned();
+            c.message.other_models.extend(c.message.model.replace(value));
+        }
         for range in [start..start + name, (start + name + 1).min(end)..end] {
+            let first = c.message.segments.len();
             c.layer(Place::User, doc, range.start as u32..range.end as u32, Coding::Form, path)?;
+            if range.start == start {
+                c.names(first);
+            }
         }
         start = end + 1;
     }
@@ -132,9 +162,6 @@ pub(crate) fn document(
         c.message.protocol = if answer.is_some() { by_answer(root) } else { by_shape(root) };
     }
     let protocol = c.message.protocol;
-    if !settled && answer.is_none() && matches!(protocol, Protocol::Mcp | Protocol::A2a | Protocol::Json) {
-        asked_besides(c, root)?;
-    }
     c.message.operation = answer.map_or_else(|| operation_of(protocol).to_owned(), str::to_owned);
     match answer {
         Some(_) => c.message.usage = usage::reported(protocol, root),
@@ -169,19 +196,8 @@ pub(crate) fn document(
                 None => c.free(Place::Other, root, path),
             }
         }
-    }
-}
-
-/// The model and the tools in a body that is no model's by its form, on a path that says nothing: what is there may be one that
-/// passes over members it does not know.
-fn asked_besides(c: &mut Collector<'_>, root: Val<'_>) -> Result<(), WireError> {
-    c.message.model = root.get_text("model").map(Cow::into_owned);
-    for name in ["tools", "functions"] {
-        if let Some(list) = root.get(name) {
-            tools::offer(c, list)?;
-        }
-    }
-    Ok(())
+    }?;
+    if answer.is_none() { besides::read(c, root, settled) } else { Ok(()) }
 }
 
 /// Whether it holds requests (`requests[].params`) instead of being one.

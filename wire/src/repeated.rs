@@ -36,7 +36,7 @@ pub(crate) fn answer(c: &mut Collector<'_>, operation: &str, value: Val<'_>, pat
                 answer(c, operation, segment, path)?;
             }
         } else {
-            c.unknown(Place::Other, path, key, member)?;
+            c.member(Place::Other, path, key, member)?;
         }
     }
     Ok(())

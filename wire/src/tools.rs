@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use crate::collect::{Collector, in_its_letters};
 use crate::error::WireError;
-use crate::json::Val;
+use crate::json::{Kind, Val};
 use crate::message::{Place, ToolItem};
 use crate::protocol::Protocol;
 
@@ -23,14 +23,55 @@ pub(crate) fn definitions_of(c: &mut Collector<'_>, what: &str, list: Val<'_>, p
 
 /// Notes each tool in a list by name. A tool of the provider's own has only a type; one without either is noted without
 /// a name, so that a list of allowed names does not miss it.
-pub(crate) fn offer(c: &mut Collector<'_>, list: Val<'_>) -> Done {
+fn offer(c: &mut Collector<'_>, list: Val<'_>) -> Done {
+    // Where a definition stands inside its item.
+    let nested: &[&str] = match c.message.protocol {
+        Protocol::BedrockConverse => &["toolSpec", "systemTool"],
+        // Theirs have their names themselves, whatever else is in them.
+        Protocol::Mcp | Protocol::AnthropicMessages | Protocol::OpenAiResponses => &[],
+        _ => &["function", "custom"],
+    };
+    listed(c, list, nested);
+    in_their_letters(list, nested)
+}
+
+/// Whether no member of a definition is called in other letters, which some servers take for the one that is meant.
+fn in_their_letters(list: Val<'_>, nested: &[&str]) -> Done {
+    for (_, item) in list.items() {
+        let inner = nested_in(item, nested);
+        item.members().chain(inner.members()).try_for_each(|(key, _)| in_its_letters(key))?;
+        if let Some(tools) = item.get("tools") {
+            in_their_letters(tools, nested)?;
+        }
+    }
+    Ok(())
+}
+
+/// Notes each tool in a list whose protocol is not known: by all names that a server may take for its own.
+pub(crate) fn offer_by_any_name(c: &mut Collector<'_>, list: Val<'_>) {
+    const NESTED: &[&str] = &["function", "custom", "toolSpec"];
+    listed(c, list, NESTED);
+    list.children(|item| {
+        if let Some(own) = item.get_text("name").filter(|_| nested_in(item, NESTED).at != item.at) {
+            c.message.tools_offered.push(own.into_owned());
+        }
+    });
+}
+
+fn listed(c: &mut Collector<'_>, list: Val<'_>, nested: &[&str]) {
     let mut items = Vec::new();
     list.children(|item| items.push(item));
+    match list.kind() {
+        // A tool by itself, or tools under their names.
+        Kind::Object if list.members().any(|(_, value)| !value.is_object()) => items.push(list),
+        Kind::Object => items.extend(list.members().map(|(_, tool)| tool)),
+        // Who reads it may find tools in it: a list of allowed names is to miss none.
+        Kind::Str if !list.text().trim_ascii().is_empty() => c.message.tools_offered.push(String::new()),
+        _ => {}
+    }
     let mut previous_end = None;
     let mut others_before = false;
-    // Where a definition stands inside its item.
     let bedrock = c.message.protocol == Protocol::BedrockConverse;
-    let nested: &[&str] = if bedrock { &["toolSpec", "systemTool"] } else { &["function", "custom"] };
     for (index, item) in items.iter().enumerate() {
         let span = item.outer_span();
         let next_start = items.get(index + 1).map(|next| next.outer_span().start);
@@ -41,17 +82,17 @@ pub(crate) fn offer(c: &mut Collector<'_>, list: Val<'_>) -> Done {
             c.message.tools_offered.push(name_of(*item, nested).into_owned());
             c.message.tool_items.push(place);
             // OpenAI's namespaces hold further tools.
-            if let Some(nested) = item.get("tools") {
-                offer(c, nested)?;
+            if let Some(tools) = item.get("tools") {
+                listed(c, tools, nested);
             }
-            let inner = nested_in(*item, nested);
-            item.members().chain(inner.members()).try_for_each(|(key, _)| in_its_letters(key))?;
         } else {
+            if item.kind() == Kind::Array {
+                listed(c, *item, nested);
+            }
             others_before = true;
         }
         previous_end = Some(span.end);
     }
-    Ok(())
 }
 
 /// Notes a tool that stands under its name instead of in a list.

@@ -156,7 +156,7 @@ fn gemini_requests() {
     );
     assert_eq!(message.tools_offered, ["find", "googleSearch"]);
     assert_eq!(called(&message), ["find", "code_execution"]);
-    assert_eq!(message.media, 1);
+    assert_eq!(message.media, 2);
 }
 
 #[test]

@@ -71,6 +71,8 @@ pub(crate) fn in_its_letters(key: Val<'_>) -> Result<(), WireError> {
 /// Builds a message while a reader walks the document.
 pub(crate) struct Collector<'l> {
     pub(crate) message: Message,
+    /// Whether it is a request's.
+    pub(crate) asks: bool,
     pub(crate) limits: &'l Limits,
     /// Streams: pieces of running texts, and which of these end.
     pub(crate) pieces: Vec<Piece>,
@@ -91,7 +93,7 @@ struct Found {
 
 impl<'l> Collector<'l> {
     pub(crate) fn new(message: Message, limits: &'l Limits) -> Self {
-        Self { message, limits, pieces: Vec::new(), closes: Vec::new(), labels: Vec::new() }
+        Self { message, asks: false, limits, pieces: Vec::new(), closes: Vec::new(), labels: Vec::new() }
     }
 
     /// The path to a member.
@@ -118,7 +120,13 @@ impl<'l> Collector<'l> {
     }
 
     /// A member of something of free form.
-    fn member(&mut self, place: Place, parent: u32, key: Val<'_>, value: Val<'_>) -> Result<(), WireError> {
+    pub(crate) fn member(
+        &mut self,
+        place: Place,
+        parent: u32,
+        key: Val<'_>,
+        value: Val<'_>,
+    ) -> Result<(), WireError> {
         let name = key.text();
         // A schema is mostly made of the same few words.
         let defined = place == Place::ToolDefinition && words::is_schema_word(&name);
@@ -195,6 +203,12 @@ impl<'l> Collector<'l> {
         let Found { place, slot, path, layer, span, derived } = found;
         self.message.segments.push(Segment { place, text, derived, slot, path, layer, span });
         Ok(())
+    }
+
+    /// What was listed from there on names the value that comes next.
+    pub(crate) fn names(&mut self, first: usize) {
+        let listed = self.message.segments.iter_mut().skip(first);
+        listed.filter(|segment| segment.slot == Slot::Whole).for_each(|segment| segment.slot = Slot::Name);
     }
 
     /// Notes a tool call.

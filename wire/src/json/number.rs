@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use crate::error::{WireError, malformed};
+use crate::error::{DECIMALS, OVERFLOW, WireError, malformed};
 
 /// Integer digits from which a number may be an identifier of a person (an SSN or phone has nine or ten, and a
 /// policy's own patterns start somewhere near), so that it is listed as a text.
@@ -77,11 +77,11 @@ pub(crate) fn read(text: &str, offset: usize) -> Result<(usize, Size), WireError
             token.bytes().take_while(|b| !matches!(b, b'e' | b'E')).any(|b| (b'1'..=b'9').contains(&b));
         match token.parse::<f64>() {
             Ok(value) if value.is_finite() && (value != 0.0 || !significant) => {}
-            _ => return malformed(offset, "number that a double cannot hold"),
+            _ => return malformed(offset, OVERFLOW),
         }
     }
     if parts.fraction > 1000 {
-        return malformed(offset, "number with more than 1000 decimals");
+        return malformed(offset, DECIMALS);
     }
     let large = parts.integer >= LARGE || (parts.exponent > 0 && integer_digits(token) >= LARGE);
     Ok((parts.len, if large { Size::Large } else { Size::Small }))
