@@ -16,8 +16,9 @@ pub(crate) fn check(data: &[u8]) {
         let edited = apply(data, &message, &[edit]);
         assert_eq!(delimiters(&edited), delimiters(data), "as many parts as before");
         if let Some(Err(error)) = read_multipart(TYPE, &edited, &Limits::default()) {
-            // JSON whose names are edited may have lost its shape; never the form.
-            panic!("an edited form is not read: {error}");
+            // JSON whose names or address are edited may have another shape, of a protocol that refuses its members; never the form.
+            let reshaped = error.to_string().contains("in other letters");
+            assert!(reshaped, "an edited form is not read: {error}");
         }
     }
 }
