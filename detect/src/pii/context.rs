@@ -116,10 +116,11 @@ impl ContextWords {
 
     /// Calls `found` for every word that begins from `from` to before `to`.
     fn each(&self, text: &[u8], from: usize, to: usize, mut found: impl FnMut(Hit)) {
-        let mut previous = before(text, from);
+        let mut previous = ending(text, from);
         for (i, b) in slice(text, from, to).iter().enumerate() {
             let begins = may_begin(previous, *b);
-            previous = *b;
+            // The second byte of a letter with an accent: the word goes on (`préproduction`).
+            previous = if matches!(previous, 0xC3..=0xC9) && *b >= 0x80 { ACCENTED } else { *b };
             if !begins {
                 continue;
             }
@@ -247,6 +248,16 @@ impl Context {
         }
         self.end = self.end.max(end);
     }
+}
+
+/// Stands for a letter of the Latin alphabet with an accent.
+const ACCENTED: u8 = b'a';
+
+/// What stands right before a place, for telling whether a word begins there.
+fn ending(text: &[u8], at: usize) -> u8 {
+    let previous = before(text, at);
+    let lead = at.checked_sub(1).map_or(0, |last| before(text, last));
+    if previous >= 0x80 && matches!(lead, 0xC3..=0xC9) { ACCENTED } else { previous }
 }
 
 /// Whether a word may begin at a byte: a letter after none, the capital of a camelCase name (`passportNumber`,

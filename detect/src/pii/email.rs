@@ -220,6 +220,7 @@ pub(super) fn placeholder(secret: &[u8]) -> bool {
     );
     let first = secret.first().copied().unwrap_or(0);
     wrapped
+        || matches!(secret, b"PASSWORD" | b"PASS" | b"PASSWD" | b"PWD" | b"SECRET" | b"YOUR_PASSWORD")
         || secret.starts_with(b"${")
         || secret.starts_with(b"$(")
         || secret.starts_with(b"{{")

@@ -227,7 +227,10 @@ fn spelled(bytes: &[u8], place: usize) -> Option<(usize, usize, String)> {
     let gap = |from: usize, to: usize| {
         let between = slice(bytes, from, to);
         between.iter().all(|b| b.is_ascii_whitespace())
-            || matches!(between, [b'-' | b'.' | b',' | b'_' | b'/' | b'*' | b'|'] | [b',', b' '])
+            || matches!(
+                between,
+                [b'-' | b'.' | b',' | b'_' | b'/' | b'*' | b'|'] | [b',', b' '] | [b' ', b'-', b' ']
+            )
     };
     let mut start = seed;
     let mut before_seed = 0;
@@ -286,6 +289,7 @@ mod tests {
             ("4-1-1-1-1-1-1-1-1-1-1-1-1-1-1-1".to_owned(), "CREDIT_CARD", "4-1-1-1-1-1-1-1-1-1-1-1-1-1-1-1"),
             ("my SSN is 5 3 6 9 0 4 3 9 9, thanks".to_owned(), "US_SSN", "5 3 6 9 0 4 3 9 9"),
             ("SSN: 5-3-6-9-0-4-3-9-9".to_owned(), "US_SSN", "5-3-6-9-0-4-3-9-9"),
+            ("SSN 5 3 6 - 9 0 - 4 3 9 9".to_owned(), "US_SSN", "5 3 6 - 9 0 - 4 3 9 9"),
             (
                 "4, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1".to_owned(),
                 "CREDIT_CARD",

@@ -218,9 +218,10 @@ fn hardware(scan: &mut Scan<'_>, word: usize, word_end: usize) {
                 };
                 let hangs = matches!(before(text, start), b':' | b'-' | b'.' | b'*');
                 if scan::opens(text, start) && !filler && !hangs {
-                    // `2025.1319.2631` is the number of a file.
-                    let numbers = size == 4 && !slice(text, start, end).iter().any(u8::is_ascii_alphabetic);
-                    let plain = if numbers { 0.4 } else { 0.75 };
+                    // `2025.1319.2631` is the number of a file, `04-11-19-23-38-42` were drawn: of real ones hardly any have
+                    // no letter.
+                    let numbers = !slice(text, start, end).iter().any(u8::is_ascii_alphabetic);
+                    let plain = if numbers && at(text, start + 2) != b':' { 0.4 } else { 0.75 };
                     scan.weigh(MacAddress, (start, end), (plain, 0.95), "mac/form");
                 }
                 return;

@@ -99,11 +99,23 @@ fn separator(text: &[u8], i: usize) -> Option<(u8, usize)> {
     let sign = markup_end(text, i);
     let length = match slice(text, sign, sign + 3) {
         b" - " => 3,
+        [b' ', b' ', b' '] => return wide(text, i, sign + 3),
+        [b' ', b' ', _] | [b'-', b'-', _] => return wide(text, i, sign + 2),
+        [b'_', ..] => return wide(text, i, sign + 1),
         _ if is_separator(at(text, sign)) => 1,
         _ => return None,
     };
     let end = markup_end(text, sign + length);
     at(text, end).is_ascii_digit().then_some((at(text, sign), end - i))
+}
+
+/// What stands between groups that are further apart than people write numbers, in columns or in names.
+pub(super) const WIDE: u8 = b'w';
+
+/// The same where digits follow at `end`.
+#[inline(never)]
+fn wide(text: &[u8], start: usize, end: usize) -> Option<(u8, usize)> {
+    at(text, end).is_ascii_digit().then_some((WIDE, end - start))
 }
 
 /// Whether digits and a space, or a dash between spaces, stand before a number, with or without markup.
@@ -176,7 +188,7 @@ fn is_count(text: &[u8], start: usize) -> bool {
         && match next {
             b' ' => at(text, end + 1).is_ascii_alphabetic(),
             _ => {
-                let goes_on = is_separator(next) || matches!(next, b'(' | b')' | b'*' | b'`' | b'<');
+                let goes_on = is_separator(next) || matches!(next, b'(' | b')' | b'*' | b'`' | b'<' | b'_');
                 !(goes_on || next.is_ascii_digit())
             }
         }

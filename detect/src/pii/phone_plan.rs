@@ -35,6 +35,14 @@ pub(super) fn judge(dialled: &Dialled) -> Option<(f32, f32, &'static str)> {
     if dated && matches!(century, Some((Some(1), Some(9)) | (Some(2), Some(0)))) {
         return None;
     }
+    // `17.03.2032`: a day.
+    if dialled.separators == DOT && matches!(layout, [2, 2, 4]) && day_of(digits) {
+        return None;
+    }
+    // `05-17-23-38-44-59`: numbers that were drawn.
+    if matches!(layout, [2, 2, 2, 2, 2, 2]) && dialled.separators == DASH {
+        return None;
+    }
     // The shapes of a social security number and of a postal code with its route.
     if matches!(layout, [3, 2, 4]) || (matches!(layout, [5, 4]) && dialled.separators == DASH) {
         return Some((0.1, 0.7, "phone/groups"));
@@ -54,6 +62,14 @@ pub(super) fn judge(dialled: &Dialled) -> Option<(f32, f32, &'static str)> {
         return Some((0.55, 0.9, "phone/international"));
     }
     national(dialled, digits, layout, one)
+}
+
+/// Whether eight digits are a day and a month, in either order, and a year of two centuries.
+fn day_of(digits: &[u8]) -> bool {
+    let [a, b, c, d, century @ .., _, _] = digits else { return false };
+    let (first, second) = (a * 10 + b, c * 10 + d);
+    let (small, large) = (first.min(second), first.max(second));
+    matches!(century, [1, 9] | [2, 0]) && (1..=12).contains(&small) && (1..=31).contains(&large)
 }
 
 fn starts_double_zero(digits: &[u8]) -> bool {
