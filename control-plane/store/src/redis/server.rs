@@ -8,7 +8,8 @@ use std::time::Duration;
 use redis::aio::{ConnectionManager, ConnectionManagerConfig};
 use redis::cluster::ClusterClientBuilder;
 use redis::cluster_async::ClusterConnection;
-use redis::{FromRedisValue, RedisResult, ScriptInvocation};
+use redis::io::tcp::TcpSettings;
+use redis::{FromRedisValue, IntoConnectionInfo, RedisResult, ScriptInvocation};
 
 use crate::location::host_of;
 use crate::open::OpenError;
@@ -47,7 +48,8 @@ impl Server {
             return Ok(Server::Cluster(client.get_async_connection().await.map_err(unusable)?));
         }
         let (address, replicas) = replicas(url)?;
-        let client = redis::Client::open(address).map_err(|_| unreadable())?;
+        let info = address.into_connection_info().map_err(|_| unreadable())?;
+        let client = redis::Client::open(info.set_tcp_settings(noticing())).map_err(|_| unreadable())?;
         let config = ConnectionManagerConfig::new()
             .set_connection_timeout(Some(PATIENCE))
             .set_response_timeout(Some(PATIENCE))
@@ -92,6 +94,15 @@ impl Server {
             }
         }
     }
+}
+
+/// A host that is gone answers nothing, not even that it is gone: without this the kernel goes on sending for a quarter of an
+/// hour, and the connection is taken for one that works.
+fn noticing() -> TcpSettings {
+    let settings = TcpSettings::default();
+    #[cfg(target_os = "linux")]
+    let settings = settings.set_user_timeout(PATIENCE);
+    settings
 }
 
 fn unreadable() -> OpenError {
