@@ -6,6 +6,8 @@ use crate::framing::Event;
 #[derive(Debug, Clone)]
 pub(crate) struct ArrayStream {
     buffer: Vec<u8>,
+    /// Where in the buffer the bytes begin that are in no event yet; what is before them goes when the chunk is read.
+    start: usize,
     /// Bytes of the buffer that have been looked at.
     scanned: usize,
     state: State,
@@ -38,7 +40,7 @@ enum Last {
 impl ArrayStream {
     pub(crate) fn new(limits: &Limits) -> Self {
         let state = State::Begin;
-        Self { buffer: Vec::new(), scanned: 0, state, max_event: limits.max_event, offset: 0 }
+        Self { buffer: Vec::new(), start: 0, scanned: 0, state, max_event: limits.max_event, offset: 0 }
     }
 
     pub(crate) fn push(&mut self, chunk: &[u8]) -> Result<Vec<Event>, WireError> {
@@ -75,6 +77,10 @@ impl ArrayStream {
             }
             self.scanned += 1;
         }
+        self.buffer.drain(..self.start);
+        self.offset += self.start;
+        self.scanned -= self.start;
+        self.start = 0;
         self.bounded(self.buffer.len())?;
         Ok(events)
     }
@@ -88,14 +94,12 @@ impl ArrayStream {
 
     /// What has been looked at is an event, unless it is nothing.
     fn cut(&mut self, events: &mut Vec<Event>, event: fn(Vec<u8>) -> Event) -> Result<(), WireError> {
-        self.bounded(self.scanned)?;
-        let rest = self.buffer.split_off(self.scanned);
-        let raw = std::mem::replace(&mut self.buffer, rest);
-        self.offset += raw.len();
-        self.scanned = 0;
+        self.bounded(self.scanned - self.start)?;
+        let raw = self.buffer.get(self.start..self.scanned).unwrap_or_default();
         if !raw.is_empty() {
-            events.push(event(raw));
+            events.push(event(raw.to_vec()));
         }
+        self.start = self.scanned;
         Ok(())
     }
 

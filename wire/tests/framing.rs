@@ -194,3 +194,15 @@ proptest! {
         }
     }
 }
+
+/// Done in a moment: work that grows with the square of a chunk would take minutes.
+#[test]
+fn a_chunk_may_have_many_items_of_an_array() {
+    const MANY: usize = 200_000;
+    let array = format!("[{}{{}}]", "{},".repeat(MANY - 1));
+    let mut stream = EventStream::new(Framing::Array, &Limits::default());
+    let mut events = stream.push(array.as_bytes()).unwrap();
+    events.extend(stream.finish().unwrap());
+    assert_eq!(events.iter().filter(|event| matches!(event, Event::Json(_))).count(), MANY);
+    assert_eq!(events.iter().flat_map(Event::raw).copied().collect::<Vec<_>>(), array.as_bytes());
+}
