@@ -106,6 +106,19 @@ fn streams() {
             event(json!([choice(0, &r"\u0061@b.example b@b.example ".repeat(MANY / 4))])),
             REWRITTEN,
         ),
+        (
+            "values in JSON with escapes",
+            event(json!([choice(0, &format!("{{\"a\":\"\\u0061{}", r"\n a@b.example ".repeat(MANY)))])),
+            REWRITTEN,
+        ),
+        (
+            "links in JSON with escapes",
+            event(json!([choice(
+                0,
+                &format!("{{\"a\":\"\\u0061{}", r"\n [x](https://evil.example/a) ".repeat(MANY))
+            )])),
+            REWRITTEN,
+        ),
         ("pieces of one text in one event", event(many(|_| choice(0, "a@b.example "))), REWRITTEN),
         (
             "links in one event",

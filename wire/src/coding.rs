@@ -94,7 +94,7 @@ impl Search {
 }
 
 /// What a stretch of source stands for.
-enum Out<'a> {
+pub(crate) enum Out<'a> {
     Run(&'a str),
     Char(char),
 }
@@ -182,7 +182,7 @@ impl Coding {
     }
 
     /// Calls back with each stretch of source and what it stands for, in order and without gaps in the output.
-    fn each_step<'a>(self, source: &'a str, mut step: impl FnMut(Range<usize>, Out<'a>)) {
+    pub(crate) fn each_step<'a>(self, source: &'a str, mut step: impl FnMut(Range<usize>, Out<'a>)) {
         match self {
             Self::Base64 => {}
             Self::Plain | Self::Quoted | Self::Token => step(0..source.len(), Out::Run(source)),

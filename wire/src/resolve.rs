@@ -3,13 +3,14 @@
 use std::borrow::Cow;
 use std::ops::Range;
 
-use crate::coding::{Coding, Patch};
+use crate::coding::{Coding, Out, whole_characters};
 
 /// A text with the JSON escapes in it resolved.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Resolved<'t> {
-    raw: &'t str,
     text: Cow<'t, str>,
+    /// Where each escape ends: what it stands for in `text`, and itself in the text it was resolved from.
+    ends: Vec<(usize, usize)>,
 }
 
 impl Resolved<'_> {
@@ -20,19 +21,34 @@ impl Resolved<'_> {
 
     /// Where a range of [`Resolved::text`] stands in the text it was resolved from.
     pub fn raw_range(&self, range: Range<usize>) -> Range<usize> {
-        if self.raw.len() == self.text.len() {
-            return range;
-        }
-        let patches = vec![Patch { range, with: String::new() }];
-        let found = Coding::Loose.to_source(self.raw, &self.text, patches).into_iter().next();
-        found.map_or(0..self.raw.len(), |patch| patch.range)
+        let range = whole_characters(&self.text, range);
+        self.raw(range.start)..self.raw(range.end)
+    }
+
+    /// Every byte behind an escape is one of its own in both texts.
+    fn raw(&self, at: usize) -> usize {
+        let before = self.ends.partition_point(|(end, _)| *end <= at);
+        let last = before.checked_sub(1).and_then(|last| self.ends.get(last));
+        last.map_or(at, |(end, raw)| raw + (at - end))
     }
 }
 
 /// Resolves the JSON escapes in a text that need not be JSON: what is no escape stays as it is. An escape cut off at
 /// the end (`\u00`) stays written out: hold it back until it is whole ([`cut_escape`]).
 pub fn resolve_escapes(text: &str) -> Resolved<'_> {
-    Resolved { raw: text, text: Coding::Loose.decode(text) }
+    if !text.contains('\\') {
+        return Resolved { text: Cow::Borrowed(text), ends: Vec::new() };
+    }
+    let mut resolved = String::with_capacity(text.len());
+    let mut ends = Vec::new();
+    Coding::Loose.each_step(text, |from, step| match step {
+        Out::Run(run) => resolved.push_str(run),
+        Out::Char(char) => {
+            resolved.push(char);
+            ends.push((resolved.len(), from.end));
+        }
+    });
+    Resolved { text: Cow::Owned(resolved), ends }
 }
 
 /// Where an escape begins that is cut off at the end of the text, with those right before it (they may be halves of
@@ -80,6 +96,13 @@ mod tests {
         let resolved = resolve_escapes(original);
         assert_eq!(resolved.text(), r#"{"card":"41111111","#);
         assert_eq!(&original[resolved.raw_range(9..17)], r"4111\u0031111");
+        // A character is not cut, and a backslash that begins no escape is one of its own.
+        let marks = resolve_escapes(r"a\qb\ud83d\ude00c");
+        assert_eq!((marks.text(), marks.raw_range(5..6)), ("a\\qb😀c", 4..16));
+        assert_eq!(
+            (marks.raw_range(1..3), marks.raw_range(8..9), marks.raw_range(0..0)),
+            (1..3, 16..17, 0..0)
+        );
         let plain = resolve_escapes("plain");
         assert_eq!((plain.text(), plain.raw_range(1..3)), ("plain", 1..3));
     }
