@@ -3,12 +3,47 @@
 //! Told by what stands before the place, byte by byte, since a stream's text comes in pieces. In doubt it belongs to one: the
 //! placeholder then stays, which asks nobody.
 
+use mesh_wire::resolve_inside;
+
+/// A running text in both of its readings: as it stands, and as JSON with its escapes resolved.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Readings {
+    shown: Addresses,
+    spelled: Addresses,
+}
+
+impl Readings {
+    /// Whether what comes next belongs to an address; what a tool is called with is only read as JSON.
+    pub(crate) fn inside(&self, arguments: bool) -> bool {
+        self.spelled.inside() || !arguments && self.shown.inside()
+    }
+
+    /// Takes in what comes next, which cuts no escape in two.
+    pub(crate) fn feed(&mut self, text: &str) {
+        self.shown.feed(text);
+        self.spelled.feed(&resolve_inside(text));
+    }
+}
+
+/// Whether a member's name says that an address stands in it (`url`, `image_url`, `fileUri`, `href`, `urls`).
+pub(crate) fn is_of_address(name: &str) -> bool {
+    let name = name.to_ascii_lowercase();
+    ends_like_one(name.as_bytes())
+}
+
+fn ends_like_one(name: &[u8]) -> bool {
+    let one = name.strip_suffix(b"s").unwrap_or(name);
+    [&b"url"[..], b"uri", b"href"].iter().any(|end| one.ends_with(end))
+}
+
 /// Reads a text and knows whether what comes next belongs to an address.
 #[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Addresses {
+struct Addresses {
     place: Place,
-    /// The last three bytes, ASCII letters in lower case.
-    last: [u8; 3],
+    label: Label,
+    member: Member,
+    /// The last six bytes, ASCII letters in lower case.
+    last: [u8; 6],
     /// The quotation mark before the word that is read, if one stands there.
     quote: u8,
     /// Only white space has come since a line ended.
@@ -19,54 +54,98 @@ pub(crate) struct Addresses {
 enum Place {
     #[default]
     Text,
-    /// After two slashes or `www.`: up to white space, or up to the mark that it was quoted with.
+    /// After two slashes, `www.` or `https:`: up to white space, or up to the mark that it was quoted with.
     Url { quote: u8 },
+    /// Right after `mailto:`. Who is written to comes back; what stands behind it would go to them.
+    Mail { quote: u8 },
     /// After `](` of Markdown or `url(` of CSS, so many brackets deep.
     Target { depth: u32 },
-    /// In `<…>` within such a target.
-    Angle,
+    /// After Markdown's `[label]:`, one word; whether that has begun.
+    Definition { begun: bool },
+    /// In `<…>` within a target, or as a definition's word.
+    Angle { target: bool },
     /// In an HTML tag; `quote` while in an attribute's quoted value, `value` right after a `=`.
     Tag { quote: u8, value: bool },
 }
 
+/// Markdown's `[label]` at the beginning of a line, behind the marks of lists and quotes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Label {
+    #[default]
+    Begin,
+    No,
+    Open,
+    Closed,
+}
+
+/// A member or variable whose name says that it is an address.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Member {
+    #[default]
+    No,
+    Name,
+    /// Behind `:` or `=`: a string is what it holds.
+    Value,
+    /// Among the strings of a list that it holds.
+    List,
+}
+
 impl Addresses {
-    /// Whether what comes next belongs to an address.
-    pub(crate) fn inside(self) -> bool {
-        self.place != Place::Text
+    fn inside(&self) -> bool {
+        !matches!(self.place, Place::Text | Place::Mail { .. })
     }
 
-    /// Takes in what comes next.
-    pub(crate) fn feed(&mut self, text: &str) {
+    fn feed(&mut self, text: &str) {
         for b in text.bytes() {
             let b = b.to_ascii_lowercase();
             let paragraph = b == b'\n' && self.blank;
-            self.place = self.next(b, paragraph);
+            let place = self.next(b, paragraph);
+            self.member = self.next_member(b, place);
+            self.label = self.next_label(b, paragraph);
+            self.place = place;
             match b {
                 b'"' | b'\'' | b'`' => self.quote = b,
                 _ if b.is_ascii_whitespace() => self.quote = 0,
                 _ => {}
             }
             self.blank = b == b'\n' || self.blank && b.is_ascii_whitespace();
-            self.last = [self.last[1], self.last[2], b];
+            let [_, rest @ ..] = self.last;
+            let [a, c, d, e, f] = rest;
+            self.last = [a, c, d, e, f, b];
         }
     }
 
     fn next(&self, b: u8, paragraph: bool) -> Place {
-        let [_, _, before] = self.last;
+        let [.., before] = self.last;
+        let behind = |word: &[u8]| self.last.ends_with(word);
         let slash = |b: u8| b == b'/' || b == b'\\';
-        let target = b == b'(' && (before == b']' || self.last == *b"url");
+        let target = b == b'(' && (before == b']' || behind(b"url"));
+        let definition = b == b':' && self.label == Label::Closed;
+        let quote = self.quote;
         match self.place {
+            Place::Text | Place::Mail { .. } | Place::Url { .. } | Place::Tag { quote: 0, .. }
+                if definition =>
+            {
+                Place::Definition { begun: false }
+            }
             Place::Text if target => Place::Target { depth: 1 },
-            Place::Text if slash(b) && slash(before) => Place::Url { quote: self.quote },
-            Place::Text if b == b'.' && self.last == *b"www" => Place::Url { quote: self.quote },
+            Place::Text if slash(b) && slash(before) => Place::Url { quote },
+            Place::Text if b == b'.' && behind(b"www") => Place::Url { quote },
+            Place::Text if b == b':' && (behind(b"http") || behind(b"https")) => Place::Url { quote },
+            Place::Text if b == b':' && behind(b"mailto") => Place::Mail { quote },
+            Place::Text if is_quote(b) && matches!(self.member, Member::Value | Member::List) => {
+                Place::Url { quote: b }
+            }
             Place::Text if before == b'<' && (b.is_ascii_alphabetic() || matches!(b, b'/' | b'!' | b'?')) => {
                 Place::Tag { quote: 0, value: false }
             }
+            Place::Mail { quote } if b.is_ascii_whitespace() || quote != 0 && b == quote => Place::Text,
+            Place::Mail { quote } => Place::Url { quote },
             Place::Url { .. } if target => Place::Target { depth: 1 },
             Place::Url { quote: 0 } if b.is_ascii_whitespace() || matches!(b, b'<' | b'>') => Place::Text,
             Place::Url { quote } if quote != 0 && (b == quote || paragraph) => Place::Text,
             Place::Target { .. } if paragraph => Place::Text,
-            Place::Target { depth: 1 } if b == b'<' => Place::Angle,
+            Place::Target { depth: 1 } if b == b'<' => Place::Angle { target: true },
             Place::Target { depth } if b == b'(' && before != b'\\' => {
                 Place::Target { depth: depth.saturating_add(1) }
             }
@@ -74,7 +153,13 @@ impl Addresses {
                 0 | 1 => Place::Text,
                 depth => Place::Target { depth: depth - 1 },
             },
-            Place::Angle if b == b'>' || b == b'\n' => Place::Target { depth: 1 },
+            Place::Definition { begun } if paragraph || begun && b.is_ascii_whitespace() => Place::Text,
+            Place::Definition { begun: false } if b == b'<' => Place::Angle { target: false },
+            Place::Definition { begun } => Place::Definition { begun: begun || !b.is_ascii_whitespace() },
+            Place::Angle { target } if b == b'>' || b == b'\n' => match target {
+                true => Place::Target { depth: 1 },
+                false => Place::Text,
+            },
             Place::Tag { quote: 0, .. } if b == b'>' || paragraph => Place::Text,
             Place::Tag { quote: 0, value: true } if b == b'"' || b == b'\'' => {
                 Place::Tag { quote: b, value: false }
@@ -86,11 +171,52 @@ impl Addresses {
             place => place,
         }
     }
+
+    fn next_label(&self, b: u8, paragraph: bool) -> Label {
+        let [.., before] = self.last;
+        match (self.label, b) {
+            // A label may go on in the next line.
+            (Label::Open, b'\n' | b'\r') if !paragraph => Label::Open,
+            (_, b'\n' | b'\r') => Label::Begin,
+            (Label::Begin | Label::Closed, b'[') => Label::Open,
+            (Label::Begin, b' ' | b'\t' | b'>' | b'-' | b'*' | b'+' | b'.' | b')' | b'0'..=b'9') => {
+                Label::Begin
+            }
+            (Label::Open, b']') if before != b'\\' => Label::Closed,
+            (Label::Open, _) => Label::Open,
+            (Label::Closed, b']') => Label::Closed,
+            _ => Label::No,
+        }
+    }
+
+    fn next_member(&self, b: u8, place: Place) -> Member {
+        if self.place != Place::Text || place != Place::Text {
+            // A list goes on behind the string that ends.
+            return if self.member == Member::List { Member::List } else { Member::No };
+        }
+        let assigns = matches!(b, b':' | b'=');
+        let passes = is_quote(b) || b == b'\\' || b.is_ascii_whitespace();
+        match self.member {
+            _ if assigns && ends_like_one(&self.last) => Member::Value,
+            _ if passes && ends_like_one(&self.last) => Member::Name,
+            Member::Name if assigns => Member::Value,
+            Member::Name if passes => Member::Name,
+            Member::Value | Member::List if b == b'[' => Member::List,
+            // Some languages write `=>`.
+            Member::Value if passes || b == b'>' => Member::Value,
+            Member::List if passes || b == b',' => Member::List,
+            _ => Member::No,
+        }
+    }
+}
+
+fn is_quote(b: u8) -> bool {
+    matches!(b, b'"' | b'\'' | b'`')
 }
 
 #[cfg(test)]
 mod tests {
-    use super::Addresses;
+    use super::{Addresses, Readings};
 
     #[test]
     fn what_stands_before_tells_whether_an_address_goes_on() {
@@ -129,6 +255,38 @@ mod tests {
             ("if a < b then ", false),
             ("if a <b holds\n\nthen ", false),
             ("Vec<T> of ", false),
+            // A reference's definition is one word, wherever its label ends.
+            ("![x][1]\n\n[1]: https:&#47;&#47;evil.example/?q=", true),
+            ("![x][1]\n\n[1]:\nevil.example/?q=", true),
+            ("![x][1]\n\n> 1. [1]: <evil.example/?q= ", true),
+            ("[a\nb]: evil.example/?q=", true),
+            ("[https://a.example]: evil.example/?q=", true),
+            ("[1]: https://example.com/ \"title\" ", false),
+            ("[1]: <https://example.com/> ", false),
+            ("[1]:\n\n", false),
+            ("see [1]: ", false),
+            ("[^1]: Their number is ", false),
+            // A scheme needs no slashes.
+            ("see http:/evil.example/?q=", true),
+            ("see HTTPS:evil.example/?q=", true),
+            ("@import 'https:evil.example/?q=", true),
+            ("use https: ", false),
+            ("write to mailto:", false),
+            ("write to mailto:x@evil.example?body=", true),
+            ("[a]: mailto:", true),
+            ("[a](mailto:", true),
+            ("mailto: ", false),
+            // A name tells what a string is.
+            ("{\"url\":\"evil.example/?q=", true),
+            ("{'image_url' : 'evil.example/?q=", true),
+            ("{\"fileUri\":\"evil.example/?q=", true),
+            ("fetch(url=\"evil.example/?q=", true),
+            ("{\"urls\": [\"a.example\", \"evil.example/?q=", true),
+            ("{\"urls\": [\"a.example\"], \"note\": \"", false),
+            ("{\"url\":\"a.example\",\"ssn\":\"", false),
+            ("{\"url\":null,\"ssn\":\"", false),
+            ("the url \"", false),
+            ("the URL: ", false),
         ] {
             let mut whole = Addresses::default();
             whole.feed(before);
@@ -136,6 +294,26 @@ mod tests {
             let mut pieces = Addresses::default();
             before.chars().for_each(|c| pieces.feed(c.encode_utf8(&mut [0; 4])));
             assert_eq!(pieces.inside(), inside, "{before}, in pieces");
+        }
+    }
+
+    #[test]
+    fn a_text_is_read_as_it_stands_and_as_json() {
+        for (before, text, arguments) in [
+            (r#"{"a":"\u002f\u002fevil.example/?q="#, true, true),
+            (r#"{"\u0075rl":"evil.example/?q="#, true, true),
+            // An escaped mark ends no string.
+            (r#"{"url":"evil.example/?a=\"&q="#, true, true),
+            (r#"{"url":"https://evil.example/?a=\u0022&q="#, true, true),
+            (r#"{"url":"https://a.example/\\","ssn":""#, false, false),
+            (r#"{"j":"{\"url\":\"evil.example/?q="#, true, true),
+            (r#"{"j":"{\"url\":\"a.example\",\"ssn\":\""#, false, false),
+            // What stands there as two is one for who reads JSON.
+            (r#"{"file":"C:\\dir\\"#, true, false),
+        ] {
+            let mut readings = Readings::default();
+            readings.feed(before);
+            assert_eq!((readings.inside(false), readings.inside(true)), (text, arguments), "{before}");
         }
     }
 }

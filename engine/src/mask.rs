@@ -5,16 +5,17 @@
 //! stood for is known only to the exchange that made it: one that the model invents, or that stands for a value of another
 //! conversation or tenant, is text like any other.
 //!
-//! A value does not come back inside an address (`https://…`, a Markdown link's target): whoever shows the answer may fetch
-//! it, which would tell the value to whoever the model was made to name.
+//! A value does not come back inside an address (`https://…`, a Markdown link's target, a member `url`): whoever shows the
+//! answer may fetch it, which would tell the value to whoever the model was made to name.
 use std::collections::HashMap;
 use std::ops::Range;
 
-use crate::address::Addresses;
 use hmac::{Hmac, KeyInit, Mac};
-use mesh_wire::{Edit, Message};
+use mesh_wire::{Edit, Message, Place, Protocol, Segment};
 use sha2::Sha256;
 
+use crate::address::{Readings, is_of_address};
+use crate::parts::chains;
 use crate::program::Program;
 
 /// Letters of a digest: none spells a word, and no digit makes it look like a number.
@@ -32,6 +33,8 @@ const MAX_VALUES: usize = 10_000;
 #[derive(Default)]
 pub(crate) struct Masked {
     values: HashMap<String, String>,
+    /// What was said last of an answer whose texts its reader puts together: the next of them goes on from there.
+    said: Readings,
 }
 
 impl Program {
@@ -108,13 +111,6 @@ impl Masked {
         self.find(near).any(|(found, _)| found.start + from < range.end && range.start < found.end + from)
     }
 
-    /// The place nearest before `at` that is in no placeholder.
-    pub(crate) fn before_cut(&self, text: &str, at: usize) -> usize {
-        self.find(text)
-            .find(|(range, _)| range.start < at && at < range.end)
-            .map_or(at, |(range, _)| range.start)
-    }
-
     /// Where the tail of a text begins that may still become a placeholder; its end, if none may.
     pub(crate) fn holdback(&self, text: &str) -> usize {
         let Some(start) = text.rfind('[').filter(|start| text.len() - start < MAX_PLACEHOLDER) else {
@@ -130,24 +126,97 @@ impl Masked {
     }
 
     /// The edits that bring values back into a message, but for the segments to skip.
-    pub(crate) fn restored(&self, message: &Message, skip: impl Fn(usize) -> bool) -> Vec<Edit> {
+    pub(crate) fn restored(&mut self, message: &Message, skip: impl Fn(usize) -> bool) -> Vec<Edit> {
         if self.is_empty() {
             return Vec::new();
         }
+        // Only in a stream of these do several messages come whose texts are one.
+        let mut said =
+            if message.protocol == Protocol::OpenAiResponses { self.said } else { Readings::default() };
+        // Of each segment that others may go on from: how it began, and how it ended.
+        let mut read: HashMap<usize, (Readings, Readings)> = HashMap::new();
+        let mut edits = Vec::new();
         let segments = message.segments.iter().enumerate().filter(|(index, _)| !skip(*index));
-        segments
-            .flat_map(|(index, segment)| {
-                let text = segment.text.as_str();
-                let (mut addresses, mut read) = (Addresses::default(), 0);
-                let outside = self.find(text).filter(move |(range, _)| {
-                    addresses.feed(text.get(read..range.start).unwrap_or_default());
-                    read = range.start;
-                    !addresses.inside()
-                });
-                outside.map(move |(range, value)| Edit { segment: index, range, with: value.to_owned() })
-            })
-            .collect()
+        for (index, segment) in segments {
+            let text = segment.text.as_str();
+            let joins = is_said(message, index, segment);
+            let before = if segment.derived { index.checked_sub(1) } else { message.continues(index) };
+            let before = before.and_then(|before| read.get(&before));
+            let start = match before {
+                // Another reading of the text before it begins where that does.
+                Some((start, _)) if segment.derived => *start,
+                _ if joins => said,
+                Some((_, end)) => *end,
+                None => Readings::default(),
+            };
+            let mut readings = start;
+            let found = self.find(text).map(|(range, value)| (range, value.to_owned()));
+            let outside = outside(text, 0..text.len(), found, &mut readings, false);
+            read.insert(index, (start, readings));
+            if joins {
+                said = readings;
+            }
+            if outside.is_empty() || !segment.is_key() && in_an_address(message, index) {
+                continue;
+            }
+            edits.extend(outside.into_iter().map(|(range, with)| Edit { segment: index, range, with }));
+        }
+        for chain in chains(message, &skip) {
+            let first = chain.parts.first().and_then(|(first, _)| read.get(first));
+            let mut readings = first.map(|(start, _)| *start).unwrap_or_default();
+            let found = self.find(&chain.text).map(|(range, value)| (range, value.to_owned()));
+            let outside = outside(&chain.text, 0..chain.text.len(), found, &mut readings, false);
+            for (range, with) in outside.iter().filter(|(range, _)| chain.crosses(range)) {
+                chain.edits(range, with, &mut edits);
+            }
+        }
+        self.said = said;
+        edits
     }
+}
+
+/// Of what was found in a stretch of a text, what stands in no address. Reads on to the end of the stretch, as the text will be.
+pub(crate) fn outside(
+    text: &str,
+    stretch: Range<usize>,
+    found: impl Iterator<Item = (Range<usize>, String)>,
+    readings: &mut Readings,
+    arguments: bool,
+) -> Vec<(Range<usize>, String)> {
+    let mut read = stretch.start;
+    let mut outside = Vec::new();
+    for (range, with) in found {
+        readings.feed(text.get(read..range.start).unwrap_or_default());
+        read = range.start;
+        if !readings.inside(arguments) {
+            readings.feed(&with);
+            read = range.end;
+            outside.push((range, with));
+        }
+    }
+    readings.feed(text.get(read..stretch.end).unwrap_or_default());
+    outside
+}
+
+/// Whether this is one of a model's texts that clients put together: those of blocks and of items.
+fn is_said(message: &Message, index: usize, segment: &Segment) -> bool {
+    let text = segment.place == Place::Assistant && !segment.derived && !segment.is_key();
+    text && name_in(&message.path(index)) == "text"
+}
+
+/// Whether a segment stands in a member, or in a list in one, whose name says that it is an address.
+fn in_an_address(message: &Message, index: usize) -> bool {
+    match name_in(&message.path(index)) {
+        // A name that paths do not show.
+        "*" => message.name_of(index).is_some_and(is_of_address),
+        name => is_of_address(name),
+    }
+}
+
+/// The last name in a path.
+fn name_in(path: &str) -> &str {
+    let path = path.trim_end_matches(|c: char| matches!(c, '[' | ']') || c.is_ascii_digit());
+    path.rsplit('.').next().unwrap_or_default()
 }
 
 #[cfg(test)]

@@ -77,12 +77,12 @@ impl Chain {
         self.parts.get(before..).unwrap_or_default()
     }
 
-    fn crosses(&self, span: &Range<usize>) -> bool {
+    pub(crate) fn crosses(&self, span: &Range<usize>) -> bool {
         self.from(span.start).first().is_some_and(|(_, part)| part.end < span.end)
     }
 
     /// Edits that put something in place of a stretch of the text.
-    fn edits(&self, span: &Range<usize>, with: &str, edits: &mut Vec<Edit>) {
+    pub(crate) fn edits(&self, span: &Range<usize>, with: &str, edits: &mut Vec<Edit>) {
         let mut with = Some(with.to_owned());
         for (segment, part) in self.from(span.start).iter().take_while(|(_, part)| part.start < span.end) {
             let (start, end) = (span.start.max(part.start), span.end.min(part.end));

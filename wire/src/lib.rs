@@ -73,7 +73,7 @@ pub use message::{Message, Place, ResourceUse, Segment, ToolCall};
 pub use protocol::Protocol;
 pub use read::{read_form, read_request, read_response};
 pub use refusal::{Refusal, RefusalKind, refusal, stream_error};
-pub use resolve::{Resolved, cut_escape, escape_json, resolve_escapes};
+pub use resolve::{Resolved, cut_escape, escape_json, resolve_escapes, resolve_inside};
 pub use route::{Route, route_of};
 pub use sse::{SseEvent, looks_like_events};
 pub use stream::{Channel, ChannelKind, Close, Label, Piece, StreamItem, read_event};

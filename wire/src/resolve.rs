@@ -51,6 +51,20 @@ pub fn resolve_escapes(text: &str) -> Resolved<'_> {
     Resolved { text: Cow::Owned(resolved), ends }
 }
 
+/// The same text for who looks for the ends of strings in it: an escaped quotation mark ends none, and is another one here.
+pub fn resolve_inside(text: &str) -> Cow<'_, str> {
+    if !text.contains('\\') {
+        return Cow::Borrowed(text);
+    }
+    let mut resolved = String::with_capacity(text.len());
+    Coding::Loose.each_step(text, |_, step| match step {
+        Out::Run(run) => resolved.push_str(run),
+        Out::Char('"') => resolved.push('\''),
+        Out::Char(char) => resolved.push(char),
+    });
+    Cow::Owned(resolved)
+}
+
 /// Where an escape begins that is cut off at the end of the text, with those right before it (they may be halves of
 /// one character); the text's length if there is none.
 pub fn cut_escape(text: &str) -> usize {

@@ -68,7 +68,7 @@ impl Stream {
             safe = safe.min(tail.start + decided);
         }
         let (marks, decided) = tail.marks(session);
-        let safe = session.masked.before_cut(&text, safe.min(decided)).max(tail.start);
+        let safe = tail.before_placeholder(session, safe.min(decided)).max(tail.start);
         let (found, safe) = tail.personal(session, &guards, window, safe);
         let safe =
             tail.uncut(session, window, (&found, &marks, heard.as_ref().map(|(heard, _)| heard)), safe);
@@ -82,7 +82,7 @@ impl Stream {
             window.inside.feed(text.get(tail.start..safe).unwrap_or_default());
         }
         cuts.append(&mut own);
-        cuts.extend(tail.restored(session, window.addresses, safe));
+        cuts.extend(tail.restored(session, &mut window.addresses, safe));
         if let Some((heard, _)) = heard {
             session.output_pass(&mut window.output, &window.text, &heard, safe - tail.start, last);
             let taken = Taken::new(cuts.iter().map(|cut| (0, cut.range.clone())));
@@ -92,7 +92,6 @@ impl Stream {
                 cuts.push(Edit { range, with, ..edit });
             }
         }
-        window.addresses.feed(text.get(tail.start..safe).unwrap_or_default());
         let from = |at: usize| at - tail.start;
         let cuts = without_overlaps(cuts).into_iter();
         let cuts = cuts.map(|cut| (from(cut.range.start)..from(cut.range.end), cut.with));

@@ -5,9 +5,10 @@ use mesh_detect::{Finding, TypeSet};
 use mesh_wire::{ChannelKind, Edit, Resolved, cut_escape, escape_json, resolve_escapes};
 
 use super::window::{Window, floor_boundary};
-use crate::address::Addresses;
+use crate::address::Readings;
 use crate::guards::Way;
 use crate::index::Attached;
+use crate::mask::outside;
 use crate::output::{Heard, raw_end};
 use crate::program::PiiGuard;
 use crate::session::Session;
@@ -75,7 +76,32 @@ impl<'t> Tail<'t> {
         if let Some(spelled) = &self.spelled {
             safe = safe.min(spelled.raw_range(0..holdback(session, spelled.text(), guards)).end);
         }
-        safe.min(cut_escape(self.text)).min(session.masked.holdback(self.text))
+        let masked = match &self.spelled {
+            Some(spelled) if self.json => raw_end(spelled, session.masked.holdback(spelled.text())),
+            _ => session.masked.holdback(self.text),
+        };
+        safe.min(cut_escape(self.text)).min(masked)
+    }
+
+    /// The placeholders in it, in order, each with what is to stand there.
+    fn placeholders(&self, session: &Session) -> Vec<(Range<usize>, String)> {
+        match &self.spelled {
+            Some(spelled) if self.json => {
+                let found = session.masked.find(spelled.text());
+                found.map(|(range, value)| (spelled.raw_range(range), escape_json(value))).collect()
+            }
+            _ => {
+                let with = |value| if self.json { escape_json(value) } else { value.to_owned() };
+                session.masked.find(self.text).map(|(range, value)| (range, with(value))).collect()
+            }
+        }
+    }
+
+    /// The place nearest before `at` that is in no placeholder.
+    pub(super) fn before_placeholder(&self, session: &Session, at: usize) -> usize {
+        let cut =
+            self.placeholders(session).into_iter().find(|(range, _)| range.start < at && at < range.end);
+        cut.map_or(at, |(range, _)| range.start)
     }
 
     /// The marks of the system prompt that end in the window, and up to where none can begin any more.
@@ -186,20 +212,15 @@ impl<'t> Tail<'t> {
         edits.collect()
     }
 
-    /// The edits that bring values back up to `safe`: into no address.
-    pub(super) fn restored(&self, session: &Session, mut addresses: Addresses, safe: usize) -> Vec<Edit> {
-        let mut read = self.start;
-        let found = session.masked.find(self.text);
+    /// The edits that bring values back up to `safe`: into no address. What leaves is read on.
+    pub(super) fn restored(&self, session: &Session, readings: &mut Readings, safe: usize) -> Vec<Edit> {
+        if session.masked.is_empty() {
+            return Vec::new();
+        }
+        let found = self.placeholders(session).into_iter();
         let found = found.filter(|(range, _)| range.start >= self.start && range.end <= safe);
-        let outside = found.filter(|(range, _)| {
-            addresses.feed(self.text.get(read..range.start).unwrap_or_default());
-            read = range.start;
-            !addresses.inside()
-        });
-        let edits = outside.map(|(range, value)| {
-            self.edit(range, if self.json { escape_json(value) } else { value.to_owned() })
-        });
-        edits.collect()
+        let outside = outside(self.text, self.start..safe, found, readings, self.arguments);
+        outside.into_iter().map(|(range, with)| self.edit(range, with)).collect()
     }
 
     fn edit(&self, range: Range<usize>, with: String) -> Edit {

@@ -7,7 +7,7 @@ use mesh_wire::Edit;
 
 use super::Waiting;
 use super::number::Inside;
-use crate::address::Addresses;
+use crate::address::Readings;
 use crate::output::OutputStates;
 
 /// The undecided end of one running text.
@@ -16,7 +16,7 @@ pub(super) struct Window {
     pub(super) context: String,
     pub(super) text: String,
     /// What has left, as addresses go.
-    pub(super) addresses: Addresses,
+    pub(super) addresses: Readings,
     pub(super) place: String,
     /// The last event that went on with it, of those that went on with a text.
     pub(super) touched: u64,

