@@ -2,7 +2,7 @@
 //! to that.
 //!
 //! A definition goes by the SHA-256 of its canonical form (RFC 8785), so the order of keys and the spelling of strings do not
-//! matter. What is approved comes with the bundle. A definition that is not is left out of the listing and reported once
+//! matter. That form has doubles: a number that is none, and that some readers tell from its neighbours, counts as it is written. What is approved comes with the bundle. A definition that is not is left out of the listing and reported once
 //! by each program, with its text, so that people can look at it; from then on this program refuses calls of that tool, and
 //! the control plane tells all others. A tool without an approved definition is never called.
 //!
@@ -13,7 +13,7 @@ use std::rc::Rc;
 
 use mesh_detect::{DEFAULT_THRESHOLD, Detector, TypeSet, type_group};
 use mesh_policy::{Bundle, Rule};
-use mesh_wire::{Message, Protocol, RefusalKind};
+use mesh_wire::{DEFINITION, Message, Protocol, RefusalKind};
 use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 
@@ -21,8 +21,6 @@ use crate::decision::{GuardState, Severity};
 use crate::evidence::{Effect, Evidence, Violation};
 use crate::session::Session;
 
-/// The members of a definition that are approved with it: what a model or a client goes by.
-const MEMBERS: &[&str] = &["name", "title", "description", "inputSchema", "outputSchema", "annotations"];
 /// Definitions one program reports.
 const MAX_REPORTED: usize = 1024;
 /// The longest text of a definition that is reported, in bytes.
@@ -176,7 +174,8 @@ impl Session {
             .enumerate()
             .filter_map(|(index, name)| {
                 let definition = message.definition(body, index).map(approved_part);
-                let digest = definition.as_ref().and_then(digest_of);
+                let numbers = message.inexact_numbers(body, index);
+                let digest = definition.as_ref().and_then(|definition| digest_of(definition, &numbers));
                 let standing = self.program.pins.offered(&server, name, digest.as_deref());
                 if let (Some(definition), Some(digest)) = (&definition, digest)
                     && standing != Standing::Approved
@@ -231,15 +230,17 @@ impl Session {
 fn approved_part(definition: Value) -> Value {
     match definition {
         Value::Object(members) => {
-            let kept = members.into_iter().filter(|(name, _)| MEMBERS.contains(&name.as_str()));
+            let kept = members.into_iter().filter(|(name, _)| DEFINITION.contains(&name.as_str()));
             Value::Object(kept.collect::<Map<_, _>>())
         }
         other => other,
     }
 }
 
-fn digest_of(definition: &Value) -> Option<String> {
-    let canonical = serde_json_canonicalizer::to_vec(definition).ok()?;
+fn digest_of(definition: &Value, numbers: &[String]) -> Option<String> {
+    let mut canonical = serde_json_canonicalizer::to_vec(definition).ok()?;
+    // No canonical form goes on in another line.
+    numbers.iter().for_each(|number| canonical.extend([b"\n", number.as_bytes()].concat()));
     Some(Sha256::digest(&canonical).iter().map(|byte| format!("{byte:02x}")).collect())
 }
 
@@ -298,7 +299,7 @@ mod tests {
     use super::*;
 
     fn digest(text: &str) -> String {
-        digest_of(&approved_part(serde_json::from_str(text).unwrap())).unwrap()
+        digest_of(&approved_part(serde_json::from_str(text).unwrap()), &[]).unwrap()
     }
 
     /// One definition, written in ways that mean the same, and others that do not.

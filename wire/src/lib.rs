@@ -77,4 +77,5 @@ pub use resolve::{Resolved, cut_escape, escape_json, resolve_escapes, resolve_in
 pub use route::{Route, route_of};
 pub use sse::{SseEvent, looks_like_events};
 pub use stream::{Channel, ChannelKind, Close, Label, Piece, StreamItem, read_event};
+pub use tools::DEFINITION;
 pub use usage::{Usage, asking_for_usage};

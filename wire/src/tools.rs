@@ -2,13 +2,29 @@
 
 use std::borrow::Cow;
 
+use crate::bound::in_small_letters;
 use crate::collect::{Collector, in_its_letters};
-use crate::error::WireError;
-use crate::json::{Kind, Val};
-use crate::message::{Place, ToolItem};
+use crate::error::{Limits, WireError, malformed};
+use crate::json::{Kind, Val, inexact_numbers};
+use crate::layers::slice;
+use crate::message::{Message, Place, ToolItem};
 use crate::protocol::Protocol;
 
 type Done = Result<(), WireError>;
+
+/// What a model or a client goes by in a tool's definition (MCP).
+pub const DEFINITION: &[&str] =
+    &["name", "title", "description", "inputSchema", "outputSchema", "annotations"];
+
+impl Message {
+    /// The numbers in what is gone by in a definition ([`DEFINITION`]) that a double does not keep, as they are written: some
+    /// readers tell them apart from their neighbours, where [`Message::definition`] does not.
+    pub fn inexact_numbers(&self, body: &[u8], tool: usize) -> Vec<String> {
+        let Some(item) = self.tool_items.get(tool) else { return Vec::new() };
+        let raw = slice(body, &self.layers, item.layer, &item.span);
+        inexact_numbers(raw.as_bytes(), DEFINITION, &Limits::default()).unwrap_or_default()
+    }
+}
 
 /// A list of definitions: OpenAI chat (`function` inside) and Responses, Anthropic, MCP, legacy `functions`.
 pub(crate) fn definitions(c: &mut Collector<'_>, list: Val<'_>, path: u32) -> Done {
@@ -31,8 +47,46 @@ fn offer(c: &mut Collector<'_>, list: Val<'_>) -> Done {
         Protocol::Mcp | Protocol::AnthropicMessages | Protocol::OpenAiResponses => &[],
         _ => &["function", "custom"],
     };
+    if c.message.protocol == Protocol::Mcp {
+        return offer_of_server(c, list, nested);
+    }
     listed(c, list, nested);
     in_their_letters(list, nested)
+}
+
+/// MCP's listings: what is withheld leaves JSON behind, and what is pinned is what clients read.
+fn offer_of_server(c: &mut Collector<'_>, list: Val<'_>, nested: &[&str]) -> Done {
+    if list.is_object() {
+        // Not as the protocol has it, but some client may look into it.
+        for (_, item) in list.members().filter(|(_, item)| says_something(*item)) {
+            offer_as(c, name_of(item, nested), item);
+            item.members().try_for_each(|(key, _)| is_defined_in_its_letters(key))?;
+        }
+        return Ok(());
+    }
+    listed(c, list, nested);
+    in_their_letters(list, nested)?;
+    let mut keys = list.items().flat_map(|(_, item)| item.members());
+    keys.try_for_each(|(key, _)| is_defined_in_its_letters(key))
+}
+
+/// Whether anything but numbers and the like stands there.
+fn says_something(item: Val<'_>) -> bool {
+    matches!(item.kind(), Kind::Object | Kind::Array | Kind::Str)
+}
+
+/// Whether a member of a definition is called like none that is gone by in other letters: what is pinned would not be what
+/// clients read that take one for the other.
+fn is_defined_in_its_letters(key: Val<'_>) -> Done {
+    let name = key.text();
+    let small = in_small_letters(&name);
+    if DEFINITION.iter().any(|known| *known != name && in_small_letters(known) == small) {
+        return malformed(
+            key.span().start as usize,
+            "a member of a tool's definition in other letters, which some clients take for it",
+        );
+    }
+    Ok(())
 }
 
 /// Whether no member of a definition is called in other letters, which some servers take for the one that is meant.
@@ -72,17 +126,22 @@ fn listed(c: &mut Collector<'_>, list: Val<'_>, nested: &[&str]) {
     let mut previous_end = None;
     let mut others_before = false;
     let bedrock = c.message.protocol == Protocol::BedrockConverse;
+    let mcp = c.message.protocol == Protocol::Mcp;
     for (index, item) in items.iter().enumerate() {
         let span = item.outer_span();
         let next_start = items.get(index + 1).map(|next| next.outer_span().start);
         let cache_point = bedrock && item.members().all(|(key, _)| key.text() == "cachePoint");
-        if item.is_object() && !cache_point {
+        // What stands there in no tool's place may be one for some client of a server.
+        let another = mcp && !item.is_object() && says_something(*item);
+        if item.is_object() && !cache_point || another {
             let (layer, list) = (item.doc.layer, list.span().start);
             let place = ToolItem { layer, list, span: span.clone(), previous_end, next_start, others_before };
             c.message.tools_offered.push(name_of(*item, nested).into_owned());
             c.message.tool_items.push(place);
             // OpenAI's namespaces hold further tools.
-            if let Some(tools) = item.get("tools") {
+            if let Some(tools) =
+                item.get("tools").or_else(|| Some(*item).filter(|_| item.kind() == Kind::Array))
+            {
                 listed(c, tools, nested);
             }
         } else {

@@ -13,4 +13,5 @@ mod value;
 pub(crate) use cursor::{Doc, NO_LAYER, Val};
 pub(crate) use number::plain_digits;
 pub(crate) use scan::{Kind, Node, scan, scan_bytes};
+pub(crate) use value::inexact_numbers;
 pub use value::to_value;

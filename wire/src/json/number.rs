@@ -130,6 +130,28 @@ pub(crate) fn plain_digits(token: &str) -> Cow<'_, str> {
     Cow::Owned(format!("{sign}{trimmed}"))
 }
 
+/// Whether a double keeps what a number token says, so that no reader can tell it from what another makes of it. What is no
+/// number says nothing.
+pub(crate) fn is_exact(token: &str) -> bool {
+    token.parse::<f64>().map_or(true, |value| decimal(token) == decimal(&format!("{value:e}")))
+}
+
+/// A number's sign, its digits without zeros around them, and the power of ten that they stand at.
+fn decimal(token: &str) -> (bool, String, i64) {
+    let (negative, token) = token.strip_prefix('-').map_or((false, token), |rest| (true, rest));
+    let (mantissa, exponent) = token.split_once(['e', 'E']).unwrap_or((token, "0"));
+    let (integer, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
+    let digits = format!("{integer}{fraction}");
+    let digits = digits.trim_start_matches('0');
+    let significant = digits.trim_end_matches('0');
+    if significant.is_empty() {
+        return (false, String::new(), 0);
+    }
+    let zeros = (digits.len() - significant.len()) as i64;
+    let exponent = exponent.parse::<i64>().unwrap_or_default() - fraction.len() as i64 + zeros;
+    (negative, significant.to_owned(), exponent)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -149,6 +171,31 @@ mod tests {
             ("1e300", "1e300"),
         ] {
             assert_eq!(plain_digits(token), want, "{token}");
+        }
+    }
+
+    #[test]
+    fn a_double_keeps_what_most_numbers_say() {
+        for exact in [
+            "0",
+            "-0",
+            "0.0",
+            "10",
+            "10.0",
+            "1e1",
+            "0.1",
+            "1.50",
+            "-2.5E-3",
+            "1e300",
+            "9007199254740992",
+            "null",
+        ] {
+            assert!(is_exact(exact), "{exact}");
+        }
+        for inexact in
+            ["9007199254740992.4", "9007199254740993", "9223372036854775807", "0.10000000000000000001"]
+        {
+            assert!(!is_exact(inexact), "{inexact}");
         }
     }
 

@@ -3,6 +3,7 @@
 use serde_json::{Map, Number, Value};
 
 use super::cursor::{Doc, NO_LAYER, Val};
+use super::number::is_exact;
 use super::scan::{Kind, scan_bytes};
 use crate::error::{Limits, WireError};
 
@@ -51,5 +52,33 @@ fn number_of(token: &str) -> Option<Number> {
         // A negative zero is a double for most readers.
         Ok(value) if value != 0 => Some(value.into()),
         _ => token.parse::<f64>().ok().and_then(Number::from_f64),
+    }
+}
+
+/// The numbers in these members of an object, in order, that a double does not keep.
+pub(crate) fn inexact_numbers(
+    body: &[u8],
+    members: &[&str],
+    limits: &Limits,
+) -> Result<Vec<String>, WireError> {
+    let (text, nodes) = scan_bytes(body, limits)?;
+    let mut found = Vec::new();
+    let root = Doc { text, nodes: &nodes, layer: NO_LAYER, level: 0 }.root();
+    for (_, member) in root.members().filter(|(key, _)| members.contains(&&*key.text())) {
+        inexact_in(member, &mut found);
+    }
+    Ok(found)
+}
+
+/// Recursion is bounded by the scanner's depth limit.
+fn inexact_in(val: Val<'_>, found: &mut Vec<String>) {
+    match val.kind() {
+        Kind::Object => val.members().for_each(|(_, member)| inexact_in(member, found)),
+        Kind::Array => val.children(|child| inexact_in(child, found)),
+        Kind::Key | Kind::Str => {}
+        _ => {
+            let tokens = val.raw().split(',').map(str::trim);
+            found.extend(tokens.filter(|token| !is_exact(token)).map(str::to_owned));
+        }
     }
 }

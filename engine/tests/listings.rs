@@ -1,0 +1,121 @@
+//! What an MCP server lists besides definitions as they were approved, or allowed: none of it reaches the agent.
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::expect_used, clippy::panic, missing_docs)]
+
+use std::rc::Rc;
+
+use mesh_engine::{Detector, Program, RequestHead, ResponseMode, SeenTool, Session, Step, compile};
+use mesh_policy::{Bundle, BundlePolicy, BundleTool, from_value};
+use serde_json::{Value, json};
+
+const SERVER: &str = "tools.example.com/mcp";
+/// A definition as it is approved, without its end.
+const SEARCH: &str = r#"{"name":"search","description":"Finds things","inputSchema":{"type":"object","maximum":9007199254740992}"#;
+
+fn program(rule: Value, approved: Vec<String>) -> Rc<Program> {
+    let document = json!({ "apiVersion": "ai-mesh.dev/v1alpha1", "kind": "Policy", "metadata": { "name": "p" },
+        "spec": { "rules": [{ "tools": rule }] } });
+    let policies =
+        vec![BundlePolicy { id: "p".into(), version: 1, policy: from_value(&document).unwrap().policy }];
+    let tools = vec![BundleTool { server: SERVER.into(), name: "search".into(), approved, changed: false }];
+    let bundle = Bundle { version: "1".into(), policies, tools, ..Bundle::default() };
+    Rc::new(compile(&bundle, Rc::new(Detector::new())).unwrap())
+}
+
+/// What the agent gets of a listing, whole or as an event; what was reported.
+fn listed(program: &Rc<Program>, tools: &str, stream: bool) -> (String, Vec<SeenTool>) {
+    let head = RequestHead {
+        method: "POST".into(),
+        path: "/mcp".into(),
+        headers: vec![("content-type".into(), "application/json".into())],
+        cluster: Some("tools.example.com".into()),
+        ..RequestHead::default()
+    };
+    let mut session = Session::start(Rc::clone(program), head, "d".into(), 0);
+    assert!(matches!(session.request_headers(false, 0), Step::ReadBody));
+    session.request(br#"{"jsonrpc":"2.0","id":1,"method":"tools/list"}"#, 0);
+    let body = format!(r#"{{"jsonrpc":"2.0","id":1,"result":{{"tools":{tools}}}}}"#);
+    let kind = if stream { "text/event-stream" } else { "application/json" };
+    let out = match session.response_headers(&[("content-type".to_owned(), kind.to_owned())], false) {
+        ResponseMode::Stream => {
+            let mut out = session.response_chunk(format!("data: {body}\n\n").as_bytes(), false);
+            out.extend(session.response_chunk(b"", true));
+            out
+        }
+        _ => match session.response(body.as_bytes(), Some(kind)) {
+            Step::Continue => body.into_bytes(),
+            Step::Replace(body) => body,
+            Step::Refuse(refusal) => refusal.body,
+            other => panic!("{other:?}"),
+        },
+    };
+    (String::from_utf8(out).unwrap(), session.finish().0.definitions)
+}
+
+#[test]
+fn only_what_is_approved_is_shown() {
+    let approved = {
+        let (_, seen) = listed(&program(json!({ "pin": true }), Vec::new()), &format!("[{SEARCH}}}]"), false);
+        vec![seen[0].digest.clone()]
+    };
+    for (name, tools, shown) in [
+        ("as approved", format!("[{SEARCH}}}]"), true),
+        (
+            "with members that nobody goes by",
+            format!(r#"[{SEARCH},"_meta":{{"at":9007199254740993}}}}]"#),
+            true,
+        ),
+        ("with its number written otherwise", format!("[{}}}]", SEARCH.replace("992}", "992.0}")), true),
+        (
+            "with a number that some readers take for it",
+            format!("[{}}}]", SEARCH.replace("992}", "992.4}")),
+            false,
+        ),
+        ("with the number next to it", format!("[{}}}]", SEARCH.replace("992}", "993}")), false),
+        ("Description", format!(r#"[{SEARCH},"Description":"EVIL"}}]"#), false),
+        ("DESCRIPTION", format!(r#"[{SEARCH},"DESCRIPTION":"EVIL"}}]"#), false),
+        ("Title", format!(r#"[{SEARCH},"Title":"EVIL"}}]"#), false),
+        ("InputSchema", format!(r#"[{SEARCH},"InputSchema":{{"description":"EVIL"}}}}]"#), false),
+        ("inputschema", format!(r#"[{SEARCH},"inputschema":{{"description":"EVIL"}}}}]"#), false),
+        ("outputschema", format!(r#"[{SEARCH},"outputschema":{{"description":"EVIL"}}}}]"#), false),
+        ("Annotations", format!(r#"[{SEARCH},"Annotations":{{"title":"EVIL"}}}}]"#), false),
+        ("a list in the list", format!(r#"[{SEARCH}}},[{{"name":"x","description":"EVIL"}}]]"#), true),
+        ("a text in the list", format!(r#"[{SEARCH}}},"EVIL"]"#), true),
+        ("a text before it", format!(r#"["EVIL",{SEARCH}}}]"#), true),
+        ("no list", r#"{"a":{"name":"x","description":"EVIL"}}"#.to_owned(), false),
+        (
+            "no list, by a name that is approved",
+            r#"{"a":{"name":"search","description":"EVIL"}}"#.to_owned(),
+            false,
+        ),
+    ] {
+        for stream in [false, true] {
+            // What a program has seen change stays refused: each row has its own.
+            let (text, _) = listed(&program(json!({ "pin": true }), approved.clone()), &tools, stream);
+            assert_eq!(text.contains("Finds things"), shown, "{name}: {text}");
+            assert!(!text.contains("EVIL"), "{name}: {text}");
+            let json = text.trim_start_matches("data: ").trim_end();
+            let data = json.lines().find_map(|line| line.strip_prefix("data: ")).unwrap_or(json);
+            assert!(serde_json::from_str::<Value>(data).is_ok(), "{name}: {text}");
+        }
+    }
+}
+
+#[test]
+fn a_tool_goes_by_its_own_name() {
+    let program = program(json!({ "allow": ["ok"] }), Vec::new());
+    for (tools, shown) in [
+        (r#"[{"name":"ok","description":"Finds things"}]"#, true),
+        (r#"[{"name":"del","description":"EVIL","function":{"name":"ok"}}]"#, false),
+        (r#"[{"name":"del","description":"EVIL","custom":{"name":"ok"}}]"#, false),
+        (
+            r#"[{"name":"del","description":"EVIL","function":{"name":"ok"}},{"name":"rm","description":"EVIL"}]"#,
+            false,
+        ),
+        (r#"[[{"name":"del","description":"EVIL"}]]"#, false),
+        (r#"{"ok":{"name":"del","description":"EVIL"}}"#, false),
+    ] {
+        let (text, _) = listed(&program, tools, false);
+        assert!(serde_json::from_str::<Value>(&text).is_ok(), "{text}");
+        assert!(text.contains("Finds things") == shown && !text.contains("EVIL"), "{text}");
+    }
+}
