@@ -45,19 +45,59 @@ pub(crate) fn looks_like(value: Val<'_>) -> bool {
     }
 }
 
-/// Whether an answer over plain HTTP is an agent's card, a task, or a list of tasks.
+/// Whether an answer over plain HTTP is an agent's card, a task, a list of tasks, or a message.
 pub(crate) fn says(value: Val<'_>) -> bool {
-    let task = |value: Val<'_>| {
-        let of_agent = ["contextId", "context_id", "artifacts", "history"];
-        value.get("status").is_some_and(|status| status.get_text("state").is_some())
-            && of_agent.iter().any(|name| value.get(name).is_some())
-    };
-    let tasks = value.get("tasks").and_then(|tasks| tasks.items().next());
-    is_card(value) || task(value) || tasks.is_some_and(|(_, first)| task(first))
+    let member = |name: &str| value.get(name);
+    is_card(value)
+        || is_task(value)
+        || member("task").is_some_and(is_task)
+        || member("message").is_some_and(|message| has_parts(message) && message.get("role").is_some())
+        || member("tasks").is_some_and(|tasks| tasks.items().any(|(_, task)| is_task(task)))
 }
 
+/// Told by a state and what only agents' tasks have beside it, or by what an agent says in it: all but the identifier may be left
+/// out, and a state may be a number.
+fn is_task(value: Val<'_>) -> bool {
+    let status = value.get("status").filter(|status| status.is_object());
+    let of_agent = ["contextId", "context_id", "artifacts", "history"];
+    let any = |name: &str, says: fn(Val<'_>) -> bool| {
+        value.get(name).is_some_and(|list| list.items().any(|(_, one)| says(one)))
+    };
+    status.is_some_and(|status| {
+        status.get("message").is_some_and(has_parts)
+            || status.get_text("state").is_some() && of_agent.iter().any(|name| value.get(name).is_some())
+    }) || any("artifacts", has_parts)
+        || any("history", |message| has_parts(message) && has_id(message))
+}
+
+/// Whether the parts of a message or an artifact are in a list: `content`, in some versions of a message.
+fn has_parts(value: Val<'_>) -> bool {
+    let list = |name: &str| value.get(name).is_some_and(|parts| parts.kind() == Kind::Array);
+    list("parts") || list("content") && has_id(value)
+}
+
+fn has_id(message: Val<'_>) -> bool {
+    message.get("messageId").is_some() || message.get("message_id").is_some()
+}
+
+/// A card may leave out either of its two lists.
 fn is_card(value: Val<'_>) -> bool {
-    value.get("skills").is_some() && value.get("capabilities").is_some()
+    let has = |name: &str| value.get(name).is_some();
+    let skill = |one: Val<'_>| ["name", "description", "tags"].iter().all(|name| one.get(name).is_some());
+    let skills = value.get("skills").is_some_and(|skills| skills.items().any(|(_, one)| skill(one)));
+    let only_of_cards = [
+        "skills",
+        "defaultInputModes",
+        "default_input_modes",
+        "supportedInterfaces",
+        "supported_interfaces",
+        "preferredTransport",
+        "preferred_transport",
+        "protocolVersion",
+        "protocol_version",
+    ];
+    let capable = value.get("capabilities").is_some_and(Val::is_object) && has("name");
+    has("skills") && has("capabilities") || skills || capable && only_of_cards.iter().any(|name| has(name))
 }
 
 /// Reads a request, an answer, or (`event`) an event of a streamed answer. `operation` is the method that an answer

@@ -38,7 +38,8 @@ pub fn route_of(method: &str, path: &str, content_type: Option<&str>) -> Route {
     let path = path.split(['?', '#']).next().unwrap_or_default();
     let segments: Vec<Cow<'_, str>> =
         path.split('/').filter(|segment| !segment.is_empty()).map(percent_decode).collect();
-    let mut route = known(&segments).unwrap_or_else(|| Route::new(by_content(method, content_type)));
+    let known = known(&segments).or_else(|| agents_own(method, &segments));
+    let mut route = known.unwrap_or_else(|| Route::new(by_content(method, content_type)));
     if route.model.is_none() {
         route.model = after(&segments, &["openai", "deployments"]).map(str::to_owned);
     }
@@ -110,6 +111,21 @@ fn known(segments: &[Cow<'_, str>]) -> Option<Route> {
         return bedrock(segments).or_else(|| verb(segments));
     };
     Some(Route::new(protocol))
+}
+
+/// What A2A over plain HTTP has under names that other services have, too: only where it has them, and where it only answers.
+fn agents_own(method: &str, segments: &[Cow<'_, str>]) -> Option<Route> {
+    let mut names = segments.iter().map(|segment| segment.to_ascii_lowercase()).collect::<Vec<_>>();
+    names.drain(..usize::from(names.first().is_some_and(|first| matches!(&**first, "v1" | "a2a"))));
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    match *names {
+        [.., "tasks", _, "pushnotificationconfigs"] | [.., "tasks", _, "pushnotificationconfigs", _] => {
+            Some(Route::new(Protocol::A2aHttp))
+        }
+        ["tasks"] | ["tasks", _] if method == "GET" => Some(Route::new(Protocol::A2aHttp)),
+        [.., "extendedagentcard"] if method == "GET" => Some(Route::operation(Protocol::A2a, "agent-card")),
+        _ => None,
+    }
 }
 
 /// Bedrock: `/model/{model}/converse`. A model's ARN may have slashes, escaped or not.
@@ -232,6 +248,14 @@ mod tests {
             ("POST", "/v1/message:stream", json, "a2a-http stream"),
             ("POST", "/v1/tasks/t:cancel", json, "a2a-http"),
             ("POST", "/v1/operations/o:cancel", json, "json"),
+            ("GET", "/v1/tasks", None, "a2a-http"),
+            ("GET", "/tasks/t?historyLength=3", None, "a2a-http"),
+            ("GET", "/v1/tasks/t/pushNotificationConfigs", None, "a2a-http"),
+            ("POST", "/agents/x/tasks/t/pushNotificationConfigs", json, "a2a-http"),
+            ("GET", "/v1/extendedAgentCard", None, "a2a"),
+            // Tasks of another kind.
+            ("POST", "/v1/tasks", json, "json"),
+            ("GET", "/api/tasks/t", None, "none"),
             (
                 "POST",
                 "/model/anthropic.claude-x-v1%3A0/converse",
