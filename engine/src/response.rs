@@ -7,7 +7,7 @@ use std::rc::Rc;
 use mesh_policy::Media;
 use mesh_wire::{
     BodyKind, ContentCoding, ContentDecoder, ContentEncoding, DecodeError, Edit, Framing, Message, Protocol,
-    RefusalKind, Usage, apply_dropping_tools, body_kind, decode, looks_like_events, read_response, sniff,
+    RefusalKind, Usage, apply_dropping_tools, body_kind, decode, read_response, sniff,
 };
 
 use crate::decision::{GuardState, Severity};
@@ -59,7 +59,7 @@ impl Session {
         if let Some(framing) = Framing::of(&kind, self.protocol, &self.decision.operation) {
             let limit = self.program.limits().max_body;
             let decoder = self.response_coding.map(|coding| ContentDecoder::new(coding, limit));
-            self.stream = Some(self.streams(framing, decoder));
+            self.stream = Some(self.streams(framing, decoder).told_by_its_bytes(self));
             return ResponseMode::Stream;
         }
         match kind {
@@ -113,11 +113,13 @@ impl Session {
         Stream::new(self.protocol, &self.decision.operation, framing, decoder).held(held)
     }
 
-    fn plain_response(&mut self, body: &[u8], content_type: Option<&str>) -> Step {
+    pub(crate) fn plain_response(&mut self, body: &[u8], content_type: Option<&str>) -> Step {
         let kind = body_kind(content_type);
         let told = speaks_json(self.protocol);
-        if told && looks_like_events(body) {
-            let out = self.streams(Framing::Sse, None).push(self, body, true);
+        // Of an answer of no known protocol nobody says anything else but its bytes only where it has no type.
+        let by_bytes = told || kind == BodyKind::Empty;
+        if let Some(framing) = Framing::of_body(body, self.protocol, told).filter(|_| by_bytes) {
+            let out = self.streams(framing, None).push(self, body, true);
             return self.conclude((out != body).then_some(out));
         }
         let json = kind == BodyKind::Json || sniff(body) == BodyKind::Json;

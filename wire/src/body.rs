@@ -46,6 +46,8 @@ pub fn body_kind(content_type: Option<&str>) -> BodyKind {
     let Some((kind, subtype)) = essence.split_once('/') else { return BodyKind::Unknown(name_of(&essence)) };
     match (kind, subtype) {
         ("text", "event-stream") => BodyKind::EventStream,
+        // Cohere's; the others under `+json` are one value.
+        ("application", "stream+json") => BodyKind::Lines,
         ("application" | "text", "json" | "json-rpc" | "jsonrequest" | "x-json") => BodyKind::Json,
         (_, subtype) if subtype.ends_with("+json") => BodyKind::Json,
         ("application", "x-www-form-urlencoded") => BodyKind::Form,
@@ -121,6 +123,7 @@ mod tests {
             ("text/plain", BodyKind::Text),
             ("application/xml", BodyKind::Text),
             ("application/x-ndjson", BodyKind::Lines),
+            ("application/stream+json", BodyKind::Lines),
             ("application/vnd.amazon.eventstream", BodyKind::AmazonEvents),
             ("application/x-www-form-urlencoded", BodyKind::Form),
             ("multipart/form-data; boundary=x", BodyKind::Multipart),

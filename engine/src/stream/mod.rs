@@ -9,6 +9,7 @@
 //! follow those before it ([`Order`]), ends the stream with the provider's own error event when the policy is closed. A stream that breaks off takes what was held back with it.
 mod blocks;
 mod number;
+mod opening;
 mod order;
 mod settle;
 mod tail;
@@ -18,7 +19,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use mesh_wire::{
     Channel, ChannelKind, Close, ContentDecoder, DecodeError, Edit, Event, EventStream, Framing, Limits,
-    Protocol, StreamItem, read_event,
+    Opening, Protocol, StreamItem, read_event,
 };
 
 use crate::decision::Outcome;
@@ -40,6 +41,8 @@ const MAX_WINDOWS: usize = 1024;
 pub(crate) struct Stream {
     /// Undoes the stream's `content-encoding`, when it has one.
     decoder: Option<ContentDecoder>,
+    /// Until its first bytes tell what it is.
+    opening: Option<Opening>,
     events: EventStream,
     framing: Framing,
     /// The last byte that was sent on, white space not counting.
@@ -99,6 +102,7 @@ impl Stream {
     ) -> Self {
         Stream {
             decoder,
+            opening: None,
             events: EventStream::new(framing, &Limits::default()),
             framing,
             sent: None,
@@ -124,8 +128,8 @@ impl Stream {
     /// Takes a piece of the stream; gives what may leave.
     pub(crate) fn push(&mut self, session: &mut Session, chunk: &[u8], end_of_stream: bool) -> Vec<u8> {
         match self.decoded(chunk, end_of_stream) {
-            None => self.push_plain(session, chunk, end_of_stream),
-            Some(Ok(plain)) => self.push_plain(session, &plain, end_of_stream),
+            None => self.open(session, chunk, end_of_stream),
+            Some(Ok(plain)) => self.open(session, &plain, end_of_stream),
             Some(Err(_)) => {
                 let mut out = Vec::new();
                 if !self.ended {

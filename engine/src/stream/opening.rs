@@ -1,0 +1,47 @@
+//! What a known protocol's answer is, its first bytes tell: clients go by them, too.
+use mesh_wire::{EventStream, Limits, Opened, Opening};
+
+use super::Stream;
+use crate::session::{Session, Step, speaks_json};
+
+impl Stream {
+    /// The same stream, before it is sure that it is framed in that way, or is a stream at all. Where only the request's form
+    /// told the protocol, nobody knows what streams its server has.
+    pub(crate) fn told_by_its_bytes(self, session: &Session) -> Stream {
+        let limits = session.program.limits();
+        let opening =
+            speaks_json(session.route.protocol).then(|| Opening::new(self.protocol, self.framing, &limits));
+        Stream { opening, ..self }
+    }
+
+    /// Takes a piece of an answer of which it may not be known yet what it is; gives what may leave.
+    pub(super) fn open(&mut self, session: &mut Session, chunk: &[u8], end_of_stream: bool) -> Vec<u8> {
+        let Some(opening) = &mut self.opening else { return self.push_plain(session, chunk, end_of_stream) };
+        match opening.push(chunk, end_of_stream) {
+            Ok(Opened::Waits) => Vec::new(),
+            Ok(Opened::Stream(framing, bytes)) => {
+                self.opening = None;
+                self.framing = framing;
+                self.events = EventStream::new(framing, &Limits::default());
+                self.push_plain(session, &bytes, end_of_stream)
+            }
+            Ok(Opened::Whole(body)) => {
+                self.opening = None;
+                self.ended = true;
+                // It is over, and was no stream: what its head promised, nobody can read in it.
+                match session.plain_response(&body, Some("application/json")) {
+                    Step::Continue => body,
+                    Step::Replace(body) => body,
+                    Step::Refuse(refusal) => refusal.body,
+                    _ => Vec::new(),
+                }
+            }
+            Err(_) => {
+                self.opening = None;
+                let mut out = Vec::new();
+                self.unreadable(session, &mut out);
+                out
+            }
+        }
+    }
+}

@@ -1,0 +1,185 @@
+//! What an answer's bytes are, where its content type may be wrong: SDKs read what they expect, whatever it says.
+
+use crate::error::{Limits, WireError};
+use crate::framing::Framing;
+use crate::protocol::Protocol;
+use crate::sse::looks_like_events;
+
+/// A character that some readers skip at the beginning.
+const MARK: &[u8] = b"\xEF\xBB\xBF";
+
+/// The beginning of an answer of a known protocol that is called a stream.
+#[derive(Debug, Clone)]
+pub struct Opening {
+    protocol: Protocol,
+    called: Framing,
+    held: Vec<u8>,
+    /// It begins like one JSON value, and its protocol has no streams that do.
+    whole: bool,
+    max_body: usize,
+}
+
+/// What is known of an answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Opened {
+    /// Nothing yet.
+    Waits,
+    /// It is a stream, and these are the bytes so far.
+    Stream(Framing, Vec<u8>),
+    /// It is no stream, and here it is.
+    Whole(Vec<u8>),
+}
+
+impl Opening {
+    /// An answer with this framing by its content type. Of the limits, `max_body` counts.
+    pub fn new(protocol: Protocol, called: Framing, limits: &Limits) -> Self {
+        Self { protocol, called, held: Vec::new(), whole: false, max_body: limits.max_body }
+    }
+
+    /// Takes the next bytes; `end` when no more come.
+    ///
+    /// # Errors
+    /// [`WireError::TooLarge`] for more than a whole answer may have.
+    pub fn push(&mut self, chunk: &[u8], end: bool) -> Result<Opened, WireError> {
+        self.held.extend_from_slice(chunk);
+        if self.held.len() > self.max_body {
+            return Err(WireError::TooLarge { what: "bytes of an answer", limit: self.max_body });
+        }
+        if !self.whole {
+            let framing = match first(&self.held) {
+                None if end => Some(self.called),
+                None => return Ok(Opened::Waits),
+                Some(first) => self.told_by(first),
+            };
+            if let Some(framing) = framing {
+                return Ok(Opened::Stream(framing, std::mem::take(&mut self.held)));
+            }
+            self.whole = true;
+        }
+        Ok(if end { Opened::Whole(std::mem::take(&mut self.held)) } else { Opened::Waits })
+    }
+
+    /// The framing of an answer that begins with this byte; none for one that may be no stream.
+    fn told_by(&self, first: u8) -> Option<Framing> {
+        match (first, self.protocol, self.called) {
+            // Its frames have check sums.
+            (_, _, Framing::Amazon) => Some(Framing::Amazon),
+            (b'{', Protocol::Ollama, _) => Some(Framing::Lines),
+            (b'{' | b'[', Protocol::Gemini, _) => Some(Framing::Array),
+            (b'{' | b'[', ..) => None,
+            // No JSON begins like a field's name or a comment.
+            (b'd' | b'e' | b'i' | b'r' | b':', ..) => Some(Framing::Sse),
+            _ => Some(self.called),
+        }
+    }
+}
+
+/// The first byte that says anything.
+fn first(bytes: &[u8]) -> Option<u8> {
+    if MARK.starts_with(bytes) {
+        return None;
+    }
+    let bytes = bytes.strip_prefix(MARK).unwrap_or(bytes);
+    bytes.iter().find(|byte| !byte.is_ascii_whitespace()).copied()
+}
+
+/// Whether an object ends, and another begins in a later line. In one JSON value something stands between them.
+fn has_lines(body: &[u8]) -> bool {
+    let (mut ended, mut line_ended) = (false, false);
+    body.iter().any(|byte| {
+        match byte {
+            b'\n' => line_ended = true,
+            b' ' | b'\t' | b'\r' => {}
+            b'{' if ended && line_ended => return true,
+            _ => (ended, line_ended) = (*byte == b'}', false),
+        }
+        false
+    })
+}
+
+impl Framing {
+    /// The framing of a body that is there as a whole, where it is a stream by what it holds. `told` where the protocol is known.
+    pub fn of_body(body: &[u8], protocol: Protocol, told: bool) -> Option<Self> {
+        if told && looks_like_events(body) {
+            return Some(Self::Sse);
+        }
+        match (first(body)?, protocol) {
+            (b'[', Protocol::Gemini) => Some(Self::Array),
+            // Of any other protocol that is known it would be one value and what comes behind it.
+            (b'{', Protocol::Ollama | Protocol::Json | Protocol::Text | Protocol::None) => {
+                has_lines(body).then_some(Self::Lines)
+            }
+            _ => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn first_bytes_tell_what_an_answer_is() {
+        use Framing::{Amazon, Array, Lines, Sse};
+        use Protocol::{AnthropicMessages, Gemini, Ollama, OpenAiChat};
+        for (protocol, called, body, want) in [
+            (OpenAiChat, Sse, "data: {}\n\n", Some(Sse)),
+            (OpenAiChat, Sse, "\n: ping\n\n", Some(Sse)),
+            (OpenAiChat, Sse, "no field\n\n", Some(Sse)),
+            (OpenAiChat, Sse, "", Some(Sse)),
+            (OpenAiChat, Sse, "\u{FEFF}data: {}\n\n", Some(Sse)),
+            (OpenAiChat, Sse, " {}", None),
+            (OpenAiChat, Sse, "\u{FEFF}{}", None),
+            (OpenAiChat, Sse, "[{}]", None),
+            (OpenAiChat, Sse, "{}\n{}\n", None),
+            (OpenAiChat, Lines, "{}\n{}\n", None),
+            (Ollama, Lines, "{}\n{}\n", Some(Lines)),
+            (OpenAiChat, Lines, "{}\n", None),
+            (OpenAiChat, Lines, "data: {}\n\n", Some(Sse)),
+            (AnthropicMessages, Lines, "event: x\ndata: {}\n\n", Some(Sse)),
+            (AnthropicMessages, Lines, "{\"a\":[\n{\n}\n]}", None),
+            (Ollama, Sse, "{}\n{}\n", Some(Lines)),
+            (Gemini, Sse, "[{}]", Some(Array)),
+            (Gemini, Sse, "{}", Some(Array)),
+            (Gemini, Array, "data: {}\n\n", Some(Sse)),
+            (Protocol::BedrockConverse, Amazon, "\0\0", Some(Amazon)),
+        ] {
+            for size in [1, 3, 100] {
+                let mut opening = Opening::new(protocol, called, &Limits::default());
+                let mut opened = Opened::Waits;
+                let mut taken = 0;
+                for chunk in body.as_bytes().chunks(size) {
+                    if opened == Opened::Waits {
+                        taken += chunk.len();
+                        opened = opening.push(chunk, false).unwrap();
+                    }
+                }
+                if opened == Opened::Waits {
+                    opened = opening.push(b"", true).unwrap();
+                }
+                let bytes = body.as_bytes()[..taken].to_vec();
+                let want =
+                    want.map_or(Opened::Whole(bytes.clone()), |framing| Opened::Stream(framing, bytes));
+                assert_eq!(opened, want, "{protocol:?} {called:?} {body:?} in {size}s");
+            }
+        }
+    }
+
+    #[test]
+    fn a_whole_body_may_be_a_stream() {
+        for (protocol, told, body, want) in [
+            (Protocol::OpenAiChat, true, "data: {}\n\n", Some(Framing::Sse)),
+            (Protocol::Json, false, "data: {}\n\n", None),
+            (Protocol::Ollama, true, "{}\r\n\r\n{}", Some(Framing::Lines)),
+            (Protocol::Ollama, true, "{\n\"a\": {}\n}\n", None),
+            (Protocol::Json, false, "{}\n{}", Some(Framing::Lines)),
+            (Protocol::Json, false, "[{},\n{}]", None),
+            (Protocol::Gemini, true, "[{}]", Some(Framing::Array)),
+            (Protocol::Gemini, true, "{}", None),
+            (Protocol::Mcp, true, "[{}]", None),
+            (Protocol::OpenAiChat, true, "{}\n{}", None),
+        ] {
+            assert_eq!(Framing::of_body(body.as_bytes(), protocol, told), want, "{body:?}");
+        }
+    }
+}
