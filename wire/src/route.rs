@@ -115,14 +115,16 @@ fn known(segments: &[Cow<'_, str>]) -> Option<Route> {
 
 /// What A2A over plain HTTP has under names that other services have, too: only where it has them, and where it only answers.
 fn agents_own(method: &str, segments: &[Cow<'_, str>]) -> Option<Route> {
-    let mut names = segments.iter().map(|segment| segment.to_ascii_lowercase()).collect::<Vec<_>>();
-    names.drain(..usize::from(names.first().is_some_and(|first| matches!(&**first, "v1" | "a2a"))));
+    let names: Vec<String> = segments.iter().map(|segment| segment.to_ascii_lowercase()).collect();
     let names: Vec<&str> = names.iter().map(String::as_str).collect();
     match *names {
         [.., "tasks", _, "pushnotificationconfigs"] | [.., "tasks", _, "pushnotificationconfigs", _] => {
             Some(Route::new(Protocol::A2aHttp))
         }
-        ["tasks"] | ["tasks", _] if method == "GET" => Some(Route::new(Protocol::A2aHttp)),
+        // Without such a beginning, anybody's list of things to do.
+        ["v1" | "a2a", "tasks"] | ["v1" | "a2a", "tasks", _] if method == "GET" => {
+            Some(Route::new(Protocol::A2aHttp))
+        }
         [.., "extendedagentcard"] if method == "GET" => Some(Route::operation(Protocol::A2a, "agent-card")),
         _ => None,
     }
@@ -249,7 +251,8 @@ mod tests {
             ("POST", "/v1/tasks/t:cancel", json, "a2a-http"),
             ("POST", "/v1/operations/o:cancel", json, "json"),
             ("GET", "/v1/tasks", None, "a2a-http"),
-            ("GET", "/tasks/t?historyLength=3", None, "a2a-http"),
+            ("GET", "/a2a/tasks/t?historyLength=3", None, "a2a-http"),
+            ("GET", "/tasks/t", None, "none"),
             ("GET", "/v1/tasks/t/pushNotificationConfigs", None, "a2a-http"),
             ("POST", "/agents/x/tasks/t/pushNotificationConfigs", json, "a2a-http"),
             ("GET", "/v1/extendedAgentCard", None, "a2a"),
