@@ -123,6 +123,7 @@ fn candidates(c: &mut Collector<'_>, list: Val<'_>, path: u32, event: bool) -> D
             return malformed(candidate.span().start as usize, "two candidates of one index");
         }
         seen.push(group);
+        let said = c.pieces.len();
         for (key, member) in candidate.members() {
             let name = key.text();
             let path_of = |c: &mut Collector<'_>| c.at_key(path, &name);
@@ -159,6 +160,12 @@ fn candidates(c: &mut Collector<'_>, list: Val<'_>, path: u32, event: bool) -> D
                 }
                 _ => c.unknown(Place::Assistant, path, key, member)?,
             }
+        }
+        // Code that runs takes its time.
+        let parts = candidate.get("content").and_then(|content| content.get("parts"));
+        let runs = |parts: Val<'_>| parts.items().any(|(_, part)| part.get("executableCode").is_some());
+        if event && c.pieces.len() == said && parts.is_some_and(runs) {
+            c.closes.push(Close::Rests(group));
         }
     }
     Ok(())

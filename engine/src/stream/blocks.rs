@@ -13,15 +13,21 @@ use crate::session::Session;
 impl Stream {
     /// Hands the window of the block that ended last on to the block that an event goes on with, if it does.
     pub(super) fn follow(&mut self, session: &mut Session, item: &StreamItem, touched: &BTreeSet<Channel>) {
-        let Some(last) = self.ended_block else { return };
-        let next = touched.iter().find(|channel| channel.kind == ChannelKind::Block);
-        if let Some(next) = next.filter(|next| !self.windows.contains_key(next)) {
-            let window = self.windows.remove(&last).unwrap_or_default();
-            self.windows.insert(*next, window.of_next_block());
-            self.ended_block = None;
-        } else if !touched.is_empty() || item.closes.iter().any(|close| !is_of(*close, last)) {
-            self.hear(session, &last, true);
-            self.settle(session, &last, true);
+        let begins =
+            |channel: &&Channel| channel.kind == ChannelKind::Block && !self.windows.contains_key(channel);
+        let next = touched.iter().find(begins);
+        let elsewhere = !touched.is_empty() || !item.message.tool_calls.is_empty();
+        match (self.ended_block, next) {
+            (Some(last), Some(next)) => {
+                let window = self.windows.remove(&last).unwrap_or_default();
+                self.windows.insert(*next, window.of_next_block());
+                self.ended_block = None;
+            }
+            (None, Some(_)) => {}
+            (Some(last), None) if elsewhere || item.closes.iter().any(|close| !is_of(*close, last)) => {
+                self.let_go(session, last);
+            }
+            (_, None) => {}
         }
     }
 

@@ -35,6 +35,10 @@ const MAX_QUEUE: usize = 256 * 1024;
 /// So many events may go on with other texts, with two more for each that is open (choices take turns), before the end of a
 /// text leaves: it has most likely ended, as thoughts do before an answer, and the answer would wait for it.
 const PATIENCE: u64 = 16;
+/// So many times in a row a stream only shows that it is alive before a text of no protocol leaves, which may be its last.
+const SILENCE: u32 = 2;
+/// More texts than this do not take turns, unless they are numbered.
+const MAX_TURNS: usize = 128;
 /// Running texts of one stream that are open at once: choices, content blocks, tool calls.
 const MAX_WINDOWS: usize = 1024;
 
@@ -58,6 +62,8 @@ pub(crate) struct Stream {
     ended_block: Option<Channel>,
     /// Events that went on with a text.
     spoken: u64,
+    /// Times that it only showed that it is alive, since its last event.
+    silent: u32,
     order: Order,
     ended: bool,
     /// It was ended, and what still comes is read for what it says of usage.
@@ -114,6 +120,7 @@ impl Stream {
             windows: BTreeMap::new(),
             ended_block: None,
             spoken: 0,
+            silent: 0,
             order: Order::default(),
             ended: false,
             drains: false,
@@ -198,8 +205,17 @@ impl Stream {
         };
         if item.idle {
             // It overtakes what waits, or the connection would seem to be dead.
-            return out.extend_from_slice(event.raw());
+            out.extend_from_slice(event.raw());
+            self.silent += 1;
+            if self.silent == SILENCE {
+                let outside: Vec<_> =
+                    self.windows.keys().copied().filter(|channel| channel.is_outside()).collect();
+                outside.into_iter().for_each(|channel| self.let_go(session, channel));
+                self.leave(session, out);
+            }
+            return;
         }
+        self.silent = 0;
         let touched: BTreeSet<Channel> = item.pieces.iter().map(|piece| piece.channel).collect();
         if !self.order.follows(&mut item) || !self.admits(&touched) {
             return self.unreadable(session, out);
@@ -240,6 +256,7 @@ impl Stream {
         }
         let over = self.order.ends(&item, self.windows.keys());
         let goes_on = !item.closes.contains(&Close::All);
+        let rests = item.closes.clone();
         self.queued += event.raw().len();
         self.queue.push_back(Waiting { event, item, edits, hidden, open, dropped });
         for channel in &touched {
@@ -251,16 +268,15 @@ impl Stream {
             if goes_on && self.waits_for_another(session, channel) {
                 continue;
             }
-            self.hear(session, &channel, true);
-            self.settle(session, &channel, true);
+            self.let_go(session, channel);
             if self.windows.get(&channel).is_some_and(|window| window.text.is_empty()) {
                 self.windows.remove(&channel);
             }
         }
-        for channel in self.left_alone() {
-            self.hear(session, &channel, true);
-            self.settle(session, &channel, true);
+        for channel in self.left_alone(&rests) {
+            self.let_go(session, channel);
         }
+        self.make_room(session);
         if self.queued > MAX_QUEUE {
             self.settle_all(session);
         }
@@ -306,20 +322,49 @@ impl Stream {
         }
     }
 
-    /// Whether there is room for these running texts. None that is open makes room: what comes next is judged by what it said.
+    /// Whether there is room for these running texts. None that is open makes room, but for those of no protocol: what comes
+    /// next is judged by what it said.
     fn admits(&self, touched: &BTreeSet<Channel>) -> bool {
-        let new = touched.iter().filter(|channel| !self.windows.contains_key(channel)).count();
-        self.windows.len() + new <= MAX_WINDOWS
+        let open =
+            |channel: &Channel| self.windows.get(channel).is_some_and(|window| !window.text.is_empty());
+        let counts = |channel: &&Channel| !channel.is_outside();
+        let held = self.windows.keys().filter(counts).filter(|channel| open(channel)).count();
+        held + touched.iter().filter(counts).filter(|channel| !open(channel)).count() <= MAX_WINDOWS
     }
 
-    /// Running texts that wait, and that other texts have taken over from. What goes on from one of them all the same is judged
-    /// with what went before it as context.
-    fn left_alone(&self) -> Vec<Channel> {
-        let patience = PATIENCE + 2 * self.windows.len() as u64;
-        let waits = |window: &Window| {
-            !window.text.is_empty() && self.spoken.saturating_sub(window.touched) > patience
+    /// Running texts that wait, and that other texts have taken over from, or that an event told not to. What goes on from one
+    /// of them all the same is judged with what went before it as context.
+    fn left_alone(&self, closes: &[Close]) -> Vec<Channel> {
+        let open = self.windows.values().filter(|window| !window.text.is_empty()).count();
+        let patience = |channel: &Channel| {
+            let turns = if channel.is_numbered() { open } else { open.min(MAX_TURNS) };
+            PATIENCE + 2 * turns as u64
         };
-        self.windows.iter().filter(|(_, window)| waits(window)).map(|(channel, _)| *channel).collect()
+        let waits = self.windows.iter().filter(|(channel, window)| {
+            !window.text.is_empty()
+                && (self.spoken.saturating_sub(window.touched) > patience(channel)
+                    || closes.contains(&Close::Rests(channel.group)))
+        });
+        waits.map(|(channel, _)| *channel).collect()
+    }
+
+    /// Keeps no more windows than may be open: those of texts that said nothing for the longest time go.
+    fn make_room(&mut self, session: &mut Session) {
+        let Some(over) = self.windows.len().checked_sub(MAX_WINDOWS).filter(|over| *over > 0) else { return };
+        let oldest =
+            self.windows.iter().filter(|(channel, window)| channel.is_outside() || window.text.is_empty());
+        let mut oldest: Vec<_> = oldest.map(|(channel, window)| (window.touched, *channel)).collect();
+        oldest.sort_unstable();
+        for (_, channel) in oldest.into_iter().take(over) {
+            self.let_go(session, channel);
+            self.windows.remove(&channel);
+        }
+    }
+
+    /// Nothing of a running text is to wait.
+    fn let_go(&mut self, session: &mut Session, channel: Channel) {
+        self.hear(session, &channel, true);
+        self.settle(session, &channel, true);
     }
 
     /// Sends on, in order, every event that is decided.

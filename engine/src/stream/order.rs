@@ -66,8 +66,8 @@ impl Order {
         let closes: BTreeSet<Close> = item.closes.iter().copied().collect();
         let said: BTreeSet<u32> = item.pieces.iter().map(|piece| piece.channel.group).collect();
         let mut ended = BTreeSet::new();
-        // Comments and usage do not show whether a text goes on.
-        if !said.is_empty() || !closes.is_empty() {
+        // Comments, usage and what is no text do not show whether a text goes on.
+        if !said.is_empty() || closes.iter().any(|close| !matches!(close, Close::Rests(_))) {
             (self.perhaps, ended) = std::mem::take(&mut self.perhaps)
                 .into_iter()
                 .partition(|channel| said.contains(&channel.group));

@@ -28,8 +28,7 @@ impl Stream {
     pub(super) fn settle_all(&mut self, session: &mut Session) {
         let channels: Vec<Channel> = self.windows.keys().copied().collect();
         for channel in channels {
-            self.hear(session, &channel, true);
-            self.settle(session, &channel, true);
+            self.let_go(session, channel);
         }
     }
 

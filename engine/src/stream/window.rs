@@ -11,7 +11,7 @@ use crate::address::Readings;
 use crate::output::OutputStates;
 
 /// The undecided end of one running text.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(super) struct Window {
     pub(super) context: String,
     pub(super) text: String,
@@ -35,6 +35,7 @@ pub(super) struct Window {
 }
 
 /// Where a stretch of a window's text came from.
+#[derive(Clone, Copy)]
 pub(super) struct Part {
     pub(super) event: u64,
     pub(super) segment: usize,

@@ -5,6 +5,7 @@
 mod blocks;
 mod deltas;
 mod tables;
+mod waits;
 mod wires;
 
 use std::rc::Rc;

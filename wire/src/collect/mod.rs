@@ -79,6 +79,8 @@ pub(crate) struct Collector<'l> {
     pub(crate) closes: Vec<Close>,
     /// Streams: what this event calls its tool calls.
     pub(crate) labels: Vec<Label>,
+    /// Streams: a running text goes on, be it with nothing.
+    pub(crate) speaks: bool,
 }
 
 /// A text to be listed and where it stands.
@@ -93,7 +95,15 @@ struct Found {
 
 impl<'l> Collector<'l> {
     pub(crate) fn new(message: Message, limits: &'l Limits) -> Self {
-        Self { message, asks: false, limits, pieces: Vec::new(), closes: Vec::new(), labels: Vec::new() }
+        Self {
+            message,
+            asks: false,
+            limits,
+            pieces: Vec::new(),
+            closes: Vec::new(),
+            labels: Vec::new(),
+            speaks: false,
+        }
     }
 
     /// The path to a member.

@@ -59,6 +59,7 @@ impl Collector<'_> {
         apart: bool,
     ) -> Result<(), WireError> {
         let Some(text) = value.string() else { return self.free(place, value, path) };
+        self.speaks = true;
         if text.is_empty() {
             return Ok(());
         }

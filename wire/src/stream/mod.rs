@@ -64,6 +64,18 @@ pub struct Channel {
     pub index: u32,
 }
 
+impl Channel {
+    /// Whether the text stands outside of a protocol's own events, so that nobody says whether it goes on.
+    pub fn is_outside(&self) -> bool {
+        self.group == OUTSIDE
+    }
+
+    /// Whether its group is one of choices, blocks or items, which are numbered and may take turns, however many there are.
+    pub fn is_numbered(&self) -> bool {
+        u64::from(self.group) < MAX_INDEX
+    }
+}
+
 /// A piece of a running text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Piece {
@@ -88,6 +100,9 @@ pub enum Close {
     Perhaps(u32),
     /// None by itself; but the stream goes on with something else.
     Elsewhere,
+    /// None; but what waits of a choice, or of texts of no protocol ([`Channel::is_outside`]), is not to wait longer: the
+    /// event says something else, and another may not come for a while.
+    Rests(u32),
     /// All.
     All,
 }
@@ -238,7 +253,8 @@ fn data(
         return c.piece_apart(channel, Place::Assistant, root, ROOT);
     }
     c.message.usage = usage::reported(c.message.protocol, root);
-    match shape_of(c.message.protocol, root, within) {
+    let shape = shape_of(c.message.protocol, root, within);
+    match shape {
         Shape::Chat => chat::read(c, root),
         Shape::Responses => responses::read(c, root),
         Shape::Anthropic => anthropic::read(c, root),
@@ -249,7 +265,11 @@ fn data(
         Shape::Inside(text) => inside(c, operation, root, text),
         Shape::Whole => document(c, Some(operation), root, ROOT),
         Shape::Unknown => unknown(c, operation, root, ROOT, 0),
+    }?;
+    if matches!(shape, Shape::Unknown) && !c.speaks {
+        c.closes.push(Close::Rests(OUTSIDE));
     }
+    Ok(())
 }
 
 /// Bedrock's InvokeModelWithResponseStream: each event of the model in Base64, beside padding. Its InvokeAgent: pieces of

@@ -85,9 +85,27 @@ pub(crate) fn read(c: &mut Collector<'_>, root: Val<'_>) -> Done {
         kind if kind.ends_with(".done") && root.get("part").is_none_or(|part| part.kind() == Kind::Null) => {
             c.closes.push(Close::Channel(channel));
         }
+        kind if !may_precede_text(kind, root) => c.closes.push(Close::Elsewhere),
         _ => {}
     }
     Ok(())
+}
+
+/// Whether an event is of the answer itself, a message in it or a text in that: the text may go on, or another follow at once.
+fn may_precede_text(kind: &str, root: Val<'_>) -> bool {
+    match kind {
+        "response.output_item.added" => {
+            let kind = root.get("item").and_then(|item| item.get_text("type"));
+            kind.is_none_or(|kind| kind == "message")
+        }
+        "response.created" | "response.in_progress" | "response.queued" => true,
+        kind => {
+            kind.ends_with(".delta")
+                || kind.ends_with(".done")
+                || kind.starts_with("response.content_part.")
+                || kind.starts_with("response.output_text.")
+        }
+    }
 }
 
 /// The running text that an event of this type adds to or ends: one for each type, since clients tell them apart.
