@@ -23,12 +23,26 @@ impl Stream {
                 self.windows.insert(*next, window.of_next_block());
                 self.ended_block = None;
             }
-            (None, Some(_)) => {}
+            (None, Some(next)) => self.branch(*next),
             (Some(last), None) if elsewhere || item.closes.iter().any(|close| !is_of(*close, last)) => {
                 self.let_go(session, last);
             }
             (_, None) => {}
         }
+    }
+
+    /// Begins a block beside one that nothing ended: it may go on from there, and that one may go on by itself.
+    fn branch(&mut self, next: Channel) {
+        let blocks = self.windows.iter().filter(|(channel, _)| channel.kind == ChannelKind::Block);
+        let Some((_, last)) = blocks.max_by_key(|(_, window)| window.touched) else { return };
+        let window = last.clone();
+        for part in &window.parts {
+            let at = usize::try_from(part.event.saturating_sub(self.first)).ok();
+            if let Some(held) = at.and_then(|at| self.queue.get_mut(at)) {
+                held.open += 1;
+            }
+        }
+        self.windows.insert(next, window.of_next_block());
     }
 
     /// Whether a text that is over, in a stream that goes on, waits for the next block.

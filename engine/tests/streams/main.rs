@@ -4,6 +4,7 @@
 
 mod blocks;
 mod deltas;
+mod joins;
 mod tables;
 mod waits;
 mod wires;
