@@ -57,3 +57,122 @@ fn a_block_that_nothing_ended_may_go_on_in_the_next_or_by_itself() {
         ],
     );
 }
+
+#[test]
+fn the_text_that_something_opens_with_goes_on_in_its_deltas() {
+    let item = |item: Value| json!({ "type": "response.output_item.added", "output_index": 0, "item": item });
+    let of = |kind: &str, text: &str| json!({ "type": format!("response.{kind}.delta"), "output_index": 0, "delta": text });
+    let part = |kind: &str, index: &str, part: Value| json!({ "type": format!("response.{kind}_part.added"), "output_index": 0, index: 0, "part": part });
+    joined(
+        RESPONSES,
+        &[
+            (
+                "a part",
+                vec![
+                    part("content", "content_index", json!({ "type": "output_text", "text": ONE })),
+                    output(0, OTHER),
+                ],
+            ),
+            (
+                "a message",
+                vec![
+                    item(json!({ "type": "message", "content": [{ "type": "output_text", "text": ONE }] })),
+                    output(0, OTHER),
+                ],
+            ),
+            (
+                "a refusal",
+                vec![
+                    part("content", "content_index", json!({ "type": "refusal", "refusal": ONE })),
+                    of("refusal", OTHER),
+                ],
+            ),
+            (
+                "a summary of thoughts",
+                vec![
+                    part(
+                        "reasoning_summary",
+                        "summary_index",
+                        json!({ "type": "summary_text", "text": ONE }),
+                    ),
+                    of("reasoning_summary_text", OTHER),
+                ],
+            ),
+            (
+                "what a function is called with",
+                vec![
+                    item(
+                        json!({ "type": "function_call", "call_id": "call_1", "name": "f", "arguments": "{\"a\":\"536-9" }),
+                    ),
+                    of("function_call_arguments", "0-4399 ok\"}"),
+                ],
+            ),
+            (
+                "the same with escapes",
+                vec![
+                    item(
+                        json!({ "type": "function_call", "call_id": "call_1", "name": "f", "arguments": r#"{"a":"\u0035"# }),
+                    ),
+                    of("function_call_arguments", "36-90-4399 ok\"}"),
+                ],
+            ),
+            (
+                "what a server's tool is called with",
+                vec![
+                    item(
+                        json!({ "type": "mcp_call", "id": "mcp_1", "name": "f", "arguments": "{\"a\":\"536-9" }),
+                    ),
+                    of("mcp_call_arguments", "0-4399 ok\"}"),
+                ],
+            ),
+            (
+                "code",
+                vec![
+                    item(json!({ "type": "code_interpreter_call", "id": "ci_1", "code": ONE })),
+                    of("code_interpreter_call_code", OTHER),
+                ],
+            ),
+            (
+                "a command",
+                vec![
+                    json!({ "type": "response.shell_call_command.added", "output_index": 0, "command_index": 0, "command": ONE }),
+                    json!({ "type": "response.shell_call_command.delta", "output_index": 0, "command_index": 0, "delta": OTHER }),
+                ],
+            ),
+        ],
+    );
+    let start = |block: Value| json!({ "type": "content_block_start", "index": 0, "content_block": block });
+    let delta = |kind: &str, field: &str, text: &str| json!({ "type": "content_block_delta", "index": 0, "delta": { "type": kind, field: text } });
+    joined(
+        ANTHROPIC,
+        &[
+            (
+                "a message",
+                vec![
+                    json!({ "type": "message_start", "message": { "type": "message", "role": "assistant", "content": [{ "type": "text", "text": ONE }] } }),
+                    block(0, OTHER),
+                ],
+            ),
+            (
+                "a block of another type",
+                vec![start(json!({ "type": "fallback", "text": ONE })), block(0, OTHER)],
+            ),
+            (
+                "a summary",
+                vec![
+                    start(json!({ "type": "compaction", "content": ONE })),
+                    delta("compaction_delta", "content", OTHER),
+                ],
+            ),
+            (
+                "what a tool is called with",
+                vec![
+                    start(
+                        json!({ "type": "tool_use", "id": "toolu_1", "name": "f", "input": "{\"a\":\"536-9" }),
+                    ),
+                    delta("input_json_delta", "partial_json", "0-4399 ok\"}"),
+                ],
+            ),
+        ],
+    );
+}

@@ -5,7 +5,7 @@ use crate::coding::Coding;
 use crate::error::WireError;
 use crate::json::Val;
 use crate::media::{self, Content};
-use crate::message::{Place, Slot};
+use crate::message::{Place, Segment, Slot};
 use crate::path::ROOT;
 use crate::stream::{Channel, ChannelKind, OUTSIDE, Piece};
 
@@ -48,6 +48,19 @@ impl Collector<'_> {
         path: u32,
     ) -> Result<(), WireError> {
         self.add_piece(channel, place, value, path, true)
+    }
+
+    /// Makes the beginning of a running text of what was listed as a text by itself, after the first `from` of them. What was
+    /// read as JSON stays what it is.
+    pub(crate) fn begins(&mut self, channel: Channel, value: Val<'_>, from: usize) {
+        let segments = &mut self.message.segments;
+        let (layer, span) = (value.doc.layer, value.span());
+        let of_value = |one: &Segment| (one.layer, &one.span) == (layer, &span) && one.slot == Slot::Text;
+        let Some(at) = segments.iter().skip(from).position(of_value).map(|at| at + from) else { return };
+        // Other readings of it the running text has itself.
+        let more = segments.iter().skip(at + 1).take_while(|one| one.derived).count();
+        segments.drain(at + 1..at + 1 + more);
+        self.pieces.push(Piece { channel, segment: at, apart: false });
     }
 
     fn add_piece(

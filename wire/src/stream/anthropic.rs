@@ -25,8 +25,12 @@ pub(crate) fn read(c: &mut Collector<'_>, root: Val<'_>) -> Done {
                 c.measures(member, path)?;
             }
             "message" if member.is_object() => {
-                let path = path_of(c);
+                let (path, from) = (path_of(c), c.message.segments.len());
                 anthropic::read(c, member, path)?;
+                if kind == "message_start" {
+                    let blocks = member.get("content").into_iter().flat_map(|content| content.items());
+                    blocks.for_each(|(index, block)| opens(c, block, from, index));
+                }
             }
             "content_block" if member.is_object() => {
                 let path = path_of(c);
@@ -55,9 +59,29 @@ pub(crate) fn read(c: &mut Collector<'_>, root: Val<'_>) -> Done {
 fn block(c: &mut Collector<'_>, value: Val<'_>, path: u32, group: u32, field: u32) -> Done {
     let kind = value.get_text("type").unwrap_or_default();
     if !matches!(&*kind, "text" | "thinking") {
-        return item(c, Place::Assistant, value, path);
+        let from = c.message.segments.len();
+        item(c, Place::Assistant, value, path)?;
+        if field == 0 {
+            opens(c, value, from, group);
+        }
+        return Ok(());
     }
     delta(c, value, path, group, field)
+}
+
+/// The texts of a block that was read as one that is there at once, and that deltas may go on with all the same. `from` is how
+/// many were listed before it.
+fn opens(c: &mut Collector<'_>, block: Val<'_>, from: usize, group: u32) {
+    for (key, member) in block.members().filter(|(_, member)| member.is_string()) {
+        let (kind, index) = match &*key.text() {
+            "type" | "id" | "name" | "tool_use_id" => continue,
+            "text" => (ChannelKind::Block, 0),
+            "thinking" => (ChannelKind::Reasoning, 0),
+            "input" => (ChannelKind::ToolArguments, 0),
+            name => (ChannelKind::Other, field_hash(0, name)),
+        };
+        c.begins(Channel { group, kind, index }, member, from);
+    }
 }
 
 fn delta(c: &mut Collector<'_>, value: Val<'_>, path: u32, group: u32, field: u32) -> Done {

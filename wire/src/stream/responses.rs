@@ -46,6 +46,12 @@ pub(crate) fn read(c: &mut Collector<'_>, root: Val<'_>) -> Done {
                 let path = path_of(c);
                 within(c, place, member, path, (channel.group, channel.index))?;
             }
+            "text" | "refusal" | "arguments" | "input" | "code" | "transcript" | "command" | "diff"
+                if kind.ends_with(".added") && member.is_string() =>
+            {
+                let path = path_of(c);
+                c.piece(channel, place, member, path)?;
+            }
             "text" | "refusal" | "arguments" | "input" | "code" | "transcript" => {
                 let path = path_of(c);
                 c.text(place, member, path)?;
@@ -55,12 +61,20 @@ pub(crate) fn read(c: &mut Collector<'_>, root: Val<'_>) -> Done {
                 openai::read(c, member, path)?;
             }
             "item" if member.is_object() => {
-                let path = path_of(c);
+                let (path, from) = (path_of(c), c.message.segments.len());
                 item(c, Place::Assistant, member, path)?;
+                if kind == "response.output_item.added" {
+                    item_opens(c, member, from, channel.group);
+                }
             }
             "part" => {
-                let path = path_of(c);
+                let (path, from) = (path_of(c), c.message.segments.len());
                 contents(c, Place::Assistant, member, path)?;
+                if kind.ends_with("_part.added") {
+                    let index = if kind.contains("summary") { "summary_index" } else { "content_index" };
+                    let index = index_of(root, index)?.unwrap_or(0);
+                    part_opens(c, member, from, (channel.group, index));
+                }
             }
             "partial_image_b64" => {
                 let path = path_of(c);
@@ -91,6 +105,34 @@ pub(crate) fn read(c: &mut Collector<'_>, root: Val<'_>) -> Done {
     Ok(())
 }
 
+/// The texts that an item begins with, and that deltas go on with. `from` is how many were listed before it.
+fn item_opens(c: &mut Collector<'_>, item: Val<'_>, from: usize, group: u32) {
+    let kind = item.get_text("type").unwrap_or_default();
+    for (key, member) in item.members() {
+        if member.is_string() {
+            if let Some((kind, field, _)) = known(&format!("response.{kind}_{}", key.text())) {
+                c.begins(beside(Channel { group, kind, index: 0 }, field), member, from);
+            }
+        } else if matches!(&*key.text(), "content" | "summary") {
+            member.items().for_each(|(index, part)| part_opens(c, part, from, (group, index)));
+        }
+    }
+}
+
+/// The same of a part.
+fn part_opens(c: &mut Collector<'_>, part: Val<'_>, from: usize, (group, index): (u32, u32)) {
+    let (base, text) = match &*part.get_text("type").unwrap_or_default() {
+        "output_text" => ("response.output_text", "text"),
+        "refusal" => ("response.refusal", "refusal"),
+        "reasoning_text" => ("response.reasoning_text", "text"),
+        "summary_text" => ("response.reasoning_summary_text", "text"),
+        _ => return,
+    };
+    if let (Some((kind, field, _)), Some(text)) = (known(base), part.get(text)) {
+        c.begins(beside(Channel { group, kind, index }, field), text, from);
+    }
+}
+
 /// Whether an event is of the answer itself, a message in it or a text in that: the text may go on, or another follow at once.
 fn may_precede_text(kind: &str, root: Val<'_>) -> bool {
     match kind {
@@ -110,9 +152,29 @@ fn may_precede_text(kind: &str, root: Val<'_>) -> bool {
 
 /// The running text that an event of this type adds to or ends: one for each type, since clients tell them apart.
 fn channel_of(kind: &str, root: Val<'_>) -> Result<(Channel, Place), WireError> {
-    let base = kind.strip_suffix(".delta").or_else(|| kind.strip_suffix(".done"));
+    let base = [".delta", ".done", ".added"].iter().find_map(|of| kind.strip_suffix(of));
+    let Some((kind, field, place)) = known(base.unwrap_or_default()) else {
+        let (channel_kind, place) = match (kind.contains("arguments"), kind.contains("_call")) {
+            (true, _) => (ChannelKind::ToolArguments, Place::ToolArguments),
+            (_, true) => (ChannelKind::ToolInput, Place::ToolArguments),
+            _ => (ChannelKind::Other, Place::Assistant),
+        };
+        let part = index_of(root, "content_index")?.unwrap_or(0);
+        let seed = field_hash(part, root.get("command_index").map_or("", Val::raw));
+        let index = field_hash(seed, base.unwrap_or(kind)) | UNKNOWN;
+        let group = index_of(root, "output_index")?.unwrap_or(0);
+        return Ok((Channel { group, kind: channel_kind, index }, place));
+    };
+    let part = index_of(root, if field == SUMMARY { "summary_index" } else { "content_index" })?.unwrap_or(0);
+    let channel = Channel { group: index_of(root, "output_index")?.unwrap_or(0), kind, index: part };
+    Ok((beside(channel, field), place))
+}
+
+/// What the protocol says runs, by the events' type before its last word: the kind, what tells it from others of that kind, and
+/// where it stands.
+fn known(base: &str) -> Option<(ChannelKind, u32, Place)> {
     let (text, arguments) = (Place::Assistant, Place::ToolArguments);
-    let (kind, field, place) = match base.unwrap_or_default() {
+    Some(match base {
         "response.output_text" => (ChannelKind::Block, 0, text),
         "response.refusal" => (ChannelKind::Refusal, 0, text),
         "response.function_call_arguments" => (ChannelKind::ToolArguments, 0, arguments),
@@ -122,22 +184,8 @@ fn channel_of(kind: &str, root: Val<'_>) -> Result<(Channel, Place), WireError> 
         "response.reasoning_text" => (ChannelKind::Reasoning, 0, text),
         "response.reasoning_summary_text" => (ChannelKind::Reasoning, SUMMARY, text),
         "response.audio.transcript" => (ChannelKind::Transcript, 0, text),
-        _ => {
-            let (channel_kind, place) = match (kind.contains("arguments"), kind.contains("_call")) {
-                (true, _) => (ChannelKind::ToolArguments, arguments),
-                (_, true) => (ChannelKind::ToolInput, arguments),
-                _ => (ChannelKind::Other, text),
-            };
-            let part = index_of(root, "content_index")?.unwrap_or(0);
-            let seed = field_hash(part, root.get("command_index").map_or("", Val::raw));
-            let index = field_hash(seed, base.unwrap_or(kind)) | UNKNOWN;
-            let group = index_of(root, "output_index")?.unwrap_or(0);
-            return Ok((Channel { group, kind: channel_kind, index }, place));
-        }
-    };
-    let part = index_of(root, if field == SUMMARY { "summary_index" } else { "content_index" })?.unwrap_or(0);
-    let channel = Channel { group: index_of(root, "output_index")?.unwrap_or(0), kind, index: part };
-    Ok((beside(channel, field), place))
+        _ => return None,
+    })
 }
 
 /// Summaries and texts of one reasoning item are told apart by the highest bit.
