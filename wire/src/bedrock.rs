@@ -6,7 +6,7 @@ use crate::error::WireError;
 use crate::items::place_of_role;
 use crate::json::{Kind, Val};
 use crate::message::Place;
-use crate::stream::{Channel, ChannelKind, Close, field_hash, index_of};
+use crate::stream::{Channel, ChannelKind, Close, field_hash, index_of, within};
 use crate::tools;
 
 type Done = Result<(), WireError>;
@@ -105,10 +105,17 @@ fn blocks(c: &mut Collector<'_>, place: Place, value: Val<'_>, path: u32) -> Don
     if !value.is_object() {
         return c.text(place, value, path);
     }
-    value.members().try_for_each(|(key, member)| block(c, place, path, key, member))
+    value.members().try_for_each(|(key, member)| block(c, (place, path), key, member, None))
 }
 
-fn block(c: &mut Collector<'_>, place: Place, parent: u32, key: Val<'_>, value: Val<'_>) -> Done {
+/// One member of a block, or (`running`: its number, and what tells the texts in it apart) of a piece of one.
+fn block(
+    c: &mut Collector<'_>,
+    (place, parent): (Place, u32),
+    key: Val<'_>,
+    value: Val<'_>,
+    running: Option<(u32, u32)>,
+) -> Done {
     let name = key.text();
     let path_of = |c: &mut Collector<'_>| c.at_key(parent, &name);
     match &*name {
@@ -152,7 +159,10 @@ fn block(c: &mut Collector<'_>, place: Place, parent: u32, key: Val<'_>, value: 
             let path = path_of(c);
             c.text(place, value, path)
         }
-        _ => c.unknown(place, parent, key, value),
+        _ => match running {
+            Some(running) => within::member(c, (place, parent), key, value, running),
+            None => c.unknown(place, parent, key, value),
+        },
     }
 }
 
@@ -259,7 +269,9 @@ fn delta(c: &mut Collector<'_>, value: Val<'_>, path: u32, group: u32) -> Done {
                     }
                 }
             }
-            _ => block(c, Place::Assistant, path, key, member)?,
+            // Each citation comes whole.
+            "citation" => block(c, (Place::Assistant, path), key, member, None)?,
+            _ => block(c, (Place::Assistant, path), key, member, Some((group, 0)))?,
         }
     }
     Ok(())
@@ -274,7 +286,10 @@ fn inner(c: &mut Collector<'_>, (of, parent): (&str, u32), key: Val<'_>, value: 
         (_, "input" | "text") => {
             (ChannelKind::Other, field_hash(field_hash(0, of), &name), Place::ToolResult)
         }
-        _ => return block(c, Place::Assistant, parent, key, value),
+        _ => {
+            let running = Some((group, field_hash(0, of)));
+            return block(c, (Place::Assistant, parent), key, value, running);
+        }
     };
     let path = c.at_key(parent, &name);
     c.piece(Channel { group, kind, index }, place, value, path)

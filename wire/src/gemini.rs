@@ -8,7 +8,7 @@ use crate::items::place_of_role;
 use crate::json::{Kind, Val};
 use crate::message::Place;
 use crate::repeated;
-use crate::stream::{Channel, ChannelKind, Close, field_hash, index_of};
+use crate::stream::{Channel, ChannelKind, Close, field_hash, index_of, within};
 use crate::tools;
 
 type Done = Result<(), WireError>;
@@ -269,7 +269,8 @@ fn part(c: &mut Collector<'_>, place: Place, value: Val<'_>, path: u32, running:
                 let path = path_of(c);
                 tool_part(c, Place::ToolResult, member, path)?;
             }
-            _ => c.unknown(place, path, key, member)?,
+            (_, Some(group)) => within::member(c, (place, path), key, member, (group, 0))?,
+            (_, None) => c.unknown(place, path, key, member)?,
         }
     }
     Ok(())

@@ -6,7 +6,7 @@ use crate::items::contents;
 use crate::json::{Kind, Val};
 use crate::message::Place;
 use crate::repeated;
-use crate::stream::{Channel, ChannelKind, Close};
+use crate::stream::{Channel, ChannelKind, Close, within};
 use crate::tools;
 
 type Done = Result<(), WireError>;
@@ -155,7 +155,7 @@ fn message(c: &mut Collector<'_>, value: Val<'_>, path: u32) -> Done {
                 let path = path_of(c);
                 c.data_list(member, path)?;
             }
-            _ => c.unknown(Place::Assistant, path, key, member)?,
+            _ => within::member(c, (Place::Assistant, path), key, member, (0, 0))?,
         }
     }
     Ok(())

@@ -57,7 +57,7 @@ fn openai_chat_chunks() {
         (r#"{"choices":[{"index":0,"delta":{"role":"assistant","content":null}}]}"#, vec![], vec![]),
         (
             r#"{"choices":[{"index":0,"delta":{"content":[{"type":"text","text":"a"},{"type":"x","note":"n"}]}}]}"#,
-            vec!["Other 0/* a", "whole note", "whole n"],
+            vec!["Text 0/0 a", "whole note", "whole n"],
             vec![],
         ),
         (r#"{"choices":[{"index":0,"delta":{"novelty":"x"}}]}"#, vec!["Other 0/* x"], vec![]),

@@ -176,3 +176,89 @@ fn the_text_that_something_opens_with_goes_on_in_its_deltas() {
         ],
     );
 }
+
+#[test]
+fn what_no_protocol_defines_is_put_together_too() {
+    let chat = |delta: Value| json!({ "choices": [{ "index": 0, "delta": delta }] });
+    let twice = |event: fn(&str) -> Value| vec![event(ONE), event(OTHER)];
+    joined(
+        CHAT,
+        &[
+            (
+                "a list of strings",
+                twice(|text| json!({ "choices": [{ "index": 0, "delta": { "content": [text] } }] })),
+            ),
+            (
+                "strings deeper down",
+                twice(|text| json!({ "choices": [{ "index": 0, "delta": { "x": { "y": [text] } } }] })),
+            ),
+            (
+                "a string, then a list of parts",
+                vec![
+                    chat(json!({ "content": ONE })),
+                    chat(json!({ "content": [{ "type": "text", "text": OTHER }] })),
+                ],
+            ),
+            (
+                "a part, something else, then a string",
+                vec![
+                    chat(json!({ "content": [{ "type": "text", "text": ONE }] })),
+                    chat(json!({ "content": [{ "type": "reference", "reference_ids": [1] }] })),
+                    chat(json!({ "content": OTHER })),
+                ],
+            ),
+        ],
+    );
+    joined(
+        ANTHROPIC,
+        &[(
+            "an object",
+            twice(
+                |text| json!({ "type": "content_block_delta", "index": 0, "delta": { "type": "x_delta", "x": { "text": text } } }),
+            ),
+        )],
+    );
+    joined(
+        at("/v1/completions"),
+        &[
+            ("thoughts", twice(|text| json!({ "choices": [{ "index": 0, "text": "", "reasoning": text }] }))),
+            (
+                "thoughts by another name",
+                twice(|text| json!({ "choices": [{ "index": 0, "text": "", "reasoning_content": text }] })),
+            ),
+        ],
+    );
+    joined(
+        at("/v1beta/models/m:streamGenerateContent"),
+        &[(
+            "a part",
+            twice(
+                |text| json!({ "candidates": [{ "index": 0, "content": { "parts": [{ "newText": text }] } }] }),
+            ),
+        )],
+    );
+    let wire = |name: &str| WIRES.iter().find(|(of, _)| *of == name).unwrap().1;
+    joined(
+        wire("ollama-chat"),
+        &[(
+            "thoughts",
+            twice(|text| json!({ "message": { "role": "assistant", "content": "", "reasoning": text } })),
+        )],
+    );
+    joined(
+        wire("bedrock-converse"),
+        &[
+            ("a string", twice(|text| json!({ "contentBlockIndex": 0, "delta": { "newText": text } }))),
+            (
+                "an object",
+                twice(|text| json!({ "contentBlockIndex": 0, "delta": { "newThing": { "text": text } } })),
+            ),
+            (
+                "a thought",
+                twice(
+                    |text| json!({ "contentBlockIndex": 0, "delta": { "reasoningContent": { "newText": text } } }),
+                ),
+            ),
+        ],
+    );
+}

@@ -1,6 +1,6 @@
 //! Events of Anthropic's Messages API.
 
-use super::{Channel, ChannelKind, Close, field_hash, index_of};
+use super::{Channel, ChannelKind, Close, field_hash, index_of, within};
 use crate::anthropic;
 use crate::collect::{Collector, in_its_letters};
 use crate::error::{WireError, malformed};
@@ -123,6 +123,10 @@ fn delta(c: &mut Collector<'_>, value: Val<'_>, path: u32, group: u32, field: u3
                 };
                 let kind = if kind == ChannelKind::Block && index > 0 { ChannelKind::Text } else { kind };
                 c.piece(Channel { group, kind, index }, place, member, path)?;
+            }
+            // Each citation comes whole.
+            _ if &*name != "citation" && field == 0 => {
+                within::member(c, (Place::Assistant, path), key, member, (group, field))?;
             }
             _ => c.unknown(Place::Assistant, path, key, member)?,
         }

@@ -1,6 +1,6 @@
 //! OpenAI chat completion chunks, and chunks of the older completions.
 
-use super::within::within;
+use super::within::{member as unknown, within};
 use super::{Channel, ChannelKind, Close, Label, beside, field_hash, index_of};
 use crate::collect::{Collector, in_its_letters};
 use crate::error::WireError;
@@ -49,6 +49,16 @@ fn choice_of(c: &mut Collector<'_>, choice: Val<'_>, path: u32, position: u32) -
                 // Of the older completions, which no client reads together with a delta.
                 let channel = Channel { group, kind: ChannelKind::Text, index: 1 };
                 c.piece(channel, Place::Assistant, member, path)?;
+            }
+            "reasoning" | "reasoning_content" if member.is_string() => {
+                let path = c.at_key(path, &name);
+                let index = if &*name == "reasoning" { 3 } else { 4 };
+                c.piece(
+                    Channel { group, kind: ChannelKind::Reasoning, index },
+                    Place::Assistant,
+                    member,
+                    path,
+                )?;
             }
             "finish_reason" => {
                 let path = c.at_key(path, &name);
@@ -127,21 +137,6 @@ fn delta(c: &mut Collector<'_>, value: Val<'_>, path: u32, group: u32) -> Done {
     Ok(())
 }
 
-/// A member that the protocol does not define.
-fn unknown(
-    c: &mut Collector<'_>,
-    (place, parent): (Place, u32),
-    key: Val<'_>,
-    value: Val<'_>,
-    (group, seed): (u32, u32),
-) -> Done {
-    in_its_letters(key)?;
-    let name = key.text();
-    c.key(place, parent, key, &name)?;
-    let path = c.at_key(parent, &name);
-    within(c, place, value, path, (group, field_hash(seed, &name)))
-}
-
 /// Texts in lists, as some providers have them: each type of part is a running text, or several texts.
 fn listed(c: &mut Collector<'_>, value: Val<'_>, path: u32, (group, seed): (u32, u32)) -> Done {
     const TEXTS: &[&str] = &["text", "thinking", "content", "summary", "value"];
@@ -151,11 +146,19 @@ fn listed(c: &mut Collector<'_>, value: Val<'_>, path: u32, (group, seed): (u32,
             listed(c, part, path, (group, seed))
         });
     }
+    let content = seed == field_hash(0, "content");
+    // Goes on with what came as a string.
+    let said = Channel { group, kind: ChannelKind::Text, index: 0 };
+    if value.is_string() {
+        let channel = if content { said } else { Channel { group, kind: ChannelKind::Other, index: seed } };
+        return c.piece_apart(channel, Place::Assistant, value, path);
+    }
     if !value.is_object() {
         return c.text(Place::Assistant, value, path);
     }
     let is_text = |name: &str| TEXTS.contains(&name);
     let own = index_of(value, "index")?;
+    let is_said = content && own.is_none() && value.get_text("type").is_none_or(|kind| kind == "text");
     let index = own.unwrap_or(0);
     if !value.members().any(|(key, _)| is_text(&key.text())) {
         // By their index items are put together, too.
@@ -171,7 +174,8 @@ fn listed(c: &mut Collector<'_>, value: Val<'_>, path: u32, (group, seed): (u32,
         match member.kind() {
             Kind::Str if is_text(&name) => {
                 let path = at(c);
-                let channel = Channel { group, kind: ChannelKind::Other, index: field_hash(seed, &name) };
+                let other = Channel { group, kind: ChannelKind::Other, index: field_hash(seed, &name) };
+                let channel = if is_said && &*name == "text" { said } else { other };
                 c.piece_apart(channel, Place::Assistant, member, path)?;
             }
             Kind::Array | Kind::Object if is_text(&name) => {

@@ -5,7 +5,7 @@ mod chat;
 mod responses;
 mod shape;
 mod unknown;
-mod within;
+pub(crate) mod within;
 
 use crate::a2a;
 use crate::bedrock;

@@ -1,10 +1,25 @@
 //! Texts inside a delta that its protocol does not define.
 
 use super::{Channel, ChannelKind, field_hash, index_of};
-use crate::collect::Collector;
+use crate::collect::{Collector, in_its_letters};
 use crate::error::WireError;
 use crate::json::{Kind, Val};
 use crate::message::Place;
+
+/// A member of a delta that its protocol does not define: its name and everything in it.
+pub(crate) fn member(
+    c: &mut Collector<'_>,
+    (place, parent): (Place, u32),
+    key: Val<'_>,
+    value: Val<'_>,
+    (group, seed): (u32, u32),
+) -> Result<(), WireError> {
+    in_its_letters(key)?;
+    let name = key.text();
+    c.key(place, parent, key, &name)?;
+    let path = c.at_key(parent, &name);
+    within(c, place, value, path, (group, field_hash(seed, &name)))
+}
 
 /// Everything in a part of a delta. SDKs put deltas together member by member, and strings in the objects within them too
 /// (`accumulate_delta` of OpenAI's): each is a running text, told apart (`seed`) by the names on the way to it. Items of a
@@ -38,7 +53,7 @@ pub(super) fn within(
         Kind::Array => value.items().try_for_each(|(position, item)| {
             let path = c.at_index(path, position);
             if item.is_string() {
-                return c.text(place, item, path);
+                return within(c, place, item, path, (group, seed));
             }
             let index = index_of(item, "index").ok().flatten().unwrap_or(0);
             within(c, place, item, path, (group, seed.wrapping_add(index)))
