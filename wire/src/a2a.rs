@@ -154,7 +154,15 @@ fn object(c: &mut Collector<'_>, at: At, value: Val<'_>, path: u32) -> Done {
         match &*name {
             "artifact" if at.event => {
                 let path = path_of(c);
-                artifact(c, at, member, path)?;
+                artifact(c, at, member, path, ChannelKind::Text)?;
+            }
+            // What is there of them so far: chunks may go on from it, and it waits for none.
+            "artifacts" if at.event && member.kind() == Kind::Array => {
+                let path = path_of(c);
+                for (index, entry) in member.items() {
+                    let path = c.at_index(path, index);
+                    artifact(c, at, entry, path, ChannelKind::Messages)?;
+                }
             }
             // What was said before, once more.
             "history" if !member.is_string() => {
@@ -205,10 +213,9 @@ fn place_of(value: Val<'_>, place: Place) -> Place {
     }
 }
 
-/// What an agent says in a stream, message by message: some send each few words of a text as one.
+/// What is said in a stream, message by message, by whomever: some send each few words of a text as one.
 fn said(value: Val<'_>) -> Option<Channel> {
-    let agent = place_of(value, Place::User) == Place::ToolResult;
-    (agent && value.get("parts").or_else(|| value.get("content")).is_some()).then_some(Channel {
+    value.get("parts").or_else(|| value.get("content")).map(|_| Channel {
         group: OUTSIDE,
         kind: ChannelKind::Messages,
         index: 0,
@@ -216,9 +223,9 @@ fn said(value: Val<'_>) -> Option<Channel> {
 }
 
 /// An artifact in a stream: chunks of the same one are one running text.
-fn artifact(c: &mut Collector<'_>, at: At, value: Val<'_>, path: u32) -> Done {
+fn artifact(c: &mut Collector<'_>, at: At, value: Val<'_>, path: u32, kind: ChannelKind) -> Done {
     let id = value.get_text("artifactId").or_else(|| value.get_text("artifact_id")).unwrap_or_default();
-    let running = Channel { group: field_hash(0, &id), kind: ChannelKind::Text, index: 0 };
+    let running = Channel { group: field_hash(0, &id), kind, index: 0 };
     object(c, At { running: Some(running), ..at }, value, path)
 }
 

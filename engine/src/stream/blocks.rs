@@ -31,6 +31,18 @@ impl Stream {
         }
     }
 
+    /// Begins chunks of a text where what was there of it before they came ended.
+    pub(super) fn go_on(&mut self, touched: &BTreeSet<Channel>) {
+        for channel in touched.iter().filter(|channel| channel.kind == ChannelKind::Text) {
+            let stated = Channel { kind: ChannelKind::Messages, ..*channel };
+            if !self.windows.contains_key(channel)
+                && let Some(window) = self.windows.get(&stated)
+            {
+                self.windows.insert(*channel, window.clone());
+            }
+        }
+    }
+
     /// Begins a block beside one that nothing ended: it may go on from there, and that one may go on by itself.
     fn branch(&mut self, next: Channel) {
         let blocks = self.windows.iter().filter(|(channel, _)| channel.kind == ChannelKind::Block);

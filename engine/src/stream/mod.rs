@@ -221,6 +221,7 @@ impl Stream {
             return self.unreadable(session, out);
         }
         self.follow(session, &item, &touched);
+        self.go_on(&touched);
         let dropped = session.took_event(&event, &item);
         self.keep(session, &event, &item);
         let (edits, hidden) =
