@@ -51,21 +51,34 @@ impl Paths {
     }
 
     /// The list in whose items texts stand under this name, if `path` is one of them: `content` for `content[1].text`. A text
-    /// that is itself an item of a `content` is one, too: `content[1]`.
+    /// that is itself an item of a `content` is one, too: `content[1]`. The contents of an `output`'s items, which clients put
+    /// together, are one list: `output` for `output[2].content[1].text`.
     pub(crate) fn list_of(&self, path: u32, name: &str) -> Option<u32> {
-        let is_called = |path: u32, name: &str| match self.steps.get(path as usize) {
+        let list = match self.steps.get(path as usize)? {
+            (list, Name::Index(_)) => Some(*list).filter(|list| self.is_called(*list, "content")),
+            (item, Name::Key(..)) if self.is_called(path, name) => self.list_with(*item),
+            _ => None,
+        }?;
+        let outer = match self.steps.get(list as usize)? {
+            (item, _) if self.is_called(list, "content") => self.list_with(*item),
+            _ => None,
+        };
+        Some(outer.filter(|outer| self.is_called(*outer, "output")).unwrap_or(list))
+    }
+
+    fn list_with(&self, item: u32) -> Option<u32> {
+        match self.steps.get(item as usize)? {
+            (list, Name::Index(_)) => Some(*list),
+            (_, Name::Key(..)) => None,
+        }
+    }
+
+    fn is_called(&self, path: u32, name: &str) -> bool {
+        match self.steps.get(path as usize) {
             Some((_, Name::Key(start, end))) => {
                 self.names.get(*start as usize..*end as usize).is_some_and(|own| own == name)
             }
             _ => false,
-        };
-        match self.steps.get(path as usize)? {
-            (list, Name::Index(_)) => Some(*list).filter(|list| is_called(*list, "content")),
-            (item, Name::Key(..)) if is_called(path, name) => match self.steps.get(*item as usize)? {
-                (list, Name::Index(_)) => Some(*list),
-                _ => None,
-            },
-            _ => None,
         }
     }
 
