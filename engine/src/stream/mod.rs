@@ -35,6 +35,8 @@ const MAX_QUEUE: usize = 256 * 1024;
 /// So many events may go on with other texts, with two more for each that is open (choices take turns), before the end of a
 /// text leaves: it has most likely ended, as thoughts do before an answer, and the answer would wait for it.
 const PATIENCE: u64 = 16;
+/// So many events a text waits for its turn, where nobody says that it takes turns with others.
+const TURN: u64 = 8;
 /// So many times in a row a stream only shows that it is alive before a text of no protocol leaves, which may be its last.
 const SILENCE: u32 = 2;
 /// More texts than this do not take turns, unless they are numbered.
@@ -216,7 +218,8 @@ impl Stream {
             return;
         }
         self.silent = 0;
-        let touched: BTreeSet<Channel> = item.pieces.iter().map(|piece| piece.channel).collect();
+        let touched = item.pieces.iter().flat_map(|piece| [Some(piece.channel), piece.turn]);
+        let touched: BTreeSet<Channel> = touched.flatten().collect();
         if !self.order.follows(&mut item) || !self.admits(&touched) {
             return self.unreadable(session, out);
         }
@@ -240,20 +243,24 @@ impl Stream {
             if piece.apart {
                 window.apart.extend(settle::by_itself(session, text, window.text.len()));
             }
-            let first = text.trim_start().chars().next();
-            window.json = window.json.or(first.map(|first| matches!(first, '{' | '[' | '"')));
-            window.text.push_str(text);
+            window.add(text);
             if outside {
                 window.heard.push_str(text);
                 window.unsearched += text.len();
             }
-            window.parts.push_back(Part {
-                event: number,
-                segment: piece.segment,
-                offset: 0,
-                len: text.len(),
-            });
+            let part = Part { event: number, segment: piece.segment, offset: 0, len: text.len() };
+            window.parts.push_back(part);
             open += 1;
+            let before = std::mem::replace(&mut window.last_turn, piece.turn);
+            if let Some(turn) = piece.turn {
+                let window = self.windows.entry(turn).or_default();
+                window.takes_turn(text, part, before != piece.turn);
+                window.touched = self.spoken;
+                if window.place.is_empty() {
+                    window.place = format!("response:{}", item.message.path(piece.segment));
+                }
+                open += 1;
+            }
         }
         let over = self.order.ends(&item, self.windows.keys());
         let goes_on = !item.closes.contains(&Close::All);
@@ -337,13 +344,13 @@ impl Stream {
     /// of them all the same is judged with what went before it as context.
     fn left_alone(&self, closes: &[Close]) -> Vec<Channel> {
         let open = self.windows.values().filter(|window| !window.text.is_empty()).count();
-        let patience = |channel: &Channel| {
+        let patience = |channel: &Channel, window: &Window| {
             let turns = if channel.is_numbered() { open } else { open.min(MAX_TURNS) };
-            PATIENCE + 2 * turns as u64
+            if window.turns.is_some() { TURN } else { PATIENCE + 2 * turns as u64 }
         };
         let waits = self.windows.iter().filter(|(channel, window)| {
             !window.text.is_empty()
-                && (self.spoken.saturating_sub(window.touched) > patience(channel)
+                && (self.spoken.saturating_sub(window.touched) > patience(channel, window)
                     || closes.contains(&Close::Rests(channel.group)))
         });
         waits.map(|(channel, _)| *channel).collect()

@@ -60,13 +60,15 @@ impl Stream {
 
         // Up to where each of the searches has decided.
         let mut safe = tail.decided(session, &guards);
-        let heard =
-            tail.shown.then(|| session.output_heard(&mut window.output, &window.text, tail.began, last));
+        let whole = window.turns.is_none();
+        let heard = (tail.shown && whole)
+            .then(|| session.output_heard(&mut window.output, &window.text, tail.began, last));
         let heard = heard.flatten();
         if let Some((_, decided)) = &heard {
             safe = safe.min(tail.start + decided);
         }
-        let (marks, decided) = tail.marks(session);
+        let (marks, decided) =
+            if whole { tail.marks(session) } else { (Vec::new(), tail.start + window.text.len()) };
         let safe = tail.before_placeholder(session, safe.min(decided)).max(tail.start);
         let (found, safe) = tail.personal(session, &guards, window, safe);
         let safe =
@@ -81,7 +83,9 @@ impl Stream {
             window.inside.feed(text.get(tail.start..safe).unwrap_or_default());
         }
         cuts.append(&mut own);
-        cuts.extend(tail.restored(session, &mut window.addresses, safe));
+        if whole {
+            cuts.extend(tail.restored(session, &mut window.addresses, safe));
+        }
         if let Some((heard, _)) = heard {
             session.output_pass(&mut window.output, &window.text, &heard, safe - tail.start, last);
             let taken = Taken::new(cuts.iter().map(|cut| (0, cut.range.clone())));

@@ -147,6 +147,11 @@ impl<'t> Tail<'t> {
                     safe = safe.min(finding.span.start.max(self.start));
                     continue;
                 }
+                let within =
+                    |at: &usize| (finding.span.start + 1..finding.span.end).contains(&(at + self.start));
+                if window.turns.as_ref().is_some_and(|turns| !turns.iter().any(within)) {
+                    continue;
+                }
                 all.push(((*policy, *guard), finding));
             }
         }

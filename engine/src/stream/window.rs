@@ -3,7 +3,7 @@ use std::collections::VecDeque;
 use std::ops::Range;
 
 use mesh_detect::Finding;
-use mesh_wire::Edit;
+use mesh_wire::{Channel, Edit};
 
 use super::Waiting;
 use super::number::Inside;
@@ -23,6 +23,10 @@ pub(super) struct Window {
     pub(super) parts: VecDeque<Part>,
     /// What pieces held that may be texts by themselves, by the number of the guard: places in `text`.
     pub(super) apart: Vec<(usize, Finding)>,
+    /// It is told from others in the same place, which nobody says is right: only what goes on over one of the others is found here.
+    pub(super) turns: Option<Turns>,
+    /// The text, of those in this place that may be told apart, that said something last.
+    pub(super) last_turn: Option<Channel>,
     /// Whether the running text began like JSON; unknown while it is blank.
     pub(super) json: Option<bool>,
     /// What a third party said last in this text, and how much of that has not been searched for attacks.
@@ -33,6 +37,9 @@ pub(super) struct Window {
     /// Where the searches of this text for addresses and active HTML stand.
     pub(super) output: OutputStates,
 }
+
+/// Where in a window's text another one said something in between.
+pub(super) type Turns = Vec<usize>;
 
 /// Where a stretch of a window's text came from.
 #[derive(Clone, Copy)]
@@ -45,6 +52,23 @@ pub(super) struct Part {
 }
 
 impl Window {
+    /// Takes a piece of the text.
+    pub(super) fn add(&mut self, text: &str) {
+        let first = text.trim_start().chars().next();
+        self.json = self.json.or(first.map(|first| matches!(first, '{' | '[' | '"')));
+        self.text.push_str(text);
+    }
+
+    /// The same of a text that may be told from others in the same place; after one of them (`between`).
+    pub(super) fn takes_turn(&mut self, text: &str, part: Part, between: bool) {
+        let turns = self.turns.get_or_insert_default();
+        if between {
+            turns.push(self.text.len());
+        }
+        self.add(text);
+        self.parts.push_back(part);
+    }
+
     /// Lets the first `bytes` of the text go, to `safe` in `text`, of which `context` is kept.
     pub(super) fn release(
         &mut self,
@@ -77,6 +101,9 @@ impl Window {
             finding.span = finding.span.start.saturating_sub(bytes)..finding.span.end.saturating_sub(bytes);
             stays
         });
+        if let Some(turns) = &mut self.turns {
+            *turns = turns.iter().filter_map(|at| at.checked_sub(bytes)).collect();
+        }
         self.context = context;
         self.text = text.get(safe..).unwrap_or_default().to_owned();
     }

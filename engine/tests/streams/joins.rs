@@ -335,3 +335,58 @@ fn a_value_over_two_items_of_an_answer_that_is_whole_goes() {
         ],
     );
 }
+
+/// Nobody says whether pieces are told apart by what stands beside them: they are read both ways.
+#[test]
+fn texts_that_take_turns_in_one_place_are_put_together() {
+    let turns = |event: &dyn Fn(u32, &str) -> Value| vec![event(0, ONE), event(1, "zz zz"), event(0, OTHER)];
+    let named =
+        |name: &'static str| move |id: u32, text: &str| json!({ name: format!("x{id}"), "delta": text });
+    let arguments = |id: u32, text: &str| json!({ "content": "", "tool_call_chunks": [{ "name": "f", "args": text, "index": id }] });
+    joined(
+        at("/run"),
+        &[
+            ("an index", turns(&|index, text| json!({ "index": index, "text": text }))),
+            (
+                "an index beside a delta",
+                turns(&|index, text| json!({ "index": index, "delta": { "type": "text", "text": text } })),
+            ),
+            ("a message", turns(&named("messageId"))),
+            ("a call", turns(&named("toolCallId"))),
+            ("an identifier", turns(&named("id"))),
+            (
+                "an event beside a delta",
+                turns(
+                    &|id, text| json!({ "event_id": format!("sevt_{id}"), "delta": { "index": 0, "content": { "type": "text", "text": text } } }),
+                ),
+            ),
+            ("arguments", turns(&arguments)),
+            (
+                "a number that counts",
+                vec![json!({ "index": 0, "text": ONE }), json!({ "index": 1, "text": OTHER })],
+            ),
+            (
+                "an identifier of each",
+                vec![json!({ "id": "a", "delta": ONE }), json!({ "id": "b", "delta": OTHER })],
+            ),
+            (
+                "thoughts",
+                vec![
+                    json!({ "content": "", "reasoning_content": ONE }),
+                    json!({ "content": "", "reasoning_content": OTHER }),
+                ],
+            ),
+            ("lists of strings", vec![json!({ "text": [ONE] }), json!({ "text": [OTHER] })]),
+        ],
+    );
+    // Each value counts once, and texts that take turns wait for few others.
+    let program = program(json!([{ "pii": { "action": "redact", "replacement": "#" } }]));
+    let sse = |events: &[Value]| events.iter().map(|event| format!("data: {event}\n\n")).collect::<String>();
+    let once =
+        sse(&[json!({ "index": 0, "text": "ssn 536-90-4399, " }), json!({ "index": 0, "text": "and more" })]);
+    let (_, found) = at("/run").counted(&program, once.as_bytes());
+    assert_eq!(found, 1);
+    let counting: Vec<_> = (0..30).map(|index| json!({ "index": index, "text": "word " })).collect();
+    let left = at("/run").so_far(&program, sse(&counting).as_bytes());
+    assert!(left.len() > sse(&counting[..20]).len(), "{}", left.len());
+}

@@ -139,6 +139,15 @@ impl Wire {
         (out, session.finish().0.outcome.as_str())
     }
 
+    /// What the agent receives, and how many values were found in it.
+    pub(crate) fn counted(&self, program: &Rc<Program>, answer: &[u8]) -> (Vec<u8>, u64) {
+        let mut session = self.answering(program);
+        let mut out = session.response_chunk(answer, false);
+        out.extend(session.response_chunk(b"", true));
+        let found = session.finish().0.findings.iter().map(|finding| u64::from(finding.count)).sum();
+        (out, found)
+    }
+
     /// What the agent has received when so much of the answer is there.
     pub(crate) fn so_far(&self, program: &Rc<Program>, answer: &[u8]) -> Vec<u8> {
         self.answering(program).response_chunk(answer, false)

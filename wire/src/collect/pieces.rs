@@ -24,7 +24,12 @@ impl Collector<'_> {
         let inner = Coding::Base64.decode(text.get(range).unwrap_or_default()).into_owned();
         let (place, slot, span) = (Place::Document, Slot::Whole, 0..inner.len() as u32);
         self.list(Found { place, slot, path, layer, span, derived: false }, inner)?;
-        self.pieces.push(Piece { channel, segment: self.message.segments.len() - 1, apart: true });
+        self.pieces.push(Piece {
+            channel,
+            segment: self.message.segments.len() - 1,
+            apart: true,
+            turn: None,
+        });
         Ok(())
     }
 
@@ -60,7 +65,7 @@ impl Collector<'_> {
         // Other readings of it the running text has itself.
         let more = segments.iter().skip(at + 1).take_while(|one| one.derived).count();
         segments.drain(at + 1..at + 1 + more);
-        self.pieces.push(Piece { channel, segment: at, apart: false });
+        self.pieces.push(Piece { channel, segment: at, apart: false, turn: None });
     }
 
     fn add_piece(
@@ -79,7 +84,7 @@ impl Collector<'_> {
         let slot = Slot::Text;
         let found = Found { place, slot, path, layer: value.doc.layer, span: value.span(), derived: false };
         self.list(found, text.into_owned())?;
-        self.pieces.push(Piece { channel, segment: self.message.segments.len() - 1, apart });
+        self.pieces.push(Piece { channel, segment: self.message.segments.len() - 1, apart, turn: None });
         Ok(())
     }
 
@@ -94,7 +99,12 @@ impl Collector<'_> {
             text.to_owned(),
         )?;
         let channel = Channel { group: OUTSIDE, kind: ChannelKind::Text, index: 0 };
-        self.pieces.push(Piece { channel, segment: self.message.segments.len() - 1, apart: true });
+        self.pieces.push(Piece {
+            channel,
+            segment: self.message.segments.len() - 1,
+            apart: true,
+            turn: None,
+        });
         Ok(())
     }
 }

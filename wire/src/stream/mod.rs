@@ -86,6 +86,9 @@ pub struct Piece {
     /// No protocol says that the pieces of this text belong together: one may as well be a text by itself, and is to be
     /// judged as both.
     pub apart: bool,
+    /// Nor does one say that this text is told from others in the same place by an index or identifier beside it: if it is, it
+    /// is this one.
+    pub turn: Option<Channel>,
 }
 
 /// Running texts that have come to their end with this event; no more of them may come.

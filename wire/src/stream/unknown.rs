@@ -26,7 +26,10 @@ pub(super) fn unknown(
         "token",
         "generated_text",
         "thinking",
+        "reasoning",
+        "reasoning_content",
         "arguments",
+        "args",
         "partial_json",
         "generation",
         "outputText",
@@ -41,6 +44,7 @@ pub(super) fn unknown(
         "textDelta",
         "inputTextDelta",
         "argsTextDelta",
+        "v",
     ];
     match value.kind() {
         Kind::Object => value.members().try_for_each(|(key, member)| {
@@ -49,7 +53,15 @@ pub(super) fn unknown(
                 let path = c.at_key(path, &name);
                 let channel =
                     Channel { group: OUTSIDE, kind: ChannelKind::Other, index: field_hash(fields, &name) };
-                return c.piece_apart(channel, Place::Assistant, member, path);
+                let from = c.pieces.len();
+                c.piece_apart(channel, Place::Assistant, member, path)?;
+                takes_turns(c, from, value, &name);
+                return Ok(());
+            }
+            if TEXTS.contains(&&*name) && member.items().any(|(_, item)| item.is_string()) {
+                let path = c.at_key(path, &name);
+                let seed = field_hash(fields, &name);
+                return within::within(c, Place::Assistant, member, path, (OUTSIDE, seed));
             }
             if repeated::repeats(&name, operation) {
                 let path = c.at_key(path, &name);
@@ -58,13 +70,10 @@ pub(super) fn unknown(
             // Whatever it is called: clients put together what they are given to add.
             if &*name == "delta" && member.is_object() {
                 let path = c.at_key(path, &name);
-                return within::within(
-                    c,
-                    Place::Assistant,
-                    member,
-                    path,
-                    (OUTSIDE, field_hash(fields, &name)),
-                );
+                let (from, seed) = (c.pieces.len(), field_hash(fields, &name));
+                within::within(c, Place::Assistant, member, path, (OUTSIDE, seed))?;
+                takes_turns(c, from, value, &name);
+                return Ok(());
             }
             if matches!(member.kind(), Kind::Object | Kind::Array) {
                 c.key(Place::Other, path, key, &name)?;
@@ -78,5 +87,26 @@ pub(super) fn unknown(
             unknown(c, operation, item, path, fields.wrapping_add(index))
         }),
         _ => c.free(Place::Other, value, path),
+    }
+}
+
+/// Says of pieces, after the first `from`, by what they may be told from others in the same place: an index beside them, and
+/// where they are called a delta any identifier.
+fn takes_turns(c: &mut Collector<'_>, from: usize, beside: Val<'_>, name: &str) {
+    let delta = matches!(name, "args" | "partial_json") || name == "delta" || name.ends_with("Delta");
+    let tells = |(key, member): &(Val<'_>, Val<'_>)| match &*key.text() {
+        "index" => member.kind() == Kind::Num,
+        name => {
+            delta && member.is_string() && (name == "id" || name.ends_with("_id") || name.ends_with("Id"))
+        }
+    };
+    let mut told = beside.members().filter(tells).peekable();
+    if told.peek().is_none() {
+        return;
+    }
+    let seed = told.fold(0, |seed, (key, member)| field_hash(field_hash(seed, &key.text()), member.raw()));
+    for piece in c.pieces.iter_mut().skip(from) {
+        let index = seed ^ piece.channel.index.rotate_left(1);
+        piece.turn = Some(Channel { index, ..piece.channel });
     }
 }
