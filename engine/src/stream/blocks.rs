@@ -80,6 +80,7 @@ fn is_of(close: Close, channel: Channel) -> bool {
 impl Window {
     /// The same window for a block that goes on with the text. What form the text has, it shows anew.
     fn of_next_block(mut self) -> Window {
+        self.repeats.of_next_block(self.text.len());
         if self.text.is_empty() {
             self.place.clear();
             self.json = None;

@@ -11,6 +11,7 @@ mod blocks;
 mod number;
 mod opening;
 mod order;
+mod repeats;
 mod settle;
 mod tail;
 mod window;
@@ -227,7 +228,7 @@ impl Stream {
         self.go_on(&touched);
         let dropped = session.took_event(&event, &item);
         self.keep(session, &event, &item);
-        let (edits, hidden) =
+        let (mut edits, hidden) =
             session.judge_response(&item.message, event.read_from(), |segment| item.is_piece(segment));
         let number = self.first + self.queue.len() as u64;
         let mut open = 0;
@@ -261,6 +262,11 @@ impl Stream {
                 }
                 open += 1;
             }
+        }
+        for (channel, segment) in &item.repeats {
+            let said = item.message.segments.get(*segment).map_or("", |segment| segment.text.as_str());
+            let window = self.windows.get_mut(channel);
+            edits.extend(window.and_then(|window| window.repeated(number, *segment, said)));
         }
         let over = self.order.ends(&item, self.windows.keys());
         let goes_on = !item.closes.contains(&Close::All);

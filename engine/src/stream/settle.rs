@@ -97,8 +97,9 @@ impl Stream {
         }
         let from = |at: usize| at - tail.start;
         let cuts = without_overlaps(cuts).into_iter();
-        let cuts = cuts.map(|cut| (from(cut.range.start)..from(cut.range.end), cut.with));
-        cut_parts(&mut self.queue, self.first, &window.parts, cuts);
+        let cuts: Vec<_> = cuts.map(|cut| (from(cut.range.start)..from(cut.range.end), cut.with)).collect();
+        window.repeats.cut(&mut self.queue, self.first, &window.text, &cuts);
+        cut_parts(&mut self.queue, self.first, &window.parts, cuts.into_iter());
         let context = session.program.detector.context(&text, safe);
         window.release(from(safe), &text, safe, context, &mut self.queue, self.first);
     }

@@ -7,6 +7,7 @@ use mesh_wire::{Channel, Edit};
 
 use super::Waiting;
 use super::number::Inside;
+use super::repeats::Repeats;
 use crate::address::Readings;
 use crate::output::OutputStates;
 
@@ -27,6 +28,8 @@ pub(super) struct Window {
     pub(super) turns: Option<Turns>,
     /// The text, of those in this place that may be told apart, that said something last.
     pub(super) last_turn: Option<Channel>,
+    /// What events repeat of it.
+    pub(super) repeats: Repeats,
     /// Whether the running text began like JSON; unknown while it is blank.
     pub(super) json: Option<bool>,
     /// What a third party said last in this text, and how much of that has not been searched for attacks.
@@ -101,6 +104,7 @@ impl Window {
             finding.span = finding.span.start.saturating_sub(bytes)..finding.span.end.saturating_sub(bytes);
             stays
         });
+        self.repeats.release(bytes);
         if let Some(turns) = &mut self.turns {
             *turns = turns.iter().filter_map(|at| at.checked_sub(bytes)).collect();
         }

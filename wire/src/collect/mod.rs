@@ -11,7 +11,7 @@ use crate::bound::in_small_letters;
 use crate::error::{Limits, WireError, malformed};
 use crate::json::{Doc, Kind, Val, plain_digits};
 use crate::message::{Message, Place, Segment, Slot, Source, ToolCall};
-use crate::stream::{Close, Label, Piece};
+use crate::stream::{Channel, Close, Label, Piece};
 use crate::words;
 
 /// Members, and what is said where one is written in other letters.
@@ -79,6 +79,8 @@ pub(crate) struct Collector<'l> {
     pub(crate) closes: Vec<Close>,
     /// Streams: what this event calls its tool calls.
     pub(crate) labels: Vec<Label>,
+    /// Streams: segments that say a running text once more.
+    pub(crate) repeats: Vec<(Channel, usize)>,
     /// Streams: a running text goes on, be it with nothing.
     pub(crate) speaks: bool,
 }
@@ -102,6 +104,7 @@ impl<'l> Collector<'l> {
             pieces: Vec::new(),
             closes: Vec::new(),
             labels: Vec::new(),
+            repeats: Vec::new(),
             speaks: false,
         }
     }

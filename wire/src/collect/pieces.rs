@@ -58,14 +58,24 @@ impl Collector<'_> {
     /// Makes the beginning of a running text of what was listed as a text by itself, after the first `from` of them. What was
     /// read as JSON stays what it is.
     pub(crate) fn begins(&mut self, channel: Channel, value: Val<'_>, from: usize) {
-        let segments = &mut self.message.segments;
-        let (layer, span) = (value.doc.layer, value.span());
-        let of_value = |one: &Segment| (one.layer, &one.span) == (layer, &span) && one.slot == Slot::Text;
-        let Some(at) = segments.iter().skip(from).position(of_value).map(|at| at + from) else { return };
+        let Some(at) = self.listed(value, from) else { return };
         // Other readings of it the running text has itself.
+        let segments = &mut self.message.segments;
         let more = segments.iter().skip(at + 1).take_while(|one| one.derived).count();
         segments.drain(at + 1..at + 1 + more);
         self.pieces.push(Piece { channel, segment: at, apart: false, turn: None });
+    }
+
+    /// Says of what was listed as a text by itself, after the first `from` of them, that it repeats a running text.
+    pub(crate) fn repeats(&mut self, channel: Channel, value: Val<'_>, from: usize) {
+        let at = self.listed(value, from);
+        self.repeats.extend(at.map(|at| (channel, at)));
+    }
+
+    fn listed(&self, value: Val<'_>, from: usize) -> Option<usize> {
+        let (layer, span) = (value.doc.layer, value.span());
+        let of_value = |one: &Segment| (one.layer, &one.span) == (layer, &span) && one.slot == Slot::Text;
+        self.message.segments.iter().skip(from).position(of_value).map(|at| at + from)
     }
 
     fn add_piece(

@@ -131,6 +131,8 @@ pub struct StreamItem {
     pub closes: Vec<Close>,
     /// Names and identifiers of tool calls that come in pieces.
     pub labels: Vec<Label>,
+    /// Segments that say a running text once more, whole.
+    pub repeats: Vec<(Channel, usize)>,
     /// It says nothing and only keeps the connection alive: a comment, Anthropic's `ping`.
     pub idle: bool,
     /// Everything in the event. Segments that are no piece are whole texts: events that repeat a finished text, MCP
@@ -191,7 +193,8 @@ pub fn read_event(
     }
     let says = !c.pieces.is_empty() || !c.closes.is_empty() || !c.labels.is_empty();
     let idle = !says && c.message.segments.is_empty() && keeps_alive(event);
-    Ok(StreamItem { pieces: c.pieces, closes: c.closes, labels: c.labels, idle, message: c.message })
+    let Collector { pieces, closes, labels, repeats, message, .. } = c;
+    Ok(StreamItem { pieces, closes, labels, repeats, idle, message })
 }
 
 fn keeps_alive(event: &Event) -> bool {

@@ -53,8 +53,11 @@ pub(crate) fn read(c: &mut Collector<'_>, root: Val<'_>) -> Done {
                 c.piece(channel, place, member, path)?;
             }
             "text" | "refusal" | "arguments" | "input" | "code" | "transcript" => {
-                let path = path_of(c);
+                let (path, from) = (path_of(c), c.message.segments.len());
                 c.text(place, member, path)?;
+                if kind == "response.output_text.done" {
+                    c.repeats(channel, member, from);
+                }
             }
             "response" if member.is_object() => {
                 let path = path_of(c);
@@ -66,6 +69,10 @@ pub(crate) fn read(c: &mut Collector<'_>, root: Val<'_>) -> Done {
                 if kind == "response.output_item.added" {
                     item_opens(c, member, from, channel.group);
                 }
+                if kind == "response.output_item.done" {
+                    let parts = member.get("content").into_iter().flat_map(|content| content.items());
+                    parts.for_each(|(index, part)| repeats(c, part, from, (channel.group, index)));
+                }
             }
             "part" => {
                 let (path, from) = (path_of(c), c.message.segments.len());
@@ -74,6 +81,10 @@ pub(crate) fn read(c: &mut Collector<'_>, root: Val<'_>) -> Done {
                     let index = if kind.contains("summary") { "summary_index" } else { "content_index" };
                     let index = index_of(root, index)?.unwrap_or(0);
                     part_opens(c, member, from, (channel.group, index));
+                }
+                if kind == "response.content_part.done" {
+                    let index = index_of(root, "content_index")?.unwrap_or(0);
+                    repeats(c, member, from, (channel.group, index));
                 }
             }
             "partial_image_b64" => {
@@ -130,6 +141,14 @@ fn part_opens(c: &mut Collector<'_>, part: Val<'_>, from: usize, (group, index):
     };
     if let (Some((kind, field, _)), Some(text)) = (known(base), part.get(text)) {
         c.begins(beside(Channel { group, kind, index }, field), text, from);
+    }
+}
+
+/// A part that says its text once more.
+fn repeats(c: &mut Collector<'_>, part: Val<'_>, from: usize, (group, index): (u32, u32)) {
+    let said = part.get("text").filter(|_| part.get_text("type").is_some_and(|kind| kind == "output_text"));
+    if let Some(text) = said {
+        c.repeats(Channel { group, kind: ChannelKind::Block, index }, text, from);
     }
 }
 
