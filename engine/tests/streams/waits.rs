@@ -132,6 +132,17 @@ fn a_text_that_goes_on_waits_for_the_rest() {
     assert!(!out.contains("536-9") && !out.contains("0-4399"), "one comment: {out}");
 }
 
+/// A client that comes back says by it which event it saw last.
+#[test]
+fn an_identifier_of_an_event_overtakes_none() {
+    let program = program(json!([{ "pii": { "action": "redact", "replacement": "#" } }]));
+    let text = "id: 1\ndata: {\"choices\":[{\"index\":0,\"delta\":{\"content\":\"ssn 536-9\"}}]}\n\n";
+    assert_eq!(CHAT.so_far(&program, format!("{text}id: 2\n\n").as_bytes()), b"");
+    let answer = format!("{text}id: 2\n\n: ping\n\n");
+    let (out, _) = CHAT.through(&program, &[answer.as_bytes()]);
+    assert_eq!(String::from_utf8_lossy(&out), format!(": ping\n\n{text}id: 2\n\n"));
+}
+
 /// More texts than may be open pass where none of them goes on.
 #[test]
 fn many_texts_that_are_over_end_no_stream() {

@@ -199,6 +199,10 @@ pub fn read_event(
 
 fn keeps_alive(event: &Event) -> bool {
     let Event::Sse(event) = event else { return false };
+    // A client that comes back says which event it saw last: an id overtakes none.
+    if event.id.is_some() {
+        return false;
+    }
     let ping = |data: &str| data.split_ascii_whitespace().collect::<String>() == r#"{"type":"ping"}"#;
     event.data.as_deref().is_none_or(ping)
 }
