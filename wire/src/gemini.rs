@@ -269,8 +269,11 @@ fn part(c: &mut Collector<'_>, place: Place, value: Val<'_>, path: u32, running:
                 let path = path_of(c);
                 tool_part(c, Place::ToolResult, member, path)?;
             }
-            (_, Some(group)) => within::member(c, (place, path), key, member, (group, 0))?,
-            (_, None) => c.unknown(place, path, key, member)?,
+            // An object comes whole.
+            (_, Some(group)) if member.is_string() => {
+                within::member(c, (place, path), key, member, (group, 0))?;
+            }
+            _ => c.unknown(place, path, key, member)?,
         }
     }
     Ok(())

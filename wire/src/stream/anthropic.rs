@@ -74,11 +74,11 @@ fn block(c: &mut Collector<'_>, value: Val<'_>, path: u32, group: u32, field: u3
 fn opens(c: &mut Collector<'_>, block: Val<'_>, from: usize, group: u32) {
     for (key, member) in block.members().filter(|(_, member)| member.is_string()) {
         let (kind, index) = match &*key.text() {
-            "type" | "id" | "name" | "tool_use_id" => continue,
             "text" => (ChannelKind::Block, 0),
             "thinking" => (ChannelKind::Reasoning, 0),
             "input" => (ChannelKind::ToolArguments, 0),
-            name => (ChannelKind::Other, field_hash(0, name)),
+            name @ "content" => (ChannelKind::Other, field_hash(0, name)),
+            _ => continue,
         };
         c.begins(Channel { group, kind, index }, member, from);
     }
