@@ -241,6 +241,7 @@ impl Stream {
                 window.place = format!("response:{}", item.message.path(piece.segment));
             }
             window.touched = self.spoken;
+            window.whole = piece.whole;
             if piece.apart {
                 window.apart.extend(settle::by_itself(session, text, window.text.len()));
             }
@@ -357,6 +358,7 @@ impl Stream {
         let waits = self.windows.iter().filter(|(channel, window)| {
             !window.text.is_empty()
                 && (self.spoken.saturating_sub(window.touched) > patience(channel, window)
+                    || window.whole && window.touched < self.spoken
                     || closes.contains(&Close::Rests(channel.group)))
         });
         waits.map(|(channel, _)| *channel).collect()

@@ -28,6 +28,8 @@ pub(super) struct Window {
     pub(super) turns: Option<Turns>,
     /// The text, of those in this place that may be told apart, that said something last.
     pub(super) last_turn: Option<Channel>,
+    /// It waits for the next event only, if that is not more of it.
+    pub(super) whole: bool,
     /// What events repeat of it.
     pub(super) repeats: Repeats,
     /// Whether the running text began like JSON; unknown while it is blank.

@@ -2,6 +2,7 @@
 //! rest of the answer does, and what has nothing to find comes out byte for byte.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::expect_used, missing_docs)]
 
+mod again;
 mod blocks;
 mod deltas;
 mod joins;

@@ -85,6 +85,10 @@ fn nothing_waits_for_a_text_that_was_the_last() {
         let left = wire.so_far(&program, answer.as_bytes());
         assert_eq!(String::from_utf8_lossy(&left), answer, "{name}");
     }
+    // The next event shows that a message was whole, though it says something itself.
+    let whole = sse(&[message("Order no. 12")]);
+    let more = sse(&[json!({ "type": "error", "message": "Order no. 13" })]);
+    assert_eq!(String::from_utf8_lossy(&bus.so_far(&program, (whole.clone() + &more).as_bytes())), whole);
     let line = "data: build 12\n\n";
     for (name, more) in
         [("an event", "data: {\"state\":\"finished\"}\n\n"), ("silence", ": ping\n\n: ping\n\n")]

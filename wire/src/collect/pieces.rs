@@ -24,12 +24,7 @@ impl Collector<'_> {
         let inner = Coding::Base64.decode(text.get(range).unwrap_or_default()).into_owned();
         let (place, slot, span) = (Place::Document, Slot::Whole, 0..inner.len() as u32);
         self.list(Found { place, slot, path, layer, span, derived: false }, inner)?;
-        self.pieces.push(Piece {
-            channel,
-            segment: self.message.segments.len() - 1,
-            apart: true,
-            turn: None,
-        });
+        self.pieces.push(Piece::new(channel, self.message.segments.len() - 1, true));
         Ok(())
     }
 
@@ -63,7 +58,7 @@ impl Collector<'_> {
         let segments = &mut self.message.segments;
         let more = segments.iter().skip(at + 1).take_while(|one| one.derived).count();
         segments.drain(at + 1..at + 1 + more);
-        self.pieces.push(Piece { channel, segment: at, apart: false, turn: None });
+        self.pieces.push(Piece::new(channel, at, false));
     }
 
     /// Says of what was listed as a text by itself, after the first `from` of them, that it repeats a running text.
@@ -94,7 +89,7 @@ impl Collector<'_> {
         let slot = Slot::Text;
         let found = Found { place, slot, path, layer: value.doc.layer, span: value.span(), derived: false };
         self.list(found, text.into_owned())?;
-        self.pieces.push(Piece { channel, segment: self.message.segments.len() - 1, apart, turn: None });
+        self.pieces.push(Piece::new(channel, self.message.segments.len() - 1, apart));
         Ok(())
     }
 
@@ -109,12 +104,7 @@ impl Collector<'_> {
             text.to_owned(),
         )?;
         let channel = Channel { group: OUTSIDE, kind: ChannelKind::Text, index: 0 };
-        self.pieces.push(Piece {
-            channel,
-            segment: self.message.segments.len() - 1,
-            apart: true,
-            turn: None,
-        });
+        self.pieces.push(Piece::new(channel, self.message.segments.len() - 1, true));
         Ok(())
     }
 }

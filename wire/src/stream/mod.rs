@@ -89,6 +89,14 @@ pub struct Piece {
     /// Nor does one say that this text is told from others in the same place by an index or identifier beside it: if it is, it
     /// is this one.
     pub turn: Option<Channel>,
+    /// It stands in a list of parts, as messages that are whole have them: another event shows that it does not go on.
+    pub whole: bool,
+}
+
+impl Piece {
+    pub(crate) fn new(channel: Channel, segment: usize, apart: bool) -> Self {
+        Piece { channel, segment, apart, turn: None, whole: false }
+    }
 }
 
 /// Running texts that have come to their end with this event; no more of them may come.

@@ -77,8 +77,12 @@ pub(super) fn unknown(
             }
             if matches!(member.kind(), Kind::Object | Kind::Array) {
                 c.key(Place::Other, path, key, &name)?;
-                let path = c.at_key(path, &name);
-                return unknown(c, operation, member, path, field_hash(fields, &name));
+                let (path, from) = (c.at_key(path, &name), c.pieces.len());
+                unknown(c, operation, member, path, field_hash(fields, &name))?;
+                if &*name == "content" && member.items().all(|(_, part)| part.get("index").is_none()) {
+                    c.pieces.iter_mut().skip(from).for_each(|piece| piece.whole = true);
+                }
+                return Ok(());
             }
             c.unknown(Place::Other, path, key, member)
         }),
