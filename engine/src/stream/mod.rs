@@ -340,6 +340,9 @@ impl Stream {
     /// Whether there is room for these running texts. None that is open makes room, but for those of no protocol: what comes
     /// next is judged by what it said.
     fn admits(&self, touched: &BTreeSet<Channel>) -> bool {
+        if self.windows.len() + touched.len() <= MAX_WINDOWS {
+            return true;
+        }
         let open =
             |channel: &Channel| self.windows.get(channel).is_some_and(|window| !window.text.is_empty());
         let counts = |channel: &&Channel| !channel.is_outside();
