@@ -135,12 +135,14 @@ impl Masked {
             if message.protocol == Protocol::OpenAiResponses { self.said } else { Readings::default() };
         // Of each segment that others may go on from: how it began, and how it ended.
         let mut read: HashMap<usize, (Readings, Readings)> = HashMap::new();
+        let goes_on: HashMap<usize, usize> =
+            message.continuations().map(|(before, index)| (index, before)).collect();
         let mut edits = Vec::new();
         let segments = message.segments.iter().enumerate().filter(|(index, _)| !skip(*index));
         for (index, segment) in segments {
             let text = segment.text.as_str();
             let joins = is_said(message, index, segment);
-            let before = if segment.derived { index.checked_sub(1) } else { message.continues(index) };
+            let before = if segment.derived { index.checked_sub(1) } else { goes_on.get(&index).copied() };
             let before = before.and_then(|before| read.get(&before));
             let start = match before {
                 // Another reading of the text before it begins where that does.

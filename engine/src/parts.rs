@@ -28,10 +28,7 @@ pub(crate) struct Chain {
 pub(crate) fn chains(message: &Message, skip: impl Fn(usize) -> bool) -> Vec<Chain> {
     let mut chains: Vec<Chain> = Vec::new();
     let mut open = false;
-    for index in 1..message.segments.len() {
-        let Some(before) = message.continues(index).filter(|before| !skip(*before) && !skip(index)) else {
-            continue;
-        };
+    for (before, index) in message.continuations().filter(|(before, index)| !skip(*before) && !skip(*index)) {
         let text = |segment: usize| message.segments.get(segment).map_or("", |segment| segment.text.as_str());
         let joins = open
             && chains.last().and_then(|chain| chain.parts.last()).is_some_and(|(last, _)| *last == before);

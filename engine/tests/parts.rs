@@ -163,3 +163,20 @@ fn what_is_hidden_in_a_text_goes_with_what_hides_it() {
         assert_eq!(sent(&rules, "/v1/chat/completions", &body(given)), Some(body(want)), "{given}");
     }
 }
+
+/// However much stands between two parts of a text, they are one.
+#[test]
+fn what_stands_between_parts_does_not_part_them() {
+    let rules = json!([{ "pii": { "types": ["ssn"], "replacement": "[X]" } }]);
+    let image = json!({ "type": "image_url", "image_url": { "url": "https://example.org/a.png" } });
+    let named: Value =
+        (0..60).map(|number| (format!("x{number}"), json!("a"))).collect::<serde_json::Map<_, _>>().into();
+    for between in [vec![image; 50], vec![json!({ "type": "note", "more": named })]] {
+        let mut content = parts(&["my ssn is 536-90"]).as_array().unwrap().clone();
+        content.extend(between);
+        content.extend(parts(&["-4399 ok"]).as_array().unwrap().clone());
+        let body = json!({ "model": "m", "messages": [{ "role": "user", "content": content }] });
+        let sent = sent(&rules, "/v1/chat/completions", &body).unwrap().to_string();
+        assert!(!sent.contains("536-90") && !sent.contains("4399"), "{sent}");
+    }
+}

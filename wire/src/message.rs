@@ -1,5 +1,6 @@
 //! What was read from one body: the texts, and what a policy asks about.
 
+use std::collections::HashMap;
 use std::ops::Range;
 
 use crate::coding::unescape;
@@ -248,20 +249,27 @@ impl Message {
         self.segments.get(segment).map_or_else(String::new, |segment| self.paths.show(segment.path))
     }
 
-    /// The text that this one goes on from: the one before it, where both are parts (`text`) of one list in one place.
-    pub fn continues(&self, segment: usize) -> Option<usize> {
-        let this = self.segments.get(segment).filter(|this| !this.derived && !this.is_key())?;
-        let list = self.paths.list_of(this.path, "text")?;
-        let before = self.segments.get(..segment)?.iter().enumerate().rev().take(MAX_SIBLINGS);
-        let mut texts = before.filter(|(_, one)| !one.derived && !one.is_key());
-        texts
-            .find(|(_, one)| {
-                one.place == this.place
-                    && one.path != this.path
-                    && one.layer == this.layer
-                    && self.paths.list_of(one.path, "text") == Some(list)
-            })
-            .map(|(at, _)| at)
+    /// For each text that goes on from another one the two of them, in order: parts (`text`) of one list in one place, whatever
+    /// else stands between.
+    pub fn continuations(&self) -> impl Iterator<Item = (usize, usize)> + use<'_> {
+        // Of each list the last text, and the one before that in another part.
+        let mut last: HashMap<(u32, Place, u32), (usize, Option<usize>)> = HashMap::new();
+        self.segments.iter().enumerate().filter_map(move |(index, this)| {
+            if this.derived || this.is_key() {
+                return None;
+            }
+            let list = self.paths.list_of(this.path, "text")?;
+            let key = (list, this.place, this.layer);
+            let before = match last.get(&key) {
+                Some((before, further)) => {
+                    let same = self.segments.get(*before).is_some_and(|one| one.path == this.path);
+                    if same { *further } else { Some(*before) }
+                }
+                None => None,
+            };
+            last.insert(key, (index, before));
+            Some((before?, index))
+        })
     }
 
     /// The name under which a value stands in an object, or in a list in one; where the protocol gives it no meaning, so

@@ -84,7 +84,7 @@ pub(super) fn unknown(
                 }
                 return Ok(());
             }
-            c.unknown(Place::Other, path, key, member)
+            c.member(Place::Other, path, key, member)
         }),
         Kind::Array => value.items().try_for_each(|(index, item)| {
             let path = c.at_index(path, index);
