@@ -1,9 +1,9 @@
 //! Settlements that could not be counted when they came, because nobody could count: they are counted with the next.
 //!
 //! Without this, what was promised to requests that ended while Redis was away for a second would be held for ten minutes, and places
-//! under `maxConcurrent` with it. Settling twice is harmless: an account knows each promise once. Bounded: of too many, the oldest are
-//! forgotten, and expire.
-use std::collections::VecDeque;
+//! under `maxConcurrent` with it. Settling twice is harmless: an account knows each promise once. A settlement waits once, however often
+//! its record is sent. Bounded: of too many, the oldest are forgotten, and expire.
+use std::collections::{HashSet, VecDeque};
 use std::sync::{Mutex, PoisonError};
 
 use crate::Settle;
@@ -16,20 +16,47 @@ const BATCH: usize = 512;
 #[derive(Default)]
 pub(crate) struct Late(Mutex<VecDeque<Settle>>);
 
+/// Settlements that are being counted. Unless that was done, they wait again: also when nobody waits for it any more.
+pub(crate) struct Due<'l> {
+    late: &'l Late,
+    settlements: Vec<Settle>,
+}
+
 impl Late {
     /// Some of those that wait, oldest first, before `new` ones.
-    pub(crate) fn with(&self, new: impl Iterator<Item = Settle>) -> Vec<Settle> {
+    pub(crate) fn with(&self, new: impl Iterator<Item = Settle>) -> Due<'_> {
         let mut late = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let most = late.len().min(BATCH);
-        late.drain(..most).chain(new).collect()
+        Due { late: self, settlements: late.drain(..most).chain(new).collect() }
     }
 
     /// These could not be counted.
-    pub(crate) fn keep(&self, settlements: Vec<Settle>) {
+    fn keep(&self, settlements: Vec<Settle>) {
         let mut late = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        late.extend(settlements);
+        let all = late.drain(..).chain(settlements).collect::<Vec<_>>();
+        let mut known = HashSet::new();
+        late.extend(all.into_iter().filter(|settle| known.insert((settle.key.clone(), settle.id.clone()))));
         let surplus = late.len().saturating_sub(MAX_LATE);
         late.drain(..surplus);
+    }
+}
+
+impl Due<'_> {
+    pub(crate) fn settlements(&self) -> &[Settle] {
+        &self.settlements
+    }
+
+    /// They are counted.
+    pub(crate) fn done(mut self) {
+        self.settlements.clear();
+    }
+}
+
+impl Drop for Due<'_> {
+    fn drop(&mut self) {
+        if !self.settlements.is_empty() {
+            self.late.keep(std::mem::take(&mut self.settlements));
+        }
     }
 }
 
@@ -51,15 +78,21 @@ mod tests {
             how: Settlement::Released,
         };
         let late = Late::default();
-        (0..MAX_LATE + 3).for_each(|number| late.keep(vec![settle(number)]));
+        late.keep((0..MAX_LATE).map(settle).collect());
+        (MAX_LATE..MAX_LATE + 3).for_each(|number| late.keep(vec![settle(number)]));
+        late.keep(vec![settle(MAX_LATE)]);
         let mut back = Vec::new();
         for _ in 0..MAX_LATE.div_ceil(BATCH) {
-            back.extend(late.with(std::iter::empty()));
+            let due = late.with(std::iter::empty());
+            back.extend_from_slice(due.settlements());
+            due.done();
         }
         let ids: Vec<String> = back.into_iter().map(|settle| settle.id).collect();
         let expected: Vec<String> = (3..MAX_LATE + 3).map(|number| number.to_string()).collect();
         assert_eq!(ids, expected);
         let new = late.with(std::iter::once(settle(7)));
-        assert_eq!(new.len(), 1, "nothing waits any more");
+        assert_eq!(new.settlements().len(), 1, "nothing waits any more");
+        drop(new);
+        assert_eq!(late.with(std::iter::empty()).settlements().len(), 1, "what was not done waits again");
     }
 }

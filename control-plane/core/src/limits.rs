@@ -341,15 +341,13 @@ impl Limits {
         records: impl Iterator<Item = &DecisionRecord>,
         now: Timestamp,
     ) -> Result<Settled, StoreError> {
-        let settlements = self.late.with(records.flat_map(settlements));
-        if settlements.is_empty() {
+        let due = self.late.with(records.flat_map(settlements));
+        if due.settlements().is_empty() {
             return Ok(Settled::default());
         }
-        let settled = self.windows.settle(&settlements, now).await;
-        if settled.is_err() {
-            self.late.keep(settlements);
-        }
-        settled
+        let settled = self.windows.settle(due.settlements(), now).await?;
+        due.done();
+        Ok(settled)
     }
 
     /// Takes leases back.

@@ -13,6 +13,7 @@ use crate::steady;
 use crate::v1::decision_intake_server::DecisionIntake;
 
 /// The decision intake.
+#[derive(Clone)]
 pub struct IntakeService {
     decisions: Decisions,
     limits: Limits,
@@ -20,16 +21,24 @@ pub struct IntakeService {
     metrics: Arc<Metrics>,
 }
 
+#[async_trait]
+impl DecisionIntake for IntakeService {
+    async fn report(&self, request: Request<ReportRequest>) -> Result<Response<ReportResponse>, Status> {
+        // A caller that gives up does not stop what has begun half-way: the task goes on without it.
+        let (service, report) = (self.clone(), request.into_inner());
+        let done = tokio::spawn(async move { service.take_in(report).await }).await;
+        let done =
+            done.map_err(|_| Status::internal("the report was not taken in; send the records again"))?;
+        done.map(Response::new)
+    }
+}
+
 impl IntakeService {
     pub(super) fn new(decisions: Decisions, limits: Limits, tools: Tools, metrics: Arc<Metrics>) -> Self {
         IntakeService { decisions, limits, tools, metrics }
     }
-}
 
-#[async_trait]
-impl DecisionIntake for IntakeService {
-    async fn report(&self, request: Request<ReportRequest>) -> Result<Response<ReportResponse>, Status> {
-        let report = request.into_inner();
+    async fn take_in(&self, report: ReportRequest) -> Result<ReportResponse, Status> {
         let returned = self.take_back(&report.returns, &report.sidecar).await;
         let mut batch = Batch {
             sidecar: report.sidecar,
@@ -39,6 +48,7 @@ impl DecisionIntake for IntakeService {
             dropped: report.dropped,
         };
         batch.check().map_err(|error| Status::invalid_argument(error.to_string()))?;
+        self.settle(&batch).await;
         let seen = self.tools.take_from(&batch.sidecar, &mut batch.records, Timestamp::now()).await;
         let seen = seen.map_err(|error| {
             let causes = causes(&error);
@@ -57,21 +67,23 @@ impl DecisionIntake for IntakeService {
         let kept = intake.kept.iter().filter_map(|index| batch.records.get(*index));
         self.metrics.kept(&intake, kept.clone().map(|record| &record.decision));
         self.metrics.enforced(kept.clone().map(|record| (record.time_ns, &*record.policies)));
-        self.metrics.judge.kept(kept.clone());
-        // Only of records that are new: each promise ends once. One that can not be ended now is ended with the next; the record
-        // is kept all the same.
-        match self.limits.settle_records(kept, steady::now()).await {
+        self.metrics.judge.kept(kept);
+        Ok(ReportResponse { acknowledged: intake.acknowledged, returned })
+    }
+
+    /// Ends what was promised to the exchanges that these records tell of: before the records are kept, and whether or not they are
+    /// new, so that nothing that fails in between leaves a promise open. A record that comes again ends nothing again: an account
+    /// knows each promise once. One that can not be ended now is ended with the next; the record is kept all the same.
+    async fn settle(&self, batch: &Batch) {
+        match self.limits.settle_records(batch.records.iter(), steady::now()).await {
             Ok(settled) => self.metrics.limits.settled(&settled),
             Err(error) => {
                 let causes = causes(&error);
                 tracing::error!(%error, causes, sidecar = batch.sidecar, "what was spent could not be counted");
             }
         }
-        Ok(Response::new(ReportResponse { acknowledged: intake.acknowledged, returned }))
     }
-}
 
-impl IntakeService {
     /// Takes leases back; how many of them. What can not be taken in now is told again.
     async fn take_back(&self, returns: &[LeaseReturn], sidecar: &str) -> u64 {
         match self.limits.take_back(returns, steady::now()).await {

@@ -188,6 +188,48 @@ async fn records_settle_what_was_promised() {
     }
 }
 
+/// Nothing that happens between keeping a record and ending what was promised to it leaves a promise open.
+#[tokio::test]
+async fn a_record_settles_however_its_report_ends() {
+    let (mut client, plane) = client().await;
+    let record = |id: &str| mesh_audit::v1::DecisionRecord {
+        settlements: vec![mesh_audit::v1::Settlement {
+            policy_id: "p".into(),
+            rule: 2,
+            measure: "tokens".into(),
+            window_s: 86_400,
+            key: "user:ada".into(),
+            spent: None,
+        }],
+        ..crate::support::record(id, "allow")
+    };
+    let reserved = async || {
+        let listed = plane.get("/api/v1/limits?key=user:ada").await.is(200);
+        listed["limits"][0]["reserved"].as_u64().unwrap_or_default()
+    };
+    for id in ["kept", "given up"] {
+        promised(&mut client, id, vec![budget("tokens", 1000, 300)]).await;
+    }
+    assert_eq!(reserved().await, 600);
+
+    // It was kept, and then the control plane died: the sidecar sends it again.
+    plane.report(1, vec![record("kept")]).await;
+    plane.intake(1, vec![record("kept")]).await;
+    assert_eq!(reserved().await, 300);
+
+    // The sidecar gives the call up as soon as it was made.
+    tokio::select! {
+        biased;
+        () = plane.intake(2, vec![record("given up")]) => panic!("it was not given up"),
+        () = std::future::ready(()) => {}
+    }
+    for _ in 0..100 {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(reserved().await, 0);
+    assert_eq!(plane.decisions.newest_cursor().await.unwrap(), 2);
+}
+
 /// What the list leaves out is found by its policy or key.
 #[tokio::test]
 async fn accounts_are_found_however_many_there_are() {
