@@ -1,6 +1,6 @@
 //! Decision records on their way to the control plane: numbered, kept until acknowledged, bounded.
 //!
-//! Law: a record leaves the outbox only when the control plane says that it is kept. While it does not answer, records
+//! Law: a record leaves the outbox only when it was sent and the control plane says that it is kept. While it does not answer, records
 //! wait and are sent again; a full outbox refuses requests or drops their records and counts them, as the policy
 //! says. Numbers run without a gap for the life of the VM, so that a loss shows at the other end.
 use std::collections::VecDeque;
@@ -67,6 +67,8 @@ struct Call {
     /// The root context that waits for the answer; Envoy forgets the call with it.
     owner: u32,
     since: u64,
+    /// Number of the last record that was sent; one before the first of all when there was none.
+    last: u64,
 }
 
 impl Outbox {
@@ -132,11 +134,13 @@ impl Outbox {
         }
         self.called = now;
         self.urgent = false;
+        let records = self.batch();
+        let last = self.first.saturating_add(records.len() as u64).saturating_sub(1);
         let report = Report {
             sidecar: self.sidecar.clone(),
             vm: self.vm.clone(),
             first_sequence: self.first,
-            records: self.batch(),
+            records,
             dropped: self.dropped,
             returns: leases.returns().iter().take(BATCH).map(lease::message).collect(),
         };
@@ -148,7 +152,7 @@ impl Outbox {
             &report.encode_to_vec(),
             service.timeout_ms,
         );
-        self.call = token.map(|token| Call { token, owner, since: now });
+        self.call = token.map(|token| Call { token, owner, since: now, last });
         if token.is_none() {
             self.not_before = now + RETRY_AFTER_NS;
         }
@@ -175,7 +179,9 @@ impl Outbox {
         let Some(call) = self.call.take_if(|call| call.token == token) else { return };
         match ReportResponse::decode(message) {
             Ok(answer) if ok => {
-                while self.first <= answer.acknowledged && self.records.pop_front().is_some() {
+                // What was not sent can not have been kept, whatever the answer says.
+                let kept = answer.acknowledged.min(call.last);
+                while self.first <= kept && self.records.pop_front().is_some() {
                     self.first += 1;
                 }
                 leases.returned(usize::try_from(answer.returned).unwrap_or(usize::MAX).min(BATCH));

@@ -40,6 +40,9 @@ pub enum BatchError {
     /// Characters that no id has.
     #[error("the batch's vm or sidecar id holds control characters")]
     OddId,
+    /// More records than are taken in at once.
+    #[error("the batch has {0} records; at most {MAX_RECORDS} are allowed: send the others in another one")]
+    Long(usize),
     /// Numbers start at 1 and fit 63 bits.
     #[error(
         "first_sequence is {first} with {count} records; the first record of a VM is number 1 and numbers fit 63 bits"
@@ -53,6 +56,8 @@ pub enum BatchError {
 }
 
 const MAX_ID: usize = 256;
+/// A filter sends 256. More in one transaction would keep others waiting for the database.
+const MAX_RECORDS: usize = 1024;
 /// Records that are forgotten in one transaction: others that wait for the database come between.
 const FORGOTTEN: u32 = 2000;
 /// A VM is not forgotten sooner, however short records are kept: it may be out of reach, and come back with its next number.
@@ -72,6 +77,9 @@ impl Batch {
             return Err(BatchError::OddId);
         }
         let count = self.records.len();
+        if count > MAX_RECORDS {
+            return Err(BatchError::Long(count));
+        }
         let bad = || BatchError::Numbers { first: self.first_sequence, count };
         let end = self.first_sequence.checked_add(count as u64).ok_or_else(bad)?;
         if count > 0 && (self.first_sequence == 0 || end > i64::MAX as u64) || self.dropped > i64::MAX as u64
@@ -143,7 +151,7 @@ impl Decisions {
     /// Takes in a batch. When this returns, what it acknowledges is durable.
     pub async fn report(&self, batch: &Batch, now: Timestamp) -> Result<Intake, ReportError> {
         batch.check()?;
-        let intake = self.store.intake(batch, now).await?;
+        let mut intake = self.store.intake(batch, now).await?;
         if let Some(gap) = &intake.gap {
             tracing::warn!(
                 sidecar = %gap.sidecar, vm = %gap.vm, from = gap.from_sequence, to = gap.to_sequence,
@@ -156,6 +164,9 @@ impl Decisions {
         if !intake.kept.is_empty() {
             self.arrivals.send_modify(|count| *count = count.wrapping_add(1));
         }
+        // Whoever has the sidecars' token may have reported greater numbers in this VM's name. It is told of no more than it has
+        // sent: it forgets what is acknowledged.
+        intake.acknowledged = intake.acknowledged.min(batch.last_sequence());
         Ok(intake)
     }
 

@@ -14,7 +14,7 @@ use std::sync::Arc;
 
 use crate::metrics::Metrics;
 
-/// 16 MiB: a report of some ten thousand records.
+/// 16 MiB: more than a filter sends at once, also where one record alone fills a message.
 const MAX_REPORT: usize = 16 * 1024 * 1024;
 
 /// The decision intake as a service of a gRPC server.

@@ -54,6 +54,12 @@ async fn metrics_count_what_happened() {
     assert_eq!(kept.into_inner().acknowledged, 2);
     report(2, vec![record("b", "deny"), record("c", "strange")], 4).await.unwrap();
     assert_eq!(report(9, vec![record("i", "throttle")], 4).await.unwrap().into_inner().acknowledged, 9);
+    // No more is acknowledged than was sent: somebody else may have reported in this VM's name.
+    assert_eq!(report(2, vec![record("b", "deny")], 4).await.unwrap().into_inner().acknowledged, 2);
+    assert_eq!(report(4, Vec::new(), 4).await.unwrap().into_inner().acknowledged, 3);
+    let long = vec![record("x", "allow"); 1025];
+    let refused = report(10, long, 4).await.unwrap_err();
+    assert!(refused.message().contains("at most 1024"), "{refused}");
     let refused = report(0, vec![record("x", "allow")], 0).await.unwrap_err();
     assert_eq!(refused.code(), tonic::Code::InvalidArgument);
     let refused = client.report(ReportRequest::default()).await.unwrap_err();
