@@ -2,7 +2,7 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use mesh_policy::Bundle;
 
 use crate::{
@@ -122,10 +122,11 @@ pub trait DecisionStore: Send + Sync {
 /// one is not kept.
 #[async_trait]
 pub trait ToolStore: Send + Sync {
-    /// Keeps what was seen, or that it was seen again. What was `decided` on is never dropped; how many others were.
+    /// Keeps what was seen, or that it was seen again, in one transaction. What was `decided` on is never dropped; how many
+    /// others were. That something was seen again less than [`SEEN_JUST_NOW`] after it was seen last is not written.
     async fn seen(
         &self,
-        sighting: &ToolSighting,
+        sightings: &[ToolSighting],
         decided: &IsDecided<'_>,
         now: Timestamp,
     ) -> Result<u64, StoreError>;
@@ -140,6 +141,8 @@ pub trait ToolStore: Send + Sync {
 /// Whether somebody has decided on a definition, by its server, name and digest.
 pub type IsDecided<'a> = dyn Fn(&str, &str, &str) -> bool + Send + Sync + 'a;
 
+/// A definition is offered with each list of its server's tools, by many sidecars: not every time is written down.
+pub const SEEN_JUST_NOW: SignedDuration = SignedDuration::from_secs(5);
 /// Undecided definitions of one tool that a [`ToolStore`] keeps.
 pub const MOST_OF_A_TOOL: usize = 32;
 /// Definitions of one server that a [`ToolStore`] keeps.

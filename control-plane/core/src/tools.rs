@@ -186,25 +186,26 @@ impl Tools {
         records: &mut [v1::DecisionRecord],
         now: Timestamp,
     ) -> Result<Seen, ToolError> {
+        let definitions = records.iter_mut().flat_map(|record| std::mem::take(&mut record.definitions));
+        let sighting = |told: v1::ToolDefinition| {
+            let v1::ToolDefinition { server, name, digest, text, truncated } = told;
+            ToolSighting { server, name, digest, text, truncated, sidecar: sidecar.to_owned() }
+        };
+        let (sightings, odd): (Vec<_>, Vec<_>) =
+            definitions.map(sighting).partition(ToolSighting::makes_sense);
+        if !odd.is_empty() {
+            let count = odd.len();
+            tracing::warn!(sidecar, count, "reports of tools make no sense and are passed over");
+        }
+        let set = self.policies.set();
+        let decided = |server: &str, name: &str, digest: &str| {
+            let held = set.get(&tool_key(server, name)).and_then(|held| held.version.tool());
+            held.is_some_and(|held| held.approved.iter().chain(&held.rejected).any(|known| known == digest))
+        };
         let mut seen = Seen { changed: self.mark_late(now).await, ..Seen::default() };
-        for definition in records.iter_mut().flat_map(|record| std::mem::take(&mut record.definitions)) {
-            let v1::ToolDefinition { server, name, digest, text, truncated } = definition;
-            let sighting =
-                ToolSighting { server, name, digest, text, truncated, sidecar: sidecar.to_owned() };
-            if !sighting.makes_sense() {
-                tracing::warn!(sidecar, "a report of a tool makes no sense and is passed over");
-                continue;
-            }
-            let set = self.policies.set();
-            let decided = |server: &str, name: &str, digest: &str| {
-                let held = set.get(&tool_key(server, name)).and_then(|held| held.version.tool());
-                held.is_some_and(|held| {
-                    held.approved.iter().chain(&held.rejected).any(|known| known == digest)
-                })
-            };
-            seen.dropped += self.store.seen(&sighting, &decided, now).await?;
-            seen.definitions += 1;
-            let ToolSighting { server, name, digest, .. } = sighting;
+        seen.dropped = self.store.seen(&sightings, &decided, now).await?;
+        seen.definitions = sightings.len() as u64;
+        for ToolSighting { server, name, digest, .. } in sightings {
             match self.mark(&server, &name, &digest, now).await {
                 Ok(changed) => seen.changed += u64::from(changed),
                 Err(error) => {

@@ -6,7 +6,9 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 
 use super::lock;
-use crate::ports::{IsDecided, MOST_DEFINITIONS, MOST_OF_A_SERVER, MOST_OF_A_TOOL, StoreError, ToolStore};
+use crate::ports::{
+    IsDecided, MOST_DEFINITIONS, MOST_OF_A_SERVER, MOST_OF_A_TOOL, SEEN_JUST_NOW, StoreError, ToolStore,
+};
 use crate::{SeenDefinition, ToolSighting};
 
 /// Server, name, digest.
@@ -23,34 +25,12 @@ pub struct MemoryTools {
 impl ToolStore for MemoryTools {
     async fn seen(
         &self,
-        sighting: &ToolSighting,
+        sightings: &[ToolSighting],
         decided: &IsDecided<'_>,
         now: Timestamp,
     ) -> Result<u64, StoreError> {
         let mut held = lock(&self.definitions);
-        let ToolSighting { server, name, digest, .. } = sighting;
-        let key = (server.clone(), name.clone(), digest.clone());
-        if let Some(known) = held.get_mut(&key) {
-            known.last_seen = known.last_seen.max(now);
-            return Ok(0);
-        }
-        let new = SeenDefinition { sighting: sighting.clone(), first_seen: now, last_seen: now };
-        held.insert(key.clone(), new);
-        let undecided = undecided(&held, server, Some(name), decided);
-        let surplus = undecided.len().saturating_sub(MOST_OF_A_TOOL);
-        let mut gone = drop_first(&mut held, undecided, surplus);
-        let surplus = of_server(&held, server).count().saturating_sub(MOST_OF_A_SERVER);
-        gone += drop_oldest(&mut held, server, surplus, decided);
-        let surplus = held.len().saturating_sub(MOST_DEFINITIONS);
-        if surplus > 0 {
-            let fullest = fullest(&held);
-            let made = drop_oldest(&mut held, &fullest, surplus, decided);
-            if made == 0 {
-                held.remove(&key);
-            }
-            gone += made.max(1);
-        }
-        Ok(gone)
+        Ok(sightings.iter().map(|sighting| keep(&mut held, sighting, decided, now)).sum())
     }
 
     async fn definitions(&self) -> Result<Vec<SeenDefinition>, StoreError> {
@@ -66,6 +46,34 @@ impl ToolStore for MemoryTools {
         let wanted = of_server(&held, server).filter(|(key, _)| key.1 == name);
         Ok(wanted.map(|(_, known)| known.clone()).collect())
     }
+}
+
+fn keep(held: &mut Held, sighting: &ToolSighting, decided: &IsDecided<'_>, now: Timestamp) -> u64 {
+    let ToolSighting { server, name, digest, .. } = sighting;
+    let key = (server.clone(), name.clone(), digest.clone());
+    if let Some(known) = held.get_mut(&key) {
+        if now.duration_since(known.last_seen) >= SEEN_JUST_NOW {
+            known.last_seen = now;
+        }
+        return 0;
+    }
+    let new = SeenDefinition { sighting: sighting.clone(), first_seen: now, last_seen: now };
+    held.insert(key.clone(), new);
+    let undecided = undecided(held, server, Some(name), decided);
+    let surplus = undecided.len().saturating_sub(MOST_OF_A_TOOL);
+    let mut gone = drop_first(held, undecided, surplus);
+    let surplus = of_server(held, server).count().saturating_sub(MOST_OF_A_SERVER);
+    gone += drop_oldest(held, server, surplus, decided);
+    let surplus = held.len().saturating_sub(MOST_DEFINITIONS);
+    if surplus > 0 {
+        let fullest = fullest(held);
+        let made = drop_oldest(held, &fullest, surplus, decided);
+        if made == 0 {
+            held.remove(&key);
+        }
+        gone += made.max(1);
+    }
+    gone
 }
 
 fn of_server<'h>(held: &'h Held, server: &str) -> impl Iterator<Item = (&'h Key, &'h SeenDefinition)> {

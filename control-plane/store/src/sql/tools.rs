@@ -2,7 +2,7 @@
 use async_trait::async_trait;
 use jiff::Timestamp;
 use mesh_control_core::ports::{
-    IsDecided, MOST_DEFINITIONS, MOST_OF_A_SERVER, MOST_OF_A_TOOL, StoreError, ToolStore,
+    IsDecided, MOST_DEFINITIONS, MOST_OF_A_SERVER, MOST_OF_A_TOOL, SEEN_JUST_NOW, StoreError, ToolStore,
 };
 use mesh_control_core::{SeenDefinition, ToolSighting};
 
@@ -17,11 +17,13 @@ type Row = (String, String, String, String, bool, String, i64, i64);
 impl ToolStore for Sql {
     async fn seen(
         &self,
-        sighting: &ToolSighting,
+        sightings: &[ToolSighting],
         decided: &IsDecided<'_>,
         now: Timestamp,
     ) -> Result<u64, StoreError> {
-        keep(self, sighting, decided, now).await.map_err(failed("the definition of a tool could not be kept"))
+        keep_all(self, sightings, decided, now)
+            .await
+            .map_err(failed("the definitions of tools could not be kept"))
     }
 
     async fn definitions(&self) -> Result<Vec<SeenDefinition>, StoreError> {
@@ -48,21 +50,43 @@ impl ToolStore for Sql {
     }
 }
 
-async fn keep(sql: &Sql, seen: &ToolSighting, decided: &IsDecided<'_>, now: Timestamp) -> sqlx::Result<u64> {
+async fn keep_all(
+    sql: &Sql,
+    sightings: &[ToolSighting],
+    decided: &IsDecided<'_>,
+    now: Timestamp,
+) -> sqlx::Result<u64> {
+    if sightings.is_empty() {
+        return Ok(0);
+    }
     let mut tx = begin(sql).await?;
     lock(&mut tx, super::TOOLS).await?;
-    let again = sqlx::query(
-        "UPDATE tool_definitions SET last_ns = CASE WHEN last_ns < $4 THEN $4 ELSE last_ns END
-         WHERE server = $1 AND name = $2 AND digest = $3",
+    let mut gone = 0;
+    for seen in sightings {
+        gone += keep(&mut tx, seen, decided, now).await?;
+    }
+    tx.commit().await?;
+    Ok(gone)
+}
+
+async fn keep(
+    tx: &mut Transaction<'static, Db>,
+    seen: &ToolSighting,
+    decided: &IsDecided<'_>,
+    now: Timestamp,
+) -> sqlx::Result<u64> {
+    let last: Option<i64> = sqlx::query_scalar(
+        "SELECT last_ns FROM tool_definitions WHERE server = $1 AND name = $2 AND digest = $3",
     )
     .bind(&seen.server)
     .bind(&seen.name)
     .bind(&seen.digest)
-    .bind(nanoseconds(now))
-    .execute(&mut *tx)
+    .fetch_optional(&mut **tx)
     .await?;
-    if again.rows_affected() > 0 {
-        tx.commit().await?;
+    if let Some(last) = last {
+        if now.duration_since(timestamp(last)) >= SEEN_JUST_NOW {
+            touch(tx, seen, now).await?;
+        }
         return Ok(0);
     }
     sqlx::query(
@@ -76,35 +100,45 @@ async fn keep(sql: &Sql, seen: &ToolSighting, decided: &IsDecided<'_>, now: Time
     .bind(seen.truncated)
     .bind(&seen.sidecar)
     .bind(nanoseconds(now))
-    .execute(&mut *tx)
+    .execute(&mut **tx)
     .await?;
-    let known = undecided(&mut tx, &seen.server, Some(&seen.name), decided).await?;
+    let known = undecided(tx, &seen.server, Some(&seen.name), decided).await?;
     let surplus = known.len().saturating_sub(MOST_OF_A_TOOL);
-    let mut gone = drop_first(&mut tx, &seen.server, known, surplus).await?;
+    let mut gone = drop_first(tx, &seen.server, known, surplus).await?;
     let of_server: i64 = sqlx::query_scalar("SELECT count(*) FROM tool_definitions WHERE server = $1")
         .bind(&seen.server)
-        .fetch_one(&mut *tx)
+        .fetch_one(&mut **tx)
         .await?;
     let surplus = over(of_server, MOST_OF_A_SERVER);
-    gone += drop_oldest(&mut tx, &seen.server, surplus, decided).await?;
-    let all: i64 = sqlx::query_scalar("SELECT count(*) FROM tool_definitions").fetch_one(&mut *tx).await?;
+    gone += drop_oldest(tx, &seen.server, surplus, decided).await?;
+    let all: i64 = sqlx::query_scalar("SELECT count(*) FROM tool_definitions").fetch_one(&mut **tx).await?;
     let surplus = over(all, MOST_DEFINITIONS);
     if surplus > 0 {
         let fullest: String = sqlx::query_scalar(
             "SELECT server FROM tool_definitions GROUP BY server ORDER BY count(*) DESC, server DESC LIMIT 1",
         )
-        .fetch_one(&mut *tx)
+        .fetch_one(&mut **tx)
         .await?;
-        let made = drop_oldest(&mut tx, &fullest, surplus, decided).await?;
+        let made = drop_oldest(tx, &fullest, surplus, decided).await?;
         if made == 0 {
-            // There is no room: nothing has happened.
-            tx.rollback().await?;
-            return Ok(1);
+            // There is no room.
+            drop_one(tx, &seen.server, &seen.name, &seen.digest).await?;
         }
-        gone += made;
+        gone += made.max(1);
     }
-    tx.commit().await?;
     Ok(gone)
+}
+
+/// It was seen again.
+async fn touch(tx: &mut Transaction<'static, Db>, seen: &ToolSighting, now: Timestamp) -> sqlx::Result<()> {
+    sqlx::query("UPDATE tool_definitions SET last_ns = $4 WHERE server = $1 AND name = $2 AND digest = $3")
+        .bind(&seen.server)
+        .bind(&seen.name)
+        .bind(&seen.digest)
+        .bind(nanoseconds(now))
+        .execute(&mut **tx)
+        .await
+        .map(drop)
 }
 
 /// By how many there are more than `most`.
@@ -152,16 +186,24 @@ async fn drop_first(
 ) -> sqlx::Result<u64> {
     let mut gone = 0;
     for (name, digest) in known.iter().take(most) {
-        let deleted =
-            sqlx::query("DELETE FROM tool_definitions WHERE server = $1 AND name = $2 AND digest = $3")
-                .bind(server)
-                .bind(name)
-                .bind(digest)
-                .execute(&mut **tx)
-                .await?;
-        gone += deleted.rows_affected();
+        gone += drop_one(tx, server, name, digest).await?;
     }
     Ok(gone)
+}
+
+async fn drop_one(
+    tx: &mut Transaction<'static, Db>,
+    server: &str,
+    name: &str,
+    digest: &str,
+) -> sqlx::Result<u64> {
+    let deleted = sqlx::query("DELETE FROM tool_definitions WHERE server = $1 AND name = $2 AND digest = $3")
+        .bind(server)
+        .bind(name)
+        .bind(digest)
+        .execute(&mut **tx)
+        .await?;
+    Ok(deleted.rows_affected())
 }
 
 fn definition((server, name, digest, text, truncated, sidecar, first, last): Row) -> SeenDefinition {

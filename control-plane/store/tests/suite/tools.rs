@@ -48,16 +48,16 @@ async fn digests(store: &Port, name: &str) -> Vec<String> {
 
 async fn what_is_seen_is_kept_as_it_was(store: Port) {
     assert_eq!(store.definitions().await.unwrap(), []);
-    store.seen(&sighting("x", "a"), &nothing, at(0)).await.unwrap();
-    store.seen(&sighting("x", "b"), &nothing, at(1)).await.unwrap();
-    store.seen(&sighting("y", "a"), &nothing, at(2)).await.unwrap();
+    store.seen(&[sighting("x", "a")], &nothing, at(0)).await.unwrap();
+    store.seen(&[sighting("x", "b")], &nothing, at(1)).await.unwrap();
+    store.seen(&[sighting("y", "a")], &nothing, at(2)).await.unwrap();
     // Another sidecar sees it again: the first one's report stays.
     store
-        .seen(&ToolSighting { sidecar: "other".to_owned(), ..sighting("x", "a") }, &nothing, at(9))
+        .seen(&[ToolSighting { sidecar: "other".to_owned(), ..sighting("x", "a") }], &nothing, at(9))
         .await
         .unwrap();
     // Reports may arrive in any order.
-    store.seen(&sighting("x", "a"), &nothing, at(5)).await.unwrap();
+    store.seen(&[sighting("x", "a")], &nothing, at(5)).await.unwrap();
     let mut held = store.definitions_of("tools.example.com/mcp", "x").await.unwrap();
     held.sort_by_key(|known| known.first_seen);
     let seen: Vec<_> =
@@ -68,16 +68,29 @@ async fn what_is_seen_is_kept_as_it_was(store: Port) {
     assert_eq!(store.definitions_of("elsewhere", "x").await.unwrap(), []);
 }
 
+/// One report tells of many definitions, and of many more than once.
+async fn a_report_is_kept_at_once_and_what_was_seen_just_now_is_not_written(store: Port) {
+    let (a, b) = (sighting("x", "a"), sighting("y", "b"));
+    assert_eq!(store.seen(&[], &nothing, at(0)).await.unwrap(), 0);
+    store.seen(&[a.clone(), b.clone(), a.clone()], &nothing, at(0)).await.unwrap();
+    for (second, last) in [(4, 0), (5, 5), (9, 5), (3, 5), (11, 11)] {
+        store.seen(&[a.clone(), b.clone()], &nothing, at(second)).await.unwrap();
+        let held = store.definitions().await.unwrap();
+        let seen: Vec<_> = held.iter().map(|known| (known.first_seen, known.last_seen)).collect();
+        assert_eq!(seen, [(at(0), at(last)); 2], "seen after {second} s");
+    }
+}
+
 /// A server that offers something new each time does not fill the store, and does not push out what was decided on.
 async fn a_tool_has_so_many_definitions_and_no_more(store: Port) {
     let decided = |_: &str, name: &str, digest: &str| (name, digest) == ("x", "d000");
     let most = MOST_OF_A_TOOL as i64;
     let mut dropped = 0;
     for n in 0..most + 10 {
-        dropped += store.seen(&sighting("x", &format!("d{n:03}")), &decided, at(n)).await.unwrap();
+        dropped += store.seen(&[sighting("x", &format!("d{n:03}"))], &decided, at(n)).await.unwrap();
     }
     assert_eq!(dropped, 9);
-    store.seen(&sighting("y", "a"), &nothing, at(0)).await.unwrap();
+    store.seen(&[sighting("y", "a")], &nothing, at(0)).await.unwrap();
     let mut expected = vec!["d000".to_owned()];
     expected.extend((10..most + 10).map(|n| format!("d{n:03}")));
     assert_eq!((digests(&store, "x").await, digests(&store, "y").await.len()), (expected, 1));
@@ -88,16 +101,16 @@ async fn a_server_has_so_many_definitions_and_no_more(store: Port) {
     let most = MOST_OF_A_SERVER as i64;
     let decided = |_: &str, name: &str, _: &str| name == "t0" || name == "t2";
     store
-        .seen(&ToolSighting { server: "other".to_owned(), ..sighting("x", "a") }, &decided, at(0))
+        .seen(&[ToolSighting { server: "other".to_owned(), ..sighting("x", "a") }], &decided, at(0))
         .await
         .unwrap();
     for n in 0..most {
-        assert_eq!(store.seen(&sighting(&format!("t{n}"), "a"), &decided, at(n)).await.unwrap(), 0);
+        assert_eq!(store.seen(&[sighting(&format!("t{n}"), "a")], &decided, at(n)).await.unwrap(), 0);
     }
     // Seen again, it is no longer the one longest unseen.
-    store.seen(&sighting("t1", "a"), &decided, at(most)).await.unwrap();
+    store.seen(&[sighting("t1", "a")], &decided, at(most)).await.unwrap();
     for n in most..most + 2 {
-        assert_eq!(store.seen(&sighting(&format!("t{n}"), "a"), &decided, at(n + 1)).await.unwrap(), 1);
+        assert_eq!(store.seen(&[sighting(&format!("t{n}"), "a")], &decided, at(n + 1)).await.unwrap(), 1);
     }
     let expected: BTreeSet<String> =
         (0..most + 2).filter(|n| ![3, 4].contains(n)).map(|n| format!("t{n}")).collect();
@@ -105,7 +118,7 @@ async fn a_server_has_so_many_definitions_and_no_more(store: Port) {
     assert_eq!(names(&store, "other").await.len(), 1);
     // Where all is decided on, there is no room.
     let all = |_: &str, name: &str, _: &str| name != "new";
-    assert_eq!(store.seen(&sighting("new", "a"), &all, at(9999)).await.unwrap(), 1);
+    assert_eq!(store.seen(&[sighting("new", "a")], &all, at(9999)).await.unwrap(), 1);
     assert_eq!(names(&store, "tools.example.com/mcp").await, expected);
 }
 
@@ -114,13 +127,13 @@ async fn the_fullest_server_makes_room(store: &Port) {
     let of = |server: &str, name: &str| ToolSighting { server: server.to_owned(), ..sighting(name, "a") };
     let decided = |server: &str, name: &str, _: &str| (server, name) == ("s9", "first");
     assert_eq!(store.definitions().await.unwrap().len(), MOST_DEFINITIONS);
-    assert_eq!(store.seen(&of("new", "x"), &decided, at(9)).await.unwrap(), 1);
+    assert_eq!(store.seen(&[of("new", "x")], &decided, at(9)).await.unwrap(), 1);
     assert_eq!(names(store, "new").await.len(), 1);
     assert_eq!(names(store, "s9").await.len(), MOST_OF_A_SERVER - 1);
     assert!(names(store, "s9").await.contains("first"));
     assert_eq!(store.definitions().await.unwrap().len(), MOST_DEFINITIONS);
     let all = |server: &str, _: &str, _: &str| server != "new";
-    assert_eq!(store.seen(&of("new", "y"), &all, at(10)).await.unwrap(), 1);
+    assert_eq!(store.seen(&[of("new", "y")], &all, at(10)).await.unwrap(), 1);
     assert_eq!(names(store, "new").await, BTreeSet::from(["x".to_owned()]));
 }
 
@@ -135,7 +148,7 @@ async fn the_fullest_server_makes_room_in_memory() {
     for n in 0..MOST_DEFINITIONS {
         let name = if n == 9 { "first".to_owned() } else { format!("t{n}") };
         let server = format!("s{}", n % 10);
-        store.seen(&ToolSighting { server, ..sighting(&name, "a") }, &nothing, at(n as i64)).await.unwrap();
+        store.seen(&[ToolSighting { server, ..sighting(&name, "a") }], &nothing, at(n as i64)).await.unwrap();
     }
     the_fullest_server_makes_room(&store).await;
 }
@@ -186,6 +199,7 @@ macro_rules! stamp {
 
 stamp!(
     what_is_seen_is_kept_as_it_was,
+    a_report_is_kept_at_once_and_what_was_seen_just_now_is_not_written,
     a_tool_has_so_many_definitions_and_no_more,
     a_server_has_so_many_definitions_and_no_more,
 );
