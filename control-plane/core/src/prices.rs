@@ -50,9 +50,9 @@ pub struct PricesInForce {
 impl PricesInForce {
     /// Where a model's price is from; [`DEFAULT_PRICE`] names that of models that are not listed.
     pub fn origin(&self, model: &str) -> PriceOrigin {
-        let names = |list: &PriceList| match model {
-            DEFAULT_PRICE => list.default.is_some(),
-            model => list.names(model),
+        let names = |list: &PriceList| match is_default(model) {
+            true => list.default.is_some(),
+            false => list.names(model),
         };
         match () {
             () if names(&self.set) => PriceOrigin::Set,
@@ -125,12 +125,17 @@ fn set_in(set: &PolicySet) -> PriceList {
     let lists = set.prices().filter_map(|price| PriceList::of(&price.price).ok());
     let entries = lists.flat_map(|list| list.models);
     entries.fold(PriceList::default(), |mut all, entry| {
-        match entry.model.as_str() {
-            DEFAULT_PRICE => all.default = Some(entry.price),
-            _ => all.put(entry),
+        match is_default(&entry.model) {
+            true => all.default = Some(entry.price),
+            false => all.put(entry),
         }
         all
     })
+}
+
+/// However it is written: documents are kept under the plain name.
+fn is_default(model: &str) -> bool {
+    Catalogue::name(model) == DEFAULT_PRICE
 }
 
 fn over(mut list: PriceList, set: &PriceList) -> PriceList {

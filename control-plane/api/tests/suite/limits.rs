@@ -316,6 +316,11 @@ async fn prices_are_set_and_taken_back() {
     let bundle = plane.policies.published().unwrap();
     let told = bundle.settings.prices.clone().unwrap();
     assert_eq!((&told["default"]["input"], told["models"].as_array().map(Vec::len)), (&json!(7.0), Some(2)));
+    // However the name is written, it is one document.
+    let done = put("Default", json!({ "input": 7.5, "output": 8 })).await.is(200);
+    assert_eq!((&done["model"], &done["version"]), (&json!("default"), &json!(2)));
+    assert_eq!(read("nobody-lists-me").await, of(7.5, "set"));
+    assert_eq!(plane.get("/api/v1/prices").await.is(200)["default"]["input"], 7.5);
     // What is no price is refused, and nothing of it shows among the policies.
     put("gpt-4o", json!({ "input": -1, "output": 6 })).await.refused(422, "policy_invalid");
     put("gpt-4o", json!({ "output": 6 })).await.refused(400, "bad_request");
