@@ -69,6 +69,7 @@ pub(crate) fn explained(guard: &str, why: &'static str) -> &'static str {
         }
         "batch" => "what is run here stands in a file or on the server, and may take anything",
         "background" => "an answer in the background has to be bounded: set max_output_tokens",
+        "keys" => "a request shows at most 4 different keys of providers",
         "concurrent" => "the rate limit service can not count what goes on at the same time",
         _ => why,
     }

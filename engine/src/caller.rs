@@ -2,7 +2,10 @@
 use std::net::IpAddr;
 
 use mesh_policy::Settings;
+use mesh_wire::Protocol;
 use sha2::{Digest, Sha256};
+
+use crate::url::decode;
 
 /// What is known of a request before its body.
 #[derive(Clone, Debug, Default)]
@@ -37,11 +40,29 @@ impl RequestHead {
         self.path.split(['?', '#']).next().unwrap_or_default()
     }
 
-    /// The first 16 hex digits of the SHA-256 of the API key that the request carries, if it does.
-    pub(crate) fn key(&self) -> Option<String> {
-        let bearer = self.header("authorization").map(|value| value.strip_prefix("Bearer ").unwrap_or(value));
-        let key = bearer.or_else(|| self.header("x-api-key")).or_else(|| self.header("api-key"));
-        key.filter(|key| !key.is_empty()).map(fingerprint)
+    /// What this request carries to say who pays, each once: the first 16 hex digits of its SHA-256. A provider goes by one of them,
+    /// and which one that is depends on the provider.
+    pub(crate) fn keys(&self, protocol: Protocol) -> Vec<String> {
+        let headers = ["x-api-key", "api-key", "x-goog-api-key"].into_iter().flat_map(|name| self.all(name));
+        let headers = headers.map(|value| value.trim().to_owned());
+        // Only Google reads a key there. What others call `key` is none.
+        let query = self.query().filter(|_| protocol == Protocol::Gemini).unwrap_or_default();
+        let pairs = query.split('&').map(|pair| pair.split_once('=').unwrap_or((pair, "")));
+        let named = pairs.filter(|(name, _)| decode(name) == "key").map(|(_, value)| decode(value));
+        let mut keys: Vec<String> = Vec::new();
+        for shown in self.all("authorization").map(credential).chain(headers).chain(named) {
+            let key = fingerprint(&shown);
+            if !shown.is_empty() && !keys.contains(&key) {
+                keys.push(key);
+            }
+        }
+        keys
+    }
+
+    /// The one key that the request carries; none also where it carries several, of which the agent could choose.
+    pub(crate) fn key(&self, protocol: Protocol) -> Option<String> {
+        let mut keys = self.keys(protocol).into_iter();
+        keys.next().filter(|_| keys.next().is_none())
     }
 
     /// The query, without its question mark.
@@ -91,6 +112,21 @@ impl Caller {
 /// Longer identities are not identities; they would grow counters and records.
 const MAX_IDENTITY: usize = 256;
 
+/// What an `authorization` header says who pays. The scheme's name has no case; a signature of AWS differs each time, and names the key.
+fn credential(value: &str) -> String {
+    let value = value.trim();
+    let (scheme, rest) = value.split_once(char::is_whitespace).unwrap_or(("", value));
+    let (scheme, rest) = (scheme.to_ascii_lowercase(), rest.trim());
+    match scheme.as_str() {
+        "" | "bearer" => rest.to_owned(),
+        "aws4-hmac-sha256" => {
+            let id = rest.split_once("Credential=").and_then(|(_, named)| named.split('/').next());
+            format!("{scheme} {}", id.unwrap_or(rest))
+        }
+        _ => format!("{scheme} {rest}"),
+    }
+}
+
 fn fingerprint(key: &str) -> String {
     let digest = Sha256::digest(key.as_bytes());
     digest.iter().take(8).fold(String::with_capacity(16), |mut hex, byte| {
@@ -138,11 +174,43 @@ mod tests {
 
     #[test]
     fn keys_are_known_by_fingerprint_only() {
-        let by = |headers: &[(&str, &str)]| head(headers).key();
+        let by = |headers: &[(&str, &str)]| head(headers).key(Protocol::OpenAiChat);
         let bearer = by(&[("authorization", "Bearer sk-1")]);
         assert_eq!(bearer, by(&[("x-api-key", "sk-1")]));
         assert_eq!(bearer.as_deref().map(str::len), Some(16));
         assert_ne!(bearer, by(&[("x-api-key", "sk-2")]));
         assert_eq!(by(&[]), None);
+    }
+
+    #[test]
+    fn no_spelling_and_no_second_key_hides_the_first() {
+        let aws = "AWS4-HMAC-SHA256 Credential=sk-1/20261127/eu/bedrock/aws4_request, Signature=";
+        // The path's query, headers, and the keys that are shown.
+        type Row<'a> = (&'a str, &'a [(&'a str, &'a str)], &'a [&'a str]);
+        let table: &[Row] = &[
+            ("", &[("authorization", "bearer  sk-1")], &["sk-1"]),
+            ("", &[("authorization", "sk-1")], &["sk-1"]),
+            ("", &[("authorization", "Bearer")], &["Bearer"]),
+            ("", &[("authorization", ""), ("x-api-key", "")], &[]),
+            ("", &[("authorization", "BASIC x")], &["basic x"]),
+            ("", &[("authorization", &format!("{aws}1"))], &["aws4-hmac-sha256 sk-1"]),
+            ("", &[("authorization", &format!("{aws}2"))], &["aws4-hmac-sha256 sk-1"]),
+            ("", &[("api-key", "sk-1"), ("x-api-key", "sk-1")], &["sk-1"]),
+            ("", &[("api-key", "sk-1"), ("x-api-key", "random")], &["random", "sk-1"]),
+            ("", &[("x-goog-api-key", "sk-1"), ("authorization", "random")], &["random", "sk-1"]),
+            ("", &[("authorization", "random"), ("authorization", "Bearer sk-1")], &["random", "sk-1"]),
+            ("?alt=sse&k%65y=sk%2D1", &[("authorization", "random")], &["random", "sk-1"]),
+            ("?key=sk-1&key=random&other=x", &[], &["sk-1", "random"]),
+        ];
+        for (query, headers, expected) in table {
+            let head =
+                RequestHead { path: format!("/v1beta/models/g:generateContent{query}"), ..head(headers) };
+            let expected: Vec<String> = expected.iter().map(|key| fingerprint(key)).collect();
+            assert_eq!(head.keys(Protocol::Gemini), expected, "{query} {headers:?}");
+            let one = expected.first().filter(|_| expected.len() == 1).cloned();
+            assert_eq!(head.key(Protocol::Gemini), one, "{query} {headers:?}");
+        }
+        let other = RequestHead { path: "/items?key=7".into(), ..RequestHead::default() };
+        assert_eq!(other.keys(Protocol::Json), [""; 0]);
     }
 }

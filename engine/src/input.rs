@@ -100,7 +100,7 @@ fn value(session: &Session, body: &[u8], now: Timestamp, answer: Option<&Answer>
         "session" => json!(caller.session),
         "team" => json!(caller.team),
         "roles" => json!(caller.roles),
-        "key" => json!(head.key()),
+        "key" => json!(head.key(session.protocol)),
         "source.ip" => json!(head.source_ip.map(|ip| ip.to_canonical().to_string())),
         "time.rfc3339" => {
             let time = jiff::Timestamp::from_nanosecond(i128::from(now)).map(|time| time.to_string());

@@ -93,6 +93,8 @@ pub enum LimitAnswer {
 
 /// More tools than this are not counted apart: a limit by tool then could not run.
 const MAX_TOOLS: usize = 16;
+/// More keys than this no client of a provider shows: a limit by key then could not run.
+const MAX_KEYS: usize = 4;
 
 /// The limits of one rule.
 pub(crate) fn guards(index: usize, rule: &RateLimitRule, expression: Option<&Rego>) -> Vec<LimitGuard> {
@@ -244,7 +246,18 @@ impl Session {
             LimitKey::User => caller.user.as_ref().map(|user| format!("user:{user}")),
             LimitKey::Session => caller.session.as_ref().map(|session| format!("session:{session}")),
             LimitKey::Team => caller.team.as_ref().map(|team| format!("team:{team}")),
-            LimitKey::Key => self.head.key().map(|key| format!("key:{key}")),
+            LimitKey::Key => {
+                // Each key that is shown is counted: none that is added hides the one that pays.
+                let shown = self.head.keys(self.protocol);
+                if shown.len() > MAX_KEYS {
+                    return Err("keys");
+                }
+                if !shown.is_empty() {
+                    let calls = self.calls();
+                    return Ok(shown.into_iter().map(|key| (format!("key:{key}"), calls)).collect());
+                }
+                None
+            }
             LimitKey::Ip => self.head.source_ip.map(|ip| format!("ip:{}", ip.to_canonical())),
             LimitKey::Model => message
                 .and_then(|message| message.model.as_deref())
@@ -270,11 +283,15 @@ impl Session {
                 None => None,
             },
         };
-        // Calls of tools that a conversation repeats are none.
+        Ok(vec![(known.unwrap_or_else(|| format!("agent:{}", caller.agent)), self.calls())])
+    }
+
+    /// How many requests this one is. Calls of tools that a conversation repeats are none.
+    fn calls(&self) -> u64 {
+        let message = self.message.as_ref();
         let rpc = message.filter(|message| matches!(message.protocol, Protocol::Mcp | Protocol::A2a));
         let calls = rpc.map_or(1, |message| message.rpc_ids.len().max(message.tool_calls.len()).max(1));
-        let calls = u64::try_from(calls).unwrap_or(u64::MAX);
-        Ok(vec![(known.unwrap_or_else(|| format!("agent:{}", caller.agent)), calls)])
+        u64::try_from(calls).unwrap_or(u64::MAX)
     }
 
     fn over(&mut self, check: &LimitCheck, retry_after_s: u64) {

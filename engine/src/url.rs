@@ -86,7 +86,7 @@ fn without_mark(query: &str) -> String {
 }
 
 /// `application/x-www-form-urlencoded` text as a server reads it; broken escapes stay as they are.
-fn decode(text: &str) -> String {
+pub(crate) fn decode(text: &str) -> String {
     let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text.as_bytes();
     while let Some((&byte, tail)) = rest.split_first() {
