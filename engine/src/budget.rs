@@ -43,7 +43,7 @@ pub(crate) struct Budget {
 pub struct Settlement {
     /// Policy whose limit it is.
     pub policy: String,
-    /// The rule's place in that policy.
+    /// The rule's place among those of that policy that have such a limit.
     pub rule: usize,
     /// The limit's name in the document.
     pub name: &'static str,

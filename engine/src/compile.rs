@@ -159,6 +159,7 @@ fn rules(policy: &Policy) -> Result<Rules, Vec<Diagnostic>> {
             Rule::Normalize(_) => attached.unenforced.push(rule.kind()),
         }
     }
+    limits::number(&mut attached.limits);
     if !access.is_empty() {
         match AccessGuard::compile(&access) {
             Ok(guard) => attached.access = Some(guard),

@@ -52,8 +52,10 @@ impl Measure {
 pub struct LimitCheck {
     /// Policy whose limit it is.
     pub policy: String,
-    /// The rule's place in that policy.
+    /// The rule's place among those of that policy that have a limit of this name: edits of other rules leave accounts as they are.
     pub rule: usize,
+    /// The rule's place in that policy.
+    pub(crate) place: usize,
     /// The limit's name in the document: `tokensPerDay`.
     pub name: &'static str,
     /// What is counted.
@@ -126,6 +128,7 @@ pub(crate) fn guards(index: usize, rule: &RateLimitRule, expression: Option<&Reg
     limits.extend(spent);
     let guard = |(name, measure, limit, window_s)| LimitGuard {
         rule: index,
+        account: 0,
         name,
         key: rule.key,
         expression: expression.cloned().map(Asked::new),
@@ -136,6 +139,16 @@ pub(crate) fn guards(index: usize, rule: &RateLimitRule, expression: Option<&Reg
         action: rule.action,
     };
     limits.into_iter().map(guard).collect()
+}
+
+/// Tells the limits of a policy that have the same name apart.
+pub(crate) fn number(limits: &mut [LimitGuard]) {
+    let mut next: BTreeMap<&str, usize> = BTreeMap::new();
+    for limit in limits {
+        let number = next.entry(limit.name).or_default();
+        limit.account = *number;
+        *number += 1;
+    }
 }
 
 impl Session {
@@ -308,7 +321,7 @@ impl Session {
             retry_after_s: Some(retry_after_s),
             ..Evidence::default()
         };
-        let violation = Violation::new("rateLimit", Severity::Low, message.clone()).by(check.rule);
+        let violation = Violation::new("rateLimit", Severity::Low, message.clone()).by(check.place);
         if !self.raise(policy, violation.with(effect).because(evidence)) {
             return;
         }
@@ -342,7 +355,8 @@ const MAX_NAME: usize = 128;
 fn check(policy: &Attached, guard: &LimitGuard, key: String, amount: u64) -> LimitCheck {
     LimitCheck {
         policy: policy.id.clone(),
-        rule: guard.rule,
+        rule: guard.account,
+        place: guard.rule,
         name: guard.name,
         measure: guard.measure,
         key,
@@ -368,6 +382,7 @@ impl LimitCheck {
         LimitCheck {
             policy,
             rule,
+            place: 0,
             name: "",
             measure,
             key,
@@ -412,5 +427,31 @@ impl LimitCheck {
             }
         };
         format!("limit {name} of policy {policy}: {said}")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_account_is_known_by_what_its_limit_is_not_by_where_its_rule_stands() {
+        let minute = RateLimitRule { requests_per_minute: Some(9), ..RateLimitRule::default() };
+        let both = RateLimitRule { requests_per_day: Some(9), ..minute.clone() };
+        let (minutes, days) = ("requestsPerMinute", "requestsPerDay");
+        // Places of rules in a document, and the numbers of their limits' accounts.
+        type Row<'a> = (&'a [(usize, &'a RateLimitRule)], &'a [(&'a str, usize)]);
+        let table: &[Row] = &[
+            (&[(0, &both)], &[(minutes, 0), (days, 0)]),
+            (&[(3, &both)], &[(minutes, 0), (days, 0)]),
+            (&[(1, &minute), (4, &both)], &[(minutes, 0), (minutes, 1), (days, 0)]),
+        ];
+        for (rules, expected) in table {
+            let mut limits: Vec<LimitGuard> =
+                rules.iter().flat_map(|(place, rule)| guards(*place, rule, None)).collect();
+            number(&mut limits);
+            let numbers: Vec<_> = limits.iter().map(|limit| (limit.name, limit.account)).collect();
+            assert_eq!(numbers, *expected);
+        }
     }
 }

@@ -133,6 +133,8 @@ pub(crate) struct InjectionGuard {
 pub(crate) struct LimitGuard {
     /// Place in the document's rule list.
     pub(crate) rule: usize,
+    /// Place among the limits of this name in the document.
+    pub(crate) account: usize,
     /// Name in the document.
     pub(crate) name: &'static str,
     pub(crate) key: LimitKey,

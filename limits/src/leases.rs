@@ -29,7 +29,7 @@ const MAX_RENEWALS: usize = 32;
 pub struct AccountName {
     /// The policy.
     pub policy: String,
-    /// The rule's place in it.
+    /// The rule's place among those of that policy that have such a limit.
     pub rule: usize,
     /// What is counted.
     pub measure: &'static str,

@@ -33,7 +33,7 @@ pub struct ReportResponse {
 pub struct LeaseReturn {
     #[prost(string, tag = "1")]
     pub policy_id: ::prost::alloc::string::String,
-    /// Place of the rule in its policy.
+    /// Place of the rule among those of the policy that have such a limit, from 0.
     #[prost(uint32, tag = "2")]
     pub rule: u32,
     /// requests, tokens, cost
@@ -171,7 +171,7 @@ pub struct Usage {
 pub struct Settlement {
     #[prost(string, tag = "1")]
     pub policy_id: ::prost::alloc::string::String,
-    /// Place of the rule in its policy.
+    /// Place of the rule among those of the policy that have such a limit, from 0.
     #[prost(uint32, tag = "2")]
     pub rule: u32,
     /// tokens, cost, concurrent

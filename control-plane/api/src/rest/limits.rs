@@ -26,7 +26,7 @@ pub(crate) struct LimitList {
 pub(crate) struct LimitView {
     /// The policy; none for a limit that another Envoy set.
     policy: Option<String>,
-    /// Place of the rule in the policy.
+    /// Place of the rule among those of the policy that have such a limit, from 0.
     rule: Option<u32>,
     /// Whose account, such as `user:ada`; for a limit that another Envoy set, its domain and entries.
     key: String,
