@@ -126,9 +126,16 @@ impl Session {
                     self.guard_failed(policy, "rego", "arguments");
                     continue;
                 }
-                let Ok(verdict) = asked.rego.decide_input(&input) else {
-                    self.guard_failed(policy, "rego", "evaluation");
-                    continue;
+                let verdict = match asked.rego.decide_input(&input) {
+                    Ok(verdict) => verdict,
+                    Err(error) => {
+                        // Where it failed is the author's to know: module, line and column, and never a value.
+                        let message = "rego could not run: evaluation";
+                        let told = format!("{message} ({error})");
+                        let violation = Violation::new("rego", Severity::High, told).by(*rule);
+                        self.failed(policy, "evaluation", violation, message);
+                        continue;
+                    }
                 };
                 self.decision.guard("rego", GuardState::Ran);
                 for message in verdict.warn {

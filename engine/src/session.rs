@@ -321,11 +321,21 @@ impl Session {
     }
 
     pub(crate) fn guard_failed(&mut self, policy: &Attached, guard: &'static str, why: &'static str) {
-        self.decision.guard(guard, GuardState::Failed(why.into()));
         let message = format!("{guard} could not run: {}", crate::bounds::explained(guard, why));
-        let violation = Violation::new(guard, Severity::High, message.clone()).with(when_closed(policy));
-        if self.raise(policy, violation) && policy.failure == FailureMode::Closed {
-            self.deny(RefusalKind::GuardFailed, &message);
+        self.failed(policy, why, Violation::new(guard, Severity::High, message.clone()), &message);
+    }
+
+    /// A guard could not run. The agent is told `message`; the violation may say more.
+    pub(crate) fn failed(
+        &mut self,
+        policy: &Attached,
+        why: &'static str,
+        violation: Violation,
+        message: &str,
+    ) {
+        self.decision.guard(violation.guard, GuardState::Failed(why.into()));
+        if self.raise(policy, violation.with(when_closed(policy))) && policy.failure == FailureMode::Closed {
+            self.deny(RefusalKind::GuardFailed, message);
         }
     }
 
