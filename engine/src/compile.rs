@@ -222,7 +222,10 @@ fn pii(index: usize, rule: &PiiRule, problems: &mut Vec<Diagnostic>) -> Option<P
 fn unknown_type(path: String, name: &str) -> Diagnostic {
     let expected = "expected the name of a type such as ssn, credit_card, email or US_SSN";
     let known = EntityType::aliases().chain(EntityType::names().iter().copied());
-    let help = match nearest(name, known) {
+    let plain = name.to_ascii_lowercase().replace(['-', ' '], "_");
+    // The usual words for it are more like the names of other countries' numbers.
+    let meant = plain.starts_with("social_security").then_some("ssn");
+    let help = match meant.or_else(|| nearest(name, known)) {
         Some(known) => format!("did you mean `{}`?", known.to_ascii_lowercase()),
         None => "`secrets`, `pii` and `all` name groups of types".to_owned(),
     };
@@ -327,6 +330,8 @@ mod tests {
             ("snn", "did you mean `ssn`?"),
             ("credit-crad", "did you mean `credit_card`?"),
             ("US_SNN", "did you mean `us_ssn`?"),
+            ("social_security", "did you mean `ssn`?"),
+            ("Social-Security-No", "did you mean `ssn`?"),
             ("zebra", "`secrets`, `pii` and `all` name groups of types"),
         ] {
             let rule = PiiRule { types: vec![name.to_owned()], ..PiiRule::default() };

@@ -167,16 +167,9 @@ impl Walk {
     fn wrong_type(&mut self, value: &Value, shape: &Shape) {
         let error =
             Diagnostic::error(&self.path, format!("found {}, expected {}", found(value), expected(shape)));
-        let texts = matches!(shape, Shape::Text | Shape::NonEmpty | Shape::Word(_) | Shape::Form(_));
-        self.found.push(match (shape, value) {
-            (_, Value::Number(_) | Value::Bool(_)) if texts => {
-                error.help("put it in quotes to make it a string")
-            }
-            (Shape::List(..), Value::String(text)) => error.help(format!("write `[{}]`", quoted(text))),
-            (Shape::Whole(..) | Shape::Share | Shape::Money | Shape::Flag, Value::String(_)) => {
-                error.help("take the quotes away")
-            }
-            _ => error,
+        self.found.push(match help(value, shape) {
+            Some(help) => error.help(help),
+            None => error,
         });
     }
 
@@ -196,6 +189,34 @@ impl Walk {
     /// A path does not begin with a dot.
     fn joined<'s>(&self, step: &'s str) -> &'s str {
         if self.path.is_empty() { step.trim_start_matches('.') } else { step }
+    }
+}
+
+/// What makes a value of the wrong type a right one, where something plain does.
+fn help(value: &Value, shape: &Shape) -> Option<String> {
+    const QUOTE: &str = "put it in quotes to make it a string";
+    const UNQUOTE: &str = "take the quotes away";
+    let number = |text: &str| text.parse::<f64>().is_ok_and(f64::is_finite);
+    match (shape, value) {
+        (Shape::Text | Shape::NonEmpty, Value::Number(_) | Value::Bool(_)) => Some(QUOTE.to_owned()),
+        (Shape::Form(form), Value::Number(_) | Value::Bool(_)) => {
+            (form.valid)(&value.to_string()).then(|| QUOTE.to_owned())
+        }
+        (Shape::List(..), Value::String(text)) => Some(format!("write `[{}]`", quoted(text))),
+        (Shape::Flag, Value::String(text)) => match text.to_ascii_lowercase().as_str() {
+            "true" | "false" => Some(UNQUOTE.to_owned()),
+            "yes" | "on" => Some("write `true`".to_owned()),
+            "no" | "off" => Some("write `false`".to_owned()),
+            _ => None,
+        },
+        (Shape::Whole(..) | Shape::Share | Shape::Money, Value::String(text)) if number(text) => {
+            Some(UNQUOTE.to_owned())
+        }
+        (Shape::Money, Value::String(text)) => {
+            let amount = text.trim_start_matches(['$', ' ']);
+            number(amount).then(|| format!("write the number alone, `{amount}`: it is of US dollars"))
+        }
+        _ => None,
     }
 }
 

@@ -93,6 +93,11 @@ fn content(rule: &ContentRule, path: &str) -> Vec<Diagnostic> {
 
 fn pii(rule: &PiiRule, path: &str) -> Vec<Diagnostic> {
     let mut found = Vec::new();
+    let none = !rule.types.is_empty() && rule.types.iter().all(|name| name.eq_ignore_ascii_case("none"));
+    if none && rule.patterns.is_empty() {
+        let message = "`none` of the types and no `patterns` are given, so the rule finds nothing";
+        found.push(Diagnostic::warning(format!("{path}.types"), message));
+    }
     if rule.replacement.is_some() && rule.action != PiiAction::Redact {
         found.push(Diagnostic::warning(
             format!("{path}.replacement"),

@@ -174,7 +174,28 @@ fn mistakes_are_named_with_path_found_expected_and_help() {
         (
             "- tools: { allow: [a], pin: \"yes\" }",
             &[
-                "error | spec.rules[0].tools.pin | found \"yes\" (a string), expected true or false | take the quotes away",
+                "error | spec.rules[0].tools.pin | found \"yes\" (a string), expected true or false | write `true`",
+            ],
+        ),
+        (
+            "- tools: { allow: [a], pin: \"false\" }\n- tools: { allow: [a], pin: maybe }",
+            &[
+                "error | spec.rules[0].tools.pin | found \"false\" (a string), expected true or false | take the quotes away",
+                "error | spec.rules[1].tools.pin | found \"maybe\" (a string), expected true or false",
+            ],
+        ),
+        (
+            "- injection: { sensitivity: 0.7 }\n- rateLimit: { costPerDay: $5 }",
+            &[
+                "error | spec.rules[0].injection.sensitivity | found 0.7 (a number), expected `low`, `medium` or `high`",
+                "error | spec.rules[1].rateLimit.costPerDay | found \"$5\" (a string), expected an amount of money, a number over \
+                 0 such as 50 or 0.25 | write the number alone, `5`: it is of US dollars",
+            ],
+        ),
+        (
+            "- pii: { types: [none] }\n- pii: { types: [None], patterns: [{ name: a, regex: b }] }",
+            &[
+                "warning | spec.rules[0].pii.types | `none` of the types and no `patterns` are given, so the rule finds nothing",
             ],
         ),
         (
