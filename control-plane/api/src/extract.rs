@@ -1,10 +1,12 @@
 //! What handlers are given, with errors in the API's shape.
+use std::str::FromStr;
+
 use axum::extract::rejection::{BytesRejection, PathRejection};
 use axum::extract::{FromRequest, FromRequestParts, Path, Query, Request};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, StatusCode, header};
-use serde::Deserialize;
-use serde::de::DeserializeOwned;
+use serde::de::{DeserializeOwned, Error as _};
+use serde::{Deserialize, Deserializer};
 
 use crate::error::ApiError;
 
@@ -28,6 +30,13 @@ impl<S: Send + Sync, T: DeserializeOwned + Send> FromRequestParts<S> for InPath<
 /// Query parameters; `T` says which there are, and every other one is an error.
 pub(crate) struct Params<T>(pub T);
 
+/// A whole number in the query; what is none is told with what was found.
+pub(crate) fn whole<'de, D: Deserializer<'de>, N: FromStr>(query: D) -> Result<Option<N>, D::Error> {
+    let text = String::deserialize(query)?;
+    let told = || D::Error::custom(format!("found {text:?}, expected a whole number"));
+    text.parse().map(Some).map_err(|_| told())
+}
+
 /// No query parameters at all.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -39,7 +48,12 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequestParts<S> for Params<T> {
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
         match Query::from_request_parts(parts, state).await {
             Ok(Query(value)) => Ok(Params(value)),
-            Err(error) => Err(ApiError::bad_request(error.body_text())),
+            Err(error) => {
+                // The error itself only says that there is one; the cause names the parameter.
+                let cause =
+                    std::error::Error::source(&error).map_or_else(|| error.body_text(), ToString::to_string);
+                Err(ApiError::bad_request(format!("the query is not what is expected here: {cause}")))
+            }
         }
     }
 }

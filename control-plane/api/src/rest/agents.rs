@@ -83,7 +83,7 @@ fn answer(done: Changed, mut warnings: Vec<Diagnostic>) -> Response {
 
 /// Lists the registered agents.
 #[utoipa::path(
-    get, path = "/agents", tag = "agents", security(("admin" = [])),
+    get, operation_id = "list_agents", path = "/agents", tag = "agents", security(("admin" = [])),
     responses((status = 200, body = AgentList), (status = 401, body = ErrorBody))
 )]
 pub(crate) async fn list(State(api): State<Api>, Params(Nothing {}): Params<Nothing>) -> Json<AgentList> {
@@ -92,7 +92,7 @@ pub(crate) async fn list(State(api): State<Api>, Params(Nothing {}): Params<Noth
 
 /// Reads an agent's document.
 #[utoipa::path(
-    get, path = "/agents/{id}", tag = "agents", security(("admin" = [])),
+    get, operation_id = "get_agent", path = "/agents/{id}", tag = "agents", security(("admin" = [])),
     params(("id" = String, Path, description = "Id of the agent")),
     responses((status = 200, body = AgentView), (status = 401, body = ErrorBody), (status = 404, body = ErrorBody))
 )]
@@ -107,7 +107,7 @@ pub(crate) async fn get(
 
 /// Registers an agent or changes its document. `If-Match` and `If-None-Match` as with policies.
 #[utoipa::path(
-    put, path = "/agents/{id}", tag = "agents", security(("admin" = [])),
+    put, operation_id = "put_agent", path = "/agents/{id}", tag = "agents", security(("admin" = [])),
     params(
         ("id" = String, Path, description = "Id of the agent; that of the document"),
         ("If-Match" = Option<String>, Header, description = "Version that must be in force, or `*` for any"),
@@ -118,7 +118,8 @@ pub(crate) async fn get(
         (status = 200, body = AgentChange), (status = 201, body = AgentChange), (status = 400, body = ErrorBody),
         (status = 401, body = ErrorBody), (status = 412, description = "Another version is in force", body = ErrorBody),
         (status = 413, body = ErrorBody), (status = 415, body = ErrorBody),
-        (status = 422, description = "The document can not be accepted", body = ErrorBody)
+        (status = 422, description = "The document can not be accepted", body = ErrorBody),
+        (status = 423, description = "Changes are frozen", body = ErrorBody)
     )
 )]
 pub(crate) async fn put(
@@ -144,14 +145,15 @@ pub(crate) async fn put(
 
 /// Takes an agent out of the registry. Policies that target everybody still apply to it.
 #[utoipa::path(
-    delete, path = "/agents/{id}", tag = "agents", security(("admin" = [])),
+    delete, operation_id = "delete_agent", path = "/agents/{id}", tag = "agents", security(("admin" = [])),
     params(
         ("id" = String, Path, description = "Id of the agent"),
         ("If-Match" = Option<String>, Header, description = "Version that must be in force, or `*` for any")
     ),
     responses(
         (status = 200, body = AgentChange), (status = 401, body = ErrorBody), (status = 404, body = ErrorBody),
-        (status = 412, description = "Another version is in force", body = ErrorBody)
+        (status = 412, description = "Another version is in force", body = ErrorBody),
+        (status = 423, description = "Changes are frozen", body = ErrorBody)
     )
 )]
 pub(crate) async fn delete(
@@ -167,7 +169,7 @@ pub(crate) async fn delete(
 
 /// Stops an agent: every request of it is refused, with the reason, until it is resumed.
 #[utoipa::path(
-    post, path = "/agents/{id}/suspend", tag = "agents", security(("admin" = [])),
+    post, operation_id = "suspend_agent", path = "/agents/{id}/suspend", tag = "agents", security(("admin" = [])),
     params(("id" = String, Path, description = "Id of the agent")),
     request_body = Suspension,
     responses(
@@ -189,7 +191,7 @@ pub(crate) async fn suspend(
 
 /// Lets a stopped agent work again.
 #[utoipa::path(
-    post, path = "/agents/{id}/resume", tag = "agents", security(("admin" = [])),
+    post, operation_id = "resume_agent", path = "/agents/{id}/resume", tag = "agents", security(("admin" = [])),
     params(("id" = String, Path, description = "Id of the agent")),
     responses(
         (status = 200, body = AgentChange), (status = 401, body = ErrorBody), (status = 404, body = ErrorBody),

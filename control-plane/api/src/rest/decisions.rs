@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use crate::error::{ApiError, ErrorBody};
-use crate::extract::{InPath, Nothing, Params};
+use crate::extract::{InPath, Nothing, Params, whole};
 use crate::state::Api;
 
 /// Some decisions.
@@ -43,6 +43,7 @@ pub(crate) struct ListParams {
     until: Option<String>,
     /// At most this many, from 1 to 1000; 100 when not given.
     #[param(minimum = 1, maximum = 1000, default = 100)]
+    #[serde(default, deserialize_with = "whole")]
     limit: Option<u32>,
     /// `next_cursor` of an earlier answer.
     cursor: Option<String>,
@@ -67,7 +68,7 @@ pub(crate) struct FollowParams {
 
 /// Lists decisions, newest first.
 #[utoipa::path(
-    get, path = "/decisions", tag = "decisions", security(("admin" = [])), params(ListParams),
+    get, operation_id = "list_decisions", path = "/decisions", tag = "decisions", security(("admin" = [])), params(ListParams),
     responses((status = 200, body = DecisionList), (status = 400, body = ErrorBody), (status = 401, body = ErrorBody))
 )]
 pub(crate) async fn list(
@@ -95,7 +96,7 @@ pub(crate) async fn list(
 
 /// Reads one decision.
 #[utoipa::path(
-    get, path = "/decisions/{id}", tag = "decisions", security(("admin" = [])),
+    get, operation_id = "get_decision", path = "/decisions/{id}", tag = "decisions", security(("admin" = [])),
     params(("id" = String, Path, description = "As in the response header `x-ai-mesh-decision-id`")),
     responses((status = 200, body = Decision), (status = 401, body = ErrorBody), (status = 404, body = ErrorBody))
 )]
@@ -110,7 +111,7 @@ pub(crate) async fn get(
 
 /// Explains one decision: which policy, version and rule, by which facts, and what would have changed the outcome.
 #[utoipa::path(
-    get, path = "/decisions/{id}/explanation", tag = "decisions", security(("admin" = [])),
+    get, operation_id = "explain_decision", path = "/decisions/{id}/explanation", tag = "decisions", security(("admin" = [])),
     params(("id" = String, Path, description = "As in the response header `x-ai-mesh-decision-id`")),
     responses((status = 200, body = Explanation), (status = 401, body = ErrorBody), (status = 404, body = ErrorBody))
 )]
@@ -137,7 +138,7 @@ pub(crate) async fn explanation(
 
 /// Follows decisions as server-sent events, oldest first: `data` is a decision, `id` its place for `Last-Event-ID`.
 #[utoipa::path(
-    get, path = "/decisions/follow", tag = "decisions", security(("admin" = [])),
+    get, operation_id = "follow_decisions", path = "/decisions/follow", tag = "decisions", security(("admin" = [])),
     params(FollowParams, ("Last-Event-ID" = Option<String>, Header, description = "Go on after this event")),
     responses(
         (status = 200, description = "Events without end", body = Decision, content_type = "text/event-stream"),
@@ -190,12 +191,13 @@ pub(crate) struct GapList {
 pub(crate) struct GapParams {
     /// At most this many, from 1 to 1000; 100 when not given.
     #[param(minimum = 1, maximum = 1000, default = 100)]
+    #[serde(default, deserialize_with = "whole")]
     limit: Option<u32>,
 }
 
 /// Lists the records that sidecars numbered but that never arrived.
 #[utoipa::path(
-    get, path = "/decisions/gaps", tag = "decisions", security(("admin" = [])), params(GapParams),
+    get, operation_id = "list_gaps", path = "/decisions/gaps", tag = "decisions", security(("admin" = [])), params(GapParams),
     responses((status = 200, body = GapList), (status = 400, body = ErrorBody), (status = 401, body = ErrorBody))
 )]
 pub(crate) async fn gaps(

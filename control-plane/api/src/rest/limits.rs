@@ -72,7 +72,7 @@ const MOST: usize = 1000;
 
 /// Lists how limits stand: what is used of them, and what is left.
 #[utoipa::path(
-    get, path = "/limits", tag = "limits", security(("admin" = [])), params(ListParams),
+    get, operation_id = "list_limits", path = "/limits", tag = "limits", security(("admin" = [])), params(ListParams),
     responses((status = 200, body = LimitList), (status = 401, body = ErrorBody))
 )]
 pub(crate) async fn list(

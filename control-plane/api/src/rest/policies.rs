@@ -30,7 +30,7 @@ pub(crate) struct VersionList {
 
 /// Lists the policies in force.
 #[utoipa::path(
-    get, path = "/policies", tag = "policies", security(("admin" = [])),
+    get, operation_id = "list_policies", path = "/policies", tag = "policies", security(("admin" = [])),
     responses((status = 200, body = PolicyList), (status = 401, body = ErrorBody))
 )]
 pub(crate) async fn list(State(api): State<Api>, Params(Nothing {}): Params<Nothing>) -> Json<PolicyList> {
@@ -39,13 +39,14 @@ pub(crate) async fn list(State(api): State<Api>, Params(Nothing {}): Params<Noth
 
 /// Creates a policy. The document is JSON or YAML, as the content type says.
 #[utoipa::path(
-    post, path = "/policies", tag = "policies", security(("admin" = [])),
+    post, operation_id = "create_policy", path = "/policies", tag = "policies", security(("admin" = [])),
     request_body(content((serde_json::Value = "application/json"), (String = "application/yaml"))),
     responses(
         (status = 201, body = ChangeResult), (status = 400, body = ErrorBody), (status = 401, body = ErrorBody),
         (status = 409, description = "A policy of this name is in force", body = ErrorBody),
         (status = 413, body = ErrorBody), (status = 415, body = ErrorBody),
-        (status = 422, description = "The policy can not be accepted", body = ErrorBody)
+        (status = 422, description = "The policy can not be accepted", body = ErrorBody),
+        (status = 423, description = "Changes are frozen", body = ErrorBody)
     )
 )]
 pub(crate) async fn create(
@@ -61,7 +62,7 @@ pub(crate) async fn create(
 
 /// Reads the policy in force under a name.
 #[utoipa::path(
-    get, path = "/policies/{name}", tag = "policies", security(("admin" = [])),
+    get, operation_id = "get_policy", path = "/policies/{name}", tag = "policies", security(("admin" = [])),
     params(("name" = String, Path, description = "Name of the policy")),
     responses((status = 200, body = PolicyView), (status = 401, body = ErrorBody), (status = 404, body = ErrorBody))
 )]
@@ -76,7 +77,7 @@ pub(crate) async fn get(
 /// Creates or updates a policy. `If-Match: "<version>"` makes the change only if that version is in force,
 /// `If-None-Match: *` only if none is.
 #[utoipa::path(
-    put, path = "/policies/{name}", tag = "policies", security(("admin" = [])),
+    put, operation_id = "put_policy", path = "/policies/{name}", tag = "policies", security(("admin" = [])),
     params(
         ("name" = String, Path, description = "Name of the policy; that of the document"),
         ("If-Match" = Option<String>, Header, description = "Version that must be in force, or `*` for any"),
@@ -87,7 +88,9 @@ pub(crate) async fn get(
         (status = 200, body = ChangeResult), (status = 201, body = ChangeResult), (status = 400, body = ErrorBody),
         (status = 401, body = ErrorBody), (status = 412, description = "Another version is in force", body = ErrorBody),
         (status = 413, body = ErrorBody), (status = 415, body = ErrorBody),
-        (status = 422, description = "The policy can not be accepted", body = ErrorBody)
+        (status = 422, description = "The policy can not be accepted", body = ErrorBody),
+        (status = 409, description = "A rollout of it is under way", body = ErrorBody),
+        (status = 423, description = "Changes are frozen", body = ErrorBody)
     )
 )]
 pub(crate) async fn put(
@@ -113,14 +116,16 @@ pub(crate) async fn put(
 
 /// Takes a policy out of force. Its versions stay readable, and it can be rolled back to one of them.
 #[utoipa::path(
-    delete, path = "/policies/{name}", tag = "policies", security(("admin" = [])),
+    delete, operation_id = "delete_policy", path = "/policies/{name}", tag = "policies", security(("admin" = [])),
     params(
         ("name" = String, Path, description = "Name of the policy"),
         ("If-Match" = Option<String>, Header, description = "Version that must be in force, or `*` for any")
     ),
     responses(
         (status = 200, body = ChangeResult), (status = 401, body = ErrorBody), (status = 404, body = ErrorBody),
-        (status = 412, description = "Another version is in force", body = ErrorBody)
+        (status = 412, description = "Another version is in force", body = ErrorBody),
+        (status = 409, description = "A rollout of it is under way", body = ErrorBody),
+        (status = 423, description = "Changes are frozen", body = ErrorBody)
     )
 )]
 pub(crate) async fn delete(
@@ -138,7 +143,7 @@ pub(crate) async fn delete(
 
 /// Lists every version of a policy, also of a deleted one.
 #[utoipa::path(
-    get, path = "/policies/{name}/versions", tag = "policies", security(("admin" = [])),
+    get, operation_id = "list_policy_versions", path = "/policies/{name}/versions", tag = "policies", security(("admin" = [])),
     params(("name" = String, Path, description = "Name of the policy")),
     responses((status = 200, body = VersionList), (status = 401, body = ErrorBody), (status = 404, body = ErrorBody))
 )]
@@ -153,7 +158,7 @@ pub(crate) async fn versions(
 
 /// Reads one version of a policy.
 #[utoipa::path(
-    get, path = "/policies/{name}/versions/{version}", tag = "policies", security(("admin" = [])),
+    get, operation_id = "get_policy_version", path = "/policies/{name}/versions/{version}", tag = "policies", security(("admin" = [])),
     params(
         ("name" = String, Path, description = "Name of the policy"),
         ("version" = u64, Path, description = "The version")
@@ -179,7 +184,7 @@ pub(crate) struct Rollback {
 
 /// Puts the document of an earlier version in force again, as a new version.
 #[utoipa::path(
-    post, path = "/policies/{name}/rollback", tag = "policies", security(("admin" = [])),
+    post, operation_id = "rollback_policy", path = "/policies/{name}/rollback", tag = "policies", security(("admin" = [])),
     params(
         ("name" = String, Path, description = "Name of the policy; it may be deleted"),
         ("If-Match" = Option<String>, Header, description = "Version that must be in force, or `*` for any")
@@ -190,7 +195,8 @@ pub(crate) struct Rollback {
         (status = 404, body = ErrorBody), (status = 409, description = "That version is a deletion", body = ErrorBody),
         (status = 412, description = "Another version is in force", body = ErrorBody),
         (status = 415, body = ErrorBody),
-        (status = 422, description = "The old document can no longer be accepted", body = ErrorBody)
+        (status = 422, description = "The old document can no longer be accepted", body = ErrorBody),
+        (status = 423, description = "Changes are frozen", body = ErrorBody)
     )
 )]
 pub(crate) async fn rollback(

@@ -108,7 +108,7 @@ fn view(prices: &PricesInForce, entry: &PriceEntry) -> ModelPrice {
 
 /// Lists the prices in force: those that were set come before the operator's file, and that before those that are shipped.
 #[utoipa::path(
-    get, path = "/prices", tag = "limits", security(("admin" = [])),
+    get, operation_id = "list_prices", path = "/prices", tag = "limits", security(("admin" = [])),
     responses((status = 200, body = PriceListView), (status = 401, body = ErrorBody))
 )]
 pub(crate) async fn list(
@@ -124,7 +124,7 @@ pub(crate) async fn list(
 
 /// Reads the price that a model is counted at, by any of its names; that of models that are not listed, if it is not.
 #[utoipa::path(
-    get, path = "/prices/{model}", tag = "limits", security(("admin" = [])),
+    get, operation_id = "get_price", path = "/prices/{model}", tag = "limits", security(("admin" = [])),
     params(("model" = String, Path, description = "Name of the model")),
     responses((status = 200, body = ModelPrice), (status = 401, body = ErrorBody))
 )]
@@ -147,12 +147,13 @@ pub(crate) async fn get(
 
 /// Sets the price of a model, or with the name `default` that of models that are not listed. Sidecars count by it at once.
 #[utoipa::path(
-    put, path = "/prices/{model}", tag = "limits", security(("admin" = [])),
+    put, operation_id = "put_price", path = "/prices/{model}", tag = "limits", security(("admin" = [])),
     params(("model" = String, Path, description = "Name of the model, or `default`")),
     request_body = NewPrice,
     responses(
         (status = 200, body = PriceChange), (status = 400, body = ErrorBody), (status = 401, body = ErrorBody),
-        (status = 415, body = ErrorBody), (status = 422, description = "The price is none", body = ErrorBody)
+        (status = 415, body = ErrorBody), (status = 422, description = "The price is none", body = ErrorBody),
+        (status = 423, description = "Changes are frozen", body = ErrorBody)
     )
 )]
 pub(crate) async fn put(
@@ -169,10 +170,11 @@ pub(crate) async fn put(
 
 /// Takes back a price that was set: that of the operator's file or of the shipped list holds again.
 #[utoipa::path(
-    delete, path = "/prices/{model}", tag = "limits", security(("admin" = [])),
+    delete, operation_id = "delete_price", path = "/prices/{model}", tag = "limits", security(("admin" = [])),
     params(("model" = String, Path, description = "Name of the model, or `default`")),
     responses(
-        (status = 200, body = PriceChange), (status = 401, body = ErrorBody), (status = 404, body = ErrorBody)
+        (status = 200, body = PriceChange), (status = 401, body = ErrorBody), (status = 404, body = ErrorBody),
+        (status = 423, description = "Changes are frozen", body = ErrorBody)
     )
 )]
 pub(crate) async fn delete(

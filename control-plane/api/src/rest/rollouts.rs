@@ -112,7 +112,7 @@ impl Default for Start {
 
 /// Lists the last rollout of every policy.
 #[utoipa::path(
-    get, path = "/rollouts", tag = "rollouts", security(("admin" = [])),
+    get, operation_id = "list_rollouts", path = "/rollouts", tag = "rollouts", security(("admin" = [])),
     responses((status = 200, body = RolloutList), (status = 401, body = ErrorBody))
 )]
 pub(crate) async fn list(State(api): State<Api>, Params(Nothing {}): Params<Nothing>) -> Json<RolloutList> {
@@ -124,7 +124,7 @@ pub(crate) async fn list(State(api): State<Api>, Params(Nothing {}): Params<Noth
 
 /// How a policy's rollout stands, and what both versions did in its present stage.
 #[utoipa::path(
-    get, path = "/policies/{name}/rollout", tag = "rollouts", security(("admin" = [])),
+    get, operation_id = "get_rollout", path = "/policies/{name}/rollout", tag = "rollouts", security(("admin" = [])),
     params(("name" = String, Path, description = "Name of the policy")),
     responses((status = 200, body = RolloutView), (status = 401, body = ErrorBody), (status = 404, body = ErrorBody))
 )]
@@ -143,7 +143,7 @@ pub(crate) async fn get(
 
 /// Starts to roll out the next version of a policy: it judges beside the one in force and enforces nothing yet.
 #[utoipa::path(
-    post, path = "/policies/{name}/rollout", tag = "rollouts", security(("admin" = [])),
+    post, operation_id = "start_rollout", path = "/policies/{name}/rollout", tag = "rollouts", security(("admin" = [])),
     params(("name" = String, Path, description = "Name of the policy")),
     request_body = Start,
     responses(
@@ -172,7 +172,7 @@ pub(crate) async fn start(
 
 /// Goes on to the next stage; after the last share the next version is in force everywhere.
 #[utoipa::path(
-    post, path = "/policies/{name}/rollout/promote", tag = "rollouts", security(("admin" = [])),
+    post, operation_id = "promote_rollout", path = "/policies/{name}/rollout/promote", tag = "rollouts", security(("admin" = [])),
     params(("name" = String, Path, description = "Name of the policy")),
     responses(
         (status = 200, body = RolloutView), (status = 401, body = ErrorBody), (status = 404, body = ErrorBody),
@@ -191,7 +191,7 @@ pub(crate) async fn promote(
 
 /// Pauses a rollout: it stays in its stage and is not judged.
 #[utoipa::path(
-    post, path = "/policies/{name}/rollout/pause", tag = "rollouts", security(("admin" = [])),
+    post, operation_id = "pause_rollout", path = "/policies/{name}/rollout/pause", tag = "rollouts", security(("admin" = [])),
     params(("name" = String, Path, description = "Name of the policy")),
     responses((status = 200, body = RolloutView), (status = 401, body = ErrorBody), (status = 404, body = ErrorBody))
 )]
@@ -206,7 +206,7 @@ pub(crate) async fn pause(
 
 /// Lets a paused rollout go on.
 #[utoipa::path(
-    post, path = "/policies/{name}/rollout/resume", tag = "rollouts", security(("admin" = [])),
+    post, operation_id = "resume_rollout", path = "/policies/{name}/rollout/resume", tag = "rollouts", security(("admin" = [])),
     params(("name" = String, Path, description = "Name of the policy")),
     responses(
         (status = 200, body = RolloutView), (status = 401, body = ErrorBody), (status = 404, body = ErrorBody),
@@ -224,7 +224,7 @@ pub(crate) async fn resume(
 
 /// Ends a rollout: the present version stays in force everywhere.
 #[utoipa::path(
-    post, path = "/policies/{name}/rollout/abort", tag = "rollouts", security(("admin" = [])),
+    post, operation_id = "abort_rollout", path = "/policies/{name}/rollout/abort", tag = "rollouts", security(("admin" = [])),
     params(("name" = String, Path, description = "Name of the policy")),
     responses((status = 200, body = RolloutView), (status = 401, body = ErrorBody), (status = 404, body = ErrorBody))
 )]

@@ -18,7 +18,7 @@ pub(crate) struct SidecarList {
 
 /// Lists the connected sidecars, with the configuration each has accepted or refused.
 #[utoipa::path(
-    get, path = "/sidecars", tag = "sidecars", security(("admin" = [])),
+    get, operation_id = "list_sidecars", path = "/sidecars", tag = "sidecars", security(("admin" = [])),
     responses((status = 200, body = SidecarList), (status = 401, body = ErrorBody))
 )]
 pub(crate) async fn list(State(api): State<Api>, Params(Nothing {}): Params<Nothing>) -> Json<SidecarList> {
@@ -36,7 +36,7 @@ pub(crate) struct Running {
 
 /// Tells the version of the control plane and of the policies it has published.
 #[utoipa::path(
-    get, path = "/version", tag = "sidecars", security(("admin" = [])),
+    get, operation_id = "get_version", path = "/version", tag = "sidecars", security(("admin" = [])),
     responses((status = 200, body = Running), (status = 401, body = ErrorBody))
 )]
 pub(crate) async fn version(State(api): State<Api>, Params(Nothing {}): Params<Nothing>) -> Json<Running> {

@@ -65,7 +65,7 @@ pub(crate) struct ToolChange {
 
 /// Lists the tools that sidecars have reported under a policy that pins them.
 #[utoipa::path(
-    get, path = "/tools", tag = "tools", security(("admin" = [])), params(ToolFilter),
+    get, operation_id = "list_tools", path = "/tools", tag = "tools", security(("admin" = [])), params(ToolFilter),
     responses((status = 200, body = ToolList), (status = 401, body = ErrorBody))
 )]
 pub(crate) async fn list(
@@ -80,7 +80,7 @@ pub(crate) async fn list(
 
 /// A tool with the texts of its definitions, and what the one that waits would change of the approved one.
 #[utoipa::path(
-    get, path = "/tools/{server}/{name}", tag = "tools", security(("admin" = [])),
+    get, operation_id = "get_tool", path = "/tools/{server}/{name}", tag = "tools", security(("admin" = [])),
     params(("server" = String, Path, description = "Host and path of the server"), ("name" = String, Path, description = "Name of the tool")),
     responses((status = 200, body = Tool), (status = 401, body = ErrorBody), (status = 404, body = ErrorBody))
 )]
@@ -94,7 +94,7 @@ pub(crate) async fn get(
 
 /// Approves a definition: it is offered and called from now on, beside those approved before.
 #[utoipa::path(
-    post, path = "/tools/{server}/{name}/approve", tag = "tools", security(("admin" = [])),
+    post, operation_id = "approve_tool", path = "/tools/{server}/{name}/approve", tag = "tools", security(("admin" = [])),
     params(("server" = String, Path, description = "Host and path of the server"), ("name" = String, Path, description = "Name of the tool")),
     request_body = ToolDecision,
     responses((status = 200, body = ToolChange), (status = 401, body = ErrorBody), (status = 404, body = ErrorBody))
@@ -110,7 +110,7 @@ pub(crate) async fn approve(
 
 /// Rejects a definition: it is withheld and refused, also where it was approved before.
 #[utoipa::path(
-    post, path = "/tools/{server}/{name}/reject", tag = "tools", security(("admin" = [])),
+    post, operation_id = "reject_tool", path = "/tools/{server}/{name}/reject", tag = "tools", security(("admin" = [])),
     params(("server" = String, Path, description = "Host and path of the server"), ("name" = String, Path, description = "Name of the tool")),
     request_body = ToolDecision,
     responses((status = 200, body = ToolChange), (status = 401, body = ErrorBody), (status = 404, body = ErrorBody))

@@ -25,7 +25,7 @@ pub(crate) struct Validation {
 
 /// Validates a document with the compiler the sidecars run, without putting it in force.
 #[utoipa::path(
-    post, path = "/policies/validate", tag = "trials", security(("admin" = [])),
+    post, operation_id = "validate_policy", path = "/policies/validate", tag = "trials", security(("admin" = [])),
     request_body(content((serde_json::Value = "application/json"), (String = "application/yaml"))),
     responses(
         (status = 200, description = "Valid or not: see `valid`", body = Validation), (status = 400, body = ErrorBody),
@@ -160,7 +160,7 @@ pub(crate) struct Evaluation {
 
 /// Decides a sample request under one policy alone.
 #[utoipa::path(
-    post, path = "/policies/{name}/evaluate", tag = "trials", security(("admin" = [])),
+    post, operation_id = "evaluate_policy", path = "/policies/{name}/evaluate", tag = "trials", security(("admin" = [])),
     params(("name" = String, Path, description = "Name of the policy")),
     request_body = Evaluation,
     responses(

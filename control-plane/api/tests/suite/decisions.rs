@@ -49,7 +49,8 @@ async fn parameters_that_make_no_sense_are_refused() {
     let table = [
         ("limit=0", "1 to 1000"),
         ("limit=1001", "1 to 1000"),
-        ("limit=many", "limit"),
+        ("limit=many", "limit: found \"many\", expected a whole number"),
+        ("limit=-1", "limit: found \"-1\", expected a whole number"),
         ("cursor=x", "cursor"),
         ("since=yesterday", "2026-"),
         ("decision=denied", "allow_with_modifications"),

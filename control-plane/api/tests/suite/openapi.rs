@@ -18,6 +18,19 @@ fn the_checked_in_document_is_the_one_that_is_served() {
     );
 }
 
+/// Clients that are made from the document name their functions so.
+#[test]
+fn operations_have_names_of_their_own() {
+    let document = serde_json::to_value(mesh_control_api::openapi()).unwrap();
+    let paths = document["paths"].as_object().unwrap().values();
+    let operations = paths.flat_map(|path| path.as_object().unwrap().values());
+    let mut names: Vec<_> = operations.map(|operation| operation["operationId"].as_str().unwrap()).collect();
+    let all = names.len();
+    names.sort_unstable();
+    names.dedup();
+    assert_eq!(names.len(), all, "{names:?}");
+}
+
 #[tokio::test]
 async fn it_is_served_to_everybody() {
     let served = Plane::new().await.get("/openapi.json").await.is(200);
