@@ -109,17 +109,23 @@ pub(crate) fn sidecar(global: &Global, args: args::up::Sidecar) -> Outcome {
     let launch = data.launch(program, args.envoy.concurrency, node_id, admin, control_plane, &token_file)?;
     let asked = Admin::new(admin);
     let log = launch.log.clone();
+    let launch_log = log.clone();
     runtime()?.block_on(async {
         let mut stop = Stop::listen()?;
         let mut envoy = Envoy::start(launch)?;
         let still = async {
             loop {
                 tokio::time::sleep(STILL).await;
-                say(format_args!(
-                    "still waiting for the control plane at {} to have port {} opened",
-                    args.control_plane,
-                    listener.port()
-                ));
+                let plane = &args.control_plane;
+                if accepted::token_refused(&launch_log) {
+                    say(format_args!(
+                        "the control plane at {plane} refuses the token in {}: it has to be what the control plane's sidecar-token holds",
+                        token_file.display()
+                    ));
+                } else {
+                    let port = listener.port();
+                    say(format_args!("still waiting for the control plane at {plane} to have port {port} opened"));
+                }
             }
         };
         let probe = || async {

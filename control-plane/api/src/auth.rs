@@ -1,6 +1,8 @@
 //! Who may call: a bearer token for people and their tools, another one for sidecars.
 use std::fmt;
-use std::sync::Arc;
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, header};
@@ -67,21 +69,50 @@ pub(crate) async fn require_admin(State(token): State<Token>, request: Request, 
 
 /// Lets a gRPC call through only with the sidecars' token: an interceptor for the whole gRPC server.
 #[derive(Clone, Debug)]
-pub struct SidecarAuth(Token);
+pub struct SidecarAuth {
+    token: Token,
+    refused: Arc<Mutex<Refused>>,
+}
+
+/// Calls that were refused, and not logged yet.
+#[derive(Debug, Default)]
+struct Refused {
+    calls: u64,
+    logged: Option<Instant>,
+}
+
+/// A sidecar with a wrong token calls again each second.
+const LOG_AGAIN: Duration = Duration::from_secs(60);
 
 impl SidecarAuth {
     /// An interceptor that asks for `token`.
     pub fn new(token: Token) -> Self {
-        SidecarAuth(token)
+        SidecarAuth { token, refused: Arc::default() }
+    }
+
+    /// Says so in the log, once a minute. What was shown is never logged.
+    fn note_refused(&self, from: Option<SocketAddr>) {
+        let mut refused = self.refused.lock().unwrap_or_else(PoisonError::into_inner);
+        refused.calls += 1;
+        if refused.logged.is_none_or(|at| at.elapsed() >= LOG_AGAIN) {
+            let from = from.map(|address| address.ip().to_string()).unwrap_or_default();
+            tracing::warn!(
+                from,
+                calls = refused.calls,
+                "calls of a sidecar were refused: their token is missing or wrong; it needs what sidecar-token in the data directory holds"
+            );
+            *refused = Refused { calls: 0, logged: Some(Instant::now()) };
+        }
     }
 }
 
 impl Interceptor for SidecarAuth {
     fn call(&mut self, request: tonic::Request<()>) -> Result<tonic::Request<()>, Status> {
         let shown = request.metadata().get("authorization").map(|value| value.as_bytes());
-        if self.0.is_shown_by(shown) {
+        if self.token.is_shown_by(shown) {
             Ok(request)
         } else {
+            self.note_refused(request.remote_addr());
             Err(Status::unauthenticated(
                 "the sidecar token is missing or wrong: send `authorization: Bearer <token>`",
             ))
@@ -92,6 +123,17 @@ impl Interceptor for SidecarAuth {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn refused_sidecars_are_logged_once_in_a_while() {
+        let auth = SidecarAuth::new(Token::new("s3cret"));
+        for _ in 0..3 {
+            let refused = auth.clone().call(tonic::Request::new(())).unwrap_err();
+            assert_eq!(refused.code(), tonic::Code::Unauthenticated);
+        }
+        let refused = auth.refused.lock().unwrap();
+        assert_eq!((refused.calls, refused.logged.is_some()), (2, true), "the first was logged");
+    }
 
     #[test]
     fn only_the_whole_token_opens() {
