@@ -150,9 +150,9 @@ fn the_life_of_an_agent() {
         ("agent apply -f agent.yaml", "agent bot created (version 1)"),
         ("policy apply -f agent.yaml", "agent bot unchanged (version 1)"),
         ("agent list", "bot  active  chatbot"),
-        ("agent suspend bot --reason leaked", "agent bot configured (version 2)"),
+        ("agent suspend bot --reason leaked", "agent bot suspended (version 2)"),
         ("agent get bot", "reason: leaked"),
-        ("agent resume bot", "agent bot configured (version 3)"),
+        ("agent resume bot", "agent bot resumed (version 3)"),
         ("agent delete bot", "agent bot deleted (version 4)"),
     ] {
         let (code, out, err) = served.run(line);
@@ -202,7 +202,8 @@ fn lists_without_anything_in_them_say_so() {
 #[test]
 fn a_deleted_starter_stays_deleted() {
     let mut served = Served::start("starter");
-    assert_eq!(served.run("policy delete starter").0, 0);
+    let (code, _, said) = served.run("policy delete starter");
+    assert!(code == 0 && said.contains("warning: no policy is in force any more"), "{said}");
     let data = served.data.clone();
     terminate(&served.child);
     assert_eq!(served.child.wait().unwrap().code(), Some(0), "a clean stop");

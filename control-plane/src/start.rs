@@ -53,6 +53,11 @@ pub async fn start(config: Config) -> Result<Running, StartError> {
     let settings = settings::settings(&config, keys, prices.as_ref());
     let policies = Policies::new(policies, admission, publisher, settings);
     put_in_force(&policies, &config).await?;
+    if policies.published().is_some_and(|bundle| bundle.policies.is_empty()) {
+        tracing::warn!(
+            "no policy is in force: nothing is inspected, and everything passes, until `ai-mesh policy apply -f FILE` puts one in force"
+        );
+    }
     let tools = Tools::new(tools, policies.clone());
 
     let view = Arc::clone(&sidecars) as Arc<dyn SidecarView>;

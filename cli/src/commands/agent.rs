@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::{
-    policy::change::{apply, finish, said_of},
+    policy::change::{apply, finish, said_as, word},
     printed,
 };
 use crate::{
@@ -25,10 +25,11 @@ pub(crate) fn run(client: &Client, output: Output, verb: Verb) -> Outcome {
         Verb::Apply(args) => apply(client, output, &args),
         Verb::Suspend { id, reason, quarantine, wait } => {
             let body = json!({ "reason": reason, "quarantine": quarantine });
-            change(client, output, &id, "POST", "/suspend", Some(&body), wait)
+            let done = if quarantine { "quarantined" } else { "suspended" };
+            change(client, output, &id, ("POST", "/suspend", done), Some(&body), wait)
         }
-        Verb::Resume { id, wait } => change(client, output, &id, "POST", "/resume", None, wait),
-        Verb::Delete { id, wait } => change(client, output, &id, "DELETE", "", None, wait),
+        Verb::Resume { id, wait } => change(client, output, &id, ("POST", "/resume", "resumed"), None, wait),
+        Verb::Delete { id, wait } => change(client, output, &id, ("DELETE", "", "deleted"), None, wait),
     }
 }
 
@@ -36,13 +37,13 @@ fn change(
     client: &Client,
     output: Output,
     id: &str,
-    method: &str,
-    verb: &str,
+    (method, verb, done): (&str, &str, &str),
     body: Option<&Value>,
     wait: Wait,
 ) -> Outcome {
     let changed = client.send(method, &format!("/api/v1/agents/{}{verb}", segment(id)), body)?;
-    let change = said_of(output, "agent", id, &changed)?;
+    let word = if changed["changed"] == false { word(&changed, "agent") } else { done };
+    let change = said_as(output, "agent", id, &changed, word)?;
     finish(client, output, vec![change], wait)
 }
 

@@ -59,6 +59,14 @@ pub(crate) fn apply(client: &Client, output: Output, args: &Apply) -> Outcome {
 pub(crate) fn delete(client: &Client, output: Output, name: &str, wait: Wait) -> Outcome {
     let changed = client.send("DELETE", &path(name), None)?;
     let change = said(output, name, &changed)?;
+    // It is deleted, whether or not this can be asked.
+    let left = client.get("/api/v1/policies").unwrap_or_default();
+    if left["policies"].as_array().is_some_and(Vec::is_empty) {
+        let warning = styled(WARN, "warning");
+        say(format_args!(
+            "{warning}: no policy is in force any more: nothing is inspected, and everything passes"
+        ));
+    }
     finish(client, output, vec![change], wait)
 }
 
@@ -76,8 +84,12 @@ fn said(output: Output, name: &str, changed: &Value) -> Outcome<Value> {
 }
 
 /// Says what became of a document of this kind, and keeps it for the end.
-pub(crate) fn said_of(output: Output, kind: &str, name: &str, changed: &Value) -> Outcome<Value> {
-    let word = word(changed, kind);
+fn said_of(output: Output, kind: &str, name: &str, changed: &Value) -> Outcome<Value> {
+    said_as(output, kind, name, changed, word(changed, kind))
+}
+
+/// The same, where `word` is what became of it.
+pub(crate) fn said_as(output: Output, kind: &str, name: &str, changed: &Value, word: &str) -> Outcome<Value> {
     if let Some(warnings) = changed["warnings"].as_array() {
         for warning in warnings {
             if let Ok(diagnostic) = serde_json::from_value::<mesh_policy::Diagnostic>(warning.clone()) {
@@ -99,7 +111,7 @@ pub(crate) fn said_of(output: Output, kind: &str, name: &str, changed: &Value) -
 }
 
 /// The word people know for a change.
-fn word(changed: &Value, kind: &str) -> &'static str {
+pub(crate) fn word(changed: &Value, kind: &str) -> &'static str {
     if changed["changed"] == false {
         return "unchanged";
     }
