@@ -147,7 +147,7 @@ pub(crate) struct Plane {
 /// Flags about the Envoy that is started.
 #[derive(Args, Clone, Debug)]
 pub(crate) struct Envoy {
-    /// The Envoy to start [default: `envoy` in PATH]
+    /// The Envoy to start [default: `envoy` in PATH, or in the build folder]
     #[arg(long, env = "AI_MESH_ENVOY", value_name = "PATH", hide_env = true)]
     pub(crate) envoy: Option<PathBuf>,
     /// Port of Envoy's admin interface

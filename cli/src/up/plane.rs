@@ -21,6 +21,9 @@ pub(crate) struct Plane {
     mock: Option<Mock>,
 }
 
+/// Where the mock provider answers: the same port after a restart, so that tools that were approved there stay approved.
+const MOCK_PORT: u16 = 8099;
+
 struct Mock {
     address: SocketAddr,
     task: JoinHandle<std::io::Result<()>>,
@@ -97,7 +100,11 @@ impl Plane {
 impl Mock {
     async fn start() -> Outcome<Self> {
         let failed = |error| Failure::environment(format!("the mock provider finds no free port: {error}"));
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.map_err(failed)?;
+        let listener = match TcpListener::bind((Ipv4Addr::LOCALHOST, MOCK_PORT)).await {
+            Ok(listener) => listener,
+            // Several meshes may run side by side.
+            Err(_) => TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.map_err(failed)?,
+        };
         let address = listener.local_addr().map_err(failed)?;
         Ok(Self { address, task: tokio::spawn(mesh_mock_provider::serve(listener)) })
     }

@@ -8,7 +8,7 @@ use std::{
 
 use crate::failure::{Failure, Outcome};
 
-/// The Envoy to start: the one that was named, else the first in `PATH`.
+/// The Envoy to start: the one that was named, else the first in `PATH`, else the one that `cargo xtask setup` has fetched.
 pub(crate) fn envoy(named: Option<&Path>) -> Outcome<PathBuf> {
     if let Some(path) = named {
         return match path.metadata() {
@@ -22,17 +22,25 @@ pub(crate) fn envoy(named: Option<&Path>) -> Outcome<PathBuf> {
         };
     }
     let path = std::env::var_os("PATH").unwrap_or_default();
-    in_path("envoy", &path).ok_or_else(|| {
-        Failure::environment("there is no `envoy` in PATH")
+    in_path("envoy", &path).or_else(|| fetched(&std::env::current_exe().ok()?)).ok_or_else(|| {
+        Failure::environment("there is no `envoy` in PATH, and none that `cargo xtask setup` has fetched")
             .hint("`cargo xtask up` brings one along; else install Envoy 1.40, or name it with --envoy PATH")
     })
 }
 
 fn in_path(name: &str, path: &OsStr) -> Option<PathBuf> {
-    let runs = |file: &PathBuf| {
-        file.metadata().is_ok_and(|meta| meta.is_file() && meta.permissions().mode() & 0o111 != 0)
-    };
-    std::env::split_paths(path).map(|folder| folder.join(name)).find(runs)
+    std::env::split_paths(path).map(|folder| folder.join(name)).find(|file| runs(file))
+}
+
+fn runs(file: &Path) -> bool {
+    file.metadata().is_ok_and(|meta| meta.is_file() && meta.permissions().mode() & 0o111 != 0)
+}
+
+/// The Envoy of the build folder that this program stands in: `target/release/ai-mesh` is the program.
+fn fetched(program: &Path) -> Option<PathBuf> {
+    let library = program.parent()?.parent()?.join("ai-mesh/envoy-venv/lib");
+    let pythons = std::fs::read_dir(library).ok()?.flatten();
+    pythons.map(|python| python.path().join("site-packages/envoy/_bin/envoy")).find(|file| runs(file))
 }
 
 /// The wasm module: the one that was named, else beside this program, else where the build puts it.
@@ -90,6 +98,20 @@ mod tests {
         assert!(filter.contains("/nowhere.wasm") && filter.contains("--filter"), "{filter}");
         let no_wasm = super::filter(Some(&plain_file())).unwrap_err().to_string();
         assert!(no_wasm.contains("no WebAssembly module"), "{no_wasm}");
+    }
+
+    #[test]
+    fn the_envoy_of_the_build_folder_is_found() {
+        let target = std::env::temp_dir().join(format!("ai-mesh-cli-fetched-{}", std::process::id()));
+        let folder = target.join("ai-mesh/envoy-venv/lib/python3.12/site-packages/envoy/_bin");
+        std::fs::create_dir_all(&folder).unwrap();
+        let (program, envoy) = (target.join("release/ai-mesh"), folder.join("envoy"));
+        std::fs::write(&envoy, "text").unwrap();
+        for (mode, found) in [(0o644, None), (0o755, Some(envoy.clone()))] {
+            std::fs::set_permissions(&envoy, std::fs::Permissions::from_mode(mode)).unwrap();
+            assert_eq!(fetched(&program), found, "{mode:o}");
+        }
+        assert_eq!(fetched(Path::new("/usr/local/bin/ai-mesh")), None);
     }
 
     #[test]
