@@ -76,6 +76,9 @@ fn sample(args: &Test) -> Outcome<Value> {
     Ok(sample)
 }
 
+/// What a sample may say, as the control plane reads it too.
+const FIELDS: [&str; 6] = ["method", "path", "headers", "body", "agent", "source_ip"];
+
 fn read(path: &Path) -> Outcome<Value> {
     let mut text = String::new();
     if path == Path::new("-") {
@@ -86,7 +89,14 @@ fn read(path: &Path) -> Outcome<Value> {
     }
     let example = "expected { \"path\": \"/v1/chat/completions\", \"body\": { … } }";
     match serde_json::from_str::<Value>(&text) {
-        Ok(value @ Value::Object(_)) if value["path"].is_string() => Ok(value),
+        Ok(Value::Object(fields)) if fields.get("path").is_some_and(Value::is_string) => {
+            if let Some(odd) = fields.keys().find(|name| !FIELDS.contains(&name.as_str())) {
+                let (path, known) = (path.display(), FIELDS.join(", "));
+                let told = format!("{path}: found the field `{}`, expected one of {known}", printable(odd));
+                return Err(Failure::environment(told));
+            }
+            Ok(Value::Object(fields))
+        }
         Ok(_) => Err(Failure::environment(format!("{} is no sample request", path.display())).hint(example)),
         Err(error) => Err(Failure::environment(format!(
             "{}:{}:{}: no JSON: {error}",

@@ -71,7 +71,8 @@ fn request(sample: &Value) -> Outcome<SampleRequest> {
         path: sample["path"].as_str().unwrap_or("/").to_owned(),
         headers,
         source_ip: Some(source_ip),
-        principal: None,
+        // As if it were verified.
+        principal: sample["agent"].as_str().map(str::to_owned),
         cluster: None,
     };
     Ok(SampleRequest { head, body })
