@@ -12,12 +12,10 @@ mod up;
 
 use std::process::ExitCode;
 
-use clap::Parser;
-
 use crate::output::{BAD, say, styled};
 
 fn main() -> ExitCode {
-    let cli = args::Cli::parse();
+    let cli = args::parse();
     output::choose_color(cli.global.color);
     match commands::run(cli) {
         Ok(()) => ExitCode::SUCCESS,

@@ -51,6 +51,20 @@ spec:
           deny if {
 ";
 
+/// It fails when it is asked.
+const LOUD: &str = "\
+apiVersion: ai-mesh.dev/v1alpha1
+kind: Policy
+metadata: { name: loud }
+spec:
+  rules:
+    - rego:
+        module: |
+          package mesh
+
+          deny contains \"loud\" if 1 / count(input.tools) > 1
+";
+
 const TRANSFERS: &str = "\
 apiVersion: ai-mesh.dev/v1alpha1
 kind: Policy
@@ -126,6 +140,8 @@ fn command_lines() {
     std::fs::write(here.join("broken/transfers.yaml"), TRANSFERS.replace("most: 5", "most: 50")).unwrap();
     std::fs::write(here.join("broken/transfers_test.rego"), TRANSFERS_TEST).unwrap();
     std::fs::write(here.join("old.json"), OLD).unwrap();
+    std::fs::write(here.join("odd.json"), r#"{ "path": "/v1/messages", "boddy": {} }"#).unwrap();
+    std::fs::write(here.join("loud.yaml"), LOUD).unwrap();
     std::fs::create_dir(here.join("bundle")).unwrap();
     std::fs::write(here.join("bundle/.manifest"), "{}").unwrap();
     std::fs::write(here.join("bundle/rules.rego"), "package mesh\n\ndeny if cuont(input.x)\n").unwrap();
@@ -238,6 +254,17 @@ fn command_lines() {
             &[],
         ),
         ("policy test good.yaml --request good.yaml", 2, &[], &["good.yaml:1:1: no JSON"]),
+        (
+            "policy test good.yaml --request odd.json",
+            2,
+            &[],
+            &["odd.json: found the field `boddy`, expected one of method, path"],
+        ),
+        // What begins with a hyphen is a value where one is due.
+        ("policy test good.yaml --prompt -----BEGIN", 0, &["allow\n"], &[]),
+        ("prices set m --in -1 --out 2 --api-url http://127.0.0.1:1", 1, &[], &["does not answer"]),
+        ("policy test loud.yaml --prompt hello", 0, &["(spec.rules[0].rego.module:3:"], &[]),
+        ("decisions list --since 1h --api-url http://127.0.0.1:1", 1, &[], &["does not answer"]),
         // A start that can't work starts nothing.
         ("up --envoy /nowhere/envoy", 2, &[], &["there is no Envoy at /nowhere/envoy", "--envoy"]),
         ("up --envoy /bin/true --filter /nowhere.wasm", 2, &[], &["there is no filter at /nowhere.wasm"]),
@@ -328,6 +355,10 @@ fn flags_come_from_the_environment_too() {
         run(&["policy", "list", "--api-url", "http://127.0.0.1:3"]).contains("http://127.0.0.1:3 "),
         "flags win"
     );
+    // What the environment sets is no part of how a command is to be typed.
+    let output = ai_mesh(&here).args(["policy", "get"]).env("AI_MESH_DATA", "here").output().unwrap();
+    let usage = text(&output.stderr);
+    assert!(usage.contains("Usage: ai-mesh policy get <NAME>") && !usage.contains("--data"), "{usage}");
 }
 
 #[test]

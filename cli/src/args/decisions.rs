@@ -22,15 +22,16 @@ pub(crate) enum Verb {
 Examples:
   ai-mesh decisions list
   ai-mesh decisions list --agent support-1 --decision deny --limit 100
+  ai-mesh decisions list --since 1h
   ai-mesh decisions list --since 2026-11-24T08:00:00Z -o json")]
     List {
         #[command(flatten)]
         filter: Filter,
-        /// At this time or later (RFC 3339)
-        #[arg(long, value_name = "TIME")]
+        /// At this time or later: so long ago (90d, 12h, 30m or 10s), or a time of RFC 3339
+        #[arg(long, value_name = "TIME", value_parser = super::moment)]
         since: Option<String>,
-        /// Before this time (RFC 3339)
-        #[arg(long, value_name = "TIME")]
+        /// Before this time, written likewise
+        #[arg(long, value_name = "TIME", value_parser = super::moment)]
         until: Option<String>,
         /// At most so many
         #[arg(short = 'n', long, default_value_t = 20, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1000))]

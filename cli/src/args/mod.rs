@@ -10,7 +10,7 @@ pub(crate) mod up;
 
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 
 /// Where the control plane answers unless told otherwise.
 pub(crate) const API_URL: &str = "http://127.0.0.1:8090";
@@ -110,6 +110,26 @@ pub(crate) enum Color {
     Never,
 }
 
+/// What was typed. A wrong command line is answered with its usage, in which flags that the environment sets have no place.
+pub(crate) fn parse() -> Cli {
+    Cli::try_parse().unwrap_or_else(|error| {
+        let again = typed_alone(Cli::command()).try_get_matches().err();
+        again.filter(|again| again.kind() == error.kind()).unwrap_or(error).exit()
+    })
+}
+
+/// The command without what the environment sets.
+fn typed_alone(command: clap::Command) -> clap::Command {
+    command.mut_args(|arg| arg.env(None)).mut_subcommands(typed_alone)
+}
+
+/// A time for the control plane, which reads RFC 3339: so long ago, or as it was typed.
+fn moment(text: &str) -> Result<String, String> {
+    let Ok(ago) = up::time(text) else { return Ok(text.to_owned()) };
+    let then = jiff::Timestamp::now().checked_sub(ago);
+    then.map(|then| then.to_string()).map_err(|_| format!("{text} ago there was no time"))
+}
+
 /// Which limits.
 #[derive(Args, Clone, Debug)]
 pub(crate) struct LimitsFilter {
@@ -168,4 +188,23 @@ pub(crate) enum Command {
         /// The shell
         shell: clap_complete::Shell,
     },
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn moments_are_times_or_how_long_ago_they_were() {
+        let ago = |text: &str| {
+            let then: jiff::Timestamp = moment(text).unwrap().parse().unwrap();
+            jiff::Timestamp::now().duration_since(then).as_secs()
+        };
+        for (text, seconds) in [("1h", 3600), ("90d", 90 * 86_400), ("10s", 10)] {
+            assert!((seconds..seconds + 60).contains(&ago(text)), "{text}");
+        }
+        for typed in ["2026-11-24T08:00:00Z", "yesterday", "1x", "99999999999d"] {
+            assert_eq!(moment(typed).unwrap(), typed);
+        }
+    }
 }

@@ -150,11 +150,11 @@ pub(crate) struct Impact {
     /// The policy as YAML or JSON; `-` is standard input
     #[arg(value_name = "FILE|-")]
     pub(crate) file: PathBuf,
-    /// Decisions at this time or later (RFC 3339)
-    #[arg(long, value_name = "TIME")]
+    /// Decisions at this time or later: so long ago (90d, 12h, 30m or 10s), or a time of RFC 3339
+    #[arg(long, value_name = "TIME", value_parser = super::moment)]
     pub(crate) since: Option<String>,
-    /// Decisions before this time (RFC 3339)
-    #[arg(long, value_name = "TIME")]
+    /// Decisions before this time, written likewise
+    #[arg(long, value_name = "TIME", value_parser = super::moment)]
     pub(crate) until: Option<String>,
     /// At most so many, the newest
     #[arg(short = 'n', long, default_value_t = 10_000, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=100_000))]
@@ -257,7 +257,7 @@ pub(crate) struct Test {
     #[arg(long, value_name = "FILE|-", required_unless_present_any = ["prompt", "files"], conflicts_with = "prompt")]
     pub(crate) request: Option<PathBuf>,
     /// A prompt, sent as a chat completion
-    #[arg(long, value_name = "TEXT")]
+    #[arg(long, value_name = "TEXT", allow_hyphen_values = true)]
     pub(crate) prompt: Option<String>,
     /// The model asked
     #[arg(long, default_value = "gpt-4o", requires = "prompt", value_name = "MODEL")]

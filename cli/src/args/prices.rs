@@ -40,19 +40,19 @@ pub(crate) struct Set {
     /// The model, or `default` for those that are not listed
     pub(crate) model: String,
     /// Tokens read
-    #[arg(long = "in", value_name = "USD")]
+    #[arg(long = "in", value_name = "USD", allow_negative_numbers = true)]
     pub(crate) input: f64,
     /// Tokens read from a cache [default: as --in]
-    #[arg(long, value_name = "USD")]
+    #[arg(long, value_name = "USD", allow_negative_numbers = true)]
     pub(crate) cached: Option<f64>,
     /// Tokens written to a cache [default: as --in]
-    #[arg(long, value_name = "USD")]
+    #[arg(long, value_name = "USD", allow_negative_numbers = true)]
     pub(crate) cache_write: Option<f64>,
     /// Tokens written
-    #[arg(long = "out", value_name = "USD")]
+    #[arg(long = "out", value_name = "USD", allow_negative_numbers = true)]
     pub(crate) written: f64,
     /// Tokens of reasoning [default: as --out]
-    #[arg(long, value_name = "USD")]
+    #[arg(long, value_name = "USD", allow_negative_numbers = true)]
     pub(crate) reasoning: Option<f64>,
     /// Where the price stands, such as a contract
     #[arg(long, default_value = "", value_name = "TEXT")]

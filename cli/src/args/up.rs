@@ -198,7 +198,7 @@ fn bytes(text: &str) -> Result<u64, String> {
 }
 
 /// A time: `90d`, `12h`, `30m`, `10s`.
-fn time(text: &str) -> Result<Duration, String> {
+pub(super) fn time(text: &str) -> Result<Duration, String> {
     let seconds = match text.char_indices().next_back() {
         Some((end, 'd')) => Some((end, 86_400)),
         Some((end, 'h')) => Some((end, 3600)),
