@@ -41,8 +41,10 @@ pub(crate) fn check(data: &[u8]) {
         let _ = message.arguments(body, call);
     }
     let offered: Vec<&str> = message.tools_offered.iter().map(String::as_str).collect();
+    // Nothing is dropped from a request, in which tools may be seen in places of which nothing can go.
+    let answered = direction > 0;
     for drop in [offered.get(..1).unwrap_or_default(), &offered[..]] {
-        if drop.is_empty() {
+        if drop.is_empty() || !answered {
             continue;
         }
         let left = apply_dropping_tools(body, &message, &[], drop);
