@@ -48,7 +48,14 @@ impl IntakeService {
             dropped: report.dropped,
         };
         batch.check().map_err(|error| Status::invalid_argument(error.to_string()))?;
+        let kept = self.keep(&mut batch).await;
         self.settle(&batch).await;
+        let acknowledged = kept?;
+        Ok(ReportResponse { acknowledged, returned })
+    }
+
+    /// Keeps the records and what they tell of tools; up to which of them.
+    async fn keep(&self, batch: &mut Batch) -> Result<u64, Status> {
         let seen = self.tools.take_from(&batch.sidecar, &mut batch.records, Timestamp::now()).await;
         let seen = seen.map_err(|error| {
             let causes = causes(&error);
@@ -56,7 +63,7 @@ impl IntakeService {
             Status::unavailable("what was seen of tools could not be kept; send the records again")
         })?;
         self.metrics.tools_seen(&seen);
-        let intake = self.decisions.report(&batch, Timestamp::now()).await.map_err(|error| match error {
+        let intake = self.decisions.report(batch, Timestamp::now()).await.map_err(|error| match error {
             ReportError::Batch(error) => Status::invalid_argument(error.to_string()),
             ReportError::Store(error) => {
                 let causes = causes(&error);
@@ -68,11 +75,12 @@ impl IntakeService {
         self.metrics.kept(&intake, kept.clone().map(|record| &record.decision));
         self.metrics.enforced(kept.clone().map(|record| (record.time_ns, &*record.policies)));
         self.metrics.judge.kept(kept);
-        Ok(ReportResponse { acknowledged: intake.acknowledged, returned })
+        Ok(intake.acknowledged)
     }
 
-    /// Ends what was promised to the exchanges that these records tell of: before the records are kept, and whether or not they are
-    /// new, so that nothing that fails in between leaves a promise open. A record that comes again ends nothing again: an account
+    /// Ends what was promised to the exchanges that these records tell of, whether or not they are new or could be kept, so that
+    /// nothing that fails in between leaves a promise open. After they are kept: a promise that is still being made, to somebody who
+    /// has left, should be there by then. A record that comes again ends nothing again: an account
     /// knows each promise once. One that can not be ended now is ended with the next; the record is kept all the same.
     async fn settle(&self, batch: &Batch) {
         match self.limits.settle_records(batch.records.iter(), steady::now()).await {
