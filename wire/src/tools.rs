@@ -120,7 +120,9 @@ fn listed(c: &mut Collector<'_>, list: Val<'_>, nested: &[&str]) {
         Kind::Object if list.members().any(|(_, value)| !value.is_object()) => items.push(list),
         Kind::Object => items.extend(list.members().map(|(_, tool)| tool)),
         // Who reads it may find tools in it: a list of allowed names is to miss none.
-        Kind::Str if c.asks && !list.text().trim_ascii().is_empty() => c.message.tools_offered.push(String::new()),
+        Kind::Str if c.asks && !list.text().trim_ascii().is_empty() => {
+            c.message.tools_offered.push(String::new())
+        }
         _ => {}
     }
     let mut previous_end = None;

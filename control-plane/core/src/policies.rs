@@ -151,8 +151,21 @@ impl Policies {
         self.inner.set.load_full()
     }
 
-    /// Makes `name` what is `wanted`, if it is what the caller `expected`.
+    /// Makes `name` what is `wanted`, if it is what the caller `expected`. A caller that gives up does not stop it half-way: what is
+    /// written is put in force.
     pub async fn change(
+        &self,
+        name: &str,
+        wanted: Wanted,
+        expected: Expected,
+        now: Timestamp,
+    ) -> Result<Changed, PolicyError> {
+        let (this, name) = (self.clone(), name.to_owned());
+        let task = async move { this.change_in_turn(&name, wanted, expected, now).await };
+        tokio::spawn(task).await.map_err(|_| PolicyError::Compiler)?
+    }
+
+    async fn change_in_turn(
         &self,
         name: &str,
         wanted: Wanted,

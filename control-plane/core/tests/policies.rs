@@ -261,3 +261,19 @@ async fn a_start_undoes_nothing_that_was_changed_since() {
     assert_eq!(in_force(), None, "what was deleted stays deleted");
     assert_eq!(start("5").await.changed, ["a"]);
 }
+
+/// Who asked for it may be gone: what has begun is written and in force, never one without the other.
+#[tokio::test]
+async fn a_change_goes_on_without_its_caller() {
+    let (policies, collector) = service(Arc::new(MemoryPolicies::default()));
+    put(&policies, "a", "1").await.unwrap();
+    // Polled once, and dropped.
+    let _ = tokio::time::timeout(std::time::Duration::ZERO, put(&policies, "a", "2")).await;
+    for _ in 0..1_000 {
+        if collector.newest() == [("a".to_owned(), 2)] {
+            return;
+        }
+        tokio::task::yield_now().await;
+    }
+    panic!("the change was not put in force: {:?}", collector.newest());
+}
