@@ -63,7 +63,10 @@ pub(crate) fn holdback(text: &str, types: TypeSet) -> usize {
         start = chain_start(text, start);
     }
     if types.contains(EmailAddress) {
-        start = address_around(text, start).unwrap_or(start);
+        // The beginning of one may be the end of another (`a@b@c`).
+        while let Some(earlier) = address_around(text, start).filter(|earlier| *earlier < start) {
+            start = earlier;
+        }
     }
     start = open_secret(text, start, types).unwrap_or(start);
     let mut bound = text.len().saturating_sub(MAX_HOLDBACK);
