@@ -106,7 +106,7 @@ impl Detector {
     ///
     /// The caller keeps the tail, and what it has already released as [`context`](Self::context), and
     /// passes both again with the next piece. The offset is never more than [`MAX_HOLDBACK`] bytes behind the end, or
-    /// [`MAX_BLOCK_HOLDBACK`] while a private key block or a signed token is open.
+    /// [`MAX_BLOCK_HOLDBACK`] while a private key block or a signed token is open, or characters are among them that nobody sees.
     pub fn holdback(&self, text: &str, types: &TypeSet) -> usize {
         pii::holdback(text, *types)
     }

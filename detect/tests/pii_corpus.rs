@@ -147,3 +147,24 @@ fn a_stream_gives_the_findings_of_the_whole_however_it_is_cut() {
         }
     }
 }
+
+/// Characters that nobody sees take nothing of what may wait.
+#[test]
+fn a_value_with_unseen_characters_in_it_waits_for_its_end() {
+    let detector = Detector::new();
+    for (one, other) in [
+        ("ssn 536-90", "-4399 ok"),
+        ("ssn 536 ", "90 4399 ok"),
+        ("to ada@exam", "ple.com ok"),
+        ("card 4111 1111 1", "111 1111 1111 ok"),
+    ] {
+        for unseen in ["\u{200B}", "\u{2060}\u{200D}"] {
+            let (one, other) = (one.to_owned() + &unseen.repeat(500), unseen.repeat(100) + other);
+            let whole = find(&detector, &(one.clone() + &other));
+            let whole: Vec<_> =
+                whole.iter().map(|f| (f.kind.as_str().to_owned(), f.span.start, f.span.end)).collect();
+            assert_eq!(whole.len(), 1, "{one:?}");
+            assert_eq!(in_pieces(&detector, &[&one, &other]), whole, "{one:?}");
+        }
+    }
+}

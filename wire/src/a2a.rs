@@ -278,10 +278,8 @@ fn part(c: &mut Collector<'_>, at: At, parent: u32, key: Val<'_>, value: Val<'_>
         "text" => {
             let path = path_of(c);
             match at.running {
-                Some(channel) if channel.kind == ChannelKind::Messages => {
-                    c.piece_apart(channel, at.place, value, path)
-                }
-                Some(channel) => c.piece(channel, at.place, value, path),
+                // A chunk may go on from the last one or replace it, whatever it says.
+                Some(channel) => c.piece_apart(channel, at.place, value, path),
                 None => c.text(at.place, value, path),
             }
         }

@@ -18,7 +18,8 @@ use crate::canonical::{self, Glyph, View, glyph};
 
 /// The most bytes that wait while nothing longer is open.
 pub const MAX_HOLDBACK: usize = 512;
-/// The most bytes that wait while a private key block or a signed token is open.
+/// The most bytes that wait while a private key block or a signed token is open, or with characters among them that nobody
+/// sees, which do not count.
 pub const MAX_BLOCK_HOLDBACK: usize = MAX_BLOCK;
 
 /// Types whose values hold no space: only the last word waits for them.
@@ -54,22 +55,23 @@ pub(crate) fn holdback(text: &str, types: TypeSet) -> usize {
     if types.is_empty() {
         return text.len();
     }
-    let mut start = word_start(text, text.len(), MAX_HOLDBACK);
+    let reach = reach(text);
+    let mut start = word_start(text, text.len(), reach);
     if types.contains(Jwt) && text.len() - start >= MAX_HOLDBACK {
         start = open_web_token(text).unwrap_or(start);
     }
     let one_word = TypeSet::of(ONE_WORD);
     if types.iter().any(|kind| !one_word.contains(kind)) {
-        start = chain_start(text, start);
+        start = chain_start(text, start, reach);
     }
     if types.contains(EmailAddress) {
         // The beginning of one may be the end of another (`a@b@c`).
-        while let Some(earlier) = address_around(text, start).filter(|earlier| *earlier < start) {
+        while let Some(earlier) = address_around(text, start, reach).filter(|earlier| *earlier < start) {
             start = earlier;
         }
     }
-    start = open_secret(text, start, types).unwrap_or(start);
-    let mut bound = text.len().saturating_sub(MAX_HOLDBACK);
+    start = open_secret(text, start, types, reach).unwrap_or(start);
+    let mut bound = text.len().saturating_sub(reach);
     if types.contains(PrivateKey) {
         match key_block(text) {
             // A damaged block is no more than what is there; the word in which it breaks off may be part of something else.
@@ -80,7 +82,7 @@ pub(crate) fn holdback(text: &str, types: TypeSet) -> usize {
             Some(Key::Open { begin, before }) => {
                 // What stands right before the block may be one value with its first line, but no part of a block
                 // before it.
-                let begin = chain_start(text, word_start(text, begin, MAX_HOLDBACK))
+                let begin = chain_start(text, word_start(text, begin, reach), reach)
                     .max(before.map_or(0, |before| before.end))
                     .max(text.len().saturating_sub(MAX_BLOCK));
                 start = start.min(begin);
@@ -101,6 +103,25 @@ pub(crate) fn holdback(text: &str, types: TypeSet) -> usize {
         start += 1;
     }
     start
+}
+
+/// How far back a value may begin that goes on behind the text, in bytes.
+fn reach(text: &str) -> usize {
+    let bytes = text.as_bytes();
+    if slice(bytes, bytes.len().saturating_sub(MAX_HOLDBACK), bytes.len()).is_ascii() {
+        return MAX_HOLDBACK;
+    }
+    let mut unseen = 0;
+    for (i, c) in text.char_indices().rev() {
+        let waits = text.len() - i;
+        if waits - unseen > MAX_HOLDBACK || waits > MAX_BLOCK_HOLDBACK {
+            break;
+        }
+        if canonical::is_tag(c) || glyph(c) == Glyph::Invisible {
+            unseen += c.len_utf8();
+        }
+    }
+    (MAX_HOLDBACK + unseen).min(MAX_BLOCK_HOLDBACK)
 }
 
 /// Characters before a value that are looked at, and one more that decides whether the first word is whole.
@@ -157,8 +178,8 @@ fn is_value(c: char) -> bool {
 
 /// Where an address begins whose domain goes on over the beginning of what waits: its labels may be ideographs
 /// (RFC 6531), which elsewhere end a word.
-fn address_around(text: &str, start: usize) -> Option<usize> {
-    let bound = text.len().saturating_sub(MAX_HOLDBACK);
+fn address_around(text: &str, start: usize, reach: usize) -> Option<usize> {
+    let bound = text.len().saturating_sub(reach);
     let bound = (bound..start).find(|at| text.is_char_boundary(*at))?;
     // The sign may be written as an escape (`%40`), and tag characters may be read or passed over.
     let before = text.get(bound..start)?;
@@ -169,7 +190,7 @@ fn address_around(text: &str, start: usize) -> Option<usize> {
             read(&view).or_else(|| read(&canonical::untagged(before)?))
         }
     };
-    Some(word_start(text, bound + at?, MAX_HOLDBACK))
+    Some(word_start(text, bound + at?, reach))
 }
 
 /// The sign of an address whose domain goes on to the end.
@@ -188,13 +209,13 @@ const ANNOUNCED: usize = 40;
 
 /// Where a password, or a URL with one in it, begins that goes on over the beginning of what waits: it may hold quotes
 /// and signs of any script, which elsewhere end a word.
-fn open_secret(text: &str, start: usize, types: TypeSet) -> Option<usize> {
+fn open_secret(text: &str, start: usize, types: TypeSet, reach: usize) -> Option<usize> {
     let url = types.contains(UrlCredentials) || types.contains(ConnectionString);
     if !url && !types.contains(Password) {
         return None;
     }
     let bytes = text.as_bytes();
-    let near = bytes.len().saturating_sub(MAX_HOLDBACK);
+    let near = bytes.len().saturating_sub(reach);
     let word = near + run_start(slice(bytes, near, start), start.saturating_sub(near), |b| b > b' ');
     if word >= start {
         return None;
@@ -232,18 +253,18 @@ fn word_start(text: &str, end: usize, limit: usize) -> usize {
 }
 
 /// Walks left over the words that could be groups of the same value.
-fn chain_start(text: &str, last: usize) -> usize {
+fn chain_start(text: &str, last: usize, reach: usize) -> usize {
     let mut committed = last;
     let mut position = last;
     let mut tentative = 0;
-    while last - position < MAX_HOLDBACK {
+    while last - position < reach {
         let head = text.get(..position).unwrap_or_default();
-        let gap = head.chars().rev().take(4).take_while(|c| is_space(*c)).map(char::len_utf8).sum::<usize>();
+        let gap = gap(head);
         if gap == 0 {
             break;
         }
         let end = position - gap;
-        let start = word_start(text, end, MAX_HOLDBACK);
+        let start = word_start(text, end, reach);
         if start == end {
             break;
         }
@@ -262,6 +283,16 @@ fn chain_start(text: &str, last: usize) -> usize {
         position = start;
     }
     committed
+}
+
+/// How many bytes the space before the next word takes: four blanks at most, and what nobody sees.
+fn gap(text: &str) -> usize {
+    let mut blanks = 0;
+    let space = text.chars().rev().take_while(|c| {
+        blanks += usize::from(glyph(*c) == Glyph::Ascii(b' '));
+        is_space(*c) && blanks <= 4
+    });
+    space.map(char::len_utf8).sum()
 }
 
 enum Link {

@@ -8,6 +8,7 @@
 //! is judged as it stands. More running texts than [`MAX_WINDOWS`], or an event that cannot be read or does not
 //! follow those before it ([`Order`]), ends the stream with the provider's own error event when the policy is closed. A stream that breaks off takes what was held back with it.
 mod blocks;
+mod cumulative;
 mod number;
 mod opening;
 mod order;
@@ -220,7 +221,7 @@ impl Stream {
         }
         self.silent = 0;
         let touched = item.pieces.iter().flat_map(|piece| [Some(piece.channel), piece.turn]);
-        let touched: BTreeSet<Channel> = touched.flatten().collect();
+        let mut touched: BTreeSet<Channel> = touched.flatten().collect();
         if !self.order.follows(&mut item) || !self.admits(&touched) {
             return self.unreadable(session, out);
         }
@@ -236,11 +237,17 @@ impl Stream {
         let outside = self.protocol.answers_from_outside();
         for piece in item.pieces.iter().filter(|piece| !item.text(piece).is_empty()) {
             let text = item.text(piece);
-            let window = self.windows.entry(piece.channel).or_default();
-            if window.place.is_empty() {
-                window.place = format!("response:{}", item.message.path(piece.segment));
+            let place = || format!("response:{}", item.message.path(piece.segment));
+            if piece.apart {
+                let (channel, more) = self.cumulative(session, piece, text, number);
+                if let Some(window) = self.windows.get_mut(&channel) {
+                    window.touch(self.spoken, place);
+                }
+                open += usize::from(more);
+                touched.insert(channel);
             }
-            window.touched = self.spoken;
+            let window = self.windows.entry(piece.channel).or_default();
+            window.touch(self.spoken, place);
             window.whole = piece.whole;
             if piece.apart {
                 window.apart.extend(settle::by_itself(session, text, window.text.len()));
@@ -257,10 +264,7 @@ impl Stream {
             if let Some(turn) = piece.turn {
                 let window = self.windows.entry(turn).or_default();
                 window.takes_turn(text, part, before != piece.turn);
-                window.touched = self.spoken;
-                if window.place.is_empty() {
-                    window.place = format!("response:{}", item.message.path(piece.segment));
-                }
+                window.touch(self.spoken, place);
                 open += 1;
             }
         }

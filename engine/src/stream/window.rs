@@ -6,6 +6,7 @@ use mesh_detect::Finding;
 use mesh_wire::{Channel, Edit};
 
 use super::Waiting;
+use super::cumulative::Said;
 use super::number::Inside;
 use super::repeats::Repeats;
 use crate::address::Readings;
@@ -28,6 +29,8 @@ pub(super) struct Window {
     pub(super) turns: Option<Turns>,
     /// The text, of those in this place that may be told apart, that said something last.
     pub(super) last_turn: Option<Channel>,
+    /// What its events said so far, as long as each said all of it once more.
+    pub(super) said: Said,
     /// It waits for the next event only, if that is not more of it.
     pub(super) whole: bool,
     /// What events repeat of it.
@@ -57,6 +60,14 @@ pub(super) struct Part {
 }
 
 impl Window {
+    /// An event goes on with the text, the `spoken`th that does with any. `place` is where it stands.
+    pub(super) fn touch(&mut self, spoken: u64, place: impl FnOnce() -> String) {
+        self.touched = spoken;
+        if self.place.is_empty() {
+            self.place = place();
+        }
+    }
+
     /// Takes a piece of the text.
     pub(super) fn add(&mut self, text: &str) {
         let first = text.trim_start().chars().next();

@@ -44,6 +44,14 @@ fn choice_of(c: &mut Collector<'_>, choice: Val<'_>, path: u32, position: u32) -
                 let path = c.at_key(path, &name);
                 delta(c, member, path, group)?;
             }
+            // Perplexity: beside each piece, all of the message so far.
+            "message" if member.is_object() => {
+                let (path, from) = (c.at_key(path, &name), c.message.segments.len());
+                item(c, Place::Assistant, member, path)?;
+                if let Some(said) = member.get("content") {
+                    c.repeats(Channel { group, kind: ChannelKind::Text, index: 0 }, said, from);
+                }
+            }
             "text" => {
                 let path = c.at_key(path, &name);
                 // Of the older completions, which no client reads together with a delta.
