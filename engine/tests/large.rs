@@ -135,6 +135,17 @@ fn streams() {
             },
             REWRITTEN,
         ),
+        (
+            "an image in one event",
+            event(json!([{ "index": 0, "delta": { "images": [{ "type": "image_url",
+                "image_url": { "url": format!("data:image/png;base64,iVBORw0KGgo{}", "A".repeat(12 << 20)) } }] } }])),
+            ALLOWED,
+        ),
+        (
+            "a text that grows",
+            (1..400).map(|n| format!("data: {}\n\n", json!({ "text": "a@b.example ".repeat(n) }))).collect(),
+            REWRITTEN,
+        ),
         ("short pieces", (0..MANY).map(|_| event(json!([choice(0, "a@b")]))).collect(), ALLOWED),
     ] {
         let (mut session, _) = session(&program, &chat(json!("hi")));

@@ -67,14 +67,14 @@ pub struct Limits {
 }
 
 impl Default for Limits {
-    /// 32 MiB, 200,000 texts, 1,000,000 values, depth 128, 8 MiB an event.
+    /// 32 MiB, 200,000 texts, 1,000,000 values, depth 128, and 32 MiB an event too: models send images of 4K in one.
     fn default() -> Self {
         Self {
             max_body: 32 << 20,
             max_segments: 200_000,
             max_nodes: 1_000_000,
             max_depth: 128,
-            max_event: 8 << 20,
+            max_event: 32 << 20,
         }
     }
 }
