@@ -104,5 +104,9 @@ pub(super) const LICENCE: [&[&str]; 4] = [
         "veterinary",
         "volume",
         "windows",
+        // A decilitre, which ends as an abbreviated licence does.
+        "g/dl",
+        "mg/dl",
+        "µg/dl",
     ],
 ];

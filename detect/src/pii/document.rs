@@ -41,6 +41,8 @@ const LICENCES: &[&[u8]] = &[
     b"99999-99-99999",     // Philippines and others
     b"A99-99-999999",      // Philippines
     b"99999/99/9999",      // Poland
+    b"99-99-999999",       // Russia
+    b"9999-999999",        // Russia
 ];
 
 /// Passports written with a space or a dash.
@@ -128,9 +130,19 @@ fn forms(
     false
 }
 
+/// Where a word begins whose first letters, three at most, are capitals of the Cyrillic alphabet (`ВХК676992`).
+fn cyrillic_start(text: &[u8], word: usize) -> usize {
+    let mut start = word;
+    while word - start < 6 && matches!(slice(text, start.saturating_sub(2), start), [0xD0, 0x84..=0xAF]) {
+        start -= 2;
+    }
+    start
+}
+
 /// A word on its own, or with more after dashes.
 fn alone(scan: &mut Scan<'_>, start: usize, end: usize, licence: bool) {
     let text = scan.text;
+    let from = cyrillic_start(text, start);
     let stop = run_end(slice(text, 0, start + 22), end, |b| b.is_ascii_alphanumeric() || b == b'-');
     let stop = if before(text, stop) == b'-' { stop - 1 } else { stop };
     let token = slice(text, start, stop);
@@ -150,7 +162,7 @@ fn alone(scan: &mut Scan<'_>, start: usize, end: usize, licence: bool) {
             (1, 8) if capitals => 0.7,
             _ => 0.0,
         };
-        scan.weigh(Passport, (start, end), (PLAIN.min(named), named), "passport/context");
+        scan.weigh(Passport, (from, end), (PLAIN.min(named), named), "passport/context");
     }
     let size = digits(token) + letters(token);
     let capitals = !token.iter().any(u8::is_ascii_lowercase);
@@ -158,7 +170,7 @@ fn alone(scan: &mut Scan<'_>, start: usize, end: usize, licence: bool) {
         && (6..=18).contains(&size)
         && (digits(token) >= 4 || (digits(token) >= 2 && size == 12 && capitals))
     {
-        scan.weigh(UsDriverLicense, (start, stop), (PLAIN, 0.65), "licence/context");
+        scan.weigh(UsDriverLicense, (from, stop), (PLAIN, 0.65), "licence/context");
     }
     if (8..=20).contains(&size) && digits(token) >= 6 && letters(token) > 0 {
         scan.weigh(BankAccount, (start, stop), (PLAIN, 0.6), "account/context");

@@ -82,7 +82,8 @@ pub(crate) fn holdback(text: &str, types: TypeSet) -> usize {
             Some(Key::Open { begin, before }) => {
                 // What stands right before the block may be one value with its first line, but no part of a block
                 // before it.
-                let begin = chain_start(text, word_start(text, begin, reach), reach)
+                let word = chain_start(text, word_start(text, begin, reach), reach);
+                let begin = (open_secret(text, word, types, reach).unwrap_or(word))
                     .max(before.map_or(0, |before| before.end))
                     .max(text.len().saturating_sub(MAX_BLOCK));
                 start = start.min(begin);

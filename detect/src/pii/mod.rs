@@ -5,6 +5,7 @@
 //! stands there and at most [`context::WINDOW`] bytes to its left, never by what another recogniser found: that is
 //! what makes detection over a stream give the same findings as detection over the whole.
 
+mod announced;
 mod card;
 mod checks;
 mod context;

@@ -89,7 +89,9 @@ fn value(text: &[u8], i: usize, short: bool) -> Option<(usize, usize, f32)> {
     }
     let end = if quote.is_some() { end } else { trim(text, start, end) };
     let secret = slice(text, start, end);
-    if secret.len() < 4 || placeholder(secret) || is_code(secret) {
+    // The next attribute of an element: `type="password" name="…"`.
+    let attribute = secret.last() == Some(&b'=') && matches!(at(text, end), b'"' | b'\'');
+    if secret.len() < 4 || attribute || placeholder(secret) || is_code(secret) {
         return None;
     }
     let mixed = looks_chosen(secret);
@@ -135,7 +137,7 @@ fn opening_quote(text: &[u8], i: usize) -> (usize, Option<u8>) {
 }
 
 /// Punctuation of the sentence is not part of the password.
-fn trim(text: &[u8], start: usize, mut end: usize) -> usize {
+pub(super) fn trim(text: &[u8], start: usize, mut end: usize) -> usize {
     while end > start && matches!(before(text, end), b'.' | b',' | b';' | b')' | b']' | b'}' | b':' | b'?') {
         end -= 1;
     }
@@ -149,12 +151,12 @@ fn looks_chosen(secret: &[u8]) -> bool {
     digit || (letter && has_symbol(secret))
 }
 
-fn has_symbol(secret: &[u8]) -> bool {
+pub(super) fn has_symbol(secret: &[u8]) -> bool {
     secret.iter().any(|b| b"!@#$%^&*+=?~{}".contains(b))
 }
 
 /// `getPassword()`, `os.environ[…]`, `self.password`, `true`: a program speaks of a password.
-fn is_code(secret: &[u8]) -> bool {
+pub(super) fn is_code(secret: &[u8]) -> bool {
     const WORDS: &[&[u8]] = &[
         b"null",
         b"none",
@@ -171,7 +173,10 @@ fn is_code(secret: &[u8]) -> bool {
     let told = [&b"fake"[..], b"dummy", b"example", b"placeholder", b"your_", b"your-", b"xxxx"]
         .iter()
         .any(|part| secret.windows(part.len()).any(|have| have.eq_ignore_ascii_case(part)));
-    told || WORDS.iter().any(|word| secret.eq_ignore_ascii_case(word))
+    // `new_password`: what a program calls it.
+    let name = secret.iter().all(|b| b.is_ascii_lowercase() || *b == b'_') && secret.ends_with(b"_password");
+    told || name
+        || WORDS.iter().any(|word| secret.eq_ignore_ascii_case(word))
         || secret.contains(&b'(')
         || secret
             .windows(2)

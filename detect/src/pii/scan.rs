@@ -2,7 +2,7 @@
 
 use super::context::{Context, ContextWords, Recent};
 use super::table::Tables;
-use super::{email, iban, key_block, net, number, password, token, word};
+use super::{announced, email, iban, key_block, net, number, password, token, word};
 use crate::bytes::{at, before, run_end, run_start, slice};
 use crate::{EntityType, Finding, Kind, TypeSet};
 
@@ -146,6 +146,8 @@ pub(super) struct Scan<'a> {
     /// Where the last word with a digit and the last run of token characters ended.
     word_seen: usize,
     token_seen: usize,
+    /// Where the last value ended that a word may announce.
+    value_seen: usize,
 }
 
 impl<'a> Scan<'a> {
@@ -167,6 +169,7 @@ impl<'a> Scan<'a> {
             tables: Tables::default(),
             word_seen: 0,
             token_seen: 0,
+            value_seen: 0,
         }
     }
 
@@ -300,6 +303,9 @@ impl<'a> Scan<'a> {
             } else {
                 word::word(self, start, self.word_seen);
             }
+        }
+        if i >= self.value_seen {
+            self.value_seen = announced::value(self, start, self.word_seen);
         }
         if matches!(before(text, start), b':') || matches!(at(text, self.word_seen), b':' | b'-' | b'.') {
             net::address(self, start, self.word_seen);

@@ -323,7 +323,7 @@ fn uuid(value: &[u8]) -> bool {
     value.len() == 36 && [8, 13, 18, 23].iter().all(|i| at(value, *i) == b'-')
 }
 
-fn mixed_case(value: &[u8]) -> bool {
+pub(super) fn mixed_case(value: &[u8]) -> bool {
     value.iter().any(u8::is_ascii_lowercase) && value.iter().any(u8::is_ascii_uppercase)
 }
 
@@ -342,7 +342,7 @@ fn random(value: &[u8]) -> bool {
 }
 
 /// How often characters of a class and others take turns. `ORD-577623684377` and `Summer2024` do so once.
-fn turns(value: &[u8], class: impl Fn(&u8) -> bool) -> usize {
+pub(super) fn turns(value: &[u8], class: impl Fn(&u8) -> bool) -> usize {
     let mut turns = 0;
     let mut last = None;
     for member in value.iter().filter(|b| b.is_ascii_alphanumeric()).map(class) {
@@ -353,7 +353,7 @@ fn turns(value: &[u8], class: impl Fn(&u8) -> bool) -> usize {
 }
 
 /// Whether the value stands where one is given: after `=`, `:`, a quote, `Bearer` or "is".
-fn assigned(text: &[u8], i: usize) -> bool {
+pub(super) fn assigned(text: &[u8], i: usize) -> bool {
     let mut k = i;
     while k > 0 && i - k < 5 && matches!(before(text, k), b' ' | b'"' | b'\'' | b'`' | b'\\' | b'>' | b'(') {
         k -= 1;
