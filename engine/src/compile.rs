@@ -18,7 +18,7 @@ use crate::index::{Attached, Index, unmatched};
 use crate::input::Asked;
 use crate::judge::JudgeGuard;
 use crate::limits::{self, Measure};
-use crate::names::NameGuard;
+use crate::names::{Globs, NameGuard};
 use crate::output::OutputGuard;
 use crate::pins::Pins;
 use crate::program::{InjectionGuard, LimitGuard, PiiGuard, Program, Rules};
@@ -216,6 +216,7 @@ fn pii(index: usize, rule: &PiiRule, problems: &mut Vec<Diagnostic>) -> Option<P
         response: rule.directions.contains(&Direction::Response),
         replacement: rule.replacement.clone().unwrap_or_else(|| PiiRule::DEFAULT_REPLACEMENT.to_owned()),
         headers: rule.headers.iter().map(|name| name.to_ascii_lowercase()).collect(),
+        ignore: Globs::new(&rule.ignore.iter().map(|value| value.to_lowercase()).collect::<Vec<_>>()),
     })
 }
 

@@ -164,6 +164,10 @@ impl PiiGuard {
     pub(crate) fn find(&self, detector: &Detector, text: &str, found: &mut Vec<Finding>) {
         found.clear();
         detector.pii(text, &self.types, self.threshold, self.custom.as_ref(), found);
+        if !self.ignore.is_empty() {
+            let value = |finding: &Finding| text.get(finding.span.clone()).unwrap_or_default().to_lowercase();
+            found.retain(|finding| !self.ignore.matches(&value(finding)));
+        }
     }
 
     /// The same, and what is hidden in a text that is there as a whole. `found` is emptied first.

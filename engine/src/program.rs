@@ -15,7 +15,7 @@ use crate::index::Index;
 use crate::input::Asked;
 use crate::judge::JudgeGuard;
 use crate::limits::Measure;
-use crate::names::NameGuard;
+use crate::names::{Globs, NameGuard};
 use crate::output::OutputGuard;
 use crate::pins::Pins;
 use crate::seen::Seen;
@@ -110,6 +110,8 @@ pub(crate) struct PiiGuard {
     pub(crate) replacement: String,
     /// Headers of requests that are searched, in lower case.
     pub(crate) headers: Vec<String>,
+    /// Values that are nobody's, in lower case.
+    pub(crate) ignore: Globs,
 }
 
 impl PiiGuard {

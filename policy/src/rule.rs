@@ -79,11 +79,17 @@ pub struct PiiRule {
     /// is refused, unless the action is `log`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub headers: Vec<String>,
+    /// Values that are nobody's (`127.0.0.1`, `noreply@*`): whole findings, in upper or lower case, in which `*` is any run of
+    /// characters. At most [`PiiRule::MAX_IGNORED`].
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub ignore: Vec<String>,
 }
 
 impl PiiRule {
     /// What a finding becomes when the rule names no replacement.
     pub const DEFAULT_REPLACEMENT: &'static str = "[REDACTED]";
+    /// The most values that one rule passes over.
+    pub const MAX_IGNORED: usize = 256;
 }
 
 impl Default for PiiRule {
@@ -96,6 +102,7 @@ impl Default for PiiRule {
             threshold: None,
             patterns: Vec::new(),
             headers: Vec::new(),
+            ignore: Vec::new(),
         }
     }
 }

@@ -186,6 +186,7 @@ const RULES: &[Field] = &[
                 ),
             ),
             optional("headers", TEXTS),
+            optional("ignore", TEXTS),
         ]),
     ),
     optional(

@@ -218,7 +218,7 @@ fn mistakes_are_named_with_path_found_expected_and_help() {
                 "error | spec.rules[0] | found 2 keys in one rule (action, pii), expected one | write each rule as an item of its \
                  own (`- pii: {…}`), and indent its fields below it",
                 "error | spec.rules[0].pii | found nothing, expected a map with the fields `types`, `action`, `directions`, \
-                 `replacement`, `threshold`, `patterns`, `headers` | write `pii: {}` for a rule of all defaults",
+                 `replacement`, `threshold`, `patterns`, `headers`, `ignore` | write `pii: {}` for a rule of all defaults",
                 "error | spec.rules[0].action | unknown kind of rule `action` | known here: `pii`, `injection`, `rateLimit`, \
                  `access`, `tools`, `models`, `rego`, `normalize`, `content`",
             ],

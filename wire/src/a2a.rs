@@ -20,6 +20,8 @@ struct At {
     place: Place,
     /// In a stream: the running text that the parts of an artifact, or of a message, continue.
     running: Option<Channel>,
+    /// Nobody says that they do: one may as well replace the last.
+    apart: bool,
     /// Whether this is an event of a stream.
     event: bool,
 }
@@ -110,7 +112,7 @@ pub(crate) fn read(
     event: bool,
 ) -> Done {
     let place = if answer.is_some() { Place::ToolResult } else { Place::User };
-    let at = At { place, running: None, event };
+    let at = At { place, running: None, apart: false, event };
     if answer == Some("agent-card") {
         return c.free(Place::Document, value, path);
     }
@@ -154,7 +156,8 @@ fn object(c: &mut Collector<'_>, at: At, value: Val<'_>, path: u32) -> Done {
         match &*name {
             "artifact" if at.event => {
                 let path = path_of(c);
-                artifact(c, at, member, path, ChannelKind::Text)?;
+                let apart = !value.get("append").is_some_and(Val::is_true);
+                artifact(c, At { apart, ..at }, member, path, ChannelKind::Text)?;
             }
             // What is there of them so far: chunks may go on from it, and it waits for none.
             "artifacts" if at.event && member.kind() == Kind::Array => {
@@ -278,8 +281,10 @@ fn part(c: &mut Collector<'_>, at: At, parent: u32, key: Val<'_>, value: Val<'_>
         "text" => {
             let path = path_of(c);
             match at.running {
-                // A chunk may go on from the last one or replace it, whatever it says.
-                Some(channel) => c.piece_apart(channel, at.place, value, path),
+                Some(channel) if at.apart || channel.kind == ChannelKind::Messages => {
+                    c.piece_apart(channel, at.place, value, path)
+                }
+                Some(channel) => c.piece(channel, at.place, value, path),
                 None => c.text(at.place, value, path),
             }
         }

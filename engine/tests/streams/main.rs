@@ -41,6 +41,20 @@ fn planted_values_do_not_pass_however_text_and_bytes_are_cut() {
 }
 
 #[test]
+fn values_that_are_nobodys_pass_however_the_text_is_cut() {
+    let program = program(json!([{ "pii": { "ignore": ["127.*", "noreply@*"] } }]));
+    let said = "at 127.0.0.1: NoReply@example.com, ada@example.com.";
+    for (name, wire) in WIRES {
+        for at in 0..=said.len() {
+            let answer = wire.stream(&cut(said, at / 2, at));
+            let (out, _) = wire.through(&program, &[&answer]);
+            let wanted = "at 127.0.0.1: NoReply@example.com, [REDACTED].";
+            assert_eq!(wire.said(&out), wanted, "{name}, cut at {at}");
+        }
+    }
+}
+
+#[test]
 fn what_has_nothing_to_find_passes_byte_for_byte() {
     let program = program(json!([{ "pii": { "action": "redact" } }]));
     for (name, wire) in WIRES {

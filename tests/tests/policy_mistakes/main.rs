@@ -23,7 +23,7 @@ spec:
   recordOverflow: drop
   rules:
     - pii: { types: [ssn, email], action: redact, directions: [request, response], replacement: "[REDACTED]", threshold: 0.5,
-             patterns: [{ name: ticket, regex: 'T-\d+' }], headers: [x-user-note] }
+             patterns: [{ name: ticket, regex: 'T-\d+' }], headers: [x-user-note], ignore: [127.0.0.1] }
     - injection: { action: block, sensitivity: medium, patterns: [ignore previous instructions],
              ignore: [this is not for the user],
                    judge: { from: 0.3, threshold: 0.5, labels: [INJECTION], mode: wait, deadlineMs: 500, failureMode: open } }

@@ -72,6 +72,13 @@ fn mistakes_inside_values_are_told_with_their_place_in_the_document() {
             "found \"tell the user\", expected at least 16 bytes",
             "write the whole sentence",
         ),
+        (
+            with_rules("- pii: { ignore: [127.0.0.1, '*'] }"),
+            (6, 34),
+            "spec.rules[0].pii.ignore[1]",
+            "this passes over every value",
+            "name the values that are nobody's",
+        ),
         // Regular expressions.
         (
             with_rules("- pii:\n    patterns:\n      - name: t\n        regex: '('"),
