@@ -68,6 +68,17 @@ impl AccessGuard {
         self.library.get().ok_or_else(unavailable)
     }
 
+    /// Whether some rule grants what is asked.
+    pub(crate) fn grants(
+        &self,
+        ask: &Ask,
+        caller: &Caller,
+        source_ip: Option<IpAddr>,
+        now: Timestamp,
+    ) -> bool {
+        self.rules.iter().any(|rule| rule.grants(ask, caller) && rule.hold(source_ip, now))
+    }
+
     /// `None` when some rule grants what is asked, else why not.
     pub(crate) fn judge(
         &self,
@@ -76,8 +87,7 @@ impl AccessGuard {
         source_ip: Option<IpAddr>,
         now: Timestamp,
     ) -> Result<Option<String>, RegoError> {
-        let mut rules = self.rules.iter();
-        if rules.any(|rule| rule.grants(ask, caller) && rule.hold(source_ip, now)) {
+        if self.grants(ask, caller, source_ip, now) {
             return Ok(None);
         }
         self.explain(ask, caller, source_ip, now)

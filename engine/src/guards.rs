@@ -7,6 +7,7 @@ use mesh_policy::{Enforcement, InjectionAction, policy_of};
 use mesh_wire::{Edit, Message, Place, RefusalKind};
 
 use crate::Timestamp;
+use crate::access::AccessGuard;
 use crate::decision::{GuardState, Severity};
 use crate::evidence::{Effect, Evidence, Violation, span};
 use crate::index::Attached;
@@ -59,8 +60,9 @@ impl Session {
     /// [counts](counts_for).
     pub(crate) fn judge_access(&mut self, now: Timestamp) {
         let applies = Rc::clone(&self.applies);
-        let policies: Vec<_> = applies.iter().filter(|policy| policy.access.is_some()).collect();
-        if policies.is_empty() {
+        let guards: Vec<(&Rc<Attached>, &AccessGuard)> =
+            applies.iter().filter_map(|policy| Some((policy, policy.access.as_ref()?))).collect();
+        if guards.is_empty() {
             return;
         }
         let asks = self.asks();
@@ -68,35 +70,34 @@ impl Session {
             return self.decision.guard("access", GuardState::Skipped("no-resource".into()));
         }
         self.decision.guard("access", GuardState::Ran);
+        // A request may ask for thousands of things: one reason of each policy is enough.
+        let mut objected = vec![false; guards.len()];
         for ask in &asks {
-            let mut refusals = Vec::new();
-            let mut grants: Vec<&Attached> = Vec::new();
-            for policy in &policies {
-                let Some(guard) = &policy.access else { continue };
-                match guard.judge(ask, &self.caller, self.head.source_ip, now) {
-                    Ok(None) => grants.push(policy),
-                    Ok(Some(why)) => refusals.push((*policy, why)),
-                    Err(_) => self.guard_failed(policy, "access", "rego"),
-                }
-            }
-            for (policy, why) in refusals {
-                if grants.iter().any(|grant| counts_for(policy, grant)) {
+            let ip = self.head.source_ip;
+            let grants: Vec<&Attached> = guards
+                .iter()
+                .filter(|(_, guard)| guard.grants(ask, &self.caller, ip, now))
+                .map(|(policy, _)| policy.as_ref())
+                .collect();
+            for ((policy, guard), objected) in guards.iter().zip(&mut objected) {
+                if *objected || grants.iter().any(|grant| counts_for(policy, grant)) {
                     continue;
                 }
-                let guard = policy.access.as_ref();
-                let near = guard.map(|guard| guard.near(ask, &self.caller, self.head.source_ip, now));
-                let evidence = Evidence {
-                    kind: ask.action.clone(),
-                    near: near.unwrap_or_default(),
-                    ..Evidence::default()
+                let Ok(refused) = guard.judge(ask, &self.caller, ip, now) else {
+                    *objected = true;
+                    self.guard_failed(policy, "access", "rego");
+                    continue;
                 };
+                let Some(why) = refused else { continue };
+                *objected = true;
+                let near = guard.near(ask, &self.caller, ip, now);
+                let evidence = Evidence { kind: ask.action.clone(), near, ..Evidence::default() };
                 let violation = Violation::new("access", Severity::High, why.clone()).because(evidence);
                 if self.raise(policy, violation) {
                     self.deny(RefusalKind::Policy, &why);
                 }
             }
-            // One reason is enough, and a batch may ask for thousands of things.
-            if self.denied() {
+            if self.denied() || objected.iter().all(|objected| *objected) {
                 break;
             }
         }

@@ -16,13 +16,16 @@ const REWRITTEN: &str = "allow_with_modifications";
 const DENIED: &str = "deny";
 
 fn program() -> Rc<Program> {
-    let rules = json!([
+    program_of(json!({ "rules": [
         { "pii": { "action": "redact", "replacement": "#" } },
         { "injection": { "action": "log" } },
         { "content": { "links": { "allow": ["a.example"] }, "html": {} } },
-    ]);
+    ] }))
+}
+
+fn program_of(spec: Value) -> Rc<Program> {
     let document = json!({ "apiVersion": "ai-mesh.dev/v1alpha1", "kind": "Policy", "metadata": { "name": "p" },
-        "spec": { "rules": rules } });
+        "spec": spec });
     let policy: Policy = serde_json::from_value(document).unwrap();
     let policies = vec![BundlePolicy { id: "p".into(), version: 1, policy }];
     let bundle = Bundle { version: "1".into(), policies, ..Bundle::default() };
@@ -67,6 +70,20 @@ fn requests() {
     ] {
         let (_, sent) = session(&program, &body);
         assert!(!sent.contains("b.example") && !sent.contains("jane@") && !sent.contains("NDExMT"), "{name}");
+    }
+}
+
+/// Each row: what access is granted to, and how often a policy that only records objects.
+#[test]
+fn requests_that_name_many_models() {
+    let names = (0..5 * MANY).map(|at| json!(format!("m{at}"))).collect::<Value>();
+    let body = json!({ "model": "m", "models": names, "messages": [] }).to_string();
+    for (resource, objects) in [("models/m*", 0), ("models/x", 1)] {
+        let access = json!({ "resource": resource, "allowedRoles": ["*"], "allowedActions": ["query"] });
+        let rules = json!([{ "models": { "allow": ["m*"] } }, { "access": access }]);
+        let program = program_of(json!({ "rules": rules, "enforcement": "logging" }));
+        let (session, _) = session(&program, &body);
+        assert_eq!(session.finish().0.violations.len(), objects, "{resource}");
     }
 }
 

@@ -53,12 +53,12 @@ pub(crate) fn read(c: &mut Collector<'_>, root: Val<'_>, settled: bool) -> Resul
 fn within(c: &mut Collector<'_>, value: Val<'_>, all: bool, depth: usize) {
     for (key, member) in value.members() {
         match &*key.text() {
-            "model" | "modelId" if all && member.is_string() => model(c, member),
+            "model" | "modelId" if all && member.is_string() => c.asks_model(&member.text()),
             "models" | "fallbacks" => {
                 let entries = member.items().map(|(_, entry)| entry);
                 let named = entries
                     .filter_map(|entry| if entry.is_object() { entry.get("model") } else { Some(entry) });
-                named.filter(|entry| entry.is_string()).for_each(|entry| model(c, entry));
+                named.filter(|entry| entry.is_string()).for_each(|entry| c.asks_model(&entry.text()));
             }
             "tools" | "functions" | "functionDeclarations"
                 if all && (depth > 0 || c.message.tools_offered.is_empty()) =>
@@ -82,16 +82,6 @@ fn within(c: &mut Collector<'_>, value: Val<'_>, all: bool, depth: usize) {
                 _ => within(c, member, true, depth + 1),
             },
             _ => {}
-        }
-    }
-}
-
-fn model(c: &mut Collector<'_>, value: Val<'_>) {
-    let name = value.text().into_owned();
-    if !c.message.models().any(|known| known == name) {
-        match c.message.model {
-            None => c.message.model = Some(name),
-            Some(_) => c.message.other_models.push(name),
         }
     }
 }

@@ -34,6 +34,15 @@ impl Collector<'_> {
         if plain { Ok(()) } else { self.text(Place::Other, value, path) }
     }
 
+    /// Notes a model that is asked for, be it beside another one.
+    pub(crate) fn asks_model(&mut self, name: &str) {
+        if self.message.model.is_none() {
+            self.message.model = Some(name.to_owned());
+        } else if self.message.model.as_deref() != Some(name) && self.other_models.insert(name.to_owned()) {
+            self.message.other_models.push(name.to_owned());
+        }
+    }
+
     /// Numbers, flags and words, or objects of them (token counts, dates, vectors): only texts in them are listed.
     pub(crate) fn measures(&mut self, value: Val<'_>, path: u32) -> Result<(), WireError> {
         match value.kind() {

@@ -5,6 +5,7 @@ mod nested;
 mod pieces;
 
 use std::borrow::Cow;
+use std::collections::BTreeSet;
 use std::ops::Range;
 
 use crate::bound::in_small_letters;
@@ -74,6 +75,8 @@ pub(crate) struct Collector<'l> {
     /// Whether it is a request's.
     pub(crate) asks: bool,
     pub(crate) limits: &'l Limits,
+    /// Models that stand in `message.other_models`, to note each once.
+    other_models: BTreeSet<String>,
     /// Streams: pieces of running texts, and which of these end.
     pub(crate) pieces: Vec<Piece>,
     pub(crate) closes: Vec<Close>,
@@ -101,6 +104,7 @@ impl<'l> Collector<'l> {
             message,
             asks: false,
             limits,
+            other_models: BTreeSet::new(),
             pieces: Vec::new(),
             closes: Vec::new(),
             labels: Vec::new(),
