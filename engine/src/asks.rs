@@ -1,4 +1,6 @@
 //! What a request asks for, in the words of access rules.
+use std::collections::BTreeSet;
+
 use mesh_wire::Protocol;
 
 use crate::session::Session;
@@ -32,11 +34,15 @@ impl Session {
             names: names.iter().map(|name| (*name).to_owned()).collect(),
             action: action.to_owned(),
         };
-        let path = || ask(&[self.head.path_only().trim_start_matches('/')], action(&self.head.method));
-        let Some(message) = &self.message else { return vec![path()] };
-        let told = self.told_by_path(message);
+        let actions: BTreeSet<&str> = self.head.methods().map(|method| action(&method)).collect();
+        let paths = self.head.paths();
+        let by_path = paths.iter().flat_map(|path| {
+            let name = Some(*path).filter(|path| !climbs(path));
+            actions.iter().map(move |action| ask(name.as_slice(), action))
+        });
+        let Some(message) = &self.message else { return by_path.collect() };
         let mut asks = Vec::new();
-        if message.protocol == Protocol::Mcp {
+        if message.mcp {
             asks.extend(message.resources.iter().map(|used| {
                 let bare = used.resource.split_once("://").map_or(used.resource.as_str(), |(_, rest)| rest);
                 let prefix = match used.action {
@@ -51,12 +57,18 @@ impl Session {
                 ask(&[&used.resource, bare.trim_start_matches('/'), &format!("{prefix}/{bare}")], used.action)
             }));
         }
-        if message.protocol != Protocol::Mcp || !told {
+        // What a body looks like does not tell what the server at its path reads. The path does where it is a protocol's own, and
+        // is asked in the protocol's way.
+        let posted = self.head.methods().all(|method| method == "POST") && paths.len() == 1;
+        let told = posted && self.told_by_path(message);
+        let mcp = told && message.protocol == Protocol::Mcp;
+        let named = mcp && !message.unnamed;
+        if !mcp {
             asks.extend(message.models().map(|model| ask(&[model, &format!("models/{model}")], "query")));
         }
-        // What a body looks like does not tell what the server at its path reads: there the path is asked for, too.
-        if !told || asks.is_empty() && message.protocol != Protocol::Mcp {
-            asks.push(path());
+        let query = told && self.route.queries && !message.mcp && !asks.is_empty();
+        if !query && !named {
+            asks.extend(by_path);
         }
         asks
     }

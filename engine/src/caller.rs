@@ -40,15 +40,47 @@ impl RequestHead {
         self.path.split(['?', '#']).next().unwrap_or_default()
     }
 
+    /// The methods that servers take this request for: its own, and what some read from headers and the query instead.
+    pub(crate) fn methods(&self) -> impl Iterator<Item = String> {
+        let headers = ["x-http-method-override", "x-http-method", "x-method-override"];
+        let named = headers.into_iter().flat_map(|name| self.all(name)).map(str::to_owned);
+        let query = self.query_pairs().filter(|(name, _)| name == "_method").map(|(_, value)| value);
+        let named = named.chain(query).map(|method| method.trim().to_ascii_uppercase());
+        std::iter::once(self.method.clone()).chain(named.filter(|method| !method.is_empty()))
+    }
+
+    /// The paths that servers take this request for, without what begins them: its own, and what some read from headers instead.
+    pub(crate) fn paths(&self) -> Vec<&str> {
+        let named = ["x-original-url", "x-rewrite-url"].into_iter().flat_map(|name| self.all(name));
+        let mut paths = vec![self.path_only().trim_start_matches('/')];
+        for url in named {
+            let path = match url.split_once("://") {
+                Some((_, rest)) => rest.split_once('/').map_or("", |(_, path)| path),
+                None => url,
+            };
+            let path = path.split(['?', '#']).next().unwrap_or_default().trim().trim_start_matches('/');
+            if !paths.contains(&path) {
+                paths.push(path);
+            }
+        }
+        paths
+    }
+
+    fn query_pairs(&self) -> impl Iterator<Item = (String, String)> {
+        let pairs = self.query().unwrap_or_default().split('&');
+        pairs
+            .map(|pair| pair.split_once('=').unwrap_or((pair, "")))
+            .map(|(name, value)| (decode(name), decode(value)))
+    }
+
     /// What this request carries to say who pays, each once: the first 16 hex digits of its SHA-256. A provider goes by one of them,
     /// and which one that is depends on the provider.
     pub(crate) fn keys(&self, protocol: Protocol) -> Vec<String> {
         let headers = ["x-api-key", "api-key", "x-goog-api-key"].into_iter().flat_map(|name| self.all(name));
         let headers = headers.map(|value| value.trim().to_owned());
         // Only Google reads a key there. What others call `key` is none.
-        let query = self.query().filter(|_| protocol == Protocol::Gemini).unwrap_or_default();
-        let pairs = query.split('&').map(|pair| pair.split_once('=').unwrap_or((pair, "")));
-        let named = pairs.filter(|(name, _)| decode(name) == "key").map(|(_, value)| decode(value));
+        let pairs = self.query_pairs().filter(|_| protocol == Protocol::Gemini);
+        let named = pairs.filter(|(name, _)| name == "key").map(|(_, value)| value);
         let mut keys: Vec<String> = Vec::new();
         for shown in self.all("authorization").map(credential).chain(headers).chain(named) {
             let key = fingerprint(&shown);

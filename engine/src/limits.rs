@@ -276,7 +276,7 @@ impl Session {
                 .and_then(|message| message.model.as_deref())
                 .map(|model| format!("model:{}", model.chars().take(MAX_NAME).collect::<String>())),
             LimitKey::Tool => {
-                let called = message.filter(|message| message.protocol == Protocol::Mcp);
+                let called = message.filter(|message| message.mcp);
                 let mut calls: BTreeMap<&str, u64> = BTreeMap::new();
                 for call in called.into_iter().flat_map(|message| &message.tool_calls) {
                     *calls.entry(call.name.as_str()).or_default() += 1;
@@ -302,7 +302,7 @@ impl Session {
     /// How many requests this one is. Calls of tools that a conversation repeats are none.
     fn calls(&self) -> u64 {
         let message = self.message.as_ref();
-        let rpc = message.filter(|message| matches!(message.protocol, Protocol::Mcp | Protocol::A2a));
+        let rpc = message.filter(|message| message.mcp || message.protocol == Protocol::A2a);
         let calls = rpc.map_or(1, |message| message.rpc_ids.len().max(message.tool_calls.len()).max(1));
         u64::try_from(calls).unwrap_or(u64::MAX)
     }

@@ -13,7 +13,7 @@ use std::rc::Rc;
 
 use mesh_detect::{DEFAULT_THRESHOLD, Detector, TypeSet, type_group};
 use mesh_policy::{Bundle, Rule};
-use mesh_wire::{DEFINITION, Message, Protocol, RefusalKind};
+use mesh_wire::{DEFINITION, Message, RefusalKind};
 use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 
@@ -136,7 +136,7 @@ impl Session {
         let applies = Rc::clone(&self.applies);
         let server = self.server();
         for policy in applies.iter().filter(|policy| !policy.pinned.is_empty()) {
-            if message.protocol != Protocol::Mcp {
+            if !message.mcp {
                 // Definitions that an agent sends to a model are its own: no server can change them.
                 if !message.tools_offered.is_empty() || !message.tool_calls.is_empty() {
                     self.decision.guard("pin", GuardState::Skipped("protocol".into()));

@@ -123,9 +123,58 @@ fn tools_are_seen_wherever_a_request_offers_them() {
             false,
         ),
         ("/orders", json!({ "method": "card", "id": 1, "Method": "card" }), true),
+        (
+            "/message",
+            json!([{ "jsonrpc": "2.0", "id": 1, "Method": "tools/call", "params": { "name": "rm" } }]),
+            false,
+        ),
     ] {
         assert_eq!(passes(allow(), path, &body), fine, "{path} {body}");
     }
+}
+
+/// Servers of MCP stand on paths of other protocols, too, and a body may be for either.
+#[test]
+fn calls_are_seen_on_the_paths_of_other_protocols() {
+    let call = |params: Value| json!({ "jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": params });
+    let rego = "package mesh\ndeny contains \"no\" if input.tool_calls[_].name == \"rm\"";
+    let tools = json!({ "rules": [{ "tools": { "deny": ["rm"] } }] });
+    let rego = json!({ "rules": [{ "rego": { "module": rego } }] });
+    for path in [
+        "/v1/messages/?session_id=1",
+        "/a2a",
+        "/v1/responses",
+        "/embeddings",
+        "/tools/completions",
+        "/api/chat",
+        "/api/generate",
+        "/model/m/invoke",
+        "/model/m/converse",
+        "/agent/message:send",
+        "/v1beta/models/m:generateContent",
+    ] {
+        for rules in [&tools, &rego] {
+            let ls = call(json!({ "name": "ls" }));
+            let rm = call(json!({ "name": "rm" }));
+            let mut chat = rm.clone();
+            chat["model"] = json!("m");
+            chat["messages"] = json!([{ "role": "user", "content": "hi" }]);
+            assert!(passes(rules.clone(), path, &ls), "{path} {rules}");
+            for body in [rm.clone(), json!([ls, rm]), chat, call(json!({ "Name": "rm" }))] {
+                assert!(!passes(rules.clone(), path, &body), "{path} {rules} {body}");
+            }
+        }
+        let pin = json!({ "rules": [{ "tools": { "pin": true } }] });
+        assert!(!passes(pin, path, &call(json!({ "name": "ls" }))), "{path}");
+    }
+    // What a path's own protocol would be asked for is inspected all the same.
+    let mut chat = call(json!({ "name": "ls" }));
+    chat["model"] = json!("evil");
+    chat["messages"] = json!([{ "role": "user", "content": "hi" }]);
+    let models = json!({ "rules": [{ "models": { "allow": ["m"] } }] });
+    assert!(!passes(models, CHAT, &chat));
+    let task = json!({ "jsonrpc": "2.0", "id": 1, "method": "tasks/get", "params": { "id": "t" } });
+    assert!(passes(json!({ "rules": [{ "tools": { "pin": true } }] }), "/a2a", &task));
 }
 
 #[test]

@@ -36,12 +36,11 @@ const DEPTH: usize = 5;
 /// # Errors
 /// [`WireError`]: a method of MCP under a name that only some servers take for `method`.
 pub(crate) fn read(c: &mut Collector<'_>, root: Val<'_>, settled: bool) -> Result<(), WireError> {
-    if !settled {
-        for (key, member) in root.members() {
-            let method = key.text().eq_ignore_ascii_case("method");
-            if method && member.is_string() && mcp::is_method(&member.text()) {
-                in_its_letters(key)?;
-            }
+    let messages = root.items().map(|(_, one)| one).chain([root]);
+    for (key, member) in messages.flat_map(Val::members) {
+        let method = key.text().eq_ignore_ascii_case("method");
+        if method && member.is_string() && mcp::is_method(&member.text()) {
+            in_its_letters(key)?;
         }
     }
     let of_nobody = matches!(c.message.protocol, Protocol::Mcp | Protocol::A2a | Protocol::Json);

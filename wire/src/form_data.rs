@@ -250,6 +250,7 @@ fn lines(c: &mut Collector<'_>, doc: Doc<'_>, path: u32, offset: usize) -> Resul
         let bound = c.message.max_output.take();
         answers.add(c, bound);
         c.message.protocol = Protocol::Json;
+        c.message.mcp = false;
     }
     answers.end(c);
     "files".clone_into(&mut c.message.operation);

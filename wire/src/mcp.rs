@@ -2,7 +2,8 @@
 
 use std::borrow::Cow;
 
-use crate::collect::Collector;
+use crate::a2a;
+use crate::collect::{Collector, in_its_letters};
 use crate::error::WireError;
 use crate::items::{contents, item, parts, place_of_role};
 use crate::json::{Kind, Val};
@@ -44,6 +45,7 @@ pub(crate) fn looks_like(value: Val<'_>) -> bool {
 pub(crate) fn read(c: &mut Collector<'_>, value: Val<'_>, path: u32, operation: &str) -> Done {
     let mut methods = Vec::new();
     if value.kind() == Kind::Array {
+        c.message.unnamed = value.items().next().is_none();
         for (index, entry) in value.items() {
             let path = c.at_index(path, index);
             methods.extend(one(c, entry, path)?);
@@ -56,6 +58,32 @@ pub(crate) fn read(c: &mut Collector<'_>, value: Val<'_>, path: u32, operation: 
         Some((first, [])) => first.clone(),
         Some((first, rest)) => format!("{first}+{}", rest.len()),
     };
+    Ok(())
+}
+
+/// Notes what a body asks an MCP server for that is read in another protocol, that of its path: servers of MCP stand there, too
+/// (`/v1/messages`, where the older transport is mounted under `/v1`).
+///
+/// # Errors
+/// [`WireError`]: a member of a message in other letters.
+pub(crate) fn beside(c: &mut Collector<'_>, value: Val<'_>) -> Done {
+    if value.kind() == Kind::Array {
+        let mut messages = value.items().filter(|(_, one)| one.is_object());
+        return messages.try_for_each(|(_, one)| beside(c, one));
+    }
+    if !looks_like(value) || a2a::looks_like(value) {
+        return Ok(());
+    }
+    c.message.mcp = true;
+    let method = value.get_text("method").unwrap_or_default();
+    let params = value.get("params");
+    let keys = value.members().chain(params.into_iter().flat_map(Val::members));
+    keys.into_iter().try_for_each(|(key, _)| in_its_letters(key))?;
+    match params {
+        Some(params) => asks(c, &method, params),
+        None if method == "tools/call" => c.calls(Cow::Borrowed(""), None),
+        None => {}
+    }
     Ok(())
 }
 
@@ -73,7 +101,43 @@ fn one(c: &mut Collector<'_>, value: Val<'_>, path: u32) -> Result<Option<String
         // A call of nothing is still a call: an allow list has to see it.
         c.calls(Cow::Borrowed(""), None);
     }
+    let told = match method.as_deref() {
+        Some(method) => params_seen && names_what_it_uses(method) || needs_no_name(method),
+        None => value.get("result").is_some() || value.get("error").is_some(),
+    };
+    let other = |key: &str| !matches!(key, "jsonrpc" | "id" | "method" | "params" | "result" | "error");
+    c.message.unnamed |= !told || value.members().any(|(key, _)| other(&key.text()));
     Ok(method)
+}
+
+/// Whether [`asks`] finds in a method's parameters what is asked for.
+fn names_what_it_uses(method: &str) -> bool {
+    matches!(
+        method,
+        "tools/call"
+            | "resources/read"
+            | "resources/subscribe"
+            | "resources/unsubscribe"
+            | "prompts/get"
+            | "completion/complete"
+            | "subscriptions/listen"
+    )
+}
+
+/// Whether every client sends it, whatever it may use: the handshake, listings and notifications.
+fn needs_no_name(method: &str) -> bool {
+    method.starts_with("notifications/")
+        || matches!(
+            method,
+            "initialize"
+                | "ping"
+                | "server/discover"
+                | "logging/setLevel"
+                | "tools/list"
+                | "prompts/list"
+                | "resources/list"
+                | "resources/templates/list"
+        )
 }
 
 fn uses(c: &mut Collector<'_>, action: &'static str, resource: Option<Cow<'_, str>>) {
@@ -81,7 +145,8 @@ fn uses(c: &mut Collector<'_>, action: &'static str, resource: Option<Cow<'_, st
     c.message.resources.push(ResourceUse { action, resource });
 }
 
-fn params(c: &mut Collector<'_>, method: &str, value: Val<'_>, path: u32) -> Done {
+/// Notes the tool that is called, the resource or prompt that is used.
+fn asks(c: &mut Collector<'_>, method: &str, value: Val<'_>) {
     match method {
         "tools/call" => {
             let name = value.get_text("name").unwrap_or_default();
@@ -92,12 +157,22 @@ fn params(c: &mut Collector<'_>, method: &str, value: Val<'_>, path: u32) -> Don
         "resources/subscribe" => uses(c, "subscribe", value.get_text("uri")),
         "resources/unsubscribe" => uses(c, "unsubscribe", value.get_text("uri")),
         "prompts/get" => uses(c, "get", value.get_text("name")),
+        "subscriptions/listen" => {
+            let wanted = value.get("notifications").and_then(|wanted| wanted.get("resourceSubscriptions"));
+            for (_, uri) in wanted.into_iter().flat_map(Val::items) {
+                uses(c, "subscribe", uri.string());
+            }
+        }
         "completion/complete" => {
             let of = value.get("ref").and_then(|of| of.get_text("name").or_else(|| of.get_text("uri")));
             uses(c, "complete", of);
         }
         _ => {}
     }
+}
+
+fn params(c: &mut Collector<'_>, method: &str, value: Val<'_>, path: u32) -> Done {
+    asks(c, method, value);
     // What a server says (sampling, elicitation, log lines) is as little to be trusted as a tool's answer.
     let place = match method {
         "tools/call" | "prompts/get" | "completion/complete" => Place::ToolArguments,

@@ -153,6 +153,10 @@ pub struct Message {
     pub tool_calls: Vec<ToolCall>,
     /// Resources used.
     pub resources: Vec<ResourceUse>,
+    /// Whether an MCP server is asked: by the protocol, or by the body's form where the path has another one, in which it is read.
+    pub mcp: bool,
+    /// MCP: whether anything is asked for that `resources` does not tell, and that is neither part of the handshake nor a listing.
+    pub unnamed: bool,
     /// MCP and A2A: the ids of requests (of a batch, all), as raw JSON.
     pub rpc_ids: Vec<String>,
     /// Parts that are not text and were not read: images, audio, files.
@@ -209,6 +213,8 @@ impl Message {
             tools_offered: Vec::new(),
             tool_calls: Vec::new(),
             resources: Vec::new(),
+            mcp: false,
+            unnamed: false,
             rpc_ids: Vec::new(),
             media: 0,
             tokens: 0,

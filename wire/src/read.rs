@@ -59,6 +59,7 @@ fn read(
     let mut c = Collector::new(Message::new(protocol), limits);
     c.asks = answer.is_none();
     if body.iter().all(u8::is_ascii_whitespace) {
+        c.message.unnamed = true;
         c.message.operation = answer.map_or_else(|| operation_of(protocol).to_owned(), str::to_owned);
         return Ok(c.message);
     }
@@ -197,7 +198,14 @@ pub(crate) fn document(
             }
         }
     }?;
-    if answer.is_none() { besides::read(c, root, settled) } else { Ok(()) }
+    if answer.is_some() {
+        return Ok(());
+    }
+    c.message.mcp = spoken == Protocol::Mcp;
+    if !c.message.mcp {
+        mcp::beside(c, root)?;
+    }
+    besides::read(c, root, settled)
 }
 
 /// Whether it holds requests (`requests[].params`) instead of being one.

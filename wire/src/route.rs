@@ -20,11 +20,14 @@ pub struct Route {
     pub operation: Option<&'static str>,
     /// Whether the operation's answer is a stream.
     pub streams: bool,
+    /// Whether such a path is a protocol's own. Other services have `/responses` and `/completions`, too, and answers that are kept
+    /// are no query.
+    pub queries: bool,
 }
 
 impl Route {
     fn new(protocol: Protocol) -> Self {
-        Self { protocol, model: None, operation: None, streams: false }
+        Self { protocol, model: None, operation: None, streams: false, queries: false }
     }
 
     fn operation(protocol: Protocol, operation: &'static str) -> Self {
@@ -43,7 +46,31 @@ pub fn route_of(method: &str, path: &str, content_type: Option<&str>) -> Route {
     if route.model.is_none() {
         route.model = after(&segments, &["openai", "deployments"]).map(str::to_owned);
     }
+    route.queries = route.protocol.names_a_model() && is_query(&route, &segments);
     route
+}
+
+/// What stands before `completions`, `embeddings` and `responses` where they are OpenAI's or like them, beside a version.
+const BEFORE: &[&str] =
+    &["chat", "fim", "agents", "beta", "openai", "models", "inference", "serving-endpoints", "extensions"];
+
+fn is_query(route: &Route, segments: &[Cow<'_, str>]) -> bool {
+    let last = segments.last().map(|last| last.to_ascii_lowercase()).unwrap_or_default();
+    match &*last {
+        "completions" | "embeddings" | "responses" if route.operation.is_none() => {
+            let before = segments.len().checked_sub(2).and_then(|at| segments.get(at));
+            let known = |before: &Cow<'_, str>| {
+                let version = before
+                    .strip_prefix(['v', 'V'])
+                    .is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_digit()));
+                version || BEFORE.iter().any(|known| before.eq_ignore_ascii_case(known))
+            };
+            // Proxies have them at the root.
+            route.model.is_some() || before.is_none_or(known)
+        }
+        "compact" => true,
+        _ => route.protocol != Protocol::OpenAiResponses || route.operation.is_some(),
+    }
 }
 
 fn by_content(method: &str, content_type: Option<&str>) -> Protocol {
@@ -143,7 +170,7 @@ fn bedrock(segments: &[Cow<'_, str>]) -> Option<Route> {
         "count-tokens" => (Protocol::BedrockInvoke, "count-tokens", false),
         _ => return None,
     };
-    Some(Route { protocol, model: Some(model), operation: Some(operation), streams })
+    Some(Route { model: Some(model), streams, ..Route::operation(protocol, operation) })
 }
 
 /// Custom methods, as Google's APIs (AIP-136) and A2A over plain HTTP write them: `…/{name}:{verb}`.
@@ -174,7 +201,7 @@ fn verb(segments: &[Cow<'_, str>]) -> Option<Route> {
     };
     // Anthropic's token counter on Vertex stands where a model would: the body names the model.
     let model = (name != "count-tokens").then(|| name.to_owned());
-    Some(Route { protocol, model, operation, streams: verb.starts_with("stream") })
+    Some(Route { model, operation, streams: verb.starts_with("stream"), ..Route::new(protocol) })
 }
 
 /// The segment that follows these.
