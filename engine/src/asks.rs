@@ -24,7 +24,7 @@ pub(crate) fn action(method: &str) -> &'static str {
 /// Whether a name has a segment of two dots, encoded or not.
 fn climbs(name: &str) -> bool {
     let plain = name.to_ascii_lowercase().replace("%2e", ".").replace("%2f", "/").replace("%5c", "/");
-    plain.split(['/', '\\']).any(|segment| segment == "..")
+    plain.split(['/', '\\', ';']).any(|segment| segment == "..")
 }
 
 impl Session {

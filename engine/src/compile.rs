@@ -148,10 +148,10 @@ fn rules(policy: &Policy) -> Result<Rules, Vec<Diagnostic>> {
             Rule::RateLimit(rule) => attached.limits.extend(rate_limit(index, rule, &mut problems)),
             Rule::Access(rule) => access.push((index, rule)),
             Rule::Tools(rule) => {
-                attached.tools.push(NameGuard::new(index, &rule.allow, &rule.deny));
+                attached.tools.push(NameGuard::of_tools(index, &rule.allow, &rule.deny));
                 attached.pinned.extend(rule.pin.then_some(index));
             }
-            Rule::Models(rule) => attached.models.push(NameGuard::new(index, &rule.allow, &rule.deny)),
+            Rule::Models(rule) => attached.models.push(NameGuard::of_models(index, &rule.allow, &rule.deny)),
             Rule::Rego(rule) => {
                 attached.rego.extend(rego(index, rule, &mut problems).map(|rego| (index, Asked::new(rego))))
             }

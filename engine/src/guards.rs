@@ -142,8 +142,11 @@ impl Session {
         for policy in applies.iter().filter(|policy| !policy.tools.is_empty()) {
             self.decision.guard("tools", GuardState::Ran);
             let called = message.tool_calls.iter().map(|call| &call.name);
-            let mut names = called.chain(&message.tools_offered).enumerate();
+            let mut names = called.chain(&message.tools_offered).chain(&message.other_tools).enumerate();
             let refused = names.find_map(|(index, name)| Some((index, policy.refuses_tool(name)?)));
+            let mut within = message.server_tools.iter().enumerate();
+            let refused =
+                refused.or_else(|| within.find_map(|(index, name)| Some((index, policy.denies_tool(name)?))));
             if let Some((index, (rule, listed))) = refused {
                 let text = "a tool that is offered or called here is not allowed".to_owned();
                 let evidence = Evidence { place: format!("tools[{index}]"), listed, ..Evidence::default() };
@@ -295,6 +298,11 @@ impl Rules {
     /// The rule that refuses the tool, if one does, and the entry of its deny list.
     pub(crate) fn refuses_tool(&self, name: &str) -> Option<(usize, String)> {
         self.tools.iter().find_map(|guard| Some((guard.rule, guard.refuses(name)?)))
+    }
+
+    /// The same by deny lists alone.
+    fn denies_tool(&self, name: &str) -> Option<(usize, String)> {
+        self.tools.iter().find_map(|guard| Some((guard.rule, guard.denies(name)?)))
     }
 }
 

@@ -112,7 +112,7 @@ fn value(session: &Session, body: &[u8], now: Timestamp, answer: Option<&Answer>
         "request.operation" => json!(message.map(|message| message.operation.as_str())),
         "request.stream" => json!(message.is_some_and(|message| message.stream)),
         "messages" => Value::Array(message.map(messages).unwrap_or_default()),
-        "tools" => json!(message.map(|message| message.tools_offered.as_slice()).unwrap_or_default()),
+        "tools" => json!(message.map(tools).unwrap_or_default()),
         "tool_calls" => Value::Array(message.map(|message| tool_calls(message, body)).unwrap_or_default()),
         "resources" => Value::Array(message.map(resources).unwrap_or_default()),
         _ => Value::Null,
@@ -139,6 +139,12 @@ pub(crate) fn tool_calls(message: &Message, body: &[u8]) -> Vec<Value> {
     calls
         .map(|(index, call)| json!({ "name": call.name, "arguments": message.arguments(body, index) }))
         .collect()
+}
+
+/// Under all their names.
+fn tools(message: &Message) -> Vec<&str> {
+    let names = message.tools_offered.iter().chain(&message.other_tools).chain(&message.server_tools);
+    names.map(String::as_str).collect()
 }
 
 fn resources(message: &Message) -> Vec<Value> {

@@ -1,4 +1,5 @@
 //! Globs over names of agents, tools, models and resources: `*` is any run of characters, `/` included.
+use mesh_wire::other_spelling;
 use wildmatch::WildMatchPattern;
 
 /// `*` only; a `?` in a name is a plain character, so the single-character wildcard is a character no name has.
@@ -21,6 +22,10 @@ impl Globs {
         self.find(name).is_some()
     }
 
+    fn in_any_case(patterns: &[String]) -> Self {
+        Globs(patterns.iter().map(|pattern| Glob::new_case_insensitive(pattern)).collect())
+    }
+
     fn find(&self, name: &str) -> Option<&Glob> {
         self.0.iter().find(|glob| glob.matches(name))
     }
@@ -33,20 +38,46 @@ pub(crate) struct NameGuard {
     pub(crate) rule: usize,
     allow: Globs,
     deny: Globs,
+    /// What else services call by a name: what is denied is denied under each.
+    aliases: fn(&str) -> Vec<String>,
 }
 
 impl NameGuard {
-    pub(crate) fn new(rule: usize, allow: &[String], deny: &[String]) -> Self {
-        NameGuard { rule, allow: Globs::new(allow), deny: Globs::new(deny) }
+    pub(crate) fn of_tools(rule: usize, allow: &[String], deny: &[String]) -> Self {
+        let aliases = |name: &str| other_spelling(name).into_iter().collect();
+        NameGuard { rule, allow: Globs::new(allow), deny: Globs::new(deny), aliases }
+    }
+
+    /// Some services (Ollama) know a model in capital and small letters.
+    pub(crate) fn of_models(rule: usize, allow: &[String], deny: &[String]) -> Self {
+        NameGuard { rule, allow: Globs::new(allow), deny: Globs::in_any_case(deny), aliases: bare_model }
     }
 
     /// Why the name is refused, if it is: the entry of the deny list, or nothing where the allow list lacks it.
     pub(crate) fn refuses(&self, name: &str) -> Option<String> {
-        match self.deny.find(name) {
-            Some(entry) => Some(entry.to_string()),
-            None => (!self.allow.is_empty() && !self.allow.matches(name)).then(String::new),
-        }
+        let refused = (!self.allow.is_empty() && !self.allow.matches(name)).then(String::new);
+        self.denies(name).or(refused)
     }
+
+    /// The entry of the deny list that names it, or what it is called besides.
+    pub(crate) fn denies(&self, name: &str) -> Option<String> {
+        let entry = self.deny.find(name).map(ToString::to_string);
+        entry.or_else(|| (self.aliases)(name).iter().find_map(|name| Some(self.deny.find(name)?.to_string())))
+    }
+}
+
+/// A model's name without what says where it is kept: Google's resource, Amazon's ARN, Ollama's registry; and with and without the
+/// tag that Ollama takes where there is none.
+fn bare_model(name: &str) -> Vec<String> {
+    let small = name.to_ascii_lowercase();
+    let kept = ["/models/", "/library/", "foundation-model/", "inference-profile/"];
+    let mut bare = kept.iter().find_map(|place| small.rsplit_once(place)).map_or(&*small, |(_, bare)| bare);
+    for first in ["models/", "library/"] {
+        bare = bare.strip_prefix(first).unwrap_or(bare);
+    }
+    let bare = bare.strip_suffix(":latest").unwrap_or(bare);
+    let tagged = (!bare.contains(':')).then(|| format!("{bare}:latest"));
+    std::iter::once(bare.to_owned()).chain(tagged).collect()
 }
 
 #[cfg(test)]
@@ -69,15 +100,44 @@ mod tests {
             (&[], &["*"], "search", false),
         ];
         for (allow, deny, name, permitted) in cases {
-            let guard = NameGuard::new(0, &list(allow), &list(deny));
+            let guard = NameGuard::of_tools(0, &list(allow), &list(deny));
             assert_eq!(
                 guard.refuses(name).is_none(),
                 *permitted,
                 "allow {allow:?} deny {deny:?} name {name}"
             );
         }
-        let guard = NameGuard::new(0, &list(&["b*"]), &list(&["x", "a*"]));
+        let guard = NameGuard::of_tools(0, &list(&["b*"]), &list(&["x", "a*"]));
         assert_eq!(guard.refuses("abc").as_deref(), Some("a*"));
         assert_eq!(guard.refuses("cde").as_deref(), Some(""));
+    }
+    /// Each row: an entry of a deny list, a name that means the same, and one that does not.
+    #[test]
+    fn what_is_denied_is_denied_under_all_its_names() {
+        let list = |entry: &str| [entry.to_owned()];
+        for (entry, same, other) in [
+            ("llama3", "LLaMA3", "llama3.1"),
+            ("llama3", "llama3:latest", "llama3:70b"),
+            ("llama3:latest", "llama3", "llama3:70b"),
+            ("llama3", "registry.ollama.ai/library/llama3:latest", "mine/llama3"),
+            ("llama3", "library/llama3", "library/llama2"),
+            ("gemini-2.5-pro", "models/gemini-2.5-pro", "models/gemini-2.5-flash"),
+            ("gemini-2.5-pro", "projects/p/locations/l/publishers/google/models/gemini-2.5-pro", "models/x"),
+            ("claude-x", "arn:aws:bedrock:us-east-1::foundation-model/claude-x", "foundation-model/claude-y"),
+        ] {
+            let guard = NameGuard::of_models(0, &[], &list(entry));
+            assert_eq!(guard.refuses(same).as_deref(), Some(entry), "{same}");
+            assert_eq!(guard.refuses(other), None, "{other}");
+            // A list of allowed names has them as they are asked for.
+            assert!(NameGuard::of_models(0, &list(entry), &[]).refuses(same).is_some(), "{same}");
+        }
+        for (entry, same, other) in
+            [("codeExecution", "code_execution", "code"), ("google_search", "googleSearch", "google_maps")]
+        {
+            let guard = NameGuard::of_tools(0, &[], &list(entry));
+            assert_eq!(guard.refuses(same).as_deref(), Some(entry), "{same}");
+            assert_eq!(guard.refuses(other), None, "{other}");
+        }
+        assert_eq!(NameGuard::of_tools(0, &[], &list("getWeather")).refuses("get_weather"), None);
     }
 }

@@ -46,13 +46,14 @@ impl Session {
         let Some(read) = read else { return self.uninspectable("multipart") };
         match read {
             Ok(mut message) => {
-                message.follow(&self.route);
+                message.follow(&self.route, body);
                 self.protocol = message.protocol;
                 self.decision.protocol = message.protocol.as_str();
                 self.decision.named(&message.operation, message.model.as_deref());
                 self.rpc_ids.clone_from(&message.rpc_ids);
                 let called = message.tool_calls.iter().map(|call| &call.name);
-                called.chain(&message.tools_offered).for_each(|name| self.decision.tool(name));
+                let offered = message.tools_offered.iter().chain(&message.other_tools);
+                called.chain(offered).for_each(|name| self.decision.tool(name));
                 let (media, tokens) = (message.media, message.tokens);
                 self.message = Some(message);
                 if media > 0 {

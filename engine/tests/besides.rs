@@ -128,8 +128,165 @@ fn tools_are_seen_wherever_a_request_offers_them() {
             json!([{ "jsonrpc": "2.0", "id": 1, "Method": "tools/call", "params": { "name": "rm" } }]),
             false,
         ),
+        (
+            CHAT,
+            json!({ "model": "m", "messages": messages, "tools": [{ "type": "custom", "custom": { "name": "rm" }, "function": { "name": "ok" } }] }),
+            false,
+        ),
+        (
+            CHAT,
+            json!({ "model": "m", "messages": messages, "functions": [{ "name": "rm", "function": { "name": "ok" } }] }),
+            false,
+        ),
+        (
+            CHAT,
+            json!({ "model": "m", "messages": messages, "tools": [{ "type": "builtin_function", "function": { "name": "ok" } }] }),
+            true,
+        ),
+        (
+            "/v1/responses",
+            json!({ "model": "m", "input": "x", "tools": [{ "type": "web_search", "name": "ok" }] }),
+            false,
+        ),
+        (
+            "/v1/responses",
+            json!({ "model": "m", "input": "x", "tools": [{ "type": "mcp", "server_label": "rm", "name": "ok" }] }),
+            false,
+        ),
+        (
+            "/v1/responses",
+            json!({ "model": "m", "input": "x", "tools": [{ "type": "mcp", "server_label": "ok", "allowed_tools": ["find"] }] }),
+            true,
+        ),
+        (
+            "/v1/messages",
+            json!({ "model": "m", "max_tokens": 1, "messages": messages, "tools": [{ "type": "web_search_20250305", "name": "ok" }] }),
+            true,
+        ),
+        (
+            "/model/m/invoke",
+            json!({ "anthropic_version": "bedrock-2023-05-31", "messages": messages, "tools": [{ "type": "computer_20250124", "name": "ok" }] }),
+            true,
+        ),
+        (
+            GEMINI,
+            json!({ "contents": [], "tools": [{ "functionDeclarations": [{ "name": "rm", "function": { "name": "ok" } }] }] }),
+            false,
+        ),
+        (
+            "/v1beta/cachedContents",
+            json!({ "model": "models/m", "tools": [{ "function_declarations": [{ "name": "rm" }] }] }),
+            false,
+        ),
+        (
+            "/v1beta/cachedContents",
+            json!({ "model": "models/m", "tools": [{ "functionDeclarations": [{ "name": "ok" }] }] }),
+            true,
+        ),
+        (
+            "/v1beta/models/m:batchGenerateContent",
+            batch(json!({ "functionDeclarations": [{ "name": "rm" }] })),
+            false,
+        ),
+        (
+            "/v1beta/models/m:batchGenerateContent",
+            batch(json!({ "functionDeclarations": [{ "name": "ok" }] })),
+            true,
+        ),
+        ("/v1beta/models/m:batchGenerateContent", batch(json!({ "codeExecution": {} })), false),
+        (
+            "/v1/evals/e/runs",
+            json!({ "data_source": { "sampling_params": { "tools": [{ "type": "function", "function": { "name": "rm" } }] } } }),
+            false,
+        ),
+        (
+            "/agents/a/sessions/1",
+            json!({ "actionGroups": [{ "functionSchema": { "functions": [{ "name": "rm" }] } }] }),
+            false,
+        ),
     ] {
         assert_eq!(passes(allow(), path, &body), fine, "{path} {body}");
+    }
+}
+
+const GEMINI: &str = "/v1beta/models/m:generateContent";
+
+fn batch(tool: Value) -> Value {
+    let request = json!({ "request": { "contents": [], "tools": [tool] } });
+    json!({ "batch": { "input_config": { "requests": { "requests": [request] } } } })
+}
+
+/// What is denied is denied in either spelling, and on a server of whose tools a request picks some.
+#[test]
+fn tools_are_denied_under_all_their_names() {
+    let deny = || json!({ "rules": [{ "tools": { "deny": ["rm", "codeExecution", "google_search"] } }] });
+    let gemini = |tool: Value| (GEMINI, json!({ "contents": [], "tools": [tool] }));
+    let responses = |tools: Value| {
+        let server = json!({ "type": "mcp", "server_label": "s", "allowed_tools": tools });
+        ("/v1/responses", json!({ "model": "m", "input": "x", "tools": [server] }))
+    };
+    let anthropic = |name: &str, value: Value| {
+        ("/v1/messages", json!({ "model": "m", "max_tokens": 1, "messages": [], name: [value] }))
+    };
+    let toolset = |config: Value| {
+        anthropic(
+            "tools",
+            json!({ "type": "mcp_toolset", "mcp_server_name": "s", "configs": { "rm": config } }),
+        )
+    };
+    let server = |tools: Value| {
+        anthropic("mcp_servers", json!({ "name": "s", "tool_configuration": { "allowed_tools": tools } }))
+    };
+    for ((path, body), fine) in [
+        (gemini(json!({ "code_execution": {} })), false),
+        (gemini(json!({ "codeExecution": {} })), false),
+        (gemini(json!({ "googleSearch": {} })), false),
+        (gemini(json!({ "url_context": {} })), true),
+        (responses(json!(["ls"])), true),
+        (responses(json!(["ls", "rm"])), false),
+        (responses(json!({ "tool_names": ["rm"] })), false),
+        (toolset(json!({ "enabled": true })), false),
+        (toolset(json!({})), false),
+        (toolset(json!({ "enabled": false })), true),
+        (server(json!(["rm"])), false),
+        (server(json!(["ls"])), true),
+    ] {
+        assert_eq!(passes(deny(), path, &body), fine, "{path} {body}");
+    }
+}
+
+/// A session stands in a field of a form, and Gemini's batches in lines of a file.
+#[test]
+fn forms_ask_for_models_and_tools_in_their_json() {
+    let form = |fields: &[(&str, &str)]| {
+        let part = |(name, value): &(&str, &str)| {
+            format!("--X\r\nContent-Disposition: form-data; name=\"{name}\"\r\n\r\n{value}\r\n")
+        };
+        fields.iter().map(part).collect::<String>() + "--X--\r\n"
+    };
+    let file = |line: Value| {
+        format!(
+            "--X\r\nContent-Disposition: form-data; name=\"file\"; filename=\"a.jsonl\"\r\n\r\n{line}\r\n--X--\r\n"
+        )
+    };
+    let session = |model: &str, tool: &str| {
+        json!({ "model": model, "tools": [{ "type": "function", "name": tool }] }).to_string()
+    };
+    let line = |tool: &str| json!({ "key": "1", "request": { "contents": [], "tools": [{ "functionDeclarations": [{ "name": tool }] }] } });
+    let rules = json!([{ "models": { "allow": ["m"] } }, { "tools": { "allow": ["ok"] } }]);
+    for (path, body, fine) in [
+        ("/v1/realtime/calls", form(&[("sdp", "v=0"), ("session", &session("m", "ok"))]), true),
+        ("/v1/realtime/calls", form(&[("sdp", "v=0"), ("session", &session("evil", "ok"))]), false),
+        ("/v1/realtime/calls", form(&[("sdp", "v=0"), ("session", &session("m", "rm"))]), false),
+        ("/v1/images/edits", form(&[("model", "m"), ("prompt", "x")]), true),
+        ("/v1/images/edits", form(&[("model", "m,evil"), ("prompt", "x")]), false),
+        ("/v1/images/edits?model=evil", form(&[("model", "m"), ("prompt", "x")]), false),
+        ("/upload/v1beta/files", file(line("ok")), true),
+        ("/upload/v1beta/files", file(line("rm")), false),
+    ] {
+        let spec = json!({ "rules": rules });
+        let sent = sent(spec, path, "multipart/form-data; boundary=X", body.as_bytes());
+        assert_eq!(sent.is_some(), fine, "{path} {body}");
     }
 }
 
@@ -192,12 +349,75 @@ fn models_are_seen_wherever_a_request_names_them() {
             json!({ "batch": { "inputConfig": { "requests": { "requests": [{ "request": { "model": "evil" } }] } } } }),
             false,
         ),
+        (CHAT, json!({ "model": "m,evil", "messages": messages }), false),
+        (CHAT, json!({ "model": vec!["m"; 65].join(","), "messages": messages }), false),
+        (CHAT, json!({ "model": "m", "messages": messages, "fallbacks": [{ "m": ["evil"] }] }), false),
+        (
+            CHAT,
+            json!({ "model": "m", "messages": messages, "fallbacks": [{ "m": [{ "model": "evil" }] }] }),
+            false,
+        ),
+        (CHAT, json!({ "model": "m", "messages": messages, "fallbacks": [{ "m": ["m"] }, "m"] }), true),
+        (
+            CHAT,
+            json!({ "model": "m", "messages": messages, "fallbacks": [{ "model": "m", "api_key": "k" }] }),
+            true,
+        ),
+        (
+            CHAT,
+            json!({ "model": "m", "messages": messages, "context_window_fallbacks": [{ "m": ["evil"] }] }),
+            false,
+        ),
+        (
+            CHAT,
+            json!({ "model": "m", "messages": messages, "content_policy_fallbacks": [{ "m": ["evil"] }] }),
+            false,
+        ),
+        (
+            CHAT,
+            json!({ "model": "m", "messages": messages, "context_window_fallback_dict": { "m": "evil" } }),
+            false,
+        ),
+        (
+            CHAT,
+            json!({ "model": "m", "messages": messages,
+                "user_config": { "model_list": [{ "model_name": "m", "litellm_params": { "model": "evil" } }] } }),
+            false,
+        ),
+        ("/v1/chat/completions?model=evil", json!({ "model": "m", "messages": messages }), false),
+        ("/v1/chat/completions?model=m", json!({ "messages": messages }), true),
+        ("/orders?model=golf", json!({ "colour": "red" }), true),
+        ("/engines/evil/chat/completions", json!({ "model": "m", "messages": messages }), false),
+        ("/engines/llama.cpp/v1/chat/completions", json!({ "model": "m", "messages": messages }), true),
+        ("/openai/deployments/m/evil/chat/completions", json!({ "model": "m", "messages": messages }), false),
+        ("/v1beta/models/m/evil:generateContent", json!({ "contents": [] }), false),
+        ("/v1/evals/e/runs", json!({ "data_source": { "type": "completions", "model": "evil" } }), false),
+        ("/v1/evals", json!({ "testing_criteria": [{ "type": "label_model", "model": "evil" }] }), false),
+        (
+            "/v1/fine_tuning/jobs",
+            json!({ "model": "m", "method": { "type": "reinforcement", "reinforcement": {
+                "grader": { "type": "multi", "graders": { "a": { "type": "score_model", "model": "evil" } } } } } }),
+            false,
+        ),
+        (
+            "/retrieveAndGenerate",
+            json!({ "retrieveAndGenerateConfiguration": { "knowledgeBaseConfiguration": { "modelArn": "evil" } } }),
+            false,
+        ),
+        ("/agents/a/sessions/1", json!({ "foundationModel": "evil", "inputText": "x" }), false),
+        ("/api/create", json!({ "model": "m", "from": "evil" }), false),
+        ("/api/create", json!({ "colour": "red", "from": "2026-01-01" }), true),
+        ("/api/copy", json!({ "source": "evil", "destination": "m" }), false),
+        ("/files/copy", json!({ "source": "a", "destination": "b" }), true),
     ] {
         assert_eq!(passes(allow(), path, &body), fine, "{path} {body}");
     }
-    for (body, fine) in
-        [("model=m&prompt=x", true), ("model=evil&prompt=x", false), ("prompt=x&model=m&model=evil", false)]
-    {
+    for (body, fine) in [
+        ("model=m&prompt=x", true),
+        ("model=m,evil", false),
+        ("model=evil&prompt=x", false),
+        ("prompt=x&model=m&model=evil", false),
+    ] {
         let sent = sent(allow(), "/generate", "application/x-www-form-urlencoded", body.as_bytes());
         assert_eq!(sent.is_some(), fine, "{body}");
     }

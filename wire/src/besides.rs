@@ -26,16 +26,41 @@ const HOLDERS: &[&str] = &[
     "audio",
     "transcription",
     "input_audio_transcription",
+    // OpenAI's evaluations and graders.
+    "data_source",
+    "sampling_params",
+    "testing_criteria",
+    "method",
+    "reinforcement",
+    "grader",
+    // LiteLLM.
+    "user_config",
+    "model_list",
+    "litellm_params",
+    // Bedrock's agents and knowledge bases.
+    "retrieveAndGenerateConfiguration",
+    "knowledgeBaseConfiguration",
+    "externalSourcesConfiguration",
+    "retrievalConfiguration",
+    "vectorSearchConfiguration",
+    "rerankingConfiguration",
+    "bedrockRerankingConfiguration",
+    "modelConfiguration",
+    "actionGroups",
+    "functionSchema",
+    "collaborators",
 ];
 /// Holders within each other.
-const DEPTH: usize = 5;
+const DEPTH: usize = 8;
+
+type Done = Result<(), WireError>;
 
 /// Notes the models and tools that the protocol's reader did not. Where no path `settled` the protocol, also those that would be
 /// read at the outermost level by a server that passes over members it does not know.
 ///
 /// # Errors
-/// [`WireError`]: a method of MCP under a name that only some servers take for `method`.
-pub(crate) fn read(c: &mut Collector<'_>, root: Val<'_>, settled: bool) -> Result<(), WireError> {
+/// [`WireError`]: a method of MCP under a name that only some servers take for `method`; more models in one name than anybody asks.
+pub(crate) fn read(c: &mut Collector<'_>, root: Val<'_>, settled: bool) -> Done {
     let messages = root.items().map(|(_, one)| one).chain([root]);
     for (key, member) in messages.flat_map(Val::members) {
         let method = key.text().eq_ignore_ascii_case("method");
@@ -45,42 +70,75 @@ pub(crate) fn read(c: &mut Collector<'_>, root: Val<'_>, settled: bool) -> Resul
     }
     let of_nobody = matches!(c.message.protocol, Protocol::Mcp | Protocol::A2a | Protocol::Json);
     let outermost = !settled && of_nobody || c.message.protocol == Protocol::BedrockInvoke;
-    within(c, root, outermost, 0);
+    within(c, root, outermost, 0)
+}
+
+fn within(c: &mut Collector<'_>, value: Val<'_>, all: bool, depth: usize) -> Done {
+    value.members().try_for_each(|(key, value)| member(c, &key.text(), value, all, depth))
+}
+
+/// One member of an object; `all` where no reader makes anything of it.
+pub(crate) fn member(c: &mut Collector<'_>, name: &str, value: Val<'_>, all: bool, depth: usize) -> Done {
+    match name {
+        "model" | "modelId" | "modelArn" | "foundationModel" if all && value.is_string() => {
+            c.asks_models(&value.text())
+        }
+        "models" => value.items().try_for_each(|(_, entry)| named(c, entry)),
+        "fallbacks"
+        | "default_fallbacks"
+        | "context_window_fallbacks"
+        | "context_window_fallback_dict"
+        | "content_policy_fallbacks" => fallbacks(c, value),
+        "tools" | "functions" | "functionDeclarations"
+            if all && (depth > 0 || c.message.tools_offered.is_empty()) =>
+        {
+            tools::offer_by_any_name(c, value);
+            Ok(())
+        }
+        "mcp_servers" => {
+            tools::offer_by_any_name(c, value);
+            Ok(())
+        }
+        "toolConfig" if all => {
+            value.get("tools").into_iter().for_each(|list| tools::offer_by_any_name(c, list));
+            Ok(())
+        }
+        // Elsewhere it is a list of messages.
+        "input" if depth > 0 && value.is_object() => within(c, value, true, depth + 1),
+        // Each under a name of its own.
+        "graders" if depth < DEPTH => {
+            value.members().try_for_each(|(_, grader)| within(c, grader, true, depth + 1))
+        }
+        name if depth < DEPTH && HOLDERS.contains(&name) => match value.kind() {
+            Kind::Array => value.items().try_for_each(|(_, entry)| within(c, entry, true, depth + 1)),
+            _ => within(c, value, true, depth + 1),
+        },
+        _ => Ok(()),
+    }
+}
+
+/// Models to fall back on: in a list, by themselves or as what is to be asked; or under the name of the model that failed.
+fn fallbacks(c: &mut Collector<'_>, value: Val<'_>) -> Done {
+    if value.kind() == Kind::Array {
+        return value.items().try_for_each(|(_, entry)| under_names(c, entry));
+    }
+    under_names(c, value)
+}
+
+fn under_names(c: &mut Collector<'_>, value: Val<'_>) -> Done {
+    named(c, value)?;
+    let request = value.get("model").is_some();
+    for (_, member) in value.members() {
+        if !request && member.is_string() {
+            named(c, member)?;
+        }
+        member.items().try_for_each(|(_, entry)| named(c, entry))?;
+    }
     Ok(())
 }
 
-fn within(c: &mut Collector<'_>, value: Val<'_>, all: bool, depth: usize) {
-    for (key, member) in value.members() {
-        match &*key.text() {
-            "model" | "modelId" if all && member.is_string() => c.asks_model(&member.text()),
-            "models" | "fallbacks" => {
-                let entries = member.items().map(|(_, entry)| entry);
-                let named = entries
-                    .filter_map(|entry| if entry.is_object() { entry.get("model") } else { Some(entry) });
-                named.filter(|entry| entry.is_string()).for_each(|entry| c.asks_model(&entry.text()));
-            }
-            "tools" | "functions" | "functionDeclarations"
-                if all && (depth > 0 || c.message.tools_offered.is_empty()) =>
-            {
-                tools::offer_by_any_name(c, member);
-            }
-            "mcp_servers" => tools::offer_by_any_name(c, member),
-            "toolConfig" if all => {
-                if let Some(list) = member.get("tools") {
-                    tools::offer_by_any_name(c, list);
-                }
-            }
-            // Elsewhere it is a list of messages.
-            "input" if depth > 0 && member.is_object() => within(c, member, true, depth + 1),
-            name if depth < DEPTH && HOLDERS.contains(&name) => match member.kind() {
-                Kind::Array => {
-                    for (_, entry) in member.items() {
-                        within(c, entry, true, depth + 1);
-                    }
-                }
-                _ => within(c, member, true, depth + 1),
-            },
-            _ => {}
-        }
-    }
+/// A model's name, or an object that has one.
+fn named(c: &mut Collector<'_>, value: Val<'_>) -> Done {
+    let name = if value.is_object() { value.get_text("model") } else { value.string() };
+    name.map_or(Ok(()), |name| c.asks_models(&name))
 }

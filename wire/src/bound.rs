@@ -274,7 +274,7 @@ pub(crate) fn alike(key: &str, name: &str) -> bool {
 }
 
 /// Google's other spelling: `maxOutputTokens` is `max_output_tokens`.
-fn snake(name: &str) -> String {
+pub(crate) fn snake(name: &str) -> String {
     let mut out = String::with_capacity(name.len() + 4);
     for c in name.chars() {
         if c.is_ascii_uppercase() {

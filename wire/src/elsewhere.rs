@@ -3,6 +3,7 @@
 use crate::bound::{alike, scanned};
 use crate::json::{Kind, Val};
 use crate::message::Message;
+use crate::tools::GOOGLES;
 
 /// Members of a request that stand for more than they are: what was said before and is kept by the provider, and where it looks.
 const OF_REQUESTS: &[&str] = &[
@@ -126,20 +127,8 @@ fn is_own(tool: Val<'_>) -> bool {
     match tool.get_text("type") {
         Some(kind) => OWN_TOOLS.iter().any(|own| kind.starts_with(own)),
         None => tool.members().all(|(key, _)| {
-            let foreign = [
-                "googleSearch",
-                "googleSearchRetrieval",
-                "urlContext",
-                "codeExecution",
-                "fileSearch",
-                "googleMaps",
-                "enterpriseWebSearch",
-                "retrieval",
-                "mcpServers",
-                "computerUse",
-                "systemTool",
-            ];
-            !foreign.iter().any(|name| alike(&key.text(), name))
+            let name = key.text();
+            !GOOGLES.iter().chain(&["systemTool"]).any(|known| alike(&name, known))
         }),
     }
 }

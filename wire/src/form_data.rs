@@ -4,6 +4,7 @@
 //! its `url` names, a line of training data by its shape. Other files are media, unless they look like text in another
 //! character set: that would be inspected as something else than it is.
 
+use crate::besides;
 use crate::body::{BodyKind, body_kind};
 use crate::coding::Coding;
 use crate::collect::Collector;
@@ -48,6 +49,7 @@ enum Shape {
 
 fn form(body: &[u8], boundary: &str, limits: &Limits) -> Result<Message, WireError> {
     let mut c = Collector::new(Message::new(Protocol::Json), limits);
+    c.asks = true;
     let parts = parts(body, boundary)?;
     let field = |name: &str| {
         let part = parts.iter().find(|part| body.get(part.name.clone()) == Some(name.as_bytes()))?;
@@ -144,12 +146,19 @@ fn one(c: &mut Collector<'_>, body: &[u8], part: &Part, lines: bool) -> Result<(
     }
     match name {
         // Which of several counts is the server's choice.
-        "model" => c.message.other_models.extend(c.message.model.replace(content.to_owned())),
+        "model" => {
+            c.message.other_models.extend(c.message.model.replace(content.to_owned()));
+            c.asks_models(content)?;
+        }
         "stream" => c.message.stream = content.eq_ignore_ascii_case("true"),
         _ => {}
     }
     match json(content, c.limits) {
-        Some(nodes) => c.free(Place::User, Doc { nodes: &nodes, ..doc }.root(), path),
+        Some(nodes) => {
+            let value = Doc { nodes: &nodes, ..doc }.root();
+            c.free(Place::User, value, path)?;
+            besides::member(c, name, value, true, 1)
+        }
         None => c.whole(Place::User, doc, 0..content.len() as u32, path),
     }
 }

@@ -27,6 +27,7 @@ mod bound;
 mod coding;
 mod collect;
 mod content_coding;
+mod deployment;
 mod edit;
 mod elsewhere;
 mod ending;
@@ -79,5 +80,5 @@ pub use resolve::{Resolved, cut_escape, escape_json, resolve_escapes, resolve_in
 pub use route::{Route, route_of};
 pub use sse::{SseEvent, looks_like_events};
 pub use stream::{Channel, ChannelKind, Close, Label, Piece, StreamItem, read_event};
-pub use tools::DEFINITION;
+pub use tools::{DEFINITION, other_spelling};
 pub use usage::{Usage, asking_for_usage};

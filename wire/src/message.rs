@@ -7,6 +7,7 @@ use crate::coding::unescape;
 use crate::error::Limits;
 use crate::json::to_value;
 use crate::layers::{Layer, slice};
+use crate::ollama;
 use crate::path::Paths;
 use crate::protocol::Protocol;
 use crate::route::Route;
@@ -149,6 +150,10 @@ pub struct Message {
     pub segments: Vec<Segment>,
     /// Names of the tools on offer.
     pub tools_offered: Vec<String>,
+    /// Further names by which a server may know a tool on offer.
+    pub other_tools: Vec<String>,
+    /// Tools of MCP servers on offer, where the request names those that may be called.
+    pub server_tools: Vec<String>,
     /// Tools called.
     pub tool_calls: Vec<ToolCall>,
     /// Resources used.
@@ -211,6 +216,8 @@ impl Message {
             stream: false,
             segments: Vec::new(),
             tools_offered: Vec::new(),
+            other_tools: Vec::new(),
+            server_tools: Vec::new(),
             tool_calls: Vec::new(),
             resources: Vec::new(),
             mcp: false,
@@ -230,11 +237,19 @@ impl Message {
     }
 
     /// Takes over what the request line told: its operation, and its model, which is the one that answers.
-    pub fn follow(&mut self, route: &Route) {
+    /// Of `body` only counts what a path says that a model is made of.
+    pub fn follow(&mut self, route: &Route, body: &[u8]) {
         if let Some(model) = &route.model {
             let named = self.model.replace(model.clone());
             self.other_models.extend(named.filter(|named| named != model));
         }
+        // Elsewhere the word has any meaning.
+        if self.protocol.names_a_model() || self.model.is_some() {
+            let mut named = route.other_models.iter().cloned();
+            self.model = self.model.take().or_else(|| named.next());
+            self.other_models.extend(named);
+        }
+        self.other_models.extend(route.operation.and_then(|operation| ollama::origin(operation, body)));
         if let Some(operation) = route.operation {
             operation.clone_into(&mut self.operation);
             // Only Ollama's operations stream or not as the body says.

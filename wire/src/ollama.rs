@@ -1,5 +1,8 @@
 //! Ollama: chat, generate and embed, requests, answers and lines of streams (<https://docs.ollama.com/api>).
 
+use std::borrow::Cow;
+
+use crate::bound::scanned;
 use crate::collect::Collector;
 use crate::error::WireError;
 use crate::items::contents;
@@ -17,6 +20,20 @@ pub(crate) enum Of {
     Request,
     Answer,
     Line,
+}
+
+/// The model that another one is made of (`/api/create`, `/api/copy`).
+pub(crate) fn origin(operation: &str, body: &[u8]) -> Option<String> {
+    let (member, made) = match operation {
+        "create" => ("from", ["model", "name"]),
+        "copy" => ("source", ["destination", "destination"]),
+        _ => return None,
+    };
+    let origin = |root: Val<'_>| {
+        let makes = made.iter().any(|name| root.get_text(name).is_some());
+        root.get_text(member).filter(|_| makes).map(Cow::into_owned)
+    };
+    scanned(body, origin).flatten()
 }
 
 /// Reads a body or a line.

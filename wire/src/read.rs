@@ -137,7 +137,8 @@ pub fn read_form(body: &[u8], limits: &Limits) -> Result<Message, WireError> {
         let end = start + pair.len();
         if shown == "model" {
             let value = Coding::Form.decode(pair.get(name + 1..).unwrap_or_default()).into_owned();
-            c.message.other_models.extend(c.message.model.replace(value));
+            c.message.other_models.extend(c.message.model.replace(value.clone()));
+            c.asks_models(&value)?;
         }
         for range in [start..start + name, (start + name + 1).min(end)..end] {
             let first = c.message.segments.len();

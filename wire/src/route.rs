@@ -5,7 +5,8 @@
 use std::borrow::Cow;
 
 use crate::body::{BodyKind, body_kind};
-use crate::coding::percent_decode;
+use crate::coding::{Coding, percent_decode};
+use crate::deployment::{self, is_version};
 use crate::protocol::Protocol;
 use crate::repeated::TRANSCRIPTIONS;
 
@@ -16,6 +17,8 @@ pub struct Route {
     pub protocol: Protocol,
     /// The model that the path names: an Azure deployment, Gemini's and Bedrock's model.
     pub model: Option<String>,
+    /// Models that the query names: some proxies go by these first.
+    pub other_models: Vec<String>,
     /// The operation, where the path names it.
     pub operation: Option<&'static str>,
     /// Whether the operation's answer is a stream.
@@ -27,7 +30,14 @@ pub struct Route {
 
 impl Route {
     fn new(protocol: Protocol) -> Self {
-        Self { protocol, model: None, operation: None, streams: false, queries: false }
+        Self {
+            protocol,
+            model: None,
+            other_models: Vec::new(),
+            operation: None,
+            streams: false,
+            queries: false,
+        }
     }
 
     fn operation(protocol: Protocol, operation: &'static str) -> Self {
@@ -35,17 +45,22 @@ impl Route {
     }
 }
 
-/// Reads method, path and content type. Query and empty segments do not count; a path may have any prefix. Unknown
-/// paths give [`Protocol::Json`], [`Protocol::Text`] or [`Protocol::None`], to be refined by the body's shape.
+/// Reads method, path and content type. Of the query only models count, and empty segments do not; a path may have any prefix.
+/// Unknown paths give [`Protocol::Json`], [`Protocol::Text`] or [`Protocol::None`], to be refined by the body's shape.
 pub fn route_of(method: &str, path: &str, content_type: Option<&str>) -> Route {
-    let path = path.split(['?', '#']).next().unwrap_or_default();
+    let (path, query) = path.split('#').next().and_then(|line| line.split_once('?')).unwrap_or((path, ""));
+    let path = path.split('#').next().unwrap_or_default();
     let segments: Vec<Cow<'_, str>> =
         path.split('/').filter(|segment| !segment.is_empty()).map(percent_decode).collect();
-    let known = known(&segments).or_else(|| agents_own(method, &segments));
+    let known =
+        known(&segments).or_else(|| posted(method, &segments)).or_else(|| agents_own(method, &segments));
     let mut route = known.unwrap_or_else(|| Route::new(by_content(method, content_type)));
     if route.model.is_none() {
-        route.model = after(&segments, &["openai", "deployments"]).map(str::to_owned);
+        route.model = deployment::model(&segments);
     }
+    let pairs = query.split('&').filter_map(|pair| pair.split_once('='));
+    let named = pairs.filter(|(name, _)| Coding::Form.decode(name) == "model");
+    route.other_models = named.map(|(_, value)| Coding::Form.decode(value).into_owned()).collect();
     route.queries = route.protocol.names_a_model() && is_query(&route, &segments);
     route
 }
@@ -60,10 +75,7 @@ fn is_query(route: &Route, segments: &[Cow<'_, str>]) -> bool {
         "completions" | "embeddings" | "responses" if route.operation.is_none() => {
             let before = segments.len().checked_sub(2).and_then(|at| segments.get(at));
             let known = |before: &Cow<'_, str>| {
-                let version = before
-                    .strip_prefix(['v', 'V'])
-                    .is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_digit()));
-                version || BEFORE.iter().any(|known| before.eq_ignore_ascii_case(known))
+                is_version(before) || BEFORE.iter().any(|known| before.eq_ignore_ascii_case(known))
             };
             // Proxies have them at the root.
             route.model.is_some() || before.is_none_or(known)
@@ -140,6 +152,23 @@ fn known(segments: &[Cow<'_, str>]) -> Option<Route> {
     Some(Route::new(protocol))
 }
 
+/// What is run of a file or of what a server keeps, and what models are made of: paths that mean something else where they are
+/// read.
+fn posted(method: &str, segments: &[Cow<'_, str>]) -> Option<Route> {
+    let names: Vec<String> = segments.iter().map(|segment| segment.to_ascii_lowercase()).collect();
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    let operation = match *names {
+        _ if method != "POST" => return None,
+        ["batches"] | [.., "v1", "batch", "jobs"] => "batches",
+        [.., "model-invocation-job"] | [.., "batchpredictionjobs"] => "batches",
+        [.., "evals", _, "runs"] | [.., "threads", _, "runs", _, "submit_tool_outputs"] => "runs",
+        ["api", "create"] | ["ollama", "api", "create"] => "create",
+        ["api", "copy"] | ["ollama", "api", "copy"] => "copy",
+        _ => return None,
+    };
+    Some(Route::operation(Protocol::Json, operation))
+}
+
 /// What A2A over plain HTTP has under names that other services have, too: only where it has them, and where it only answers.
 fn agents_own(method: &str, segments: &[Cow<'_, str>]) -> Option<Route> {
     let names: Vec<String> = segments.iter().map(|segment| segment.to_ascii_lowercase()).collect();
@@ -182,10 +211,10 @@ fn verb(segments: &[Cow<'_, str>]) -> Option<Route> {
     if name == "message" || task && matches!(verb, "subscribe" | "cancel") {
         return Some(Route { streams: verb == "stream", ..Route::new(Protocol::A2aHttp) });
     }
-    let parent = parent?;
-    if !["models", "tunedModels", "endpoints"].contains(&&**parent) {
-        return None;
-    }
+    let models = |segment: &Cow<'_, str>| ["models", "tunedModels", "endpoints"].contains(&&**segment);
+    let at = segments.iter().rposition(models)?;
+    // A proxy's names have slashes, where the verb tells that it is a model's.
+    let before = segments.get(at + 1..segments.len() - 1)?;
     let (protocol, operation) = match verb {
         "generateContent" => (Protocol::Gemini, Some("generateContent")),
         "streamGenerateContent" => (Protocol::Gemini, Some("streamGenerateContent")),
@@ -197,20 +226,22 @@ fn verb(segments: &[Cow<'_, str>]) -> Option<Route> {
         "rawPredict" | "streamRawPredict" if after(segments, &["publishers"]) == Some("anthropic") => {
             (Protocol::AnthropicMessages, (name == "count-tokens").then_some("count_tokens"))
         }
+        _ if !before.is_empty() => return None,
         _ => (Protocol::Json, None),
     };
     // Anthropic's token counter on Vertex stands where a model would: the body names the model.
-    let model = (name != "count-tokens").then(|| name.to_owned());
+    let own = before.iter().map(|segment| &**segment).chain([name]).collect::<Vec<_>>().join("/");
+    let model = (name != "count-tokens").then_some(own);
     Some(Route { model, operation, streams: verb.starts_with("stream"), ..Route::new(protocol) })
 }
 
 /// The segment that follows these.
-fn after<'s>(segments: &'s [Cow<'_, str>], these: &[&str]) -> Option<&'s str> {
+pub(crate) fn after<'s>(segments: &'s [Cow<'_, str>], these: &[&str]) -> Option<&'s str> {
     let at = segments.windows(these.len()).position(|window| matches(window, these))?;
     segments.get(at + these.len()).map(|segment| &**segment)
 }
 
-fn matches(segments: &[Cow<'_, str>], want: &[&str]) -> bool {
+pub(crate) fn matches(segments: &[Cow<'_, str>], want: &[&str]) -> bool {
     segments.len() == want.len()
         && segments.iter().zip(want).all(|(segment, want)| segment.eq_ignore_ascii_case(want))
 }
@@ -229,6 +260,21 @@ mod tests {
             ("POST", "/openai/Deployments/x/Chat/completions?api-version=1", json, "openai-chat x"),
             ("POST", "/openai/deployments/my%20gpt/embeddings", json, "openai-embeddings my gpt"),
             ("POST", "/openai/deployments/x/images/generations", json, "json x"),
+            ("POST", "/openai/deployments/azure/x/chat/completions", json, "openai-chat azure/x"),
+            (
+                "POST",
+                "/openai/deployments/azure%2Fx/extensions/chat/completions",
+                json,
+                "openai-chat azure/x",
+            ),
+            ("POST", "/openai/deployments/x/y", json, "json x"),
+            ("POST", "/engines/azure/x/chat/completions", json, "openai-chat azure/x"),
+            ("POST", "/v1/engines/x/embeddings", json, "openai-embeddings x"),
+            ("POST", "/engines/llama.cpp/v1/chat/completions", json, "openai-chat"),
+            ("POST", "/engines/v1/completions", json, "openai-completions"),
+            ("POST", "/engines/7/parts", json, "json"),
+            ("POST", "/v1/chat/completions?a&m%6fdel=x%2By+z&model=w#model=v", json, "openai-chat, x+y z, w"),
+            ("POST", "/batches", json, "json"),
             ("POST", "/openai/v1/chat/completions", json, "openai-chat"),
             ("POST", "/openai/responses?api-version=1", json, "openai-responses"),
             ("POST", "/gateway/v1/chat/completions/", json, "openai-chat"),
@@ -268,6 +314,8 @@ mod tests {
                 json,
                 "json text-x",
             ),
+            ("POST", "/v1beta/models/openai/o3:generateContent", json, "gemini openai/o3"),
+            ("POST", "/cars/models/5/items/3:archive", json, "json"),
             ("POST", "/v1beta/openai/chat/completions", json, "openai-chat"),
             ("POST", "/api/chat", json, "ollama"),
             ("POST", "/api/v1/chat/completions", json, "openai-chat"),
@@ -308,8 +356,29 @@ mod tests {
             let route = route_of(method, path, content_type);
             let mut shown = route.protocol.as_str().to_owned();
             route.model.iter().for_each(|model| shown.extend([" ", model]));
+            route.other_models.iter().for_each(|model| shown.extend([", ", model]));
             shown.push_str(if route.streams { " stream" } else { "" });
             assert_eq!(shown, want, "{method} {path}");
+        }
+    }
+    #[test]
+    fn what_is_run_elsewhere_is_told_by_the_path() {
+        for (method, path, want) in [
+            ("POST", "/v1/batches", Some("batches")),
+            ("POST", "/batches", Some("batches")),
+            ("POST", "/bakery/batches", None),
+            ("GET", "/batches", None),
+            ("POST", "/v1/batch/jobs", Some("batches")),
+            ("POST", "/model-invocation-job", Some("batches")),
+            ("POST", "/v1/projects/p/locations/l/batchPredictionJobs", Some("batches")),
+            ("GET", "/v1/projects/p/locations/l/batchPredictionJobs", None),
+            ("POST", "/v1/evals/e/runs", Some("runs")),
+            ("POST", "/v1/threads/t/runs", Some("runs")),
+            ("POST", "/v1/threads/t/runs/r/submit_tool_outputs", Some("runs")),
+            ("POST", "/marathons/m/runs", None),
+        ] {
+            let route = route_of(method, path, Some("application/json"));
+            assert_eq!(route.operation, want, "{method} {path}");
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use crate::bound::in_small_letters;
+use crate::bound::{alike, in_small_letters, snake};
 use crate::collect::{Collector, in_its_letters};
 use crate::error::{Limits, WireError, malformed};
 use crate::json::{Kind, Val, inexact_numbers};
@@ -103,13 +103,71 @@ fn in_their_letters(list: Val<'_>, nested: &[&str]) -> Done {
 
 /// Notes each tool in a list whose protocol is not known: by all names that a server may take for its own.
 pub(crate) fn offer_by_any_name(c: &mut Collector<'_>, list: Val<'_>) {
-    const NESTED: &[&str] = &["function", "custom", "toolSpec"];
     listed(c, list, NESTED);
-    list.children(|item| {
-        if let Some(own) = item.get_text("name").filter(|_| nested_in(item, NESTED).at != item.at) {
-            c.message.tools_offered.push(own.into_owned());
+}
+
+/// Where definitions stand inside their items, in any protocol.
+const NESTED: &[&str] = &["function", "custom", "toolSpec", "systemTool"];
+
+/// Types that say how a tool is defined. Others say which of the provider's tools it is, whatever else its item calls itself; but
+/// for Anthropic's, which have a date and are refused under other names.
+const KINDS: &[&str] = &["function", "custom", "namespace", "builtin_function", "mcp"];
+
+/// Notes what else a server may take for the name of a tool.
+fn other_names(c: &mut Collector<'_>, tool: Val<'_>) {
+    let dated = |kind: &str| {
+        kind.rsplit_once('_')
+            .is_some_and(|(_, date)| date.len() == 8 && date.bytes().all(|b| b.is_ascii_digit()))
+    };
+    let anthropic = c.message.protocol == Protocol::AnthropicMessages;
+    let kind = tool.get_text("type").filter(|kind| !anthropic && !KINDS.contains(&&**kind) && !dated(kind));
+    let nested = NESTED.iter().filter_map(|name| tool.get(name)?.get_text("name"));
+    let own = ["name", "server_label"].into_iter().filter_map(|name| tool.get_text(name));
+    for name in nested.chain(own).chain(kind) {
+        if c.message.tools_offered.last().is_none_or(|noted| *noted != name) {
+            c.message.other_tools.push(name.into_owned());
         }
-    });
+    }
+}
+
+/// Notes the tools of an MCP server that a request picks: OpenAI's `allowed_tools`, Anthropic's `configs` and `tool_configuration`.
+fn of_server(c: &mut Collector<'_>, server: Val<'_>) {
+    for holder in [Some(server), server.get("tool_configuration")].into_iter().flatten() {
+        let allowed = holder.get("allowed_tools");
+        let list = allowed.map(|allowed| allowed.get("tool_names").unwrap_or(allowed));
+        let names = list.into_iter().flat_map(Val::items).filter_map(|(_, name)| name.string());
+        c.message.server_tools.extend(names.map(Cow::into_owned));
+    }
+    let configs = server.get("configs").into_iter().flat_map(Val::members);
+    let on = configs.filter(|(_, config)| config.get("enabled").is_none_or(|on| on.kind() != Kind::False));
+    c.message.server_tools.extend(on.map(|(name, _)| name.text().into_owned()));
+}
+
+/// Google's own tools, in the one of their two spellings.
+pub(crate) const GOOGLES: &[&str] = &[
+    "googleSearch",
+    "googleSearchRetrieval",
+    "urlContext",
+    "codeExecution",
+    "fileSearch",
+    "googleMaps",
+    "enterpriseWebSearch",
+    "retrieval",
+    "mcpServers",
+    "computerUse",
+];
+
+/// The other spelling of one of Google's own tools.
+pub fn other_spelling(name: &str) -> Option<String> {
+    let known = GOOGLES.iter().find(|known| alike(name, known))?;
+    Some(if name == *known { snake(known) } else { (*known).to_owned() })
+}
+
+/// Whether an item is Gemini's: a list of functions, tools of Google's own under their names.
+fn is_googles(item: Val<'_>) -> bool {
+    let known =
+        |name: &str| alike(name, "functionDeclarations") || GOOGLES.iter().any(|own| alike(name, own));
+    item.members().any(|(key, _)| known(&key.text()))
 }
 
 fn listed(c: &mut Collector<'_>, list: Val<'_>, nested: &[&str]) {
@@ -135,11 +193,22 @@ fn listed(c: &mut Collector<'_>, list: Val<'_>, nested: &[&str]) {
         let cache_point = bedrock && item.members().all(|(key, _)| key.text() == "cachePoint");
         // What stands there in no tool's place may be one for some client of a server.
         let another = mcp && !item.is_object() && says_something(*item);
-        if item.is_object() && !cache_point || another {
+        if !mcp && item.is_object() && name_of(*item, nested).is_empty() && is_googles(*item) {
+            for (key, member) in item.members().filter(|(_, member)| member.kind() != Kind::Null) {
+                match key.text() {
+                    name if alike(&name, "functionDeclarations") => listed(c, member, nested),
+                    name => offer_as(c, name, member),
+                }
+            }
+        } else if item.is_object() && !cache_point || another {
             let (layer, list) = (item.doc.layer, list.span().start);
             let place = ToolItem { layer, list, span: span.clone(), previous_end, next_start, others_before };
             c.message.tools_offered.push(name_of(*item, nested).into_owned());
             c.message.tool_items.push(place);
+            if !mcp {
+                other_names(c, *item);
+                of_server(c, *item);
+            }
             // OpenAI's namespaces hold further tools.
             if let Some(tools) =
                 item.get("tools").or_else(|| Some(*item).filter(|_| item.kind() == Kind::Array))

@@ -8,7 +8,7 @@ const MOST: u64 = 1024;
 fn read(path: &str, body: &[u8]) -> Message {
     let route = route_of("POST", path, Some("application/json"));
     let mut message = read_request(route.protocol, body, &Limits::default()).expect("it is read");
-    message.follow(&route);
+    message.follow(&route, body);
     message
 }
 

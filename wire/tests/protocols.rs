@@ -21,7 +21,7 @@ fn lines(message: &Message) -> Vec<String> {
 fn request(path: &str, body: &str) -> Message {
     let route = route_of("POST", path, Some("application/json"));
     let mut message = read_request(route.protocol, body.as_bytes(), &Limits::default()).unwrap();
-    message.follow(&route);
+    message.follow(&route, body.as_bytes());
     message
 }
 

@@ -9,6 +9,9 @@ use crate::media;
 use crate::message::{Echo, Place};
 use crate::words;
 
+/// Models that one request asks at the same time.
+const MAX_AT_ONCE: usize = 64;
+
 impl Collector<'_> {
     /// Data that the provider signs or encrypts: passed over, unless it does not look like it.
     pub(crate) fn opaque(&mut self, value: Val<'_>, path: u32) -> Result<(), WireError> {
@@ -31,11 +34,27 @@ impl Collector<'_> {
         let name = value.string();
         let plain = name.as_deref().is_some_and(words::is_model);
         self.message.model = name.map(Cow::into_owned);
+        if let Some(name) = self.message.model.clone().filter(|_| self.asks) {
+            self.asks_models(&name)?;
+        }
         if plain { Ok(()) } else { self.text(Place::Other, value, path) }
     }
 
-    /// Notes a model that is asked for, be it beside another one.
-    pub(crate) fn asks_model(&mut self, name: &str) {
+    /// Notes a model that is asked for, be it beside another one; or several in one name, as a proxy (LiteLLM) takes it.
+    ///
+    /// # Errors
+    /// [`WireError::TooLarge`]: more of them than anybody asks at once.
+    pub(crate) fn asks_models(&mut self, name: &str) -> Result<(), WireError> {
+        self.asks_model(name);
+        if name.matches(',').count() >= MAX_AT_ONCE {
+            return Err(WireError::TooLarge { what: "models at once", limit: MAX_AT_ONCE });
+        }
+        let several = name.contains(',').then(|| name.split(',').map(str::trim_ascii));
+        several.into_iter().flatten().filter(|one| !one.is_empty()).for_each(|one| self.asks_model(one));
+        Ok(())
+    }
+
+    fn asks_model(&mut self, name: &str) {
         if self.message.model.is_none() {
             self.message.model = Some(name.to_owned());
         } else if self.message.model.as_deref() != Some(name) && self.other_models.insert(name.to_owned()) {
