@@ -536,6 +536,72 @@ fn bodies_are_read_as_servers_read_them() {
     }
 }
 
+/// Files in Base64: what is said to be text is one in UTF-8, or is refused as in a form.
+#[test]
+fn texts_in_base64_are_in_utf8() {
+    // The same words in Windows' character set for French, in UTF-16 and in UTF-8; and a picture.
+    let french = "ROlq4CB2dTog6WzodmUgcHLpZuly6SDgIGwn6XTpLCB2b2ls4C4gU1NOIDUzNi05MC00Mzk5";
+    let wide = "//5EAOkAagDgACAAdgB1ADoAIADpAGwA6AB2AGUAIABwAHIA6QBmAOkAcgDpACAA4AAgAGwAJwDpAHQA6QAsACAAdgBvAGkAbADgAC4AIABTAFMATgAgADUAMwA2AC0AOQAwAC0ANAAzADkAOQA=";
+    let plain = "RMOpasOgIHZ1OiDDqWzDqHZlIHByw6lmw6lyw6kgw6AgbCfDqXTDqSwgdm9pbMOgLg==";
+    let png = "iVBORw0KGgoAAAANSUhEUgAAAAUAAAAFCAYAAACNbyblAAAAHElEQVQI12P4";
+    let gemini = |kind: &str, data: &str| {
+        let part = json!({ "inlineData": { "mimeType": kind, "data": data } });
+        (GEMINI, json!({ "contents": [{ "parts": [part] }] }))
+    };
+    let file = |name: &str, data: String| {
+        let part = json!({ "type": "input_file", "filename": name, "file_data": data });
+        ("/v1/responses", json!({ "model": "m", "input": [{ "role": "user", "content": [part] }] }))
+    };
+    let url = |kind: &str, data: &str| file("a", format!("data:{kind};base64,{data}"));
+    let document = |format: &str, data: &str| {
+        let document = json!({ "format": format, "name": "k", "source": { "bytes": data } });
+        let message = json!({ "role": "user", "content": [{ "document": document }] });
+        ("/model/m/converse", json!({ "messages": [message] }))
+    };
+    let source = |kind: &str, data: &str| {
+        let source = json!({ "type": "base64", "media_type": kind, "data": data });
+        let message = json!({ "role": "user", "content": [{ "type": "document", "source": source }] });
+        ("/v1/messages", json!({ "model": "m", "max_tokens": 1, "messages": [message] }))
+    };
+    let agent = |kind: &str, data: &str| {
+        let part = json!({ "kind": "file", "file": { "mimeType": kind, "bytes": data } });
+        let message = json!({ "role": "user", "messageId": "1", "parts": [part] });
+        (
+            "/a2a",
+            json!({ "jsonrpc": "2.0", "id": 1, "method": "message/send", "params": { "message": message } }),
+        )
+    };
+    for ((path, body), fine) in [
+        (gemini("text/plain", plain), true),
+        (gemini("text/csv", french), false),
+        (gemini("text/plain; charset=windows-1252", french), false),
+        (gemini("application/octet-stream", french), true),
+        (gemini("application/octet-stream", wide), false),
+        (gemini("image/png", png), true),
+        (url("text/plain", plain), true),
+        (url("text/csv", french), false),
+        (url("text/plain;charset=windows-1252", french), false),
+        (url("image/png", png), true),
+        (file("k.csv", french.to_owned()), false),
+        (file("k.csv", format!("data:application/octet-stream;base64,{french}")), false),
+        (file("k.png", png.to_owned()), true),
+        (document("csv", french), false),
+        (document("txt", wide), false),
+        (document("txt", plain), true),
+        (document("pdf", french), true),
+        (source("text/plain", french), false),
+        (source("application/pdf", png), true),
+        (agent("text/plain", french), false),
+        (agent("image/png", png), true),
+    ] {
+        assert_eq!(
+            passes(json!({ "rules": [{ "pii": { "types": ["card"] } }] }), path, &body),
+            fine,
+            "{path} {body}"
+        );
+    }
+}
+
 #[test]
 fn words_of_third_parties_in_a_model_s_turn_are_searched() {
     let guard = || json!({ "rules": [{ "injection": {} }] });

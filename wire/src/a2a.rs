@@ -289,6 +289,9 @@ fn part(c: &mut Collector<'_>, at: At, parent: u32, key: Val<'_>, value: Val<'_>
             }
         }
         "file" if value.is_object() => {
+            for bytes in ["bytes", "fileWithBytes"].iter().filter_map(|name| value.get(name)) {
+                c.is_as_said(value, bytes)?;
+            }
             let path = path_of(c);
             value.members().try_for_each(|(key, member)| part(c, at, path, key, member))
         }

@@ -23,6 +23,28 @@ pub(crate) fn may_be_text(source: &str) -> bool {
     })
 }
 
+/// Whether it begins as a text in UTF-16 does: with a mark, and with characters alone. Samples of sound have some that are none.
+pub(crate) fn begins_as_utf16(source: &str) -> bool {
+    let head = source.get(..source.len().min(1024)).unwrap_or_default();
+    let Some(bytes) = decode(head) else { return false };
+    let order = match *bytes {
+        [0xFF, 0xFE, ..] => u16::from_le_bytes,
+        [0xFE, 0xFF, ..] => u16::from_be_bytes,
+        _ => return false,
+    };
+    let units = bytes.as_chunks::<2>().0.iter().skip(1).map(|unit| order(*unit));
+    let mut read = char::decode_utf16(units).peekable();
+    let private = |c: char| ('\u{E000}'..='\u{F8FF}').contains(&c);
+    while let Some(one) = read.next() {
+        // A pair may be cut at the end of the head.
+        let cut = one.is_err() && read.peek().is_none();
+        if !cut && !one.is_ok_and(|c| is_readable(c) && !private(c)) {
+            return false;
+        }
+    }
+    bytes.len() > 2
+}
+
 /// Whether every character is of the Base64 alphabets, white space not counting.
 pub(crate) fn is_alphabet(source: &str) -> bool {
     let source = source.trim_ascii_end();
@@ -102,6 +124,19 @@ mod tests {
         );
         assert_eq!(decode_text("AAEC"), None, "control characters are no text");
         assert!(may_be_text("aGVsbG8gd29ybGQ="));
+        let wide = |text: &str, order: fn(u16) -> [u8; 2]| {
+            encode_like(
+                "",
+                &std::iter::once(0xFEFF).chain(text.encode_utf16()).flat_map(order).collect::<Vec<_>>(),
+            )
+        };
+        for text in ["hello", "Привет, 世界", "😀😀"] {
+            assert!(begins_as_utf16(&wide(text, u16::to_le_bytes)), "{text}");
+            assert!(begins_as_utf16(&wide(text, u16::to_be_bytes)), "{text}");
+        }
+        // Samples of a quiet room, and of a loud one.
+        assert!(!begins_as_utf16(&encode_like("", &[0xFF, 0xFE, 3, 0, 0xFE, 0xFF, 1, 0, 0, 0])));
+        assert!(!begins_as_utf16(&encode_like("", &[0xFE, 0xFF, 0x7A, 0x11, 0xDC, 3, 0x80, 1])));
         assert!(!may_be_text("iVBORw0KGgoAAAANSUhEUgAAAAUA"));
     }
 }

@@ -125,6 +125,9 @@ fn block(
             blocks(c, place, value, path)
         }
         "document" | "searchResult" => {
+            if let Some(bytes) = value.get("source").and_then(|source| source.get("bytes")) {
+                c.is_as_said(value, bytes)?;
+            }
             let path = path_of(c);
             blocks(c, Place::Document, value, path)
         }

@@ -10,6 +10,7 @@ use crate::coding::Coding;
 use crate::collect::Collector;
 use crate::error::{Limits, WireError, malformed};
 use crate::json::{Doc, Kind, NO_LAYER, Node, Val, scan};
+use crate::media;
 use crate::message::{Echo, Message, Place};
 use crate::multipart::{Part, boundary, parts};
 use crate::path::ROOT;
@@ -119,9 +120,11 @@ fn one(c: &mut Collector<'_>, body: &[u8], part: &Part, lines: bool) -> Result<(
             | BodyKind::EventStream
     );
     let is_file = filename.is_some() || !textual;
+    // By its name servers take it for text, whatever its type says.
+    let named_text = filename.is_some_and(media::is_named_as_text);
     if is_file
         && std::str::from_utf8(content).is_err()
-        && !(textual && kind != BodyKind::Empty)
+        && !(textual && kind != BodyKind::Empty || named_text)
         && is_binary(&kind, content)
     {
         c.message.media += 1;
@@ -132,7 +135,7 @@ fn one(c: &mut Collector<'_>, body: &[u8], part: &Part, lines: bool) -> Result<(
     if content.is_empty() {
         return Ok(());
     }
-    if wide && kind == BodyKind::Media {
+    if wide && kind == BodyKind::Media && !named_text {
         c.message.media += 1;
         return Ok(());
     }

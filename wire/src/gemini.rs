@@ -289,6 +289,7 @@ fn blob(c: &mut Collector<'_>, value: Val<'_>, path: u32) -> Done {
                 c.word(member, path)?;
             }
             "data" => {
+                c.is_as_said(value, member)?;
                 let path = path_of(c);
                 c.data(member, path)?;
             }

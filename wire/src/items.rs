@@ -185,6 +185,7 @@ fn members(c: &mut Collector<'_>, place: Place, value: Val<'_>, path: u32) -> Do
                 c.opaque(member, path)?;
             }
             "data" | "blob" | "b64_json" | "file_data" | "image_data" | "images" => {
+                c.is_as_said(value, member)?;
                 let path = path_of(c);
                 c.data_list(member, path)?;
             }
@@ -247,6 +248,7 @@ fn source(c: &mut Collector<'_>, place: Place, value: Val<'_>, path: u32) -> Don
                 c.word(member, path)?;
             }
             "data" | "file_data" | "blob" => {
+                c.is_as_said(value, member)?;
                 let path = path_of(c);
                 c.data(member, path)?;
             }

@@ -3,6 +3,9 @@
 use std::ops::Range;
 
 use crate::base64;
+use crate::body::{BodyKind, body_kind};
+use crate::bound::alike;
+use crate::json::Val;
 use crate::words;
 
 /// What a string in a place for media is.
@@ -49,6 +52,46 @@ fn judge(text: &str, start: usize) -> Content {
     // Several words are no encoding, unless they decode to text.
     let words = data.trim_ascii().bytes().any(|b| b.is_ascii_whitespace());
     if data.len() < 32 || words || data.bytes().all(plain) { Content::Text } else { Content::Media }
+}
+
+/// Whether data that is no text in UTF-8 is one in another character set: its `data:` URL says that it is text, or it begins as
+/// UTF-16 does.
+pub(crate) fn is_in_another_character_set(text: &str) -> bool {
+    match text.split_once(',') {
+        Some((head, data)) => {
+            let kind = head.get("data:".len()..).unwrap_or_default();
+            is_of_text(kind) || base64::begins_as_utf16(data)
+        }
+        None => base64::begins_as_utf16(text),
+    }
+}
+
+/// Whether a media type is a text's, whatever character set it names.
+fn is_of_text(kind: &str) -> bool {
+    let kind = body_kind(kind.split(';').next());
+    matches!(kind, BodyKind::Json | BodyKind::Text | BodyKind::Lines | BodyKind::Form | BodyKind::EventStream)
+}
+
+/// Whether a file of this name is read as text.
+pub(crate) fn is_named_as_text(filename: &str) -> bool {
+    filename.rsplit_once('.').is_some_and(|(_, kind)| is_kind_of_text(kind))
+}
+
+fn is_kind_of_text(kind: &str) -> bool {
+    const TEXTS: &[&str] =
+        &["txt", "text", "csv", "tsv", "md", "html", "htm", "json", "jsonl", "xml", "yaml", "yml", "log"];
+    TEXTS.iter().any(|known| kind.eq_ignore_ascii_case(known))
+}
+
+/// Whether what stands beside data says that it is text: its media type, its format, the name of its file.
+pub(crate) fn says_text(holder: Val<'_>) -> bool {
+    holder.members().filter(|(_, value)| value.is_string()).any(|(key, value)| {
+        let (name, value) = (key.text(), value.text());
+        let called = |names: &[&str]| names.iter().any(|known| alike(&name, known));
+        called(&["mimeType", "mediaType"]) && is_of_text(&value)
+            || called(&["format"]) && is_kind_of_text(&value)
+            || called(&["filename", "displayName"]) && is_named_as_text(&value)
+    })
 }
 
 /// Opaque data that a provider signs or encrypts, to be handed back unchanged: long and pure Base64, in one alphabet, of nothing

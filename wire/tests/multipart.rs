@@ -90,6 +90,18 @@ fn what_a_reader_could_take_for_something_else_is_refused() {
         ("a text in UTF-16", vec![("a", "; filename=\"a\"", b"m\0y\0 \0s\0")]),
         ("a CSV file in UTF-16", vec![("a", "; filename=\"a.csv\"", b"\xff\xfeh\0i\0")]),
         ("a text that is none", vec![("a", "; filename=\"a\"\r\nContent-Type: text/csv", PNG)]),
+        (
+            "a text that is called bytes",
+            vec![("a", "; filename=\"a.txt\"\r\nContent-Type: application/octet-stream", b"caf\xe9 \x0b x")],
+        ),
+        (
+            "a text that is called a picture",
+            vec![("a", "; filename=\"A.CSV\"\r\nContent-Type: image/png", b"\xe9\x01")],
+        ),
+        (
+            "UTF-16 that is called bytes",
+            vec![("a", "; filename=\"a.csv\"\r\nContent-Type: application/octet-stream", b"h\0i\0")],
+        ),
         ("doubled keys in JSON", vec![("a", "; filename=\"a.json\"", doubled)]),
         ("doubled keys by type", vec![("a", "; filename=\"a\"\r\nContent-Type: application/json", doubled)]),
         ("doubled keys in lines", vec![("a", "; filename=\"a.jsonl\"", doubled)]),

@@ -5,7 +5,7 @@ use std::ops::Range;
 
 use super::{Collector, Found};
 use crate::coding::Coding;
-use crate::error::WireError;
+use crate::error::{WireError, malformed};
 use crate::json::{Doc, Kind, Node, Val, scan};
 use crate::layers::Layer;
 use crate::media::{self, Content};
@@ -32,6 +32,13 @@ impl Collector<'_> {
             Content::Text => self.text(Place::Document, value, path),
             content => self.encoded(Place::Document, value, &text, path, content),
         }
+    }
+
+    /// Data in a request that its holder says is text is one in UTF-8, or is refused, as a part of a form is.
+    pub(crate) fn is_as_said(&self, holder: Val<'_>, data: Val<'_>) -> Result<(), WireError> {
+        let text = data.string().filter(|_| self.asks && media::says_text(holder)).unwrap_or_default();
+        let media = [media::base64_data(&text), media::data_url(&text)].contains(&Content::Media);
+        if media { in_another_character_set(data) } else { Ok(()) }
     }
 
     /// One or several strings where the protocol has Base64 data.
@@ -79,6 +86,7 @@ impl Collector<'_> {
                 let outer = Doc { text, nodes: &[], layer, level: value.doc.level };
                 self.layer(place, outer, range.start as u32..range.end as u32, Coding::Base64, path)
             }
+            _ if self.asks && media::is_in_another_character_set(text) => in_another_character_set(value),
             _ => {
                 self.message.media += 1;
                 Ok(())
@@ -157,6 +165,10 @@ impl Collector<'_> {
         self.message.layers.push(Layer { parent, span, coding });
         Ok(self.message.layers.len() as u32 - 1)
     }
+}
+
+fn in_another_character_set(value: Val<'_>) -> Result<(), WireError> {
+    malformed(value.span().start as usize, "text in Base64 in another character set than UTF-8")
 }
 
 fn looks_like_json(text: &str) -> bool {
