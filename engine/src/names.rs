@@ -61,6 +61,9 @@ impl NameGuard {
 
     /// The entry of the deny list that names it, or what it is called besides.
     pub(crate) fn denies(&self, name: &str) -> Option<String> {
+        if self.deny.is_empty() {
+            return None;
+        }
         let entry = self.deny.find(name).map(ToString::to_string);
         entry.or_else(|| (self.aliases)(name).iter().find_map(|name| Some(self.deny.find(name)?.to_string())))
     }

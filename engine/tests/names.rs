@@ -1,0 +1,422 @@
+//! Models and tools: all that a request asks for, wherever it stands and under all names by which a server may take it.
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::expect_used, clippy::panic, missing_docs)]
+
+use std::rc::Rc;
+
+use mesh_engine::{Detector, Program, RequestHead, Session, Step, compile};
+use mesh_policy::{Bundle, BundlePolicy, Policy};
+use serde_json::{Value, json};
+
+fn program(spec: Value) -> Rc<Program> {
+    let document = json!({ "apiVersion": "ai-mesh.dev/v1alpha1", "kind": "Policy", "metadata": { "name": "p" }, "spec": spec });
+    let policy: Policy = serde_json::from_value(document).unwrap();
+    let policies = vec![BundlePolicy { id: "p".into(), version: 1, policy }];
+    Rc::new(
+        compile(&Bundle { version: "1".into(), policies, ..Bundle::default() }, Rc::new(Detector::new()))
+            .unwrap(),
+    )
+}
+
+/// What is sent on; none where it is refused.
+fn sent(spec: Value, path: &str, content_type: &str, body: &[u8]) -> Option<Vec<u8>> {
+    let headers = vec![("content-type".to_owned(), content_type.to_owned())];
+    let headers = headers.into_iter().filter(|(_, value)| !value.is_empty()).collect();
+    let head = RequestHead { method: "POST".into(), path: path.into(), headers, ..RequestHead::default() };
+    let mut session = Session::start(program(spec), head, "d".into(), 0);
+    let mut step = session.request_headers(false, 0);
+    if matches!(step, Step::ReadBody) {
+        step = session.request(body, 0);
+    }
+    match step {
+        Step::Continue => Some(body.to_vec()),
+        Step::Replace(body) => Some(body),
+        _ => None,
+    }
+}
+
+fn passes(spec: Value, path: &str, body: &Value) -> bool {
+    sent(spec, path, "application/json", body.to_string().as_bytes()).is_some()
+}
+
+const CHAT: &str = "/v1/chat/completions";
+
+#[test]
+fn tools_are_seen_wherever_a_request_offers_them() {
+    let allow = || json!({ "rules": [{ "tools": { "allow": ["ok"] } }] });
+    let messages = json!([{ "role": "user", "content": "hi" }]);
+    let rm = json!({ "name": "rm", "input_schema": {} });
+    for (path, body, fine) in [
+        (
+            CHAT,
+            json!({ "model": "m", "messages": messages, "tools": [{ "function": { "name": "ok" } }] }),
+            true,
+        ),
+        (
+            CHAT,
+            json!({ "model": "m", "messages": messages, "tools": [[{ "function": { "name": "rm" } }]] }),
+            false,
+        ),
+        (
+            CHAT,
+            json!({ "model": "m", "messages": messages, "tools": { "function": { "name": "rm" } } }),
+            false,
+        ),
+        (CHAT, json!({ "model": "m", "messages": messages, "tools": "[]" }), false),
+        (
+            CHAT,
+            json!({ "model": "m", "messages": messages, "chat_template_kwargs": { "tools": [rm] } }),
+            false,
+        ),
+        (
+            "/v1/responses",
+            json!({ "model": "m", "input": "x", "tools": [{ "type": "function", "name": "rm", "function": { "name": "ok" } }] }),
+            false,
+        ),
+        (
+            "/v1/messages",
+            json!({ "model": "m", "max_tokens": 1, "messages": messages, "tools": [{ "name": "rm", "custom": { "name": "ok" } }] }),
+            false,
+        ),
+        (
+            "/v1/messages",
+            json!({ "model": "m", "max_tokens": 1, "messages": messages, "mcp_servers": [{ "name": "evil", "url": "https://x" }] }),
+            false,
+        ),
+        (
+            "/model/m/converse",
+            json!({ "messages": [], "additionalModelRequestFields": { "tools": [rm] } }),
+            false,
+        ),
+        (
+            "/model/m/invoke",
+            json!({ "messages": [], "toolConfig": { "tools": [{ "toolSpec": { "name": "rm" } }] } }),
+            false,
+        ),
+        ("/model/m/invoke", json!({ "message": "x", "tools": [rm] }), false),
+        (
+            "/v1/assistants",
+            json!({ "model": "m", "tools": [{ "type": "function", "function": { "name": "rm" } }] }),
+            false,
+        ),
+        (
+            "/v1/assistants",
+            json!({ "model": "m", "tools": [{ "type": "function", "function": { "name": "ok" } }] }),
+            true,
+        ),
+        (
+            "/v1/realtime/client_secrets",
+            json!({ "session": { "tools": [{ "type": "function", "name": "rm" }] } }),
+            false,
+        ),
+        ("/v1/conversations", json!({ "model": "m", "inputs": "x", "tools": [rm] }), false),
+        ("/message", json!({ "id": 1, "method": "tools/call", "params": { "name": "rm" } }), false),
+        (
+            "/message",
+            json!({ "jsonrpc": "2.0", "id": 1, "Method": "tools/call", "params": { "name": "rm" } }),
+            false,
+        ),
+        (
+            "/message",
+            json!({ "JSONRPC": "2.0", "id": 1, "method": "tools/call", "params": { "name": "rm" } }),
+            false,
+        ),
+        ("/orders", json!({ "method": "card", "id": 1, "Method": "card" }), true),
+        (
+            "/message",
+            json!([{ "jsonrpc": "2.0", "id": 1, "Method": "tools/call", "params": { "name": "rm" } }]),
+            false,
+        ),
+        (
+            CHAT,
+            json!({ "model": "m", "messages": messages, "tools": [{ "type": "custom", "custom": { "name": "rm" }, "function": { "name": "ok" } }] }),
+            false,
+        ),
+        (
+            CHAT,
+            json!({ "model": "m", "messages": messages, "functions": [{ "name": "rm", "function": { "name": "ok" } }] }),
+            false,
+        ),
+        (
+            CHAT,
+            json!({ "model": "m", "messages": messages, "tools": [{ "type": "builtin_function", "function": { "name": "ok" } }] }),
+            true,
+        ),
+        (
+            "/v1/responses",
+            json!({ "model": "m", "input": "x", "tools": [{ "type": "web_search", "name": "ok" }] }),
+            false,
+        ),
+        (
+            "/v1/responses",
+            json!({ "model": "m", "input": "x", "tools": [{ "type": "mcp", "server_label": "rm", "name": "ok" }] }),
+            false,
+        ),
+        (
+            "/v1/responses",
+            json!({ "model": "m", "input": "x", "tools": [{ "type": "mcp", "server_label": "ok", "allowed_tools": ["find"] }] }),
+            true,
+        ),
+        (
+            "/v1/messages",
+            json!({ "model": "m", "max_tokens": 1, "messages": messages, "tools": [{ "type": "web_search_20250305", "name": "ok" }] }),
+            true,
+        ),
+        (
+            "/model/m/invoke",
+            json!({ "anthropic_version": "bedrock-2023-05-31", "messages": messages, "tools": [{ "type": "computer_20250124", "name": "ok" }] }),
+            true,
+        ),
+        (
+            GEMINI,
+            json!({ "contents": [], "tools": [{ "functionDeclarations": [{ "name": "rm", "function": { "name": "ok" } }] }] }),
+            false,
+        ),
+        (
+            "/v1beta/cachedContents",
+            json!({ "model": "models/m", "tools": [{ "function_declarations": [{ "name": "rm" }] }] }),
+            false,
+        ),
+        (
+            "/v1beta/cachedContents",
+            json!({ "model": "models/m", "tools": [{ "functionDeclarations": [{ "name": "ok" }] }] }),
+            true,
+        ),
+        (
+            "/v1beta/models/m:batchGenerateContent",
+            batch(json!({ "functionDeclarations": [{ "name": "rm" }] })),
+            false,
+        ),
+        (
+            "/v1beta/models/m:batchGenerateContent",
+            batch(json!({ "functionDeclarations": [{ "name": "ok" }] })),
+            true,
+        ),
+        ("/v1beta/models/m:batchGenerateContent", batch(json!({ "codeExecution": {} })), false),
+        (
+            "/v1/evals/e/runs",
+            json!({ "data_source": { "sampling_params": { "tools": [{ "type": "function", "function": { "name": "rm" } }] } } }),
+            false,
+        ),
+        (
+            "/agents/a/sessions/1",
+            json!({ "actionGroups": [{ "functionSchema": { "functions": [{ "name": "rm" }] } }] }),
+            false,
+        ),
+    ] {
+        assert_eq!(passes(allow(), path, &body), fine, "{path} {body}");
+    }
+}
+
+const GEMINI: &str = "/v1beta/models/m:generateContent";
+
+fn batch(tool: Value) -> Value {
+    let request = json!({ "request": { "contents": [], "tools": [tool] } });
+    json!({ "batch": { "input_config": { "requests": { "requests": [request] } } } })
+}
+
+/// What is denied is denied in either spelling, and on a server of whose tools a request picks some.
+#[test]
+fn tools_are_denied_under_all_their_names() {
+    let deny = || json!({ "rules": [{ "tools": { "deny": ["rm", "codeExecution", "google_search"] } }] });
+    let gemini = |tool: Value| (GEMINI, json!({ "contents": [], "tools": [tool] }));
+    let responses = |tools: Value| {
+        let server = json!({ "type": "mcp", "server_label": "s", "allowed_tools": tools });
+        ("/v1/responses", json!({ "model": "m", "input": "x", "tools": [server] }))
+    };
+    let anthropic = |name: &str, value: Value| {
+        ("/v1/messages", json!({ "model": "m", "max_tokens": 1, "messages": [], name: [value] }))
+    };
+    let toolset = |config: Value| {
+        anthropic(
+            "tools",
+            json!({ "type": "mcp_toolset", "mcp_server_name": "s", "configs": { "rm": config } }),
+        )
+    };
+    let server = |tools: Value| {
+        anthropic("mcp_servers", json!({ "name": "s", "tool_configuration": { "allowed_tools": tools } }))
+    };
+    for ((path, body), fine) in [
+        (gemini(json!({ "code_execution": {} })), false),
+        (gemini(json!({ "codeExecution": {} })), false),
+        (gemini(json!({ "googleSearch": {} })), false),
+        (gemini(json!({ "url_context": {} })), true),
+        (responses(json!(["ls"])), true),
+        (responses(json!(["ls", "rm"])), false),
+        (responses(json!({ "tool_names": ["rm"] })), false),
+        (toolset(json!({ "enabled": true })), false),
+        (toolset(json!({})), false),
+        (toolset(json!({ "enabled": false })), true),
+        (server(json!(["rm"])), false),
+        (server(json!(["ls"])), true),
+    ] {
+        assert_eq!(passes(deny(), path, &body), fine, "{path} {body}");
+    }
+}
+
+/// A session stands in a field of a form, and Gemini's batches in lines of a file.
+#[test]
+fn forms_ask_for_models_and_tools_in_their_json() {
+    let form = |fields: &[(&str, &str)]| {
+        let part = |(name, value): &(&str, &str)| {
+            format!("--X\r\nContent-Disposition: form-data; name=\"{name}\"\r\n\r\n{value}\r\n")
+        };
+        fields.iter().map(part).collect::<String>() + "--X--\r\n"
+    };
+    let file = |line: Value| {
+        format!(
+            "--X\r\nContent-Disposition: form-data; name=\"file\"; filename=\"a.jsonl\"\r\n\r\n{line}\r\n--X--\r\n"
+        )
+    };
+    let session = |model: &str, tool: &str| {
+        json!({ "model": model, "tools": [{ "type": "function", "name": tool }] }).to_string()
+    };
+    let line = |tool: &str| json!({ "key": "1", "request": { "contents": [], "tools": [{ "functionDeclarations": [{ "name": tool }] }] } });
+    let rules = json!([{ "models": { "allow": ["m"] } }, { "tools": { "allow": ["ok"] } }]);
+    for (path, body, fine) in [
+        ("/v1/realtime/calls", form(&[("sdp", "v=0"), ("session", &session("m", "ok"))]), true),
+        ("/v1/realtime/calls", form(&[("sdp", "v=0"), ("session", &session("evil", "ok"))]), false),
+        ("/v1/realtime/calls", form(&[("sdp", "v=0"), ("session", &session("m", "rm"))]), false),
+        ("/v1/images/edits", form(&[("model", "m"), ("prompt", "x")]), true),
+        ("/v1/images/edits", form(&[("model", "m,evil"), ("prompt", "x")]), false),
+        ("/v1/images/edits?model=evil", form(&[("model", "m"), ("prompt", "x")]), false),
+        ("/upload/v1beta/files", file(line("ok")), true),
+        ("/upload/v1beta/files", file(line("rm")), false),
+    ] {
+        let spec = json!({ "rules": rules });
+        let sent = sent(spec, path, "multipart/form-data; boundary=X", body.as_bytes());
+        assert_eq!(sent.is_some(), fine, "{path} {body}");
+    }
+}
+
+/// Servers of MCP stand on paths of other protocols, too, and a body may be for either.
+#[test]
+fn calls_are_seen_on_the_paths_of_other_protocols() {
+    let call = |params: Value| json!({ "jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": params });
+    let rego = "package mesh\ndeny contains \"no\" if input.tool_calls[_].name == \"rm\"";
+    let tools = json!({ "rules": [{ "tools": { "deny": ["rm"] } }] });
+    let rego = json!({ "rules": [{ "rego": { "module": rego } }] });
+    for path in [
+        "/v1/messages/?session_id=1",
+        "/a2a",
+        "/v1/responses",
+        "/embeddings",
+        "/tools/completions",
+        "/api/chat",
+        "/api/generate",
+        "/model/m/invoke",
+        "/model/m/converse",
+        "/agent/message:send",
+        "/v1beta/models/m:generateContent",
+    ] {
+        for rules in [&tools, &rego] {
+            let ls = call(json!({ "name": "ls" }));
+            let rm = call(json!({ "name": "rm" }));
+            let mut chat = rm.clone();
+            chat["model"] = json!("m");
+            chat["messages"] = json!([{ "role": "user", "content": "hi" }]);
+            assert!(passes(rules.clone(), path, &ls), "{path} {rules}");
+            for body in [rm.clone(), json!([ls, rm]), chat, call(json!({ "Name": "rm" }))] {
+                assert!(!passes(rules.clone(), path, &body), "{path} {rules} {body}");
+            }
+        }
+        let pin = json!({ "rules": [{ "tools": { "pin": true } }] });
+        assert!(!passes(pin, path, &call(json!({ "name": "ls" }))), "{path}");
+    }
+    // What a path's own protocol would be asked for is inspected all the same.
+    let mut chat = call(json!({ "name": "ls" }));
+    chat["model"] = json!("evil");
+    chat["messages"] = json!([{ "role": "user", "content": "hi" }]);
+    let models = json!({ "rules": [{ "models": { "allow": ["m"] } }] });
+    assert!(!passes(models, CHAT, &chat));
+    let task = json!({ "jsonrpc": "2.0", "id": 1, "method": "tasks/get", "params": { "id": "t" } });
+    assert!(passes(json!({ "rules": [{ "tools": { "pin": true } }] }), "/a2a", &task));
+}
+
+#[test]
+fn models_are_seen_wherever_a_request_names_them() {
+    let allow = || json!({ "rules": [{ "models": { "allow": ["m"] } }] });
+    let messages = json!([{ "role": "user", "content": "hi" }]);
+    for (path, body, fine) in [
+        (CHAT, json!({ "model": "m", "messages": messages, "models": ["m"] }), true),
+        (CHAT, json!({ "model": "m", "messages": messages, "models": ["m", "evil"] }), false),
+        (CHAT, json!({ "model": "m", "messages": messages, "fallbacks": [{ "model": "evil" }] }), false),
+        ("/v1/realtime/client_secrets", json!({ "session": { "model": "evil" } }), false),
+        ("/async-invoke", json!({ "modelId": "evil", "modelInput": {} }), false),
+        (
+            "/v1beta/models/m:batchGenerateContent",
+            json!({ "batch": { "inputConfig": { "requests": { "requests": [{ "request": { "model": "evil" } }] } } } }),
+            false,
+        ),
+        (CHAT, json!({ "model": "m,evil", "messages": messages }), false),
+        (CHAT, json!({ "model": vec!["m"; 65].join(","), "messages": messages }), false),
+        (CHAT, json!({ "model": "m", "messages": messages, "fallbacks": [{ "m": ["evil"] }] }), false),
+        (
+            CHAT,
+            json!({ "model": "m", "messages": messages, "fallbacks": [{ "m": [{ "model": "evil" }] }] }),
+            false,
+        ),
+        (CHAT, json!({ "model": "m", "messages": messages, "fallbacks": [{ "m": ["m"] }, "m"] }), true),
+        (
+            CHAT,
+            json!({ "model": "m", "messages": messages, "fallbacks": [{ "model": "m", "api_key": "k" }] }),
+            true,
+        ),
+        (
+            CHAT,
+            json!({ "model": "m", "messages": messages, "context_window_fallbacks": [{ "m": ["evil"] }] }),
+            false,
+        ),
+        (
+            CHAT,
+            json!({ "model": "m", "messages": messages, "content_policy_fallbacks": [{ "m": ["evil"] }] }),
+            false,
+        ),
+        (
+            CHAT,
+            json!({ "model": "m", "messages": messages, "context_window_fallback_dict": { "m": "evil" } }),
+            false,
+        ),
+        (
+            CHAT,
+            json!({ "model": "m", "messages": messages,
+                "user_config": { "model_list": [{ "model_name": "m", "litellm_params": { "model": "evil" } }] } }),
+            false,
+        ),
+        ("/v1/chat/completions?model=evil", json!({ "model": "m", "messages": messages }), false),
+        ("/v1/chat/completions?model=m", json!({ "messages": messages }), true),
+        ("/orders?model=golf", json!({ "colour": "red" }), true),
+        ("/engines/evil/chat/completions", json!({ "model": "m", "messages": messages }), false),
+        ("/engines/llama.cpp/v1/chat/completions", json!({ "model": "m", "messages": messages }), true),
+        ("/openai/deployments/m/evil/chat/completions", json!({ "model": "m", "messages": messages }), false),
+        ("/v1beta/models/m/evil:generateContent", json!({ "contents": [] }), false),
+        ("/v1/evals/e/runs", json!({ "data_source": { "type": "completions", "model": "evil" } }), false),
+        ("/v1/evals", json!({ "testing_criteria": [{ "type": "label_model", "model": "evil" }] }), false),
+        (
+            "/v1/fine_tuning/jobs",
+            json!({ "model": "m", "method": { "type": "reinforcement", "reinforcement": {
+                "grader": { "type": "multi", "graders": { "a": { "type": "score_model", "model": "evil" } } } } } }),
+            false,
+        ),
+        (
+            "/retrieveAndGenerate",
+            json!({ "retrieveAndGenerateConfiguration": { "knowledgeBaseConfiguration": { "modelArn": "evil" } } }),
+            false,
+        ),
+        ("/agents/a/sessions/1", json!({ "foundationModel": "evil", "inputText": "x" }), false),
+        ("/api/create", json!({ "model": "m", "from": "evil" }), false),
+        ("/api/create", json!({ "colour": "red", "from": "2026-01-01" }), true),
+        ("/api/copy", json!({ "source": "evil", "destination": "m" }), false),
+        ("/files/copy", json!({ "source": "a", "destination": "b" }), true),
+    ] {
+        assert_eq!(passes(allow(), path, &body), fine, "{path} {body}");
+    }
+    for (body, fine) in [
+        ("model=m&prompt=x", true),
+        ("model=m,evil", false),
+        ("model=evil&prompt=x", false),
+        ("prompt=x&model=m&model=evil", false),
+    ] {
+        let sent = sent(allow(), "/generate", "application/x-www-form-urlencoded", body.as_bytes());
+        assert_eq!(sent.is_some(), fine, "{body}");
+    }
+}
