@@ -49,11 +49,17 @@ impl fmt::Debug for Location {
     }
 }
 
-/// Host, port and path of a URL: what stands between the credentials and the parameters.
+/// Host, port and path of a URL: what stands between the credentials and the parameters. A password that is not escaped as it should be may
+/// look like any of them: what may be a part of one is not told.
 pub(crate) fn host_of(url: &str) -> &str {
     let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
-    let rest = rest.split(['?', '#']).next().unwrap_or_default();
+    let (rest, parameters) = rest.find(['?', '#']).map_or((rest, ""), |at| rest.split_at(at));
     let host = rest.rsplit_once('@').map_or(rest, |(_, host)| host);
+    let authority = host.split('/').next().unwrap_or_default();
+    let port = authority.rsplit_once(':').filter(|_| !authority.ends_with(']')).map_or("", |(_, port)| port);
+    if parameters.contains('@') || !port.bytes().all(|b| b.is_ascii_digit()) {
+        return "an address in which host and password can not be told apart";
+    }
     if host.is_empty() { "an address without a host" } else { host }
 }
 
@@ -63,6 +69,7 @@ mod tests {
 
     #[test]
     fn a_location_is_told_without_its_secrets() {
+        const UNCLEAR: &str = "Postgres at an address in which host and password can not be told apart";
         let cases = [
             (
                 "postgres://mesh:hunter2@db.example:5432/mesh?sslmode=disable",
@@ -71,6 +78,13 @@ mod tests {
             ("postgresql://db.example/mesh?password=hunter2", "Postgres at db.example/mesh"),
             ("postgres://mesh:hun@ter2@db/mesh", "Postgres at db/mesh"),
             ("postgres://mesh:hunter2@/mesh", "Postgres at /mesh"),
+            ("postgres://mesh:hunter2@[::1]/mesh", "Postgres at [::1]/mesh"),
+            ("postgres://mesh:hunter2@[::1]:5432/mesh", "Postgres at [::1]:5432/mesh"),
+            ("postgres://mesh:hunter2#x@db/mesh", UNCLEAR),
+            ("postgres://mesh:hunter2?x@db/mesh", UNCLEAR),
+            ("postgres://mesh:hunter2/x@db/mesh", "Postgres at db/mesh"),
+            ("postgres://db/mesh?user=me@corp&password=hunter2", UNCLEAR),
+            ("postgres://mesh:hunter2", UNCLEAR),
             ("sqlite:///var/lib/mesh.db", "SQLite file /var/lib/mesh.db"),
             ("sqlite:mesh.db", "SQLite file mesh.db"),
         ];
