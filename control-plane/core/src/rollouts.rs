@@ -222,7 +222,8 @@ impl Policies {
                 Document::Tool(tool) => only_stricter(set.get(name), tool),
                 _ => false,
             },
-            _ => false,
+            Wanted::Deleted => matches!(set.state(name), Some(State::Draft(_))),
+            Wanted::Candidate(..) => false,
         };
         let Freeze { by, reason } = freeze.clone();
         if safe { Ok(()) } else { Err(PolicyError::Frozen { by, reason }) }

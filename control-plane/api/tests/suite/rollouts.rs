@@ -167,9 +167,10 @@ async fn while_frozen_only_what_is_safe_goes_through() {
         let message = plane.json(method, path, body).await.refused(423, "frozen");
         assert!(message.contains("ada: release day"), "{method} {path}: {message}");
     }
-    // A rollout may be stopped, an agent too, and a draft written.
+    // A rollout may be stopped, an agent too, and a draft written and thrown away.
     turn(&plane, "abort").await;
     plane.json("PUT", "/api/v1/drafts/a", document("a", "fourth")).await.is(200);
+    plane.send("DELETE", "/api/v1/drafts/a", &[], "").await.is(200);
     plane.json("POST", "/api/v1/agents/x/suspend", json!({ "reason": "leak" })).await.is(200);
     plane.json("PUT", "/api/v1/policies/a", document("a", "fifth")).await.refused(423, "frozen");
     plane.send("DELETE", "/api/v1/policies/a", &[], "").await.refused(423, "frozen");
