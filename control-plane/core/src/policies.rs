@@ -413,7 +413,8 @@ enum Proven {
     No,
 }
 
-fn check_expected(name: &str, expected: Expected, in_force: Option<u64>) -> Result<(), PolicyError> {
+/// Whether the caller's belief about the version in force is right.
+pub(crate) fn check_expected(name: &str, expected: Expected, in_force: Option<u64>) -> Result<(), PolicyError> {
     match (expected, in_force) {
         (expected, in_force) if expected.holds(in_force) => Ok(()),
         (Expected::Absent, Some(version)) => Err(PolicyError::Exists { name: name.to_owned(), version }),

@@ -7,7 +7,7 @@
 use jiff::Timestamp;
 use mesh_policy::{Agent, Bounds, Document, Draft, End, Freeze, Policy, Rollout, Stage, State, ToolApproval};
 
-use crate::policies::{Changed, Policies, Wanted};
+use crate::policies::{Changed, Policies, Wanted, check_expected};
 use crate::policy::{Change, Expected, Stored, draft_key, rollout_key};
 use crate::policy_error::PolicyError;
 use crate::set::PolicySet;
@@ -135,7 +135,9 @@ impl Policies {
         now: Timestamp,
     ) -> Result<Changed, PolicyError> {
         self.refresh().await?;
-        if self.set().active_rollout(name).is_some() {
+        let set = self.set();
+        if set.active_rollout(name).is_some() {
+            check_expected(name, expected, set.get(name).map(|held| held.version.version))?;
             self.end_rollout(name, End::Aborted, "rolled back".to_owned(), now).await?;
             return Ok(Changed { stored: self.get(name)?, warnings: Vec::new(), changed: true });
         }

@@ -129,7 +129,13 @@ async fn a_rollout_over_its_bounds_is_taken_back() {
 async fn a_rollback_ends_a_rollout_and_then_goes_to_what_was_good() {
     let plane = plane().await;
     start(&plane, json!({ "document": document("a", "second") })).await;
-    plane.json("POST", "/api/v1/policies/a/rollback", json!({})).await.is(200);
+    let rollback = async |version: &str| {
+        let headers = [("content-type", "application/json"), ("if-match", version)];
+        plane.send("POST", "/api/v1/policies/a/rollback", &headers, "{}").await
+    };
+    rollback("2").await.refused(412, "version_mismatch");
+    assert_eq!(plane.get("/api/v1/policies/a/rollout").await.is(200)["state"], "running");
+    rollback("1").await.is(200);
     assert_eq!(plane.get("/api/v1/policies/a/rollout").await.is(200)["state"], "aborted");
     plane.json("POST", "/api/v1/policies/a/rollback", json!({})).await.refused(409, "not_now");
     plane.json("PUT", "/api/v1/policies/a", document("a", "second")).await.is(200);
