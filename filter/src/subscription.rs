@@ -59,11 +59,14 @@ impl Subscription {
     /// Takes a message. `run` runs a bundle, or says why it can not be run.
     pub(crate) fn message(&mut self, message: &[u8], run: impl FnOnce(&[u8]) -> Result<(), String>) {
         let Some(stream) = self.stream else { return };
-        self.wait = 0;
-        if let Err(why) = discovery::read(message).and_then(|update| self.take(stream, update)) {
-            log::error!("the policies' stream is given up: {why}");
-            self.end();
-            return self.closed(host::now());
+        match discovery::read(message).and_then(|update| self.take(stream, update)) {
+            // Not before: a message that can not be taken comes again on every new stream.
+            Ok(()) => self.wait = 0,
+            Err(why) => {
+                log::error!("the policies' stream is given up: {why}");
+                self.end();
+                return self.closed(host::now());
+            }
         }
         let Some((nonce, index)) = self.awaited.take() else { return };
         let Some(pieces) = self.named(&index) else {
