@@ -123,8 +123,9 @@ pub(crate) async fn put(
     ),
     responses(
         (status = 200, body = ChangeResult), (status = 401, body = ErrorBody), (status = 404, body = ErrorBody),
-        (status = 412, description = "Another version is in force", body = ErrorBody),
         (status = 409, description = "A rollout of it is under way", body = ErrorBody),
+        (status = 412, description = "Another version is in force", body = ErrorBody),
+        (status = 422, description = "What remains does not compile without it", body = ErrorBody),
         (status = 423, description = "Changes are frozen", body = ErrorBody)
     )
 )]

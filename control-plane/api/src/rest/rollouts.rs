@@ -176,7 +176,8 @@ pub(crate) async fn start(
     params(("name" = String, Path, description = "Name of the policy")),
     responses(
         (status = 200, body = RolloutView), (status = 401, body = ErrorBody), (status = 404, body = ErrorBody),
-        (status = 409, description = "It is paused", body = ErrorBody), (status = 423, body = ErrorBody)
+        (status = 409, description = "It is paused, or has just been changed by another", body = ErrorBody),
+        (status = 423, description = "Changes are frozen", body = ErrorBody)
     )
 )]
 pub(crate) async fn promote(
@@ -193,7 +194,10 @@ pub(crate) async fn promote(
 #[utoipa::path(
     post, operation_id = "pause_rollout", path = "/policies/{name}/rollout/pause", tag = "rollouts", security(("admin" = [])),
     params(("name" = String, Path, description = "Name of the policy")),
-    responses((status = 200, body = RolloutView), (status = 401, body = ErrorBody), (status = 404, body = ErrorBody))
+    responses(
+        (status = 200, body = RolloutView), (status = 401, body = ErrorBody), (status = 404, body = ErrorBody),
+        (status = 409, description = "It has just been changed by another", body = ErrorBody)
+    )
 )]
 pub(crate) async fn pause(
     State(api): State<Api>,
@@ -210,7 +214,8 @@ pub(crate) async fn pause(
     params(("name" = String, Path, description = "Name of the policy")),
     responses(
         (status = 200, body = RolloutView), (status = 401, body = ErrorBody), (status = 404, body = ErrorBody),
-        (status = 423, body = ErrorBody)
+        (status = 409, description = "It has just been changed by another", body = ErrorBody),
+        (status = 423, description = "Changes are frozen", body = ErrorBody)
     )
 )]
 pub(crate) async fn resume(
@@ -226,7 +231,10 @@ pub(crate) async fn resume(
 #[utoipa::path(
     post, operation_id = "abort_rollout", path = "/policies/{name}/rollout/abort", tag = "rollouts", security(("admin" = [])),
     params(("name" = String, Path, description = "Name of the policy")),
-    responses((status = 200, body = RolloutView), (status = 401, body = ErrorBody), (status = 404, body = ErrorBody))
+    responses(
+        (status = 200, body = RolloutView), (status = 401, body = ErrorBody), (status = 404, body = ErrorBody),
+        (status = 409, description = "It has just been changed by another", body = ErrorBody)
+    )
 )]
 pub(crate) async fn abort(
     State(api): State<Api>,

@@ -66,7 +66,7 @@ pub(crate) struct ToolChange {
 /// Lists the tools that sidecars have reported under a policy that pins them.
 #[utoipa::path(
     get, operation_id = "list_tools", path = "/tools", tag = "tools", security(("admin" = [])), params(ToolFilter),
-    responses((status = 200, body = ToolList), (status = 401, body = ErrorBody))
+    responses((status = 200, body = ToolList), (status = 400, body = ErrorBody), (status = 401, body = ErrorBody))
 )]
 pub(crate) async fn list(
     State(api): State<Api>,
@@ -97,7 +97,11 @@ pub(crate) async fn get(
     post, operation_id = "approve_tool", path = "/tools/{server}/{name}/approve", tag = "tools", security(("admin" = [])),
     params(("server" = String, Path, description = "Host and path of the server"), ("name" = String, Path, description = "Name of the tool")),
     request_body = ToolDecision,
-    responses((status = 200, body = ToolChange), (status = 401, body = ErrorBody), (status = 404, body = ErrorBody))
+    responses(
+        (status = 200, body = ToolChange), (status = 400, body = ErrorBody), (status = 401, body = ErrorBody),
+        (status = 404, body = ErrorBody), (status = 415, body = ErrorBody),
+        (status = 423, description = "Changes are frozen", body = ErrorBody)
+    )
 )]
 pub(crate) async fn approve(
     State(api): State<Api>,
@@ -113,7 +117,10 @@ pub(crate) async fn approve(
     post, operation_id = "reject_tool", path = "/tools/{server}/{name}/reject", tag = "tools", security(("admin" = [])),
     params(("server" = String, Path, description = "Host and path of the server"), ("name" = String, Path, description = "Name of the tool")),
     request_body = ToolDecision,
-    responses((status = 200, body = ToolChange), (status = 401, body = ErrorBody), (status = 404, body = ErrorBody))
+    responses(
+        (status = 200, body = ToolChange), (status = 400, body = ErrorBody), (status = 401, body = ErrorBody),
+        (status = 404, body = ErrorBody), (status = 415, body = ErrorBody)
+    )
 )]
 pub(crate) async fn reject(
     State(api): State<Api>,

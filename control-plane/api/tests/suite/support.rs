@@ -1,10 +1,10 @@
 //! An API over memory, and a client of its router.
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use async_trait::async_trait;
 use axum::Router;
 use axum::body::Body;
-use axum::http::{HeaderMap, Request, StatusCode};
+use axum::http::{HeaderMap, Method, Request, StatusCode};
 use http_body_util::BodyExt;
 use mesh_audit::v1::DecisionRecord;
 use mesh_control_api::{Api, Metrics, Parts, Token, router};
@@ -128,8 +128,10 @@ impl Plane {
     }
 
     pub(crate) async fn raw(&self, request: Request<Body>) -> Answer {
+        let (method, path) = (request.method().clone(), request.uri().path().to_owned());
         let response = self.router.clone().oneshot(request).await.unwrap();
         let (parts, body) = response.into_parts();
+        answers_as_documented(&method, &path, parts.status);
         let bytes = body.collect().await.unwrap().to_bytes();
         let text = String::from_utf8(bytes.to_vec()).unwrap();
         let json = serde_json::from_str(&text).unwrap_or(Value::Null);
@@ -157,6 +159,24 @@ impl Plane {
         };
         client.report(report).await.unwrap();
     }
+}
+
+/// Checks that an operation answers only with what the OpenAPI document names. What breaks down within the server stands nowhere in it.
+fn answers_as_documented(method: &Method, path: &str, status: StatusCode) {
+    static DOCUMENT: LazyLock<Value> =
+        LazyLock::new(|| serde_json::to_value(mesh_control_api::openapi()).unwrap());
+    let paths = DOCUMENT["paths"].as_object().unwrap();
+    let fits = |template: &str| {
+        let mut parts = template.split('/').zip(path.split('/'));
+        template.split('/').count() == path.split('/').count()
+            && parts.all(|(part, found)| part == found || part.starts_with('{'))
+    };
+    // A path without parameters goes before one with them.
+    let templates = || paths.iter().filter(|(template, _)| fits(template)).map(|(_, item)| item);
+    let Some(item) = paths.get(path).or_else(|| templates().next()) else { return };
+    let Some(operation) = item.get(method.as_str().to_lowercase()) else { return };
+    let documented = operation["responses"].get(status.as_str()).is_some();
+    assert!(documented || status.is_server_error(), "{method} {path} answers {status}");
 }
 
 pub(crate) struct Answer {
