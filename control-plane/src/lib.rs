@@ -17,7 +17,6 @@ mod tokens;
 
 pub use config::Config;
 pub use error::StartError;
-pub use mesh_xds::{Ads, Upstream};
 pub use running::Running;
 pub use signing::POLICY_KEYS;
 pub use start::start;

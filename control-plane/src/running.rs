@@ -1,6 +1,5 @@
 //! A control plane that runs, and how it ends.
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -42,9 +41,7 @@ pub struct Running {
     api: SocketAddr,
     grpc: SocketAddr,
     admin: Token,
-    sidecar_token: PathBuf,
     ads: Ads,
-    policies: Policies,
     stop: watch::Sender<bool>,
     servers: JoinSet<(&'static str, std::io::Result<()>)>,
     helpers: JoinSet<()>,
@@ -53,11 +50,9 @@ pub struct Running {
 impl Running {
     pub(crate) fn new(
         servers: Servers,
-        stop: watch::Sender<bool>,
         ads: Ads,
-        policies: Policies,
         admin: Token,
-        sidecar_token: PathBuf,
+        stop: watch::Sender<bool>,
     ) -> Result<Self, StartError> {
         let address = |what, listener: &TcpListener| {
             listener.local_addr().map_err(|source| StartError::Bind {
@@ -95,7 +90,7 @@ impl Running {
         }
         let (decisions, keep) = servers.forget;
         helpers.spawn(forget(decisions, keep, ads.clone()));
-        Ok(Running { api, grpc, admin, sidecar_token, ads, policies, stop, servers: tasks, helpers })
+        Ok(Running { api, grpc, admin, ads, stop, servers: tasks, helpers })
     }
 
     /// Where REST is served.
@@ -111,21 +106,6 @@ impl Running {
     /// The administrator's token.
     pub fn admin_token(&self) -> &Token {
         &self.admin
-    }
-
-    /// The file with the sidecars' token, for Envoy's bootstrap.
-    pub fn sidecar_token_file(&self) -> &Path {
-        &self.sidecar_token
-    }
-
-    /// The xDS server.
-    pub fn ads(&self) -> &Ads {
-        &self.ads
-    }
-
-    /// The policies service.
-    pub fn policies(&self) -> &Policies {
-        &self.policies
     }
 
     /// Waits until a server ends that was not told to; the text says which and why.

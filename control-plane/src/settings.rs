@@ -6,6 +6,7 @@ use mesh_xds::sidecar::CONTROL_PLANE_CLUSTER;
 
 use crate::config::Config;
 use crate::error::StartError;
+use crate::tokens;
 
 /// A limit is asked for in the path of a request: a second is long.
 const RATE_LIMIT_TIMEOUT_MS: u32 = 1000;
@@ -17,6 +18,15 @@ pub(crate) struct Keys {
     pub(crate) masking: Secret,
     /// Where fingerprints of bodies are asked for.
     pub(crate) record: Option<Secret>,
+}
+
+impl Keys {
+    /// Reads them from the data folder, and makes those that are not there.
+    pub(crate) fn open(config: &Config) -> Result<Self, StartError> {
+        let key = |name| tokens::token(&config.data.join(name)).map(|key| Secret::new(key.secret()));
+        let record = config.record_hashes.then(|| key("record-key")).transpose()?;
+        Ok(Keys { masking: key("masking-key")?, record })
+    }
 }
 
 pub(crate) fn settings(config: &Config, keys: Keys, prices: Option<&PriceList>) -> Settings {

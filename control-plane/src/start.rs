@@ -9,7 +9,7 @@ use mesh_control_core::{
     agent_key,
 };
 use mesh_control_store::{Location, Stores};
-use mesh_policy::{Document, Secret};
+use mesh_policy::Document;
 use mesh_xds::Ads;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
@@ -35,9 +35,7 @@ pub async fn start(config: Config) -> Result<Running, StartError> {
     tokens::data_folder(&config.data)?;
     let admin = tokens::token(&config.data.join("admin-token"))?;
     let sidecar = tokens::token(&config.data.join("sidecar-token"))?;
-    let key_file = |name| tokens::token(&config.data.join(name)).map(|key| Secret::new(key.secret()));
-    let record = config.record_hashes.then(|| key_file("record-key")).transpose()?;
-    let keys = settings::Keys { masking: key_file("masking-key")?, record };
+    let keys = settings::Keys::open(&config)?;
     let key = signing::key(&config.data)?;
     let location = location(&config)?;
     let Stores { policies, decisions, tools } = mesh_control_store::open(&location).await?;
@@ -88,7 +86,7 @@ pub async fn start(config: Config) -> Result<Running, StartError> {
         refresh: matches!(location, Location::Postgres(_)).then(|| policies.clone()),
     };
     tracing::info!(store = %location, "the control plane runs");
-    Running::new(servers, stop, ads, policies, admin, config.data.join("sidecar-token"))
+    Running::new(servers, ads, admin, stop)
 }
 
 async fn bind(

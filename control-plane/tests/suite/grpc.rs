@@ -1,5 +1,5 @@
 //! Who may call what over gRPC: one row for every method that is served.
-use crate::support::{Data, call, channel, read};
+use crate::support::{Data, call, channel};
 
 const UNAUTHENTICATED: u8 = 16;
 const UNIMPLEMENTED: u8 = 12;
@@ -28,7 +28,7 @@ async fn every_method_has_a_row_and_asks_for_the_sidecar_token() {
     let data = Data::new();
     let plane = data.start().await;
     let mut channel = channel(&plane).await;
-    let right = format!("Bearer {}", read(plane.sidecar_token_file()));
+    let right = format!("Bearer {}", data.sidecar_token());
     let admin = format!("Bearer {}", plane.admin_token().secret());
     for method in METHODS {
         for wrong in [None, Some("Bearer 0123456789abcdef"), Some(admin.as_str()), Some("Bearer ")] {

@@ -1,32 +1,32 @@
 //! What outlives a control plane.
 use serde_json::json;
 
-use crate::support::{Data, read, report, rest};
+use crate::support::{Data, report, rest, served};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_was_acknowledged_is_there_after_a_sudden_end() {
     let data = Data::new();
     let plane = data.start().await;
-    let (admin, sidecar) = (plane.admin_token().secret().to_owned(), read(plane.sidecar_token_file()));
+    let (admin, sidecar) = (plane.admin_token().secret().to_owned(), data.sidecar_token());
     let body = json!({
         "apiVersion": "ai-mesh.dev/v1alpha1", "kind": "Policy", "metadata": { "name": "mine" },
         "spec": { "rules": [{ "injection": {} }] }
     });
     assert_eq!(rest(&plane, "PUT", "/api/v1/policies/mine", &body.to_string()).await.0, 201);
-    assert_eq!(report(&plane, 1, 3).await, 3);
+    assert_eq!(report(&plane, &sidecar, 1, 3).await, 3);
     // No goodbye.
     drop(plane);
 
     let plane = data.start().await;
     assert_eq!(plane.admin_token().secret(), admin);
-    assert_eq!(read(plane.sidecar_token_file()), sidecar);
+    assert_eq!(data.sidecar_token(), sidecar);
     let (_, policies) = rest(&plane, "GET", "/api/v1/policies", "").await;
     let names: Vec<_> =
         policies["policies"].as_array().unwrap().iter().map(|policy| &policy["name"]).collect();
     assert_eq!(names, ["mine", "starter"]);
-    assert_eq!(plane.ads().version().as_deref(), Some("2"), "what was in force is published at the start");
+    assert_eq!(served(&plane, &sidecar).await, "2", "what was in force is published at the start");
     // The sidecar did not hear the last acknowledgement and sends again, with more.
-    assert_eq!(report(&plane, 2, 5).await, 5);
+    assert_eq!(report(&plane, &sidecar, 2, 5).await, 5);
     let (_, decisions) = rest(&plane, "GET", "/api/v1/decisions", "").await;
     let ids: Vec<_> = decisions["decisions"].as_array().unwrap().iter().map(|d| &d["decision_id"]).collect();
     assert_eq!(ids, ["d5", "d4", "d3", "d2", "d1"]);

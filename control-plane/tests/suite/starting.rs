@@ -5,7 +5,7 @@ use mesh_control_plane::{Config, StartError, start, starter};
 use mesh_policy::{Document, ModelsRule, Policy, RegoRule, Rule, Spec};
 use serde_json::json;
 
-use crate::support::{Data, rest, whole};
+use crate::support::{Data, rest, served, whole};
 
 fn policy(name: &str, rule: Rule) -> Policy {
     Policy::new(name, Spec { rules: vec![rule], ..Spec::default() })
@@ -19,7 +19,7 @@ async fn a_new_mesh_begins_with_the_starter_policy() {
     let (_, policies) = rest(&plane, "GET", "/api/v1/policies", "").await;
     assert_eq!(policies["policies"][0]["name"], "starter");
     assert_eq!(policies["policies"][0]["rules"], json!(["pii", "injection"]));
-    assert_eq!(plane.ads().version().as_deref(), Some("1"));
+    assert_eq!(served(&plane, &data.sidecar_token()).await, "1");
     plane.stop().await;
 
     // Whoever deletes it does not want it back.
@@ -60,7 +60,7 @@ async fn a_change_is_on_its_way_to_the_sidecars_when_it_is_answered() {
         });
         let (status, _) = rest(&plane, "PUT", "/api/v1/policies/a", &body.to_string()).await;
         assert!(status < 300);
-        assert_eq!(plane.ads().version(), Some((number + 2).to_string()));
+        assert_eq!(served(&plane, &data.sidecar_token()).await, (number + 2).to_string());
     }
     plane.stop().await;
 }

@@ -1,14 +1,20 @@
 //! Control planes on free ports, and callers.
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicU32, Ordering};
 
+use envoy_types::pb::envoy::config::core::v3::Node;
+use envoy_types::pb::envoy::service::discovery::v3::DeltaDiscoveryRequest;
+use envoy_types::pb::envoy::service::discovery::v3::aggregated_discovery_service_client::AggregatedDiscoveryServiceClient;
+use futures::{StreamExt, stream};
 use http_body_util::BodyExt;
 use mesh_audit::v1::{DecisionRecord, ReportRequest};
 use mesh_control_api::v1::decision_intake_client::DecisionIntakeClient;
-use mesh_control_plane::{Config, Running, StartError, Upstream, start};
+use mesh_control_plane::{Config, Running, StartError, start};
+use mesh_xds::{Kind, Upstream, sidecar::FILTER};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tonic::metadata::MetadataValue;
+use tonic::service::Interceptor;
 use tonic::transport::{Channel, Endpoint};
 
 /// A data folder that is removed with the value.
@@ -32,6 +38,11 @@ impl Data {
 
     pub(crate) async fn start(&self) -> Running {
         start(self.config()).await.unwrap()
+    }
+
+    /// The token that sidecars show, once a control plane has made it.
+    pub(crate) fn sidecar_token(&self) -> String {
+        std::fs::read_to_string(self.0.join("sidecar-token")).unwrap()
     }
 }
 
@@ -86,17 +97,34 @@ pub(crate) async fn call(channel: &mut Channel, path: &str, authorization: Optio
     status.map_or(0, |status| status.to_str().unwrap().parse().unwrap())
 }
 
-/// Reports records `first..=last` of VM `v`; gives what is acknowledged.
-pub(crate) async fn report(plane: &Running, first: u64, last: u64) -> u64 {
-    let token = read(plane.sidecar_token_file());
+/// Shows a token with every call.
+fn bearing(token: &str) -> impl Interceptor + use<> {
     let bearer: MetadataValue<_> = format!("Bearer {token}").parse().unwrap();
-    let mut client = DecisionIntakeClient::with_interceptor(
-        channel(plane).await,
-        move |mut request: tonic::Request<()>| {
-            request.metadata_mut().insert("authorization", bearer.clone());
-            Ok(request)
-        },
-    );
+    move |mut request: tonic::Request<()>| {
+        request.metadata_mut().insert("authorization", bearer.clone());
+        Ok(request)
+    }
+}
+
+/// The version of the policies that a sidecar is sent which connects now.
+pub(crate) async fn served(plane: &Running, token: &str) -> String {
+    let channel = channel(plane).await;
+    let mut client = AggregatedDiscoveryServiceClient::with_interceptor(channel, bearing(token));
+    let request = DeltaDiscoveryRequest {
+        node: Some(Node { id: "edge".to_owned(), ..Node::default() }),
+        type_url: Kind::Extension.type_url().to_owned(),
+        resource_names_subscribe: vec![FILTER.to_owned()],
+        ..DeltaDiscoveryRequest::default()
+    };
+    // The stream stays open until there is an answer.
+    let requests = stream::iter([request]).chain(stream::pending());
+    let mut answers = client.delta_aggregated_resources(requests).await.unwrap().into_inner();
+    answers.message().await.unwrap().unwrap().system_version_info
+}
+
+/// Reports records `first..=last` of VM `v`; gives what is acknowledged.
+pub(crate) async fn report(plane: &Running, token: &str, first: u64, last: u64) -> u64 {
+    let mut client = DecisionIntakeClient::with_interceptor(channel(plane).await, bearing(token));
     let record = |number| DecisionRecord {
         decision_id: format!("d{number}"),
         decision: "allow".to_owned(),
@@ -111,8 +139,4 @@ pub(crate) async fn report(plane: &Running, first: u64, last: u64) -> u64 {
         returns: Vec::new(),
     };
     client.report(request).await.unwrap().into_inner().acknowledged
-}
-
-pub(crate) fn read(path: &Path) -> String {
-    std::fs::read_to_string(path).unwrap()
 }
