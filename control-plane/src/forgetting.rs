@@ -43,6 +43,6 @@ pub(crate) async fn forget(decisions: Decisions, keep: Option<Duration>, ads: Ad
 
 /// The filters that are subscribed: they go by the ids of their VMs, as in what they report.
 fn connected(ads: &Ads) -> Vec<String> {
-    let filters = ads.clients().into_iter().filter(|client| client.connected && !client.instance.is_empty());
+    let filters = ads.clients().into_iter().filter(|client| !client.instance.is_empty());
     filters.map(|client| client.instance).collect()
 }

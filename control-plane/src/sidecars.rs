@@ -31,10 +31,10 @@ impl Sidecars {
                 }
                 tracing::debug!(node, kind = kind.short(), version, "a sidecar accepted its configuration");
             }
-            Event::Connected { node, instance } if instance.is_empty() => {
-                tracing::info!(node, "a sidecar connected")
+            Event::Connected { node, instance, address } if instance.is_empty() => {
+                tracing::info!(node, ?address, "a sidecar connected")
             }
-            Event::Connected { node, instance } => tracing::debug!(node, instance, "a filter subscribed"),
+            Event::Connected { node, instance, .. } => tracing::debug!(node, instance, "a filter subscribed"),
             Event::Disconnected { node, instance } if instance.is_empty() => {
                 tracing::info!(node, "a sidecar disconnected");
             }
@@ -48,7 +48,6 @@ impl SidecarView for Sidecars {
     fn sidecars(&self) -> Vec<Sidecar> {
         let mut clients = self.ads.clients();
         let mut filters: HashMap<String, Vec<ClientStatus>> = HashMap::new();
-        clients.retain(|client| client.connected);
         for filter in clients.extract_if(.., |client| !client.instance.is_empty()) {
             filters.entry(filter.node_id.clone()).or_default().push(filter);
         }
@@ -153,8 +152,6 @@ mod tests {
             user_agent: String::new(),
             address: None,
             connected_since: SystemTime::UNIX_EPOCH,
-            connected: true,
-            disconnected_at: None,
             protocol: mesh_xds::Protocol::Delta,
             types: BTreeMap::from([(Kind::Bundle, state)]),
         }

@@ -1,10 +1,13 @@
 //! The handle by which the control plane drives the server.
-use std::{sync::Arc, time::SystemTime};
+use std::sync::Arc;
 
 use envoy_types::pb::envoy::service::discovery::v3::aggregated_discovery_service_server::AggregatedDiscoveryServiceServer;
-use tokio::sync::{broadcast, watch};
+use tokio::sync::watch;
 
-use crate::{AdsService, ClientStatus, Event, Inconsistent, Snapshot, cache::Cache, registry::Registry};
+use crate::{ClientStatus, Event, Inconsistent, Snapshot, registry::Registry};
+
+/// What a stream watches: nothing until the first snapshot is set.
+pub(crate) type Watch = watch::Receiver<Option<Arc<Snapshot>>>;
 
 /// An aggregated discovery server: what is in force, and who has it. Clones share one state.
 #[derive(Clone, Debug, Default)]
@@ -12,17 +15,11 @@ pub struct Ads {
     inner: Arc<Inner>,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Default)]
 struct Inner {
-    cache: Cache,
+    snapshot: watch::Sender<Option<Arc<Snapshot>>>,
     registry: Registry,
     closed: watch::Sender<bool>,
-}
-
-impl Default for Inner {
-    fn default() -> Self {
-        Inner { cache: Cache::default(), registry: Registry::default(), closed: watch::channel(false).0 }
-    }
 }
 
 impl Ads {
@@ -31,46 +28,24 @@ impl Ads {
         Ads::default()
     }
 
-    /// Puts a snapshot in force for all nodes but those whose group has its own. Returns at once; clients are told in
-    /// the background.
+    /// Puts a snapshot in force for all nodes. Returns at once; clients are told in the background.
     ///
     /// # Errors
     /// The snapshot is inconsistent; the one in force stays.
     pub fn set_snapshot(&self, snapshot: Snapshot) -> Result<(), Inconsistent> {
-        self.inner.cache.set_common(snapshot)
+        snapshot.prove()?;
+        self.inner.snapshot.send_replace(Some(Arc::new(snapshot)));
+        Ok(())
     }
 
-    /// Puts a snapshot in force for the nodes whose `node.cluster` is `group`.
-    ///
-    /// # Errors
-    /// The snapshot is inconsistent; the one in force stays.
-    pub fn set_group_snapshot(&self, group: &str, snapshot: Snapshot) -> Result<(), Inconsistent> {
-        self.inner.cache.set_group(group, snapshot)
+    /// The gRPC service. It lets everybody in: put a layer around it that asks for a token.
+    pub fn service(&self) -> AggregatedDiscoveryServiceServer<Ads> {
+        AggregatedDiscoveryServiceServer::new(self.clone())
     }
 
-    /// Version (the caller's label) of the snapshot that [`Ads::set_snapshot`] put in force last.
-    pub fn version(&self) -> Option<String> {
-        self.inner.cache.common().map(|snapshot| snapshot.version().to_owned())
-    }
-
-    /// The gRPC service. It lets everybody in: put an interceptor around [`Ads::bare_service`] to ask for a token.
-    pub fn service(&self) -> AggregatedDiscoveryServiceServer<AdsService> {
-        AggregatedDiscoveryServiceServer::new(self.bare_service())
-    }
-
-    /// The implementation of the service, for `AggregatedDiscoveryServiceServer::with_interceptor`.
-    pub fn bare_service(&self) -> AdsService {
-        AdsService::new(self.clone())
-    }
-
-    /// All clients, also those that went within the last hour (at most 1000 of them).
+    /// All clients, in the order in which they connected.
     pub fn clients(&self) -> Vec<ClientStatus> {
-        self.inner.registry.clients(SystemTime::now())
-    }
-
-    /// What happens to clients from now on. A receiver that falls 1024 events behind is told that it missed some.
-    pub fn events(&self) -> broadcast::Receiver<Event> {
-        self.inner.registry.events()
+        self.inner.registry.clients()
     }
 
     /// Has every event told to `observer`, none missed: on the task of the client's stream, so that it must be quick. False if
@@ -84,8 +59,11 @@ impl Ads {
         self.inner.closed.send_replace(true);
     }
 
-    pub(crate) fn cache(&self) -> &Cache {
-        &self.inner.cache
+    /// Follows the snapshots; the one in force counts as not yet seen.
+    pub(crate) fn watch(&self) -> Watch {
+        let mut watch = self.inner.snapshot.subscribe();
+        watch.mark_changed();
+        watch
     }
 
     pub(crate) fn registry(&self) -> &Registry {

@@ -23,8 +23,6 @@ pub struct BootstrapParams {
     pub policy_keys: String,
     /// Envoy's worker threads: each runs a filter, and so does its main thread.
     pub concurrency: u32,
-    /// Speak the state-of-the-world variant of xDS instead of the incremental one.
-    pub sotw: bool,
 }
 
 /// A host, by address or by name in DNS, and a port: `10.0.0.5:18000`, `[::1]:18000`, `mesh.example:18000`.
@@ -95,7 +93,6 @@ pub fn bootstrap(params: &BootstrapParams) -> String {
         ("${TOKEN_FILE}", quoted(&params.token_file.to_string_lossy())),
         ("${POLICY_KEYS}", quoted(&params.policy_keys)),
         ("${FILTERS}", quoted(&params.concurrency.saturating_add(1).to_string())),
-        ("${API_TYPE}", if params.sotw { "GRPC" } else { "DELTA_GRPC" }.to_owned()),
     ];
     // One pass over the template: what was filled in is never searched for places again.
     let mut filled = String::with_capacity(TEMPLATE.len() + 256);
@@ -147,7 +144,6 @@ mod tests {
             token_file: "/data/sidecar-token".into(),
             policy_keys: String::new(),
             concurrency: 2,
-            sotw: false,
         }
     }
 
@@ -156,8 +152,6 @@ mod tests {
         let yaml = bootstrap(&params());
         assert!(!yaml.contains("${"), "{yaml}");
         assert!(yaml.contains("\"sidecar-1\"") && yaml.contains("port_value: 18000"), "{yaml}");
-        assert!(yaml.contains("api_type: DELTA_GRPC"));
-        assert!(bootstrap(&BootstrapParams { sotw: true, ..params() }).contains("api_type: GRPC"));
     }
 
     #[test]

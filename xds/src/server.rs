@@ -16,9 +16,9 @@ use futures::Stream;
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Request, Response, Status, Streaming};
-use tracing::{debug, info, warn};
+use tracing::{debug, warn};
 
-use crate::{Ads, ClientStatus, Delta, Machine, Sotw, Step, Verdict, cache::Watch, registry::Registry};
+use crate::{Ads, ClientStatus, Delta, Machine, Sotw, Step, ads::Watch, registry::Registry};
 
 /// Responses on their way to one client.
 const QUEUE: usize = 4;
@@ -32,24 +32,14 @@ const FILTERS: &str = "ai_mesh_filters";
 /// Longest node id, cluster name or instance, in bytes.
 const MAX_NAME: usize = 1024;
 
-/// The service that [`Ads::service`] wraps: use it directly to put interceptors around it.
-#[derive(Clone, Debug)]
-pub struct AdsService {
-    ads: Ads,
-}
-
 type Responses<R> = Pin<Box<dyn Stream<Item = Result<R, Status>> + Send>>;
 
-impl AdsService {
-    pub(crate) fn new(ads: Ads) -> AdsService {
-        AdsService { ads }
-    }
-
+impl Ads {
     /// Reads the first request, which must say who the client is, and starts the stream's pump.
     fn open<M: Machine>(&self, request: Request<Streaming<M::Request>>) -> Response<Responses<M::Response>> {
         let address = request.remote_addr();
         let (sender, receiver) = mpsc::channel(QUEUE);
-        let ads = self.ads.clone();
+        let ads = self.clone();
         tokio::spawn(async move {
             let mut closing = ads.closing();
             let served = async {
@@ -72,7 +62,7 @@ impl AdsService {
 }
 
 #[tonic::async_trait]
-impl AggregatedDiscoveryService for AdsService {
+impl AggregatedDiscoveryService for Ads {
     type StreamAggregatedResourcesStream = Responses<DiscoveryResponse>;
     type DeltaAggregatedResourcesStream = Responses<DeltaDiscoveryResponse>;
 
@@ -101,8 +91,9 @@ async fn serve<M: Machine>(
 ) -> Result<(), Status> {
     let Some(first) = requests.message().await? else { return Ok(()) };
     let client = client::<M>(M::node(&first), address)?;
-    let mut watch = ads.cache().watch(&client.cluster);
-    let entry = Entry::new(ads.registry(), client);
+    let mut watch = ads.watch();
+    let registry = ads.registry();
+    let entry = Entry { registry, stream: registry.connected(client) };
     let result = pump::<M>(first, &mut requests, &mut watch, sender, &entry).await;
     // A broken connection is the usual end of a stream, not something to answer.
     match result {
@@ -176,40 +167,18 @@ fn take<M: Machine>(
     entry: &Entry<'_>,
 ) {
     queue.extend(step.responses);
-    entry.update(machine, step.verdicts);
+    entry.registry.update(entry.stream, machine.status(), step.verdicts);
 }
 
 /// A stream's place in the registry, given up when the stream ends in whatever way.
 struct Entry<'a> {
     registry: &'a Registry,
     stream: u64,
-    node: String,
-}
-
-impl<'a> Entry<'a> {
-    fn new(registry: &'a Registry, client: ClientStatus) -> Entry<'a> {
-        info!(node = client.node_id, instance = client.instance, address = ?client.address, protocol = ?client.protocol, "client connected");
-        let node = client.node_id.clone();
-        Entry { registry, stream: registry.connected(client), node }
-    }
-
-    fn update<M: Machine>(&self, machine: &M, verdicts: Vec<Verdict>) {
-        for verdict in &verdicts {
-            match verdict {
-                Verdict::Acked { kind, version } => debug!(node = self.node, %kind, version, "accepted"),
-                Verdict::Nacked { kind, version, message } => {
-                    warn!(node = self.node, %kind, version, message, "refused");
-                }
-            }
-        }
-        self.registry.update(self.stream, machine.status(), verdicts);
-    }
 }
 
 impl Drop for Entry<'_> {
     fn drop(&mut self) {
-        info!(node = self.node, "client disconnected");
-        self.registry.disconnected(self.stream, SystemTime::now());
+        self.registry.disconnected(self.stream);
     }
 }
 
@@ -234,8 +203,6 @@ fn client<M: Machine>(node: Option<&Node>, address: Option<SocketAddr>) -> Resul
         user_agent: user_agent(node),
         address,
         connected_since: SystemTime::now(),
-        connected: true,
-        disconnected_at: None,
         protocol: M::PROTOCOL,
         types: Default::default(),
     })

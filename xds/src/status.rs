@@ -3,7 +3,7 @@ use std::{collections::BTreeMap, net::SocketAddr, time::SystemTime};
 
 use crate::Kind;
 
-/// A client: one stream of one node, or what was known of it when it went.
+/// A client: one stream of one node.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ClientStatus {
     /// The node's id.
@@ -13,7 +13,7 @@ pub struct ClientStatus {
     pub instance: String,
     /// How many filters the node says that it has.
     pub filters: Option<u32>,
-    /// The node's cluster, which is also the name of its group.
+    /// The node's cluster.
     pub cluster: String,
     /// What the client calls itself, such as `envoy 1.40.0`; empty if it did not say.
     pub user_agent: String,
@@ -21,21 +21,10 @@ pub struct ClientStatus {
     pub address: Option<SocketAddr>,
     /// When its stream began.
     pub connected_since: SystemTime,
-    /// Whether the stream is still open.
-    pub connected: bool,
-    /// When the stream ended.
-    pub disconnected_at: Option<SystemTime>,
     /// Which variant of the protocol it speaks.
     pub protocol: Protocol,
     /// The types it subscribed to.
     pub types: BTreeMap<Kind, TypeStatus>,
-}
-
-impl ClientStatus {
-    /// Whether it is a stream of this client.
-    pub(crate) fn is_of(&self, node: &str, instance: &str) -> bool {
-        self.node_id == node && self.instance == instance
-    }
 }
 
 /// A variant of the xDS protocol.
@@ -111,6 +100,8 @@ pub enum Event {
         node: String,
         /// Which client of the node: see [`ClientStatus::instance`].
         instance: String,
+        /// Where it connects from.
+        address: Option<SocketAddr>,
     },
     /// A stream ended.
     Disconnected {

@@ -75,7 +75,6 @@ impl DataDir {
             token_file: token_file.to_owned(),
             policy_keys: policy_keys(token_file)?,
             concurrency,
-            sotw: false,
         };
         write_private(&path, &bootstrap(&params))?;
         Ok(Launch { program, bootstrap: path, log: self.envoy_log(), concurrency, admin })

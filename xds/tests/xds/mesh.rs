@@ -11,9 +11,8 @@ use std::{
     time::Duration,
 };
 
-use envoy_types::pb::envoy::service::discovery::v3::aggregated_discovery_service_server::AggregatedDiscoveryServiceServer;
 use mesh_xds::{Ads, BootstrapParams, ClientStatus, Kind, SidecarSpec, Snapshot, TypeStatus, Upstream};
-use tonic::{Request, Status, transport::Server};
+use tonic::{Request, Status, service::InterceptorLayer, transport::Server};
 
 use crate::wasm;
 
@@ -62,8 +61,9 @@ impl Mesh {
             token_file: folder.join("token"),
             policy_keys: String::new(),
             concurrency: 1,
-            sotw,
         });
+        // Our own sidecars speak the incremental variant.
+        let bootstrap = if sotw { bootstrap.replace("DELTA_GRPC", "GRPC") } else { bootstrap };
         fs::write(folder.join("envoy.yaml"), bootstrap).unwrap();
         let sidecar = free_address();
         let spec = SidecarSpec {
@@ -105,8 +105,7 @@ impl Mesh {
                 let accepted = |kind| {
                     client.types.get(&kind).is_some_and(|t| t.acked_version.as_deref() == Some(version))
                 };
-                client.connected
-                    && [Kind::Cluster, Kind::Listener, Kind::Route, Kind::Extension].into_iter().all(accepted)
+                [Kind::Cluster, Kind::Listener, Kind::Route, Kind::Extension].into_iter().all(accepted)
             })
             .await;
         let refused: Vec<_> = client.types.iter().filter(|(_, status)| status.nacked.is_some()).collect();
@@ -181,7 +180,7 @@ async fn serve(ads: &Ads, address: SocketAddr, refused: &Arc<AtomicUsize>) -> Se
         refused.fetch_add(1, Ordering::SeqCst);
         Err(Status::unauthenticated("the token is wrong"))
     };
-    let service = AggregatedDiscoveryServiceServer::with_interceptor(ads.bare_service(), check);
+    let server = Server::builder().layer(InterceptorLayer::new(check)).add_service(ads.service());
     let mut listener = tokio::net::TcpListener::bind(address).await;
     for _ in 0..100 {
         if listener.is_ok() {
@@ -193,7 +192,6 @@ async fn serve(ads: &Ads, address: SocketAddr, refused: &Arc<AtomicUsize>) -> Se
     let incoming = tokio_stream::wrappers::TcpListenerStream::new(listener.unwrap());
     let (stop, stopped) = tokio::sync::oneshot::channel();
     let task = tokio::spawn(async move {
-        let server = Server::builder().add_service(service);
         server.serve_with_incoming_shutdown(incoming, async { drop(stopped.await) }).await.unwrap();
     });
     Serving { task, stop: Some(stop) }
@@ -217,11 +215,14 @@ fn envoy() -> PathBuf {
         return named.into();
     }
     let path = std::env::var_os("PATH").unwrap_or_default();
-    let target = Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/ai-mesh/envoy");
-    let mut places = std::env::split_paths(&path).map(|folder| folder.join("envoy")).collect::<Vec<_>>();
-    places.extend([target.join("envoy"), target.join("bin/envoy")]);
-    let found = places.into_iter().find(|place| place.is_file());
-    found.expect("no Envoy was found: run `cargo xtask setup`, or name one with AI_MESH_ENVOY")
+    // Setup puts it into a virtual environment of Python, whichever version that has.
+    let library = Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/ai-mesh/envoy-venv/lib");
+    let pythons = fs::read_dir(library).into_iter().flatten().flatten();
+    let fetched = pythons.map(|python| python.path().join("site-packages/envoy/_bin/envoy"));
+    let mut places = std::env::split_paths(&path).map(|folder| folder.join("envoy")).chain(fetched);
+    places
+        .find(|place| place.is_file())
+        .expect("no Envoy was found: run `cargo xtask setup`, or name one with AI_MESH_ENVOY")
 }
 
 /// An address for a server that a test starts, or that nobody listens on.

@@ -1,5 +1,7 @@
 //! A real Envoy accepts what we serve, and does with requests what it should.
+use std::collections::BTreeSet;
 use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex};
 
 use mesh_xds::{Event, Kind, Protocol};
 
@@ -17,22 +19,21 @@ async fn envoy_accepts_all_of_it_in_both_variants() {
             ("mcp", format!("http://localhost:{}", tools.port())),
         ];
         let mesh = Mesh::start(&format!("accepts-{sotw}"), sotw, &upstreams).await;
-        let mut events = mesh.ads.events();
+        let acked = Arc::new(Mutex::new(BTreeSet::new()));
+        let told = Arc::clone(&acked);
+        mesh.ads.observe(move |event| {
+            if let Event::Acked { kind, version, .. } = event {
+                told.lock().unwrap().insert((*kind, version.clone()));
+            }
+        });
         mesh.publish_accepted("7").await;
         let client = &mesh.ads.clients()[0];
         assert_eq!(client.protocol, protocol);
         assert_eq!(client.cluster, "ai_mesh");
         assert!(client.user_agent.starts_with("envoy "), "{}", client.user_agent);
         assert_eq!(mesh.status(Kind::Endpoints).acked_version.as_deref(), Some("7"));
-        let mut acked = Vec::new();
-        while let Ok(event) = events.try_recv() {
-            if let Event::Acked { kind, version, .. } = event {
-                assert_eq!(version, "7");
-                acked.push(kind);
-            }
-        }
-        acked.sort();
-        assert_eq!(acked, [Kind::Cluster, Kind::Endpoints, Kind::Listener, Kind::Route, Kind::Extension]);
+        let kinds = [Kind::Cluster, Kind::Endpoints, Kind::Listener, Kind::Route, Kind::Extension];
+        assert_eq!(*acked.lock().unwrap(), kinds.map(|kind| (kind, "7".to_owned())).into());
 
         let answer = send(mesh.sidecar, "POST", "/v1/chat/completions?x=1", &[], b"{}").await.unwrap();
         let told = answer.json();

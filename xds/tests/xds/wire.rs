@@ -69,7 +69,7 @@ async fn serve(ads: &Ads) -> String {
 fn status(ads: &Ads, short: &str) -> Value {
     let kind = fixture::kind(short).unwrap();
     let clients = ads.clients();
-    let client = clients.iter().rev().find(|client| client.connected).expect("nobody is connected");
+    let client = clients.last().expect("nobody is connected");
     let status = client.types[&kind].clone();
     json!({
         "sent": status.sent_version, "acked": status.acked_version, "nacked": status.nacked.map(|nack| nack.version),
