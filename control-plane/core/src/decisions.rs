@@ -195,14 +195,7 @@ impl Decisions {
     pub async fn forget(&self, keep: Duration, now: Timestamp) -> Result<u64, StoreError> {
         self.store.mark(now).await?;
         let Ok(then) = now.checked_sub(keep) else { return Ok(0) }; // Longer than there has been time.
-        let mut gone = 0;
-        loop {
-            let some = self.store.forget(then, FORGOTTEN).await?;
-            gone += some;
-            if some < u64::from(FORGOTTEN) {
-                return Ok(gone);
-            }
-        }
+        until_fewer(|| self.store.forget(then, FORGOTTEN)).await
     }
 
     /// Notes that these VMs run now: they are not forgotten, though they may have had nothing to report for long.
@@ -214,14 +207,7 @@ impl Decisions {
     /// Each start of a sidecar makes new ones.
     pub async fn forget_vms(&self, keep: Duration, now: Timestamp) -> Result<u64, StoreError> {
         let Ok(then) = now.checked_sub(keep.max(OUT_OF_REACH)) else { return Ok(0) };
-        let mut gone = 0;
-        loop {
-            let some = self.store.forget_vms(then, FORGOTTEN).await?;
-            gone += some;
-            if some < u64::from(FORGOTTEN) {
-                return Ok(gone);
-            }
-        }
+        until_fewer(|| self.store.forget_vms(then, FORGOTTEN)).await
     }
 
     /// Follows the decisions that match `filter`, from the record after `filter.after` (from now on when it is not given).
@@ -233,6 +219,20 @@ impl Decisions {
         };
         let filter = DecisionFilter { after: Some(after), before: None, limit: FOLLOW_PAGE, ..filter };
         Ok(Follower { store: Arc::clone(&self.store), filter, arrivals })
+    }
+}
+
+/// Forgets until there are fewer than at most [`FORGOTTEN`]; how many in all.
+async fn until_fewer<F: Future<Output = Result<u64, StoreError>>>(
+    forget: impl Fn() -> F,
+) -> Result<u64, StoreError> {
+    let mut gone = 0;
+    loop {
+        let some = forget().await?;
+        gone += some;
+        if some < u64::from(FORGOTTEN) {
+            return Ok(gone);
+        }
     }
 }
 

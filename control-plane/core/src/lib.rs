@@ -19,9 +19,9 @@ mod diagnostic;
 mod evidence;
 mod explain;
 mod impact;
-mod late;
 mod limits;
 pub mod memory;
+mod pending;
 mod policies;
 mod policy;
 mod policy_error;
@@ -47,8 +47,8 @@ pub use evidence::{Evidence, Near, Part};
 pub use explain::{Explanation, Reason, explain};
 pub use impact::{Impact, ImpactChange};
 pub use limits::{
-    AccountFilter, AccountView, Accounts, Ask, DOMAIN, LimitId, LimitVerdict, Limits, Measure, PATIENCE,
-    Settle, Settled, Told, Verdicts,
+    AccountFilter, AccountView, Accounts, Ask, DOMAIN, LimitId, LimitVerdict, Limits, Measure, Settle,
+    Settled, Told, Verdicts,
 };
 pub use mesh_limits::{
     Catalogue, Entry as PriceEntry, Kind, MAX_AMOUNT, Price, PriceList, Settlement, Terms, lease_id, rest_of,

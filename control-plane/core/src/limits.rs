@@ -8,7 +8,7 @@ use mesh_limits::{Kind, Settlement, Terms, lease_id};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::late::Late;
+use crate::pending::Pending;
 use crate::ports::{RateWindows, StoreError};
 
 /// The domain of the limits that policies set; descriptors of any other are another Envoy's own.
@@ -16,7 +16,7 @@ pub const DOMAIN: &str = "ai-mesh";
 
 /// How long a promise lasts that no sidecar settles: longer than answers take, short enough that a sidecar that was killed
 /// does not block others for long.
-pub const PATIENCE: Duration = Duration::from_secs(10 * 60);
+const HOLD_TTL: Duration = Duration::from_secs(10 * 60);
 
 /// As many as the descriptors of one request.
 const MAX_SETTLEMENTS: usize = 64;
@@ -249,7 +249,7 @@ impl Measure {
             Measure::Concurrent => Kind::Concurrent,
         };
         let us = |duration: Duration| u64::try_from(duration.as_micros()).unwrap_or(u64::MAX);
-        Terms { kind, limit, window_us: us(window), patience_us: us(PATIENCE) }
+        Terms { kind, limit, window_us: us(window), patience_us: us(HOLD_TTL) }
     }
 }
 
@@ -291,13 +291,13 @@ impl LimitId {
 #[derive(Clone)]
 pub struct Limits {
     windows: Arc<dyn RateWindows>,
-    late: Arc<Late>,
+    pending: Arc<Pending>,
 }
 
 impl Limits {
     /// A service that counts in `windows`.
     pub fn new(windows: Arc<dyn RateWindows>) -> Self {
-        Limits { windows, late: Arc::default() }
+        Limits { windows, pending: Arc::default() }
     }
 
     /// Admits a request under all of `asks`, or refuses it without counting it anywhere. `id` is the name under which what
@@ -341,7 +341,7 @@ impl Limits {
         records: impl Iterator<Item = &DecisionRecord>,
         now: Timestamp,
     ) -> Result<Settled, StoreError> {
-        let due = self.late.with(records.flat_map(settlements));
+        let due = self.pending.with(records.flat_map(settlements));
         if due.settlements().is_empty() {
             return Ok(Settled::default());
         }
@@ -357,11 +357,6 @@ impl Limits {
             return Ok(Settled::default());
         }
         self.windows.settle(&settlements, now).await
-    }
-
-    /// Ends promises with what came of them.
-    pub async fn settle(&self, settlements: &[Settle], now: Timestamp) -> Result<Settled, StoreError> {
-        self.windows.settle(settlements, now).await
     }
 
     /// How the accounts stand that were used last, of those that `filter` wants, at most `most`.

@@ -5,8 +5,8 @@
 //! it is written: what is in force together was checked together. A version that was written but could not be published (the process ended in
 //! between, or the publisher failed) is published by the next change, refresh or start: the bundle is always made from what
 //! is written.
+mod batch;
 mod files;
-mod together;
 
 pub use files::FromFiles;
 
@@ -173,9 +173,7 @@ impl Policies {
         now: Timestamp,
     ) -> Result<Changed, PolicyError> {
         let _turn = self.inner.turn.lock().await;
-        let mut attempts = 0;
-        loop {
-            attempts += 1;
+        for _ in 0..ATTEMPTS {
             let set = self.current().await?;
             self.admits(&set, name, &wanted).await?;
             check_expected(name, expected, set.get(name).map(|held| held.version.version))?;
@@ -200,22 +198,13 @@ impl Policies {
             };
             let candidate = self.candidate(&set, std::slice::from_ref(&version)).await?;
             let warnings = self.check(&candidate.bundle, Some(name)).await?;
-            match self.inner.store.append(set.revision(), std::slice::from_ref(&version)).await {
-                Ok(written) => {
-                    self.put_in_force(candidate, &written).await?;
-                    let stored = written.into_iter().next();
-                    let stored = stored.ok_or_else(|| StoreError::new("the store wrote nothing"))?;
-                    return Ok(Changed { stored, warnings, changed: true });
-                }
-                Err(AppendError::Taken { .. } | AppendError::Behind { .. }) if attempts < ATTEMPTS => {}
-                Err(AppendError::Taken { .. } | AppendError::Behind { .. }) => {
-                    return Err(PolicyError::Store(StoreError::new(
-                        "other control planes keep changing the policies: try again",
-                    )));
-                }
-                Err(AppendError::Store(error)) => return Err(error.into()),
+            if let Some(written) = self.write(&set, candidate, std::slice::from_ref(&version)).await? {
+                let stored = written.into_iter().next();
+                let stored = stored.ok_or_else(|| StoreError::new("the store wrote nothing"))?;
+                return Ok(Changed { stored, warnings, changed: true });
             }
         }
+        Err(outrun())
     }
 
     /// What the compiler says about the set in force with this document in it. Changes nothing.
@@ -294,6 +283,23 @@ impl Policies {
         let set = self.pinned(set.with_all(stored)).await?;
         let bundle = Arc::new(set.bundle(&self.inner.settings));
         Ok(Candidate { set, bundle })
+    }
+
+    /// Writes versions that were compiled with `set`, and puts them in force; none when another control plane has written since.
+    async fn write(
+        &self,
+        set: &PolicySet,
+        candidate: Candidate,
+        versions: &[PolicyVersion],
+    ) -> Result<Option<Vec<Stored>>, PolicyError> {
+        match self.inner.store.append(set.revision(), versions).await {
+            Ok(written) => {
+                self.put_in_force(candidate, &written).await?;
+                Ok(Some(written))
+            }
+            Err(AppendError::Taken { .. } | AppendError::Behind { .. }) => Ok(None),
+            Err(AppendError::Store(error)) => Err(error.into()),
+        }
     }
 
     /// Publishes the set whose versions have just been written.
@@ -413,8 +419,17 @@ enum Proven {
     No,
 }
 
+/// Others were quicker at every attempt.
+fn outrun() -> PolicyError {
+    PolicyError::Store(StoreError::new("other control planes keep changing the policies: try again"))
+}
+
 /// Whether the caller's belief about the version in force is right.
-pub(crate) fn check_expected(name: &str, expected: Expected, in_force: Option<u64>) -> Result<(), PolicyError> {
+pub(crate) fn check_expected(
+    name: &str,
+    expected: Expected,
+    in_force: Option<u64>,
+) -> Result<(), PolicyError> {
     match (expected, in_force) {
         (expected, in_force) if expected.holds(in_force) => Ok(()),
         (Expected::Absent, Some(version)) => Err(PolicyError::Exists { name: name.to_owned(), version }),

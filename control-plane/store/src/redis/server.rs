@@ -15,9 +15,9 @@ use crate::location::host_of;
 use crate::open::OpenError;
 
 /// A limit is in the path of a request: better no answer than a late one.
-const PATIENCE: Duration = Duration::from_secs(2);
+const TIMEOUT: Duration = Duration::from_secs(2);
 /// How long to wait for replicas.
-const REPLICA_PATIENCE_MS: u64 = 500;
+const REPLICA_TIMEOUT_MS: u64 = 500;
 /// Tags of a cluster: at least as many as it has servers. Another number would lose what is counted.
 const TAGS: u64 = 64;
 const CLUSTER: &str = "redis-cluster://";
@@ -40,9 +40,9 @@ impl Server {
         };
         if let Some(nodes) = url.strip_prefix(CLUSTER) {
             let builder = ClusterClientBuilder::new(addresses(nodes))
-                .connection_timeout(PATIENCE)
-                .response_timeout(PATIENCE)
-                .overall_response_timeout(Some(PATIENCE))
+                .connection_timeout(TIMEOUT)
+                .response_timeout(TIMEOUT)
+                .overall_response_timeout(Some(TIMEOUT))
                 .retries(2);
             let client = builder.build().map_err(|_| unreadable())?;
             return Ok(Server::Cluster(client.get_async_connection().await.map_err(unusable)?));
@@ -51,8 +51,8 @@ impl Server {
         let info = address.into_connection_info().map_err(|_| unreadable())?;
         let client = redis::Client::open(info.set_tcp_settings(noticing())).map_err(|_| unreadable())?;
         let config = ConnectionManagerConfig::new()
-            .set_connection_timeout(Some(PATIENCE))
-            .set_response_timeout(Some(PATIENCE))
+            .set_connection_timeout(Some(TIMEOUT))
+            .set_response_timeout(Some(TIMEOUT))
             .set_number_of_retries(1);
         let connection = client.get_connection_manager_with_config(config).await.map_err(unusable)?;
         Ok(Server::One { connection, replicas })
@@ -84,7 +84,7 @@ impl Server {
                 if *replicas > 0 {
                     let mut wait = redis::cmd("WAIT");
                     let have: u32 =
-                        wait.arg(*replicas).arg(REPLICA_PATIENCE_MS).query_async(&mut connection).await?;
+                        wait.arg(*replicas).arg(REPLICA_TIMEOUT_MS).query_async(&mut connection).await?;
                     if have < *replicas {
                         let message = "too few replicas have what was counted";
                         return Err((redis::ErrorKind::Io, message).into());
@@ -101,7 +101,7 @@ impl Server {
 fn noticing() -> TcpSettings {
     let settings = TcpSettings::default();
     #[cfg(target_os = "linux")]
-    let settings = settings.set_user_timeout(PATIENCE);
+    let settings = settings.set_user_timeout(TIMEOUT);
     settings
 }
 

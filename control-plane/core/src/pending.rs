@@ -9,35 +9,36 @@ use std::sync::{Mutex, PoisonError};
 use crate::Settle;
 
 /// Settlements that wait.
-const MAX_LATE: usize = 10_000;
+const MOST: usize = 10_000;
 /// So many are tried again with the next.
 const BATCH: usize = 512;
 
 #[derive(Default)]
-pub(crate) struct Late(Mutex<VecDeque<Settle>>);
+pub(crate) struct Pending(Mutex<VecDeque<Settle>>);
 
 /// Settlements that are being counted. Unless that was done, they wait again: also when nobody waits for it any more.
-pub(crate) struct Due<'l> {
-    late: &'l Late,
+pub(crate) struct Due<'p> {
+    pending: &'p Pending,
     settlements: Vec<Settle>,
 }
 
-impl Late {
+impl Pending {
     /// Some of those that wait, oldest first, before `new` ones.
     pub(crate) fn with(&self, new: impl Iterator<Item = Settle>) -> Due<'_> {
-        let mut late = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let most = late.len().min(BATCH);
-        Due { late: self, settlements: late.drain(..most).chain(new).collect() }
+        let mut waiting = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let most = waiting.len().min(BATCH);
+        Due { pending: self, settlements: waiting.drain(..most).chain(new).collect() }
     }
 
     /// These could not be counted.
     fn keep(&self, settlements: Vec<Settle>) {
-        let mut late = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let all = late.drain(..).chain(settlements).collect::<Vec<_>>();
+        let mut waiting = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let all = waiting.drain(..).chain(settlements).collect::<Vec<_>>();
         let mut known = HashSet::new();
-        late.extend(all.into_iter().filter(|settle| known.insert((settle.key.clone(), settle.id.clone()))));
-        let surplus = late.len().saturating_sub(MAX_LATE);
-        late.drain(..surplus);
+        waiting
+            .extend(all.into_iter().filter(|settle| known.insert((settle.key.clone(), settle.id.clone()))));
+        let surplus = waiting.len().saturating_sub(MOST);
+        waiting.drain(..surplus);
     }
 }
 
@@ -55,7 +56,7 @@ impl Due<'_> {
 impl Drop for Due<'_> {
     fn drop(&mut self) {
         if !self.settlements.is_empty() {
-            self.late.keep(std::mem::take(&mut self.settlements));
+            self.pending.keep(std::mem::take(&mut self.settlements));
         }
     }
 }
@@ -77,22 +78,22 @@ mod tests {
             id: number.to_string(),
             how: Settlement::Released,
         };
-        let late = Late::default();
-        late.keep((0..MAX_LATE).map(settle).collect());
-        (MAX_LATE..MAX_LATE + 3).for_each(|number| late.keep(vec![settle(number)]));
-        late.keep(vec![settle(MAX_LATE)]);
+        let pending = Pending::default();
+        pending.keep((0..MOST).map(settle).collect());
+        (MOST..MOST + 3).for_each(|number| pending.keep(vec![settle(number)]));
+        pending.keep(vec![settle(MOST)]);
         let mut back = Vec::new();
-        for _ in 0..MAX_LATE.div_ceil(BATCH) {
-            let due = late.with(std::iter::empty());
+        for _ in 0..MOST.div_ceil(BATCH) {
+            let due = pending.with(std::iter::empty());
             back.extend_from_slice(due.settlements());
             due.done();
         }
         let ids: Vec<String> = back.into_iter().map(|settle| settle.id).collect();
-        let expected: Vec<String> = (3..MAX_LATE + 3).map(|number| number.to_string()).collect();
+        let expected: Vec<String> = (3..MOST + 3).map(|number| number.to_string()).collect();
         assert_eq!(ids, expected);
-        let new = late.with(std::iter::once(settle(7)));
+        let new = pending.with(std::iter::once(settle(7)));
         assert_eq!(new.settlements().len(), 1, "nothing waits any more");
         drop(new);
-        assert_eq!(late.with(std::iter::empty()).settlements().len(), 1, "what was not done waits again");
+        assert_eq!(pending.with(std::iter::empty()).settlements().len(), 1, "what was not done waits again");
     }
 }

@@ -2,11 +2,10 @@
 use jiff::Timestamp;
 use mesh_policy::{Document, Severity};
 
-use super::{ATTEMPTS, Policies, Wanted, refused};
+use super::{ATTEMPTS, Policies, Wanted, outrun, refused};
 use crate::admission::Remark;
 use crate::policy::{Change, PolicyVersion};
 use crate::policy_error::PolicyError;
-use crate::ports::{AppendError, StoreError};
 
 impl Policies {
     /// Makes all these documents current, or none: they are checked together, written together and published once, however many
@@ -49,17 +48,10 @@ impl Policies {
                 let error = refused(remarks, Some(&name));
                 return Err((name, error));
             }
-            match self.inner.store.append(set.revision(), &versions).await {
-                Ok(written) => {
-                    self.put_in_force(candidate, &written).await.map_err(nobodys)?;
-                    return Ok(versions.into_iter().map(|version| version.name).collect());
-                }
-                Err(AppendError::Taken { .. } | AppendError::Behind { .. }) => {}
-                Err(AppendError::Store(error)) => return Err(nobodys(error.into())),
+            if self.write(&set, candidate, &versions).await.map_err(nobodys)?.is_some() {
+                return Ok(versions.into_iter().map(|version| version.name).collect());
             }
         }
-        Err(nobodys(PolicyError::Store(StoreError::new(
-            "other control planes keep changing the policies: try again",
-        ))))
+        Err(nobodys(outrun()))
     }
 }
