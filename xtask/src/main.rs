@@ -1,4 +1,4 @@
-//! The project's own commands: `cargo xtask up`, `test`, `bench`, `setup`, `build`, `gen`, `tidy`.
+//! The project's own commands: `cargo xtask COMMAND`.
 //!
 //! Everything that a fresh machine needs beyond a Rust toolchain and Python 3 is fetched or built here, into the target
 //! folder, and checked by looking rather than by remembering, so that a second run takes moments.

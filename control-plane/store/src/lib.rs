@@ -1,6 +1,6 @@
 //! Where the control plane keeps things: SQLite or Postgres for policies and decisions, memory or Redis for rate windows.
 //!
-//! The ports are `mesh-control-core`'s; one scenario suite (`tests/suite.rs`) runs over every implementation. The SQL is
+//! The ports are `mesh-control-core`'s; one scenario suite (`tests/suite`) runs over every implementation. The SQL is
 //! written once, in `src/sql`, and compiled for each database: what differs between them stands in `src/sqlite` and
 //! `src/postgres`.
 #![expect(
