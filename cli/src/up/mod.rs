@@ -15,8 +15,14 @@ mod stop;
 mod tools;
 pub(crate) mod upstreams;
 
-use std::{io::Write, net::SocketAddr, time::Duration};
+use std::{
+    io::Write,
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
+use mesh_xds::Target;
 use tokio::net::TcpStream;
 
 use self::{
@@ -96,38 +102,15 @@ pub(crate) fn sidecar(global: &Global, args: args::up::Sidecar) -> Outcome {
             port: args.envoy.admin_port,
         },
     ])?;
-    let token_file = match &args.token_file {
-        Some(file) => std::path::absolute(file).map_err(|error| Failure::file("find", file, &error))?,
-        None => data.sidecar_token(),
-    };
-    if crate::http::read_token(&token_file)?.is_none() {
-        return Err(Failure::environment(format!("there is no token in {}", token_file.display()))
-            .hint("the control plane writes it to <data>/sidecar-token: copy it here, and name it with --token-file"));
-    }
+    let token_file = token_file(args.token_file.as_deref(), &data)?;
     let node_id = args.envoy.node_id.clone().unwrap_or_else(|| data::node_id(admin.port()));
     let control_plane = args.control_plane.clone();
     let launch = data.launch(program, args.envoy.concurrency, node_id, admin, control_plane, &token_file)?;
     let asked = Admin::new(admin);
     let log = launch.log.clone();
-    let launch_log = log.clone();
     runtime()?.block_on(async {
         let mut stop = Stop::listen()?;
         let mut envoy = Envoy::start(launch)?;
-        let still = async {
-            loop {
-                tokio::time::sleep(STILL).await;
-                let plane = &args.control_plane;
-                if accepted::token_refused(&launch_log) {
-                    say(format_args!(
-                        "the control plane at {plane} refuses the token in {}: it has to be what the control plane's sidecar-token holds",
-                        token_file.display()
-                    ));
-                } else {
-                    let port = listener.port();
-                    say(format_args!("still waiting for the control plane at {plane} to have port {port} opened"));
-                }
-            }
-        };
         let probe = || async {
             match asked.accepts_filter().await.unwrap_or_default() {
                 // Envoy listens all the same, and answers every request with an error.
@@ -137,7 +120,7 @@ pub(crate) fn sidecar(global: &Global, args: args::up::Sidecar) -> Outcome {
         };
         let ended = tokio::select! {
             ready = envoy.until_ready(probe) => ready.map(|()| true),
-            never = still => never,
+            never = say_what_is_awaited(&args.control_plane, &token_file, listener.port(), &log) => never,
             () = stop.asked() => Ok(false),
         };
         let ended = match ended {
@@ -154,6 +137,34 @@ pub(crate) fn sidecar(global: &Global, args: args::up::Sidecar) -> Outcome {
         stop.or_at_once(envoy.stop()).await;
         ended
     })
+}
+
+/// The file with the token that the control plane asks for.
+fn token_file(named: Option<&Path>, data: &DataDir) -> Outcome<PathBuf> {
+    let file = match named {
+        Some(file) => std::path::absolute(file).map_err(|error| Failure::file("find", file, &error))?,
+        None => data.sidecar_token(),
+    };
+    if crate::http::read_token(&file)?.is_none() {
+        return Err(Failure::environment(format!("there is no token in {}", file.display()))
+            .hint("the control plane writes it to <data>/sidecar-token: copy it here, and name it with --token-file"));
+    }
+    Ok(file)
+}
+
+/// Says now and then what a sidecar waits for that is not ready yet.
+async fn say_what_is_awaited(plane: &Target, token_file: &Path, port: u16, log: &Path) -> ! {
+    loop {
+        tokio::time::sleep(STILL).await;
+        if accepted::token_refused(log) {
+            say(format_args!(
+                "the control plane at {plane} refuses the token in {}: it has to be what the control plane's sidecar-token holds",
+                token_file.display()
+            ));
+        } else {
+            say(format_args!("still waiting for the control plane at {plane} to have port {port} opened"));
+        }
+    }
 }
 
 /// Starts Envoy and waits until it runs them; none when a stop was asked for meanwhile.
