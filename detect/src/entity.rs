@@ -417,8 +417,8 @@ const NATIONAL_IDS: &[EntityType] = &[
     EntityType::UyCi,
 ];
 
-/// The types of a named group: `all`, `pii`, `secrets`, `financial`, `medical`, `national_id`, and the several kinds of
-/// `passport` and `driver_license`. Case does not matter.
+/// The types of a named group: `all`, `none`, `pii`, `secrets` (or `credentials`), `financial`, `medical`, `national_id`, and the several
+/// kinds of `passport` and `driver_license` (or `drivers_license`). Case does not matter.
 pub fn type_group(name: &str) -> Option<&'static [EntityType]> {
     const GROUPS: &[(&str, &[EntityType])] = &[
         ("all", ALL),

@@ -112,6 +112,14 @@ fn policies_in_the_documents_compile() {
     assert!(count >= 16, "only {count} policies were found");
 }
 
+#[test]
+fn the_documents_count_the_types_of_personal_data() {
+    let count = |group| mesh_detect::type_group(group).expect("a group").len();
+    let said = format!("know {} types of personal data and {} of secrets", count("pii"), count("secrets"));
+    let document = std::fs::read_to_string(root().join("docs/detection.md")).expect("docs/detection.md");
+    assert!(document.contains(&said), "docs/detection.md does not say that rules {said}");
+}
+
 /// `ai-mesh …` and `cargo xtask up -- …`, as the arguments that `ai-mesh` gets.
 fn mesh_arguments(line: &str) -> Option<Vec<String>> {
     let line = line.split(['|', '>', '#']).next().unwrap_or_default().trim();
