@@ -1,18 +1,15 @@
 //! What is granted: by the path where nothing else tells what its server reads, and by policies in force alone.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::expect_used, clippy::panic, missing_docs)]
 
+mod support;
+
 use std::rc::Rc;
 
-use mesh_engine::{Detector, RequestHead, Session, Step, compile};
-use mesh_policy::{Bundle, BundlePolicy, BundleRollout, Policy, Stage};
+use mesh_engine::{RequestHead, Session, Step};
+use mesh_policy::{Bundle, BundlePolicy, BundleRollout, Stage};
 use serde_json::{Value, json};
 
-fn policy(spec: Value) -> BundlePolicy {
-    let document = json!({ "apiVersion": "ai-mesh.dev/v1alpha1", "kind": "Policy", "metadata": { "name": "p" },
-        "spec": spec });
-    let policy: Policy = serde_json::from_value(document).unwrap();
-    BundlePolicy { id: "p".into(), version: 1, policy }
-}
+use crate::support::{bundle, compiled, policy, post};
 
 /// Whether it passes, and of whom a violation is recorded.
 fn asked(bundle: Bundle, method: &str, path: &str, body: &Value) -> (bool, Vec<String>) {
@@ -25,9 +22,9 @@ fn asked_with(
     (name, value): (&str, &str),
     body: &Value,
 ) -> (bool, Vec<String>) {
-    let program = Rc::new(compile(&bundle.for_sidecar("here"), Rc::new(Detector::new())).unwrap());
-    let headers = vec![("content-type".into(), "application/json".into()), (name.into(), value.into())];
-    let head = RequestHead { method: method.into(), path: path.into(), headers, ..RequestHead::default() };
+    let program = Rc::new(compiled(&bundle.for_sidecar("here")));
+    let mut head = RequestHead { method: method.into(), ..post(path) };
+    head.headers.push((name.into(), value.into()));
     let mut session = Session::start(program, head, "d".into(), 0);
     let body = body.to_string();
     let ends = body == "null";
@@ -105,11 +102,7 @@ fn what_a_body_looks_like_takes_no_guard_away() {
         ),
         (tools, "POST", "/generate", with(json!({ "tools": [{ "name": "ls" }] })), true),
     ] {
-        let bundle = Bundle {
-            version: "1".into(),
-            policies: vec![policy(json!({ "rules": rules }))],
-            ..Bundle::default()
-        };
+        let bundle = bundle(json!({ "rules": rules }));
         assert_eq!(asked(bundle, method, path, &body).0, passes, "{rules} {method} {path} {body}");
     }
 }
@@ -273,9 +266,8 @@ fn what_is_only_tried_out_opens_nothing() {
         ("reports/*", "reports/q*", true, vec![]),
     ] {
         let next = BundlePolicy { version: 2, ..policy(json!({ "rules": [grant(next)] })) };
-        let policies = vec![policy(json!({ "rules": [grant(present)] }))];
         let rollouts = vec![BundleRollout { stage: Stage::Monitor, next }];
-        let bundle = Bundle { version: "1".into(), policies, rollouts, ..Bundle::default() };
+        let bundle = Bundle { rollouts, ..bundle(json!({ "rules": [grant(present)] })) };
         let (passed, objected) = read(bundle);
         assert_eq!(
             (passed, objected),

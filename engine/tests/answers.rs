@@ -1,11 +1,12 @@
 //! An answer is what its reader takes it for, whatever its content type says: SDKs read events and JSON where they expect them.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::expect_used, clippy::panic, missing_docs)]
 
-use std::rc::Rc;
+mod support;
 
-use mesh_engine::{Detector, RequestHead, ResponseMode, Session, Step, compile};
-use mesh_policy::{Bundle, BundlePolicy, Settings, from_value};
+use mesh_engine::{ResponseMode, Step};
 use serde_json::{Value, json};
+
+use crate::support::{begun, post, program};
 
 const CHAT: (&str, &str) =
     ("/v1/chat/completions", r#"{"stream":true,"messages":[{"role":"user","content":"hi"}]}"#);
@@ -18,20 +19,7 @@ const UNKNOWN: (&str, &str) = ("/any", r#"{"a":"b"}"#);
 
 /// What the agent gets of an answer; nothing if it is refused.
 fn through(rules: &Value, (path, body): (&str, &str), content_type: &str, answer: &str) -> Option<String> {
-    let document = json!({ "apiVersion": "ai-mesh.dev/v1alpha1", "kind": "Policy", "metadata": { "name": "p" },
-        "spec": { "rules": rules } });
-    let policy = from_value(&document).unwrap().policy;
-    let policies = vec![BundlePolicy { id: "p".into(), version: 1, policy }];
-    let bundle = Bundle { version: "1".into(), policies, settings: Settings::default(), ..Bundle::default() };
-    let program = Rc::new(compile(&bundle, Rc::new(Detector::new())).unwrap());
-    let head = RequestHead {
-        method: "POST".into(),
-        path: path.into(),
-        headers: vec![("content-type".into(), "application/json".into())],
-        ..RequestHead::default()
-    };
-    let mut session = Session::start(program, head, "d".into(), 0);
-    assert!(matches!(session.request_headers(false, 0), Step::ReadBody));
+    let mut session = begun(&program(rules.clone()), post(path));
     assert!(matches!(session.request(body.as_bytes(), 0), Step::Continue));
     let headers: Vec<_> = [("content-type", content_type)]
         .iter()

@@ -1,11 +1,14 @@
 //! An answer is read as what it is, whatever it is called: a stream as a stream of its framing, a whole answer as a whole.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::expect_used, clippy::panic, missing_docs)]
 
+mod support;
+
 use std::rc::Rc;
 
-use mesh_engine::{Detector, Program, RequestHead, ResponseMode, Session, Step, compile};
-use mesh_policy::{Bundle, BundlePolicy, from_value};
+use mesh_engine::{Program, ResponseMode, Step};
 use serde_json::{Value, json};
+
+use crate::support::{begun, post, program};
 
 const CHAT: &str = "/v1/chat/completions";
 const MESSAGES: &str = "/v1/messages";
@@ -14,26 +17,9 @@ const GEMINI: &str = "/v1beta/models/g:streamGenerateContent";
 const EVENTS: &str = "text/event-stream";
 const LINES: &str = "application/x-ndjson";
 
-fn program(rules: Value) -> Rc<Program> {
-    let document = json!({ "apiVersion": "ai-mesh.dev/v1alpha1", "kind": "Policy", "metadata": { "name": "p" },
-        "spec": { "rules": rules } });
-    let policies =
-        vec![BundlePolicy { id: "p".into(), version: 1, policy: from_value(&document).unwrap().policy }];
-    let bundle = Bundle { version: "1".into(), policies, ..Bundle::default() };
-    Rc::new(compile(&bundle, Rc::new(Detector::new())).unwrap())
-}
-
 /// What the agent gets of an answer, and whether it is refused.
 fn through(program: &Rc<Program>, path: &str, kind: &str, answer: &str, chunk: usize) -> (String, bool) {
-    let json = ("content-type".to_owned(), "application/json".to_owned());
-    let head = RequestHead {
-        method: "POST".into(),
-        path: path.into(),
-        headers: vec![json],
-        ..RequestHead::default()
-    };
-    let mut session = Session::start(Rc::clone(program), head, "d".into(), 0);
-    assert!(matches!(session.request_headers(false, 0), Step::ReadBody));
+    let mut session = begun(program, post(path));
     let text = json!([{ "role": "user", "content": "hi" }]);
     let request = match path {
         GEMINI => json!({ "contents": [{ "parts": [{ "text": "hi" }] }] }),

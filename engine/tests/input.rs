@@ -1,12 +1,14 @@
 //! The `input` document that docs/policies.md shows is the one that modules see.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::expect_used, missing_docs)]
 
-use std::collections::BTreeMap;
-use std::rc::Rc;
+mod support;
 
-use mesh_engine::{Detector, LimitAnswer, LimitStatus, RequestHead, Session, Step, compile};
-use mesh_policy::{Bundle, BundlePolicy, from_value};
+use std::collections::BTreeMap;
+
+use mesh_engine::{LimitAnswer, LimitStatus, Session, Step};
 use serde_json::{Value, json};
+
+use crate::support::{post, program};
 
 /// Tells the fields of `input`, and of each the fields within, one warning for each.
 const MODULE: &str = r#"package mesh
@@ -46,20 +48,7 @@ fn the_page_shows_what_modules_see() {
         { "rateLimit": { "key": "user", "requestsPerMinute": 60 } },
         { "rego": { "module": MODULE } },
     ]);
-    let document = json!({ "apiVersion": "ai-mesh.dev/v1alpha1", "kind": "Policy", "metadata": { "name": "p" },
-                           "spec": { "rules": rules } });
-    let policy = from_value(&document).unwrap().policy;
-    let policies = vec![BundlePolicy { id: "p".to_owned(), version: 1, policy }];
-    let program =
-        compile(&Bundle { version: "1".to_owned(), policies, ..Bundle::default() }, Rc::new(Detector::new()));
-    let head = RequestHead {
-        method: "POST".into(),
-        path: "/v1/chat/completions".into(),
-        headers: vec![("content-type".into(), "application/json".into())],
-        source_ip: None,
-        ..RequestHead::default()
-    };
-    let mut session = Session::start(Rc::new(program.unwrap()), head, "d".to_owned(), 1);
+    let mut session = Session::start(program(rules), post("/v1/chat/completions"), "d".to_owned(), 1);
     let call = json!({ "id": "c", "type": "function", "function": { "name": "search", "arguments": "{}" } });
     let body = json!({
         "model": "gpt-4o",

@@ -1,39 +1,22 @@
 //! The second opinion, without a proxy: what is asked, and what an answer does.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::expect_used, clippy::panic, missing_docs)]
 
+mod support;
+
 use std::rc::Rc;
 
 use mesh_engine::{
-    Detector, Judgement, Label, MAX_WINDOW_BYTES, MAX_WINDOWS, Program, RequestHead, Session, Step, compile,
+    Detector, Judgement, Label, MAX_WINDOW_BYTES, MAX_WINDOWS, Program, Session, Step, compile,
 };
-use mesh_policy::{Bundle, BundlePolicy, Policy};
 use serde_json::{Value, json};
 
-fn bundle(rules: Value) -> Bundle {
-    let document = json!({
-        "apiVersion": "ai-mesh.dev/v1alpha1", "kind": "Policy", "metadata": { "name": "p" }, "spec": { "rules": rules }
-    });
-    let policy: Policy = serde_json::from_value(document).unwrap();
-    let policies = vec![BundlePolicy { id: "p".into(), version: 1, policy }];
-    Bundle { version: "1".into(), policies, ..Bundle::default() }
-}
-
-fn program(rules: Value) -> Rc<Program> {
-    Rc::new(compile(&bundle(rules), Rc::new(Detector::new())).unwrap())
-}
+use crate::support::{begun, bundle, post, program};
 
 /// A session that has read a chat with these messages.
 fn asked(program: &Rc<Program>, texts: &[String]) -> Session {
-    let head = RequestHead {
-        method: "POST".into(),
-        path: "/v1/chat/completions".into(),
-        headers: vec![("content-type".into(), "application/json".into())],
-        ..RequestHead::default()
-    };
     let messages: Vec<Value> = texts.iter().map(|text| json!({ "role": "user", "content": text })).collect();
     let body = json!({ "model": "m", "messages": messages }).to_string();
-    let mut session = Session::start(Rc::clone(program), head, "1".into(), 0);
-    assert!(matches!(session.request_headers(false, 0), Step::ReadBody));
+    let mut session = begun(program, post("/v1/chat/completions"));
     assert!(matches!(session.request(body.as_bytes(), 0), Step::Continue));
     session
 }
@@ -54,7 +37,8 @@ fn a_judge_that_would_never_be_asked_is_refused() {
         (json!({ "sensitivity": "high", "judge": { "from": 0.45 } }), true),
         (json!({ "sensitivity": "low", "judge": { "from": 0.7 } }), false),
     ] {
-        let refused = compile(&bundle(json!([{ "injection": rule }])), Rc::new(Detector::new())).err();
+        let bundle = bundle(json!({ "rules": [{ "injection": rule }] }));
+        let refused = compile(&bundle, Rc::new(Detector::new())).err();
         let said = refused.map(|refused| refused[0].to_string());
         assert_eq!(said.is_some(), wrong, "{rule}: {said:?}");
         assert!(said.is_none_or(|said| said.contains("spec.rules[0].injection.judge.from")), "{rule}");

@@ -2,11 +2,14 @@
 //! square of them would take minutes. What is asserted is that they are read.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::expect_used, clippy::panic, missing_docs)]
 
+mod support;
+
 use std::rc::Rc;
 
-use mesh_engine::{Detector, Program, RequestHead, ResponseMode, Session, Step, compile};
-use mesh_policy::{Bundle, BundlePolicy, Policy};
+use mesh_engine::{Program, ResponseMode, Session, Step};
 use serde_json::{Value, json};
+
+use crate::support::{begun, bundle, compiled, post};
 
 /// Things of each kind in a message.
 const MANY: usize = 20_000;
@@ -24,12 +27,7 @@ fn program() -> Rc<Program> {
 }
 
 fn program_of(spec: Value) -> Rc<Program> {
-    let document = json!({ "apiVersion": "ai-mesh.dev/v1alpha1", "kind": "Policy", "metadata": { "name": "p" },
-        "spec": spec });
-    let policy: Policy = serde_json::from_value(document).unwrap();
-    let policies = vec![BundlePolicy { id: "p".into(), version: 1, policy }];
-    let bundle = Bundle { version: "1".into(), policies, ..Bundle::default() };
-    Rc::new(compile(&bundle, Rc::new(Detector::new())).unwrap().remembering([7; 16]))
+    Rc::new(compiled(&bundle(spec)).remembering([7; 16]))
 }
 
 fn many(one: impl Fn(usize) -> Value) -> Value {
@@ -41,14 +39,7 @@ fn chat(content: Value) -> String {
 }
 
 fn session(program: &Rc<Program>, body: &str) -> (Session, String) {
-    let head = RequestHead {
-        method: "POST".into(),
-        path: "/v1/chat/completions".into(),
-        headers: vec![("content-type".into(), "application/json".into())],
-        ..RequestHead::default()
-    };
-    let mut session = Session::start(Rc::clone(program), head, "d".into(), 0);
-    assert!(matches!(session.request_headers(false, 0), Step::ReadBody));
+    let mut session = begun(program, post("/v1/chat/completions"));
     let sent = match session.request(body.as_bytes(), 0) {
         Step::Continue => body.to_owned(),
         Step::Replace(body) => String::from_utf8(body).unwrap(),

@@ -1,37 +1,29 @@
 //! What an MCP server lists besides definitions as they were approved, or allowed: none of it reaches the agent.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::expect_used, clippy::panic, missing_docs)]
 
+mod support;
+
 use std::rc::Rc;
 
-use mesh_engine::{Detector, Program, RequestHead, ResponseMode, SeenTool, Session, Step, compile};
-use mesh_policy::{Bundle, BundlePolicy, BundleTool, from_value};
+use mesh_engine::{Program, RequestHead, ResponseMode, SeenTool, Step};
+use mesh_policy::{Bundle, BundleTool};
 use serde_json::{Value, json};
+
+use crate::support::{begun, bundle, compiled, post};
 
 const SERVER: &str = "tools.example.com/mcp";
 /// A definition as it is approved, without its end.
 const SEARCH: &str = r#"{"name":"search","description":"Finds things","inputSchema":{"type":"object","maximum":9007199254740992}"#;
 
 fn program(rule: Value, approved: Vec<String>) -> Rc<Program> {
-    let document = json!({ "apiVersion": "ai-mesh.dev/v1alpha1", "kind": "Policy", "metadata": { "name": "p" },
-        "spec": { "rules": [{ "tools": rule }] } });
-    let policies =
-        vec![BundlePolicy { id: "p".into(), version: 1, policy: from_value(&document).unwrap().policy }];
     let tools = vec![BundleTool { server: SERVER.into(), name: "search".into(), approved, changed: false }];
-    let bundle = Bundle { version: "1".into(), policies, tools, ..Bundle::default() };
-    Rc::new(compile(&bundle, Rc::new(Detector::new())).unwrap())
+    Rc::new(compiled(&Bundle { tools, ..bundle(json!({ "rules": [{ "tools": rule }] })) }))
 }
 
 /// What the agent gets of a listing, whole or as an event; what was reported.
 fn listed(program: &Rc<Program>, tools: &str, stream: bool) -> (String, Vec<SeenTool>) {
-    let head = RequestHead {
-        method: "POST".into(),
-        path: "/mcp".into(),
-        headers: vec![("content-type".into(), "application/json".into())],
-        cluster: Some("tools.example.com".into()),
-        ..RequestHead::default()
-    };
-    let mut session = Session::start(Rc::clone(program), head, "d".into(), 0);
-    assert!(matches!(session.request_headers(false, 0), Step::ReadBody));
+    let head = RequestHead { cluster: Some("tools.example.com".into()), ..post("/mcp") };
+    let mut session = begun(program, head);
     session.request(br#"{"jsonrpc":"2.0","id":1,"method":"tools/list"}"#, 0);
     let body = format!(r#"{{"jsonrpc":"2.0","id":1,"result":{{"tools":{tools}}}}}"#);
     let kind = if stream { "text/event-stream" } else { "application/json" };

@@ -2,20 +2,20 @@
 //! streamed, however a stream is cut.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::expect_used, clippy::panic, missing_docs)]
 
+mod support;
+
 use std::path::Path;
 use std::rc::Rc;
 
-use mesh_engine::{Detector, Program, RequestHead, ResponseMode, Session, Step, compile};
-use mesh_policy::{Bundle, BundlePolicy, Policy, Secret, Settings};
+use mesh_engine::{Program, ResponseMode, Session, Step};
+use mesh_policy::{Bundle, Secret, Settings};
 use serde_json::{Value, json};
 
+use crate::support::{bundle, compiled, post};
+
 fn program(spec: Value) -> Rc<Program> {
-    let document = json!({ "apiVersion": "ai-mesh.dev/v1alpha1", "kind": "Policy", "metadata": { "name": "p" }, "spec": spec });
-    let policy: Policy = serde_json::from_value(document).unwrap();
-    let policies = vec![BundlePolicy { id: "p".into(), version: 1, policy }];
     let settings = Settings { masking_key: Some(Secret::new("key")), ..Settings::default() };
-    let bundle = Bundle { version: "1".into(), policies, settings, ..Bundle::default() };
-    Rc::new(compile(&bundle, Rc::new(Detector::new())).unwrap())
+    Rc::new(compiled(&Bundle { settings, ..bundle(spec) }))
 }
 
 /// The rule of the corpus.
@@ -27,13 +27,7 @@ fn content(more: Value) -> Rc<Program> {
 
 /// A chat request, judged; what reached the upstream.
 fn asked(program: &Rc<Program>, path: &str, body: &Value) -> (Session, Option<Value>) {
-    let head = RequestHead {
-        method: "POST".into(),
-        path: path.into(),
-        headers: vec![("content-type".into(), "application/json".into())],
-        ..RequestHead::default()
-    };
-    let mut session = Session::start(Rc::clone(program), head, "d".into(), 0);
+    let mut session = Session::start(Rc::clone(program), post(path), "d".into(), 0);
     assert!(matches!(session.request_headers(false, 0), Step::ReadBody | Step::Continue));
     match session.request(body.to_string().as_bytes(), 0) {
         Step::Replace(body) => (session, Some(serde_json::from_slice(&body).unwrap())),

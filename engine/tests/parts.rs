@@ -2,37 +2,25 @@
 //! digit, under quotes.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::expect_used, clippy::panic, missing_docs)]
 
+mod support;
+
 use std::rc::Rc;
 
-use mesh_engine::{Detector, RequestHead, Session, Step, compile};
-use mesh_policy::{Bundle, BundlePolicy, Policy};
+use mesh_engine::Step;
 use serde_json::{Value, json};
+
+use crate::support::{begun, bundle, compiled, post};
 
 /// What reaches the upstream of a chat with this content; none if it is refused.
 fn sent(rules: &Value, path: &str, body: &Value) -> Option<Value> {
-    let document = json!({ "apiVersion": "ai-mesh.dev/v1alpha1", "kind": "Policy", "metadata": { "name": "p" },
-        "spec": { "rules": rules } });
-    let policy: Policy = serde_json::from_value(document).unwrap();
-    let policies = vec![BundlePolicy { id: "p".into(), version: 1, policy }];
-    let bundle = Bundle { version: "1".into(), policies, ..Bundle::default() };
-    let program = Rc::new(compile(&bundle, Rc::new(Detector::new())).unwrap().remembering([7; 16]));
-    let head = RequestHead {
-        method: "POST".into(),
-        path: path.into(),
-        headers: vec![("content-type".into(), "application/json".into())],
-        ..RequestHead::default()
-    };
+    let program = Rc::new(compiled(&bundle(json!({ "rules": rules }))).remembering([7; 16]));
     let body = body.to_string();
     // What is judged is remembered: the second time it is judged alike.
-    let outcomes = [(); 2].map(|()| {
-        let mut session = Session::start(Rc::clone(&program), head.clone(), "d".into(), 0);
-        assert!(matches!(session.request_headers(false, 0), Step::ReadBody));
-        match session.request(body.as_bytes(), 0) {
-            Step::Continue => Some(serde_json::from_str(&body).unwrap()),
-            Step::Replace(body) => Some(serde_json::from_slice::<Value>(&body).unwrap()),
-            Step::Refuse(_) => None,
-            other => panic!("{other:?}"),
-        }
+    let outcomes = [(); 2].map(|()| match begun(&program, post(path)).request(body.as_bytes(), 0) {
+        Step::Continue => Some(serde_json::from_str(&body).unwrap()),
+        Step::Replace(body) => Some(serde_json::from_slice::<Value>(&body).unwrap()),
+        Step::Refuse(_) => None,
+        other => panic!("{other:?}"),
     });
     assert_eq!(outcomes[0], outcomes[1]);
     outcomes.into_iter().next().unwrap()

@@ -1,11 +1,15 @@
 //! Where a masked value comes back in an answer, and where its placeholder stays: inside what a reader would open.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::expect_used, clippy::panic, missing_docs)]
 
+mod support;
+
 use std::rc::Rc;
 
-use mesh_engine::{Detector, Program, RequestHead, ResponseMode, Session, Step, compile};
-use mesh_policy::{Bundle, BundlePolicy, Secret, Settings, from_value};
+use mesh_engine::{Program, ResponseMode, Session, Step};
+use mesh_policy::{Bundle, Secret, Settings};
 use serde_json::{Value, json};
+
+use crate::support::{begun, bundle, compiled, post};
 
 const SSN: &str = "536-90-4399";
 const CHAT: &str = "/v1/chat/completions";
@@ -15,13 +19,8 @@ const GEMINI: &str = "/v1beta/models/g:generateContent";
 
 fn program() -> Rc<Program> {
     let rules = json!([{ "pii": { "types": ["ssn"], "action": "tokenize" } }]);
-    let document = json!({ "apiVersion": "ai-mesh.dev/v1alpha1", "kind": "Policy", "metadata": { "name": "p" },
-        "spec": { "rules": rules } });
-    let policies =
-        vec![BundlePolicy { id: "p".into(), version: 1, policy: from_value(&document).unwrap().policy }];
     let settings = Settings { masking_key: Some(Secret::new("key")), ..Settings::default() };
-    let bundle = Bundle { version: "1".into(), policies, settings, ..Bundle::default() };
-    Rc::new(compile(&bundle, Rc::new(Detector::new())).unwrap())
+    Rc::new(compiled(&Bundle { settings, ..bundle(json!({ "rules": rules })) }))
 }
 
 fn request(path: &str) -> Value {
@@ -35,15 +34,7 @@ fn request(path: &str) -> Value {
 
 /// The exchange with a masked number, and its placeholder.
 fn asked(program: &Rc<Program>, path: &str) -> (Session, String) {
-    let json = ("content-type".to_owned(), "application/json".to_owned());
-    let head = RequestHead {
-        method: "POST".into(),
-        path: path.into(),
-        headers: vec![json],
-        ..RequestHead::default()
-    };
-    let mut session = Session::start(Rc::clone(program), head, "d".into(), 0);
-    assert!(matches!(session.request_headers(false, 0), Step::ReadBody));
+    let mut session = begun(program, post(path));
     let Step::Replace(sent) = session.request(request(path).to_string().as_bytes(), 0) else { panic!() };
     let sent = String::from_utf8(sent).unwrap();
     let from = sent.find("[US_SSN_").unwrap();

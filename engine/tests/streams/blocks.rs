@@ -1,6 +1,7 @@
 //! Texts that go on in another block, item or message.
 use serde_json::json;
 
+use crate::program;
 use crate::wires::*;
 
 /// Clients put the texts of blocks together, and of messages that follow each other.

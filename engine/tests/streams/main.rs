@@ -7,6 +7,8 @@ mod blocks;
 mod cumulative;
 mod deltas;
 mod joins;
+#[path = "../support/mod.rs"]
+mod support;
 mod tables;
 mod waits;
 mod wires;
@@ -16,6 +18,7 @@ use std::rc::Rc;
 use mesh_engine::Program;
 use serde_json::{Value, json};
 
+use crate::support::program;
 use crate::wires::*;
 
 #[test]

@@ -1,6 +1,7 @@
 //! Tables in an answer: the head of a column still speaks for its values when it has left.
 use serde_json::json;
 
+use crate::program;
 use crate::wires::*;
 
 #[test]

@@ -1,24 +1,13 @@
 //! The protocols, their streams, and what the agent receives of one.
 use std::rc::Rc;
 
-use mesh_engine::{Detector, Program, RequestHead, ResponseMode, Session, Step, compile};
-use mesh_policy::{Bundle, BundlePolicy, Settings, from_value};
+use mesh_engine::{Program, ResponseMode, Session, Step};
 use serde_json::{Value, json};
+
+use crate::support::{begun, post};
 
 pub(crate) const SSN: &str = "536-90-4399";
 pub(crate) const MAIL: &str = "jane.roe@example.org";
-
-pub(crate) fn program(rules: Value) -> Rc<Program> {
-    let document = json!({
-        "apiVersion": "ai-mesh.dev/v1alpha1", "kind": "Policy", "metadata": { "name": "p" },
-        "spec": { "rules": rules },
-    });
-    let policy = from_value(&document).unwrap().policy;
-    let policies = vec![BundlePolicy { id: "p".to_owned(), version: 1, policy }];
-    let bundle =
-        Bundle { version: "1".to_owned(), policies, settings: Settings::default(), ..Bundle::default() };
-    Rc::new(compile(&bundle, Rc::new(Detector::new())).unwrap())
-}
 
 /// A protocol: what is asked, where, and what the answer's content type is.
 #[derive(Clone, Copy)]
@@ -154,15 +143,7 @@ impl Wire {
     }
 
     fn answering(&self, program: &Rc<Program>) -> Session {
-        let json = ("content-type".to_owned(), "application/json".to_owned());
-        let head = RequestHead {
-            method: "POST".to_owned(),
-            path: self.path.to_owned(),
-            headers: vec![json],
-            ..RequestHead::default()
-        };
-        let mut session = Session::start(Rc::clone(program), head, "d".to_owned(), 0);
-        assert!(matches!(session.request_headers(false, 0), Step::ReadBody));
+        let mut session = begun(program, post(self.path));
         assert!(matches!(session.request(self.body.as_bytes(), 0), Step::Continue));
         let headers = [("content-type".to_owned(), self.content_type.to_owned())];
         assert!(matches!(session.response_headers(&headers, false), ResponseMode::Stream), "{}", self.path);
