@@ -310,11 +310,6 @@ impl EntityType {
             .find(|kind| same(kind.as_str()))
             .or_else(|| ALIASES.iter().find(|(alias, _)| same(alias)).map(|(_, kind)| *kind))
     }
-
-    /// Whether the type is a secret rather than personal data.
-    pub fn is_secret(self) -> bool {
-        SECRETS.contains(&self)
-    }
 }
 
 impl fmt::Display for EntityType {
@@ -441,21 +436,6 @@ pub fn type_group(name: &str) -> Option<&'static [EntityType]> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct TypeSet(u128);
 
-/// A name that is neither a type nor an alias nor a group.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct UnknownType {
-    /// The name as it was given.
-    pub name: String,
-}
-
-impl fmt::Display for UnknownType {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "`{}` is no known type of personal data or secret", self.name)
-    }
-}
-
-impl std::error::Error for UnknownType {}
-
 impl TypeSet {
     /// The set of nothing.
     pub const EMPTY: TypeSet = TypeSet(0);
@@ -468,26 +448,6 @@ impl TypeSet {
     /// The set of the given types.
     pub fn of(types: &[EntityType]) -> TypeSet {
         types.iter().fold(TypeSet::EMPTY, |set, kind| set.with(*kind))
-    }
-
-    /// Reads names, aliases and groups, as a policy writes them. An empty list means every type.
-    pub fn from_names<S: AsRef<str>>(names: &[S]) -> Result<TypeSet, UnknownType> {
-        if names.is_empty() {
-            return Ok(TypeSet::all());
-        }
-        let mut set = TypeSet::EMPTY;
-        for name in names {
-            let name = name.as_ref();
-            // A group is the wider reading of a word that is also a type: `passport` means every kind of passport.
-            if let Some(types) = type_group(name) {
-                set = set.union(TypeSet::of(types));
-            } else {
-                let kind =
-                    EntityType::from_name(name).ok_or_else(|| UnknownType { name: name.to_owned() })?;
-                set = set.with(kind);
-            }
-        }
-        Ok(set)
     }
 
     const fn bit(kind: EntityType) -> u128 {
@@ -554,15 +514,5 @@ mod tests {
             assert!(seen.insert(alias), "{alias} is claimed twice");
         }
         assert_eq!(NAMES.len(), ALL.len());
-    }
-
-    #[test]
-    fn policies_write_types_in_many_ways() {
-        let set = TypeSet::from_names(&["ssn", "Credit-Card", "email"]).unwrap();
-        assert_eq!(set, TypeSet::of(&[EntityType::UsSsn, EntityType::CreditCard, EntityType::EmailAddress]));
-        assert_eq!(TypeSet::from_names::<&str>(&[]).unwrap(), TypeSet::all());
-        assert!(TypeSet::from_names(&["secrets"]).unwrap().contains(EntityType::Jwt));
-        assert!(TypeSet::from_names(&["passport"]).unwrap().contains(EntityType::UsPassport));
-        assert_eq!(TypeSet::from_names(&["sssn"]).unwrap_err().name, "sssn");
     }
 }

@@ -22,7 +22,7 @@ mod output;
 mod pii;
 
 pub use custom::{CustomPatterns, MAX_PATTERN_BYTES, PatternError};
-pub use entity::{EntityType, TypeSet, UnknownType, type_group};
+pub use entity::{EntityType, TypeSet, type_group};
 pub use finding::{Finding, Kind};
 pub use injection::scorer::{Features, LEAST, SLOTS};
 pub use injection::{Family, InjectionFinding, MAX_PHRASES, Phrases, Sensitivity, Source};

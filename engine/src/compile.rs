@@ -186,6 +186,7 @@ fn pii(index: usize, rule: &PiiRule, problems: &mut Vec<Diagnostic>) -> Option<P
     let before = problems.len();
     let mut types = if rule.types.is_empty() { TypeSet::all() } else { TypeSet::EMPTY };
     for (place, name) in rule.types.iter().enumerate() {
+        // A group is the wider reading of a word that is also a type: `passport` means every kind of passport.
         if let Some(group) = type_group(name) {
             group.iter().for_each(|kind| types.insert(*kind));
         } else if let Some(kind) = EntityType::from_name(name) {
@@ -325,9 +326,24 @@ fn of_rego(path: String, error: RegoError) -> Diagnostic {
 mod tests {
     use super::*;
 
+    fn with_types(types: &[&str]) -> PiiRule {
+        PiiRule { types: types.iter().map(|name| (*name).to_owned()).collect(), ..PiiRule::default() }
+    }
+
+    #[test]
+    fn policies_write_types_in_many_ways() {
+        let types = |names: &[&str]| pii(0, &with_types(names), &mut Vec::new()).unwrap().types;
+        let set = TypeSet::of(&[EntityType::UsSsn, EntityType::CreditCard, EntityType::EmailAddress]);
+        assert_eq!(types(&["ssn", "Credit-Card", "email"]), set);
+        assert_eq!(types(&[]), TypeSet::all());
+        assert!(types(&["secrets"]).contains(EntityType::Jwt));
+        assert!(types(&["passport"]).contains(EntityType::UsPassport));
+    }
+
     #[test]
     fn a_type_that_is_not_known_is_told_with_the_nearest_that_is() {
         for (name, expected) in [
+            ("sssn", "did you mean `ssn`?"),
             ("snn", "did you mean `ssn`?"),
             ("credit-crad", "did you mean `credit_card`?"),
             ("US_SNN", "did you mean `us_ssn`?"),
@@ -335,9 +351,8 @@ mod tests {
             ("Social-Security-No", "did you mean `ssn`?"),
             ("zebra", "`secrets`, `pii` and `all` name groups of types"),
         ] {
-            let rule = PiiRule { types: vec![name.to_owned()], ..PiiRule::default() };
             let mut problems = Vec::new();
-            assert!(pii(0, &rule, &mut problems).is_none());
+            assert!(pii(0, &with_types(&[name]), &mut problems).is_none());
             let told: Vec<_> =
                 problems.iter().map(|said| (said.path.as_str(), said.help.as_deref())).collect();
             assert_eq!(told, [("spec.rules[0].pii.types[0]", Some(expected))], "{name}");

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use mesh_detect::{Detector, EntityType, Finding, Kind, TypeSet};
+use mesh_detect::{Detector, EntityType, Finding, Kind, TypeSet, type_group};
 use serde_json::Value;
 
 use crate::Options;
@@ -34,7 +34,7 @@ fn label(kind: EntityType) -> &'static str {
         EntityType::Password => "PASSWORD",
         EntityType::PrivateKey => "PRIVATE_KEY",
         EntityType::DateOfBirth => "DATE",
-        kind if kind.is_secret() => "API_KEY",
+        kind if type_group("secrets").is_some_and(|secrets| secrets.contains(&kind)) => "API_KEY",
         _ => "NATIONAL_ID",
     }
 }
