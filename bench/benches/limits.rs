@@ -1,5 +1,5 @@
 //! The local check of a limit: what a leased request costs, on the host.
-use mesh_limits::{AccountName, Borrow, Leases, Wish};
+use mesh_limits::{AccountName, Borrow, Leases, Measure, Wish};
 
 fn main() {
     divan::main();
@@ -9,7 +9,7 @@ fn wish(rule: usize, account: usize) -> Wish {
     let account = AccountName {
         policy: "budgets".into(),
         rule,
-        measure: "requests",
+        measure: Measure::Requests,
         window_s: 60,
         key: format!("user:{account}@example.com"),
     };

@@ -2,12 +2,12 @@
 //!
 //! Failure law: what can not be known counts as it was promised. Nothing counts that never reached a model, or that the
 //! model refused.
-use mesh_limits::{Tokens, tokens_of};
+use mesh_limits::{Measure, Tokens, tokens_of};
 use mesh_policy::LimitMode;
 use mesh_wire::{Ending, Event, Message, Protocol, StreamItem, Usage};
 
 use crate::estimate::Estimate;
-use crate::limits::{LimitCheck, Measure};
+use crate::limits::LimitCheck;
 use crate::program::LimitGuard;
 use crate::session::Session;
 

@@ -5,7 +5,7 @@ use std::rc::Rc;
 use mesh_detect::{
     CustomPatterns, Detector, EntityType, MAX_PHRASES, Phrases, Sensitivity, TypeSet, type_group,
 };
-use mesh_limits::{Catalogue, PriceList};
+use mesh_limits::{Catalogue, Measure, PriceList};
 use mesh_policy::{
     AccessRule, Bundle, BundlePolicy, ContentRule, Diagnostic, Direction, InjectionRule, PiiRule, Policy,
     RateLimitRule, RegoRule, Rule, nearest, step,
@@ -17,7 +17,7 @@ use crate::canary::CanaryGuard;
 use crate::index::{Attached, Index, unmatched};
 use crate::input::Asked;
 use crate::judge::JudgeGuard;
-use crate::limits::{self, Measure};
+use crate::limits;
 use crate::names::{Globs, NameGuard};
 use crate::output::OutputGuard;
 use crate::pins::Pins;

@@ -55,7 +55,7 @@ pub use decision::{Decision, FindingCount, GuardState, Outcome, PolicyRef, Sever
 pub use dry_run::{SampleRequest, Verdict, dry_run};
 pub use evidence::{Effect, Evidence, Near, Violation};
 pub use judge::{Judgement, Label, MAX_WINDOW_BYTES, MAX_WINDOWS, Question};
-pub use limits::{LimitAnswer, LimitCheck, LimitStatus, Measure};
+pub use limits::{LimitAnswer, LimitCheck, LimitStatus};
 pub use mesh_detect::Detector;
 pub use mesh_wire::{Refusal, Usage};
 pub use pins::SeenTool;

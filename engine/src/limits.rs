@@ -5,6 +5,7 @@
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
+use mesh_limits::Measure;
 use mesh_policy::{Enforcement, LimitAction, LimitKey, LimitMode, RateLimitRule};
 use mesh_rego::Rego;
 use mesh_wire::{Protocol, RefusalKind};
@@ -16,36 +17,6 @@ use crate::index::Attached;
 use crate::input::{Asked, rego_input};
 use crate::program::LimitGuard;
 use crate::session::{Session, Step};
-
-/// What a limit counts.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Measure {
-    /// Requests.
-    Requests,
-    /// Tokens, read and written.
-    Tokens,
-    /// Millionths of a US dollar.
-    Cost,
-    /// Requests that go on at the same time.
-    Concurrent,
-}
-
-impl Measure {
-    /// The name in descriptors and records.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Measure::Requests => "requests",
-            Measure::Tokens => "tokens",
-            Measure::Cost => "cost",
-            Measure::Concurrent => "concurrent",
-        }
-    }
-
-    /// Whether what an exchange takes is known only when it ends.
-    pub(crate) fn is_spent(self) -> bool {
-        matches!(self, Measure::Tokens | Measure::Cost)
-    }
-}
 
 /// One account to ask the rate limit service about.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -2,7 +2,7 @@
 use std::rc::Rc;
 
 use mesh_detect::{CustomPatterns, Detector, Phrases, Sensitivity, TypeSet};
-use mesh_limits::Catalogue;
+use mesh_limits::{Catalogue, Measure};
 use mesh_policy::{
     FailureMode, InjectionAction, LimitAction, LimitKey, LimitMode, Media, PiiAction, RecordOverflow,
     Settings,
@@ -14,7 +14,6 @@ use crate::canary::CanaryGuard;
 use crate::index::Index;
 use crate::input::Asked;
 use crate::judge::JudgeGuard;
-use crate::limits::Measure;
 use crate::names::{Globs, NameGuard};
 use crate::output::OutputGuard;
 use crate::pins::Pins;

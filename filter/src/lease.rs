@@ -4,8 +4,8 @@
 //! own: sharing them among workers would cost two calls into Envoy for each request, to save a call over the network for
 //! each two seconds.
 use mesh_audit::v1::LeaseReturn;
-use mesh_engine::{LimitAnswer, LimitCheck, LimitStatus, Measure, Settlement};
-use mesh_limits::{AccountName, Borrow, Kind, Leases, Local, Return, Use, Wish, lease_id, lends};
+use mesh_engine::{LimitAnswer, LimitCheck, LimitStatus, Settlement};
+use mesh_limits::{AccountName, Borrow, Leases, Local, Measure, Return, Use, Wish, lease_id, lends};
 
 /// What an account said that it lends, by the place of its check.
 pub(crate) struct Lent {
@@ -81,7 +81,7 @@ pub(crate) fn settle(leases: &mut Leases, uses: &[Use], settlements: &[Settlemen
         let of_it = |settlement: &&Settlement| {
             settlement.policy == account.policy
                 && settlement.rule == account.rule
-                && settlement.measure.as_str() == account.measure
+                && settlement.measure == account.measure
                 && settlement.window_s == account.window_s
                 && settlement.key == account.key
         };
@@ -93,7 +93,7 @@ pub(crate) fn message(end: &Return) -> LeaseReturn {
     LeaseReturn {
         policy_id: end.account.policy.clone(),
         rule: u32::try_from(end.account.rule).unwrap_or(u32::MAX),
-        measure: end.account.measure.to_owned(),
+        measure: end.account.measure.as_str().to_owned(),
         window_s: end.account.window_s,
         key: end.account.key.clone(),
         lease_id: end.id.clone(),
@@ -103,19 +103,14 @@ pub(crate) fn message(end: &Return) -> LeaseReturn {
 }
 
 fn lendable(check: &LimitCheck) -> bool {
-    let kind = match check.measure {
-        Measure::Requests => Kind::Count,
-        Measure::Tokens | Measure::Cost => Kind::Reserve,
-        Measure::Concurrent => Kind::Concurrent,
-    };
-    !check.strict && lends(kind, check.window_s.saturating_mul(1_000_000))
+    !check.strict && lends(check.measure.kind(), check.window_s.saturating_mul(1_000_000))
 }
 
 fn account(check: &LimitCheck) -> AccountName {
     AccountName {
         policy: check.policy.clone(),
         rule: check.rule,
-        measure: check.measure.as_str(),
+        measure: check.measure,
         window_s: check.window_s,
         key: check.key.clone(),
     }

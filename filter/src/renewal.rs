@@ -2,7 +2,7 @@
 //!
 //! Law: what is lent so is lent as in an answer to a request. A call that fails or comes to nothing leaves the lease to end, and
 //! the next request asks for itself.
-use mesh_engine::{LimitAnswer, LimitCheck, Measure};
+use mesh_engine::{LimitAnswer, LimitCheck};
 use mesh_limits::{AccountName, Borrow, Leases, Renewal};
 use mesh_policy::ServiceRef;
 
@@ -34,7 +34,9 @@ impl Renewals {
         id: impl Fn() -> String,
     ) {
         for Renewal { account, limit, borrow } in leases.due(now_ns / 1000) {
-            let Some(check) = check(account, limit) else { continue };
+            // It wants nothing for a request.
+            let AccountName { policy, rule, measure, window_s, key } = account;
+            let check = LimitCheck::to_borrow(policy, rule, measure, key, limit, window_s);
             let borrows = [Some(borrow)];
             let question = limits::ask(std::slice::from_ref(&check), &borrows);
             let id = id();
@@ -74,11 +76,4 @@ impl Renewals {
         lease::take(leases, std::slice::from_ref(&check), vec![Some(borrow)], &answer, &lent);
         true
     }
-}
-
-/// A question that wants nothing for a request.
-fn check(account: AccountName, limit: u64) -> Option<LimitCheck> {
-    let measures = [Measure::Requests, Measure::Tokens, Measure::Cost];
-    let measure = measures.into_iter().find(|measure| measure.as_str() == account.measure)?;
-    Some(LimitCheck::to_borrow(account.policy, account.rule, measure, account.key, limit, account.window_s))
 }

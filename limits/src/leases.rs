@@ -11,6 +11,7 @@
 use std::collections::{HashMap, VecDeque};
 
 use crate::lease::{LEASE_US, rest_of};
+use crate::measure::Measure;
 
 /// Accounts that leases are held of at a time; requests under further ones ask.
 const MAX_ACCOUNTS: usize = 4096;
@@ -32,7 +33,7 @@ pub struct AccountName {
     /// The rule's place among those of that policy that have such a limit.
     pub rule: usize,
     /// What is counted.
-    pub measure: &'static str,
+    pub measure: Measure,
     /// Length of the window in seconds.
     pub window_s: u64,
     /// Whose: `agent:support-1`.

@@ -13,10 +13,12 @@ mod estimate;
 mod holds;
 mod lease;
 mod leases;
+mod measure;
 mod price;
 
 pub use account::{Account, Kind, MAX_AMOUNT, Settlement, Terms, Verdict};
 pub use estimate::{PER_MESSAGE, UNBOUNDED_ANSWER, tokens_at_most, tokens_of};
 pub use lease::{LEASE_US, lease_id, lends, rest_of};
 pub use leases::{AccountName, Borrow, Leases, Local, Renewal, Return, Use, Wish};
+pub use measure::Measure;
 pub use price::{Catalogue, Entry, Price, PriceError, PriceList, Tokens};

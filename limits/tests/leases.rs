@@ -1,7 +1,7 @@
 //! No order of asking, lending, using, returning, losing messages, crashing and stepping clocks makes leases admit more than
 //! the limit, or lose a token.
 use mesh_limits::{
-    Account, AccountName, Borrow, Kind, LEASE_US, Leases, Settlement, Terms, Use, Wish, lease_id,
+    Account, AccountName, Borrow, Kind, LEASE_US, Leases, Measure, Settlement, Terms, Use, Wish, lease_id,
 };
 use proptest::prelude::*;
 
@@ -245,7 +245,7 @@ fn play(kind: Kind, limit: u64, acts: &[Act]) -> Result<(usize, u64), TestCaseEr
     let name = AccountName {
         policy: "p".into(),
         rule: 0,
-        measure: "tokens",
+        measure: Measure::Tokens,
         window_s: WINDOW / 1_000_000,
         key: "agent:a".into(),
     };

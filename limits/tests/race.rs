@@ -2,7 +2,7 @@
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
-use mesh_limits::{Account, AccountName, Borrow, Kind, Leases, Settlement, Terms, Wish, lease_id};
+use mesh_limits::{Account, AccountName, Borrow, Kind, Leases, Measure, Settlement, Terms, Wish, lease_id};
 
 const WORKERS: usize = 12;
 const EACH: usize = 50;
@@ -144,7 +144,7 @@ fn race(seed: u64, service_us: u64, call_us: u64) -> (usize, usize) {
     let name = AccountName {
         policy: "p".into(),
         rule: 0,
-        measure: "requests",
+        measure: Measure::Requests,
         window_s: 3600,
         key: "agent:many".into(),
     };

@@ -117,10 +117,6 @@ impl LimitMetrics {
 
 fn measure(key: &str) -> &'static str {
     let id = LimitId::of(key);
-    match id.as_ref().and_then(|id| id.entry("measure")).and_then(Measure::from_name) {
-        Some(Measure::Tokens) => "tokens",
-        Some(Measure::Cost) => "cost",
-        Some(Measure::Concurrent) => "concurrent",
-        Some(Measure::Requests) | None => "requests",
-    }
+    let known = id.as_ref().and_then(|id| id.entry("measure")).and_then(Measure::from_name);
+    known.unwrap_or(Measure::Requests).as_str()
 }

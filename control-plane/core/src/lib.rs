@@ -47,11 +47,12 @@ pub use evidence::{Evidence, Near, Part};
 pub use explain::{Explanation, Reason, explain};
 pub use impact::{Impact, ImpactChange};
 pub use limits::{
-    AccountFilter, AccountView, Accounts, Ask, DOMAIN, LimitId, LimitVerdict, Limits, Measure, Settle,
-    Settled, Told, Verdicts,
+    AccountFilter, AccountView, Accounts, Ask, DOMAIN, LimitId, LimitVerdict, Limits, Settle, Settled, Told,
+    Verdicts, terms,
 };
 pub use mesh_limits::{
-    Catalogue, Entry as PriceEntry, Kind, MAX_AMOUNT, Price, PriceList, Settlement, Terms, lease_id, rest_of,
+    Catalogue, Entry as PriceEntry, Kind, MAX_AMOUNT, Measure, Price, PriceList, Settlement, Terms, lease_id,
+    rest_of,
 };
 pub use policies::{Changed, FromFiles, Policies, Wanted};
 pub use policy::{Change, Expected, PolicyVersion, Stored, agent_key};

@@ -4,9 +4,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use mesh_audit::v1::{DecisionRecord, LeaseReturn};
-use mesh_limits::{Kind, Settlement, Terms, lease_id};
-use serde::Serialize;
-use utoipa::ToSchema;
+use mesh_limits::{Kind, Measure, Settlement, Terms, lease_id};
 
 use crate::pending::Pending;
 use crate::ports::{RateWindows, StoreError};
@@ -215,42 +213,10 @@ impl AccountFilter {
     }
 }
 
-/// What a limit counts.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum Measure {
-    /// Requests.
-    Requests,
-    /// Tokens, read and written.
-    Tokens,
-    /// Millionths of a US dollar.
-    Cost,
-    /// Requests that go on at the same time.
-    Concurrent,
-}
-
-impl Measure {
-    /// The measure of that name.
-    pub fn from_name(name: &str) -> Option<Self> {
-        Some(match name {
-            "requests" => Measure::Requests,
-            "tokens" => Measure::Tokens,
-            "cost" => Measure::Cost,
-            "concurrent" => Measure::Concurrent,
-            _ => return None,
-        })
-    }
-
-    /// The terms of a limit of this measure.
-    pub fn terms(self, limit: u64, window: Duration) -> Terms {
-        let kind = match self {
-            Measure::Requests => Kind::Count,
-            Measure::Tokens | Measure::Cost => Kind::Reserve,
-            Measure::Concurrent => Kind::Concurrent,
-        };
-        let us = |duration: Duration| u64::try_from(duration.as_micros()).unwrap_or(u64::MAX);
-        Terms { kind, limit, window_us: us(window), patience_us: us(HOLD_TTL) }
-    }
+/// The terms of a limit.
+pub fn terms(measure: Measure, limit: u64, window: Duration) -> Terms {
+    let us = |duration: Duration| u64::try_from(duration.as_micros()).unwrap_or(u64::MAX);
+    Terms { kind: measure.kind(), limit, window_us: us(window), patience_us: us(HOLD_TTL) }
 }
 
 /// What an account is known by: the domain and entries of a rate limit descriptor, and its window.
@@ -391,7 +357,7 @@ fn settle(
     id: String,
     how: Settlement,
 ) -> Option<Settle> {
-    let terms = Measure::from_name(measure)?.terms(0, Duration::from_secs(window_s));
+    let terms = terms(Measure::from_name(measure)?, 0, Duration::from_secs(window_s));
     let entry = |name: &str, value: &str| (name.to_owned(), value.to_owned());
     let account = LimitId {
         domain: DOMAIN.to_owned(),

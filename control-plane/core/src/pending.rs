@@ -68,13 +68,13 @@ mod tests {
     use mesh_limits::Settlement;
 
     use super::*;
-    use crate::Measure;
+    use crate::{Measure, terms};
 
     #[test]
     fn the_oldest_are_forgotten_and_the_rest_comes_back_in_order() {
         let settle = |number: usize| Settle {
             key: "k".into(),
-            terms: Measure::Tokens.terms(0, Duration::from_secs(60)),
+            terms: terms(Measure::Tokens, 0, Duration::from_secs(60)),
             id: number.to_string(),
             how: Settlement::Released,
         };

@@ -9,6 +9,7 @@ use mesh_control_core::memory::MemoryWindows;
 use mesh_control_core::ports::{RateWindows, StoreError};
 use mesh_control_core::{
     AccountFilter, Accounts, Ask, DOMAIN, LimitId, Limits, Measure, Settle, Settled, Timestamp, Verdicts,
+    terms,
 };
 
 /// Accounts that can be out of reach.
@@ -56,7 +57,7 @@ fn place(id: usize) -> (Ask, DecisionRecord) {
         entry("key", "agent:a"),
     ];
     let account = LimitId { domain: DOMAIN.to_owned(), window_s: 1, entries };
-    let terms = Measure::Concurrent.terms(20_000, Duration::from_secs(1));
+    let terms = terms(Measure::Concurrent, 20_000, Duration::from_secs(1));
     let settlement = Settlement {
         policy_id: "p".into(),
         rule: 0,

@@ -24,7 +24,7 @@ use envoy_types::pb::envoy::service::ratelimit::v3::rate_limit_response::{
 use envoy_types::pb::envoy::service::ratelimit::v3::rate_limit_service_server::RateLimitService as Service;
 use envoy_types::pb::envoy::service::ratelimit::v3::{RateLimitRequest, RateLimitResponse};
 use envoy_types::pb::envoy::r#type::v3::RateLimitUnit;
-use mesh_control_core::{Ask, DOMAIN, LimitId, LimitVerdict, Limits, Measure, Told};
+use mesh_control_core::{Ask, DOMAIN, LimitId, LimitVerdict, Limits, Measure, Told, terms};
 use tonic::{Request, Response, Status};
 
 use crate::error::causes;
@@ -124,7 +124,7 @@ fn wanted(domain: &str, hits: u32, descriptor: &RateLimitDescriptor) -> Result<O
     // A quota is told in 32 bits.
     let want = want.min(u64::from(u32::MAX));
     Ok(Some((
-        Ask { key, terms: measure.terms(most, Duration::from_secs(seconds)), amount, want, told },
+        Ask { key, terms: terms(measure, most, Duration::from_secs(seconds)), amount, want, told },
         unit,
     )))
 }

@@ -5,6 +5,7 @@ use axum::Json;
 use axum::extract::State;
 use mesh_control_core::{AccountFilter, AccountView, Accounts, DOMAIN, LimitId, Measure};
 use serde::{Deserialize, Serialize};
+use utoipa::openapi::{Object, ObjectBuilder, Type};
 use utoipa::{IntoParams, ToSchema};
 
 use crate::error::{ApiError, ErrorBody};
@@ -30,9 +31,8 @@ pub(crate) struct LimitView {
     rule: Option<u32>,
     /// Whose account, such as `user:ada`; for a limit that another Envoy set, its domain and entries.
     key: String,
-    /// What is counted.
-    #[schema(inline)]
-    measure: Measure,
+    #[schema(schema_with = measures)]
+    measure: &'static str,
     /// Spent in the window, and reserved; of `cost` in millionths of a US dollar.
     used: u64,
     /// What of it is reserved: by requests that have not ended, and in leases.
@@ -92,10 +92,11 @@ impl From<AccountView> for LimitView {
             let ours = id.as_ref().filter(|id| id.domain == DOMAIN)?;
             ours.entry(name).map(str::to_owned)
         };
+        let measure = entry("measure").and_then(|name| Measure::from_name(&name));
         LimitView {
             policy: entry("policy"),
             rule: entry("rule").and_then(|rule| rule.parse().ok()),
-            measure: entry("measure").and_then(|name| Measure::from_name(&name)).unwrap_or(Measure::Requests),
+            measure: measure.unwrap_or(Measure::Requests).as_str(),
             used: account.used,
             reserved: account.held,
             lent: account.lent,
@@ -109,6 +110,15 @@ impl From<AccountView> for LimitView {
             key: entry("key").unwrap_or(account.key),
         }
     }
+}
+
+/// `mesh_limits` itself knows nothing of OpenAPI.
+fn measures() -> Object {
+    ObjectBuilder::new()
+        .schema_type(Type::String)
+        .description(Some("What is counted."))
+        .enum_values(Some(Measure::ALL.map(Measure::as_str)))
+        .build()
 }
 
 /// Rounded up: then it has happened.
