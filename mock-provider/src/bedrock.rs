@@ -1,12 +1,11 @@
 //! Bedrock `converse` and `converse-stream`: the latter in Amazon's binary frames.
-//! <https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_Converse.html>,
-//! <https://smithy.io/2.0/aws/amazon-eventstream.html>
+//! <https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_Converse.html>
 
 use base64::{Engine, prelude::BASE64_STANDARD};
-use flate2::Crc;
 use serde_json::{Value, json};
 
 use crate::{
+    amazon::frame,
     assistant::{Tool, Turn, content_text, fragments, tokens, turn, words},
     call::Call,
     error::Flavour,
@@ -101,33 +100,4 @@ fn stream(answer: &Turn, stop: &str, usage: &Value) -> Vec<Vec<u8>> {
     frames.push(frame("messageStop", &json!({ "stopReason": stop, "p": "abcdef" })));
     frames.push(frame("metadata", &json!({ "usage": usage, "metrics": { "latencyMs": 1 }, "p": "ab" })));
     frames
-}
-
-/// An event of Amazon's binary streams.
-pub fn frame(kind: &str, payload: &Value) -> Vec<u8> {
-    let mut headers = Vec::new();
-    for (name, value) in
-        [(":event-type", kind), (":content-type", "application/json"), (":message-type", "event")]
-    {
-        headers.push(name.len() as u8);
-        headers.extend(name.as_bytes());
-        // 7 is the type of strings, which have two bytes of length before them.
-        headers.push(7);
-        headers.extend((value.len() as u16).to_be_bytes());
-        headers.extend(value.as_bytes());
-    }
-    let payload = payload.to_string();
-    let mut out = ((16 + headers.len() + payload.len()) as u32).to_be_bytes().to_vec();
-    out.extend((headers.len() as u32).to_be_bytes());
-    out.extend(checksum(&out));
-    out.extend(headers);
-    out.extend(payload.as_bytes());
-    out.extend(checksum(&out));
-    out
-}
-
-fn checksum(bytes: &[u8]) -> [u8; 4] {
-    let mut crc = Crc::new();
-    crc.update(bytes);
-    crc.sum().to_be_bytes()
 }

@@ -22,6 +22,7 @@
 //! provider's own "no such model" error.
 
 mod a2a;
+mod amazon;
 mod anthropic;
 mod assistant;
 mod bedrock;
@@ -41,6 +42,6 @@ mod responses;
 mod route;
 mod server;
 
-pub use bedrock::frame as amazon_frame;
+pub use amazon::{crc32, frame as amazon_frame};
 pub use encode::encoded;
 pub use server::{serve, serve_until};

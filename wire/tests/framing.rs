@@ -2,6 +2,7 @@
 //! rewritten event is one of the same framing.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, missing_docs)]
 
+use mesh_mock_provider::amazon_frame;
 use mesh_wire::{
     BodyKind, Edit, Event, EventStream, Framing, Limits, Protocol, WireError, body_kind, read_event,
 };
@@ -13,25 +14,6 @@ const ANSWERS: &[&str] = &[
     r#"{}"#,
 ];
 
-/// A frame as Amazon's SDKs make them, written without our own encoder.
-fn frame(payload: &[u8]) -> Vec<u8> {
-    let headers =
-        b"\x0b:event-type\x07\x00\x11contentBlockDelta\x0d:content-type\x07\x00\x10application/json";
-    let mut out = ((16 + headers.len() + payload.len()) as u32).to_be_bytes().to_vec();
-    out.extend((headers.len() as u32).to_be_bytes());
-    out.extend(crc32(&out).to_be_bytes());
-    out.extend(headers);
-    out.extend(payload);
-    out.extend(crc32(&out).to_be_bytes());
-    out
-}
-
-/// CRC-32 bit by bit.
-fn crc32(bytes: &[u8]) -> u32 {
-    let step = |crc: u32| if crc & 1 == 1 { crc >> 1 ^ 0xEDB8_8320 } else { crc >> 1 };
-    !bytes.iter().fold(!0, |crc, byte| (0..8).fold(crc ^ u32::from(*byte), |crc, _| step(crc)))
-}
-
 fn stream(framing: Framing) -> Vec<u8> {
     match framing {
         Framing::Sse => {
@@ -39,7 +21,9 @@ fn stream(framing: Framing) -> Vec<u8> {
         }
         Framing::Lines => ANSWERS.iter().flat_map(|answer| format!("{answer}\r\n\n").into_bytes()).collect(),
         Framing::Array => format!(" [{}\r\n]\n", ANSWERS.join("\n,\r\n")).into_bytes(),
-        Framing::Amazon => ANSWERS.iter().flat_map(|answer| frame(answer.as_bytes())).collect(),
+        Framing::Amazon => {
+            ANSWERS.iter().flat_map(|answer| amazon_frame("contentBlockDelta", answer)).collect()
+        }
     }
 }
 

@@ -2,6 +2,7 @@
 use std::rc::Rc;
 
 use mesh_engine::{Program, ResponseMode, Session, Step};
+use mesh_mock_provider::{amazon_frame, crc32};
 use serde_json::{Value, json};
 
 use crate::support::{begun, post};
@@ -197,20 +198,7 @@ impl Wire {
 }
 
 pub(crate) fn frame(payload: &str) -> Vec<u8> {
-    let headers = b"\x0d:content-type\x07\x00\x10application/json";
-    let mut out = ((16 + headers.len() + payload.len()) as u32).to_be_bytes().to_vec();
-    out.extend((headers.len() as u32).to_be_bytes());
-    out.extend(crc32(&out).to_be_bytes());
-    out.extend(headers);
-    out.extend(payload.as_bytes());
-    out.extend(crc32(&out).to_be_bytes());
-    out
-}
-
-/// CRC-32 bit by bit.
-pub(crate) fn crc32(bytes: &[u8]) -> u32 {
-    let step = |crc: u32| if crc & 1 == 1 { crc >> 1 ^ 0xEDB8_8320 } else { crc >> 1 };
-    !bytes.iter().fold(!0, |crc, byte| (0..8).fold(crc ^ u32::from(*byte), |crc, _| step(crc)))
+    amazon_frame("chunk", &payload)
 }
 
 /// The text as pieces, cut in two places.
