@@ -102,6 +102,26 @@ impl Answer {
         String::from_utf8_lossy(&self.body).into_owned()
     }
 
+    /// All that the assistant says in it, streamed or not, in OpenAI's and Anthropic's shapes.
+    pub fn said(&self) -> String {
+        let mut said = String::new();
+        let body = self.text();
+        let events = body.lines().filter_map(|line| line.strip_prefix("data:"));
+        let whole = std::iter::once(body.as_str()).chain(events);
+        for event in whole.filter_map(|event| serde_json::from_str::<serde_json::Value>(event.trim()).ok()) {
+            let texts = [
+                &event["choices"][0]["message"]["content"],
+                &event["choices"][0]["delta"]["content"],
+                &event["content"][0]["text"],
+                &event["output"][0]["content"][0]["text"],
+                &event["delta"]["text"],
+                &event["delta"],
+            ];
+            said.extend(texts.iter().find_map(|text| text.as_str()));
+        }
+        said
+    }
+
     /// The body as JSON; null when it is none.
     pub fn json(&self) -> serde_json::Value {
         serde_json::from_slice(&self.body).unwrap_or_default()

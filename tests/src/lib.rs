@@ -11,6 +11,7 @@ mod mesh;
 mod python;
 pub mod redis;
 mod upstream;
+mod wait;
 
 pub use http::{Answer, Request, exchange, raw, send_and_leave};
 pub use judge::{Judge, Says};
@@ -20,6 +21,7 @@ pub use mesh_ports::free_port;
 pub use nix::sys::signal::Signal;
 pub use python::ask_python;
 pub use upstream::Upstream;
+pub use wait::{eventually, within};
 
 /// A chat request whose user says `text`.
 pub fn chat(text: &str) -> serde_json::Value {
@@ -29,4 +31,14 @@ pub fn chat(text: &str) -> serde_json::Value {
 /// A streaming chat request whose user says `text`.
 pub fn chat_stream(text: &str) -> serde_json::Value {
     serde_json::json!({ "model": "gpt-4o", "stream": true, "messages": [{ "role": "user", "content": text }] })
+}
+
+/// A chat with this body, by this agent.
+pub fn ask(agent: &str, body: &serde_json::Value) -> Request {
+    by(agent, Request::post("/v1/chat/completions", body))
+}
+
+/// The same request, by this agent.
+pub fn by(agent: &str, request: Request) -> Request {
+    request.header("x-ai-mesh-agent", agent)
 }

@@ -1,27 +1,13 @@
 //! What tests of limits share: policies, requests, what is used, and a Redis that may go away.
-use std::time::{Duration, Instant};
-
 use serde_json::json;
 
-use crate::{Answer, Mesh, Request};
+use crate::{Answer, Mesh, Request, ask, chat, eventually};
 
 /// A policy document.
 pub fn policy(name: &str, spec: &str) -> String {
     format!(
         "---\napiVersion: ai-mesh.dev/v1alpha1\nkind: Policy\nmetadata: {{ name: {name} }}\nspec: {{ {spec} }}\n"
     )
-}
-
-/// What `look` finds in the end; it is given twenty seconds.
-pub fn eventually<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
-    let deadline = Instant::now() + Duration::from_secs(20);
-    loop {
-        if let Some(found) = look() {
-            return found;
-        }
-        assert!(Instant::now() < deadline, "{what} did not happen within 20 seconds");
-        std::thread::sleep(Duration::from_millis(50));
-    }
 }
 
 /// What an agent has used under a measure, once nothing of it is reserved any more.
@@ -38,9 +24,9 @@ pub fn settled(mesh: &Mesh, agent: &str, measure: &str) -> u64 {
     })
 }
 
-/// The same request, by this agent.
-pub fn by(agent: &str, request: Request) -> Request {
-    request.header("x-ai-mesh-agent", agent)
+/// A short chat by this agent.
+pub fn four_words(agent: &str) -> Request {
+    ask(agent, &chat("four words of text"))
 }
 
 /// A request to Anthropic's Messages.

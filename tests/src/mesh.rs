@@ -255,6 +255,14 @@ impl Mesh {
         command.output().expect("the command line tool runs")
     }
 
+    /// What the command line tool says to this, which it does.
+    pub fn ran(&self, arguments: &[&str]) -> String {
+        let output = self.cli(arguments);
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(output.status.success(), "{arguments:?}: {said}");
+        String::from_utf8_lossy(&output.stdout).into_owned()
+    }
+
     /// Applies a policy with the command line tool and waits until it is in force.
     pub fn apply(&self, policy: &str) -> Output {
         let file = self.data.join(format!("apply-{}.yaml", free_port()));

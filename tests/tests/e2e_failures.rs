@@ -1,7 +1,5 @@
 //! Failure laws, each in a real Envoy.
-use std::time::{Duration, Instant};
-
-use mesh_tests::{Answer, Mesh, Request, Signal, chat, chat_stream, child_of, signal, tool};
+use mesh_tests::{Answer, Mesh, Request, Signal, chat, chat_stream, child_of, eventually, signal, tool};
 
 const REDACT: &str = r#"
 apiVersion: ai-mesh.dev/v1alpha1
@@ -20,14 +18,6 @@ fn redacts(mesh: &Mesh) -> Answer {
     assert_eq!(answer.status, 200, "{}", answer.text());
     assert!(mesh.upstream.last_body().contains("[REDACTED]"), "{}", mesh.upstream.last_body());
     answer
-}
-
-fn eventually(what: &str, mut holds: impl FnMut() -> bool) {
-    let deadline = Instant::now() + Duration::from_secs(20);
-    while !holds() {
-        assert!(Instant::now() < deadline, "{what} did not happen within 20 seconds");
-        std::thread::sleep(Duration::from_millis(100));
-    }
 }
 
 /// The control plane may be killed at any moment: traffic goes on under the last policy, decisions wait, and a control
@@ -49,7 +39,7 @@ fn traffic_outlives_the_control_plane_and_records_catch_up() {
         assert_eq!(record["decision"], "allow_with_modifications");
     }
     eventually("the sidecar reconnects", || {
-        mesh.api("GET", "/api/v1/sidecars", None).text().contains("\"id\"")
+        mesh.api("GET", "/api/v1/sidecars", None).text().contains("\"id\"").then_some(())
     });
     let gaps = mesh.api("GET", "/api/v1/decisions/gaps", None);
     assert!(!gaps.text().contains("\"vm\""), "no gap: {}", gaps.text());
@@ -82,7 +72,8 @@ fn killing_envoy_loses_no_acknowledged_record() {
     }
     signal(child_of(mesh.parts[0].id()).expect("Envoy is a child of ai-mesh up"), Signal::SIGKILL);
     eventually("Envoy is started again", || {
-        std::net::TcpStream::connect(mesh.sidecar).is_ok() && mesh.send(&secret()).status == 200
+        let up = std::net::TcpStream::connect(mesh.sidecar).is_ok();
+        (up && mesh.send(&secret()).status == 200).then_some(())
     });
     for answer in &answers {
         mesh.decision(answer.header("x-ai-mesh-decision-id"));
@@ -261,10 +252,11 @@ fn a_full_record_buffer_refuses_or_drops_as_the_policy_says() {
         for answer in &kept {
             mesh.decision(answer.header("x-ai-mesh-decision-id"));
         }
-        eventually("requests pass again", || mesh.send(&secret()).status == 200);
+        eventually("requests pass again", || (mesh.send(&secret()).status == 200).then_some(()));
         if passes {
             eventually("the loss is reported", || {
-                mesh.api("GET", "/metrics", None).text().contains("ai_mesh_records_dropped_total 1")
+                let metrics = mesh.api("GET", "/metrics", None).text();
+                metrics.contains("ai_mesh_records_dropped_total 1").then_some(())
             });
         }
         drop((sidecar, control_plane));
@@ -291,7 +283,7 @@ fn crash(mesh: &Mesh) {
             answer.text()
         );
         assert!(!mesh.upstream.last_body().contains("536-90"), "nothing passes uninspected");
-        answer.status == 200
+        (answer.status == 200).then_some(())
     });
     let stats = mesh_tests::exchange(mesh.admin, &Request::get("/stats?filter=vm_reload_success")).text();
     assert!(stats.contains("vm_reload_success: 1"), "the VM was loaded again: {stats}");

@@ -1,11 +1,11 @@
 //! The second opinion: what a classifier outside the proxy says of doubtful text, as an agent meets it.
 use std::io::{ErrorKind, Read, Write};
 use std::net::TcpStream;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use base64::{Engine, prelude::BASE64_STANDARD};
 use mesh_detect::{Detector, Source};
-use mesh_tests::{Answer, Judge, Mesh, Request, Says, chat, chat_stream, free_port};
+use mesh_tests::{Answer, Judge, Mesh, Request, Says, ask, chat, chat_stream, eventually, free_port, within};
 use serde_json::{Value, json};
 
 /// A rule whose judge has all the time it needs, on however busy a machine.
@@ -42,10 +42,6 @@ fn policies(rules: &[(&str, &str, &str)]) -> String {
         )
     });
     documents.collect::<Vec<_>>().join("---\n")
-}
-
-fn ask(agent: &str, body: &Value) -> Request {
-    Request::post("/v1/chat/completions", body).header("x-ai-mesh-agent", agent)
 }
 
 /// What of an answer is compared: the status, and what the guard says.
@@ -214,11 +210,7 @@ fn a_judge_that_keeps_failing_is_left_alone_for_a_while() {
     assert_eq!(said[5..], ["failed:breaker"; 2], "{said:?}");
     assert_eq!(judge.asked().len(), 5);
     judge.says(Says::Score(0.1));
-    let deadline = Instant::now() + Duration::from_secs(60);
-    while tell() != "ran" {
-        assert!(Instant::now() < deadline, "it is never asked again");
-        std::thread::sleep(Duration::from_millis(100));
-    }
+    within(Duration::from_secs(60), "the next question", || (tell() == "ran").then_some(()));
     assert_eq!((tell(), tell()), ("ran".to_owned(), "ran".to_owned()));
 }
 
@@ -292,10 +284,8 @@ fn no_answer_leaves_before_the_verdict() {
                     judge.says(Says::Nothing);
                     mesh.upstream.forget();
                     let mut open = Open::send(&mesh, agent, &body, &reply);
-                    let deadline = Instant::now() + Duration::from_secs(20);
-                    while mesh.upstream.requests().is_empty() {
-                        assert!(Instant::now() < deadline, "{case}: the upstream is not asked meanwhile");
-                    }
+                    let meanwhile = format!("{case}: that the upstream is asked meanwhile");
+                    eventually(&meanwhile, || (!mesh.upstream.requests().is_empty()).then_some(()));
                     assert_eq!(
                         open.hears(Duration::from_millis(400)),
                         0,

@@ -1,12 +1,8 @@
 //! Leases in real Envoys: most requests make no call, and the limit is the limit.
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use mesh_tests::limits::{by, eventually, metric, policy, redis, settled};
-use mesh_tests::{Mesh, Part, Request, chat, chat_stream, free_port};
-
-fn ask(agent: &str) -> Request {
-    by(agent, Request::post("/v1/chat/completions", &chat("four words of text")))
-}
+use mesh_tests::limits::{four_words, metric, policy, redis, settled};
+use mesh_tests::{Mesh, Part, Request, by, chat_stream, eventually, free_port};
 
 /// Twelve clients send so many requests each, to the Envoys in turn; how many were admitted.
 fn race(meshes: &[Mesh], agent: &str, each: usize) -> usize {
@@ -16,7 +12,7 @@ fn race(meshes: &[Mesh], agent: &str, each: usize) -> usize {
             let admitted = &admitted;
             scope.spawn(move || {
                 for round in 0..each {
-                    let answer = meshes[(client + round) % meshes.len()].send(&ask(agent));
+                    let answer = meshes[(client + round) % meshes.len()].send(&four_words(agent));
                     assert!(matches!(answer.status, 200 | 429), "{}: {}", answer.status, answer.text());
                     admitted.fetch_add(usize::from(answer.status == 200), Ordering::Relaxed);
                 }
@@ -97,19 +93,22 @@ fn when_a_lease_has_ended_the_policy_decides_without_the_control_plane() {
     let mut plane: Part = mesh.serve();
     let _sidecar = mesh.start_sidecar();
     for _ in 0..40 {
-        assert_eq!((mesh.send(&ask("closed")).status, mesh.send(&ask("open")).status), (200, 200));
+        assert_eq!(
+            (mesh.send(&four_words("closed")).status, mesh.send(&four_words("open")).status),
+            (200, 200)
+        );
     }
     assert!(metric(&mesh, "ai_mesh_limit_leases_total") > 0, "something is lent");
     plane.kill();
     let refused =
-        eventually("the lease ends", || Some(mesh.send(&ask("closed"))).filter(|a| a.status != 200));
+        eventually("the lease ends", || Some(mesh.send(&four_words("closed"))).filter(|a| a.status != 200));
     assert_eq!(refused.status, 503, "{}", refused.text());
     assert!(refused.header("x-ai-mesh-guards").contains("rateLimit=failed:unreachable"));
     let passed = eventually("the other lease ends", || {
-        let answer = mesh.send(&ask("open"));
+        let answer = mesh.send(&four_words("open"));
         answer.header("x-ai-mesh-guards").contains("rateLimit=failed:unreachable").then_some(answer)
     });
     assert_eq!(passed.status, 200, "{}", passed.text());
     let _plane = mesh.serve();
-    eventually("limits are counted again", || (mesh.send(&ask("closed")).status == 200).then_some(()));
+    eventually("limits are counted again", || (mesh.send(&four_words("closed")).status == 200).then_some(()));
 }

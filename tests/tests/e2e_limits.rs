@@ -1,8 +1,8 @@
 //! Limits and budgets in a real Envoy: settled by what the provider reports, and counted by the catalogue.
 use std::time::Duration;
 
-use mesh_tests::limits::{base64, by, claude, eventually, policy, reported, responses, settled};
-use mesh_tests::{Mesh, Request, chat, chat_stream, free_port};
+use mesh_tests::limits::{base64, claude, policy, reported, responses, settled};
+use mesh_tests::{Mesh, Request, by, chat, chat_stream, eventually, free_port};
 use serde_json::{Value, json};
 
 #[test]

@@ -1,6 +1,6 @@
 //! `mode: strict`: what a request may take is known before it is sent, and made true; or it is refused.
-use mesh_tests::limits::{base64, by, eventually, metric, policy, settled};
-use mesh_tests::{Mesh, Request, chat, chat_stream};
+use mesh_tests::limits::{base64, metric, policy, settled};
+use mesh_tests::{Mesh, Request, by, chat, chat_stream, eventually};
 use serde_json::{Value, json};
 
 const STRICT: &str = "rules: [ { rateLimit: { tokensPerDay: 1000000, mode: strict } } ]";

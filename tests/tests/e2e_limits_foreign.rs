@@ -5,8 +5,8 @@ use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::mpsc::{Receiver, channel};
 use std::time::Duration;
 
-use mesh_tests::limits::{by, eventually, policy};
-use mesh_tests::{Mesh, Request, chat, tool};
+use mesh_tests::limits::policy;
+use mesh_tests::{Mesh, Request, by, chat, eventually, tool};
 use serde_json::{Value, json};
 
 /// The service, in Python and on Envoy's published messages: `tests/clients/python/rate_limits.py`.

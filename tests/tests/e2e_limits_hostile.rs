@@ -1,16 +1,14 @@
 //! Those who leave at the wrong moment, die, or call themselves odd names: nothing stays held for them, and nobody gets more.
 use std::io::{Read, Write};
 use std::net::TcpStream;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use mesh_tests::limits::{by, eventually, metric, policy, redis, settled};
+use mesh_tests::limits::{four_words, metric, policy, redis, settled};
 use mesh_tests::redis::Wire;
-use mesh_tests::{Mesh, Request, Signal, chat, chat_stream, child_of, free_port, signal};
+use mesh_tests::{
+    Mesh, Request, Signal, by, chat, chat_stream, child_of, eventually, free_port, signal, within,
+};
 use serde_json::Value;
-
-fn ask(agent: &str) -> Request {
-    by(agent, Request::post("/v1/chat/completions", &chat("four words of text")))
-}
 
 /// Sends these bytes and reads the status of the answer; 0 without one.
 fn status_of(mesh: &Mesh, bytes: &[u8]) -> u16 {
@@ -39,22 +37,22 @@ fn who_does_not_wait_for_the_answer_holds_nothing() {
     let plane = mesh.serve();
     let _sidecar = mesh.start_sidecar();
     for agent in ["left", "timed-out", "open"] {
-        assert_eq!(mesh.send(&ask(agent)).status, 200);
+        assert_eq!(mesh.send(&four_words(agent)).status, 200);
     }
     let each = settled(&mesh, "left", "tokens");
     settled(&mesh, "open", "tokens");
 
     signal(plane.id(), Signal::SIGSTOP);
     for _ in 0..3 {
-        let request = ask("left");
+        let request = four_words("left");
         let mut socket = TcpStream::connect(mesh.sidecar).expect("the sidecar listens");
         socket.write_all(request.head().as_bytes()).expect("it reads");
         socket.write_all(&request.body).expect("it reads");
         std::thread::sleep(Duration::from_millis(150));
     }
-    let refused = mesh.send(&ask("timed-out"));
+    let refused = mesh.send(&four_words("timed-out"));
     assert_eq!(refused.status, 503, "{}", refused.text());
-    let passed = mesh.send(&ask("open"));
+    let passed = mesh.send(&four_words("open"));
     assert_eq!(passed.status, 200, "{}", passed.text());
     signal(plane.id(), Signal::SIGCONT);
 
@@ -74,7 +72,7 @@ fn who_does_not_wait_for_the_answer_holds_nothing() {
     assert!(used == each || used == 2 * each, "{used}");
     for agent in ["left", "timed-out", "open"] {
         let answer =
-            eventually("a place is free", || Some(mesh.send(&ask(agent))).filter(|a| a.status == 200));
+            eventually("a place is free", || Some(mesh.send(&four_words(agent))).filter(|a| a.status == 200));
         assert!(answer.header("x-ai-mesh-guards").contains("rateLimit=ran"), "{answer:?}");
     }
     assert_eq!(metric(&mesh, "ai_mesh_limit_reservations_expired_total"), 0);
@@ -99,7 +97,7 @@ fn what_ends_without_redis_is_settled_later() {
         std::thread::sleep(Duration::from_millis(700));
         wire.lead(Some(server));
     });
-    eventually("a place is free", || (mesh.send(&ask(&name)).status == 200).then_some(()));
+    eventually("a place is free", || (mesh.send(&four_words(&name)).status == 200).then_some(()));
     assert!(settled(&mesh, &name, "tokens") > 0);
     let place = account(&mesh, &name, "concurrent");
     assert!(place.is_none_or(|place| place["expired"] == 0));
@@ -111,18 +109,14 @@ fn what_ends_without_redis_is_settled_later() {
 fn leases_of_a_killed_sidecar_are_shown_and_cost_no_more_than_a_tenth() {
     let rule = "target: { agents: [many] }, rules: [ { rateLimit: { requestsPerHour: 600 } } ]";
     let mesh = Mesh::up(&policy("killed", rule), &["--concurrency", "2"]);
-    let admit = |count: usize| (0..count).filter(|_| mesh.send(&ask("many")).status == 200).count();
+    let admit = |count: usize| (0..count).filter(|_| mesh.send(&four_words("many")).status == 200).count();
     let first = admit(60);
     assert_eq!(first, 60);
     let envoy = child_of(mesh.parts[0].id()).expect("Envoy is a child of ai-mesh up");
     signal(envoy, Signal::SIGKILL);
     let get = b"GET /v1/models HTTP/1.1\r\nhost: mesh.test\r\nconnection: close\r\n\r\n";
     // An Envoy takes as long to start as the machine is slow: each worker compiles the module.
-    let deadline = Instant::now() + Duration::from_secs(90);
-    while status_of(&mesh, get) != 200 {
-        assert!(Instant::now() < deadline, "Envoy is not started again");
-        std::thread::sleep(Duration::from_millis(100));
-    }
+    within(Duration::from_secs(90), "Envoy's start", || (status_of(&mesh, get) == 200).then_some(()));
     let lost = account(&mesh, "many", "requests").expect("an account");
     let left = lost["expires_in_seconds"].as_u64().expect("it says when they expire");
     assert!(lost["open"].as_u64() > Some(0) && (1..=600).contains(&left), "{lost}");
@@ -224,7 +218,7 @@ fn two_planes_with_two_prices_share_a_budget() {
     let meshes = [mesh(10), mesh(1000)];
     let mut expected = 0;
     for (mesh, price) in meshes.iter().zip([10, 1000]) {
-        let answer = mesh.send(&ask(&name));
+        let answer = mesh.send(&four_words(&name));
         assert_eq!(answer.status, 200, "{}", answer.text());
         expected += mesh_tests::limits::reported(&answer) * price;
         settled(mesh, &name, "cost");

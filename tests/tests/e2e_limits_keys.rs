@@ -1,6 +1,6 @@
 //! Who is counted: every key that a limit knows, in a real Envoy, with leases and without.
-use mesh_tests::limits::{by, policy};
-use mesh_tests::{Mesh, Request, chat};
+use mesh_tests::limits::policy;
+use mesh_tests::{Mesh, Request, by, chat};
 
 /// A key, and a request by one of two that differ in it.
 struct Row(&'static str, fn(&str) -> Request);

@@ -2,9 +2,9 @@
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use mesh_tests::limits::{by, eventually, policy, redis, settled};
+use mesh_tests::limits::{four_words, policy, redis, settled};
 use mesh_tests::redis::{Redis, Wire};
-use mesh_tests::{Answer, Mesh, Request, chat, free_port};
+use mesh_tests::{Answer, Mesh, Request, by, chat, eventually, free_port};
 use serde_json::{Value, json};
 
 /// Two control planes, two Envoys with two workers each, one Redis; fifty clients at once.
@@ -162,9 +162,7 @@ fn limits_hold_over_restarts_and_failovers_of_redis() {
         .map(str::to_owned);
     let flags: Vec<&str> = flags.iter().map(String::as_str).collect();
     let meshes = [(); 3].map(|()| Mesh::up(&policies, &flags));
-    let ask = |mesh: &Mesh, agent: &str| {
-        mesh.send(&by(agent, Request::post("/v1/chat/completions", &chat("four words of text"))))
-    };
+    let ask = |mesh: &Mesh, agent: &str| mesh.send(&four_words(agent));
     let [many, exact, full, closed] = [(); 4].map(|()| AtomicUsize::new(0));
     let (over, longest, begun) = (AtomicBool::new(false), AtomicUsize::new(0), Instant::now());
     std::thread::scope(|scope| {

@@ -1,7 +1,7 @@
 //! What every protocol's usage is counted as, whole and streamed, with cached tokens and reasoning: to the token. And what is made of
 //! providers that report nothing, or nonsense.
-use mesh_tests::limits::{base64, by, policy, settled};
-use mesh_tests::{Mesh, Request, amazon_frame, chat};
+use mesh_tests::limits::{base64, policy, settled};
+use mesh_tests::{Mesh, Request, amazon_frame, by, chat};
 use serde_json::{Value, json};
 
 const JSON: &str = "application/json";

@@ -2,8 +2,8 @@
 use std::net::{SocketAddr, TcpStream};
 use std::process::{Command, Stdio};
 
-use mesh_tests::limits::{by, claude, eventually, policy, responses, settled};
-use mesh_tests::{Answer, Mesh, Request, chat, exchange, free_port, raw, tool};
+use mesh_tests::limits::{claude, policy, responses, settled};
+use mesh_tests::{Answer, Mesh, Request, by, chat, eventually, exchange, free_port, raw, tool};
 use serde_json::{Value, json};
 
 /// Kinds of bypass: other routes to the same model, many calls in one batch, other spellings of the caller.

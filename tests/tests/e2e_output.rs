@@ -1,7 +1,7 @@
 //! What a model says to its reader, through a real Envoy: addresses that carry data away, active HTML, and the system prompt
 //! itself, whole and streamed, in every protocol's own shape.
 use base64::{Engine, prelude::BASE64_STANDARD};
-use mesh_tests::{Answer, Mesh, Request, chat, chat_stream};
+use mesh_tests::{Mesh, Request, chat, chat_stream};
 use serde_json::{Value, json};
 
 const POLICY: &str = r#"
@@ -45,26 +45,6 @@ fn requests(agent: &str, reply: &str, stream: bool) -> Vec<(&'static str, Reques
         .collect()
 }
 
-/// All text of an answer, streamed or not.
-fn said(answer: &Answer) -> String {
-    let mut text = String::new();
-    let body = answer.text();
-    let events = body.lines().filter_map(|line| line.strip_prefix("data:"));
-    let whole = std::iter::once(body.as_str()).chain(events);
-    for event in whole.filter_map(|event| serde_json::from_str::<Value>(event.trim()).ok()) {
-        let texts = [
-            &event["choices"][0]["message"]["content"],
-            &event["choices"][0]["delta"]["content"],
-            &event["content"][0]["text"],
-            &event["output"][0]["content"][0]["text"],
-            &event["delta"]["text"],
-            &event["delta"],
-        ];
-        text.extend(texts.iter().find_map(|text| text.as_str()));
-    }
-    text
-}
-
 #[test]
 fn addresses_and_active_html_do_not_reach_a_reader() {
     let mesh = Mesh::up(POLICY, &[]);
@@ -76,7 +56,7 @@ fn addresses_and_active_html_do_not_reach_a_reader() {
                 let answer = mesh.send(&request.header("x-mock-chunk-bytes", &pieces.to_string()));
                 let what = format!("{name}, stream {stream}, in pieces of {pieces}");
                 assert!(answer.status == 200 && answer.complete, "{what}: {}", answer.text());
-                assert_eq!(said(&answer), want, "{what}");
+                assert_eq!(answer.said(), want, "{what}");
                 assert!(
                     answer.header("x-ai-mesh-guards").contains("content=ran"),
                     "{what}: {:?}",
@@ -113,7 +93,7 @@ fn the_system_prompt_does_not_come_back() {
     let system = |agent: &str| {
         mesh.upstream.forget();
         let (_, request) = requests(agent, "Hello.", false).remove(0);
-        assert_eq!(said(&mesh.send(&request)), "Hello.");
+        assert_eq!(mesh.send(&request).said(), "Hello.");
         let reached: Value = serde_json::from_str(&mesh.upstream.last_body()).unwrap();
         reached["messages"][0]["content"].as_str().unwrap().to_owned()
     };
@@ -131,7 +111,7 @@ fn the_system_prompt_does_not_come_back() {
                 let answer = mesh.send(&request.header("x-mock-chunk-bytes", "9"));
                 let text = answer.text();
                 assert!(text.contains("repeats the system prompt"), "{name}, {leak}: {text}");
-                assert!(!said(&answer).contains(&leak[leak.len() / 2..]), "{name}, {leak}: {text}");
+                assert!(!answer.said().contains(&leak[leak.len() / 2..]), "{name}, {leak}: {text}");
                 assert!(
                     answer.header("x-ai-mesh-guards").contains("canary=ran"),
                     "{name}: {:?}",

@@ -1,9 +1,9 @@
 //! Pinned tools (complaint 8 of users of other systems: definitions that change after their approval): a tool is offered and
 //! called only as people approved it, whatever the server says meanwhile, whole or streamed.
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use base64::{Engine, prelude::BASE64_STANDARD};
-use mesh_tests::{Answer, Mesh, Request, chat};
+use mesh_tests::{Answer, Mesh, Request, chat, within};
 use serde_json::{Value, json};
 
 const POLICY: &str = r#"
@@ -50,12 +50,8 @@ fn is_refused(answer: &Answer, why: &str) {
 }
 
 /// Each worker of an Envoy has a filter of its own; the others learn from the control plane what one has seen.
-fn soon(what: &str, is: impl Fn() -> bool) {
-    let deadline = Instant::now() + Duration::from_secs(10);
-    while !is() {
-        assert!(Instant::now() < deadline, "not within ten seconds: {what}");
-        std::thread::sleep(Duration::from_millis(20));
-    }
+fn soon<T>(what: &str, look: impl FnMut() -> Option<T>) -> T {
+    within(Duration::from_secs(10), what, look)
 }
 
 /// Whether several calls in a row, which go to all workers, are refused.
@@ -63,25 +59,12 @@ fn all_refused(mesh: &Mesh) -> bool {
     (0..8).all(|_| mesh.send(&call("echo")).text().contains("has changed"))
 }
 
-fn cli(mesh: &Mesh, arguments: &[&str]) -> String {
-    let output = mesh.cli(arguments);
-    let said = String::from_utf8_lossy(&output.stderr).into_owned();
-    assert!(output.status.success(), "{arguments:?}: {said}");
-    String::from_utf8_lossy(&output.stdout).into_owned()
-}
-
 /// What `tools list` shows, once it is as `wanted`.
 fn tools(mesh: &Mesh, wanted: impl Fn(&[Value]) -> bool) -> Vec<Value> {
-    let deadline = Instant::now() + Duration::from_secs(10);
-    loop {
-        let listed: Value = serde_json::from_str(&cli(mesh, &["tools", "list", "-o", "json"])).expect("JSON");
-        let tools = listed.as_array().expect("a list").clone();
-        if wanted(&tools) {
-            return tools;
-        }
-        assert!(Instant::now() < deadline, "the tools are not as expected: {tools:?}");
-        std::thread::sleep(Duration::from_millis(50));
-    }
+    soon("the tools are as expected", || {
+        let listed = mesh.ran(&["tools", "list", "-o", "json"]);
+        Some(serde_json::from_str::<Vec<Value>>(&listed).expect("a list")).filter(|tools| wanted(tools))
+    })
 }
 
 fn standing(tools: &[Value], name: &str) -> String {
@@ -107,7 +90,7 @@ fn a_definition_that_changes_is_withheld_and_refused_until_it_is_approved() {
     assert_eq!(server, format!("{}/mcp", mesh.upstream.url().trim_start_matches("http://")));
 
     // The first approval, of all that wait.
-    cli(&mesh, &["tools", "approve", "--all", "--server", &server]);
+    mesh.ran(&["tools", "approve", "--all", "--server", &server]);
     assert_eq!(names(&mesh.send(&listing())), offered);
     let called = mesh.send(&call("echo"));
     assert!(called.status == 200 && called.text().contains("hello"), "{}", called.text());
@@ -154,7 +137,7 @@ fn rug_pull(mesh: &Mesh, server: &str, open: &Value, offered: &[String]) {
         let said = record["warnings"].to_string() + &record["policy_violations"].to_string();
         assert!(said.contains("has changed since it was approved"), "{record}");
         assert!(!record.to_string().contains("address book"), "{record}");
-        soon("calls are refused", || all_refused(mesh));
+        soon("calls are refused", || all_refused(mesh).then_some(()));
         // The approved definition does not bring it back.
         assert_eq!(names(&mesh.send(&listing())), others);
     }
@@ -165,11 +148,11 @@ fn rug_pull(mesh: &Mesh, server: &str, open: &Value, offered: &[String]) {
     is_refused(&mesh.send(&call("echo")), "has changed");
     assert_eq!(mesh.send(&call("search")).status, 200);
 
-    let diff = cli(mesh, &["tools", "diff", server, "echo"]);
+    let diff = mesh.ran(&["tools", "diff", server, "echo"]);
     assert!(diff.contains("\n+") && diff.contains("address book"), "{diff}");
-    cli(mesh, &["tools", "reject", server, "echo"]);
+    mesh.ran(&["tools", "reject", server, "echo"]);
     is_refused(&mesh.send(&call("echo")), "has changed");
-    let shown = cli(mesh, &["tools", "show", server, "echo"]);
+    let shown = mesh.ran(&["tools", "show", server, "echo"]);
     assert!(shown.contains("rejected") && shown.contains("approved"), "{shown}");
 
     // Somebody finds that it is all right after all.
@@ -177,7 +160,7 @@ fn rug_pull(mesh: &Mesh, server: &str, open: &Value, offered: &[String]) {
     let definitions = echo["definitions"].as_array().unwrap();
     let changed = definitions.iter().find(|definition| definition["state"] != "approved").unwrap();
     let digest = changed["digest"].clone();
-    cli(mesh, &["tools", "approve", server, "echo", "--digest", &digest.as_str().unwrap()[..12]]);
+    mesh.ran(&["tools", "approve", server, "echo", "--digest", &digest.as_str().unwrap()[..12]]);
     assert_eq!(mesh.send(&call("echo")).status, 200);
     for (body, kind) in [(pulled.to_string(), "application/json"), (stream, "text/event-stream")] {
         let answer = answered(mesh, &body, kind, 9);

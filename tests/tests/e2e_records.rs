@@ -1,8 +1,8 @@
 //! What is kept of requests: fingerprints of bodies where they are asked for, under a key, of what the agent sent and got; and
 //! records as long as they are wanted.
 use mesh_audit::ContentHash;
-use mesh_tests::limits::{eventually, policy};
-use mesh_tests::{Mesh, Request, chat, chat_stream};
+use mesh_tests::limits::policy;
+use mesh_tests::{Mesh, Request, chat, chat_stream, eventually};
 
 fn hash(key: &str, body: &[u8]) -> String {
     let mut hash = ContentHash::new(key.as_bytes()).expect("any key");

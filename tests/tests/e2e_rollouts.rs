@@ -1,8 +1,8 @@
 //! Rollouts in stages and signed policies, with a real Envoy.
 use std::process::Command;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use mesh_tests::{Answer, Mesh, Part, Request, Signal, chat, child_of, signal};
+use mesh_tests::{Answer, Mesh, Part, Request, Signal, chat, child_of, signal, within};
 use serde_json::Value;
 
 fn policy(word: &str) -> String {
@@ -16,19 +16,8 @@ fn ask(mesh: &Mesh, text: &str) -> Answer {
     mesh.send(&Request::post("/v1/chat/completions", &chat(text)))
 }
 
-fn ran(mesh: &Mesh, arguments: &[&str]) -> String {
-    let output = mesh.cli(arguments);
-    let said = String::from_utf8_lossy(&output.stderr).into_owned();
-    assert!(output.status.success(), "{arguments:?}: {said}");
-    String::from_utf8_lossy(&output.stdout).into_owned()
-}
-
 fn until(what: &str, mut holds: impl FnMut() -> bool) {
-    let deadline = Instant::now() + Duration::from_secs(60);
-    while !holds() {
-        assert!(Instant::now() < deadline, "not within 60 seconds: {what}");
-        std::thread::sleep(Duration::from_millis(50));
-    }
+    within(Duration::from_secs(60), what, || holds().then_some(()));
 }
 
 #[test]
@@ -40,23 +29,20 @@ fn a_version_goes_from_monitor_to_everywhere_or_is_taken_back() {
     assert_eq!((ask(&mesh, "alpha").status, ask(&mesh, "beta").status), (403, 200));
 
     // Monitor: the next version judges, and refuses nothing.
-    ran(
-        &mesh,
-        &[
-            "policy",
-            "rollout",
-            "start",
-            "words",
-            "-f",
-            &file,
-            "--steps",
-            "99",
-            "--max-refusals",
-            "1",
-            "--sample",
-            "4",
-        ],
-    );
+    mesh.ran(&[
+        "policy",
+        "rollout",
+        "start",
+        "words",
+        "-f",
+        &file,
+        "--steps",
+        "99",
+        "--max-refusals",
+        "1",
+        "--sample",
+        "4",
+    ]);
     assert_eq!(ask(&mesh, "alpha").status, 403);
     let answer = ask(&mesh, "beta");
     assert_eq!(answer.status, 200);
@@ -66,29 +52,26 @@ fn a_version_goes_from_monitor_to_everywhere_or_is_taken_back() {
     assert!(String::from_utf8_lossy(&changed.stderr).contains("being rolled out"), "{changed:?}");
 
     // A share: this sidecar is in it or not, as its name says, and stays so.
-    ran(&mesh, &["policy", "rollout", "promote", "words"]);
+    mesh.ran(&["policy", "rollout", "promote", "words"]);
     let statuses = || (ask(&mesh, "alpha").status, ask(&mesh, "beta").status);
     let first = statuses();
     assert!([(403, 200), (200, 403)].contains(&first), "{first:?}");
     assert_eq!(statuses(), first);
-    ran(&mesh, &["policy", "rollout", "promote", "words"]);
+    mesh.ran(&["policy", "rollout", "promote", "words"]);
     assert_eq!(statuses(), (200, 403));
-    assert!(ran(&mesh, &["policy", "rollout", "status"]).contains("done"));
+    assert!(mesh.ran(&["policy", "rollout", "status"]).contains("done"));
 
     // Back to the last known good version in one command, also while all is frozen.
-    ran(&mesh, &["policy", "freeze", "--reason", "release day", "--by", "ada"]);
+    mesh.ran(&["policy", "freeze", "--reason", "release day", "--by", "ada"]);
     let refused = mesh.apply(&policy("gamma"));
     assert!(String::from_utf8_lossy(&refused.stderr).contains("frozen by ada: release day"), "{refused:?}");
-    ran(&mesh, &["policy", "rollback", "words"]);
+    mesh.ran(&["policy", "rollback", "words"]);
     assert_eq!(statuses(), (403, 200));
-    ran(&mesh, &["policy", "unfreeze"]);
+    mesh.ran(&["policy", "unfreeze"]);
 
     // A next version that refuses everything is taken back by itself.
     std::fs::write(&file, policy("")).expect("a file");
-    ran(
-        &mesh,
-        &["policy", "rollout", "start", "words", "-f", &file, "--max-refusals", "0.2", "--sample", "5"],
-    );
+    mesh.ran(&["policy", "rollout", "start", "words", "-f", &file, "--max-refusals", "0.2", "--sample", "5"]);
     for _ in 0..6 {
         assert_eq!(ask(&mesh, "harmless").status, 200);
     }
@@ -104,7 +87,7 @@ fn a_version_goes_from_monitor_to_everywhere_or_is_taken_back() {
             .replace("some m in input.messages; contains(m.text, \"x\")", "startswith(input.user, \"x\")"),
     )
     .expect("a file");
-    ran(&mesh, &["policy", "rollout", "start", "words", "-f", &file, "--max-errors", "0.2", "--sample", "5"]);
+    mesh.ran(&["policy", "rollout", "start", "words", "-f", &file, "--max-errors", "0.2", "--sample", "5"]);
     for _ in 0..6 {
         assert_eq!(ask(&mesh, "harmless").status, 200);
     }
@@ -170,11 +153,10 @@ fn a_rollout_survives_kills_and_the_last_good_version_stays_known() {
     std::fs::write(&file, policy("gamma")).expect("a file");
     let file = file.to_string_lossy().into_owned();
     let start = |mesh: &Mesh| {
-        ran(
-            mesh,
-            &["policy", "rollout", "start", "words", "-f", &file, "--steps", "99", "--sample", "1000000"],
-        );
-        ran(mesh, &["policy", "rollout", "promote", "words"]);
+        mesh.ran(&[
+            "policy", "rollout", "start", "words", "-f", &file, "--steps", "99", "--sample", "1000000",
+        ]);
+        mesh.ran(&["policy", "rollout", "promote", "words"]);
     };
     let statuses = |mesh: &Mesh| ["alpha", "beta", "gamma"].map(|word| ask(mesh, word).status);
     // Filters come back to a new control plane each in its own time; a command that meets none of them waits for none.
@@ -222,7 +204,7 @@ fn a_rollout_survives_kills_and_the_last_good_version_stays_known() {
         }
         ended += 1;
         until("the next version is in force everywhere", || statuses(&mesh) == next);
-        ran(&mesh, &["policy", "rollback", "words"]);
+        mesh.ran(&["policy", "rollback", "words"]);
         until("the last known good version is in force", || statuses(&mesh) == present);
         plane.kill();
         plane = mesh.serve();
@@ -233,6 +215,6 @@ fn a_rollout_survives_kills_and_the_last_good_version_stays_known() {
         assert!([present, next].contains(&on_its_way), "{on_its_way:?}");
     }
     assert!(ended > 0, "no promotion came to its end");
-    ran(&mesh, &["policy", "rollback", "words"]);
+    mesh.ran(&["policy", "rollback", "words"]);
     until("a roll-back ends the rollout", || statuses(&mesh) == present);
 }
