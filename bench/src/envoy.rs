@@ -7,6 +7,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use mesh_policy::{Bundle, BundlePolicy, ServiceRef, Settings};
+use mesh_ports::free_address;
 use serde_json::{Value, json};
 
 /// What stands before the router, by the route's name. The first is the baseline.
@@ -181,11 +182,6 @@ impl Drop for Envoy {
 pub(crate) fn tool(variable: &str) -> Result<PathBuf, String> {
     let path = std::env::var_os(variable).map(PathBuf::from).filter(|path| path.exists());
     path.ok_or_else(|| format!("{variable} does not name a file; start this with `cargo xtask bench`"))
-}
-
-/// An address for a server that a bench starts.
-pub(crate) fn free_address() -> SocketAddr {
-    SocketAddr::from(([127, 0, 0, 1], mesh_ports::free_port()))
 }
 
 fn bootstrap(listeners: &[SocketAddr], routes: Routes, upstream: SocketAddr, plane: SocketAddr) -> Value {

@@ -15,9 +15,9 @@ mod wait;
 
 pub use http::{Answer, Request, exchange, raw, send_and_leave};
 pub use judge::{Judge, Says};
-pub use mesh::{Mesh, Part, child_of, signal, tool};
+pub use mesh::{Mesh, Part, signal, tool};
 pub use mesh_mock_provider::{amazon_frame, encoded};
-pub use mesh_ports::free_port;
+pub use mesh_ports::{child_of, free_address, free_port};
 pub use nix::sys::signal::Signal;
 pub use python::ask_python;
 pub use upstream::Upstream;

@@ -6,7 +6,7 @@ use std::process::{Child, Command, Output, Stdio};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use mesh_ports::free_port;
+use mesh_ports::{free_address, free_port};
 use nix::sys::signal::Signal;
 use nix::unistd::Pid;
 use serde_json::Value;
@@ -23,14 +23,6 @@ pub fn tool(variable: &str) -> PathBuf {
 pub fn signal(process: u32, signal: Signal) {
     let id = i32::try_from(process).expect("a process id");
     nix::sys::signal::kill(Pid::from_raw(id), signal).expect("the process is there");
-}
-
-/// A process that the process has started.
-pub fn child_of(process: u32) -> Option<u32> {
-    std::fs::read_dir(format!("/proc/{process}/task")).ok()?.flatten().find_map(|thread| {
-        let children = std::fs::read_to_string(thread.path().join("children")).ok()?;
-        children.split_whitespace().next()?.parse().ok()
-    })
 }
 
 /// A process of the mesh. It is stopped when dropped.
@@ -159,17 +151,16 @@ impl Mesh {
 
     /// Ports, data directory and upstream; nothing of the mesh itself runs yet.
     pub fn prepare(policies: &str, extra: &[&str]) -> Self {
-        let address = || SocketAddr::from(([127, 0, 0, 1], free_port()));
         let data = std::env::temp_dir().join(format!("ai-mesh-test-{}-{}", std::process::id(), free_port()));
         std::fs::create_dir_all(data.join("policies")).expect("a data directory");
         if !policies.is_empty() {
             std::fs::write(data.join("policies/test.yaml"), policies).expect("a policy file");
         }
         Mesh {
-            sidecar: address(),
-            admin: address(),
-            api: address(),
-            grpc: address(),
+            sidecar: free_address(),
+            admin: free_address(),
+            api: free_address(),
+            grpc: free_address(),
             data,
             upstream: Upstream::start(),
             parts: Vec::new(),

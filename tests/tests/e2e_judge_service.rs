@@ -3,7 +3,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
-use mesh_tests::{Mesh, Part, Request, chat, exchange, free_port, tool};
+use mesh_tests::{Mesh, Part, Request, chat, exchange, free_address, tool};
 use serde_json::{Value, json};
 
 fn program() -> PathBuf {
@@ -12,7 +12,7 @@ fn program() -> PathBuf {
 
 /// The judge with all-MiniLM-L6-v2 and the shipped head.
 fn start() -> (Part, SocketAddr) {
-    let address = SocketAddr::from(([127, 0, 0, 1], free_port()));
+    let address = free_address();
     let mut command = Command::new(program());
     command.arg("--model").arg(tool("AI_MESH_JUDGE_MODEL")).args(["--bind", &address.to_string()]);
     (Part::start("judge", &mut command), address)

@@ -7,12 +7,12 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
+use mesh_ports::{child_of, free_address};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
 use super::set::{self, Size};
 use crate::client::Client;
-use crate::envoy::free_address;
 
 /// A running `ai-mesh up` or `serve`; it ends with the value.
 pub(super) struct Process {
@@ -110,24 +110,8 @@ impl Process {
 
     /// Memory of the Envoy that `up` has started, in bytes.
     pub(super) fn envoy_resident(&self) -> Result<u64, String> {
-        let path = format!("/proc/{0}/task/{0}/children", self.child.id());
-        let children = fs::read_to_string(&path).map_err(|error| format!("cannot read {path}: {error}"))?;
-        let envoy = children.split_whitespace().next().and_then(|id| id.parse().ok());
-        match envoy {
-            Some(id) => resident(id),
-            None => threads_children(self.child.id())
-                .ok_or_else(|| "Envoy is not found".to_owned())
-                .and_then(resident),
-        }
+        child_of(self.child.id()).ok_or_else(|| "Envoy is not found".to_owned()).and_then(resident)
     }
-}
-
-/// A child that another thread than the first has started.
-fn threads_children(process: u32) -> Option<u32> {
-    fs::read_dir(format!("/proc/{process}/task")).ok()?.flatten().find_map(|task| {
-        let children = fs::read_to_string(task.path().join("children")).ok()?;
-        children.split_whitespace().next()?.parse().ok()
-    })
 }
 
 impl Drop for Process {

@@ -1,8 +1,8 @@
-//! Ports for servers that tests, benches and `cargo xtask` start.
+//! Ports for servers that tests, benches and `cargo xtask` start, and the processes that those start.
 //!
 //! A server is told its port before it listens, and may be started again on it. A port that the kernel hands out (`bind` to 0)
 //! is one of those that it also gives to outgoing connections, so any client on the machine may have it by then.
-use std::net::TcpListener;
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::ops::Range;
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -26,6 +26,19 @@ pub fn free_port() -> u16 {
         }
     }
     panic!("no port of the loopback from {} to {} is free", PORTS.start, PORTS.end - 1)
+}
+
+/// An address of the loopback with such a port.
+pub fn free_address() -> SocketAddr {
+    SocketAddr::from((Ipv4Addr::LOCALHOST, free_port()))
+}
+
+/// A process that the process has started, from whichever of its threads.
+pub fn child_of(process: u32) -> Option<u32> {
+    std::fs::read_dir(format!("/proc/{process}/task")).ok()?.flatten().find_map(|thread| {
+        let children = std::fs::read_to_string(thread.path().join("children")).ok()?;
+        children.split_whitespace().next()?.parse().ok()
+    })
 }
 
 #[cfg(test)]

@@ -11,6 +11,7 @@ use std::{
     time::Duration,
 };
 
+use mesh_ports::free_address;
 use mesh_xds::{Ads, BootstrapParams, ClientStatus, Kind, SidecarSpec, Snapshot, TypeStatus, Upstream};
 use tonic::{Request, Status, service::InterceptorLayer, transport::Server};
 
@@ -223,9 +224,4 @@ fn envoy() -> PathBuf {
     places
         .find(|place| place.is_file())
         .expect("no Envoy was found: run `cargo xtask setup`, or name one with AI_MESH_ENVOY")
-}
-
-/// An address for a server that a test starts, or that nobody listens on.
-pub(crate) fn free_address() -> SocketAddr {
-    SocketAddr::from(([127, 0, 0, 1], mesh_ports::free_port()))
 }

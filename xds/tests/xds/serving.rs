@@ -3,11 +3,12 @@ use std::collections::BTreeSet;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex};
 
+use mesh_ports::free_address;
 use mesh_xds::{Event, Kind, Protocol};
 
 use crate::{
     http::{get, send, upstream},
-    mesh::{Mesh, free_address},
+    mesh::Mesh,
 };
 
 #[tokio::test(flavor = "multi_thread")]
