@@ -17,6 +17,7 @@ mod tokens;
 
 pub use config::Config;
 pub use error::StartError;
+pub use mesh_control_core::{DryRun, SampleRequest, dry_run};
 pub use running::Running;
 pub use signing::POLICY_KEYS;
 pub use start::start;

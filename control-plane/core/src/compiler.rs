@@ -77,15 +77,7 @@ impl Admission for EngineAdmission {
         sample: &SampleRequest,
         now: Timestamp,
     ) -> Result<DryRun, Vec<Remark>> {
-        let mut bundle = bundle.clone();
-        // Who is asking is part of the sample, and whoever may try policies may say so.
-        bundle.settings.trust_identity_headers = true;
-        let program = mesh_engine::compile(&bundle, Rc::new(Detector::new())).map_err(remarks)?;
-        let (program, request) = (Rc::new(program), request(sample));
-        let now = u64::try_from(now.as_nanosecond()).unwrap_or(0);
-        let started = Instant::now();
-        let verdict = mesh_engine::dry_run(&program, &request, now);
-        Ok(outcome(verdict, started.elapsed().as_secs_f64() * 1000.0))
+        dry_run(bundle, sample, now).map_err(remarks)
     }
 
     fn impact(&self, before: &Bundle, after: &Bundle, decisions: &[Decision]) -> Result<Impact, Vec<Remark>> {
@@ -98,6 +90,25 @@ impl Admission for EngineAdmission {
         }
         Ok(tally.impact())
     }
+}
+
+/// What would be decided about the sample under these policies.
+///
+/// # Errors
+/// Policies that do not compile.
+pub fn dry_run(
+    bundle: &Bundle,
+    sample: &SampleRequest,
+    now: Timestamp,
+) -> Result<DryRun, Vec<mesh_engine::Refused>> {
+    let mut bundle = bundle.clone();
+    // Who is asking is part of the sample, and whoever may try policies may say so.
+    bundle.settings.trust_identity_headers = true;
+    let program = Rc::new(mesh_engine::compile(&bundle, Rc::new(Detector::new()))?);
+    let now = u64::try_from(now.as_nanosecond()).unwrap_or(0);
+    let started = Instant::now();
+    let verdict = mesh_engine::dry_run(&program, &request(sample), now);
+    Ok(outcome(verdict, started.elapsed().as_secs_f64() * 1000.0))
 }
 
 /// What a record tells of its request.

@@ -36,7 +36,7 @@ mod sidecar;
 mod tools;
 
 pub use admission::{Admission, Remark};
-pub use compiler::EngineAdmission;
+pub use compiler::{EngineAdmission, dry_run};
 pub use decision::{
     Decision, DecisionFilter, DecisionPage, Finding, Gap, GuardOutcomes, PolicyRef, TokenUsage, Violation,
     record_id, record_time,
