@@ -87,12 +87,16 @@ pub(crate) struct Rules {
 
 impl Rules {
     pub(crate) fn reads_responses(&self) -> bool {
+        self.judges_responses() || self.limits.iter().any(|guard| guard.measure.is_spent())
+    }
+
+    /// Whether any of it looks at what answers say, and not only at what they cost.
+    pub(crate) fn judges_responses(&self) -> bool {
         self.pii.iter().any(|guard| guard.response)
             || !self.injection.is_empty()
             || !self.tools.is_empty()
             || !self.output.is_empty()
             || !self.canary.is_empty()
-            || self.limits.iter().any(|guard| guard.measure.is_spent())
             || self.rego_reads_answers()
     }
 }

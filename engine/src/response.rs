@@ -7,7 +7,7 @@ use std::rc::Rc;
 use mesh_policy::Media;
 use mesh_wire::{
     BodyKind, ContentCoding, ContentDecoder, ContentEncoding, DecodeError, Edit, Framing, Message, Protocol,
-    RefusalKind, Usage, apply_dropping_tools, body_kind, decode, read_response, sniff,
+    RefusalKind, Usage, apply_dropping_tools, body_kind, decode, is_text, read_response, sniff,
 };
 
 use crate::decision::{GuardState, Severity};
@@ -69,7 +69,7 @@ impl Session {
             BodyKind::Json | BodyKind::Text | BodyKind::Empty => ResponseMode::Buffer,
             // SDKs read JSON and events where they expect them, whatever the content type says.
             BodyKind::Media if speaks_json(self.protocol) => ResponseMode::Buffer,
-            BodyKind::Media => self.media_response(),
+            BodyKind::Media => self.file_response(),
             BodyKind::Form => self.uninspectable_response("response-form"),
             BodyKind::Multipart => self.uninspectable_response("response-multipart"),
             BodyKind::Unknown(_) => self.uninspectable_response("response-content-type"),
@@ -122,6 +122,10 @@ impl Session {
             let out = self.streams(framing, None).push(self, body, true);
             return self.conclude((out != body).then_some(out));
         }
+        if kind == BodyKind::Media && !told && !is_text(body) {
+            self.media_passes();
+            return self.conclude(None);
+        }
         let json = kind == BodyKind::Json || sniff(body) == BodyKind::Json;
         let protocol = if json { self.protocol } else { Protocol::Text };
         let protocol = if json && matches!(protocol, Protocol::Text | Protocol::None) {
@@ -132,7 +136,7 @@ impl Session {
         let limits = self.program.limits();
         let mut read = read_response(protocol, &self.decision.operation, body, &limits);
         // A text may begin with a bracket. Where JSON is expected, it is what JSON's readers would disagree on.
-        if read.is_err() && kind == BodyKind::Text && !told {
+        if read.is_err() && matches!(kind, BodyKind::Text | BodyKind::Media) && !told {
             read = read_response(Protocol::Text, &self.decision.operation, body, &limits);
         }
         // An error is read by people, and has whatever names its server likes.
@@ -254,7 +258,27 @@ impl Session {
         }
     }
 
-    fn media_response(&mut self) -> ResponseMode {
+    /// A file of no known protocol, by its content type. Whether it is a text all the same, its bytes tell as they come; one that
+    /// may be refused for what it is, is collected first.
+    fn file_response(&mut self) -> ResponseMode {
+        let applies = Rc::clone(&self.applies);
+        let judged = applies.iter().any(|policy| policy.judges_responses()) || !self.masked.is_empty();
+        if !judged {
+            self.media_passes();
+            return self.refusal_or_pass();
+        }
+        if applies.iter().any(|policy| policy.media == Media::Refuse) || self.rego_holds_answer() {
+            return ResponseMode::Buffer;
+        }
+        self.mark_media();
+        let limits = self.program.limits();
+        let decoder = self.response_coding.map(|coding| ContentDecoder::new(coding, limits.max_body));
+        let stream = Stream::new(self.protocol, &self.decision.operation, Framing::Lines, decoder);
+        self.stream = Some(stream.of_file(&limits));
+        ResponseMode::Stream
+    }
+
+    fn mark_media(&mut self) {
         let applies = Rc::clone(&self.applies);
         let mut policies = applies.iter();
         if policies.any(|policy| policy.pii.iter().any(|guard| guard.response)) {
@@ -263,10 +287,14 @@ impl Session {
         if applies.iter().any(|policy| !policy.output.is_empty()) {
             self.decision.guard("content", GuardState::Skipped("media".into()));
         }
-        self.judge_answer(&Answer::default());
         self.media_back("media");
+    }
+
+    /// An answer that is no text.
+    pub(crate) fn media_passes(&mut self) {
+        self.mark_media();
+        self.judge_answer(&Answer::default());
         self.answer_unread();
-        self.refusal_or_pass()
     }
 
     fn uninspectable_response(&mut self, why: &'static str) -> ResponseMode {
@@ -285,11 +313,13 @@ impl Session {
         self.answer_unread();
         self.rego_misses_answer(why);
         let applies = Rc::clone(&self.applies);
+        // Whose words it has, its form would have told where nothing else does.
+        let outside = self.protocol.answers_from_outside() || !speaks_json(self.protocol);
         for policy in applies.iter() {
             if policy.pii.iter().any(|guard| guard.response) {
                 self.guard_failed(policy, "pii", why);
             }
-            if !policy.injection.is_empty() && self.protocol.answers_from_outside() {
+            if !policy.injection.is_empty() && outside {
                 self.guard_failed(policy, "injection", why);
             }
             if !policy.output.is_empty() && !self.protocol.answers_from_outside() {
@@ -298,7 +328,7 @@ impl Session {
             if !policy.canary.is_empty() && self.canary.is_some() {
                 self.guard_failed(policy, "canary", why);
             }
-            if !policy.tools.is_empty() && self.protocol == Protocol::Mcp {
+            if !policy.tools.is_empty() && self.protocol.answers_with_tools() {
                 self.guard_failed(policy, "tools", why);
             }
         }

@@ -72,7 +72,7 @@ pub use form_data::read_multipart;
 pub use framing::{Event, EventStream, Framing};
 pub use json::to_value;
 pub use message::{Message, Place, ResourceUse, Segment, ToolCall};
-pub use opening::{Opened, Opening};
+pub use opening::{Opened, Opening, is_text};
 pub use protocol::Protocol;
 pub use read::{read_form, read_request, read_response};
 pub use refusal::{Refusal, RefusalKind, refusal, stream_error};

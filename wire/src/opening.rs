@@ -8,14 +8,21 @@ use crate::sse::looks_like_events;
 /// A character that some readers skip at the beginning.
 const MARK: &[u8] = b"\xEF\xBB\xBF";
 
-/// The beginning of an answer of a known protocol that is called a stream.
+/// So many first bytes of a file tell whether it may be a text.
+const HEAD: usize = 1024;
+
+/// The beginning of an answer that is called a stream, and its protocol known; or of one that is called a file.
 #[derive(Debug, Clone)]
 pub struct Opening {
     protocol: Protocol,
     called: Framing,
     held: Vec<u8>,
+    /// So many bytes of it are known to say nothing yet; of a file, to be text.
+    passed: usize,
     /// It begins like one JSON value, and its protocol has no streams that do.
     whole: bool,
+    /// It is called a file, and may be a text.
+    file: bool,
     max_body: usize,
 }
 
@@ -28,12 +35,20 @@ pub enum Opened {
     Stream(Framing, Vec<u8>),
     /// It is no stream, and here it is.
     Whole(Vec<u8>),
+    /// It is no text, and these are the bytes so far.
+    Media(Vec<u8>),
 }
 
 impl Opening {
     /// An answer with this framing by its content type. Of the limits, `max_body` counts.
     pub fn new(protocol: Protocol, called: Framing, limits: &Limits) -> Self {
-        Self { protocol, called, held: Vec::new(), whole: false, max_body: limits.max_body }
+        let max_body = limits.max_body;
+        Self { protocol, called, held: Vec::new(), passed: 0, whole: false, file: false, max_body }
+    }
+
+    /// An answer of no known protocol that is a file by its content type.
+    pub fn of_file(limits: &Limits) -> Self {
+        Self { file: true, ..Self::new(Protocol::None, Framing::Lines, limits) }
     }
 
     /// Takes the next bytes; `end` when no more come.
@@ -42,13 +57,19 @@ impl Opening {
     /// [`WireError::TooLarge`] for more than a whole answer may have.
     pub fn push(&mut self, chunk: &[u8], end: bool) -> Result<Opened, WireError> {
         self.held.extend_from_slice(chunk);
+        if self.file && !self.is_text_so_far(end) {
+            return Ok(Opened::Media(std::mem::take(&mut self.held)));
+        }
         if self.held.len() > self.max_body {
             return Err(WireError::TooLarge { what: "bytes of an answer", limit: self.max_body });
         }
-        if !self.whole {
-            let framing = match first(&self.held) {
+        if !self.whole && !self.file {
+            let framing = match first(&self.held, self.passed) {
                 None if end => Some(self.called),
-                None => return Ok(Opened::Waits),
+                None => {
+                    self.passed = self.held.len();
+                    return Ok(Opened::Waits);
+                }
                 Some(first) => self.told_by(first),
             };
             if let Some(framing) = framing {
@@ -57,6 +78,21 @@ impl Opening {
             self.whole = true;
         }
         Ok(if end { Opened::Whole(std::mem::take(&mut self.held)) } else { Opened::Waits })
+    }
+
+    /// Whether all bytes are UTF-8, and the first ones no control characters. `end` when no more come.
+    fn is_text_so_far(&mut self, end: bool) -> bool {
+        let head = self.held.get(..self.held.len().min(HEAD)).unwrap_or_default();
+        if self.passed < HEAD && head.iter().any(|byte| *byte < 0x20 && !byte.is_ascii_whitespace()) {
+            return false;
+        }
+        match std::str::from_utf8(self.held.get(self.passed..).unwrap_or_default()) {
+            Ok(text) => self.passed += text.len(),
+            // A character may be cut.
+            Err(error) if error.error_len().is_none() && !end => self.passed += error.valid_up_to(),
+            Err(_) => return false,
+        }
+        true
     }
 
     /// The framing of an answer that begins with this byte; none for one that may be no stream.
@@ -74,13 +110,20 @@ impl Opening {
     }
 }
 
-/// The first byte that says anything.
-fn first(bytes: &[u8]) -> Option<u8> {
+/// Whether a file that is there as a whole is a text: UTF-8, and no control characters in the beginning.
+pub fn is_text(body: &[u8]) -> bool {
+    let mut file = Opening::of_file(&Limits::default());
+    matches!(file.push(body, true), Ok(Opened::Whole(_)))
+}
+
+/// The first byte that says anything; none of the first `passed` does.
+fn first(bytes: &[u8], passed: usize) -> Option<u8> {
     if MARK.starts_with(bytes) {
         return None;
     }
-    let bytes = bytes.strip_prefix(MARK).unwrap_or(bytes);
-    bytes.iter().find(|byte| !byte.is_ascii_whitespace()).copied()
+    let mark = if bytes.starts_with(MARK) { MARK.len() } else { 0 };
+    let rest = bytes.get(passed.max(mark)..).unwrap_or_default();
+    rest.iter().find(|byte| !byte.is_ascii_whitespace()).copied()
 }
 
 /// Whether an object ends, and another begins in a later line. In one JSON value something stands between them.
@@ -103,7 +146,7 @@ impl Framing {
         if told && looks_like_events(body) {
             return Some(Self::Sse);
         }
-        match (first(body)?, protocol) {
+        match (first(body, 0)?, protocol) {
             (b'[', Protocol::Gemini) => Some(Self::Array),
             // Of any other protocol that is known it would be one value and what comes behind it.
             (b'{', Protocol::Ollama | Protocol::Json | Protocol::Text | Protocol::None) => {
@@ -161,6 +204,35 @@ mod tests {
                 let want =
                     want.map_or(Opened::Whole(bytes.clone()), |framing| Opened::Stream(framing, bytes));
                 assert_eq!(opened, want, "{protocol:?} {called:?} {body:?} in {size}s");
+            }
+        }
+    }
+
+    #[test]
+    fn a_file_may_be_a_text() {
+        for (body, text) in [
+            ("{\"a\":1}\n{\"a\":2}\n".as_bytes(), true),
+            ("\u{FEFF}caf\u{e9} \u{1F600}".as_bytes(), true),
+            (b"", true),
+            (b"%PDF-1.7\n%\xE2\xE3\xCF\xD3\n", false),
+            (b"\x89PNG\r\n\x1a\n\0", false),
+            (b"caf\xE9", false),
+            (b"cut \xF0\x9F", false),
+        ] {
+            for size in [1, 3, 100] {
+                let mut opening = Opening::of_file(&Limits::default());
+                let mut chunks = body.chunks(size).chain([&b""[..]]).peekable();
+                let mut taken = Vec::new();
+                let opened = loop {
+                    let chunk = chunks.next().unwrap();
+                    taken.extend_from_slice(chunk);
+                    match opening.push(chunk, chunks.peek().is_none()).unwrap() {
+                        Opened::Waits => {}
+                        opened => break opened,
+                    }
+                };
+                let want = if text { Opened::Whole(taken) } else { Opened::Media(taken) };
+                assert_eq!(opened, want, "{body:?} in {size}s");
             }
         }
     }

@@ -85,6 +85,11 @@ impl Protocol {
         matches!(self, Self::Mcp | Self::A2a | Self::A2aHttp)
     }
 
+    /// Whether an answer may call tools, or show some.
+    pub fn answers_with_tools(self) -> bool {
+        !matches!(self, Self::OpenAiEmbeddings | Self::A2a | Self::A2aHttp)
+    }
+
     /// Whether the path already told the protocol, so that the body's shape may not overrule it: the upstream
     /// reads by path, whatever else a body pretends to be.
     pub(crate) fn is_settled(self) -> bool {

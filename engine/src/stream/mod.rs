@@ -51,6 +51,8 @@ pub(crate) struct Stream {
     decoder: Option<ContentDecoder>,
     /// Until its first bytes tell what it is.
     opening: Option<Opening>,
+    /// By its content type, it is a file: once that is known, it is no text.
+    is_file: bool,
     events: EventStream,
     framing: Framing,
     /// The last byte that was sent on, white space not counting.
@@ -113,6 +115,7 @@ impl Stream {
         Stream {
             decoder,
             opening: None,
+            is_file: false,
             events: EventStream::new(framing, &Limits::default()),
             framing,
             sent: None,

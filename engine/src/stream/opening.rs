@@ -14,9 +14,20 @@ impl Stream {
         Stream { opening, ..self }
     }
 
+    /// The same of an answer that is a file by its content type, and may be a text.
+    pub(crate) fn of_file(self, limits: &Limits) -> Stream {
+        Stream { opening: Some(Opening::of_file(limits)), is_file: true, ..self }
+    }
+
     /// Takes a piece of an answer of which it may not be known yet what it is; gives what may leave.
     pub(super) fn open(&mut self, session: &mut Session, chunk: &[u8], end_of_stream: bool) -> Vec<u8> {
-        let Some(opening) = &mut self.opening else { return self.push_plain(session, chunk, end_of_stream) };
+        let Some(opening) = &mut self.opening else {
+            return match (self.is_file, self.ended) {
+                (false, _) => self.push_plain(session, chunk, end_of_stream),
+                (true, false) => chunk.to_vec(),
+                (true, true) => Vec::new(),
+            };
+        };
         match opening.push(chunk, end_of_stream) {
             Ok(Opened::Waits) => Vec::new(),
             Ok(Opened::Stream(framing, bytes)) => {
@@ -25,11 +36,17 @@ impl Stream {
                 self.events = EventStream::new(framing, &Limits::default());
                 self.push_plain(session, &bytes, end_of_stream)
             }
+            Ok(Opened::Media(bytes)) => {
+                self.opening = None;
+                session.media_passes();
+                bytes
+            }
             Ok(Opened::Whole(body)) => {
                 self.opening = None;
                 self.ended = true;
                 // It is over, and was no stream: what its head promised, nobody can read in it.
-                match session.plain_response(&body, Some("application/json")) {
+                let kind = if self.is_file { "text/plain" } else { "application/json" };
+                match session.plain_response(&body, Some(kind)) {
                     Step::Continue => body,
                     Step::Replace(body) => body,
                     Step::Refuse(refusal) => refusal.body,
