@@ -18,6 +18,7 @@ use crate::decision::{GuardState, Severity};
 use crate::evidence::{Effect, Evidence, Violation, span};
 use crate::guards::Way;
 use crate::index::Attached;
+use crate::parts::chains;
 use crate::session::Session;
 
 /// One `content` rule with a canary.
@@ -177,6 +178,18 @@ impl Session {
                 let place = format!("{}:{}", Way::Response.name(), message.path(index));
                 let with = self.canary_found(&range, &place);
                 edits.extend(with.map(|with| Edit { segment: index, range, with }));
+            }
+        }
+        for chain in chains(message, skip) {
+            let first = chain.parts.first().map(|(first, _)| *first).unwrap_or_default();
+            if message.segments.get(first).is_some_and(|segment| segment.place == Place::System) {
+                continue;
+            }
+            for range in canary.find(&chain.text).0.into_iter().filter(|range| chain.crosses(range)) {
+                let place = format!("{}:{}", Way::Response.name(), message.path(first));
+                if let Some(with) = self.canary_found(&range, &place) {
+                    chain.edits(&range, &with, &mut edits);
+                }
             }
         }
         self.canary = Some(canary);

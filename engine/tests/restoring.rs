@@ -117,6 +117,45 @@ fn items_done(texts: &[&str]) -> Value {
     texts.iter().enumerate().map(done).collect()
 }
 
+/// A message, a summary of thoughts, a message.
+fn items_with_thoughts(texts: [&str; 3]) -> Value {
+    let [first, thought, second] = texts;
+    let message =
+        |text: &str| json!({ "type": "message", "content": [{ "type": "output_text", "text": text }] });
+    let thoughts = json!({ "type": "reasoning", "summary": [{ "type": "summary_text", "text": thought }] });
+    json!({ "id": "resp_1", "model": "m", "output": [message(first), thoughts, message(second)] })
+}
+
+/// The same as the events of a stream say it, once they are done.
+fn done_with_thoughts(texts: [&str; 3]) -> Value {
+    let answer = items_with_thoughts(texts);
+    let items = answer["output"].as_array().unwrap().iter().enumerate();
+    items
+        .map(|(at, item)| json!({ "type": "response.output_item.done", "output_index": at, "item": item }))
+        .chain([json!({ "type": "response.completed", "response": answer })])
+        .collect()
+}
+
+fn parts_with_thoughts(texts: [&str; 3]) -> Value {
+    let [first, thought, second] = texts;
+    let parts = json!([{ "text": first }, { "text": thought, "thought": true }, { "text": second }]);
+    json!({ "candidates": [{ "index": 0, "content": { "role": "model", "parts": parts } }] })
+}
+
+/// A text in a stream, and all that says it once more.
+fn said_again(text: &str) -> Value {
+    let part = json!({ "type": "output_text", "text": text, "annotations": [] });
+    let item = json!({ "type": "message", "role": "assistant", "content": [part] });
+    let at = |kind: &str, member: &str, value: Value| json!({ "type": kind, "output_index": 0, "content_index": 0, member: value });
+    json!([
+        at("response.output_text.delta", "delta", json!(text)),
+        at("response.output_text.done", "text", json!(text)),
+        at("response.content_part.done", "part", part),
+        at("response.output_item.done", "item", item.clone()),
+        { "type": "response.completed", "response": { "id": "resp_1", "model": "m", "output": [item] } },
+    ])
+}
+
 fn parts(texts: &[&str]) -> Value {
     let parts: Value = texts.iter().map(|text| json!({ "text": text })).collect();
     json!({ "candidates": [{ "index": 0, "content": { "role": "model", "parts": parts } }] })
@@ -178,6 +217,19 @@ fn a_value_comes_back_where_it_is_only_read() {
             true,
         ),
         ("in a citation's title", RESPONSES, cited("title"), true),
+        (
+            "behind a thought's address",
+            GEMINI,
+            parts_with_thoughts(["a", "see https://a.example/", "PH"]),
+            true,
+        ),
+        (
+            "behind a summary's address",
+            RESPONSES,
+            items_with_thoughts(["a", "see https://a.example/", "PH"]),
+            true,
+        ),
+        ("before an address", RESPONSES, said_again("PH, see https://a.example/"), true),
     ]);
 }
 
@@ -230,5 +282,8 @@ fn a_placeholder_stays_where_it_would_be_sent() {
             false,
         ),
         ("a citation's address", RESPONSES, cited("url"), false),
+        ("an image with a thought in it", GEMINI, parts_with_thoughts([image, "hm", "PH)"]), false),
+        ("an image with a summary in it", RESPONSES, items_with_thoughts([image, "hm ", "PH)"]), false),
+        ("the same in a stream", RESPONSES, done_with_thoughts([image, "hm ", "PH)"]), false),
     ]);
 }

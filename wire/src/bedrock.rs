@@ -119,8 +119,15 @@ fn block(
     let name = key.text();
     let path_of = |c: &mut Collector<'_>| c.at_key(parent, &name);
     match &*name {
-        "text" | "content" | "guardContent" | "reasoningContent" | "reasoningText" | "citationsContent"
-        | "image" | "video" | "audio" => {
+        "reasoningContent" => {
+            let path = path_of(c);
+            c.thinks = true;
+            blocks(c, place, value, path)?;
+            c.thinks = false;
+            Ok(())
+        }
+        "text" | "content" | "guardContent" | "reasoningText" | "citationsContent" | "image" | "video"
+        | "audio" => {
             let path = path_of(c);
             blocks(c, place, value, path)
         }

@@ -196,11 +196,12 @@ fn keys_to_patches(document: &str, keys: &[(&Segment, Vec<Patch>)]) -> Vec<Patch
 
 /// Leaves items out of their lists: with the comma before them, or, at a list's beginning, the one after them.
 fn drop_tools(message: &Message, drop: &[&str], levels: &mut Levels) {
+    let drop: BTreeSet<&str> = drop.iter().copied().collect();
     // Lists in which something stays before the item at hand.
     let mut kept: BTreeSet<(u32, u32)> = BTreeSet::new();
     for (name, item) in message.tools_offered.iter().zip(&message.tool_items) {
         let list = (item.layer, item.list);
-        if !drop.contains(&name.as_str()) {
+        if !drop.contains(name.as_str()) {
             kept.insert(list);
             continue;
         }

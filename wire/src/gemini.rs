@@ -224,6 +224,7 @@ fn part(c: &mut Collector<'_>, place: Place, value: Val<'_>, path: u32, running:
     {
         return malformed(thought.span().start as usize, "neither a thought nor none");
     }
+    c.thinks = thought;
     for (key, member) in value.members() {
         let name = key.text();
         let path_of = |c: &mut Collector<'_>| c.at_key(path, &name);
@@ -276,6 +277,7 @@ fn part(c: &mut Collector<'_>, place: Place, value: Val<'_>, path: u32, running:
             _ => c.unknown(place, path, key, member)?,
         }
     }
+    c.thinks = false;
     Ok(())
 }
 

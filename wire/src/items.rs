@@ -93,21 +93,36 @@ fn kind_of(value: Val<'_>) -> Cow<'_, str> {
 
 fn members(c: &mut Collector<'_>, place: Place, value: Val<'_>, path: u32) -> Done {
     let kind = kind_of(value);
-    let call = is_call(&kind);
+    let thinks = c.thinks;
+    c.thinks |= is_thought(&kind);
+    members_of(c, place, &kind, value, path)?;
+    c.thinks = thinks;
+    Ok(())
+}
+
+/// Whether an item, a part or a member of this name has thoughts in it.
+fn is_thought(name: &str) -> bool {
+    name.starts_with("reasoning") || name.contains("thinking") || name == "summary_text"
+}
+
+fn members_of(c: &mut Collector<'_>, place: Place, kind: &str, value: Val<'_>, path: u32) -> Done {
+    let thinks = c.thinks;
+    let call = is_call(kind);
     if call {
-        let name = value.get_text("name").unwrap_or_else(|| kind.clone());
+        let name = value.get_text("name").unwrap_or_else(|| kind.into());
         // What is there beside it, nobody reads.
         let own = if kind == "function_call" { "arguments" } else { "input" };
         let arguments = value.get(own).or_else(|| ARGUMENTS.iter().find_map(|key| value.get(key)));
         c.calls(name, arguments);
     }
-    let file = matches!(&*kind, "input_file" | "input_image" | "input_audio" | "container_upload");
+    let file = matches!(kind, "input_file" | "input_image" | "input_audio" | "container_upload");
     if file && ["file_id", "file_url"].iter().any(|name| value.get(name).is_some_and(Val::is_string)) {
         c.message.media += 1;
     }
     for (key, member) in value.members() {
         let name = key.text();
         let path_of = |c: &mut Collector<'_>| c.at_key(path, &name);
+        c.thinks = thinks || is_thought(&name);
         match &*name {
             "type"
             | "role"
@@ -180,7 +195,7 @@ fn members(c: &mut Collector<'_>, place: Place, value: Val<'_>, path: u32) -> Do
                 }
             }
             // Thoughts that the provider encrypts: Anthropic's, OpenRouter's.
-            "data" if matches!(&*kind, "redacted_thinking" | "reasoning.encrypted") => {
+            "data" if matches!(kind, "redacted_thinking" | "reasoning.encrypted") => {
                 let path = path_of(c);
                 c.opaque(member, path)?;
             }
@@ -208,7 +223,7 @@ fn members(c: &mut Collector<'_>, place: Place, value: Val<'_>, path: u32) -> Do
                 tools::call(c, member, path)?;
             }
             // What a server has, what a search for tools found, what is to be offered from here on.
-            "tools" if matches!(&*kind, "mcp_list_tools" | "tool_search_output" | "additional_tools") => {
+            "tools" if matches!(kind, "mcp_list_tools" | "tool_search_output" | "additional_tools") => {
                 let path = path_of(c);
                 tools::definitions(c, member, path)?;
             }

@@ -75,12 +75,17 @@ pub struct Segment {
     /// A second reading of a text that another segment shows as it stands (escapes inside it resolved): count its
     /// findings once.
     pub derived: bool,
+    /// The model's thoughts, which many clients tell from what it says.
+    pub thought: bool,
     pub(crate) slot: Slot,
     pub(crate) path: u32,
     /// The layer whose decoded text `span` points into; `NO_LAYER` for the body.
     pub(crate) layer: u32,
     pub(crate) span: Range<u32>,
 }
+
+/// A list of texts that are one: where it stands, whose words it has, its layer, and whether they are thoughts.
+type List = (u32, Place, u32, bool);
 
 /// Items of a list before one whose name is looked for.
 const MAX_SIBLINGS: usize = 32;
@@ -271,16 +276,16 @@ impl Message {
     }
 
     /// For each text that goes on from another one the two of them, in order: parts (`text`) of one list in one place, whatever
-    /// else stands between.
-    pub fn continuations(&self) -> impl Iterator<Item = (usize, usize)> + use<'_> {
+    /// else stands between. Where `apart`, thoughts do not go on with other texts, nor these with thoughts.
+    pub fn continuations(&self, apart: bool) -> impl Iterator<Item = (usize, usize)> + use<'_> {
         // Of each list the last text, and the one before that in another part.
-        let mut last: HashMap<(u32, Place, u32), (usize, Option<usize>)> = HashMap::new();
+        let mut last: HashMap<List, (usize, Option<usize>)> = HashMap::new();
         self.segments.iter().enumerate().filter_map(move |(index, this)| {
             if this.derived || this.is_key() {
                 return None;
             }
             let list = self.paths.list_of(this.path, "text")?;
-            let key = (list, this.place, this.layer);
+            let key = (list, this.place, this.layer, apart && this.thought);
             let before = match last.get(&key) {
                 Some((before, further)) => {
                     let same = self.segments.get(*before).is_some_and(|one| one.path == this.path);
@@ -307,23 +312,6 @@ impl Message {
             }
         }
         None
-    }
-
-    /// The tool, of `tools_offered`, in whose definition a segment stands.
-    pub fn tool_of(&self, segment: usize) -> Option<usize> {
-        let segment = self.segments.get(segment)?;
-        let (mut layer, mut span) = (segment.layer, segment.span.clone());
-        loop {
-            let holds = |item: &ToolItem| {
-                item.layer == layer && item.span.start <= span.start && span.end <= item.span.end
-            };
-            if let Some(tool) = self.tool_items.iter().position(holds) {
-                return Some(tool);
-            }
-            // A text in a text of the definition.
-            let outer = self.layers.get(layer as usize)?;
-            (layer, span) = (outer.parent, outer.span.clone());
-        }
     }
 
     /// The definition of the `tool`-th of `tools_offered`, parsed, from the body (or the event's payload) that the message

@@ -52,7 +52,8 @@ impl Paths {
 
     /// The list in whose items texts stand under this name, if `path` is one of them: `content` for `content[1].text`. A text
     /// that is itself an item of a `content` is one, too: `content[1]`. The contents of an `output`'s items, which clients put
-    /// together, are one list: `output` for `output[2].content[1].text`.
+    /// together, are one list: `output` for `output[2].content[1].text`; and so is a `content` with what is cited in it:
+    /// `content` for `content[1].citationsContent.content[0].text`.
     pub(crate) fn list_of(&self, path: u32, name: &str) -> Option<u32> {
         let list = match self.steps.get(path as usize)? {
             (list, Name::Index(_)) => Some(*list).filter(|list| self.is_called(*list, "content")),
@@ -60,10 +61,15 @@ impl Paths {
             _ => None,
         }?;
         let outer = match self.steps.get(list as usize)? {
-            (item, _) if self.is_called(list, "content") => self.list_with(*item),
+            (cited, _) if self.is_called(*cited, "citationsContent") => {
+                self.steps.get(*cited as usize).and_then(|(block, _)| self.list_with(*block))
+            }
+            (item, _) if self.is_called(list, "content") => {
+                self.list_with(*item).filter(|outer| self.is_called(*outer, "output"))
+            }
             _ => None,
         };
-        Some(outer.filter(|outer| self.is_called(*outer, "output")).unwrap_or(list))
+        Some(outer.unwrap_or(list))
     }
 
     fn list_with(&self, item: u32) -> Option<u32> {

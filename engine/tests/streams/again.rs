@@ -18,6 +18,14 @@ fn a_value_over_two_items_of_an_answer_that_is_whole_goes() {
             ("two parts", vec![answer(json!([item(&[ONE, OTHER])]))]),
             ("parts and items", vec![answer(json!([item(&["ssn 536-", "90"]), item(&["-4399", " ok"])]))]),
             (
+                "thoughts between",
+                vec![answer(json!([
+                    item(&[ONE]),
+                    { "type": "reasoning", "content": [{ "type": "reasoning_text", "text": "hm" }] },
+                    item(&[OTHER])
+                ]))],
+            ),
+            (
                 "a call between",
                 vec![answer(
                     json!([item(&[ONE]), { "type": "web_search_call", "id": "ws_1" }, item(&[OTHER])]),

@@ -74,6 +74,8 @@ pub(crate) struct Collector<'l> {
     pub(crate) message: Message,
     /// Whether it is a request's.
     pub(crate) asks: bool,
+    /// Whether what is read are the model's thoughts.
+    pub(crate) thinks: bool,
     pub(crate) limits: &'l Limits,
     /// Models that stand in `message.other_models`, to note each once.
     other_models: BTreeSet<String>,
@@ -103,6 +105,7 @@ impl<'l> Collector<'l> {
         Self {
             message,
             asks: false,
+            thinks: false,
             limits,
             other_models: BTreeSet::new(),
             pieces: Vec::new(),
@@ -218,7 +221,8 @@ impl<'l> Collector<'l> {
             return Err(WireError::TooLarge { what: "texts", limit: self.limits.max_segments });
         }
         let Found { place, slot, path, layer, span, derived } = found;
-        self.message.segments.push(Segment { place, text, derived, slot, path, layer, span });
+        let thought = self.thinks;
+        self.message.segments.push(Segment { place, text, derived, thought, slot, path, layer, span });
         Ok(())
     }
 

@@ -17,6 +17,7 @@ type Done = Result<(), WireError>;
 pub(crate) fn read(c: &mut Collector<'_>, root: Val<'_>) -> Done {
     let kind = root.get_text("type").unwrap_or_default();
     let (channel, place) = channel_of(&kind, root)?;
+    c.thinks = kind.contains("reasoning");
     for (key, member) in root.members() {
         let name = key.text();
         let path_of = |c: &mut Collector<'_>| c.at_key(ROOT, &name);
