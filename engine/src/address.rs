@@ -10,12 +10,19 @@ use mesh_wire::resolve_inside;
 pub(crate) struct Readings {
     shown: Addresses,
     spelled: Addresses,
+    /// An escape was cut in two, so that nobody knows what it spelled.
+    in_doubt: bool,
 }
 
 impl Readings {
     /// Whether what comes next belongs to an address; what a tool is called with is only read as JSON.
     pub(crate) fn inside(&self, arguments: bool) -> bool {
-        self.spelled.inside() || !arguments && self.shown.inside()
+        self.in_doubt || self.spelled.inside() || !arguments && self.shown.inside()
+    }
+
+    /// What comes next goes on with an escape that began in what was taken in.
+    pub(crate) fn cut_in_two(&mut self) {
+        self.in_doubt = true;
     }
 
     /// Takes in what comes next, which cuts no escape in two.

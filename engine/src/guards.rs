@@ -141,12 +141,15 @@ impl Session {
         let applies = Rc::clone(&self.applies);
         for policy in applies.iter().filter(|policy| !policy.tools.is_empty()) {
             self.decision.guard("tools", GuardState::Ran);
-            let called = message.tool_calls.iter().map(|call| &call.name);
-            let mut names = called.chain(&message.tools_offered).chain(&message.other_tools).enumerate();
-            let refused = names.find_map(|(index, name)| Some((index, policy.refuses_tool(name)?)));
-            let mut within = message.server_tools.iter().enumerate();
-            let refused =
-                refused.or_else(|| within.find_map(|(index, name)| Some((index, policy.denies_tool(name)?))));
+            let called = message.tool_calls.iter().map(|call| match call.joined {
+                true => policy.denies_tool(&call.name),
+                false => policy.refuses_tool(&call.name),
+            });
+            let offered = message.tools_offered.iter().chain(&message.other_tools);
+            let offered = offered.map(|name| policy.refuses_tool(name));
+            let within = message.server_tools.iter().map(|name| policy.denies_tool(name));
+            let mut judged = called.chain(offered).chain(within).enumerate();
+            let refused = judged.find_map(|(index, refused)| Some((index, refused?)));
             if let Some((index, (rule, listed))) = refused {
                 let text = "a tool that is offered or called here is not allowed".to_owned();
                 let evidence = Evidence { place: format!("tools[{index}]"), listed, ..Evidence::default() };
@@ -302,7 +305,8 @@ impl Rules {
         self.tools.iter().find_map(|guard| Some((guard.rule, guard.refuses(name)?)))
     }
 
-    /// The same by deny lists alone.
+    /// The same by deny lists alone: of a tool of a server that is allowed, or of a name that is made of several, each of which the
+    /// rules allow, since nobody can list what comes of that.
     fn denies_tool(&self, name: &str) -> Option<(usize, String)> {
         self.tools.iter().find_map(|guard| Some((guard.rule, guard.denies(name)?)))
     }

@@ -222,6 +222,12 @@ fn in_an_address(message: &Message, index: usize) -> bool {
     }
 }
 
+/// Whether the place of a running text says that an address stands there; a name that paths do not show may.
+pub(crate) fn is_place_of_address(place: &str) -> bool {
+    let name = name_in(place);
+    name == "*" || is_of_address(name)
+}
+
 /// The last name in a path.
 fn name_in(path: &str) -> &str {
     let path = path.trim_end_matches(|c: char| matches!(c, '[' | ']') || c.is_ascii_digit());

@@ -168,6 +168,23 @@ fn what_is_cut_over_parts_of_an_answer_is_found() {
     }
 }
 
+/// Some servers of no known protocol write lines where they say events.
+#[test]
+fn lines_that_are_called_events_are_read() {
+    let redact = json!([{ "pii": { "replacement": "#" } }]);
+    let token = |text: &str| json!({ "event": "token", "data": { "chunk": text } });
+    for end in ["\n", "\n\n", "\r\n"] {
+        let answer = format!("{}{end}{}{end}", token("ssn 536-9"), token("0-4399 ok"));
+        let want = format!("{}{end}{}{end}", token("ssn #"), token(" ok"));
+        assert_eq!(through(&redact, UNKNOWN, "text/event-stream", &answer), Some(want), "{end:?}");
+        for text in ["[1] no. 12", "{{x}} no. 12", "[DONE]"] {
+            let answer = format!("{text}{end}");
+            let got = through(&redact, UNKNOWN, "text/event-stream", &answer);
+            assert_eq!(got.as_ref(), Some(&answer), "{text}{end:?}");
+        }
+    }
+}
+
 /// A file of no known protocol is read where its bytes are a text.
 #[test]
 fn files_may_be_texts() {

@@ -156,6 +156,25 @@ fn said_again(text: &str) -> Value {
     ])
 }
 
+/// An argument that comes in pieces, as Vertex has them.
+fn argument(path: &str) -> Value {
+    let piece = json!({ "jsonPath": path, "stringValue": "evil.example/?q=PH", "willContinue": false });
+    let part = json!({ "functionCall": { "name": "f", "partialArgs": [piece] } });
+    json!([{ "candidates": [{ "index": 0, "content": { "role": "model", "parts": [part] } }] }])
+}
+
+/// An escape that is cut in two, and more texts in between than it waits for.
+fn cut_escape() -> Value {
+    let call = |index: u32, arguments: &str| {
+        json!({ "choices": [{ "index": 0, "delta": { "tool_calls": [
+        { "index": index, "function": { "name": "f", "arguments": arguments } }] } }] })
+    };
+    let mut events = vec![call(0, r#"{"u":"\u002"#)];
+    events.extend((0..40).map(|_| call(1, "word ")));
+    events.push(call(0, r#"f\u002fevil.example/?q=PH"}"#));
+    json!(events)
+}
+
 fn parts(texts: &[&str]) -> Value {
     let parts: Value = texts.iter().map(|text| json!({ "text": text })).collect();
     json!({ "candidates": [{ "index": 0, "content": { "role": "model", "parts": parts } }] })
@@ -230,6 +249,7 @@ fn a_value_comes_back_where_it_is_only_read() {
             true,
         ),
         ("before an address", RESPONSES, said_again("PH, see https://a.example/"), true),
+        ("in an argument", GEMINI, argument("$.note"), true),
     ]);
 }
 
@@ -285,5 +305,15 @@ fn a_placeholder_stays_where_it_would_be_sent() {
         ("an image with a thought in it", GEMINI, parts_with_thoughts([image, "hm", "PH)"]), false),
         ("an image with a summary in it", RESPONSES, items_with_thoughts([image, "hm ", "PH)"]), false),
         ("the same in a stream", RESPONSES, done_with_thoughts([image, "hm ", "PH)"]), false),
+        ("an argument url", GEMINI, argument("$.pages[0].url"), false),
+        ("an argument in a list of urls", GEMINI, argument("$['urls'][1]"), false),
+        (
+            "a member url of a delta",
+            CHAT,
+            json!([{ "choices": [{ "index": 0, "delta": { "images": [
+                { "type": "image_url", "image_url": { "url": "https://evil.example/?q=PH" } }] } }] }]),
+            false,
+        ),
+        ("an escape that is cut in two", CHAT, cut_escape(), false),
     ]);
 }

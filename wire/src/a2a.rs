@@ -232,28 +232,18 @@ fn artifact(c: &mut Collector<'_>, at: At, value: Val<'_>, path: u32, kind: Chan
     object(c, At { running: Some(running), ..at }, value, path)
 }
 
-/// Texts that an event ends: its artifact's with the last chunk, all of them with the task.
+/// Texts that are not to wait for more of them: an artifact's with its last chunk, all of them where the task says how it stands.
+/// None is over: agents send an artifact again, also after their user has done their part.
 fn ends(c: &mut Collector<'_>, value: Val<'_>) {
     let is = |name: &str| value.get(name).is_some_and(Val::is_true);
     if (is("lastChunk") || is("last_chunk"))
         && let Some(artifact) = value.get("artifact")
     {
         let id = artifact.get_text("artifactId").or_else(|| artifact.get_text("artifact_id"));
-        // An artifact that is sent again, as its agent may, goes on as the same text.
-        c.closes.push(Close::Perhaps(field_hash(0, &id.unwrap_or_default())));
+        c.closes.push(Close::Pauses(field_hash(0, &id.unwrap_or_default())));
     }
-    let over = value.get_text("state").is_some_and(|state| {
-        let state = state.trim_start_matches("TASK_STATE_").to_ascii_lowercase();
-        let over = ["completed", "failed", "canceled", "cancelled", "rejected"];
-        // Nothing follows until the client has done its part.
-        let waits = ["input-required", "input_required", "auth-required", "auth_required"];
-        over.contains(&&*state) || waits.contains(&&*state)
-    });
-    if value.get("status").is_some() {
-        c.closes.push(Close::Elsewhere);
-    }
-    if over || is("final") {
-        c.closes.push(Close::All);
+    if value.get("status").is_some() || is("final") {
+        c.closes.push(Close::AllRest);
     }
 }
 

@@ -161,9 +161,11 @@ fn candidates(c: &mut Collector<'_>, list: Val<'_>, path: u32, event: bool) -> D
                 _ => c.unknown(Place::Assistant, path, key, member)?,
             }
         }
-        // Code that runs takes its time.
+        // Code and tools that run take their time, and so does what comes after an image.
+        const RUNS: &[&str] = &["executableCode", "executable_code", "toolCall", "inlineData"];
         let parts = candidate.get("content").and_then(|content| content.get("parts"));
-        let runs = |parts: Val<'_>| parts.items().any(|(_, part)| part.get("executableCode").is_some());
+        let runs =
+            |parts: Val<'_>| parts.items().any(|(_, part)| RUNS.iter().any(|name| part.get(name).is_some()));
         if event && c.pieces.len() == said && parts.is_some_and(runs) {
             c.closes.push(Close::Rests(group));
         }
@@ -368,6 +370,7 @@ fn partial(c: &mut Collector<'_>, value: Val<'_>, path: u32, group: u32) -> Done
         let name = key.text();
         if plain(&name) == "stringvalue" {
             let path = c.at_key(path, &name);
+            let path = c.at_key(path, argument_of(&whose));
             let index = field_hash(field_hash(0, &whose), &name);
             let channel = Channel { group, kind: ChannelKind::Other, index };
             c.piece(channel, Place::ToolArguments, member, path)?;
@@ -376,6 +379,12 @@ fn partial(c: &mut Collector<'_>, value: Val<'_>, path: u32, group: u32) -> Done
         }
     }
     Ok(())
+}
+
+/// The name of the argument that a JSON path leads to, or of the list in which it stands: `url` for `$.pages[0].url`.
+fn argument_of(json_path: &str) -> &str {
+    let end = json_path.trim_end_matches(|c: char| !c.is_alphabetic());
+    end.rsplit(|c: char| !c.is_alphanumeric() && c != '_' && c != '-').next().unwrap_or_default()
 }
 
 /// Tools: lists of functions, and tools of the provider's own under their names.

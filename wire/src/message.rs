@@ -107,13 +107,15 @@ impl Segment {
 pub struct ToolCall {
     /// The tool's name.
     pub name: String,
+    /// Clients may make this name of several that are judged by themselves, too.
+    pub joined: bool,
     pub(crate) arguments: Option<Source>,
 }
 
 impl ToolCall {
-    /// A call of which only the name is known.
-    pub fn named(name: String) -> Self {
-        ToolCall { name, arguments: None }
+    /// A call whose name some clients make of several ones.
+    pub fn joined(name: String) -> Self {
+        ToolCall { name, joined: true, arguments: None }
     }
 }
 

@@ -110,8 +110,16 @@ pub(crate) fn lines(text: &str) -> impl Iterator<Item = Range<usize>> {
     })
 }
 
-/// A line's field name and where its value stands. Comments have an empty name.
+/// Whether an event is JSON as it stands, without any field's name: some servers write such ones, and some clients read them.
+pub(crate) fn is_bare(text: &str) -> bool {
+    text.trim_ascii_start().starts_with(['{', '['])
+}
+
+/// The name of a field of an event (`text`), and where its value stands. Comments have an empty name; JSON as it stands is data.
 pub(crate) fn field(text: &str, line: Range<usize>) -> (&str, Range<usize>) {
+    if is_bare(text) {
+        return ("data", line);
+    }
     let content = text.get(line.clone()).unwrap_or_default();
     match content.split_once(':') {
         None => (content, line.end..line.end),

@@ -426,7 +426,7 @@ fn a2a_requests_and_answers() {
 #[test]
 fn chunks_of_an_a2a_artifact_are_one_running_text() {
     let event = |data: &str| event(Protocol::A2a, "message/stream", data);
-    let group = |closes: &[Close]| matches!(closes, [Close::Perhaps(_)]);
+    let group = |closes: &[Close]| matches!(closes, [Close::Pauses(_)]);
     let (texts, closes) = event(
         r#"{"jsonrpc":"2.0","id":1,"result":{"kind":"artifact-update","taskId":"t-1","artifact":{"artifactId":"a-1","parts":[{"kind":"text","text":"He"}]},"append":false}}"#,
     );
@@ -438,11 +438,11 @@ fn chunks_of_an_a2a_artifact_are_one_running_text() {
     let (texts, closes) = event(
         r#"{"jsonrpc":"2.0","id":1,"result":{"kind":"status-update","status":{"state":"working","message":{"role":"agent","parts":[{"kind":"text","text":"hm"}]}},"final":false}}"#,
     );
-    assert_eq!((texts, closes), (vec!["Messages * hm".to_owned()], vec![Close::Elsewhere]));
+    assert_eq!((texts, closes), (vec!["Messages * hm".to_owned()], vec![Close::AllRest]));
     let (texts, closes) = event(
         r#"{"jsonrpc":"2.0","id":1,"result":{"statusUpdate":{"status":{"state":"TASK_STATE_COMPLETED"}}}}"#,
     );
-    assert_eq!((texts, closes), (vec![], vec![Close::All, Close::Elsewhere]));
+    assert_eq!((texts, closes), (vec![], vec![Close::AllRest]));
     // Over plain HTTP there is no envelope.
     let (texts, _) =
         self::event(Protocol::A2aHttp, "", r#"{"message":{"role":"ROLE_AGENT","parts":[{"text":"Hi"}]}}"#);

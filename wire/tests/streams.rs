@@ -134,7 +134,7 @@ fn anthropic_events() {
         (
             r#"{"type":"content_block_start","index":3,"content_block":{"type":"web_search_tool_result","tool_use_id":"srvtoolu_1","content":[{"type":"web_search_result","title":"T"}]}}"#,
             vec!["whole T"],
-            vec![],
+            vec![Close::Elsewhere],
         ),
         (r#"{"type":"content_block_stop","index":1}"#, vec![], vec![Close::Group(1)]),
         (

@@ -73,7 +73,9 @@ impl Stream {
         let said = &mut self.windows.entry(piece.channel).or_default().said;
         let (before, sure) = (said.take(text), said.is_sure());
         let Some((said, more)) = before.and_then(|before| text.split_at_checked(before)) else {
-            if self.windows.contains_key(&channel) {
+            // What the same event said before is still to be queued.
+            let own = |part: &Part| part.event == event;
+            if self.windows.get(&channel).is_some_and(|window| !window.parts.back().is_some_and(own)) {
                 self.let_go(session, channel);
                 self.windows.remove(&channel);
             }

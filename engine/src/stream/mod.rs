@@ -286,12 +286,12 @@ impl Stream {
             self.hear(session, channel, last);
             self.settle(session, channel, last);
         }
-        for channel in over {
+        for (channel, more) in over {
             if goes_on && self.waits_for_another(session, channel) {
                 continue;
             }
             self.let_go(session, channel);
-            if self.windows.get(&channel).is_some_and(|window| window.text.is_empty()) {
+            if !more && self.windows.get(&channel).is_some_and(|window| window.text.is_empty()) {
                 self.windows.remove(&channel);
             }
         }
@@ -369,7 +369,8 @@ impl Stream {
             !window.text.is_empty()
                 && (self.spoken.saturating_sub(window.touched) > patience(channel, window)
                     || window.whole && window.touched < self.spoken
-                    || closes.contains(&Close::Rests(channel.group)))
+                    || closes.contains(&Close::Rests(channel.group))
+                    || closes.contains(&Close::AllRest))
         });
         waits.map(|(channel, _)| *channel).collect()
     }

@@ -9,6 +9,8 @@ use mesh_wire::{Channel, ChannelKind, Close, StreamItem, ToolCall};
 
 /// Bytes of names and identifiers of tool calls that are kept of one stream, with what each takes beside its text.
 const MAX_LABELS: usize = 1 << 20;
+/// Bytes of one name, or of an identifier that goes on: the longest that providers allow have 256.
+const MAX_NAME: usize = 512;
 /// Running texts of one stream that have come to their end.
 const MAX_OVER: usize = 1 << 16;
 
@@ -18,8 +20,8 @@ pub(super) struct Order {
     labels: BTreeMap<(Channel, &'static str), String>,
     size: usize,
     over: BTreeSet<Channel>,
-    /// Texts that are over if the stream goes on with another choice or artifact.
-    perhaps: BTreeSet<Channel>,
+    /// Texts that end if the stream goes on with another choice or artifact, and whether more of each may come all the same.
+    perhaps: BTreeMap<Channel, bool>,
 }
 
 impl Order {
@@ -30,20 +32,20 @@ impl Order {
         if self.over.len() > MAX_OVER || item.pieces.iter().any(|piece| self.over.contains(&piece.channel)) {
             return false;
         }
+        let mut grown = BTreeSet::new();
         for label in &item.labels {
             let key = (label.call, label.field);
             let kept = match self.labels.get_mut(&key) {
                 Some(first) if *first == label.text => 0,
                 // The next call, of providers that number all of them alike, or more of the first one's.
-                Some(first) if go_on(first, &label.text) => {
+                Some(first) if first.len() + label.text.len() <= MAX_NAME && go_on(first, &label.text) => {
                     first.push_str(&label.text);
-                    if label.field == "name" {
-                        item.message.tool_calls.push(ToolCall::named(first.clone()));
-                    }
+                    grown.insert(key);
                     label.text.len()
                 }
                 // Clients put the two together, and nobody judged what comes of that.
                 Some(_) => return false,
+                None if label.field == "name" && label.text.len() > MAX_NAME => return false,
                 None => {
                     self.labels.insert(key, label.text.clone());
                     label.text.len() + size_of_val(&key)
@@ -54,33 +56,38 @@ impl Order {
                 return false;
             }
         }
+        let names = grown.iter().filter(|(_, field)| *field == "name").filter_map(|key| self.labels.get(key));
+        item.message.tool_calls.extend(names.cloned().map(ToolCall::joined));
         true
     }
 
-    /// The running texts among these that are over with an event.
+    /// The running texts among these that end with an event, and whether more of each may come.
     pub(super) fn ends<'c>(
         &mut self,
         item: &StreamItem,
         open: impl Iterator<Item = &'c Channel> + Clone,
-    ) -> Vec<Channel> {
+    ) -> Vec<(Channel, bool)> {
         let closes: BTreeSet<Close> = item.closes.iter().copied().collect();
         let said: BTreeSet<u32> = item.pieces.iter().map(|piece| piece.channel.group).collect();
-        let mut ended = BTreeSet::new();
+        let mut ended = BTreeMap::new();
         // Comments, usage and what is no text do not show whether a text goes on.
-        if !said.is_empty() || closes.iter().any(|close| !matches!(close, Close::Rests(_))) {
+        if !said.is_empty() || closes.iter().any(|close| !matches!(close, Close::Rests(_) | Close::AllRest)) {
             (self.perhaps, ended) = std::mem::take(&mut self.perhaps)
                 .into_iter()
-                .partition(|channel| said.contains(&channel.group));
+                .partition(|(channel, _)| said.contains(&channel.group));
         }
         for channel in open.filter(|channel| channel.kind != ChannelKind::Messages) {
             let certain = [Close::All, Close::Group(channel.group), Close::Channel(*channel)];
+            let pauses = closes.contains(&Close::Pauses(channel.group));
             if certain.iter().any(|close| closes.contains(close)) {
-                ended.insert(*channel);
-            } else if closes.contains(&Close::Perhaps(channel.group)) && !ended.contains(channel) {
-                self.perhaps.insert(*channel);
+                ended.insert(*channel, false);
+            } else if (pauses || closes.contains(&Close::Perhaps(channel.group)))
+                && !ended.contains_key(channel)
+            {
+                self.perhaps.entry(*channel).or_insert(pauses);
             }
         }
-        self.over.extend(&ended);
+        self.over.extend(ended.iter().filter(|(_, goes_on)| !**goes_on).map(|(channel, _)| *channel));
         ended.into_iter().collect()
     }
 }

@@ -14,6 +14,7 @@ use super::tail::Tail;
 use super::window::{cut_parts, floor_boundary};
 use crate::guards::{Way, without_overlaps};
 use crate::index::Attached;
+use crate::mask::is_place_of_address;
 use crate::output::GONE;
 use crate::program::PiiGuard;
 use crate::session::Session;
@@ -83,7 +84,7 @@ impl Stream {
             window.inside.feed(text.get(tail.start..safe).unwrap_or_default());
         }
         cuts.append(&mut own);
-        if whole {
+        if whole && !is_place_of_address(&place) {
             cuts.extend(tail.restored(session, &mut window.addresses, safe));
         }
         if let Some((heard, _)) = heard {

@@ -225,6 +225,9 @@ impl<'t> Tail<'t> {
         let found = self.placeholders(session).into_iter();
         let found = found.filter(|(range, _)| range.start >= self.start && range.end <= safe);
         let outside = outside(self.text, self.start..safe, found, readings, self.arguments);
+        if cut_escape(self.text) < safe {
+            readings.cut_in_two();
+        }
         outside.into_iter().map(|(range, with)| self.edit(range, with)).collect()
     }
 

@@ -206,8 +206,15 @@ fn a_call_has_one_name_and_one_identifier() {
     let old = |name: &str| {
         json!({ "choices": [{ "index": 0, "delta": { "function_call": { "name": name } } }] }).to_string()
     };
+    let listed = program(json!([{ "tools": { "allow": ["search", "fetch"] } }]));
+    let long = "a".repeat(600);
     for (program, events, want) in [
         (&tools, vec![call(0, "", "shell_exec")], "deny"),
+        (&tools, vec![call(0, "", &long)], "deny"),
+        (&tools, vec![call(0, "", &long[..500]), call(0, "", &long[500..])], "deny"),
+        // Each of these names is allowed, and nobody can list what comes of both.
+        (&listed, vec![call(0, "call_a", "search"), call(0, "call_b", "fetch")], "allow"),
+        (&listed, vec![call(0, "call_a", "sea"), call(0, "call_b", "rch")], "deny"),
         (&tools, vec![call(0, "", "she"), call(0, "", "ll_exec")], "deny"),
         (&tools, vec![old("she"), old("ll_exec")], "deny"),
         (&tools, vec![call(0, "", "she"), call(1, "", "ll_exec")], "allow"),
@@ -240,6 +247,8 @@ fn nothing_of_a_text_comes_after_its_end() {
         rpc(json!({ "kind": "artifact-update", "append": true, "lastChunk": true,
             "artifact": { "artifactId": id, "parts": [{ "kind": "text", "text": text }] } }))
     };
+    let state =
+        rpc(json!({ "kind": "status-update", "final": false, "status": { "state": "input-required" } }));
     let candidate = |text: &str| json!({ "candidates": [{ "content": { "parts": [{ "text": text }] }, "finishReason": "STOP" }] });
     let anthropic = Wire { path: "/v1/messages", ..WIRES[0].1 };
     for (name, wire, events, want) in [
@@ -295,7 +304,18 @@ fn nothing_of_a_text_comes_after_its_end() {
             "another artifact",
             wire("a2a"),
             vec![artifact("a", "ssn 536-9"), artifact("b", "zz"), artifact("a", "0-4399 ok")],
-            "deny",
+            "allow_with_modifications",
+        ),
+        (
+            "an artifact that is sent again",
+            wire("a2a"),
+            vec![
+                artifact("a", "Draft one."),
+                artifact("b", "Notes."),
+                state.clone(),
+                artifact("a", "Draft two."),
+            ],
+            "allow",
         ),
         (
             "gemini",
@@ -450,6 +470,30 @@ fn halves(program: &Rc<Program>, wire: Wire, events: &[&str], name: &str) {
     assert!(!out.contains("536-9") && !out.contains("0-4399") && out.contains("ok"), "{name}: {out}");
 }
 
+/// Some servers leave out the field's name, and some clients read such lines.
+#[test]
+fn json_without_a_fields_name_is_data() {
+    let program = program(json!([{ "pii": { "action": "redact", "replacement": "#" } }]));
+    let gemini = Wire { path: "/v1beta/models/m:streamGenerateContent", ..WIRES[0].1 };
+    let candidate =
+        |text: &str| json!({ "candidates": [{ "index": 0, "content": { "parts": [{ "text": text }] } }] });
+    let (one, other) = (candidate("ssn 536-9"), candidate("0-4399 ok"));
+    for (answer, want) in [
+        (format!("data: {one}\n\n{other}\n\n"), "allow_with_modifications"),
+        (format!("data: {one}\r\n\r\n{other:#}\n\n"), "allow_with_modifications"),
+        // Who reads the one does not read the other.
+        (format!("data: {one}\n{other}\n\n"), "deny"),
+        (format!(": ping\n{one}\n\n{other}\n\n"), "deny"),
+        (format!("data: {}\n\n[DONE]\n\n", candidate("ok")), "allow"),
+    ] {
+        let (out, outcome) = gemini.through(&program, &[answer.as_bytes()]);
+        let out = String::from_utf8(out).unwrap();
+        assert_eq!(outcome, want, "{answer}: {out}");
+        assert!(!out.contains("536-9") && !out.contains("0-4399"), "{answer}: {out}");
+        assert!(want != "allow" || out == answer, "{answer}: {out}");
+    }
+}
+
 #[test]
 fn pieces_of_everyday_providers_are_put_together() {
     let program = program(json!([{ "pii": { "action": "redact", "replacement": "#" } }]));
@@ -475,6 +519,7 @@ fn pieces_of_everyday_providers_are_put_together() {
         (other("/chat-messages"), r#"{"event":"message","answer":"TEXT"}"#),
         (other("/prediction"), r#"{"event":"token","data":"TEXT"}"#),
         (other("/run"), r#"{"event":"token","data":{"chunk":"TEXT"}}"#),
+        (other("/"), r#"{"Choices":[{"Delta":{"Role":"assistant","Content":"TEXT"},"FinishReason":""}]}"#),
         (other("/api/chat-ui"), r#"{"type":"text-delta","textDelta":"TEXT"}"#),
         (other("/ernie"), r#"{"sentence_id":0,"is_end":false,"result":"TEXT"}"#),
     ] {

@@ -31,6 +31,19 @@ fn nothing_waits_for_a_text_that_was_the_last() {
     let said =
         |text: &str| json!({ "candidates": [{ "index": 0, "content": { "parts": [{ "text": text }] } }] });
     let code = json!({ "candidates": [{ "index": 0, "content": { "parts": [{ "executableCode": { "language": "PYTHON", "code": "print(1)" } }] } }] });
+    let image = json!({ "candidates": [{ "index": 0, "content": { "parts": [{ "inlineData": { "mimeType": "image/png", "data": "iVBORw0KGgo=" } }] } }] });
+    let search = json!({ "candidates": [{ "index": 0, "content": { "parts": [{ "toolCall": { "toolType": "GOOGLE_SEARCH_WEB" } }] } }] });
+    let messages = at("/v1/messages");
+    let block = json!({ "type": "content_block_delta", "index": 0, "delta": { "type": "text_delta", "text": "no. 536-90" } });
+    let stop = json!({ "type": "content_block_stop", "index": 0 });
+    let thinks = json!({ "type": "content_block_start", "index": 1, "content_block": { "type": "thinking", "thinking": "", "signature": "" } });
+    let a2a = WIRES.iter().find(|(of, _)| *of == "a2a").unwrap().1;
+    let chunk = rpc(
+        json!({ "kind": "artifact-update", "artifact": { "artifactId": "a", "parts": [{ "kind": "text", "text": "no. 536-90" }] } }),
+    );
+    let works = rpc(
+        json!({ "kind": "status-update", "status": { "state": "working", "message": { "role": "agent", "messageId": "m", "parts": [{ "kind": "text", "text": "Fetching" }] } } }),
+    );
     for (name, wire, events) in [
         ("a whole message, then that nothing follows", bus, vec![message("Order no. 12"), idle.clone()]),
         (
@@ -80,6 +93,10 @@ fn nothing_waits_for_a_text_that_was_the_last() {
             vec![text("no. 536-90"), done("no. 536-90"), item, keepalive],
         ),
         ("a text, then code that runs", gemini, vec![said("no. 536-90"), code]),
+        ("a text, then an image", gemini, vec![said("no. 536-90"), image]),
+        ("a text, then a tool that runs", gemini, vec![said("no. 536-90"), search]),
+        ("a text, then a block without one", messages, vec![block, stop, thinks]),
+        ("an artifact, then how its task stands", a2a, vec![chunk, works]),
     ] {
         let answer = sse(&events);
         let left = wire.so_far(&program, answer.as_bytes());

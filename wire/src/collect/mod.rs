@@ -239,6 +239,6 @@ impl<'l> Collector<'l> {
             span: value.span(),
             string: value.is_string(),
         });
-        self.message.tool_calls.push(ToolCall { name: name.into_owned(), arguments });
+        self.message.tool_calls.push(ToolCall { name: name.into_owned(), joined: false, arguments });
     }
 }

@@ -50,9 +50,17 @@ pub(crate) fn read(c: &mut Collector<'_>, root: Val<'_>) -> Done {
     match &*kind {
         "content_block_stop" => c.closes.push(Close::Group(group)),
         "message_stop" => c.closes.push(Close::All),
+        // What comes next may take its time, and is no text that goes on.
+        "content_block_start" if root.get("content_block").is_some_and(|block| !is_text(block)) => {
+            c.closes.push(Close::Elsewhere);
+        }
         _ => {}
     }
     Ok(())
+}
+
+fn is_text(block: Val<'_>) -> bool {
+    block.get_text("type").is_some_and(|kind| kind == "text")
 }
 
 /// The start of a block: the beginning of a running text, or a block that is there at once.

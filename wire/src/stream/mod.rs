@@ -109,11 +109,15 @@ pub enum Close {
     /// The same, where some providers say so with every piece: it holds once the stream goes on with
     /// another.
     Perhaps(u32),
-    /// None by itself; but the stream goes on with something else.
-    Elsewhere,
+    /// None; but what waits of it is not to wait longer once the stream goes on with another. More of it may come.
+    Pauses(u32),
     /// None; but what waits of a choice, or of texts of no protocol ([`Channel::is_outside`]), is not to wait longer: the
     /// event says something else, and another may not come for a while.
     Rests(u32),
+    /// None; but nothing is to wait longer.
+    AllRest,
+    /// None by itself; but the stream goes on with something else.
+    Elsewhere,
     /// All.
     All,
 }
@@ -187,6 +191,9 @@ pub fn read_event(
                         Some("endpoint") if !data.starts_with(['{', '[', '"']) => {
                             endpoint(&mut c, data, layer)?
                         }
+                        _ if !protocol.is_settled() && sse::is_bare(raw) && scan(data, limits).is_err() => {
+                            bare_lines(&mut c, operation, raw)?;
+                        }
                         _ => self::data(&mut c, operation, data, layer, Within::Event)?,
                     }
                 }
@@ -203,6 +210,19 @@ pub fn read_event(
     let idle = !says && c.message.segments.is_empty() && keeps_alive(event);
     let Collector { pieces, closes, labels, repeats, message, .. } = c;
     Ok(StreamItem { pieces, closes, labels, repeats, idle, message })
+}
+
+/// Lines without a field's name, of no known protocol: each is one JSON value, or a text that begins with a bracket.
+fn bare_lines(c: &mut Collector<'_>, operation: &str, raw: &str) -> Result<(), WireError> {
+    for line in sse::lines(raw) {
+        let layer = c.push_layer(NO_LAYER, line.start as u32..line.end as u32, Coding::Plain)?;
+        let text = raw.get(line).unwrap_or_default();
+        match scan(text, c.limits) {
+            Ok(_) => data(c, operation, text, layer, Within::Event)?,
+            Err(_) => c.running(text, layer)?,
+        }
+    }
+    Ok(())
 }
 
 fn keeps_alive(event: &Event) -> bool {
@@ -243,6 +263,12 @@ fn frame(c: &mut Collector<'_>, doc: Doc<'_>) -> Result<(), WireError> {
             "data" => continue,
             "" | "event" | "id" | "retry" if plain => continue,
             "" | "event" | "id" | "retry" => value,
+            // Some clients read the line by itself.
+            _ if sse::is_bare(doc.text.get(line.clone()).unwrap_or_default())
+                && c.message.protocol.is_settled() =>
+            {
+                return malformed(line.start, "JSON that stands among an event's fields");
+            }
             _ => line,
         };
         c.whole(Place::Other, doc, span.start as u32..span.end as u32, ROOT)?;

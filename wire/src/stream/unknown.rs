@@ -16,6 +16,7 @@ pub(super) fn unknown(
     path: u32,
     fields: u32,
 ) -> Result<(), WireError> {
+    // Some servers begin their names with a capital.
     const TEXTS: &[&str] = &[
         "text",
         "content",
@@ -46,10 +47,11 @@ pub(super) fn unknown(
         "argsTextDelta",
         "v",
     ];
+    let is_text = |name: &str| TEXTS.iter().any(|text| text.eq_ignore_ascii_case(name));
     match value.kind() {
         Kind::Object => value.members().try_for_each(|(key, member)| {
             let name = key.text();
-            if member.is_string() && TEXTS.contains(&&*name) {
+            if member.is_string() && is_text(&name) {
                 let path = c.at_key(path, &name);
                 let channel =
                     Channel { group: OUTSIDE, kind: ChannelKind::Other, index: field_hash(fields, &name) };
@@ -58,7 +60,7 @@ pub(super) fn unknown(
                 takes_turns(c, from, value, &name);
                 return Ok(());
             }
-            if TEXTS.contains(&&*name) && member.items().any(|(_, item)| item.is_string()) {
+            if is_text(&name) && member.items().any(|(_, item)| item.is_string()) {
                 let path = c.at_key(path, &name);
                 let seed = field_hash(fields, &name);
                 return within::within(c, Place::Assistant, member, path, (OUTSIDE, seed));
@@ -68,7 +70,7 @@ pub(super) fn unknown(
                 return repeated::running(c, OUTSIDE, member, path);
             }
             // Whatever it is called: clients put together what they are given to add.
-            if &*name == "delta" && member.is_object() {
+            if name.eq_ignore_ascii_case("delta") && member.is_object() {
                 let path = c.at_key(path, &name);
                 let (from, seed) = (c.pieces.len(), field_hash(fields, &name));
                 within::within(c, Place::Assistant, member, path, (OUTSIDE, seed))?;
@@ -79,7 +81,9 @@ pub(super) fn unknown(
                 c.key(Place::Other, path, key, &name)?;
                 let (path, from) = (c.at_key(path, &name), c.pieces.len());
                 unknown(c, operation, member, path, field_hash(fields, &name))?;
-                if &*name == "content" && member.items().all(|(_, part)| part.get("index").is_none()) {
+                if name.eq_ignore_ascii_case("content")
+                    && member.items().all(|(_, part)| part.get("index").is_none())
+                {
                     c.pieces.iter_mut().skip(from).for_each(|piece| piece.whole = true);
                 }
                 return Ok(());
@@ -97,7 +101,8 @@ pub(super) fn unknown(
 /// Says of pieces, after the first `from`, by what they may be told from others in the same place: an index beside them, and
 /// where they are called a delta any identifier.
 fn takes_turns(c: &mut Collector<'_>, from: usize, beside: Val<'_>, name: &str) {
-    let delta = matches!(name, "args" | "partial_json") || name == "delta" || name.ends_with("Delta");
+    let name = name.to_ascii_lowercase();
+    let delta = matches!(&*name, "args" | "partial_json") || name.ends_with("delta");
     let tells = |(key, member): &(Val<'_>, Val<'_>)| match &*key.text() {
         "index" => member.kind() == Kind::Num,
         name => {
