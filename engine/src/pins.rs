@@ -172,6 +172,7 @@ impl Session {
             .tools_offered
             .iter()
             .enumerate()
+            .filter(|(index, _)| !message.is_lent(*index))
             .filter_map(|(index, name)| {
                 let definition = message.definition(body, index).map(approved_part);
                 let numbers = message.inexact_numbers(body, index);

@@ -30,7 +30,8 @@ fn words_of_agents_are_searched_for_attacks() {
     let json = "application/json";
     let said = |text: &str| json!({ "role": "ROLE_AGENT", "messageId": "m", "parts": [{ "text": text }] });
     type Answer<'a> = &'a dyn Fn(&str) -> Value;
-    let rows: [(&str, &str, &str, Answer<'_>); 12] = [
+    let card = |text: &str| json!({ "name": "a", "description": text, "capabilities": {}, "skills": [] });
+    let rows: [(&str, &str, &str, Answer<'_>); 15] = [
         (
             "a task without a context",
             "/x",
@@ -86,6 +87,14 @@ fn words_of_agents_are_searched_for_attacks() {
             "/x",
             json,
             &|text| json!({ "name": "a", "skills": [{ "id": "s", "name": "s", "description": text, "tags": [] }] }),
+        ),
+        ("a list of cards", "/x", json, &|text| json!([card("It rains."), card(text)])),
+        ("cards in a member", "/x", json, &|text| json!({ "agents": [card(text)] })),
+        (
+            "a list of tasks",
+            "/x",
+            json,
+            &|text| json!([{ "id": "t", "status": { "state": "working", "message": said(text) } }]),
         ),
         (
             "where a task's news are sent",

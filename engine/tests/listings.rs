@@ -92,6 +92,23 @@ fn only_what_is_approved_is_shown() {
     }
 }
 
+/// A server that asks the agent's model lends it tools, which no client calls; beside a listing of its own.
+#[test]
+fn tools_that_a_server_lends_are_not_pinned() {
+    let head = RequestHead { method: "GET".into(), path: "/mcp".into(), ..RequestHead::default() };
+    let mut session = Session::start(program(json!({ "pin": true }), vec![]), head, "d".into(), 0);
+    session.request_headers(true, 0);
+    let kind = ("content-type".to_owned(), "text/event-stream".to_owned());
+    assert!(matches!(session.response_headers(&[kind], false), ResponseMode::Stream));
+    let tools = |name: &str| json!([{ "name": name, "inputSchema": {} }]);
+    let asks = json!({ "jsonrpc": "2.0", "id": 5, "method": "sampling/createMessage", "params": {
+        "messages": [], "tools": tools("lent"), "_meta": { "Name": "x" } } });
+    let lists = json!({ "jsonrpc": "2.0", "id": 1, "result": { "tools": tools("listed") } });
+    let out = session.response_chunk(format!("data: {}\n\n", json!([asks, lists])).as_bytes(), true);
+    let out = String::from_utf8(out).unwrap();
+    assert!(out.contains("lent") && !out.contains("listed"), "{out}");
+}
+
 #[test]
 fn a_tool_goes_by_its_own_name() {
     let program = program(json!({ "allow": ["ok"] }), Vec::new());

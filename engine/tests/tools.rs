@@ -218,6 +218,14 @@ fn batches_are_told_by_any_of_their_messages() {
         let body = json!([first, call]).to_string();
         assert!(matches!(session.request(body.as_bytes(), 0), Step::Refuse(_)), "{body}");
     }
+    // Any other service may call its members what it likes.
+    let ledger = json!({ "jsonrpc": "2.0", "id": 1, "result": { "Name": "x", "Model": "y" } }).to_string();
+    let head = RequestHead { method: "GET".into(), path: "/rpc".into(), ..RequestHead::default() };
+    let mut session = Session::start(Rc::clone(&program), head, "d".into(), 0);
+    session.request_headers(true, 0);
+    let kind = ("content-type".to_owned(), "application/json".to_owned());
+    assert!(matches!(session.response_headers(&[kind], false), ResponseMode::Buffer));
+    assert!(matches!(session.response(ledger.as_bytes(), Some("application/json")), Step::Continue));
     // In the stream of MCP's older transport.
     let listing = json!({ "jsonrpc": "2.0", "id": 1, "result": { "tools": [{ "name": "shell_exec" }, { "name": "search" }] } });
     for batch in [json!([listing]), json!([{ "jsonrpc": "2.0", "method": "notifications/message" }, listing])]

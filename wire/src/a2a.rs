@@ -47,14 +47,16 @@ pub(crate) fn looks_like(value: Val<'_>) -> bool {
     }
 }
 
-/// Whether an answer over plain HTTP is an agent's card, a task, a list of tasks, or a message.
+/// Whether an answer over plain HTTP is an agent's card, a task, a message, or a list of cards or tasks, by itself or in a member.
 pub(crate) fn says(value: Val<'_>) -> bool {
     let member = |name: &str| value.get(name);
-    is_card(value)
-        || is_task(value)
+    let one = |value: Val<'_>| is_card(value) || is_task(value);
+    let any = |list: Val<'_>| list.items().any(|(_, entry)| one(entry));
+    one(value)
+        || any(value)
+        || value.members().any(|(_, list)| any(list))
         || member("task").is_some_and(is_task)
         || member("message").is_some_and(|message| has_parts(message) && message.get("role").is_some())
-        || member("tasks").is_some_and(|tasks| tasks.items().any(|(_, task)| is_task(task)))
 }
 
 /// Told by a state and what only agents' tasks have beside it, or by what an agent says in it: all but the identifier may be left
@@ -172,8 +174,8 @@ fn object(c: &mut Collector<'_>, at: At, value: Val<'_>, path: u32) -> Done {
                 let path = path_of(c);
                 object(c, At { event: false, ..at }, member, path)?;
             }
-            "message" | "status" | "task" | "artifact" | "artifacts" | "tasks" | "statusUpdate"
-            | "status_update" | "artifactUpdate" | "artifact_update"
+            "message" | "status" | "task" | "artifact" | "artifacts" | "tasks" | "agents"
+            | "statusUpdate" | "status_update" | "artifactUpdate" | "artifact_update"
                 if !member.is_string() =>
             {
                 let path = path_of(c);

@@ -199,8 +199,11 @@ fn params(c: &mut Collector<'_>, method: &str, value: Val<'_>, path: u32) -> Don
                 c.text(Place::System, member, path)?;
             }
             "tools" => {
-                let path = path_of(c);
+                let (path, from) = (path_of(c), c.message.tools_offered.len());
                 tools::definitions(c, member, path)?;
+                if method == "sampling/createMessage" {
+                    c.message.lent.extend(from..c.message.tools_offered.len());
+                }
             }
             "_meta" => {
                 let path = path_of(c);
@@ -300,6 +303,10 @@ fn result(c: &mut Collector<'_>, value: Val<'_>, path: u32) -> Done {
                 let path = path_of(c);
                 item(c, Place::ToolResult, member, path)?;
             }
+            // Any service may answer in this way, in its own words; a listing is one in any letters.
+            _ if c.told_by_form && !name.eq_ignore_ascii_case("tools") => {
+                c.member(Place::ToolResult, path, key, member)?;
+            }
             _ => c.unknown(Place::ToolResult, path, key, member)?,
         }
     }
@@ -320,7 +327,7 @@ fn meta(c: &mut Collector<'_>, value: Val<'_>, path: u32) -> Done {
                 let path = path_of(c);
                 version_or_word(c, member, path)?;
             }
-            _ => c.unknown(Place::Other, path, key, member)?,
+            _ => c.member(Place::Other, path, key, member)?,
         }
     }
     if value.is_object() { Ok(()) } else { c.free(Place::Other, value, path) }

@@ -1,6 +1,6 @@
 //! What was read from one body: the texts, and what a policy asks about.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::ops::Range;
 
 use crate::coding::unescape;
@@ -187,6 +187,8 @@ pub struct Message {
     pub(crate) paths: Paths,
     /// For each of `tools_offered`: where its definition stands, for dropping it.
     pub(crate) tool_items: Vec<ToolItem>,
+    /// MCP: those of `tools_offered` that a server lends to a model that it asks (sampling), and does not list as its own.
+    pub(crate) lent: BTreeSet<usize>,
     pub(crate) echoes: Vec<Echo>,
 }
 
@@ -239,6 +241,7 @@ impl Message {
             layers: Vec::new(),
             paths: Paths::default(),
             tool_items: Vec::new(),
+            lent: BTreeSet::new(),
             echoes: Vec::new(),
         }
     }
@@ -298,6 +301,11 @@ impl Message {
             last.insert(key, (index, before));
             Some((before?, index))
         })
+    }
+
+    /// Whether a server lends the `tool`-th of `tools_offered` to a model that it asks, so that no client calls it.
+    pub fn is_lent(&self, tool: usize) -> bool {
+        self.lent.contains(&tool)
     }
 
     /// The name under which a value stands in an object, or in a list in one; where the protocol gives it no meaning, so

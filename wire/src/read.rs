@@ -160,6 +160,7 @@ pub(crate) fn document(
     path: u32,
 ) -> Result<(), WireError> {
     let settled = c.message.protocol.is_settled();
+    c.told_by_form = !settled;
     if !settled {
         c.message.protocol = if answer.is_some() { by_answer(root) } else { by_shape(root) };
     }

@@ -74,6 +74,8 @@ pub(crate) struct Collector<'l> {
     pub(crate) message: Message,
     /// Whether it is a request's.
     pub(crate) asks: bool,
+    /// Whether only its form told the protocol.
+    pub(crate) told_by_form: bool,
     /// Whether what is read are the model's thoughts.
     pub(crate) thinks: bool,
     pub(crate) limits: &'l Limits,
@@ -105,6 +107,7 @@ impl<'l> Collector<'l> {
         Self {
             message,
             asks: false,
+            told_by_form: false,
             thinks: false,
             limits,
             other_models: BTreeSet::new(),
