@@ -3,10 +3,10 @@
 
 mod support;
 
-use mesh_engine::{ResponseMode, Step};
+use mesh_engine::{ResponseMode, Session, Step};
 use serde_json::{Value, json};
 
-use crate::support::{begun, post, program};
+use crate::support::{post, program};
 
 const CHAT: (&str, &str) =
     ("/v1/chat/completions", r#"{"stream":true,"messages":[{"role":"user","content":"hi"}]}"#);

@@ -5,7 +5,7 @@ mod support;
 
 use std::rc::Rc;
 
-use mesh_engine::{Program, RequestHead, ResponseMode, SeenTool, Step};
+use mesh_engine::{Program, RequestHead, ResponseMode, SeenTool, Session, Step};
 use mesh_policy::{Bundle, BundleTool};
 use serde_json::{Value, json};
 
