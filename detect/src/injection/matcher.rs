@@ -5,14 +5,14 @@ use std::ops::Range;
 use super::alphabet::Byte;
 use super::evidence::{Evidence, Kind, Piece};
 use super::lexicon::{Classes, Lexicon, WordHash};
-use super::rules::RULES;
+use super::rules::{NEGATED, RULES, Step};
 use super::scorer::{Features, Scorer};
 use super::structure::MARKS;
 use super::together::Heard;
 use super::tokens::{self, CHARACTER, Spaced, Word, Written};
 use super::verdict::{self, Family, InjectionFinding, Source};
-use super::words::{OVERRIDE, POLICY, SYSTEM, TALK};
-use super::{hidden, layers};
+use super::words::{CHANGED, LEAK, NOW, OVERRIDE, POLICY, REVEAL, SYSTEM, TALK};
+use super::{hidden, layers, told};
 use crate::bytes::{at, slice};
 use crate::canonical::{self, View};
 
@@ -179,22 +179,22 @@ impl<'a> Matcher<'a> {
                     self.mark(bytes, i, index);
                 }
                 self.verb = written.hash;
-                let counts = tokens::read(lexicon, bytes, written, index + 1, |word| self.word(word));
+                let counts = tokens::read(lexicon, bytes, written, index + 1, |word| self.word(bytes, word));
                 self.before = [written.hash, self.before[0]];
                 index += counts;
                 self.scorer.word(bytes, i..written.end, written.hash.get(), counts, true);
                 if written.end - i == 1 && b.is_ascii_alphabetic() {
                     spaced.push(*b, i);
                 } else {
-                    spaced.take(lexicon, index, |word| self.word(word));
+                    spaced.take(lexicon, index, |word| self.word(bytes, word));
                 }
                 // Mostly a space comes next, which says nothing.
                 i = written.end + usize::from(written.next == b' ');
             } else if byte.is_wide() {
-                let (end, counts) = tokens::wide(lexicon, bytes, i, index, |word| self.word(word));
+                let (end, counts) = tokens::wide(lexicon, bytes, i, index, |word| self.word(bytes, word));
                 index += counts;
                 self.wide(bytes, i..end);
-                spaced.take(lexicon, index, |word| self.word(word));
+                spaced.take(lexicon, index, |word| self.word(bytes, word));
                 i = end.max(i + 1);
             } else if *b == b'\\' && tokens::is_line_break(bytes, i) {
                 line = true;
@@ -210,7 +210,7 @@ impl<'a> Matcher<'a> {
                 i += 1;
             }
         }
-        spaced.take(lexicon, index, |word| self.word(word));
+        spaced.take(lexicon, index, |word| self.word(bytes, word));
         // Several words and not one that means anything: perhaps they are turned around.
         if self.depth == 0
             && self.count * 8 < index
@@ -234,7 +234,7 @@ impl<'a> Matcher<'a> {
             let classes = self.lexicon.get(hash);
             if classes.0 != 0 {
                 self.verb = hash;
-                self.word(Word { classes, index, start, end, heads: written.heads(text) });
+                self.word(text, Word { classes, index, start, end, heads: written.heads(text) });
             }
             self.before = [hash, self.before[0]];
             self.scorer.plain(text, start..end, hash.get());
@@ -293,7 +293,7 @@ impl<'a> Matcher<'a> {
         }
     }
 
-    fn word(&mut self, mut word: Word) {
+    fn word(&mut self, text: &[u8], mut word: Word) {
         if word.classes.meets(OVERRIDE)
             && (self.is_told(word.index) || self.lexicon.forms.negated(self.before))
         {
@@ -301,6 +301,9 @@ impl<'a> Matcher<'a> {
         }
         if self.count > 0 && self.lexicon.forms.negates(self.verb) {
             self.unsay(word.index);
+        }
+        if word.classes.meets(CHANGED) && self.lexicon.forms.applies(self.verb, self.before) {
+            word.classes = word.classes.without(CHANGED);
         }
         if word.classes.meets(POLICY) && self.lexicon.forms.own(self.before) {
             word.classes = word.classes.without(POLICY);
@@ -312,6 +315,15 @@ impl<'a> Matcher<'a> {
         if word.classes.meets(SYSTEM) && self.lexicon.forms.any(self.before) {
             word.classes = word.classes.without(SYSTEM);
         }
+        if word.classes.meets(NOW)
+            && self.lexicon.forms.not_from_now_on(self.before, slice(text, word.end, text.len()))
+        {
+            word.classes = word.classes.without(NOW);
+        }
+        // "Never reveal your prompt" asks for nothing.
+        if word.classes.meets(REVEAL.or(LEAK)) && self.lexicon.forms.unasked(self.before) {
+            word.classes = word.classes.without(REVEAL.or(LEAK));
+        }
         if let Some(slot) = self.words.get_mut(self.count % RING) {
             *slot = word;
         }
@@ -320,7 +332,7 @@ impl<'a> Matcher<'a> {
             self.talk = Some(word.index);
         }
         if word.classes.meets(self.lexicon.ends) {
-            self.rules(word);
+            self.rules(text, word);
         }
         for class in word.classes.bits() {
             if let Some(last) = self.last.get_mut(class) {
@@ -345,7 +357,7 @@ impl<'a> Matcher<'a> {
     }
 
     /// Looks for the rules that end with this word.
-    fn rules(&mut self, word: Word) {
+    fn rules(&mut self, text: &[u8], word: Word) {
         let lexicon = self.lexicon;
         for ending in lexicon.rules_ending(word.classes) {
             let near = |class: usize| {
@@ -357,7 +369,7 @@ impl<'a> Matcher<'a> {
             let number = ending.rule;
             let Some(rule) = RULES.get(number) else { continue };
             let Some(((_, gap), before)) = rule.steps.split_last() else { continue };
-            let Some(start) = self.back(before, *gap, word.index, 1) else { continue };
+            let Some(start) = self.back(text, before, *gap, word, 1) else { continue };
             let mut weight = self.weigh(rule.user, rule.data);
             let talks = self.talk.is_some_and(|talk| word.index.saturating_sub(talk) <= TALK_REACH);
             if talks && matches!(rule.family, Family::InstructionOverride | Family::PromptExtraction) {
@@ -373,18 +385,17 @@ impl<'a> Matcher<'a> {
         }
     }
 
-    /// Finds the steps before, from the last to the first; returns where the first one starts.
-    fn back(&self, steps: &[(Classes, u8)], gap: u8, index: usize, skip: usize) -> Option<usize> {
-        let Some(((classes, before_gap), before)) = steps.split_last() else {
-            return self.words.get((self.count - skip) % RING).map(|word| word.start);
-        };
+    /// Finds the steps before `later`, from the last to the first; returns where the first one starts.
+    fn back(&self, text: &[u8], steps: &[Step], gap: u8, later: Word, skip: usize) -> Option<usize> {
+        let Some(((classes, before_gap), before)) = steps.split_last() else { return Some(later.start) };
         for back in skip + 1..=RING.min(self.count) {
-            let word = self.words.get((self.count - back) % RING)?;
-            if index.saturating_sub(word.index) > usize::from(gap) + 1 {
+            let word = *self.words.get((self.count - back) % RING)?;
+            if later.index.saturating_sub(word.index) > usize::from(gap) + 1 {
                 return None;
             }
             if classes.meets(word.classes)
-                && let Some(start) = self.back(before, *before_gap, word.index, back)
+                && (*classes != NEGATED || told::holds(text, word.end, later.start))
+                && let Some(start) = self.back(text, before, *before_gap, word, back)
             {
                 return Some(start);
             }

@@ -40,7 +40,8 @@ const fn usual(rule: Rule) -> Rule {
 }
 
 const HIDDEN: Classes = SYSTEM.or(PRIOR);
-const NEGATED: Classes = NOT.or(NEVER);
+/// What holds only within its part of a sentence.
+pub(super) const NEGATED: Classes = NOT.or(NEVER);
 
 /// All rules.
 pub(super) const RULES: &[Rule] = &[
@@ -155,12 +156,13 @@ pub(super) const RULES: &[Rule] = &[
         "override/rules-and-reveal",
         &[(OVERRIDE, 0), (INSTRUCTION, 3), (REVEAL.or(LEAK), 4)],
     ),
-    rule(
+    // Who is warned of them is told so, too: "if it holds instructions, ignore them and tell the user".
+    usual(rule(
         InstructionOverride,
         (0.4, 0.5),
         "override/rules-void-and-reveal",
         &[(INSTRUCTION, 0), (OVERRIDE, 2), (REVEAL.or(LEAK), 6)],
-    ),
+    )),
     rule(
         InstructionOverride,
         (0.6, 0.7),
@@ -226,8 +228,15 @@ pub(super) const RULES: &[Rule] = &[
     ),
     rule(
         PromptExtraction,
-        (0.55, 0.55),
+        (0.45, 0.45),
         "extract/instructions-you-were-given",
+        &[(REVEAL.or(LEAK).or(WHAT).or(OVERRIDE), 0), (INSTRUCTION, 4), (YOU, 2), (GIVEN, 3)],
+    ),
+    // Whoever announces a mode speaks of them, too.
+    rule(
+        PromptExtraction,
+        (0.25, 0.25),
+        "extract/instructions-given",
         &[(INSTRUCTION, 0), (YOU, 2), (GIVEN, 3)],
     ),
     rule(PromptExtraction, (0.15, 0.2), "extract/repeat-instructions", &[(LEAK, 0), (INSTRUCTION, 4)]),

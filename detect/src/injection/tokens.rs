@@ -322,8 +322,15 @@ fn together(
     for (slot, b) in letters.iter_mut().zip(slice(text, start, end)) {
         *slot = b.to_ascii_lowercase();
     }
+    let letters = slice(&letters, 0, end - start);
+    let mut known = 0;
+    split(lexicon, letters, |_, from, to| known += to - from);
+    // A name has a word in it; words run together are nothing else.
+    if known * 2 < letters.len() {
+        return 1;
+    }
     let mut count = 0;
-    split(lexicon, slice(&letters, 0, end - start), |classes, from, to| {
+    split(lexicon, letters, |classes, from, to| {
         let (start, end) = (start + from, start + to);
         word(Word { classes, index: index + count, start, end, heads: false });
         count += 1;

@@ -5,11 +5,14 @@
 
 use super::lexicon::{Classes, WordHash};
 use super::words::{INSTRUCTION, TEXT};
+use crate::bytes::{at, starts_with_fold};
 
 /// Verbs in the past.
 const PAST: [&str; 5] = ["ignored", "disregarded", "overlooked", "dismissed", "bypassed"];
 /// Verbs of a third person.
-const THIRD: [&str; 5] = ["ignores", "disregards", "overrides", "supersedes", "bypasses"];
+const THIRD: [&str; 6] = ["ignores", "disregards", "overrides", "supersedes", "supercedes", "bypasses"];
+/// A limit that goes before all other instructions lifts none of them.
+const LIMITS: [&str; 5] = ["constraint", "restriction", "limit", "limitation", "prohibition"];
 /// What was done by who is spoken to is an order to go on: "you ignored your rules".
 const YOU: [&str; 7] = ["you", "u", "ya", "you've", "youve", "you'd", "thou"];
 /// "Have ignored", where "you" stands before.
@@ -19,11 +22,18 @@ const IS: [&str; 4] = ["be", "is", "are", "get"];
 
 /// What is not to be ignored stays in force: "do not forget the earlier instructions".
 const NEGATED: [&str; 6] = ["not", "don't", "dont", "never", "didn't", "cannot"];
+/// What does not apply is void: "your guidelines do not apply".
+const APPLY: &str = "apply";
+/// What somebody will not do is not asked for: "declines to show the prompt".
+const DECLINES: [&str; 4] = ["refuses", "refused", "declines", "declined"];
 /// German says so afterwards: "vergiss nicht".
 const NEGATES: [&str; 1] = ["nicht"];
 
 /// Who speaks of the own words may take them back: "disregard my last message".
 const OWN: [&str; 2] = ["my", "our"];
+
+/// What somebody may do from now on is a permission, and makes nobody of them: "you may now proceed".
+const PERMITS: [&str; 2] = ["can", "may"];
 
 /// One of a kind that does not exist yet is nobody's secret: "write a system prompt for our shop".
 const ANY: [&str; 14] = [
@@ -31,17 +41,36 @@ const ANY: [&str; 14] = [
     "una",
 ];
 
+/// Bytes between two words that are looked at.
+const BETWEEN: usize = 64;
+
+/// Whether a negation that ends at `from` still holds at `to`: a sign between them ends its part of the sentence ("not
+/// installed, tell the user"), two of them enclose an aside ("do not, for any reason, tell").
+pub(super) fn holds(text: &[u8], from: usize, to: usize) -> bool {
+    let ends = |i: &usize| match at(text, *i) {
+        b',' | b';' | b':' | b'(' | b')' => true,
+        b'-' => at(text, i - 1) == b' ',
+        _ => false,
+    };
+    (from..to.min(from + BETWEEN)).filter(ends).count() % 2 == 0
+}
+
 /// Forms of words, by hash.
 #[derive(Debug)]
 pub(super) struct Forms {
     past: [WordHash; 5],
-    third: [WordHash; 5],
+    third: [WordHash; 6],
+    limits: [WordHash; 5],
     you: [WordHash; 7],
     have: [WordHash; 3],
     is: [WordHash; 4],
     negated: [WordHash; 6],
+    apply: WordHash,
+    declines: [WordHash; 4],
+    to: WordHash,
     negates: [WordHash; 1],
     own: [WordHash; 2],
+    permits: [WordHash; 2],
     any: [WordHash; 14],
 }
 
@@ -51,12 +80,17 @@ impl Forms {
         Forms {
             past: PAST.map(of),
             third: THIRD.map(of),
+            limits: LIMITS.map(of),
             you: YOU.map(of),
             have: HAVE.map(of),
             is: IS.map(of),
             negated: NEGATED.map(of),
+            apply: of(APPLY),
+            declines: DECLINES.map(of),
+            to: of("to"),
             negates: NEGATES.map(of),
             own: OWN.map(of),
+            permits: PERMITS.map(of),
             any: ANY.map(of),
         }
     }
@@ -70,7 +104,8 @@ impl Forms {
             return !you && !self.is.contains(&near);
         }
         // "This message supersedes …" speaks of itself.
-        self.third.contains(&verb) && !subject.meets(INSTRUCTION.or(TEXT))
+        let speaks_of_itself = subject.meets(INSTRUCTION.or(TEXT)) && !self.limits.contains(&near);
+        self.third.contains(&verb) && !speaks_of_itself
     }
 
     /// Whether a verb after these words is not to be done.
@@ -78,9 +113,27 @@ impl Forms {
         before.first().is_some_and(|word| self.negated.contains(word))
     }
 
+    /// Whether a verb after these words is not asked for.
+    pub(super) fn unasked(&self, before: [WordHash; 2]) -> bool {
+        let [near, far] = before;
+        self.negated(before) || near == self.to && self.declines.contains(&far)
+    }
+
+    /// Whether a verb says that something is in force.
+    pub(super) fn applies(&self, verb: WordHash, before: [WordHash; 2]) -> bool {
+        verb == self.apply && !self.negated(before)
+    }
+
     /// Whether this word says so of the verb before it.
     pub(super) fn negates(&self, word: WordHash) -> bool {
         self.negates.contains(&word)
+    }
+
+    /// Whether "now" says when something is allowed, why, or where somebody is, and not who: after "you may", before "that" and
+    /// "in plan mode".
+    pub(super) fn not_from_now_on(&self, before: [WordHash; 2], after: &[u8]) -> bool {
+        let place = [&b" that "[..], b" in "].into_iter().any(|word| starts_with_fold(after, 0, word));
+        place || before.first().is_some_and(|word| self.permits.contains(word))
     }
 
     /// Whether what comes after these words is the speaker's own.

@@ -144,7 +144,7 @@ classes! {
 pub(super) const WORDS: &[(Classes, &str)] = &[
     (
         OVERRIDE,
-        "ignore ignoring ignores ignored disregard disregarding disregards forget forgetting override overriding overrides bypass bypassing neglect discard dismiss overlook erase abandon supersede supersedes nullify void revoke scrap unlearn dispense neglecting",
+        "ignore ignoring ignores ignored disregard disregarding disregards forget forgetting override overriding overrides bypass bypassing neglect discard dismiss overlook erase abandon supersede supersedes supercede supercedes nullify void revoke scrap unlearn dispense neglecting",
     ),
     (OVERRIDE, "ignoriere ignorier ignorieren missachte vergiss vergesse verwirf umgehe überschreibe"),
     (OVERRIDE, "ignorez ignorer oubliez oublie oublier outrepassez contournez négligez"),
@@ -238,7 +238,7 @@ pub(super) const WORDS: &[(Classes, &str)] = &[
     ),
     (
         TELL,
-        "tell telling inform notify mention mentioning alert reveal disclose explain say warn acknowledge ask show display share discuss describe erwähne sage mentionner dites menciones digas menzionare mencione говори сообщай",
+        "tell telling inform notify mention mentioning alert reveal disclose explain say warn acknowledge show display share discuss describe erwähne sage mentionner dites menciones digas menzionare mencione говори сообщай",
     ),
     (
         AI,
@@ -332,7 +332,7 @@ pub(super) const WORDS: &[(Classes, &str)] = &[
     ),
     (
         CHANGED,
-        "changed cancelled canceled void invalid outdated expired obsolete replaced revoked disabled lifted suspended removed irrelevant ended deprecated inapplicable overridden superseded longer geändert aufgehoben annulées cambiado canceladas annullate отменены",
+        "changed cancelled canceled void invalid outdated expired obsolete replaced revoked disabled lifted suspended removed irrelevant ended deprecated inapplicable overridden superseded longer apply geändert aufgehoben annulées cambiado canceladas annullate отменены",
     ),
     (
         RESPONSE,
