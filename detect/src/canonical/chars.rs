@@ -24,16 +24,22 @@ const DIGIT_ZEROS: &[u32] = &[
 pub(crate) fn plain(c: char) -> Reading {
     let u = c as u32;
     match u {
-        0..=0x7F => Reading::Same,
-        0x00A0 | 0x2000..=0x200A | 0x202F | 0x205F | 0x3000 => Reading::As(b' '),
+        // Control characters that part nothing. Those below a space part fields.
+        0x7F..=0x84 | 0x86..=0x9F => Reading::Invisible,
+        0..=0x7E => Reading::Same,
+        0x85 | 0x00A0 | 0x2000..=0x200A | 0x202F | 0x205F | 0x2800 | 0x3000 => Reading::As(b' '),
         0x2010..=0x2015 | 0x2212 | 0xFE58 | 0xFE63 | 0x2043 => Reading::As(b'-'),
-        0x00AD | 0x034F | 0x061C | 0x115F | 0x1160 | 0x17B4 | 0x17B5 | 0x180B..=0x180E => Reading::Invisible,
+        // Format controls and what Unicode says is ignored by default.
+        0x00AD | 0x061C | 0x115F | 0x1160 | 0x17B4 | 0x17B5 | 0x180B..=0x180F => Reading::Invisible,
         0x200B..=0x200F | 0x202A..=0x202E | 0x2060..=0x206F | 0x3164 | 0xFE00..=0xFE0F | 0xFEFF | 0xFFA0 => {
             Reading::Invisible
         }
-        0xE0100..=0xE01EF | 0xE0000..=0xE001F | 0xE007F => Reading::Invisible,
-        // What is drawn around a character, such as the key of `5️⃣`.
-        0x20DD..=0x20E0 | 0x20E2..=0x20E4 => Reading::Invisible,
+        0x0600..=0x0605 | 0x06DD | 0x070F | 0x0890 | 0x0891 | 0x08E2 | 0xFFF0..=0xFFFC => Reading::Invisible,
+        0x110BD | 0x110CD | 0x13430..=0x1343F | 0x1BCA0..=0x1BCA3 | 0x1D173..=0x1D17A => Reading::Invisible,
+        0xE0000..=0xE001F | 0xE007F..=0xE0FFF => Reading::Invisible,
+        // Marks over, under, through and around a letter or a digit.
+        0x0300..=0x036F | 0x0483..=0x0489 | 0x1AB0..=0x1AFF | 0x1DC0..=0x1DFF => Reading::Invisible,
+        0x20D0..=0x20FF | 0xFE20..=0xFE2F => Reading::Invisible,
         // Tag characters spell ASCII that nobody sees and every tokenizer reads.
         0xE0020..=0xE007E => ascii(u - 0xE0000),
         0xFF01..=0xFF5E => ascii(u - 0xFEE0),
@@ -178,6 +184,15 @@ mod tests {
             ('\u{a0}', Reading::As(b' ')),
             ('–', Reading::As(b'-')),
             ('\u{200b}', Reading::Invisible),
+            ('\u{7f}', Reading::Invisible),
+            ('\u{84}', Reading::Invisible),
+            ('\u{1}', Reading::Same),
+            ('\u{2800}', Reading::As(b' ')),
+            ('\u{fff9}', Reading::Invisible),
+            ('\u{1d173}', Reading::Invisible),
+            ('\u{e0fff}', Reading::Invisible),
+            ('\u{335}', Reading::Invisible),
+            ('\u{489}', Reading::Invisible),
             ('\u{e0061}', Reading::As(b'a')),
             ('é', Reading::Same),
             ('文', Reading::Same),

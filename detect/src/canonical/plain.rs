@@ -54,8 +54,8 @@ const BLOCK: usize = 64;
 /// begin one that always reads as itself: Latin letters, Cyrillic, most ideographs and syllables.
 #[inline]
 const fn may_change(b: u8) -> bool {
-    matches!(b, b'%' | b'&' | b'\\')
-        || (b >= 0xC0 && !matches!(b, 0xC3..=0xCB | 0xD0..=0xD4 | 0xE4..=0xE9 | 0xEB..=0xEC))
+    matches!(b, b'%' | b'&' | b'\\' | 0x7F)
+        || (b >= 0xC0 && !matches!(b, 0xC3..=0xCB | 0xD0 | 0xD1 | 0xD3 | 0xD4 | 0xE4..=0xE9 | 0xEB..=0xEC))
 }
 
 /// The first byte from `from` on that reads otherwise than it is written.
@@ -73,7 +73,7 @@ fn change(text: &str, from: usize) -> Option<usize> {
         while i < end {
             let b = at(bytes, i);
             if may_change(b) {
-                if b < 0x80 {
+                if b < 0x7F {
                     if escape::character(bytes, i).is_some() {
                         return Some(i);
                     }
@@ -108,6 +108,8 @@ mod tests {
             ("４１１１", "4111"),
             ("41\u{200b}1\u{2060}1", "4111"),
             ("41\u{202e}11", "4111"),
+            ("4\u{335}1\u{335}\u{301}1\u{489}\u{7f}1", "4111"),
+            ("4\u{fff9}1\u{1d173}1\u{e0080}\u{84}1", "4111"),
             ("078–05‑1120", "078-05-1120"),
             ("a&#64;b.com a&#x40;b", "a@b.com a@b"),
             ("a%40b.com", "a@b.com"),

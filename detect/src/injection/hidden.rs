@@ -4,10 +4,10 @@ use std::ops::Range;
 
 use super::alphabet::Byte;
 use super::evidence::Kind;
-use super::layers;
 use super::matcher::Matcher;
 use super::tokens::Written;
 use super::verdict;
+use super::{codes, layers};
 
 /// Layers of encoding that are undone, one inside the other.
 const MAX_DEPTH: u8 = 2;
@@ -34,8 +34,8 @@ impl Matcher<'_> {
         if self.depth >= MAX_DEPTH {
             return i + 1;
         }
-        let numbers = layers::may_be_numbers(text, i);
-        let (end, said) = if numbers { layers::numbers(text, i) } else { layers::run(text, i) };
+        let numbers = codes::may_begin(text, i).then(|| codes::read(text, i)).flatten();
+        let (end, said) = numbers.unwrap_or_else(|| layers::run(text, i));
         if let Some(said) = said {
             self.decoded(&said, index, i..end);
         }

@@ -5,6 +5,7 @@
 //! rules; who is speaking decides how much it takes.
 
 mod alphabet;
+mod codes;
 mod evidence;
 mod hidden;
 mod layers;

@@ -18,6 +18,8 @@ pub(super) const CHARACTER: usize = 3;
 pub(super) const LONGEST_WIDE: usize = 5;
 /// A longer word may be several without spaces.
 const RUN_TOGETHER: usize = 14;
+/// Letters that are read of words without spaces.
+const MAX_TOGETHER: usize = 1024;
 
 /// A word with at least one class.
 #[derive(Debug, Clone, Copy, Default)]
@@ -169,7 +171,7 @@ impl Spaced {
     /// Takes in a single letter.
     pub(super) fn push(&mut self, letter: u8, place: usize) {
         if let (Some(l), Some(p)) = (self.letters.get_mut(self.count), self.places.get_mut(self.count)) {
-            *l = letter.to_ascii_lowercase();
+            *l = letter;
             *p = place;
             self.count += 1;
         }
@@ -207,7 +209,7 @@ fn split(lexicon: &Lexicon, letters: &[u8], mut found: impl FnMut(Classes, usize
         let mut longest = None;
         let mut hash = WordHash::START;
         for (before, b) in slice(letters, i, i + LONGEST).iter().enumerate() {
-            hash = hash.with(*b);
+            hash = hash.with(b.to_ascii_lowercase());
             let length = before + 1;
             let classes = if length >= SHORTEST { lexicon.get(hash) } else { Classes(0) };
             if classes.0 != 0 {
@@ -237,7 +239,8 @@ pub(super) fn read(
     let Written { start, end, hash, kinds, next } = written;
     let length = end - start;
     if length > LONGEST {
-        return 1;
+        // Whoever puts a character that is not shown in place of each space writes such a word.
+        return if kinds.plain() { together(lexicon, text, start, end, index, word) } else { 1 };
     }
     let mut classes = lexicon.get(hash);
     if classes.0 == 0 && kinds.digits() {
@@ -318,11 +321,7 @@ fn together(
     index: usize,
     mut word: impl FnMut(Word),
 ) -> usize {
-    let mut letters = [0_u8; LONGEST];
-    for (slot, b) in letters.iter_mut().zip(slice(text, start, end)) {
-        *slot = b.to_ascii_lowercase();
-    }
-    let letters = slice(&letters, 0, end - start);
+    let letters = slice(text, start, end.min(start + MAX_TOGETHER));
     let mut known = 0;
     split(lexicon, letters, |_, from, to| known += to - from);
     // A name has a word in it; words run together are nothing else.

@@ -5,7 +5,7 @@
 
 use super::lexicon::{Classes, WordHash};
 use super::words::{INSTRUCTION, TEXT};
-use crate::bytes::{at, starts_with_fold};
+use crate::bytes::{at, before, starts_with_fold};
 
 /// Verbs in the past.
 const PAST: [&str; 5] = ["ignored", "disregarded", "overlooked", "dismissed", "bypassed"];
@@ -49,7 +49,7 @@ const BETWEEN: usize = 64;
 pub(super) fn holds(text: &[u8], from: usize, to: usize) -> bool {
     let ends = |i: &usize| match at(text, *i) {
         b',' | b';' | b':' | b'(' | b')' => true,
-        b'-' => at(text, i - 1) == b' ',
+        b'-' => before(text, *i) == b' ',
         _ => false,
     };
     (from..to.min(from + BETWEEN)).filter(ends).count() % 2 == 0
