@@ -26,29 +26,31 @@ pub(super) fn may_begin(text: &[u8], i: usize) -> bool {
 pub(super) fn read(text: &[u8], i: usize) -> Option<(usize, Option<String>)> {
     let mut numbers = None;
     for number in [bits as Number, hex, decimal] {
-        let (end, bytes) = bytes(text, i, number);
-        if bytes.len() >= MIN_CODES {
-            let said = readable(bytes);
-            if said.is_some() {
-                return Some((end, said));
-            }
-            numbers = numbers.max(Some(end));
+        if characters(text, i, number).take(MIN_CODES).count() < MIN_CODES {
+            continue;
         }
+        let (mut bytes, mut end) = (Vec::new(), i);
+        for (value, after) in characters(text, i, number) {
+            bytes.push(value);
+            end = after;
+        }
+        let said = readable(bytes);
+        if said.is_some() {
+            return Some((end, said));
+        }
+        numbers = numbers.max(Some(end));
     }
     numbers.map(|end| (end, None))
 }
 
-/// The characters that numbers at `i` stand for, and where these end.
-fn bytes(text: &[u8], i: usize, number: Number) -> (usize, Vec<u8>) {
-    let mut bytes = Vec::new();
+/// The characters that numbers at `i` stand for, each with where what parts it from the next one ends.
+fn characters(text: &[u8], i: usize, number: Number) -> impl Iterator<Item = (u8, usize)> {
     let mut k = i;
-    while let Some((value, end)) = number(text, k)
-        && (value >= b' ' || value.is_ascii_whitespace())
-    {
-        bytes.push(value);
+    std::iter::from_fn(move || {
+        let (value, end) = number(text, k).filter(|(v, _)| *v >= b' ' || v.is_ascii_whitespace())?;
         k = run_end(slice(text, 0, end + 2), end, parts);
-    }
-    (k, bytes)
+        Some((value, k))
+    })
 }
 
 /// Whether it stands between two numbers.
@@ -75,8 +77,10 @@ fn decimal(text: &[u8], i: usize) -> Option<(u8, usize)> {
 /// A number of at most three digits, and where it ends.
 fn value(text: &[u8], i: usize, radix: u32) -> Option<(u8, usize)> {
     let end = run_end(slice(text, 0, i + 4), i, |b| b.is_ascii_alphanumeric());
-    let digits = std::str::from_utf8(slice(text, i, end)).ok().filter(|digits| digits.len() < 4)?;
-    u8::from_str_radix(digits, radix).ok().map(|value| (value, end))
+    let digits = slice(text, i, end);
+    let digit = |value: u32, b: &u8| char::from(*b).to_digit(radix).map(|digit| value * radix + digit);
+    let value = if digits.len() < 4 { digits.iter().try_fold(0, digit)? } else { return None };
+    u8::try_from(value).ok().map(|value| (value, end))
 }
 
 #[cfg(test)]

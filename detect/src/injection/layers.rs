@@ -50,11 +50,14 @@ fn behind_a_name(run: &[u8]) -> Option<String> {
 /// Whether what is encoded may begin with text, by a few characters: most names and paths do not.
 fn may_be_text(run: &[u8]) -> bool {
     let few = slice(run, 0, FEW);
-    let decoded = base64::decode(few, FEW).unwrap_or_default();
-    let text = match std::str::from_utf8(&decoded) {
-        Ok(text) => !text.contains(|c: char| c.is_ascii_control() && !c.is_ascii_whitespace()),
-        // The last character may be cut in two.
-        Err(error) => error.error_len().is_none(),
+    // Base64 that begins so begins with a control character, or within one.
+    let text = !matches!(at(few, 0), b'A'..=b'H' | b'g'..=b'v') && {
+        let decoded = base64::decode(few, FEW).unwrap_or_default();
+        match std::str::from_utf8(&decoded) {
+            Ok(text) => !text.contains(|c: char| c.is_ascii_control() && !c.is_ascii_whitespace()),
+            // The last character may be cut in two.
+            Err(error) => error.error_len().is_none(),
+        }
     };
     text || few.iter().all(u8::is_ascii_hexdigit) || base32(few).is_some()
 }

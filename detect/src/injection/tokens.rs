@@ -171,7 +171,7 @@ impl Spaced {
     /// Takes in a single letter.
     pub(super) fn push(&mut self, letter: u8, place: usize) {
         if let (Some(l), Some(p)) = (self.letters.get_mut(self.count), self.places.get_mut(self.count)) {
-            *l = letter;
+            *l = letter.to_ascii_lowercase();
             *p = place;
             self.count += 1;
         }
@@ -206,10 +206,15 @@ fn split(lexicon: &Lexicon, letters: &[u8], mut found: impl FnMut(Classes, usize
     const LONGEST: usize = 16;
     let mut i = 0;
     while i < letters.len() {
+        // No word begins within a character.
+        if at(letters, i) & 0xC0 == 0x80 {
+            i += 1;
+            continue;
+        }
         let mut longest = None;
         let mut hash = WordHash::START;
         for (before, b) in slice(letters, i, i + LONGEST).iter().enumerate() {
-            hash = hash.with(b.to_ascii_lowercase());
+            hash = hash.with(*b);
             let length = before + 1;
             let classes = if length >= SHORTEST { lexicon.get(hash) } else { Classes(0) };
             if classes.0 != 0 {
@@ -321,15 +326,15 @@ fn together(
     index: usize,
     mut word: impl FnMut(Word),
 ) -> usize {
-    let letters = slice(text, start, end.min(start + MAX_TOGETHER));
+    let letters = slice(text, start, end.min(start + MAX_TOGETHER)).to_ascii_lowercase();
     let mut known = 0;
-    split(lexicon, letters, |_, from, to| known += to - from);
+    split(lexicon, &letters, |_, from, to| known += to - from);
     // A name has a word in it; words run together are nothing else.
     if known * 2 < letters.len() {
         return 1;
     }
     let mut count = 0;
-    split(lexicon, letters, |classes, from, to| {
+    split(lexicon, &letters, |classes, from, to| {
         let (start, end) = (start + from, start + to);
         word(Word { classes, index: index + count, start, end, heads: false });
         count += 1;
