@@ -4,12 +4,14 @@ use std::fmt;
 use std::ops::Range;
 use std::sync::Arc;
 
-use regex::{Regex, RegexBuilder};
+use regex_automata::meta::{BuildError, Config, Regex};
 
 /// The longest pattern an author may write, in bytes.
 pub const MAX_PATTERN_BYTES: usize = 4096;
-/// The memory one compiled pattern may take, in bytes. The filter keeps every pattern in every worker.
+/// The automaton of one compiled pattern, in bytes. The filter keeps every pattern in every worker.
 const MAX_COMPILED_BYTES: usize = 256 * 1024;
+/// What searches for one pattern may remember in each direction, in bytes.
+const REMEMBERED_BYTES: usize = 64 * 1024;
 /// The most patterns a rule may hold.
 const MAX_PATTERNS: usize = 64;
 
@@ -17,6 +19,7 @@ const MAX_PATTERNS: usize = 64;
 #[derive(Debug, Clone, Default)]
 pub struct CustomPatterns {
     patterns: Vec<(Arc<str>, Regex)>,
+    bytes: usize,
 }
 
 /// Why a custom pattern was refused.
@@ -40,9 +43,13 @@ impl CustomPatterns {
     /// Compiles `(name, regular expression)` pairs in the syntax of the `regex` crate.
     ///
     /// Refused: a bad expression, one longer than [`MAX_PATTERN_BYTES`], one whose automaton is too large to keep in
-    /// memory, one that matches the empty text, and a name that is empty.
-    pub fn compile<N: AsRef<str>, R: AsRef<str>>(pairs: &[(N, R)]) -> Result<CustomPatterns, PatternError> {
-        let mut patterns = Vec::with_capacity(pairs.len());
+    /// memory, one that matches the empty text, and a name that is empty; and one that, with those before it, takes more than
+    /// `room` bytes of memory.
+    pub fn compile<N: AsRef<str>, R: AsRef<str>>(
+        pairs: &[(N, R)],
+        room: usize,
+    ) -> Result<CustomPatterns, PatternError> {
+        let mut compiled = CustomPatterns::default();
         for (index, (name, source)) in pairs.iter().enumerate() {
             let (name, source) = (name.as_ref(), source.as_ref());
             let refuse = |message: String| PatternError { name: name.to_owned(), message };
@@ -58,17 +65,32 @@ impl CustomPatterns {
                     "it is {found} bytes long; at most {MAX_PATTERN_BYTES} are allowed"
                 )));
             }
-            let regex = RegexBuilder::new(source)
-                .size_limit(MAX_COMPILED_BYTES)
-                .dfa_size_limit(MAX_COMPILED_BYTES)
-                .build()
-                .map_err(|error| refuse(explain(&error)))?;
+            let config = Config::new()
+                .nfa_size_limit(Some(MAX_COMPILED_BYTES))
+                .onepass_size_limit(Some(MAX_COMPILED_BYTES))
+                .hybrid_cache_capacity(REMEMBERED_BYTES);
+            let regex = Regex::builder().configure(config).build(source);
+            let regex = regex.map_err(|error| refuse(explain(&error)))?;
             if regex.is_match("") {
                 return Err(refuse("it matches the empty text, so it would match everywhere".to_owned()));
             }
-            patterns.push((Arc::from(name), regex));
+            compiled.bytes += memory(&regex);
+            if compiled.bytes > room {
+                return Err(refuse(format!(
+                    "with the patterns before it, it takes {} KiB of memory when compiled; {} KiB are left for it: \
+                     shorten repetitions (`{{1,1000}}`) and Unicode classes, or write fewer patterns",
+                    compiled.bytes / 1024,
+                    room / 1024
+                )));
+            }
+            compiled.patterns.push((Arc::from(name), regex));
         }
-        Ok(CustomPatterns { patterns })
+        Ok(compiled)
+    }
+
+    /// The memory that all of them may take together, in bytes.
+    pub fn bytes(&self) -> usize {
+        self.bytes
     }
 
     /// Whether there is no pattern.
@@ -88,17 +110,23 @@ impl CustomPatterns {
     }
 }
 
-fn explain(error: &regex::Error) -> String {
-    match error {
-        regex::Error::CompiledTooBig(limit) => format!(
+/// The automata of a pattern, and what a search keeps beside them: of each state of an automaton, and of what it has seen.
+fn memory(regex: &Regex) -> usize {
+    2 * regex.memory_usage() + 2 * REMEMBERED_BYTES
+}
+
+fn explain(error: &BuildError) -> String {
+    match (error.size_limit(), error.syntax_error()) {
+        (Some(limit), _) => format!(
             "it compiles to more than {limit} bytes; shorten its repetitions (`{{1,1000}}`) or its Unicode classes"
         ),
-        other => {
+        (None, Some(syntax)) => {
             // The crate draws the expression over several lines; its last line says what is wrong.
-            let text = other.to_string();
+            let text = syntax.to_string();
             let last = text.lines().rev().find(|line| !line.trim().is_empty()).unwrap_or("it does not parse");
             last.trim().trim_start_matches("error: ").to_owned()
         }
+        (None, None) => error.to_string(),
     }
 }
 
@@ -114,11 +142,23 @@ mod tests {
             ("(?:\\pL{1,200}){1,200}", "compiles to more than"),
             (&"a".repeat(MAX_PATTERN_BYTES + 1), "bytes long"),
         ] {
-            let error = CustomPatterns::compile(&[("EMPLOYEE", source)]).unwrap_err();
+            let error = CustomPatterns::compile(&[("EMPLOYEE", source)], usize::MAX).unwrap_err();
             assert_eq!(error.name, "EMPLOYEE");
             assert!(error.message.contains(says), "{}", error.message);
         }
-        assert!(CustomPatterns::compile(&[("", "a")]).is_err());
-        assert!(CustomPatterns::compile(&[("EMPLOYEE", r"EMP-\d{6}")]).is_ok());
+        assert!(CustomPatterns::compile(&[("", "a")], usize::MAX).is_err());
+        assert!(CustomPatterns::compile(&[("EMPLOYEE", r"EMP-\d{6}")], usize::MAX).is_ok());
+    }
+
+    #[test]
+    fn patterns_that_take_too_much_together_are_refused() {
+        let large = r"a{1000}b{1000}c{1000}";
+        let one = CustomPatterns::compile(&[("ONE", large)], usize::MAX).unwrap().bytes();
+        assert!((REMEMBERED_BYTES..8 * MAX_COMPILED_BYTES).contains(&one), "{one}");
+        let both = [("ONE", large), ("TWO", large)];
+        assert_eq!(CustomPatterns::compile(&both, 2 * one).unwrap().bytes(), 2 * one);
+        let error = CustomPatterns::compile(&both, 2 * one - 1).unwrap_err();
+        assert_eq!(error.name, "TWO");
+        assert!(error.message.contains("KiB are left for it"), "{}", error.message);
     }
 }

@@ -22,6 +22,7 @@ use crate::names::{Globs, NameGuard};
 use crate::output::OutputGuard;
 use crate::pins::Pins;
 use crate::program::{InjectionGuard, LimitGuard, PiiGuard, Program, Rules};
+use crate::room::{self, check_room};
 
 /// A document that does not compile, and why.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -71,6 +72,10 @@ pub fn compile(bundle: &Bundle, detector: Rc<Detector>) -> Result<Program, Vec<R
     if !refused.is_empty() {
         return Err(refused);
     }
+    let all = policies.iter().map(|(policy, _)| policy).chain(&pinned);
+    if let Some((name, said)) = check_room(all.map(|policy| (policy.id.as_str(), policy.pattern_bytes()))) {
+        return Err(vec![Refused { agent: false, name, diagnostics: vec![said] }]);
+    }
     let prices = prices(bundle, policies.iter().map(|(policy, _)| policy).chain(&pinned))
         .map_err(|refused| vec![refused])?;
     let index = Index::new(policies, &pinned, &bundle.agents).map_err(|problems| {
@@ -97,12 +102,12 @@ fn prices<'a>(
     })
 }
 
-/// Compiles one document and throws the result away.
+/// Compiles one document and throws the result away; gives the memory that its patterns take, in bytes.
 ///
 /// # Errors
 /// What is wrong with it.
-pub fn check(policy: &Policy) -> Result<(), Vec<Diagnostic>> {
-    rules(policy).map(drop)
+pub fn check(policy: &Policy) -> Result<usize, Vec<Diagnostic>> {
+    rules(policy).map(|rules| rules.pattern_bytes())
 }
 
 /// What the documents of a bundle say of each other: targets that no registered agent fits (warnings, by policy), and
@@ -140,10 +145,11 @@ fn rules(policy: &Policy) -> Result<Rules, Vec<Diagnostic>> {
         ..Rules::default()
     };
     let mut problems = Vec::new();
+    let mut room = room::OF_A_POLICY;
     let mut access: Vec<(usize, &AccessRule)> = Vec::new();
     for (index, rule) in spec.rules.iter().enumerate() {
         match rule {
-            Rule::Pii(rule) => attached.pii.extend(pii(index, rule, &mut problems)),
+            Rule::Pii(rule) => attached.pii.extend(pii(index, rule, &mut room, &mut problems)),
             Rule::Injection(rule) => attached.injection.extend(injection(index, rule, &mut problems)),
             Rule::RateLimit(rule) => attached.limits.extend(rate_limit(index, rule, &mut problems)),
             Rule::Access(rule) => access.push((index, rule)),
@@ -181,7 +187,8 @@ fn content(index: usize, rule: &ContentRule, attached: &mut Rules) {
     }
 }
 
-fn pii(index: usize, rule: &PiiRule, problems: &mut Vec<Diagnostic>) -> Option<PiiGuard> {
+/// `room` is what is left of the memory that the policy's patterns may take.
+fn pii(index: usize, rule: &PiiRule, room: &mut usize, problems: &mut Vec<Diagnostic>) -> Option<PiiGuard> {
     let path = format!("spec.rules[{index}].pii");
     let before = problems.len();
     let mut types = if rule.types.is_empty() { TypeSet::all() } else { TypeSet::EMPTY };
@@ -196,9 +203,12 @@ fn pii(index: usize, rule: &PiiRule, problems: &mut Vec<Diagnostic>) -> Option<P
         }
     }
     let patterns: Vec<_> = rule.patterns.iter().map(|p| (p.name.as_str(), p.regex.as_str())).collect();
-    let custom = match CustomPatterns::compile(&patterns) {
+    let custom = match CustomPatterns::compile(&patterns, *room) {
         Ok(_) if patterns.is_empty() => None,
-        Ok(custom) => Some(custom),
+        Ok(custom) => {
+            *room -= custom.bytes();
+            Some(custom)
+        }
         Err(error) => {
             let place = rule.patterns.iter().position(|p| p.name == error.name).unwrap_or_default();
             problems.push(Diagnostic::error(format!("{path}.patterns[{place}].regex"), error.to_string()));
@@ -324,6 +334,8 @@ fn of_rego(path: String, error: RegoError) -> Diagnostic {
 
 #[cfg(test)]
 mod tests {
+    use mesh_policy::{CustomPattern, Spec};
+
     use super::*;
 
     fn with_types(types: &[&str]) -> PiiRule {
@@ -332,7 +344,9 @@ mod tests {
 
     #[test]
     fn policies_write_types_in_many_ways() {
-        let types = |names: &[&str]| pii(0, &with_types(names), &mut Vec::new()).unwrap().types;
+        let types = |names: &[&str]| {
+            pii(0, &with_types(names), &mut room::OF_A_POLICY.clone(), &mut Vec::new()).unwrap().types
+        };
         let set = TypeSet::of(&[EntityType::UsSsn, EntityType::CreditCard, EntityType::EmailAddress]);
         assert_eq!(types(&["ssn", "Credit-Card", "email"]), set);
         assert_eq!(types(&[]), TypeSet::all());
@@ -352,10 +366,39 @@ mod tests {
             ("zebra", "`secrets`, `pii` and `all` name groups of types"),
         ] {
             let mut problems = Vec::new();
-            assert!(pii(0, &with_types(&[name]), &mut problems).is_none());
+            assert!(pii(0, &with_types(&[name]), &mut room::OF_A_POLICY.clone(), &mut problems).is_none());
             let told: Vec<_> =
                 problems.iter().map(|said| (said.path.as_str(), said.help.as_deref())).collect();
             assert_eq!(told, [("spec.rules[0].pii.types[0]", Some(expected))], "{name}");
         }
+    }
+
+    #[test]
+    fn the_patterns_of_a_policy_take_a_bounded_amount_of_memory() {
+        let pattern =
+            |name: usize| CustomPattern { name: name.to_string(), regex: "a{1000}b{1000}c{1000}".to_owned() };
+        let policy = |rules: usize, patterns: usize| {
+            let rule = PiiRule { patterns: (0..patterns).map(pattern).collect(), ..PiiRule::default() };
+            Policy::new("large", Spec { rules: vec![Rule::Pii(rule); rules], ..Spec::default() })
+        };
+        let one = check(&policy(1, 1)).unwrap();
+        assert_eq!(check(&policy(2, 2)).unwrap(), 4 * one);
+        let rules = room::OF_A_POLICY / (4 * one);
+        assert!(check(&policy(rules, 4)).is_ok());
+        let refused = check(&policy(rules + 1, 4)).unwrap_err();
+        let [said] = &refused[..] else { panic!("{refused:?}") };
+        assert!(said.path.starts_with(&format!("spec.rules[{rules}].pii.patterns[")), "{said}");
+        assert!(said.message.contains("KiB are left for it"), "{said}");
+
+        // Each may be as large as it likes up to there, but not all of a bundle.
+        let bundle = |policies: usize| {
+            let entry =
+                |name: usize| BundlePolicy { id: name.to_string(), version: 1, policy: policy(rules, 4) };
+            Bundle { policies: (0..policies).map(entry).collect(), ..Bundle::default() }
+        };
+        let detector = Rc::new(Detector::new());
+        assert!(compile(&bundle(2), Rc::clone(&detector)).is_ok());
+        let refused = compile(&bundle(9), detector).err().unwrap();
+        assert!(refused[0].to_string().contains("the patterns of all policies"), "{refused:?}");
     }
 }

@@ -41,6 +41,7 @@ mod program;
 mod reading;
 mod replay;
 mod response;
+mod room;
 mod seen;
 mod session;
 mod stream;
@@ -62,6 +63,7 @@ pub use pins::SeenTool;
 pub use program::Program;
 pub use replay::{Features, Replayed, replay};
 pub use response::ResponseMode;
+pub use room::check_room;
 pub use session::{Session, Step};
 
 /// A point in time, in nanoseconds since the Unix epoch. Always an argument, never ambient.

@@ -101,6 +101,13 @@ impl Rules {
     }
 }
 
+impl Rules {
+    /// The memory that the author's patterns take, in bytes.
+    pub(crate) fn pattern_bytes(&self) -> usize {
+        self.pii.iter().filter_map(|guard| guard.custom.as_ref()).map(CustomPatterns::bytes).sum()
+    }
+}
+
 pub(crate) struct PiiGuard {
     /// Place in the document's rule list.
     pub(crate) rule: usize,

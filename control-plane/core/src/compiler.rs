@@ -21,44 +21,49 @@ use crate::sample::{DryRun, Modifications, SampleRequest};
 /// costs the compilation of what changed, however many policies there are.
 #[derive(Default)]
 pub struct EngineAdmission {
-    accepted: Mutex<HashMap<String, Policy>>,
+    /// With the memory that its patterns take.
+    accepted: Mutex<HashMap<String, (Policy, usize)>>,
 }
 
 impl EngineAdmission {
-    fn check_one(&self, name: &str, policy: &Policy) -> Result<(), Vec<Diagnostic>> {
+    /// The memory that its patterns take.
+    fn check_one(&self, name: &str, policy: &Policy) -> Result<usize, Vec<Diagnostic>> {
         let remembered = || self.accepted.lock().unwrap_or_else(PoisonError::into_inner);
-        if remembered().get(name).is_some_and(|accepted| accepted == policy) {
-            return Ok(());
+        if let Some((accepted, bytes)) = remembered().get(name)
+            && accepted == policy
+        {
+            return Ok(*bytes);
         }
-        mesh_engine::check(policy)?;
-        remembered().insert(name.to_owned(), policy.clone());
-        Ok(())
+        let bytes = mesh_engine::check(policy)?;
+        remembered().insert(name.to_owned(), (policy.clone(), bytes));
+        Ok(bytes)
     }
 }
 
 impl Admission for EngineAdmission {
     fn check(&self, bundle: &Bundle) -> Result<Vec<Remark>, Vec<Remark>> {
-        let mut refused = Vec::new();
-        for entry in &bundle.policies {
-            let said = self.check_one(&entry.id, &entry.policy).err().unwrap_or_default();
-            refused
-                .extend(said.into_iter().map(|diagnostic| Remark { policy: entry.id.clone(), diagnostic }));
-        }
         let pinned =
-            bundle.pinned.iter().filter_map(|entry| Some((entry, mesh_engine::check(&entry.policy).err()?)));
-        for (entry, said) in pinned {
-            let policy = format!("{} (version {})", entry.id, entry.version);
-            refused.extend(said.into_iter().map(|diagnostic| Remark { policy: policy.clone(), diagnostic }));
+            bundle.pinned.iter().map(|entry| (format!("{} (version {})", entry.id, entry.version), entry));
+        let next = bundle.rollouts.iter().map(|rollout| &rollout.next);
+        let next = next.map(|entry| (format!("{} (next version)", entry.id), entry));
+        let in_force = bundle.policies.iter().map(|entry| (entry.id.clone(), entry));
+        let mut refused = Vec::new();
+        let mut taken = Vec::new();
+        for (policy, entry) in in_force.chain(pinned).chain(next) {
+            match self.check_one(&policy, &entry.policy) {
+                Ok(bytes) => taken.push((policy, bytes)),
+                Err(said) => {
+                    let of_policy = |diagnostic| Remark { policy: policy.clone(), diagnostic };
+                    refused.extend(said.into_iter().map(of_policy));
+                }
+            }
         }
-        for entry in bundle.rollouts.iter().map(|rollout| &rollout.next) {
-            let policy = format!("{} (next version)", entry.id);
-            let said = self.check_one(&policy, &entry.policy).err().unwrap_or_default();
-            refused.extend(said.into_iter().map(|diagnostic| Remark { policy: policy.clone(), diagnostic }));
-        }
+        let room = mesh_engine::check_room(taken.iter().map(|(policy, bytes)| (policy.as_str(), *bytes)));
+        refused.extend(room.map(|(policy, diagnostic)| Remark { policy, diagnostic }));
         // Names that are gone are forgotten, so that what is remembered is bounded by what is in force and tried.
         let in_force = |name: &str| bundle.policies.iter().any(|entry| entry.id == name);
         let mut remembered = self.accepted.lock().unwrap_or_else(PoisonError::into_inner);
-        if remembered.len() > bundle.policies.len() * 2 + 64 {
+        if remembered.len() > (bundle.policies.len() + bundle.pinned.len()) * 2 + 64 {
             remembered.retain(|name, _| in_force(name));
         }
         drop(remembered);
