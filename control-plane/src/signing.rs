@@ -3,7 +3,8 @@
 //! `policy-signing-keys` holds a secret key a line (64 hex digits): the first one signs. The public keys of all
 //! stand in `policy-keys.pub`, which sidecars are given at their start. So a key is changed in three steps, each with a restart
 //! of control planes and sidecars: add the new one below, put it on top, take the old one away.
-use std::fs;
+use std::fs::{self, File};
+use std::io::Write;
 use std::path::Path;
 
 use mesh_audit::SigningKey;
@@ -30,8 +31,19 @@ pub(crate) fn key(data: &Path) -> Result<SigningKey, StartError> {
     let public: String = keys.iter().map(|key| key.public() + "\n").collect();
     let first = keys.into_iter().next().ok_or(StartError::SigningKeys(path))?;
     let path = data.join(POLICY_KEYS);
-    fs::write(&path, public).map_err(failed("write", &path))?;
+    replace(&path, &public).map_err(failed("write", &path))?;
     Ok(first)
+}
+
+/// Writes a file that is there whole or as it was, whenever this ends: a sidecar that starts meanwhile reads all keys.
+fn replace(path: &Path, text: &str) -> std::io::Result<()> {
+    if fs::read_to_string(path).is_ok_and(|held| held == text) {
+        return Ok(());
+    }
+    let draft = path.with_extension(format!("new-{}", std::process::id()));
+    let mut file = File::create(&draft)?;
+    let written = file.write_all(text.as_bytes()).and_then(|()| file.sync_all());
+    written.and_then(|()| fs::rename(&draft, path)).inspect_err(|_| drop(fs::remove_file(&draft)))
 }
 
 #[cfg(test)]
@@ -49,7 +61,21 @@ mod tests {
         fs::write(&file, format!("{}\n{old}\n", "1".repeat(64))).unwrap();
         let new = key(&folder).unwrap().public();
         assert_ne!(new, made);
-        assert_eq!(fs::read_to_string(folder.join(POLICY_KEYS)).unwrap(), format!("{new}\n{made}\n"));
+        let public = folder.join(POLICY_KEYS);
+        assert_eq!(fs::read_to_string(&public).unwrap(), format!("{new}\n{made}\n"));
+        // What says the same already is not written again, and no drafts are left.
+        let written = fs::metadata(&public).unwrap().modified().unwrap();
+        key(&folder).unwrap();
+        assert_eq!(fs::metadata(&public).unwrap().modified().unwrap(), written);
+        // Where it can not be written, what was there stays.
+        let ours = fs::read_to_string(&public).unwrap();
+        fs::create_dir(public.with_extension(format!("new-{}", std::process::id()))).unwrap();
+        fs::write(&file, &old).unwrap();
+        assert!(matches!(key(&folder), Err(StartError::Data { what: "write", .. })));
+        assert_eq!(fs::read_to_string(&public).unwrap(), ours);
+        fs::remove_dir(public.with_extension(format!("new-{}", std::process::id()))).unwrap();
+        key(&folder).unwrap();
+        assert_eq!(fs::read_dir(&folder).unwrap().count(), 2, "no drafts are left");
         for bad in ["", "short", &"g".repeat(64)] {
             fs::write(&file, bad).unwrap();
             assert!(matches!(key(&folder), Err(StartError::SigningKeys(_))), "{bad:?}");

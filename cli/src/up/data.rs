@@ -92,6 +92,11 @@ pub(crate) fn node_id(admin_port: u16) -> String {
 fn policy_keys(token_file: &Path) -> Outcome<String> {
     let path = token_file.with_file_name(mesh_control_plane::POLICY_KEYS);
     match std::fs::read_to_string(&path) {
+        Ok(text) if text.trim().is_empty() => Err(Failure::environment(format!(
+            "{} is empty: it holds no key to verify policies by",
+            path.display()
+        ))
+        .hint("copy it again from the control plane's data directory")),
         Ok(text) => Ok(text.split_whitespace().collect::<Vec<_>>().join(",")),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
             say(format_args!(
@@ -143,6 +148,21 @@ mod tests {
         let mode = |path: &Path| path.metadata().unwrap().permissions().mode() & 0o777;
         assert_eq!((mode(&path), mode(data.path())), (0o600, 0o700));
         assert_eq!(std::fs::read_to_string(&path).unwrap(), "new");
+    }
+
+    #[test]
+    fn an_empty_list_of_keys_is_none_to_go_without() {
+        let data = DataDir::open(&folder("keys")).unwrap();
+        let (token, keys) = (data.sidecar_token(), data.path().join(mesh_control_plane::POLICY_KEYS));
+        assert_eq!(policy_keys(&token).unwrap(), "", "none was copied: that is said");
+        for (text, expected) in [("ab\ncd\n", Some("ab,cd")), ("", None), (" \n", None)] {
+            std::fs::write(&keys, text).unwrap();
+            match (policy_keys(&token), expected) {
+                (Ok(found), Some(expected)) => assert_eq!(found, expected),
+                (Err(failure), None) => assert!(failure.to_string().contains("copy it again"), "{failure}"),
+                (found, _) => panic!("{text:?}: {found:?}"),
+            }
+        }
     }
 
     #[test]
