@@ -8,6 +8,7 @@ mod error;
 mod forgetting;
 mod publisher;
 mod running;
+mod serving;
 mod settings;
 mod sidecars;
 mod signing;

@@ -4,7 +4,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use axum::serve::ListenerExt;
 use mesh_control_api::{IntakeServer, RateLimitServer, SidecarAuth, Token};
 use mesh_control_core::{Decisions, Policies, RolloutWatch, Timestamp};
 use mesh_xds::Ads;
@@ -17,6 +16,7 @@ use tonic::transport::server::TcpIncoming;
 
 use crate::error::StartError;
 use crate::forgetting::forget;
+use crate::serving::{PATIENCE, serve};
 
 /// How long requests that are under way may take when the control plane stops.
 const GRACE: Duration = Duration::from_secs(5);
@@ -65,12 +65,8 @@ impl Running {
         let (api, grpc) = (address("REST", &listener)?, address("gRPC", &servers.grpc)?);
 
         let mut tasks = JoinSet::new();
-        let stopped = until(stop.subscribe());
-        tasks.spawn(async move {
-            // Small answers, asked for one after the other: Nagle's algorithm would only hold them back.
-            let listener = listener.tap_io(|stream| drop(stream.set_nodelay(true)));
-            ("REST", axum::serve(listener, router).with_graceful_shutdown(stopped).await)
-        });
+        let stopping = stop.subscribe();
+        tasks.spawn(async move { ("REST", serve(listener, router, stopping, PATIENCE).await) });
         let stopped = until(stop.subscribe());
         let builder = Server::builder()
             .http2_keepalive_interval(Some(Duration::from_secs(30)))
@@ -131,7 +127,8 @@ impl Running {
     }
 }
 
-async fn until(mut stop: watch::Receiver<bool>) {
+/// Returns when it is to stop.
+pub(crate) async fn until(mut stop: watch::Receiver<bool>) {
     // An error means that nobody is left who could ask for a stop: it has ended.
     let _ = stop.wait_for(|stop| *stop).await;
 }
