@@ -2,15 +2,15 @@
 //!
 //! One lock for all keys: a request under several limits is admitted under all or none, and a step takes well under a
 //! microsecond per limit. Memory is bounded by the number of keys and, per key, by the account. When there are more live keys
-//! than allowed, the ones unused for longest are forgotten (and said so once a minute at most in the log): their next requests
-//! count from zero.
+//! than allowed, those go first that would be forgotten soonest anyway (and it is said so once a minute at most in the log): their
+//! next requests count from zero. So many keys of short windows do not make room of a month's budget.
 use std::collections::HashMap;
 use std::sync::Mutex;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use jiff::Timestamp;
-use mesh_limits::{Account, Terms};
+use mesh_limits::{Account, Kind, Terms};
 
 use super::lock;
 use crate::ports::{RateWindows, StoreError};
@@ -32,6 +32,16 @@ struct Held {
     account: Account,
     terms: Terms,
     used_us: u64,
+}
+
+impl Held {
+    /// When it counts nothing any more, if it is not used again.
+    fn ends_us(&self) -> u64 {
+        self.used_us.saturating_add(match self.terms.kind {
+            Kind::Concurrent => self.terms.patience_us,
+            Kind::Count | Kind::Reserve => self.terms.window_us,
+        })
+    }
 }
 
 impl MemoryWindows {
@@ -175,8 +185,8 @@ impl Keys {
         held.account.lend(&ask.terms, ask.want, ask.amount, &lease)
     }
 
-    /// Brings the number of keys down to `max`: ended windows first, then the ones unused for longest, an eighth at a
-    /// time so that the sorting is paid rarely.
+    /// Brings the number of keys down to `max`: ended windows first, then those that end soonest, an eighth at a time so that
+    /// the sorting is paid rarely.
     fn shrink(&mut self, max: usize, now_us: u64) {
         if self.held.len() <= max {
             return;
@@ -189,12 +199,12 @@ impl Keys {
             return;
         }
         let keep = max - max / 8;
-        let mut ages: Vec<u64> = self.held.values().map(|held| held.used_us).collect();
-        let surplus = ages.len() - keep;
-        let (_, youngest_to_go, _) = ages.select_nth_unstable(surplus - 1);
-        let (youngest_to_go, mut surplus) = (*youngest_to_go, surplus);
+        let mut ends: Vec<u64> = self.held.values().map(Held::ends_us).collect();
+        let surplus = ends.len() - keep;
+        let (_, last_to_go, _) = ends.select_nth_unstable(surplus - 1);
+        let (last_to_go, mut surplus) = (*last_to_go, surplus);
         self.held.retain(|_, held| {
-            let goes = surplus > 0 && held.used_us <= youngest_to_go;
+            let goes = surplus > 0 && held.ends_us() <= last_to_go;
             surplus -= usize::from(goes);
             !goes
         });
@@ -202,7 +212,7 @@ impl Keys {
             self.warned_us = Some(now_us);
             tracing::warn!(
                 max,
-                "more rate limit keys than fit in memory: the ones unused for longest were forgotten"
+                "more rate limit keys than fit in memory: those whose windows end soonest were forgotten"
             );
         }
     }

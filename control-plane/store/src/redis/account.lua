@@ -10,6 +10,8 @@
 local GRAIN, MAX_AMOUNT, HELD_RETRY, MAX_HOLDS = 1024, 1000000000000, 1000000, 10000
 local COUNT, RESERVE, CONCURRENT = 0, 1, 2
 local LENT, FREE, SHORTEST_WINDOW = 10, 4, 60000000
+-- Servers of a cluster that take over from one another may differ by so much.
+local AHEAD = 5000000
 
 local function whole(number) return string.format('%.0f', number) end
 
@@ -26,14 +28,32 @@ local function split(entry)
   return tonumber(at), tonumber(amount)
 end
 
+-- This server's clock was ahead when the account was used, and has been set right: what it holds is as old as it was by that
+-- clock. Else it would stand still until the time that it was ahead has passed.
+local function move_back(account, by)
+  local log, holds = account.key .. ':log', account.key .. ':holds'
+  local entries = redis.call('LRANGE', log, 0, -1)
+  redis.call('DEL', log)
+  for _, entry in ipairs(entries) do
+    local at, amount = split(entry)
+    redis.call('RPUSH', log, whole(math.max(at - by, 0)) .. ':' .. whole(amount))
+  end
+  local held = redis.call('ZRANGE', holds, 0, -1, 'WITHSCORES')
+  for i = 1, #held, 2 do redis.call('ZADD', holds, whole(math.max(tonumber(held[i + 1]) - by, 0)), held[i]) end
+  account.clock, account.ended, account.changed = account.clock - by, math.max(account.ended - by, 0), true
+end
+
 local function load(key, terms, now)
+  local own = tonumber(ARGV[1]) < 0
   local held = redis.call('HMGET', key, 'clock', 'spent', 'held', 'lent', 'leases', 'unsettled', 'ended')
-  return {
+  local account = {
     key = key, terms = terms, expired = 0, changed = false, known = held[1] and tonumber(held[1]),
     clock = math.max(tonumber(held[1] or '0'), now), spent = tonumber(held[2] or '0'), held = tonumber(held[3] or '0'),
     lent = tonumber(held[4] or '0'), leases = tonumber(held[5] or '0'),
     unsettled = tonumber(held[6] or '0'), ended = tonumber(held[7] or '0'),
   }
+  if own and account.clock - now > AHEAD then move_back(account, account.clock - now) end
+  return account
 end
 
 local function terms_at(first)

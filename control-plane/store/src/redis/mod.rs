@@ -91,9 +91,11 @@ impl RedisWindows {
     }
 
     async fn run<T: redis::FromRedisValue>(&self, call: &ScriptInvocation<'_>) -> Result<T, StoreError> {
-        self.server.run(call).await.map_err(|error| {
-            StoreError::caused(format!("Redis at {} can not count limits", self.host), error)
-        })
+        self.server.run(call).await.map_err(|error| self.failed(error))
+    }
+
+    fn failed(&self, error: redis::RedisError) -> StoreError {
+        StoreError::caused(format!("Redis at {} can not count limits", self.host), error)
     }
 
     /// What lies in one place, by its tag; as places in the list of keys.
@@ -156,7 +158,8 @@ impl RedisWindows {
             call.arg(ask.amount).arg(ask.want);
             call.arg(told.map_or("", |told| &told.id)).arg(told.map_or(0, |told| told.spent));
         }
-        let answer: Vec<(u64, u64, u64, u64)> = self.run(&call).await?;
+        let answer = self.server.run_once(&call).await;
+        let answer: Vec<(u64, u64, u64, u64)> = answer.map_err(|error| self.failed(error))?;
         let (head, rest) =
             answer.split_first().ok_or_else(|| StoreError::new("Redis gave an empty answer"))?;
         let verdicts = rest.iter().map(|(admitted, remaining, reset_us, lent)| LimitVerdict {

@@ -9,7 +9,9 @@ use redis::aio::{ConnectionManager, ConnectionManagerConfig};
 use redis::cluster::ClusterClientBuilder;
 use redis::cluster_async::ClusterConnection;
 use redis::io::tcp::TcpSettings;
-use redis::{FromRedisValue, IntoConnectionInfo, RedisResult, ScriptInvocation};
+use redis::{
+    ErrorKind, FromRedisValue, IntoConnectionInfo, RedisError, RedisResult, ScriptInvocation, ServerErrorKind,
+};
 
 use crate::location::host_of;
 use crate::open::OpenError;
@@ -20,14 +22,16 @@ const TIMEOUT: Duration = Duration::from_secs(2);
 const REPLICA_TIMEOUT_MS: u64 = 500;
 /// Tags of a cluster: at least as many as it has servers. Another number would lose what is counted.
 const TAGS: u64 = 64;
+/// How often something is sent again.
+const REPEATS: u32 = 2;
 const CLUSTER: &str = "redis-cluster://";
 
 /// Where accounts are.
 pub(super) enum Server {
     /// One server; what is written counts when so many replicas have it too.
     One { connection: ConnectionManager, replicas: u32 },
-    /// A cluster.
-    Cluster(ClusterConnection),
+    /// A cluster, and connections to it over which nothing is sent a second time.
+    Cluster { connection: ClusterConnection, once: ClusterConnection },
 }
 
 impl Server {
@@ -39,13 +43,16 @@ impl Server {
             source: error.into(),
         };
         if let Some(nodes) = url.strip_prefix(CLUSTER) {
-            let builder = ClusterClientBuilder::new(addresses(nodes))
-                .connection_timeout(TIMEOUT)
-                .response_timeout(TIMEOUT)
-                .overall_response_timeout(Some(TIMEOUT))
-                .retries(2);
-            let client = builder.build().map_err(|_| unreadable())?;
-            return Ok(Server::Cluster(client.get_async_connection().await.map_err(unusable)?));
+            let connect = async |retries| {
+                let builder = ClusterClientBuilder::new(addresses(nodes))
+                    .connection_timeout(TIMEOUT)
+                    .response_timeout(TIMEOUT)
+                    .overall_response_timeout(Some(TIMEOUT))
+                    .retries(retries);
+                let client = builder.build().map_err(|_| unreadable())?;
+                client.get_async_connection().await.map_err(unusable)
+            };
+            return Ok(Server::Cluster { connection: connect(REPEATS).await?, once: connect(0).await? });
         }
         let (address, replicas) = replicas(url)?;
         let info = address.into_connection_info().map_err(|_| unreadable())?;
@@ -62,7 +69,7 @@ impl Server {
     pub(super) fn tag(&self, key: &str) -> String {
         match self {
             Server::One { .. } => "limits".to_owned(),
-            Server::Cluster(_) => format!("limits-{}", fnv(key) % TAGS),
+            Server::Cluster { .. } => format!("limits-{}", fnv(key) % TAGS),
         }
     }
 
@@ -70,14 +77,27 @@ impl Server {
     pub(super) fn tags(&self) -> Vec<String> {
         match self {
             Server::One { .. } => vec!["limits".to_owned()],
-            Server::Cluster(_) => (0..TAGS).map(|number| format!("limits-{number}")).collect(),
+            Server::Cluster { .. } => (0..TAGS).map(|number| format!("limits-{number}")).collect(),
         }
     }
 
-    /// Runs a script.
+    /// Runs a script that counts as often as it is run. It is run again only where it is sure that it was not: an answer that is
+    /// lost may be one to a request that was counted.
+    pub(super) async fn run_once<T: FromRedisValue>(&self, call: &ScriptInvocation<'_>) -> RedisResult<T> {
+        let Server::Cluster { once, .. } = self else { return self.run(call).await };
+        let mut repeats = 0;
+        loop {
+            match call.invoke_async(&mut once.clone()).await {
+                Err(error) if was_not_run(&error) && repeats < REPEATS => repeats += 1,
+                done => return done,
+            }
+        }
+    }
+
+    /// Runs a script that may be run more than once.
     pub(super) async fn run<T: FromRedisValue>(&self, call: &ScriptInvocation<'_>) -> RedisResult<T> {
         match self {
-            Server::Cluster(connection) => call.invoke_async(&mut connection.clone()).await,
+            Server::Cluster { connection, .. } => call.invoke_async(&mut connection.clone()).await,
             Server::One { connection, replicas } => {
                 let mut connection = connection.clone();
                 let answer = call.invoke_async(&mut connection).await?;
@@ -94,6 +114,19 @@ impl Server {
             }
         }
     }
+}
+
+/// Whether a server has said that the script belongs elsewhere, or can not be run now.
+fn was_not_run(error: &RedisError) -> bool {
+    matches!(
+        error.kind(),
+        ErrorKind::Server(
+            ServerErrorKind::Moved
+                | ServerErrorKind::Ask
+                | ServerErrorKind::TryAgain
+                | ServerErrorKind::ClusterDown
+        )
+    )
 }
 
 /// A host that is gone answers nothing, not even that it is gone: without this the kernel goes on sending for a quarter of an
@@ -145,6 +178,20 @@ fn fnv(text: &str) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn only_what_was_not_run_is_run_again() {
+        let table = [
+            (ErrorKind::Server(ServerErrorKind::Moved), true),
+            (ErrorKind::Server(ServerErrorKind::TryAgain), true),
+            (ErrorKind::Server(ServerErrorKind::ResponseError), false),
+            (ErrorKind::Io, false),
+            (ErrorKind::ClusterConnectionNotFound, false),
+        ];
+        for (kind, expected) in table {
+            assert_eq!(was_not_run(&(kind, "why").into()), expected, "{kind:?}");
+        }
+    }
 
     #[test]
     fn addresses_are_read() {

@@ -492,8 +492,55 @@ async fn several_control_planes_share_a_redis_and_its_clock() {
     assert_eq!(won, 40);
 }
 
+/// The server's clock was an hour ahead while the account was used, and is right again.
 #[tokio::test]
-async fn memory_is_bounded_by_forgetting_what_was_unused_for_longest() {
+async fn a_redis_clock_that_is_set_right_holds_up_nobody() {
+    let (port, mut redis) = (support::redis_with_its_clock().await, support::redis_connection().await);
+    let hour_us = 3_600_000_000_i64;
+    for kind in [Kind::Count, Kind::Reserve] {
+        let short = Terms { window_us: 1_000_000, patience_us: 1_000_000, ..terms(kind, 1) };
+        let ask = Ask { terms: short, ..ask(&unique("ahead"), 1) };
+        let admitted = async || {
+            port.admit(std::slice::from_ref(&ask), Some("id"), at(0)).await.unwrap().verdicts[0].admitted
+        };
+        assert!(admitted().await);
+        let key = format!("ai-mesh:{{limits}}:{}", ask.key);
+        let moved = ::redis::Script::new(
+            "redis.call('HINCRBY', KEYS[1], 'clock', ARGV[1])
+             for i, entry in ipairs(redis.call('LRANGE', KEYS[1] .. ':log', 0, -1)) do
+               local at, amount = string.match(entry, '^(%d+):(%d+)$')
+               redis.call('LSET', KEYS[1] .. ':log', i - 1, string.format('%.0f', at + ARGV[1]) .. ':' .. amount)
+             end
+             local held = redis.call('ZRANGE', KEYS[1] .. ':holds', 0, -1)
+             for _, id in ipairs(held) do redis.call('ZINCRBY', KEYS[1] .. ':holds', ARGV[1], id) end",
+        );
+        moved.key(&key).arg(hour_us).invoke_async::<()>(&mut redis).await.unwrap();
+        assert!(!admitted().await, "{kind:?}: what was spent counts as long as it would have");
+        // Its window passes. What is held ends before, and counts as spent when that is noticed.
+        let end = tokio::time::Instant::now() + Duration::from_secs(10);
+        while !admitted().await {
+            assert!(tokio::time::Instant::now() < end, "{kind:?}");
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+    }
+}
+
+#[tokio::test]
+async fn short_windows_make_no_room_of_long_ones() {
+    let windows = Arc::new(MemoryWindows::new(80));
+    let port: Port = windows.clone();
+    let month = Terms { window_us: 30 * 86_400_000_000, ..terms(Kind::Count, 1) };
+    let budget = Ask { terms: month, ..ask("budget", 1) };
+    assert!(hit(&port, &budget, 0).await.admitted);
+    for number in 0..1000 {
+        hit(&port, &ask(&format!("key {number}"), 1), 1000 + number).await;
+        assert!(windows.held() <= 80);
+    }
+    assert!(!hit(&port, &budget, 3000).await.admitted);
+}
+
+#[tokio::test]
+async fn memory_is_bounded_by_forgetting_what_ends_soonest() {
     let windows = Arc::new(MemoryWindows::new(80));
     let port: Port = windows.clone();
     for number in 0..1000 {

@@ -95,6 +95,12 @@ pub(crate) async fn redis_with_its_clock() -> Arc<RedisWindows> {
     Arc::new(RedisWindows::connect(&url, RedisClock::Server).await.expect("Redis answers"))
 }
 
+/// A connection to the server itself.
+pub(crate) async fn redis_connection() -> redis::aio::MultiplexedConnection {
+    let client = redis::Client::open(server::redis()).expect("an address");
+    client.get_multiplexed_async_connection().await.expect("Redis answers")
+}
+
 pub(crate) async fn redis_cluster() -> Arc<RedisWindows> {
     let url = server::redis_cluster().await;
     Arc::new(RedisWindows::connect(&url, RedisClock::Caller).await.expect("the cluster answers"))
