@@ -256,9 +256,10 @@ impl Policies {
         self.inner.published.load_full()
     }
 
-    /// Whether the store answers.
-    pub async fn store_answers(&self) -> Result<(), StoreError> {
-        self.inner.store.revision().await.map(drop)
+    /// Whether the store answers, and keeps what is written.
+    pub async fn store_works(&self) -> Result<(), StoreError> {
+        self.inner.store.revision().await?;
+        self.inner.store.writes().await
     }
 
     /// The set as the store has it, read again only when another control plane has changed it.

@@ -77,6 +77,9 @@ pub trait PolicyStore: Send + Sync {
 
     /// The greatest revision given so far; 0 for an empty store. Cheap: it also tells whether the store answers.
     async fn revision(&self) -> Result<u64, StoreError>;
+
+    /// Whether what is written is kept: where the last write to this store was not, tries one that changes nothing.
+    async fn writes(&self) -> Result<(), StoreError>;
 }
 
 /// Keeps decision records, each exactly once.

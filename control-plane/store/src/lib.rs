@@ -14,6 +14,7 @@ mod postgres;
 mod redis;
 mod sqlite;
 mod values;
+mod writes;
 
 pub use location::Location;
 pub use open::{OpenError, Stores, open, windows};

@@ -51,8 +51,15 @@ pub async fn open(location: &Location) -> Result<Stores, OpenError> {
     match location {
         Location::Sqlite(path) => {
             let sql = sqlite::Sql::open(path).await.map_err(|error| {
-                let help = "check that its folder exists and can be written, that no other program made the file, \
-                            and that it was not made by a newer ai-mesh";
+                let help = match &error {
+                    sqlx::Error::Io(busy) if busy.kind() == std::io::ErrorKind::ResourceBusy => {
+                        "another control plane runs on it; stop that one first, or use Postgres for several"
+                    }
+                    _ => {
+                        "check that its folder exists and can be written, that no other program made the file, \
+                         and that it was not made by a newer ai-mesh"
+                    }
+                };
                 unusable(location, help, error)
             })?;
             let sql = Arc::new(sql);

@@ -30,7 +30,7 @@ pub(crate) async fn healthz() -> Json<Health> {
     responses((status = 200, body = Health), (status = 503, body = ErrorBody))
 )]
 pub(crate) async fn readyz(State(api): State<Api>) -> Result<Json<Health>, ApiError> {
-    api.policies.store_answers().await?;
+    api.policies.store_works().await?;
     match api.policies.published() {
         Some(_) => Ok(Json(Health { status: "ok" })),
         None => Err(ApiError::new(

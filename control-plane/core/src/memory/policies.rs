@@ -64,4 +64,8 @@ impl PolicyStore for MemoryPolicies {
     async fn revision(&self) -> Result<u64, StoreError> {
         Ok(lock(&self.log).len() as u64)
     }
+
+    async fn writes(&self) -> Result<(), StoreError> {
+        Ok(())
+    }
 }

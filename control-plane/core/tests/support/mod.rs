@@ -53,4 +53,8 @@ impl<T: Interruption> PolicyStore for Interrupted<T> {
     async fn revision(&self) -> Result<u64, StoreError> {
         self.store.revision().await
     }
+
+    async fn writes(&self) -> Result<(), StoreError> {
+        self.store.writes().await
+    }
 }

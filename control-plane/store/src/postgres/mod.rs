@@ -8,6 +8,8 @@ use std::time::Duration;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::{PgPool, Transaction};
 
+use crate::writes::Writes;
+
 #[path = "../sql/decisions.rs"]
 mod decisions;
 #[path = "../sql/policies.rs"]
@@ -34,6 +36,7 @@ const READERS: u32 = 6;
 pub(crate) struct Sql {
     read: PgPool,
     write: PgPool,
+    writes: Writes,
 }
 
 impl Sql {
@@ -44,7 +47,7 @@ impl Sql {
         let write = pool(WRITERS).connect_with(options.clone()).await?;
         sqlx::migrate!("migrations/postgres").run(&write).await?;
         let read = pool(READERS).connect_with(options).await?;
-        Ok(Sql { read, write })
+        Ok(Sql { read, write, writes: Writes::default() })
     }
 }
 

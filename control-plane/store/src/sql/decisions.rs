@@ -22,7 +22,7 @@ type GapRow = (String, String, i64, i64, i64);
 #[async_trait]
 impl DecisionStore for Sql {
     async fn intake(&self, batch: &Batch, now: Timestamp) -> Result<Intake, StoreError> {
-        take_in(self, batch, now).await.map_err(failed("the decision records could not be kept"))
+        self.writes.ended("the decision records could not be kept", take_in(self, batch, now).await)
     }
 
     async fn list(&self, filter: &DecisionFilter) -> Result<DecisionPage, StoreError> {
@@ -68,27 +68,19 @@ impl DecisionStore for Sql {
     }
 
     async fn mark(&self, now: Timestamp) -> Result<(), StoreError> {
-        sqlx::query(
-            "INSERT INTO decision_marks (at_ns, newest) VALUES ($1, (SELECT coalesce(max(id), 0) FROM decisions))
-             ON CONFLICT (at_ns) DO NOTHING",
-        )
-        .bind(nanoseconds(now))
-        .execute(&self.write)
-        .await
-        .map(drop)
-        .map_err(failed("the decisions could not be marked"))
+        self.writes.ended("the decisions could not be marked", mark(self, now).await)
     }
 
     async fn forget(&self, then: Timestamp, most: u32) -> Result<u64, StoreError> {
-        forget(self, then, most).await.map_err(failed("old decisions could not be deleted"))
+        self.writes.ended("old decisions could not be deleted", forget(self, then, most).await)
     }
 
     async fn alive(&self, vms: &[String], now: Timestamp) -> Result<(), StoreError> {
-        alive(self, vms, now).await.map_err(failed("the VMs that run could not be noted"))
+        self.writes.ended("the VMs that run could not be noted", alive(self, vms, now).await)
     }
 
     async fn forget_vms(&self, then: Timestamp, most: u32) -> Result<u64, StoreError> {
-        forget_vms(self, then, most).await.map_err(failed("VMs that are gone could not be forgotten"))
+        self.writes.ended("VMs that are gone could not be forgotten", forget_vms(self, then, most).await)
     }
 }
 
@@ -107,6 +99,17 @@ async fn alive(sql: &Sql, vms: &[String], now: Timestamp) -> sqlx::Result<()> {
         update.build().execute(&mut *tx).await?;
         tx.commit().await?;
     }
+async fn mark(sql: &Sql, now: Timestamp) -> sqlx::Result<()> {
+    sqlx::query(
+        "INSERT INTO decision_marks (at_ns, newest) VALUES ($1, (SELECT coalesce(max(id), 0) FROM decisions))
+         ON CONFLICT (at_ns) DO NOTHING",
+    )
+    .bind(nanoseconds(now))
+    .execute(&sql.write)
+    .await
+    .map(drop)
+}
+
     Ok(())
 }
 

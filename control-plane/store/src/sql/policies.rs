@@ -13,41 +13,14 @@ const NEWEST: &str = "SELECT coalesce(max(revision), 0) FROM policy_versions";
 #[async_trait]
 impl PolicyStore for Sql {
     async fn append(&self, after: u64, versions: &[PolicyVersion]) -> Result<Vec<Stored>, AppendError> {
-        const WHAT: &str = "the policy version could not be written";
-        let mut tx = begin(self).await.map_err(failed(WHAT))?;
-        lock(&mut tx, super::POLICIES).await.map_err(failed(WHAT))?;
-        let newest: i64 = sqlx::query_scalar(NEWEST).fetch_one(&mut *tx).await.map_err(failed(WHAT))?;
-        if unsigned(newest) != after {
-            return Err(AppendError::Behind { newest: unsigned(newest) });
-        }
-        let mut written = Vec::with_capacity(versions.len());
+        let mut documents = Vec::with_capacity(versions.len());
         for version in versions {
-            let document = match &version.document {
-                Some(document) => Some(
-                    serde_json::to_string(document)
-                        .map_err(|error| StoreError::caused("the document has no JSON form", error))?,
-                ),
-                None => None,
-            };
-            let revision: Option<i64> = sqlx::query_scalar(
-                "INSERT INTO policy_versions (name, version, change, at_ns, document) VALUES ($1, $2, $3, $4, $5)
-                 ON CONFLICT (name, version) DO NOTHING RETURNING revision",
-            )
-            .bind(&version.name)
-            .bind(signed(version.version))
-            .bind(version.change.as_str())
-            .bind(nanoseconds(version.at))
-            .bind(document)
-            .fetch_optional(&mut *tx)
-            .await
-            .map_err(failed(WHAT))?;
-            let Some(revision) = revision else {
-                return Err(AppendError::Taken { name: version.name.clone(), version: version.version });
-            };
-            written.push(Stored { revision: unsigned(revision), version: version.clone() });
+            let document = version.document.as_ref().map(serde_json::to_string).transpose();
+            documents
+                .push(document.map_err(|error| StoreError::caused("the document has no JSON form", error))?);
         }
-        tx.commit().await.map_err(failed(WHAT))?;
-        Ok(written)
+        let done = append(self, after, versions, documents).await;
+        self.writes.ended("the policy version could not be written", done)?
     }
 
     async fn newest(&self) -> Result<Vec<Stored>, StoreError> {
@@ -93,6 +66,59 @@ impl PolicyStore for Sql {
             .map_err(failed("the database does not answer"))?;
         Ok(unsigned(revision))
     }
+
+    async fn writes(&self) -> Result<(), StoreError> {
+        if !self.writes.failing() {
+            return Ok(());
+        }
+        self.writes.ended("the database takes nothing that is written", try_to_write(self).await)
+    }
+}
+
+async fn append(
+    sql: &Sql,
+    after: u64,
+    versions: &[PolicyVersion],
+    documents: Vec<Option<String>>,
+) -> sqlx::Result<Result<Vec<Stored>, AppendError>> {
+    let mut tx = begin(sql).await?;
+    lock(&mut tx, super::POLICIES).await?;
+    let newest: i64 = sqlx::query_scalar(NEWEST).fetch_one(&mut *tx).await?;
+    if unsigned(newest) != after {
+        return Ok(Err(AppendError::Behind { newest: unsigned(newest) }));
+    }
+    let mut written = Vec::with_capacity(versions.len());
+    for (version, document) in versions.iter().zip(documents) {
+        let revision: Option<i64> = sqlx::query_scalar(
+            "INSERT INTO policy_versions (name, version, change, at_ns, document) VALUES ($1, $2, $3, $4, $5)
+             ON CONFLICT (name, version) DO NOTHING RETURNING revision",
+        )
+        .bind(&version.name)
+        .bind(signed(version.version))
+        .bind(version.change.as_str())
+        .bind(nanoseconds(version.at))
+        .bind(document)
+        .fetch_optional(&mut *tx)
+        .await?;
+        let Some(revision) = revision else {
+            return Ok(Err(AppendError::Taken { name: version.name.clone(), version: version.version }));
+        };
+        written.push(Stored { revision: unsigned(revision), version: version.clone() });
+    }
+    tx.commit().await?;
+    Ok(Ok(written))
+}
+
+/// Writes a mark that says nothing, and takes it away again.
+async fn try_to_write(sql: &Sql) -> sqlx::Result<()> {
+    let mut tx = begin(sql).await?;
+    lock(&mut tx, super::DECISIONS).await?;
+    sqlx::query("INSERT INTO decision_marks (at_ns, newest) VALUES ($1, 0)")
+        .bind(i64::MIN)
+        .execute(&mut *tx)
+        .await?;
+    sqlx::query("DELETE FROM decision_marks WHERE at_ns = $1").bind(i64::MIN).execute(&mut *tx).await?;
+    tx.commit().await
 }
 
 fn stored((revision, name, version, change, at, document): Row) -> Result<Stored, StoreError> {

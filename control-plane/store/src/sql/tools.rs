@@ -21,9 +21,8 @@ impl ToolStore for Sql {
         decided: &IsDecided<'_>,
         now: Timestamp,
     ) -> Result<u64, StoreError> {
-        keep_all(self, sightings, decided, now)
-            .await
-            .map_err(failed("the definitions of tools could not be kept"))
+        let kept = keep_all(self, sightings, decided, now).await;
+        self.writes.ended("the definitions of tools could not be kept", kept)
     }
 
     async fn definitions(&self) -> Result<Vec<SeenDefinition>, StoreError> {

@@ -35,12 +35,31 @@ async fn sqlite_is_for_its_owner_alone() {
     let first = open(&location).await.unwrap();
     let written = first.policies.append(0, &[deletion()]).await.unwrap();
     assert_eq!(modes(), [0o600; 3]);
-    for file in &files {
+    // As they are left behind by a process that has ended at once.
+    let left = files.each_ref().map(|file| fs::read(file).unwrap());
+    drop(first);
+    for (file, bytes) in files.iter().zip(left) {
+        fs::write(file, bytes).unwrap();
         fs::set_permissions(file, Permissions::from_mode(0o644)).unwrap();
     }
     let again = open(&location).await.unwrap();
     assert_eq!(again.policies.newest().await.unwrap(), written);
     assert_eq!(modes(), [0o600; 3]);
+}
+
+#[tokio::test]
+async fn sqlite_is_one_control_planes() {
+    let folder = Folder::new();
+    let location = Location::Sqlite(folder.0.join("mesh.db"));
+    let first = open(&location).await.unwrap();
+    let told = whole(&open(&location).await.err().unwrap());
+    assert!(told.contains("another control plane runs on it"), "{told}");
+    // One that is on its way out is waited for.
+    let (second, ()) = tokio::join!(open(&location), async {
+        tokio::time::sleep(std::time::Duration::from_millis(200)).await;
+        drop(first);
+    });
+    second.unwrap();
 }
 
 #[tokio::test]
