@@ -2,9 +2,9 @@
 //!
 //! Only an operator who bounds how long records are kept has anything forgotten. Which filters run is noted all the same:
 //! another control plane on the same database may forget.
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use mesh_control_core::{Decisions, Timestamp};
+use mesh_control_core::{Clock, Decisions, ForgetError, Timestamp};
 use mesh_xds::Ads;
 
 /// How often it is looked, at most and at least.
@@ -15,20 +15,25 @@ pub(crate) async fn forget(decisions: Decisions, keep: Option<Duration>, ads: Ad
     let pause = keep.map_or(PAUSE.1, |keep| (keep / 24).clamp(PAUSE.0, PAUSE.1));
     // After a start filters have yet to connect: whoever is not there may be by the next look.
     let mut first = true;
+    let (started, mut clock) = (Instant::now(), Clock::default());
     loop {
         let noted = decisions.alive(&connected(&ads), Timestamp::now()).await;
         if let Err(error) = &noted {
             tracing::error!(%error, "which filters run can not be noted");
         }
         if let Some(keep) = keep {
-            match decisions.forget(keep, Timestamp::now()).await {
+            let forgotten = decisions.forget(keep, &mut clock, Timestamp::now(), started.elapsed()).await;
+            match &forgotten {
                 Ok(0) => {}
                 Ok(records) => tracing::info!(records, "old decision records are deleted"),
-                Err(error) => {
+                Err(ForgetError::Clock(error)) => {
+                    tracing::error!(%error, "old decision records are not deleted");
+                }
+                Err(ForgetError::Store(error)) => {
                     tracing::error!(%error, "old decision records can not be deleted; the database grows")
                 }
             }
-            if noted.is_ok() && !first {
+            if noted.is_ok() && forgotten.is_ok() && !first {
                 match decisions.forget_vms(keep, Timestamp::now()).await {
                     Ok(0) => {}
                     Ok(filters) => tracing::info!(filters, "filters that are no more are forgotten"),

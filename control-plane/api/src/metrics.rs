@@ -22,6 +22,7 @@ pub struct Metrics {
     propagation: Arc<Propagation>,
     decisions: Family<DecisionLabel, Counter>,
     gaps: Counter,
+    conflicts: Counter,
     dropped: Counter,
     definitions: Counter,
     definitions_dropped: Counter,
@@ -53,6 +54,7 @@ impl Metrics {
             propagation: Arc::clone(&propagation),
             decisions: Family::default(),
             gaps: Counter::default(),
+            conflicts: Counter::default(),
             dropped: Counter::default(),
             definitions: Counter::default(),
             definitions_dropped: Counter::default(),
@@ -67,6 +69,11 @@ impl Metrics {
             "decision_gaps",
             "Gaps noticed in the numbers of decision records",
             metrics.gaps.clone(),
+        );
+        registry.register(
+            "decision_conflicts",
+            "Decision records that came again with other contents; what came first is kept",
+            metrics.conflicts.clone(),
         );
         registry.register(
             "records_dropped",
@@ -115,6 +122,7 @@ impl Metrics {
         }
         self.gaps.inc_by(u64::from(intake.gap.is_some()));
         self.dropped.inc_by(intake.dropped);
+        self.conflicts.inc_by(intake.conflicts);
     }
 
     /// Decisions were made by these versions of policies.

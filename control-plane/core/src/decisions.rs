@@ -8,8 +8,10 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use mesh_audit::v1::DecisionRecord;
+use prost::Message;
 use tokio::sync::watch;
 
+use crate::clock::{Clock, ClockAhead};
 use crate::decision::{Decision, DecisionFilter, DecisionPage, Gap};
 use crate::ports::{DecisionStore, StoreError};
 
@@ -43,6 +45,26 @@ pub enum BatchError {
     /// More records than are taken in at once.
     #[error("the batch has {0} records; at most {MAX_RECORDS} are allowed: send the others in another one")]
     Long(usize),
+    /// A record that is none of its VM's.
+    #[error(
+        "the batch of vm {vm:?} has a record with the id {id:?}; the ids of a vm's records are its own id, `-` and a number"
+    )]
+    Foreign {
+        /// The VM.
+        vm: String,
+        /// The record's id.
+        id: String,
+    },
+    /// More than is kept of one decision.
+    #[error(
+        "record {id:?} has {bytes} bytes beside its definitions of tools; at most {MAX_RECORD} are allowed"
+    )]
+    Large {
+        /// The record's id.
+        id: String,
+        /// How large it is.
+        bytes: usize,
+    },
     /// Numbers start at 1 and fit 63 bits.
     #[error(
         "first_sequence is {first} with {count} records; the first record of a VM is number 1 and numbers fit 63 bits"
@@ -58,6 +80,8 @@ pub enum BatchError {
 const MAX_ID: usize = 256;
 /// A filter sends 256. More in one transaction would keep others waiting for the database.
 const MAX_RECORDS: usize = 1024;
+/// What a filter bounds takes a few KiB, and what its agent chooses (who it says it is, say) as much as Envoy lets through.
+const MAX_RECORD: usize = 256 * 1024;
 /// Records that are forgotten in one transaction: others that wait for the database come between.
 const FORGOTTEN: u32 = 2000;
 /// A VM is not forgotten sooner, however short records are kept: it may be out of reach, and come back with its next number.
@@ -79,6 +103,20 @@ impl Batch {
         let count = self.records.len();
         if count > MAX_RECORDS {
             return Err(BatchError::Long(count));
+        }
+        for record in &self.records {
+            let id = &record.decision_id;
+            // What is settled, found and read by its id is its own VM's, whatever another sidecar says.
+            let own = id.strip_prefix(self.vm.as_str()).is_some_and(|rest| rest.starts_with('-'));
+            if !id.is_empty() && !own {
+                let (vm, id) = (self.vm.clone(), id.chars().take(MAX_ID).collect());
+                return Err(BatchError::Foreign { vm, id });
+            }
+            let definitions: usize = record.definitions.iter().map(Message::encoded_len).sum();
+            let bytes = record.encoded_len().saturating_sub(definitions);
+            if bytes > MAX_RECORD {
+                return Err(BatchError::Large { id: id.chars().take(MAX_ID).collect(), bytes });
+            }
         }
         let bad = || BatchError::Numbers { first: self.first_sequence, count };
         let end = self.first_sequence.checked_add(count as u64).ok_or_else(bad)?;
@@ -106,6 +144,8 @@ pub struct Intake {
     pub gap: Option<Gap>,
     /// Records the VM has discarded since its last batch.
     pub dropped: u64,
+    /// Records that came before under the same number and said something else. What came first is kept.
+    pub conflicts: u64,
 }
 
 impl Intake {
@@ -120,7 +160,8 @@ impl Intake {
             noticed: now,
         });
         let acknowledged = if batch.records.is_empty() { last } else { last.max(batch.last_sequence()) };
-        Intake { acknowledged, kept: Vec::new(), gap, dropped: batch.dropped.saturating_sub(dropped) }
+        let dropped = batch.dropped.saturating_sub(dropped);
+        Intake { acknowledged, kept: Vec::new(), gap, dropped, conflicts: 0 }
     }
 }
 
@@ -131,6 +172,17 @@ pub enum ReportError {
     #[error(transparent)]
     Batch(#[from] BatchError),
     /// The store failed; the batch should be sent again.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// Why old records were not forgotten.
+#[derive(Debug, thiserror::Error)]
+pub enum ForgetError {
+    /// Nobody knows how old they are.
+    #[error(transparent)]
+    Clock(#[from] ClockAhead),
+    /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
 }
@@ -160,6 +212,12 @@ impl Decisions {
         }
         if intake.dropped > 0 {
             tracing::warn!(sidecar = %batch.sidecar, vm = %batch.vm, dropped = intake.dropped, "a sidecar discarded decision records");
+        }
+        if intake.conflicts > 0 {
+            tracing::warn!(
+                sidecar = %batch.sidecar, vm = %batch.vm, conflicts = intake.conflicts,
+                "decision records came again with other contents; what came first is kept"
+            );
         }
         if !intake.kept.is_empty() {
             self.arrivals.send_modify(|count| *count = count.wrapping_add(1));
@@ -191,8 +249,16 @@ impl Decisions {
     }
 
     /// Forgets the records that have been here for longer than `keep`; how many went. Records that nobody has marked yet, by
-    /// a call of this, are taken for new.
-    pub async fn forget(&self, keep: Duration, now: Timestamp) -> Result<u64, StoreError> {
+    /// a call of this, are taken for new. While `clock` is not believed nothing is marked or forgotten; `steady` is the same
+    /// instant by a clock that nobody can set.
+    pub async fn forget(
+        &self,
+        keep: Duration,
+        clock: &mut Clock,
+        now: Timestamp,
+        steady: Duration,
+    ) -> Result<u64, ForgetError> {
+        clock.check(keep, now, steady, self.store.newest_mark().await?)?;
         self.store.mark(now).await?;
         let Ok(then) = now.checked_sub(keep) else { return Ok(0) }; // Longer than there has been time.
         until_fewer(|| self.store.forget(then, FORGOTTEN)).await

@@ -11,6 +11,7 @@
 
 mod admission;
 mod agents;
+mod clock;
 mod compiler;
 mod counterfactual;
 mod decision;
@@ -36,12 +37,13 @@ mod sidecar;
 mod tools;
 
 pub use admission::{Admission, Remark};
+pub use clock::{Clock, ClockAhead};
 pub use compiler::{EngineAdmission, dry_run};
 pub use decision::{
     Decision, DecisionFilter, DecisionPage, Finding, Gap, GuardOutcomes, PolicyRef, TokenUsage, Violation,
     record_id, record_time,
 };
-pub use decisions::{Batch, BatchError, Decisions, Follower, Intake, ReportError};
+pub use decisions::{Batch, BatchError, Decisions, Follower, ForgetError, Intake, ReportError};
 pub use diagnostic::DiagnosticSchema;
 pub use evidence::{Evidence, Near, Part};
 pub use explain::{Explanation, Reason, explain};

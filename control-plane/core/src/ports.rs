@@ -82,15 +82,20 @@ pub trait PolicyStore: Send + Sync {
     async fn writes(&self) -> Result<(), StoreError>;
 }
 
+/// Records of one page of decisions, in bytes: it is held in memory, and sent as a whole.
+pub const PAGE_BYTES: usize = 8 * 1024 * 1024;
+
 /// Keeps decision records, each exactly once.
 #[async_trait]
 pub trait DecisionStore: Send + Sync {
-    /// Keeps a batch in one transaction; durable when this returns. Records that are there already are left alone.
+    /// Keeps a batch in one transaction; durable when this returns. Records that are there already are left alone,
+    /// and counted where they said something else.
     ///
     /// What is missing before the batch's first record becomes a gap; a record that arrives late closes its part of a gap.
     async fn intake(&self, batch: &Batch, now: Timestamp) -> Result<Intake, StoreError>;
 
-    /// Decisions that match, newest first or (with `filter.after`) oldest first.
+    /// Decisions that match, newest first or (with `filter.after`) oldest first; a page has at most [`PAGE_BYTES`] of records, unless
+    /// the first alone has more.
     async fn list(&self, filter: &DecisionFilter) -> Result<DecisionPage, StoreError>;
 
     /// One decision by its id.
@@ -101,6 +106,9 @@ pub trait DecisionStore: Send + Sync {
 
     /// Cursor of the newest record; 0 when there is none.
     async fn newest_cursor(&self) -> Result<u64, StoreError>;
+
+    /// The latest instant that was marked.
+    async fn newest_mark(&self) -> Result<Option<Timestamp>, StoreError>;
 
     /// Marks which records are there `now`.
     async fn mark(&self, now: Timestamp) -> Result<(), StoreError>;

@@ -37,6 +37,10 @@ impl DecisionStore for Remembering {
         self.store.newest_cursor().await
     }
 
+    async fn newest_mark(&self) -> Result<Option<Timestamp>, StoreError> {
+        self.store.newest_mark().await
+    }
+
     async fn mark(&self, now: Timestamp) -> Result<(), StoreError> {
         self.store.mark(now).await
     }

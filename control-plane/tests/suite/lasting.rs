@@ -29,7 +29,7 @@ async fn what_was_acknowledged_is_there_after_a_sudden_end() {
     assert_eq!(report(&plane, &sidecar, 2, 5).await, 5);
     let (_, decisions) = rest(&plane, "GET", "/api/v1/decisions", "").await;
     let ids: Vec<_> = decisions["decisions"].as_array().unwrap().iter().map(|d| &d["decision_id"]).collect();
-    assert_eq!(ids, ["d5", "d4", "d3", "d2", "d1"]);
+    assert_eq!(ids, ["v-5", "v-4", "v-3", "v-2", "v-1"]);
     assert_eq!(rest(&plane, "GET", "/api/v1/decisions/gaps", "").await.1["gaps"], json!([]));
     plane.stop().await;
 }

@@ -126,7 +126,7 @@ pub(crate) async fn served(plane: &Running, token: &str) -> String {
 pub(crate) async fn report(plane: &Running, token: &str, first: u64, last: u64) -> u64 {
     let mut client = DecisionIntakeClient::with_interceptor(channel(plane).await, bearing(token));
     let record = |number| DecisionRecord {
-        decision_id: format!("d{number}"),
+        decision_id: format!("v-{number}"),
         decision: "allow".to_owned(),
         ..DecisionRecord::default()
     };

@@ -11,7 +11,12 @@ use tower::ServiceExt;
 use crate::support::{Plane, TOKEN, record};
 
 fn ids(list: &Value) -> Vec<&str> {
-    list["decisions"].as_array().unwrap().iter().map(|d| d["decision_id"].as_str().unwrap()).collect()
+    list["decisions"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|d| d["decision_id"].as_str().unwrap().trim_start_matches("v-"))
+        .collect()
 }
 
 #[tokio::test]
@@ -34,7 +39,7 @@ async fn lists_are_filtered_and_paged() {
     let second = plane.get(&format!("/api/v1/decisions?limit=2&cursor={cursor}")).await.is(200);
     assert_eq!(ids(&second), ["d3", "d2"]);
 
-    let one = plane.get("/api/v1/decisions/d2").await.is(200);
+    let one = plane.get("/api/v1/decisions/v-d2").await.is(200);
     assert_eq!(
         (&one["decision"], &one["sequence"], &one["sidecar"]),
         (&json!("deny"), &json!(2), &json!("edge"))
@@ -110,7 +115,7 @@ async fn decisions_are_explained() {
     };
     plane.report(1, vec![refused, record("passed", "allow")]).await;
 
-    let why = plane.get("/api/v1/decisions/refused/explanation").await.is(200);
+    let why = plane.get("/api/v1/decisions/v-refused/explanation").await.is(200);
     let pii = &why["reasons"][0];
     assert_eq!(
         (&pii["decisive"], &pii["version"], &pii["field"]),
@@ -134,7 +139,7 @@ async fn decisions_are_explained() {
         "refused, because of p (version 1), spec.rules[0].pii: pii objects; p (version 1): access objects"
     );
 
-    let passed = plane.get("/api/v1/decisions/passed/explanation").await.is(200);
+    let passed = plane.get("/api/v1/decisions/v-passed/explanation").await.is(200);
     assert_eq!(passed["summary"], "passed as it was: nothing was objected to");
     plane.get("/api/v1/decisions/nothing/explanation").await.refused(404, "not_found");
 }
@@ -170,7 +175,7 @@ async fn read_to(body: &mut Body, last: &str) -> (Vec<String>, String) {
             for line in one.lines() {
                 if let Some(data) = line.strip_prefix("data: ") {
                     let decision: Value = serde_json::from_str(data).unwrap();
-                    seen.push(decision["decision_id"].as_str().unwrap().to_owned());
+                    seen.push(decision["decision_id"].as_str().unwrap().trim_start_matches("v-").to_owned());
                 }
                 if let Some(id) = line.strip_prefix("id: ") {
                     event = id.to_owned();

@@ -148,9 +148,9 @@ async fn records_settle_what_was_promised() {
     let (mut client, plane) = client().await;
     let over_32_bits = 10_000_000_000;
     let both = |tokens, cost| vec![budget("tokens", 1000, tokens), budget("cost", over_32_bits, cost)];
-    let first = promised(&mut client, "d1", both(700, 5_000_000_000)).await;
+    let first = promised(&mut client, "v-d1", both(700, 5_000_000_000)).await;
     assert_eq!(codes(&first.statuses), [Code::Ok; 2]);
-    let second = promised(&mut client, "d2", both(700, 1)).await;
+    let second = promised(&mut client, "v-d2", both(700, 1)).await;
     assert_eq!(codes(&second.statuses), [Code::OverLimit, Code::Ok]);
     assert_eq!(second.statuses[0].limit_remaining, 300);
 
@@ -174,7 +174,7 @@ async fn records_settle_what_was_promised() {
     assert_eq!((used, left, &tokens[0]["reserved"]), (&120.into(), &1000.into(), &0.into()));
     assert_eq!((&tokens[0]["rule"], &tokens[0]["measure"]), (&2.into(), &"tokens".into()));
     assert_eq!(plane.get("/api/v1/limits?key=user:bob").await.is(200)["limits"], serde_json::json!([]));
-    assert_eq!(promised(&mut client, "d3", both(880, 1)).await.overall_code, i32::from(Code::Ok));
+    assert_eq!(promised(&mut client, "v-d3", both(880, 1)).await.overall_code, i32::from(Code::Ok));
 
     let text = plane.get("/metrics").await.text;
     for line in [
@@ -208,7 +208,7 @@ async fn a_record_settles_however_its_report_ends() {
         listed["limits"][0]["reserved"].as_u64().unwrap_or_default()
     };
     for id in ["kept", "given up"] {
-        promised(&mut client, id, vec![budget("tokens", 1000, 300)]).await;
+        promised(&mut client, &format!("v-{id}"), vec![budget("tokens", 1000, 300)]).await;
     }
     assert_eq!(reserved().await, 600);
 
@@ -251,7 +251,7 @@ async fn accounts_are_found_however_many_there_are() {
 async fn a_place_is_waited_for_a_moment() {
     let (mut client, plane) = client().await;
     let place = || vec![budget("concurrent", 1, 1)];
-    assert_eq!(promised(&mut client, "a", place()).await.overall_code, i32::from(Code::Ok));
+    assert_eq!(promised(&mut client, "v-a", place()).await.overall_code, i32::from(Code::Ok));
     assert_eq!(promised(&mut client, "b", place()).await.overall_code, i32::from(Code::OverLimit));
     let leaving = mesh_audit::v1::DecisionRecord {
         settlements: vec![mesh_audit::v1::Settlement {

@@ -55,11 +55,17 @@ async fn metrics_count_what_happened() {
     report(2, vec![record("b", "deny"), record("c", "strange")], 4).await.unwrap();
     assert_eq!(report(9, vec![record("i", "throttle")], 4).await.unwrap().into_inner().acknowledged, 9);
     // No more is acknowledged than was sent: somebody else may have reported in this VM's name.
-    assert_eq!(report(2, vec![record("b", "deny")], 4).await.unwrap().into_inner().acknowledged, 2);
+    assert_eq!(report(2, vec![record("b", "allow")], 4).await.unwrap().into_inner().acknowledged, 2);
     assert_eq!(report(4, Vec::new(), 4).await.unwrap().into_inner().acknowledged, 3);
     let long = vec![record("x", "allow"); 1025];
     let refused = report(10, long, 4).await.unwrap_err();
     assert!(refused.message().contains("at most 1024"), "{refused}");
+    let foreign = DecisionRecord { decision_id: "w-1".to_owned(), ..record("x", "allow") };
+    let refused = report(10, vec![foreign], 4).await.unwrap_err();
+    assert!(refused.message().contains("record with the id \"w-1\""), "{refused}");
+    let large = DecisionRecord { user_id: "x".repeat(300_000), ..record("x", "allow") };
+    let refused = report(10, vec![large], 4).await.unwrap_err();
+    assert!(refused.message().contains("at most 262144"), "{refused}");
     let refused = report(0, vec![record("x", "allow")], 0).await.unwrap_err();
     assert_eq!(refused.code(), tonic::Code::InvalidArgument);
     let refused = client.report(ReportRequest::default()).await.unwrap_err();
@@ -73,6 +79,7 @@ async fn metrics_count_what_happened() {
         "ai_mesh_decisions_total{decision=\"other\"} 1",
         "ai_mesh_decisions_total{decision=\"throttle\"} 1",
         "ai_mesh_decision_gaps_total 1",
+        "ai_mesh_decision_conflicts_total 1",
         "ai_mesh_records_dropped_total 4",
         "ai_mesh_xds_nacks_total 7",
         "ai_mesh_sidecars_connected 1",

@@ -211,9 +211,10 @@ pub(crate) fn document(name: &str, description: &str) -> Value {
     })
 }
 
+/// A record of VM `v`.
 pub(crate) fn record(id: &str, decision: &str) -> DecisionRecord {
     DecisionRecord {
-        decision_id: id.to_owned(),
+        decision_id: format!("v-{id}"),
         decision: decision.to_owned(),
         agent_id: "support-1".to_owned(),
         time_ns: 1_790_000_000_000_000_000,

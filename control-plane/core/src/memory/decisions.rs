@@ -1,12 +1,14 @@
 //! Decisions in memory.
-use std::collections::{BTreeMap, HashSet};
+use std::collections::hash_map::Entry;
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Mutex;
 
 use async_trait::async_trait;
 use jiff::Timestamp;
+use prost::Message;
 
 use super::lock;
-use crate::ports::{DecisionStore, StoreError};
+use crate::ports::{DecisionStore, PAGE_BYTES, StoreError};
 use crate::{Batch, Decision, DecisionFilter, DecisionPage, Gap, Intake};
 
 /// Decisions in memory: for tests, and for trying things out.
@@ -17,10 +19,11 @@ pub struct MemoryDecisions {
 
 #[derive(Default)]
 struct State {
-    /// In order of arrival, by cursor.
-    records: BTreeMap<u64, Decision>,
+    /// In order of arrival, by cursor; each with the bytes of its record.
+    records: BTreeMap<u64, (usize, Decision)>,
     newest: u64,
-    known: HashSet<(String, u64)>,
+    /// The cursor of each record, by its VM and number.
+    known: HashMap<(String, u64), u64>,
     marks: BTreeMap<Timestamp, u64>,
     streams: BTreeMap<String, Stream>,
     /// Oldest first.
@@ -55,11 +58,22 @@ impl DecisionStore for MemoryDecisions {
             .collect();
         for (index, record) in batch.records.iter().enumerate() {
             let sequence = batch.first_sequence + index as u64;
-            if state.known.insert((batch.vm.clone(), sequence)) {
-                let decision = Decision::from_record(&batch.sidecar, &batch.vm, sequence, record.clone());
-                state.newest += 1;
-                state.records.insert(state.newest, decision);
-                intake.kept.push(index);
+            let decision = Decision::from_record(&batch.sidecar, &batch.vm, sequence, record.clone());
+            match state.known.entry((batch.vm.clone(), sequence)) {
+                Entry::Vacant(place) => {
+                    state.newest += 1;
+                    place.insert(state.newest);
+                    state.records.insert(state.newest, (record.encoded_len(), decision));
+                    intake.kept.push(index);
+                }
+                Entry::Occupied(cursor) => {
+                    let held = state.records.get(cursor.get());
+                    // The sidecar may have another name by now.
+                    let same = held.is_some_and(|(_, held)| {
+                        Decision { sidecar: held.sidecar.clone(), ..decision } == *held
+                    });
+                    intake.conflicts += u64::from(!same);
+                }
             }
         }
         Ok(intake)
@@ -67,30 +81,33 @@ impl DecisionStore for MemoryDecisions {
 
     async fn list(&self, filter: &DecisionFilter) -> Result<DecisionPage, StoreError> {
         let state = lock(&self.state);
-        let numbered = state.records.iter().map(|(cursor, decision)| (*cursor, decision));
-        let wanted = |(cursor, decision): &(u64, &Decision)| matches(filter, *cursor, decision);
-        let limit = filter.limit as usize;
-        let mut found: Vec<(u64, Decision)> = if filter.after.is_some() {
-            numbered
-                .filter(wanted)
-                .take(limit + 1)
-                .map(|(cursor, decision)| (cursor, decision.clone()))
-                .collect()
-        } else {
-            numbered
-                .rev()
-                .filter(wanted)
-                .take(limit + 1)
-                .map(|(cursor, decision)| (cursor, decision.clone()))
-                .collect()
+        let numbered = state.records.iter().map(|(cursor, (bytes, decision))| (*cursor, *bytes, decision));
+        let wanted = |(cursor, _, decision): &(u64, usize, &Decision)| matches(filter, *cursor, decision);
+        let found: Box<dyn Iterator<Item = _> + Send> = match filter.after {
+            Some(_) => Box::new(numbered.filter(wanted)),
+            None => Box::new(numbered.rev().filter(wanted)),
         };
-        let more = found.len() > limit;
-        found.truncate(limit);
-        Ok(DecisionPage { decisions: found, more })
+        let mut page = DecisionPage::default();
+        let mut room = PAGE_BYTES;
+        for (cursor, bytes, decision) in found {
+            let full = page.decisions.len() == filter.limit as usize;
+            if full || (bytes > room && !page.decisions.is_empty()) {
+                page.more = true;
+                break;
+            }
+            room = room.saturating_sub(bytes);
+            page.decisions.push((cursor, decision.clone()));
+        }
+        Ok(page)
     }
 
     async fn decision(&self, id: &str) -> Result<Option<Decision>, StoreError> {
-        Ok(lock(&self.state).records.values().find(|decision| decision.decision_id == id).cloned())
+        Ok(lock(&self.state)
+            .records
+            .values()
+            .map(|(_, decision)| decision)
+            .find(|decision| decision.decision_id == id)
+            .cloned())
     }
 
     async fn gaps(&self, limit: u32) -> Result<Vec<Gap>, StoreError> {
@@ -99,6 +116,10 @@ impl DecisionStore for MemoryDecisions {
 
     async fn newest_cursor(&self) -> Result<u64, StoreError> {
         Ok(lock(&self.state).newest)
+    }
+
+    async fn newest_mark(&self) -> Result<Option<Timestamp>, StoreError> {
+        Ok(lock(&self.state).marks.keys().next_back().copied())
     }
 
     async fn mark(&self, now: Timestamp) -> Result<(), StoreError> {
@@ -117,7 +138,7 @@ impl DecisionStore for MemoryDecisions {
         let old: Vec<u64> =
             state.records.range(..=upto).take(most as usize).map(|(cursor, _)| *cursor).collect();
         for cursor in &old {
-            if let Some(decision) = state.records.remove(cursor) {
+            if let Some((_, decision)) = state.records.remove(cursor) {
                 state.known.remove(&(decision.vm, decision.sequence));
             }
         }
@@ -138,7 +159,7 @@ impl DecisionStore for MemoryDecisions {
     async fn forget_vms(&self, then: Timestamp, most: u32) -> Result<u64, StoreError> {
         let mut guard = lock(&self.state);
         let state = &mut *guard;
-        let kept: HashSet<&str> = state.known.iter().map(|(vm, _)| vm.as_str()).collect();
+        let kept: HashSet<&str> = state.known.keys().map(|(vm, _)| vm.as_str()).collect();
         let gone =
             state.streams.iter().filter(|(vm, stream)| stream.seen <= then && !kept.contains(vm.as_str()));
         let mut gone: Vec<(Timestamp, String)> = gone.map(|(vm, stream)| (stream.seen, vm.clone())).collect();

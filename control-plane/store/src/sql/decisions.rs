@@ -3,9 +3,10 @@
 //! A batch is one transaction, and batches are taken in one after the other: a reader that has seen record `n` will not see
 //! a smaller one appear later.
 use async_trait::async_trait;
+use futures::TryStreamExt;
 use jiff::Timestamp;
 use mesh_audit::v1::DecisionRecord;
-use mesh_control_core::ports::{DecisionStore, StoreError};
+use mesh_control_core::ports::{DecisionStore, PAGE_BYTES, StoreError};
 use mesh_control_core::{Batch, Decision, DecisionFilter, DecisionPage, Gap, Intake, record_id, record_time};
 use prost::Message;
 use sqlx::{QueryBuilder, Transaction};
@@ -26,15 +27,21 @@ impl DecisionStore for Sql {
     }
 
     async fn list(&self, filter: &DecisionFilter) -> Result<DecisionPage, StoreError> {
-        let rows: Vec<Row> = select(filter)
-            .build_query_as::<Row>()
-            .fetch_all(&self.read)
-            .await
-            .map_err(failed("the decisions could not be read"))?;
-        let limit = filter.limit as usize;
-        let more = rows.len() > limit;
-        let decisions = rows.into_iter().take(limit).map(decision).collect::<Result<_, _>>()?;
-        Ok(DecisionPage { decisions, more })
+        let mut query = select(filter);
+        let mut rows = query.build_query_as::<Row>().fetch(&self.read);
+        let mut page = DecisionPage::default();
+        let mut room = PAGE_BYTES;
+        while let Some(row) = rows.try_next().await.map_err(failed("the decisions could not be read"))? {
+            let bytes = row.4.len();
+            let full = page.decisions.len() == filter.limit as usize;
+            if full || (bytes > room && !page.decisions.is_empty()) {
+                page.more = true;
+                break;
+            }
+            room = room.saturating_sub(bytes);
+            page.decisions.push(decision(row)?);
+        }
+        Ok(page)
     }
 
     async fn decision(&self, id: &str) -> Result<Option<Decision>, StoreError> {
@@ -67,6 +74,14 @@ impl DecisionStore for Sql {
         Ok(unsigned(newest))
     }
 
+    async fn newest_mark(&self) -> Result<Option<Timestamp>, StoreError> {
+        let newest: Option<i64> = sqlx::query_scalar("SELECT max(at_ns) FROM decision_marks")
+            .fetch_one(&self.read)
+            .await
+            .map_err(failed("the marks could not be read"))?;
+        Ok(newest.map(timestamp))
+    }
+
     async fn mark(&self, now: Timestamp) -> Result<(), StoreError> {
         self.writes.ended("the decisions could not be marked", mark(self, now).await)
     }
@@ -84,6 +99,17 @@ impl DecisionStore for Sql {
     }
 }
 
+async fn mark(sql: &Sql, now: Timestamp) -> sqlx::Result<()> {
+    sqlx::query(
+        "INSERT INTO decision_marks (at_ns, newest) VALUES ($1, (SELECT coalesce(max(id), 0) FROM decisions))
+         ON CONFLICT (at_ns) DO NOTHING",
+    )
+    .bind(nanoseconds(now))
+    .execute(&sql.write)
+    .await
+    .map(drop)
+}
+
 async fn alive(sql: &Sql, vms: &[String], now: Timestamp) -> sqlx::Result<()> {
     let now = nanoseconds(now);
     for some in vms.chunks(ROWS) {
@@ -99,17 +125,6 @@ async fn alive(sql: &Sql, vms: &[String], now: Timestamp) -> sqlx::Result<()> {
         update.build().execute(&mut *tx).await?;
         tx.commit().await?;
     }
-async fn mark(sql: &Sql, now: Timestamp) -> sqlx::Result<()> {
-    sqlx::query(
-        "INSERT INTO decision_marks (at_ns, newest) VALUES ($1, (SELECT coalesce(max(id), 0) FROM decisions))
-         ON CONFLICT (at_ns) DO NOTHING",
-    )
-    .bind(nanoseconds(now))
-    .execute(&sql.write)
-    .await
-    .map(drop)
-}
-
     Ok(())
 }
 
@@ -168,6 +183,9 @@ async fn take_in(sql: &Sql, batch: &Batch, now: Timestamp) -> sqlx::Result<Intak
     let mut intake = Intake::plan(batch, last, dropped, now);
     for (chunk, records) in batch.records.chunks(ROWS).enumerate() {
         let kept = insert(&mut tx, batch, chunk * ROWS, records).await?;
+        if kept.len() < records.len() {
+            intake.conflicts += conflicts(&mut tx, batch, chunk * ROWS, records).await?;
+        }
         intake.kept.extend(kept);
     }
     if !batch.records.is_empty() && batch.first_sequence <= last {
@@ -222,6 +240,29 @@ async fn insert(
     let mut kept: Vec<usize> = new.into_iter().map(index).collect();
     kept.sort_unstable();
     Ok(kept)
+}
+
+/// How many of the records are kept under their numbers with other contents.
+async fn conflicts(
+    tx: &mut Transaction<'static, Db>,
+    batch: &Batch,
+    offset: usize,
+    records: &[DecisionRecord],
+) -> sqlx::Result<u64> {
+    let first = batch.first_sequence + offset as u64;
+    let held: Vec<(i64, Vec<u8>)> = sqlx::query_as(
+        "SELECT sequence, record FROM decisions WHERE vm = $1 AND sequence >= $2 AND sequence < $3",
+    )
+    .bind(&batch.vm)
+    .bind(signed(first))
+    .bind(signed(first + records.len() as u64))
+    .fetch_all(&mut **tx)
+    .await?;
+    let differs = |(sequence, record): &&(i64, Vec<u8>)| {
+        let place = usize::try_from(unsigned(*sequence) - first).unwrap_or(usize::MAX);
+        records.get(place).is_some_and(|sent| sent.encode_to_vec() != *record)
+    };
+    Ok(held.iter().filter(differs).count() as u64)
 }
 
 /// Takes the batch's numbers out of the gaps they fall into.

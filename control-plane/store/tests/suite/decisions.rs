@@ -5,8 +5,8 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 use mesh_audit::v1::{DecisionRecord, GuardOutcome, PolicyRef};
 use mesh_control_core::memory::MemoryDecisions;
-use mesh_control_core::ports::DecisionStore;
-use mesh_control_core::{Batch, DecisionFilter};
+use mesh_control_core::ports::{DecisionStore, PAGE_BYTES};
+use mesh_control_core::{Batch, Clock, DecisionFilter, Decisions, ForgetError};
 use mesh_control_store::{Location, open};
 use sqlx::{Connection, PgConnection};
 
@@ -271,6 +271,65 @@ async fn vms_that_are_gone_are_forgotten(store: Port) {
     assert_eq!(store.forget_vms(hours(7), 2).await.unwrap(), 1);
 }
 
+async fn a_record_that_comes_again_with_other_contents_is_counted(store: Port) {
+    store.intake(&batch("v", 1, 3), now()).await.unwrap();
+    let mut again = batch("v", 2, 5);
+    again.records[1].agent_id = "another".to_owned();
+    // The sidecar may have another name by then.
+    again.sidecar = "edge-2".to_owned();
+    let intake = store.intake(&again, now()).await.unwrap();
+    assert_eq!((intake.kept, intake.conflicts), (vec![2, 3], 1));
+    let kept = store.decision("v3").await.unwrap().unwrap();
+    assert_eq!(kept.agent_id, "support-1", "what came first is kept");
+    assert_eq!(store.intake(&batch("v", 1, 3), now()).await.unwrap().conflicts, 0);
+}
+
+async fn a_page_has_a_bounded_number_of_bytes(store: Port) {
+    let large = DecisionRecord { user_id: "x".repeat(PAGE_BYTES / 2 - 1000), ..record("v") };
+    let records = vec![record("v"), large.clone(), large.clone(), large];
+    store.intake(&Batch { records, ..batch("v", 1, 1) }, now()).await.unwrap();
+    let page = async |filter: DecisionFilter| {
+        let page = store.list(&DecisionFilter { limit: 100, ..filter }).await.unwrap();
+        (page.decisions.iter().map(|(_, decision)| decision.sequence).collect::<Vec<_>>(), page.more)
+    };
+    assert_eq!(page(DecisionFilter::default()).await, (vec![4, 3], true));
+    let newest = store.newest_cursor().await.unwrap();
+    let before = DecisionFilter { before: Some(newest - 1), ..DecisionFilter::default() };
+    assert_eq!(page(before).await, (vec![2, 1], false));
+    let after = DecisionFilter { after: Some(0), ..DecisionFilter::default() };
+    assert_eq!(page(after).await, (vec![1, 2, 3], true));
+    // One that is larger than a page is a page.
+    let huge = DecisionRecord { user_id: "x".repeat(PAGE_BYTES + 1000), ..record("v") };
+    store.intake(&Batch { records: vec![huge], ..batch("v", 5, 5) }, now()).await.unwrap();
+    assert_eq!(page(DecisionFilter::default()).await, (vec![5], true));
+}
+
+async fn the_newest_mark_is_known(store: Port) {
+    assert_eq!(store.newest_mark().await.unwrap(), None);
+    for second in [5, 7, 6] {
+        store.mark(Timestamp::from_second(NOW + second).unwrap()).await.unwrap();
+    }
+    assert_eq!(store.newest_mark().await.unwrap(), Some(Timestamp::from_second(NOW + 7).unwrap()));
+}
+
+/// A clock that is set forward once deletes nothing.
+async fn records_outlive_a_clock_that_jumps(store: Port) {
+    const DAY: u64 = 86_400;
+    let decisions = Decisions::new(Arc::clone(&store));
+    let (keep, mut clock) = (Duration::from_secs(30 * DAY), Clock::default());
+    let mut forget = async |days: u64, steady: u64| {
+        let at = now() + Duration::from_secs(days * DAY);
+        decisions.forget(keep, &mut clock, at, Duration::from_secs(steady * DAY)).await
+    };
+    store.intake(&batch("v", 1, 3), now()).await.unwrap();
+    assert_eq!(forget(0, 0).await.unwrap(), 0);
+    for _ in 0..2 {
+        assert!(matches!(forget(40, 0).await, Err(ForgetError::Clock(_))));
+    }
+    assert_eq!(forget(1, 1).await.unwrap(), 0, "it is set right again");
+    assert_eq!(forget(30, 30).await.unwrap(), 3, "time has passed");
+}
+
 async fn large_batches_and_racing_reports_lose_nothing(store: Port) {
     let reports: Vec<_> = (0..8)
         .flat_map(|vm| [(vm, 1, 1200), (vm, 1, 1200), (vm, 601, 1300)])
@@ -350,6 +409,10 @@ stamp!(
     filters_narrow_the_list,
     pages_follow_one_another_in_both_directions,
     a_decision_is_found_by_its_id,
+    a_record_that_comes_again_with_other_contents_is_counted,
+    a_page_has_a_bounded_number_of_bytes,
+    the_newest_mark_is_known,
+    records_outlive_a_clock_that_jumps,
     vms_that_are_gone_are_forgotten,
     large_batches_and_racing_reports_lose_nothing,
 );
