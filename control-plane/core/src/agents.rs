@@ -36,6 +36,7 @@ impl Policies {
         expected: Expected,
         now: Timestamp,
     ) -> Result<Changed, PolicyError> {
+        self.look().await?;
         self.agent(id)?;
         self.change(&agent_key(id), Wanted::Deleted, expected, now).await
     }
@@ -48,6 +49,7 @@ impl Policies {
         reason: Option<String>,
         now: Timestamp,
     ) -> Result<Changed, PolicyError> {
+        self.look().await?;
         let held = self.agent(id)?.version;
         let Some(agent) = held.agent() else {
             return Err(PolicyError::UnknownAgent { id: id.to_owned() });

@@ -13,7 +13,7 @@ pub use files::FromFiles;
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use mesh_policy::{Bundle, Diagnostic, Document, Policy, Settings, Severity, State, policy_of};
+use mesh_policy::{Bundle, Diagnostic, Document, Policy, Rollout, Settings, Severity, State, policy_of};
 
 use crate::admission::{Admission, Remark};
 use crate::decision::Decision;
@@ -21,6 +21,7 @@ use crate::impact::Impact;
 use crate::policy::{Change, Expected, PolicyVersion, Stored, rollout_key};
 use crate::policy_error::PolicyError;
 use crate::ports::{AppendError, PolicyStore, Publisher, StoreError};
+use crate::rollouts::moved;
 use crate::sample::{DryRun, SampleRequest};
 use crate::set::PolicySet;
 
@@ -42,8 +43,8 @@ pub enum Wanted {
     Document(Box<Document>),
     /// The document of this earlier version.
     Version(u64),
-    /// The document that a rollout has brought to its end, under the number it had all along.
-    Candidate(Box<Policy>, u64),
+    /// The document that this rollout brings to its end, under the number it had all along; the rollout is kept with it.
+    Candidate(Box<Rollout>),
     /// That it is no longer in force.
     Deleted,
 }
@@ -94,6 +95,12 @@ impl Policies {
         let _turn = self.inner.turn.lock().await;
         let set = self.current().await?;
         self.publish(Arc::new(set.bundle(&self.inner.settings)), Proven::No).await
+    }
+
+    /// Reads the store, where another control plane has changed it: whoever looks something up before changing it finds it.
+    pub async fn look(&self) -> Result<(), PolicyError> {
+        let _turn = self.inner.turn.lock().await;
+        self.current().await.map(drop)
     }
 
     /// Whether the store, when it was last read, had never held a policy: not even one that is deleted.
@@ -179,6 +186,7 @@ impl Policies {
             check_expected(name, expected, set.get(name).map(|held| held.version.version))?;
             let (change, document) = self.resolve(name, &wanted, &set).await?;
             if let (Some(document), Some(held)) = (&document, set.get(name))
+                && !matches!(wanted, Wanted::Candidate(_))
                 && held.version.document.as_ref() == Some(document)
             {
                 let bundle = Arc::new(set.bundle(&self.inner.settings));
@@ -186,19 +194,27 @@ impl Policies {
                 self.publish(bundle, Proven::Yes).await?;
                 return Ok(Changed { stored: held.clone(), warnings, changed: false });
             }
-            let version = PolicyVersion {
-                name: name.to_owned(),
-                version: match &wanted {
-                    Wanted::Candidate(_, version) => *version,
-                    _ => set.next_version(name),
-                },
+            let of = |name: String, version, change, document| PolicyVersion {
+                name,
+                version,
                 change,
                 at: now,
                 document,
             };
-            let candidate = self.candidate(&set, std::slice::from_ref(&version)).await?;
+            let versions = match &wanted {
+                Wanted::Candidate(rollout) => {
+                    let (key, end) = (rollout_key(name), Document::State(State::Rollout(rollout.clone())));
+                    let number = set.next_version(&key);
+                    vec![
+                        of(name.to_owned(), rollout.version, change, document),
+                        of(key, number, Change::Updated, Some(end)),
+                    ]
+                }
+                _ => vec![of(name.to_owned(), set.next_version(name), change, document)],
+            };
+            let candidate = self.candidate(&set, &versions).await?;
             let warnings = self.check(&candidate.bundle, Some(name)).await?;
-            if let Some(written) = self.write(&set, candidate, std::slice::from_ref(&version)).await? {
+            if let Some(written) = self.write(&set, candidate, &versions).await? {
                 let stored = written.into_iter().next();
                 let stored = stored.ok_or_else(|| StoreError::new("the store wrote nothing"))?;
                 return Ok(Changed { stored, warnings, changed: true });
@@ -339,16 +355,19 @@ impl Policies {
                 let change = if in_force { Change::Updated } else { Change::Created };
                 Ok((change, Some((**document).clone())))
             }
-            Wanted::Candidate(policy, version)
-                if set.active_rollout(name).is_some_and(|active| active.version == *version) =>
-            {
-                Ok((Change::Updated, Some(Document::Policy((**policy).clone()))))
-            }
-            Wanted::Candidate(..) => {
-                let in_force = set.get(name).map(|held| held.version.version);
-                Err(PolicyError::Changed { name: name.to_owned(), in_force })
-            }
-            Wanted::Deleted if in_force => Ok((Change::Deleted, None)),
+            Wanted::Candidate(rollout) => match set.active_rollout(name) {
+                // Somebody may have paused it meanwhile, or started another.
+                Some(active)
+                    if !active.paused && active.version == rollout.version && active.steps.is_empty() =>
+                {
+                    Ok((Change::Updated, Some(Document::Policy(rollout.next.clone()))))
+                }
+                _ => Err(moved(name)),
+            },
+            Wanted::Deleted if in_force => match set.attachments(name) {
+                said if said.is_empty() => Ok((Change::Deleted, None)),
+                said => Err(PolicyError::Refused(said)),
+            },
             Wanted::Deleted => Err(PolicyError::Unknown { name: name.to_owned() }),
             Wanted::Version(version) => match self.version(name, *version).await {
                 Ok(Stored { version: PolicyVersion { document: Some(document), .. }, .. }) => {

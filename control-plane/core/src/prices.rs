@@ -99,6 +99,7 @@ impl Policies {
     pub async fn delete_price(&self, model: &str, now: Timestamp) -> Result<Changed, PolicyError> {
         let name = Catalogue::name(model);
         let key = price_key(&name);
+        self.look().await?;
         if self.set().get(&key).is_none() {
             return Err(PolicyError::UnknownPrice { model: name });
         }

@@ -5,10 +5,12 @@
 //! change the policy. While everything is frozen, only what makes things safer goes through: a roll-back to the last known
 //! good version, the end or a pause of a rollout, an agent's status, a tool that is rejected or has changed under its approval.
 use jiff::Timestamp;
-use mesh_policy::{Agent, Bounds, Document, Draft, End, Freeze, Policy, Rollout, Stage, State, ToolApproval};
+use mesh_policy::{
+    Agent, Bounds, Diagnostic, Document, Draft, End, Freeze, Policy, Rollout, Stage, State, ToolApproval,
+};
 
 use crate::policies::{Changed, Policies, Wanted, check_expected};
-use crate::policy::{Change, Expected, Stored, draft_key, rollout_key};
+use crate::policy::{Change, Expected, Stored, draft_key, rollout_key, rollout_of};
 use crate::policy_error::PolicyError;
 use crate::set::PolicySet;
 
@@ -58,8 +60,8 @@ impl Policies {
             None => self.draft(name)?,
         };
         if next.metadata.name != name {
-            let message = format!("the document's name is {:?}, the rollout's {name:?}", next.metadata.name);
-            return Err(PolicyError::NotNow(message));
+            let found = &next.metadata.name;
+            return Err(wrong("metadata.name", format!("found {found:?}, expected the rollout's {name:?}")));
         }
         let rollout = Rollout {
             next,
@@ -86,18 +88,18 @@ impl Policies {
         self.refresh().await?;
         let set = self.set();
         let mut rollout = active(&set, name)?;
+        rollout.cursor = cursor;
         if rollout.paused {
             return Err(PolicyError::NotNow(format!("the rollout of {name:?} is paused; resume it first")));
         }
         if rollout.steps.is_empty() {
-            let wanted = Wanted::Candidate(Box::new(rollout.next.clone()), rollout.version);
-            self.change(name, wanted, Expected::Version(rollout.present), now).await?;
             rollout.end = Some(End::Done);
-        } else {
-            rollout.stage = Stage::Share(rollout.steps.remove(0));
+            let wanted = Wanted::Candidate(Box::new(rollout.clone()));
+            let done = self.change(name, wanted, Expected::Version(rollout.present), now).await;
+            return done.map(|_| rollout).map_err(|error| overtaken(name, error));
         }
-        rollout.cursor = cursor;
-        self.keep_rollout(name, &self.set(), rollout, now).await
+        rollout.stage = Stage::Share(rollout.steps.remove(0));
+        self.keep_rollout(name, &set, rollout, now).await
     }
 
     /// Pauses a rollout, or lets it go on.
@@ -182,6 +184,7 @@ impl Policies {
 
     /// Throws a draft away.
     pub async fn delete_draft(&self, name: &str, now: Timestamp) -> Result<(), PolicyError> {
+        self.look().await?;
         self.draft(name)?;
         self.change(&draft_key(name), Wanted::Deleted, Expected::Any, now).await.map(drop)
     }
@@ -212,6 +215,12 @@ impl Policies {
             && !matches!(wanted, Wanted::Candidate(..))
         {
             return Err(PolicyError::RolloutActive { name: name.to_owned(), version: rollout.version });
+        }
+        if let Wanted::Document(document) = wanted
+            && let (Document::State(State::Rollout(rollout)), Some(policy)) = (&**document, rollout_of(name))
+            && !goes_on(set, policy, rollout)
+        {
+            return Err(moved(policy));
         }
         let Some(freeze) = set.freeze() else { return Ok(()) };
         let safe = match wanted {
@@ -252,13 +261,31 @@ impl Policies {
         let key = rollout_key(name);
         let expected = set.get(&key).map_or(Expected::Absent, |held| Expected::Version(held.version.version));
         let written = self.keep(&key, State::Rollout(Box::new(rollout.clone())), expected, now).await;
-        match written {
-            Ok(_) => Ok(rollout),
-            Err(PolicyError::Changed { .. } | PolicyError::Exists { .. }) => Err(PolicyError::NotNow(
-                format!("the rollout of {name:?} has just been changed by another: try again"),
-            )),
-            Err(error) => Err(error),
+        written.map(|_| rollout).map_err(|error| overtaken(name, error))
+    }
+}
+
+/// Whether a rollout stands on what is in force: the one that is under way, or one that begins on the present version, with the next
+/// number.
+fn goes_on(set: &PolicySet, policy: &str, rollout: &Rollout) -> bool {
+    match set.active_rollout(policy) {
+        Some(active) => active.version == rollout.version,
+        None => {
+            let present = set.get(policy).map(|held| held.version.version);
+            present == Some(rollout.present) && rollout.version == set.next_version(policy)
         }
+    }
+}
+
+/// What a rollout was based on is no more.
+pub(crate) fn moved(name: &str) -> PolicyError {
+    PolicyError::NotNow(format!("policy {name:?} or its rollout has just been changed by another: try again"))
+}
+
+fn overtaken(name: &str, error: PolicyError) -> PolicyError {
+    match error {
+        PolicyError::Changed { .. } | PolicyError::Exists { .. } => moved(name),
+        error => error,
     }
 }
 
@@ -270,15 +297,18 @@ fn check_plan(plan: &Plan) -> Result<(), PolicyError> {
     let ascending = plan.steps.is_sorted_by(|one, next| one < next);
     if !ascending || plan.steps.iter().any(|step| !(1..=99).contains(step)) {
         let found = format!("{:?}", plan.steps);
-        return Err(PolicyError::NotNow(format!(
-            "found the steps {found}, expected ascending shares from 1 to 99"
-        )));
+        return Err(wrong("steps", format!("found {found}, expected ascending shares from 1 to 99")));
     }
     let Bounds { refusals, errors, .. } = plan.bounds;
     if ![refusals, errors].iter().all(|bound| (0.0..=1.0).contains(bound)) {
-        return Err(PolicyError::NotNow("the bounds are shares of requests, from 0 to 1".to_owned()));
+        let found = format!("found {refusals} and {errors}, expected shares of requests from 0 to 1");
+        return Err(wrong("bounds", found));
     }
     Ok(())
+}
+
+fn wrong(field: &str, message: String) -> PolicyError {
+    PolicyError::Refused(vec![Diagnostic::error(field, message)])
 }
 
 /// Whether nothing but the status of an agent's document is new.

@@ -3,8 +3,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use mesh_policy::{
-    Bundle, BundleAgent, BundlePolicy, BundleRollout, BundleTool, Freeze, Policy, PriceDocument, Rollout,
-    Rule, Settings, State, ToolApproval,
+    Bundle, BundleAgent, BundlePolicy, BundleRollout, BundleTool, Diagnostic, Freeze, Policy, PriceDocument,
+    Rollout, Rule, Settings, State, ToolApproval,
 };
 
 use crate::policy::{Stored, rollout_key, rollout_of};
@@ -116,6 +116,21 @@ impl PolicySet {
             Some(State::Rollout(rollout)) => next.max(rollout.version + 1),
             _ => next,
         }
+    }
+
+    /// What forbids that a policy goes: agents are attached to it, or to an earlier version of it, which would go on deciding.
+    pub(crate) fn attachments(&self, policy: &str) -> Vec<Diagnostic> {
+        let agents = self.agents().filter_map(|stored| stored.version.agent());
+        let attached = agents.flat_map(|agent| {
+            let places = agent.spec.policies.iter().enumerate();
+            places.filter(|(_, attachment)| attachment.policy == policy).map(|(place, attachment)| {
+                let path = format!("agent/{}: spec.policies[{place}].policy", agent.metadata.name);
+                let version = attachment.version.map(|version| format!(" (version {version})"));
+                let message = format!("it is attached to {policy:?}{}", version.unwrap_or_default());
+                Diagnostic::error(path, message).help("take the policy out of the agent's document first")
+            })
+        });
+        attached.collect()
     }
 
     /// Versions that agents are attached to, that are not in force and were not looked up.

@@ -1,9 +1,9 @@
-//! Two control planes on one store: whichever is asked, the rollout is the same, and only one of them moves it.
+//! Rollouts, also by two control planes on one store: whichever is asked, the rollout is the same, and only one of them moves it.
 use std::sync::Arc;
 
 use async_trait::async_trait;
 use mesh_control_core::memory::MemoryPolicies;
-use mesh_control_core::ports::{PublishError, Publisher};
+use mesh_control_core::ports::{PolicyStore, PublishError, Publisher};
 use mesh_control_core::{EngineAdmission, Expected, Plan, Policies, PolicyError, Timestamp, Wanted};
 use mesh_policy::{Bounds, Bundle, Document, End, Freeze, Policy, Settings, Spec, Stage};
 
@@ -73,4 +73,71 @@ async fn planes_on_one_store_agree() {
     third.refresh().await.unwrap();
     assert_eq!(third.frozen().unwrap().by, "ada");
     assert_eq!(third.rollout("a").unwrap().end, Some(End::Done));
+}
+
+/// What it was based on changes while it waits for its turn.
+#[tokio::test]
+async fn a_rollout_begins_on_what_is_in_force_or_not_at_all() {
+    let store = Arc::new(MemoryPolicies::default());
+    let policies = plane(&store);
+    let put = |description: &'static str| {
+        let (policies, wanted) = (policies.clone(), Document::Policy(policy(description)));
+        async move { policies.change("a", Wanted::Document(Box::new(wanted)), Expected::Any, now()).await }
+    };
+    for attempt in 0..20 {
+        put("first").await.unwrap();
+        // Those who wait for a turn get it in the order in which they came.
+        let (_, started, _) =
+            tokio::join!(put("other"), policies.start_rollout("a", plan(), 5, now()), put("another"));
+        let held = policies.get("a").unwrap().version.version;
+        match started {
+            Ok(rollout) => {
+                assert_eq!(rollout.present, held, "attempt {attempt}");
+                policies.end_rollout("a", End::Aborted, "done".into(), now()).await.unwrap();
+            }
+            Err(error) => assert!(matches!(error, PolicyError::NotNow(_)), "{error}"),
+        }
+    }
+}
+
+/// The next version and the end of its rollout are one: whoever reads the store in between finds both or neither, whoever asked for it
+/// may be gone, and somebody who pauses it at that moment is in time or is told.
+#[tokio::test]
+async fn the_last_step_is_one() {
+    let store = Arc::new(MemoryPolicies::default());
+    let policies = plane(&store);
+    let wanted = Wanted::Document(Box::new(Document::Policy(policy("first"))));
+    policies.change("a", wanted, Expected::Any, now()).await.unwrap();
+    let at_once = Plan { steps: Vec::new(), ..plan() };
+    policies.start_rollout("a", at_once.clone(), 5, now()).await.unwrap();
+    let before = store.revision().await.unwrap();
+    // Its caller leaves at any moment.
+    for polls in 0..100 {
+        let mut promotion = std::pin::pin!(policies.promote_rollout("a", 6, now()));
+        for _ in 0..polls {
+            if polled(promotion.as_mut()).await {
+                break;
+            }
+        }
+        tokio::task::yield_now().await;
+        let revision = store.revision().await.unwrap();
+        assert!(revision == before || revision == before + 2, "after {polls} polls: {revision}");
+        if revision > before {
+            break;
+        }
+    }
+    policies.refresh().await.unwrap();
+    let (rollout, held) = (policies.rollout("a").unwrap(), policies.get("a").unwrap().version);
+    assert_eq!((rollout.end, rollout.version), (Some(End::Done), held.version));
+
+    // The next version says what the present one says: it is written all the same, under its number.
+    let same = Plan { next: Some(policy("second")), ..at_once };
+    let started = policies.start_rollout("a", same, 5, now()).await.unwrap();
+    policies.promote_rollout("a", 6, now()).await.unwrap();
+    assert_eq!(policies.get("a").unwrap().version.version, started.version);
+}
+
+/// Polls once; whether it is done.
+async fn polled<F: Future>(mut future: std::pin::Pin<&mut F>) -> bool {
+    std::future::poll_fn(|context| std::task::Poll::Ready(future.as_mut().poll(context).is_ready())).await
 }

@@ -138,6 +138,7 @@ pub(crate) async fn delete(
     let expected = expected(&headers)?;
     // What is not there can not be in the wrong version: 404 comes before 412.
     api.policies.get(&name)?;
+    api.policies.look().await?;
     let done = api.policies.change(&name, Wanted::Deleted, expected, Timestamp::now()).await?;
     Ok(ChangeResult::new(done, Vec::new()).response())
 }

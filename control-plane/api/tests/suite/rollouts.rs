@@ -78,7 +78,7 @@ async fn a_plan_that_makes_no_sense_is_refused() {
         json!({ "document": document("a", "x"), "steps": [100] }),
         json!({ "document": document("a", "x"), "bounds": { "refusals": 1.5 } }),
     ] {
-        plane.json("POST", "/api/v1/policies/a/rollout", body).await.refused(409, "not_now");
+        plane.json("POST", "/api/v1/policies/a/rollout", body).await.refused(422, "policy_invalid");
     }
     let bad = json!({ "document": { "apiVersion": "ai-mesh.dev/v1alpha1", "kind": "Policy", "metadata": { "name": "a" },
                                     "spec": { "rules": [{ "rego": { "module": "package mesh\ndeny if {" } }] } } });

@@ -196,6 +196,9 @@ async fn drafts_and_what_agents_are_attached_to_are_there_again(at: Location) {
     let pinned: Vec<_> = told.pinned.iter().map(|entry| (entry.id.as_str(), entry.version)).collect();
     assert_eq!(pinned, [("a", 1)]);
     assert_eq!(told.agents[0].policies, attached(Some(1)).spec.policies);
+    let deleted = plane.policies.change("a", Wanted::Deleted, Expected::Any, now()).await;
+    let Err(PolicyError::Refused(said)) = deleted else { panic!("{deleted:?}") };
+    assert!(said[0].to_string().contains("attached to \"a\" (version 1)"), "{said:?}");
     plane.policies.put_agent(attached(None), Expected::Any, now()).await.unwrap();
     drop(plane);
 
