@@ -4,6 +4,7 @@ use mesh_policy::{Agent, Diagnostic, Parsed, ParsedDocument};
 
 use crate::error::ApiError;
 use crate::extract::{Body, is_json, unsupported};
+use crate::plain::Plain;
 
 /// A document as it was read: parsed, or what is wrong with it.
 pub(crate) struct Document(Result<ParsedDocument, Vec<Diagnostic>>, Source);
@@ -86,7 +87,7 @@ impl<S: Send + Sync> FromRequest<S> for Document {
 }
 
 fn json(bytes: &[u8]) -> Result<Document, ApiError> {
-    let value: serde_json::Value = serde_json::from_slice(bytes)
+    let Plain(value) = serde_json::from_slice(bytes)
         .map_err(|error| ApiError::bad_request(format!("the body is not JSON: {error}")))?;
     Ok(Document(mesh_policy::document_from_value(&value), Source::Value(value)))
 }

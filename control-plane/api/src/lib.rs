@@ -12,6 +12,7 @@ mod grpc;
 mod judge_metrics;
 mod limit_metrics;
 mod metrics;
+mod plain;
 mod rest;
 mod state;
 mod steady;

@@ -184,6 +184,11 @@ pub(crate) async fn suspend(
     Params(Nothing {}): Params<Nothing>,
     JsonBody(Suspension { reason, quarantine }): JsonBody<Suspension>,
 ) -> Result<Response, ApiError> {
+    if reason.trim().is_empty() {
+        return Err(ApiError::bad_request(
+            "`reason` has to say something: the agent is told it with every refusal",
+        ));
+    }
     let status = if quarantine { AgentStatus::Quarantined } else { AgentStatus::Suspended };
     let done = api.policies.set_agent_status(&id, status, Some(reason), Timestamp::now()).await?;
     Ok(answer(done, Vec::new()))

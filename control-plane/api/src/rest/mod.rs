@@ -17,8 +17,9 @@ use axum::extract::{DefaultBodyLimit, MatchedPath, Request, State};
 use axum::http::StatusCode;
 use axum::middleware::{self, Next};
 use axum::response::Response;
-use utoipa::openapi::OpenApi;
+use utoipa::openapi::path::Operation;
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
+use utoipa::openapi::{Content, OpenApi, Ref, RefOr, ResponseBuilder};
 use utoipa::{Modify, OpenApi as _};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -114,10 +115,32 @@ fn open() -> OpenApiRouter<Api> {
 
 /// The OpenAPI document of the whole API, as `/openapi.json` gives it.
 pub fn openapi() -> OpenApi {
-    OpenApiRouter::<Api>::with_openapi(Document::openapi())
+    let mut document = OpenApiRouter::<Api>::with_openapi(Document::openapi())
         .nest("/api/v1", protected())
         .merge(open())
-        .into_openapi()
+        .into_openapi();
+    for (_, path) in document.paths.paths.iter_mut().filter(|(path, _)| path.starts_with("/api/v1")) {
+        let operations = [&mut path.get, &mut path.put, &mut path.post, &mut path.delete];
+        operations.into_iter().flatten().for_each(may_fail);
+    }
+    document
+}
+
+/// What every operation may answer where it is asked in a wrong way, or the store fails.
+fn may_fail(operation: &mut Operation) {
+    let always = [
+        ("400", "The request is wrong"),
+        ("401", "The token is missing or wrong"),
+        ("503", "The store failed"),
+    ];
+    let with_body = [("413", "The body is too large"), ("415", "The body is of another type")];
+    let with_body = with_body.into_iter().filter(|_| operation.request_body.is_some());
+    for (status, description) in always.into_iter().chain(with_body) {
+        let error = Content::new(Some(Ref::from_schema_name("ErrorBody")));
+        let response =
+            ResponseBuilder::new().description(description).content("application/json", error).build();
+        operation.responses.responses.entry(status.to_owned()).or_insert(RefOr::T(response));
+    }
 }
 
 /// The router of the HTTP port.

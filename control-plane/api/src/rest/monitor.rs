@@ -24,7 +24,8 @@ pub(crate) async fn healthz() -> Json<Health> {
     Json(Health { status: "ok" })
 }
 
-/// The control plane can do its work: the store answers, and policies have been published.
+/// The control plane can do its work: the store answers and keeps what is written, and policies have been
+/// published.
 #[utoipa::path(
     get, path = "/readyz", tag = "monitoring",
     responses((status = 200, body = Health), (status = 503, body = ErrorBody))

@@ -125,7 +125,7 @@ pub(crate) async fn put(
         (status = 200, body = ChangeResult), (status = 401, body = ErrorBody), (status = 404, body = ErrorBody),
         (status = 409, description = "A rollout of it is under way", body = ErrorBody),
         (status = 412, description = "Another version is in force", body = ErrorBody),
-        (status = 422, description = "What remains does not compile without it", body = ErrorBody),
+        (status = 422, description = "Agents are attached to it, or what remains does not compile without it", body = ErrorBody),
         (status = 423, description = "Changes are frozen", body = ErrorBody)
     )
 )]
@@ -137,8 +137,8 @@ pub(crate) async fn delete(
 ) -> Result<Response, ApiError> {
     let expected = expected(&headers)?;
     // What is not there can not be in the wrong version: 404 comes before 412.
-    api.policies.get(&name)?;
     api.policies.look().await?;
+    api.policies.get(&name)?;
     let done = api.policies.change(&name, Wanted::Deleted, expected, Timestamp::now()).await?;
     Ok(ChangeResult::new(done, Vec::new()).response())
 }

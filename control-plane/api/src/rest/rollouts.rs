@@ -10,6 +10,7 @@ use utoipa::ToSchema;
 use crate::document::Document;
 use crate::error::{ApiError, ErrorBody};
 use crate::extract::{InPath, JsonBody, Nothing, Params};
+use crate::plain::Plain;
 use crate::state::Api;
 
 /// A policy's next version on its way, or how that ended.
@@ -97,7 +98,7 @@ pub(crate) struct RolloutList {
 pub(crate) struct Start {
     /// The next version's document; left out, the draft of that name.
     #[schema(value_type = Option<Object>)]
-    document: Option<serde_json::Value>,
+    document: Option<Plain>,
     /// Shares of the sidecars, in percent, ascending.
     steps: Vec<u8>,
     /// When it is taken back by itself.
@@ -160,7 +161,7 @@ pub(crate) async fn start(
     JsonBody(start): JsonBody<Start>,
 ) -> Result<Json<RolloutView>, ApiError> {
     let next = match start.document {
-        Some(value) => Some(mesh_policy::from_value(&value).map_err(ApiError::invalid)?.policy),
+        Some(Plain(value)) => Some(mesh_policy::from_value(&value).map_err(ApiError::invalid)?.policy),
         None => None,
     };
     let BoundsView { refusals, errors, sample } = start.bounds;
@@ -177,6 +178,7 @@ pub(crate) async fn start(
     responses(
         (status = 200, body = RolloutView), (status = 401, body = ErrorBody), (status = 404, body = ErrorBody),
         (status = 409, description = "It is paused, or has just been changed by another", body = ErrorBody),
+        (status = 422, description = "It can no longer be accepted", body = ErrorBody),
         (status = 423, description = "Changes are frozen", body = ErrorBody)
     )
 )]
@@ -361,7 +363,8 @@ pub(crate) async fn frozen(State(api): State<Api>, Params(Nothing {}): Params<No
     Json(api.policies.frozen().into())
 }
 
-/// Freezes all policies: changes are refused with 423, but for a roll-back to the last known good version.
+/// Freezes all policies: changes are refused with 423, but for those that make things safer, such as a roll-back to the last known
+/// good version.
 #[utoipa::path(
     put, path = "/freeze", tag = "rollouts", security(("admin" = [])),
     request_body = FreezeRequest,

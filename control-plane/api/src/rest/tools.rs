@@ -98,8 +98,7 @@ pub(crate) async fn get(
     params(("server" = String, Path, description = "Host and path of the server"), ("name" = String, Path, description = "Name of the tool")),
     request_body = ToolDecision,
     responses(
-        (status = 200, body = ToolChange), (status = 400, body = ErrorBody), (status = 401, body = ErrorBody),
-        (status = 404, body = ErrorBody), (status = 415, body = ErrorBody),
+        (status = 200, body = ToolChange), (status = 401, body = ErrorBody), (status = 404, body = ErrorBody),
         (status = 423, description = "Changes are frozen", body = ErrorBody)
     )
 )]
@@ -118,8 +117,8 @@ pub(crate) async fn approve(
     params(("server" = String, Path, description = "Host and path of the server"), ("name" = String, Path, description = "Name of the tool")),
     request_body = ToolDecision,
     responses(
-        (status = 200, body = ToolChange), (status = 400, body = ErrorBody), (status = 401, body = ErrorBody),
-        (status = 404, body = ErrorBody), (status = 415, body = ErrorBody)
+        (status = 200, body = ToolChange), (status = 401, body = ErrorBody), (status = 404, body = ErrorBody),
+        (status = 423, description = "Changes are frozen", body = ErrorBody)
     )
 )]
 pub(crate) async fn reject(

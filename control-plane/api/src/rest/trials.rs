@@ -11,6 +11,7 @@ use utoipa::ToSchema;
 use crate::document::Document;
 use crate::error::{ApiError, ErrorBody};
 use crate::extract::{InPath, JsonBody, Nothing, Params};
+use crate::plain::Plain;
 use crate::state::Api;
 
 /// What was found in a document.
@@ -62,7 +63,7 @@ pub(crate) struct Trial {
     /// A policy document to add to those in force (or to take the place of the one of its name).
     #[serde(default)]
     #[schema(value_type = Option<Object>)]
-    policy: Option<serde_json::Value>,
+    policy: Option<Plain>,
     /// The request.
     request: SampleRequest,
 }
@@ -82,7 +83,7 @@ pub(crate) async fn dry_run(
     JsonBody(trial): JsonBody<Trial>,
 ) -> Result<Json<DryRun>, ApiError> {
     let candidate = match &trial.policy {
-        Some(document) => Some(mesh_policy::from_value(document).map_err(ApiError::invalid)?.policy),
+        Some(Plain(document)) => Some(mesh_policy::from_value(document).map_err(ApiError::invalid)?.policy),
         None => None,
     };
     Ok(Json(api.policies.dry_run(candidate.as_ref(), trial.request, Timestamp::now()).await?))
@@ -94,7 +95,7 @@ pub(crate) async fn dry_run(
 pub(crate) struct ImpactRequest {
     /// A policy document to add to those in force (or to take the place of the one of its name).
     #[schema(value_type = Object)]
-    policy: serde_json::Value,
+    policy: Plain,
     /// Decisions at this time or later.
     #[serde(default)]
     #[schema(value_type = Option<String>, format = DateTime)]
@@ -127,7 +128,7 @@ pub(crate) async fn impact(
     Params(Nothing {}): Params<Nothing>,
     JsonBody(wanted): JsonBody<ImpactRequest>,
 ) -> Result<Json<Impact>, ApiError> {
-    let policy = mesh_policy::from_value(&wanted.policy).map_err(ApiError::invalid)?.policy;
+    let policy = mesh_policy::from_value(&wanted.policy.0).map_err(ApiError::invalid)?.policy;
     let most = match wanted.limit.unwrap_or(10_000) {
         limit @ 1..=MOST_DECISIONS => limit as usize,
         other => {

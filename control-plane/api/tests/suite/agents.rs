@@ -90,6 +90,8 @@ async fn documents_that_make_no_sense_are_refused() {
     to_policies.refused(422, "policy_invalid");
     let suspend = plane.json("POST", "/api/v1/agents/a/suspend", json!({ "reason": "x" })).await;
     suspend.refused(404, "not_found");
+    let suspend = plane.json("POST", "/api/v1/agents/a/suspend", json!({ "reason": " " })).await;
+    suspend.refused(400, "bad_request");
 
     // A policy that is attached somewhere can not go.
     plane.json("PUT", "/api/v1/policies/p", document("p", "1")).await.is(201);

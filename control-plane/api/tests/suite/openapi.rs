@@ -31,6 +31,25 @@ fn operations_have_names_of_their_own() {
     assert_eq!(names.len(), all, "{names:?}");
 }
 
+#[test]
+fn every_operation_says_how_it_may_fail() {
+    let document = serde_json::to_value(mesh_control_api::openapi()).unwrap();
+    for (path, operations) in document["paths"].as_object().unwrap() {
+        if !path.starts_with("/api/v1") {
+            continue;
+        }
+        for (method, operation) in operations.as_object().unwrap() {
+            let statuses = operation["responses"].as_object().unwrap();
+            let body = operation.get("requestBody").is_some();
+            let expected =
+                ["400", "401", "503"].into_iter().chain(["413", "415"].into_iter().filter(|_| body));
+            for status in expected {
+                assert!(statuses.contains_key(status), "{method} {path}: {status}");
+            }
+        }
+    }
+}
+
 #[tokio::test]
 async fn it_is_served_to_everybody() {
     let served = Plane::new().await.get("/openapi.json").await.is(200);

@@ -131,8 +131,19 @@ async fn what_can_not_be_accepted_is_refused_with_a_reason_and_leaves_no_trace()
     let fine = document("a", "").to_string();
     /// Path, headers, body, status and code.
     type Row<'a> = (&'a str, &'a [(&'a str, &'a str)], &'a str, u16, &'a str);
-    let table: [Row<'_>; 9] = [
+    let twice = r#"{"apiVersion": "ai-mesh.dev/v1alpha1", "kind": "Policy", "metadata": {"name": "a"}, "spec": {"rules": []}, "spec": {}}"#;
+    let twice_within = format!("{{\"policy\": {twice}}}");
+    let table: [Row<'_>; 12] = [
         ("/api/v1/policies", &json, "{", 400, "bad_request"),
+        ("/api/v1/policies", &json, twice, 400, "bad_request"),
+        ("/api/v1/policies/impact", &json, &twice_within, 400, "bad_request"),
+        (
+            "/api/v1/policies/a/rollout",
+            &json,
+            &twice_within.replace("policy", "document"),
+            400,
+            "bad_request",
+        ),
         ("/api/v1/policies", &[], &fine, 415, "unsupported_media_type"),
         ("/api/v1/policies", &[("content-type", "text/plain")], &fine, 415, "unsupported_media_type"),
         ("/api/v1/policies", &json, &long, 413, "body_too_large"),
