@@ -28,6 +28,8 @@ pub(crate) struct Client {
     agent: Agent,
     base: String,
     token: Option<String>,
+    /// Whether the token was given, and not found in the data directory.
+    given: bool,
     data: PathBuf,
 }
 
@@ -45,7 +47,7 @@ impl Client {
             Some(token) => Some(token.trim().to_owned()),
             None => read_token(&global.data.join("admin-token"))?,
         };
-        Self::to(&global.api_url, token, &global.data)
+        Ok(Self { given: global.token.is_some(), ..Self::to(&global.api_url, token, &global.data)? })
     }
 
     /// A client of the control plane that answers at `url` and has its data in `data`.
@@ -65,7 +67,7 @@ impl Client {
             // A proxy of the environment can't reach this machine's loopback.
             config = config.proxy(None);
         }
-        Ok(Self { agent: config.build().new_agent(), base, token, data: data.to_owned() })
+        Ok(Self { agent: config.build().new_agent(), base, token, given: false, data: data.to_owned() })
     }
 
     /// Asks, and takes any success for an answer.
@@ -153,7 +155,7 @@ impl Client {
             .hint("give the data directory of the control plane with --data, or its token with --token"),
             401 | 403 => Failure::environment(format!("{}: {}", self.base, refused.message)).hint(format!(
                 "the token came from {}; is it this control plane's?",
-                if std::env::var_os("AI_MESH_TOKEN").is_some() {
+                if self.given {
                     "--token or AI_MESH_TOKEN".to_owned()
                 } else {
                     token_file.display().to_string()

@@ -200,6 +200,44 @@ fn a_sample_is_answered_alike_on_this_machine_and_by_the_control_plane() {
 }
 
 #[test]
+fn many_documents_are_told_together() {
+    let served = Served::start("many");
+    let folder = served.data.join("many");
+    std::fs::create_dir(&folder).unwrap();
+    write(&folder, "redact");
+    let other =
+        std::fs::read_to_string(folder.join("mine.yaml")).unwrap().replace("name: mine", "name: other");
+    std::fs::write(folder.join("other.yaml"), other).unwrap();
+    let drafts = served.json("policy draft -f many");
+    let names: Vec<_> =
+        drafts.as_array().unwrap().iter().map(|kept| &kept["draft"]["metadata"]["name"]).collect();
+    assert_eq!(names, ["mine", "other"]);
+
+    // One that is refused at the end: what was applied before it is told.
+    let agent = "apiVersion: ai-mesh.dev/v1alpha1\nkind: Agent\nmetadata: { name: bot }\nspec: { policies: [{ policy: nowhere }] }\n";
+    std::fs::write(folder.join("agent.yaml"), agent).unwrap();
+    let (code, out, err) = served.run("policy apply -f many -o json --no-wait");
+    assert!(
+        code != 0 && err.contains("agent bot") && err.contains("2 before it were applied"),
+        "{code} {err}"
+    );
+    let told: Value = serde_json::from_str(&out).unwrap();
+    let results: Vec<_> =
+        told["policies"].as_array().unwrap().iter().map(|change| &change["result"]).collect();
+    assert_eq!(results, ["created", "created"]);
+
+    // A roll-back out of a rollout leaves the version in force as it was.
+    std::fs::remove_file(folder.join("agent.yaml")).unwrap();
+    let (code, _, err) = served.run("policy rollout start mine -f many/other.yaml --no-wait");
+    assert!(code == 3 && err.contains("expected the rollout's \"mine\""), "{code} {err}");
+    write(&folder, "block");
+    let (code, _, err) = served.run("policy rollout start mine -f many/mine.yaml --no-wait");
+    assert_eq!(code, 0, "{err}");
+    let (_, out, _) = served.run("policy rollback mine");
+    assert!(out.contains("policy mine stays as it was; its rollout has ended (version 1)"), "{out}");
+}
+
+#[test]
 fn the_life_of_an_agent() {
     let served = Served::start("agent");
     let agent = "apiVersion: ai-mesh.dev/v1alpha1\nkind: Agent\nmetadata: { name: bot }\nspec: { type: chatbot, owners: [care] }\n";
@@ -232,7 +270,8 @@ fn what_is_asked_for_and_is_not_there() {
         ("policy versions nobody", 1, "nobody"),
         ("decisions get nothing", 1, "nothing"),
         ("decisions list --since yesterday", 1, "since is not a time"),
-        ("policy list --token wrong", 2, "token"),
+        ("decisions list --cursor x", 1, "cursor is not a cursor"),
+        ("policy list --token wrong", 2, "the token came from --token or AI_MESH_TOKEN"),
         ("serve --port 1 --api-port 0 --grpc-port 0 --filter filter.wasm", 2, "already runs"),
     ];
     for (line, expected, part) in table {

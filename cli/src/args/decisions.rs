@@ -36,6 +36,9 @@ Examples:
         /// At most so many
         #[arg(short = 'n', long, default_value_t = 20, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1000))]
         limit: u32,
+        /// Those before a place that an earlier list has named
+        #[arg(long, value_name = "CURSOR")]
+        cursor: Option<String>,
     },
     /// Show decisions as they are made, until interrupted
     #[command(after_help = "\

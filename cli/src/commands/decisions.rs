@@ -9,29 +9,37 @@ use crate::{
     args::decisions::{Filter, Verb},
     failure::Outcome,
     http::{Client, query, segment},
-    output::{FAINT, Output, Rows, STRONG, field, outcome, printable, say, styled},
+    output::{FAINT, Output, Rows, STRONG, WARN, field, outcome, printable, say, styled},
 };
 
 /// How soon a stream that broke off is opened again.
 const AGAIN: Duration = Duration::from_secs(1);
 
+/// Gaps that the control plane tells of at once.
+const MOST_GAPS: usize = 1000;
+
 /// Carries out a verb.
 pub(crate) fn run(client: &Client, output: Output, verb: Verb) -> Outcome {
     match verb {
-        Verb::List { filter, since, until, limit } => {
+        Verb::List { filter, since, until, limit, cursor } => {
             let limit = limit.to_string();
             let mut pairs = pairs(&filter);
             pairs.extend([("since", since.as_deref()), ("until", until.as_deref()), ("limit", Some(&limit))]);
+            pairs.push(("cursor", cursor.as_deref()));
             let mut answer = client.get(&format!("/api/v1/decisions{}", query(&pairs)))?;
             let decisions = answer["decisions"].take();
-            printed(output.show(&decisions, table))
+            printed(output.show(&decisions, table))?;
+            if let Some(cursor) = answer["next_cursor"].as_str() {
+                say(styled(FAINT, format!("there are older ones: go on with --cursor {cursor}")));
+            }
+            Ok(())
         }
         Verb::Get { id } => {
             let decision = client.get(&format!("/api/v1/decisions/{}", segment(&id)))?;
             printed(output.show(&decision, details))
         }
         Verb::Gaps => {
-            let mut answer = client.get("/api/v1/decisions/gaps")?;
+            let mut answer = client.get(&format!("/api/v1/decisions/gaps?limit={MOST_GAPS}"))?;
             let gaps = answer["gaps"].take();
             printed(output.show(&gaps, |gaps| {
                 let mut rows =
@@ -41,7 +49,11 @@ pub(crate) fn run(client: &Client, output: Output, verb: Verb) -> Outcome {
                     rows.push(names.map(|name| field(gap, name)));
                 }
                 rows.to_string()
-            }))
+            }))?;
+            if gaps.as_array().is_some_and(|gaps| gaps.len() == MOST_GAPS) {
+                say(styled(WARN, format!("these are the newest {MOST_GAPS}; there may be more")));
+            }
+            Ok(())
         }
         Verb::Tail { filter } => tail(client, output, &filter),
     }

@@ -7,7 +7,7 @@ use crate::{
     args::policy::{Apply, Wait},
     commands::printed,
     documents::Documents,
-    failure::{Exit, Failure, Outcome},
+    failure::{Failure, Outcome},
     http::{Client, segment},
     output::{GOOD, Output, STRONG, WARN, field, say, styled},
 };
@@ -30,14 +30,7 @@ pub(crate) fn apply(client: &Client, output: Output, args: &Apply) -> Outcome {
         });
         match changed {
             Ok(changed) => changes.push(said(output, name, &changed)?),
-            Err(failure) => {
-                let done = changes.len();
-                return Err(if done == 0 {
-                    failure
-                } else {
-                    failure.hint(format!("{done} before it were applied"))
-                });
-            }
+            Err(failure) => return half_way(output, changes, failure),
         }
     }
     // Agents come last: what is attached to them is there then.
@@ -49,10 +42,25 @@ pub(crate) fn apply(client: &Client, output: Output, args: &Apply) -> Outcome {
         let changed = client.ask("PUT", &path, Some(&body))?.map_err(|refused| {
             let failure = client.failure(refused);
             Failure { message: format!("agent {id} ({}): {}", document.source, failure.message), ..failure }
-        })?;
-        changes.push(said_of(output, "agent", id, &changed)?);
+        });
+        match changed {
+            Ok(changed) => changes.push(said_of(output, "agent", id, &changed)?),
+            Err(failure) => return half_way(output, changes, failure),
+        }
     }
     finish(client, output, changes, args.wait)
+}
+
+/// The end of many changes of which one was refused: what was done before it is told, and stays.
+fn half_way(output: Output, changes: Vec<Value>, failure: Failure) -> Outcome {
+    if changes.is_empty() {
+        return Err(failure);
+    }
+    let done = changes.len();
+    if output.for_programs() {
+        printed(output.text(&format!("{:#}", json!({ "policies": changes, "sidecars": null }))))?;
+    }
+    Err(failure.hint(format!("{done} before it were applied, and stay so")))
 }
 
 /// Takes a policy out of force.
@@ -74,7 +82,10 @@ pub(crate) fn delete(client: &Client, output: Output, name: &str, wait: Wait) ->
 pub(crate) fn rollback(client: &Client, output: Output, name: &str, to: Option<u64>, wait: Wait) -> Outcome {
     let body = to.map_or_else(|| json!({}), |version| json!({ "version": version }));
     let changed = client.send("POST", &format!("{}/rollback", path(name)), Some(&body))?;
-    let change = said(output, name, &changed)?;
+    // Where a rollout was under way it has ended, and the version in force is what it was.
+    let ended = changed["changed"] == true && changed["policy"]["change"] != "rolled_back";
+    let word = if ended { "stays as it was; its rollout has ended" } else { word(&changed, "policy") };
+    let change = said_as(output, "policy", name, &changed, word)?;
     finish(client, output, vec![change], wait)
 }
 
@@ -134,11 +145,7 @@ pub(crate) fn finish(client: &Client, output: Output, changes: Vec<Value>, wait:
     if !output.for_programs() {
         say(rollout.sentence());
     }
-    if rollout.refused.is_empty() && rollout.waiting.is_empty() {
-        return Ok(());
-    }
-    let exit = if rollout.refused.is_empty() { Exit::Failed } else { Exit::Policy };
-    Err(Failure { exit, ..Failure::policy() })
+    rollout.ended()
 }
 
 #[cfg(test)]

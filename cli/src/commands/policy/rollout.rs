@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::{
     commands::sidecars,
-    failure::Outcome,
+    failure::{Exit, Failure, Outcome},
     http::Client,
     output::{BAD, GOOD, WARN, printable, styled},
 };
@@ -89,6 +89,15 @@ impl Rollout {
         lines.join("\n")
     }
 
+    /// How the command ends: a refusal is the policy's fault, a sidecar that has yet to answer is not.
+    pub(crate) fn ended(&self) -> Outcome {
+        match (self.refused.is_empty(), self.waiting.is_empty()) {
+            (true, true) => Ok(()),
+            (true, false) => Err(Failure { exit: Exit::Failed, ..Failure::policy() }),
+            (false, _) => Err(Failure::policy()),
+        }
+    }
+
     /// For programs.
     pub(crate) fn json(&self) -> Value {
         let refused: Vec<_> =
@@ -124,5 +133,9 @@ mod tests {
             "{sentence}"
         );
         assert!(read(&[], 8).sentence().starts_with("no sidecar is connected"));
+        let exit = |sidecars: &[Value]| read(sidecars, 8).ended().err().map(|failure| failure.exit);
+        assert_eq!(exit(&sidecars[..1]), None);
+        assert_eq!(exit(&sidecars[..2]), Some(Exit::Failed));
+        assert_eq!(exit(&sidecars[..3]), Some(Exit::Policy));
     }
 }

@@ -73,9 +73,7 @@ fn finish(client: &Client, output: Output, rollout: &Value, wait: Option<Wait>) 
     if let Some(wait) = wait.filter(|wait| !wait.no_wait) {
         let reached = rollout::wait(client, wait.timeout)?;
         say(reached.sentence());
-        if !reached.refused.is_empty() || !reached.waiting.is_empty() {
-            return Err(Failure::policy());
-        }
+        return reached.ended();
     }
     Ok(())
 }
@@ -106,18 +104,27 @@ fn shown(rollout: &Value) -> String {
     text
 }
 
-/// Keeps a policy as a draft.
+/// Keeps policies as drafts.
 pub(crate) fn draft(client: &Client, output: Output, files: &[std::path::PathBuf]) -> Outcome {
     let documents = Documents::read(files)?;
     documents.refuse_errors()?;
+    let mut drafts = Vec::new();
     for document in &documents.documents {
         let name = &document.policy.metadata.name;
         let body = serde_json::to_value(&document.policy)
             .map_err(|error| Failure::failed(format!("can't write {name} as JSON: {error}")))?;
         let kept = client.send("PUT", &format!("/api/v1/drafts/{}", segment(name)), Some(&body))?;
-        printed(output.show(&kept, |_| format!("draft {} kept; it is not in force", styled(STRONG, name))))?;
+        if !output.for_programs() {
+            printed(output.text(&format!("draft {} kept; it is not in force", styled(STRONG, name))))?;
+        }
+        drafts.push(kept);
     }
-    Ok(())
+    // One document, however many were given; of one alone it is the draft's.
+    match drafts.len() {
+        _ if !output.for_programs() => Ok(()),
+        1 => printed(output.show(&drafts.remove(0), |_| String::new())),
+        _ => printed(output.show(&Value::Array(drafts), |_| String::new())),
+    }
 }
 
 /// Lists the drafts.
