@@ -32,7 +32,9 @@ mod tests {
 
     #[test]
     fn the_one_that_takes_most_is_told() {
-        let table: [(&[(&str, usize)], Option<&str>); 4] = [
+        /// Names with what each takes, and the name that is told.
+        type Row<'a> = (&'a [(&'a str, usize)], Option<&'a str>);
+        let table: [Row<'_>; 4] = [
             (&[], None),
             (&[("a", OF_A_BUNDLE)], None),
             (&[("a", OF_A_BUNDLE / 2), ("b", OF_A_BUNDLE / 2 + 1)], Some("b")),
