@@ -261,7 +261,7 @@ impl Decisions {
         clock.check(keep, now, steady, self.store.newest_mark().await?)?;
         self.store.mark(now).await?;
         let Ok(then) = now.checked_sub(keep) else { return Ok(0) }; // Longer than there has been time.
-        until_fewer(|| self.store.forget(then, FORGOTTEN)).await
+        Ok(until_fewer(|| self.store.forget(then, FORGOTTEN)).await?)
     }
 
     /// Notes that these VMs run now: they are not forgotten, though they may have had nothing to report for long.
