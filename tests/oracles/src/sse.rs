@@ -15,7 +15,7 @@ pub(crate) fn check(data: &[u8]) {
     let ours: Vec<&str> = events
         .iter()
         .filter_map(|event| match event {
-            Event::Sse(event) if event.terminated => event.data.as_deref(),
+            Event::Sse(event) if event.terminated && !is_bare(&event.raw) => event.data.as_deref(),
             _ => None,
         })
         .collect();
@@ -37,19 +37,28 @@ pub(crate) fn bytes(events: &[Event]) -> Vec<u8> {
     events.iter().flat_map(|event| event.raw().to_vec()).collect()
 }
 
-/// The data of each event that is complete: line by line, as the specification words it, but that an event whose data
-/// is empty counts too (clients differ on that).
+/// JSON without a field's name, which some clients read by itself: the specification knows no such event.
+fn is_bare(event: &[u8]) -> bool {
+    event.trim_ascii_start().starts_with(b"{") || event.trim_ascii_start().starts_with(b"[")
+}
+
+/// The data of each event that is complete and not [bare](is_bare): line by line, as the specification words it, but that an event
+/// whose data is empty counts too (clients differ on that).
 fn by_the_book(text: &str) -> Vec<String> {
     assert!(!text.starts_with('\u{FEFF}'), "readers differ on a mark");
     let text = text.replace("\r\n", "\n").replace('\r', "\n");
     let Some((complete, _)) = text.rsplit_once('\n') else { return Vec::new() };
     let mut out = Vec::new();
     let mut data: Option<String> = None;
+    let mut event = String::new();
     for line in complete.split('\n') {
         if line.is_empty() {
-            out.extend(data.take());
+            out.extend(data.take().filter(|_| !is_bare(event.as_bytes())));
+            event.clear();
             continue;
         }
+        event.push_str(line);
+        event.push('\n');
         let (field, value) = line.split_once(':').unwrap_or((line, ""));
         if field == "data" {
             let value = value.strip_prefix(' ').unwrap_or(value);

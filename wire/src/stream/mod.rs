@@ -215,8 +215,12 @@ pub fn read_event(
 /// Lines without a field's name, of no known protocol: each is one JSON value, or a text that begins with a bracket.
 fn bare_lines(c: &mut Collector<'_>, operation: &str, raw: &str) -> Result<(), WireError> {
     for line in sse::lines(raw) {
+        let text = raw.get(line.clone()).unwrap_or_default();
+        // Most clients read that field, and nothing else of the event.
+        if text.starts_with("data") {
+            return malformed(line.start, "JSON that stands among an event's fields");
+        }
         let layer = c.push_layer(NO_LAYER, line.start as u32..line.end as u32, Coding::Plain)?;
-        let text = raw.get(line).unwrap_or_default();
         match scan(text, c.limits) {
             Ok(_) => data(c, operation, text, layer, Within::Event)?,
             Err(_) => c.running(text, layer)?,
