@@ -128,15 +128,22 @@ fn doubtful() -> String {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("corpus/injection");
     let detector = Detector::new();
     let found = |text: &str, sensitivity| detector.injection(text, Source::User, sensitivity, None).is_some();
-    let files = std::fs::read_dir(folder).expect("the corpus").flatten();
-    let lines = files.flat_map(|file| {
-        let text = std::fs::read_to_string(file.path()).expect("a file of the corpus");
+    let mut files: Vec<_> =
+        std::fs::read_dir(folder).expect("the corpus").flatten().map(|file| file.path()).collect();
+    files.sort();
+    let lines = files.iter().flat_map(|file| {
+        let text = std::fs::read_to_string(file).expect("a file of the corpus");
         text.lines().map(str::to_owned).collect::<Vec<_>>()
     });
     let texts = lines.map(|line| {
         serde_json::from_str::<Value>(&line).expect("a row")["text"].as_str().unwrap_or_default().to_owned()
     });
-    let mut texts = texts.filter(|text| found(text, Sensitivity::High) && !found(text, Sensitivity::Low));
+    // A judge is asked from 0.3 on.
+    let asked = |text: &str| {
+        detector.injection_score(text, Source::User).is_some_and(|found| (0.32..0.48).contains(&found.score))
+    };
+    let mut texts =
+        texts.filter(|text| asked(text) && found(text, Sensitivity::High) && !found(text, Sensitivity::Low));
     texts.next().expect("a text between the operating points")
 }
 
