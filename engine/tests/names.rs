@@ -1,42 +1,11 @@
 //! Models and tools: all that a request asks for, wherever it stands and under all names by which a server may take it.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::expect_used, clippy::panic, missing_docs)]
 
-use std::rc::Rc;
+mod support;
 
-use mesh_engine::{Detector, Program, RequestHead, Session, Step, compile};
-use mesh_policy::{Bundle, BundlePolicy, Policy};
 use serde_json::{Value, json};
 
-fn program(spec: Value) -> Rc<Program> {
-    let document = json!({ "apiVersion": "ai-mesh.dev/v1alpha1", "kind": "Policy", "metadata": { "name": "p" }, "spec": spec });
-    let policy: Policy = serde_json::from_value(document).unwrap();
-    let policies = vec![BundlePolicy { id: "p".into(), version: 1, policy }];
-    Rc::new(
-        compile(&Bundle { version: "1".into(), policies, ..Bundle::default() }, Rc::new(Detector::new()))
-            .unwrap(),
-    )
-}
-
-/// What is sent on; none where it is refused.
-fn sent(spec: Value, path: &str, content_type: &str, body: &[u8]) -> Option<Vec<u8>> {
-    let headers = vec![("content-type".to_owned(), content_type.to_owned())];
-    let headers = headers.into_iter().filter(|(_, value)| !value.is_empty()).collect();
-    let head = RequestHead { method: "POST".into(), path: path.into(), headers, ..RequestHead::default() };
-    let mut session = Session::start(program(spec), head, "d".into(), 0);
-    let mut step = session.request_headers(false, 0);
-    if matches!(step, Step::ReadBody) {
-        step = session.request(body, 0);
-    }
-    match step {
-        Step::Continue => Some(body.to_vec()),
-        Step::Replace(body) => Some(body),
-        _ => None,
-    }
-}
-
-fn passes(spec: Value, path: &str, body: &Value) -> bool {
-    sent(spec, path, "application/json", body.to_string().as_bytes()).is_some()
-}
+use crate::support::{passes, sent};
 
 const CHAT: &str = "/v1/chat/completions";
 

@@ -43,3 +43,25 @@ pub(crate) fn begun(program: &Rc<Program>, head: RequestHead) -> Session {
     assert!(matches!(session.request_headers(false, 0), Step::ReadBody));
     session
 }
+
+/// What is sent on of a POST under a policy; none where it is refused. Without a content type where that is empty.
+pub(crate) fn sent(spec: Value, path: &str, content_type: &str, body: &[u8]) -> Option<Vec<u8>> {
+    let headers = vec![("content-type".to_owned(), content_type.to_owned())];
+    let headers = headers.into_iter().filter(|(_, value)| !value.is_empty()).collect();
+    let head = RequestHead { headers, ..post(path) };
+    let mut session = Session::start(Rc::new(compiled(&bundle(spec))), head, "d".into(), 0);
+    let mut step = session.request_headers(false, 0);
+    if matches!(step, Step::ReadBody) {
+        step = session.request(body, 0);
+    }
+    match step {
+        Step::Continue => Some(body.to_vec()),
+        Step::Replace(body) => Some(body),
+        _ => None,
+    }
+}
+
+/// Whether a body of JSON passes.
+pub(crate) fn passes(spec: Value, path: &str, body: &Value) -> bool {
+    sent(spec, path, "application/json", body.to_string().as_bytes()).is_some()
+}
