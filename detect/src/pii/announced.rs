@@ -10,6 +10,8 @@ const REACH: usize = 64;
 const LONGEST: usize = 128;
 /// The most bytes between the word and its value.
 const GAP: usize = 40;
+/// So much may stand behind the word in a name, in bytes: `SENHA_BANCO`.
+const MORE: usize = 6;
 /// An AWS secret key: 30 bytes in Base64.
 const AWS_SECRET: usize = 40;
 
@@ -78,6 +80,11 @@ fn password_of(scan: &mut Scan<'_>, from: usize, stop: usize) {
         return;
     }
     let (gap, value) = (slice(text, context.end, from), slice(text, from, stop));
+    // `HAS_PSK_TLSv1_3`: the name of something else.
+    let named = run_end(gap, 0, |b| b.is_ascii_alphanumeric() || b == b'_');
+    if named > MORE && named < gap.len() {
+        return;
+    }
     // `get_password2()`, `words[3]`: a program.
     let code = matches!(at(text, stop), b'(' | b'[') || password::is_code(value);
     let sentence_ends = gap.iter().any(|b| matches!(b, b'.' | b'!' | b'?' | b'\n'));
