@@ -74,6 +74,11 @@ const PIECES: &[&str] = &[
     ":",
     "fe80",
     "\u{e0041}",
+    "\0",
+    "\u{1b}",
+    "\u{7f}",
+    r"\u0000",
+    "%00",
     "\u{202e}",
     "𝟒",
     "і",
@@ -146,7 +151,8 @@ proptest! {
     #[test]
     fn views_map_back_into_the_text(text in text()) {
         let folded = mesh_detect::canonical::folded(&text);
-        for view in mesh_detect::canonical::plain(&text).iter().chain([&folded]) {
+        let views = [mesh_detect::canonical::plain(&text), mesh_detect::canonical::stripped(&text)];
+        for view in views.iter().flatten().chain([&folded]) {
             let mut end = 0;
             for (i, c) in view.text().char_indices() {
                 let original = view.original(i..i + c.len_utf8());

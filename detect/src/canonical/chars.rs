@@ -19,12 +19,19 @@ const DIGIT_ZEROS: &[u32] = &[
     0x0ED0, 0x0F20, 0x1040, 0x17E0, 0x1810, 0xFF10, 0x1D7CE, 0x1D7D8, 0x1D7E2, 0x1D7EC, 0x1D7F6,
 ];
 
+/// Control characters below a space but for tabs and line ends: some readers pass over them, others take them for the end of a
+/// field.
+#[inline]
+pub(crate) const fn is_control(b: u8) -> bool {
+    b < b' ' && !matches!(b, b'\t' | b'\n' | b'\r')
+}
+
 /// Reads a character for numbers, addresses and tokens: digits of all scripts, wide and styled ASCII, spaces and
 /// dashes in their many forms, and what cannot be seen. Letters of other scripts stay as they are.
 pub(crate) fn plain(c: char) -> Reading {
     let u = c as u32;
     match u {
-        // Control characters that part nothing. Those below a space part fields.
+        // Control characters that part nothing.
         0x7F..=0x84 | 0x86..=0x9F => Reading::Invisible,
         0..=0x7E => Reading::Same,
         0x85 | 0x00A0 | 0x2000..=0x200A | 0x202F | 0x205F | 0x2800 | 0x3000 => Reading::As(b' '),

@@ -6,7 +6,12 @@ fn hex(b: u8) -> Option<u32> {
     char::from(b).to_digit(16)
 }
 
-/// The printable character that an escape at `i` stands for, and the position after the escape.
+/// Tabs and line ends part what stands around them, as their escapes do: these stay.
+fn parts(c: char) -> bool {
+    matches!(c, '\t' | '\n' | '\r' | '\u{85}')
+}
+
+/// The character that an escape at `i` stands for, and the position after the escape.
 pub(crate) fn character(text: &[u8], i: usize) -> Option<(char, usize)> {
     let (value, end) = match at(text, i) {
         b'%' => {
@@ -26,7 +31,7 @@ pub(crate) fn character(text: &[u8], i: usize) -> Option<(char, usize)> {
         b'&' => reference(text, i)?,
         _ => return None,
     };
-    let c = char::from_u32(value).filter(|c| !c.is_control())?;
+    let c = char::from_u32(value).filter(|c| !parts(*c))?;
     Some((c, end))
 }
 
@@ -34,7 +39,7 @@ pub(crate) fn character(text: &[u8], i: usize) -> Option<(char, usize)> {
 pub(crate) fn lenient(text: &[u8], i: usize) -> Option<(char, usize)> {
     if at(text, i) == b'\\' && at(text, i + 1) == b'x' {
         let value = hex(at(text, i + 2))? * 16 + hex(at(text, i + 3))?;
-        let c = char::from_u32(value).filter(|c| c.is_ascii() && !c.is_control())?;
+        let c = char::from_u32(value).filter(|c| c.is_ascii() && !parts(*c))?;
         return Some((c, i + 4));
     }
     let (c, end) = character(text, i)?;

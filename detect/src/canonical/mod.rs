@@ -8,8 +8,8 @@ mod folded;
 mod plain;
 mod view;
 
-pub(crate) use chars::{Glyph, glyph};
+pub(crate) use chars::{Glyph, glyph, is_control};
 pub use folded::{folded, reads_otherwise};
-pub(crate) use plain::is_tag;
-pub use plain::{plain, untagged};
+pub(crate) use plain::may_vanish;
+pub use plain::{plain, stripped};
 pub use view::View;

@@ -1,6 +1,6 @@
 //! The view in which numbers, addresses and tokens are looked for.
 
-use super::chars::{self, Reading};
+use super::chars::{self, Reading, is_control};
 use super::escape;
 use super::view::View;
 use crate::bytes::at;
@@ -8,38 +8,43 @@ use crate::bytes::at;
 /// The text as it reads: escapes undone (`\u0034`, `&#64;`, `%40`), digits and signs of other
 /// scripts and styles as ASCII, invisible characters gone. Nothing when that is the text itself.
 pub fn plain(text: &str) -> Option<View> {
-    read(text, false)
+    read(text, false).map(|(view, _)| view)
 }
 
-/// The same with tag characters gone instead of read as the ASCII characters that they stand for: a person sees nothing
-/// of them, a model may read them either way. Nothing when there are none.
-pub fn untagged(text: &str) -> Option<View> {
-    text.chars().any(is_tag).then(|| read(text, true)).flatten()
+/// The same with those characters gone that a reader may pass over or not. Nothing when there are none.
+pub fn stripped(text: &str) -> Option<View> {
+    // Tag characters begin with this byte; escapes of control characters with one of these.
+    let may = |b: &u8| *b == 0xF3 || is_control(*b) || matches!(b, b'%' | b'&' | b'\\');
+    let any = text.as_bytes().iter().fold(false, |any, b| any | may(b));
+    any.then(|| read(text, true)).flatten().filter(|(_, vanished)| *vanished).map(|(view, _)| view)
 }
 
-/// Tag characters: ASCII that is not shown.
-pub(crate) fn is_tag(c: char) -> bool {
-    matches!(c, '\u{E0000}'..='\u{E007F}')
+/// Tag characters, ASCII that is not shown: a person sees nothing of them, a model may read them as what they stand for.
+/// And control characters, which may part what stands around them or not.
+pub(crate) fn may_vanish(c: char) -> bool {
+    matches!(c, '\u{E0000}'..='\u{E007F}') || u8::try_from(c).is_ok_and(is_control)
 }
 
-fn read(text: &str, untagged: bool) -> Option<View> {
-    let mut position = change(text, 0)?;
+/// The view, and whether something that may vanish has; it stays as it is unless it is to be `stripped`.
+fn read(text: &str, stripped: bool) -> Option<(View, bool)> {
+    let mut position = change(text, 0, stripped)?;
+    let mut vanished = false;
     let mut view = View::with_capacity(text.len());
     view.keep(text.get(..position)?, 0);
     while let Some(c) = text.get(position..).and_then(|rest| rest.chars().next()) {
         let escape = escape::character(text.as_bytes(), position);
         let (c, next) = escape.unwrap_or((c, position + c.len_utf8()));
         match chars::plain(c) {
+            _ if stripped && may_vanish(c) => vanished = true,
             // Of an escape, else there would be no change here.
             Reading::Same => push(&mut view, c, position, next),
-            Reading::As(_) if untagged && is_tag(c) => {}
             Reading::As(ascii) => push(&mut view, char::from(ascii), position, next),
             Reading::Invisible => {}
         }
-        position = change(text, next).unwrap_or(text.len());
+        position = change(text, next, stripped).unwrap_or(text.len());
         view.keep(text.get(next..position).unwrap_or_default(), next);
     }
-    Some(view)
+    Some((view, vanished))
 }
 
 fn push(view: &mut View, c: char, start: usize, end: usize) {
@@ -53,27 +58,30 @@ const BLOCK: usize = 64;
 /// Whether a byte may begin what reads otherwise than it is written. All others are ASCII, stand within a character, or
 /// begin one that always reads as itself: Latin letters, Cyrillic, most ideographs and syllables.
 #[inline]
-const fn may_change(b: u8) -> bool {
-    matches!(b, b'%' | b'&' | b'\\' | 0x7F)
+const fn may_change(b: u8, stripped: bool) -> bool {
+    (stripped & is_control(b))
+        || matches!(b, b'%' | b'&' | b'\\' | 0x7F)
         || (b >= 0xC0 && !matches!(b, 0xC3..=0xCB | 0xD0 | 0xD1 | 0xD3 | 0xD4 | 0xE4..=0xE9 | 0xEB..=0xEC))
 }
 
 /// The first byte from `from` on that reads otherwise than it is written.
-fn change(text: &str, from: usize) -> Option<usize> {
+fn change(text: &str, from: usize, stripped: bool) -> Option<usize> {
     let bytes = text.as_bytes();
     let mut i = from;
     while i < bytes.len() {
         // No branch within a block depends on the text: this compiles to vector instructions, also in wasm.
         while let Some(block) = bytes.get(i..).and_then(|rest| rest.first_chunk::<BLOCK>())
-            && !block.iter().fold(false, |any, b| any | may_change(*b))
+            && !block.iter().fold(false, |any, b| any | may_change(*b, stripped))
         {
             i += BLOCK;
         }
         let end = bytes.len().min(i + BLOCK);
         while i < end {
             let b = at(bytes, i);
-            if may_change(b) {
-                if b < 0x7F {
+            if may_change(b, stripped) {
+                if is_control(b) {
+                    return Some(i);
+                } else if b < 0x7F {
                     if escape::character(bytes, i).is_some() {
                         return Some(i);
                     }
@@ -120,6 +128,21 @@ mod tests {
             let view = plain(text).unwrap();
             assert_eq!(view.text(), reads);
             assert_eq!(view.original(0..view.text().len()).end, text.len());
+        }
+    }
+
+    #[test]
+    fn what_may_vanish_is_read_both_ways() {
+        for (text, reads, stripped_of_it) in [
+            ("41\u{0}11", None, Some("4111")),
+            ("41\u{1b}1\u{8}1\u{7f}1", Some("41\u{1b}1\u{8}11"), Some("41111")),
+            (r"41\u000011%001", Some("41\u{0}11\u{0}1"), Some("41111")),
+            ("4\u{e0031}1", Some("411"), Some("41")),
+            ("4１\t1%0A", Some("41\t1%0A"), None),
+            ("4111", None, None),
+        ] {
+            assert_eq!(plain(text).as_ref().map(View::text), reads);
+            assert_eq!(stripped(text).as_ref().map(View::text), stripped_of_it);
         }
     }
 }

@@ -14,7 +14,7 @@ use super::table;
 use crate::EntityType::{self, *};
 use crate::TypeSet;
 use crate::bytes::{at, before, run_start, slice};
-use crate::canonical::{self, Glyph, View, glyph};
+use crate::canonical::{self, Glyph, View, glyph, is_control};
 
 /// The most bytes that wait while nothing longer is open.
 pub const MAX_HOLDBACK: usize = 512;
@@ -106,10 +106,16 @@ pub(crate) fn holdback(text: &str, types: TypeSet) -> usize {
     start
 }
 
+/// Whether a byte is a whole character that everybody reads.
+fn is_seen(b: u8) -> bool {
+    b.is_ascii() & !is_control(b) & (b != 0x7F)
+}
+
 /// How far back a value may begin that goes on behind the text, in bytes.
 fn reach(text: &str) -> usize {
     let bytes = text.as_bytes();
-    if slice(bytes, bytes.len().saturating_sub(MAX_HOLDBACK), bytes.len()).is_ascii() {
+    let near = slice(bytes, bytes.len().saturating_sub(MAX_HOLDBACK), bytes.len());
+    if near.iter().fold(true, |all, b| all & is_seen(*b)) {
         return MAX_HOLDBACK;
     }
     let mut unseen = 0;
@@ -118,7 +124,7 @@ fn reach(text: &str) -> usize {
         if waits - unseen > MAX_HOLDBACK || waits > MAX_BLOCK_HOLDBACK {
             break;
         }
-        if canonical::is_tag(c) || glyph(c) == Glyph::Invisible {
+        if canonical::may_vanish(c) || glyph(c) == Glyph::Invisible {
             unseen += c.len_utf8();
         }
     }
@@ -147,7 +153,7 @@ pub(crate) fn context(text: &str, end: usize) -> String {
 fn context_start(text: &str, end: usize) -> usize {
     let before = text.get(..end).unwrap_or_default();
     let near = slice(before.as_bytes(), before.len().saturating_sub(CONTEXT), before.len());
-    if near.iter().all(|b| b.is_ascii() && !matches!(b, b'%' | b'&' | b'\\')) {
+    if near.iter().all(|b| is_seen(*b) && !matches!(b, b'%' | b'&' | b'\\')) {
         return before.len() - near.len();
     }
     let (mut left, mut escapes) = (CONTEXT, false);
@@ -158,17 +164,16 @@ fn context_start(text: &str, end: usize) -> usize {
         if !escapes && matches!(c, '%' | '&' | '\\') {
             (left, escapes) = (left * ESCAPE, true);
         }
-        if !canonical::is_tag(c) && !matches!(glyph(c), Glyph::Invisible) {
+        if !canonical::may_vanish(c) && !matches!(glyph(c), Glyph::Invisible) {
             left -= 1;
         }
     }
     0
 }
 
-/// Whether a character can be part of a value, for the purpose of waiting. A tag character may be read as nothing, or as what it
-/// stands for.
+/// Whether a character can be part of a value, for the purpose of waiting.
 fn is_value(c: char) -> bool {
-    canonical::is_tag(c)
+    canonical::may_vanish(c)
         || match glyph(c) {
             Glyph::Ascii(b) => b > b' ' && b != b'"',
             Glyph::Invisible => true,
@@ -182,22 +187,21 @@ fn is_value(c: char) -> bool {
 fn address_around(text: &str, start: usize, reach: usize) -> Option<usize> {
     let bound = text.len().saturating_sub(reach);
     let bound = (bound..start).find(|at| text.is_char_boundary(*at))?;
-    // The sign may be written as an escape (`%40`), and tag characters may be read or passed over.
+    // The sign may be written as an escape (`%40`).
     let before = text.get(bound..start)?;
+    let read = |view: View| open_at_sign(view.text()).map(|at| view.original(at..at + 1).start);
     let at = match canonical::plain(before) {
         None => open_at_sign(before),
-        Some(view) => {
-            let read = |view: &View| open_at_sign(view.text()).map(|at| view.original(at..at + 1).start);
-            read(&view).or_else(|| read(&canonical::untagged(before)?))
-        }
+        Some(view) => read(view),
     };
+    let at = at.or_else(|| read(canonical::stripped(before)?));
     Some(word_start(text, bound + at?, reach))
 }
 
 /// The sign of an address whose domain goes on to the end.
 fn open_at_sign(text: &str) -> Option<usize> {
     let within = |c: char| match glyph(c) {
-        _ if canonical::is_tag(c) => true,
+        _ if canonical::may_vanish(c) => true,
         Glyph::Ascii(b) => b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.'),
         Glyph::Invisible | Glyph::Other => true,
     };
@@ -217,15 +221,16 @@ fn open_secret(text: &str, start: usize, types: TypeSet, reach: usize) -> Option
     }
     let bytes = text.as_bytes();
     let near = bytes.len().saturating_sub(reach);
-    let word = near + run_start(slice(bytes, near, start), start.saturating_sub(near), |b| b > b' ');
+    let word = near
+        + run_start(slice(bytes, near, start), start.saturating_sub(near), |b| b > b' ' || is_control(b));
     if word >= start {
         return None;
     }
     let word = (word..start).find(|at| text.is_char_boundary(*at))?;
     let from = (word.saturating_sub(ANNOUNCED)..word).find(|at| text.is_char_boundary(*at)).unwrap_or(word);
     let tail = text.get(from..)?;
-    let view = canonical::plain(tail);
-    let tail = view.as_ref().map_or(tail, |view| view.text()).as_bytes();
+    let views = [canonical::plain(tail), canonical::stripped(tail)];
+    let readings = std::iter::once(tail).chain(views.iter().flatten().map(View::text)).map(str::as_bytes);
     // What announces a password holds a double `s` or `wd`.
     let pair = |pair: &[u8]| {
         matches!(
@@ -233,12 +238,14 @@ fn open_secret(text: &str, start: usize, types: TypeSet, reach: usize) -> Option
             (Some(b's' | b'S'), Some(b's' | b'S')) | (Some(b'w' | b'W'), Some(b'd' | b'D'))
         )
     };
-    let password = types.contains(Password) && tail.windows(2).any(pair);
-    (password || url && memmem::find(tail, b"://").is_some()).then_some(word)
+    let mut open = readings.map(|tail| {
+        types.contains(Password) && tail.windows(2).any(pair) || url && memmem::find(tail, b"://").is_some()
+    });
+    open.any(|open| open).then_some(word)
 }
 
 fn is_space(c: char) -> bool {
-    canonical::is_tag(c) || matches!(glyph(c), Glyph::Ascii(b' ') | Glyph::Invisible)
+    canonical::may_vanish(c) || matches!(glyph(c), Glyph::Ascii(b' ') | Glyph::Invisible)
 }
 
 /// Where the word that ends at `end` begins, at most about `limit` bytes to the left.
@@ -308,7 +315,7 @@ enum Link {
 
 fn link(word: &str) -> Link {
     let digit = |c: char| matches!(glyph(c), Glyph::Ascii(b) if b.is_ascii_digit());
-    if word.chars().any(|c| canonical::is_tag(c) || digit(c)) {
+    if word.chars().any(|c| canonical::may_vanish(c) || digit(c)) {
         return Link::Group;
     }
     // What stands right behind a sign may begin a value: `(AB 12 34 56 C`.
@@ -366,9 +373,6 @@ fn key_block(text: &str) -> Option<Key> {
         from += 1;
     }
     let tail = text.get(from..)?;
-    let Some(view) = canonical::plain(tail) else {
-        return key_block_in(tail.as_bytes(), |span| from + span.start..from + span.end);
-    };
     let read = |view: &View| {
         let place = |span: Range<usize>| {
             let span = view.original(span);
@@ -376,9 +380,12 @@ fn key_block(text: &str) -> Option<Key> {
         };
         key_block_in(view.text().as_bytes(), place)
     };
-    let key = read(&view);
-    let Some(untagged) = canonical::untagged(tail) else { return key };
-    let other = read(&untagged);
+    let key = match canonical::plain(tail) {
+        None => key_block_in(tail.as_bytes(), |span| from + span.start..from + span.end),
+        Some(view) => read(&view),
+    };
+    let Some(stripped) = canonical::stripped(tail) else { return key };
+    let other = read(&stripped);
     if key == other {
         return key;
     }

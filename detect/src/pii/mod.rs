@@ -67,34 +67,35 @@ pub(crate) fn find(
         let mut scan = Scan::new(words, text.as_bytes(), types, min_score, out);
         // Clean text is read once. Only where something may read otherwise than it is written, the view is asked for;
         // it is the text itself more often than not.
-        let view = match scan.run(0, true) {
-            None => None,
-            Some(stopped) => {
-                let view = canonical::plain(text);
-                if view.is_none() {
+        let stopped = scan.run(0, true);
+        match stopped.and_then(|_| canonical::plain(text)) {
+            None => {
+                if let Some(stopped) = stopped {
                     scan.run(stopped, false);
                 }
-                view
-            }
-        };
-        match view {
-            None => {
                 scan.private_keys();
                 whole_characters(text, out, first);
             }
             Some(view) => {
                 out.truncate(first);
                 in_view(words, text, &view, types, min_score, out);
-                if let Some(view) = canonical::untagged(text) {
-                    in_view(words, text, &view, types, min_score, out);
-                }
             }
+        }
+        if let Some(view) = stopped.and_then(|_| canonical::stripped(text)) {
+            in_view(words, text, &view, types, min_score, out);
         }
     }
     if let Some(custom) = custom {
-        custom.each(text, |name: &Arc<str>, span| {
-            out.push(Finding { kind: Kind::Custom(name.clone()), span, score: 1.0, rule: "custom" });
-        });
+        let found = |name: &Arc<str>, span| Finding {
+            kind: Kind::Custom(name.clone()),
+            span,
+            score: 1.0,
+            rule: "custom",
+        };
+        custom.each(text, |name, span| out.push(found(name, span)));
+        for view in canonical::plain(text).into_iter().chain(canonical::stripped(text)) {
+            custom.each(view.text(), |name, span| out.push(found(name, view.original(span))));
+        }
     }
     resolve::keep_strongest(out, first);
 }

@@ -40,7 +40,9 @@ fn look(block: &[u8; BLOCK], shifted: &[u8; BLOCK]) -> Seen {
         let small = b | 0x20;
         let digit = u8::from(b.wrapping_sub(b'0') < 10);
         let letter = u8::from(small.wrapping_sub(b'a') < 26);
-        let escape = u8::from((*b == b'%') | (*b == b'&') | (*b == b'\\'));
+        // Control characters but for space; with DEL moved around to the others. What is not ASCII may be among them.
+        let control = u8::from(b.wrapping_add(1) & 0x7F < 0x0A) | u8::from(b.wrapping_sub(0x0E) < 0x12);
+        let escape = u8::from((*b == b'%') | (*b == b'&') | (*b == b'\\')) | control;
         // "pass", "passwd", "password", "Passwort", "mot de passe"; "pwd".
         let next = next | 0x20;
         let pass = u8::from(((small == b's') & (next == b's')) | ((small == b'w') & (next == b'd')));
@@ -59,7 +61,7 @@ fn look(block: &[u8; BLOCK], shifted: &[u8; BLOCK]) -> Seen {
     seen
 }
 
-/// The block of `text` at `start` and the one a byte further, filled up with NUL at the end of the text.
+/// The block of `text` at `start` and the one a byte further, filled up with spaces at the end of the text.
 #[inline]
 fn look_at(text: &[u8], start: usize) -> Seen {
     if let Some((block, shifted)) =
@@ -67,8 +69,8 @@ fn look_at(text: &[u8], start: usize) -> Seen {
     {
         return look(block, shifted);
     }
-    let mut block = [0; BLOCK];
-    let mut shifted = [0; BLOCK];
+    let mut block = [b' '; BLOCK];
+    let mut shifted = [b' '; BLOCK];
     for (slot, b) in block.iter_mut().zip(slice(text, start, start + BLOCK)) {
         *slot = *b;
     }

@@ -33,8 +33,12 @@ pub(crate) fn check(data: &[u8]) {
     };
     let message = match read_request(Protocol::Json, data, &Limits::default()) {
         Ok(message) => message,
-        // Told by its form to be a protocol's, which does not write its members so.
-        Err(WireError::Malformed { reason, .. }) if reason.contains("in other letters") => return,
+        // Told by its form to be a protocol's, which does not write its members so; or it holds data that calls itself text.
+        Err(WireError::Malformed { reason, .. })
+            if reason.contains("in other letters") || reason.contains("in another character set") =>
+        {
+            return;
+        }
         Err(error) => panic!("what is a value is a body: {error}"),
     };
     assert_eq!(apply(data, &message, &[]), data);
