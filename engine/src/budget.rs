@@ -257,12 +257,17 @@ impl Session {
         if !self.spends() {
             return false;
         }
-        let texts = item.pieces.iter().map(|piece| tokens_of(item.text(piece)));
-        self.budget.written = texts.fold(self.budget.written, u64::saturating_add);
         self.budget.complete |= item.closes.contains(&mesh_wire::Close::All);
         self.budget.ending.see(event);
         let told = item.message.usage.is_some();
         self.budget.asked && told && item.pieces.is_empty() && item.closes.is_empty()
+    }
+
+    /// A streamed answer says this, which it has not said before.
+    pub(crate) fn wrote(&mut self, text: &str) {
+        if self.spends() {
+            self.budget.written = self.budget.written.saturating_add(tokens_of(text));
+        }
     }
 
     /// The stream came to its end. Anthropic tells all that was written only with its own end.

@@ -154,6 +154,11 @@ fn streams() {
             (1..400).map(|n| format!("data: {}\n\n", json!({ "text": "a@b.example ".repeat(n) }))).collect(),
             REWRITTEN,
         ),
+        (
+            "blank lines in one event",
+            format!("{}{}", " \n".repeat(10 * MANY), event(json!([choice(0, "x")]))),
+            DENIED,
+        ),
         ("short pieces", (0..MANY).map(|_| event(json!([choice(0, "a@b")]))).collect(), ALLOWED),
     ] {
         let (mut session, _) = session(&program, &chat(json!("hi")));

@@ -1,5 +1,8 @@
 //! Streams: whatever the pieces, what the policy protects does not reach the agent (complaints 1, 3 and 10 of users of
 //! other systems: masking silently off on streams, values split over chunks, a lost second chunk).
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpListener};
+
 use base64::{Engine, prelude::BASE64_STANDARD};
 use mesh_tests::{Answer, Mesh, Request, chat_stream};
 use serde_json::{Value, json};
@@ -96,5 +99,44 @@ fn a_block_ends_the_stream_with_the_providers_own_error(mesh: &Mesh) {
         assert!(!text.contains("536") && !text.contains("much more"), "{name}: {text}");
         let record = mesh.decision(answer.header("x-ai-mesh-decision-id"));
         assert_eq!(record["decision"], "deny", "{name}: {record}");
+    }
+}
+
+/// Answers every request with these events, and with a trailer behind them.
+fn ends_in_a_trailer(events: &'static str) -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let address = listener.local_addr().expect("an address");
+    std::thread::spawn(move || {
+        for mut connection in listener.incoming().map_while(Result::ok) {
+            let mut seen = Vec::new();
+            let mut buffer = [0; 4096];
+            while !seen.ends_with(b"}") {
+                let Ok(read @ 1..) = connection.read(&mut buffer) else { break };
+                seen.extend_from_slice(&buffer[..read]);
+            }
+            let head = "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\ntrailer: x-a\r\n\r\n";
+            let body = format!("{:x}\r\n{events}\r\n", events.len());
+            let _ = connection.write_all(format!("{head}{body}0\r\nx-a: b\r\n\r\n").as_bytes());
+        }
+    });
+    address
+}
+
+/// Trailers are the end of the body: what waits for the end of a value can not leave then, and no agent takes what it has for
+/// the whole. An answer that has ended by itself is whole.
+#[test]
+fn a_stream_that_ends_in_a_trailer_is_whole_or_breaks_off() {
+    const WHOLE: &str =
+        "data: {\"choices\":[{\"index\":0,\"delta\":{\"content\":\"ssn 536-90-4399\"}}]}\n\ndata: [DONE]\n\n";
+    const CUT: &str = "data: {\"choices\":[{\"index\":0,\"delta\":{\"content\":\"Hello. ssn 536-90\"}}]}\n\n";
+    for (events, whole) in [(WHOLE, true), (CUT, false)] {
+        let upstream = format!("openai=http://{}", ends_in_a_trailer(events));
+        let mesh = Mesh::up(POLICY, &["--upstream", &upstream]);
+        let request = Request::post("/v1/chat/completions", &chat_stream("hi"));
+        let answer = mesh.send(&request.header("x-ai-mesh-agent", "redact"));
+        let seen = answer.text();
+        assert!(!seen.contains("536"), "{seen}");
+        assert_eq!(answer.complete, whole, "{seen}");
+        assert_eq!(seen.contains("[REDACTED]"), whole, "{seen}");
     }
 }

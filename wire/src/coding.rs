@@ -334,8 +334,9 @@ fn encode_token(text: &str) -> String {
 /// The data lines of an event, joined by line feeds (WHATWG HTML § 9.2.6).
 fn sse_steps<'a>(source: &'a str, mut step: impl FnMut(Range<usize>, Out<'a>)) {
     let mut last_end = None;
+    let bare = crate::sse::is_bare(source);
     for line in crate::sse::lines(source) {
-        let (name, value) = crate::sse::field(source, line);
+        let (name, value) = crate::sse::field(source, line, bare);
         if name != "data" {
             continue;
         }

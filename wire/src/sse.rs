@@ -32,9 +32,10 @@ impl SseEvent {
             Err(error) => return malformed(offset + error.valid_up_to(), "invalid UTF-8"),
         };
         let (mut name, mut id, mut data) = (None, None, None::<String>);
+        let bare = is_bare(text);
         for line in lines(text) {
             let start = line.start;
-            let (key, value) = field(text, line.clone());
+            let (key, value) = field(text, line.clone(), bare);
             // Some readers drop a mark before a line, some only at the stream's beginning, some nowhere.
             if key.starts_with('\u{FEFF}') {
                 return malformed(offset + start, "byte order mark before a line");
@@ -115,9 +116,10 @@ pub(crate) fn is_bare(text: &str) -> bool {
     text.trim_ascii_start().starts_with(['{', '['])
 }
 
-/// The name of a field of an event (`text`), and where its value stands. Comments have an empty name; JSON as it stands is data.
-pub(crate) fn field(text: &str, line: Range<usize>) -> (&str, Range<usize>) {
-    if is_bare(text) {
+/// The name of a field of an event (`text`), and where its value stands. Comments have an empty name; every line of JSON as it
+/// stands (`bare`) is data.
+pub(crate) fn field(text: &str, line: Range<usize>, bare: bool) -> (&str, Range<usize>) {
+    if bare {
         return ("data", line);
     }
     let content = text.get(line.clone()).unwrap_or_default();

@@ -57,18 +57,18 @@ fn digest_of(text: &str) -> u64 {
 
 impl Stream {
     /// Looks at a piece that may be such a text, before it is taken. Gives the channel of what it says for the first time, and
-    /// whether the event waits for more of that.
-    pub(super) fn cumulative(
+    /// that, if all that was said before stands before it; the event waits for more of it.
+    pub(super) fn cumulative<'a>(
         &mut self,
         session: &mut Session,
         piece: &Piece,
-        text: &str,
+        text: &'a str,
         event: u64,
-    ) -> (Channel, bool) {
+    ) -> (Channel, Option<&'a str>) {
         let channel = Channel { index: piece.channel.index ^ CUMULATIVE, ..piece.channel };
         // Messages are whole, and wait for none.
         if channel.kind == ChannelKind::Messages {
-            return (channel, false);
+            return (channel, None);
         }
         let said = &mut self.windows.entry(piece.channel).or_default().said;
         let (before, sure) = (said.take(text), said.is_sure());
@@ -79,7 +79,7 @@ impl Stream {
                 self.let_go(session, channel);
                 self.windows.remove(&channel);
             }
-            return (channel, false);
+            return (channel, None);
         };
         if sure {
             self.let_go(session, piece.channel);
@@ -94,6 +94,6 @@ impl Stream {
         if !more.is_empty() {
             window.takes_turn(more, part, true);
         }
-        (channel, !more.is_empty())
+        (channel, Some(more))
     }
 }

@@ -195,11 +195,13 @@ impl Stream {
         out
     }
 
-    /// Of a stream that was ended, what its later events say of usage.
+    /// Of a stream that was ended, what its later events say of usage, and how much they say.
     fn only_usage(&mut self, session: &mut Session, event: &Event) {
         let read = read_event(self.protocol, &self.operation, event, &Limits::default());
         if let (true, Ok(item)) = (self.drains, read) {
             session.took_event(event, &item);
+            let new = item.pieces.iter().filter(|piece| !piece.apart);
+            new.for_each(|piece| session.wrote(item.text(piece)));
         }
     }
 
@@ -211,16 +213,7 @@ impl Stream {
             return self.unreadable(session, out);
         };
         if item.idle {
-            // It overtakes what waits, or the connection would seem to be dead.
-            out.extend_from_slice(event.raw());
-            self.silent += 1;
-            if self.silent == SILENCE {
-                let outside: Vec<_> =
-                    self.windows.keys().copied().filter(|channel| channel.is_outside()).collect();
-                outside.into_iter().for_each(|channel| self.let_go(session, channel));
-                self.leave(session, out);
-            }
-            return;
+            return self.alive(session, &event, out);
         }
         self.silent = 0;
         let touched = item.pieces.iter().flat_map(|piece| [Some(piece.channel), piece.turn]);
@@ -234,6 +227,42 @@ impl Stream {
         self.keep(session, &event, &item);
         let (mut edits, hidden) =
             session.judge_response(&item.message, event.read_from(), |segment| item.is_piece(segment));
+        let open = self.add_pieces(session, &item, &mut touched);
+        edits.extend(self.repeated(&item));
+        let over = self.order.ends(&item, self.windows.keys());
+        let closes = item.closes.clone();
+        self.queued += event.raw().len();
+        self.queue.push_back(Waiting { event, item, edits, hidden, open, dropped });
+        self.settle_touched(session, &touched);
+        self.settle_ended(session, over, &closes);
+        self.make_room(session);
+        // What is held back as a whole has a bound of its own.
+        if self.queued > MAX_QUEUE && !self.holds_back() {
+            self.settle_all(session);
+        }
+        self.leave(session, out);
+        self.spend(session, out);
+    }
+
+    /// An event that only shows that the stream is alive. It overtakes what waits, or the connection would seem to be dead.
+    fn alive(&mut self, session: &mut Session, event: &Event, out: &mut Vec<u8>) {
+        out.extend_from_slice(event.raw());
+        self.silent += 1;
+        if self.silent == SILENCE {
+            let outside: Vec<_> =
+                self.windows.keys().copied().filter(|channel| channel.is_outside()).collect();
+            outside.into_iter().for_each(|channel| self.let_go(session, channel));
+            self.leave(session, out);
+        }
+    }
+
+    /// Adds the event's pieces to their running texts, which are `touched` with that. Gives how many of them wait.
+    fn add_pieces(
+        &mut self,
+        session: &mut Session,
+        item: &StreamItem,
+        touched: &mut BTreeSet<Channel>,
+    ) -> usize {
         let number = self.first + self.queue.len() as u64;
         let mut open = 0;
         self.spoken += u64::from(!touched.is_empty());
@@ -241,14 +270,17 @@ impl Stream {
         for piece in item.pieces.iter().filter(|piece| !item.text(piece).is_empty()) {
             let text = item.text(piece);
             let place = || format!("response:{}", item.message.path(piece.segment));
+            let mut new = text;
             if piece.apart {
                 let (channel, more) = self.cumulative(session, piece, text, number);
                 if let Some(window) = self.windows.get_mut(&channel) {
                     window.touch(self.spoken, place);
                 }
-                open += usize::from(more);
+                open += usize::from(more.is_some_and(|more| !more.is_empty()));
+                new = more.unwrap_or(text);
                 touched.insert(channel);
             }
+            session.wrote(new);
             let window = self.windows.entry(piece.channel).or_default();
             window.touch(self.spoken, place);
             window.whole = piece.whole;
@@ -271,21 +303,31 @@ impl Stream {
                 open += 1;
             }
         }
-        for (channel, segment) in &item.repeats {
+        open
+    }
+
+    /// The edits of what the event says again of running texts.
+    fn repeated(&mut self, item: &StreamItem) -> Vec<Edit> {
+        let number = self.first + self.queue.len() as u64;
+        let repeats = item.repeats.iter().filter_map(|(channel, segment)| {
             let said = item.message.segments.get(*segment).map_or("", |segment| segment.text.as_str());
-            let window = self.windows.get_mut(channel);
-            edits.extend(window.and_then(|window| window.repeated(number, *segment, said)));
-        }
-        let over = self.order.ends(&item, self.windows.keys());
-        let goes_on = !item.closes.contains(&Close::All);
-        let rests = item.closes.clone();
-        self.queued += event.raw().len();
-        self.queue.push_back(Waiting { event, item, edits, hidden, open, dropped });
-        for channel in &touched {
+            self.windows.get_mut(channel)?.repeated(number, *segment, said)
+        });
+        repeats.collect()
+    }
+
+    /// Judges the running texts that went on.
+    fn settle_touched(&mut self, session: &mut Session, touched: &BTreeSet<Channel>) {
+        for channel in touched {
             let last = channel.kind == ChannelKind::Messages;
             self.hear(session, channel, last);
             self.settle(session, channel, last);
         }
+    }
+
+    /// Lets go of the running texts that have ended (of each, whether it may go on all the same).
+    fn settle_ended(&mut self, session: &mut Session, over: Vec<(Channel, bool)>, closes: &[Close]) {
+        let goes_on = !closes.contains(&Close::All);
         for (channel, more) in over {
             if goes_on && self.waits_for_another(session, channel) {
                 continue;
@@ -295,14 +337,13 @@ impl Stream {
                 self.windows.remove(&channel);
             }
         }
-        for channel in self.left_alone(&rests) {
+        for channel in self.left_alone(closes) {
             self.let_go(session, channel);
         }
-        self.make_room(session);
-        if self.queued > MAX_QUEUE {
-            self.settle_all(session);
-        }
-        self.leave(session, out);
+    }
+
+    /// Ends the answer where its budget is spent.
+    fn spend(&mut self, session: &mut Session, out: &mut Vec<u8>) {
         if let Some(ending) = (!self.ended).then(|| session.cut()).flatten() {
             self.settle_all(session);
             self.show(session);
@@ -321,6 +362,11 @@ impl Stream {
         } else {
             held.seen.add(item);
         }
+    }
+
+    /// Whether no event leaves before the author's own rules have seen the whole.
+    fn holds_back(&self) -> bool {
+        self.held.as_ref().is_some_and(|held| held.back)
     }
 
     /// The answer is there, or will not go on: the author's own rules see it, and what was held back for them may leave.
@@ -399,7 +445,7 @@ impl Stream {
         if session.denied() && !self.ended {
             return self.end(session, out);
         }
-        if self.held.as_ref().is_some_and(|held| held.back) {
+        if self.holds_back() {
             return;
         }
         while self.queue.front().is_some_and(|held| held.open == 0) {

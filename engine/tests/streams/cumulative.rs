@@ -1,7 +1,10 @@
 //! Texts that every event says from their beginning once more: what is not yet a whole value does not leave.
+use std::rc::Rc;
+
+use mesh_engine::{LimitAnswer, LimitStatus, Session, Step};
 use serde_json::json;
 
-use crate::program;
+use crate::support::{post, program};
 use crate::wires::*;
 
 const CHAT: Wire = WIRES[0].1;
@@ -76,5 +79,31 @@ fn a_text_that_grows_and_has_nothing_to_find_passes_byte_for_byte() {
             let answer = events(event, said, step);
             assert_eq!(wire.through(&program, &[&answer]), (answer.clone(), "allow"), "{name} by {step}");
         }
+    }
+}
+
+#[test]
+fn a_budget_counts_a_text_that_grows_once() {
+    let program = program(json!([{ "rateLimit": { "tokensPerDay": 10_000 } }]));
+    let said = "It rains in Oslo. ".repeat(20);
+    // Elsewhere no tokens are counted.
+    let chat = [
+        rows()[4],
+        ("parts", CHAT, r#"{"choices":[{"index":0,"delta":{"content":[{"type":"text","text":"TEXT"}]}}]}"#),
+    ];
+    for (name, wire, event) in chat {
+        let mut session = Session::start(Rc::clone(&program), post(wire.path), "d".into(), 0);
+        assert!(matches!(session.request_headers(false, 0), Step::ReadBody), "{name}");
+        let Step::AskLimits(checks) = session.request(wire.body.as_bytes(), 0) else { panic!("{name}") };
+        let statuses = checks.iter().map(|_| LimitStatus { over: None, remaining: 9_000 }).collect();
+        let answer = LimitAnswer::Answered(statuses);
+        let step = session.limits(answer, wire.body.as_bytes(), 0);
+        assert!(matches!(step, Step::Continue | Step::Replace(_)), "{name}: {step:?}");
+        let headers = [(":status", "200"), ("content-type", wire.content_type)];
+        session.response_headers(&headers.map(|(name, value)| (name.to_owned(), value.to_owned())), false);
+        session.response_chunk(&events(event, &said, 4), false);
+        session.response_chunk(b"", true);
+        let settled: Vec<_> = session.finish().0.settlements.iter().map(|settled| settled.spent).collect();
+        assert!(matches!(settled[..], [Some(80..=150)]), "{name}: {settled:?}");
     }
 }

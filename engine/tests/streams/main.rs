@@ -58,6 +58,22 @@ fn values_that_are_nobodys_pass_however_the_text_is_cut() {
 }
 
 #[test]
+fn what_waits_for_the_authors_own_rules_is_judged_as_what_does_not() {
+    let module = "package mesh\ndeny contains \"no\" if input.response.status == 500";
+    let program = program(json!([{ "pii": { "action": "redact" } }, { "rego": { "module": module } }]));
+    // More than may wait for the end of a value.
+    let long = "It rains in Oslo. ".repeat(1_000);
+    let values = ["ssn 536-90", "-4399, ", "ada@exam", "ple.com, "].repeat(8);
+    for (name, wire) in WIRES {
+        let pieces: Vec<&str> = [&long[..]; 16].into_iter().chain(values.iter().copied()).collect();
+        let (out, _) = wire.through(&program, &[&wire.stream(&pieces)]);
+        let said = wire.said(&out);
+        assert_eq!(said.matches("[REDACTED]").count(), 16, "{name}");
+        assert!(!said.contains("536") && !said.contains("exam"), "{name}");
+    }
+}
+
+#[test]
 fn what_has_nothing_to_find_passes_byte_for_byte() {
     let program = program(json!([{ "pii": { "action": "redact" } }]));
     for (name, wire) in WIRES {

@@ -143,10 +143,19 @@ impl Exchange {
         host::resume_response();
     }
 
-    /// The trailers are there before a held body could leave: it leaves with them.
+    /// The trailers are there, and no more of the body will come. One that was held leaves with them. Of a stream the last piece
+    /// has left: where more of it should leave now, the agent is not to take what it has for the whole.
     pub(super) fn leave_with_trailers(&mut self) -> Action {
         let leaves = std::mem::take(&mut self.opinion.leaves);
-        if leaves && self.phase == Phase::StreamResponse && !self.stream_piece(self.held, true) {
+        if self.phase != Phase::StreamResponse {
+            return Action::Continue;
+        }
+        if leaves {
+            return if self.stream_piece(self.held, true) { Action::Continue } else { Action::Pause };
+        }
+        let rest = self.session.as_mut().map(|session| session.response_chunk(&[], true));
+        if rest.is_some_and(|rest| !rest.is_empty()) {
+            host::reset();
             return Action::Pause;
         }
         Action::Continue

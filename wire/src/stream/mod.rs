@@ -259,8 +259,9 @@ fn text_of(bytes: &[u8]) -> Result<&str, WireError> {
 
 /// Comments, names, ids and fields nobody knows: nothing of it may carry what must not pass.
 fn frame(c: &mut Collector<'_>, doc: Doc<'_>) -> Result<(), WireError> {
+    let bare = sse::is_bare(doc.text);
     for line in sse::lines(doc.text) {
-        let (name, value) = sse::field(doc.text, line.clone());
+        let (name, value) = sse::field(doc.text, line.clone(), bare);
         let text = doc.text.get(value.clone()).unwrap_or_default();
         let plain = words::is_event_id(text);
         let span = match name {
