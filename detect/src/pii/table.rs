@@ -98,11 +98,20 @@ pub(super) fn kept(text: &[u8], start: usize, end: usize) -> (Option<Range<usize
     };
     let mut tables = Tables::default();
     if let Some(head) = sign_above(text, line).and_then(|sign| tables.head(text, line, sign)) {
-        return (Some(head).filter(|head| head.start < start), line.min(start));
+        // Of a line that was cut, nobody could say whether it is one of the table.
+        let start = line_start(text, line.min(start));
+        return (Some(head).filter(|head| head.start < start), start);
     }
     let own = slice(text, line, end);
     let sign = SIGNS.into_iter().find(|sign| memchr(*sign, own).is_some());
     (None, if is_head(own, sign.unwrap_or(b',')) { line.min(start) } else { start })
+}
+
+/// Where the line begins in which a place stands; the place itself where the line is too long for a table.
+fn line_start(text: &[u8], place: usize) -> usize {
+    let nearest = place.saturating_sub(LONGEST_LINE);
+    let end = memrchr(b'\n', slice(text, nearest, place));
+    end.map_or(if nearest == 0 { 0 } else { place }, |at| nearest + at + 1)
 }
 
 /// The line before the one that begins at `line`; none where it is too long for a table.

@@ -96,7 +96,8 @@ pub(crate) fn check(data: &[u8]) {
                 out.extend(session.response_chunk(chunk, false));
             }
             out.extend(session.response_chunk(b"", true));
-            if which == 0 {
+            // A picture is no text, whatever it begins with, and the decision says so.
+            if which == 0 && !unread(&session) {
                 clean(&out);
             }
         }
