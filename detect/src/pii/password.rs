@@ -136,8 +136,12 @@ fn opening_quote(text: &[u8], i: usize) -> (usize, Option<u8>) {
     }
 }
 
-/// Punctuation of the sentence is not part of the password.
+/// Punctuation of the sentence, and its print, is no part of the password.
 pub(super) fn trim(text: &[u8], start: usize, mut end: usize) -> usize {
+    // Bold print, as in `**Password policy:**`.
+    if slice(text, start, end).ends_with(b"**") {
+        end -= 2;
+    }
     while end > start && matches!(before(text, end), b'.' | b',' | b';' | b')' | b']' | b'}' | b':' | b'?') {
         end -= 1;
     }
@@ -168,6 +172,13 @@ pub(super) fn is_code(secret: &[u8]) -> bool {
         b"password",
         b"optional",
         b"nil",
+        // Tags of YAML, behind which stands where it is kept.
+        b"!vault",
+        b"!secret",
+        b"!env",
+        b"!ref",
+        b"!sub",
+        b"!reference",
     ];
     // Samples that say what they are.
     let told = [&b"fake"[..], b"dummy", b"example", b"placeholder", b"your_", b"your-", b"xxxx"]

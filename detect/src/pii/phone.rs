@@ -4,10 +4,15 @@ use super::iban;
 use super::number::{self, MAX_DIGITS};
 use super::phone_plan;
 use super::scan::{self, Scan};
-use crate::EntityType::PhoneNumber;
+use crate::EntityType::{DeTaxId, EsCif, ItVatCode, PhoneNumber};
 use crate::bytes::{at, before, slice, starts_with_fold};
+use crate::{EntityType, TypeSet};
 
 const MAX_GROUPS: usize = 8;
+/// From this score on a number is one of a telephone by its form, whatever the words before it say.
+const SURE: f32 = 0.75;
+/// Numbers of tax offices that may look like one.
+const TAX: &[EntityType] = &[DeTaxId, EsCif, ItVatCode];
 /// E.164 allows fifteen digits; a trunk zero in brackets comes on top.
 const MOST: usize = 16;
 
@@ -77,10 +82,17 @@ pub(super) fn at_number(scan: &mut Scan<'_>, first: usize) {
     let plain = (plain + bonus).min(named);
     // Where the form says next to nothing, the word must speak of this number: "call me at", not "the call took".
     let weak = plain <= 0.2 || dialled.separators & DOT != 0;
-    let told = scan.context(dialled.start).end;
-    if weak && plain < 0.5 && told > 0 && !connected(text, told, dialled.start) {
+    let context = scan.context(dialled.start);
+    let told = context.end > 0 && connected(text, context.end, dialled.start);
+    if weak && plain < 0.5 && context.end > 0 && !told {
         return;
     }
+    // The word right before it says what else it is.
+    if told && !context.names(PhoneNumber) && context.names_any(TypeSet::of(TAX)) && plain < SURE {
+        return;
+    }
+    // A number beside somebody's telephone: `"created_at":1625997881`.
+    let named = if context.negative && dialled.groups == 1 { plain } else { named };
     scan.weigh(PhoneNumber, (dialled.start, dialled.end), (plain, named), rule);
 }
 
