@@ -335,6 +335,24 @@ pub(super) const RULES: &[Rule] = &[
         &[(INSTRUCTION.or(IMPORTANT).or(OVERRIDE), 0), (LINK, 0), (AI, 2)],
     ),
     usual(rule(IndirectInstruction, (0.0, 0.25), "indirect/model-must", &[(AI, 0), (MUST.or(IMPORTANT), 4)])),
+    usual(rule(
+        IndirectInstruction,
+        (0.0, 0.35),
+        "indirect/model-keeps-quiet",
+        &[(AI, 0), (NEGATED, 8), (TELL, 3)],
+    )),
+    usual(rule(
+        IndirectInstruction,
+        (0.0, 0.35),
+        "indirect/model-overrides",
+        &[(AI, 0), (OVERRIDE.or(STOP), 5), (INSTRUCTION.or(POLICY).or(USER).or(REQUEST), 4)],
+    )),
+    usual(rule(
+        IndirectInstruction,
+        (0.0, 0.35),
+        "indirect/model-sends",
+        &[(AI, 0), (SEND, 8), (DATA.or(ADDRESS), 6)],
+    )),
     rule(
         IndirectInstruction,
         (0.2, 0.45),

@@ -56,7 +56,11 @@ pub(super) const MORE: &[(Classes, &str)] = &[
     ),
     (ALL, "alle wszystkie wszystko tüm bütün كل جميع सभी सब"),
     (VERBATIM, "letterlijk dokładnie kelimesi حرفيا शब्दशः wörtlich"),
-    (AI, "zeka zekâ chatbotem asystenta المساعد الاصطناعي सहायक assistent"),
+    (
+        AI,
+        "zeka zekâ zekaya zekâya chatbotem asystenta المساعد الاصطناعي सहायक assistent ia ии ии-ассистента modèle modelo assistentes",
+    ),
+    (TELL, "mentionne parle parlez erwähnen пиши упоминай menciona farne parola"),
     (OVERRIDE, "忘掉 抛开 绕过 破棄 無視して 忘れて 무시하고 잊고 忽略掉"),
     (INSTRUCTION, "说明 设定 限制条件 프롬프트 규칙을 지시를 命令を 指示を"),
     (PRIOR, "此前 原来 今まで 以前の 기존 지금까지"),
