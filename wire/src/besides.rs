@@ -1,6 +1,7 @@
 //! What a request asks for in places of which its protocol's reader makes nothing: models to fall back on, a session's tools, the
 //! requests in a batch. A policy on models or tools sees these too.
 
+use crate::bound::alike;
 use crate::collect::{Collector, in_its_letters};
 use crate::error::WireError;
 use crate::json::{Kind, Val};
@@ -17,15 +18,27 @@ const HOLDERS: &[&str] = &[
     "batch",
     "body",
     "inputConfig",
-    "input_config",
     "generateContentRequest",
     "additionalModelRequestFields",
     "chat_template_kwargs",
     "extra_body",
     "agent",
+    "agentConfig",
+    "target",
     "audio",
     "transcription",
     "input_audio_transcription",
+    // Agents that ask others: Anthropic's, OpenAI's live sessions.
+    "multiagent",
+    "agents",
+    "advisor",
+    "delegation",
+    "responses",
+    "decisions",
+    // Gemini on Vertex, and the setup of its live sessions.
+    "generationConfig",
+    "routingConfig",
+    "bidiGenerateContentSetup",
     // OpenAI's evaluations and graders.
     "data_source",
     "sampling_params",
@@ -43,9 +56,12 @@ const HOLDERS: &[&str] = &[
     "externalSourcesConfiguration",
     "retrievalConfiguration",
     "vectorSearchConfiguration",
+    "implicitFilterConfiguration",
     "rerankingConfiguration",
     "bedrockRerankingConfiguration",
     "modelConfiguration",
+    "promptOverrideConfiguration",
+    "promptConfigurations",
     "actionGroups",
     "functionSchema",
     "collaborators",
@@ -79,10 +95,13 @@ fn within(c: &mut Collector<'_>, value: Val<'_>, all: bool, depth: usize) -> Don
 
 /// One member of an object; `all` where no reader makes anything of it.
 pub(crate) fn member(c: &mut Collector<'_>, name: &str, value: Val<'_>, all: bool, depth: usize) -> Done {
+    if name == "tools" {
+        // Those that ask a model of their own: for advice, for an image.
+        let mut models = value.items().filter_map(|(_, tool)| tool.get("model"));
+        models.try_for_each(|model| named(c, model))?;
+    }
     match name {
-        "model" | "modelId" | "modelArn" | "foundationModel" if all && value.is_string() => {
-            c.asks_models(&value.text())
-        }
+        "model" | "modelId" | "modelArn" | "foundationModel" | "targetModelId" if all => named(c, value),
         "models" => value.items().try_for_each(|(_, entry)| named(c, entry)),
         "fallbacks"
         | "default_fallbacks"
@@ -103,13 +122,18 @@ pub(crate) fn member(c: &mut Collector<'_>, name: &str, value: Val<'_>, all: boo
             value.get("tools").into_iter().for_each(|list| tools::offer_by_any_name(c, list));
             Ok(())
         }
+        // Elsewhere such a name may be a label (LiteLLM's lists of models).
+        _ if alike(name, "manualMode") => {
+            let mut names = value.members().filter(|(key, _)| alike(&key.text(), "modelName"));
+            names.try_for_each(|(_, name)| named(c, name))
+        }
         // Elsewhere it is a list of messages.
         "input" if depth > 0 && value.is_object() => within(c, value, true, depth + 1),
         // Each under a name of its own.
         "graders" if depth < DEPTH => {
             value.members().try_for_each(|(_, grader)| within(c, grader, true, depth + 1))
         }
-        name if depth < DEPTH && HOLDERS.contains(&name) => match value.kind() {
+        name if depth < DEPTH && HOLDERS.iter().any(|holder| alike(name, holder)) => match value.kind() {
             Kind::Array => value.items().try_for_each(|(_, entry)| within(c, entry, true, depth + 1)),
             _ => within(c, value, true, depth + 1),
         },
@@ -137,8 +161,10 @@ fn under_names(c: &mut Collector<'_>, value: Val<'_>) -> Done {
     Ok(())
 }
 
-/// A model's name, or an object that has one.
+/// A model's name, or an object that has one: an entry that says what to ask, a model with its settings.
 fn named(c: &mut Collector<'_>, value: Val<'_>) -> Done {
-    let name = if value.is_object() { value.get_text("model") } else { value.string() };
-    name.map_or(Ok(()), |name| c.asks_models(&name))
+    let member = |name: &str| value.get_text(name);
+    let name = if value.is_object() { member("model").or_else(|| member("id")) } else { value.string() };
+    // As Gemini's reader has it.
+    name.map_or(Ok(()), |name| c.asks_models(name.strip_prefix("models/").unwrap_or(&name)))
 }
