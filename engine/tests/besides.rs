@@ -74,6 +74,114 @@ fn what_is_fetched_elsewhere_is_media() {
     }
 }
 
+/// Wherever servers take them: parts of chats that only some know, tools, paths of no known protocol.
+#[test]
+fn files_are_seen_wherever_a_request_attaches_them() {
+    let refuse = || json!({ "media": "refuse", "rules": [{ "pii": {} }] });
+    let said = |part: &Value| json!([{ "role": "user", "content": [part] }]);
+    let (web, png) = ("https://x.example/a", "iVBORw0KGgoAAAANSUhEUgAAAAUAAAAFCAYAAACNbyblAAAAHElEQVQI12P4");
+    let text = "SGVsbG8sIHRoaXMgaXMgYW4gb3JkaW5hcnkgdGV4dC4=";
+    for (part, fine) in [
+        (json!({ "type": "file", "file": { "filename": "a.pdf", "file_data": web } }), false),
+        (json!({ "type": "file", "file_id": "3f2b6f6e-5b5e-4f0e-9a52-0e3c1a6d1b11" }), false),
+        (json!({ "type": "document_url", "document_url": web }), false),
+        (json!({ "type": "audio_url", "audio_url": { "url": web } }), false),
+        (json!({ "type": "image_embeds", "image_embeds": png }), false),
+        (json!({ "type": "image", "image": web }), false),
+        (json!({ "type": "video", "video": [web, web] }), false),
+        (json!({ "type": "text", "text": web }), true),
+        (json!({ "type": "text", "text": "hi", "image": "none", "url": web }), true),
+    ] {
+        let body = json!({ "model": "m", "messages": said(&part) });
+        assert_eq!(passes(refuse(), CHAT, &body), fine, "{body}");
+        let body = json!({ "items": said(&part) });
+        assert_eq!(passes(refuse(), "/v1/conversations/c/items", &body), fine, "{body}");
+    }
+    let tool = |tool: Value| json!({ "model": "m", "input": "x", "tools": [tool] });
+    let schema =
+        json!({ "type": "object", "properties": { "file_id": { "type": "string", "default": "a" } } });
+    let events = |source: Value| json!({ "events": [{ "type": "user.message", "content": [{ "type": "image", "source": source }] }] });
+    for (path, body, fine) in [
+        ("/v1/completions", json!({ "model": "m", "prompt_embeds": [png] }), false),
+        (
+            "/v1/responses",
+            tool(json!({ "type": "code_interpreter", "container": { "file_ids": ["f"] } })),
+            false,
+        ),
+        ("/v1/responses", tool(json!({ "type": "code_interpreter", "container": { "file_ids": [] } })), true),
+        (
+            "/v1/responses",
+            tool(json!({ "type": "image_generation", "input_image_mask": { "file_id": "f" } })),
+            false,
+        ),
+        ("/v1/responses", tool(json!({ "type": "function", "name": "f", "parameters": schema })), true),
+        ("/v1/responses", tool(json!({ "type": "mcp", "server_label": "s", "server_url": web })), true),
+        (
+            "/v1/responses",
+            json!({ "model": "m", "input": [{ "type": "computer_call_output", "output": { "type": "computer_screenshot", "file_id": "f" } }] }),
+            false,
+        ),
+        // Said again: what a tool was called with, and what the model refers to.
+        (
+            "/v1/messages",
+            json!({ "model": "m", "max_tokens": 1, "messages": [{ "role": "assistant", "content": [
+                { "type": "redacted_thinking", "data": png },
+                { "type": "tool_use", "id": "t", "name": "f", "input": { "file_id": "x", "data": png } }] }] }),
+            true,
+        ),
+        (
+            "/v1/responses",
+            json!({ "model": "m", "input": [{ "role": "assistant", "content": [
+                { "type": "output_text", "text": "x", "annotations": [{ "type": "file_citation", "file_id": "f" }] }] }] }),
+            true,
+        ),
+        (
+            "/v1/messages",
+            json!({ "model": "m", "max_tokens": 1, "messages": [], "mcp_servers": [{ "type": "url", "name": "s", "url": web }] }),
+            true,
+        ),
+        (
+            "/v1/sessions/s/events",
+            events(json!({ "type": "base64", "media_type": "image/png", "data": png })),
+            false,
+        ),
+        (
+            "/v1/sessions/s/events",
+            events(json!({ "type": "base64", "media_type": "text/plain", "data": text })),
+            true,
+        ),
+        ("/v1/sessions/s/events", events(json!({ "type": "url", "url": web })), false),
+        (
+            "/v1/threads/t/messages",
+            json!({ "role": "user", "content": "x", "attachments": [{ "file_id": "f" }] }),
+            false,
+        ),
+        (
+            "/v1beta/interactions",
+            json!({ "model": "m", "input": { "type": "image", "mime_type": "image/png", "data": png } }),
+            false,
+        ),
+        (
+            "/v1beta/interactions",
+            json!({ "model": "m", "input": { "type": "document", "mime_type": "application/pdf", "uri": web } }),
+            false,
+        ),
+        ("/v1/ocr", json!({ "document": { "type": "image_url", "image_url": web } }), false),
+        (
+            "/guardrail/g/version/1/apply",
+            json!({ "content": [{ "image": { "source": { "bytes": png } } }] }),
+            false,
+        ),
+        (
+            "/orders",
+            json!({ "url": web, "data": "67ccd2bf-17f0-819c-b67e-123456789012", "raw": 7, "file_id": null }),
+            true,
+        ),
+    ] {
+        assert_eq!(passes(refuse(), path, &body), fine, "{path} {body}");
+    }
+}
+
 /// Each row: the path, the type, the body, and whether it may pass as it is.
 #[test]
 fn bodies_are_read_as_servers_read_them() {
@@ -161,7 +269,45 @@ fn texts_in_base64_are_in_utf8() {
             json!({ "jsonrpc": "2.0", "id": 1, "method": "message/send", "params": { "message": message } }),
         )
     };
+    let agent_1_0 = |kind: &str, data: &str| {
+        let part = json!({ "raw": data, "mediaType": kind });
+        let message = json!({ "role": "ROLE_USER", "messageId": "1", "parts": [part] });
+        (
+            "/a2a",
+            json!({ "jsonrpc": "2.0", "id": 1, "method": "SendMessage", "params": { "message": message } }),
+        )
+    };
+    let item = |name: &str, data: &str| {
+        let part = json!({ "type": "input_file", "filename": name, "file_data": data });
+        ("/v1/conversations/c/items", json!({ "items": [{ "role": "user", "content": [part] }] }))
+    };
+    let event = |kind: &str, data: &str| {
+        let source = json!({ "type": "base64", "media_type": kind, "data": data });
+        (
+            "/v1/sessions/s/events",
+            json!({ "events": [{ "content": [{ "type": "document", "source": source }] }] }),
+        )
+    };
+    let bytes = |kind: &str, data: &str| {
+        (
+            "/retrieveAndGenerate",
+            json!({ "sources": [{ "byteContent": { "contentType": kind, "data": data } }] }),
+        )
+    };
     for ((path, body), fine) in [
+        (agent_1_0("text/plain", french), false),
+        (agent_1_0("text/plain", plain), true),
+        (agent_1_0("image/png", png), true),
+        (item("k.csv", french), false),
+        (item("k.csv", plain), true),
+        (item("k.png", wide), false),
+        (item("k.png", png), true),
+        (event("text/plain", french), false),
+        (event("text/plain", plain), true),
+        (event("application/pdf", french), true),
+        (bytes("text/plain", french), false),
+        (bytes("text/plain", wide), false),
+        (bytes("application/pdf", png), true),
         (gemini("text/plain", plain), true),
         (gemini("text/csv", french), false),
         (gemini("text/plain; charset=windows-1252", french), false),

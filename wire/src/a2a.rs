@@ -255,9 +255,17 @@ fn parts(c: &mut Collector<'_>, at: At, value: Val<'_>, path: u32) -> Done {
             let path = c.at_index(path, index);
             parts(c, at, entry, path)
         }),
-        Kind::Object => value.members().try_for_each(|(key, member)| part(c, at, path, key, member)),
+        Kind::Object => file_or_text(c, at, value, path),
         _ => c.text(at.place, value, path),
     }
+}
+
+/// A part, or the file in it.
+fn file_or_text(c: &mut Collector<'_>, at: At, value: Val<'_>, path: u32) -> Done {
+    for bytes in ["raw", "bytes", "fileWithBytes"].iter().filter_map(|name| value.get(name)) {
+        c.is_as_said(value, bytes)?;
+    }
+    value.members().try_for_each(|(key, member)| part(c, at, path, key, member))
 }
 
 /// A member of a part. In 1.0 it says what it is by having it: `text`, `raw`, `url` or `data`; in 0.3 by its `kind`, and
@@ -281,11 +289,8 @@ fn part(c: &mut Collector<'_>, at: At, parent: u32, key: Val<'_>, value: Val<'_>
             }
         }
         "file" if value.is_object() => {
-            for bytes in ["bytes", "fileWithBytes"].iter().filter_map(|name| value.get(name)) {
-                c.is_as_said(value, bytes)?;
-            }
             let path = path_of(c);
-            value.members().try_for_each(|(key, member)| part(c, at, path, key, member))
+            file_or_text(c, at, value, path)
         }
         "raw" | "bytes" | "fileWithBytes" => {
             let path = path_of(c);

@@ -1,6 +1,7 @@
 //! What a request asks for in places of which its protocol's reader makes nothing: models to fall back on, a session's tools, the
 //! requests in a batch. A policy on models or tools sees these too.
 
+use crate::attached;
 use crate::bound::alike;
 use crate::collect::{Collector, in_its_letters};
 use crate::error::WireError;
@@ -71,11 +72,12 @@ const DEPTH: usize = 8;
 
 type Done = Result<(), WireError>;
 
-/// Notes the models and tools that the protocol's reader did not. Where no path `settled` the protocol, also those that would be
+/// Notes the models, tools and files that the protocol's reader did not. Where no path `settled` the protocol, also those that would be
 /// read at the outermost level by a server that passes over members it does not know.
 ///
 /// # Errors
-/// [`WireError`]: a method of MCP under a name that only some servers take for `method`; more models in one name than anybody asks.
+/// [`WireError`]: a method of MCP under a name that only some servers take for `method`; more models in one name than anybody asks;
+/// what is said to be text and is none in UTF-8.
 pub(crate) fn read(c: &mut Collector<'_>, root: Val<'_>, settled: bool) -> Done {
     let messages = root.items().map(|(_, one)| one).chain([root]);
     for (key, member) in messages.flat_map(Val::members) {
@@ -86,6 +88,7 @@ pub(crate) fn read(c: &mut Collector<'_>, root: Val<'_>, settled: bool) -> Done 
     }
     let of_nobody = matches!(c.message.protocol, Protocol::Mcp | Protocol::A2a | Protocol::Json);
     let outermost = !settled && of_nobody || c.message.protocol == Protocol::BedrockInvoke;
+    attached::read(c, root)?;
     within(c, root, outermost, 0)
 }
 

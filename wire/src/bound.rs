@@ -257,7 +257,7 @@ fn may_say(key: &str) -> bool {
     )
 }
 
-fn plain(name: &str) -> impl Iterator<Item = u8> {
+pub(crate) fn plain(name: &str) -> impl Iterator<Item = u8> {
     name.bytes().filter(|b| *b != b'_').map(|b| b.to_ascii_lowercase())
 }
 

@@ -20,7 +20,7 @@ const OF_REQUESTS: &[&str] = &[
 const OF_PARTS: &[&str] = &["file_id", "file_url", "fileUri", "s3Location"];
 
 /// Members that hold somebody's own data or schema, in which any name may stand.
-const FREE: &[&str] = &[
+pub(crate) const FREE: &[&str] = &[
     "parameters",
     "input_schema",
     "parametersJsonSchema",

@@ -19,6 +19,7 @@ mod a2a;
 mod amazon;
 mod anthropic;
 mod array;
+mod attached;
 mod base64;
 mod bedrock;
 mod besides;

@@ -88,7 +88,7 @@ pub(crate) fn says_text(holder: Val<'_>) -> bool {
     holder.members().filter(|(_, value)| value.is_string()).any(|(key, value)| {
         let (name, value) = (key.text(), value.text());
         let called = |names: &[&str]| names.iter().any(|known| alike(&name, known));
-        called(&["mimeType", "mediaType"]) && is_of_text(&value)
+        called(&["mimeType", "mediaType", "contentType"]) && is_of_text(&value)
             || called(&["format"]) && is_kind_of_text(&value)
             || called(&["filename", "displayName"]) && is_named_as_text(&value)
     })

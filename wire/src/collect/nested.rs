@@ -10,6 +10,7 @@ use crate::json::{Doc, Kind, Node, Val, scan};
 use crate::layers::Layer;
 use crate::media::{self, Content};
 use crate::message::{Place, Slot};
+use crate::words;
 
 /// Texts inside texts inside texts: this many times.
 const MAX_LEVEL: u8 = 4;
@@ -39,6 +40,19 @@ impl Collector<'_> {
         let text = data.string().filter(|_| self.asks && media::says_text(holder)).unwrap_or_default();
         let media = [media::base64_data(&text), media::data_url(&text)].contains(&Content::Media);
         if media { in_another_character_set(data) } else { Ok(()) }
+    }
+
+    /// Whether a string of a request, which its holder may say is text, is Base64 of what is none.
+    pub(crate) fn is_media(&self, holder: Val<'_>, data: Val<'_>) -> Result<bool, WireError> {
+        self.is_as_said(holder, data)?;
+        let text = data.string().unwrap_or_default();
+        match media::base64_data(&text) {
+            Content::Media if media::is_in_another_character_set(&text) => {
+                in_another_character_set(data).map(|()| true)
+            }
+            // An identifier is of the same letters.
+            content => Ok(content == Content::Media && !words::says_nothing(&text)),
+        }
     }
 
     /// One or several strings where the protocol has Base64 data.

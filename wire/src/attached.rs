@@ -1,0 +1,147 @@
+//! What comes with a request beside its words, wherever it stands: files by reference, and bytes in Base64. Protocols' readers know
+//! the places that their protocol has; servers take such parts in many more, and most call them by the same few names.
+
+use crate::bound::{alike, plain};
+use crate::collect::Collector;
+use crate::elsewhere::FREE;
+use crate::error::WireError;
+use crate::json::{Kind, Val};
+use crate::protocol::Protocol;
+
+/// Members that name a file, or hold what a model has made of one.
+const FILES: &[&str] = &["file_id", "file_ids", "fileUri", "prompt_embeds", "image_embeds", "audio_embeds"];
+
+/// Members that say where something is fetched, where an address stands in them.
+const ADDRESSES: &[&str] = &[
+    "file_url",
+    "image_url",
+    "video_url",
+    "audio_url",
+    "document_url",
+    "pdf_url",
+    "s3Location",
+    "file_data",
+    "image",
+    "video",
+    "audio",
+];
+
+/// Members that hold bytes.
+const BYTES: &[&str] = &["data", "file_data", "image_data", "bytes", "blob", "raw", "b64_json"];
+
+/// What says of which kind a file is.
+const KINDS: &[&str] = &["mimeType", "mediaType", "contentType"];
+
+/// Members of somebody's own, besides those that are [`FREE`]: what a model's words refer to, what a tool is called with.
+const OTHERS: &[&str] = &["annotations", "citations", "toolUse"];
+
+/// How the types of parts end that no model is shown as a file: calls and what came of them, which their readers know, and what a
+/// provider encrypts.
+const NO_FILES: &[&str] = &["_call", "tool_use", "tool_result", "redacted_thinking", "reasoning.encrypted"];
+
+/// Counts what is attached, where no reader has counted more.
+///
+/// # Errors
+/// [`WireError::Malformed`]: what is said to be text is none in UTF-8.
+pub(crate) fn read(c: &mut Collector<'_>, root: Val<'_>) -> Result<(), WireError> {
+    // What these hold, their readers know.
+    if matches!(c.message.protocol, Protocol::Mcp | Protocol::A2a | Protocol::A2aHttp) {
+        return Ok(());
+    }
+    let mut count = 0;
+    within(c, "", root, &mut count)?;
+    c.message.media = c.message.media.max(count);
+    Ok(())
+}
+
+/// All that is attached within a value of this name. Recursion is bounded by the scanner's depth limit.
+fn within(c: &Collector<'_>, name: &str, value: Val<'_>, count: &mut u32) -> Result<(), WireError> {
+    if value.kind() == Kind::Array {
+        return value.items().try_for_each(|(_, item)| within(c, name, item, count));
+    }
+    let kind = value.get_text("type").unwrap_or_default();
+    if NO_FILES.iter().any(|end| kind.ends_with(end)) {
+        return Ok(());
+    }
+    value.members().try_for_each(|(key, member)| {
+        let key = key.text();
+        let holds = matches!(member.kind(), Kind::Object | Kind::Array);
+        if holds && (is_one_of(FREE, &key) || is_one_of(OTHERS, &key)) {
+            return Ok(());
+        }
+        let attached =
+            may_attach(&key) && (points(name, value, &key, member) || holds_bytes(c, value, &key, member)?);
+        *count = count.saturating_add(u32::from(attached));
+        if holds && !attached { within(c, &key, member, count) } else { Ok(()) }
+    })
+}
+
+/// Whether a member of this name may be one of those: most are not, and are not compared with each.
+fn may_attach(key: &str) -> bool {
+    let mut letters = plain(key);
+    matches!(
+        (letters.next(), letters.next()),
+        (Some(b'f' | b'v'), Some(b'i'))
+            | (Some(b'i'), Some(b'm'))
+            | (Some(b'u' | b'p'), Some(b'r'))
+            | (Some(b'd' | b'r'), Some(b'a'))
+            | (Some(b'd'), Some(b'o'))
+            | (Some(b'p'), Some(b'd'))
+            | (Some(b'a'), Some(b'u'))
+            | (Some(b's'), Some(b'3'))
+            | (Some(b'b'), Some(b'y' | b'l' | b'6'))
+    )
+}
+
+fn is_one_of(names: &[&str], name: &str) -> bool {
+    names.iter().any(|known| alike(name, known))
+}
+
+/// Whether a member of an object of this name says where a file is.
+fn points(of: &str, object: Val<'_>, key: &str, member: Val<'_>) -> bool {
+    if is_one_of(FILES, key) {
+        return texts(member).any(|text| text.string().is_some_and(|text| !text.is_empty()));
+    }
+    // Elsewhere an address is anybody's link.
+    let of_file = || of == "source" || object.members().any(|(key, _)| is_one_of(KINDS, &key.text()));
+    if matches!(key, "url" | "uri") && of_file() || is_one_of(ADDRESSES, key) {
+        let inner = ["url", "uri"].into_iter().filter_map(|name| member.get(name));
+        return texts(member).chain(inner).any(is_address);
+    }
+    false
+}
+
+/// Whether a member holds bytes that are no text.
+fn holds_bytes(c: &Collector<'_>, object: Val<'_>, key: &str, member: Val<'_>) -> Result<bool, WireError> {
+    let mut media = false;
+    for text in texts(member).filter(|_| is_one_of(BYTES, key)) {
+        media |= c.is_media(object, text)?;
+    }
+    Ok(media)
+}
+
+/// A text, or those in a list.
+fn texts(value: Val<'_>) -> impl Iterator<Item = Val<'_>> {
+    [value].into_iter().chain(value.items().map(|(_, item)| item)).filter(|one| one.is_string())
+}
+
+/// Whether a text begins as an address does: with a scheme.
+fn is_address(value: Val<'_>) -> bool {
+    let part = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'+' | b'-' | b'.');
+    let text = value.string().unwrap_or_default();
+    let scheme = text.trim_ascii_start().split_once("://").map(|(scheme, _)| scheme);
+    scheme.is_some_and(|scheme| !scheme.is_empty() && scheme.bytes().all(part))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_member_that_attaches_something_is_passed_over() {
+        for name in [FILES, ADDRESSES, BYTES, &["url", "uri"]].concat() {
+            assert!(may_attach(name) && may_attach(&name.to_uppercase()), "{name}");
+        }
+        assert!(!["role", "content", "type", "text", "model", "name"].iter().any(|name| may_attach(name)));
+    }
+}
