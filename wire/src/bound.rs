@@ -40,6 +40,9 @@ impl Answers {
 
 type Path = [&'static str];
 
+/// In a path: each item of a list.
+const EACH: &str = "*";
+
 /// Where a request bounds its answers.
 struct Fields {
     /// What the protocol's servers read.
@@ -59,15 +62,17 @@ fn fields(protocol: Protocol, models: &[&str]) -> Option<Fields> {
     const GEMINI: &Path = &["generationConfig", "maxOutputTokens"];
     const CONVERSE: &Path = &["inferenceConfig", "maxTokens"];
     const OLLAMA: &Path = &["options", "num_predict"];
+    // A model that is asked where the first one fails.
+    const FALLBACK: &Path = &["fallbacks", EACH, "max_tokens"];
     let fields = |binding, beside, written| Fields { binding, beside, written };
     Some(match protocol {
         Protocol::OpenAiChat => {
             let written = if models.iter().any(|model| reasons(model)) { COMPLETION } else { TOKENS };
-            fields(&[COMPLETION, TOKENS], &[PREDICT], written)
+            fields(&[COMPLETION, TOKENS], &[PREDICT, FALLBACK], written)
         }
         Protocol::OpenAiCompletions => fields(&[TOKENS], &[COMPLETION, PREDICT], TOKENS),
         Protocol::OpenAiResponses => fields(&[OUTPUT], &[TOKENS, COMPLETION], OUTPUT),
-        Protocol::AnthropicMessages => fields(&[TOKENS], &[], TOKENS),
+        Protocol::AnthropicMessages => fields(&[TOKENS], &[FALLBACK], TOKENS),
         Protocol::Gemini => fields(&[GEMINI], &[], GEMINI),
         Protocol::BedrockConverse => fields(
             &[CONVERSE],
@@ -227,6 +232,10 @@ fn at<'d>(protocol: Protocol, object: Val<'d>, path: &Path) -> Vec<Found<'d>> {
 
 fn collect<'d>(protocol: Protocol, from: Found<'d>, path: &Path, found: &mut Vec<Found<'d>>) {
     let Some((name, rest)) = path.split_first() else { return found.push(from) };
+    if *name == EACH {
+        let items = from.value.items().map(|(_, value)| Found { value, left: rest.len(), ..from });
+        return items.for_each(|item| collect(protocol, item, rest, found));
+    }
     for (key, value) in from.value.members() {
         let key = key.text();
         if !alike(&key, name) {
@@ -234,7 +243,8 @@ fn collect<'d>(protocol: Protocol, from: Found<'d>, path: &Path, found: &mut Vec
         }
         let exact = from.exact && (key == *name || protocol == Protocol::Gemini && key == snake(name));
         let next = Found { value, exact, left: rest.len() };
-        if rest.is_empty() || value.is_object() {
+        let list = rest.first() == Some(&EACH);
+        if rest.is_empty() || value.is_object() || list {
             collect(protocol, next, rest, found);
         } else {
             found.push(next);
@@ -251,6 +261,7 @@ fn may_say(key: &str) -> bool {
             | (Some(b'm'), Some(b'a'))
             | (Some(b'b' | b'g' | b't'), Some(b'e'))
             | (Some(b'i'), Some(b'n'))
+            | (Some(b'f'), Some(b'a'))
             | (Some(b'o'), Some(b'p'))
             | (Some(b'a'), Some(b'd'))
             | (Some(b'p'), Some(b'r'))

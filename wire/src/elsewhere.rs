@@ -16,13 +16,14 @@ const OF_REQUESTS: &[&str] = &[
     "promptVariables",
 ];
 
-/// Members that name a file, wherever they stand.
-const OF_PARTS: &[&str] = &["file_id", "file_url", "fileUri", "s3Location"];
+/// Members that name a file, or what was said before, wherever they stand.
+const OF_PARTS: &[&str] = &["file_id", "file_url", "fileUri", "s3Location", "previous_message_id"];
 
 /// Members that hold somebody's own data or schema, in which any name may stand.
 pub(crate) const FREE: &[&str] = &[
     "parameters",
     "input_schema",
+    "input_examples",
     "parametersJsonSchema",
     "schema",
     "arguments",
@@ -58,9 +59,6 @@ fn of(root: Val<'_>) -> bool {
         let listed = |names: &[&str]| names.iter().any(|known| alike(&name, known));
         if is_empty(value) {
             return false;
-        }
-        if alike(&name, "tools") {
-            return value.items().any(|(_, tool)| !is_own(tool));
         }
         let template = alike(&name, "prompt") && value.is_object();
         listed(OF_REQUESTS) || template || part(&name, value)
@@ -113,7 +111,10 @@ fn part(name: &str, value: Val<'_>) -> bool {
     if is_empty(value) || listed(FREE) || name == "input" && value.is_object() {
         return false;
     }
-    if listed(OF_PARTS) {
+    // Tools are offered among the messages, too: in a list, or each with its definition (Anthropic).
+    let offers = alike(name, "tools") && value.items().any(|(_, tool)| !is_own(tool))
+        || alike(name, "definition") && value.get("type").is_some() && !is_own(value);
+    if listed(OF_PARTS) || offers {
         return true;
     }
     let points = value.get_text("type").is_some_and(|kind| matches!(&*kind, "url" | "item_reference"));

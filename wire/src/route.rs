@@ -162,6 +162,10 @@ fn posted(method: &str, segments: &[Cow<'_, str>]) -> Option<Route> {
         ["batches"] | [.., "v1", "batch", "jobs"] => "batches",
         [.., "model-invocation-job"] | [.., "batchpredictionjobs"] => "batches",
         [.., "evals", _, "runs"] | [.., "threads", _, "runs", _, "submit_tool_outputs"] => "runs",
+        // Agents that a provider hosts: each message has them run.
+        [.., "v1", "sessions", _, "events"] | [.., "v1", "deployments", _, "run"] => "runs",
+        [.., "v1", "agents", "sessions"] | [.., "v1", "agents", "sessions", _, "events"] => "runs",
+        [.., "v1", "agents", "automations", _, "invocations"] => "runs",
         ["api", "create"] | ["ollama", "api", "create"] => "create",
         ["api", "copy"] | ["ollama", "api", "copy"] => "copy",
         _ => return None,
@@ -376,6 +380,14 @@ mod tests {
             ("POST", "/v1/threads/t/runs", Some("runs")),
             ("POST", "/v1/threads/t/runs/r/submit_tool_outputs", Some("runs")),
             ("POST", "/marathons/m/runs", None),
+            ("POST", "/v1/sessions/s/events?beta=true", Some("runs")),
+            ("GET", "/v1/sessions/s/events", None),
+            ("POST", "/v1/sessions", None),
+            ("POST", "/sessions/s/events", None),
+            ("POST", "/v1/deployments/d/run", Some("runs")),
+            ("POST", "/v1/agents/sessions", Some("runs")),
+            ("POST", "/v1/agents/sessions/s/events", Some("runs")),
+            ("POST", "/v1/agents/automations/a/invocations", Some("runs")),
         ] {
             let route = route_of(method, path, Some("application/json"));
             assert_eq!(route.operation, want, "{method} {path}");

@@ -77,6 +77,11 @@ fn a_bound_is_written_where_the_provider_reads_it() {
         (RESPONSES, r#"{"input":"a"}"#, r#"{"max_output_tokens":1024,"input":"a"}"#),
         (RESPONSES, r#"{"max_tokens":5}"#, r#"{"max_output_tokens":1024,"max_tokens":5}"#),
         (CLAUDE, r#"{"messages":[]}"#, r#"{"max_tokens":1024,"messages":[]}"#),
+        (
+            CLAUDE,
+            r#"{"max_tokens":7,"fallbacks":[{"max_tokens":null},{"max_tokens":"x"}]}"#,
+            r#"{"max_tokens":7,"fallbacks":[{"max_tokens":1024},{"max_tokens":1024}]}"#,
+        ),
         (GEMINI, r#"{"contents":[]}"#, r#"{"generationConfig":{"maxOutputTokens":1024},"contents":[]}"#),
         (
             GEMINI,
@@ -156,6 +161,22 @@ fn what_is_asked_of_the_answers() {
             Some(7),
             4,
         ),
+        (
+            CLAUDE,
+            json!({ "max_tokens": 7, "fallbacks": [{ "model": "m", "max_tokens": 900 }] }),
+            Some(900),
+            1,
+        ),
+        (
+            CLAUDE,
+            json!({ "max_tokens": 7, "fallbacks": [{ "model": "m" }, { "max_tokens": 5 }] }),
+            Some(7),
+            1,
+        ),
+        (CLAUDE, json!({ "max_tokens": 7, "fallbacks": [{ "max_tokens": "x" }] }), None, 1),
+        (CLAUDE, json!({ "max_tokens": 7, "fallbacks": { "max_tokens": 900 } }), Some(7), 1),
+        (CLAUDE, json!({ "fallbacks": [{ "max_tokens": 9 }] }), None, 1),
+        (CHAT, json!({ "max_tokens": 7, "fallbacks": ["m", { "max_tokens": 900 }] }), Some(900), 1),
         (OLLAMA, json!({ "options": { "num_predict": 7 }, "Options": { "num_predict": 9 } }), Some(9), 1),
         ("/v1/embeddings", json!({ "input": "a" }), Some(0), 1),
         ("/api/embed", json!({ "input": "a", "options": { "num_predict": -1 } }), Some(0), 1),
@@ -186,6 +207,10 @@ fn what_is_asked_of_the_answers() {
 fn what_stands_elsewhere_is_seen() {
     let own = json!([{ "type": "function", "function": { "name": "f", "parameters": { "properties": { "file_id": {} } } } }]);
     let image = json!([{ "role": "user", "content": [{ "type": "image_url", "image_url": { "url": "https://x.example/a.png" } }] }]);
+    let added = |definition: Value| {
+        let tool = json!({ "type": "tool_definition", "definition": definition });
+        json!({ "messages": [{ "role": "system", "content": [{ "type": "tool_addition", "tool": tool }] }] })
+    };
     let said = |content: Value| json!({ "input": [{ "role": "user", "content": [content] }] });
     let rows = [
         (
@@ -240,6 +265,25 @@ fn what_stands_elsewhere_is_seen() {
             json!({ "contents": [{ "parts": [{ "file_data": { "file_uri": "https://x.example/v" } }] }] }),
             true,
         ),
+        (
+            CLAUDE,
+            json!({ "messages": [], "thread": { "type": "continue", "previous_message_id": "m" } }),
+            true,
+        ),
+        (CLAUDE, json!({ "messages": [], "thread": { "type": "create" } }), false),
+        (CLAUDE, added(json!({ "type": "web_search_20250305", "name": "web_search" })), true),
+        (CLAUDE, added(json!({ "type": "custom", "name": "f", "input_schema": {} })), false),
+        (
+            RESPONSES,
+            json!({ "input": [{ "type": "additional_tools", "tools": [{ "type": "web_search" }] }] }),
+            true,
+        ),
+        (
+            RESPONSES,
+            json!({ "input": [{ "type": "additional_tools", "tools": [{ "type": "function", "name": "f" }] }] }),
+            false,
+        ),
+        (COMPLETIONS, json!({ "prompt_embeds": ["AAAA"] }), true),
         (GEMINI, json!({ "contents": [], "cachedContent": "c" }), true),
         (GEMINI, json!({ "contents": [], "tools": [{ "functionDeclarations": [] }] }), false),
         (GEMINI, json!({ "contents": [], "tools": [{ "google_search": {} }] }), true),
