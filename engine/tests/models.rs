@@ -1,0 +1,163 @@
+//! Models: all that a request asks for, wherever it names them.
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::expect_used, clippy::panic, missing_docs)]
+
+mod support;
+
+use serde_json::json;
+
+use crate::support::{passes, sent};
+
+const CHAT: &str = "/v1/chat/completions";
+
+const GEMINI: &str = "/v1beta/models/m:generateContent";
+
+#[test]
+fn models_are_seen_wherever_a_request_names_them() {
+    let allow = || json!({ "rules": [{ "models": { "allow": ["m"] } }] });
+    let messages = json!([{ "role": "user", "content": "hi" }]);
+    for (path, body, fine) in [
+        (CHAT, json!({ "model": "m", "messages": messages, "models": ["m"] }), true),
+        (CHAT, json!({ "model": "m", "messages": messages, "models": ["m", "evil"] }), false),
+        (CHAT, json!({ "model": "m", "messages": messages, "fallbacks": [{ "model": "evil" }] }), false),
+        ("/v1/realtime/client_secrets", json!({ "session": { "model": "evil" } }), false),
+        ("/async-invoke", json!({ "modelId": "evil", "modelInput": {} }), false),
+        (
+            "/v1beta/models/m:batchGenerateContent",
+            json!({ "batch": { "inputConfig": { "requests": { "requests": [{ "request": { "model": "evil" } }] } } } }),
+            false,
+        ),
+        (CHAT, json!({ "model": "m,evil", "messages": messages }), false),
+        (CHAT, json!({ "model": vec!["m"; 65].join(","), "messages": messages }), false),
+        (CHAT, json!({ "model": "m", "messages": messages, "fallbacks": [{ "m": ["evil"] }] }), false),
+        (
+            CHAT,
+            json!({ "model": "m", "messages": messages, "fallbacks": [{ "m": [{ "model": "evil" }] }] }),
+            false,
+        ),
+        (CHAT, json!({ "model": "m", "messages": messages, "fallbacks": [{ "m": ["m"] }, "m"] }), true),
+        (
+            CHAT,
+            json!({ "model": "m", "messages": messages, "fallbacks": [{ "model": "m", "api_key": "k" }] }),
+            true,
+        ),
+        (
+            CHAT,
+            json!({ "model": "m", "messages": messages, "context_window_fallbacks": [{ "m": ["evil"] }] }),
+            false,
+        ),
+        (
+            CHAT,
+            json!({ "model": "m", "messages": messages, "content_policy_fallbacks": [{ "m": ["evil"] }] }),
+            false,
+        ),
+        (
+            CHAT,
+            json!({ "model": "m", "messages": messages, "context_window_fallback_dict": { "m": "evil" } }),
+            false,
+        ),
+        (
+            CHAT,
+            json!({ "model": "m", "messages": messages,
+                "user_config": { "model_list": [{ "model_name": "m", "litellm_params": { "model": "evil" } }] } }),
+            false,
+        ),
+        ("/v1/chat/completions?model=evil", json!({ "model": "m", "messages": messages }), false),
+        ("/v1/chat/completions?model=m", json!({ "messages": messages }), true),
+        ("/orders?model=golf", json!({ "colour": "red" }), true),
+        ("/engines/evil/chat/completions", json!({ "model": "m", "messages": messages }), false),
+        ("/engines/llama.cpp/v1/chat/completions", json!({ "model": "m", "messages": messages }), true),
+        ("/openai/deployments/m/evil/chat/completions", json!({ "model": "m", "messages": messages }), false),
+        ("/v1beta/models/m/evil:generateContent", json!({ "contents": [] }), false),
+        ("/v1/evals/e/runs", json!({ "data_source": { "type": "completions", "model": "evil" } }), false),
+        ("/v1/evals", json!({ "testing_criteria": [{ "type": "label_model", "model": "evil" }] }), false),
+        (
+            "/v1/fine_tuning/jobs",
+            json!({ "model": "m", "method": { "type": "reinforcement", "reinforcement": {
+                "grader": { "type": "multi", "graders": { "a": { "type": "score_model", "model": "evil" } } } } } }),
+            false,
+        ),
+        (
+            "/retrieveAndGenerate",
+            json!({ "retrieveAndGenerateConfiguration": { "knowledgeBaseConfiguration": { "modelArn": "evil" } } }),
+            false,
+        ),
+        ("/agents/a/sessions/1", json!({ "foundationModel": "evil", "inputText": "x" }), false),
+        ("/v1/agents", json!({ "model": { "id": "evil", "speed": "fast" } }), false),
+        ("/v1/agents", json!({ "model": { "id": "m", "speed": "fast" } }), true),
+        ("/v1/sessions", json!({ "agent": { "id": "agent_1", "model": { "id": "evil" } } }), false),
+        (
+            "/v1/agents",
+            json!({ "model": "m", "multiagent": { "agents": [{ "type": "advisor", "model": "evil" }] } }),
+            false,
+        ),
+        (
+            "/v1/live/sessions",
+            json!({ "session": { "model": "m", "delegation": { "responses": { "model": "evil" } } } }),
+            false,
+        ),
+        ("/v1/agents/automations", json!({ "target": { "agent": { "model": "evil" } } }), false),
+        (
+            "/v1/responses",
+            json!({ "model": "m", "input": "x", "tools": [{ "type": "image_generation", "model": "evil" }] }),
+            false,
+        ),
+        (
+            "/v1/responses",
+            json!({ "model": "m", "input": "x", "tools": [{ "type": "image_generation", "model": "m" }] }),
+            true,
+        ),
+        (
+            "/v1/messages",
+            json!({ "model": "m", "max_tokens": 1, "messages": messages, "tools": [{ "type": "advisor_20260301", "name": "advisor", "model": "evil" }] }),
+            false,
+        ),
+        (
+            GEMINI,
+            json!({ "contents": [], "generationConfig": { "routingConfig": { "manualMode": { "modelName": "evil" } } } }),
+            false,
+        ),
+        (
+            GEMINI,
+            json!({ "contents": [], "generation_config": { "routing_config": { "manual_mode": { "model_name": "evil" } } } }),
+            false,
+        ),
+        (
+            GEMINI,
+            json!({ "contents": [], "generationConfig": { "routingConfig": { "manualMode": { "modelName": "m" } } } }),
+            true,
+        ),
+        ("/v1alpha/auth_tokens", json!({ "bidiGenerateContentSetup": { "model": "models/evil" } }), false),
+        ("/v1alpha/auth_tokens", json!({ "bidiGenerateContentSetup": { "model": "models/m" } }), true),
+        (
+            "/v1beta/interactions",
+            json!({ "agent": "a", "agent_config": { "model": "evil" }, "input": "x" }),
+            false,
+        ),
+        (
+            "/agents/a",
+            json!({ "foundationModel": "m", "promptOverrideConfiguration": { "promptConfigurations": [{ "foundationModel": "evil" }] } }),
+            false,
+        ),
+        (
+            "/retrieveAndGenerate",
+            json!({ "retrieveAndGenerateConfiguration": { "knowledgeBaseConfiguration": { "modelArn": "m",
+                "retrievalConfiguration": { "vectorSearchConfiguration": { "implicitFilterConfiguration": { "modelArn": "evil" } } } } } }),
+            false,
+        ),
+        ("/api/create", json!({ "model": "m", "from": "evil" }), false),
+        ("/api/create", json!({ "colour": "red", "from": "2026-01-01" }), true),
+        ("/api/copy", json!({ "source": "evil", "destination": "m" }), false),
+        ("/files/copy", json!({ "source": "a", "destination": "b" }), true),
+    ] {
+        assert_eq!(passes(allow(), path, &body), fine, "{path} {body}");
+    }
+    for (body, fine) in [
+        ("model=m&prompt=x", true),
+        ("model=m,evil", false),
+        ("model=evil&prompt=x", false),
+        ("prompt=x&model=m&model=evil", false),
+    ] {
+        let sent = sent(allow(), "/generate", "application/x-www-form-urlencoded", body.as_bytes());
+        assert_eq!(sent.is_some(), fine, "{body}");
+    }
+}
