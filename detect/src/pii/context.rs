@@ -6,7 +6,7 @@ use memchr::memmem::Finder;
 
 use super::dictionary_against::NEGATIVE;
 use super::dictionary_licences::LICENCE;
-use super::{dictionary, dictionary_states};
+use super::{dictionary, dictionary_licences, dictionary_states};
 use crate::bytes::{at, before, slice, starts_with_fold};
 use crate::{EntityType, TypeSet};
 
@@ -91,10 +91,13 @@ fn place_of(word: &str) -> usize {
 impl ContextWords {
     /// Indexes the dictionary.
     pub(crate) fn new() -> ContextWords {
-        let mut words: Vec<Word> = (dictionary::POSITIVE.iter().chain(dictionary_states::POSITIVE))
-            .map(|(text, kinds)| Word { text, types: TypeSet::of(kinds), part: 0 })
-            .chain(NEGATIVE.iter().map(|text| Word { text, types: TypeSet::EMPTY, part: 0 }))
-            .collect();
+        let mut words: Vec<Word> =
+            [dictionary::POSITIVE, dictionary_licences::POSITIVE, dictionary_states::POSITIVE]
+                .concat()
+                .into_iter()
+                .map(|(text, kinds)| Word { text, types: TypeSet::of(kinds), part: 0 })
+                .chain(NEGATIVE.iter().map(|text| Word { text, types: TypeSet::EMPTY, part: 0 }))
+                .collect();
         for (words_of, part) in LICENCE.iter().zip([NAMED, DRIVER, STATE, OTHERS]) {
             words.extend(words_of.iter().map(|text| Word { text, types: TypeSet::EMPTY, part }));
         }
