@@ -103,6 +103,7 @@ pub(crate) fn member(c: &mut Collector<'_>, name: &str, value: Val<'_>, all: boo
         let mut models = value.items().filter_map(|(_, tool)| tool.get("model"));
         models.try_for_each(|model| named(c, model))?;
     }
+    let holds = matches!(value.kind(), Kind::Object | Kind::Array);
     match name {
         "model" | "modelId" | "modelArn" | "foundationModel" | "targetModelId" if all => named(c, value),
         "models" => value.items().try_for_each(|(_, entry)| named(c, entry)),
@@ -126,7 +127,7 @@ pub(crate) fn member(c: &mut Collector<'_>, name: &str, value: Val<'_>, all: boo
             Ok(())
         }
         // Elsewhere such a name may be a label (LiteLLM's lists of models).
-        _ if alike(name, "manualMode") => {
+        _ if holds && alike(name, "manualMode") => {
             let mut names = value.members().filter(|(key, _)| alike(&key.text(), "modelName"));
             names.try_for_each(|(_, name)| named(c, name))
         }
@@ -136,10 +137,12 @@ pub(crate) fn member(c: &mut Collector<'_>, name: &str, value: Val<'_>, all: boo
         "graders" if depth < DEPTH => {
             value.members().try_for_each(|(_, grader)| within(c, grader, true, depth + 1))
         }
-        name if depth < DEPTH && HOLDERS.iter().any(|holder| alike(name, holder)) => match value.kind() {
-            Kind::Array => value.items().try_for_each(|(_, entry)| within(c, entry, true, depth + 1)),
-            _ => within(c, value, true, depth + 1),
-        },
+        name if holds && depth < DEPTH && HOLDERS.iter().any(|holder| alike(name, holder)) => {
+            match value.kind() {
+                Kind::Array => value.items().try_for_each(|(_, entry)| within(c, entry, true, depth + 1)),
+                _ => within(c, value, true, depth + 1),
+            }
+        }
         _ => Ok(()),
     }
 }
