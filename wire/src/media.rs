@@ -94,20 +94,89 @@ pub(crate) fn says_text(holder: Val<'_>) -> bool {
     })
 }
 
+/// Whether a string of free JSON is media, whatever it is called there: long Base64 of no text, that begins as files of pictures,
+/// sound, film and documents do. What reads as words between signs is none.
+pub(crate) fn is_media(text: &str) -> bool {
+    /// The first bytes of files, in Base64.
+    const BEGINNINGS: &[&str] = &[
+        "iVBORw0KGg", // PNG
+        "/9j/",       // JPEG
+        "_9j_",
+        "R0lGODdh", // GIF
+        "R0lGODlh",
+        "UklGR",  // RIFF: WebP, WAV
+        "T2dnUw", // Ogg
+        "ZkxhQ",  // FLAC
+        "SUQz",   // MP3
+        "JVBERi", // PDF
+        "UEsDB",  // ZIP
+        "GkXfo",  // Matroska, WebM
+        "SUkqA",  // TIFF
+        "TU0AK",
+    ];
+    /// ISO's media files (MP4, HEIC, AVIF): `ftyp` in the bytes 4 to 8.
+    const FTYP: &str = "ZnR5c";
+    let begins = BEGINNINGS.iter().any(|begin| text.starts_with(begin))
+        || text.starts_with("AAAA") && text.get(5..10) == Some(FTYP);
+    begins
+        && text.len() >= SHORTEST_MEDIA
+        && judge(text, 0) == Content::Media
+        && words::longest_digits(text) < LONGEST_NUMBER
+        && !holds_words(text)
+}
+
+/// Shorter data is searched like any other text, in characters.
+const SHORTEST_MEDIA: usize = 64;
+/// More digits in a row hardly stand in Base64, and in a payment card's number.
+const LONGEST_NUMBER: usize = 12;
+/// So many words with nothing but signs between them stand in no Base64 of anything else.
+const WORDS: usize = 4;
+
+/// Whether words in small letters stand there, one after the other.
+fn holds_words(base64: &str) -> bool {
+    let is_word = |part: &str| {
+        let small = part.get(1..).unwrap_or_default();
+        part.starts_with(|c: char| c.is_ascii_alphabetic())
+            && (1..16).contains(&small.len())
+            && small.bytes().all(|b| b.is_ascii_lowercase())
+    };
+    let mut run = 0;
+    base64.split(|c: char| !c.is_ascii_alphanumeric()).any(|part| {
+        run = if is_word(part) { run + 1 } else { 0 };
+        run >= WORDS
+    })
+}
+
+/// Whether what stands beside data says that it is media: a type of one, which no text has.
+pub(crate) fn says_media(holder: Val<'_>) -> bool {
+    holder.members().filter(|(_, value)| value.is_string()).any(|(key, value)| {
+        let name = key.text();
+        ["mimeType", "mediaType"].iter().any(|known| alike(&name, known)) && !is_of_text(&value.text())
+    })
+}
+
 /// Opaque data that a provider signs or encrypts, to be handed back unchanged: long and pure Base64, in one alphabet, of nothing
 /// that can be read, without a number or a secret that stands by itself in it.
 pub(crate) fn is_opaque(text: &str) -> bool {
-    let number = |part: &str| part.len() >= 3 && part.bytes().all(|b| b.is_ascii_digit());
     let letters = |b: u8| b.is_ascii_alphanumeric();
     text.len() >= 64
         && text.trim_end_matches('=').bytes().all(|b| letters(b) || matches!(b, b'+' | b'/' | b'-' | b'_'))
         && base64::is_alphabet(text)
         && text.bytes().any(|b| b.is_ascii_alphabetic())
         && !(text.contains(['+', '/']) && text.contains(['-', '_']))
-        && !text.split(|c: char| !c.is_ascii_alphanumeric()).any(number)
+        && !text.split(|c: char| c.is_ascii_alphabetic()).any(holds_number)
         && words::longest_digits(text) < 9
-        && !words::may_hold_secret(text)
+        && !words::holds_secret(text)
         && !(base64::may_be_text(text) && base64::decode_text(text).is_some())
+}
+
+/// Whether digits and signs, between two letters, are a number that stands by itself: between two of the signs, or at an end.
+fn holds_number(between: &str) -> bool {
+    const SHORTEST: usize = 6;
+    let digits = |part: &str| part.bytes().filter(u8::is_ascii_digit).count();
+    let sign = |c: char| !c.is_ascii_digit();
+    let (Some(first), Some(last)) = (between.find(sign), between.rfind(sign)) else { return false };
+    digits(between.get(first..last).unwrap_or_default()) >= SHORTEST
 }
 
 #[cfg(test)]
@@ -133,6 +202,9 @@ mod tests {
             ("ssn-536-90-4399_".to_owned() + &"AbCd".repeat(16), false),
             ("AKIAQX7YN3T5WLZR2M4K/".to_owned() + &"AbCd".repeat(16), false),
             ("YWJj".repeat(20), false),
+            // What every other long signature has somewhere.
+            ("qZ9eyjxOx/123/".to_owned() + &"kQZ8vXb2LmPqRs7/".repeat(5), true),
+            ("qZ9/eyJ".to_owned() + &"kQZ8vXb2LmPqRs7".repeat(5), false),
         ] {
             assert_eq!(is_opaque(&text), opaque, "{text}");
         }

@@ -11,6 +11,7 @@ use std::ops::Range;
 use crate::bound::in_small_letters;
 use crate::error::{Limits, WireError, malformed};
 use crate::json::{Doc, Kind, Val, plain_digits};
+use crate::media;
 use crate::message::{Message, Place, Segment, Slot, Source, ToolCall};
 use crate::stream::{Channel, Close, Label, Piece};
 use crate::words;
@@ -184,6 +185,10 @@ impl<'l> Collector<'l> {
                 let path = self.at_index(path, index);
                 self.free(place, item, path)
             }),
+            Kind::Str if value.string().is_some_and(|text| media::is_media(&text)) => {
+                self.message.media += 1;
+                Ok(())
+            }
             Kind::Str => self.text(place, value, path),
             Kind::Num => self.number(place, value, path),
             Kind::Key | Kind::True | Kind::False | Kind::Null | Kind::Run => Ok(()),

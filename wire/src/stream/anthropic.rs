@@ -115,7 +115,7 @@ fn delta(c: &mut Collector<'_>, value: Val<'_>, path: u32, group: u32, field: u3
                 let path = path_of(c);
                 c.text(Place::Other, member, path)?;
             }
-            "signature" => {
+            "signature" | "encrypted_content" if member.is_string() => {
                 let path = path_of(c);
                 c.opaque(member, path)?;
             }
