@@ -18,7 +18,7 @@ use crate::decision::{GuardState, Severity};
 use crate::evidence::{Effect, Evidence, Violation, span};
 use crate::guards::Way;
 use crate::index::Attached;
-use crate::parts::chains;
+use crate::parts::{Pieces, chains};
 use crate::session::Session;
 
 /// One `content` rule with a canary.
@@ -161,10 +161,10 @@ impl Session {
     }
 
     /// Looks for the mark in the texts of an answer that are no pieces of a stream.
-    pub(crate) fn canary_in(&mut self, message: &Message, skip: impl Fn(usize) -> bool) -> Vec<Edit> {
+    pub(crate) fn canary_in(&mut self, message: &Message, pieces: Pieces<'_>) -> Vec<Edit> {
         let Some(canary) = self.canary.take() else { return Vec::new() };
         let mut edits = Vec::new();
-        for (index, segment) in message.segments.iter().enumerate().filter(|(index, _)| !skip(*index)) {
+        for (index, segment) in message.segments.iter().enumerate().filter(|(index, _)| !pieces.has(*index)) {
             if segment.place == Place::System {
                 let notes = segment.text.match_indices(&canary.note);
                 edits.extend(notes.map(|(at, note)| Edit {
@@ -180,7 +180,7 @@ impl Session {
                 edits.extend(with.map(|with| Edit { segment: index, range, with }));
             }
         }
-        for chain in chains(message, skip) {
+        for chain in chains(message, pieces) {
             let first = chain.parts.first().map(|(first, _)| *first).unwrap_or_default();
             if message.segments.get(first).is_some_and(|segment| segment.place == Place::System) {
                 continue;

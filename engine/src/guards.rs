@@ -11,7 +11,7 @@ use crate::access::AccessGuard;
 use crate::decision::{GuardState, Severity};
 use crate::evidence::{Effect, Evidence, Violation, span};
 use crate::index::Attached;
-use crate::parts::chains;
+use crate::parts::{Pieces, chains};
 use crate::program::{InjectionGuard, LimitGuard, Rules};
 use crate::seen::{Digest, GuardPlace};
 use crate::session::Session;
@@ -180,7 +180,7 @@ impl Session {
     ) -> Vec<String> {
         let program = Rc::clone(&self.program);
         let applies = Rc::clone(&self.applies);
-        let chains = chains(message, |_| false);
+        let chains = chains(message, Pieces::NONE);
         let mut hidden = Vec::new();
         for (number, policy) in applies.iter().enumerate() {
             for (nth, guard) in policy.injection.iter().enumerate() {

@@ -15,7 +15,7 @@ use mesh_wire::{Edit, Message, Place, Protocol, Segment};
 use sha2::Sha256;
 
 use crate::address::{Readings, is_of_address};
-use crate::parts::chains;
+use crate::parts::{Chain, Pieces, chains};
 use crate::program::Program;
 
 /// Letters of a digest: none spells a word, and no digit makes it look like a number.
@@ -126,8 +126,8 @@ impl Masked {
         }
     }
 
-    /// The edits that bring values back into a message, but for the segments to skip.
-    pub(crate) fn restored(&mut self, message: &Message, skip: impl Fn(usize) -> bool) -> Vec<Edit> {
+    /// The edits that bring values back into a message, but for pieces of running texts.
+    pub(crate) fn restored(&mut self, message: &Message, pieces: Pieces<'_>) -> Vec<Edit> {
         if self.is_empty() {
             return Vec::new();
         }
@@ -138,7 +138,7 @@ impl Masked {
         let goes_on: HashMap<usize, usize> =
             message.continuations(true).map(|(before, index)| (index, before)).collect();
         let mut edits = Vec::new();
-        let segments = message.segments.iter().enumerate().filter(|(index, _)| !skip(*index));
+        let segments = message.segments.iter().enumerate().filter(|(index, _)| !pieces.has(*index));
         for (index, segment) in segments {
             let text = segment.text.as_str();
             let joins = is_said(message, index, segment).then(|| (event_of(message, index), segment.thought));
@@ -161,7 +161,9 @@ impl Masked {
             }
             edits.extend(outside.into_iter().map(|(range, with)| Edit { segment: index, range, with }));
         }
-        for chain in chains(message, &skip) {
+        // Whether a text of an event goes on from an address in one before it, nothing here tells.
+        let whole = |chain: &Chain| !chain.parts.iter().any(|(segment, _)| pieces.has(*segment));
+        for chain in chains(message, pieces).into_iter().filter(whole) {
             let first = chain.parts.first().and_then(|(first, _)| read.get(first));
             let mut readings = first.map(|(start, _)| *start).unwrap_or_default();
             let found = self.find(&chain.text).map(|(range, value)| (range, value.to_owned()));

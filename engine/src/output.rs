@@ -14,7 +14,7 @@ use crate::decision::{GuardState, Severity};
 use crate::evidence::{Effect, Evidence, Violation, span};
 use crate::guards::Way;
 use crate::index::Attached;
-use crate::parts::{Chain, chains};
+use crate::parts::{Chain, Pieces, chains};
 use crate::session::Session;
 use crate::taken::Taken;
 
@@ -74,12 +74,7 @@ impl Session {
     }
 
     /// Searches the texts of an answer that are no pieces of a stream. `taken` are edits that stand already.
-    pub(crate) fn output_in(
-        &mut self,
-        message: &Message,
-        skip: impl Fn(usize) -> bool,
-        taken: &[Edit],
-    ) -> Vec<Edit> {
+    pub(crate) fn output_in(&mut self, message: &Message, pieces: Pieces<'_>, taken: &[Edit]) -> Vec<Edit> {
         let guards = self.output_guards();
         if guards.is_empty() {
             return Vec::new();
@@ -93,7 +88,8 @@ impl Session {
         let mut edits: Vec<Edit> = Vec::new();
         let mut found = Vec::new();
         let segments = message.segments.iter().enumerate();
-        for (index, segment) in segments.filter(|(index, segment)| !skip(*index) && is_said(message, segment))
+        for (index, segment) in
+            segments.filter(|(index, segment)| !pieces.has(*index) && is_said(message, segment))
         {
             for (policy, nth) in &guards {
                 let Some(guard) = policy.output.get(*nth) else { continue };
@@ -111,7 +107,7 @@ impl Session {
                 }
             }
         }
-        self.output_across(message, &chains(message, skip), &taken, &mut edits);
+        self.output_across(message, &chains(message, pieces), &taken, &mut edits);
         edits
     }
 

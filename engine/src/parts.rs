@@ -6,7 +6,7 @@ use std::collections::{HashMap, HashSet};
 use std::ops::Range;
 use std::rc::Rc;
 
-use mesh_wire::{Edit, Message};
+use mesh_wire::{Edit, Message, StreamItem};
 
 use crate::guards::{Way, source_of};
 use crate::index::Attached;
@@ -17,6 +17,29 @@ use crate::session::Session;
 /// Bytes searched on either side of a boundary: more than any value has.
 const REACH: usize = 512;
 
+/// Which segments of a message are judged elsewhere: those of an event that are pieces of running texts.
+#[derive(Clone, Copy)]
+pub(crate) struct Pieces<'e>(Option<&'e StreamItem>);
+
+impl<'e> Pieces<'e> {
+    /// Of a message that is there as a whole.
+    pub(crate) const NONE: Pieces<'static> = Pieces(None);
+
+    pub(crate) fn of(event: &'e StreamItem) -> Self {
+        Pieces(Some(event))
+    }
+
+    pub(crate) fn has(self, segment: usize) -> bool {
+        self.0.is_some_and(|event| event.is_piece(segment))
+    }
+
+    /// Whether what stands side by side with it in the event is judged with it there. Texts of no known protocol run each by
+    /// itself, so that parts of one message are judged together here.
+    fn joins(self, segment: usize) -> bool {
+        self.0.is_some_and(|event| event.runs_on(segment))
+    }
+}
+
 /// Parts that go on from one to the next.
 pub(crate) struct Chain {
     /// All of them, one after the other.
@@ -26,22 +49,24 @@ pub(crate) struct Chain {
 }
 
 /// The chains of a message; none where nothing is written in parts. Thoughts are judged with what they stand among, and apart from it.
-pub(crate) fn chains(message: &Message, skip: impl Fn(usize) -> bool) -> Vec<Chain> {
-    let mut chains = chains_of(message, false, &skip);
+pub(crate) fn chains(message: &Message, pieces: Pieces<'_>) -> Vec<Chain> {
+    let mut chains = chains_of(message, false, pieces);
     if message.segments.iter().any(|segment| segment.thought) {
         let known: HashSet<_> = chains.iter().map(Chain::ends).collect();
-        let apart = chains_of(message, true, &skip).into_iter();
+        let apart = chains_of(message, true, pieces).into_iter();
         chains.extend(apart.filter(|chain| !known.contains(&chain.ends())));
     }
     chains
 }
 
-fn chains_of(message: &Message, apart: bool, skip: impl Fn(usize) -> bool) -> Vec<Chain> {
+fn chains_of(message: &Message, apart: bool, pieces: Pieces<'_>) -> Vec<Chain> {
     let mut chains: Vec<Chain> = Vec::new();
     // By the segment that each ends with.
     let mut open: HashMap<usize, usize> = HashMap::new();
     let text = |segment: usize| message.segments.get(segment).map_or("", |segment| segment.text.as_str());
-    let pairs = message.continuations(apart).filter(|(before, index)| !skip(*before) && !skip(*index));
+    let pairs = message
+        .continuations(apart)
+        .filter(|(before, index)| !pieces.joins(*before) && !pieces.joins(*index));
     for (before, index) in pairs {
         let at = open.remove(&before).unwrap_or_else(|| {
             let first = text(before).to_owned();

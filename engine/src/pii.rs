@@ -9,7 +9,7 @@ use crate::decision::{GuardState, Severity};
 use crate::evidence::{Effect, Evidence, Violation, span};
 use crate::guards::{Way, without_overlaps};
 use crate::index::Attached;
-use crate::parts::chains;
+use crate::parts::{Pieces, chains};
 use crate::program::PiiGuard;
 use crate::seen::{Digest, GuardPlace};
 use crate::session::Session;
@@ -23,30 +23,31 @@ impl Session {
             self.ran_on_nothing(|policy| policy.pii.iter().any(|guard| guard.request), "pii");
             return Vec::new();
         };
-        let edits = self.pii_in(&message, digests, Way::Request, |_| false);
+        let edits = self.pii_in(&message, digests, Way::Request, Pieces::NONE);
         self.message = Some(message);
         edits
     }
 
-    /// Finds personal data in every segment that is not to be skipped; what is to be redacted comes back as edits that
+    /// Finds personal data in every segment that is no piece of a running text; what is to be redacted comes back as edits that
     /// do not overlap.
     pub(crate) fn pii_in(
         &mut self,
         message: &Message,
         digests: &[Option<Digest>],
         way: Way,
-        skip: impl Fn(usize) -> bool,
+        pieces: Pieces<'_>,
     ) -> Vec<Edit> {
         let program = Rc::clone(&self.program);
         let applies = Rc::clone(&self.applies);
         let mut edits = Vec::new();
         let mut found = Vec::new();
-        let chains = chains(message, &skip);
+        let chains = chains(message, pieces);
         for policy in applies.iter() {
             for (place, guard) in policy.pii.iter().enumerate().filter(|(_, guard)| guard.looks(way)) {
                 self.decision.guard("pii", GuardState::Ran);
                 let place = GuardPlace { policy: policy.index, guard: place };
-                for (index, segment) in message.segments.iter().enumerate().filter(|(index, _)| !skip(*index))
+                for (index, segment) in
+                    message.segments.iter().enumerate().filter(|(index, _)| !pieces.has(*index))
                 {
                     let digest = digests.get(index).copied().flatten();
                     match message.name_of(index).filter(|_| !segment.is_key()) {

