@@ -295,6 +295,10 @@ fn result(c: &mut Collector<'_>, value: Val<'_>, path: u32) -> Done {
                 let path = path_of(c);
                 c.opaque(member, path)?;
             }
+            "inputRequests" if member.is_object() => {
+                let path = path_of(c);
+                input_requests(c, member, path)?;
+            }
             "structuredContent" => {
                 let path = path_of(c);
                 c.free(Place::ToolResult, member, path)?;
@@ -308,6 +312,32 @@ fn result(c: &mut Collector<'_>, value: Val<'_>, path: u32) -> Done {
                 c.member(Place::ToolResult, path, key, member)?;
             }
             _ => c.unknown(Place::ToolResult, path, key, member)?,
+        }
+    }
+    Ok(())
+}
+
+/// What a server asks before it goes on with a request (revision 2026-07-28), by names of its own: each as if it had sent it by
+/// itself.
+fn input_requests(c: &mut Collector<'_>, value: Val<'_>, path: u32) -> Done {
+    for (key, request) in value.members() {
+        let name = key.text();
+        c.key(Place::ToolResult, path, key, &name)?;
+        let path = c.at_key(path, &name);
+        if !request.is_object() {
+            c.free(Place::ToolResult, request, path)?;
+        }
+        let method = request.get_text("method").unwrap_or_default();
+        for (key, member) in request.members() {
+            let name = key.text();
+            match &*name {
+                "method" => c.label(path, &name, member)?,
+                "params" => {
+                    let path = c.at_key(path, &name);
+                    params(c, &method, member, path)?;
+                }
+                _ => c.unknown(Place::ToolResult, path, key, member)?,
+            }
         }
     }
     Ok(())
