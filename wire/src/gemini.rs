@@ -272,6 +272,10 @@ fn part(c: &mut Collector<'_>, place: Place, value: Val<'_>, path: u32, running:
                 let path = path_of(c);
                 tool_part(c, Place::ToolResult, member, path)?;
             }
+            ("audiotranscription", _) if member.is_object() => {
+                let path = path_of(c);
+                repeated::transcription(c, place, member, path, running)?;
+            }
             // An object comes whole.
             (_, Some(group)) if member.is_string() => {
                 within::member(c, (place, path), key, member, (group, 0))?;

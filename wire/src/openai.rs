@@ -74,6 +74,11 @@ pub(crate) fn member(c: &mut Collector<'_>, parent: u32, key: Val<'_>, member: V
             let path = path_of(c);
             tools::definitions(c, member, path)?;
         }
+        // A whole answer of Cohere's, whose requests are told by their form to be OpenAI's.
+        "message" if !c.asks && member.is_object() => {
+            let path = path_of(c);
+            item(c, Place::Assistant, member, path)?;
+        }
         _ if is_measure(&name) => c.measure(parent, &name, member)?,
         _ if is_label(&name) => c.label(parent, &name, member)?,
         "user" | "stop" | "metadata" | "response_format" | "text" | "safety_identifier"

@@ -5,6 +5,7 @@ use crate::error::WireError;
 use crate::json::{Kind, Val};
 use crate::message::Place;
 use crate::stream::{Channel, ChannelKind};
+use crate::tools;
 use crate::words;
 
 type Done = Result<(), WireError>;
@@ -12,31 +13,77 @@ type Done = Result<(), WireError>;
 /// The operation whose answers say what was spoken, and when each word was.
 pub(crate) const TRANSCRIPTIONS: &str = "transcriptions";
 
-/// Whether a member of an answer of no protocol of its own repeats the text beside it: as OpenAI's transcriptions and
-/// llama.cpp's completions have it.
-pub(crate) fn repeats(name: &str, operation: &str) -> bool {
-    matches!(name, "logprobs" | "completion_probabilities")
+/// Whether a member of an answer of no protocol of its own repeats the text beside it: as OpenAI's transcriptions, llama.cpp's
+/// completions, SGLang's (`output_token_logprobs`) and other transcriptions have it.
+pub(crate) fn repeats(name: &str, member: Val<'_>, operation: &str) -> bool {
+    name.ends_with("logprobs")
+        || name == "completion_probabilities"
         || operation == TRANSCRIPTIONS && matches!(name, "words" | "tokens")
+        || name == "words" && member.items().next().is_some_and(|(_, word)| is_spoken(word))
+}
+
+/// Whether this is a word with the time at which it was spoken.
+fn is_spoken(word: Val<'_>) -> bool {
+    const TIMES: &[&str] = &["start", "startTime", "start_time", "startOffset", "start_offset", "startSec"];
+    word.get("word").is_some_and(Val::is_string)
+        || word.get("text").is_some_and(Val::is_string) && TIMES.iter().any(|time| word.get(time).is_some())
 }
 
 /// An answer of no protocol of its own.
 pub(crate) fn answer(c: &mut Collector<'_>, operation: &str, value: Val<'_>, path: u32) -> Done {
-    if !value.is_object() {
-        return c.free(Place::Other, value, path);
+    match value.kind() {
+        Kind::Object => {
+            tools::calls_in(c, value);
+            value.members().try_for_each(|(key, member)| {
+                let name = key.text();
+                if repeats(&name, member, operation) {
+                    let path = c.at_key(path, &name);
+                    return c.echoes(member, path);
+                }
+                c.key(Place::Other, path, key, &name)?;
+                let path = c.at_key(path, &name);
+                answer(c, operation, member, path)
+            })
+        }
+        Kind::Array => value.items().try_for_each(|(index, item)| {
+            let path = c.at_index(path, index);
+            answer(c, operation, item, path)
+        }),
+        _ => c.free(Place::Other, value, path),
     }
+}
+
+/// Gemini's transcription of a part: what was spoken, and its words by themselves. `running` is the candidate whose running texts
+/// these continue.
+pub(crate) fn transcription(
+    c: &mut Collector<'_>,
+    place: Place,
+    value: Val<'_>,
+    path: u32,
+    running: Option<u32>,
+) -> Done {
     for (key, member) in value.members() {
         let name = key.text();
-        if repeats(&name, operation) {
-            let path = c.at_key(path, &name);
-            c.echoes(member, path)?;
-        } else if operation == TRANSCRIPTIONS && &*name == "segments" && member.kind() == Kind::Array {
-            let path = c.at_key(path, &name);
-            for (index, segment) in member.items() {
-                let path = c.at_index(path, index);
-                answer(c, operation, segment, path)?;
+        let path_of = |c: &mut Collector<'_>| c.at_key(path, &name);
+        match (&*name, running) {
+            ("text", Some(group)) => {
+                let path = path_of(c);
+                c.piece(Channel { group, kind: ChannelKind::Transcript, index: 0 }, place, member, path)?;
             }
-        } else {
-            c.member(Place::Other, path, key, member)?;
+            ("text", None) => {
+                let path = path_of(c);
+                c.text(place, member, path)?;
+            }
+            ("words", Some(group)) => {
+                let path = path_of(c);
+                self::running(c, group, member, path)?;
+            }
+            ("words", None) => {
+                let path = path_of(c);
+                c.echoes(member, path)?;
+            }
+            ("finished" | "languageCode" | "language_code", _) => c.measure(path, &name, member)?,
+            _ => c.unknown(place, path, key, member)?,
         }
     }
     Ok(())
@@ -62,7 +109,7 @@ fn tokens(c: &mut Collector<'_>, channel: Channel, value: Val<'_>, path: u32) ->
             let name = key.text();
             let listed =
                 matches!(&*name, "content" | "refusal" | "tokens" | "chosenCandidates" | "chosen_candidates");
-            if &*name == "token" && member.is_string() {
+            if matches!(&*name, "token" | "text" | "word") && member.is_string() {
                 let path = c.at_key(path, &name);
                 c.piece(channel, Place::Other, member, path)
             } else if listed && member.kind() == Kind::Array {

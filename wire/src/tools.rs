@@ -296,3 +296,38 @@ pub(crate) fn call(c: &mut Collector<'_>, value: Val<'_>, path: u32) -> Done {
     }
     Ok(())
 }
+
+/// Notes the calls in an object of an answer whose protocol nobody told us: one that its type says is a call, OpenAI's
+/// `tool_calls`, Gemini's `functionCall`.
+pub(crate) fn calls_in(c: &mut Collector<'_>, value: Val<'_>) {
+    if is_call(value) {
+        named(c, value);
+    }
+    for (key, member) in value.members() {
+        match &*key.text() {
+            "functionCall" | "function_call" => named(c, member),
+            "tool_calls" => {
+                for (_, item) in member.items().filter(|(_, item)| !is_call(*item)) {
+                    named(c, nested_in(item, &["function", "custom"]));
+                }
+            }
+            _ => {}
+        }
+    }
+}
+
+fn is_call(value: Val<'_>) -> bool {
+    const CALLS: &[&str] = &["function_call", "function.call", "mcp_call"];
+    value.get_text("type").is_some_and(|kind| {
+        let kind = kind.strip_suffix(".delta").unwrap_or(&kind);
+        CALLS.contains(&kind) || kind.ends_with("tool_use") || kind.ends_with("tool_call")
+    })
+}
+
+/// Notes a call that has a name: what comes in pieces has it in the first.
+fn named(c: &mut Collector<'_>, call: Val<'_>) {
+    if let Some(name) = call.get_text("name").filter(|name| !name.is_empty()) {
+        let arguments = ["arguments", "input", "args"].iter().find_map(|name| call.get(name));
+        c.calls(name, arguments);
+    }
+}

@@ -4,8 +4,10 @@ use super::{Channel, ChannelKind, OUTSIDE, field_hash, within};
 use crate::collect::Collector;
 use crate::error::WireError;
 use crate::json::{Kind, Val};
+use crate::media;
 use crate::message::Place;
 use crate::repeated;
+use crate::tools;
 
 /// A stream of a protocol nobody told us: members that usually carry the text are taken for pieces of it, the rest
 /// for whole texts.
@@ -45,51 +47,64 @@ pub(super) fn unknown(
         "textDelta",
         "inputTextDelta",
         "argsTextDelta",
+        "parameters",
         "v",
     ];
     let is_text = |name: &str| TEXTS.iter().any(|text| text.eq_ignore_ascii_case(name));
     match value.kind() {
-        Kind::Object => value.members().try_for_each(|(key, member)| {
-            let name = key.text();
-            if member.is_string() && is_text(&name) {
-                let path = c.at_key(path, &name);
-                let channel =
-                    Channel { group: OUTSIDE, kind: ChannelKind::Other, index: field_hash(fields, &name) };
-                let from = c.pieces.len();
-                c.piece_apart(channel, Place::Assistant, member, path)?;
-                takes_turns(c, from, value, &name);
-                return Ok(());
-            }
-            if is_text(&name) && member.items().any(|(_, item)| item.is_string()) {
-                let path = c.at_key(path, &name);
-                let seed = field_hash(fields, &name);
-                return within::within(c, Place::Assistant, member, path, (OUTSIDE, seed));
-            }
-            if repeated::repeats(&name, operation) {
-                let path = c.at_key(path, &name);
-                return repeated::running(c, OUTSIDE, member, path);
-            }
-            // Whatever it is called: clients put together what they are given to add.
-            if name.eq_ignore_ascii_case("delta") && member.is_object() {
-                let path = c.at_key(path, &name);
-                let (from, seed) = (c.pieces.len(), field_hash(fields, &name));
-                within::within(c, Place::Assistant, member, path, (OUTSIDE, seed))?;
-                takes_turns(c, from, value, &name);
-                return Ok(());
-            }
-            if matches!(member.kind(), Kind::Object | Kind::Array) {
-                c.key(Place::Other, path, key, &name)?;
-                let (path, from) = (c.at_key(path, &name), c.pieces.len());
-                unknown(c, operation, member, path, field_hash(fields, &name))?;
-                if name.eq_ignore_ascii_case("content")
-                    && member.items().all(|(_, part)| part.get("index").is_none())
-                {
-                    c.pieces.iter_mut().skip(from).for_each(|piece| piece.whole = true);
+        Kind::Object => {
+            tools::calls_in(c, value);
+            value.members().try_for_each(|(key, member)| {
+                let name = key.text();
+                // Of what comes in pieces only the first shows what it is.
+                let data = &*name == "audio" || &*name == "data" && media::says_media(value);
+                if data && member.is_string() {
+                    let path = c.at_key(path, &name);
+                    return c.data(member, path);
                 }
-                return Ok(());
-            }
-            c.member(Place::Other, path, key, member)
-        }),
+                if member.is_string() && is_text(&name) {
+                    let path = c.at_key(path, &name);
+                    let channel = Channel {
+                        group: OUTSIDE,
+                        kind: ChannelKind::Other,
+                        index: field_hash(fields, &name),
+                    };
+                    let from = c.pieces.len();
+                    c.piece_apart(channel, Place::Assistant, member, path)?;
+                    takes_turns(c, from, value, &name);
+                    return Ok(());
+                }
+                if is_text(&name) && member.items().any(|(_, item)| item.is_string()) {
+                    let path = c.at_key(path, &name);
+                    let seed = field_hash(fields, &name);
+                    return within::within(c, Place::Assistant, member, path, (OUTSIDE, seed));
+                }
+                if repeated::repeats(&name, member, operation) {
+                    let path = c.at_key(path, &name);
+                    return repeated::running(c, OUTSIDE, member, path);
+                }
+                // Whatever it is called: clients put together what they are given to add.
+                if name.eq_ignore_ascii_case("delta") && member.is_object() {
+                    let path = c.at_key(path, &name);
+                    let (from, seed) = (c.pieces.len(), field_hash(fields, &name));
+                    within::within(c, Place::Assistant, member, path, (OUTSIDE, seed))?;
+                    takes_turns(c, from, value, &name);
+                    return Ok(());
+                }
+                if matches!(member.kind(), Kind::Object | Kind::Array) {
+                    c.key(Place::Other, path, key, &name)?;
+                    let (path, from) = (c.at_key(path, &name), c.pieces.len());
+                    unknown(c, operation, member, path, field_hash(fields, &name))?;
+                    if name.eq_ignore_ascii_case("content")
+                        && member.items().all(|(_, part)| part.get("index").is_none())
+                    {
+                        c.pieces.iter_mut().skip(from).for_each(|piece| piece.whole = true);
+                    }
+                    return Ok(());
+                }
+                c.member(Place::Other, path, key, member)
+            })
+        }
         Kind::Array => value.items().try_for_each(|(index, item)| {
             let path = c.at_index(path, index);
             unknown(c, operation, item, path, fields.wrapping_add(index))

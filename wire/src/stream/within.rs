@@ -1,10 +1,12 @@
 //! Texts inside a delta that its protocol does not define.
 
-use super::{Channel, ChannelKind, field_hash, index_of};
+use super::{Channel, ChannelKind, OUTSIDE, field_hash, index_of};
 use crate::collect::{Collector, in_its_letters};
 use crate::error::WireError;
 use crate::json::{Kind, Val};
+use crate::media;
 use crate::message::Place;
+use crate::tools;
 
 /// A member of a delta that its protocol does not define: its name and everything in it.
 pub(crate) fn member(
@@ -32,24 +34,33 @@ pub(super) fn within(
     (group, seed): (u32, u32),
 ) -> Result<(), WireError> {
     match value.kind() {
-        Kind::Object => value.members().try_for_each(|(key, member)| {
-            let name = key.text();
-            match &*name {
-                "type" | "index" | "id" | "name" | "object" | "format" | "role" | "status" => {
-                    let path = c.at_key(path, &name);
-                    c.measures(member, path)
-                }
-                "signature" | "data" if member.is_string() => {
-                    let path = c.at_key(path, &name);
-                    c.opaque(member, path)
-                }
-                _ => {
-                    c.key(place, path, key, &name)?;
-                    let path = c.at_key(path, &name);
-                    within(c, place, member, path, (group, field_hash(seed, &name)))
-                }
+        Kind::Object => {
+            if group == OUTSIDE {
+                tools::calls_in(c, value);
             }
-        }),
+            value.members().try_for_each(|(key, member)| {
+                let name = key.text();
+                match &*name {
+                    "type" | "index" | "id" | "name" | "object" | "format" | "role" | "status" => {
+                        let path = c.at_key(path, &name);
+                        c.measures(member, path)
+                    }
+                    "data" if member.is_string() && media::says_media(value) => {
+                        let path = c.at_key(path, &name);
+                        c.data(member, path)
+                    }
+                    "signature" | "data" if member.is_string() => {
+                        let path = c.at_key(path, &name);
+                        c.opaque(member, path)
+                    }
+                    _ => {
+                        c.key(place, path, key, &name)?;
+                        let path = c.at_key(path, &name);
+                        within(c, place, member, path, (group, field_hash(seed, &name)))
+                    }
+                }
+            })
+        }
         Kind::Array => value.items().try_for_each(|(position, item)| {
             let path = c.at_index(path, position);
             if item.is_string() {
