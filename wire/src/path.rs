@@ -51,8 +51,9 @@ impl Paths {
     }
 
     /// The list in whose items texts stand under this name, if `path` is one of them: `content` for `content[1].text`. A text
-    /// that is itself an item of a `content` is one, too: `content[1]`. The contents of an `output`'s items, which clients put
-    /// together, are one list: `output` for `output[2].content[1].text`; and so is a `content` with what is cited in it:
+    /// that is itself an item of a `content` is one, too: `content[1]`. The contents of the items of an `output` (or of
+    /// `steps`, as Gemini's Interactions call them), which clients put together, are one list: `output` for
+    /// `output[2].content[1].text`; and so is a `content` with what is cited in it:
     /// `content` for `content[1].citationsContent.content[0].text`.
     pub(crate) fn list_of(&self, path: u32, name: &str) -> Option<u32> {
         let list = match self.steps.get(path as usize)? {
@@ -65,7 +66,8 @@ impl Paths {
                 self.steps.get(*cited as usize).and_then(|(block, _)| self.list_with(*block))
             }
             (item, _) if self.is_called(list, "content") => {
-                self.list_with(*item).filter(|outer| self.is_called(*outer, "output"))
+                let items = |outer: &u32| ["output", "steps"].iter().any(|name| self.is_called(*outer, name));
+                self.list_with(*item).filter(items)
             }
             _ => None,
         };

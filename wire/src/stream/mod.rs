@@ -24,7 +24,6 @@ use crate::sse;
 use crate::usage;
 use crate::words;
 use shape::{Shape, Within, shape_of};
-use unknown::unknown;
 
 /// What kind of running text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -323,9 +322,9 @@ fn data(
         Shape::A2a => a2a::read(c, root, ROOT, Some(operation), true),
         Shape::Inside(text) => inside(c, operation, root, text),
         Shape::Whole => document(c, Some(operation), root, ROOT),
-        Shape::Unknown => unknown(c, operation, root, ROOT, 0),
+        Shape::Unknown => unknown::unknown(c, operation, root, ROOT, 0),
     }?;
-    if matches!(shape, Shape::Unknown) && !c.speaks {
+    if matches!(shape, Shape::Unknown) && !c.speaks && !unknown::may_precede_text(root) {
         c.closes.push(Close::Rests(OUTSIDE));
     }
     Ok(())

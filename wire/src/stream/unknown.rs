@@ -134,3 +134,14 @@ fn takes_turns(c: &mut Collector<'_>, from: usize, beside: Val<'_>, name: &str) 
         piece.turn = Some(Channel { index, ..piece.channel });
     }
 }
+
+/// Whether an event only says that a part of an answer begins, or ends: a text may go on at once in the next one, and clients put
+/// the two together (Gemini's Interactions).
+pub(super) fn may_precede_text(root: Val<'_>) -> bool {
+    let kind = |holder: Val<'_>, name: &str, kinds: &[&str]| {
+        holder.get_text(name).is_some_and(|kind| kinds.contains(&&*kind))
+    };
+    kind(root, "event_type", &["step.stop"])
+        || kind(root, "event_type", &["step.start"])
+            && root.get("step").is_some_and(|step| kind(step, "type", &["model_output", "thought"]))
+}
