@@ -227,7 +227,11 @@ fn sse_error(
             format!("data: {}\n\n", body(protocol, kind, message, decision_id))
         }
         _ => {
-            let event = json!({ "error": openai(kind, message) });
+            let mut event = json!({ "error": openai(kind, message) });
+            // Clients of Gemini's Interactions, whose requests no form tells from others, go by the type.
+            if let (Protocol::Json, Some(event)) = (protocol, event.as_object_mut()) {
+                event.insert("event_type".to_owned(), "error".into());
+            }
             format!("data: {event}\n\ndata: [DONE]\n\n")
         }
     }

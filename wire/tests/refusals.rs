@@ -119,6 +119,10 @@ fn streams_end_with_the_providers_error_event() {
         "data: {\"error\":{\"code\":\"policy_violation\",\"message\":\"not allowed\",\"param\":null,\"type\":\"permission_error\"}}\n\ndata: [DONE]\n\n"
     );
     assert_eq!(
+        ended(Protocol::Json, &[]),
+        "data: {\"error\":{\"code\":\"policy_violation\",\"message\":\"not allowed\",\"param\":null,\"type\":\"permission_error\"},\"event_type\":\"error\"}\n\ndata: [DONE]\n\n"
+    );
+    assert_eq!(
         ended(Protocol::AnthropicMessages, &[]),
         "event: error\ndata: {\"error\":{\"message\":\"not allowed\",\"type\":\"permission_error\"},\"request_id\":\"d-1\",\"type\":\"error\"}\n\n"
     );
