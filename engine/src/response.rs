@@ -117,8 +117,8 @@ impl Session {
     pub(crate) fn plain_response(&mut self, body: &[u8], content_type: Option<&str>) -> Step {
         let kind = body_kind(content_type);
         let told = speaks_json(self.protocol);
-        // Of an answer of no known protocol nobody says anything else but its bytes only where it has no type.
-        let by_bytes = told || kind == BodyKind::Empty;
+        // Of an answer of no known protocol they tell where it has no type, and where it is JSON that is no one value.
+        let by_bytes = told || matches!(kind, BodyKind::Empty | BodyKind::Json);
         if let Some(framing) = Framing::of_body(body, self.protocol, told).filter(|_| by_bytes) {
             let out = self.streams(framing, None).push(self, body, true);
             return self.conclude((out != body).then_some(out));
