@@ -39,10 +39,11 @@ pub(crate) fn character(text: &[u8], i: usize) -> Option<(char, usize)> {
 pub(crate) fn lenient(text: &[u8], i: usize) -> Option<(char, usize)> {
     if at(text, i) == b'\\' && at(text, i + 1) == b'x' {
         let value = hex(at(text, i + 2))? * 16 + hex(at(text, i + 3))?;
-        let c = char::from_u32(value).filter(|c| c.is_ascii() && !parts(*c))?;
+        let c = char::from_u32(value).filter(|c| c.is_ascii() && !c.is_control())?;
         return Some((c, i + 4));
     }
-    let (c, end) = character(text, i)?;
+    // In words, an escape of a control character is text about bytes.
+    let (c, end) = character(text, i).filter(|(c, _)| !c.is_control())?;
     let again = match (c, at(text, end)) {
         ('%', _) => {
             let value = hex(at(text, end)).zip(hex(at(text, end + 1))).map(|(high, low)| high * 16 + low);

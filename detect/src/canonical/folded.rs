@@ -160,7 +160,7 @@ mod tests {
             ("Ignore  PREVIOUS\n\tinstructions", "ignore previous instructions"),
             ("іgnоre prevіous", "ignore previous"),
             ("ig\u{200b}no\u{ad}re", "ignore"),
-            ("Ig\0no\u{1b}re\u{b}pre\u{8}vious\\u0000ly", "ignore previously"),
+            ("Ig\0no\u{1b}re\u{b}pre\u{8}vious", "ignore previous"),
             ("i\u{335}g\u{335}\u{301}\u{323}no\u{7f}r\u{fff9}e", "ignore"),
             ("ＩＧＮＯＲＥ", "ignore"),
             ("𝐢𝐠𝐧𝐨𝐫𝐞 𝖕𝖗𝖊𝖛𝖎𝖔𝖚𝖘", "ignore previous"),
