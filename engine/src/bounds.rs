@@ -54,23 +54,3 @@ impl Session {
         Some(bounded)
     }
 }
-
-/// What the word for a limit that could not run means, for people.
-pub(crate) fn explained(guard: &str, why: &'static str) -> &'static str {
-    match why {
-        "arguments" if guard == "rego" => {
-            "what a tool is called with is JSON that parsers read in more than one way"
-        }
-        _ if guard != "rateLimit" => why,
-        "media" => "under mode: strict, media is refused, since its bytes do not tell its tokens",
-        "elsewhere" => "under mode: strict, all that the model is to read has to be in the request",
-        "protocol" => {
-            "under mode: strict, a path or model is refused of which it is not known what bounds an answer"
-        }
-        "batch" => "what is run here stands in a file or on the server, and may take anything",
-        "background" => "an answer in the background has to be bounded: set max_output_tokens",
-        "keys" => "a request shows at most 4 different keys of providers",
-        "concurrent" => "the rate limit service can not count what goes on at the same time",
-        _ => why,
-    }
-}

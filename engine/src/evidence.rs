@@ -60,6 +60,11 @@ impl Violation {
         Violation { effect, ..self }
     }
 
+    /// Of a guard that could not run: `kind` says which sort.
+    pub(crate) fn failing(self, kind: &str) -> Self {
+        self.because(Evidence { kind: kind.to_owned(), ..Evidence::default() })
+    }
+
     pub(crate) fn because(self, evidence: Evidence) -> Self {
         Violation { evidence: Some(Box::new(evidence)), ..self }
     }
@@ -73,10 +78,16 @@ impl Violation {
     }
 }
 
+/// What the evidence says of a guard that could not run, in place of a type: a violation is told by it, never by its words.
+pub const COULD_NOT_RUN: &str = "could-not-run";
+/// What it says of a judge that could not be asked or gave no verdict.
+pub const JUDGE_COULD_NOT_RUN: &str = "judge/could-not-run";
+
 /// The facts.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Evidence {
-    /// Type of what was found, the detector's rule, the action asked for, or who was counted.
+    /// Type of what was found, the detector's rule, the action asked for, who was counted, or that the guard could not run:
+    /// `could-not-run`, `judge/could-not-run`.
     pub kind: String,
     /// Where: `request:messages[0].content`, or which tool: `request:tools[2]`.
     pub place: String,

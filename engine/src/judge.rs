@@ -18,7 +18,7 @@ use mesh_policy::{FailureMode, InjectionAction, JudgeMode, JudgeRule};
 use mesh_wire::RefusalKind;
 
 use crate::decision::{GuardState, Severity};
-use crate::evidence::{Effect, Evidence, Violation, span};
+use crate::evidence::{Effect, Evidence, JUDGE_COULD_NOT_RUN, Violation, span};
 use crate::index::Attached;
 use crate::program::InjectionGuard;
 use crate::session::{Session, Step};
@@ -286,7 +286,7 @@ impl Session {
         let closed = judge.failure.unwrap_or(policy.failure) == FailureMode::Closed;
         let effect = if closed { Effect::Denied } else { Effect::Recorded };
         let violation = Violation::new("injection", Severity::High, message.clone()).with(effect);
-        if self.raise(policy, violation) && closed {
+        if self.raise(policy, violation.failing(JUDGE_COULD_NOT_RUN)) && closed {
             self.deny(RefusalKind::GuardFailed, &message);
         }
     }

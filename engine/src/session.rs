@@ -21,7 +21,7 @@ use crate::budget::Budget;
 use crate::caller::{Caller, RequestHead};
 use crate::canary::Canary;
 use crate::decision::{Decision, GuardState, Outcome, PolicyRef, Severity};
-use crate::evidence::{Effect, Violation};
+use crate::evidence::{COULD_NOT_RUN, Effect, Violation};
 use crate::index::Attached;
 use crate::judge::Doubts;
 use crate::limits::{LimitCheck, LimitStatus};
@@ -321,7 +321,7 @@ impl Session {
     }
 
     pub(crate) fn guard_failed(&mut self, policy: &Attached, guard: &'static str, why: &'static str) {
-        let message = format!("{guard} could not run: {}", crate::bounds::explained(guard, why));
+        let message = format!("{guard} could not run: {}", explained(guard, why));
         self.failed(policy, why, Violation::new(guard, Severity::High, message.clone()), &message);
     }
 
@@ -334,7 +334,8 @@ impl Session {
         message: &str,
     ) {
         self.decision.guard(violation.guard, GuardState::Failed(why.into()));
-        if self.raise(policy, violation.with(when_closed(policy))) && policy.failure == FailureMode::Closed {
+        let violation = violation.with(when_closed(policy)).failing(COULD_NOT_RUN);
+        if self.raise(policy, violation) && policy.failure == FailureMode::Closed {
             self.deny(RefusalKind::GuardFailed, message);
         }
     }
@@ -396,6 +397,26 @@ pub(crate) fn when_closed(policy: &Attached) -> Effect {
     match policy.failure {
         FailureMode::Closed => Effect::Denied,
         FailureMode::Open => Effect::Recorded,
+    }
+}
+
+/// What the word for why a guard could not run means, for people: of limits, and of an author's rules. Of others the word says it all.
+fn explained(guard: &str, why: &'static str) -> &'static str {
+    match why {
+        "arguments" if guard == "rego" => {
+            "what a tool is called with is JSON that parsers read in more than one way"
+        }
+        _ if guard != "rateLimit" => why,
+        "media" => "under mode: strict, media is refused, since its bytes do not tell its tokens",
+        "elsewhere" => "under mode: strict, all that the model is to read has to be in the request",
+        "protocol" => {
+            "under mode: strict, a path or model is refused of which it is not known what bounds an answer"
+        }
+        "batch" => "what is run here stands in a file or on the server, and may take anything",
+        "background" => "an answer in the background has to be bounded: set max_output_tokens",
+        "keys" => "a request shows at most 4 different keys of providers",
+        "concurrent" => "the rate limit service can not count what goes on at the same time",
+        _ => why,
     }
 }
 

@@ -239,7 +239,8 @@ pub struct Violation {
 /// What a rule went by.
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct Evidence {
-    /// Type of what was found, the detector's rule, the action asked for, or who was counted.
+    /// Type of what was found, the detector's rule, the action asked for, who was counted, or that the guard could not run:
+    /// `could-not-run`, `judge/could-not-run`.
     #[prost(string, tag = "1")]
     pub r#type: ::prost::alloc::string::String,
     #[prost(string, tag = "2")]

@@ -1,4 +1,5 @@
 //! What would have made an objection go away: the smallest changes to the request, then those to the policy.
+use mesh_engine::JUDGE_COULD_NOT_RUN;
 use mesh_policy::{AccessRule, Policy, Rule};
 
 use crate::decision::Violation;
@@ -22,11 +23,11 @@ pub(crate) fn would_pass_if(
         return vec!["the agent's `status` were `active`".to_owned()];
     }
     let mut changes = match (violation.guard.as_str(), rule) {
-        ("injection", _) if violation.message.starts_with("the judge") => vec![
+        _ if facts.kind == JUDGE_COULD_NOT_RUN => vec![
             "the judge had answered in time".to_owned(),
             "the rule's `judge.failureMode` (left out: the policy's `failureMode`) were `open`".to_owned(),
         ],
-        _ if violation.message.contains(" could not run: ") => vec![
+        _ if violation.could_not_run() => vec![
             "the guard could have inspected it".to_owned(),
             "the policy's `failureMode` were `open`".to_owned(),
         ],

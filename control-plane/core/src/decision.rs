@@ -3,6 +3,7 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use mesh_audit::v1;
+use mesh_engine::{COULD_NOT_RUN, JUDGE_COULD_NOT_RUN};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -149,6 +150,14 @@ pub struct Violation {
     /// What the rule went by.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub evidence: Option<Evidence>,
+}
+
+impl Violation {
+    /// Whether it is of a guard that could not run, a judge among them.
+    pub(crate) fn could_not_run(&self) -> bool {
+        let kind = self.evidence.as_ref().map_or("", |evidence| &evidence.kind);
+        [COULD_NOT_RUN, JUDGE_COULD_NOT_RUN].contains(&kind)
+    }
 }
 
 impl From<v1::Violation> for Violation {

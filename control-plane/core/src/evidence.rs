@@ -6,7 +6,8 @@ use utoipa::ToSchema;
 /// The facts behind a violation. Free of content: types, scores, places and limits.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Evidence {
-    /// Type of what was found, the detector's rule, the action asked for, or who was counted.
+    /// Type of what was found, the detector's rule, the action asked for, who was counted, or that the guard could not run:
+    /// `could-not-run`, `judge/could-not-run`.
     #[serde(rename = "type", default, skip_serializing_if = "String::is_empty")]
     pub kind: String,
     /// Where, such as `request:messages[0].content`.

@@ -20,8 +20,6 @@ use crate::policy_error::PolicyError;
 const PAGE: u32 = 1000;
 /// Records before a stage's beginning that tell what the present version does.
 const BEFORE: u64 = 1000;
-/// What the record of a guard that could not run says.
-const COULD_NOT_RUN: &str = "could not run:";
 
 /// What one version did.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, ToSchema)]
@@ -36,7 +34,7 @@ pub struct Tried {
 
 impl Tried {
     fn add(&mut self, mine: &[&Violation], refuses: bool) {
-        let failed = mine.iter().any(|said| said.message.contains(COULD_NOT_RUN));
+        let failed = mine.iter().any(|said| said.could_not_run());
         self.decisions += 1;
         self.refused += u64::from(refuses && !failed);
         self.failed += u64::from(failed);

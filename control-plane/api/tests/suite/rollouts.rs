@@ -1,16 +1,17 @@
 //! Drafts, rollouts in stages and the freeze, over HTTP.
-use mesh_audit::v1::{DecisionRecord, PolicyRef, Violation};
+use mesh_audit::v1::{DecisionRecord, Evidence, PolicyRef, Violation};
 use mesh_control_core::Timestamp;
 use serde_json::{Value, json};
 
 use crate::support::{Plane, document, record};
 
 /// A decision under one version; what it objects to, and whether it refuses for that.
-fn decided(number: usize, policy: &str, version: u64, said: Option<(&str, &str)>) -> DecisionRecord {
-    let violations = said.map(|(message, effect)| Violation {
+fn decided(number: usize, policy: &str, version: u64, said: Option<(&str, &str, &str)>) -> DecisionRecord {
+    let violations = said.map(|(message, effect, kind)| Violation {
         policy_id: policy.to_owned(),
         message: message.to_owned(),
         effect: effect.to_owned(),
+        evidence: Some(Evidence { r#type: kind.to_owned(), ..Evidence::default() }),
         ..Violation::default()
     });
     let policies = vec![PolicyRef { id: policy.to_owned(), version }];
@@ -89,9 +90,12 @@ async fn a_plan_that_makes_no_sense_is_refused() {
 /// Each row: the stage that is reached, what each version says of ten requests, and what becomes of the rollout.
 #[tokio::test]
 async fn a_rollout_over_its_bounds_is_taken_back() {
-    let deny = Some(("not allowed", "denied"));
-    let recorded = Some(("not allowed", "recorded"));
-    let failed = Some(("rego could not run: evaluation", "recorded"));
+    let deny = Some(("not allowed", "denied", ""));
+    let recorded = Some(("not allowed", "recorded", ""));
+    let failed = Some(("rego could not run: evaluation", "recorded", "could-not-run"));
+    let unjudged = Some(("the judge of injection could not run: answer", "recorded", "judge/could-not-run"));
+    // What an author's own rule says is no failure, whatever its words.
+    let words = Some(("the batch could not run: no budget", "denied", ""));
     for (promote, shadow, next, present, state) in [
         (false, true, (10, recorded), (0, None), "rolled_back"),
         (false, true, (10, None), (0, None), "running"),
@@ -100,6 +104,9 @@ async fn a_rollout_over_its_bounds_is_taken_back() {
         (true, false, (10, deny), (10, deny), "running"),
         (true, false, (10, None), (10, None), "running"),
         (true, false, (10, failed), (10, None), "rolled_back"),
+        (true, false, (10, unjudged), (10, None), "rolled_back"),
+        (true, false, (10, words), (10, words), "running"),
+        (true, false, (10, words), (10, failed), "rolled_back"),
         // Too few to say anything.
         (true, false, (9, deny), (10, None), "running"),
     ] {
