@@ -89,27 +89,32 @@ pub fn replay(before: &Program, after: &Program, features: &Features) -> Replaye
 
 /// What the policies of the time have looked for: what they did not, the record can not tell of.
 struct LookedFor {
-    types: TypeSet,
+    request: TypeSet,
+    response: TypeSet,
     least: f32,
-    both_ways: bool,
     injection: Option<f32>,
 }
 
 fn looked_for(policies: &[Rc<Attached>]) -> LookedFor {
     let pii = || policies.iter().flat_map(|policy| &policy.pii);
+    let all = |guards: &mut dyn Iterator<Item = &PiiGuard>| {
+        guards.fold(TypeSet::EMPTY, |types, guard| types.union(guard.types))
+    };
     let injection = policies.iter().flat_map(|policy| &policy.injection);
     let injection = injection.filter(|guard| guard.ignore.is_empty());
     LookedFor {
-        types: pii().fold(TypeSet::EMPTY, |types, guard| types.union(guard.types)),
+        request: all(&mut pii().filter(|guard| guard.request)),
+        response: all(&mut pii().filter(|guard| guard.response)),
         least: pii().map(|guard| guard.threshold).fold(0.0, f32::max),
-        both_ways: pii().any(|guard| guard.request) && pii().any(|guard| guard.response),
         injection: injection.map(|guard| threshold(guard.sensitivity)).reduce(f32::min),
     }
 }
 
 impl LookedFor {
     fn covers(&self, guard: &PiiGuard) -> bool {
-        self.types.union(guard.types) == self.types && guard.threshold >= self.least && self.both_ways
+        let has = |types: TypeSet, looks: bool| !looks || types.union(guard.types) == types;
+        let there = has(self.request, guard.request) && has(self.response, guard.response);
+        there && guard.threshold >= self.least
     }
 }
 
@@ -228,11 +233,19 @@ mod tests {
         use serde_json::json;
         let redact = json!({ "rules": [{ "pii": {} }] });
         let block = json!({ "rules": [{ "pii": { "types": ["ssn"], "action": "block" } }] });
+        let apart = json!({ "rules": [
+            { "pii": { "types": ["ssn"], "action": "block", "directions": ["request"] } },
+            { "pii": { "types": ["email"], "directions": ["response"] } },
+        ] });
+        let asked = json!({ "rules": [{ "pii": { "types": ["ssn"], "directions": ["request"] } }] });
         let ssn = ("US_SSN", "request:messages[0].content", 0.85);
         for (before, after, found, expected, unknown) in [
             (&redact, &block, vec![ssn], (Outcome::AllowWithModifications, Outcome::Deny), vec![]),
             (&redact, &block, vec![], (Outcome::Allow, Outcome::Allow), vec![]),
             (&block, &redact, vec![ssn], (Outcome::Deny, Outcome::AllowWithModifications), vec!["pii"]),
+            // Answers were not searched for it at the time.
+            (&apart, &block, vec![], (Outcome::Allow, Outcome::Allow), vec!["pii"]),
+            (&apart, &asked, vec![ssn], (Outcome::Deny, Outcome::AllowWithModifications), vec![]),
             (
                 &redact,
                 &json!({ "rules": [{ "pii": { "types": ["ssn"], "threshold": 0.9 } }] }),
