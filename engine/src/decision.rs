@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use crate::Timestamp;
 use crate::budget::{Settlement, Spending};
-use crate::evidence::Violation;
+use crate::evidence::{Effect, Violation};
 use crate::pins::SeenTool;
 
 /// What happened to the exchange, from mild to strict; the strictest of several wins.
@@ -177,8 +177,11 @@ impl Decision {
 
     /// Remembers the names of tools: what a list of names is judged by.
     pub(crate) fn tool(&mut self, name: &str) {
-        if self.tools.len() < MAX_TOOLS && !self.tools.iter().any(|known| known == name) {
-            self.tools.push(clip(name));
+        if self.tools.len() < MAX_TOOLS {
+            let name = clip(name);
+            if !self.tools.contains(&name) {
+                self.tools.push(name);
+            }
         }
     }
 
@@ -201,12 +204,16 @@ impl Decision {
     }
 }
 
+/// A full list gives up something milder for what refuses: a refusal is never without its reason.
 fn push_new(list: &mut Vec<Violation>, entry: Violation) {
-    let full = list.len() >= MAX_ENTRIES;
-    match list.iter_mut().find(|known| known.repeats(&entry)) {
-        Some(known) => known.effect = known.effect.max(entry.effect),
-        None if full => {}
-        None => list.push(entry),
+    if let Some(known) = list.iter_mut().find(|known| known.repeats(&entry)) {
+        known.effect = known.effect.max(entry.effect);
+    } else if list.len() < MAX_ENTRIES {
+        list.push(entry);
+    } else if entry.effect >= Effect::Throttled
+        && let Some(milder) = list.iter_mut().find(|known| known.effect < entry.effect)
+    {
+        *milder = entry;
     }
 }
 
@@ -217,7 +224,6 @@ fn clip(name: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::evidence::Effect;
 
     #[test]
     fn the_worst_state_of_a_guard_is_shown() {
@@ -242,9 +248,23 @@ mod tests {
         assert_eq!(told, [(Some(0), Effect::Denied), (Some(1), Effect::Denied)]);
     }
 
+    /// However much was only recorded before, what refused is told.
+    #[test]
+    fn a_refusal_keeps_its_reason() {
+        let mut decision = Decision::default();
+        let said = |rule, effect| Violation::new("rego", Severity::High, "no".into()).by(rule).with(effect);
+        (0..2 * MAX_ENTRIES).for_each(|rule| decision.violation(said(rule, Effect::Recorded)));
+        decision.violation(said(1000, Effect::Denied));
+        assert_eq!(decision.violations.len(), MAX_ENTRIES);
+        let told = decision.violations.iter().find(|said| said.rule == Some(1000)).map(|said| said.effect);
+        assert_eq!(told, Some(Effect::Denied));
+    }
+
     #[test]
     fn a_record_stays_small() {
         let mut decision = Decision::default();
+        (0..3).for_each(|_| decision.tool(&"x".repeat(1000)));
+        assert_eq!(decision.tools, ["x".repeat(MAX_NAME)]);
         for i in 0..10_000 {
             decision.finding("EMAIL_ADDRESS", &format!("request:messages[{i}].content"), 0.5);
             decision.finding("EMAIL_ADDRESS", "request:messages[0].content", 0.9);
