@@ -8,7 +8,9 @@
 //! Where it does not wait, the request may go on meanwhile, but not a byte of its answer may be sent on before the verdict.
 //!
 //! Failure law: a judge that can not be asked, does not answer in time or says something else than a verdict is a guard that
-//! could not run, and follows the rule's failure mode, or else its policy's.
+//! could not run, and follows the rule's failure mode, or else its policy's. Of more doubtful texts than a question holds the
+//! least doubtful pass unseen, also where that mode is closed: it is recorded then, and the guard's state says so. To refuse
+//! would end every long conversation, whose history is asked about at each turn.
 use std::borrow::Cow;
 use std::ops::Range;
 use std::rc::Rc;
@@ -98,6 +100,11 @@ impl JudgeGuard {
         })
     }
 
+    /// Whether what the judge has not seen is refused.
+    fn is_closed(&self, policy: &Attached) -> bool {
+        self.failure.unwrap_or(policy.failure) == FailureMode::Closed
+    }
+
     /// How sure the judge is that the text is an attack; none where it knows none of the labels.
     fn score(&self, labels: &[Label]) -> Option<f32> {
         let meant = |label: &&Label| self.labels.iter().any(|name| name.eq_ignore_ascii_case(&label.label));
@@ -128,8 +135,8 @@ struct Doubt {
 pub(crate) struct Doubts {
     open: Vec<Doubt>,
     asked: Vec<Doubt>,
-    /// More texts were doubtful than a question holds.
-    more: bool,
+    /// Guards that doubt more texts than a question holds.
+    more: Vec<(usize, usize)>,
     /// The answer flows on as it comes: nothing in it is asked about.
     pub(crate) flows: bool,
 }
@@ -155,11 +162,19 @@ impl Session {
             return;
         }
         if self.doubts.open.len() >= MAX_WINDOWS {
-            self.doubts.more = true;
             let least = self.doubts.open.iter().enumerate().min_by(|a, b| a.1.first.total_cmp(&b.1.first));
-            match least.map(|(at, least)| (at, least.first)) {
-                Some((at, first)) if first < finding.score => drop(self.doubts.open.remove(at)),
-                _ => return,
+            let (left, there) = match least.map(|(at, least)| (at, least.first)) {
+                Some((at, first)) if first < finding.score => (self.doubts.open.remove(at).guards, true),
+                _ => (vec![guard], false),
+            };
+            let more = &mut self.doubts.more;
+            left.into_iter().for_each(|guard| {
+                if !more.contains(&guard) {
+                    more.push(guard)
+                }
+            });
+            if !there {
+                return;
             }
         }
         self.doubts.open.push(Doubt {
@@ -235,8 +250,13 @@ impl Session {
                 }
             }
         }
-        if std::mem::take(&mut self.doubts.more) {
+        for at in std::mem::take(&mut self.doubts.more) {
             self.note(GuardState::Skipped("many".into()));
+            if let (Some(policy), Some(judge)) = (applies.get(at.0), judge_at(&applies, at))
+                && judge.is_closed(policy)
+            {
+                self.raise(policy, judge_missed("many").with(Effect::Recorded));
+            }
         }
         self.conclude(None)
     }
@@ -282,14 +302,19 @@ impl Session {
 
     fn judge_failed(&mut self, policy: &Attached, judge: &JudgeGuard, why: &'static str) {
         self.note(GuardState::Failed(why.into()));
-        let message = format!("the judge of injection could not run: {why}");
-        let closed = judge.failure.unwrap_or(policy.failure) == FailureMode::Closed;
+        let closed = judge.is_closed(policy);
+        let violation = judge_missed(why);
+        let message = violation.message.clone();
         let effect = if closed { Effect::Denied } else { Effect::Recorded };
-        let violation = Violation::new("injection", Severity::High, message.clone()).with(effect);
-        if self.raise(policy, violation.failing(JUDGE_COULD_NOT_RUN)) && closed {
+        if self.raise(policy, violation.with(effect)) && closed {
             self.deny(RefusalKind::GuardFailed, &message);
         }
     }
+}
+
+fn judge_missed(why: &str) -> Violation {
+    let message = format!("the judge of injection could not run: {why}");
+    Violation::new("injection", Severity::High, message).failing(JUDGE_COULD_NOT_RUN)
 }
 
 fn guard_at(applies: &[Rc<Attached>], (policy, guard): (usize, usize)) -> Option<&InjectionGuard> {

@@ -6,7 +6,7 @@ mod support;
 use std::rc::Rc;
 
 use mesh_engine::{
-    Detector, Judgement, Label, MAX_WINDOW_BYTES, MAX_WINDOWS, Program, Session, Step, compile,
+    Detector, Effect, Judgement, Label, MAX_WINDOW_BYTES, MAX_WINDOWS, Program, Session, Step, compile,
 };
 use serde_json::{Value, json};
 
@@ -90,6 +90,9 @@ fn a_question_is_bounded() {
     assert!(question.texts.iter().all(|text| text.len() <= MAX_WINDOW_BYTES));
     session.judged(&Judgement::Answered(vec![says(0.1); MAX_WINDOWS]));
     assert!(session.decision().guards_header().contains("judge=skipped:many"));
+    let told = &session.decision().violations;
+    assert_eq!(told.len(), 1, "{told:?}");
+    assert_eq!((told[0].effect, told[0].message.ends_with(": many")), (Effect::Recorded, true));
     let mut session = asked(&program, &vec![ANYTHING.to_owned(); 20]);
     assert_eq!(session.question().unwrap().texts, [ANYTHING]);
 }
