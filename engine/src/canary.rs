@@ -120,28 +120,19 @@ impl Needle {
 }
 
 impl Session {
-    fn canary_guards(&self) -> Vec<(Rc<Attached>, usize)> {
-        let policies = self.applies.iter();
-        policies
-            .flat_map(|policy| (0..policy.canary.len()).map(move |nth| (Rc::clone(policy), nth)))
-            .collect()
-    }
-
     /// The edit that puts the mark into a request's system prompt.
     pub(crate) fn canary_edit(&mut self) -> Option<Edit> {
-        let guards = self.canary_guards();
-        if guards.is_empty() {
-            return None;
-        }
+        let applies = Rc::clone(&self.applies);
+        canary_guards(&applies).next()?;
         let tenant = self.caller.team.as_deref().unwrap_or_default();
         let Some(mark) = self.program.canary_mark(tenant, &self.caller.agent) else {
-            for (policy, _) in &guards {
+            for (policy, _) in canary_guards(&applies) {
                 self.guard_failed(policy, "canary", "masking-key");
             }
             return None;
         };
         let canary = self.canary.insert(Canary::new(&mark));
-        if guards.iter().all(|(policy, _)| policy.enforcement != Enforcement::Blocking) {
+        if canary_guards(&applies).all(|(policy, _)| policy.enforcement != Enforcement::Blocking) {
             self.decision.guard("canary", GuardState::Skipped("enforcement".into()));
             return None;
         }
@@ -204,9 +195,9 @@ impl Session {
     /// Records that the mark was found. What is to stand in its place, when something is.
     pub(crate) fn canary_found(&mut self, range: &Range<usize>, place: &str) -> Option<String> {
         self.decision.finding("CANARY", place, 1.0);
+        let applies = Rc::clone(&self.applies);
         let mut with = None;
-        for (policy, nth) in self.canary_guards() {
-            let Some(guard) = policy.canary.get(nth) else { continue };
+        for (policy, guard) in canary_guards(&applies) {
             self.decision.guard("canary", GuardState::Ran);
             let evidence = Evidence {
                 kind: "canary".to_owned(),
@@ -219,23 +210,23 @@ impl Session {
                 Violation::new("canary", Severity::High, text.clone()).by(guard.rule).because(evidence);
             match guard.action {
                 CanaryAction::Block => {
-                    if self.raise(&policy, said) {
+                    if self.raise(policy, said) {
                         self.deny(RefusalKind::Policy, &text);
                     }
                 }
                 CanaryAction::Redact if policy.enforcement == Enforcement::Blocking => {
-                    let said = Violation { policy_id: policy.id.clone(), ..said.with(Effect::Modified) };
-                    self.decision.warning(said);
+                    self.warn(policy, said, Effect::Modified);
                     with = Some(PiiRule::DEFAULT_REPLACEMENT.to_owned());
                 }
-                CanaryAction::Redact | CanaryAction::Log => {
-                    let said = Violation { policy_id: policy.id.clone(), ..said.with(Effect::Recorded) };
-                    self.decision.warning(said);
-                }
+                CanaryAction::Redact | CanaryAction::Log => self.warn(policy, said, Effect::Recorded),
             }
         }
         with
     }
+}
+
+fn canary_guards(applies: &[Rc<Attached>]) -> impl Iterator<Item = (&Attached, &CanaryGuard)> {
+    applies.iter().flat_map(|policy| policy.canary.iter().map(|guard| (&**policy, guard)))
 }
 
 #[cfg(test)]

@@ -15,6 +15,7 @@ use crate::decision::{GuardState, Severity};
 use crate::evidence::{Effect, Evidence, Violation};
 use crate::index::Attached;
 use crate::input::{Asked, rego_input};
+use crate::names::bare_model;
 use crate::program::LimitGuard;
 use crate::session::{Session, Step};
 
@@ -62,6 +63,14 @@ pub enum LimitAnswer {
     Answered(Vec<LimitStatus>),
     /// Nothing, in time.
     Unreachable,
+}
+
+/// What the agent is told of a limit that is over, where nothing stricter refuses.
+pub(crate) struct Throttled {
+    pub(crate) kind: RefusalKind,
+    pub(crate) message: String,
+    /// Policy and name.
+    pub(crate) limit: String,
 }
 
 /// More tools than this are not counted apart: a limit by tool then could not run.
@@ -129,7 +138,9 @@ impl Session {
         match answer {
             LimitAnswer::Answered(statuses) if statuses.len() == checks.len() => {
                 self.decision.guard("rateLimit", GuardState::Ran);
-                self.told = checks.iter().cloned().zip(statuses.iter().copied()).collect();
+                // Where those that enforce are asked again, the others keep what was said of them.
+                self.told.retain(|(check, _)| !check.enforced);
+                self.told.extend(checks.iter().cloned().zip(statuses.iter().copied()));
                 for (check, status) in checks.iter().zip(&statuses) {
                     if let Some(retry_after_s) = status.over {
                         self.over(check, retry_after_s.max(1));
@@ -142,8 +153,7 @@ impl Session {
                     let enforced: Vec<LimitCheck> =
                         checks.into_iter().filter(|check| check.enforced).collect();
                     if !enforced.is_empty() {
-                        self.asked.clone_from(&enforced);
-                        return Step::AskLimits(enforced);
+                        return self.ask(enforced);
                     }
                 }
             }
@@ -211,8 +221,13 @@ impl Session {
                 "the model is not in the price catalogue: it is counted at the default price".to_owned();
             self.remark("rateLimit", message);
         }
-        self.asked.clone_from(&checks);
         checks
+    }
+
+    /// Asks the service, which has to be told how these end from now on.
+    pub(crate) fn ask(&mut self, checks: Vec<LimitCheck>) -> Step {
+        self.asked.clone_from(&checks);
+        Step::AskLimits(checks)
     }
 
     /// Who is counted, and for how many requests: each call of a JSON-RPC batch is one. Who is not known by the key of a limit is
@@ -243,9 +258,9 @@ impl Session {
                 None
             }
             LimitKey::Ip => self.head.source_ip.map(|ip| format!("ip:{}", ip.to_canonical())),
-            LimitKey::Model => message
-                .and_then(|message| message.model.as_deref())
-                .map(|model| format!("model:{}", model.chars().take(MAX_NAME).collect::<String>())),
+            LimitKey::Model => message.and_then(|message| message.model.as_deref()).map(|model| {
+                format!("model:{}", bare_model(model).chars().take(MAX_NAME).collect::<String>())
+            }),
             LimitKey::Tool => {
                 let called = message.filter(|message| message.mcp);
                 let mut calls: BTreeMap<&str, u64> = BTreeMap::new();
@@ -305,9 +320,9 @@ impl Session {
             RefusalKind::Limit { retry_after_s } => *retry_after_s,
             _ => u64::MAX,
         };
-        if self.throttled.as_ref().is_none_or(|(known, _)| wait(known) < wait(&kind)) {
-            self.throttled = Some((kind, message));
-            self.limit_name = Some(format!("{}/{}", check.policy, check.name));
+        if self.throttled.as_ref().is_none_or(|known| wait(&known.kind) < wait(&kind)) {
+            self.throttled =
+                Some(Throttled { kind, message, limit: format!("{}/{}", check.policy, check.name) });
         }
     }
 

@@ -50,7 +50,7 @@ impl NameGuard {
 
     /// Some services (Ollama) know a model in capital and small letters.
     pub(crate) fn of_models(rule: usize, allow: &[String], deny: &[String]) -> Self {
-        NameGuard { rule, allow: Globs::new(allow), deny: Globs::in_any_case(deny), aliases: bare_model }
+        NameGuard { rule, allow: Globs::new(allow), deny: Globs::in_any_case(deny), aliases: model_aliases }
     }
 
     /// Why the name is refused, if it is: the entry of the deny list, or nothing where the allow list lacks it.
@@ -69,18 +69,23 @@ impl NameGuard {
     }
 }
 
-/// A model's name without what says where it is kept: Google's resource, Amazon's ARN, Ollama's registry; and with and without the
-/// tag that Ollama takes where there is none.
-fn bare_model(name: &str) -> Vec<String> {
+/// A model's name in small letters, without what says where it is kept (Google's resource, Amazon's ARN, Ollama's registry) and
+/// without the tag that Ollama takes where there is none: one name for one model, however it is spelt.
+pub(crate) fn bare_model(name: &str) -> String {
     let small = name.to_ascii_lowercase();
     let kept = ["/models/", "/library/", "foundation-model/", "inference-profile/"];
     let mut bare = kept.iter().find_map(|place| small.rsplit_once(place)).map_or(&*small, |(_, bare)| bare);
     for first in ["models/", "library/"] {
         bare = bare.strip_prefix(first).unwrap_or(bare);
     }
-    let bare = bare.strip_suffix(":latest").unwrap_or(bare);
+    bare.strip_suffix(":latest").unwrap_or(bare).to_owned()
+}
+
+/// What a model is called besides: its bare name, with and without the tag that Ollama takes where there is none.
+fn model_aliases(name: &str) -> Vec<String> {
+    let bare = bare_model(name);
     let tagged = (!bare.contains(':')).then(|| format!("{bare}:latest"));
-    std::iter::once(bare.to_owned()).chain(tagged).collect()
+    std::iter::once(bare).chain(tagged).collect()
 }
 
 #[cfg(test)]

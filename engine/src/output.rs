@@ -66,17 +66,10 @@ pub(crate) struct Heard {
 pub(crate) const GONE: &str = "#removed";
 
 impl Session {
-    fn output_guards(&self) -> Vec<(Rc<Attached>, usize)> {
-        let policies = self.applies.iter();
-        policies
-            .flat_map(|policy| (0..policy.output.len()).map(move |nth| (Rc::clone(policy), nth)))
-            .collect()
-    }
-
     /// Searches the texts of an answer that are no pieces of a stream. `taken` are edits that stand already.
     pub(crate) fn output_in(&mut self, message: &Message, pieces: Pieces<'_>, taken: &[Edit]) -> Vec<Edit> {
-        let guards = self.output_guards();
-        if guards.is_empty() {
+        let applies = Rc::clone(&self.applies);
+        if output_guards(&applies).next().is_none() {
             return Vec::new();
         }
         if message.protocol.answers_from_outside() {
@@ -91,8 +84,7 @@ impl Session {
         for (index, segment) in
             segments.filter(|(index, segment)| !pieces.has(*index) && is_said(message, segment))
         {
-            for (policy, nth) in &guards {
-                let Some(guard) = policy.output.get(*nth) else { continue };
+            for (policy, guard) in output_guards(&applies) {
                 found.clear();
                 let text = &segment.text;
                 guard.search.search(&OutputState::default(), text, text.len(), true, &mut found);
@@ -114,6 +106,7 @@ impl Session {
     /// Searches what is written in several parts. What lies in one of them alone was found there, but for what goes with a finding
     /// over several.
     fn output_across(&mut self, message: &Message, chains: &[Chain], taken: &Taken, edits: &mut Vec<Edit>) {
+        let applies = Rc::clone(&self.applies);
         let mut found = Vec::new();
         for chain in chains {
             let first = chain.parts.first().map(|(first, _)| *first).unwrap_or_default();
@@ -121,15 +114,14 @@ impl Session {
                 continue;
             }
             let place = format!("{}:{}", Way::Response.name(), message.path(first));
-            for (policy, nth) in self.output_guards() {
-                let Some(guard) = policy.output.get(nth) else { continue };
+            for (policy, guard) in output_guards(&applies) {
                 found.clear();
                 guard.search.search(&OutputState::default(), &chain.text, chain.text.len(), true, &mut found);
                 for finding in &found {
                     if finding.kind != OutputKind::Rest && !chain.crosses(&finding.span) {
                         continue;
                     }
-                    let Some(with) = self.acted_on((&policy, guard), finding, &place) else { continue };
+                    let Some(with) = self.acted_on((policy, guard), finding, &place) else { continue };
                     let from = edits.len();
                     chain.edits(&finding.span, &with, edits);
                     let own = edits.get_mut(from..).unwrap_or_default();
@@ -167,10 +159,6 @@ impl Session {
             let text = format!("{what} in the answer{more}");
             Violation::new("content", severity, text).by(guard.rule).because(evidence.clone())
         };
-        let noted = |violation: Violation, effect| Violation {
-            policy_id: policy.id.clone(),
-            ..violation.with(effect)
-        };
         match action {
             OutputAction::Block => {
                 if self.raise(policy, said(Severity::High, "")) {
@@ -179,12 +167,12 @@ impl Session {
                 None
             }
             OutputAction::Log => {
-                self.decision.warning(noted(said(Severity::Medium, ""), Effect::Recorded));
+                self.warn(policy, said(Severity::Medium, ""), Effect::Recorded);
                 None
             }
             OutputAction::Defang | OutputAction::Remove if rewrites(policy) => {
                 let done = if action == OutputAction::Remove { ", removed" } else { ", defanged" };
-                self.decision.warning(noted(said(Severity::Medium, done), Effect::Modified));
+                self.warn(policy, said(Severity::Medium, done), Effect::Modified);
                 Some(finding.with.clone())
             }
             OutputAction::Defang | OutputAction::Remove => {
@@ -203,21 +191,19 @@ impl Session {
         json: bool,
         last: bool,
     ) -> Option<(Heard, usize)> {
-        let guards = self.output_guards();
-        if guards.is_empty() || self.protocol.answers_from_outside() {
+        let count = output_guards(&self.applies).count();
+        if count == 0 || self.protocol.answers_from_outside() {
             return None;
         }
-        states.resize_with(guards.len(), OutputState::default);
+        states.resize_with(count, OutputState::default);
         let spelled = json.then(|| resolve_escapes(whole_escapes(text, last)));
         let reading = spelled.as_ref().map_or(text, |spelled| spelled.text());
         let mut safe = text.len();
-        let mut all = Vec::with_capacity(guards.len());
-        for ((policy, nth), state) in guards.iter().zip(states.iter()) {
+        let mut all = Vec::with_capacity(count);
+        for ((_, guard), state) in output_guards(&self.applies).zip(states.iter()) {
             let mut found = Vec::new();
-            if let Some(guard) = policy.output.get(*nth) {
-                let (at, _) = guard.search.search(state, reading, reading.len(), last, &mut found);
-                safe = safe.min(spelled.as_ref().map_or(at, |spelled| raw_end(spelled, at)));
-            }
+            let (at, _) = guard.search.search(state, reading, reading.len(), last, &mut found);
+            safe = safe.min(spelled.as_ref().map_or(at, |spelled| raw_end(spelled, at)));
             all.push(found);
         }
         Some((Heard { found: all, spelled: json }, safe))
@@ -259,8 +245,7 @@ impl Session {
         let reading = spelled.as_ref().map_or(text, |spelled| spelled.text());
         let mut stop = safe;
         let mut next = Vec::with_capacity(states.len());
-        for ((policy, nth), state) in self.output_guards().iter().zip(states) {
-            let Some(guard) = policy.output.get(*nth) else { continue };
+        for ((_, guard), state) in output_guards(&self.applies).zip(states) {
             let limit = match heard.spelled {
                 true => resolve_escapes(text.get(..safe).unwrap_or_default()).text().len(),
                 false => safe,
@@ -281,8 +266,8 @@ impl Session {
         if heard.found.iter().any(|found| !found.is_empty()) {
             self.decision.guard("content", GuardState::Ran);
         }
-        for ((policy, nth), found) in self.output_guards().into_iter().zip(heard.found) {
-            let Some(guard) = policy.output.get(nth) else { continue };
+        let applies = Rc::clone(&self.applies);
+        for ((policy, guard), found) in output_guards(&applies).zip(heard.found) {
             for finding in found {
                 let range = match &spelled {
                     Some(spelled) => spelled.raw_range(finding.span.clone()),
@@ -291,7 +276,7 @@ impl Session {
                 if range.end > safe {
                     continue;
                 }
-                if let Some(with) = self.acted_on((&policy, guard), &finding, place) {
+                if let Some(with) = self.acted_on((policy, guard), &finding, place) {
                     let with = if spelled.is_some() { escape_json(&with) } else { with };
                     edits.push(Edit { segment: 0, range, with });
                 }
@@ -299,6 +284,10 @@ impl Session {
         }
         edits
     }
+}
+
+fn output_guards(applies: &[Rc<Attached>]) -> impl Iterator<Item = (&Attached, &OutputGuard)> {
+    applies.iter().flat_map(|policy| policy.output.iter().map(|guard| (&**policy, guard)))
 }
 
 /// The text up to an escape that is cut off, which spells nothing yet.

@@ -139,9 +139,8 @@ impl Session {
                 };
                 self.decision.guard("rego", GuardState::Ran);
                 for message in verdict.warn {
-                    let warning =
-                        Violation::new("rego", Severity::Low, message).by(*rule).with(Effect::Recorded);
-                    self.decision.warning(Violation { policy_id: policy.id.clone(), ..warning });
+                    let warning = Violation::new("rego", Severity::Low, message).by(*rule);
+                    self.warn(policy, warning, Effect::Recorded);
                 }
                 for message in verdict.deny {
                     if self.raise(policy, Violation::new("rego", Severity::High, message.clone()).by(*rule)) {

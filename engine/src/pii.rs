@@ -91,10 +91,6 @@ impl Session {
             let message = format!("{kind} detected{what}");
             Violation::new("pii", severity, message).by(guard.rule).because(guard.evidence(finding, place))
         };
-        let noted = |violation: Violation, effect| Violation {
-            policy_id: policy.id.clone(),
-            ..violation.with(effect)
-        };
         match guard.action {
             PiiAction::Block => {
                 if self.raise(policy, said(Severity::High, "")) {
@@ -103,16 +99,16 @@ impl Session {
                 None
             }
             PiiAction::Log => {
-                self.decision.warning(noted(said(Severity::Medium, ""), Effect::Recorded));
+                self.warn(policy, said(Severity::Medium, ""), Effect::Recorded);
                 None
             }
             PiiAction::Redact if policy.enforcement == Enforcement::Blocking => {
-                self.decision.warning(noted(said(Severity::Medium, " and redacted"), Effect::Modified));
+                self.warn(policy, said(Severity::Medium, " and redacted"), Effect::Modified);
                 Some(guard.replacement(kind))
             }
             PiiAction::Tokenize if policy.enforcement == Enforcement::Blocking => {
-                let noted = noted(said(Severity::Medium, " and tokenized"), Effect::Modified);
-                self.tokenized(policy, (kind, value), way, noted)
+                let said = said(Severity::Medium, " and tokenized");
+                self.tokenized(policy, (kind, value), way, said)
             }
             PiiAction::Redact | PiiAction::Tokenize => {
                 self.raise(policy, said(Severity::Medium, ""));
@@ -127,14 +123,14 @@ impl Session {
         policy: &Attached,
         (kind, value): (&str, &str),
         way: Way,
-        noted: Violation,
+        said: Violation,
     ) -> Option<String> {
         let tenant = self.caller.team.as_deref().unwrap_or_default();
         let Some(placeholder) = self.program.placeholder(tenant, kind, value) else {
             self.guard_failed(policy, "pii", "masking-key");
             return None;
         };
-        self.decision.warning(noted);
+        self.warn(policy, said, Effect::Modified);
         if way == Way::Request && !self.masked.keep(&placeholder, value) {
             return Some(PiiRule::DEFAULT_REPLACEMENT.to_owned());
         }

@@ -144,11 +144,10 @@ impl Session {
                 continue;
             }
             self.decision.guard("pin", GuardState::Ran);
-            let calls = message.tool_calls.iter().enumerate();
-            let refused = calls.filter_map(|(index, call)| {
+            let mut calls = message.tool_calls.iter().enumerate();
+            let refused = calls.find_map(|(index, call)| {
                 Some((index, self.program.pins.called(&server, &call.name).problem()?))
             });
-            let refused = refused.collect::<Vec<_>>().into_iter().next();
             if let Some((index, problem)) = refused {
                 let evidence = pinned(index);
                 let rule = policy.pinned.first().copied().unwrap_or_default();

@@ -1,4 +1,7 @@
 //! Reading a request's body; and what becomes of one that can not be read, or is no text.
+//!
+//! Failure law: a body that can not be read for certain (400), or that holds more than is read of one (413), is refused where a
+//! policy is closed and enforces. One larger than may be held is refused with 413 under any policy that looks at bodies.
 use std::rc::Rc;
 
 use mesh_policy::{FailureMode, Media};
@@ -8,7 +11,7 @@ use mesh_wire::{
 };
 
 use crate::decision::{GuardState, Severity};
-use crate::evidence::Violation;
+use crate::evidence::{Evidence, Violation};
 use crate::session::{Session, Step, speaks_json, when_closed};
 
 impl Session {
@@ -62,6 +65,11 @@ impl Session {
                     self.media("tokens");
                 }
             }
+            Err(error @ WireError::TooLarge { .. }) => self.unreadable(
+                ("size", "size"),
+                "the body holds more than is read of one",
+                (RefusalKind::TooLarge, &error.to_string()),
+            ),
             Err(error) => self.malformed(&error.to_string()),
         }
     }
@@ -74,33 +82,48 @@ impl Session {
     }
 
     pub(crate) fn malformed(&mut self, why: &str) {
+        let message = "the body is not what every parser would read alike";
+        self.unreadable(("body", "malformed"), message, (RefusalKind::Malformed, why));
+    }
+
+    /// A body that is not read: what the guards say, what is recorded, and what the agent is told where a policy is closed.
+    fn unreadable(
+        &mut self,
+        (guard, state): (&'static str, &'static str),
+        message: &str,
+        (kind, why): (RefusalKind, &str),
+    ) {
+        let violation = Violation::new(guard, Severity::Medium, message.to_owned());
         let applies = Rc::clone(&self.applies);
         let mut closed = false;
         for policy in applies.iter().filter(|policy| policy.inspects()) {
             for guard in policy.body_guards() {
-                self.decision.guard(guard, GuardState::Failed("malformed".into()));
+                self.decision.guard(guard, GuardState::Failed(state.into()));
             }
-            let message = "the body is not what every parser would read alike".to_owned();
-            let violation = Violation::new("body", Severity::Medium, message).with(when_closed(policy));
+            let violation = violation.clone().with(when_closed(policy));
             closed |= self.raise(policy, violation) && policy.failure == FailureMode::Closed;
         }
         if closed {
-            self.deny(RefusalKind::Malformed, why);
+            self.deny(kind, why);
         }
     }
 
-    /// Media is not text: it passes or is refused as the policy says.
+    /// A request that has media, or nothing else.
     fn media(&mut self, why: &'static str) {
+        self.judge_media(why);
+        if self.message.is_none() {
+            self.skip_content(why);
+        }
+    }
+
+    /// Media is not text: it passes or is refused as the policy says, on both ways.
+    pub(crate) fn judge_media(&mut self, why: &'static str) {
         let applies = Rc::clone(&self.applies);
         self.decision.guard("media", GuardState::Skipped(why.into()));
         for policy in applies.iter().filter(|policy| policy.media == Media::Refuse) {
-            let message = "media is not allowed".to_owned();
-            if self.object(policy, "media", Severity::Medium, message) {
+            if self.object(policy, "media", Severity::Medium, "media is not allowed".to_owned()) {
                 self.deny(RefusalKind::Policy, "media (images, audio, files) is not allowed by policy");
             }
-        }
-        if self.message.is_none() {
-            self.skip_content(why);
         }
     }
 
@@ -125,11 +148,15 @@ impl Session {
         }
     }
 
-    /// The request body has grown over the limit.
+    /// The request body has grown over the limit. Where any policy looks at bodies it is refused, whatever enforcement and failure
+    /// mode say: it can not be held, so it can not go on either. No policy's rule is to blame, and none is named.
     pub fn too_large(&mut self) -> Step {
         self.skip_content("size");
         let limit = self.program.settings.max_body_bytes;
-        self.deny(RefusalKind::TooLarge, &format!("the body is larger than {limit} bytes"));
+        let message = format!("the body is larger than {limit} bytes");
+        self.deny(RefusalKind::TooLarge, &message);
+        let evidence = Evidence { limit: Some(limit), ..Evidence::default() };
+        self.decision.violation(Violation::new("size", Severity::Medium, message).because(evidence));
         self.conclude(None)
     }
 }

@@ -7,7 +7,7 @@ use std::rc::Rc;
 use mesh_policy::Media;
 use mesh_wire::{
     BodyKind, ContentCoding, ContentDecoder, ContentEncoding, DecodeError, Edit, Framing, Message, Protocol,
-    RefusalKind, Usage, apply_dropping_tools, body_kind, decode, is_text, read_response, sniff,
+    Usage, apply_dropping_tools, body_kind, decode, is_text, read_response, sniff,
 };
 
 use crate::decision::{GuardState, Severity};
@@ -108,7 +108,10 @@ impl Session {
 
     /// Begins to inspect a stream of events.
     fn streams(&mut self, framing: Framing, decoder: Option<ContentDecoder>) -> Stream {
-        self.mark_response_guards();
+        // The headers leave before the text is seen: they name the guards that will run on it.
+        let outside = self.protocol.answers_from_outside();
+        let content = if outside { GuardState::Skipped("protocol".into()) } else { GuardState::Ran };
+        self.mark_response_guards(GuardState::Ran, content);
         self.judge_misses_stream();
         let held = self.rego_awaits_answer().then(|| Held::new(self.rego_holds_answer()));
         Stream::new(self.protocol, &self.decision.operation, framing, decoder).held(held)
@@ -197,9 +200,9 @@ impl Session {
             hidden.extend(self.injection_in(message, &digests, Way::Response, listing));
         }
         if message.media > 0 {
-            self.media_back("media");
+            self.judge_media("media");
         } else if message.tokens > 0 {
-            self.media_back("tokens");
+            self.judge_media("tokens");
         }
         let mut edits = self.pii_in(message, &digests, Way::Response, pieces);
         edits.extend(self.canary_in(message, pieces));
@@ -214,16 +217,6 @@ impl Session {
     fn says_outside_words(&self, message: &Message) -> bool {
         let outside = self.protocol.answers_from_outside() || message.protocol.answers_from_outside();
         outside && !message.segments.is_empty()
-    }
-
-    fn media_back(&mut self, why: &'static str) {
-        let applies = Rc::clone(&self.applies);
-        self.decision.guard("media", GuardState::Skipped(why.into()));
-        for policy in applies.iter().filter(|policy| policy.media == Media::Refuse) {
-            if self.object(policy, "media", Severity::Medium, "media is not allowed".to_owned()) {
-                self.deny(RefusalKind::Policy, "media (images, audio, files) is not allowed by policy");
-            }
-        }
     }
 
     fn hidden_tools(&mut self, message: &Message) -> Vec<String> {
@@ -244,18 +237,13 @@ impl Session {
         hidden
     }
 
-    /// A stream's headers leave before its text is seen: they name the guards that will run on it.
-    fn mark_response_guards(&mut self) {
-        let applies = Rc::clone(&self.applies);
-        if applies.iter().any(|policy| policy.pii.iter().any(|guard| guard.response)) {
-            self.decision.guard("pii", GuardState::Ran);
+    /// Says of the guards that look at answers that they will run on this one, or why they do not.
+    fn mark_response_guards(&mut self, pii: GuardState, content: GuardState) {
+        if self.applies.iter().any(|policy| policy.pii.iter().any(|guard| guard.response)) {
+            self.decision.guard("pii", pii);
         }
-        if applies.iter().any(|policy| !policy.output.is_empty()) {
-            let outside = self.protocol.answers_from_outside();
-            self.decision.guard(
-                "content",
-                if outside { GuardState::Skipped("protocol".into()) } else { GuardState::Ran },
-            );
+        if self.applies.iter().any(|policy| !policy.output.is_empty()) {
+            self.decision.guard("content", content);
         }
     }
 
@@ -280,15 +268,9 @@ impl Session {
     }
 
     fn mark_media(&mut self) {
-        let applies = Rc::clone(&self.applies);
-        let mut policies = applies.iter();
-        if policies.any(|policy| policy.pii.iter().any(|guard| guard.response)) {
-            self.decision.guard("pii", GuardState::Skipped("media".into()));
-        }
-        if applies.iter().any(|policy| !policy.output.is_empty()) {
-            self.decision.guard("content", GuardState::Skipped("media".into()));
-        }
-        self.media_back("media");
+        let skipped = || GuardState::Skipped("media".into());
+        self.mark_response_guards(skipped(), skipped());
+        self.judge_media("media");
     }
 
     /// An answer that is no text.

@@ -7,7 +7,8 @@
 //!
 //! Failure law: what cannot be inspected is refused when the policy is closed (the default) and passes when it is
 //! open; either way the guard's state says so, on the response and in the record. A body that is not what every
-//! parser would read alike (`mesh_wire`'s strict reading) is refused with 400.
+//! parser would read alike (`mesh_wire`'s strict reading) is refused with 400. A body that is larger than may be held is refused
+//! with 413 whatever a policy says.
 use std::rc::Rc;
 
 use mesh_policy::{AgentStatus, Enforcement, FailureMode, RecordOverflow};
@@ -24,7 +25,7 @@ use crate::decision::{Decision, GuardState, Outcome, PolicyRef, Severity};
 use crate::evidence::{COULD_NOT_RUN, Effect, Violation};
 use crate::index::Attached;
 use crate::judge::Doubts;
-use crate::limits::{LimitCheck, LimitStatus};
+use crate::limits::{LimitCheck, LimitStatus, Throttled};
 use crate::mask::Masked;
 use crate::own_rules::Turn;
 use crate::program::Program;
@@ -67,9 +68,9 @@ pub struct Session {
     pub(crate) response_coding: Option<ContentCoding>,
     pub(crate) rpc_ids: Vec<String>,
     denial: Option<(RefusalKind, String)>,
-    pub(crate) throttled: Option<(RefusalKind, String)>,
-    /// The limit that throttles: policy and name.
-    pub(crate) limit_name: Option<String>,
+    pub(crate) throttled: Option<Throttled>,
+    /// The limit that refuses: policy and name.
+    limit_name: Option<String>,
     /// What the rate limit service is being asked.
     pub(crate) asked: Vec<LimitCheck>,
     /// What it has answered of each.
@@ -161,13 +162,11 @@ impl Session {
 
     /// The request's headers are there; `end_of_stream` when no body follows.
     pub fn request_headers(&mut self, end_of_stream: bool, now: Timestamp) -> Step {
-        let program = Rc::clone(&self.program);
-        let applies = Rc::clone(&self.applies);
         if self.denied() {
             self.skip_content("denied");
             return self.conclude(None);
         }
-        if !applies.iter().any(|policy| policy.inspects()) {
+        if !self.applies.iter().any(|policy| policy.inspects()) {
             return Step::Continue;
         }
         // What follows either is no body, and has no end to wait for.
@@ -180,7 +179,7 @@ impl Session {
             return self.by_head(now);
         }
         let length = self.head.header("content-length").and_then(|length| length.parse::<u64>().ok());
-        if length.is_some_and(|length| length > program.settings.max_body_bytes) {
+        if length.is_some_and(|length| length > self.program.settings.max_body_bytes) {
             return self.too_large();
         }
         if end_of_stream { self.request(&[], now) } else { Step::ReadBody }
@@ -213,14 +212,14 @@ impl Session {
         if self.denial.is_some() {
             return self.conclude(None);
         }
-        if checks.is_empty() { self.judge(body, now) } else { Step::AskLimits(checks) }
+        if checks.is_empty() { self.judge(body, now) } else { self.ask(checks) }
     }
 
     /// What can not be inspected and passes all the same, because its policies are open, counts under limits.
     fn by_head(&mut self, now: Timestamp) -> Step {
         self.uninspected = true;
         let checks = if self.denied() { Vec::new() } else { self.limit_checks(&[], now) };
-        if self.denied() || checks.is_empty() { self.conclude(None) } else { Step::AskLimits(checks) }
+        if self.denied() || checks.is_empty() { self.conclude(None) } else { self.ask(checks) }
     }
 
     /// The decision could not be recorded, because the sidecar's buffer of records is full: refuses unless every
@@ -268,10 +267,13 @@ impl Session {
             self.judge_tools();
             self.judge_rego(body, Turn::Early, None, now);
         }
-        if self.denial.is_none() && self.throttled.is_some() {
-            self.denial = self.throttled.take();
-            let denies = matches!(self.denial, Some((RefusalKind::Policy, _)));
-            self.decision.outcome = if denies { Outcome::Deny } else { Outcome::Throttle };
+        if self.denial.is_none()
+            && let Some(Throttled { kind, message, limit }) = self.throttled.take()
+        {
+            self.decision.outcome =
+                if kind == RefusalKind::Policy { Outcome::Deny } else { Outcome::Throttle };
+            self.denial = Some((kind, message));
+            self.limit_name = Some(limit);
         }
         if self.denial.is_some() {
             self.skip_content("denied");
@@ -313,6 +315,11 @@ impl Session {
             Enforcement::Advisory => self.decision.warning(violation),
         }
         blocking
+    }
+
+    /// Something of a policy's worth knowing, that refuses nothing whatever its enforcement.
+    pub(crate) fn warn(&mut self, policy: &Attached, violation: Violation, effect: Effect) {
+        self.decision.warning(Violation { policy_id: policy.id.clone(), ..violation.with(effect) });
     }
 
     /// Something worth knowing that no policy objects to.

@@ -172,3 +172,36 @@ fn streams() {
         assert_eq!(outcome, wanted, "{name}");
     }
 }
+
+/// More texts than are read of one body are no attack on parsers: what is too large is called so, and follows the failure mode.
+#[test]
+fn more_texts_than_are_read() {
+    let body = json!({ "model": "m", "input": vec!["x"; 200_001] }).to_string();
+    for (mode, refused) in [("closed", Some(413)), ("open", None)] {
+        let program = program_of(json!({ "failureMode": mode, "rules": [{ "pii": {} }] }));
+        let mut session = begun(&program, post("/v1/embeddings"));
+        let status = match session.request(body.as_bytes(), 0) {
+            Step::Refuse(refusal) => Some(refusal.status),
+            _ => None,
+        };
+        assert_eq!(status, refused, "{mode}");
+        let decision = session.decision();
+        assert_eq!(decision.guards_header(), "pii=failed:size", "{mode}");
+        assert_eq!(decision.violations.iter().map(|said| said.guard).collect::<Vec<_>>(), ["size"], "{mode}");
+    }
+}
+
+/// A body that can not be held is refused whatever the policy says, and the record says why.
+#[test]
+fn a_body_that_can_not_be_held() {
+    for spec in [json!({ "enforcement": "logging" }), json!({ "failureMode": "open" }), json!({})] {
+        let mut spec = spec;
+        spec["rules"] = json!([{ "pii": {} }]);
+        let mut session = begun(&program_of(spec), post("/v1/chat/completions"));
+        let Step::Refuse(refusal) = session.too_large() else { panic!("it is refused") };
+        assert_eq!(refusal.status, 413);
+        let said = &session.decision().violations[0];
+        assert_eq!((said.guard, said.policy_id.as_str()), ("size", ""));
+        assert!(said.evidence.as_ref().unwrap().limit.is_some());
+    }
+}

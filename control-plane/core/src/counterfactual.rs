@@ -22,6 +22,10 @@ pub(crate) fn would_pass_if(
     if violation.guard == "agent" {
         return vec!["the agent's `status` were `active`".to_owned()];
     }
+    if violation.guard == "size" && violation.policy_id.is_empty() {
+        let limit = facts.limit.unwrap_or_default();
+        return vec![format!("the body had at most {limit} bytes (`--max-body`)")];
+    }
     let mut changes = match (violation.guard.as_str(), rule) {
         _ if facts.kind == JUDGE_COULD_NOT_RUN => vec![
             "the judge had answered in time".to_owned(),
@@ -49,6 +53,7 @@ pub(crate) fn would_pass_if(
             "it carried no image, audio or file".to_owned(),
             "the policy's `media` were `pass`".to_owned(),
         ],
+        ("size", _) => vec!["the body held less of what the answer names".to_owned()],
         ("body", _) => vec!["the body were one that every parser reads alike".to_owned()],
         _ => Vec::new(),
     };

@@ -116,9 +116,13 @@ fn summary(decision: &Decision, reasons: &[Reason]) -> String {
         .iter()
         .take(3)
         .map(|reason| {
-            let Violation { policy_id, message, .. } = &reason.violation;
-            // What no policy objected to, the agent's own document did.
-            let policy_id = if policy_id.is_empty() { "the agent's document" } else { policy_id };
+            let Violation { policy_id, guard, message, .. } = &reason.violation;
+            // What no policy objected to, the agent's own document did, or the sidecar itself.
+            let policy_id = match (policy_id.as_str(), guard.as_str()) {
+                ("", "size") => "the sidecar",
+                ("", _) => "the agent's document",
+                (policy_id, _) => policy_id,
+            };
             let version = reason.version.map(|version| format!(" (version {version})")).unwrap_or_default();
             let field = if reason.field.is_empty() { String::new() } else { format!(", {}", reason.field) };
             format!("{policy_id}{version}{field}: {message}")

@@ -38,7 +38,7 @@ fn every_guard_and_every_outcome_is_explained_without_content() {
         assert_eq!(reason["field"].as_str().unwrap_or_default(), field, "{what}: {told:#}");
         assert_eq!(reason["decisive"], effect != "recorded", "{what}: {told:#}");
         // Whose rule it is, in which version, is told wherever a policy is to blame.
-        if guard == "agent" {
+        if ["agent", "size"].contains(&guard) {
             assert_eq!(reason["policy_id"], "", "{what}: {told:#}");
         } else {
             assert_eq!(reason["policy_id"], row.agent, "{what}: {told:#}");

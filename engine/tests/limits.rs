@@ -1,0 +1,104 @@
+//! Limits, without a proxy: what the rate limit service is asked, and what becomes of its answer.
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::expect_used, clippy::panic, missing_docs)]
+
+mod support;
+
+use std::rc::Rc;
+
+use mesh_engine::{LimitAnswer, LimitCheck, LimitStatus, Session, Step};
+use mesh_policy::{Bundle, BundlePolicy};
+use serde_json::{Value, json};
+
+use crate::support::{begun, compiled, policy, post, program};
+
+fn chat(model: &str) -> Vec<u8> {
+    json!({ "model": model, "messages": [{ "role": "user", "content": "hello" }] }).to_string().into_bytes()
+}
+
+fn asks(session: &mut Session, body: &[u8]) -> Vec<LimitCheck> {
+    let Step::AskLimits(checks) = session.request(body, 0) else { panic!("a limit is asked") };
+    checks
+}
+
+fn answered(over: &[bool]) -> LimitAnswer {
+    let status = |over: &bool| LimitStatus { over: over.then_some(7), remaining: 0 };
+    LimitAnswer::Answered(over.iter().map(status).collect())
+}
+
+/// A model has one account, however an agent spells its name.
+#[test]
+fn a_model_is_counted_under_one_name() {
+    let program = program(json!([{ "rateLimit": { "key": "model", "requestsPerMinute": 9 } }]));
+    for (model, key) in [
+        ("llama3", "model:llama3"),
+        ("LLaMA3", "model:llama3"),
+        ("llama3:latest", "model:llama3"),
+        ("registry.ollama.ai/library/llama3", "model:llama3"),
+        ("llama3:70b", "model:llama3:70b"),
+    ] {
+        let checks = asks(&mut begun(&program, post("/v1/chat/completions")), &chat(model));
+        assert_eq!(checks.iter().map(|check| check.key.as_str()).collect::<Vec<_>>(), [key], "{model}");
+    }
+}
+
+/// What the service was never asked has not to be ended there.
+#[test]
+fn only_what_was_asked_is_settled() {
+    let rules = |strict: Value| json!([{ "rateLimit": { "maxConcurrent": 8 } }, { "rateLimit": strict }]);
+    let text = json!({ "type": "text", "text": "what is this?" });
+    let image = json!({ "type": "image_url", "image_url": { "url": "https://example.com/a.png" } });
+    let body = json!({ "model": "gpt-4o", "messages": [{ "role": "user", "content": [text, image] }] });
+    for (strict, settled) in [
+        (json!({ "tokensPerDay": 9000, "mode": "strict" }), vec![]),
+        (json!({ "tokensPerDay": 9000 }), vec!["maxConcurrent", "tokensPerDay"]),
+    ] {
+        let mut session = begun(&program(rules(strict)), post("/v1/chat/completions"));
+        let step = session.request(body.to_string().as_bytes(), 0);
+        assert_eq!(matches!(step, Step::AskLimits(_)), !settled.is_empty());
+        let told: Vec<_> = session.finish().0.settlements;
+        assert_eq!(told.len(), settled.len(), "{told:?}");
+    }
+}
+
+/// A refusal names a limit only where it is the limit's.
+#[test]
+fn a_limit_is_named_by_its_own_refusals() {
+    let program = program(json!([
+        { "rateLimit": { "requestsPerMinute": 1 } },
+        { "models": { "deny": ["gpt-3*"] } },
+    ]));
+    for (model, status, named) in [("gpt-4o", 429, Some("p/requestsPerMinute")), ("gpt-3.5-turbo", 403, None)]
+    {
+        let mut session = begun(&program, post("/v1/chat/completions"));
+        let body = chat(model);
+        asks(&mut session, &body);
+        let Step::Refuse(refusal) = session.limits(answered(&[true]), &body, 0) else {
+            panic!("{model} is refused");
+        };
+        let name = refusal.headers.iter().find(|(name, _)| *name == "x-ai-mesh-limit");
+        assert_eq!((refusal.status, name.map(|(_, value)| value.as_str())), (status, named), "{model}");
+    }
+}
+
+/// Where limits that enforce are asked again without those that record, the author's rules see the answers to all.
+#[test]
+fn rules_see_limits_that_only_record() {
+    let module =
+        "package mesh\nwarn contains sprintf(\"%s %v\", [l.policy, l.over]) if some l in input.limits";
+    let limit = json!({ "rateLimit": { "requestsPerMinute": 1 } });
+    let enforcing = policy(json!({ "rules": [limit, { "rego": { "module": module } }] }));
+    let recording = policy(json!({ "enforcement": "logging", "rules": [limit] }));
+    let policies = vec![enforcing, BundlePolicy { id: "q".into(), ..recording }];
+    let bundle = Bundle { version: "1".into(), policies, ..Bundle::default() };
+    let mut session = begun(&Rc::new(compiled(&bundle)), post("/v1/chat/completions"));
+    let body = chat("gpt-4o");
+    let over: Vec<bool> = asks(&mut session, &body).iter().map(|check| check.policy == "q").collect();
+    assert_eq!(over.iter().filter(|over| **over).count(), 1);
+    let Step::AskLimits(again) = session.limits(answered(&over), &body, 0) else { panic!("asked again") };
+    assert_eq!(again.iter().map(|check| check.policy.as_str()).collect::<Vec<_>>(), ["p"]);
+    session.limits(answered(&[false]), &body, 0);
+    let warnings = session.decision().warnings.iter().filter(|warning| warning.guard == "rego");
+    let mut seen: Vec<&str> = warnings.map(|warning| warning.message.as_str()).collect();
+    seen.sort_unstable();
+    assert_eq!(seen, ["p false", "q true"]);
+}
