@@ -125,14 +125,16 @@ fn pii(rule: &PiiRule, path: &str) -> Vec<Diagnostic> {
             format!("found {} values, expected at most {}", rule.ignore.len(), PiiRule::MAX_IGNORED),
         ));
     }
-    if let Some(index) = rule.ignore.iter().position(|value| value.bytes().all(|b| b == b'*')) {
-        found.push(
-            Diagnostic::error(
-                format!("{path}.ignore[{index}]"),
-                "this passes over every value, or over none",
-            )
-            .help("name the values that are nobody's, such as `127.0.0.1` or `*@example.com`"),
-        );
+    for (index, value) in rule.ignore.iter().enumerate() {
+        if value.bytes().all(|b| b == b'*') {
+            found.push(
+                Diagnostic::error(
+                    format!("{path}.ignore[{index}]"),
+                    "this passes over every value, or over none",
+                )
+                .help("name the values that are nobody's, such as `127.0.0.1` or `*@example.com`"),
+            );
+        }
     }
     for (index, pattern) in rule.patterns.iter().enumerate() {
         if rule.patterns.iter().take(index).any(|earlier| earlier.name == pattern.name) {
