@@ -19,13 +19,14 @@ pub(crate) struct XdsPublisher {
 #[async_trait]
 impl Publisher for XdsPublisher {
     async fn publish(&self, bundle: Arc<Bundle>) -> Result<(), PublishError> {
-        self.propagation.published(&bundle, Timestamp::now());
         let plugin_config =
             serde_json::to_string(&*bundle).map_err(|error| PublishError(error.to_string()))?;
         let plugin_config = self.key.sign(&plugin_config);
         let spec = SidecarSpec { plugin_config, ..self.spec.clone() };
         let snapshot =
             mesh_xds::snapshot(&spec, &bundle.version).map_err(|error| PublishError(error.to_string()))?;
+        // Only what can be served counts as published; before it is served, since a sidecar may be quick.
+        self.propagation.published(&bundle, Timestamp::now());
         self.ads.set_snapshot(snapshot).map_err(|error| PublishError(error.to_string()))
     }
 }

@@ -135,11 +135,16 @@ pub(crate) async fn until(mut stop: watch::Receiver<bool>) {
 
 /// Takes back rollouts that go over their bounds.
 async fn watch_rollouts(watch: Arc<RolloutWatch>) {
+    let mut failing = false;
     loop {
         tokio::time::sleep(REFRESH).await;
-        if let Err(error) = watch.look(Timestamp::now()).await {
+        let looked = watch.look(Timestamp::now()).await;
+        if let Err(error) = &looked
+            && !failing
+        {
             tracing::error!(%error, "rollouts can not be watched; none goes on by itself");
         }
+        failing = looked.is_err();
     }
 }
 

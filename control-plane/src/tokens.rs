@@ -39,25 +39,12 @@ pub(crate) fn secret_file(path: &Path) -> Result<(), StartError> {
 /// The token in a file; a new one is made if there is no file. The file holds the token and nothing else, not even a line end:
 /// Envoy sends it as it is.
 pub(crate) fn token(path: &Path) -> Result<Token, StartError> {
-    let failed = |what| move |source| StartError::Data { what, path: path.to_owned(), source };
-    match fs::read_to_string(path) {
-        Ok(text) => {
-            let mode = fs::metadata(path).map_err(failed("read"))?.permissions().mode();
-            if mode & 0o077 != 0 {
-                tracing::warn!(path = %path.display(), "a token could be read by other users; its rights are corrected");
-                fs::set_permissions(path, Permissions::from_mode(0o600))
-                    .map_err(failed("correct the rights of"))?;
-            }
-            let token = text.trim();
-            let fits = token.len() >= MIN_LENGTH && token.bytes().all(|byte| byte.is_ascii_graphic());
-            if fits { Ok(Token::new(token)) } else { Err(StartError::Token(path.to_owned())) }
-        }
-        Err(error) if error.kind() == ErrorKind::NotFound => {
-            make(path).map_err(failed("write"))?;
-            token(path)
-        }
-        Err(error) => Err(failed("read")(error)),
-    }
+    secret_file(path)?;
+    let read = fs::read_to_string(path);
+    let text = read.map_err(|source| StartError::Data { what: "read", path: path.to_owned(), source })?;
+    let token = text.trim();
+    let fits = token.len() >= MIN_LENGTH && token.bytes().all(|byte| byte.is_ascii_graphic());
+    if fits { Ok(Token::new(token)) } else { Err(StartError::Token(path.to_owned())) }
 }
 
 fn make(path: &Path) -> std::io::Result<()> {

@@ -78,7 +78,9 @@ impl RolloutWatch {
     /// # Errors
     /// The store fails, or a roll-back could not be written: the next look tries again.
     pub async fn look(&self, now: Timestamp) -> Result<(), PolicyError> {
-        for (name, rollout) in self.policies.rollouts() {
+        let rollouts = self.policies.rollouts();
+        self.seen.lock().await.retain(|(policy, ..), _| rollouts.iter().any(|(name, _)| name == policy));
+        for (name, rollout) in rollouts {
             if rollout.end.is_some() || rollout.paused {
                 continue;
             }
