@@ -58,11 +58,6 @@ impl Protocol {
         }
     }
 
-    /// Whether bodies of this protocol are JSON.
-    pub fn is_json(self) -> bool {
-        !matches!(self, Self::Text | Self::None)
-    }
-
     /// Whether a request of this protocol has to name a model.
     pub fn names_a_model(self) -> bool {
         matches!(
