@@ -3,7 +3,7 @@
 
 use std::{
     fs::File,
-    io::Read,
+    io::{ErrorKind, Read},
     path::{Path, PathBuf},
 };
 
@@ -63,11 +63,30 @@ fn add(files: &mut Files, from: &Path, path: String, reader: impl Read) -> Outco
     Ok(())
 }
 
+/// What unpacks to more than may be read is an error, not an end: the rest must not seem not to be there.
+struct Bounded<R> {
+    inner: R,
+    left: u64,
+}
+
+impl<R: Read> Read for Bounded<R> {
+    fn read(&mut self, into: &mut [u8]) -> std::io::Result<usize> {
+        let read = self.inner.read(into)?;
+        self.left = self.left.checked_sub(read as u64).ok_or(ErrorKind::FileTooLarge)?;
+        Ok(read)
+    }
+}
+
 fn unpacked(path: &Path) -> Outcome<Files> {
     let file = File::open(path).map_err(|error| Failure::file("read", path, &error))?;
-    let plain = flate2::read::GzDecoder::new(file).take(MAX_UNPACKED);
+    let plain = Bounded { inner: flate2::read::GzDecoder::new(file), left: MAX_UNPACKED };
     let mut archive = tar::Archive::new(plain);
-    let broken = |error: std::io::Error| refused(path, format!("no tar.gz archive: {error}"));
+    let broken = |error: std::io::Error| match error.kind() {
+        ErrorKind::FileTooLarge => {
+            refused(path, format!("the archive unpacks to more than {MAX_UNPACKED} bytes"))
+        }
+        _ => refused(path, format!("no tar.gz archive: {error}")),
+    };
     let mut files = Vec::new();
     for (index, entry) in archive.entries().map_err(broken)?.enumerate() {
         let entry = entry.map_err(broken)?;
@@ -185,6 +204,14 @@ mod tests {
                 (found, _) => panic!("{name}: {:?}", found.map(|files| files.len())),
             }
             std::fs::remove_file(path).unwrap();
+        }
+    }
+
+    #[test]
+    fn what_is_over_the_bound_is_no_end() {
+        for (left, expected) in [(3, Ok(3)), (4, Ok(3)), (2, Err(ErrorKind::FileTooLarge))] {
+            let read = Bounded { inner: b"abc".as_slice(), left }.read_to_end(&mut Vec::new());
+            assert_eq!(read.map_err(|error| error.kind()), expected, "{left}");
         }
     }
 

@@ -106,10 +106,6 @@ impl Documents {
         };
         match mesh_policy::documents_from_yaml(text) {
             Err(diagnostics) => self.remarks.extend(diagnostics.into_iter().map(|d| remark(None, d))),
-            Ok(parsed) if parsed.is_empty() => {
-                let help = "expected `apiVersion: ai-mesh.dev/v1alpha1` and so on";
-                self.remarks.push(remark(None, Diagnostic::error("", "there is no policy in it").help(help)));
-            }
             Ok(parsed) => {
                 for (index, ParsedDocument { document, mut warnings }) in parsed.into_iter().enumerate() {
                     let policy = match document {
@@ -120,10 +116,7 @@ impl Documents {
                             continue;
                         }
                         // No file holds one.
-                        Any::Tool(_) => continue,
-                        // Nothing that is read from a text is one.
-                        Any::State(_) => continue,
-                        Any::Price(_) => continue,
+                        Any::Tool(_) | Any::State(_) | Any::Price(_) => continue,
                     };
                     let name = policy.metadata.name.clone();
                     let mut compiled = mesh_engine::check(&policy).err().unwrap_or_default();
@@ -139,30 +132,27 @@ impl Documents {
 
     /// Two documents of one name: the second would silently replace the first.
     fn find_twins(&mut self) {
-        let mut agents: BTreeMap<&str, &str> = BTreeMap::new();
-        for document in &self.agents {
-            let id = document.agent.metadata.name.as_str();
-            if let Some(first) = agents.insert(id, &document.source) {
-                let message = format!("{id:?} is the id of two agents; the other is in {first}");
-                self.remarks.push(Remark {
-                    source: document.source.clone(),
-                    policy: None,
-                    diagnostic: Diagnostic::error("metadata.name", message)
-                        .help("give each agent its own id"),
-                });
-            }
-        }
-        let mut seen: BTreeMap<&str, &str> = BTreeMap::new();
-        for document in &self.documents {
-            let name = document.policy.metadata.name.as_str();
-            if let Some(first) = seen.insert(name, &document.source) {
-                let message = format!("{name:?} is the name of two policies; the other is in {first}");
-                self.remarks.push(Remark {
-                    source: document.source.clone(),
-                    policy: Some(name.to_owned()),
-                    diagnostic: Diagnostic::error("metadata.name", message)
-                        .help("give each policy its own name"),
-                });
+        let named = |name: &str, source: &str| (name.to_owned(), source.to_owned());
+        let agents = self.agents.iter().map(|it| named(&it.agent.metadata.name, &it.source)).collect();
+        let policies = self.documents.iter().map(|it| named(&it.policy.metadata.name, &it.source)).collect();
+        self.find_twins_of(agents, ("id", "two agents", "each agent"), |_| None);
+        self.find_twins_of(policies, ("name", "two policies", "each policy"), Some);
+    }
+
+    /// `policy` is whom a remark on a name is about.
+    fn find_twins_of(
+        &mut self,
+        named: Vec<(String, String)>,
+        (what, two, each): (&str, &str, &str),
+        policy: fn(String) -> Option<String>,
+    ) {
+        let mut seen: BTreeMap<String, String> = BTreeMap::new();
+        for (name, source) in named {
+            if let Some(first) = seen.insert(name.clone(), source.clone()) {
+                let message = format!("{name:?} is the {what} of {two}; the other is in {first}");
+                let help = format!("give {each} its own {what}");
+                let diagnostic = Diagnostic::error("metadata.name", message).help(help);
+                self.remarks.push(Remark { source, policy: policy(name), diagnostic });
             }
         }
     }

@@ -91,11 +91,16 @@ impl Client {
         let status = response.status().as_u16();
         let text = response.body_mut().with_config().limit(MAX_ANSWER).read_to_string();
         let text = text.map_err(|error| self.unreachable(&error))?;
-        let value = serde_json::from_str(&text).unwrap_or(Value::Null);
-        if (200..300).contains(&status) {
-            return Ok(Ok(value));
+        let value = serde_json::from_str(&text);
+        match (200..300).contains(&status) {
+            true if text.is_empty() => Ok(Ok(Value::Null)),
+            // Nothing found, and not our server, must not look alike.
+            true => value.map(Ok).map_err(|_| {
+                Failure::environment(format!("{} answered with something that is no JSON", self.base))
+                    .hint("is --api-url the control plane's REST address?")
+            }),
+            false => Ok(Err(Refused::read(status, &value.unwrap_or(Value::Null)))),
         }
-        Ok(Err(Refused::read(status, &value)))
     }
 
     /// Opens a stream of server-sent events.

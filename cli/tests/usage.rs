@@ -375,3 +375,32 @@ fn policies_are_read_from_standard_input() {
     assert_eq!(output.status.code(), Some(3));
     assert!(text(&output.stdout).contains("standard input:6:"), "{}", text(&output.stdout));
 }
+
+/// A server that is not ours answers, and that does not look as if nothing was there.
+#[test]
+fn another_server_is_told_from_an_empty_one() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let mut stream = stream.unwrap();
+            let mut head = [0; 4096];
+            let _ = std::io::Read::read(&mut stream, &mut head).unwrap();
+            stream
+                .write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 6\r\nconnection: close\r\n\r\n<html>")
+                .unwrap();
+        }
+    });
+    let folder = folder("another");
+    for line in ["policy list", "decisions list", "limits"] {
+        let output = ai_mesh(&folder)
+            .args(line.split(' '))
+            .args(["--api-url", &format!("http://{address}"), "--data", "d"])
+            .output()
+            .unwrap();
+        let said = text(&output.stderr);
+        assert_eq!(output.status.code(), Some(2), "{line}: {said}");
+        assert!(said.contains("no JSON") && said.contains("REST address"), "{line}: {said}");
+    }
+    std::fs::remove_dir_all(folder).unwrap();
+}

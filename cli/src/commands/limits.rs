@@ -60,7 +60,7 @@ fn used(limit: &Value) -> String {
     let (used, most) = (limit["used"].as_u64().unwrap_or(0), limit["limit"].as_u64().unwrap_or(0));
     let style = match used {
         _ if used >= most => BAD,
-        _ if used >= most / 10 * 8 => WARN,
+        _ if used >= most - most / 5 => WARN,
         _ => GOOD,
     };
     let text = match limit["reserved"].as_u64() {
@@ -139,6 +139,19 @@ mod tests {
             assert_eq!(amount(&cost(micros), "used"), expected);
         }
         assert_eq!(window(&cost(1)), "30d");
+        // Small limits are not nearly used from the start.
+        for (spent, most, style) in [
+            (0, 5, GOOD),
+            (3, 5, GOOD),
+            (4, 5, WARN),
+            (5, 5, BAD),
+            (79, 100, GOOD),
+            (80, 100, WARN),
+            (0, 0, BAD),
+        ] {
+            let row = json!({ "measure": "concurrent", "used": spent, "limit": most });
+            assert_eq!(used(&row), styled(style, spent.to_string()), "{spent} of {most}");
+        }
         assert_eq!(amount(&json!({ "measure": "tokens", "used": 7 }), "used"), "7");
         assert_eq!(window(&json!({ "measure": "concurrent", "window_seconds": 1 })), "at a time");
         let texts: Vec<String> = [5, 119, 120, 7199, 7200, 86_400 * 3].into_iter().map(time).collect();
