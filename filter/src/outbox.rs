@@ -97,21 +97,19 @@ impl Outbox {
 
     /// Keeps a place for the record of an exchange that begins. False when there is none.
     pub(crate) fn reserve(&mut self) -> bool {
-        if self.service.is_none() {
-            return true;
-        }
-        let free = self.records.len() + self.reserved < self.capacity;
+        // Counted without a service too: one may come or go while the exchange is under way.
+        let free = self.service.is_none() || self.records.len() + self.reserved < self.capacity;
         self.reserved += usize::from(free);
         free
     }
 
     /// Adds the record of an exchange; one for which no place was reserved is dropped and counted.
     pub(crate) fn push(&mut self, record: &DecisionRecord, reserved: bool) {
+        self.reserved = self.reserved.saturating_sub(usize::from(reserved));
         if self.service.is_none() {
             return;
         }
         if reserved {
-            self.reserved = self.reserved.saturating_sub(1);
             self.urgent |= record.settlements.iter().any(|settlement| settlement.measure == "concurrent");
             // Other sidecars may still call a tool that this one has seen change.
             self.urgent |= !record.definitions.is_empty();

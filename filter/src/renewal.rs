@@ -8,7 +8,7 @@ use mesh_policy::ServiceRef;
 
 use crate::{host, lease, limits};
 
-/// Calls that were not even answered with an error (their root context may be gone) are forgotten with newer ones.
+/// Calls under way at once. The oldest that newer ones leave no room for (its root context may be gone) counts as unanswered.
 const MAX_CALLS: usize = 64;
 
 /// A call under way.
@@ -52,14 +52,12 @@ impl Renewals {
             match (token, borrows) {
                 (Some(token), [Some(borrow)]) => {
                     if self.calls.len() >= MAX_CALLS {
-                        self.calls.remove(0);
+                        let Call { check, borrow, .. } = self.calls.remove(0);
+                        unanswered(&check, vec![Some(borrow)], leases);
                     }
                     self.calls.push(Call { token, check, borrow });
                 }
-                (_, borrows) => {
-                    let (unreachable, checks) = (LimitAnswer::Unreachable, std::slice::from_ref(&check));
-                    lease::take(leases, checks, borrows.into(), &unreachable, &[]);
-                }
+                (_, borrows) => unanswered(&check, borrows.into(), leases),
             }
         }
     }
@@ -76,4 +74,8 @@ impl Renewals {
         lease::take(leases, std::slice::from_ref(&check), vec![Some(borrow)], &answer, &lent);
         true
     }
+}
+
+fn unanswered(check: &LimitCheck, borrows: Vec<Option<Borrow>>, leases: &mut Leases) {
+    lease::take(leases, std::slice::from_ref(check), borrows, &LimitAnswer::Unreachable, &[]);
 }

@@ -15,6 +15,9 @@ const RETRY_NS: [u64; 2] = [100_000_000, 5_000_000_000];
 /// Of all pieces, and of a bundle, in bytes: far more than a control plane makes.
 const MOST_BYTES: usize = 64 * 1024 * 1024;
 
+/// Names that a control plane lets a new stream claim (`Misuse::MAX_NAMES` in `xds`, which the filter may not name).
+const MOST_CLAIMED: usize = 10_000;
+
 /// One root context's stream.
 #[derive(Default)]
 pub(crate) struct Subscription {
@@ -38,6 +41,10 @@ impl Subscription {
     pub(crate) fn open(&mut self, cluster: &str, subscriber: Subscriber<'_>, now: u64) {
         self.stream = host::open_stream(cluster, discovery::SERVICE, discovery::METHOD);
         let Some(stream) = self.stream else { return self.closed(now) };
+        // Who claims more is sent away, every time. Who claims nothing is sent them all once more.
+        if self.pieces.len() > MOST_CLAIMED {
+            self.pieces.clear();
+        }
         let pieces = self.pieces.iter().map(|(name, piece)| (name.clone(), piece.version.clone())).collect();
         for request in discovery::subscribe(subscriber, pieces, self.version.clone()) {
             host::send_on_stream(stream, &request);
