@@ -234,6 +234,67 @@ fn bodies_are_read_as_servers_read_them() {
     }
 }
 
+/// JSON that is called text, and more behind it: what a server that decodes a stream of values would be asked for.
+#[test]
+fn each_value_of_a_text_is_read_as_a_request() {
+    let rules = json!([
+        { "tools": { "deny": ["evil"] } }, { "models": { "deny": ["evil"] } }, { "pii": { "types": ["ssn"] } }
+    ]);
+    let call = |name: &str| {
+        format!(
+            r#"{{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{{"name":"{name}","arguments":{{}}}}}}"#
+        )
+    };
+    let (evil, fine) = (call("evil"), call("ok"));
+    let deep = "[".repeat(200) + &"]".repeat(200);
+    for (what, body, same) in [
+        ("a call", evil.clone(), false),
+        ("a call and a character", format!("{evil} ."), false),
+        ("a call behind a mark", format!("\u{FEFF}{evil}"), false),
+        ("a call and a value", format!("{evil}{{}}"), false),
+        ("a call in the second line", format!("{fine}\n{evil}\n"), false),
+        ("a call after a list", format!("[{fine}] {evil}"), false),
+        ("a call of another tool and a character", format!("{fine} ."), true),
+        (
+            "a list of calls, one with two names",
+            r#"[{"method":"tools/call","params":{"name":"ok","name":"evil"}}]"#.into(),
+            false,
+        ),
+        ("a list with NaN", r#"[{"method":"tools/call","params":{"name":"evil","x":NaN}}]"#.into(), false),
+        (
+            "a call with two names in the second line",
+            format!("{fine}\n{}", r#"{"params":{"name":"ok","name":"evil"}}"#),
+            false,
+        ),
+        (
+            "deeper than we read",
+            format!(r#"{{"method":"tools/call","params":{{"name":"evil","x":{deep}}}}}"#),
+            false,
+        ),
+        ("a model in the second line", "{\"model\":\"m\"}\n{\"model\":\"evil\"}".into(), false),
+        ("lines of a log", "{\"level\":\"info\",\"n\":1}\n{\"level\":\"warn\"}\nat start\n".into(), true),
+        ("a question about JSON", "{\"a\": [1, 2]}\n\nWhat is wrong with it?".into(), true),
+        ("notes", "[1] {one} [NaN is no number]".into(), true),
+        ("notes, deeply", format!("{deep} notes"), true),
+    ] {
+        for content_type in
+            ["text/plain", "application/x-ndjson", "application/x-www-form-urlencoded", "application/yaml"]
+        {
+            let passed =
+                sent(json!({ "rules": rules }), "/message?sessionId=1", content_type, body.as_bytes());
+            assert_eq!(passed.as_deref() == Some(body.as_bytes()), same, "{what} as {content_type}");
+        }
+    }
+    // What is personal goes from each of them, and from the rest.
+    let (body, want) =
+        ("{\"a\":\"536-90-4399\"}\n{\"b\":\"536-90-4399\"} 536-90-4399", "{\"a\":\"#\"}\n{\"b\":\"#\"} #");
+    let spec = json!({ "rules": [{ "pii": { "types": ["ssn"], "replacement": "#" } }] });
+    assert_eq!(sent(spec, "/ask", "text/plain", body.as_bytes()).as_deref(), Some(want.as_bytes()));
+    // All of them ask an MCP server, with pins as well.
+    let spec = json!({ "rules": [{ "tools": { "pin": true } }] });
+    assert_eq!(sent(spec, "/message", "text/plain", format!("{fine}\n{{}}").as_bytes()), None);
+}
+
 /// Files in Base64: what is said to be text is one in UTF-8, or is refused as in a form.
 #[test]
 fn texts_in_base64_are_in_utf8() {

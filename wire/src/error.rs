@@ -36,14 +36,30 @@ impl std::error::Error for WireError {}
 pub(crate) const OVERFLOW: &str = "number that a double cannot hold";
 pub(crate) const DECIMALS: &str = "number with more than 1000 decimals";
 
+/// The document is over, but not the text.
+pub(crate) const FOLLOWS: &str = "something follows the document";
+/// Other parsers go further.
+pub(crate) const TOO_DEEP: &str = "nested too deeply";
+
 impl WireError {
-    /// Whether it is of a document that some parsers of JSON read, and not all alike.
+    /// Whether it is of a document that some parsers of JSON read, and not all alike, and that has an object in it: what a text
+    /// in brackets says asks for nothing.
     pub(crate) fn is_ambiguous(self, text: &str) -> bool {
-        let Self::Malformed { offset, reason } = self else { return false };
-        let number = || text.get(offset..).map_or("", |rest| rest.trim_start_matches('-'));
-        matches!(reason, "duplicate key" | "lone surrogate" | OVERFLOW | DECIMALS)
+        let Self::Malformed { offset, reason } = self else { return true };
+        let (before, rest) = text.split_at_checked(offset).unwrap_or((text, ""));
+        let number = || rest.trim_start_matches('-');
+        let differs = matches!(reason, "duplicate key" | "lone surrogate" | OVERFLOW | DECIMALS | TOO_DEEP)
             || reason == "expected a value"
-                && ["NaN", "Infinity"].iter().any(|name| number().starts_with(name))
+                && ["NaN", "Infinity"].iter().any(|name| number().starts_with(name));
+        differs && before.contains('{')
+    }
+
+    /// The same in a text that holds this one, from there on.
+    pub(crate) fn moved(self, by: usize) -> Self {
+        match self {
+            Self::Malformed { offset, reason } => Self::Malformed { offset: offset + by, reason },
+            error @ Self::TooLarge { .. } => error,
+        }
     }
 }
 

@@ -226,7 +226,7 @@ fn file(
     }
     if shape == Shape::Json {
         // A JSON document that is a bare text or number.
-        let nodes = scan(text, c.limits).map_err(|error| moved(error, offset))?;
+        let nodes = scan(text, c.limits).map_err(|error| error.moved(offset))?;
         return c.free(Place::Document, Doc { nodes: &nodes, ..doc }.root(), path);
     }
     let are_lines = || each_line(text).all(|(_, line)| json(line, c.limits).is_some());
@@ -252,7 +252,7 @@ fn lines(c: &mut Collector<'_>, doc: Doc<'_>, path: u32, offset: usize) -> Resul
         answers.add(c, Some(0));
     }
     for (index, (at, line)) in each_line(doc.text).enumerate() {
-        let nodes = scan(line, c.limits).map_err(|error| moved(error, offset + at))?;
+        let nodes = scan(line, c.limits).map_err(|error| error.moved(offset + at))?;
         // Of the body, not of the file: a line is got at again without reading the file.
         let start = offset + at;
         let layer = c.push_layer(NO_LAYER, start as u32..(start + line.len()) as u32, Coding::Plain)?;
@@ -290,11 +290,4 @@ fn json(text: &str, limits: &Limits) -> Option<Vec<Node>> {
     let nodes = text.trim_ascii_start().starts_with(['{', '[']).then(|| scan(text, limits).ok())??;
     let kind = nodes.first().map(|node| node.kind);
     matches!(kind, Some(Kind::Object | Kind::Array)).then_some(nodes)
-}
-
-fn moved(error: WireError, by: usize) -> WireError {
-    match error {
-        WireError::Malformed { offset, reason } => WireError::Malformed { offset: offset + by, reason },
-        error => error,
-    }
 }

@@ -60,6 +60,7 @@ mod sse;
 mod stream;
 mod tools;
 mod usage;
+mod values;
 mod words;
 
 pub use amazon::Frame;

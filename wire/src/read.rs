@@ -24,6 +24,7 @@ use crate::path::ROOT;
 use crate::protocol::Protocol;
 use crate::repeated;
 use crate::usage;
+use crate::values;
 
 /// Reads a request's body. A protocol that the path settled stays; on an unknown path the body's shape tells.
 ///
@@ -73,7 +74,7 @@ fn read(
     Ok(c.message)
 }
 
-/// Text: JSON after all, or one text as it stands.
+/// Text: JSON after all, a request's values one after the other, or one text as it stands.
 fn text(c: &mut Collector<'_>, answer: Option<&str>, body: &[u8], limits: &Limits) -> Result<(), WireError> {
     if body.len() > limits.max_body {
         return Err(WireError::TooLarge { what: "bytes", limit: limits.max_body });
@@ -85,22 +86,17 @@ fn text(c: &mut Collector<'_>, answer: Option<&str>, body: &[u8], limits: &Limit
     if answer.is_none() {
         without_nul(body)?;
     }
-    match scan(text, limits) {
-        Ok(nodes) => {
-            let root = Doc { text, nodes: &nodes, layer: NO_LAYER, level: 0 }.root();
-            if matches!(root.kind(), Kind::Object | Kind::Array) {
-                return document(c, answer, root, ROOT);
-            }
+    if let Ok(nodes) = scan(text, limits) {
+        let root = Doc { text, nodes: &nodes, layer: NO_LAYER, level: 0 }.root();
+        if matches!(root.kind(), Kind::Object | Kind::Array) {
+            return document(c, answer, root, ROOT);
         }
-        // Many servers read JSON whatever it is called, and this they would read in more than one way.
-        Err(error) if answer.is_none() && text.trim_start().starts_with('{') && error.is_ambiguous(text) => {
-            return Err(error);
-        }
-        Err(_) => {}
+    }
+    if answer.is_none() {
+        return values::read(c, text);
     }
     let doc = Doc { text, nodes: &[], layer: NO_LAYER, level: 0 };
-    let place = if answer.is_some() { Place::Assistant } else { Place::User };
-    c.whole(place, doc, 0..text.len() as u32, ROOT)
+    c.whole(Place::Assistant, doc, 0..text.len() as u32, ROOT)
 }
 
 /// Text has no NUL; in UTF-16 and UTF-32, which some servers tell by it, every other character may be one.

@@ -2,7 +2,7 @@
 
 use super::keys::refuse_duplicate_keys;
 use super::number::{self, Size};
-use crate::error::{Limits, WireError, malformed};
+use crate::error::{FOLLOWS, Limits, TOO_DEEP, WireError, malformed};
 
 /// What stands in a node.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -110,7 +110,7 @@ impl Scanner<'_> {
                     return if self.open.is_empty() { Ok(()) } else { malformed(self.at, "unexpected end") };
                 };
                 if self.open.is_empty() {
-                    return malformed(self.at, "something follows the document");
+                    return malformed(self.at, FOLLOWS);
                 }
                 let (closer, in_object) = self.closer();
                 if Some(byte) == closer {
@@ -158,7 +158,7 @@ impl Scanner<'_> {
             }
             Some(byte @ (b'{' | b'[')) => {
                 if self.open.len() >= self.max_depth {
-                    return malformed(start, "nested too deeply");
+                    return malformed(start, TOO_DEEP);
                 }
                 self.at += 1;
                 let object = byte == b'{';
