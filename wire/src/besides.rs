@@ -5,6 +5,7 @@ use crate::attached;
 use crate::bound::alike;
 use crate::collect::{Collector, in_its_letters};
 use crate::error::WireError;
+use crate::items::OFFERS;
 use crate::json::{Kind, Val};
 use crate::mcp;
 use crate::protocol::Protocol;
@@ -113,7 +114,7 @@ pub(crate) fn member(c: &mut Collector<'_>, name: &str, value: Val<'_>, all: boo
         | "context_window_fallback_dict"
         | "content_policy_fallbacks" => fallbacks(c, value),
         "tools" | "functions" | "functionDeclarations"
-            if all && (depth > 0 || c.message.tools_offered.is_empty()) =>
+            if all && (depth > 0 || !tools::are_noted(c, value)) =>
         {
             tools::offer_by_any_name(c, value);
             Ok(())
@@ -130,6 +131,13 @@ pub(crate) fn member(c: &mut Collector<'_>, name: &str, value: Val<'_>, all: boo
         _ if holds && alike(name, "manualMode") => {
             let mut names = value.members().filter(|(key, _)| alike(&key.text(), "modelName"));
             names.try_for_each(|(_, name)| named(c, name))
+        }
+        // Of a conversation that OpenAI keeps: each answer in it is offered these.
+        "items" if all => {
+            let offers = |item: &Val<'_>| item.get_text("type").is_some_and(|kind| OFFERS.contains(&&*kind));
+            let items = value.items().map(|(_, item)| item).filter(offers);
+            items.filter_map(|item| item.get("tools")).for_each(|list| tools::offer_by_any_name(c, list));
+            Ok(())
         }
         // Elsewhere it is a list of messages.
         "input" if depth > 0 && value.is_object() => within(c, value, true, depth + 1),

@@ -406,7 +406,7 @@ fn offers(c: &mut Collector<'_>, value: Val<'_>, path: u32) -> Done {
             tools::definitions(c, member, path)?;
         } else {
             if member.raw() != "null" {
-                tools::offer_as(c, name, member);
+                tools::offer_googles(c, name, member);
             }
             c.unknown(Place::ToolDefinition, path, key, member)?;
         }

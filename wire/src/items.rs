@@ -75,6 +75,9 @@ fn is_call(kind: &str) -> bool {
 /// Where calls of OpenAI's various tools say what with.
 const ARGUMENTS: &[&str] = &["input", "arguments", "action", "actions", "operation", "code", "queries"];
 
+/// Items that offer tools: what a server has, what a search for tools found, what is to be offered from here on.
+pub(crate) const OFFERS: &[&str] = &["mcp_list_tools", "tool_search_output", "additional_tools"];
+
 /// One message or item.
 pub(crate) fn item(c: &mut Collector<'_>, place: Place, value: Val<'_>, path: u32) -> Done {
     let place = place_of_item(place, &kind_of(value), value.get_text("role").as_deref());
@@ -222,10 +225,22 @@ fn members_of(c: &mut Collector<'_>, place: Place, kind: &str, value: Val<'_>, p
                 let path = path_of(c);
                 tools::call(c, member, path)?;
             }
-            // What a server has, what a search for tools found, what is to be offered from here on.
-            "tools" if matches!(kind, "mcp_list_tools" | "tool_search_output" | "additional_tools") => {
+            "tools" if OFFERS.contains(&kind) => {
                 let path = path_of(c);
                 tools::definitions(c, member, path)?;
+            }
+            // What a server has, as an answer listed it: it is asked no more.
+            "tools" if kind == "mcp_tool_listing" => {
+                let path = path_of(c);
+                tools::listing_of_server(c, member, path)?;
+            }
+            "tool" if kind == "tool_addition" => {
+                let path = path_of(c);
+                tools::added(c, member, path)?;
+            }
+            "tool_changes" => {
+                let path = path_of(c);
+                parts(c, place, member, path)?;
             }
             "structuredContent" => {
                 let path = path_of(c);

@@ -32,6 +32,26 @@ pub(crate) fn definitions(c: &mut Collector<'_>, list: Val<'_>, path: u32) -> Do
     c.free(Place::ToolDefinition, list, path)
 }
 
+/// Anthropic's `tool_addition`: the tool's definition, or its name at an MCP server. Any other name is of one defined elsewhere.
+pub(crate) fn added(c: &mut Collector<'_>, tool: Val<'_>, path: u32) -> Done {
+    if let Some(definition) = tool.get("definition") {
+        definition.members().try_for_each(|(key, _)| in_its_letters(key))?;
+        offer(c, definition)?;
+    }
+    if tool.get("server_name").is_some() {
+        c.message.server_tools.extend(tool.get_text("name").map(Cow::into_owned));
+    }
+    c.free(Place::ToolDefinition, tool, path)
+}
+
+/// Anthropic's `mcp_tool_listing`: what an MCP server offers. The server itself is on offer among the request's tools.
+pub(crate) fn listing_of_server(c: &mut Collector<'_>, list: Val<'_>, path: u32) -> Done {
+    in_their_letters(list, &[])?;
+    let names = list.items().filter_map(|(_, tool)| tool.get_text("name"));
+    c.message.server_tools.extend(names.map(Cow::into_owned));
+    c.free(Place::ToolDefinition, list, path)
+}
+
 /// A list of MCP's `tools` or `prompts`: both are offers in a server's own words, but only tools can be called.
 pub(crate) fn definitions_of(c: &mut Collector<'_>, what: &str, list: Val<'_>, path: u32) -> Done {
     if what == "tools" { definitions(c, list, path) } else { c.free(Place::ToolDefinition, list, path) }
@@ -106,6 +126,12 @@ pub(crate) fn offer_by_any_name(c: &mut Collector<'_>, list: Val<'_>) {
     listed(c, list, NESTED);
 }
 
+/// Whether the tools in a list were noted before, by the protocol's reader.
+pub(crate) fn are_noted(c: &Collector<'_>, list: Val<'_>) -> bool {
+    let at = (list.doc.layer, list.span().start);
+    c.message.tool_items.iter().any(|item| (item.layer, item.list) == at)
+}
+
 /// Where definitions stand inside their items, in any protocol.
 const NESTED: &[&str] = &["function", "custom", "toolSpec", "systemTool"];
 
@@ -130,17 +156,25 @@ fn other_names(c: &mut Collector<'_>, tool: Val<'_>) {
     }
 }
 
-/// Notes the tools of an MCP server that a request picks: OpenAI's `allowed_tools`, Anthropic's `configs` and `tool_configuration`.
+/// Notes the tools of an MCP server that a request picks: OpenAI's and Google's `allowed_tools`, Anthropic's `configs` and
+/// `tool_configuration`.
 fn of_server(c: &mut Collector<'_>, server: Val<'_>) {
+    let names = &mut c.message.server_tools;
     for holder in [Some(server), server.get("tool_configuration")].into_iter().flatten() {
         let allowed = holder.get("allowed_tools");
         let list = allowed.map(|allowed| allowed.get("tool_names").unwrap_or(allowed));
-        let names = list.into_iter().flat_map(Val::items).filter_map(|(_, name)| name.string());
-        c.message.server_tools.extend(names.map(Cow::into_owned));
+        for (_, picked) in list.into_iter().flat_map(Val::items) {
+            // Google picks them by mode.
+            let of_mode = picked.get("tools").into_iter().flat_map(Val::items).map(|(_, name)| name);
+            names.extend(of_mode.chain([picked]).filter_map(Val::string).map(Cow::into_owned));
+        }
     }
-    let configs = server.get("configs").into_iter().flat_map(Val::members);
-    let on = configs.filter(|(_, config)| config.get("enabled").is_none_or(|on| on.kind() != Kind::False));
-    c.message.server_tools.extend(on.map(|(name, _)| name.text().into_owned()));
+    let Some(configs) = server.get("configs") else { return };
+    let on = |config: Val<'_>| config.get("enabled").is_none_or(|on| on.kind() != Kind::False);
+    let keyed = configs.members().filter(|(_, config)| on(*config));
+    names.extend(keyed.map(|(name, _)| name.text().into_owned()));
+    let listed = configs.items().filter(|(_, config)| on(*config));
+    names.extend(listed.filter_map(|(_, config)| config.get_text("name").map(Cow::into_owned)));
 }
 
 /// Google's own tools, in the one of their two spellings.
@@ -197,7 +231,7 @@ fn listed(c: &mut Collector<'_>, list: Val<'_>, nested: &[&str]) {
             for (key, member) in item.members().filter(|(_, member)| member.kind() != Kind::Null) {
                 match key.text() {
                     name if alike(&name, "functionDeclarations") => listed(c, member, nested),
-                    name => offer_as(c, name, member),
+                    name => offer_googles(c, name, member),
                 }
             }
         } else if item.is_object() && !cache_point || another {
@@ -223,6 +257,15 @@ fn listed(c: &mut Collector<'_>, list: Val<'_>, nested: &[&str]) {
         }
         previous_end = Some(span.end);
     }
+}
+
+/// Notes a tool of Google's own, which stands under its name; of MCP servers each by its name, too.
+pub(crate) fn offer_googles(c: &mut Collector<'_>, name: Cow<'_, str>, value: Val<'_>) {
+    if alike(&name, "mcpServers") {
+        let names = value.items().filter_map(|(_, server)| server.get_text("name"));
+        c.message.other_tools.extend(names.map(Cow::into_owned));
+    }
+    offer_as(c, name, value);
 }
 
 /// Notes a tool that stands under its name instead of in a list.
