@@ -13,7 +13,7 @@ pub enum BodyKind {
     Lines,
     /// `application/vnd.amazon.eventstream`: Amazon's binary events.
     AmazonEvents,
-    /// Other text, and textual application types (XML, YAML, JavaScript, GraphQL, …).
+    /// Other text, and textual application types (XML, YAML, JavaScript, GraphQL, SDP, …).
     Text,
     /// `application/x-www-form-urlencoded`.
     Form,
@@ -61,7 +61,7 @@ pub fn body_kind(content_type: Option<&str>) -> BodyKind {
         (
             "application",
             "xml" | "javascript" | "ecmascript" | "yaml" | "x-yaml" | "toml" | "graphql" | "sql" | "markdown"
-            | "xhtml+xml",
+            | "xhtml+xml" | "sdp",
         ) => BodyKind::Text,
         (_, subtype) if subtype.ends_with("+xml") && kind != "image" => BodyKind::Text,
         ("image" | "audio" | "video" | "font", _) => BodyKind::Media,
@@ -122,6 +122,7 @@ mod tests {
             ("text/event-stream; charset=utf-8", BodyKind::EventStream),
             ("text/plain", BodyKind::Text),
             ("application/xml", BodyKind::Text),
+            ("application/sdp", BodyKind::Text),
             ("application/x-ndjson", BodyKind::Lines),
             ("application/stream+json", BodyKind::Lines),
             ("application/vnd.amazon.eventstream", BodyKind::AmazonEvents),
