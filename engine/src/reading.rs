@@ -19,8 +19,22 @@ impl Session {
         ContentEncoding::of(self.head.all("content-encoding"))
     }
 
+    /// Whether it is a piece of a file on its way to Google, whose clients send it under any type (`application/json`, a form's).
+    fn uploads_bytes(&self) -> bool {
+        let path = self.head.path_only();
+        path.contains("/upload/")
+            && path.ends_with("/files")
+            && self.head.header("x-goog-upload-command").is_some_and(|command| command.contains("upload"))
+    }
+
     pub(crate) fn read(&mut self, body: &[u8]) {
-        let kind = body_kind(self.head.header("content-type"));
+        let uploads = self.uploads_bytes();
+        // What type a file has, was said when it was announced, and may be said again.
+        let named = if uploads { "x-goog-upload-header-content-type" } else { "content-type" };
+        let kind = body_kind(self.head.header(named));
+        if uploads && kind != BodyKind::Json {
+            self.protocol = Protocol::Text;
+        }
         // A content type may lie, and many servers parse JSON whatever it says: what looks like JSON is read as JSON.
         let json = speaks_json(self.protocol) || mesh_wire::sniff(body) == BodyKind::Json;
         match kind {

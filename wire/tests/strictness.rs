@@ -189,6 +189,12 @@ fn nothing_hides() {
         ("JSON in a text body", Protocol::Text, r#"{"a":"\u0034111111111111111"}"#),
         ("lines of JSON in a text body", Protocol::Text, "{\"a\":\"\\u0034111111111111111\"}\n{\"a\":2}"),
         (
+            "JSON and words in a text body",
+            Protocol::Text,
+            "{\"a\":\"\\u0034111111111111111\"} 4111111111111111",
+        ),
+        ("JSON behind a mark", Protocol::Text, "\u{FEFF}{\"a\":\"\\u0034111111111111111\"}"),
+        (
             "a batch entry that is no object",
             Protocol::Mcp,
             r#"[{"jsonrpc":"2.0","id":1,"method":"ping"},"4111111111111111"]"#,

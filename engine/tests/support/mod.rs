@@ -47,7 +47,16 @@ pub(crate) fn begun(program: &Rc<Program>, head: RequestHead) -> Session {
 /// What is sent on of a POST under a policy; none where it is refused. Without a content type where that is empty.
 pub(crate) fn sent(spec: Value, path: &str, content_type: &str, body: &[u8]) -> Option<Vec<u8>> {
     let headers = vec![("content-type".to_owned(), content_type.to_owned())];
-    let headers = headers.into_iter().filter(|(_, value)| !value.is_empty()).collect();
+    sent_with(spec, path, headers.into_iter().filter(|(_, value)| !value.is_empty()).collect(), body)
+}
+
+/// The same with these headers.
+pub(crate) fn sent_with(
+    spec: Value,
+    path: &str,
+    headers: Vec<(String, String)>,
+    body: &[u8],
+) -> Option<Vec<u8>> {
     let head = RequestHead { headers, ..post(path) };
     let mut session = Session::start(Rc::new(compiled(&bundle(spec))), head, "d".into(), 0);
     let mut step = session.request_headers(false, 0);
