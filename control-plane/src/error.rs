@@ -44,11 +44,26 @@ pub enum StartError {
         source: std::io::Error,
     },
     /// A token that is too short to be one.
-    #[error("{0} does not hold a token of at least 16 letters and digits; remove it, and a new one is made")]
-    Token(PathBuf),
-    /// Keys that are none.
-    #[error("{0} does not hold keys of 64 hex digits, one a line; remove it, and a new one is made")]
-    SigningKeys(PathBuf),
+    #[error(
+        "{path} holds no secret: found {found}, expected at least 16 letters, digits and signs without a space; put the old \
+         file back, for a new secret is not the one that sidecars, clients and placeholders have"
+    )]
+    Token {
+        /// The file.
+        path: PathBuf,
+        /// What is in it, without telling it.
+        found: &'static str,
+    },
+    /// Keys that are none. A new key in their place would be one that no sidecar trusts.
+    #[error("{path}: {found}, expected a secret key of 64 hex digits in each line; {help}")]
+    SigningKeys {
+        /// The file.
+        path: PathBuf,
+        /// In which line something else was found, and what, without telling it.
+        found: String,
+        /// What to do.
+        help: &'static str,
+    },
     /// A store.
     #[error(transparent)]
     Store(#[from] OpenError),

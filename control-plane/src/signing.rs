@@ -14,6 +14,9 @@ use crate::tokens;
 
 const SECRET: &str = "policy-signing-keys";
 
+/// Of a secret key.
+const HEX_DIGITS: usize = 64;
+
 /// The file in the data folder with the public keys, one a line.
 pub const POLICY_KEYS: &str = "policy-keys.pub";
 
@@ -26,13 +29,37 @@ pub(crate) fn key(data: &Path) -> Result<SigningKey, StartError> {
         move |source| StartError::Data { what, path, source }
     };
     let text = fs::read_to_string(&path).map_err(failed("read", &path))?;
-    let keys: Option<Vec<SigningKey>> = text.split_whitespace().map(SigningKey::from_hex).collect();
-    let keys = keys.unwrap_or_default();
+    let keys =
+        read(&text).map_err(|(found, help)| StartError::SigningKeys { path: path.clone(), found, help })?;
     let public: String = keys.iter().map(|key| key.public() + "\n").collect();
-    let first = keys.into_iter().next().ok_or(StartError::SigningKeys(path))?;
+    let Some(first) = keys.into_iter().next() else {
+        let (found, help) = ("it is empty".to_owned(), PUT_BACK);
+        return Err(StartError::SigningKeys { path, found, help });
+    };
     let path = data.join(POLICY_KEYS);
     replace(&path, &public).map_err(failed("write", &path))?;
     Ok(first)
+}
+
+const PUT_BACK: &str = "put the file back as it was, for sidecars run nothing that another key has signed";
+
+/// The keys of a file; or what is found in a line in place of one, without telling it, and what to do.
+fn read(text: &str) -> Result<Vec<SigningKey>, (String, &'static str)> {
+    let mut keys = Vec::new();
+    for (line, text) in (1..).zip(text.lines()) {
+        for word in text.split_whitespace() {
+            let hex = word.bytes().all(|byte| byte.is_ascii_hexdigit());
+            let help = if hex && word.len() == 2 * HEX_DIGITS {
+                "these seem to be two keys: put a line end between them"
+            } else {
+                PUT_BACK
+            };
+            let what = if hex { "hex digits" } else { "characters that are not all hex digits" };
+            let found = || (format!("found {} {what} in line {line}", word.chars().count()), help);
+            keys.push(SigningKey::from_hex(word).ok_or_else(found)?);
+        }
+    }
+    Ok(keys)
 }
 
 /// Writes a file that is there whole or as it was, whenever this ends: a sidecar that starts meanwhile reads all keys.
@@ -58,7 +85,8 @@ mod tests {
         assert_eq!(key(&folder).unwrap().public(), made, "it is made once");
         let file = folder.join(SECRET);
         let old = fs::read_to_string(&file).unwrap();
-        fs::write(&file, format!("{}\n{old}\n", "1".repeat(64))).unwrap();
+        assert!(old.ends_with('\n'), "what is added begins a line");
+        fs::write(&file, format!("{}\n{old}", "1".repeat(64))).unwrap();
         let new = key(&folder).unwrap().public();
         assert_ne!(new, made);
         let public = folder.join(POLICY_KEYS);
@@ -76,9 +104,16 @@ mod tests {
         fs::remove_dir(public.with_extension(format!("new-{}", std::process::id()))).unwrap();
         key(&folder).unwrap();
         assert_eq!(fs::read_dir(&folder).unwrap().count(), 2, "no drafts are left");
-        for bad in ["", "short", &"g".repeat(64)] {
-            fs::write(&file, bad).unwrap();
-            assert!(matches!(key(&folder), Err(StartError::SigningKeys(_))), "{bad:?}");
+        let good = "1".repeat(64);
+        for (bad, said, help) in [
+            (String::new(), "it is empty", "put the file back"),
+            ("abc".to_owned(), "found 3 hex digits in line 1", "put the file back"),
+            (format!("{good}\n\n{}", "g".repeat(64)), "not all hex digits in line 3", "put the file back"),
+            (good.repeat(2) + "\n", "found 128 hex digits in line 1", "put a line end between them"),
+        ] {
+            fs::write(&file, &bad).unwrap();
+            let why = key(&folder).map(drop).unwrap_err().to_string();
+            assert!(why.contains(said) && why.contains(help) && !why.contains("111"), "{why}");
         }
         fs::remove_dir_all(&folder).unwrap();
     }

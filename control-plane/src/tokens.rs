@@ -2,7 +2,7 @@
 //!
 //! A token file appears whole or not at all, and is never overwritten: whoever has been given the token keeps access.
 use std::fs::{self, OpenOptions, Permissions};
-use std::io::{ErrorKind, Write};
+use std::io::Write;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::Path;
 
@@ -22,11 +22,17 @@ pub(crate) fn data_folder(path: &Path) -> Result<(), StartError> {
     })
 }
 
-/// A file with secrets that only its owner can read; where none is, one with a new secret of 64 hex digits.
+/// A file with secrets that only its owner can read; where none is, one with a new secret of 64 hex digits and a line end, so
+/// that what is added to it begins a line.
 pub(crate) fn secret_file(path: &Path) -> Result<(), StartError> {
+    private_file(path, "\n")
+}
+
+/// A file that only its owner can read; where none is, one with a new secret and `end` after it.
+fn private_file(path: &Path, end: &str) -> Result<(), StartError> {
     let failed = |what| move |source| StartError::Data { what, path: path.to_owned(), source };
     if !path.try_exists().map_err(failed("read"))? {
-        make(path).map_err(failed("write"))?;
+        make(path, end).map_err(failed("write"))?;
     }
     let mode = fs::metadata(path).map_err(failed("read"))?.permissions().mode();
     if mode & 0o077 != 0 {
@@ -39,16 +45,23 @@ pub(crate) fn secret_file(path: &Path) -> Result<(), StartError> {
 /// The token in a file; a new one is made if there is no file. The file holds the token and nothing else, not even a line end:
 /// Envoy sends it as it is.
 pub(crate) fn token(path: &Path) -> Result<Token, StartError> {
-    secret_file(path)?;
+    private_file(path, "")?;
     let read = fs::read_to_string(path);
     let text = read.map_err(|source| StartError::Data { what: "read", path: path.to_owned(), source })?;
     let token = text.trim();
-    let fits = token.len() >= MIN_LENGTH && token.bytes().all(|byte| byte.is_ascii_graphic());
-    if fits { Ok(Token::new(token)) } else { Err(StartError::Token(path.to_owned())) }
+    let found = match token {
+        "" => "nothing",
+        _ if !token.bytes().all(|byte| byte.is_ascii_graphic()) => "several words, or letters beyond ASCII",
+        _ if token.len() < MIN_LENGTH => "a shorter word",
+        _ => return Ok(Token::new(token)),
+    };
+    Err(StartError::Token { path: path.to_owned(), found })
 }
 
-fn make(path: &Path) -> std::io::Result<()> {
+/// Writes a new secret, and `end` after it.
+fn make(path: &Path, end: &str) -> std::io::Result<()> {
     let secret: String = rand::random::<[u8; 32]>().iter().map(|byte| format!("{byte:02x}")).collect();
+    let secret = secret + end;
     let draft = path.with_extension(format!("new-{}", std::process::id()));
     let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&draft)?;
     let written = file.write_all(secret.as_bytes()).and_then(|()| file.sync_all());
@@ -82,9 +95,12 @@ mod tests {
         // Written by hand, with a line end.
         fs::write(&file, "0123456789abcdef\n").unwrap();
         assert_eq!(token(&file).unwrap().secret(), "0123456789abcdef");
-        for bad in ["", "short", "0123456789 abcdef"] {
+        for (bad, said) in
+            [("", "nothing"), ("short", "a shorter word"), ("0123456789 abcdef", "several words")]
+        {
             fs::write(&file, bad).unwrap();
-            assert!(matches!(token(&file).unwrap_err(), StartError::Token(_)), "{bad:?}");
+            let why = token(&file).unwrap_err().to_string();
+            assert!(why.contains(&format!("found {said}")) && why.contains("put the old file back"), "{why}");
         }
         assert_eq!(fs::read_dir(&folder).unwrap().count(), 2, "no drafts are left");
         fs::remove_dir_all(&folder).unwrap();
