@@ -77,15 +77,34 @@ pub struct AgentSpec {
     /// How much compliance is asked of it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub compliance_tier: Option<ComplianceTier>,
-    /// Whether it may work.
-    #[serde(default)]
-    pub status: AgentStatus,
+    /// Whether it may work. Without it a registered agent keeps the status and the reason that it has, and a new one is active.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub status: Option<AgentStatus>,
     /// Why it has this status; a refused agent is told.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
     /// Policies that apply to it whatever their target says.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub policies: Vec<Attachment>,
+}
+
+impl AgentSpec {
+    /// Whether requests of the agent are refused.
+    pub fn refuses(&self) -> bool {
+        self.status.is_some_and(AgentStatus::refuses)
+    }
+
+    /// The document without a status gets that of the same agent as it is registered, with its reason: only who writes a status
+    /// changes it. A new agent is active.
+    pub fn keep_status_of(&mut self, registered: Option<&AgentSpec>) {
+        if self.status.is_some() {
+            return;
+        }
+        self.status = Some(registered.and_then(|known| known.status).unwrap_or_default());
+        if let Some(known) = registered {
+            self.reason.clone_from(&known.reason);
+        }
+    }
 }
 
 /// A policy attached to an agent.

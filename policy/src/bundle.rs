@@ -110,7 +110,7 @@ impl From<&Agent> for BundleAgent {
             agent_type: spec.agent_type,
             compliance_tier: spec.compliance_tier,
             labels: agent.metadata.labels.clone(),
-            status: spec.status,
+            status: spec.status.unwrap_or_default(),
             reason: spec.reason.clone(),
             policies: spec.policies.clone(),
         }

@@ -25,8 +25,8 @@ pub(crate) fn agent(agent: &Agent) -> Vec<Diagnostic> {
             found.push(Diagnostic::error(format!("spec.policies[{index}].policy"), message));
         }
     }
-    if spec.reason.is_some() && spec.status == AgentStatus::Active {
-        let message = "a reason is told only of an agent that is not `active`";
+    if spec.reason.is_some() && spec.status.is_none_or(|status| status == AgentStatus::Active) {
+        let message = "a reason is told only with a `status` that is not `active`";
         found.push(Diagnostic::warning("spec.reason", message));
     }
     found

@@ -28,7 +28,10 @@ fn the_whole_document_is_read_beside_policies() {
     assert!(matches!(read[0].document, Document::Policy(_)));
     let Document::Agent(agent) = read.remove(1).document else { panic!() };
     let spec = &agent.spec;
-    assert_eq!((spec.status, spec.compliance_tier), (AgentStatus::Deprecated, Some(ComplianceTier::High)));
+    assert_eq!(
+        (spec.status, spec.compliance_tier),
+        (Some(AgentStatus::Deprecated), Some(ComplianceTier::High))
+    );
     assert_eq!(spec.policies[0].enforcement, Some(Enforcement::Logging));
     let again = serde_json::to_value(&agent).unwrap();
     assert_eq!(mesh_policy::document_from_value(&again).unwrap().document, Document::Agent(agent));

@@ -1,6 +1,6 @@
 //! The agents' documents: written, versioned and published with the policies, by the same rules.
 use jiff::Timestamp;
-use mesh_policy::{Agent, AgentStatus, Document};
+use mesh_policy::{Agent, AgentSpec, AgentStatus, Diagnostic, Document};
 
 use crate::policies::{Changed, Policies, Wanted};
 use crate::policy::{Expected, Stored, agent_key};
@@ -18,8 +18,28 @@ impl Policies {
         held.ok_or_else(|| PolicyError::UnknownAgent { id: id.to_owned() })
     }
 
-    /// Registers an agent, or changes its document.
+    /// Registers an agent, or changes its document. One that tells no status leaves the agent the one that it has; that a
+    /// suspension ends is remarked.
     pub async fn put_agent(
+        &self,
+        agent: Agent,
+        expected: Expected,
+        now: Timestamp,
+    ) -> Result<Changed, PolicyError> {
+        self.look().await?;
+        let stopped = self.agent(&agent.metadata.name).ok();
+        let stopped =
+            stopped.as_ref().and_then(|held| held.version.agent()).filter(|held| held.spec.refuses());
+        let mut changed = self.write_agent(agent, expected, now).await?;
+        if let Some(was) = stopped
+            && changed.stored.version.agent().is_some_and(|agent| !agent.spec.refuses())
+        {
+            changed.warnings.push(lifted(&was.spec));
+        }
+        Ok(changed)
+    }
+
+    async fn write_agent(
         &self,
         agent: Agent,
         expected: Expected,
@@ -55,8 +75,25 @@ impl Policies {
             return Err(PolicyError::UnknownAgent { id: id.to_owned() });
         };
         let mut agent = agent.clone();
-        (agent.spec.status, agent.spec.reason) = (status, reason);
+        (agent.spec.status, agent.spec.reason) = (Some(status), reason);
         // Somebody else's change in between is not undone.
-        self.put_agent(agent, Expected::Version(held.version), now).await
+        self.write_agent(agent, Expected::Version(held.version), now).await
     }
+}
+
+/// A document as it is kept: an agent's always tells a status, see [`AgentSpec::keep_status_of`].
+pub(crate) fn settled(document: &Document, held: Option<&Stored>) -> Document {
+    let mut document = document.clone();
+    if let Document::Agent(agent) = &mut document {
+        agent.spec.keep_status_of(held.and_then(|held| held.version.agent()).map(|known| &known.spec));
+    }
+    document
+}
+
+/// Said when a document ends what stopped its agent.
+fn lifted(was: &AgentSpec) -> Diagnostic {
+    let status = was.status.map_or("", AgentStatus::as_str);
+    let reason = was.reason.as_ref().map(|reason| format!(" ({reason})")).unwrap_or_default();
+    Diagnostic::warning("spec.status", format!("the agent was {status}{reason}, and works again now"))
+        .help("a document without `status` leaves it as it is")
 }

@@ -16,6 +16,7 @@ use jiff::Timestamp;
 use mesh_policy::{Bundle, Diagnostic, Document, Policy, Rollout, Settings, Severity, State, policy_of};
 
 use crate::admission::{Admission, Remark};
+use crate::agents::settled;
 use crate::decision::Decision;
 use crate::impact::Impact;
 use crate::policy::{Change, Expected, PolicyVersion, Stored, rollout_key};
@@ -47,6 +48,16 @@ pub enum Wanted {
     Candidate(Box<Rollout>),
     /// That it is no longer in force.
     Deleted,
+}
+
+impl Wanted {
+    /// The same, of what is held now.
+    fn settled(self, held: Option<&Stored>) -> Self {
+        match self {
+            Wanted::Document(document) => Wanted::Document(Box::new(settled(&document, held))),
+            other => other,
+        }
+    }
 }
 
 /// The policies service.
@@ -182,6 +193,7 @@ impl Policies {
         let _turn = self.inner.turn.lock().await;
         for _ in 0..ATTEMPTS {
             let set = self.current().await?;
+            let wanted = wanted.clone().settled(set.get(name));
             self.admits(&set, name, &wanted).await?;
             check_expected(name, expected, set.get(name).map(|held| held.version.version))?;
             let (change, document) = self.resolve(name, &wanted, &set).await?;

@@ -3,7 +3,7 @@
 //!
 //! A rollout's next version gets its number when it starts and is written under it when it is done: until then nobody else may
 //! change the policy. While everything is frozen, only what makes things safer goes through: a roll-back to the last known
-//! good version, the end or a pause of a rollout, an agent's status, a tool that is rejected or has changed under its approval.
+//! good version, the end or a pause of a rollout, that an agent is stopped, a tool that is rejected or has changed under its approval.
 use jiff::Timestamp;
 use mesh_policy::{
     Agent, Bounds, Diagnostic, Document, Draft, End, Freeze, Policy, Rollout, Stage, State, ToolApproval,
@@ -229,7 +229,7 @@ impl Policies {
             Wanted::Document(document) => match &**document {
                 Document::State(State::Rollout(rollout)) => rollout.end.is_some() || rollout.paused,
                 Document::State(State::Draft(_) | State::Files(_)) => true,
-                Document::Agent(agent) => set.get(name).is_some_and(|held| only_status(held, agent)),
+                Document::Agent(agent) => set.get(name).is_some_and(|held| only_stops(held, agent)),
                 Document::Tool(tool) => only_stricter(set.get(name), tool),
                 _ => false,
             },
@@ -311,9 +311,12 @@ fn wrong(field: &str, message: String) -> PolicyError {
     PolicyError::Refused(vec![Diagnostic::error(field, message)])
 }
 
-/// Whether nothing but the status of an agent's document is new.
-fn only_status(held: &Stored, agent: &Agent) -> bool {
+/// Whether nothing but the status of an agent's document is new, and that lets nobody go who was stopped.
+fn only_stops(held: &Stored, agent: &Agent) -> bool {
     let Some(known) = held.version.agent() else { return false };
+    if known.spec.refuses() && !agent.spec.refuses() {
+        return false;
+    }
     let mut same = agent.clone();
     same.spec.status = known.spec.status;
     same.spec.reason.clone_from(&known.spec.reason);

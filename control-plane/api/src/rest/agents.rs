@@ -105,7 +105,8 @@ pub(crate) async fn get(
     Ok((etag(agent.version), Json(agent)).into_response())
 }
 
-/// Registers an agent or changes its document. `If-Match` and `If-None-Match` as with policies.
+/// Registers an agent or changes its document; without `status` it keeps the one that it has. `If-Match` and `If-None-Match`
+/// as with policies.
 #[utoipa::path(
     put, operation_id = "put_agent", path = "/agents/{id}", tag = "agents", security(("admin" = [])),
     params(
@@ -200,7 +201,8 @@ pub(crate) async fn suspend(
     params(("id" = String, Path, description = "Id of the agent")),
     responses(
         (status = 200, body = AgentChange), (status = 401, body = ErrorBody), (status = 404, body = ErrorBody),
-        (status = 412, description = "It was changed meanwhile", body = ErrorBody)
+        (status = 412, description = "It was changed meanwhile", body = ErrorBody),
+        (status = 423, description = "Changes are frozen", body = ErrorBody)
     )
 )]
 pub(crate) async fn resume(

@@ -72,6 +72,32 @@ async fn the_life_of_an_agent() {
     assert_eq!(decided(&plane, "spiffe://mesh/a").await.0, "allow");
 }
 
+/// Whoever applies a file again ends no suspension, unless the file says so.
+#[tokio::test]
+async fn only_a_written_status_changes_the_status() {
+    let plane = Plane::new().await;
+    let put = async |spec: Value| plane.json("PUT", "/api/v1/agents/a", agent("a", spec)).await;
+    let made = put(json!({ "model": "one" })).await.is(201);
+    assert_eq!(made["agent"]["document"]["spec"]["status"], "active");
+    plane.json("POST", "/api/v1/agents/a/suspend", json!({ "reason": "leak" })).await.is(200);
+    // The document, its status then, whether that makes a version, and what is remarked.
+    for (spec, status, changed, remark) in [
+        (json!({ "model": "one" }), "suspended", false, ""),
+        (json!({ "model": "two" }), "suspended", true, ""),
+        (json!({ "status": "active" }), "active", true, "was suspended (leak), and works again"),
+        (json!({ "status": "quarantined", "reason": "odd" }), "quarantined", true, ""),
+        (json!({ "status": "deprecated" }), "deprecated", true, "was quarantined (odd), and works again"),
+    ] {
+        let done = put(spec.clone()).await.is(200);
+        assert_eq!(
+            (&done["agent"]["document"]["spec"]["status"], &done["changed"]),
+            (&json!(status), &json!(changed))
+        );
+        let warnings = done["warnings"].to_string();
+        assert!(warnings.contains(remark) && remark.is_empty() == (warnings == "[]"), "{spec}: {warnings}");
+    }
+}
+
 #[tokio::test]
 async fn documents_that_make_no_sense_are_refused() {
     let plane = Plane::new().await;

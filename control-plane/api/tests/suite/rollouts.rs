@@ -159,7 +159,15 @@ async fn while_frozen_only_what_is_safe_goes_through() {
     let plane = plane().await;
     plane.json("PUT", "/api/v1/policies/a", document("a", "second")).await.is(200);
     let agent = |status: &str| json!({ "apiVersion": "ai-mesh.dev/v1alpha1", "kind": "Agent", "metadata": { "name": "x" }, "spec": { "status": status } });
+    let stopped = |status: &str| {
+        let mut document = agent(status);
+        document["metadata"]["name"] = json!("stopped");
+        document
+    };
     plane.json("PUT", "/api/v1/agents/x", agent("active")).await.is(201);
+    plane.json("PUT", "/api/v1/agents/stopped", stopped("active")).await.is(201);
+    let why = json!({ "reason": "leak" });
+    plane.json("POST", "/api/v1/agents/stopped/suspend", why).await.is(200);
     start(&plane, json!({ "document": document("a", "third") })).await;
     plane.json("PUT", "/api/v1/freeze", json!({ "by": "", "reason": "x" })).await.refused(400, "bad_request");
     plane.json("PUT", "/api/v1/freeze", json!({ "by": "ada", "reason": "release day" })).await.is(200);
@@ -171,6 +179,8 @@ async fn while_frozen_only_what_is_safe_goes_through() {
     for (method, path, body) in [
         ("POST", "/api/v1/policies", document("b", "new")),
         ("POST", "/api/v1/policies/a/rollout/promote", json!(null)),
+        ("PUT", "/api/v1/agents/stopped", stopped("deprecated")),
+        ("POST", "/api/v1/agents/stopped/resume", json!(null)),
         (
             "PUT",
             "/api/v1/agents/y",
@@ -185,6 +195,7 @@ async fn while_frozen_only_what_is_safe_goes_through() {
     plane.json("PUT", "/api/v1/drafts/a", document("a", "fourth")).await.is(200);
     plane.send("DELETE", "/api/v1/drafts/a", &[], "").await.is(200);
     plane.json("POST", "/api/v1/agents/x/suspend", json!({ "reason": "leak" })).await.is(200);
+    plane.json("PUT", "/api/v1/agents/stopped", stopped("quarantined")).await.is(200);
     plane.json("PUT", "/api/v1/policies/a", document("a", "fifth")).await.refused(423, "frozen");
     plane.send("DELETE", "/api/v1/policies/a", &[], "").await.refused(423, "frozen");
     let back = plane.json("POST", "/api/v1/policies/a/rollback", json!({})).await.is(200);

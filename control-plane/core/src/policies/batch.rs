@@ -4,6 +4,7 @@ use mesh_policy::{Document, Severity};
 
 use super::{ATTEMPTS, Policies, Wanted, outrun, refused};
 use crate::admission::Remark;
+use crate::agents::settled;
 use crate::policy::{Change, PolicyVersion};
 use crate::policy_error::PolicyError;
 
@@ -24,8 +25,9 @@ impl Policies {
             let set = self.current().await.map_err(nobodys)?;
             let mut versions = Vec::new();
             for (name, document) in &documents {
+                let document = settled(document, set.get(name));
                 let held = set.get(name).and_then(|held| held.version.document.as_ref());
-                if held == Some(document) {
+                if held == Some(&document) {
                     continue;
                 }
                 let wanted = Wanted::Document(Box::new(document.clone()));
@@ -35,7 +37,7 @@ impl Policies {
                     version: set.next_version(name),
                     change: if held.is_some() { Change::Updated } else { Change::Created },
                     at: now,
-                    document: Some(document.clone()),
+                    document: Some(document),
                 });
             }
             if versions.is_empty() {

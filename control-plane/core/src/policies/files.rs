@@ -11,6 +11,7 @@ use mesh_audit::ContentHash;
 use mesh_policy::{Document, FileDigests, State};
 
 use super::{Policies, Wanted};
+use crate::agents::settled;
 use crate::policy_error::PolicyError;
 
 /// What the digests are kept under.
@@ -51,6 +52,7 @@ impl Policies {
                 digests.insert(name, digest);
                 continue;
             }
+            let document = settled(&document, set.get(&name));
             let there = set.get(&name).and_then(|held| held.version.document.as_ref()) == Some(&document);
             match self.admits(&set, &name, &Wanted::Document(Box::new(document.clone()))).await {
                 Err(error) if !there => {
