@@ -128,6 +128,15 @@ pub(crate) fn printable(text: &str) -> String {
     text.chars().map(|c| if c.is_control() { '\u{FFFD}' } else { c }).collect()
 }
 
+/// A number of things, as people write it: `1 policy`, `2 policies`, `0 errors`.
+pub(crate) fn counted(count: usize, what: &str) -> String {
+    match (count, what.strip_suffix('y')) {
+        (1, _) => format!("1 {what}"),
+        (_, Some(stem)) => format!("{count} {stem}ies"),
+        (_, None) => format!("{count} {what}s"),
+    }
+}
+
 /// An outcome in its colour.
 pub(crate) fn outcome(decision: &str) -> String {
     let style = match decision {

@@ -140,6 +140,35 @@ fn the_life_of_a_policy() {
     assert_eq!((&applied["policies"][0]["result"], &applied["sidecars"]), (&"created".into(), &Value::Null));
 }
 
+/// A file that says nothing of the status keeps a suspension, and what it would change is shown before it does.
+#[test]
+fn an_agent_that_is_applied_again() {
+    let served = Served::start("agents");
+    let write = |spec: &str| {
+        let agent = format!(
+            "apiVersion: ai-mesh.dev/v1alpha1\nkind: Agent\nmetadata: {{ name: bot }}\nspec: {{ {spec} }}\n"
+        );
+        std::fs::write(served.data.join("bot.yaml"), agent).unwrap();
+    };
+    // The document, the command, its exit code and what it says on standard output and beside it.
+    for (spec, line, code, said, beside) in [
+        ("type: chatbot", "policy diff -f bot.yaml --exit-code", 1, "agent bot: new", ""),
+        ("type: chatbot", "agent apply -f bot.yaml", 0, "agent bot created (version 1)", ""),
+        ("type: chatbot", "agent suspend bot --reason leak", 0, "agent bot suspended (version 2)", ""),
+        ("type: chatbot", "policy diff -f bot.yaml --exit-code", 0, "agent bot: no difference", ""),
+        ("type: chatbot", "agent apply -f bot.yaml", 0, "agent bot unchanged (version 2)", ""),
+        ("type: copilot", "policy diff -f bot.yaml", 0, "~ spec.type: \"chatbot\" → \"copilot\"", ""),
+        ("status: active", "policy diff -f bot.yaml", 0, "~ spec.status: \"suspended\" → \"active\"", ""),
+        ("status: active", "policy diff -f bot.yaml -o json", 0, "\"name\": \"bot\"", ""),
+        ("status: active", "agent apply -f bot.yaml", 0, "agent bot configured", "was suspended (leak)"),
+    ] {
+        write(spec);
+        let (found, out, err) = served.run(line);
+        assert_eq!(found, code, "{line}: {out}{err}");
+        assert!(out.contains(said) && err.contains(beside), "{spec}: {line}: {out}{err}");
+    }
+}
+
 /// Each row: a sample, and what stands in both answers.
 #[test]
 fn a_sample_is_answered_alike_on_this_machine_and_by_the_control_plane() {

@@ -136,6 +136,9 @@ fn command_lines() {
     std::fs::create_dir(here.join("suite")).unwrap();
     std::fs::write(here.join("suite/transfers.yaml"), TRANSFERS).unwrap();
     std::fs::write(here.join("suite/transfers_test.rego"), TRANSFERS_TEST).unwrap();
+    std::fs::create_dir(here.join("before")).unwrap();
+    let before = TRANSFERS.replace("type: chatbot", "complianceTier: high");
+    std::fs::write(here.join("before/transfers.yaml"), before).unwrap();
     std::fs::create_dir(here.join("broken")).unwrap();
     std::fs::write(here.join("broken/transfers.yaml"), TRANSFERS.replace("most: 5", "most: 50")).unwrap();
     std::fs::write(here.join("broken/transfers_test.rego"), TRANSFERS_TEST).unwrap();
@@ -202,11 +205,11 @@ fn command_lines() {
         (
             "policy check suite",
             0,
-            &["conflict: `strict` refuses requests with ssn", "test_small", "3 policies, 1 agents"],
+            &["conflict: `strict` refuses requests with ssn", "test_small", "3 policies, 1 agent"],
             &[],
         ),
         ("policy check suite --strict", 3, &["conflict:"], &["0 errors, 0 warnings, 0 failed tests"]),
-        ("policy check broken", 3, &["FAILED"], &["1 failed tests"]),
+        ("policy check broken", 3, &["FAILED"], &["0 errors, 0 warnings, 1 failed test"]),
         (
             "policy check broken --base suite --format markdown",
             3,
@@ -221,9 +224,16 @@ fn command_lines() {
         (
             "policy check suite --base lost -o json",
             0,
-            &["\"change\": \"removed\"", "\"change\": \"added\""],
+            &["\"change\": \"removed\"", "\"change\": \"added\"", "\"kind\": \"agent\""],
             &[],
         ),
+        (
+            "policy check suite --base before",
+            0,
+            &["changed agent support-1\n  - spec.complianceTier: \"high\"\n  + spec.type: \"chatbot\""],
+            &[],
+        ),
+        ("policy check suite --base before --format markdown", 0, &["- agent **support-1** changed"], &[]),
         ("policy validate suite", 0, &["3 policies, 1 agent: valid"], &[]),
         // Documents of earlier versions, and what a bundle's own files get wrong.
         (

@@ -1,6 +1,10 @@
 //! `policy check`: what a pull request with policies is judged by. Needs no control plane.
 
-use std::{collections::BTreeMap, fmt::Write as _, path::PathBuf};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt::Write as _,
+    path::PathBuf,
+};
 
 use mesh_policy::{Policy, Severity};
 use serde_json::{Value, json};
@@ -12,33 +16,47 @@ use crate::{
     commands::printed,
     documents::{Documents, Remark},
     failure::{Failure, Outcome},
-    output::{Output, say},
+    output::{Output, counted, say},
 };
 
 /// Everything that is found.
 struct Found {
     documents: Documents,
-    /// Policies that differ from those of the base, and how; empty fields for a new one or one that is gone.
-    changed: Vec<(String, Kind, Vec<FieldChange>)>,
+    /// Documents that differ from those of the base, policies first.
+    changed: Vec<Changed>,
     conflicts: Vec<String>,
     tests: Vec<rego_tests::Ran>,
 }
 
-/// What became of a policy.
-#[derive(Clone, Copy)]
-enum Kind {
-    Added,
-    Changed,
-    Removed,
+/// What became of a document.
+struct Changed {
+    kind: Kind,
+    name: String,
+    /// `added`, `changed` or `removed`.
+    word: &'static str,
+    /// What of it is other; none for a new one or one that is gone.
+    fields: Vec<FieldChange>,
 }
 
-impl Kind {
-    fn word(self) -> &'static str {
-        match self {
-            Kind::Added => "added",
-            Kind::Changed => "changed",
-            Kind::Removed => "removed",
+/// What a document tells of; policies come before the agents that they are attached to.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Kind {
+    Policy,
+    Agent,
+}
+
+impl Changed {
+    /// `policy`, or `agent`.
+    fn kind(&self) -> &'static str {
+        match self.kind {
+            Kind::Policy => "policy",
+            Kind::Agent => "agent",
         }
+    }
+
+    /// What people are shown before the name: most documents are policies.
+    fn before_name(&self) -> &'static str {
+        if self.kind == Kind::Agent { "agent " } else { "" }
     }
 }
 
@@ -63,36 +81,49 @@ pub(crate) fn run(output: Output, args: &Check) -> Outcome {
         Report::Text => text(&found),
     }))?;
     if errors + failed > 0 || (args.strict && warnings + found.conflicts.len() > 0) {
-        say(format_args!("{errors} errors, {warnings} warnings, {failed} failed tests"));
+        let [errors, warnings, failed] = [(errors, "error"), (warnings, "warning"), (failed, "failed test")]
+            .map(|(count, what)| counted(count, what));
+        say(format_args!("{errors}, {warnings}, {failed}"));
         return Err(Failure::policy());
     }
     Ok(())
 }
 
-fn changed(base: &Documents, now: &Documents) -> Vec<(String, Kind, Vec<FieldChange>)> {
-    let by_name = |documents: &Documents| -> BTreeMap<String, Value> {
-        let documents = documents.documents.iter();
-        let value = |policy: &Policy| serde_json::to_value(policy).unwrap_or(Value::Null);
-        documents.map(|one| (one.policy.metadata.name.clone(), value(&one.policy))).collect()
-    };
+fn changed(base: &Documents, now: &Documents) -> Vec<Changed> {
     let (old, new) = (by_name(base), by_name(now));
-    let mut names: Vec<&String> = old.keys().chain(new.keys()).collect();
-    names.sort_unstable();
-    names.dedup();
-    let changed = names.into_iter().filter_map(|name| match (old.get(name), new.get(name)) {
-        (Some(old), Some(new)) if old == new => None,
-        (Some(old), Some(new)) => Some((name.clone(), Kind::Changed, changes(old, new))),
-        (None, _) => Some((name.clone(), Kind::Added, Vec::new())),
-        (_, None) => Some((name.clone(), Kind::Removed, Vec::new())),
+    let names: BTreeSet<&(Kind, String)> = old.keys().chain(new.keys()).collect();
+    let changed = names.into_iter().filter_map(|key| {
+        let (word, fields) = match (old.get(key), new.get(key)) {
+            (Some(old), Some(new)) if old == new => return None,
+            (Some(old), Some(new)) => ("changed", changes(old, new)),
+            (None, _) => ("added", Vec::new()),
+            (_, None) => ("removed", Vec::new()),
+        };
+        Some(Changed { kind: key.0, name: key.1.clone(), word, fields })
     });
     changed.collect()
+}
+
+fn by_name(documents: &Documents) -> BTreeMap<(Kind, String), Value> {
+    let policies = documents.documents.iter().map(|one| &one.policy);
+    let policies = policies.map(|policy| {
+        ((Kind::Policy, policy.metadata.name.clone()), serde_json::to_value(policy).unwrap_or_default())
+    });
+    let agents = documents.agents.iter().map(|one| &one.agent);
+    let agents = agents.map(|agent| {
+        ((Kind::Agent, agent.metadata.name.clone()), serde_json::to_value(agent).unwrap_or_default())
+    });
+    policies.chain(agents).collect()
 }
 
 fn for_programs(found: &Found) -> Value {
     let remarks: Vec<Value> = found.documents.remarks.iter().map(Remark::json).collect();
     let changed = found.changed.iter();
     let changed: Vec<Value> = changed
-        .map(|(name, kind, changes)| json!({ "name": name, "change": kind.word(), "fields": told(changes) }))
+        .map(|one| {
+            let fields = told(&one.fields);
+            json!({ "kind": one.kind(), "name": one.name, "change": one.word, "fields": fields })
+        })
         .collect();
     let tests: Vec<Value> = found.tests.iter().map(rego_tests::Ran::json).collect();
     json!({
@@ -103,16 +134,16 @@ fn for_programs(found: &Found) -> Value {
 
 fn text(found: &Found) -> String {
     let mut lines: Vec<String> = found.documents.remarks.iter().map(Remark::shown).collect();
-    for (name, kind, changes) in &found.changed {
-        lines.push(format!("{} {name}", kind.word()));
-        lines.extend(changes.iter().map(|change| format!("  {}", change.shown())));
+    for one in &found.changed {
+        lines.push(format!("{} {}{}", one.word, one.before_name(), one.name));
+        lines.extend(one.fields.iter().map(|change| format!("  {}", change.shown())));
     }
     lines.extend(found.conflicts.iter().map(|conflict| format!("conflict: {conflict}")));
     lines.extend(found.tests.iter().map(rego_tests::Ran::shown));
     lines.push(format!(
-        "{} policies, {} agents",
-        found.documents.documents.len(),
-        found.documents.agents.len()
+        "{}, {}",
+        counted(found.documents.documents.len(), "policy"),
+        counted(found.documents.agents.len(), "agent")
     ));
     lines.join("\n")
 }
@@ -131,11 +162,12 @@ fn markdown(found: &Found) -> String {
     // Writing to a string does not fail.
     let _ = writeln!(
         text,
-        "{} policies, {} agents, {errors} errors, {} warnings, {} tests ({failed} failed).",
-        documents.documents.len(),
-        documents.agents.len(),
-        documents.remarks.len() - errors,
-        found.tests.len(),
+        "{}, {}, {}, {}, {} ({failed} failed).",
+        counted(documents.documents.len(), "policy"),
+        counted(documents.agents.len(), "agent"),
+        counted(errors, "error"),
+        counted(documents.remarks.len() - errors, "warning"),
+        counted(found.tests.len(), "test"),
     );
     if !documents.remarks.is_empty() {
         text += "\n| | where | what |\n|---|---|---|\n";
@@ -151,9 +183,9 @@ fn markdown(found: &Found) -> String {
     }
     if !found.changed.is_empty() {
         text += "\n### Changes\n\n";
-        for (name, kind, changes) in &found.changed {
-            let _ = writeln!(text, "- **{name}** {}", kind.word());
-            for change in changes {
+        for one in &found.changed {
+            let _ = writeln!(text, "- {}**{}** {}", one.before_name(), one.name, one.word);
+            for change in &one.fields {
                 let _ = writeln!(text, "  - `{}`", change.shown().replace('`', "'"));
             }
         }

@@ -7,7 +7,7 @@ use crate::{
     commands::printed,
     documents::Documents,
     failure::{Failure, Outcome},
-    output::{GOOD, Output, say, styled},
+    output::{GOOD, Output, counted, say, styled},
 };
 
 /// Says everything that is wrong.
@@ -24,19 +24,17 @@ pub(crate) fn run(output: Output, args: &Validate) -> Outcome {
         for remark in &documents.remarks {
             printed(output.text(&remark.shown()))?;
         }
-        let count = |n: usize, what: &str| if n == 1 { format!("1 {what}") } else { format!("{n} {what}s") };
         match errors {
             0 => {
-                let mut policies =
-                    if policies == 1 { "1 policy".to_owned() } else { format!("{policies} policies") };
+                let mut policies = counted(policies, "policy");
                 if agents > 0 {
-                    policies += &format!(", {}", count(agents, "agent"));
+                    policies += &format!(", {}", counted(agents, "agent"));
                 }
                 let aside =
-                    if warnings == 0 { String::new() } else { format!(", {}", count(warnings, "warning")) };
+                    if warnings == 0 { String::new() } else { format!(", {}", counted(warnings, "warning")) };
                 printed(output.text(&styled(GOOD, format!("{policies}: valid{aside}"))))?;
             }
-            _ => say(format_args!("{}, {}", count(errors, "error"), count(warnings, "warning"))),
+            _ => say(format_args!("{}, {}", counted(errors, "error"), counted(warnings, "warning"))),
         }
     }
     if errors > 0 || (args.strict && warnings > 0) { Err(Failure::policy()) } else { Ok(()) }
