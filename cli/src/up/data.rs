@@ -88,16 +88,33 @@ pub(crate) fn node_id(admin_port: u16) -> String {
     format!("{host}-{admin_port}")
 }
 
-/// The public keys that policies are signed by: the control plane writes them beside the token.
+/// Where the public keys that policies are signed by are looked for: the control plane writes them beside the token.
+pub(crate) fn policy_keys_file(token_file: &Path) -> PathBuf {
+    token_file.with_file_name(mesh_control_plane::POLICY_KEYS)
+}
+
+/// The public keys that policies are signed by.
 fn policy_keys(token_file: &Path) -> Outcome<String> {
-    let path = token_file.with_file_name(mesh_control_plane::POLICY_KEYS);
+    const AGAIN: &str = "copy it again from the control plane's data directory";
+    let path = policy_keys_file(token_file);
     match std::fs::read_to_string(&path) {
         Ok(text) if text.trim().is_empty() => Err(Failure::environment(format!(
             "{} is empty: it holds no key to verify policies by",
             path.display()
         ))
-        .hint("copy it again from the control plane's data directory")),
-        Ok(text) => Ok(text.split_whitespace().collect::<Vec<_>>().join(",")),
+        .hint(AGAIN)),
+        Ok(text) => {
+            let is_key = |word: &str| word.len() == 64 && word.bytes().all(|byte| byte.is_ascii_hexdigit());
+            let strange = (1..).zip(text.lines()).find(|(_, line)| !line.split_whitespace().all(is_key));
+            match strange {
+                Some((number, _)) => Err(Failure::environment(format!(
+                    "{}:{number}: this is no key, expected 64 hex digits in each line",
+                    path.display()
+                ))
+                .hint(AGAIN)),
+                None => Ok(text.split_whitespace().collect::<Vec<_>>().join(",")),
+            }
+        }
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
             say(format_args!(
                 "there is no {} beside the token: what the control plane sends is not verified",
@@ -151,15 +168,25 @@ mod tests {
     }
 
     #[test]
-    fn an_empty_list_of_keys_is_none_to_go_without() {
+    fn a_list_of_keys_that_holds_none_is_not_gone_without() {
         let data = DataDir::open(&folder("keys")).unwrap();
         let (token, keys) = (data.sidecar_token(), data.path().join(mesh_control_plane::POLICY_KEYS));
         assert_eq!(policy_keys(&token).unwrap(), "", "none was copied: that is said");
-        for (text, expected) in [("ab\ncd\n", Some("ab,cd")), ("", None), (" \n", None)] {
-            std::fs::write(&keys, text).unwrap();
+        let (one, other) = ("1".repeat(64), "a".repeat(64));
+        for (text, expected) in [
+            (format!("{one}\n\n{other}\n"), Ok(format!("{one},{other}"))),
+            (String::new(), Err("is empty")),
+            (" \n".to_owned(), Err("is empty")),
+            (format!("{one}\nzz\n"), Err("policy-keys.pub:2: this is no key")),
+            (one.repeat(2), Err("policy-keys.pub:1: this is no key")),
+        ] {
+            std::fs::write(&keys, &text).unwrap();
             match (policy_keys(&token), expected) {
-                (Ok(found), Some(expected)) => assert_eq!(found, expected),
-                (Err(failure), None) => assert!(failure.to_string().contains("copy it again"), "{failure}"),
+                (Ok(found), Ok(expected)) => assert_eq!(found, expected),
+                (Err(failure), Err(expected)) => {
+                    let said = failure.to_string();
+                    assert!(said.contains(expected) && said.contains("copy it again"), "{said}");
+                }
                 (found, _) => panic!("{text:?}: {found:?}"),
             }
         }

@@ -108,13 +108,14 @@ pub(crate) fn sidecar(global: &Global, args: args::up::Sidecar) -> Outcome {
     let launch = data.launch(program, args.envoy.concurrency, node_id, admin, control_plane, &token_file)?;
     let asked = Admin::new(admin);
     let log = launch.log.clone();
+    let keys = data::policy_keys_file(&token_file);
     runtime()?.block_on(async {
         let mut stop = Stop::listen()?;
         let mut envoy = Envoy::start(launch)?;
         let probe = || async {
             match asked.accepts_filter().await.unwrap_or_default() {
                 // Envoy listens all the same, and answers every request with an error.
-                Some(false) => Err(accepted::refused_filter(&log)),
+                Some(false) => Err(accepted::refused_filter(&log, &keys)),
                 accepts => Ok(accepts.is_some() && listens(listener).await),
             }
         };
