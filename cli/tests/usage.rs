@@ -279,6 +279,7 @@ fn command_lines() {
         ("up --envoy /nowhere/envoy", 2, &[], &["there is no Envoy at /nowhere/envoy", "--envoy"]),
         ("up --envoy /bin/true --filter /nowhere.wasm", 2, &[], &["there is no filter at /nowhere.wasm"]),
         ("serve --filter good.yaml", 2, &[], &["is no WebAssembly module"]),
+        ("serve --ca-file ca.pem", 2, &[], &["--ca-file: found ca.pem", "begins with /"]),
         (
             "sidecar --envoy /bin/true --token-file nowhere --port 0 --admin-port 0",
             2,
@@ -312,6 +313,7 @@ fn starting(here: &Path, flags: &[&str]) -> Output {
 fn a_start_that_cannot_work_leaves_nothing_behind() {
     let here = folder("start");
     std::fs::write(here.join("bad.yaml"), BAD).unwrap();
+    std::fs::write(here.join("ca.pem"), "-----BEGIN CERTIFICATE-----\n").unwrap();
     let held = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = held.local_addr().unwrap().port().to_string();
     let table: &[(&[&str], &str)] = &[
@@ -322,6 +324,10 @@ fn a_start_that_cannot_work_leaves_nothing_behind() {
         (&["--policy", "bad.yaml"], "bad.yaml:6:"),
         (&["--policy", "nowhere.yaml"], "there is no nowhere.yaml"),
         (&["--upstream", "http://a,http://b"], "given twice"),
+        (&["--ca-file", "nowhere.pem"], "--ca-file: can't read nowhere.pem"),
+        (&["--ca-file", "bad.yaml"], "--ca-file: there is no certificate in bad.yaml"),
+        // This one is found wherever Envoy runs; what fails is the next thing.
+        (&["--ca-file", "ca.pem", "--policy", "nowhere.yaml"], "there is no nowhere.yaml"),
     ];
     for (flags, expected) in table {
         let output = starting(&here, flags);

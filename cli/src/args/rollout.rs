@@ -91,7 +91,7 @@ Examples:
   ai-mesh policy unfreeze
 
 While policies are frozen, changes are refused, but for a roll-back to the last known good version, the end of a rollout,
-and an agent's status.")]
+and the suspension of an agent.")]
 pub(crate) struct Freeze {
     /// Why
     #[arg(long, value_name = "TEXT")]

@@ -45,6 +45,7 @@ impl Plan {
     pub(crate) fn up(global: &Global, args: &args::up::Up) -> Outcome<Self> {
         let envoy = tools::envoy(args.envoy.envoy.as_deref())?;
         let flags = &args.plane;
+        let ca_file = tools::authorities(flags.ca_file.as_deref())?;
         let (data, lock, filter, documents) = common(global, flags)?;
         let [listener, admin, api, grpc] = ports::choose([
             sidecar(flags),
@@ -57,7 +58,7 @@ impl Plan {
             rest(flags),
             grpc(flags),
         ])?;
-        let flags = flags.clone();
+        let flags = args::up::Plane { ca_file, ..flags.clone() };
         let envoy = Some((envoy, admin));
         let node_id = args.envoy.node_id.clone().unwrap_or_else(|| node_id(admin.port()));
         Ok(Self { node_id, data, flags, filter, documents, listener, api, grpc, envoy, _lock: lock })
@@ -65,6 +66,7 @@ impl Plan {
 
     /// The plan of `serve`. The sidecars' port is theirs: it may well be in use here, by one of them.
     pub(crate) fn serve(global: &Global, flags: &args::up::Plane) -> Outcome<Self> {
+        tools::authorities_elsewhere(flags.ca_file.as_deref())?;
         let (data, lock, filter, documents) = common(global, flags)?;
         if flags.port == 0 {
             return Err(Failure::environment("--port 0: the sidecars need to know their port")

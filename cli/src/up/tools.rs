@@ -1,4 +1,4 @@
-//! The two files that a sidecar is made of: Envoy, and the filter it loads.
+//! The files that a sidecar is made of: Envoy, the filter it loads, and the authorities that it trusts.
 
 use std::{
     ffi::OsStr,
@@ -67,6 +67,35 @@ pub(crate) fn filter(named: Option<&Path>) -> Outcome<PathBuf> {
         return Err(Failure::environment(format!("{} is no WebAssembly module", path.display())));
     }
     absolute(path)
+}
+
+/// The certificate authorities of `--ca-file`, for an Envoy on this machine.
+pub(crate) fn authorities(named: Option<&Path>) -> Outcome<Option<PathBuf>> {
+    let Some(path) = named else { return Ok(None) };
+    let text = std::fs::read(path).map_err(|error| {
+        Failure::environment(format!("--ca-file: can't read {}: {error}", path.display()))
+    })?;
+    let begin = b"-----BEGIN CERTIFICATE-----";
+    if !text.windows(begin.len()).any(|window| window == begin) {
+        return Err(Failure::environment(format!(
+            "--ca-file: there is no certificate in {}",
+            path.display()
+        ))
+        .hint("expected certificate authorities in PEM, such as /etc/ssl/certs/ca-certificates.crt"));
+    }
+    absolute(path).map(Some)
+}
+
+/// The certificate authorities of `--ca-file`, for Envoys on other machines: the file is theirs, and has one path everywhere.
+pub(crate) fn authorities_elsewhere(named: Option<&Path>) -> Outcome {
+    match named {
+        Some(path) if path.is_relative() => Err(Failure::environment(format!(
+            "--ca-file: found {}, expected a path that begins with /",
+            path.display()
+        ))
+        .hint("each sidecar reads the file on its own machine, in a folder of its own")),
+        _ => Ok(()),
+    }
 }
 
 /// Envoy runs in another folder than the user.

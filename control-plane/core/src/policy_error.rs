@@ -21,7 +21,7 @@ pub enum PolicyError {
     /// Nothing is to be changed now.
     #[error(
         "changes are frozen by {by}: {reason}; only what makes things safer goes through: a roll-back to the last known \
-         good version, the end or a pause of a rollout, an agent's status, a tool's rejection (`ai-mesh policy unfreeze` ends this)"
+         good version, the end or a pause of a rollout, the suspension of an agent, a tool's rejection (`ai-mesh policy unfreeze` ends this)"
     )]
     Frozen {
         /// Who asked for it.
