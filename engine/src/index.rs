@@ -104,7 +104,8 @@ impl Index {
                         && attachment.version.is_none_or(|version| version == policy.version)
                 };
                 let Some(found) = in_force.into_iter().chain(pinned).find(is_wanted) else {
-                    problems.push((agent.id.clone(), missing(place, attachment)));
+                    let known = by_id.keys().map(String::as_str);
+                    problems.push((agent.id.clone(), missing(place, attachment, known)));
                     continue;
                 };
                 let enforcement = attachment.enforcement.unwrap_or(found.enforcement);
@@ -154,18 +155,27 @@ impl Index {
     }
 }
 
-fn missing(place: usize, attachment: &mesh_policy::Attachment) -> Diagnostic {
+/// What is said of an attachment to what is not there; `known` are the policies in force.
+fn missing<'a>(
+    place: usize,
+    attachment: &mesh_policy::Attachment,
+    mut known: impl Iterator<Item = &'a str> + Clone,
+) -> Diagnostic {
     let name = &attachment.policy;
     match attachment.version {
-        Some(version) => Diagnostic::error(
+        Some(version) if known.clone().any(|known| known == name) => Diagnostic::error(
             format!("spec.policies[{place}].version"),
             format!("policy {name:?} has no document of version {version}"),
-        ),
-        None => Diagnostic::error(
-            format!("spec.policies[{place}].policy"),
-            format!("there is no policy {name:?} in force"),
         )
-        .help("apply the policy first, or take the attachment away"),
+        .help(format!("`ai-mesh policy versions {name}` lists those that it has")),
+        _ => {
+            let message = format!("there is no policy {name:?} in force");
+            let said = Diagnostic::error(format!("spec.policies[{place}].policy"), message);
+            match mesh_policy::nearest(name, &mut known) {
+                Some(meant) => said.help(format!("did you mean {meant:?}?")),
+                None => said.help("apply the policy first, or take the attachment away"),
+            }
+        }
     }
 }
 
