@@ -66,9 +66,16 @@ impl Documents {
                 continue;
             }
             for file in files(path)? {
-                let text =
-                    std::fs::read_to_string(&file).map_err(|error| Failure::file("read", &file, &error))?;
-                all.add(&file.display().to_string(), &text);
+                match std::fs::read_to_string(&file) {
+                    Ok(text) => all.add(&file.display().to_string(), &text),
+                    Err(error) if file == *path => return Err(Failure::file("read", &file, &error)),
+                    // One of a folder: what is wrong with the others is told too.
+                    Err(error) => all.remarks.push(Remark {
+                        source: file.display().to_string(),
+                        policy: None,
+                        diagnostic: Diagnostic::error("", format!("can't be read: {error}")),
+                    }),
+                }
             }
         }
         all.find_twins();

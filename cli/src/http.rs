@@ -168,7 +168,10 @@ impl Client {
             )),
             400 | 422 if !refused.diagnostics.is_empty() => {
                 let lines: Vec<_> = refused.diagnostics.iter().map(ToString::to_string).collect();
-                Failure::failed(lines.join("\n")).exit(Exit::Policy)
+                let said = lines.join("\n");
+                // Where it is printed, `error: ` comes before it.
+                let said = said.strip_prefix("error: ").unwrap_or(&said);
+                Failure::failed(said).exit(Exit::Policy)
             }
             _ => Failure::failed(refused.message),
         }

@@ -130,6 +130,9 @@ fn command_lines() {
     std::fs::write(here.join("good.yaml"), GOOD).unwrap();
     std::fs::write(here.join("bad.yaml"), BAD).unwrap();
     std::fs::create_dir(here.join("empty")).unwrap();
+    std::fs::create_dir(here.join("mixed")).unwrap();
+    std::fs::write(here.join("mixed/a.yaml"), b"\xff\xfe").unwrap();
+    std::fs::write(here.join("mixed/b.yaml"), BAD.replace("deny if {", "deny := true")).unwrap();
     std::fs::create_dir(here.join("twins")).unwrap();
     std::fs::write(here.join("twins/a.yaml"), GOOD).unwrap();
     std::fs::write(here.join("twins/b.json"), GOOD).unwrap();
@@ -254,6 +257,12 @@ fn command_lines() {
         ("policy diff", 2, &[], &["<NAME>"]),
         ("policy validate missing.yaml", 2, &[], &["can't read missing.yaml"]),
         ("policy validate empty", 2, &[], &["no .yaml, .yml or .json file in empty"]),
+        (
+            "policy validate mixed",
+            3,
+            &["mixed/a.yaml: error: can't be read", "mixed/b.yaml:6:"],
+            &["2 errors"],
+        ),
         ("policy validate twins", 3, &["the name of two policies", "twins/a.yaml"], &[]),
         ("policy apply -f bad.yaml --api-url http://127.0.0.1:1", 3, &[], &["bad.yaml:6:"]),
         ("policy test good.yaml --prompt hello", 0, &["allow\n", "guard       pii ran"], &[]),
@@ -272,9 +281,13 @@ fn command_lines() {
         ),
         // What begins with a hyphen is a value where one is due.
         ("policy test good.yaml --prompt -----BEGIN", 0, &["allow\n"], &[]),
-        ("prices set m --in -1 --out 2 --api-url http://127.0.0.1:1", 1, &[], &["does not answer"]),
+        ("prices set m --in -1 --out 2", 2, &[], &["'-1' for '--in <USD>'", "0 or more"]),
+        ("policy rollout start p --max-refusals 7", 2, &[], &["'7' for '--max-refusals", "from 0 to 1"]),
+        ("policy rollout start p --steps 50,10", 2, &[], &["--steps: found 50,10, expected ascending"]),
         ("policy test loud.yaml --prompt hello", 0, &["(spec.rules[0].rego.module:3:"], &[]),
         ("decisions list --since 1h --api-url http://127.0.0.1:1", 1, &[], &["does not answer"]),
+        ("decisions list --since yesterday", 2, &[], &["'yesterday' for '--since", "so long ago: 90d"]),
+        ("policy impact good.yaml --since 5x", 2, &[], &["'5x' for '--since", "2026-11-24T09:00:00Z"]),
         // A start that can't work starts nothing.
         ("up --envoy /nowhere/envoy", 2, &[], &["there is no Envoy at /nowhere/envoy", "--envoy"]),
         ("up --envoy /bin/true --filter /nowhere.wasm", 2, &[], &["there is no filter at /nowhere.wasm"]),

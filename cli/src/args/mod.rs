@@ -125,7 +125,10 @@ fn typed_alone(command: clap::Command) -> clap::Command {
 
 /// A time for the control plane, which reads RFC 3339: so long ago, or as it was typed.
 fn moment(text: &str) -> Result<String, String> {
-    let Ok(ago) = up::time(text) else { return Ok(text.to_owned()) };
+    let Ok(ago) = up::time(text) else {
+        let expected = "expected a time such as 2026-11-24T09:00:00Z, or so long ago: 90d, 12h, 30m or 10s";
+        return text.parse::<jiff::Timestamp>().map(|_| text.to_owned()).map_err(|_| expected.to_owned());
+    };
     let then = jiff::Timestamp::now().checked_sub(ago);
     then.map(|then| then.to_string()).map_err(|_| format!("{text} ago there was no time"))
 }
@@ -203,8 +206,9 @@ mod tests {
         for (text, seconds) in [("1h", 3600), ("90d", 90 * 86_400), ("10s", 10)] {
             assert!((seconds..seconds + 60).contains(&ago(text)), "{text}");
         }
-        for typed in ["2026-11-24T08:00:00Z", "yesterday", "1x", "99999999999d"] {
-            assert_eq!(moment(typed).unwrap(), typed);
+        assert_eq!(moment("2026-11-24T08:00:00Z").unwrap(), "2026-11-24T08:00:00Z");
+        for typed in ["yesterday", "1x", "99999999999d", "2026-11-24", ""] {
+            assert!(moment(typed).unwrap_err().contains("or so long ago: 90d"), "{typed}");
         }
     }
 }

@@ -40,19 +40,19 @@ pub(crate) struct Set {
     /// The model, or `default` for those that are not listed
     pub(crate) model: String,
     /// Tokens read
-    #[arg(long = "in", value_name = "USD", allow_negative_numbers = true)]
+    #[arg(long = "in", value_name = "USD", value_parser = usd, allow_negative_numbers = true)]
     pub(crate) input: f64,
     /// Tokens read from a cache [default: as --in]
-    #[arg(long, value_name = "USD", allow_negative_numbers = true)]
+    #[arg(long, value_name = "USD", value_parser = usd, allow_negative_numbers = true)]
     pub(crate) cached: Option<f64>,
     /// Tokens written to a cache [default: as --in]
-    #[arg(long, value_name = "USD", allow_negative_numbers = true)]
+    #[arg(long, value_name = "USD", value_parser = usd, allow_negative_numbers = true)]
     pub(crate) cache_write: Option<f64>,
     /// Tokens written
-    #[arg(long = "out", value_name = "USD", allow_negative_numbers = true)]
+    #[arg(long = "out", value_name = "USD", value_parser = usd, allow_negative_numbers = true)]
     pub(crate) written: f64,
     /// Tokens of reasoning [default: as --out]
-    #[arg(long, value_name = "USD", allow_negative_numbers = true)]
+    #[arg(long, value_name = "USD", value_parser = usd, allow_negative_numbers = true)]
     pub(crate) reasoning: Option<f64>,
     /// Where the price stands, such as a contract
     #[arg(long, default_value = "", value_name = "TEXT")]
@@ -60,4 +60,10 @@ pub(crate) struct Set {
     /// The day from which it holds
     #[arg(long, default_value = "", value_name = "DAY")]
     pub(crate) date: String,
+}
+
+/// A price; a negative one is read, to be refused by name.
+fn usd(text: &str) -> Result<f64, String> {
+    let price = text.parse::<f64>().ok().filter(|price| price.is_finite() && *price >= 0.0);
+    price.ok_or_else(|| "expected US dollars for a million tokens, 0 or more, such as 2.5".to_owned())
 }

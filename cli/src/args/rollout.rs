@@ -61,26 +61,37 @@ pub(crate) enum Verb {
 
 /// `policy rollout start`.
 #[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  ai-mesh policy rollout start customer-facing -f next.yaml
+  ai-mesh policy rollout start customer-facing --steps 5,25,50      the draft of that name
+  ai-mesh policy rollout start customer-facing -f next.yaml --sample 1000 --max-refusals 0.01")]
 pub(crate) struct Start {
     /// The policy's name
     pub(crate) name: String,
     /// The next version; `-` is standard input [default: the draft of that name]
     #[arg(short, long, value_name = "FILE|-")]
     pub(crate) file: Option<PathBuf>,
-    /// Shares of the sidecars, in percent
+    /// Shares of the sidecars, in percent, ascending
     #[arg(long, value_delimiter = ',', default_values_t = [10, 50], value_name = "PERCENT", value_parser = clap::value_parser!(u8).range(1..=99))]
     pub(crate) steps: Vec<u8>,
     /// Most requests it may refuse beyond those that the present version refuses, as a share
-    #[arg(long, default_value_t = 0.05, value_name = "SHARE")]
+    #[arg(long, default_value_t = 0.05, value_name = "SHARE", value_parser = share)]
     pub(crate) max_refusals: f64,
     /// Most requests its guards may fail on beyond those of the present version, as a share
-    #[arg(long, default_value_t = 0.01, value_name = "SHARE")]
+    #[arg(long, default_value_t = 0.01, value_name = "SHARE", value_parser = share)]
     pub(crate) max_errors: f64,
     /// Fewer decisions than this say nothing
     #[arg(long, default_value_t = 100, value_name = "N")]
     pub(crate) sample: u64,
     #[command(flatten)]
     pub(crate) wait: Wait,
+}
+
+/// A share of requests.
+fn share(text: &str) -> Result<f64, String> {
+    let share = text.parse::<f64>().ok().filter(|share| (0.0..=1.0).contains(share));
+    share.ok_or_else(|| "expected a share of requests from 0 to 1, such as 0.05".to_owned())
 }
 
 /// `policy freeze`.

@@ -35,6 +35,11 @@ impl Admin {
         Ok(stats.lines().filter_map(|line| line.rsplit(' ').next()?.parse::<u64>().ok()).sum())
     }
 
+    /// Where it listens for agents, once the control plane has told it.
+    pub(crate) async fn listener(&self) -> Option<SocketAddr> {
+        listener(&self.get("/listeners").await.ok()?)
+    }
+
     /// Whether it has accepted a filter: none while it has been sent none, false once it has refused the one that it was sent.
     pub(crate) async fn accepts_filter(&self) -> Result<Option<bool>, ureq::Error> {
         let stats =
@@ -57,10 +62,29 @@ impl Admin {
     }
 }
 
+/// The first listener of `name::address` lines.
+fn listener(text: &str) -> Option<SocketAddr> {
+    text.lines().find_map(|line| line.split_once("::")?.1.parse().ok())
+}
+
 async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, ureq::Error> + Send + 'static,
 ) -> Result<T, ureq::Error> {
     tokio::task::spawn_blocking(work)
         .await
         .unwrap_or_else(|error| Err(ureq::Error::Io(std::io::Error::other(error))))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_listener_is_read() {
+        let at = |port| Some(SocketAddr::from(([127, 0, 0, 1], port)));
+        for (text, expected) in [("ai_mesh::127.0.0.1:41000\n", at(41000)), ("", None), ("no listener", None)]
+        {
+            assert_eq!(listener(text), expected, "{text}");
+        }
+    }
 }

@@ -121,7 +121,7 @@ pub(crate) fn sidecar(global: &Global, args: args::up::Sidecar) -> Outcome {
         };
         let ended = tokio::select! {
             ready = envoy.until_ready(probe) => ready.map(|()| true),
-            never = say_what_is_awaited(&args.control_plane, &token_file, listener.port(), &log) => never,
+            never = say_what_is_awaited(&args.control_plane, &token_file, listener.port(), &log, &asked) => never,
             () = stop.asked() => Ok(false),
         };
         let ended = match ended {
@@ -154,13 +154,17 @@ fn token_file(named: Option<&Path>, data: &DataDir) -> Outcome<PathBuf> {
 }
 
 /// Says now and then what a sidecar waits for that is not ready yet.
-async fn say_what_is_awaited(plane: &Target, token_file: &Path, port: u16, log: &Path) -> ! {
+async fn say_what_is_awaited(plane: &Target, token_file: &Path, port: u16, log: &Path, envoy: &Admin) -> ! {
     loop {
         tokio::time::sleep(STILL).await;
         if accepted::token_refused(log) {
             say(format_args!(
                 "the control plane at {plane} refuses the token in {}: it has to be what the control plane's sidecar-token holds",
                 token_file.display()
+            ));
+        } else if let Some(address) = envoy.listener().await.filter(|address| address.port() != port) {
+            say(format_args!(
+                "the control plane at {plane} has its sidecars listen on {address}, and --port is {port}: give both the same"
             ));
         } else {
             say(format_args!("still waiting for the control plane at {plane} to have port {port} opened"));

@@ -46,6 +46,11 @@ pub(crate) fn run(client: &Client, output: Output, verb: Verb) -> Outcome {
 }
 
 fn start(client: &Client, output: Output, args: &Start) -> Outcome {
+    if !args.steps.is_sorted_by(|one, next| one < next) {
+        let found: Vec<String> = args.steps.iter().map(ToString::to_string).collect();
+        let message = format!("--steps: found {}, expected ascending shares such as 10,50", found.join(","));
+        return Err(Failure::environment(message));
+    }
     let mut body = json!({
         "steps": args.steps,
         "bounds": { "refusals": args.max_refusals, "errors": args.max_errors, "sample": args.sample },

@@ -220,9 +220,10 @@ fn cursor(name: &str, value: Option<&str>) -> Result<Option<u64>, ApiError> {
 }
 
 fn time(name: &str, value: Option<String>) -> Result<Option<Timestamp>, ApiError> {
-    let bad =
-        |_| ApiError::bad_request(format!("{name} is not a time; expected one such as 2026-11-24T09:00:00Z"));
-    value.map(|value| value.parse().map_err(bad)).transpose()
+    let bad = |found: &str| {
+        ApiError::bad_request(format!("{name} is {found:?}; expected a time such as 2026-11-24T09:00:00Z"))
+    };
+    value.map(|value| value.parse().map_err(|_| bad(&value))).transpose()
 }
 
 fn outcome(value: Option<String>) -> Result<Option<String>, ApiError> {
