@@ -22,7 +22,7 @@ pub(crate) struct RolloutView {
     version: u64,
     /// The version in force while the other is on its way.
     present: u64,
-    /// `monitor`, or the share of the sidecars that run the next version, such as `10%`.
+    /// `monitor`, the share of the sidecars that run the next version, such as `10%`, or `everywhere` once it is done.
     stage: String,
     /// The shares to come, in percent; after them comes everybody.
     steps: Vec<u8>,
@@ -60,9 +60,10 @@ impl Default for BoundsView {
 impl RolloutView {
     fn new(policy: &str, rollout: Rollout, tallies: Option<Tallies>) -> Self {
         let Bounds { refusals, errors, sample } = rollout.bounds;
-        let stage = match rollout.stage {
-            Stage::Monitor => "monitor".to_owned(),
-            Stage::Share(percent) => format!("{percent}%"),
+        let stage = match (rollout.end, rollout.stage) {
+            (Some(End::Done), _) => "everywhere".to_owned(),
+            (_, Stage::Monitor) => "monitor".to_owned(),
+            (_, Stage::Share(percent)) => format!("{percent}%"),
         };
         let state = match rollout.end {
             None if rollout.paused => "paused",

@@ -58,7 +58,8 @@ async fn a_rollout_from_draft_to_everywhere() {
     assert_eq!(turn(&plane, "resume").await["state"], "running");
     assert_eq!(turn(&plane, "promote").await["stage"], "20%");
     assert_eq!(plane.get("/api/v1/policies/a").await.is(200)["version"], 1);
-    assert_eq!(turn(&plane, "promote").await["state"], "done");
+    let done = turn(&plane, "promote").await;
+    assert_eq!((&done["state"], &done["stage"]), (&json!("done"), &json!("everywhere")));
     let in_force = plane.get("/api/v1/policies/a").await.is(200);
     assert_eq!(
         (&in_force["version"], &in_force["document"]["spec"]["description"]),
