@@ -254,9 +254,9 @@ pub struct DecisionFilter {
     pub since: Option<Timestamp>,
     /// Before this time.
     pub until: Option<Timestamp>,
-    /// Only records kept before the one with this cursor (paging towards older ones).
+    /// Only decisions made before the one with this cursor (paging towards older ones).
     pub before: Option<u64>,
-    /// Only records kept after the one with this cursor, oldest first (following).
+    /// Only records kept after the one with this cursor, as they came (following).
     pub after: Option<u64>,
     /// At most this many.
     pub limit: u32,

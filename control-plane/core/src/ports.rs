@@ -94,7 +94,7 @@ pub trait DecisionStore: Send + Sync {
     /// What is missing before the batch's first record becomes a gap; a record that arrives late closes its part of a gap.
     async fn intake(&self, batch: &Batch, now: Timestamp) -> Result<Intake, StoreError>;
 
-    /// Decisions that match, newest first or (with `filter.after`) oldest first; a page has at most [`PAGE_BYTES`] of records, unless
+    /// Decisions that match, newest first or (with `filter.after`) in the order in which they were kept; a page has at most [`PAGE_BYTES`] of records, unless
     /// the first alone has more.
     async fn list(&self, filter: &DecisionFilter) -> Result<DecisionPage, StoreError>;
 

@@ -82,11 +82,16 @@ impl DecisionStore for MemoryDecisions {
     async fn list(&self, filter: &DecisionFilter) -> Result<DecisionPage, StoreError> {
         let state = lock(&self.state);
         let numbered = state.records.iter().map(|(cursor, (bytes, decision))| (*cursor, *bytes, decision));
-        let wanted = |(cursor, _, decision): &(u64, usize, &Decision)| matches(filter, *cursor, decision);
-        let found: Box<dyn Iterator<Item = _> + Send> = match filter.after {
-            Some(_) => Box::new(numbered.filter(wanted)),
-            None => Box::new(numbered.rev().filter(wanted)),
-        };
+        let mut found: Vec<_> =
+            numbered.filter(|(cursor, _, decision)| matches(filter, *cursor, decision)).collect();
+        let made = |cursor: u64| state.records.get(&cursor).map(|(_, decision)| (decision.time, cursor));
+        if let Some(before) = filter.before {
+            // Where that record has been forgotten meanwhile, so have those before it.
+            found.retain(|(cursor, ..)| made(*cursor) < made(before));
+        }
+        if filter.after.is_none() {
+            found.sort_by_key(|(cursor, ..)| std::cmp::Reverse(made(*cursor)));
+        }
         let mut page = DecisionPage::default();
         let mut room = PAGE_BYTES;
         for (cursor, bytes, decision) in found {
@@ -178,6 +183,5 @@ fn matches(filter: &DecisionFilter, cursor: u64, decision: &Decision) -> bool {
         && filter.guard.as_ref().is_none_or(|guard| decision.guards.contains_key(guard))
         && filter.since.is_none_or(|since| decision.time >= since)
         && filter.until.is_none_or(|until| decision.time < until)
-        && filter.before.is_none_or(|before| cursor < before)
         && filter.after.is_none_or(|after| cursor > after)
 }

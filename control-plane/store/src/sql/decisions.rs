@@ -321,13 +321,18 @@ fn select(filter: &DecisionFilter) -> QueryBuilder<Db> {
         query.push(" AND time_ns < ").push_bind(nanoseconds(until));
     }
     if let Some(before) = filter.before {
-        query.push(" AND id < ").push_bind(signed(before));
+        // Where that record has been forgotten meanwhile, so have those before it.
+        query
+            .push(" AND (time_ns, id) < (SELECT time_ns, id FROM decisions WHERE id = ")
+            .push_bind(signed(before))
+            .push(")");
     }
     if let Some(after) = filter.after {
         query.push(" AND id > ").push_bind(signed(after));
     }
-    let order = if filter.after.is_some() { "ASC" } else { "DESC" };
-    query.push(format_args!(" ORDER BY id {order} LIMIT ")).push_bind(i64::from(filter.limit) + 1);
+    // Whoever follows is told what came since; whoever looks back goes from the newest decision to older ones.
+    let order = if filter.after.is_some() { "id" } else { "time_ns DESC, id DESC" };
+    query.push(format_args!(" ORDER BY {order} LIMIT ")).push_bind(i64::from(filter.limit) + 1);
     query
 }
 

@@ -170,27 +170,32 @@ async fn filters_narrow_the_list(store: Port) {
 
 async fn pages_follow_one_another_in_both_directions(store: Port) {
     store.intake(&batch("v", 1, 7), now()).await.unwrap();
+    // Another worker's came later; one was made before those, the other after them.
+    let mut late = batch("w", 1, 2);
+    late.records[0].time_ns -= 1;
+    late.records[1].time_ns += 1;
+    store.intake(&late, now()).await.unwrap();
     let (mut seen, mut before) = (Vec::new(), None);
     loop {
         let page =
             store.list(&DecisionFilter { before, limit: 3, ..DecisionFilter::default() }).await.unwrap();
-        seen.extend(page.decisions.iter().map(|(_, decision)| decision.sequence));
+        seen.extend(page.decisions.iter().map(|(_, decision)| decision.decision_id.clone()));
         before = page.decisions.last().map(|(cursor, _)| *cursor);
         if !page.more {
             break;
         }
     }
-    assert_eq!(seen, [7, 6, 5, 4, 3, 2, 1]);
+    assert_eq!(seen, ["w2", "v7", "v6", "v5", "v4", "v3", "v2", "v1", "w1"], "by the time of the decision");
     let (mut seen, mut after) = (Vec::new(), 0);
     loop {
-        let filter = DecisionFilter { after: Some(after), limit: 7, ..DecisionFilter::default() };
+        let filter = DecisionFilter { after: Some(after), limit: 9, ..DecisionFilter::default() };
         let page = store.list(&filter).await.unwrap();
         assert!(!page.more);
         let Some((cursor, _)) = page.decisions.last() else { break };
         after = *cursor;
-        seen.extend(page.decisions.iter().map(|(_, decision)| decision.sequence));
+        seen.extend(page.decisions.iter().map(|(_, decision)| decision.decision_id.clone()));
     }
-    assert_eq!(seen, [1, 2, 3, 4, 5, 6, 7]);
+    assert_eq!(seen, ["v1", "v2", "v3", "v4", "v5", "v6", "v7", "w1", "w2"], "as they came");
     assert_eq!(store.newest_cursor().await.unwrap(), after);
 }
 
