@@ -179,10 +179,15 @@ fn rate_limits(text: &str) -> Result<mesh_xds::Upstream, String> {
 
 /// A filter of log lines: `warn`, `mesh_xds=debug,info`.
 fn filter(text: &str) -> Result<String, String> {
+    const EXPECTED: &str = "expected off, error, warn, info, debug or trace, or such as mesh_xds=debug,info";
+    // A word alone would be the name of a module, of which everything is logged, and nothing else.
+    let level = |word: &str| word.parse::<tracing_subscriber::filter::LevelFilter>().is_ok();
+    let mut words = text.split(',');
+    if let Some(word) = words.find(|word| !word.contains(['=', '[']) && !level(word)) {
+        return Err(format!("{word:?} is no level; {EXPECTED}"));
+    }
     let parsed = text.parse::<tracing_subscriber::EnvFilter>();
-    parsed
-        .map(|_| text.to_owned())
-        .map_err(|error| format!("{error}; expected one such as info or mesh_xds=debug"))
+    parsed.map(|_| text.to_owned()).map_err(|error| format!("{error}; {EXPECTED}"))
 }
 
 /// A number of bytes: `1048576`, `1024K`, `32M`, `1G`.
@@ -218,7 +223,17 @@ pub(super) fn time(text: &str) -> Result<Duration, String> {
 mod tests {
     use std::time::Duration;
 
-    use super::{bytes, time};
+    use super::{bytes, filter, time};
+
+    #[test]
+    fn what_is_logged() {
+        for good in ["info", "WARN", "off", "mesh_xds=debug", "mesh_xds=debug,info"] {
+            assert_eq!(filter(good).as_deref(), Ok(good));
+        }
+        for bad in ["debugg", "mesh_xds=debugg", "info,mesh_xds"] {
+            assert!(filter(bad).unwrap_err().contains("expected off, error, warn"), "{bad}");
+        }
+    }
 
     #[test]
     fn times_as_people_write_them() {
