@@ -40,14 +40,26 @@ fn check_rule(rule: &Rule, path: &str) -> Vec<Diagnostic> {
         Rule::Tools(rule) if rule.allow.is_empty() && rule.deny.is_empty() && !rule.pin => {
             nothing_listed(path, "tool")
         }
+        Rule::Tools(rule) => in_both(&rule.allow, &rule.deny, path),
         Rule::Content(rule) => content(rule, path),
         Rule::Rego(rule) if rule.module.is_empty() && rule.modules.is_empty() => vec![
             Diagnostic::error(path, "there is no module, expected `module` or `modules`")
                 .help("write `module: |` and the Rego source below it"),
         ],
         Rule::Models(rule) if rule.allow.is_empty() && rule.deny.is_empty() => nothing_listed(path, "model"),
+        Rule::Models(rule) => in_both(&rule.allow, &rule.deny, path),
         _ => Vec::new(),
     }
+}
+
+/// Names that are allowed and denied, word for word: their `allow` does nothing.
+fn in_both(allow: &[String], deny: &[String], path: &str) -> Vec<Diagnostic> {
+    let both = allow.iter().enumerate().filter(|(_, name)| deny.contains(name));
+    let said = both.map(|(index, name)| {
+        let message = format!("{name:?} is in `deny` too, which wins: it is denied");
+        Diagnostic::warning(format!("{path}.allow[{index}]"), message).help("take it out of one of the lists")
+    });
+    said.collect()
 }
 
 fn nothing_listed(path: &str, what: &str) -> Vec<Diagnostic> {
@@ -104,6 +116,13 @@ fn pii(rule: &PiiRule, path: &str) -> Vec<Diagnostic> {
             "a replacement is used only when `action` is `redact`",
         ));
     }
+    for name in rule.replacement.iter().flat_map(|text| placeholders(text)).filter(|name| *name != "type") {
+        let message = format!("`{{{name}}}` is no placeholder, and is written as it is");
+        found.push(
+            Diagnostic::warning(format!("{path}.replacement"), message)
+                .help("only `{type}` is replaced, by the type's name"),
+        );
+    }
     let token = |b: u8| b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&b);
     for (index, name) in rule.headers.iter().enumerate() {
         if name.is_empty() || !name.bytes().all(token) {
@@ -145,6 +164,12 @@ fn pii(rule: &PiiRule, path: &str) -> Vec<Diagnostic> {
         }
     }
     found
+}
+
+/// What looks like a placeholder in a text: the words in braces.
+fn placeholders(text: &str) -> impl Iterator<Item = &str> {
+    let words = text.split('{').skip(1).filter_map(|rest| Some(rest.split_once('}')?.0));
+    words.filter(|word| !word.is_empty() && word.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_'))
 }
 
 fn rate_limit(rule: &RateLimitRule, path: &str) -> Vec<Diagnostic> {

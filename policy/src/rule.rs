@@ -55,8 +55,9 @@ impl Rule {
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct PiiRule {
-    /// Types to look for (`ssn`, `credit_card`, `email`, …); empty means all that the detector knows.
+    /// Types to look for (`ssn`, `credit_card`, `email`, …); without them, all that the detector knows.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[cfg_attr(feature = "schema", schemars(length(min = 1)))]
     pub types: Vec<String>,
     /// What to do with a finding.
     #[serde(default)]

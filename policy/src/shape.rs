@@ -173,7 +173,7 @@ const RULES: &[Field] = &[
     optional(
         "pii",
         Shape::Map(&[
-            optional("types", TEXTS),
+            optional("types", SOME_TEXTS),
             optional("action", Shape::Word(&[&["redact"], &["tokenize"], &["block"], &["log"]])),
             optional("directions", Shape::List(1, &DIRECTION)),
             nullable("replacement", Shape::Text),

@@ -350,6 +350,27 @@ fn mistakes_are_named_with_path_found_expected_and_help() {
             ],
         ),
         (
+            "- pii: { types: [] }",
+            &[
+                "error | spec.rules[0].pii.types | found an empty list, which would match nothing | write down at least one, or \
+                 leave the field out",
+            ],
+        ),
+        (
+            "- pii: { replacement: \"<{typ}> {type} {} {a b}\" }",
+            &[
+                "warning | spec.rules[0].pii.replacement | `{typ}` is no placeholder, and is written as it is | only `{type}` is \
+                 replaced, by the type's name",
+            ],
+        ),
+        (
+            "- tools: { allow: [a, b], deny: [b] }\n- models: { allow: [\"*\"], deny: [c] }",
+            &[
+                "warning | spec.rules[0].tools.allow[1] | \"b\" is in `deny` too, which wins: it is denied | take it out of one \
+                 of the lists",
+            ],
+        ),
+        (
             "- pii: { action: block, replacement: x }",
             &[
                 "warning | spec.rules[0].pii.replacement | a replacement is used only when `action` is `redact`",
