@@ -166,6 +166,12 @@ fn command_lines() {
         ("--help", 0, &["Usage: ai-mesh", "decisions", "AI_MESH_<FLAG>"], &[]),
         ("up --help", 0, &["--upstream", "Examples:", "10000"], &[]),
         ("policy apply --help", 0, &["cat policy.yaml | ai-mesh policy apply -f -"], &[]),
+        (
+            "agent apply --help",
+            0,
+            &["ai-mesh agent apply -f agents.yaml", "Policies and agents as YAML"],
+            &[],
+        ),
         ("decisions tail --help", 0, &["--decision <OUTCOME>", "Examples:"], &[]),
         ("completions bash", 0, &["complete -F _ai__mesh"], &[]),
         ("completions zsh", 0, &["#compdef ai-mesh"], &[]),

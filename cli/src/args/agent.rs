@@ -32,6 +32,13 @@ pub(crate) enum Verb {
         id: String,
     },
     /// Register agents or change their documents; the files may hold policies too
+    #[command(after_help = "\
+Examples:
+  ai-mesh agent apply -f agents.yaml
+  ai-mesh agent apply -f agents/ --no-wait
+
+Says of each agent whether it was created, configured or is unchanged, and waits until every connected sidecar \
+has accepted it. A document without `status` leaves a registered agent its status.")]
     Apply(Apply),
     /// Stop an agent: every request of it is refused, with the reason
     #[command(

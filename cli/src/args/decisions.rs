@@ -51,7 +51,7 @@ Examples:
     },
     /// Show a decision
     #[command(
-        after_help = "Examples:\n  ai-mesh decisions get 01939f3e-7d0a-7000-8000-000000000000\n\nThe id is the x-ai-mesh-decision-id header of the response."
+        after_help = "Examples:\n  ai-mesh decisions get bae77fb981f87279-1\n\nThe id is the x-ai-mesh-decision-id header of the response."
     )]
     Get {
         /// The decision's id

@@ -32,7 +32,7 @@ Examples:
   ai-mesh policy test policy.yaml --prompt 'my card is 4111 1111 1111 1111'
   ai-mesh decisions tail                       see every decision as it is made
 
-Flags of `up`, `serve` and `sidecar`, and the global ones, can also be set in the environment as AI_MESH_<FLAG>
+Flags of `up`, `serve` and `sidecar`, and the global ones, can also be set in the environment as AI_MESH_<FLAG> \
 (--api-url is AI_MESH_API_URL); flags win.
 Exit codes: 0 done, 1 it failed, 2 wrong use or environment, 3 a policy is invalid or was refused.";
 

@@ -108,7 +108,7 @@ Examples:
   ai-mesh policy check policies/
   ai-mesh policy check policies/ --base ../main/policies --format markdown > report.md
 
-Compiles the policies, runs their Rego tests (NAME_test.rego beside the documents), says where policies contradict
+Compiles the policies, runs their Rego tests (NAME_test.rego beside the documents), says where policies contradict \
 each other, and with --base what is different. Exit code 3 when something is wrong.")]
 pub(crate) struct Check {
     /// The folder with the policies
@@ -144,7 +144,7 @@ Examples:
   ai-mesh policy impact policy.yaml
   ai-mesh policy impact policy.yaml --since 2026-11-24T00:00:00Z -o json
 
-Judges the recorded decisions again, by the types, names and scores in their records. What only the content could
+Judges the recorded decisions again, by the types, names and scores in their records. What only the content could \
 tell is counted as unknown: it was not kept.")]
 pub(crate) struct Impact {
     /// The policy as YAML or JSON; `-` is standard input
@@ -195,10 +195,10 @@ Examples:
   ai-mesh policy apply -f bundle.tar.gz            an OPA bundle (or its folder, with a .manifest)
   cat policy.yaml | ai-mesh policy apply -f -
 
-Says of each policy whether it was created, configured or is unchanged, and waits until every connected sidecar
+Says of each policy whether it was created, configured or is unchanged, and waits until every connected sidecar \
 has accepted it. Exit code 3 when a policy is invalid or a sidecar refuses it.")]
 pub(crate) struct Apply {
-    /// Policies as YAML (several documents are fine) or JSON; `-` is standard input (repeatable)
+    /// Policies and agents as YAML (several documents are fine) or JSON; `-` is standard input (repeatable)
     #[arg(short, long = "file", required = true, value_name = "FILE|DIR|-")]
     pub(crate) files: Vec<PathBuf>,
     #[command(flatten)]

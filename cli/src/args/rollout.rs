@@ -15,8 +15,8 @@ Examples:
   ai-mesh policy rollout promote customer-facing
   ai-mesh policy rollout abort customer-facing
 
-The next version first judges beside the one in force, on every sidecar, and enforces nothing (monitor); then it is in
-force on a share of the sidecars, told by their names; then everywhere. It is taken back by itself when it refuses, or
+The next version first judges beside the one in force, on every sidecar, and enforces nothing (monitor); then it is in \
+force on a share of the sidecars, told by their names; then everywhere. It is taken back by itself when it refuses, or \
 fails on, more requests than the version in force, by more than its bounds.")]
 pub(crate) struct Rollout {
     #[command(subcommand)]
@@ -101,7 +101,7 @@ Examples:
   ai-mesh policy freeze --reason 'release day'
   ai-mesh policy unfreeze
 
-While policies are frozen, changes are refused, but for a roll-back to the last known good version, the end of a rollout,
+While policies are frozen, changes are refused, but for a roll-back to the last known good version, the end of a rollout, \
 and the suspension of an agent.")]
 pub(crate) struct Freeze {
     /// Why

@@ -160,7 +160,11 @@ fn why(decision: &Value) -> String {
     let violations: Vec<_> = list("policy_violations")
         .iter()
         .chain(&list("warnings"))
-        .map(|violation| format!("{}/{}", field(violation, "policy_id"), field(violation, "guard")))
+        .map(|violation| {
+            let (policy, guard) = (field(violation, "policy_id"), field(violation, "guard"));
+            // Of an agent's status no policy is the reason.
+            if policy.is_empty() { guard } else { format!("{policy}/{guard}") }
+        })
         .collect();
     let found: Vec<_> = list("findings")
         .iter()
@@ -215,6 +219,12 @@ mod tests {
             plain(&line(&decision())),
             "2026-11-24 14:03:27.120 deny 403 support-1 openai-chat  gpt-4o  starter/injection: 2 US_SSN  d1"
         );
+    }
+
+    #[test]
+    fn a_suspended_agent_is_no_policys_doing() {
+        let stopped = json!({ "policy_violations": [{ "policy_id": "", "guard": "agent" }] });
+        assert_eq!(why(&stopped), "agent");
     }
 
     #[test]

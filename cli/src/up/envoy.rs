@@ -135,7 +135,13 @@ impl Envoy {
 
     fn ended_early(&self, status: Option<ExitStatus>) -> Failure {
         let log = tail(&self.launch.log, 8);
-        Failure::environment(format!("Envoy ended before it was ready ({}):\n{log}", ending(status)))
+        let ended = format!("Envoy ended before it was ready ({})", ending(status));
+        if log.is_empty() {
+            let program = self.launch.program.display();
+            return Failure::environment(format!("{ended}, and said nothing"))
+                .hint(format!("is {program} an Envoy 1.40? --envoy names the one to start"));
+        }
+        Failure::environment(format!("{ended}:\n{log}"))
             .hint(format!("all it said is in {}", self.launch.log.display()))
     }
 }

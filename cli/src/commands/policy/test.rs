@@ -128,11 +128,16 @@ fn shown(verdict: &Value) -> String {
             (field(&finding, "count"), field(&finding, "type"), field(&finding, "place"));
         line("found", format!("{count} {kind} in {place}"));
     }
+    // Of an agent's status no policy is the reason.
+    let said = |violation: &Value| match field(violation, "policy_id") {
+        policy if policy.is_empty() => field(violation, "message"),
+        policy => format!("{policy}: {}", field(violation, "message")),
+    };
     for violation in list(verdict, "policy_violations") {
-        line("violation", format!("{}: {}", field(&violation, "policy_id"), field(&violation, "message")));
+        line("violation", said(&violation));
     }
     for violation in list(verdict, "warnings") {
-        line("warning", format!("{}: {}", field(&violation, "policy_id"), field(&violation, "message")));
+        line("warning", said(&violation));
     }
     let body = &verdict["modifications"]["body"];
     if !body.is_null() {
@@ -155,7 +160,8 @@ mod tests {
             "decision": "allow_with_modifications", "protocol": "openai-chat",
             "policies": [{ "id": "starter", "version": 1 }], "guards": { "pii": "ran" },
             "findings": [{ "type": "US_SSN", "count": 1, "place": "request:messages[0].content" }],
-            "policy_violations": [], "warnings": [], "modifications": { "body": { "model": "m" } },
+            "policy_violations": [{ "policy_id": "", "guard": "agent", "message": "this agent is suspended" }],
+            "warnings": [{ "policy_id": "starter", "guard": "rego", "message": "m" }], "modifications": { "body": { "model": "m" } },
         });
         let text = anstream::adapter::strip_str(&shown(&verdict)).to_string();
         let expected = [
@@ -164,6 +170,8 @@ mod tests {
             "  policies    starter (version 1)",
             "  guard       pii ran",
             "  found       1 US_SSN in request:messages[0].content",
+            "  violation   this agent is suspended",
+            "  warning     starter: m",
             "goes upstream as",
         ];
         assert_eq!(text.lines().take(expected.len()).collect::<Vec<_>>(), expected, "{text}");
