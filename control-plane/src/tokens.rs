@@ -2,7 +2,7 @@
 //!
 //! A token file appears whole or not at all, and is never overwritten: whoever has been given the token keeps access.
 use std::fs::{self, OpenOptions, Permissions};
-use std::io::Write;
+use std::io::{ErrorKind, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::Path;
 
