@@ -146,7 +146,7 @@ pub(crate) const AGENT: Shape = Shape::Map(&[
             nullable("model", Shape::Text),
             optional("owners", TEXTS),
             nullable("complianceTier", TIER),
-            optional(
+            nullable(
                 "status",
                 Shape::Word(&[&["active"], &["deprecated"], &["suspended"], &["quarantined"]]),
             ),
