@@ -94,7 +94,7 @@ impl Documents {
             Err(said) => self.remarks.extend(said.into_iter().map(|said| remark(None, said))),
             Ok(read) => {
                 let name = read.policy.metadata.name.clone();
-                let compiled = mesh_engine::check(&read.policy).err().unwrap_or_default();
+                let compiled = compiled(&read.policy);
                 self.remarks.extend(read.warnings.into_iter().map(|said| remark(Some(&name), said)));
                 self.remarks.extend(compiled.into_iter().map(|said| remark(Some(&name), said).in_file()));
                 let tests = read.tests.into_iter();
@@ -126,7 +126,7 @@ impl Documents {
                         Any::Tool(_) | Any::State(_) | Any::Price(_) => continue,
                     };
                     let name = policy.metadata.name.clone();
-                    let mut compiled = mesh_engine::check(&policy).err().unwrap_or_default();
+                    let mut compiled = compiled(&policy);
                     mesh_policy::locate(text, index, &mut compiled);
                     warnings.append(&mut compiled);
                     self.remarks
@@ -180,6 +180,11 @@ impl Documents {
         self.remarks.iter().for_each(|remark| say(remark.shown()));
         if self.errors() > 0 { Err(Failure::policy()) } else { Ok(()) }
     }
+}
+
+/// What the compiler says of a policy.
+fn compiled(policy: &Policy) -> Vec<Diagnostic> {
+    mesh_engine::check(policy).err().unwrap_or_else(|| mesh_engine::remarks(policy))
 }
 
 impl Remark {

@@ -130,6 +130,8 @@ fn command_lines() {
     std::fs::write(here.join("good.yaml"), GOOD).unwrap();
     std::fs::write(here.join("bad.yaml"), BAD).unwrap();
     std::fs::create_dir(here.join("empty")).unwrap();
+    std::fs::write(here.join("slip.yaml"), LOUD.replace("1 / count(input.tools) > 1", "input.requst.stream"))
+        .unwrap();
     std::fs::create_dir(here.join("mixed")).unwrap();
     std::fs::write(here.join("mixed/a.yaml"), b"\xff\xfe").unwrap();
     std::fs::write(here.join("mixed/b.yaml"), BAD.replace("deny if {", "deny := true")).unwrap();
@@ -263,6 +265,12 @@ fn command_lines() {
         ("policy diff", 2, &[], &["<NAME>"]),
         ("policy validate missing.yaml", 2, &[], &["can't read missing.yaml"]),
         ("policy validate empty", 2, &[], &["no .yaml, .yml or .json file in empty"]),
+        (
+            "policy validate --strict slip.yaml",
+            3,
+            &["slip.yaml:10:35: warning", "did you mean `request`?"],
+            &[],
+        ),
         (
             "policy validate mixed",
             3,

@@ -301,16 +301,21 @@ fn rate_limit(index: usize, rule: &RateLimitRule, problems: &mut Vec<Diagnostic>
     limits::guards(index, rule, expression.as_ref())
 }
 
-fn rego(index: usize, rule: &RegoRule, problems: &mut Vec<Diagnostic>) -> Option<Rego> {
+/// The modules of a rule. A module's name in messages is the field it stands in.
+pub(crate) fn modules(index: usize, rule: &RegoRule) -> Vec<Module> {
     let field = format!("spec.rules[{index}].rego");
-    // A module's name in messages is the field it stands in.
     let own = (!rule.module.is_empty())
         .then(|| Module { name: format!("{field}.module"), source: rule.module.clone() });
     let others = rule.modules.iter().map(|(name, source)| Module {
         name: format!("{field}.modules{}", step(name)),
         source: source.clone(),
     });
-    let modules: Vec<Module> = own.into_iter().chain(others).collect();
+    own.into_iter().chain(others).collect()
+}
+
+fn rego(index: usize, rule: &RegoRule, problems: &mut Vec<Diagnostic>) -> Option<Rego> {
+    let field = format!("spec.rules[{index}].rego");
+    let modules = modules(index, rule);
     let data = serde_json::Value::Object(rule.data.clone());
     match Rego::compile_package(&modules, &data, rule.package()) {
         Ok(rego) => Some(rego),

@@ -8,7 +8,7 @@ use crate::own_rules::Answer;
 use crate::session::Session;
 
 /// The fields of `input`, those of one object one after the other. docs/policies.md describes each.
-const FIELDS: [&str; 25] = [
+pub(crate) const FIELDS: [&str; 25] = [
     "phase",
     "protocol",
     "model",

@@ -46,6 +46,7 @@ mod seen;
 mod session;
 mod stream;
 mod taken;
+mod unknown;
 mod url;
 
 pub use breaker::Breaker;
@@ -65,6 +66,7 @@ pub use replay::{Features, Replayed, replay};
 pub use response::ResponseMode;
 pub use room::check_room;
 pub use session::{Session, Step};
+pub use unknown::remarks;
 
 /// A point in time, in nanoseconds since the Unix epoch. Always an argument, never ambient.
 pub type Timestamp = u64;

@@ -87,3 +87,50 @@ fn the_page_shows_what_modules_see() {
         }
     }
 }
+
+/// Each row: what a module reads, and the warning about it; none where it is there.
+#[test]
+fn what_is_not_in_the_input_is_told() {
+    let remarks = |condition: &str| -> Vec<String> {
+        let module = format!("package mesh\n\ndeny contains \"x\" if {condition}\n");
+        let spec = json!({ "rules": [{ "rego": { "module": module } }] });
+        let document = json!({ "apiVersion": "ai-mesh.dev/v1alpha1", "kind": "Policy", "metadata": { "name": "p" }, "spec": spec });
+        let policy = mesh_policy::from_value(&document).unwrap().policy;
+        mesh_engine::check(&policy).unwrap();
+        mesh_engine::remarks(&policy).iter().map(ToString::to_string).collect()
+    };
+    let field = "warning: spec.rules[0].rego.module: line 3, column";
+    for (condition, expected) in [
+        (
+            "input.requst.stream",
+            format!(
+                "{field} 22 of it: there is no `input.requst.stream`, so it is undefined for every request (did you mean `request`?)"
+            ),
+        ),
+        (
+            "{ true; input.request.strem }",
+            format!(
+                "{field} 30 of it: there is no `input.request.strem`, so it is undefined for every request (did you mean `stream`?)"
+            ),
+        ),
+        (
+            "input.response.code == 5",
+            format!(
+                "{field} 22 of it: there is no `input.response.code`, so it is undefined for every request (expected one of status, stream, tool_calls, messages)"
+            ),
+        ),
+        ("input.tool_calls[_].arguments.amount > 3", String::new()),
+        ("input.messages[0].role == \"user\"", String::new()),
+        ("count(input) > 3", String::new()),
+        ("input[input.model].x", String::new()),
+        ("\"input.requst\" == input.model", String::new()),
+    ] {
+        assert_eq!(remarks(condition).join("\n"), expected, "{condition}");
+    }
+    for (name, value) in documented().as_object().unwrap() {
+        assert_eq!(remarks(&format!("input.{name}")), [""; 0]);
+        for field in value.as_object().into_iter().flat_map(|fields| fields.keys()) {
+            assert_eq!(remarks(&format!("input.{name}.{field}")), [""; 0]);
+        }
+    }
+}

@@ -129,6 +129,16 @@ impl Rego {
         self.0.inputs.read(path)
     }
 
+    /// Fields of `input` that the modules read by name: `request`, or `request.stream`. None where they read all of it, or what can not
+    /// be told beforehand.
+    pub fn fields_read(&self) -> impl Iterator<Item = &str> {
+        let fields = match &self.0.inputs {
+            Inputs::Fields(fields) => Some(fields),
+            Inputs::All => None,
+        };
+        fields.into_iter().flatten().map(String::as_str)
+    }
+
     /// Evaluates one rule, such as `data.mesh.deny`. `None` when it is undefined.
     ///
     /// # Errors
