@@ -147,11 +147,8 @@ fn pii(rule: &PiiRule, path: &str) -> Vec<Diagnostic> {
     for (index, value) in rule.ignore.iter().enumerate() {
         if value.bytes().all(|b| b == b'*') {
             found.push(
-                Diagnostic::error(
-                    format!("{path}.ignore[{index}]"),
-                    "this passes over every value, or over none",
-                )
-                .help("name the values that are nobody's, such as `127.0.0.1` or `*@example.com`"),
+                Diagnostic::error(format!("{path}.ignore[{index}]"), "this passes over every value")
+                    .help("name the values that are nobody's, such as `127.0.0.1` or `*@example.com`"),
             );
         }
     }

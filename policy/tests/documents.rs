@@ -236,11 +236,11 @@ fn mistakes_are_named_with_path_found_expected_and_help() {
             &["error | spec.rules[0].pii.threshold | found 1.5, expected a number from 0 to 1"],
         ),
         (
-            "- pii: { ignore: ['*', 127.0.0.1, ''] }",
+            "- pii: { ignore: ['*', 127.0.0.1, '**'] }",
             &[
-                "error | spec.rules[0].pii.ignore[0] | this passes over every value, or over none | name the values that are \
+                "error | spec.rules[0].pii.ignore[0] | this passes over every value | name the values that are \
                  nobody's, such as `127.0.0.1` or `*@example.com`",
-                "error | spec.rules[0].pii.ignore[2] | this passes over every value, or over none | name the values that are \
+                "error | spec.rules[0].pii.ignore[2] | this passes over every value | name the values that are \
                  nobody's, such as `127.0.0.1` or `*@example.com`",
             ],
         ),
