@@ -39,6 +39,8 @@ pub(crate) fn check(data: &[u8]) {
         {
             return;
         }
+        // It names more models than anybody asks.
+        Err(WireError::TooLarge { .. }) => return,
         Err(error) => panic!("what is a value is a body: {error}"),
     };
     assert_eq!(apply(data, &message, &[]), data);
