@@ -139,6 +139,7 @@ fn pictures_and_sounds_pass_as_they_are_and_are_refused_where_media_is() {
     for (name, text) in [
         ("a card", format!("{}/4111111111111111", "iVBORw0KGgo".repeat(8))),
         ("words", format!("{}+call/me/under/ssn/536-90-4399", "iVBORw0KGgo".repeat(8))),
+        ("a number in the alphabet of URLs", format!("{}_ssn_536-90-4399_abcd", "iVBORw0KGgo".repeat(8))),
         ("text in Base64", format!("{}c3NuIDUzNi05MC00Mzk5", "R0lGODlh".repeat(9))),
         ("a sentence", "iVBORw0KGgo my ssn is 536-90-4399 and this goes on and on for a while".to_owned()),
     ] {

@@ -115,7 +115,7 @@ fn points(of: &str, object: Val<'_>, key: &str, member: Val<'_>) -> bool {
 fn holds_bytes(c: &Collector<'_>, object: Val<'_>, key: &str, member: Val<'_>) -> Result<bool, WireError> {
     let mut media = false;
     for text in texts(member).filter(|_| is_one_of(BYTES, key)) {
-        media |= c.is_media(object, text)?;
+        media |= c.holds_media(object, text)?;
     }
     Ok(media)
 }

@@ -123,6 +123,8 @@ pub(crate) fn is_media(text: &str) -> bool {
         && judge(text, 0) == Content::Media
         && words::longest_digits(text) < LONGEST_NUMBER
         && !holds_words(text)
+        // In the alphabet of URLs dashes stand between groups of digits as people write them.
+        && !(text.contains(['-', '_']) && holds_numbers(text))
 }
 
 /// Shorter data is searched like any other text, in characters.
@@ -164,10 +166,15 @@ pub(crate) fn is_opaque(text: &str) -> bool {
         && base64::is_alphabet(text)
         && text.bytes().any(|b| b.is_ascii_alphabetic())
         && !(text.contains(['+', '/']) && text.contains(['-', '_']))
-        && !text.split(|c: char| c.is_ascii_alphabetic()).any(holds_number)
+        && !holds_numbers(text)
         && words::longest_digits(text) < 9
         && !words::holds_secret(text)
         && !(base64::may_be_text(text) && base64::decode_text(text).is_some())
+}
+
+/// Whether a number stands by itself somewhere.
+fn holds_numbers(base64: &str) -> bool {
+    base64.split(|c: char| c.is_ascii_alphabetic()).any(holds_number)
 }
 
 /// Whether digits and signs, between two letters, are a number that stands by itself: between two of the signs, or at an end.

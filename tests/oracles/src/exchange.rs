@@ -97,7 +97,8 @@ pub(crate) fn check(data: &[u8]) {
             }
             out.extend(session.response_chunk(b"", true));
             // A picture is no text, whatever it begins with, and the decision says so.
-            if which == 0 && !unread(&session) {
+            let picture = answer_type == "image/png" && std::str::from_utf8(answer).is_err();
+            if which == 0 && !(picture && unread(&session)) {
                 clean(&out);
             }
         }

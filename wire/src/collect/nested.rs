@@ -43,7 +43,7 @@ impl Collector<'_> {
     }
 
     /// Whether a string of a request, which its holder may say is text, is Base64 of what is none.
-    pub(crate) fn is_media(&self, holder: Val<'_>, data: Val<'_>) -> Result<bool, WireError> {
+    pub(crate) fn holds_media(&self, holder: Val<'_>, data: Val<'_>) -> Result<bool, WireError> {
         self.is_as_said(holder, data)?;
         let text = data.string().unwrap_or_default();
         match media::base64_data(&text) {
