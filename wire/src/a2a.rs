@@ -154,52 +154,36 @@ fn object(c: &mut Collector<'_>, at: At, value: Val<'_>, path: u32) -> Done {
     let at = At { place: place_of(value, at.place), running, ..at };
     for (key, member) in value.members() {
         let name = key.text();
-        let path_of = |c: &mut Collector<'_>| c.at_key(path, &name);
+        let here = c.at_key(path, &name);
         match &*name {
             "artifact" if at.event => {
-                let path = path_of(c);
                 let apart = !value.get("append").is_some_and(Val::is_true);
-                artifact(c, At { apart, ..at }, member, path, ChannelKind::Text)?;
+                artifact(c, At { apart, ..at }, member, here, ChannelKind::Text)?;
             }
             // What is there of them so far: chunks may go on from it, and it waits for none.
             "artifacts" if at.event && member.kind() == Kind::Array => {
-                let path = path_of(c);
                 for (index, entry) in member.items() {
-                    let path = c.at_index(path, index);
-                    artifact(c, at, entry, path, ChannelKind::Messages)?;
+                    let here = c.at_index(here, index);
+                    artifact(c, at, entry, here, ChannelKind::Messages)?;
                 }
             }
             // What was said before, once more.
             "history" if !member.is_string() => {
-                let path = path_of(c);
-                object(c, At { event: false, ..at }, member, path)?;
+                object(c, At { event: false, ..at }, member, here)?;
             }
             "message" | "status" | "task" | "artifact" | "artifacts" | "tasks" | "agents"
             | "statusUpdate" | "status_update" | "artifactUpdate" | "artifact_update"
                 if !member.is_string() =>
             {
-                let path = path_of(c);
-                object(c, at, member, path)?;
+                object(c, at, member, here)?;
             }
-            "parts" | "content" => {
-                let path = path_of(c);
-                parts(c, at, member, path)?;
-            }
+            "parts" | "content" => parts(c, at, member, here)?,
             "kind" | "role" | "state" | "id" | "taskId" | "task_id" | "contextId" | "context_id"
             | "messageId" | "message_id" | "artifactId" | "artifact_id" | "timestamp" | "final"
             | "append" | "lastChunk" | "last_chunk" | "historyLength" | "referenceTaskIds"
-            | "configuration" | "pageSize" | "nextPageToken" => {
-                let path = path_of(c);
-                c.measures(member, path)?;
-            }
-            "name" | "description" => {
-                let path = path_of(c);
-                c.text(at.place, member, path)?;
-            }
-            "metadata" | "extensions" => {
-                let path = path_of(c);
-                c.free(Place::Other, member, path)?;
-            }
+            | "configuration" | "pageSize" | "nextPageToken" => c.measures(member, here)?,
+            "name" | "description" => c.text(at.place, member, here)?,
+            "metadata" | "extensions" => c.free(Place::Other, member, here)?,
             _ => c.unknown(at.place, path, key, member)?,
         }
     }
@@ -272,48 +256,29 @@ fn file_or_text(c: &mut Collector<'_>, at: At, value: Val<'_>, path: u32) -> Don
 /// files stand in `file`.
 fn part(c: &mut Collector<'_>, at: At, parent: u32, key: Val<'_>, value: Val<'_>) -> Done {
     let name = key.text();
-    let path_of = |c: &mut Collector<'_>| c.at_key(parent, &name);
+    let here = c.at_key(parent, &name);
     match &*name {
-        "kind" | "mediaType" | "media_type" | "mimeType" => {
-            let path = path_of(c);
-            c.word(value, path)
-        }
-        "text" => {
-            let path = path_of(c);
-            match at.running {
-                Some(channel) if at.apart || channel.kind == ChannelKind::Messages => {
-                    c.piece_apart(channel, at.place, value, path)
-                }
-                Some(channel) => c.piece(channel, at.place, value, path),
-                None => c.text(at.place, value, path),
+        "kind" | "mediaType" | "media_type" | "mimeType" => c.word(value, here),
+        "text" => match at.running {
+            Some(channel) if at.apart || channel.kind == ChannelKind::Messages => {
+                c.piece_apart(channel, at.place, value, here)
             }
-        }
-        "file" if value.is_object() => {
-            let path = path_of(c);
-            file_or_text(c, at, value, path)
-        }
+            Some(channel) => c.piece(channel, at.place, value, here),
+            None => c.text(at.place, value, here),
+        },
+        "file" if value.is_object() => file_or_text(c, at, value, here),
         "raw" | "bytes" | "fileWithBytes" => {
-            let path = path_of(c);
             match at.running {
                 // A file, which may come in pieces as texts do.
                 Some(channel) if channel.kind == ChannelKind::Text => {
-                    c.data_piece(Channel { kind: ChannelKind::Other, ..channel }, value, path)
+                    c.data_piece(Channel { kind: ChannelKind::Other, ..channel }, value, here)
                 }
-                _ => c.data(value, path),
+                _ => c.data(value, here),
             }
         }
-        "url" | "uri" | "fileWithUri" | "filename" | "name" => {
-            let path = path_of(c);
-            c.text(Place::Other, value, path)
-        }
-        "data" => {
-            let path = path_of(c);
-            c.free(at.place, value, path)
-        }
-        "metadata" => {
-            let path = path_of(c);
-            c.free(Place::Other, value, path)
-        }
+        "url" | "uri" | "fileWithUri" | "filename" | "name" => c.text(Place::Other, value, here),
+        "data" => c.free(at.place, value, here),
+        "metadata" => c.free(Place::Other, value, here),
         _ => c.unknown(at.place, parent, key, value),
     }
 }

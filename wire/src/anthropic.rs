@@ -14,53 +14,26 @@ pub(crate) fn read(c: &mut Collector<'_>, value: Val<'_>, path: u32) -> Result<(
     }
     for (key, member) in value.members() {
         let name = key.text();
-        let path_of = |c: &mut Collector<'_>| c.at_key(path, &name);
+        let here = c.at_key(path, &name);
         match &*name {
-            "model" => {
-                let path = path_of(c);
-                c.model(member, path)?;
-            }
+            "model" => c.model(member, here)?,
             "stream" => {
                 c.message.stream = member.is_true();
-                let path = path_of(c);
-                c.measures(member, path)?;
+                c.measures(member, here)?;
             }
-            "system" => {
-                let path = path_of(c);
-                contents(c, Place::System, member, path)?;
-            }
-            "messages" => {
-                let path = path_of(c);
-                contents(c, Place::User, member, path)?;
-            }
-            "content" => {
-                let path = path_of(c);
-                contents(c, Place::Assistant, member, path)?;
-            }
-            "tools" => {
-                let path = path_of(c);
-                tools::definitions(c, member, path)?;
-            }
-            "usage" => {
-                let path = path_of(c);
-                c.measures(member, path)?;
-            }
-            "max_tokens" | "temperature" | "top_p" | "top_k" | "thinking" | "input_tokens" => {
-                let path = path_of(c);
-                c.measures(member, path)?;
+            "system" => contents(c, Place::System, member, here)?,
+            "messages" => contents(c, Place::User, member, here)?,
+            "content" => contents(c, Place::Assistant, member, here)?,
+            "tools" => tools::definitions(c, member, here)?,
+            "max_tokens" | "temperature" | "top_p" | "top_k" | "thinking" | "input_tokens" | "usage" => {
+                c.measures(member, here)?
             }
             // Dates, which must not be taken for somebody's birthday.
             "anthropic_version" if matches!(member.raw(), "bedrock-2023-05-31" | "vertex-2023-10-16") => {}
             "id" | "type" | "role" | "stop_reason" | "service_tier" | "anthropic_version" | "tool_choice"
-            | "request_id" => {
-                let path = path_of(c);
-                c.word(member, path)?;
-            }
+            | "request_id" => c.word(member, here)?,
             "stop_sequences" | "stop_sequence" | "metadata" | "mcp_servers" | "context_management"
-            | "container" => {
-                let path = path_of(c);
-                c.free(Place::Other, member, path)?;
-            }
+            | "container" => c.free(Place::Other, member, here)?,
             _ => c.unknown(Place::Other, path, key, member)?,
         }
     }

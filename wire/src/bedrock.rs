@@ -18,28 +18,13 @@ pub(crate) fn read(c: &mut Collector<'_>, value: Val<'_>, path: u32) -> Done {
     }
     for (key, member) in value.members() {
         let name = key.text();
-        let path_of = |c: &mut Collector<'_>| c.at_key(path, &name);
+        let here = c.at_key(path, &name);
         match &*name {
-            "messages" => {
-                let path = path_of(c);
-                messages(c, Place::User, member, path)?;
-            }
-            "system" => {
-                let path = path_of(c);
-                blocks(c, Place::System, member, path)?;
-            }
-            "output" => {
-                let path = path_of(c);
-                messages(c, Place::Assistant, member, path)?;
-            }
-            "toolConfig" if member.is_object() => {
-                let path = path_of(c);
-                tool_config(c, member, path)?;
-            }
-            "promptVariables" => {
-                let path = path_of(c);
-                c.free(Place::User, member, path)?;
-            }
+            "messages" => messages(c, Place::User, member, here)?,
+            "system" => blocks(c, Place::System, member, here)?,
+            "output" => messages(c, Place::Assistant, member, here)?,
+            "toolConfig" if member.is_object() => tool_config(c, member, here)?,
+            "promptVariables" => c.free(Place::User, member, here)?,
             _ => shared(c, path, key, member)?,
         }
     }
@@ -49,12 +34,10 @@ pub(crate) fn read(c: &mut Collector<'_>, value: Val<'_>, path: u32) -> Done {
 /// Members that answers and events have in common.
 pub(crate) fn shared(c: &mut Collector<'_>, parent: u32, key: Val<'_>, member: Val<'_>) -> Done {
     let name = key.text();
+    let here = c.at_key(parent, &name);
     match &*name {
         "usage" | "inferenceConfig" | "guardrailConfig" | "performanceConfig" | "metrics" | "stopReason"
-        | "serviceTier" | "role" | "contentBlockIndex" => {
-            let path = c.at_key(parent, &name);
-            c.measures(member, path)
-        }
+        | "serviceTier" | "role" | "contentBlockIndex" => c.measures(member, here),
         // Events are filled up to hide their length, with the beginning of the alphabet.
         "p" if member.is_string() && PADDING.starts_with(member.raw()) => Ok(()),
         _ => c.unknown(Place::Other, parent, key, member),
@@ -74,20 +57,11 @@ fn messages(c: &mut Collector<'_>, place: Place, value: Val<'_>, path: u32) -> D
     let place = value.get_text("role").map_or(place, |role| place_of_role(&role));
     for (key, member) in value.members() {
         let name = key.text();
-        let path_of = |c: &mut Collector<'_>| c.at_key(path, &name);
+        let here = c.at_key(path, &name);
         match &*name {
-            "role" => {
-                let path = path_of(c);
-                c.word(member, path)?;
-            }
-            "content" => {
-                let path = path_of(c);
-                blocks(c, place, member, path)?;
-            }
-            "message" if member.is_object() => {
-                let path = path_of(c);
-                messages(c, place, member, path)?;
-            }
+            "role" => c.word(member, here)?,
+            "content" => blocks(c, place, member, here)?,
+            "message" if member.is_object() => messages(c, place, member, here)?,
             _ => c.unknown(place, path, key, member)?,
         }
     }
@@ -117,58 +91,34 @@ fn block(
     running: Option<(u32, u32)>,
 ) -> Done {
     let name = key.text();
-    let path_of = |c: &mut Collector<'_>| c.at_key(parent, &name);
+    let here = c.at_key(parent, &name);
     match &*name {
         "reasoningContent" => {
-            let path = path_of(c);
             c.thinks = true;
-            blocks(c, place, value, path)?;
+            blocks(c, place, value, here)?;
             c.thinks = false;
             Ok(())
         }
         "text" | "content" | "guardContent" | "reasoningText" | "citationsContent" | "image" | "video"
-        | "audio" => {
-            let path = path_of(c);
-            blocks(c, place, value, path)
-        }
+        | "audio" => blocks(c, place, value, here),
         "document" | "searchResult" => {
             if let Some(bytes) = value.get("source").and_then(|source| source.get("bytes")) {
                 c.is_as_said(value, bytes)?;
             }
-            let path = path_of(c);
-            blocks(c, Place::Document, value, path)
+            blocks(c, Place::Document, value, here)
         }
         "source" | "s3Location" if value.is_object() => {
             if name == "s3Location" {
                 c.message.media += 1;
             }
-            let path = path_of(c);
-            blocks(c, Place::Document, value, path)
+            blocks(c, Place::Document, value, here)
         }
-        "bytes" => {
-            let path = path_of(c);
-            c.data(value, path)
-        }
-        "toolUse" | "toolResult" if value.is_object() => {
-            let path = path_of(c);
-            tool(c, value, path)
-        }
-        "json" => {
-            let path = path_of(c);
-            c.free(place, value, path)
-        }
-        "signature" | "redactedContent" => {
-            let path = path_of(c);
-            c.opaque(value, path)
-        }
-        "format" | "type" | "cachePoint" | "qualifiers" => {
-            let path = path_of(c);
-            c.measures(value, path)
-        }
-        "name" | "title" | "context" | "uri" | "source" => {
-            let path = path_of(c);
-            c.text(place, value, path)
-        }
+        "bytes" => c.data(value, here),
+        "toolUse" | "toolResult" if value.is_object() => tool(c, value, here),
+        "json" => c.free(place, value, here),
+        "signature" | "redactedContent" => c.opaque(value, here),
+        "format" | "type" | "cachePoint" | "qualifiers" => c.measures(value, here),
+        "name" | "title" | "context" | "uri" | "source" => c.text(place, value, here),
         _ => match running {
             Some(running) => within::member(c, (place, parent), key, value, running),
             None => c.unknown(place, parent, key, value),
@@ -183,20 +133,11 @@ fn tool(c: &mut Collector<'_>, value: Val<'_>, path: u32) -> Done {
     }
     for (key, member) in value.members() {
         let name = key.text();
-        let path_of = |c: &mut Collector<'_>| c.at_key(path, &name);
+        let here = c.at_key(path, &name);
         match &*name {
-            "toolUseId" | "name" | "status" | "type" => {
-                let path = path_of(c);
-                c.word(member, path)?;
-            }
-            "input" => {
-                let path = path_of(c);
-                c.free(Place::ToolArguments, member, path)?;
-            }
-            "content" => {
-                let path = path_of(c);
-                blocks(c, Place::ToolResult, member, path)?;
-            }
+            "toolUseId" | "name" | "status" | "type" => c.word(member, here)?,
+            "input" => c.free(Place::ToolArguments, member, here)?,
+            "content" => blocks(c, Place::ToolResult, member, here)?,
             _ => c.unknown(Place::ToolArguments, path, key, member)?,
         }
     }
@@ -206,16 +147,10 @@ fn tool(c: &mut Collector<'_>, value: Val<'_>, path: u32) -> Done {
 fn tool_config(c: &mut Collector<'_>, value: Val<'_>, path: u32) -> Done {
     for (key, member) in value.members() {
         let name = key.text();
-        let path_of = |c: &mut Collector<'_>| c.at_key(path, &name);
+        let here = c.at_key(path, &name);
         match &*name {
-            "tools" => {
-                let path = path_of(c);
-                tools::definitions(c, member, path)?;
-            }
-            "toolChoice" => {
-                let path = path_of(c);
-                c.measures(member, path)?;
-            }
+            "tools" => tools::definitions(c, member, here)?,
+            "toolChoice" => c.measures(member, here)?,
             _ => c.unknown(Place::ToolDefinition, path, key, member)?,
         }
     }
@@ -230,15 +165,10 @@ pub(crate) fn event(c: &mut Collector<'_>, root: Val<'_>, path: u32) -> Done {
     let group = index_of(root, "contentBlockIndex")?;
     for (key, member) in root.members() {
         let name = key.text();
+        let here = c.at_key(path, &name);
         match &*name {
-            "start" if member.is_object() => {
-                let path = c.at_key(path, &name);
-                blocks(c, Place::Assistant, member, path)?;
-            }
-            "delta" if member.is_object() => {
-                let path = c.at_key(path, &name);
-                delta(c, member, path, group.unwrap_or_default())?;
-            }
+            "start" if member.is_object() => blocks(c, Place::Assistant, member, here)?,
+            "delta" if member.is_object() => delta(c, member, here, group.unwrap_or_default())?,
             _ => shared(c, path, key, member)?,
         }
     }
@@ -254,28 +184,25 @@ pub(crate) fn event(c: &mut Collector<'_>, root: Val<'_>, path: u32) -> Done {
 fn delta(c: &mut Collector<'_>, value: Val<'_>, path: u32, group: u32) -> Done {
     for (key, member) in value.members() {
         let name = key.text();
-        let path_of = |c: &mut Collector<'_>| c.at_key(path, &name);
+        let here = c.at_key(path, &name);
         match &*name {
             "text" => {
-                let path = path_of(c);
                 let channel = Channel { group, kind: ChannelKind::Block, index: 0 };
-                c.piece(channel, Place::Assistant, member, path)?;
+                c.piece(channel, Place::Assistant, member, here)?;
             }
             "toolUse" | "toolResult" | "reasoningContent" if member.is_object() => {
-                let path = path_of(c);
                 for (key, member) in member.members() {
-                    inner(c, (&name, path), key, member, group)?;
+                    inner(c, (&name, here), key, member, group)?;
                 }
             }
             "toolResult" if member.kind() == Kind::Array => {
-                let path = path_of(c);
                 for (index, item) in member.items() {
-                    let path = c.at_index(path, index);
+                    let here = c.at_index(here, index);
                     for (key, member) in item.members() {
-                        inner(c, (&name, path), key, member, group)?;
+                        inner(c, (&name, here), key, member, group)?;
                     }
                     if !item.is_object() {
-                        c.free(Place::ToolResult, item, path)?;
+                        c.free(Place::ToolResult, item, here)?;
                     }
                 }
             }

@@ -28,46 +28,28 @@ pub(crate) fn read(c: &mut Collector<'_>, value: Val<'_>, path: u32, event: bool
     }
     for (key, member) in value.members() {
         let name = key.text();
-        let path_of = |c: &mut Collector<'_>| c.at_key(path, &name);
+        let here = c.at_key(path, &name);
         match &*plain(&name) {
             "model" | "modelversion" => {
-                let path = path_of(c);
-                c.model(member, path)?;
+                c.model(member, here)?;
                 if let Some(model) = &mut c.message.model
                     && let Some(bare) = model.strip_prefix("models/")
                 {
                     *model = bare.to_owned();
                 }
             }
-            "contents" => {
-                let path = path_of(c);
-                content(c, Place::User, member, path, None)?;
-            }
-            "content" => {
-                let path = path_of(c);
-                content(c, Place::Document, member, path, None)?;
-            }
-            "systeminstruction" => {
-                let path = path_of(c);
-                content(c, Place::System, member, path, None)?;
-            }
-            "tools" => {
-                let path = path_of(c);
-                offers(c, member, path)?;
-            }
+            "contents" => content(c, Place::User, member, here, None)?,
+            "content" => content(c, Place::Document, member, here, None)?,
+            "systeminstruction" => content(c, Place::System, member, here, None)?,
+            "tools" => offers(c, member, here)?,
             "candidates" => {
-                let path = path_of(c);
                 // In the one spelling that clients read.
-                candidates(c, member, path, event && name == "candidates")?;
+                candidates(c, member, here, event && name == "candidates")?;
             }
             "requests" | "generatecontentrequest" | "instances" if !member.is_string() => {
-                let path = path_of(c);
-                read(c, member, path, false)?;
+                read(c, member, here, false)?
             }
-            "usagemetadata" => {
-                let path = path_of(c);
-                c.measures(member, path)?;
-            }
+            "usagemetadata" => c.measures(member, here)?,
             "toolconfig"
             | "generationconfig"
             | "safetysettings"
@@ -83,14 +65,8 @@ pub(crate) fn read(c: &mut Collector<'_>, value: Val<'_>, path: u32, event: bool
             | "tasktype"
             | "outputdimensionality"
             | "autotruncate"
-            | "servicetier" => {
-                let path = path_of(c);
-                c.measures(member, path)?;
-            }
-            "title" => {
-                let path = path_of(c);
-                c.text(Place::Document, member, path)?;
-            }
+            | "servicetier" => c.measures(member, here)?,
+            "title" => c.text(Place::Document, member, here)?,
             _ => c.unknown(Place::Other, path, key, member)?,
         }
     }
@@ -126,37 +102,28 @@ fn candidates(c: &mut Collector<'_>, list: Val<'_>, path: u32, event: bool) -> D
         let said = c.pieces.len();
         for (key, member) in candidate.members() {
             let name = key.text();
-            let path_of = |c: &mut Collector<'_>| c.at_key(path, &name);
+            let here = c.at_key(path, &name);
             match &*plain(&name) {
                 "content" => {
-                    let path = path_of(c);
-                    content(
-                        c,
-                        Place::Assistant,
-                        member,
-                        path,
-                        (event && name == "content").then_some(group),
-                    )?;
+                    content(c, Place::Assistant, member, here, (event && name == "content").then_some(group))?
                 }
                 "finishreason" => {
-                    let path = path_of(c);
-                    c.word(member, path)?;
+                    c.word(member, here)?;
                     let reason = member.string();
                     if reason.is_some_and(|reason| !matches!(&*reason, "" | "FINISH_REASON_UNSPECIFIED")) {
                         c.closes.push(Close::Perhaps(group));
                     }
                 }
-                "index" | "safetyratings" | "tokencount" | "avglogprobs" => {
-                    let path = path_of(c);
-                    c.measures(member, path)?;
-                }
+                "index" | "safetyratings" | "tokencount" | "avglogprobs" => c.measures(member, here)?,
                 "logprobsresult" => {
-                    let path = path_of(c);
-                    if event { repeated::running(c, group, member, path)? } else { c.echoes(member, path)? }
+                    if event {
+                        repeated::running(c, group, member, here)?
+                    } else {
+                        c.echoes(member, here)?
+                    }
                 }
                 "groundingmetadata" | "groundingattributions" | "urlcontextmetadata" => {
-                    let path = path_of(c);
-                    c.free(Place::Document, member, path)?;
+                    c.free(Place::Document, member, here)?
                 }
                 _ => c.unknown(Place::Assistant, path, key, member)?,
             }
@@ -195,21 +162,16 @@ fn content(c: &mut Collector<'_>, place: Place, value: Val<'_>, path: u32, runni
     };
     for (key, member) in value.members() {
         let name = key.text();
+        let here = c.at_key(path, &name);
         match &*name {
-            "role" => {
-                let path = c.at_key(path, &name);
-                c.word(member, path)?;
-            }
-            "parts" => {
-                let path = c.at_key(path, &name);
-                match member.kind() {
-                    Kind::Array => member.items().try_for_each(|(index, entry)| {
-                        let path = c.at_index(path, index);
-                        part(c, place, entry, path, running)
-                    })?,
-                    _ => part(c, place, member, path, None)?,
-                }
-            }
+            "role" => c.word(member, here)?,
+            "parts" => match member.kind() {
+                Kind::Array => member.items().try_for_each(|(index, entry)| {
+                    let here = c.at_index(here, index);
+                    part(c, place, entry, here, running)
+                })?,
+                _ => part(c, place, member, here, None)?,
+            },
             _ => c.unknown(place, path, key, member)?,
         }
     }
@@ -229,56 +191,36 @@ fn part(c: &mut Collector<'_>, place: Place, value: Val<'_>, path: u32, running:
     c.thinks = thought;
     for (key, member) in value.members() {
         let name = key.text();
-        let path_of = |c: &mut Collector<'_>| c.at_key(path, &name);
+        let here = c.at_key(path, &name);
         match (&*plain(&name), running) {
             ("text", Some(group)) if name == "text" => {
-                let path = path_of(c);
                 let kind = if thought { ChannelKind::Reasoning } else { ChannelKind::Text };
-                c.piece(Channel { group, kind, index: 0 }, place, member, path)?;
+                c.piece(Channel { group, kind, index: 0 }, place, member, here)?;
             }
-            ("text", _) => {
-                let path = path_of(c);
-                c.text(place, member, path)?;
-            }
-            ("thought" | "videometadata" | "mediaresolution", _) => {
-                let path = path_of(c);
-                c.measures(member, path)?;
-            }
-            ("thoughtsignature", _) => {
-                let path = path_of(c);
-                c.opaque(member, path)?;
-            }
+            ("text", _) => c.text(place, member, here)?,
+            ("thought" | "videometadata" | "mediaresolution", _) => c.measures(member, here)?,
+            ("thoughtsignature", _) => c.opaque(member, here)?,
             ("inlinedata" | "filedata", _) if member.is_object() => {
                 if plain(&name) == "filedata" {
                     c.message.media += 1;
                 }
-                let path = path_of(c);
-                blob(c, member, path)?;
+                blob(c, member, here)?;
             }
-            ("functioncall", _) if member.is_object() => {
-                let path = path_of(c);
-                call(c, member, path, running)?;
-            }
-            ("functionresponse", _) if member.is_object() => {
-                let path = path_of(c);
-                tool_part(c, Place::ToolResult, member, path)?;
-            }
+            ("functioncall", _) if member.is_object() => call(c, member, here, running)?,
+            ("functionresponse", _) if member.is_object() => tool_part(c, Place::ToolResult, member, here)?,
             ("executablecode", _) if member.is_object() => {
-                let path = path_of(c);
                 c.calls("code_execution".into(), member.get("code"));
-                tool_part(c, Place::ToolArguments, member, path)?;
+                tool_part(c, Place::ToolArguments, member, here)?;
             }
             ("codeexecutionresult", _) if member.is_object() => {
-                let path = path_of(c);
-                tool_part(c, Place::ToolResult, member, path)?;
+                tool_part(c, Place::ToolResult, member, here)?
             }
             ("audiotranscription", _) if member.is_object() => {
-                let path = path_of(c);
-                repeated::transcription(c, place, member, path, running)?;
+                repeated::transcription(c, place, member, here, running)?
             }
             // An object comes whole.
             (_, Some(group)) if member.is_string() => {
-                within::member(c, (place, path), key, member, (group, 0))?;
+                within::member(c, (place, path), key, member, (group, 0))?
             }
             _ => c.unknown(place, path, key, member)?,
         }
@@ -290,21 +232,14 @@ fn part(c: &mut Collector<'_>, place: Place, value: Val<'_>, path: u32, running:
 fn blob(c: &mut Collector<'_>, value: Val<'_>, path: u32) -> Done {
     for (key, member) in value.members() {
         let name = key.text();
-        let path_of = |c: &mut Collector<'_>| c.at_key(path, &name);
+        let here = c.at_key(path, &name);
         match &*plain(&name) {
-            "mimetype" => {
-                let path = path_of(c);
-                c.word(member, path)?;
-            }
+            "mimetype" => c.word(member, here)?,
             "data" => {
                 c.is_as_said(value, member)?;
-                let path = path_of(c);
-                c.data(member, path)?;
+                c.data(member, here)?;
             }
-            "fileuri" | "displayname" => {
-                let path = path_of(c);
-                c.text(Place::Other, member, path)?;
-            }
+            "fileuri" | "displayname" => c.text(Place::Other, member, here)?,
             _ => c.unknown(Place::Document, path, key, member)?,
         }
     }
@@ -315,20 +250,11 @@ fn blob(c: &mut Collector<'_>, value: Val<'_>, path: u32) -> Done {
 fn tool_part(c: &mut Collector<'_>, place: Place, value: Val<'_>, path: u32) -> Done {
     for (key, member) in value.members() {
         let name = key.text();
-        let path_of = |c: &mut Collector<'_>| c.at_key(path, &name);
+        let here = c.at_key(path, &name);
         match &*plain(&name) {
-            "id" | "name" | "language" | "outcome" | "scheduling" | "willcontinue" => {
-                let path = path_of(c);
-                c.word(member, path)?;
-            }
-            "response" | "output" | "code" => {
-                let path = path_of(c);
-                c.free(place, member, path)?;
-            }
-            "parts" => {
-                let path = path_of(c);
-                content(c, place, member, path, None)?;
-            }
+            "id" | "name" | "language" | "outcome" | "scheduling" | "willcontinue" => c.word(member, here)?,
+            "response" | "output" | "code" => c.free(place, member, here)?,
+            "parts" => content(c, place, member, here, None)?,
             _ => c.unknown(place, path, key, member)?,
         }
     }
@@ -342,21 +268,14 @@ fn call(c: &mut Collector<'_>, value: Val<'_>, path: u32, running: Option<u32>) 
     }
     for (key, member) in value.members() {
         let name = key.text();
-        let path_of = |c: &mut Collector<'_>| c.at_key(path, &name);
+        let here = c.at_key(path, &name);
         match (&*plain(&name), running) {
-            ("id" | "name" | "willcontinue", _) => {
-                let path = path_of(c);
-                c.word(member, path)?;
-            }
-            ("args", _) => {
-                let path = path_of(c);
-                c.free(Place::ToolArguments, member, path)?;
-            }
+            ("id" | "name" | "willcontinue", _) => c.word(member, here)?,
+            ("args", _) => c.free(Place::ToolArguments, member, here)?,
             ("partialargs", Some(group)) if member.kind() == Kind::Array => {
-                let path = path_of(c);
                 for (index, argument) in member.items() {
-                    let path = c.at_index(path, index);
-                    partial(c, argument, path, group)?;
+                    let here = c.at_index(here, index);
+                    partial(c, argument, here, group)?;
                 }
             }
             _ => c.unknown(Place::ToolArguments, path, key, member)?,
@@ -372,12 +291,12 @@ fn partial(c: &mut Collector<'_>, value: Val<'_>, path: u32, group: u32) -> Done
     let whose = value.get_text("jsonPath").or_else(|| value.get_text("json_path")).unwrap_or_default();
     for (key, member) in value.members() {
         let name = key.text();
+        let here = c.at_key(path, &name);
         if plain(&name) == "stringvalue" {
-            let path = c.at_key(path, &name);
-            let path = c.at_key(path, argument_of(&whose));
+            let here = c.at_key(here, argument_of(&whose));
             let index = field_hash(field_hash(0, &whose), &name);
             let channel = Channel { group, kind: ChannelKind::Other, index };
-            c.piece(channel, Place::ToolArguments, member, path)?;
+            c.piece(channel, Place::ToolArguments, member, here)?;
         } else {
             c.unknown(Place::ToolArguments, path, key, member)?;
         }
@@ -401,9 +320,9 @@ fn offers(c: &mut Collector<'_>, value: Val<'_>, path: u32) -> Done {
     }
     for (key, member) in value.members() {
         let name = key.text();
+        let here = c.at_key(path, &name);
         if plain(&name) == "functiondeclarations" {
-            let path = c.at_key(path, &name);
-            tools::definitions(c, member, path)?;
+            tools::definitions(c, member, here)?;
         } else {
             if member.raw() != "null" {
                 tools::offer_googles(c, name, member);

@@ -124,7 +124,7 @@ fn members_of(c: &mut Collector<'_>, place: Place, kind: &str, value: Val<'_>, p
     }
     for (key, member) in value.members() {
         let name = key.text();
-        let path_of = |c: &mut Collector<'_>| c.at_key(path, &name);
+        let here = c.at_key(path, &name);
         c.thinks = thinks || is_thought(&name);
         match &*name {
             "type"
@@ -152,45 +152,27 @@ fn members_of(c: &mut Collector<'_>, place: Place, kind: &str, value: Val<'_>, p
             | "index"
             | "isError"
             | "is_error"
-            | "name" => c.label(path, &name, member)?,
+            | "name" => c.word(member, here)?,
             "title" | "description" | "url" | "uri" | "filename" | "file_url" => {
-                let path = path_of(c);
-                c.text(if place == Place::User { Place::Other } else { place }, member, path)?;
+                c.text(if place == Place::User { Place::Other } else { place }, member, here)?;
             }
-            name if call && ARGUMENTS.contains(&name) => {
-                let path = path_of(c);
-                c.free(Place::ToolArguments, member, path)?;
-            }
-            "error" if call => {
-                let path = path_of(c);
-                c.free(Place::ToolResult, member, path)?;
-            }
-            "logs" | "stdout" | "stderr" if place == Place::ToolResult => {
-                let path = path_of(c);
-                c.text(place, member, path)?;
-            }
+            name if call && ARGUMENTS.contains(&name) => c.free(Place::ToolArguments, member, here)?,
+            "error" if call => c.free(Place::ToolResult, member, here)?,
+            "logs" | "stdout" | "stderr" if place == Place::ToolResult => c.text(place, member, here)?,
             "output" | "outputs" | "results" | "result" if call || place == Place::ToolResult => {
-                let path = path_of(c);
                 if kind == "image_generation_call" {
-                    c.data(member, path)?;
+                    c.data(member, here)?;
                 } else {
-                    parts(c, Place::ToolResult, member, path)?;
+                    parts(c, Place::ToolResult, member, here)?;
                 }
             }
-            "content" | "summary" | "parts" => {
-                let path = path_of(c);
-                parts(c, place, member, path)?;
-            }
+            "content" | "summary" | "parts" => parts(c, place, member, here)?,
             "text" | "thinking" | "refusal" | "transcript" | "reasoning" | "reasoning_content"
-            | "output_text" => {
-                let path = path_of(c);
-                c.text(place, member, path)?;
-            }
+            | "output_text" => c.text(place, member, here)?,
             "source" | "file" | "input_audio" | "audio" | "resource" | "image_url" | "video_url"
             | "image_file" => {
-                let path = path_of(c);
                 let seen = (c.message.media, c.message.layers.len());
-                source(c, place, member, path)?;
+                source(c, place, member, here)?;
                 // What is fetched elsewhere is media too, and so is data too short to tell; text in disguise was read.
                 let media = matches!(&*name, "input_audio" | "audio" | "image_url" | "video_url");
                 if media && (c.message.media, c.message.layers.len()) == seen && member.kind() != Kind::Null {
@@ -199,57 +181,27 @@ fn members_of(c: &mut Collector<'_>, place: Place, kind: &str, value: Val<'_>, p
             }
             // Thoughts that the provider encrypts: Anthropic's, OpenRouter's.
             "data" if matches!(kind, "redacted_thinking" | "reasoning.encrypted") => {
-                let path = path_of(c);
-                c.opaque(member, path)?;
+                c.opaque(member, here)?
             }
             "data" | "blob" | "b64_json" | "file_data" | "image_data" | "images" => {
                 c.is_as_said(value, member)?;
-                let path = path_of(c);
-                c.data_list(member, path)?;
+                c.data_list(member, here)?;
             }
             // What a model was shown, said again with its turn.
             "annotations" | "citations" => {
-                let path = path_of(c);
                 let place = if place == Place::Assistant && c.asks { Place::Document } else { place };
-                c.free(place, member, path)?;
+                c.free(place, member, here)?;
             }
-            "signature" | "encrypted_content" | "encrypted_index" => {
-                let path = path_of(c);
-                c.opaque(member, path)?;
-            }
-            "tool_calls" => {
-                let path = path_of(c);
-                tools::calls(c, member, path)?;
-            }
-            "function_call" if member.is_object() => {
-                let path = path_of(c);
-                tools::call(c, member, path)?;
-            }
-            "tools" if OFFERS.contains(&kind) => {
-                let path = path_of(c);
-                tools::definitions(c, member, path)?;
-            }
+            "signature" | "encrypted_content" | "encrypted_index" => c.opaque(member, here)?,
+            "tool_calls" => tools::calls(c, member, here)?,
+            "function_call" if member.is_object() => tools::call(c, member, here)?,
+            "tools" if OFFERS.contains(&kind) => tools::definitions(c, member, here)?,
             // What a server has, as an answer listed it: it is asked no more.
-            "tools" if kind == "mcp_tool_listing" => {
-                let path = path_of(c);
-                tools::listing_of_server(c, member, path)?;
-            }
-            "tool" if kind == "tool_addition" => {
-                let path = path_of(c);
-                tools::added(c, member, path)?;
-            }
-            "tool_changes" => {
-                let path = path_of(c);
-                parts(c, place, member, path)?;
-            }
-            "structuredContent" => {
-                let path = path_of(c);
-                c.free(Place::ToolResult, member, path)?;
-            }
-            "logprobs" => {
-                let path = c.at_key(path, &name);
-                c.echoes(member, path)?;
-            }
+            "tools" if kind == "mcp_tool_listing" => tools::listing_of_server(c, member, here)?,
+            "tool" if kind == "tool_addition" => tools::added(c, member, here)?,
+            "tool_changes" => parts(c, place, member, here)?,
+            "structuredContent" => c.free(Place::ToolResult, member, here)?,
+            "logprobs" => c.echoes(member, here)?,
             _ => c.unknown(place, path, key, member)?,
         }
     }
@@ -271,33 +223,19 @@ fn source(c: &mut Collector<'_>, place: Place, value: Val<'_>, path: u32) -> Don
     }
     for (key, member) in value.members() {
         let name = key.text();
-        let path_of = |c: &mut Collector<'_>| c.at_key(path, &name);
+        let here = c.at_key(path, &name);
         match &*name {
             "type" | "id" | "format" | "detail" | "media_type" | "mimeType" | "file_id" => {
-                let path = path_of(c);
-                c.word(member, path)?;
+                c.word(member, here)?
             }
             "data" | "file_data" | "blob" => {
                 c.is_as_said(value, member)?;
-                let path = path_of(c);
-                c.data(member, path)?;
+                c.data(member, here)?;
             }
-            "expires_at" => {
-                let path = path_of(c);
-                c.measures(member, path)?;
-            }
-            "transcript" => {
-                let path = path_of(c);
-                c.text(place, member, path)?;
-            }
-            "content" | "text" => {
-                let path = path_of(c);
-                parts(c, Place::Document, member, path)?;
-            }
-            "url" | "uri" | "filename" => {
-                let path = path_of(c);
-                c.text(Place::Other, member, path)?;
-            }
+            "expires_at" => c.measures(member, here)?,
+            "transcript" => c.text(place, member, here)?,
+            "content" | "text" => parts(c, Place::Document, member, here)?,
+            "url" | "uri" | "filename" => c.text(Place::Other, member, here)?,
             _ => c.unknown(Place::Document, path, key, member)?,
         }
     }

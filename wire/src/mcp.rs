@@ -184,42 +184,25 @@ fn params(c: &mut Collector<'_>, method: &str, value: Val<'_>, path: u32) -> Don
     }
     for (key, member) in value.members() {
         let name = key.text();
-        let path_of = |c: &mut Collector<'_>| c.at_key(path, &name);
+        let here = c.at_key(path, &name);
         match &*name {
-            "name" | "uri" | "level" | "cursor" | "protocolVersion" => {
-                let path = path_of(c);
-                version_or_word(c, member, path)?;
-            }
-            "messages" => {
-                let path = path_of(c);
-                contents(c, Place::User, member, path)?;
-            }
-            "systemPrompt" => {
-                let path = path_of(c);
-                c.text(Place::System, member, path)?;
-            }
+            "name" | "uri" | "level" | "cursor" | "protocolVersion" => version_or_word(c, member, here)?,
+            "messages" => contents(c, Place::User, member, here)?,
+            "systemPrompt" => c.text(Place::System, member, here)?,
             "tools" => {
-                let (path, from) = (path_of(c), c.message.tools_offered.len());
-                tools::definitions(c, member, path)?;
+                let from = c.message.tools_offered.len();
+                tools::definitions(c, member, here)?;
                 if method == "sampling/createMessage" {
                     c.message.lent.extend(from..c.message.tools_offered.len());
                 }
             }
-            "_meta" => {
-                let path = path_of(c);
-                meta(c, member, path)?;
-            }
+            "_meta" => meta(c, member, here)?,
             "progress" | "total" | "maxTokens" | "temperature" | "progressToken" | "requestId" => {
-                let path = path_of(c);
-                c.measures(member, path)?;
+                c.measures(member, here)?
             }
-            "requestState" => {
-                let path = path_of(c);
-                c.opaque(member, path)?;
-            }
+            "requestState" => c.opaque(member, here)?,
             "arguments" | "argument" | "message" | "data" | "inputResponses" => {
-                let path = path_of(c);
-                c.free(place, member, path)?;
+                c.free(place, member, here)?
             }
             _ => c.unknown(place, path, key, member)?,
         }
@@ -237,79 +220,34 @@ fn result(c: &mut Collector<'_>, value: Val<'_>, path: u32) -> Done {
     let elicited = value.get("action").is_some();
     for (key, member) in value.members() {
         let name = key.text();
-        let path_of = |c: &mut Collector<'_>| c.at_key(path, &name);
+        let here = c.at_key(path, &name);
         match &*name {
-            "tools" | "prompts" => {
-                let path = path_of(c);
-                tools::definitions_of(c, &name, member, path)?;
-            }
-            "content" if elicited => {
-                let path = path_of(c);
-                c.free(Place::User, member, path)?;
-            }
-            "content" => {
-                let path = path_of(c);
-                parts(c, role.unwrap_or(Place::ToolResult), member, path)?;
-            }
-            "contents" => {
-                let path = path_of(c);
-                parts(c, Place::Document, member, path)?;
-            }
-            "resources" | "resourceTemplates" | "completion" => {
-                let path = path_of(c);
-                c.free(Place::Document, member, path)?;
-            }
-            "messages" => {
-                let path = path_of(c);
-                contents(c, Place::User, member, path)?;
-            }
+            "tools" | "prompts" => tools::definitions_of(c, &name, member, here)?,
+            "content" if elicited => c.free(Place::User, member, here)?,
+            "content" => parts(c, role.unwrap_or(Place::ToolResult), member, here)?,
+            "contents" => parts(c, Place::Document, member, here)?,
+            "resources" | "resourceTemplates" | "completion" => c.free(Place::Document, member, here)?,
+            "messages" => contents(c, Place::User, member, here)?,
             // A server's words on how its tools are to be used.
-            "instructions" => {
-                let path = path_of(c);
-                c.text(Place::ToolDefinition, member, path)?;
-            }
-            "model" => {
-                let path = path_of(c);
-                c.model(member, path)?;
-            }
+            "instructions" => c.text(Place::ToolDefinition, member, here)?,
+            "model" => c.model(member, here)?,
             "role" | "action" | "stopReason" | "resultType" | "cacheScope" | "nextCursor"
-            | "protocolVersion" => {
-                let path = path_of(c);
-                version_or_word(c, member, path)?;
-            }
-            "ttlMs" | "isError" => {
-                let path = path_of(c);
-                c.measures(member, path)?;
-            }
+            | "protocolVersion" => version_or_word(c, member, here)?,
+            "ttlMs" | "isError" => c.measures(member, here)?,
             "supportedVersions" if member.kind() == Kind::Array => {
                 for (index, version) in member.items() {
                     let path = c.at_index(path, index);
                     version_or_word(c, version, path)?;
                 }
             }
-            "_meta" => {
-                let path = path_of(c);
-                meta(c, member, path)?;
-            }
-            "requestState" => {
-                let path = path_of(c);
-                c.opaque(member, path)?;
-            }
-            "inputRequests" if member.is_object() => {
-                let path = path_of(c);
-                input_requests(c, member, path)?;
-            }
-            "structuredContent" => {
-                let path = path_of(c);
-                c.free(Place::ToolResult, member, path)?;
-            }
-            "message" if member.is_object() => {
-                let path = path_of(c);
-                item(c, Place::ToolResult, member, path)?;
-            }
+            "_meta" => meta(c, member, here)?,
+            "requestState" => c.opaque(member, here)?,
+            "inputRequests" if member.is_object() => input_requests(c, member, here)?,
+            "structuredContent" => c.free(Place::ToolResult, member, here)?,
+            "message" if member.is_object() => item(c, Place::ToolResult, member, here)?,
             // Any service may answer in this way, in its own words; a listing is one in any letters.
             _ if c.told_by_form && !name.eq_ignore_ascii_case("tools") => {
-                c.member(Place::ToolResult, path, key, member)?;
+                c.member(Place::ToolResult, path, key, member)?
             }
             _ => c.unknown(Place::ToolResult, path, key, member)?,
         }
@@ -330,12 +268,10 @@ fn input_requests(c: &mut Collector<'_>, value: Val<'_>, path: u32) -> Done {
         let method = request.get_text("method").unwrap_or_default();
         for (key, member) in request.members() {
             let name = key.text();
+            let here = c.at_key(path, &name);
             match &*name {
-                "method" => c.label(path, &name, member)?,
-                "params" => {
-                    let path = c.at_key(path, &name);
-                    params(c, &method, member, path)?;
-                }
+                "method" => c.word(member, here)?,
+                "params" => params(c, &method, member, here)?,
                 _ => c.unknown(Place::ToolResult, path, key, member)?,
             }
         }
@@ -347,16 +283,12 @@ fn input_requests(c: &mut Collector<'_>, value: Val<'_>, path: u32) -> Done {
 fn meta(c: &mut Collector<'_>, value: Val<'_>, path: u32) -> Done {
     for (key, member) in value.members() {
         let name = key.text();
-        let path_of = |c: &mut Collector<'_>| c.at_key(path, &name);
+        let here = c.at_key(path, &name);
         match &*name {
             "progressToken" | "io.modelcontextprotocol/subscriptionId" if !member.is_string() => {
-                let path = path_of(c);
-                c.measures(member, path)?;
+                c.measures(member, here)?
             }
-            "io.modelcontextprotocol/protocolVersion" => {
-                let path = path_of(c);
-                version_or_word(c, member, path)?;
-            }
+            "io.modelcontextprotocol/protocolVersion" => version_or_word(c, member, here)?,
             _ => c.member(Place::Other, path, key, member)?,
         }
     }

@@ -47,65 +47,25 @@ pub(crate) fn read(c: &mut Collector<'_>, value: Val<'_>, path: u32, of: Of) -> 
     }
     for (key, member) in value.members() {
         let name = key.text();
-        let path_of = |c: &mut Collector<'_>| c.at_key(path, &name);
+        let here = c.at_key(path, &name);
         match &*name {
-            "model" => {
-                let path = path_of(c);
-                c.model(member, path)?;
-            }
-            "messages" => {
-                let path = path_of(c);
-                contents(c, Place::User, member, path)?;
-            }
-            "message" if of == Of::Line && member.is_object() => {
-                let path = path_of(c);
-                message(c, member, path)?;
-            }
-            "message" => {
-                let path = path_of(c);
-                contents(c, Place::Assistant, member, path)?;
-            }
-            "prompt" | "suffix" => {
-                let path = path_of(c);
-                c.text(Place::User, member, path)?;
-            }
-            "input" => {
-                let path = path_of(c);
-                contents(c, Place::Document, member, path)?;
-            }
-            "system" | "template" => {
-                let path = path_of(c);
-                c.text(Place::System, member, path)?;
-            }
-            "response" | "thinking" => {
-                let path = path_of(c);
-                said(c, &name, member, path, (of, 1))?;
-            }
-            "images" => {
-                let path = path_of(c);
-                c.data_list(member, path)?;
-            }
-            "tools" => {
-                let path = path_of(c);
-                tools::definitions(c, member, path)?;
-            }
-            "logprobs" if of == Of::Line => {
-                let path = path_of(c);
-                repeated::running(c, 0, member, path)?;
-            }
-            "logprobs" => {
-                let path = path_of(c);
-                c.echoes(member, path)?;
-            }
+            "model" => c.model(member, here)?,
+            "messages" => contents(c, Place::User, member, here)?,
+            "message" if of == Of::Line && member.is_object() => message(c, member, here)?,
+            "message" => contents(c, Place::Assistant, member, here)?,
+            "prompt" | "suffix" => c.text(Place::User, member, here)?,
+            "input" => contents(c, Place::Document, member, here)?,
+            "system" | "template" => c.text(Place::System, member, here)?,
+            "response" | "thinking" => said(c, &name, member, here, (of, 1))?,
+            "images" => c.data_list(member, here)?,
+            "tools" => tools::definitions(c, member, here)?,
+            "logprobs" if of == Of::Line => repeated::running(c, 0, member, here)?,
+            "logprobs" => c.echoes(member, here)?,
             // The conversation so far as token numbers.
-            "context" if of == Of::Answer => {
-                let path = path_of(c);
-                c.echoes(member, path)?;
-            }
+            "context" if of == Of::Answer => c.echoes(member, here)?,
             "context" => {
                 c.message.tokens = c.message.tokens.saturating_add(member.small_items());
-                let path = path_of(c);
-                c.measures(member, path)?;
+                c.measures(member, here)?;
             }
             "stream"
             | "options"
@@ -124,14 +84,8 @@ pub(crate) fn read(c: &mut Collector<'_>, value: Val<'_>, path: u32, of: Of) -> 
             | "eval_count"
             | "eval_duration"
             | "embedding"
-            | "embeddings" => {
-                let path = path_of(c);
-                c.measures(member, path)?;
-            }
-            "format" if member.is_string() => {
-                let path = path_of(c);
-                c.word(member, path)?;
-            }
+            | "embeddings" => c.measures(member, here)?,
+            "format" if member.is_string() => c.word(member, here)?,
             _ => c.unknown(Place::Other, path, key, member)?,
         }
     }
@@ -154,24 +108,12 @@ fn said(c: &mut Collector<'_>, name: &str, value: Val<'_>, path: u32, (of, index
 fn message(c: &mut Collector<'_>, value: Val<'_>, path: u32) -> Done {
     for (key, member) in value.members() {
         let name = key.text();
-        let path_of = |c: &mut Collector<'_>| c.at_key(path, &name);
+        let here = c.at_key(path, &name);
         match &*name {
-            "content" | "thinking" => {
-                let path = path_of(c);
-                said(c, &name, member, path, (Of::Line, 0))?;
-            }
-            "role" | "tool_name" => {
-                let path = path_of(c);
-                c.word(member, path)?;
-            }
-            "tool_calls" => {
-                let path = path_of(c);
-                tools::calls(c, member, path)?;
-            }
-            "images" => {
-                let path = path_of(c);
-                c.data_list(member, path)?;
-            }
+            "content" | "thinking" => said(c, &name, member, here, (Of::Line, 0))?,
+            "role" | "tool_name" => c.word(member, here)?,
+            "tool_calls" => tools::calls(c, member, here)?,
+            "images" => c.data_list(member, here)?,
             _ => within::member(c, (Place::Assistant, path), key, member, (0, 0))?,
         }
     }

@@ -23,68 +23,33 @@ pub(crate) fn read(c: &mut Collector<'_>, value: Val<'_>, path: u32) -> Done {
 pub(crate) fn member(c: &mut Collector<'_>, parent: u32, key: Val<'_>, member: Val<'_>) -> Done {
     let protocol = c.message.protocol;
     let name = key.text();
-    let path_of = |c: &mut Collector<'_>| c.at_key(parent, &name);
+    let here = c.at_key(parent, &name);
     match &*name {
-        "model" => {
-            let path = path_of(c);
-            c.model(member, path)?;
-        }
+        "model" => c.model(member, here)?,
         "stream" => {
             c.message.stream = member.is_true();
-            c.measure(parent, &name, member)?;
+            c.measures(member, here)?;
         }
-        "messages" => {
-            let path = path_of(c);
-            contents(c, Place::User, member, path)?;
-        }
+        "messages" => contents(c, Place::User, member, here)?,
         "input" if protocol == Protocol::OpenAiEmbeddings => {
-            let path = path_of(c);
-            tokens_or_texts(c, Place::Document, member, path)?;
+            tokens_or_texts(c, Place::Document, member, here)?
         }
-        "prompt" if !member.is_object() => {
-            let path = path_of(c);
-            tokens_or_texts(c, Place::User, member, path)?;
-        }
-        "input" | "suffix" | "prompt" => {
-            let path = path_of(c);
-            contents(c, Place::User, member, path)?;
-        }
-        "instructions" => {
-            let path = path_of(c);
-            contents(c, Place::System, member, path)?;
-        }
-        "output" | "output_text" | "prediction" => {
-            let path = path_of(c);
-            contents(c, Place::Assistant, member, path)?;
-        }
+        "prompt" if !member.is_object() => tokens_or_texts(c, Place::User, member, here)?,
+        "input" | "suffix" | "prompt" => contents(c, Place::User, member, here)?,
+        "instructions" => contents(c, Place::System, member, here)?,
+        "output" | "output_text" | "prediction" => contents(c, Place::Assistant, member, here)?,
         // vLLM: what was asked, token by token.
-        "prompt_logprobs" | "prompt_token_ids" => {
-            let path = path_of(c);
-            c.echoes(member, path)?;
-        }
-        "choices" => {
-            let path = path_of(c);
-            choices(c, member, path)?;
-        }
-        "data" => {
-            let path = path_of(c);
-            vectors(c, member, path)?;
-        }
-        "tools" | "functions" => {
-            let path = path_of(c);
-            tools::definitions(c, member, path)?;
-        }
+        "prompt_logprobs" | "prompt_token_ids" => c.echoes(member, here)?,
+        "choices" => choices(c, member, here)?,
+        "data" => vectors(c, member, here)?,
+        "tools" | "functions" => tools::definitions(c, member, here)?,
         // A whole answer of Cohere's, whose requests are told by their form to be OpenAI's.
-        "message" if !c.asks && member.is_object() => {
-            let path = path_of(c);
-            item(c, Place::Assistant, member, path)?;
-        }
-        _ if is_measure(&name) => c.measure(parent, &name, member)?,
-        _ if is_label(&name) => c.label(parent, &name, member)?,
+        "message" if !c.asks && member.is_object() => item(c, Place::Assistant, member, here)?,
+        _ if is_measure(&name) => c.measures(member, here)?,
+        _ if is_label(&name) => c.word(member, here)?,
         "user" | "stop" | "metadata" | "response_format" | "text" | "safety_identifier"
         | "prompt_cache_key" | "web_search_options" | "audio" | "conversation" => {
-            let path = path_of(c);
-            c.free(Place::Other, member, path)?;
+            c.free(Place::Other, member, here)?
         }
         _ => c.unknown(Place::Other, parent, key, member)?,
     }
@@ -172,21 +137,13 @@ fn choices(c: &mut Collector<'_>, list: Val<'_>, path: u32) -> Done {
         }
         for (key, member) in choice.members() {
             let name = key.text();
+            let here = c.at_key(path, &name);
             match &*name {
-                "message" | "delta" if member.is_object() => {
-                    let path = c.at_key(path, &name);
-                    item(c, Place::Assistant, member, path)?;
-                }
-                "finish_reason" | "index" => c.label(path, &name, member)?,
-                "text" => {
-                    let path = c.at_key(path, &name);
-                    c.text(Place::Assistant, member, path)?;
-                }
+                "message" | "delta" if member.is_object() => item(c, Place::Assistant, member, here)?,
+                "finish_reason" | "index" => c.word(member, here)?,
+                "text" => c.text(Place::Assistant, member, here)?,
                 // vLLM: the text's tokens as numbers.
-                "logprobs" | "token_ids" => {
-                    let path = c.at_key(path, &name);
-                    c.echoes(member, path)?;
-                }
+                "logprobs" | "token_ids" => c.echoes(member, here)?,
                 _ => c.unknown(Place::Assistant, path, key, member)?,
             }
         }
@@ -206,12 +163,16 @@ fn vectors(c: &mut Collector<'_>, list: Val<'_>, path: u32) -> Done {
         }
         for (key, member) in entry.members() {
             let name = key.text();
+            let here = c.at_key(path, &name);
             match &*name {
                 "embedding" => {
-                    let path = c.at_key(path, &name);
-                    if member.is_string() { c.opaque(member, path)? } else { c.measures(member, path)? }
+                    if member.is_string() {
+                        c.opaque(member, here)?
+                    } else {
+                        c.measures(member, here)?
+                    }
                 }
-                "object" | "index" => c.label(path, &name, member)?,
+                "object" | "index" => c.word(member, here)?,
                 _ => c.unknown(Place::Other, path, key, member)?,
             }
         }

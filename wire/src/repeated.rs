@@ -36,13 +36,12 @@ pub(crate) fn answer(c: &mut Collector<'_>, operation: &str, value: Val<'_>, pat
             tools::calls_in(c, value);
             value.members().try_for_each(|(key, member)| {
                 let name = key.text();
+                let here = c.at_key(path, &name);
                 if repeats(&name, member, operation) {
-                    let path = c.at_key(path, &name);
-                    return c.echoes(member, path);
+                    return c.echoes(member, here);
                 }
                 c.key(Place::Other, path, key, &name)?;
-                let path = c.at_key(path, &name);
-                answer(c, operation, member, path)
+                answer(c, operation, member, here)
             })
         }
         Kind::Array => value.items().try_for_each(|(index, item)| {
@@ -64,25 +63,15 @@ pub(crate) fn transcription(
 ) -> Done {
     for (key, member) in value.members() {
         let name = key.text();
-        let path_of = |c: &mut Collector<'_>| c.at_key(path, &name);
+        let here = c.at_key(path, &name);
         match (&*name, running) {
             ("text", Some(group)) => {
-                let path = path_of(c);
-                c.piece(Channel { group, kind: ChannelKind::Transcript, index: 0 }, place, member, path)?;
+                c.piece(Channel { group, kind: ChannelKind::Transcript, index: 0 }, place, member, here)?;
             }
-            ("text", None) => {
-                let path = path_of(c);
-                c.text(place, member, path)?;
-            }
-            ("words", Some(group)) => {
-                let path = path_of(c);
-                self::running(c, group, member, path)?;
-            }
-            ("words", None) => {
-                let path = path_of(c);
-                c.echoes(member, path)?;
-            }
-            ("finished" | "languageCode" | "language_code", _) => c.measure(path, &name, member)?,
+            ("text", None) => c.text(place, member, here)?,
+            ("words", Some(group)) => self::running(c, group, member, here)?,
+            ("words", None) => c.echoes(member, here)?,
+            ("finished" | "languageCode" | "language_code", _) => c.measures(member, here)?,
             _ => c.unknown(place, path, key, member)?,
         }
     }
@@ -107,19 +96,18 @@ fn tokens(c: &mut Collector<'_>, channel: Channel, value: Val<'_>, path: u32) ->
         }),
         Kind::Object => value.members().try_for_each(|(key, member)| {
             let name = key.text();
+            let here = c.at_key(path, &name);
             let listed =
                 matches!(&*name, "content" | "refusal" | "tokens" | "chosenCandidates" | "chosen_candidates");
             if matches!(&*name, "token" | "text" | "word") && member.is_string() {
-                let path = c.at_key(path, &name);
-                c.piece(channel, Place::Other, member, path)
+                c.piece(channel, Place::Other, member, here)
             } else if listed && member.kind() == Kind::Array {
-                let path = c.at_key(path, &name);
-                tokens(c, channel, member, path)
+                tokens(c, channel, member, here)
             } else {
                 if !words::is_word(&name) {
                     c.key(Place::Other, path, key, &name)?;
                 }
-                c.measure(path, &name, member)
+                c.measures(member, here)
             }
         }),
         _ => c.measures(value, path),

@@ -32,32 +32,23 @@ pub(crate) fn envelope(
     }
     for (key, member) in value.members() {
         let name = key.text();
-        let path_of = |c: &mut Collector<'_>| c.at_key(path, &name);
+        let here = c.at_key(path, &name);
         match &*name {
             "jsonrpc" if member.raw() == "2.0" => {}
             "id" => {
-                let path = path_of(c);
-                if member.is_string() { c.word(member, path)? } else { c.measures(member, path)? }
+                if member.is_string() {
+                    c.word(member, here)?
+                } else {
+                    c.measures(member, here)?
+                }
             }
             // Some write methods like types: `SendMessage`.
             "method" if member.raw().len() <= 64 && member.raw().bytes().all(|b| b.is_ascii_alphabetic()) => {
             }
-            "method" => {
-                let path = path_of(c);
-                c.word(member, path)?;
-            }
-            "params" => {
-                let path = path_of(c);
-                content(c, Part::Params(method.as_deref().unwrap_or_default()), member, path)?;
-            }
-            "result" => {
-                let path = path_of(c);
-                content(c, Part::Result, member, path)?;
-            }
-            "error" => {
-                let path = path_of(c);
-                error(c, member, path)?;
-            }
+            "method" => c.word(member, here)?,
+            "params" => content(c, Part::Params(method.as_deref().unwrap_or_default()), member, here)?,
+            "result" => content(c, Part::Result, member, here)?,
+            "error" => error(c, member, here)?,
             _ => c.unknown(Place::Other, path, key, member)?,
         }
     }
@@ -72,16 +63,10 @@ fn raw_id(id: Val<'_>) -> String {
 fn error(c: &mut Collector<'_>, value: Val<'_>, path: u32) -> Done {
     for (key, member) in value.members() {
         let name = key.text();
-        let path_of = |c: &mut Collector<'_>| c.at_key(path, &name);
+        let here = c.at_key(path, &name);
         match &*name {
-            "code" => {
-                let path = path_of(c);
-                c.measures(member, path)?;
-            }
-            "message" | "data" => {
-                let path = path_of(c);
-                c.free(Place::ToolResult, member, path)?;
-            }
+            "code" => c.measures(member, here)?,
+            "message" | "data" => c.free(Place::ToolResult, member, here)?,
             _ => c.unknown(Place::ToolResult, path, key, member)?,
         }
     }

@@ -299,15 +299,10 @@ pub(crate) fn calls(c: &mut Collector<'_>, list: Val<'_>, path: u32) -> Done {
         let path = c.at_index(path, index);
         for (key, member) in item.members() {
             let name = key.text();
+            let here = c.at_key(path, &name);
             match &*name {
-                "id" | "type" | "index" => {
-                    let path = c.at_key(path, &name);
-                    c.word(member, path)?;
-                }
-                "function" | "custom" if member.is_object() => {
-                    let path = c.at_key(path, &name);
-                    call(c, member, path)?;
-                }
+                "id" | "type" | "index" => c.word(member, here)?,
+                "function" | "custom" if member.is_object() => call(c, member, here)?,
                 _ => c.unknown(Place::ToolArguments, path, key, member)?,
             }
         }
@@ -324,16 +319,10 @@ pub(crate) fn call(c: &mut Collector<'_>, value: Val<'_>, path: u32) -> Done {
     c.calls(value.get_text("name").unwrap_or_default(), arguments);
     for (key, member) in value.members() {
         let name = key.text();
-        let path_of = |c: &mut Collector<'_>| c.at_key(path, &name);
+        let here = c.at_key(path, &name);
         match &*name {
-            "name" => {
-                let path = path_of(c);
-                c.word(member, path)?;
-            }
-            "arguments" | "input" => {
-                let path = path_of(c);
-                c.free(Place::ToolArguments, member, path)?;
-            }
+            "name" => c.word(member, here)?,
+            "arguments" | "input" => c.free(Place::ToolArguments, member, here)?,
             _ => c.unknown(Place::ToolArguments, path, key, member)?,
         }
     }

@@ -83,21 +83,12 @@ impl Collector<'_> {
     }
 
     /// The member of this name as [`Collector::measures`]; numbers and flags need no path.
-    pub(crate) fn measure(&mut self, parent: u32, name: &str, value: Val<'_>) -> Result<(), WireError> {
+    fn measure(&mut self, parent: u32, name: &str, value: Val<'_>) -> Result<(), WireError> {
         if !matches!(value.kind(), Kind::Object | Kind::Array | Kind::Str) && !may_be_card(value) {
             return Ok(());
         }
         let path = self.at_key(parent, name);
         self.measures(value, path)
-    }
-
-    /// The member of this name as [`Collector::word`]; what says nothing needs no path.
-    pub(crate) fn label(&mut self, parent: u32, name: &str, value: Val<'_>) -> Result<(), WireError> {
-        if value.string().is_some_and(|text| words::says_nothing(&text)) {
-            return Ok(());
-        }
-        let path = self.at_key(parent, name);
-        self.word(value, path)
     }
 
     /// A value that repeats a listed text token by token (`logprobs`). A text cut into tokens cannot be searched, so the

@@ -18,32 +18,22 @@ pub(crate) fn read(c: &mut Collector<'_>, root: Val<'_>) -> Done {
     let own = |event: &str| if kind == event { 0 } else { 2 };
     for (key, member) in root.members() {
         let name = key.text();
-        let path_of = |c: &mut Collector<'_>| c.at_key(ROOT, &name);
+        let here = c.at_key(ROOT, &name);
         match &*name {
-            "type" | "index" => {
-                let path = path_of(c);
-                c.measures(member, path)?;
-            }
+            "type" | "index" => c.measures(member, here)?,
             "message" if member.is_object() => {
-                let (path, from) = (path_of(c), c.message.segments.len());
-                anthropic::read(c, member, path)?;
+                let from = c.message.segments.len();
+                anthropic::read(c, member, here)?;
                 if kind == "message_start" {
                     let blocks = member.get("content").into_iter().flat_map(|content| content.items());
                     blocks.for_each(|(index, block)| opens(c, block, from, index));
                 }
             }
             "content_block" if member.is_object() => {
-                let path = path_of(c);
-                block(c, member, path, group, own("content_block_start"))?;
+                block(c, member, here, group, own("content_block_start"))?
             }
-            "delta" if member.is_object() => {
-                let path = path_of(c);
-                delta(c, member, path, group, own("content_block_delta"))?;
-            }
-            "usage" => {
-                let path = path_of(c);
-                c.measures(member, path)?;
-            }
+            "delta" if member.is_object() => delta(c, member, here, group, own("content_block_delta"))?,
+            "usage" => c.measures(member, here)?,
             _ => c.unknown(Place::Other, ROOT, key, member)?,
         }
     }
@@ -97,7 +87,7 @@ fn delta(c: &mut Collector<'_>, value: Val<'_>, path: u32, group: u32, field: u3
     for (key, member) in value.members() {
         in_its_letters(key)?;
         let name = key.text();
-        let path_of = |c: &mut Collector<'_>| c.at_key(path, &name);
+        let here = c.at_key(path, &name);
         let (kind, place, types) = match &*name {
             "text" => (ChannelKind::Block, Place::Assistant, ["text", "text_delta"]),
             "thinking" => (ChannelKind::Reasoning, Place::Assistant, ["thinking", "thinking_delta"]),
@@ -107,20 +97,10 @@ fn delta(c: &mut Collector<'_>, value: Val<'_>, path: u32, group: u32, field: u3
             _ => (ChannelKind::Other, Place::Assistant, [""; 2]),
         };
         match &*name {
-            "type" | "stop_reason" => {
-                let path = path_of(c);
-                c.word(member, path)?;
-            }
-            "stop_sequence" => {
-                let path = path_of(c);
-                c.text(Place::Other, member, path)?;
-            }
-            "signature" | "encrypted_content" if member.is_string() => {
-                let path = path_of(c);
-                c.opaque(member, path)?;
-            }
+            "type" | "stop_reason" => c.word(member, here)?,
+            "stop_sequence" => c.text(Place::Other, member, here)?,
+            "signature" | "encrypted_content" if member.is_string() => c.opaque(member, here)?,
             _ if member.is_string() => {
-                let path = path_of(c);
                 let index = match of.as_deref() {
                     _ if kind == ChannelKind::Other => field_hash(field, &name),
                     None => field + 1,
@@ -130,11 +110,11 @@ fn delta(c: &mut Collector<'_>, value: Val<'_>, path: u32, group: u32, field: u3
                     Some(_) => return malformed(member.span().start as usize, "a delta of another type"),
                 };
                 let kind = if kind == ChannelKind::Block && index > 0 { ChannelKind::Text } else { kind };
-                c.piece(Channel { group, kind, index }, place, member, path)?;
+                c.piece(Channel { group, kind, index }, place, member, here)?;
             }
             // Each citation comes whole.
             _ if &*name != "citation" && field == 0 => {
-                within::member(c, (Place::Assistant, path), key, member, (group, field))?;
+                within::member(c, (Place::Assistant, path), key, member, (group, field))?
             }
             _ => c.unknown(Place::Assistant, path, key, member)?,
         }

@@ -39,55 +39,41 @@ fn choice_of(c: &mut Collector<'_>, choice: Val<'_>, path: u32, position: u32) -
     let group = index_of(choice, "index")?.unwrap_or(position);
     for (key, member) in choice.members() {
         let name = key.text();
+        let here = c.at_key(path, &name);
         match &*name {
-            "delta" if member.is_object() => {
-                let path = c.at_key(path, &name);
-                delta(c, member, path, group)?;
-            }
+            "delta" if member.is_object() => delta(c, member, here, group)?,
             // Perplexity: beside each piece, all of the message so far.
             "message" if member.is_object() => {
-                let (path, from) = (c.at_key(path, &name), c.message.segments.len());
-                item(c, Place::Assistant, member, path)?;
+                let from = c.message.segments.len();
+                item(c, Place::Assistant, member, here)?;
                 if let Some(said) = member.get("content") {
                     c.repeats(Channel { group, kind: ChannelKind::Text, index: 0 }, said, from);
                 }
             }
             "text" => {
-                let path = c.at_key(path, &name);
                 // Of the older completions, which no client reads together with a delta.
                 let channel = Channel { group, kind: ChannelKind::Text, index: 1 };
-                c.piece(channel, Place::Assistant, member, path)?;
+                c.piece(channel, Place::Assistant, member, here)?;
             }
             "reasoning" | "reasoning_content" if member.is_string() => {
-                let path = c.at_key(path, &name);
                 let index = if &*name == "reasoning" { 3 } else { 4 };
                 c.piece(
                     Channel { group, kind: ChannelKind::Reasoning, index },
                     Place::Assistant,
                     member,
-                    path,
+                    here,
                 )?;
             }
             "finish_reason" => {
-                let path = c.at_key(path, &name);
-                c.word(member, path)?;
+                c.word(member, here)?;
                 // Some say with every piece that nothing has ended yet.
                 if member.string().is_some_and(|reason| !matches!(&*reason, "" | "null")) {
                     c.closes.push(Close::Perhaps(group));
                 }
             }
-            "index" => {
-                let path = c.at_key(path, &name);
-                c.measures(member, path)?;
-            }
-            "token_ids" => {
-                let path = c.at_key(path, &name);
-                c.echoes(member, path)?;
-            }
-            "logprobs" => {
-                let path = c.at_key(path, &name);
-                repeated::running(c, group, member, path)?;
-            }
+            "index" => c.measures(member, here)?,
+            "token_ids" => c.echoes(member, here)?,
+            "logprobs" => repeated::running(c, group, member, here)?,
             _ => c.unknown(Place::Assistant, path, key, member)?,
         }
     }
@@ -98,7 +84,7 @@ fn delta(c: &mut Collector<'_>, value: Val<'_>, path: u32, group: u32) -> Done {
     for (key, member) in value.members() {
         in_its_letters(key)?;
         let name = key.text();
-        let at = |c: &mut Collector<'_>| c.at_key(path, &name);
+        let here = c.at_key(path, &name);
         let (kind, index) = match &*name {
             "content" => (ChannelKind::Text, 0),
             "refusal" => (ChannelKind::Refusal, 0),
@@ -108,36 +94,26 @@ fn delta(c: &mut Collector<'_>, value: Val<'_>, path: u32, group: u32) -> Done {
             _ => (ChannelKind::Other, field_hash(0, &name)),
         };
         match &*name {
-            "role" | "id" | "name" => {
-                let path = at(c);
-                c.word(member, path)?;
-            }
+            "role" | "id" | "name" => c.word(member, here)?,
             "tool_calls" if member.kind() == Kind::Array => {
-                let path = at(c);
                 for (position, call) in member.items() {
-                    let path = c.at_index(path, position);
-                    tool_call(c, call, path, group, position)?;
+                    let here = c.at_index(here, position);
+                    tool_call(c, call, here, group, position)?;
                 }
             }
             "function_call" if member.is_object() => {
-                let path = at(c);
                 let call = Channel { group, kind: ChannelKind::ToolArguments, index: 0 };
-                function(c, member, path, beside(call, 4))?;
+                function(c, member, here, beside(call, 4))?;
             }
-            "audio" if member.is_object() => {
-                let path = at(c);
-                audio(c, member, path, group)?;
-            }
+            "audio" if member.is_object() => audio(c, member, here, group)?,
             _ if member.is_string() => {
-                let path = at(c);
-                c.piece(Channel { group, kind, index }, Place::Assistant, member, path)?;
+                c.piece(Channel { group, kind, index }, Place::Assistant, member, here)?;
             }
             _ if &*name == "content" || member.kind() == Kind::Array => {
                 if &*name != "content" {
                     c.key(Place::Assistant, path, key, &name)?;
                 }
-                let path = at(c);
-                listed(c, member, path, (group, field_hash(0, &name)))?;
+                listed(c, member, here, (group, field_hash(0, &name)))?;
             }
             _ => unknown(c, (Place::Assistant, path), key, member, (group, 0))?,
         }
@@ -178,26 +154,18 @@ fn listed(c: &mut Collector<'_>, value: Val<'_>, path: u32, (group, seed): (u32,
     let seed = field_hash(seed.wrapping_add(index), &value.get_text("type").unwrap_or_default());
     for (key, member) in value.members() {
         let name = key.text();
-        let at = |c: &mut Collector<'_>| c.at_key(path, &name);
+        let here = c.at_key(path, &name);
         match member.kind() {
             Kind::Str if is_text(&name) => {
-                let path = at(c);
                 let other = Channel { group, kind: ChannelKind::Other, index: field_hash(seed, &name) };
                 let channel = if is_said && &*name == "text" { said } else { other };
-                c.piece_apart(channel, Place::Assistant, member, path)?;
+                c.piece_apart(channel, Place::Assistant, member, here)?;
             }
             Kind::Array | Kind::Object if is_text(&name) => {
-                let path = at(c);
-                listed(c, member, path, (group, field_hash(seed, &name)))?;
+                listed(c, member, here, (group, field_hash(seed, &name)))?
             }
-            _ if matches!(&*name, "type" | "index" | "id" | "format") => {
-                let path = at(c);
-                c.measures(member, path)?;
-            }
-            _ if matches!(&*name, "signature" | "data") => {
-                let path = at(c);
-                c.opaque(member, path)?;
-            }
+            _ if matches!(&*name, "type" | "index" | "id" | "format") => c.measures(member, here)?,
+            _ if matches!(&*name, "signature" | "data") => c.opaque(member, here)?,
             _ => c.unknown(Place::Assistant, path, key, member)?,
         }
     }
@@ -209,18 +177,17 @@ fn tool_call(c: &mut Collector<'_>, call: Val<'_>, path: u32, group: u32, positi
     let channel = Channel { group, kind: ChannelKind::ToolArguments, index };
     for (key, member) in call.members() {
         let name = key.text();
+        let here = c.at_key(path, &name);
         match &*name {
             "index" | "id" | "type" => {
                 if &*name == "id" {
                     label(c, channel, "id", member);
                 }
-                let path = c.at_key(path, &name);
-                c.word(member, path)?;
+                c.word(member, here)?;
             }
             "function" | "custom" if member.is_object() => {
-                let path = c.at_key(path, &name);
                 let custom = if &*name == "custom" { 2 } else { 0 };
-                function(c, member, path, beside(channel, custom))?;
+                function(c, member, here, beside(channel, custom))?;
             }
             _ => unknown(c, (Place::ToolArguments, path), key, member, (group, CALL.wrapping_add(index)))?,
         }
@@ -231,6 +198,7 @@ fn tool_call(c: &mut Collector<'_>, call: Val<'_>, path: u32, group: u32, positi
 fn function(c: &mut Collector<'_>, value: Val<'_>, path: u32, channel: Channel) -> Done {
     for (key, member) in value.members() {
         let name = key.text();
+        let here = c.at_key(path, &name);
         match &*name {
             "name" => {
                 // Comes whole, with the first chunk of a call; later chunks repeat it, empty, or not at all.
@@ -238,18 +206,13 @@ fn function(c: &mut Collector<'_>, value: Val<'_>, path: u32, channel: Channel) 
                 if let Some(called) = member.string().filter(|called| !called.is_empty()) {
                     c.calls(called, None);
                 }
-                let path = c.at_key(path, &name);
-                c.word(member, path)?;
+                c.word(member, here)?;
             }
-            "arguments" if member.is_string() => {
-                let path = c.at_key(path, &name);
-                c.piece(channel, Place::ToolArguments, member, path)?;
-            }
+            "arguments" if member.is_string() => c.piece(channel, Place::ToolArguments, member, here)?,
             // Of custom tools, whose input is any text.
             "input" if member.is_string() => {
-                let path = c.at_key(path, &name);
                 let channel = Channel { kind: ChannelKind::ToolInput, ..beside(channel, 1) };
-                c.piece(channel, Place::ToolArguments, member, path)?;
+                c.piece(channel, Place::ToolArguments, member, here)?;
             }
             _ => {
                 let seed = CALL.wrapping_add(channel.index);
@@ -274,20 +237,14 @@ fn label(c: &mut Collector<'_>, call: Channel, field: &'static str, value: Val<'
 fn audio(c: &mut Collector<'_>, value: Val<'_>, path: u32, group: u32) -> Done {
     for (key, member) in value.members() {
         let name = key.text();
+        let here = c.at_key(path, &name);
         match &*name {
             "transcript" => {
-                let path = c.at_key(path, &name);
                 let channel = Channel { group, kind: ChannelKind::Transcript, index: 0 };
-                c.piece(channel, Place::Assistant, member, path)?;
+                c.piece(channel, Place::Assistant, member, here)?;
             }
-            "data" => {
-                let path = c.at_key(path, &name);
-                c.data(member, path)?;
-            }
-            "id" | "expires_at" => {
-                let path = c.at_key(path, &name);
-                c.measures(member, path)?;
-            }
+            "data" => c.data(member, here)?,
+            "id" | "expires_at" => c.measures(member, here)?,
             _ => c.unknown(Place::Assistant, path, key, member)?,
         }
     }

@@ -20,7 +20,7 @@ pub(crate) fn read(c: &mut Collector<'_>, root: Val<'_>) -> Done {
     c.thinks = kind.contains("reasoning");
     for (key, member) in root.members() {
         let name = key.text();
-        let path_of = |c: &mut Collector<'_>| c.at_key(ROOT, &name);
+        let here = c.at_key(ROOT, &name);
         match &*name {
             "type"
             | "sequence_number"
@@ -30,43 +30,27 @@ pub(crate) fn read(c: &mut Collector<'_>, root: Val<'_>) -> Done {
             | "annotation_index"
             | "command_index"
             | "partial_image_index"
-            | "item_id" => {
-                let path = path_of(c);
-                c.measures(member, path)?;
-            }
-            "delta" if kind == "response.audio.delta" => {
-                let path = path_of(c);
-                c.data(member, path)?;
-            }
-            "delta" if member.is_string() => {
-                let path = path_of(c);
-                c.piece(channel, place, member, path)?;
-            }
+            | "item_id" => c.measures(member, here)?,
+            "delta" if kind == "response.audio.delta" => c.data(member, here)?,
+            "delta" if member.is_string() => c.piece(channel, place, member, here)?,
             // What a shell prints comes as an object of texts.
-            "delta" => {
-                let path = path_of(c);
-                within(c, place, member, path, (channel.group, channel.index))?;
-            }
+            "delta" => within(c, place, member, here, (channel.group, channel.index))?,
             "text" | "refusal" | "arguments" | "input" | "code" | "transcript" | "command" | "diff"
                 if kind.ends_with(".added") && member.is_string() =>
             {
-                let path = path_of(c);
-                c.piece(channel, place, member, path)?;
+                c.piece(channel, place, member, here)?;
             }
             "text" | "refusal" | "arguments" | "input" | "code" | "transcript" => {
-                let (path, from) = (path_of(c), c.message.segments.len());
-                c.text(place, member, path)?;
+                let from = c.message.segments.len();
+                c.text(place, member, here)?;
                 if kind == "response.output_text.done" {
                     c.repeats(channel, member, from);
                 }
             }
-            "response" if member.is_object() => {
-                let path = path_of(c);
-                openai::read(c, member, path)?;
-            }
+            "response" if member.is_object() => openai::read(c, member, here)?,
             "item" if member.is_object() => {
-                let (path, from) = (path_of(c), c.message.segments.len());
-                item(c, Place::Assistant, member, path)?;
+                let from = c.message.segments.len();
+                item(c, Place::Assistant, member, here)?;
                 if kind == "response.output_item.added" {
                     item_opens(c, member, from, channel.group);
                 }
@@ -76,8 +60,8 @@ pub(crate) fn read(c: &mut Collector<'_>, root: Val<'_>) -> Done {
                 }
             }
             "part" => {
-                let (path, from) = (path_of(c), c.message.segments.len());
-                contents(c, Place::Assistant, member, path)?;
+                let from = c.message.segments.len();
+                contents(c, Place::Assistant, member, here)?;
                 if kind.ends_with("_part.added") {
                     let index = if kind.contains("summary") { "summary_index" } else { "content_index" };
                     let index = index_of(root, index)?.unwrap_or(0);
@@ -88,18 +72,9 @@ pub(crate) fn read(c: &mut Collector<'_>, root: Val<'_>) -> Done {
                     repeats(c, member, from, (channel.group, index));
                 }
             }
-            "partial_image_b64" => {
-                let path = path_of(c);
-                c.data(member, path)?;
-            }
-            "logprobs" if kind.ends_with(".delta") => {
-                let path = path_of(c);
-                repeated::running(c, channel.group, member, path)?;
-            }
-            "logprobs" => {
-                let path = path_of(c);
-                c.echoes(member, path)?;
-            }
+            "partial_image_b64" => c.data(member, here)?,
+            "logprobs" if kind.ends_with(".delta") => repeated::running(c, channel.group, member, here)?,
+            "logprobs" => c.echoes(member, here)?,
             _ => c.unknown(Place::Assistant, ROOT, key, member)?,
         }
     }

@@ -56,45 +56,41 @@ pub(super) fn unknown(
             tools::calls_in(c, value);
             value.members().try_for_each(|(key, member)| {
                 let name = key.text();
+                let here = c.at_key(path, &name);
                 // Of what comes in pieces only the first shows what it is.
                 let data = &*name == "audio" || &*name == "data" && media::says_media(value);
                 if data && member.is_string() {
-                    let path = c.at_key(path, &name);
-                    return c.data(member, path);
+                    return c.data(member, here);
                 }
                 if member.is_string() && is_text(&name) {
-                    let path = c.at_key(path, &name);
                     let channel = Channel {
                         group: OUTSIDE,
                         kind: ChannelKind::Other,
                         index: field_hash(fields, &name),
                     };
                     let from = c.pieces.len();
-                    c.piece_apart(channel, Place::Assistant, member, path)?;
+                    c.piece_apart(channel, Place::Assistant, member, here)?;
                     takes_turns(c, from, value, &name);
                     return Ok(());
                 }
                 if is_text(&name) && member.items().any(|(_, item)| item.is_string()) {
-                    let path = c.at_key(path, &name);
                     let seed = field_hash(fields, &name);
-                    return within::within(c, Place::Assistant, member, path, (OUTSIDE, seed));
+                    return within::within(c, Place::Assistant, member, here, (OUTSIDE, seed));
                 }
                 if repeated::repeats(&name, member, operation) {
-                    let path = c.at_key(path, &name);
-                    return repeated::running(c, OUTSIDE, member, path);
+                    return repeated::running(c, OUTSIDE, member, here);
                 }
                 // Whatever it is called: clients put together what they are given to add.
                 if name.eq_ignore_ascii_case("delta") && member.is_object() {
-                    let path = c.at_key(path, &name);
                     let (from, seed) = (c.pieces.len(), field_hash(fields, &name));
-                    within::within(c, Place::Assistant, member, path, (OUTSIDE, seed))?;
+                    within::within(c, Place::Assistant, member, here, (OUTSIDE, seed))?;
                     takes_turns(c, from, value, &name);
                     return Ok(());
                 }
                 if matches!(member.kind(), Kind::Object | Kind::Array) {
                     c.key(Place::Other, path, key, &name)?;
-                    let (path, from) = (c.at_key(path, &name), c.pieces.len());
-                    unknown(c, operation, member, path, field_hash(fields, &name))?;
+                    let from = c.pieces.len();
+                    unknown(c, operation, member, here, field_hash(fields, &name))?;
                     if name.eq_ignore_ascii_case("content")
                         && member.items().all(|(_, part)| part.get("index").is_none())
                     {

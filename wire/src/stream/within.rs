@@ -40,23 +40,16 @@ pub(super) fn within(
             }
             value.members().try_for_each(|(key, member)| {
                 let name = key.text();
+                let here = c.at_key(path, &name);
                 match &*name {
                     "type" | "index" | "id" | "name" | "object" | "format" | "role" | "status" => {
-                        let path = c.at_key(path, &name);
-                        c.measures(member, path)
+                        c.measures(member, here)
                     }
-                    "data" if member.is_string() && media::says_media(value) => {
-                        let path = c.at_key(path, &name);
-                        c.data(member, path)
-                    }
-                    "signature" | "data" if member.is_string() => {
-                        let path = c.at_key(path, &name);
-                        c.opaque(member, path)
-                    }
+                    "data" if member.is_string() && media::says_media(value) => c.data(member, here),
+                    "signature" | "data" if member.is_string() => c.opaque(member, here),
                     _ => {
                         c.key(place, path, key, &name)?;
-                        let path = c.at_key(path, &name);
-                        within(c, place, member, path, (group, field_hash(seed, &name)))
+                        within(c, place, member, here, (group, field_hash(seed, &name)))
                     }
                 }
             })
