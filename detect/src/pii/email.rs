@@ -33,7 +33,18 @@ pub(super) fn at_sign(scan: &mut Scan<'_>, i: usize) {
     if slice(text, start, i) == b"git" {
         return;
     }
+    if is_unit(slice(text, i + 1, end)) {
+        return;
+    }
     scan.report(EmailAddress, start, end, 0.95, "email/form");
+}
+
+/// Whether an instance of a systemd unit is called so (`getty@tty5.service`): no top-level domain has these names.
+fn is_unit(domain: &[u8]) -> bool {
+    const KINDS: [&[u8]; 5] = [b"service", b"socket", b"timer", b"target", b"mount"];
+    let mut labels = domain.split(|b| *b == b'.');
+    let (_, kind) = (labels.next(), labels.next());
+    labels.next().is_none() && kind.is_some_and(|kind| KINDS.contains(&kind))
 }
 
 fn is_local(b: u8) -> bool {

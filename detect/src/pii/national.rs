@@ -89,7 +89,7 @@ const RULES: &[Rule] = &[
     rule!(IdNik, 16, [], more::nik, 0.2, 0.2, 0.9, "nik/date"),
     rule!(MyNric, 12, [[6, 2, 4] => b"-"], more::my_nric, 0.7, 0.2, 0.95, "mykad/date"),
     rule!(PkCnic, 13, [[5, 7, 1] => b"-"], more::pk_cnic, 0.7, 0.1, 0.9, "cnic/form"),
-    rule!(KrBrn, 10, [[3, 2, 5] => b"-"], more::kr_brn, 0.7, 0.1, 0.9, "kr-brn/mod10"),
+    rule!(KrBrn, 10, [[3, 2, 5] => b"-"], more::kr_brn, 0.4, 0.1, 0.9, "kr-brn/mod10"),
     rule!(NzIrd, 9, [[3, 3, 3] => b"- "], more::nz_ird, 0.2, 0.05, 0.9, "ird/mod11"),
     rule!(NzIrd, 8, [[2, 3, 3] => b"- "], more::nz_ird, 0.2, 0.05, 0.9, "ird/mod11"),
     rule!(NgNin, 11, [], check::any, 0.05, 0.05, 0.7, "nin/context"),

@@ -23,7 +23,9 @@ pub(super) fn ssn(digits: &[u8]) -> bool {
 
 /// IRS: area 9xx, fourth and fifth digit in the ranges assigned to ITINs.
 pub(super) fn itin(digits: &[u8]) -> bool {
-    digit(digits, 0) == 9 && matches!(two(digits, 3), 50..=65 | 70..=88 | 90..=92 | 94..=99)
+    digit(digits, 0) == 9
+        && !all_same(digits)
+        && matches!(two(digits, 3), 50..=65 | 70..=88 | 90..=92 | 94..=99)
 }
 
 /// IRS: prefixes that no campus assigns.
