@@ -2,7 +2,7 @@
 
 use super::checks::{all_same, luhn};
 use super::iban::follows_head;
-use super::number::{Number, WIDE};
+use super::number::{Number, UNUSUAL, WIDE};
 use super::scan::Scan;
 use crate::EntityType::CreditCard;
 
@@ -76,14 +76,16 @@ pub(super) fn number(scan: &mut Scan<'_>, number: &Number) {
     if digits.len() < 12 || number.glued || !scan.wants(CreditCard) {
         return;
     }
-    // Columns of a table are no card but where one is spoken of.
+    // Columns of a table, or a list, are no card but where one is spoken of.
     let columns = number.separator == WIDE && number.layout() == [4, 4, 4, 4];
-    let printed = matches!(number.separator, b' ' | b'-' | b'.') && LAYOUTS.contains(&number.layout());
+    let unusual = UNUSUAL.contains(&number.separator);
+    let printed =
+        (unusual || matches!(number.separator, b' ' | b'-' | b'.')) && LAYOUTS.contains(&number.layout());
     if grouped && !printed && !columns {
         return;
     }
     // Sixteen digits may be followed by a date or a code; fewer, or a piece at the end, are no card.
-    if grouped && !columns && number.chained && (number.separator != b' ' || digits.len() < 15) {
+    if grouped && !columns && !unusual && number.chained && (number.separator != b' ' || digits.len() < 15) {
         return;
     }
     if all_same(digits) || !luhn(digits) || follows_head(scan.text, number.start) {
@@ -95,8 +97,11 @@ pub(super) fn number(scan: &mut Scan<'_>, number: &Number) {
         return;
     };
     // Printed in groups as a card is, the weaker ranges gain.
-    let plain = if columns {
+    let listed = b",;|:=+*";
+    let plain = if columns || listed.contains(&number.separator) {
         0.0
+    } else if unusual {
+        base.min(0.6)
     } else if grouped {
         (base + 0.15).min(1.0)
     } else {

@@ -177,8 +177,8 @@ fn is_value(c: char) -> bool {
         || match glyph(c) {
             Glyph::Ascii(b) => b > b' ' && b != b'"',
             Glyph::Invisible => true,
-            // Letters of alphabets; ideographs end a value but for the signs of a date.
-            Glyph::Other => (c as u32) < 0x800 || matches!(c, '年' | '月'),
+            // Letters of alphabets; ideographs end a value but for the signs of a date, and dots between groups.
+            Glyph::Other => (c as u32) < 0x800 || matches!(c, '年' | '月') || is_dot(c),
         }
 }
 
@@ -242,6 +242,11 @@ fn open_secret(text: &str, start: usize, types: TypeSet, reach: usize) -> Option
         types.contains(Password) && tail.windows(2).any(pair) || url && memmem::find(tail, b"://").is_some()
     });
     open.any(|open| open).then_some(word)
+}
+
+/// A dot in the middle of a line that may stand between groups.
+fn is_dot(c: char) -> bool {
+    matches!(c, '·' | '•' | '・')
 }
 
 fn is_space(c: char) -> bool {
@@ -332,7 +337,7 @@ fn link(word: &str) -> Link {
             }
             Glyph::Ascii(_) => (count, other) = (0, false),
             Glyph::Invisible => {}
-            Glyph::Other => other = true,
+            Glyph::Other => other |= !is_dot(c),
         }
     }
     if other {

@@ -112,6 +112,45 @@ fn separator(text: &[u8], i: usize) -> Option<(u8, usize)> {
 /// What stands between groups that are further apart than people write numbers, in columns or in names.
 pub(super) const WIDE: u8 = b'w';
 
+/// Signs that nobody writes between the groups of a number, but to hide it or because a list is meant.
+pub(super) const UNUSUAL: &[u8] = b"/|,:;*+~#=\\o";
+/// A dot in the middle of a line (`·`, `•`, `・`) among them.
+const DOT: u8 = b'o';
+/// How cards and social security numbers are grouped, which are looked for between such signs.
+const UNUSUAL_LAYOUTS: [&[u8]; 4] = [&[3, 2, 4], &[4, 4, 4, 4], &[4, 6, 5], &[4, 6, 4]];
+
+/// One such sign at `i` with more digits behind it, with or without a space on either side, and its length.
+fn unusual(text: &[u8], i: usize) -> Option<(u8, usize)> {
+    let from = i + usize::from(at(text, i) == b' ');
+    let (sign, length) = match slice(text, from, from + 3) {
+        [0xC2, 0xB7, ..] => (DOT, 2),
+        [0xE2, 0x80, 0xA2] | [0xE3, 0x83, 0xBB] => (DOT, 3),
+        [b, ..] if *b != DOT && UNUSUAL.contains(b) => (*b, 1),
+        _ => return None,
+    };
+    let end = from + length + usize::from(at(text, from + length) == b' ');
+    at(text, end).is_ascii_digit().then_some((sign, end - i))
+}
+
+/// The same, where it may stand after the groups of `number`.
+#[inline(never)]
+fn unusual_after(text: &[u8], number: &Number) -> Option<(u8, usize)> {
+    let begins = |layout: &&[u8]| layout.len() > number.groups && layout.starts_with(number.layout());
+    let (sign, length) = unusual(text, number.end)?;
+    let same = number.groups == 1 || number.separator == sign;
+    (same && UNUSUAL_LAYOUTS.iter().any(begins)).then_some((sign, length))
+}
+
+/// Whether a number with such a sign between its groups is one of a longer list.
+fn is_listed(text: &[u8], number: &Number) -> bool {
+    let sign = number.separator;
+    let left = number.start - usize::from(before(text, number.start) == b' ');
+    UNUSUAL.contains(&sign)
+        && (unusual(text, number.end).is_some_and(|(next, _)| next == sign)
+            || before(text, left) == sign
+                && before(text, left - 1 - usize::from(before(text, left - 1) == b' ')).is_ascii_digit())
+}
+
 /// The same where digits follow at `end`.
 #[inline(never)]
 fn wide(text: &[u8], start: usize, end: usize) -> Option<(u8, usize)> {
@@ -155,7 +194,7 @@ pub(super) fn group(scan: &mut Scan<'_>, start: usize) {
             return;
         }
         let next = at(text, number.end);
-        let follows = separator(text, number.end);
+        let follows = separator(text, number.end).or_else(|| unusual_after(text, &number));
         if scan::closes(text, number.end) || next == b'_' {
             // No amount has three groups beside its thousands, and no path or time a number that is whole by its form.
             let amount = amount || thousands(text, number.end);
@@ -164,6 +203,7 @@ pub(super) fn group(scan: &mut Scan<'_>, start: usize) {
             number.glued = joined
                 || joins_right(text, number.end) && !zero
                 || amount && number.groups < 3
+                || is_listed(text, &number)
                 || part(b':') && !number.is_whole(false)
                 || part(b'/') && !number.is_whole(true);
             number.chained = chained_left || matches!(follows, Some((b' ', _)));
@@ -189,7 +229,7 @@ fn is_count(text: &[u8], start: usize) -> bool {
             b' ' => at(text, end + 1).is_ascii_alphabetic(),
             _ => {
                 let goes_on = is_separator(next) || matches!(next, b'(' | b')' | b'*' | b'`' | b'<' | b'_');
-                !(goes_on || next.is_ascii_digit())
+                !(goes_on || next.is_ascii_digit() || end - start == 3 && unusual(text, end).is_some())
             }
         }
 }
