@@ -74,6 +74,11 @@ impl Evidence {
         self.best
     }
 
+    /// The pieces that are remembered.
+    pub(super) fn pieces(&self) -> impl Iterator<Item = &Piece> {
+        self.pieces.iter().flatten()
+    }
+
     /// Takes in one more piece; returns what all within reach are worth together, and the strongest of them. Independent
     /// pieces add up as probabilities do; the same name again does not.
     pub(super) fn add(&mut self, piece: Piece) -> Option<Heard> {

@@ -13,6 +13,10 @@ use super::{codes, layers};
 const MAX_DEPTH: u8 = 2;
 /// So many invisible letters are a text.
 const UNSEEN: usize = 8;
+/// The least that a text in an encoding has to be worth to be an order.
+const ORDER: f32 = 0.4;
+/// The least that the words of a name have to be worth.
+const NAMED_ORDER: f32 = 0.6;
 /// What an order is worth that only the scorer finds in an encoding.
 const HIDDEN_ORDER: f32 = 0.6;
 
@@ -42,6 +46,18 @@ impl Matcher<'_> {
         end
     }
 
+    /// Judges the words of a name by themselves.
+    pub(super) fn named(&mut self, said: &str, index: usize, span: Range<usize>) {
+        let mut inner = Matcher::new(self.lexicon, self.source);
+        inner.depth = self.depth + 1;
+        inner.read(said);
+        if inner.evidence.best() >= NAMED_ORDER {
+            for piece in inner.evidence.pieces() {
+                self.add(piece.kind, piece.weight, index, span.clone());
+            }
+        }
+    }
+
     /// Judges decoded text by itself; an order that had to be hidden weighs more.
     pub(super) fn decoded(&mut self, said: &str, index: usize, span: Range<usize>) {
         let mut inner = Matcher::new(self.lexicon, self.source);
@@ -52,7 +68,7 @@ impl Matcher<'_> {
             .finish(None)
             .is_some_and(|worst| verdict::score_of(worst.margin, self.source) >= 0.5);
         let score = inner.evidence.best().max(if attack { HIDDEN_ORDER } else { 0.0 });
-        if score >= 0.4 {
+        if score >= ORDER {
             let weight = self.weigh(score, (score + 0.1).min(0.98));
             self.add(Kind::Decoded, weight, index, span);
         }

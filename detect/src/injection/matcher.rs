@@ -25,6 +25,13 @@ const TALK_FACTOR: f32 = 0.5;
 /// What words are worth in passing that announce a speaker as a heading.
 const IN_PASSING: f32 = 0.3;
 
+/// What a call on a model is worth that only speaks of one.
+const UNADDRESSED: f32 = 0.6;
+/// Rules that are worth no more than this are met in programs, too, where signs stand between their words.
+const WEAK: f32 = 0.5;
+/// What they are worth there.
+const IN_CODE: f32 = 0.4;
+
 /// What rules are worth in a tool's description that ordinary ones meet, too.
 const USUAL_FACTOR: f32 = 0.4;
 
@@ -182,6 +189,12 @@ impl<'a> Matcher<'a> {
                 let counts = tokens::read(lexicon, bytes, written, index + 1, |word| self.word(bytes, word));
                 self.before = [written.hash, self.before[0]];
                 index += counts;
+                if written.end - i >= tokens::RUN_TOGETHER
+                    && self.depth == 0
+                    && let Some(said) = tokens::words_of_name(lexicon, slice(bytes, i, written.end))
+                {
+                    self.named(&said, index, i..written.end);
+                }
                 self.scorer.word(bytes, i..written.end, written.hash.get(), counts, true);
                 if written.end - i == 1 && b.is_ascii_alphabetic() {
                     spaced.push(*b, i);
@@ -308,7 +321,7 @@ impl<'a> Matcher<'a> {
         if word.classes.meets(POLICY) && self.lexicon.forms.own(self.before) {
             word.classes = word.classes.without(POLICY);
         }
-        if word.classes.0 == 0 {
+        if word.classes.0 == 0 || told::is_element(text, word.start, word.end) {
             return;
         }
         self.scorer.classes(word.classes, word.index);
@@ -377,6 +390,12 @@ impl<'a> Matcher<'a> {
             }
             if rule.heading && !word.heads {
                 weight *= IN_PASSING;
+            }
+            if rule.calls && !told::addressed(text, word.end) {
+                weight *= UNADDRESSED;
+            }
+            if weight <= WEAK && told::is_code(slice(text, start, word.end)) {
+                weight *= IN_CODE;
             }
             if rule.usual && self.source == Source::ToolDefinition {
                 weight *= USUAL_FACTOR;

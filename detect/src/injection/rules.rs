@@ -25,10 +25,12 @@ pub(super) struct Rule {
     pub(super) heading: bool,
     /// Ordinary descriptions of tools say so too: how they are to be used, and when.
     pub(super) usual: bool,
+    /// It calls on somebody, and counts in full only where they are addressed.
+    pub(super) calls: bool,
 }
 
 const fn rule(family: Family, (user, data): (f32, f32), name: &'static str, steps: &'static [Step]) -> Rule {
-    Rule { name, family, user, data, steps, heading: false, usual: false }
+    Rule { name, family, user, data, steps, heading: false, usual: false, calls: false }
 }
 
 const fn heading(rule: Rule) -> Rule {
@@ -37,6 +39,10 @@ const fn heading(rule: Rule) -> Rule {
 
 const fn usual(rule: Rule) -> Rule {
     Rule { usual: true, ..rule }
+}
+
+const fn calls(rule: Rule) -> Rule {
+    Rule { calls: true, ..rule }
 }
 
 const HIDDEN: Classes = SYSTEM.or(PRIOR);
@@ -263,7 +269,7 @@ pub(super) const RULES: &[Rule] = &[
     )),
     // A speaker without rules.
     rule(Jailbreak, (0.7, 0.7), "jailbreak/do-anything-now", &[(DO, 0), (ANYTHING, 0), (NOW, 0)]),
-    rule(Jailbreak, (0.44, 0.3), "jailbreak/free-of-limits", &[(FREE, 0), (LIMIT, 4)]),
+    rule(Jailbreak, (0.38, 0.3), "jailbreak/free-of-limits", &[(FREE, 0), (LIMIT, 4)]),
     // Languages that put what is not there first.
     rule(Jailbreak, (0.2, 0.15), "jailbreak/limits-none", &[(LIMIT, 0), (FREE, 2)]),
     rule(Jailbreak, (0.5, 0.5), "jailbreak/play-free-of-limits", &[(PRETEND, 0), (FREE, 12), (LIMIT, 4)]),
@@ -275,7 +281,7 @@ pub(super) const RULES: &[Rule] = &[
         "jailbreak/need-not-follow",
         &[(NEGATED, 0), (FOLLOW, 4), (LIMIT.or(INSTRUCTION), 4)],
     )),
-    rule(Jailbreak, (0.35, 0.4), "jailbreak/mode", &[(DEVELOPER.or(UNBOUND), 0), (MODE, 0)]),
+    rule(Jailbreak, (0.35, 0.37), "jailbreak/mode", &[(DEVELOPER.or(UNBOUND), 0), (MODE, 0)]),
     // Languages that put the kind after the mode.
     rule(Jailbreak, (0.35, 0.4), "jailbreak/mode-of", &[(MODE, 0), (DEVELOPER, 1)]),
     rule(Jailbreak, (0.5, 0.5), "jailbreak/play-unbound", &[(PRETEND, 0), (UNBOUND, 8)]),
@@ -285,8 +291,8 @@ pub(super) const RULES: &[Rule] = &[
     rule(Jailbreak, (0.45, 0.45), "jailbreak/stay-in-character", &[(STAY, 0), (CHARACTER, 3)]),
     rule(Jailbreak, (0.35, 0.35), "jailbreak/regardless-of-harm", &[(FREE, 0), (HARM, 6)]),
     rule(Jailbreak, (0.3, 0.3), "jailbreak/harm-listed", &[(HARM, 0), (HARM, 3)]),
-    rule(Jailbreak, (0.45, 0.45), "jailbreak/maker-limits", &[(MAKER, 0), (LIMIT, 4)]),
-    rule(Jailbreak, (0.35, 0.35), "jailbreak/can-do-anything", &[(CAN, 0), (DO, 1), (ANYTHING, 0)]),
+    rule(Jailbreak, (0.45, 0.3), "jailbreak/maker-limits", &[(MAKER, 0), (LIMIT, 4)]),
+    rule(Jailbreak, (0.35, 0.3), "jailbreak/can-do-anything", &[(CAN, 0), (DO, 0), (ANYTHING, 0)]),
     rule(
         Jailbreak,
         (0.4, 0.4),
@@ -327,17 +333,17 @@ pub(super) const RULES: &[Rule] = &[
         "indirect/important-message",
         &[(IMPORTANT, 0), (POLICY, 0), (LINK, 0)],
     ),
-    rule(IndirectInstruction, (0.1, 0.4), "indirect/attention-model", &[(IMPORTANT, 0), (AI, 3)]),
-    rule(
+    calls(rule(IndirectInstruction, (0.1, 0.4), "indirect/attention-model", &[(IMPORTANT, 0), (AI, 3)])),
+    calls(rule(
         IndirectInstruction,
         (0.0, 0.3),
         "indirect/instructions-for-model",
         &[(INSTRUCTION.or(IMPORTANT).or(OVERRIDE), 0), (LINK, 0), (AI, 2)],
-    ),
+    )),
     usual(rule(IndirectInstruction, (0.0, 0.25), "indirect/model-must", &[(AI, 0), (MUST.or(IMPORTANT), 4)])),
     usual(rule(
         IndirectInstruction,
-        (0.0, 0.35),
+        (0.0, 0.33),
         "indirect/model-keeps-quiet",
         &[(AI, 0), (NEGATED, 8), (TELL, 3)],
     )),
@@ -362,7 +368,7 @@ pub(super) const RULES: &[Rule] = &[
     rule(IndirectInstruction, (0.1, 0.4), "indirect/stop-what-you-do", &[(STOP, 0), (WHAT, 0), (YOU, 0)]),
     rule(
         IndirectInstruction,
-        (0.1, 0.3),
+        (0.1, 0.2),
         "indirect/end-of-data",
         &[(STOP, 0), (LINK, 0), (TOOL.or(TEXT).or(DATA), 0)],
     ),
@@ -376,7 +382,7 @@ pub(super) const RULES: &[Rule] = &[
     rule(IndirectInstruction, (0.0, 0.15), "indirect/call-identifier", &[(USE, 0), (IDENTIFIER, 1)]),
     usual(rule(
         IndirectInstruction,
-        (0.2, 0.3),
+        (0.2, 0.25),
         "indirect/append-to-answer",
         &[(APPEND, 0), (ALL, 5), (RESPONSE, 2)],
     )),
@@ -386,7 +392,7 @@ pub(super) const RULES: &[Rule] = &[
         "indirect/before-answering",
         &[(BEFORE, 0), (SAY.or(RESPONSE), 1), (USE.or(SEND), 4)],
     )),
-    usual(rule(IndirectInstruction, (0.1, 0.3), "indirect/only-say", &[(MUST, 0), (SAY, 1)])),
+    usual(rule(IndirectInstruction, (0.1, 0.25), "indirect/only-say", &[(MUST, 0), (SAY, 1)])),
     rule(
         IndirectInstruction,
         (0.1, 0.6),
@@ -412,7 +418,7 @@ pub(super) const RULES: &[Rule] = &[
         "tool/do-not-mention",
         &[(NEGATED, 0), (TELL, 2), (LINK.or(YOU), 4), (USE.or(DATA), 4)],
     ),
-    rule(ToolPoisoning, (0.25, 0.5), "tool/secretly", &[(SECRETLY, 0), (SEND.or(USE), 3)]),
+    rule(ToolPoisoning, (0.25, 0.4), "tool/secretly", &[(SECRETLY, 0), (SEND.or(USE), 3)]),
     usual(rule(
         ToolPoisoning,
         (0.05, 0.15),

@@ -17,7 +17,9 @@ pub(super) const CHARACTER: usize = 3;
 /// Characters of the longest word in a script without spaces.
 pub(super) const LONGEST_WIDE: usize = 5;
 /// A longer word may be several without spaces.
-const RUN_TOGETHER: usize = 14;
+pub(super) const RUN_TOGETHER: usize = 14;
+/// A name of several words may be an order where so many of them mean something.
+const MEANT: usize = 3;
 /// Letters that are read of words without spaces.
 const MAX_TOGETHER: usize = 1024;
 
@@ -245,7 +247,8 @@ pub(super) fn read(
     let length = end - start;
     if length > LONGEST {
         // Whoever puts a character that is not shown in place of each space writes such a word.
-        return if kinds.plain() { together(lexicon, text, start, end, index, word) } else { 1 };
+        let one = !kinds.plain() || is_name(slice(text, start, end));
+        return if one { 1 } else { together(lexicon, text, start, end, index, word) };
     }
     let mut classes = lexicon.get(hash);
     if classes.0 == 0 && kinds.digits() {
@@ -265,7 +268,7 @@ pub(super) fn read(
     }
     if classes.0 != 0 {
         word(Word { classes, index, start, end, heads: written.heads(text) });
-    } else if length >= RUN_TOGETHER && !kinds.digits() {
+    } else if length >= RUN_TOGETHER && !kinds.digits() && !is_name(slice(text, start, end)) {
         return together(lexicon, text, start, end, index, word);
     }
     1
@@ -315,6 +318,35 @@ fn unaccent(lexicon: &Lexicon, written: &[u8]) -> Classes {
         accents |= !c.is_ascii();
     }
     if accents { lexicon.get(hash) } else { Classes(0) }
+}
+
+/// Whether it is written as programs write names, with capitals within: `newInstructions`. The words of a name say nothing
+/// together with those around it.
+fn is_name(written: &[u8]) -> bool {
+    written.windows(2).any(|pair| at(pair, 0).is_ascii_lowercase() && at(pair, 1).is_ascii_uppercase())
+}
+
+/// The words of a name with spaces between, where enough of them mean something to be an order by themselves:
+/// `ignoreAllPreviousInstructions`.
+pub(super) fn words_of_name(lexicon: &Lexicon, written: &[u8]) -> Option<String> {
+    let written = slice(written, 0, MAX_TOGETHER);
+    if !is_name(written) {
+        return None;
+    }
+    let mut said = String::with_capacity(written.len() * 2);
+    let (mut meant, mut hash, mut before) = (0, WordHash::START, b' ');
+    for b in written.iter().copied().chain([b'A']) {
+        if b.is_ascii_uppercase() && before.is_ascii_lowercase() {
+            meant += usize::from(lexicon.get(hash).0 != 0);
+            hash = WordHash::START;
+            said.push(' ');
+        }
+        hash = hash.with(b.to_ascii_lowercase());
+        said.push(char::from(b));
+        before = b;
+    }
+    said.pop();
+    (meant >= MEANT).then_some(said)
 }
 
 /// Words without spaces between: `ignorepreviousinstructions`.

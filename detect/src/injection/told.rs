@@ -5,7 +5,7 @@
 
 use super::lexicon::{Classes, WordHash};
 use super::words::{INSTRUCTION, TEXT};
-use crate::bytes::{at, before, starts_with_fold};
+use crate::bytes::{at, before, slice, starts_with_fold};
 
 /// Verbs in the past.
 const PAST: [&str; 5] = ["ignored", "disregarded", "overlooked", "dismissed", "bypassed"];
@@ -53,6 +53,40 @@ pub(super) fn holds(text: &[u8], from: usize, to: usize) -> bool {
         _ => false,
     };
     (from..to.min(from + BETWEEN)).filter(ends).count() % 2 == 0
+}
+
+/// Bytes behind a name within which it is said who is meant by it: "any model reading this page".
+const MEANT_BY: usize = 40;
+
+/// Whether the word that ends there is one that somebody is called by: a sign ends the call, or it is said who is meant, or
+/// what they are to do.
+pub(super) fn addressed(text: &[u8], end: usize) -> bool {
+    const MEANS: &[u8] = b"ing this ";
+    const GOES_ON: [&[u8]; 8] =
+        [b" must", b" should", b" you", b" please", b" read", b" proc", b" that ", b" -"];
+    matches!(at(text, end), 0 | b':' | b',' | b'!' | b'.' | b'*' | b']' | b'\n' | b'\r')
+        || GOES_ON.iter().any(|word| starts_with_fold(text, end, word))
+        || slice(text, end, end + MEANT_BY).windows(MEANS.len()).any(|part| part == MEANS)
+}
+
+/// Whether the word is the name of an element of HTML that shows text in another way, in its tag: `<code>`. It says nothing.
+pub(super) fn is_element(text: &[u8], start: usize, end: usize) -> bool {
+    const ELEMENTS: [&[u8]; 6] = [b"code", b"text", b"output", b"input", b"data", b"address"];
+    at(text, end) == b'>'
+        && matches!(before(text, start), b'<' | b'/')
+        && ELEMENTS.contains(&slice(text, start, end))
+}
+
+/// Whether signs of a program stand between words: a call, a block, an assignment.
+pub(super) fn is_code(between: &[u8]) -> bool {
+    // `key=value` is no program.
+    let assigns = |three: &[u8]| {
+        at(three, 1) == b'=' && matches!((at(three, 0), at(three, 2)), (b' ', _) | (_, b'=' | b'>'))
+    };
+    let calls = |pair: &[u8]| at(pair, 0).is_ascii_alphanumeric() && matches!(at(pair, 1), b'(' | b'[');
+    between.iter().any(|b| matches!(b, b'{' | b'}' | b';' | b'<' | b'>' | b'|'))
+        || between.windows(2).any(calls)
+        || between.windows(3).any(assigns)
 }
 
 /// Forms of words, by hash.
