@@ -45,6 +45,11 @@ pub(super) fn double_letter(scan: &mut Scan<'_>, i: usize) {
     if short && previous.is_ascii_lowercase() && at(text, i - offset).is_ascii_lowercase() {
         return;
     }
+    // The shell's working directory: `-v "$PWD":/app`.
+    let shell = slice(text, i - offset, end) == b"PWD" && matches!(previous, b'$' | b'{');
+    if shell {
+        return;
+    }
     if let Some((start, stop, score)) = value(text, end, short) {
         scan.report(Password, start, stop, score, "password/context");
     }
@@ -91,7 +96,8 @@ fn value(text: &[u8], i: usize, short: bool) -> Option<(usize, usize, f32)> {
     let secret = slice(text, start, end);
     // The next attribute of an element: `type="password" name="…"`.
     let attribute = secret.last() == Some(&b'=') && matches!(at(text, end), b'"' | b'\'');
-    if secret.len() < 4 || attribute || placeholder(secret) || is_code(secret) {
+    let variable = matches!(sign, Sign::Assigned) && is_variable(secret);
+    if secret.len() < 4 || attribute || variable || placeholder(secret) || is_code(secret) {
         return None;
     }
     let mixed = looks_chosen(secret);
@@ -157,6 +163,11 @@ fn looks_chosen(secret: &[u8]) -> bool {
 
 pub(super) fn has_symbol(secret: &[u8]) -> bool {
     secret.iter().any(|b| b"!@#$%^&*+=?~{}".contains(b))
+}
+
+/// `$password`: a variable of PHP, Perl or a shell.
+fn is_variable(secret: &[u8]) -> bool {
+    secret.strip_prefix(b"$").is_some_and(|name| name.iter().all(|b| b.is_ascii_alphabetic() || *b == b'_'))
 }
 
 /// `getPassword()`, `os.environ[…]`, `self.password`, `true`: a program speaks of a password.

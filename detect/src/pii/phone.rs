@@ -5,7 +5,7 @@ use super::number::{self, MAX_DIGITS};
 use super::phone_plan;
 use super::scan::{self, Scan};
 use crate::EntityType::{DeTaxId, EsCif, ItVatCode, PhoneNumber};
-use crate::bytes::{at, before, slice, starts_with_fold};
+use crate::bytes::{at, before, run_start, slice, starts_with_fold};
 use crate::{EntityType, TypeSet};
 
 const MAX_GROUPS: usize = 8;
@@ -47,6 +47,12 @@ impl Dialled {
     }
 }
 
+/// Whether the word that ends there is that for calls of tools.
+fn is_call(text: &[u8], end: usize) -> bool {
+    let start = run_start(text, end, |b| b.is_ascii_alphabetic());
+    slice(text, start, end).eq_ignore_ascii_case(b"call")
+}
+
 /// Looks at the number that begins with the digit at `first`: its sign or bracket stands before it.
 pub(super) fn at_number(scan: &mut Scan<'_>, first: usize) {
     if !scan.wants(PhoneNumber) {
@@ -84,6 +90,11 @@ pub(super) fn at_number(scan: &mut Scan<'_>, first: usize) {
     let weak = plain <= 0.2 || dialled.separators & DOT != 0;
     let context = scan.context(dialled.start);
     let told = context.end > 0 && connected(text, context.end, dialled.start);
+    // `fp_0392822090`, `call_24148162`: what a program made up, unless it is called after a telephone.
+    let glued = before(text, dialled.start) == b'_' && dialled.groups == 1 && !dialled.plus;
+    if glued && (!context.ends_with(PhoneNumber) || is_call(text, dialled.start - 1)) {
+        return;
+    }
     if weak && plain < 0.5 && context.end > 0 && !told {
         return;
     }
