@@ -16,14 +16,13 @@ mod injection;
 mod judge;
 mod pii;
 mod report;
+mod rows;
 mod score;
 mod speed;
 mod through;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
-
-use serde_json::Value;
 
 /// What the command line asks for.
 struct Options {
@@ -86,25 +85,15 @@ fn options() -> Result<Options, String> {
     }
 }
 
-/// The JSON values of a file's lines.
-fn lines(file: &str) -> Result<Vec<Value>, String> {
-    let text = std::fs::read_to_string(file).map_err(|error| format!("{file}: {error}"))?;
-    (text.lines().enumerate())
-        .filter(|(_, line)| !line.trim().is_empty())
-        .map(|(number, line)| {
-            serde_json::from_str(line).map_err(|error| format!("{file}:{}: {error}", number + 1))
-        })
-        .collect()
-}
-
 fn run() -> Result<(), String> {
     let options = options()?;
     let mut with_spans = Vec::new();
     let mut report = report::Report::default();
     let mut all = Vec::new();
     for file in &options.files {
-        let rows = lines(file)?;
+        let rows = rows::labelled(file)?;
         println!("# {file}: {} rows\n", rows.len());
+        pii::tell_unmeasured(&rows);
         all.extend(rows.iter().cloned());
         let (spans, others): (Vec<_>, Vec<_>) = rows.into_iter().partition(|row| row.get("spans").is_some());
         with_spans.extend(spans);
@@ -118,11 +107,11 @@ fn run() -> Result<(), String> {
     if !with_spans.is_empty() {
         pii::measure(&with_spans, &options, &mut report);
         for (name, file) in &options.peers {
-            pii::measure_peer(name, &with_spans, &lines(file)?, &mut report)?;
+            pii::measure_peer(name, &with_spans, &rows::lines(file)?, &mut report)?;
         }
     }
     if let Some(file) = &options.through {
-        through::measure(&all, &lines(file)?, &mut report)?;
+        through::measure(&all, &rows::lines(file)?, &mut report)?;
     }
     if options.speed {
         speed::measure(&all, &options.speeds, &mut report)?;

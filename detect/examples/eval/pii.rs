@@ -39,11 +39,24 @@ fn label(kind: EntityType) -> &'static str {
     }
 }
 
-/// Labels that mean the same to us.
-fn fold(label: &str) -> &str {
-    match label {
-        "TAX_ID" => "NATIONAL_ID",
-        other => other,
+/// Labels that mean the same to us: the names that policies have for our types, too.
+fn fold(name: &str) -> &str {
+    match EntityType::from_name(name) {
+        _ if name == "TAX_ID" => "NATIONAL_ID",
+        Some(kind) => label(kind),
+        None => name,
+    }
+}
+
+/// Says which types of values rows are labelled with that nothing here looks for, since no figure speaks of them.
+pub(crate) fn tell_unmeasured(rows: &[Value]) {
+    let mut others: BTreeMap<String, usize> = BTreeMap::new();
+    for one in rows.iter().flat_map(expected).filter(|one| !ours(&one.label)) {
+        *others.entry(one.label).or_default() += 1;
+    }
+    if !others.is_empty() {
+        let list: Vec<_> = others.iter().map(|(name, count)| format!("{name} ({count})")).collect();
+        println!("Labels of types that are not looked for, and not measured: {}\n", list.join(", "));
     }
 }
 
@@ -124,7 +137,7 @@ impl Scores {
         let (tier, source) =
             (row["tier"].as_str().unwrap_or_default(), row["source"].as_str().unwrap_or_default());
         let mut expected = expected(row);
-        if tier == "negative" {
+        if tier == "negative" || tier.is_empty() && expected.is_empty() {
             let family = source.split('/').next().unwrap_or_default().to_owned();
             let (rows, hit) = self.negatives.entry(family).or_default();
             *rows += 1;
