@@ -7,6 +7,8 @@ use crate::bytes::{at, before, run_end, slice};
 /// RFC 5321 allows 64 bytes before the `@` and 255 after it.
 const MAX_LOCAL: usize = 64;
 const MAX_DOMAIN: usize = 255;
+/// What of a connection string goes with its host, in bytes: names of databases and options. The secret stands before it.
+const MAX_OPTIONS: usize = 1024;
 
 /// Last labels that are file types, not top-level domains: `icon@2x.png`.
 const FILE_TYPES: &[&[u8]] = &[
@@ -210,7 +212,7 @@ fn user_information(scan: &mut Scan<'_>, i: usize) -> bool {
     {
         scan.report(UrlCredentials, scheme, host_end, 0.96, "url/userinfo");
     } else if scan.wants(ConnectionString) {
-        let end = run_end(text, host_end, |b| {
+        let end = run_end(slice(text, 0, host_end + MAX_OPTIONS), host_end, |b| {
             b > b' ' && !matches!(b, b'"' | b'\'' | b'<' | b'>' | b')' | b'`' | b'\\')
         });
         scan.report(ConnectionString, scheme, end, 0.97, "connection-string/userinfo");
