@@ -58,6 +58,12 @@ fn requests() {
         ("values", chat(json!("a@b.example ".repeat(MANY)))),
         ("encoded texts", chat(json!("dGhlIGNhcmQgaXMgNDExMTExMTExMTExMTExMQ== ".repeat(MANY)))),
         ("names", chat(json!([{ "type": "text", "text": "x", "more": many(|at| json!({ "ssn": at })) }]))),
+        ("texts where bytes may stand", {
+            let mut part = part("x");
+            part["data"] = vec![""; 5 * MANY].into();
+            (0..5 * MANY).for_each(|at| part[format!("k{at}")] = json!(""));
+            chat(json!([part]))
+        }),
     ] {
         let (_, sent) = session(&program, &body);
         assert!(!sent.contains("b.example") && !sent.contains("jane@") && !sent.contains("NDExMT"), "{name}");

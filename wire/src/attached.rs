@@ -1,11 +1,14 @@
 //! What comes with a request beside its words, wherever it stands: files by reference, and bytes in Base64. Protocols' readers know
 //! the places that their protocol has; servers take such parts in many more, and most call them by the same few names.
 
+use std::cell::LazyCell;
+
 use crate::bound::{alike, plain};
 use crate::collect::Collector;
 use crate::elsewhere::FREE;
 use crate::error::WireError;
 use crate::json::{Kind, Val};
+use crate::media;
 use crate::protocol::Protocol;
 
 /// Members that name a file, or hold what a model has made of one.
@@ -63,14 +66,17 @@ fn within(c: &Collector<'_>, name: &str, value: Val<'_>, count: &mut u32) -> Res
     if NO_FILES.iter().any(|end| kind.ends_with(end)) {
         return Ok(());
     }
+    // It takes a look at all members, and is asked of each.
+    let says_text = LazyCell::new(|| media::says_text(value));
     value.members().try_for_each(|(key, member)| {
         let key = key.text();
         let holds = matches!(member.kind(), Kind::Object | Kind::Array);
         if holds && (is_one_of(FREE, &key) || is_one_of(OTHERS, &key)) {
             return Ok(());
         }
-        let attached =
-            may_attach(&key) && (points(name, value, &key, member) || holds_bytes(c, value, &key, member)?);
+        let attached = may_attach(&key)
+            && (points(name, value, &key, member)
+                || is_one_of(BYTES, &key) && holds_bytes(c, || *says_text, member)?);
         *count = count.saturating_add(u32::from(attached));
         if holds && !attached { within(c, &key, member, count) } else { Ok(()) }
     })
@@ -111,11 +117,11 @@ fn points(of: &str, object: Val<'_>, key: &str, member: Val<'_>) -> bool {
     false
 }
 
-/// Whether a member holds bytes that are no text.
-fn holds_bytes(c: &Collector<'_>, object: Val<'_>, key: &str, member: Val<'_>) -> Result<bool, WireError> {
+/// Whether a member holds bytes that are no text; `says_text` is whether what stands beside it says that they are.
+fn holds_bytes(c: &Collector<'_>, says_text: impl Fn() -> bool, member: Val<'_>) -> Result<bool, WireError> {
     let mut media = false;
-    for text in texts(member).filter(|_| is_one_of(BYTES, key)) {
-        media |= c.holds_media(object, text)?;
+    for text in texts(member) {
+        media |= c.holds_media(&says_text, text)?;
     }
     Ok(media)
 }

@@ -42,11 +42,20 @@ impl Collector<'_> {
         if media { in_another_character_set(data) } else { Ok(()) }
     }
 
-    /// Whether a string of a request, which its holder may say is text, is Base64 of what is none.
-    pub(crate) fn holds_media(&self, holder: Val<'_>, data: Val<'_>) -> Result<bool, WireError> {
-        self.is_as_said(holder, data)?;
+    /// Whether a string of a request is Base64 of what is no text, whose holder may say that it is one (`says_text`, which is asked
+    /// of media alone).
+    pub(crate) fn holds_media(
+        &self,
+        says_text: impl FnOnce() -> bool,
+        data: Val<'_>,
+    ) -> Result<bool, WireError> {
         let text = data.string().unwrap_or_default();
-        match media::base64_data(&text) {
+        let content = media::base64_data(&text);
+        let media = [content.clone(), media::data_url(&text)].contains(&Content::Media);
+        if media && self.asks && says_text() {
+            return in_another_character_set(data).map(|()| true);
+        }
+        match content {
             Content::Media if media::is_in_another_character_set(&text) => {
                 in_another_character_set(data).map(|()| true)
             }
