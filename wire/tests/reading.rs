@@ -430,6 +430,26 @@ fn tools_are_left_out_of_a_listing() {
     assert_eq!(listed(&["nobody"]), listed(&[]));
 }
 
+/// Each text, and the tool in whose definition it stands.
+#[test]
+fn a_text_stands_in_the_innermost_definition() {
+    let message = response(
+        Protocol::Mcp,
+        "tools/list",
+        r#"{"jsonrpc":"2.0","id":1,"result":{"x":"t 0","tools":[{"name":"a","description":"t 1","tools":[
+            {"name":"b","description":"t 2"},{"name":"c","tools":[{"name":"d","description":"t 3"}],"title":"t 4"}],
+            "title":"t 5"},{"name":"e","description":"t 6","title":"{\"f\":\"t 7\"}"}],"y":"t 8"}}"#,
+    );
+    let definitions = message.definitions();
+    let texts = message.segments.iter().enumerate().filter(|(_, segment)| segment.text.starts_with("t "));
+    let tools = texts.map(|(index, segment)| {
+        let tool = definitions.tool_of(index).and_then(|tool| message.tools_offered.get(tool));
+        format!("{} {}", segment.text, tool.map_or("-", String::as_str))
+    });
+    let tools: Vec<String> = tools.collect();
+    assert_eq!(tools, ["t 0 -", "t 1 a", "t 2 b", "t 3 d", "t 4 c", "t 5 a", "t 6 e", "t 7 e", "t 8 -"]);
+}
+
 #[test]
 fn unknown_paths_are_read_by_shape() {
     for (body, want) in [
