@@ -85,7 +85,7 @@ const PIECES: &[&str] = &[
 ];
 
 /// Values that begin again within themselves.
-const NESTED: &[&str] = &["x://a:cd@"];
+const NESTED: &[&str] = &["x://a:cd@", "acc_aaaaaaaaaaaa+"];
 
 fn text() -> impl Strategy<Value = String> {
     prop_oneof![

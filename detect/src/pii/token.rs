@@ -154,15 +154,15 @@ fn authress(text: &[u8], start: usize, end: usize) -> Option<(usize, usize)> {
     let dots = [at_account - 1, id - 1].iter().all(|dot| at(text, *dot) == b'.');
     let short = at_account - 1 - id;
     let account_end = run_end(text, at_account, is_token);
-    let stop = run_end(text, account_end + 1, |b| is_token(b) || matches!(b, b'+' | b'/' | b'='));
     let known = PREFIXES.iter().any(|prefix| slice(text, from, id).starts_with(prefix));
-    (dots
-        && known
-        && (4..=6).contains(&short)
-        && at(text, account_end) == b'.'
-        && (30..=121).contains(&(stop - account_end - 1))
-        && stop >= end)
-        .then_some((from, stop))
+    if !dots || !known || !(4..=6).contains(&short) || at(text, account_end) != b'.' {
+        return None;
+    }
+    // One that goes on for longer is none, however long that is.
+    let stop = run_end(slice(text, 0, account_end + 130), account_end + 1, |b| {
+        is_token(b) || matches!(b, b'+' | b'/' | b'=')
+    });
+    ((30..=121).contains(&(stop - account_end - 1)) && stop >= end).then_some((from, stop))
 }
 
 fn web_token(scan: &mut Scan<'_>, start: usize, end: usize) -> bool {
