@@ -165,7 +165,7 @@ impl<'r, 't> Scan<'r, 't> {
 
     /// Backticks and tildes in running text.
     fn marks(&self, rest: &str, c: char) -> Option<Token> {
-        let marks = code::run(rest, c).min(MAX_MARKS);
+        let marks = rest.chars().take(MAX_MARKS).take_while(|other| *other == c).count();
         if marks == rest.len() && marks < MAX_MARKS && !self.last {
             return None;
         }
