@@ -115,6 +115,7 @@ fn whole_answers() {
         ("values in links", "[x](https://evil.example/?m=a@b.example) ".repeat(MANY / 4)),
         ("brackets", "[a@b.example] ".repeat(MANY)),
         ("backticks", format!("x{} [x](https://evil.example/a)", "`".repeat(100 * MANY))),
+        ("slashes", format!("<a b=\"{}\"> [x](https://evil.example/a)", "/\n".repeat(10 * MANY))),
     ] {
         let (mut session, _) = session(&program, &chat(json!("hi")));
         let headers = [("content-type".to_owned(), "application/json".to_owned())];

@@ -97,9 +97,10 @@ pub(crate) fn address(
     };
     let Some(hosts) = hosts else { return Address::None };
     let mut slashes = 0;
+    let before_slashes = reader.at;
     loop {
         match reader.peek() {
-            Decoded::Char('/' | '\\', len) => {
+            Decoded::Char('/' | '\\', len) if reader.at - before_slashes < MAX_HOST => {
                 slashes += 1;
                 reader.at += len;
             }
@@ -115,7 +116,13 @@ pub(crate) fn address(
         None if slashes > 0 && !linked => return Address::None,
         _ => {}
     }
-    match host(&mut reader, hosts) {
+    let name = if reader.at - before_slashes < MAX_HOST {
+        host(&mut reader, hosts)
+    } else {
+        // Whatever comes after so many of them.
+        Ok(Some((String::new(), false)))
+    };
+    match name {
         Err(address) => address,
         Ok(None) => Address::None,
         Ok(Some((name, true))) if !name.is_empty() => Address::Listed(reader.at),
@@ -253,4 +260,25 @@ fn host(reader: &mut Reader<'_>, hosts: &Hosts) -> Result<Option<(String, bool)>
 
 fn ends_authority(c: char) -> bool {
     matches!(c, '/' | '?' | '#' | '<' | '>' | '"')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn slashes_before_a_host() {
+        let hosts = Hosts::new(&["a.example"]);
+        for (slashes, of, foreign) in [
+            (2, "a.example", false),
+            (2, "b.example", true),
+            (600, "b.example", true),
+            // So many of them are nobody's.
+            (600, "a.example", true),
+        ] {
+            let text = format!("https:{}{of} ", "/".repeat(slashes));
+            let found = address(&text, Place::Target, false, Some(&hosts), true, false);
+            assert_eq!(matches!(found, Address::Foreign(..)), foreign, "{slashes} {of}: {found:?}");
+        }
+    }
 }
