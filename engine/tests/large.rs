@@ -203,6 +203,21 @@ fn streams() {
     }
 }
 
+#[test]
+fn candidates_of_gemini_in_one_event() {
+    let program = program();
+    let mut session = begun(&program, post("/v1beta/models/gemini-2.5-flash:streamGenerateContent?alt=sse"));
+    let asked = json!({ "contents": [{ "parts": [{ "text": "hi" }] }] }).to_string();
+    assert!(matches!(session.request(asked.as_bytes(), 0), Step::Continue));
+    let headers = [("content-type".to_owned(), "text/event-stream".to_owned())];
+    assert!(matches!(session.response_headers(&headers, false), ResponseMode::Stream));
+    let candidates = (0..15 * MANY).map(|at| json!({ "index": at })).collect::<Value>();
+    let event = format!("data: {}\n\n", json!({ "candidates": candidates }));
+    let mut out = session.response_chunk(event.as_bytes(), false);
+    out.extend(session.response_chunk(b"", true));
+    assert_eq!(String::from_utf8(out).unwrap(), event);
+}
+
 /// More texts than are read of one body are no attack on parsers: what is too large is called so, and follows the failure mode.
 #[test]
 fn more_texts_than_are_read() {

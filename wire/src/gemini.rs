@@ -2,6 +2,8 @@
 //! Both are protocol buffers in JSON, where every name may be written in camel case or with underscores
 //! (<https://protobuf.dev/programming-guides/json/>): names are compared without underscores and case.
 
+use std::collections::BTreeSet;
+
 use crate::collect::Collector;
 use crate::error::{WireError, malformed};
 use crate::items::place_of_role;
@@ -82,7 +84,7 @@ fn candidates(c: &mut Collector<'_>, list: Val<'_>, path: u32, event: bool) -> D
     if list.kind() != Kind::Array {
         return c.free(Place::Assistant, list, path);
     }
-    let mut seen = Vec::new();
+    let mut seen = BTreeSet::new();
     // Some leave out an index of zero.
     let indexed = list.items().any(|(_, candidate)| candidate.get("index").is_some());
     for (position, candidate) in list.items() {
@@ -95,10 +97,9 @@ fn candidates(c: &mut Collector<'_>, list: Val<'_>, path: u32, event: bool) -> D
         } else {
             position
         };
-        if event && seen.contains(&group) {
+        if event && !seen.insert(group) {
             return malformed(candidate.span().start as usize, "two candidates of one index");
         }
-        seen.push(group);
         let said = c.pieces.len();
         for (key, member) in candidate.members() {
             let name = key.text();
