@@ -195,8 +195,9 @@ pub fn bounded(message: &Message, body: &[u8], most: u64) -> Option<Vec<u8>> {
     scanned(body, |root| patched(root.doc.text, patches(message.protocol, &fields, root, most)))
 }
 
+/// What is read of a body that was read before, scanned again; none where it is no object, or more than is read of one.
 pub(crate) fn scanned<T>(body: &[u8], read: impl FnOnce(Val<'_>) -> T) -> Option<T> {
-    let limits = Limits { max_body: body.len(), max_nodes: usize::MAX, ..Limits::default() };
+    let limits = Limits { max_body: body.len(), ..Limits::default() };
     let (text, nodes) = scan_bytes(body, &limits).ok()?;
     let root = Doc { text, nodes: &nodes, layer: NO_LAYER, level: 0 }.root();
     root.is_object().then(|| read(root))

@@ -203,6 +203,18 @@ fn what_is_asked_of_the_answers() {
     assert_eq!((asked(path, &body), bounded(&read(path, body.as_bytes()), body.as_bytes(), 9)), (None, None));
 }
 
+/// No more of a body is scanned again than was read of it.
+#[test]
+fn what_is_too_large_to_be_read_is_not_scanned() {
+    let message = read(CHAT, br#"{"model":"m","messages":[]}"#);
+    for (lists, known) in [(100, true), (Limits::default().max_nodes, false)] {
+        let body = format!(r#"{{"max_tokens":9,"stop":[{}[]]}}"#, "[],".repeat(lists));
+        assert_eq!(answers(&message, body.as_bytes()).is_some(), known, "{lists}");
+        assert_eq!(bounded(&message, body.as_bytes(), MOST).is_some(), known, "{lists}");
+        assert!(reads_elsewhere(&message, body.as_bytes()) != known, "{lists}");
+    }
+}
+
 #[test]
 fn what_stands_elsewhere_is_seen() {
     let own = json!([{ "type": "function", "function": { "name": "f", "parameters": { "properties": { "file_id": {} } } } }]);
