@@ -443,6 +443,11 @@ fn chunks_of_an_a2a_artifact_are_one_running_text() {
         r#"{"jsonrpc":"2.0","id":1,"result":{"statusUpdate":{"status":{"state":"TASK_STATE_COMPLETED"}}}}"#,
     );
     assert_eq!((texts, closes), (vec![], vec![Close::AllRest]));
+    // A file whose bytes are blanks says nothing.
+    let (texts, _) = event(
+        r#"{"jsonrpc":"2.0","id":1,"result":{"artifactUpdate":{"artifact":{"artifactId":"a-1","parts":[{"file":{"bytes":"        "}}]},"append":true}}}"#,
+    );
+    assert_eq!(texts, [""; 0]);
     // Over plain HTTP there is no envelope.
     let (texts, _) =
         self::event(Protocol::A2aHttp, "", r#"{"message":{"role":"ROLE_AGENT","parts":[{"text":"Hi"}]}}"#);

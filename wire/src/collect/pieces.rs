@@ -22,6 +22,9 @@ impl Collector<'_> {
         let outer = self.push_layer(value.doc.layer, value.span(), Coding::Json)?;
         let layer = self.push_layer(outer, range.start as u32..range.end as u32, Coding::Base64)?;
         let inner = Coding::Base64.decode(text.get(range).unwrap_or_default()).into_owned();
+        if inner.is_empty() {
+            return Ok(());
+        }
         let (place, slot, span) = (Place::Document, Slot::Whole, 0..inner.len() as u32);
         self.list(Found { place, slot, path, layer, span, derived: false }, inner)?;
         self.pieces.push(Piece::new(channel, self.message.segments.len() - 1, true));
