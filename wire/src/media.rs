@@ -114,8 +114,8 @@ pub(crate) fn is_media(text: &str) -> bool {
         "SUkqA",  // TIFF
         "TU0AK",
     ];
-    /// ISO's media files (MP4, HEIC, AVIF): `ftyp` in the bytes 4 to 8.
-    const FTYP: &str = "ZnR5c";
+    /// ISO's media files (MP4, HEIC, AVIF): `ftyp` in the bytes 4 to 8, after the length of its box, which is a multiple of four.
+    const FTYP: &str = "GZ0eX";
     let begins = BEGINNINGS.iter().any(|begin| text.starts_with(begin))
         || text.starts_with("AAAA") && text.get(5..10) == Some(FTYP);
     begins
@@ -214,6 +214,33 @@ mod tests {
             ("qZ9/eyJ".to_owned() + &"kQZ8vXb2LmPqRs7".repeat(5), false),
         ] {
             assert_eq!(is_opaque(&text), opaque, "{text}");
+        }
+        let noise = "kQZ8vXb2LmPqRs7/".repeat(5);
+        for (file, start) in [
+            ("PNG", "iVBORw0KGgoA"),
+            ("JPEG", "/9j/4AAQSkZJ"),
+            ("JPEG, in the alphabet of URLs", "_9j_4AAQSkZJ"),
+            ("GIF of 1987", "R0lGODdhAQAB"),
+            ("GIF of 1989", "R0lGODlhAQAB"),
+            ("WebP", "UklGRiQAAABX"),
+            ("Ogg", "T2dnUwACAAAA"),
+            ("FLAC", "ZkxhQwAAACIQ"),
+            ("MP3", "SUQzBAAAAAAA"),
+            ("PDF", "JVBERi0xLjcK"),
+            ("ZIP", "UEsDBBQAAAAI"),
+            ("Matroska", "GkXfo6NChoEB"),
+            ("TIFF, little-endian", "SUkqAAgAAAAA"),
+            ("TIFF, big-endian", "TU0AKgAAAAgA"),
+            ("MP4 with a box of 0x14 bytes", "AAAAFGZ0eXBp"),
+            ("HEIC, 0x18", "AAAAGGZ0eXBo"),
+            ("AVIF, 0x1c", "AAAAHGZ0eXBh"),
+            ("MP4, 0x20", "AAAAIGZ0eXBp"),
+            ("HEIC, 0x24", "AAAAJGZ0eXBo"),
+            ("3GP, whose brand begins with a digit", "AAAAGGZ0eXAz"),
+        ] {
+            let noise = if start.contains('_') { noise.replace('/', "_") } else { noise.clone() };
+            assert!(is_media(&format!("{start}{noise}")), "{file}");
+            assert!(!is_media(&format!("x{start}{noise}")), "{file}");
         }
         assert_eq!(base64_data(image), Content::Media);
         assert_eq!(base64_data("not base64 at all"), Content::Text);
