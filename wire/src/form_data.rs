@@ -52,18 +52,16 @@ fn form(body: &[u8], boundary: &str, limits: &Limits) -> Result<Message, WireErr
     let mut c = Collector::new(Message::new(Protocol::Json), limits);
     c.asks = true;
     let parts = parts(body, boundary)?;
-    let field = |name: &str| {
-        let part = parts.iter().find(|part| body.get(part.name.clone()) == Some(name.as_bytes()))?;
-        std::str::from_utf8(body.get(part.content.clone())?).ok()
+    // Which of several counts is the server's choice.
+    let any = |name: &[u8], says: fn(&[u8]) -> bool| {
+        let mut fields = parts.iter().filter(|part| body.get(part.name.clone()) == Some(name));
+        fields.any(|part| body.get(part.content.clone()).is_some_and(says))
     };
     // RFC 7578 § 4.6: it changes how the other parts are read.
-    if field("_charset_").is_some_and(|charset| !charset.eq_ignore_ascii_case("utf-8")) {
+    if any(b"_charset_", |charset| !charset.eq_ignore_ascii_case(b"utf-8")) {
         return malformed(0, "a form in another character set than UTF-8");
     }
-    // Which of several counts is the server's choice.
-    let purposes = parts.iter().filter(|part| body.get(part.name.clone()) == Some(b"purpose".as_slice()));
-    let purposes = purposes.filter_map(|part| body.get(part.content.clone()));
-    let lines = purposes.into_iter().any(|purpose| matches!(purpose, b"batch" | b"fine-tune"));
+    let lines = any(b"purpose", |purpose| matches!(purpose, b"batch" | b"fine-tune"));
     for part in &parts {
         one(&mut c, body, part, lines)?;
         if let Some(line) = &part.length_line {

@@ -85,6 +85,14 @@ fn what_a_reader_could_take_for_something_else_is_refused() {
         ("a field that is no UTF-8", vec![("a", "", b"\xff".as_slice())]),
         ("a part in UTF-16", vec![("a", "\r\nContent-Type: text/plain; charset=utf-16le", b"h\0i\0")]),
         ("a form in another character set", vec![("_charset_", "", b"iso-8859-1"), ("a", "", b"b")]),
+        (
+            "a form in two character sets",
+            vec![("_charset_", "", b"utf-8"), ("_charset_", "", b"utf-7"), ("a", "", b"b")],
+        ),
+        (
+            "a character set that is a picture",
+            vec![("_charset_", "; filename=\"a\"\r\nContent-Type: image/png", PNG), ("a", "", b"b")],
+        ),
         ("a form in a form", vec![("a", "\r\nContent-Type: multipart/mixed; boundary=Q", b"--Q--")]),
         ("text in Latin-1", vec![("a", "; filename=\"a\"", b"caf\xe9 536-90-4399")]),
         ("a text in UTF-16", vec![("a", "; filename=\"a\"", b"m\0y\0 \0s\0")]),
