@@ -104,8 +104,8 @@ fn is_card(value: Val<'_>) -> bool {
     has("skills") && has("capabilities") || skills || capable && only_of_cards.iter().any(|name| has(name))
 }
 
-/// Reads a request, an answer, or (`event`) an event of a streamed answer. `operation` is the method that an answer
-/// answers; empty for requests.
+/// Reads a request, an answer, or (`event`) an event of a streamed answer. `answer` is the method that an answer answers; none for
+/// requests.
 pub(crate) fn read(
     c: &mut Collector<'_>,
     value: Val<'_>,
@@ -121,17 +121,25 @@ pub(crate) fn read(
     if c.message.protocol == Protocol::A2aHttp {
         return object(c, at, value, path);
     }
+    let mut methods = Vec::new();
+    messages(c, at, value, path, &mut methods)?;
+    c.message.stream |=
+        methods.iter().any(|method| matches!(&**method, "message/stream" | "SendStreamingMessage"));
+    if let Some(operation) = rpc::operation(&methods) {
+        c.message.operation = operation;
+    }
+    Ok(())
+}
+
+/// A JSON-RPC message or a batch of them, and their methods. Recursion is bounded by the scanner's depth limit.
+fn messages(c: &mut Collector<'_>, at: At, value: Val<'_>, path: u32, methods: &mut Vec<String>) -> Done {
     if value.kind() == Kind::Array {
         return value.items().try_for_each(|(index, entry)| {
             let path = c.at_index(path, index);
-            read(c, entry, path, answer, event)
+            messages(c, at, entry, path, methods)
         });
     }
-    let method = rpc::envelope(c, value, path, |c, _, member, path| object(c, at, member, path))?;
-    if let Some(method) = method {
-        c.message.stream = matches!(&*method, "message/stream" | "SendStreamingMessage");
-        c.message.operation = method;
-    }
+    methods.extend(rpc::envelope(c, value, path, |c, _, member, path| object(c, at, member, path))?);
     Ok(())
 }
 

@@ -53,11 +53,7 @@ pub(crate) fn read(c: &mut Collector<'_>, value: Val<'_>, path: u32, operation: 
     } else {
         methods.extend(one(c, value, path)?);
     }
-    c.message.operation = match methods.split_first() {
-        None => operation.to_owned(),
-        Some((first, [])) => first.clone(),
-        Some((first, rest)) => format!("{first}+{}", rest.len()),
-    };
+    c.message.operation = rpc::operation(&methods).unwrap_or_else(|| operation.to_owned());
     Ok(())
 }
 

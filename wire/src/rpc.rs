@@ -55,6 +55,14 @@ pub(crate) fn envelope(
     Ok(method.map(std::borrow::Cow::into_owned))
 }
 
+/// What a body asks for: the method of its only message; of several, the first one and how many come after it.
+pub(crate) fn operation(methods: &[String]) -> Option<String> {
+    match methods.split_first()? {
+        (first, []) => Some(first.clone()),
+        (first, rest) => Some(format!("{first}+{}", rest.len())),
+    }
+}
+
 /// The id as it stands in the body.
 fn raw_id(id: Val<'_>) -> String {
     if id.is_string() { format!("\"{}\"", id.raw()) } else { id.raw().to_owned() }

@@ -385,6 +385,18 @@ fn a2a_requests_and_answers() {
         ]
     );
     assert_eq!(message.rpc_ids, [r#""r-1""#]);
+    // A batch is called by its first message, and streams where one of them does.
+    let streams = r#"{"jsonrpc":"2.0","id":1,"method":"message/stream","params":{}}"#;
+    let gets = r#"{"jsonrpc":"2.0","id":2,"method":"tasks/get","params":{"id":"t"}}"#;
+    for (batch, operation, stream) in [
+        (format!("[{streams}]"), "message/stream", true),
+        (format!("[{streams},{gets}]"), "message/stream+1", true),
+        (format!("[{gets},{streams},{gets}]"), "tasks/get+2", true),
+        (format!("[{gets}]"), "tasks/get", false),
+    ] {
+        let message = request("/a2a", &batch);
+        assert_eq!((message.operation.as_str(), message.stream), (operation, stream), "{batch}");
+    }
     // Version 1.0.
     let message = request(
         "/a2a",
