@@ -152,7 +152,10 @@ fn placed(document: &str, segment: &Segment, patches: Vec<Patch>) -> Vec<Patch> 
 fn keys_to_patches(document: &str, keys: &[(&Segment, Vec<Patch>)]) -> Vec<Patch> {
     // The document was scanned before, under limits that may have been wider.
     let limits = Limits { max_nodes: usize::MAX, ..Limits::default() };
-    let Ok(nodes) = scan(document, &limits) else { return Vec::new() };
+    let Ok(nodes) = scan(document, &limits) else {
+        // No object is known then, and none of what was to go may stay.
+        return keys.iter().flat_map(|(key, patches)| placed(document, key, patches.clone())).collect();
+    };
     let doc = Doc { text: document, nodes: &nodes, layer: 0, level: 0 };
     let mut out = Vec::new();
     for at in 0..nodes.len() as u32 {
@@ -217,5 +220,30 @@ fn drop_tools(message: &Message, drop: &[&str], levels: &mut Levels) {
         };
         levels
             .push(item.layer, Patch { range: range.start as usize..range.end as usize, with: String::new() });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::message::Place;
+
+    /// No edit of a key is lost where its document can not be scanned again.
+    #[test]
+    fn keys_are_edited_whatever_stands_around_them() {
+        for (document, want) in [(r#"{"ann":1}"#, r#"{"X":1}"#), (r#"{"ann":1,"#, r#"{"X":1,"#)] {
+            let segment = Segment {
+                place: Place::Other,
+                text: "ann".to_owned(),
+                derived: false,
+                thought: false,
+                slot: Slot::Key,
+                path: 0,
+                layer: 0,
+                span: 2..5,
+            };
+            let patches = vec![Patch { range: 0..3, with: "X".to_owned() }];
+            assert_eq!(patched(document, &keys_to_patches(document, &[(&segment, patches)])), want);
+        }
     }
 }
