@@ -251,7 +251,7 @@ fn spelled(bytes: &[u8], place: usize) -> Option<(usize, usize, String)> {
         digits.push(char::from(at(bytes, after)));
         last = after;
         if digits.len() > *DIGITS.end() {
-            // A table of numbers: it is stepped over as a whole.
+            // A table of numbers.
             return None;
         }
     }
