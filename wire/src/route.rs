@@ -23,8 +23,8 @@ pub struct Route {
     pub operation: Option<&'static str>,
     /// Whether the operation's answer is a stream.
     pub streams: bool,
-    /// Whether such a path is a protocol's own. Other services have `/responses` and `/completions`, too, and answers that are kept
-    /// are no query.
+    /// Whether a model is asked there. Other services have `/responses` and `/completions`, too, and answers that are kept are no
+    /// query.
     pub queries: bool,
 }
 
@@ -52,8 +52,9 @@ pub fn route_of(method: &str, path: &str, content_type: Option<&str>) -> Route {
     let path = path.split('#').next().unwrap_or_default();
     let segments: Vec<Cow<'_, str>> =
         path.split('/').filter(|segment| !segment.is_empty()).map(percent_decode).collect();
-    let known =
-        known(&segments).or_else(|| posted(method, &segments)).or_else(|| agents_own(method, &segments));
+    let small: Vec<String> = segments.iter().map(|segment| segment.to_ascii_lowercase()).collect();
+    let names: Vec<&str> = small.iter().map(String::as_str).collect();
+    let known = known(&segments).or_else(|| posted(method, &names)).or_else(|| agents_own(method, &names));
     let mut route = known.unwrap_or_else(|| Route::new(by_content(method, content_type)));
     if route.model.is_none() {
         route.model = deployment::model(&segments);
@@ -154,10 +155,8 @@ fn known(segments: &[Cow<'_, str>]) -> Option<Route> {
 
 /// What is run of a file or of what a server keeps, and what models are made of: paths that mean something else where they are
 /// read.
-fn posted(method: &str, segments: &[Cow<'_, str>]) -> Option<Route> {
-    let names: Vec<String> = segments.iter().map(|segment| segment.to_ascii_lowercase()).collect();
-    let names: Vec<&str> = names.iter().map(String::as_str).collect();
-    let operation = match *names {
+fn posted(method: &str, names: &[&str]) -> Option<Route> {
+    let operation = match names {
         _ if method != "POST" => return None,
         ["batches"] | [.., "v1", "batch", "jobs"] => "batches",
         [.., "model-invocation-job"] | [.., "batchpredictionjobs"] => "batches",
@@ -174,10 +173,8 @@ fn posted(method: &str, segments: &[Cow<'_, str>]) -> Option<Route> {
 }
 
 /// What A2A over plain HTTP has under names that other services have, too: only where it has them, and where it only answers.
-fn agents_own(method: &str, segments: &[Cow<'_, str>]) -> Option<Route> {
-    let names: Vec<String> = segments.iter().map(|segment| segment.to_ascii_lowercase()).collect();
-    let names: Vec<&str> = names.iter().map(String::as_str).collect();
-    match *names {
+fn agents_own(method: &str, names: &[&str]) -> Option<Route> {
+    match names {
         [.., "tasks", _, "pushnotificationconfigs"] | [.., "tasks", _, "pushnotificationconfigs", _] => {
             Some(Route::new(Protocol::A2aHttp))
         }
