@@ -5,14 +5,12 @@
 //! an agent's card is a document of third parties.
 
 use crate::collect::Collector;
-use crate::error::WireError;
+use crate::error::Done;
 use crate::json::{Kind, Val};
 use crate::message::Place;
 use crate::protocol::Protocol;
 use crate::rpc;
 use crate::stream::{Channel, ChannelKind, Close, OUTSIDE, field_hash};
-
-type Done = Result<(), WireError>;
 
 /// What is being read.
 #[derive(Clone, Copy)]

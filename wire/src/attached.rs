@@ -3,7 +3,7 @@
 
 use std::cell::LazyCell;
 
-use crate::bound::{alike, plain};
+use crate::bound::{is_one_of, plain};
 use crate::collect::Collector;
 use crate::elsewhere::FREE;
 use crate::error::WireError;
@@ -97,10 +97,6 @@ fn may_attach(key: &str) -> bool {
             | (Some(b's'), Some(b'3'))
             | (Some(b'b'), Some(b'y' | b'l' | b'6'))
     )
-}
-
-fn is_one_of(names: &[&str], name: &str) -> bool {
-    names.iter().any(|known| alike(name, known))
 }
 
 /// Whether a member of an object of this name says where a file is.

@@ -2,14 +2,12 @@
 //! (<https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_Converse.html>).
 
 use crate::collect::Collector;
-use crate::error::WireError;
+use crate::error::Done;
 use crate::items::place_of_role;
 use crate::json::{Kind, Val};
 use crate::message::Place;
 use crate::stream::{Channel, ChannelKind, Close, field_hash, index_of, within};
 use crate::tools;
-
-type Done = Result<(), WireError>;
 
 /// Reads a body.
 pub(crate) fn read(c: &mut Collector<'_>, value: Val<'_>, path: u32) -> Done {

@@ -2,9 +2,9 @@
 //! requests in a batch. A policy on models or tools sees these too.
 
 use crate::attached;
-use crate::bound::alike;
+use crate::bound::{alike, is_one_of};
 use crate::collect::{Collector, in_its_letters};
-use crate::error::WireError;
+use crate::error::Done;
 use crate::items::OFFERS;
 use crate::json::{Kind, Val};
 use crate::mcp;
@@ -71,14 +71,12 @@ const HOLDERS: &[&str] = &[
 /// Holders within each other.
 const DEPTH: usize = 8;
 
-type Done = Result<(), WireError>;
-
 /// Notes the models, tools and files that the protocol's reader did not. Where no path `settled` the protocol, also those that would be
 /// read at the outermost level by a server that passes over members it does not know.
 ///
 /// # Errors
-/// [`WireError`]: a method of MCP under a name that only some servers take for `method`; more models in one name than anybody asks;
-/// what is said to be text and is none in UTF-8.
+/// [`WireError`](crate::error::WireError): a method of MCP under a name that only some servers take for `method`; more models in one
+/// name than anybody asks; what is said to be text and is none in UTF-8.
 pub(crate) fn read(c: &mut Collector<'_>, root: Val<'_>, settled: bool) -> Done {
     let messages = root.items().map(|(_, one)| one).chain([root]);
     for (key, member) in messages.flat_map(Val::members) {
@@ -145,12 +143,10 @@ pub(crate) fn member(c: &mut Collector<'_>, name: &str, value: Val<'_>, all: boo
         "graders" if depth < DEPTH => {
             value.members().try_for_each(|(_, grader)| within(c, grader, true, depth + 1))
         }
-        name if holds && depth < DEPTH && HOLDERS.iter().any(|holder| alike(name, holder)) => {
-            match value.kind() {
-                Kind::Array => value.items().try_for_each(|(_, entry)| within(c, entry, true, depth + 1)),
-                _ => within(c, value, true, depth + 1),
-            }
-        }
+        name if holds && depth < DEPTH && is_one_of(HOLDERS, name) => match value.kind() {
+            Kind::Array => value.items().try_for_each(|(_, entry)| within(c, entry, true, depth + 1)),
+            _ => within(c, value, true, depth + 1),
+        },
         _ => Ok(()),
     }
 }

@@ -15,8 +15,7 @@
 //! | Bedrock InvokeModel | by the model: `max_tokens`, `max_gen_len`, … |
 //! | Ollama | `options.num_predict` |
 
-use std::ops::Range;
-
+use crate::coding::{Patch, patched};
 use crate::error::Limits;
 use crate::json::{Doc, Kind, NO_LAYER, Val, scan_bytes};
 use crate::message::Message;
@@ -192,7 +191,7 @@ pub fn bounded(message: &Message, body: &[u8], most: u64) -> Option<Vec<u8>> {
     if message.operation == "batches" {
         return None;
     }
-    scanned(body, |root| patched(root.doc.text, patches(message.protocol, &fields, root, most)))
+    scanned(body, |root| patched(root.doc.text, &patches(message.protocol, &fields, root, most)).into_bytes())
 }
 
 /// What is read of a body that was read before, scanned again; none where it is no object, or more than is read of one.
@@ -269,6 +268,7 @@ fn may_say(key: &str) -> bool {
     )
 }
 
+/// A name without what the two ways of writing it in protocol buffers' JSON differ in: underscores and capitals.
 pub(crate) fn plain(name: &str) -> impl Iterator<Item = u8> {
     name.bytes().filter(|b| *b != b'_').map(|b| b.to_ascii_lowercase())
 }
@@ -283,6 +283,11 @@ pub(crate) fn in_small_letters(name: &str) -> String {
 pub(crate) fn alike(key: &str, name: &str) -> bool {
     // Most are told apart by their first letter.
     plain(key).next() == plain(name).next() && plain(key).eq(plain(name))
+}
+
+/// Whether some server takes it for one of these names.
+pub(crate) fn is_one_of(names: &[&str], key: &str) -> bool {
+    names.iter().any(|name| alike(key, name))
 }
 
 /// Google's other spelling: `maxOutputTokens` is `max_output_tokens`.
@@ -356,10 +361,9 @@ fn times(value: Val<'_>) -> u64 {
     number.max(1)
 }
 
-type Patches = Vec<(Range<usize>, String)>;
-
-fn patches(protocol: Protocol, fields: &Fields, root: Val<'_>, most: u64) -> Patches {
-    let mut patches = Patches::new();
+/// What makes a bound of all that stands there, in order.
+fn patches(protocol: Protocol, fields: &Fields, root: Val<'_>, most: u64) -> Vec<Patch> {
+    let mut patches = Vec::new();
     let mut written = false;
     for path in fields.binding.iter().chain(fields.beside) {
         let ours = *path == fields.written;
@@ -370,7 +374,8 @@ fn patches(protocol: Protocol, fields: &Fields, root: Val<'_>, most: u64) -> Pat
                 let rest = path.get(path.len().saturating_sub(one.left)..).unwrap_or_default();
                 // Who asks for no token at all is not given a long answer.
                 let none = one.left == 0 && one.value.unsigned() == Some(0);
-                patches.push((outer(one.value), nested(rest, if none { 1 } else { most })));
+                let with = nested(rest, if none { 1 } else { most });
+                patches.push(Patch { range: one.value.outer_range(), with });
             } else if !fits {
                 continue;
             }
@@ -380,12 +385,12 @@ fn patches(protocol: Protocol, fields: &Fields, root: Val<'_>, most: u64) -> Pat
     if !written {
         patches.push(inserted(protocol, root, fields.written, most));
     }
-    patches.sort_by_key(|(range, _)| range.start);
+    patches.sort_by_key(|patch| patch.range.start);
     patches
 }
 
 /// A bound where there is nothing yet: in the object that is there for it, or with that object.
-fn inserted(protocol: Protocol, root: Val<'_>, path: &Path, most: u64) -> (Range<usize>, String) {
+fn inserted(protocol: Protocol, root: Val<'_>, path: &Path, most: u64) -> Patch {
     let (mut object, mut rest) = (root, path);
     while let [name, further @ ..] = rest {
         let inner = at(protocol, object, &[name]).into_iter().find(|one| one.exact && one.value.is_object());
@@ -395,29 +400,12 @@ fn inserted(protocol: Protocol, root: Val<'_>, path: &Path, most: u64) -> (Range
     let start = object.span().start as usize + 1;
     let comma = if object.members().next().is_some() { "," } else { "" };
     let (name, further) = rest.split_first().unwrap_or((&"", &[]));
-    (start..start, format!("\"{name}\":{}{comma}", nested(further, most)))
+    Patch { range: start..start, with: format!("\"{name}\":{}{comma}", nested(further, most)) }
 }
 
 /// `{"a":{"b":7}}`.
 fn nested(path: &Path, most: u64) -> String {
     path.iter().rev().fold(most.to_string(), |inner, name| format!("{{\"{name}\":{inner}}}"))
-}
-
-fn patched(text: &str, patches: Patches) -> Vec<u8> {
-    let mut out = Vec::with_capacity(text.len() + 64);
-    let mut at = 0;
-    for (range, with) in patches {
-        out.extend_from_slice(text.get(at..range.start).unwrap_or_default().as_bytes());
-        out.extend_from_slice(with.as_bytes());
-        at = range.end;
-    }
-    out.extend_from_slice(text.get(at..).unwrap_or_default().as_bytes());
-    out
-}
-
-fn outer(value: Val<'_>) -> Range<usize> {
-    let span = value.outer_span();
-    span.start as usize..span.end as usize
 }
 
 #[cfg(test)]

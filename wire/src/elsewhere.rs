@@ -1,6 +1,6 @@
 //! Whether a model is asked to read what does not stand in the request: then its bytes say nothing of what it takes.
 
-use crate::bound::{alike, scanned};
+use crate::bound::{alike, is_one_of, scanned};
 use crate::json::{Kind, Val};
 use crate::message::Message;
 use crate::tools::GOOGLES;
@@ -56,20 +56,17 @@ pub fn reads_elsewhere(message: &Message, body: &[u8]) -> bool {
 fn of(root: Val<'_>) -> bool {
     root.members().any(|(key, value)| {
         let name = key.text();
-        let listed = |names: &[&str]| names.iter().any(|known| alike(&name, known));
         if is_empty(value) {
             return false;
         }
         let template = alike(&name, "prompt") && value.is_object();
-        listed(OF_REQUESTS) || template || part(&name, value)
+        is_one_of(OF_REQUESTS, &name) || template || part(&name, value)
     })
 }
 
 /// Whether the answer is to be fetched later: OpenAI's `background`, xAI's `deferred`.
 pub(crate) fn answered_later(root: Val<'_>) -> bool {
-    root.members().any(|(key, value)| {
-        !is_empty(value) && ["background", "deferred"].iter().any(|name| alike(&key.text(), name))
-    })
+    root.members().any(|(key, value)| !is_empty(value) && is_one_of(&["background", "deferred"], &key.text()))
 }
 
 /// Members that hold what a model is asked, wherever a server reads them.
@@ -81,8 +78,7 @@ pub fn holds_a_prompt(body: &[u8]) -> bool {
     let asks = |root: Val<'_>| {
         root.members().any(|(key, value)| {
             let name = key.text();
-            PROMPTS.iter().any(|known| alike(&name, known))
-                || alike(&name, "input") && !value.is_object() && !is_empty(value)
+            is_one_of(PROMPTS, &name) || alike(&name, "input") && !value.is_object() && !is_empty(value)
         })
     };
     scanned(body, asks).unwrap_or(false)
@@ -92,7 +88,7 @@ pub fn holds_a_prompt(body: &[u8]) -> bool {
 pub fn may_ask_a_model(body: &[u8]) -> bool {
     const OTHERS: &[&str] = &["input", "message", "query", "queries"];
     let asks = |root: Val<'_>| {
-        root.members().any(|(key, _)| PROMPTS.iter().chain(OTHERS).any(|name| alike(&key.text(), name)))
+        root.members().any(|(key, _)| [PROMPTS, OTHERS].iter().any(|names| is_one_of(names, &key.text())))
     };
     scanned(body, asks).unwrap_or(false)
 }
@@ -107,14 +103,13 @@ fn is_empty(value: Val<'_>) -> bool {
 
 /// Recursion is bounded by the scanner's depth limit.
 fn part(name: &str, value: Val<'_>) -> bool {
-    let listed = |names: &[&str]| names.iter().any(|known| alike(name, known));
-    if is_empty(value) || listed(FREE) || name == "input" && value.is_object() {
+    if is_empty(value) || is_one_of(FREE, name) || name == "input" && value.is_object() {
         return false;
     }
     // Tools are offered among the messages, too: in a list, or each with its definition (Anthropic).
     let offers = alike(name, "tools") && value.items().any(|(_, tool)| !is_own(tool))
         || alike(name, "definition") && value.get("type").is_some() && !is_own(value);
-    if listed(OF_PARTS) || offers {
+    if is_one_of(OF_PARTS, name) || offers {
         return true;
     }
     let points = value.get_text("type").is_some_and(|kind| matches!(&*kind, "url" | "item_reference"));
@@ -129,7 +124,7 @@ fn is_own(tool: Val<'_>) -> bool {
         Some(kind) => OWN_TOOLS.iter().any(|own| kind.starts_with(own)),
         None => tool.members().all(|(key, _)| {
             let name = key.text();
-            !GOOGLES.iter().chain(&["systemTool"]).any(|known| alike(&name, known))
+            !is_one_of(GOOGLES, &name) && !alike(&name, "systemTool")
         }),
     }
 }

@@ -63,6 +63,14 @@ impl WireError {
     }
 }
 
+/// What reading a part of a body gives.
+pub(crate) type Done = Result<(), WireError>;
+
+/// Bytes as the text that they have to be.
+pub(crate) fn utf8(bytes: &[u8]) -> Result<&str, WireError> {
+    std::str::from_utf8(bytes).or_else(|error| malformed(error.valid_up_to(), "invalid UTF-8"))
+}
+
 pub(crate) fn malformed<T>(offset: usize, reason: &'static str) -> Result<T, WireError> {
     Err(WireError::Malformed { offset, reason })
 }

@@ -4,16 +4,15 @@
 
 use std::collections::BTreeSet;
 
+use crate::bound;
 use crate::collect::Collector;
-use crate::error::{WireError, malformed};
+use crate::error::{Done, malformed};
 use crate::items::place_of_role;
 use crate::json::{Kind, Val};
 use crate::message::Place;
 use crate::repeated;
 use crate::stream::{Channel, ChannelKind, Close, field_hash, index_of, within};
 use crate::tools;
-
-type Done = Result<(), WireError>;
 
 /// Reads a body, or an event of a stream (`event`), whose texts are pieces of running ones.
 pub(crate) fn read(c: &mut Collector<'_>, value: Val<'_>, path: u32, event: bool) -> Done {
@@ -77,7 +76,7 @@ pub(crate) fn read(c: &mut Collector<'_>, value: Val<'_>, path: u32, event: bool
 
 /// A name without what the two ways of writing it differ in.
 fn plain(name: &str) -> String {
-    name.bytes().filter(|b| *b != b'_').map(|b| char::from(b.to_ascii_lowercase())).collect()
+    bound::plain(name).map(char::from).collect()
 }
 
 fn candidates(c: &mut Collector<'_>, list: Val<'_>, path: u32, event: bool) -> Done {

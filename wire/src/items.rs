@@ -4,12 +4,10 @@
 use std::borrow::Cow;
 
 use crate::collect::Collector;
-use crate::error::WireError;
+use crate::error::Done;
 use crate::json::{Kind, Val};
 use crate::message::Place;
 use crate::tools;
-
-type Done = Result<(), WireError>;
 
 /// The place of what a role says. An unknown role is treated as a user: the strictest reading.
 pub(crate) fn place_of_role(role: &str) -> Place {

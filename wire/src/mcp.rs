@@ -4,14 +4,12 @@ use std::borrow::Cow;
 
 use crate::a2a;
 use crate::collect::{Collector, in_its_letters};
-use crate::error::WireError;
+use crate::error::{Done, WireError};
 use crate::items::{contents, item, parts, place_of_role};
 use crate::json::{Kind, Val};
 use crate::message::{Place, ResourceUse};
 use crate::rpc::{self, Part};
 use crate::tools;
-
-type Done = Result<(), WireError>;
 
 /// Whether a method is one of MCP's, of any revision.
 pub(crate) fn is_method(method: &str) -> bool {

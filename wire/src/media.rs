@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use crate::base64;
 use crate::body::{BodyKind, body_kind};
-use crate::bound::alike;
+use crate::bound::{alike, is_one_of};
 use crate::json::Val;
 use crate::words;
 
@@ -87,10 +87,9 @@ fn is_kind_of_text(kind: &str) -> bool {
 pub(crate) fn says_text(holder: Val<'_>) -> bool {
     holder.members().filter(|(_, value)| value.is_string()).any(|(key, value)| {
         let (name, value) = (key.text(), value.text());
-        let called = |names: &[&str]| names.iter().any(|known| alike(&name, known));
-        called(&["mimeType", "mediaType", "contentType"]) && is_of_text(&value)
-            || called(&["format"]) && is_kind_of_text(&value)
-            || called(&["filename", "displayName"]) && is_named_as_text(&value)
+        is_one_of(&["mimeType", "mediaType", "contentType"], &name) && is_of_text(&value)
+            || alike(&name, "format") && is_kind_of_text(&value)
+            || is_one_of(&["filename", "displayName"], &name) && is_named_as_text(&value)
     })
 }
 
@@ -151,10 +150,10 @@ fn holds_words(base64: &str) -> bool {
 
 /// Whether what stands beside data says that it is media: a type of one, which no text has.
 pub(crate) fn says_media(holder: Val<'_>) -> bool {
-    holder.members().filter(|(_, value)| value.is_string()).any(|(key, value)| {
-        let name = key.text();
-        ["mimeType", "mediaType"].iter().any(|known| alike(&name, known)) && !is_of_text(&value.text())
-    })
+    holder
+        .members()
+        .filter(|(_, value)| value.is_string())
+        .any(|(key, value)| is_one_of(&["mimeType", "mediaType"], &key.text()) && !is_of_text(&value.text()))
 }
 
 /// Opaque data that a provider signs or encrypts, to be handed back unchanged: long and pure Base64, in one alphabet, of nothing

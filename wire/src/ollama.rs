@@ -4,15 +4,13 @@ use std::borrow::Cow;
 
 use crate::bound::scanned;
 use crate::collect::Collector;
-use crate::error::WireError;
+use crate::error::Done;
 use crate::items::contents;
 use crate::json::{Kind, Val};
 use crate::message::Place;
 use crate::repeated;
 use crate::stream::{Channel, ChannelKind, Close, within};
 use crate::tools;
-
-type Done = Result<(), WireError>;
 
 /// What is read: a request, a whole answer, or one line of a streamed answer.
 #[derive(Clone, Copy, PartialEq, Eq)]

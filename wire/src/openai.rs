@@ -2,14 +2,12 @@
 //! outermost objects: they do not contradict each other, and an answer repeats much of its request.
 
 use crate::collect::Collector;
-use crate::error::WireError;
+use crate::error::Done;
 use crate::items::{contents, item};
 use crate::json::{Kind, Val};
 use crate::message::Place;
 use crate::protocol::Protocol;
 use crate::tools;
-
-type Done = Result<(), WireError>;
 
 /// Reads a body of one of OpenAI's protocols.
 pub(crate) fn read(c: &mut Collector<'_>, value: Val<'_>, path: u32) -> Done {

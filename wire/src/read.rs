@@ -13,7 +13,7 @@ use crate::bound;
 use crate::coding::{Coding, form_error};
 use crate::collect::Collector;
 use crate::elsewhere;
-use crate::error::{Limits, WireError};
+use crate::error::{Limits, WireError, utf8};
 use crate::gemini;
 use crate::json::{Doc, Kind, NO_LAYER, Val, scan, scan_bytes};
 use crate::mcp;
@@ -79,10 +79,7 @@ fn text(c: &mut Collector<'_>, answer: Option<&str>, body: &[u8], limits: &Limit
     if body.len() > limits.max_body {
         return Err(WireError::TooLarge { what: "bytes", limit: limits.max_body });
     }
-    let text = match std::str::from_utf8(body) {
-        Ok(text) => text,
-        Err(error) => return crate::error::malformed(error.valid_up_to(), "invalid UTF-8"),
-    };
+    let text = utf8(body)?;
     if answer.is_none() {
         without_nul(body)?;
     }
@@ -116,10 +113,7 @@ pub fn read_form(body: &[u8], limits: &Limits) -> Result<Message, WireError> {
         return Err(WireError::TooLarge { what: "bytes", limit: limits.max_body });
     }
     let mut c = Collector::new(Message::new(Protocol::Text), limits);
-    let text = match std::str::from_utf8(body) {
-        Ok(text) => text,
-        Err(error) => return crate::error::malformed(error.valid_up_to(), "invalid UTF-8"),
-    };
+    let text = utf8(body)?;
     without_nul(body)?;
     if let Some(offset) = form_error(text) {
         return crate::error::malformed(offset, "invalid UTF-8 in a form's escapes");

@@ -1,14 +1,12 @@
 //! What repeats an answer's text, token by token or word by word.
 
 use crate::collect::Collector;
-use crate::error::WireError;
+use crate::error::Done;
 use crate::json::{Kind, Val};
 use crate::message::Place;
 use crate::stream::{Channel, ChannelKind};
 use crate::tools;
 use crate::words;
-
-type Done = Result<(), WireError>;
 
 /// The operation whose answers say what was spoken, and when each word was.
 pub(crate) const TRANSCRIPTIONS: &str = "transcriptions";

@@ -1,11 +1,9 @@
 //! JSON-RPC 2.0, the envelope that MCP and A2A share.
 
 use crate::collect::Collector;
-use crate::error::WireError;
+use crate::error::{Done, WireError};
 use crate::json::{Kind, Val};
 use crate::message::Place;
-
-type Done = Result<(), WireError>;
 
 /// What an envelope carries.
 pub(crate) enum Part<'m> {

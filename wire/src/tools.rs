@@ -2,15 +2,13 @@
 
 use std::borrow::Cow;
 
-use crate::bound::{alike, in_small_letters, snake};
+use crate::bound::{alike, in_small_letters, is_one_of, snake};
 use crate::collect::{Collector, in_its_letters};
-use crate::error::{Limits, WireError, malformed};
+use crate::error::{Done, Limits, malformed};
 use crate::json::{Kind, Val, inexact_numbers};
 use crate::layers::slice;
 use crate::message::{Message, Place, ToolItem};
 use crate::protocol::Protocol;
-
-type Done = Result<(), WireError>;
 
 /// What a model or a client goes by in a tool's definition (MCP).
 pub const DEFINITION: &[&str] =
@@ -199,8 +197,7 @@ pub fn other_spelling(name: &str) -> Option<String> {
 
 /// Whether an item is Gemini's: a list of functions, tools of Google's own under their names.
 fn is_googles(item: Val<'_>) -> bool {
-    let known =
-        |name: &str| alike(name, "functionDeclarations") || GOOGLES.iter().any(|own| alike(name, own));
+    let known = |name: &str| alike(name, "functionDeclarations") || is_one_of(GOOGLES, name);
     item.members().any(|(key, _)| known(&key.text()))
 }
 

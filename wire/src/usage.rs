@@ -15,6 +15,7 @@
 //! | … any, in headers ([`Usage::of_header`]) | `x-amzn-bedrock-input-token-count`, `-output-token-count` |
 //! | Ollama, with embeddings | `prompt_eval_count`, `eval_count` |
 
+use crate::coding::{Patch, patched};
 use crate::error::Limits;
 use crate::json::{Doc, Kind, NO_LAYER, Val, scan_bytes};
 use crate::protocol::Protocol;
@@ -158,19 +159,10 @@ pub fn asking_for_usage(body: &[u8]) -> Option<Vec<u8>> {
         None => (inside(root)..inside(root), format!("\"stream_options\":{{{ASK}}}{}", comma(root))),
         Some(options) if options.is_object() => match options.get("include_usage") {
             Some(asked) if asked.is_true() => return None,
-            Some(asked) => (outer(asked), "true".to_owned()),
+            Some(asked) => (asked.outer_range(), "true".to_owned()),
             None => (inside(options)..inside(options), format!("{ASK}{}", comma(options))),
         },
-        Some(options) => (outer(options), format!("{{{ASK}}}")),
+        Some(options) => (options.outer_range(), format!("{{{ASK}}}")),
     };
-    let mut out = Vec::with_capacity(body.len() + with.len());
-    out.extend_from_slice(text.get(..range.start)?.as_bytes());
-    out.extend_from_slice(with.as_bytes());
-    out.extend_from_slice(text.get(range.end..)?.as_bytes());
-    Some(out)
-}
-
-fn outer(value: Val<'_>) -> std::ops::Range<usize> {
-    let span = value.outer_span();
-    span.start as usize..span.end as usize
+    Some(patched(text, &[Patch { range, with }]).into_bytes())
 }

@@ -5,14 +5,12 @@
 
 use crate::coding::Coding;
 use crate::collect::Collector;
-use crate::error::{FOLLOWS, WireError};
+use crate::error::{Done, FOLLOWS, WireError};
 use crate::json::{Doc, Kind, NO_LAYER, Node, Val, scan};
 use crate::message::Place;
 use crate::path::ROOT;
 use crate::protocol::Protocol;
 use crate::read::document;
-
-type Done = Result<(), WireError>;
 
 /// A mark that many readers skip.
 const MARK: char = '\u{FEFF}';

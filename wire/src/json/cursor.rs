@@ -61,6 +61,12 @@ impl<'d> Val<'d> {
         if matches!(self.kind(), Kind::Str | Kind::Key) { span.start - 1..span.end + 1 } else { span }
     }
 
+    /// The same, to put something else there.
+    pub(crate) fn outer_range(self) -> Range<usize> {
+        let span = self.outer_span();
+        span.start as usize..span.end as usize
+    }
+
     /// The bytes of the span, escapes and all.
     pub(crate) fn raw(self) -> &'d str {
         let span = self.span();

@@ -2,7 +2,7 @@
 
 use super::keys::refuse_duplicate_keys;
 use super::number::{self, Size};
-use crate::error::{FOLLOWS, Limits, TOO_DEEP, WireError, malformed};
+use crate::error::{FOLLOWS, Limits, TOO_DEEP, WireError, malformed, utf8};
 
 /// What stands in a node.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -47,10 +47,8 @@ pub(crate) fn scan_bytes<'a>(body: &'a [u8], limits: &Limits) -> Result<(&'a str
     if matches!(body, [0, ..] | [_, 0, ..]) {
         return malformed(0, "UTF-16 or UTF-32 where UTF-8 is required");
     }
-    match std::str::from_utf8(body) {
-        Ok(text) => Ok((text, scan(text, limits)?)),
-        Err(error) => malformed(error.valid_up_to(), "invalid UTF-8"),
-    }
+    let text = utf8(body)?;
+    Ok((text, scan(text, limits)?))
 }
 
 /// Scans one JSON document that fills the whole text.

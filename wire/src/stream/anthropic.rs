@@ -3,13 +3,11 @@
 use super::{Channel, ChannelKind, Close, field_hash, index_of, within};
 use crate::anthropic;
 use crate::collect::{Collector, in_its_letters};
-use crate::error::{WireError, malformed};
+use crate::error::{Done, malformed};
 use crate::items::item;
 use crate::json::Val;
 use crate::message::Place;
 use crate::path::ROOT;
-
-type Done = Result<(), WireError>;
 
 pub(crate) fn read(c: &mut Collector<'_>, root: Val<'_>) -> Done {
     let kind = root.get_text("type").unwrap_or_default();

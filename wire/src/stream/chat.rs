@@ -3,7 +3,7 @@
 use super::within::{member as unknown, within};
 use super::{Channel, ChannelKind, Close, Label, beside, field_hash, index_of};
 use crate::collect::{Collector, in_its_letters};
-use crate::error::WireError;
+use crate::error::Done;
 use crate::items::item;
 use crate::json::{Kind, Val};
 use crate::message::Place;
@@ -11,8 +11,6 @@ use crate::openai;
 use crate::path::ROOT;
 use crate::repeated;
 use crate::words;
-
-type Done = Result<(), WireError>;
 
 /// Tells what stands in calls apart from what stands beside them.
 const CALL: u32 = 1 << 31;

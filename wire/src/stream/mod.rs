@@ -11,7 +11,7 @@ use crate::a2a;
 use crate::bedrock;
 use crate::coding::Coding;
 use crate::collect::Collector;
-use crate::error::{Limits, WireError, malformed};
+use crate::error::{Limits, WireError, malformed, utf8};
 use crate::framing::Event;
 use crate::gemini;
 use crate::json::{Doc, Kind, NO_LAYER, Val, scan};
@@ -209,9 +209,9 @@ pub fn read_event(
                 None => {}
             }
         }
-        Event::Json(raw) => self::data(&mut c, operation, text_of(raw)?, NO_LAYER, Within::Event)?,
+        Event::Json(raw) => self::data(&mut c, operation, utf8(raw)?, NO_LAYER, Within::Event)?,
         Event::Amazon(frame) => {
-            self::data(&mut c, operation, text_of(frame.payload())?, NO_LAYER, Within::Frame)?;
+            self::data(&mut c, operation, utf8(frame.payload())?, NO_LAYER, Within::Frame)?;
         }
         Event::Gap(_) => {}
     }
@@ -257,13 +257,6 @@ fn endpoint(c: &mut Collector<'_>, address: &str, layer: u32) -> Result<(), Wire
     };
     let doc = Doc { text: address, nodes: &[], layer, level: 0 };
     c.whole(Place::Other, doc, path as u32..address.len() as u32, ROOT)
-}
-
-fn text_of(bytes: &[u8]) -> Result<&str, WireError> {
-    match std::str::from_utf8(bytes) {
-        Ok(text) => Ok(text),
-        Err(error) => malformed(error.valid_up_to(), "invalid UTF-8"),
-    }
 }
 
 /// Comments, names, ids and fields nobody knows: nothing of it may carry what must not pass.

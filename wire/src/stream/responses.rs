@@ -4,15 +4,13 @@
 use super::within::within;
 use super::{Channel, ChannelKind, Close, beside, field_hash, index_of};
 use crate::collect::Collector;
-use crate::error::WireError;
+use crate::error::{Done, WireError};
 use crate::items::{contents, item};
 use crate::json::{Kind, Val};
 use crate::message::Place;
 use crate::openai;
 use crate::path::ROOT;
 use crate::repeated;
-
-type Done = Result<(), WireError>;
 
 pub(crate) fn read(c: &mut Collector<'_>, root: Val<'_>) -> Done {
     let kind = root.get_text("type").unwrap_or_default();
