@@ -140,6 +140,10 @@ const MAX_ENTRIES: usize = 64;
 const MAX_TOOLS: usize = 32;
 /// Model, tool and operation names are the agent's own words.
 const MAX_NAME: usize = 128;
+/// Bytes of a place: a path is made of the agent's own keys.
+const MAX_PLACE: usize = 256;
+/// What stands for the rest of a place that is longer.
+const MORE: char = '…';
 
 impl Decision {
     pub(crate) fn guard(&mut self, guard: &'static str, state: GuardState) {
@@ -152,6 +156,7 @@ impl Decision {
 
     pub(crate) fn finding(&mut self, kind: &str, place: &str, score: f32) {
         let full = self.findings.len() >= MAX_ENTRIES;
+        let place = bounded_place(place);
         match self.findings.iter_mut().find(|found| found.kind == kind && found.place == place) {
             Some(found) => {
                 found.count = found.count.saturating_add(1);
@@ -161,7 +166,7 @@ impl Decision {
             None => self.findings.push(FindingCount {
                 kind: kind.to_owned(),
                 count: 1,
-                place: place.to_owned(),
+                place: place.into_owned(),
                 score,
             }),
         }
@@ -217,6 +222,15 @@ fn push_new(list: &mut Vec<Violation>, entry: Violation) {
     }
 }
 
+/// A place as a record has it.
+pub(crate) fn bounded_place(place: &str) -> Cow<'_, str> {
+    if place.len() <= MAX_PLACE {
+        return Cow::Borrowed(place);
+    }
+    let kept = place.get(..place.floor_char_boundary(MAX_PLACE)).unwrap_or_default();
+    Cow::Owned(format!("{kept}{MORE}"))
+}
+
 fn clip(name: &str) -> String {
     name.chars().filter(|c| !c.is_control()).take(MAX_NAME).collect()
 }
@@ -258,6 +272,27 @@ mod tests {
         assert_eq!(decision.violations.len(), MAX_ENTRIES);
         let told = decision.violations.iter().find(|said| said.rule == Some(1000)).map(|said| said.effect);
         assert_eq!(told, Some(Effect::Denied));
+    }
+
+    /// A path is as long as an agent's keys are: clipped, it still says which message, and what differs only behind that is counted
+    /// together.
+    #[test]
+    fn places_are_bounded() {
+        let mut decision = Decision::default();
+        let place = |end| format!("request:messages[0].{}.{end}", "é".repeat(4_000));
+        decision.finding("EMAIL_ADDRESS", &place("a"), 0.5);
+        decision.finding("EMAIL_ADDRESS", &place("b"), 0.9);
+        let evidence = crate::evidence::Evidence { place: place("a"), ..Default::default() };
+        decision.violation(Violation::new("pii", Severity::High, "no".into()).because(evidence));
+        let found = decision.findings.iter().map(|found| &found.place);
+        let objected = decision.violations.iter().filter_map(|said| Some(&said.evidence.as_ref()?.place));
+        let places: Vec<_> = found.chain(objected).collect();
+        assert_eq!(places.len(), 2);
+        for place in places {
+            assert!(place.len() <= MAX_PLACE + MORE.len_utf8(), "{} bytes", place.len());
+            assert!(place.starts_with("request:messages[0].é") && place.ends_with("é…"), "{place}");
+        }
+        assert_eq!(decision.findings[0].count, 2);
     }
 
     #[test]

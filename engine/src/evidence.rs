@@ -1,5 +1,5 @@
 //! What a rule went by, so that a decision can be explained later: types, scores, places and limits, never text.
-use crate::decision::Severity;
+use crate::decision::{Severity, bounded_place};
 
 /// What an objection did to the exchange, from mild to strict.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -66,6 +66,8 @@ impl Violation {
     }
 
     pub(crate) fn because(self, evidence: Evidence) -> Self {
+        let place = bounded_place(&evidence.place).into_owned();
+        let evidence = Evidence { place, ..evidence };
         Violation { evidence: Some(Box::new(evidence)), ..self }
     }
 

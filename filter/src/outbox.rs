@@ -1,10 +1,10 @@
 //! Decision records on their way to the control plane: numbered, kept until acknowledged, bounded.
 //!
-//! Law: a record leaves the outbox only when it was sent and the control plane says that it is kept. While it does not answer, records
+//! Law: a record leaves the outbox only when it was sent and the control plane says that it is kept, or refuses it by itself: then it
+//! is counted among those dropped. While it does not answer, records
 //! wait and are sent again; a full outbox refuses requests or drops their records and counts them, as the policy
 //! says. Numbers run without a gap for the life of the VM, so that a loss shows at the other end.
-use std::collections::VecDeque;
-
+use mesh_audit::Queue;
 use mesh_audit::v1::{DecisionRecord, LeaseReturn, ReportResponse};
 use mesh_limits::Leases;
 use mesh_policy::{ServiceRef, Settings};
@@ -14,10 +14,10 @@ use crate::{host, lease};
 
 const SERVICE: &str = "ai_mesh.v1.DecisionIntake";
 const METHOD: &str = "Report";
-/// Records in one message.
-const BATCH: usize = 256;
-/// Their bytes, unless the first alone has more: a gRPC server takes 4 MiB.
-const BATCH_BYTES: usize = 2 * 1024 * 1024;
+/// Ends of leases in one message.
+const MAX_RETURNS: usize = 256;
+/// gRPC's INVALID_ARGUMENT: what was sent makes no sense, and will not the next time.
+const INVALID_ARGUMENT: u32 = 3;
 /// So long records wait for others to go with, unless they fill a message: a call costs Envoy as much as several requests.
 const GATHER_NS: u64 = 100_000_000;
 /// A call that was not even answered with an error by then is forgotten (its root context may be gone).
@@ -30,13 +30,9 @@ pub(crate) struct Outbox {
     sidecar: String,
     service: Option<ServiceRef>,
     capacity: usize,
-    /// Encoded: a record is written once, however often it is sent, and waits in little memory.
-    records: VecDeque<Vec<u8>>,
-    /// Number of the first record in `records`.
-    first: u64,
+    records: Queue,
     /// Exchanges under way that will still add a record.
     reserved: usize,
-    dropped: u64,
     call: Option<Call>,
     not_before: u64,
     /// When the last call was made.
@@ -78,10 +74,8 @@ impl Outbox {
             sidecar: String::new(),
             service: None,
             capacity: 0,
-            records: VecDeque::new(),
-            first: 1,
+            records: Queue::default(),
             reserved: 0,
-            dropped: 0,
             call: None,
             not_before: 0,
             called: 0,
@@ -113,9 +107,9 @@ impl Outbox {
             self.urgent |= record.settlements.iter().any(|settlement| settlement.measure == "concurrent");
             // Other sidecars may still call a tool that this one has seen change.
             self.urgent |= !record.definitions.is_empty();
-            self.records.push_back(record.encode_to_vec());
+            self.records.push(record);
         } else {
-            self.dropped += 1;
+            self.records.drop_one();
         }
     }
 
@@ -126,21 +120,21 @@ impl Outbox {
         }
         let Some(service) = &self.service else { return };
         let gathering =
-            !self.urgent && self.records.len() < BATCH && now.saturating_sub(self.called) < GATHER_NS;
+            !self.urgent && !self.records.fills_a_batch() && now.saturating_sub(self.called) < GATHER_NS;
         if self.records.is_empty() && leases.returns().is_empty() || now < self.not_before || gathering {
             return;
         }
         self.called = now;
         self.urgent = false;
-        let records = self.batch();
-        let last = self.first.saturating_add(records.len() as u64).saturating_sub(1);
+        let records = self.records.batch();
+        let last = self.records.first().saturating_add(records.len() as u64).saturating_sub(1);
         let report = Report {
             sidecar: self.sidecar.clone(),
             vm: self.vm.clone(),
-            first_sequence: self.first,
+            first_sequence: self.records.first(),
             records,
-            dropped: self.dropped,
-            returns: leases.returns().iter().take(BATCH).map(lease::message).collect(),
+            dropped: self.records.dropped(),
+            returns: leases.returns().iter().take(MAX_RETURNS).map(lease::message).collect(),
         };
         let token = host::call(
             &service.cluster,
@@ -156,33 +150,33 @@ impl Outbox {
         }
     }
 
-    /// The oldest records, as many as go in one message.
-    fn batch(&self) -> Vec<Vec<u8>> {
-        let mut bytes = 0;
-        let fits = |record: &&Vec<u8>| {
-            let first = bytes == 0;
-            bytes += record.len();
-            first || bytes <= BATCH_BYTES
-        };
-        self.records.iter().take(BATCH).take_while(fits).cloned().collect()
-    }
-
     /// A root context ends: what it was told is lost, so its call is made again. The other end knows what it has.
     pub(crate) fn orphan(&mut self, owner: u32) {
         self.call.take_if(|call| call.owner == owner);
     }
 
-    /// The answer to a call. `message` is empty when it failed.
-    pub(crate) fn answered(&mut self, token: u32, ok: bool, message: &[u8], now: u64, leases: &mut Leases) {
+    /// A call has ended with a gRPC status. `message` is its answer, empty when it failed.
+    pub(crate) fn answered(
+        &mut self,
+        token: u32,
+        status: u32,
+        message: &[u8],
+        now: u64,
+        leases: &mut Leases,
+    ) {
         let Some(call) = self.call.take_if(|call| call.token == token) else { return };
-        match ReportResponse::decode(message) {
-            Ok(answer) if ok => {
+        match (status, ReportResponse::decode(message)) {
+            (0, Ok(answer)) => {
                 // What was not sent can not have been kept, whatever the answer says.
-                let kept = answer.acknowledged.min(call.last);
-                while self.first <= kept && self.records.pop_front().is_some() {
-                    self.first += 1;
+                self.records.acknowledged(answer.acknowledged.min(call.last));
+                leases.returned(usize::try_from(answer.returned).unwrap_or(usize::MAX).min(MAX_RETURNS));
+                self.flush(call.owner, now, leases);
+            }
+            // At once: the record that was refused is looked for among those of its batch.
+            (INVALID_ARGUMENT, _) if self.records.first() <= call.last => {
+                if let Some(number) = self.records.refused(call.last) {
+                    log::error!("the control plane refused the decision record {number}: it is dropped");
                 }
-                leases.returned(usize::try_from(answer.returned).unwrap_or(usize::MAX).min(BATCH));
                 self.flush(call.owner, now, leases);
             }
             _ => self.not_before = now + RETRY_AFTER_NS,

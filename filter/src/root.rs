@@ -197,7 +197,7 @@ impl Context for Root {
         if shared.renewals.borrow_mut().answered(token, &answer, &mut leases) {
             return;
         }
-        shared.outbox.borrow_mut().answered(token, status == 0, &answer, host::now(), &mut leases);
+        shared.outbox.borrow_mut().answered(token, status, &answer, host::now(), &mut leases);
     }
 
     fn on_grpc_stream_message(&mut self, stream: u32, _size: usize) {

@@ -12,7 +12,8 @@ pub struct ReportRequest {
     pub first_sequence: u64,
     #[prost(message, repeated, tag = "4")]
     pub records: ::prost::alloc::vec::Vec<DecisionRecord>,
-    /// Records this VM has discarded so far because its buffer was full and the policy said `drop`.
+    /// Records this VM has discarded so far: because its buffer was full and the policy said `drop`, or because they were refused
+    /// (INVALID_ARGUMENT) when they were sent alone.
     #[prost(uint64, tag = "5")]
     pub dropped: u64,
     /// Ends of leases. They may be told more than once: a lease is known until it is returned.

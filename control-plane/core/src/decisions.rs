@@ -80,7 +80,8 @@ pub enum BatchError {
 const MAX_ID: usize = 256;
 /// A filter sends 256. More in one transaction would keep others waiting for the database.
 const MAX_RECORDS: usize = 1024;
-/// What a filter bounds takes a few KiB, and what its agent chooses (who it says it is, say) as much as Envoy lets through.
+/// What a filter bounds takes some tens of KiB, unless an author's module says a lot, and what its agent chooses (who it says it is,
+/// say) as much as Envoy lets through.
 const MAX_RECORD: usize = 256 * 1024;
 /// Records that are forgotten in one transaction: others that wait for the database come between.
 const FORGOTTEN: u32 = 2000;
