@@ -135,10 +135,8 @@ pub(crate) fn is_unclear(call: &Value) -> bool {
 }
 
 pub(crate) fn tool_calls(message: &Message, body: &[u8]) -> Vec<Value> {
-    let calls = message.tool_calls.iter().enumerate();
-    calls
-        .map(|(index, call)| json!({ "name": call.name, "arguments": message.arguments(body, index) }))
-        .collect()
+    let (calls, again) = (message.tool_calls.iter().enumerate(), message.again(body));
+    calls.map(|(index, call)| json!({ "name": call.name, "arguments": again.arguments(index) })).collect()
 }
 
 /// Under all their names.

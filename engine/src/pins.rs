@@ -167,14 +167,15 @@ impl Session {
             return Vec::new();
         }
         let server = self.server();
+        let read = message.again(body);
         let offered: Vec<(usize, &String, &'static str)> = message
             .tools_offered
             .iter()
             .enumerate()
             .filter(|(index, _)| !message.is_lent(*index))
             .filter_map(|(index, name)| {
-                let definition = message.definition(body, index).map(approved_part);
-                let numbers = message.inexact_numbers(body, index);
+                let definition = read.definition(index).map(approved_part);
+                let numbers = read.inexact_numbers(index);
                 let digest = definition.as_ref().and_then(|definition| digest_of(definition, &numbers));
                 let standing = self.program.pins.offered(&server, name, digest.as_deref());
                 if let (Some(definition), Some(digest)) = (&definition, digest)

@@ -128,3 +128,13 @@ fn a_tool_goes_by_its_own_name() {
         assert!(text.contains("Finds things") == shown && !text.contains("EVIL"), "{text}");
     }
 }
+
+/// An event's lines are put together once, however many definitions stand in them, and not for each of these.
+#[test]
+fn a_listing_of_many_tools_is_decoded_once() {
+    let tool = |index: usize| json!({ "name": format!("t{index}"), "description": "It rains.\n".repeat(50) });
+    let tools: Vec<String> = (0..4_000).map(|index| tool(index).to_string()).collect();
+    let program = program(json!({ "pin": true }), Vec::new());
+    let (shown, seen) = listed(&program, &format!("[{}]", tools.join(",\ndata: ")), true);
+    assert!(!seen.is_empty() && !shown.contains("rains"), "{} are reported", seen.len());
+}

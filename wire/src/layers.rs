@@ -15,27 +15,6 @@ pub(crate) struct Layer {
     pub(crate) coding: Coding,
 }
 
-/// A stretch of a layer's decoded text (or of the body).
-pub(crate) fn slice<'b>(body: &'b [u8], layers: &[Layer], layer: u32, span: &Range<u32>) -> Cow<'b, str> {
-    let range = span.start as usize..span.end as usize;
-    let Some(this) = layers.get(layer as usize) else {
-        let bytes = body.get(range).unwrap_or_default();
-        return Cow::Borrowed(std::str::from_utf8(bytes).unwrap_or_default());
-    };
-    let inner = decoded(slice(body, layers, this.parent, &this.span), this.coding);
-    match inner {
-        Cow::Borrowed(text) => Cow::Borrowed(text.get(range).unwrap_or_default()),
-        Cow::Owned(text) => Cow::Owned(text.get(range).unwrap_or_default().to_owned()),
-    }
-}
-
-fn decoded(source: Cow<'_, str>, coding: Coding) -> Cow<'_, str> {
-    match source {
-        Cow::Borrowed(text) => coding.decode(text),
-        Cow::Owned(text) => Cow::Owned(coding.decode(&text).into_owned()),
-    }
-}
-
 /// The decoded texts of all layers, each made once, when it is first asked for.
 pub(crate) struct Texts<'b, 'm> {
     bytes: &'b [u8],
@@ -61,10 +40,15 @@ impl<'b, 'm> Texts<'b, 'm> {
 
     /// What the layer decodes, as it is written around it.
     pub(crate) fn source_of(&self, layer: &Layer) -> &str {
-        if self.layers.get(layer.parent as usize).is_none() {
-            return self.of_body(&layer.span);
+        self.stretch(layer.parent, &layer.span)
+    }
+
+    /// A stretch of a layer's text, or of the body.
+    pub(crate) fn stretch(&self, layer: u32, span: &Range<u32>) -> &str {
+        if self.layers.get(layer as usize).is_none() {
+            return self.of_body(span);
         }
-        self.of(layer.parent).get(layer.span.start as usize..layer.span.end as usize).unwrap_or_default()
+        self.of(layer).get(span.start as usize..span.end as usize).unwrap_or_default()
     }
 
     fn of_body(&self, span: &Range<u32>) -> &'b str {

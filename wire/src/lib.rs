@@ -16,6 +16,7 @@
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing))]
 
 mod a2a;
+mod again;
 mod amazon;
 mod anthropic;
 mod array;
@@ -63,6 +64,7 @@ mod usage;
 mod values;
 mod words;
 
+pub use again::Again;
 pub use amazon::Frame;
 pub use body::{BodyKind, body_kind, sniff};
 pub use bound::{Answers, answers, bounded};

@@ -3,10 +3,7 @@
 use std::collections::{BTreeSet, HashMap};
 use std::ops::Range;
 
-use crate::coding::unescape;
-use crate::error::Limits;
-use crate::json::to_value;
-use crate::layers::{Layer, slice};
+use crate::layers::Layer;
 use crate::ollama;
 use crate::path::Paths;
 use crate::protocol::Protocol;
@@ -102,7 +99,7 @@ impl Segment {
     }
 }
 
-/// A tool that the message calls (or asks the other side to call). [`Message::arguments`] gives what with.
+/// A tool that the message calls (or asks the other side to call). [`Again::arguments`](crate::Again::arguments) gives what with.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ToolCall {
     /// The tool's name.
@@ -322,26 +319,5 @@ impl Message {
             }
         }
         None
-    }
-
-    /// The definition of the `tool`-th of `tools_offered`, parsed, from the body (or the event's payload) that the message
-    /// was read from.
-    pub fn definition(&self, body: &[u8], tool: usize) -> Option<serde_json::Value> {
-        let item = self.tool_items.get(tool)?;
-        let raw = slice(body, &self.layers, item.layer, &item.span);
-        to_value(raw.as_bytes(), &Limits::default()).ok()
-    }
-
-    /// The arguments of the `call`-th of `tool_calls`, parsed, from the body that the message was read from. A string
-    /// that is strict JSON (as OpenAI writes arguments) is parsed too; one that is not stays a string.
-    pub fn arguments(&self, body: &[u8], call: usize) -> serde_json::Value {
-        let source = self.tool_calls.get(call).and_then(|call| call.arguments.as_ref());
-        let Some(source) = source else { return serde_json::Value::Null };
-        let raw = slice(body, &self.layers, source.layer, &source.span);
-        let text = if source.string { unescape(&raw) } else { raw.as_ref().into() };
-        match to_value(text.as_bytes(), &Limits::default()) {
-            Ok(value) => value,
-            Err(_) => serde_json::Value::String(text.into_owned()),
-        }
     }
 }

@@ -4,25 +4,14 @@ use std::borrow::Cow;
 
 use crate::bound::{alike, in_small_letters, is_one_of, snake};
 use crate::collect::{Collector, in_its_letters};
-use crate::error::{Done, Limits, malformed};
-use crate::json::{Kind, Val, inexact_numbers};
-use crate::layers::slice;
-use crate::message::{Message, Place, ToolItem};
+use crate::error::{Done, malformed};
+use crate::json::{Kind, Val};
+use crate::message::{Place, ToolItem};
 use crate::protocol::Protocol;
 
 /// What a model or a client goes by in a tool's definition (MCP).
 pub const DEFINITION: &[&str] =
     &["name", "title", "description", "inputSchema", "outputSchema", "annotations"];
-
-impl Message {
-    /// The numbers in what is gone by in a definition ([`DEFINITION`]) that a double does not keep, as they are written: some
-    /// readers tell them apart from their neighbours, where [`Message::definition`] does not.
-    pub fn inexact_numbers(&self, body: &[u8], tool: usize) -> Vec<String> {
-        let Some(item) = self.tool_items.get(tool) else { return Vec::new() };
-        let raw = slice(body, &self.layers, item.layer, &item.span);
-        inexact_numbers(raw.as_bytes(), DEFINITION, &Limits::default()).unwrap_or_default()
-    }
-}
 
 /// A list of definitions: OpenAI chat (`function` inside) and Responses, Anthropic, MCP, legacy `functions`.
 pub(crate) fn definitions(c: &mut Collector<'_>, list: Val<'_>, path: u32) -> Done {

@@ -88,10 +88,10 @@ fn openai_chat_request() {
     );
     assert_eq!(message.tools_offered, ["find", "old"]);
     assert_eq!(names(&message), ["find", "run", "old"]);
-    assert_eq!(message.arguments(body.as_bytes(), 0), serde_json::json!({"who": "Ann", "n": 12345678}));
-    assert_eq!(message.arguments(body.as_bytes(), 1), serde_json::json!("ls -l"));
-    assert_eq!(message.arguments(body.as_bytes(), 2), serde_json::json!("not json"));
-    assert_eq!(message.arguments(body.as_bytes(), 9), serde_json::Value::Null);
+    assert_eq!(message.again(body.as_bytes()).arguments(0), serde_json::json!({"who": "Ann", "n": 12345678}));
+    assert_eq!(message.again(body.as_bytes()).arguments(1), serde_json::json!("ls -l"));
+    assert_eq!(message.again(body.as_bytes()).arguments(2), serde_json::json!("not json"));
+    assert_eq!(message.again(body.as_bytes()).arguments(9), serde_json::Value::Null);
 }
 
 #[test]
@@ -177,7 +177,7 @@ fn openai_responses_request_and_answer() {
     }
     assert_eq!(message.tools_offered, ["find", "web_search", "crm"]);
     assert_eq!(names(&message), ["find"]);
-    assert_eq!(message.arguments(body.as_bytes(), 0), serde_json::json!({"q": "Ann"}));
+    assert_eq!(message.again(body.as_bytes()).arguments(0), serde_json::json!({"q": "Ann"}));
     let simple = request(Protocol::OpenAiResponses, r#"{"model":"m","input":"hello"}"#);
     assert_eq!(lines(&simple), ["user input hello"]);
 
@@ -233,7 +233,7 @@ fn anthropic_request_and_answer() {
         assert!(texts.iter().any(|line| line == want), "{want} in {texts:#?}");
     }
     assert_eq!((message.operation.as_str(), names(&message)), ("messages", vec!["find"]));
-    assert_eq!(message.arguments(body.as_bytes(), 0), serde_json::json!({"q": "Ann", "n": 12345678}));
+    assert_eq!(message.again(body.as_bytes()).arguments(0), serde_json::json!({"q": "Ann", "n": 12345678}));
     let count = request(Protocol::AnthropicMessages, r#"{"model":"m","system":"s","messages":[]}"#);
     assert_eq!(count.operation, "messages", "which of both it is tells the path");
 
@@ -323,7 +323,7 @@ fn mcp_requests() {
             "other params._meta.trace Ann",
         ]
     );
-    assert_eq!(message.arguments(body.as_bytes(), 0), serde_json::json!({"who": "Ann", "n": 12345678}));
+    assert_eq!(message.again(body.as_bytes()).arguments(0), serde_json::json!({"who": "Ann", "n": 12345678}));
     // A call without a name or parameters is still a call, for an allow list to refuse.
     for body in [
         r#"{"jsonrpc":"2.0","id":7,"method":"tools/call"}"#,

@@ -37,8 +37,9 @@ pub(crate) fn check(data: &[u8]) {
     for segment in 0..message.segments.len() {
         let _ = (message.path(segment), message.name_of(segment));
     }
+    let again = message.again(body);
     for call in 0..message.tool_calls.len() {
-        let _ = message.arguments(body, call);
+        let _ = again.arguments(call);
     }
     let offered: Vec<&str> = message.tools_offered.iter().map(String::as_str).collect();
     // Nothing is dropped from a request, in which tools may be seen in places of which nothing can go.
