@@ -4,7 +4,7 @@ use mesh_wire::Message;
 use serde_json::{Value, json};
 
 use crate::Timestamp;
-use crate::own_rules::Answer;
+use crate::answer::Answer;
 use crate::session::Session;
 
 /// The fields of `input`, those of one object one after the other. docs/policies.md describes each.

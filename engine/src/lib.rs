@@ -14,6 +14,7 @@
 
 mod access;
 mod address;
+mod answer;
 mod asks;
 mod bounds;
 mod breaker;

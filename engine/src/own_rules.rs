@@ -6,10 +6,10 @@
 use std::rc::Rc;
 
 use mesh_policy::Enforcement;
-use mesh_wire::{Channel, ChannelKind, Limits, Message, RefusalKind, StreamItem};
-use serde_json::{Value, json};
+use mesh_wire::RefusalKind;
 
 use crate::Timestamp;
+use crate::answer::Answer;
 use crate::decision::{GuardState, Severity};
 use crate::evidence::{Effect, Violation};
 use crate::index::Attached;
@@ -45,70 +45,6 @@ impl Rules {
     /// Whether a module of the author's looks at answers.
     pub(crate) fn rego_reads_answers(&self) -> bool {
         self.rego.iter().any(|(_, asked)| Turn::Answer.takes(asked))
-    }
-}
-
-/// An answer as the author's rules see it.
-#[derive(Default)]
-pub(crate) struct Answer {
-    pub(crate) stream: bool,
-    messages: Vec<Value>,
-    tool_calls: Vec<Value>,
-    /// Running texts of a stream, and their places.
-    texts: Vec<(Channel, String, String)>,
-}
-
-impl Answer {
-    /// A whole body.
-    pub(crate) fn of(message: &Message, body: &[u8]) -> Self {
-        Answer {
-            messages: crate::input::messages(message),
-            tool_calls: crate::input::tool_calls(message, body),
-            ..Answer::default()
-        }
-    }
-
-    /// Another event of a stream.
-    pub(crate) fn add(&mut self, item: &StreamItem) {
-        self.stream = true;
-        for (index, segment) in item.message.segments.iter().enumerate().filter(|(at, _)| !item.is_piece(*at))
-        {
-            let place = item.message.path(index);
-            self.messages
-                .push(json!({ "role": segment.place.as_str(), "place": place, "text": segment.text }));
-        }
-        for piece in &item.pieces {
-            match self.texts.iter_mut().find(|(channel, ..)| *channel == piece.channel) {
-                Some((_, _, text)) => text.push_str(item.text(piece)),
-                None => {
-                    let place = item.message.path(piece.segment);
-                    self.texts.push((piece.channel, place, item.text(piece).to_owned()));
-                }
-            }
-        }
-        let names =
-            item.message.tool_calls.iter().map(|call| json!({ "name": call.name, "arguments": null }));
-        self.tool_calls.extend(names);
-    }
-
-    /// `input.response`.
-    pub(crate) fn input(&self, status: Option<u16>) -> Value {
-        let (mut messages, mut tool_calls) = (self.messages.clone(), self.tool_calls.clone());
-        let mut calls = tool_calls.iter_mut();
-        for (channel, place, text) in &self.texts {
-            match channel.kind {
-                // Arguments come in the order of the calls.
-                ChannelKind::ToolArguments | ChannelKind::ToolInput => {
-                    if let Some(call) = calls.next() {
-                        let read = mesh_wire::to_value(text.as_bytes(), &Limits::default());
-                        call["arguments"] = read.unwrap_or_else(|_| json!(text));
-                    }
-                }
-                ChannelKind::Tokens => {}
-                _ => messages.push(json!({ "role": "assistant", "place": place, "text": text })),
-            }
-        }
-        json!({ "status": status, "stream": self.stream, "messages": messages, "tool_calls": tool_calls })
     }
 }
 
@@ -158,11 +94,7 @@ impl Session {
             return false;
         }
         match (answer, &self.message) {
-            (Some(answer), _) => {
-                let input = answer.input(None);
-                let calls = input.get("tool_calls").and_then(Value::as_array);
-                calls.into_iter().flatten().any(is_unclear)
-            }
+            (Some(answer), _) => answer.is_unclear(),
             (None, Some(message)) => crate::input::tool_calls(message, body).iter().any(is_unclear),
             (None, None) => false,
         }

@@ -10,10 +10,10 @@ use mesh_wire::{
     Usage, apply_dropping_tools, body_kind, decode, is_text, read_response, sniff,
 };
 
+use crate::answer::Answer;
 use crate::decision::{GuardState, Severity};
 use crate::evidence::{Effect, Evidence, Violation};
 use crate::guards::{Way, without_overlaps};
-use crate::own_rules::Answer;
 use crate::parts::Pieces;
 use crate::session::{Session, Step, plain_instead, speaks_json};
 use crate::stream::{Held, Stream};

@@ -6,7 +6,7 @@ use crate::error::Done;
 use crate::items::place_of_role;
 use crate::json::{Kind, Val};
 use crate::message::Place;
-use crate::stream::{Channel, ChannelKind, Close, field_hash, index_of, within};
+use crate::stream::{Channel, ChannelKind, Close, arguments, field_hash, index_of, within};
 use crate::tools;
 
 /// Reads a body.
@@ -165,7 +165,11 @@ pub(crate) fn event(c: &mut Collector<'_>, root: Val<'_>, path: u32) -> Done {
         let name = key.text();
         let here = c.at_key(path, &name);
         match &*name {
-            "start" if member.is_object() => blocks(c, Place::Assistant, member, here)?,
+            "start" if member.is_object() => {
+                let calls = c.message.tool_calls.len();
+                blocks(c, Place::Assistant, member, here)?;
+                c.calls_run(calls, arguments(group.unwrap_or_default()));
+            }
             "delta" if member.is_object() => delta(c, member, here, group.unwrap_or_default())?,
             _ => shared(c, path, key, member)?,
         }

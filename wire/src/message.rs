@@ -8,6 +8,7 @@ use crate::ollama;
 use crate::path::Paths;
 use crate::protocol::Protocol;
 use crate::route::Route;
+use crate::stream::Channel;
 use crate::usage::Usage;
 
 /// Who speaks, or what kind of text it is.
@@ -106,13 +107,16 @@ pub struct ToolCall {
     pub name: String,
     /// Clients may make this name of several that are judged by themselves, too.
     pub joined: bool,
+    /// In an event of a stream: where its arguments run, if they come in pieces ([`Channel::call`]). An event that names the call
+    /// again has the same.
+    pub runs: Option<Channel>,
     pub(crate) arguments: Option<Source>,
 }
 
 impl ToolCall {
     /// A call whose name some clients make of several ones.
-    pub fn joined(name: String) -> Self {
-        ToolCall { name, joined: true, arguments: None }
+    pub fn joined(name: String, runs: Channel) -> Self {
+        ToolCall { name, joined: true, runs: Some(runs), arguments: None }
     }
 }
 

@@ -24,9 +24,10 @@ use mesh_wire::{
     Opening, Protocol, StreamItem, read_event,
 };
 
+use crate::answer::Answer;
 use crate::decision::Outcome;
 use crate::guards::without_overlaps;
-use crate::own_rules::{Answer, MAX_HELD};
+use crate::own_rules::MAX_HELD;
 use crate::parts::Pieces;
 use crate::response::names;
 use crate::session::Session;
@@ -360,7 +361,7 @@ impl Stream {
             self.held = None;
             session.rego_misses_answer("response-size");
         } else {
-            held.seen.add(item);
+            held.seen.add(item, event.read_from());
         }
     }
 

@@ -56,8 +56,9 @@ impl Order {
                 return false;
             }
         }
-        let names = grown.iter().filter(|(_, field)| *field == "name").filter_map(|key| self.labels.get(key));
-        item.message.tool_calls.extend(names.cloned().map(ToolCall::joined));
+        let names = grown.iter().filter(|(_, field)| *field == "name");
+        let joined = names.filter_map(|key| Some(ToolCall::joined(self.labels.get(key)?.clone(), key.0)));
+        item.message.tool_calls.extend(joined);
         true
     }
 

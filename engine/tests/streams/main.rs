@@ -4,6 +4,7 @@
 
 mod again;
 mod blocks;
+mod calls;
 mod cumulative;
 mod deltas;
 mod joins;

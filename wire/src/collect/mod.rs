@@ -13,7 +13,7 @@ use crate::error::{Limits, WireError, malformed};
 use crate::json::{Doc, Kind, Val, plain_digits};
 use crate::media;
 use crate::message::{Message, Place, Segment, Slot, Source, ToolCall};
-use crate::stream::{Channel, Close, Label, Piece};
+use crate::stream::{Channel, Close, Label, Piece, arguments};
 use crate::words;
 
 /// Members, and what is said where one is written in other letters.
@@ -247,6 +247,27 @@ impl<'l> Collector<'l> {
             span: value.span(),
             string: value.is_string(),
         });
-        self.message.tool_calls.push(ToolCall { name: name.into_owned(), joined: false, arguments });
+        self.message.tool_calls.push(ToolCall {
+            name: name.into_owned(),
+            joined: false,
+            runs: None,
+            arguments,
+        });
+    }
+
+    /// The arguments of the calls that were noted after the first `from` run here.
+    pub(crate) fn calls_run(&mut self, from: usize, runs: Channel) {
+        self.message.tool_calls.iter_mut().skip(from).for_each(|call| call.runs = Some(runs));
+    }
+
+    /// The same where the calls were noted of a list of blocks or items, each of which has its index for a group.
+    pub(crate) fn calls_run_in(&mut self, from: usize, list: Val<'_>) {
+        let mut calls = self.message.tool_calls.iter_mut().skip(from).peekable();
+        for (index, item) in list.items() {
+            let name = item.get_text("name").or_else(|| item.get_text("type")).unwrap_or_default();
+            if let Some(call) = calls.next_if(|call| call.name == name) {
+                call.runs = Some(arguments(index));
+            }
+        }
     }
 }

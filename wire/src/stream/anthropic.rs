@@ -1,6 +1,6 @@
 //! Events of Anthropic's Messages API.
 
-use super::{Channel, ChannelKind, Close, field_hash, index_of, within};
+use super::{Channel, ChannelKind, Close, arguments, field_hash, index_of, within};
 use crate::anthropic;
 use crate::collect::{Collector, in_its_letters};
 use crate::error::{Done, malformed};
@@ -20,11 +20,11 @@ pub(crate) fn read(c: &mut Collector<'_>, root: Val<'_>) -> Done {
         match &*name {
             "type" | "index" => c.measures(member, here)?,
             "message" if member.is_object() => {
-                let from = c.message.segments.len();
+                let (from, calls) = (c.message.segments.len(), c.message.tool_calls.len());
                 anthropic::read(c, member, here)?;
-                if kind == "message_start" {
-                    let blocks = member.get("content").into_iter().flat_map(|content| content.items());
-                    blocks.for_each(|(index, block)| opens(c, block, from, index));
+                if let Some(content) = member.get("content").filter(|_| kind == "message_start") {
+                    content.items().for_each(|(index, block)| opens(c, block, from, index));
+                    c.calls_run_in(calls, content);
                 }
             }
             "content_block" if member.is_object() => {
@@ -55,8 +55,9 @@ fn is_text(block: Val<'_>) -> bool {
 fn block(c: &mut Collector<'_>, value: Val<'_>, path: u32, group: u32, field: u32) -> Done {
     let kind = value.get_text("type").unwrap_or_default();
     if !matches!(&*kind, "text" | "thinking") {
-        let from = c.message.segments.len();
+        let (from, calls) = (c.message.segments.len(), c.message.tool_calls.len());
         item(c, Place::Assistant, value, path)?;
+        c.calls_run(calls, arguments(group));
         if field == 0 {
             opens(c, value, from, group);
         }

@@ -202,7 +202,9 @@ fn function(c: &mut Collector<'_>, value: Val<'_>, path: u32, channel: Channel) 
                 // Comes whole, with the first chunk of a call; later chunks repeat it, empty, or not at all.
                 label(c, channel, "name", member);
                 if let Some(called) = member.string().filter(|called| !called.is_empty()) {
+                    let from = c.message.tool_calls.len();
                     c.calls(called, None);
+                    c.calls_run(from, channel);
                 }
                 c.word(member, here)?;
             }

@@ -69,6 +69,11 @@ impl Channel {
         self.group == OUTSIDE
     }
 
+    /// The call whose arguments run here: its choice, block or item, and its index in that.
+    pub fn call(&self) -> (u32, u32) {
+        (self.group, self.index & (MAX_INDEX as u32 - 1))
+    }
+
     /// Whether its group is one of choices, blocks or items, which are numbered and may take turns, however many there are.
     pub fn is_numbered(&self) -> bool {
         u64::from(self.group) < MAX_INDEX
@@ -360,6 +365,11 @@ pub(crate) fn index_of(value: Val<'_>, name: &str) -> Result<Option<u32>, WireEr
             _ => malformed(index.span().start as usize, "an index that is no plain number"),
         },
     }
+}
+
+/// The arguments of the one call of a content block or output item.
+pub(crate) fn arguments(group: u32) -> Channel {
+    Channel { group, kind: ChannelKind::ToolArguments, index: 0 }
 }
 
 /// The same running text of another field, which clients do not put together with the first.

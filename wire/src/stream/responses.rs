@@ -2,7 +2,7 @@
 //! `response.output_item.done`, `response.completed`); the whole ones are listed as texts of their own.
 
 use super::within::within;
-use super::{Channel, ChannelKind, Close, beside, field_hash, index_of};
+use super::{Channel, ChannelKind, Close, arguments, beside, field_hash, index_of};
 use crate::collect::Collector;
 use crate::error::{Done, WireError};
 use crate::items::{contents, item};
@@ -45,10 +45,17 @@ pub(crate) fn read(c: &mut Collector<'_>, root: Val<'_>) -> Done {
                     c.repeats(channel, member, from);
                 }
             }
-            "response" if member.is_object() => openai::read(c, member, here)?,
+            "response" if member.is_object() => {
+                let calls = c.message.tool_calls.len();
+                openai::read(c, member, here)?;
+                if let Some(output) = member.get("output") {
+                    c.calls_run_in(calls, output);
+                }
+            }
             "item" if member.is_object() => {
-                let from = c.message.segments.len();
+                let (from, calls) = (c.message.segments.len(), c.message.tool_calls.len());
                 item(c, Place::Assistant, member, here)?;
+                c.calls_run(calls, arguments(channel.group));
                 if kind == "response.output_item.added" {
                     item_opens(c, member, from, channel.group);
                 }
