@@ -80,9 +80,9 @@ impl Subscription {
             self.awaited = Some((nonce, index));
             return;
         };
-        // A piece may stand in a bundle more than once, so few pieces can make a large one.
-        let outcome = match pieces.iter().map(|piece| piece.len()).sum::<usize>() {
-            bytes if bytes > MOST_BYTES => {
+        // A piece may stand in a bundle more than once, so few pieces can make a large one: larger than a `usize` here can say.
+        let outcome = match pieces.iter().map(|piece| piece.len() as u64).sum::<u64>() {
+            bytes if bytes > MOST_BYTES as u64 => {
                 Err(format!("the bundle has {bytes} bytes; a filter takes at most {MOST_BYTES}"))
             }
             _ => run(&pieces.concat()),
