@@ -65,6 +65,8 @@ struct Call {
     since: u64,
     /// Number of the last record that was sent; one before the first of all when there was none.
     last: u64,
+    /// Number of the first end of a lease that was sent.
+    first_return: u64,
 }
 
 impl Outbox {
@@ -144,7 +146,8 @@ impl Outbox {
             &report.encode_to_vec(),
             service.timeout_ms,
         );
-        self.call = token.map(|token| Call { token, owner, since: now, last });
+        self.call =
+            token.map(|token| Call { token, owner, since: now, last, first_return: leases.first_return() });
         if token.is_none() {
             self.not_before = now + RETRY_AFTER_NS;
         }
@@ -169,7 +172,8 @@ impl Outbox {
             (0, Ok(answer)) => {
                 // What was not sent can not have been kept, whatever the answer says.
                 self.records.acknowledged(answer.acknowledged.min(call.last));
-                leases.returned(usize::try_from(answer.returned).unwrap_or(usize::MAX).min(MAX_RETURNS));
+                let returned = answer.returned.min(MAX_RETURNS as u64);
+                leases.returned(call.first_return.saturating_add(returned));
                 self.flush(call.owner, now, leases);
             }
             // At once: the record that was refused is looked for among those of its batch.

@@ -22,6 +22,9 @@ const RENEW_US: u64 = 500_000;
 const LOST_US: u64 = 10_000_000;
 /// A burst is not taken for a rate at once: at most so many times what was wanted lately is asked for.
 const GROWTH: u64 = 4;
+/// Ends of leases that wait to be told. While nobody takes them each request may leave one; what is not told is free again when the
+/// lease's patience ends.
+const MAX_RETURNS: usize = 4096;
 /// Renewals asked for in one call.
 const MAX_RENEWALS: usize = 32;
 
@@ -189,6 +192,8 @@ pub struct Leases {
     /// What stays held of leases that have ended, by the name it is held under.
     rests: HashMap<String, (AccountName, Lease)>,
     returns: VecDeque<Return>,
+    /// Number of the first of `returns`.
+    first_return: u64,
     clock_us: u64,
 }
 
@@ -270,7 +275,7 @@ impl Leases {
     fn give_back(&mut self, account: &AccountName, borrow: &Borrow) {
         if borrow.spent.is_none() {
             let (account, id) = (account.clone(), borrow.id.clone());
-            self.returns.push_back(Return { account, id, spent: 0, rest: 0 });
+            self.tell(Return { account, id, spent: 0, rest: 0 });
         }
     }
 
@@ -321,7 +326,7 @@ impl Leases {
         if lease.held == 0
             && let Some((account, lease)) = self.rests.remove(&rest)
         {
-            self.returns.push_back(Return { account, id: rest, spent: lease.spent, rest: 0 });
+            self.tell(Return { account, id: rest, spent: lease.spent, rest: 0 });
         }
     }
 
@@ -361,9 +366,24 @@ impl Leases {
         &self.returns
     }
 
-    /// So many of the oldest returns have been taken in.
-    pub fn returned(&mut self, count: usize) {
-        self.returns.drain(..count.min(self.returns.len()));
+    /// Number of the first of [`Leases::returns`]; the others follow without a gap.
+    pub fn first_return(&self) -> u64 {
+        self.first_return
+    }
+
+    /// The returns before this number have been taken in.
+    pub fn returned(&mut self, before: u64) {
+        while self.first_return < before && self.returns.pop_front().is_some() {
+            self.first_return += 1;
+        }
+    }
+
+    /// Keeps the end of a lease until it is taken in. A full list gives up the oldest, whose time is over first.
+    fn tell(&mut self, end: Return) {
+        if self.returns.len() >= MAX_RETURNS {
+            self.returned(self.first_return.saturating_add(1));
+        }
+        self.returns.push_back(end);
     }
 
     fn close(&mut self, account: AccountName, lease: Lease) {
@@ -372,6 +392,6 @@ impl Leases {
             let rest = Lease { granted: held, spent: 0, id: id.clone(), ..lease };
             self.rests.insert(rest_of(&id), (account.clone(), rest));
         }
-        self.returns.push_back(Return { account, id, spent, rest: held });
+        self.tell(Return { account, id, spent, rest: held });
     }
 }

@@ -196,7 +196,7 @@ impl World {
             self.account.settle(&self.terms, &end.id, how, self.now);
         }
         if known {
-            leases.returned(leases.returns().len());
+            leases.returned(leases.first_return() + leases.returns().len() as u64);
         }
     }
 
@@ -357,4 +357,30 @@ fn the_common_case_makes_no_call_and_the_end_is_exact() {
     assert!(local > 560 && admitted == 600, "{local} of {admitted} made no call");
     let (local, admitted) = play(Kind::Count, 1000, &steadily(1200)).unwrap();
     assert!(local > 900 && admitted == 1000, "{local} of {admitted} made no call");
+}
+
+/// While nobody answers, each request that asks may have been lent something, and says so later. The oldest are given up, and what
+/// is taken in meanwhile is what was told.
+#[test]
+fn what_nobody_takes_back_is_bounded() {
+    let mut leases = Leases::default();
+    let (policy, key) = ("p".to_owned(), "user:ada".to_owned());
+    let account = AccountName { policy, rule: 0, measure: Measure::Requests, window_s: 60, key };
+    let mut now = 0;
+    let lost = |leases: &mut Leases, id: &str, now: &mut u64| {
+        *now += 1_000_000;
+        let borrow = leases.want(&account, 1, id, *now).expect("it asks");
+        leases.unanswered(&account, &borrow);
+    };
+    // A first request asks for itself alone.
+    assert_eq!(leases.want(&account, 1, "first", now), None);
+    (0..5_000).for_each(|id| lost(&mut leases, &id.to_string(), &mut now));
+    let ids =
+        |leases: &Leases| -> Vec<String> { leases.returns().iter().map(|end| end.id.clone()).collect() };
+    let kept = ids(&leases);
+    assert_eq!((kept.len(), kept.last().map(String::as_str)), (4_096, Some("4999")));
+    let told = leases.first_return() + 2;
+    lost(&mut leases, "new", &mut now);
+    leases.returned(told);
+    assert_eq!(ids(&leases)[..4_094], kept[2..], "one of the two was given up before");
 }

@@ -20,8 +20,8 @@ enum Next {
     Answer(usize, Option<usize>, Option<(u64, String, Option<u64>, u64)>, u64, u64),
     Tick(usize),
     /// Ends of leases reach the account.
-    Report(usize, Vec<(String, u64, u64)>),
-    Reported(usize, usize),
+    Report(usize, u64, Vec<(String, u64, u64)>),
+    Reported(usize, u64),
 }
 
 struct Race {
@@ -88,15 +88,15 @@ impl Race {
                 }
             }
             Next::Tick(worker) => self.tick(worker, now),
-            Next::Report(worker, ends) => {
-                let count = ends.len();
+            Next::Report(worker, first, ends) => {
+                let before = first + ends.len() as u64;
                 for (id, spent, rest) in ends {
                     self.account.settle(&self.terms, &id, Settlement::Returned { spent, rest }, now);
                 }
                 let back = now + self.about(self.call_us) / 2;
-                self.at(back, Next::Reported(worker, count));
+                self.at(back, Next::Reported(worker, before));
             }
-            Next::Reported(worker, count) => self.workers[worker].returned(count),
+            Next::Reported(worker, before) => self.workers[worker].returned(before),
         }
     }
 
@@ -131,7 +131,8 @@ impl Race {
         if gathered && !ends.is_empty() {
             self.reported_us[worker] = Some(now);
             let there = now + self.about(self.call_us) / 2;
-            self.at(there, Next::Report(worker, ends));
+            let first = self.workers[worker].first_return();
+            self.at(there, Next::Report(worker, first, ends));
         }
         if self.left.iter().any(|left| *left > 0) {
             self.at(now + TICK_US, Next::Tick(worker));
