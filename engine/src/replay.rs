@@ -8,7 +8,6 @@ use mesh_detect::{EntityType, Source, TypeSet, injection_threshold};
 use mesh_policy::{Enforcement, InjectionAction, PiiAction};
 use mesh_wire::route_of;
 
-use crate::access::AccessGuard;
 use crate::asks::Ask;
 use crate::decision::Outcome;
 use crate::index::Attached;
@@ -150,10 +149,8 @@ fn judge(policies: &[Rc<Attached>], features: &Features) -> Outcome {
     let asks = asks(features);
     let caller = Caller { roles: features.roles.clone(), ..Caller::default() };
     let guards = || enforced().filter_map(|policy| policy.access.as_ref());
-    let granted = |ask: &Ask| {
-        let judged = |guard: &AccessGuard| guard.judge(ask, &caller, features.source_ip, features.time);
-        guards().any(|guard| judged(guard).is_ok_and(|refused| refused.is_none()))
-    };
+    let granted =
+        |ask: &Ask| guards().any(|guard| guard.grants(ask, &caller, features.source_ip, features.time));
     // What is asked for over MCP is in the body.
     if features.protocol != "mcp" && guards().next().is_some() && !asks.iter().all(granted) {
         outcome = Outcome::Deny;
@@ -202,8 +199,8 @@ fn asks(features: &Features) -> Vec<Ask> {
         let names = vec![features.model.clone(), format!("models/{}", features.model)];
         asks.push(Ask { names, action: "query".to_owned() });
     }
-    let told = route_of(&features.method, &features.path, None).protocol;
-    if asks.is_empty() || !told.names_a_model() {
+    // As of a live request: beside its model one asks for its path, unless that is a protocol's own for asking a model.
+    if asks.is_empty() || !route_of(&features.method, &features.path, None).queries {
         let action = crate::asks::action(&features.method).to_owned();
         asks.push(Ask { names: vec![features.path.trim_start_matches('/').to_owned()], action });
     }
@@ -306,6 +303,40 @@ mod tests {
             let replayed = replay(&program(1, before.clone()), &program(2, after.clone()), &features);
             assert_eq!((replayed.before, replayed.after), expected, "{before} {after}");
             assert_eq!(replayed.unknown.into_iter().collect::<Vec<_>>(), unknown, "{before} {after}");
+        }
+    }
+
+    /// A live request and its record are asked the same.
+    #[test]
+    fn a_path_is_asked_for_as_of_a_live_request() {
+        let rule = serde_json::json!({ "access": { "resource": "models/*", "allowedRoles": ["*"], "allowedActions": ["query"] } });
+        let program = Rc::new(program(1, serde_json::json!({ "rules": [rule] })));
+        for (path, passes) in [
+            ("/v1/responses", true),
+            ("/v1/chat/completions", true),
+            ("/x/responses", false),
+            ("/v1/responses/x", false),
+        ] {
+            let head = crate::RequestHead {
+                method: "POST".into(),
+                path: path.into(),
+                headers: vec![("content-type".into(), "application/json".into())],
+                ..crate::RequestHead::default()
+            };
+            let body =
+                br#"{"model":"gpt-4o","input":"hi","messages":[{"role":"user","content":"hi"}]}"#.to_vec();
+            let live = crate::dry_run(&program, &crate::SampleRequest { head, body }, 1).decision;
+            assert_eq!(live.outcome == Outcome::Allow, passes, "{path}");
+            let features = Features {
+                agent: "a".into(),
+                method: "POST".into(),
+                path: path.into(),
+                protocol: live.protocol.into(),
+                model: live.model,
+                time: 1,
+                ..Features::default()
+            };
+            assert_eq!(replay(&program, &program, &features).after, live.outcome, "{path}");
         }
     }
 
