@@ -91,7 +91,7 @@ pub struct Evidence {
     /// Type of what was found, the detector's rule, the action asked for, who was counted, or that the guard could not run:
     /// `could-not-run`, `judge/could-not-run`.
     pub kind: String,
-    /// Where: `request:messages[0].content`, or which tool: `request:tools[2]`.
+    /// Where: `request:messages[0].content`, or which tool: `tools[2]`, `tool_calls[0]`, `server_tools[0]`.
     pub place: String,
     /// Bytes of the text at that place.
     pub span: Option<(u32, u32)>,

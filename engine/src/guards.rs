@@ -141,18 +141,9 @@ impl Session {
         let applies = Rc::clone(&self.applies);
         for policy in applies.iter().filter(|policy| !policy.tools.is_empty()) {
             self.decision.guard("tools", GuardState::Ran);
-            let called = message.tool_calls.iter().map(|call| match call.joined {
-                true => policy.denies_tool(&call.name),
-                false => policy.refuses_tool(&call.name),
-            });
-            let offered = message.tools_offered.iter().chain(&message.other_tools);
-            let offered = offered.map(|name| policy.refuses_tool(name));
-            let within = message.server_tools.iter().map(|name| policy.denies_tool(name));
-            let mut judged = called.chain(offered).chain(within).enumerate();
-            let refused = judged.find_map(|(index, refused)| Some((index, refused?)));
-            if let Some((index, (rule, listed))) = refused {
+            if let Some((place, (rule, listed))) = refused_tool(policy, message) {
                 let text = "a tool that is offered or called here is not allowed".to_owned();
-                let evidence = Evidence { place: format!("tools[{index}]"), listed, ..Evidence::default() };
+                let evidence = Evidence { place, listed, ..Evidence::default() };
                 let violation = Violation::new("tools", Severity::Medium, text.clone()).by(rule);
                 if self.raise(policy, violation.because(evidence)) {
                     self.deny(RefusalKind::Policy, &text);
@@ -362,6 +353,27 @@ pub(crate) fn source_of(place: Place, way: Way) -> Source {
         Place::Document => Source::Document,
         Place::Other => Source::Other,
     }
+}
+
+/// The first tool that a policy does not let be offered or called: its place, and the rule and the entry of its deny list.
+fn refused_tool(policy: &Attached, message: &Message) -> Option<(String, (usize, String))> {
+    let called = message.tool_calls.iter().map(|call| match call.joined {
+        true => policy.denies_tool(&call.name),
+        false => policy.refuses_tool(&call.name),
+    });
+    let offered = message.tools_offered.iter().map(|name| policy.refuses_tool(name));
+    let within = message.server_tools.iter().map(|name| policy.denies_tool(name));
+    let first = |list: &str, judged: &mut dyn Iterator<Item = Option<(usize, String)>>| {
+        let mut judged = judged.enumerate();
+        judged.find_map(|(index, refused)| Some((format!("{list}[{index}]"), refused?)))
+    };
+    // Of which tool on offer a further name is one, nobody tells.
+    let known_as =
+        || Some(("tools".to_owned(), message.other_tools.iter().find_map(|name| policy.refuses_tool(name))?));
+    first("tool_calls", &mut { called })
+        .or_else(|| first("tools", &mut { offered }))
+        .or_else(known_as)
+        .or_else(|| first("server_tools", &mut { within }))
 }
 
 /// Where two rules want to redact overlapping text, all of it goes, under the first one's replacement.

@@ -149,7 +149,7 @@ impl Session {
                 Some((index, self.program.pins.called(&server, &call.name).problem()?))
             });
             if let Some((index, problem)) = refused {
-                let evidence = pinned(index);
+                let evidence = pinned(format!("tool_calls[{index}]"));
                 let rule = policy.pinned.first().copied().unwrap_or_default();
                 let violation = Violation::new("tools", Severity::High, problem.to_owned()).by(rule);
                 if self.raise(policy, violation.because(evidence)) {
@@ -191,7 +191,7 @@ impl Session {
             self.decision.guard("pin", GuardState::Ran);
             let rule = policy.pinned.first().copied().unwrap_or_default();
             for (index, name, problem) in &offered {
-                let evidence = pinned(*index);
+                let evidence = pinned(format!("tools[{index}]"));
                 let text = format!("a tool is withheld: {problem}");
                 let violation = Violation::new("tools", Severity::High, text).by(rule).with(Effect::Modified);
                 if self.raise(policy, violation.because(evidence)) {
@@ -289,8 +289,8 @@ fn visible(text: &str, out: &mut String) {
 }
 
 /// What the record says of a tool that is not as it was approved.
-fn pinned(index: usize) -> Evidence {
-    Evidence { kind: "pinned tool".to_owned(), place: format!("tools[{index}]"), ..Evidence::default() }
+fn pinned(place: String) -> Evidence {
+    Evidence { kind: "pinned tool".to_owned(), place, ..Evidence::default() }
 }
 
 #[cfg(test)]

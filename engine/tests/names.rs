@@ -3,9 +3,10 @@
 
 mod support;
 
+use mesh_engine::Step;
 use serde_json::{Value, json};
 
-use crate::support::{passes, sent};
+use crate::support::{begun, passes, post, program, sent};
 
 const CHAT: &str = "/v1/chat/completions";
 
@@ -387,4 +388,27 @@ fn calls_are_seen_on_the_paths_of_other_protocols() {
     assert!(!passes(models, CHAT, &chat));
     let task = json!({ "jsonrpc": "2.0", "id": 1, "method": "tasks/get", "params": { "id": "t" } });
     assert!(passes(json!({ "rules": [{ "tools": { "pin": true } }] }), "/a2a", &task));
+}
+
+/// A place is one in its own list, as people count it.
+#[test]
+fn the_place_of_a_refused_tool_is_one_in_its_list() {
+    let tool = |name: &str| json!({ "type": "function", "function": { "name": name } });
+    let call = |name: &str| json!({ "id": "c", "type": "function", "function": { "name": name, "arguments": "{}" } });
+    let server = json!({ "type": "mcp", "server_label": "ok", "allowed_tools": ["ok", "rm"] });
+    let program = program(json!([{ "tools": { "allow": ["ok"], "deny": ["rm"] } }]));
+    for (path, calls, tools, place) in [
+        (CHAT, vec![call("ok")], vec![tool("ok"), tool("rm")], "tools[1]"),
+        (CHAT, vec![call("ok"), call("rm")], vec![tool("ok")], "tool_calls[1]"),
+        (CHAT, vec![call("ok")], vec![server.clone()], "server_tools[1]"),
+    ] {
+        let messages =
+            json!([{ "role": "user", "content": "hi" }, { "role": "assistant", "tool_calls": calls }]);
+        let body = json!({ "model": "m", "messages": messages, "tools": tools });
+        let mut session = begun(&program, post(path));
+        assert!(matches!(session.request(body.to_string().as_bytes(), 0), Step::Refuse(_)), "{place}");
+        let decision = session.finish().0;
+        let evidence = decision.violations[0].evidence.as_ref().unwrap();
+        assert_eq!(evidence.place, place);
+    }
 }
