@@ -177,6 +177,9 @@ pub struct Catalogue {
     default: Price,
 }
 
+/// Bytes of a model's name that may be listed: looking for a longer one, part by part, takes time that grows with its square.
+const MAX_NAME: usize = 256;
+
 /// The list that is shipped.
 const SHIPPED: &str = include_str!("prices.json");
 
@@ -241,6 +244,9 @@ impl Catalogue {
 
     fn found(&self, model: &str) -> Option<(&String, &Price)> {
         let model = plain(model);
+        if model.len() > MAX_NAME {
+            return None;
+        }
         let mut name = model.as_str();
         loop {
             if let Some(found) = self.models.get_key_value(name) {
@@ -341,6 +347,9 @@ mod tests {
             ("Gemini-3-Flash-Preview", Some(0.5)),
             ("llama-7b", None),
             ("", None),
+            (&format!("gpt-4o{}", "-1".repeat(100)), Some(2.5)),
+            // Nobody lists a name of that length.
+            (&format!("gpt-4o{}", "-1".repeat(1_000)), None),
         ];
         for (model, input) in table {
             let (price, listed) = catalogue.price(model);
