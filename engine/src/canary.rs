@@ -255,7 +255,7 @@ mod tests {
             let whole = format!("It says {text}, I think.");
             assert_eq!(canary.find(&whole).0.len(), 1, "{whole}");
             // Up to its last letter, no part of it may leave.
-            let (range, _) = (canary.find(&whole).0.remove(0), ());
+            let range = canary.find(&whole).0.remove(0);
             for cut in (range.start + 1..range.end).filter(|cut| whole.is_char_boundary(*cut)) {
                 let held = canary.find(&whole[..cut]).1;
                 assert!(held <= range.start, "{} is held from {held}, not {}", &whole[..cut], range.start);

@@ -3,6 +3,8 @@
 //!
 //! Law: a service that is not the control plane counts what a request may take when it asks, and can not be told that it took
 //! less. A call that fails is not made again: nothing is ever counted twice.
+use std::collections::VecDeque;
+
 use mesh_engine::{LimitCheck, Settlement};
 use mesh_policy::ServiceRef;
 
@@ -14,7 +16,7 @@ const MAX_WAITING: usize = 256;
 /// What is to be told.
 #[derive(Default)]
 pub(crate) struct Excess {
-    waiting: Vec<LimitCheck>,
+    waiting: VecDeque<LimitCheck>,
 }
 
 impl Excess {
@@ -22,9 +24,9 @@ impl Excess {
     pub(crate) fn note(&mut self, settlements: &[Settlement]) {
         for over in settlements.iter().filter_map(Settlement::beyond) {
             if self.waiting.len() >= MAX_WAITING {
-                self.waiting.remove(0);
+                self.waiting.pop_front();
             }
-            self.waiting.push(over);
+            self.waiting.push_back(over);
         }
     }
 
@@ -32,8 +34,14 @@ impl Excess {
     pub(crate) fn tell(&mut self, service: &ServiceRef) {
         for over in self.waiting.drain(..) {
             let question = limits::ask_plainly(std::slice::from_ref(&over));
-            let call = (&*service.cluster, limits::SERVICE, limits::METHOD);
-            host::call(call.0, call.1, call.2, Vec::new(), &question, service.timeout_ms);
+            host::call(
+                &service.cluster,
+                limits::SERVICE,
+                limits::METHOD,
+                Vec::new(),
+                &question,
+                service.timeout_ms,
+            );
         }
     }
 }
