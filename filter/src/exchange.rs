@@ -91,7 +91,8 @@ impl Exchange {
         }
     }
 
-    /// Asks the session, and counts the time it takes. Every look at the clock is a call to Envoy: only bodies are timed.
+    /// Asks the session, and counts the time it takes. Every look at the clock is a call to Envoy: what is asked about
+    /// headers is not timed.
     fn judge<T>(&mut self, ask: impl FnOnce(&mut Session, u64) -> T) -> Option<T> {
         let session = self.session.as_mut()?;
         let before = host::now();
