@@ -30,9 +30,7 @@ impl ContentHash {
         if self.bytes == 0 {
             return String::new();
         }
-        let digit = |nibble: u8| char::from_digit(u32::from(nibble), 16).unwrap_or('0');
-        let digest = self.state.finalize().into_bytes();
-        digest.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect()
+        hex::encode(self.state.finalize().into_bytes())
     }
 }
 

@@ -27,12 +27,12 @@ impl SigningKey {
 
     /// The public key, as 64 hex digits.
     pub fn public(&self) -> String {
-        hex(self.0.verifying_key().as_bytes())
+        hex::encode(self.0.verifying_key().as_bytes())
     }
 
     /// The bundle with its signature before it.
     pub fn sign(&self, bundle: &str) -> String {
-        let signature = hex(&self.0.sign(bundle.as_bytes()).to_bytes());
+        let signature = hex::encode(self.0.sign(bundle.as_bytes()).to_bytes());
         let public = self.public();
         let id = public.get(..ID_DIGITS).unwrap_or_default();
         format!("{MAGIC}{id} {signature}\n{bundle}")
@@ -122,22 +122,10 @@ fn parts(sent: &[u8]) -> Option<(&str, Signature, &[u8])> {
     Some((id, Signature::from_bytes(&bytes(signature)?), rest.get(1..)?))
 }
 
-fn bytes<const N: usize>(hex: &str) -> Option<[u8; N]> {
-    let hex = hex.as_bytes();
+fn bytes<const N: usize>(digits: &str) -> Option<[u8; N]> {
     let mut bytes = [0; N];
-    if hex.len() != 2 * N {
-        return None;
-    }
-    for (byte, digits) in bytes.iter_mut().zip(hex.chunks(2)) {
-        let digits =
-            std::str::from_utf8(digits).ok().filter(|text| text.bytes().all(|b| b.is_ascii_hexdigit()))?;
-        *byte = u8::from_str_radix(digits, 16).ok()?;
-    }
+    hex::decode_to_slice(digits, &mut bytes).ok()?;
     Some(bytes)
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 #[cfg(test)]

@@ -161,12 +161,7 @@ fn credential(value: &str) -> String {
 
 fn fingerprint(key: &str) -> String {
     let digest = Sha256::digest(key.as_bytes());
-    digest.iter().take(8).fold(String::with_capacity(16), |mut hex, byte| {
-        for nibble in [byte >> 4, byte & 15] {
-            hex.push(char::from_digit(u32::from(nibble), 16).unwrap_or('0'));
-        }
-        hex
-    })
+    hex::encode(digest.get(..8).unwrap_or_default())
 }
 
 #[cfg(test)]

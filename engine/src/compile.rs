@@ -78,10 +78,7 @@ pub fn compile(bundle: &Bundle, detector: Rc<Detector>) -> Result<Program, Vec<R
     }
     let prices = prices(bundle, policies.iter().map(|(policy, _)| policy).chain(&pinned))
         .map_err(|refused| vec![refused])?;
-    let index = Index::new(policies, &pinned, &bundle.agents).map_err(|problems| {
-        let refused = |(name, said)| Refused { agent: true, name, diagnostics: vec![said] };
-        problems.into_iter().map(refused).collect::<Vec<_>>()
-    })?;
+    let index = Index::new(policies, &pinned, &bundle.agents).map_err(of_agents)?;
     let (version, settings) = (bundle.version.clone(), bundle.settings.clone());
     Ok(Program { version, settings, detector, index, seen: None, pins: Pins::of(bundle), prices })
 }
@@ -129,11 +126,14 @@ pub fn check_agents(bundle: &Bundle) -> Result<Vec<(String, Diagnostic)>, Vec<Re
             });
             Ok(said.collect())
         }
-        Err(problems) => {
-            let refused = |(name, said)| Refused { agent: true, name, diagnostics: vec![said] };
-            Err(problems.into_iter().map(refused).collect())
-        }
+        Err(problems) => Err(of_agents(problems)),
     }
+}
+
+/// Agents' documents with attachments of what is not there.
+fn of_agents(problems: Vec<(String, Diagnostic)>) -> Vec<Refused> {
+    let refused = |(name, said)| Refused { agent: true, name, diagnostics: vec![said] };
+    problems.into_iter().map(refused).collect()
 }
 
 fn rules(policy: &Policy) -> Result<Rules, Vec<Diagnostic>> {

@@ -258,9 +258,9 @@ impl Session {
                 None
             }
             LimitKey::Ip => self.head.source_ip.map(|ip| format!("ip:{}", ip.to_canonical())),
-            LimitKey::Model => message.and_then(|message| message.model.as_deref()).map(|model| {
-                format!("model:{}", bare_model(model).chars().take(MAX_NAME).collect::<String>())
-            }),
+            LimitKey::Model => message
+                .and_then(|message| message.model.as_deref())
+                .map(|model| named("model", &bare_model(model))),
             LimitKey::Tool => {
                 let called = message.filter(|message| message.mcp);
                 let mut calls: BTreeMap<&str, u64> = BTreeMap::new();
@@ -270,14 +270,13 @@ impl Session {
                 if calls.len() > MAX_TOOLS {
                     return Err("tools");
                 }
-                let name = |name: &str| format!("tool:{}", name.chars().take(MAX_NAME).collect::<String>());
-                return Ok(calls.into_iter().map(|(tool, calls)| (name(tool), calls)).collect());
+                return Ok(calls.into_iter().map(|(tool, calls)| (named("tool", tool), calls)).collect());
             }
             LimitKey::Rego => match &guard.expression {
                 Some(expression) => {
                     let input = rego_input(self, body, now, None, expression.reads);
                     let text = expression.rego.text(&input).map_err(|_| "expression")?;
-                    text.map(|text| format!("rego:{}", text.chars().take(MAX_NAME).collect::<String>()))
+                    text.map(|text| named("rego", &text))
                 }
                 None => None,
             },
@@ -337,6 +336,12 @@ impl Session {
 
 /// Model and tool names are the agent's own words.
 const MAX_NAME: usize = 128;
+
+/// Who is counted, by a name of that length at most.
+fn named(kind: &str, name: &str) -> String {
+    let name: String = name.chars().take(MAX_NAME).collect();
+    format!("{kind}:{name}")
+}
 
 fn check(policy: &Attached, guard: &LimitGuard, key: String, amount: u64) -> LimitCheck {
     LimitCheck {

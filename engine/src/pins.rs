@@ -242,13 +242,13 @@ fn digest_of(definition: &Value, numbers: &[String]) -> Option<String> {
     let mut canonical = serde_json_canonicalizer::to_vec(definition).ok()?;
     // No canonical form goes on in another line.
     numbers.iter().for_each(|number| canonical.extend([b"\n", number.as_bytes()].concat()));
-    Some(Sha256::digest(&canonical).iter().map(|byte| format!("{byte:02x}")).collect())
+    Some(hex::encode(Sha256::digest(&canonical)))
 }
 
 /// A definition as people are shown it, and whether that is not all of it.
 fn shown(detector: &Detector, definition: &Value) -> (String, bool) {
     let text = serde_json::to_string_pretty(definition).unwrap_or_default();
-    let cut = (0..=MAX_TEXT.min(text.len())).rev().find(|at| text.is_char_boundary(*at)).unwrap_or_default();
+    let cut = text.floor_char_boundary(MAX_TEXT);
     let truncated = cut < text.len();
     let text = text.get(..cut).unwrap_or_default();
     let mut types = TypeSet::EMPTY;

@@ -11,7 +11,7 @@ use mesh_wire::{Channel, Edit, resolve_escapes};
 use super::Stream;
 use super::number::quoted;
 use super::tail::Tail;
-use super::window::{cut_parts, floor_boundary};
+use super::window::cut_parts;
 use crate::guards::{Way, without_overlaps};
 use crate::index::Attached;
 use crate::mask::is_place_of_address;
@@ -43,7 +43,7 @@ impl Stream {
         if session.injection_heard(&window.heard, &window.place) {
             window.heard.clear();
         }
-        let from = floor_boundary(&window.heard, window.heard.len().saturating_sub(HEARD / 2));
+        let from = window.heard.floor_char_boundary(window.heard.len().saturating_sub(HEARD / 2));
         if window.heard.len() > HEARD {
             window.heard.drain(..from);
         }

@@ -4,7 +4,7 @@ use std::ops::Range;
 use mesh_detect::{Finding, TypeSet};
 use mesh_wire::{ChannelKind, Edit, Resolved, cut_escape, escape_json, resolve_escapes};
 
-use super::window::{Window, floor_boundary};
+use super::window::Window;
 use crate::address::Readings;
 use crate::guards::Way;
 use crate::index::Attached;
@@ -242,10 +242,10 @@ fn holdback(session: &Session, text: &str, guards: &[Guard<'_>]) -> usize {
         let types: &TypeSet = &guard.types;
         safe = safe.min(session.program.detector.holdback(text, types));
         if guard.custom.is_some() {
-            safe = safe.min(floor_boundary(text, text.len().saturating_sub(CUSTOM_REACH)));
+            safe = safe.min(text.floor_char_boundary(text.len().saturating_sub(CUSTOM_REACH)));
         }
     }
-    floor_boundary(text, safe)
+    text.floor_char_boundary(safe)
 }
 
 /// Adds what lies over nothing that was found.

@@ -154,7 +154,3 @@ pub(super) fn cut_parts(
         begin = end;
     }
 }
-
-pub(super) fn floor_boundary(text: &str, at: usize) -> usize {
-    (0..=at.min(text.len())).rev().find(|at| text.is_char_boundary(*at)).unwrap_or_default()
-}
