@@ -70,11 +70,15 @@ impl Stream {
         if channel.kind == ChannelKind::Messages {
             return (channel, None);
         }
-        let said = &mut self.windows.entry(piece.channel).or_default().said;
-        let (before, sure) = (said.take(text), said.is_sure());
+        // What the same event said before is still to be queued.
+        let own = |part: &Part| part.event == event;
+        let window = self.windows.entry(piece.channel).or_default();
+        // Several texts of one event are not one that grows over events.
+        if window.parts.back().is_some_and(own) {
+            window.said = Said::Else;
+        }
+        let (before, sure) = (window.said.take(text), window.said.is_sure());
         let Some((said, more)) = before.and_then(|before| text.split_at_checked(before)) else {
-            // What the same event said before is still to be queued.
-            let own = |part: &Part| part.event == event;
             if self.windows.get(&channel).is_some_and(|window| !window.parts.back().is_some_and(own)) {
                 self.let_go(session, channel);
                 self.windows.remove(&channel);

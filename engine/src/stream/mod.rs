@@ -193,6 +193,10 @@ impl Stream {
             self.show(session);
         }
         self.leave(session, &mut out);
+        // Nothing is lost in silence, whatever it seems to wait for.
+        if end_of_stream && !self.queue.is_empty() {
+            self.unreadable(session, &mut out);
+        }
         self.sent = last_of(&out).or(self.sent);
         out
     }

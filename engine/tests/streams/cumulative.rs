@@ -82,6 +82,34 @@ fn a_text_that_grows_and_has_nothing_to_find_passes_byte_for_byte() {
     }
 }
 
+/// Documents that an answer cites, rows of a table: each event may say several, the same ones too.
+#[test]
+fn several_texts_of_one_event_all_leave() {
+    let program = program(json!([{ "pii": { "action": "redact", "replacement": "#" } }]));
+    let run = Wire { path: "/run", ..CHAT };
+    let cited = r#"{"choices":[{"index":0,"delta":{"context":{"citations":[{"content":"TEXT"},{"content":"TEXT"},{"content":"TEXT"}]}}}]}"#;
+    let thoughts = r#"{"choices":[{"index":0,"delta":{"reasoning_details":[{"type":"reasoning.text","text":"TEXT"},{"type":"reasoning.text","text":"TEXT"},{"type":"reasoning.text","text":"TEXT"}]}}]}"#;
+    let bye = r#"{"choices":[{"index":0,"delta":{"content":"bye"}}]}"#;
+    let grows = r#"{"result":["TEXT","TEXT and on","TEXT and on and on"]}"#;
+    let two = r#"{"result":["TEXT","TEXT"]}"#;
+    for (name, wire, events) in [
+        ("citations", CHAT, [cited, bye]),
+        ("thoughts", CHAT, [thoughts, bye]),
+        ("rows", run, [r#"{"result":["TEXT","TEXT","TEXT"]}"#, r#"{"text":"bye"}"#]),
+        ("rows that grow", run, [grows, r#"{"text":"bye"}"#]),
+        ("rows in two events", run, [two, two]),
+        ("rows that grow in two events", run, [grows, grows]),
+    ] {
+        let said = |text: &str| events.map(|event| format!("data: {event}\n\n").replace("TEXT", text)).concat();
+        let answer = said("2026-11-28 00:00:00");
+        let (out, outcome) = wire.through(&program, &[answer.as_bytes()]);
+        assert_eq!((String::from_utf8_lossy(&out).as_ref(), outcome), (answer.as_str(), "allow"), "{name}");
+        let (out, outcome) = wire.through(&program, &[said("the card 4111 1111 1111 1111").as_bytes()]);
+        let out = String::from_utf8_lossy(&out);
+        assert_eq!((out.as_ref(), outcome), (said("the card #").as_str(), "allow_with_modifications"), "{name}");
+    }
+}
+
 #[test]
 fn a_budget_counts_a_text_that_grows_once() {
     let program = program(json!([{ "rateLimit": { "tokensPerDay": 10_000 } }]));
