@@ -258,9 +258,15 @@ impl Session {
             return false;
         }
         self.budget.complete |= item.closes.contains(&mesh_wire::Close::All);
-        self.budget.ending.see(event);
         let told = item.message.usage.is_some();
         self.budget.asked && told && item.pieces.is_empty() && item.closes.is_empty()
+    }
+
+    /// An event of a streamed answer has left as it stands here: what ends the answer early is made of that.
+    pub(crate) fn sent_event(&mut self, event: &Event) {
+        if self.spends() {
+            self.budget.ending.see(event);
+        }
     }
 
     /// A streamed answer says this, which it has not said before.
@@ -281,17 +287,21 @@ impl Session {
         }
     }
 
-    /// What ends the stream here, when the budget is spent.
-    pub(crate) fn cut(&mut self) -> Option<Vec<u8>> {
-        let most = self.budget.most?;
-        if self.budget.written <= most || self.budget.complete {
-            return None;
+    /// Whether the budget is spent, so that the stream ends here.
+    pub(crate) fn is_cut(&mut self) -> bool {
+        if self.budget.most.is_none_or(|most| self.budget.written <= most) || self.budget.complete {
+            return false;
         }
         let message = "the budget for this answer is spent".to_owned();
         for check in self.budget.promised.clone().iter().filter(|check| check.measure.is_spent()) {
             self.note_spent(check, message.clone());
         }
-        Some(self.budget.ending.at_bound(self.budget.written).unwrap_or_default())
+        true
+    }
+
+    /// What ends the stream behind what was sent; none where its protocol has no way to say so.
+    pub(crate) fn ending(&self) -> Option<Vec<u8>> {
+        self.budget.ending.at_bound(self.budget.written)
     }
 
     /// What the exchange took, as far as it can be known; none where no model was asked.

@@ -6,10 +6,12 @@ mod support;
 use std::rc::Rc;
 
 use mesh_engine::{LimitAnswer, LimitCheck, LimitStatus, Session, Step};
-use mesh_policy::{Bundle, BundlePolicy};
+use mesh_policy::{Bundle, BundlePolicy, Secret, Settings};
 use serde_json::{Value, json};
 
-use crate::support::{begun, compiled, policy, post, program};
+use crate::support::{begun, bundle, compiled, policy, post, program};
+
+const CHAT: &str = "/v1/chat/completions";
 
 fn chat(model: &str) -> Vec<u8> {
     json!({ "model": model, "messages": [{ "role": "user", "content": "hello" }] }).to_string().into_bytes()
@@ -101,4 +103,54 @@ fn rules_see_limits_that_only_record() {
     let mut seen: Vec<&str> = warnings.map(|warning| warning.message.as_str()).collect();
     seen.sort_unstable();
     assert_eq!(seen, ["p false", "q true"]);
+}
+
+/// What the agent gets of a streamed answer, where the budget admits what the request says. Objects are events' data.
+fn streamed(path: &str, body: &Value, rules: Value, events: &[Value]) -> String {
+    let settings = Settings { masking_key: Some(Secret::new("key")), ..Settings::default() };
+    let bundle = Bundle { settings, ..bundle(json!({ "rules": rules })) };
+    let mut session = begun(&Rc::new(compiled(&bundle)), post(path));
+    let body = body.to_string().into_bytes();
+    asks(&mut session, &body);
+    let step = session.limits(answered(&[false]), &body, 0);
+    assert!(matches!(step, Step::Continue | Step::Replace(_)), "{path}: {step:?}");
+    let headers = [(":status", "200"), ("content-type", "text/event-stream")];
+    session.response_headers(&headers.map(|(name, value)| (name.to_owned(), value.to_owned())), false);
+    let events =
+        events.iter().map(|event| session.response_chunk(format!("data: {event}\n\n").as_bytes(), false));
+    let mut out = events.collect::<Vec<_>>().concat();
+    out.extend(session.response_chunk(b"", true));
+    String::from_utf8(out).unwrap()
+}
+
+/// What ends a stream when its budget is spent is made of what was sent, and what might have become a value does not leave.
+#[test]
+fn a_cut_tells_nothing_that_was_kept_back() {
+    let words = "word ".repeat(200);
+    let chat = json!({ "model": "m", "stream": true, "max_tokens": 20, "messages": [{ "role": "user", "content": "hi" }] });
+    let responses = json!({ "model": "m", "stream": true, "max_output_tokens": 20, "input": "hi" });
+    let chunk = |delta: Value| json!({ "id": "ada@example.com", "note": "ssn 536-90-4399", "choices": [{ "index": 0, "delta": delta }] });
+    let says = |text: &str| {
+        vec![chunk(json!({ "content": format!("{words}{text}") })), chunk(json!({ "content": "1 x" }))]
+    };
+    let created = json!({ "type": "response.created", "sequence_number": 0, "response": {
+        "id": "r", "status": "in_progress", "instructions": "write to ada@example.com", "output": [] } });
+    let delta = json!({ "type": "response.output_text.delta", "sequence_number": 1, "output_index": 0,
+        "content_index": 0, "delta": words });
+    let calls = |arguments: &str| json!({ "tool_calls": [{ "index": 0, "id": "c", "function": { "name": "f", "arguments": arguments } }] });
+    let call = vec![chunk(calls(&format!("{{\"q\":\"{words}4111 1111 1111 111")))];
+    let length = "\"finish_reason\":\"length\"";
+    for (name, path, body, events, end) in [
+        ("a response's instructions", "/v1/responses", &responses, vec![created, delta], "max_output_tokens"),
+        ("a chunk's other members", CHAT, &chat, says("and"), length),
+        ("half of a card", CHAT, &chat, says("4111 1111 1111 111"), length),
+        ("half of a card in a call", CHAT, &chat, call, length),
+        ("half of a mail address", CHAT, &chat, says("ada@example.c"), length),
+    ] {
+        let rules = json!([{ "rateLimit": { "tokensPerDay": 1000 } }, { "pii": { "replacement": "#" } }]);
+        let out = streamed(path, body, rules, &events);
+        let leaks = ["ada", "536-90", "4111"].iter().any(|value| out.contains(value));
+        assert!(!leaks && out.contains(end), "{name}: {out}");
+        assert!(out.matches("word").count() > 190, "{name}: {out}");
+    }
 }

@@ -349,11 +349,11 @@ impl Stream {
 
     /// Ends the answer where its budget is spent.
     fn spend(&mut self, session: &mut Session, out: &mut Vec<u8>) {
-        if let Some(ending) = (!self.ended).then(|| session.cut()).flatten() {
-            self.settle_all(session);
+        if !self.ended && session.is_cut() {
+            self.drop_undecided(session);
             self.show(session);
             self.leave(session, out);
-            self.cut(session, ending, out);
+            self.cut(session, out);
         }
     }
 
@@ -382,16 +382,14 @@ impl Stream {
     }
 
     /// The budget is spent: the answer ends here as at its bound. What still comes is read for what it says of usage.
-    fn cut(&mut self, session: &mut Session, ending: Vec<u8>, out: &mut Vec<u8>) {
+    fn cut(&mut self, session: &mut Session, out: &mut Vec<u8>) {
         if self.ended {
             return;
         }
         self.stop(session);
-        if ending.is_empty() {
-            let error = session.spent_error(self.framing);
-            self.say_last(&error, out);
-        } else {
-            out.extend_from_slice(&ending);
+        match session.ending() {
+            Some(ending) => out.extend_from_slice(&ending),
+            None => self.say_last(&session.spent_error(self.framing), out),
         }
     }
 
@@ -461,11 +459,15 @@ impl Stream {
                 continue;
             }
             if held.edits.is_empty() && held.hidden.is_empty() {
+                session.sent_event(&held.event);
                 out.extend_from_slice(held.event.raw());
             } else {
                 session.decision.outcome = session.decision.outcome.max(Outcome::AllowWithModifications);
                 let edits = without_overlaps(held.edits);
-                out.extend_from_slice(&held.event.rewritten(&held.item, &edits, &names(&held.hidden)));
+                let event = held.event.rewritten(&held.item, &edits, &names(&held.hidden));
+                let again = EventStream::new(self.framing, &Limits::default()).push(&event);
+                again.iter().flatten().for_each(|event| session.sent_event(event));
+                out.extend_from_slice(&event);
             }
         }
     }

@@ -33,6 +33,19 @@ impl Stream {
         }
     }
 
+    /// Nothing more of the stream leaves: what is not decided of its texts is cut from the events that wait, since it may be the
+    /// beginning of a value.
+    pub(super) fn drop_undecided(&mut self, session: &mut Session) {
+        let channels: Vec<Channel> = self.windows.keys().copied().collect();
+        channels.iter().for_each(|channel| self.hear(session, channel, true));
+        for window in self.windows.values_mut() {
+            let rest = [(0..window.text.len(), String::new())];
+            window.repeats.cut(&mut self.queue, self.first, &window.text, &rest);
+            cut_parts(&mut self.queue, self.first, &window.parts, rest.into_iter());
+        }
+        self.queue.iter_mut().for_each(|held| held.open = 0);
+    }
+
     /// Searches a third party's words for attacks, across the pieces they come in. `last` when no more can come.
     pub(super) fn hear(&mut self, session: &mut Session, channel: &Channel, last: bool) {
         let Some(window) = self.windows.get_mut(channel) else { return };

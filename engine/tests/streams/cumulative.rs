@@ -100,13 +100,18 @@ fn several_texts_of_one_event_all_leave() {
         ("rows in two events", run, [two, two]),
         ("rows that grow in two events", run, [grows, grows]),
     ] {
-        let said = |text: &str| events.map(|event| format!("data: {event}\n\n").replace("TEXT", text)).concat();
+        let said =
+            |text: &str| events.map(|event| format!("data: {event}\n\n").replace("TEXT", text)).concat();
         let answer = said("2026-11-28 00:00:00");
         let (out, outcome) = wire.through(&program, &[answer.as_bytes()]);
         assert_eq!((String::from_utf8_lossy(&out).as_ref(), outcome), (answer.as_str(), "allow"), "{name}");
         let (out, outcome) = wire.through(&program, &[said("the card 4111 1111 1111 1111").as_bytes()]);
         let out = String::from_utf8_lossy(&out);
-        assert_eq!((out.as_ref(), outcome), (said("the card #").as_str(), "allow_with_modifications"), "{name}");
+        assert_eq!(
+            (out.as_ref(), outcome),
+            (said("the card #").as_str(), "allow_with_modifications"),
+            "{name}"
+        );
     }
 }
 
