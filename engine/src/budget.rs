@@ -259,7 +259,8 @@ impl Session {
         }
         self.budget.complete |= item.closes.contains(&mesh_wire::Close::All);
         let told = item.message.usage.is_some();
-        self.budget.asked && told && item.pieces.is_empty() && item.closes.is_empty()
+        let says = !item.pieces.is_empty() || !item.closes.is_empty();
+        self.budget.asked && told && !says && mesh_wire::only_tells_usage(event)
     }
 
     /// An event of a streamed answer has left as it stands here: what ends the answer early is made of that.

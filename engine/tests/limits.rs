@@ -123,6 +123,44 @@ fn streamed(path: &str, body: &Value, rules: Value, events: &[Value]) -> String 
     String::from_utf8(out).unwrap()
 }
 
+/// Where the mesh asked for the usage, a chunk that tells more than that is the client's, as some providers tell it with each.
+#[test]
+fn only_the_chunk_that_tells_nothing_but_usage_is_kept() {
+    let body = json!({ "model": "m", "stream": true, "max_tokens": 900, "messages": [{ "role": "user", "content": "hi" }] });
+    let usage = json!({ "prompt_tokens": 5, "completion_tokens": 1, "total_tokens": 6 });
+    let chunk = |delta: Value| json!({ "choices": [{ "index": 0, "delta": delta }], "usage": usage });
+    let image = json!({ "images": [{ "type": "image_url", "image_url": { "url": "data:image/png;base64,iVBORw0KGgo=" } }] });
+    for (name, event, kept) in [
+        ("usage alone", json!({ "id": "c", "choices": [], "usage": usage }), true),
+        ("who speaks", chunk(json!({ "role": "assistant", "content": "" })), false),
+        (
+            "a call without arguments",
+            chunk(
+                json!({ "tool_calls": [{ "index": 0, "id": "call_1", "function": { "name": "get_time" } }] }),
+            ),
+            false,
+        ),
+        ("sound", chunk(json!({ "audio": { "id": "a", "data": "UklGRiQAAABXQVZF" } })), false),
+        ("an image", chunk(image), false),
+        (
+            "a whole message",
+            json!({ "choices": [{ "index": 0, "message": { "role": "assistant", "content": "hi" } }], "usage": usage }),
+            false,
+        ),
+        ("an error", json!({ "error": { "message": "overloaded" }, "usage": usage }), false),
+        (
+            "an error beside no choices",
+            json!({ "choices": [], "error": { "message": "overloaded" }, "usage": usage }),
+            false,
+        ),
+    ] {
+        let rules = json!([{ "rateLimit": { "tokensPerDay": 9000 } }]);
+        let out = streamed(CHAT, &body, rules, std::slice::from_ref(&event));
+        let want = if kept { String::new() } else { format!("data: {event}\n\n") };
+        assert_eq!(out, want, "{name}");
+    }
+}
+
 /// What ends a stream when its budget is spent is made of what was sent, and what might have become a value does not leave.
 #[test]
 fn a_cut_tells_nothing_that_was_kept_back() {

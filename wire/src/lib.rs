@@ -87,4 +87,4 @@ pub use route::{Route, route_of};
 pub use sse::{SseEvent, looks_like_events};
 pub use stream::{Channel, ChannelKind, Close, Label, Piece, StreamItem, read_event};
 pub use tools::{DEFINITION, other_spelling};
-pub use usage::{Usage, asking_for_usage};
+pub use usage::{Usage, asking_for_usage, only_tells_usage};

@@ -6,6 +6,7 @@
 //! | API | member |
 //! |---|---|
 //! | OpenAI chat, completions, embeddings; their streams' last chunk | `usage`: `prompt_tokens`, `completion_tokens` |
+//! | … of Groq; of Moonshot | `x_groq.usage`; `choices[].usage` |
 //! | OpenAI Responses, `response.completed` | `usage`: `input_tokens`, `output_tokens`; `response.usage` |
 //! | Anthropic Messages, `message_start`, `message_delta` | `usage`; `message.usage` |
 //! | Gemini `generateContent` | `usageMetadata`: `promptTokenCount`, `candidatesTokenCount`, `thoughtsTokenCount` |
@@ -17,7 +18,8 @@
 
 use crate::coding::{Patch, patched};
 use crate::error::Limits;
-use crate::json::{Doc, Kind, NO_LAYER, Val, scan_bytes};
+use crate::framing::Event;
+use crate::json::{Doc, Kind, NO_LAYER, Val, scan, scan_bytes};
 use crate::protocol::Protocol;
 
 /// Tokens that the provider says it counted.
@@ -77,18 +79,41 @@ pub(crate) fn reported(protocol: Protocol, root: Val<'_>) -> Option<Usage> {
         inside("message", "usage"),
         inside("response", "usage"),
         inside("metadata", "usage"),
+        inside("x_groq", "usage"),
         root.get("usageMetadata"),
         root.get("amazon-bedrock-invocationMetrics"),
         Some(root),
     ];
-    let told = places.into_iter().flatten().filter_map(counts);
+    let choices = root.get("choices").into_iter().flat_map(Val::items);
+    let of_choices = choices.filter_map(|(_, choice)| choice.get("usage"));
+    let told = places.into_iter().flatten().chain(of_choices).filter_map(counts);
     told.chain(titan(root)).reduce(Usage::merged)
+}
+
+/// Whether an event of a stream of chat completions only tells of usage: it answers nothing, and is no error.
+pub fn only_tells_usage(event: &Event) -> bool {
+    let Event::Sse(event) = event else { return false };
+    let data = event.data.as_deref().unwrap_or_default();
+    let Ok(nodes) = scan(data, &Limits::default()) else { return false };
+    let root = Doc { text: data, nodes: &nodes, layer: NO_LAYER, level: 0 }.root();
+    let none = |choices: Val<'_>| choices.kind() == Kind::Array && choices.items().next().is_none();
+    root.get("choices").is_some_and(none) && root.get("error").is_none_or(|error| error.kind() == Kind::Null)
+}
+
+/// A count: some gateways write a fraction of nothing (`500.0`).
+fn count_of(value: Val<'_>) -> Option<u64> {
+    let whole =
+        value.raw().split_once('.').filter(|(_, fraction)| fraction.bytes().all(|digit| digit == b'0'));
+    match whole {
+        Some((whole, _)) if value.kind() == Kind::Num => whole.parse().ok(),
+        _ => value.unsigned(),
+    }
 }
 
 /// Amazon Titan counts what it read for all results, and what it wrote for each.
 fn titan(root: Val<'_>) -> Option<Usage> {
     let results = root.get("results")?;
-    let counts = results.items().filter_map(|(_, result)| result.get("tokenCount").and_then(Val::unsigned));
+    let counts = results.items().filter_map(|(_, result)| result.get("tokenCount").and_then(count_of));
     let output_tokens = counts.fold(0, u64::saturating_add);
     (output_tokens > 0).then(|| Usage { output_tokens, ..Usage::default() })
 }
@@ -101,9 +126,9 @@ fn counts(value: Val<'_>) -> Option<Usage> {
     if !value.members().any(may_count) {
         return None;
     }
-    let count = |names: &[&str]| names.iter().find_map(|name| value.get(name).and_then(Val::unsigned));
+    let count = |names: &[&str]| names.iter().find_map(|name| value.get(name).and_then(count_of));
     let part = |outer: &[&str], inner: &str| {
-        outer.iter().find_map(|name| value.get(name)?.get(inner).and_then(Val::unsigned)).unwrap_or(0)
+        outer.iter().find_map(|name| value.get(name)?.get(inner).and_then(count_of)).unwrap_or(0)
     };
     // What these names count has the cached tokens in it; Anthropic's and Bedrock's has not.
     let whole = count(&[

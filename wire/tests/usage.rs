@@ -79,6 +79,21 @@ fn each_provider_reports_in_its_own_words() {
             json!({ "generation": "", "amazon-bedrock-invocationMetrics": { "inputTokenCount": 7, "outputTokenCount": 9 } }),
             usage(7, 0, 0, 9, 0),
         ),
+        (
+            Protocol::OpenAiChat,
+            json!({ "choices": [], "x_groq": { "id": "r", "usage": { "prompt_tokens": 7, "completion_tokens": 9 } } }),
+            usage(7, 0, 0, 9, 0),
+        ),
+        (
+            Protocol::OpenAiChat,
+            json!({ "choices": [{ "index": 0, "delta": {}, "usage": { "prompt_tokens": 7, "completion_tokens": 9 } }] }),
+            usage(7, 0, 0, 9, 0),
+        ),
+        (
+            Protocol::OpenAiChat,
+            json!({ "choices": [], "usage": { "prompt_tokens": 7.0, "completion_tokens": 9.00 } }),
+            usage(7, 0, 0, 9, 0),
+        ),
         (Protocol::OpenAiChat, json!({ "choices": [], "usage": null }), None),
         (Protocol::Json, json!({ "usage": { "cpu": 3 } }), None),
         (Protocol::Mcp, json!({ "jsonrpc": "2.0", "id": 1, "usage": { "input_tokens": 3 } }), None),
