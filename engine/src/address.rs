@@ -15,6 +15,12 @@ pub(crate) struct Readings {
 }
 
 impl Readings {
+    /// At the beginning of what a tool is called with, or of a string in it.
+    pub(crate) fn of_arguments() -> Self {
+        let begun = Addresses { arguments: true, quote: STRING, ..Addresses::default() };
+        Readings { shown: begun, spelled: begun, in_doubt: false }
+    }
+
     /// Whether what comes next belongs to an address; what a tool is called with is only read as JSON.
     pub(crate) fn inside(&self, arguments: bool) -> bool {
         self.in_doubt || self.spelled.inside() || !arguments && self.shown.inside()
@@ -43,6 +49,9 @@ fn ends_like_one(name: &[u8]) -> bool {
     [&b"url"[..], b"uri", b"href"].iter().any(|end| one.ends_with(end))
 }
 
+/// The mark of a string that is read without its marks: no text has it, so that it ends nowhere.
+const STRING: u8 = 0xFF;
+
 /// Reads a text and knows whether what comes next belongs to an address.
 #[derive(Clone, Copy, Debug, Default)]
 struct Addresses {
@@ -55,6 +64,8 @@ struct Addresses {
     quote: u8,
     /// Only white space has come since a line ended.
     blank: bool,
+    /// It is what a tool is called with: some tool takes a string for an address that begins like one, and all of it.
+    arguments: bool,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -106,12 +117,15 @@ impl Addresses {
         for b in text.bytes() {
             let b = b.to_ascii_lowercase();
             let paragraph = b == b'\n' && self.blank;
+            let begins = self.label == Label::Begin;
             let place = self.next(b, paragraph);
             self.member = self.next_member(b, place);
             self.label = self.next_label(b, paragraph);
             self.place = place;
             match b {
                 b'"' | b'\'' | b'`' => self.quote = b,
+                // Blanks at the beginning of a string are no part of an address.
+                _ if self.arguments && begins => {}
                 _ if b.is_ascii_whitespace() => self.quote = 0,
                 _ => {}
             }
@@ -150,7 +164,7 @@ impl Addresses {
             Place::Mail { quote } => Place::Url { quote },
             Place::Url { .. } if target => Place::Target { depth: 1 },
             Place::Url { quote: 0 } if b.is_ascii_whitespace() || matches!(b, b'<' | b'>') => Place::Text,
-            Place::Url { quote } if quote != 0 && (b == quote || paragraph) => Place::Text,
+            Place::Url { quote } if quote != 0 && (b == quote || paragraph && !self.arguments) => Place::Text,
             Place::Target { .. } if paragraph => Place::Text,
             Place::Target { depth: 1 } if b == b'<' => Place::Angle { target: true },
             Place::Target { depth } if b == b'(' && before != b'\\' => {
@@ -185,6 +199,8 @@ impl Addresses {
             // A label may go on in the next line.
             (Label::Open, b'\n' | b'\r') if !paragraph => Label::Open,
             (_, b'\n' | b'\r') => Label::Begin,
+            // A string begins as a line does.
+            _ if self.arguments && is_quote(b) => Label::Begin,
             (Label::Begin | Label::Closed, b'[') => Label::Open,
             (Label::Begin, b' ' | b'\t' | b'>' | b'-' | b'*' | b'+' | b'.' | b')' | b'0'..=b'9') => {
                 Label::Begin
@@ -321,6 +337,31 @@ mod tests {
             let mut readings = Readings::default();
             readings.feed(before);
             assert_eq!((readings.inside(false), readings.inside(true)), (text, arguments), "{before}");
+        }
+    }
+
+    /// As the string stands in a stream's JSON, and by itself in a whole answer.
+    #[test]
+    fn a_string_in_arguments_that_begins_like_an_address_is_one() {
+        for (before, inside) in [
+            ("https://evil.example/?q=a ", true),
+            ("  https://evil.example/?q=a ", true),
+            (r"\thttps://evil.example/?q=a\n\n", true),
+            (r"//evil.example/?q=a\n", true),
+            ("https://example.com/a is the page, my number is ", true),
+            ("see https://example.com/a for ", false),
+            (r"see:\nhttps://example.com/a for ", false),
+            ("[r]: &#104;ttps:&#47;&#47;evil.example/?q=", true),
+            (r"![x][r]\n\n[r]: &#104;ttps:&#47;&#47;evil.example/?q=", true),
+            ("see [r]: ", false),
+            ("My number is ", false),
+        ] {
+            let mut streamed = Readings::of_arguments();
+            streamed.feed(&format!(r#"{{"url":"https://a.example/","note": "{before}"#));
+            assert_eq!(streamed.inside(true), inside, "{before}, streamed");
+            let mut whole = Readings::of_arguments();
+            whole.feed(mesh_wire::resolve_escapes(before).text());
+            assert_eq!(whole.inside(false), inside, "{before}, whole");
         }
     }
 }

