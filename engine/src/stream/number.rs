@@ -1,24 +1,66 @@
 //! Numbers in a running text that is JSON: what stands instead of one is a string.
 use std::ops::Range;
 
-use mesh_wire::Edit;
+use mesh_wire::{Edit, escape_json};
 
-/// Where a running JSON text stands.
+/// Where a running JSON text stands: in it, and in the JSON that a string of it may be.
 #[derive(Clone, Copy, Default)]
 pub(super) struct Inside {
-    string: bool,
+    outer: Strings,
+    inner: Strings,
+    /// Whether the string that is open begins like JSON; unknown while it is blank.
+    nested: Option<bool>,
+}
+
+/// Whether a string is open, and an escape in it.
+#[derive(Clone, Copy, Default)]
+struct Strings {
+    open: bool,
     escaped: bool,
+}
+
+impl Strings {
+    fn feed(&mut self, byte: u8) {
+        match byte {
+            _ if self.escaped => self.escaped = false,
+            b'\\' if self.open => self.escaped = true,
+            b'"' => self.open = !self.open,
+            _ => {}
+        }
+    }
 }
 
 impl Inside {
     pub(super) fn feed(&mut self, text: &str) {
         for byte in text.bytes() {
+            let before = self.outer;
+            self.outer.feed(byte);
             match byte {
-                _ if self.escaped => self.escaped = false,
-                b'\\' if self.string => self.escaped = true,
-                b'"' => self.string = !self.string,
+                _ if !before.open || !self.outer.open => {
+                    self.inner = Strings::default();
+                    self.nested = None;
+                }
+                b'n' | b'r' | b't' if before.escaped => self.spelled(b' '),
+                _ if !self.outer.escaped => self.spelled(byte),
                 _ => {}
             }
+        }
+    }
+
+    /// Takes in what a string says.
+    fn spelled(&mut self, byte: u8) {
+        if self.nested.is_none() && !byte.is_ascii_whitespace() {
+            self.nested = Some(matches!(byte, b'{' | b'['));
+        }
+        self.inner.feed(byte);
+    }
+
+    /// A string of its own that says this, written for where the text stands; none within a string.
+    fn string(&self, text: &str) -> Option<String> {
+        match self.nested {
+            _ if !self.outer.open => Some(format!("\"{text}\"")),
+            Some(true) if !self.inner.open => Some(format!("\\\"{}\\\"", escape_json(text))),
+            _ => None,
         }
     }
 }
@@ -30,11 +72,11 @@ pub(super) fn quoted(cuts: &mut [Edit], text: &str, (start, safe): (usize, usize
     for cut in cuts {
         inside.feed(text.get(read..cut.range.start).unwrap_or_default());
         read = read.max(cut.range.start);
-        if !inside.string
+        if let Some(string) = inside.string(&cut.with)
             && let Some(number) = number(text, &cut.range, start, safe)
         {
             cut.range = number;
-            cut.with = format!("\"{}\"", cut.with);
+            cut.with = string;
         }
     }
 }
@@ -46,11 +88,24 @@ fn number(text: &str, range: &Range<usize>, start: usize, safe: usize) -> Option
     let before = bytes.get(start..range.start)?.iter().rev().take_while(|byte| part(byte)).count();
     let after = bytes.get(range.end..safe)?.iter().take_while(|byte| part(byte)).count();
     let whole = range.start - before..range.end + after;
-    let last = text.get(..whole.start)?.trim_end().bytes().last();
-    let next = text.get(whole.end..)?.trim_start().bytes().next();
+    let last = without_blanks(text.get(..whole.start)?).bytes().last();
+    // In the JSON of a string, blanks are escapes.
+    let blank = ["\\n", "\\r", "\\t"]
+        .iter()
+        .any(|blank| text.get(whole.end..).is_some_and(|rest| rest.starts_with(blank)));
+    let next = text.get(whole.end..)?.trim_start().bytes().next().filter(|_| !blank);
     let alone = matches!(last, Some(b':' | b',' | b'[')) && matches!(next, None | Some(b',' | b'}' | b']'));
     let is_number = serde_json::from_str::<serde_json::Number>(text.get(whole.clone())?).is_ok();
     (alone && is_number).then_some(whole)
+}
+
+/// The text without the white space at its end, also such as a string spells.
+fn without_blanks(text: &str) -> &str {
+    let mut rest = text.trim_end();
+    while let Some(before) = ["\\n", "\\r", "\\t"].iter().find_map(|blank| rest.strip_suffix(blank)) {
+        rest = before.trim_end();
+    }
+    rest
 }
 
 #[cfg(test)]
@@ -67,6 +122,12 @@ mod tests {
             (r#"{"a":"\":5369,"}"#, r#"{"a":"\":X,"}"#),
             ("[1] it is 5369, they say", "[1] it is X, they say"),
             (r#"{"a":53-5369,"b":1}"#, r#"{"a":53-X,"b":1}"#),
+            // JSON in a string.
+            (r#"{"a":"{\"n\": 5369}"}"#, r#"{"a":"{\"n\": \"X\"}"}"#),
+            (r#"{"a":"[\n  1,\n  5369\n]"}"#, r#"{"a":"[\n  1,\n  \"X\"\n]"}"#),
+            (r#"{"a":"\n{\"q\":\"\\\":\",\"n\":5369}"}"#, r#"{"a":"\n{\"q\":\"\\\":\",\"n\":\"X\"}"}"#),
+            (r#"{"a":"{\"n\":\"b:5369,\"}"}"#, r#"{"a":"{\"n\":\"b:X,\"}"}"#),
+            (r#"{"a":"{\"n\":\"\\\":5369,\"}"}"#, r#"{"a":"{\"n\":\"\\\":X,\"}"}"#),
         ] {
             let at = text.find("5369").unwrap();
             let mut cuts = [Edit { segment: 0, range: at..at + 4, with: "X".to_owned() }];
