@@ -164,6 +164,18 @@ fn an_identifier_of_an_event_overtakes_none() {
     assert_eq!(String::from_utf8_lossy(&out), format!(": ping\n\n{text}id: 2\n\n"));
 }
 
+/// LangServe says by a name alone that an answer is over: a client then reads no more.
+#[test]
+fn a_name_without_data_overtakes_none() {
+    let program = program(json!([{ "pii": { "action": "redact", "replacement": "#" } }]));
+    let answer = "event: data\ndata: \"The total is 4111\"\n\nevent: end\n\n";
+    for chunk in [1, 40, 4096] {
+        let chunks: Vec<&[u8]> = answer.as_bytes().chunks(chunk).collect();
+        let (out, outcome) = at("/chain/stream").through(&program, &chunks);
+        assert_eq!((String::from_utf8_lossy(&out).as_ref(), outcome), (answer, "allow"), "in {chunk}s");
+    }
+}
+
 /// More texts than may be open pass where none of them goes on.
 #[test]
 fn many_texts_that_are_over_end_no_stream() {

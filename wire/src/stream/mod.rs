@@ -250,7 +250,11 @@ fn keeps_alive(event: &Event) -> bool {
         return false;
     }
     let ping = |data: &str| data.split_ascii_whitespace().collect::<String>() == r#"{"type":"ping"}"#;
-    event.data.as_deref().is_none_or(ping)
+    match &event.data {
+        Some(data) => ping(data),
+        // A name alone says something: that the answer is over, for one (LangServe).
+        None => event.name.is_none(),
+    }
 }
 
 /// Where the client is to send its messages, in MCP's older transport (HTTP with SSE, 2024-11-05). No more of it comes, and the
