@@ -367,3 +367,27 @@ fn texts_that_take_turns_in_one_place_are_put_together() {
     let left = at("/run").so_far(&program, sse(&counting).as_bytes());
     assert!(left.len() > sse(&counting[..20]).len(), "{}", left.len());
 }
+
+/// In a stream of no known protocol, tokens of a text may be brackets. What a lenient parser may read is JSON, or refused.
+#[test]
+fn a_text_may_begin_with_a_bracket() {
+    let program = program(json!([{ "pii": { "action": "redact", "replacement": "#" } }]));
+    let run = Wire { body: r#"{"query":"hi"}"#, ..at("/run") };
+    for (tokens, want, outcome) in [
+        (&["see", "[", "1]"][..], "see[1]", "allow"),
+        (&["{", "\"", "a", "}"], "{\"a}", "allow"),
+        (&["[END]"], "[END]", "allow"),
+        (&["[link](x) ", "ssn 536-9", "0-4399 ok"], "[link](x) ssn # ok", "allow_with_modifications"),
+        (&["{ssn 536-9", "0-4399 ok"], "{ssn # ok", "allow_with_modifications"),
+        (&["{\"tool_calls\":[],\"n\":NaN}"], "", "deny"),
+        (&["{\"a\":1,\"a\":2}"], "", "deny"),
+    ] {
+        let answer: String = tokens.iter().map(|token| format!("data: {token}\n\n")).collect();
+        let (out, got) = run.through(&program, &[answer.as_bytes()]);
+        let out = String::from_utf8(out).unwrap();
+        let said: String =
+            out.split_terminator("\n\n").filter_map(|event| event.strip_prefix("data: ")).collect();
+        assert_eq!(got, outcome, "{tokens:?}: {out}");
+        assert!(outcome == "deny" || said == want, "{tokens:?}: {out}");
+    }
+}

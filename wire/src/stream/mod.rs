@@ -303,7 +303,9 @@ fn data(
     let container = start.starts_with(['{', '[']);
     let nodes = match scan(data, c.limits) {
         Ok(nodes) if container || start.starts_with('"') => nodes,
-        Err(error) if container => return Err(error),
+        Err(error) if container && (c.message.protocol.is_settled() || may_be_read(start)) => {
+            return Err(error);
+        }
         _ if sse::begins_another(data) => return malformed(0, sse::OTHER_LINE),
         _ => return c.running(data, layer),
     };
@@ -330,6 +332,12 @@ fn data(
         c.closes.push(Close::Rests(OUTSIDE));
     }
     Ok(())
+}
+
+/// Whether a lenient parser may read what is not strictly JSON: that ends with a bracket, as it begins, and has a string in it.
+/// Of no known protocol, the rest is text that begins with a bracket.
+fn may_be_read(data: &str) -> bool {
+    data.trim_end().ends_with(['}', ']']) && data.contains('"')
 }
 
 /// Bedrock's InvokeModelWithResponseStream: each event of the model in Base64, beside padding. Its InvokeAgent: pieces of
