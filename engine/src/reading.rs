@@ -14,6 +14,9 @@ use crate::decision::{GuardState, Severity};
 use crate::evidence::{Evidence, Violation};
 use crate::session::{Session, Step, speaks_json, when_closed};
 
+/// How the paths end to which Google's clients send files.
+const UPLOADS: [&str; 4] = ["/files", ":uploadToFileSearchStore", ":uploadToRagStore", "/ragFiles:upload"];
+
 impl Session {
     pub(crate) fn content_encoding(&self) -> ContentEncoding {
         ContentEncoding::of(self.head.all("content-encoding"))
@@ -23,7 +26,7 @@ impl Session {
     fn uploads_bytes(&self) -> bool {
         let path = self.head.path_only();
         path.contains("/upload/")
-            && path.ends_with("/files")
+            && UPLOADS.iter().any(|end| path.ends_with(end))
             && self.head.header("x-goog-upload-command").is_some_and(|command| command.contains("upload"))
     }
 

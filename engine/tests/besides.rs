@@ -255,6 +255,23 @@ fn a_file_on_its_way_to_google_is_what_it_is() {
         ("/upload/v1beta/files", "upload", "text/plain", b"My SSN is 536-90-4399", false),
         ("/upload/v1beta/files", "upload", "text/plain", b"caf\xe9", false),
         ("/upload/v1beta/files", "upload", "application/json", b"{\"a\":1,\"a\":2}", false),
+        ("/upload/v1beta/fileSearchStores/s:uploadToFileSearchStore", "upload, finalize", "", b"hello", true),
+        ("/upload/v1beta/ragStores/s:uploadToRagStore", "upload, finalize", "", b"hello", true),
+        (
+            "/upload/v1/projects/p/locations/l/ragCorpora/c/ragFiles:upload",
+            "upload",
+            "text/plain",
+            b"hello",
+            true,
+        ),
+        (
+            "/upload/v1beta/fileSearchStores/s:uploadToFileSearchStore",
+            "upload, finalize",
+            "text/plain",
+            b"My SSN is 536-90-4399",
+            false,
+        ),
+        ("/upload/v1beta/fileSearchStores/s:delete", "upload, finalize", "", b"hello", false),
         ("/upload/v1beta/files", "start", "text/plain", b"hello", false),
         ("/v1beta/files", "upload", "text/plain", b"hello", false),
     ] {
