@@ -57,6 +57,7 @@ mod repeated;
 mod resolve;
 mod route;
 mod rpc;
+mod sdp;
 mod sse;
 mod stream;
 mod tools;

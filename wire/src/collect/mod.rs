@@ -13,6 +13,7 @@ use crate::error::{Limits, WireError, malformed};
 use crate::json::{Doc, Kind, Val, plain_digits};
 use crate::media;
 use crate::message::{Message, Place, Segment, Slot, Source, ToolCall};
+use crate::sdp;
 use crate::stream::{Channel, Close, Label, Piece, arguments};
 use crate::words;
 
@@ -206,7 +207,7 @@ impl<'l> Collector<'l> {
         self.list(found, text.into_owned())
     }
 
-    /// A text that fills (a stretch of) a document without being JSON.
+    /// A text that fills (a stretch of) a document without being JSON; of a session description, what is no connection's own.
     pub(crate) fn whole(
         &mut self,
         place: Place,
@@ -215,10 +216,21 @@ impl<'l> Collector<'l> {
         path: u32,
     ) -> Result<(), WireError> {
         let text = doc.text.get(span.start as usize..span.end as usize).unwrap_or_default();
-        let found =
-            Found { place, slot: Slot::Whole, path, layer: doc.layer, span: span.clone(), derived: false };
-        self.list(found, text.to_owned())?;
-        self.second_reading(place, doc.layer, span, text, path, doc.level)
+        for stretch in sdp::searched(text) {
+            let text = text.get(stretch.clone()).unwrap_or_default();
+            let span = span.start + stretch.start as u32..span.start + stretch.end as u32;
+            let found = Found {
+                place,
+                slot: Slot::Whole,
+                path,
+                layer: doc.layer,
+                span: span.clone(),
+                derived: false,
+            };
+            self.list(found, text.to_owned())?;
+            self.second_reading(place, doc.layer, span, text, path, doc.level)?;
+        }
+        Ok(())
     }
 
     fn list(&mut self, found: Found, text: String) -> Result<(), WireError> {
