@@ -6,7 +6,7 @@
 use std::collections::HashMap;
 
 use jiff::Timestamp;
-use mesh_policy::{End, Rollout, Stage, shadow_id};
+use mesh_policy::{Rollout, Stage, shadow_id};
 use serde::Serialize;
 use tokio::sync::Mutex;
 use utoipa::ToSchema;
@@ -87,8 +87,8 @@ impl RolloutWatch {
             let tallies = self.tallies(&name, &rollout).await?;
             if let Some(why) = verdict(&rollout, &tallies) {
                 tracing::warn!(policy = name, version = rollout.version, why, "a rollout is taken back");
-                match self.policies.end_rollout(&name, End::RolledBack, why, now).await {
-                    // Another control plane was quicker.
+                match self.policies.take_back(&name, &rollout, why, now).await {
+                    // Somebody was quicker: another control plane, or a person who went on, paused it or began another.
                     Ok(_) | Err(PolicyError::NotNow(_) | PolicyError::NoRollout { .. }) => {}
                     Err(error) => return Err(error),
                 }

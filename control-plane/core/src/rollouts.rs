@@ -129,6 +129,25 @@ impl Policies {
         self.keep_rollout(name, &set, rollout, now).await
     }
 
+    /// Takes a rollout back by itself, if it still stands as it did when it was `judged`: what was counted says nothing about
+    /// another one, or another stage.
+    pub(crate) async fn take_back(
+        &self,
+        name: &str,
+        judged: &Rollout,
+        note: String,
+        now: Timestamp,
+    ) -> Result<Rollout, PolicyError> {
+        self.refresh().await?;
+        let set = self.set();
+        let rollout = active(&set, name)?;
+        if rollout != *judged {
+            return Err(moved(name));
+        }
+        let rollout = Rollout { end: Some(End::RolledBack), note: Some(note), ..rollout };
+        self.keep_rollout(name, &set, rollout, now).await
+    }
+
     /// Goes back to the last known good version: out of a rollout that is under way, or else of the version in force.
     pub async fn roll_back(
         &self,

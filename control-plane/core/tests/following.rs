@@ -1,60 +1,26 @@
 //! Following decisions: what does not match is looked at once.
+mod support;
+
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 use mesh_audit::v1::DecisionRecord;
-use mesh_control_core::memory::MemoryDecisions;
-use mesh_control_core::ports::{DecisionStore, StoreError};
-use mesh_control_core::{Batch, Decision, DecisionFilter, DecisionPage, Decisions, Gap, Intake, Timestamp};
+use mesh_control_core::ports::StoreError;
+use mesh_control_core::{Batch, DecisionFilter, Decisions, Timestamp};
 
-/// A store that remembers from where it was read.
+use crate::support::{BeforeList, Watched};
+
+/// Remembers from where a store was read.
 #[derive(Default)]
 struct Remembering {
-    store: MemoryDecisions,
     after: Mutex<Vec<Option<u64>>>,
 }
 
 #[async_trait]
-impl DecisionStore for Remembering {
-    async fn intake(&self, batch: &Batch, now: Timestamp) -> Result<Intake, StoreError> {
-        self.store.intake(batch, now).await
-    }
-
-    async fn list(&self, filter: &DecisionFilter) -> Result<DecisionPage, StoreError> {
+impl BeforeList for Remembering {
+    async fn before_list(&self, filter: &DecisionFilter) -> Result<(), StoreError> {
         self.after.lock().unwrap().push(filter.after);
-        self.store.list(filter).await
-    }
-
-    async fn decision(&self, id: &str) -> Result<Option<Decision>, StoreError> {
-        self.store.decision(id).await
-    }
-
-    async fn gaps(&self, limit: u32) -> Result<Vec<Gap>, StoreError> {
-        self.store.gaps(limit).await
-    }
-
-    async fn newest_cursor(&self) -> Result<u64, StoreError> {
-        self.store.newest_cursor().await
-    }
-
-    async fn newest_mark(&self) -> Result<Option<Timestamp>, StoreError> {
-        self.store.newest_mark().await
-    }
-
-    async fn mark(&self, now: Timestamp) -> Result<(), StoreError> {
-        self.store.mark(now).await
-    }
-
-    async fn forget(&self, then: Timestamp, most: u32) -> Result<u64, StoreError> {
-        self.store.forget(then, most).await
-    }
-
-    async fn alive(&self, vms: &[String], now: Timestamp) -> Result<(), StoreError> {
-        self.store.alive(vms, now).await
-    }
-
-    async fn forget_vms(&self, then: Timestamp, most: u32) -> Result<u64, StoreError> {
-        self.store.forget_vms(then, most).await
+        Ok(())
     }
 }
 
@@ -67,7 +33,7 @@ async fn report(decisions: &Decisions, first_sequence: u64, agents: &[&str]) {
 
 #[tokio::test]
 async fn what_does_not_match_is_looked_at_once() {
-    let store = Arc::new(Remembering::default());
+    let store = Arc::new(Watched::<Remembering>::default());
     let decisions = Decisions::new(store.clone());
     report(&decisions, 1, &["often", "often", "often"]).await;
     let filter =
@@ -82,12 +48,12 @@ async fn what_does_not_match_is_looked_at_once() {
     });
     let cursors: Vec<u64> = found.unwrap().into_iter().map(|(cursor, _)| cursor).collect();
     assert_eq!(cursors, [6, 8], "nothing that matches is passed over");
-    assert_eq!(*store.after.lock().unwrap(), [Some(0), Some(3), Some(4)]);
+    assert_eq!(*store.by.after.lock().unwrap(), [Some(0), Some(3), Some(4)]);
 
     // One who follows from a later place than the store has any is not brought back.
     let filter = DecisionFilter { after: Some(100), ..DecisionFilter::default() };
     let mut follower = decisions.follow(filter).await.unwrap();
     let wait = std::time::Duration::from_millis(1200);
     assert!(tokio::time::timeout(wait, follower.next()).await.is_err());
-    assert_eq!(*store.after.lock().unwrap(), [Some(0), Some(3), Some(4), Some(100), Some(100)]);
+    assert_eq!(*store.by.after.lock().unwrap(), [Some(0), Some(3), Some(4), Some(100), Some(100)]);
 }

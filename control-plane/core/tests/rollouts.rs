@@ -1,20 +1,20 @@
 //! Rollouts, also by two control planes on one store: whichever is asked, the rollout is the same, and only one of them moves it.
+mod support;
+
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use async_trait::async_trait;
+use mesh_audit::v1::{DecisionRecord, PolicyRef, Violation};
 use mesh_control_core::memory::MemoryPolicies;
-use mesh_control_core::ports::{PolicyStore, PublishError, Publisher};
-use mesh_control_core::{EngineAdmission, Expected, Plan, Policies, PolicyError, Timestamp, Wanted};
-use mesh_policy::{Bounds, Bundle, Document, End, Freeze, Policy, Settings, Spec, Stage};
+use mesh_control_core::ports::{PolicyStore, StoreError};
+use mesh_control_core::{
+    Batch, DecisionFilter, Decisions, EngineAdmission, Expected, Plan, Policies, PolicyError, RolloutWatch,
+    Timestamp, Wanted,
+};
+use mesh_policy::{Bounds, Document, End, Freeze, Policy, Settings, Spec, Stage, shadow_id};
 
-struct Nobody;
-
-#[async_trait]
-impl Publisher for Nobody {
-    async fn publish(&self, _bundle: Arc<Bundle>) -> Result<(), PublishError> {
-        Ok(())
-    }
-}
+use crate::support::{BeforeList, Nobody, Watched};
 
 fn plane(store: &Arc<MemoryPolicies>) -> Policies {
     let store = Arc::clone(store);
@@ -22,7 +22,11 @@ fn plane(store: &Arc<MemoryPolicies>) -> Policies {
 }
 
 fn policy(description: &str) -> Policy {
-    Policy::new("a", Spec { description: Some(description.to_owned()), ..Spec::default() })
+    named("a", description)
+}
+
+fn named(name: &str, description: &str) -> Policy {
+    Policy::new(name, Spec { description: Some(description.to_owned()), ..Spec::default() })
 }
 
 fn now() -> Timestamp {
@@ -135,6 +139,63 @@ async fn the_last_step_is_one() {
     let started = policies.start_rollout("a", same, 5, now()).await.unwrap();
     policies.promote_rollout("a", 6, now()).await.unwrap();
     assert_eq!(policies.get("a").unwrap().version.version, started.version);
+}
+
+/// A person who is quick: between a look at the rollouts and what comes of it, the next version is given up and another begun.
+struct Quick {
+    policies: Policies,
+    done: AtomicBool,
+}
+
+#[async_trait]
+impl BeforeList for Quick {
+    async fn before_list(&self, _filter: &DecisionFilter) -> Result<(), StoreError> {
+        if !self.done.swap(true, Ordering::Relaxed) {
+            self.policies.end_rollout("a", End::Aborted, "aborted".into(), now()).await.unwrap();
+            self.policies.start_rollout("a", plan(), 1, now()).await.unwrap();
+        }
+        Ok(())
+    }
+}
+
+/// Policies with a rollout of version 2 each, to which a request has objected: more than its bounds allow.
+async fn over_their_bounds(names: &[&str]) -> Policies {
+    let policies = plane(&Arc::default());
+    for name in names {
+        let wanted = Wanted::Document(Box::new(Document::Policy(named(name, "first"))));
+        policies.change(name, wanted, Expected::Any, now()).await.unwrap();
+        let bounds = Bounds { sample: 1, ..Bounds::default() };
+        let plan = Plan { next: Some(named(name, "second")), steps: vec![10], bounds };
+        policies.start_rollout(name, plan, 0, now()).await.unwrap();
+    }
+    policies
+}
+
+/// A watch over decisions in which the second version of each policy objected to a request.
+async fn watch<T: BeforeList + 'static>(policies: &Policies, names: &[&str], by: T) -> RolloutWatch {
+    let decisions = Decisions::new(Arc::new(Watched { store: Default::default(), by }));
+    let records = names.iter().map(|name| {
+        let id = shadow_id(name, 2);
+        let said = Violation { policy_id: id.clone(), effect: "recorded".to_owned(), ..Violation::default() };
+        DecisionRecord {
+            policies: vec![PolicyRef { id, version: 2 }],
+            violations: vec![said],
+            ..DecisionRecord::default()
+        }
+    });
+    let records = records.collect();
+    let batch = Batch { sidecar: "edge".into(), vm: "v".into(), first_sequence: 1, records, dropped: 0 };
+    decisions.report(&batch, now()).await.unwrap();
+    RolloutWatch::new(policies.clone(), decisions)
+}
+
+#[tokio::test]
+async fn what_was_counted_of_one_rollout_ends_no_other() {
+    let policies = over_their_bounds(&["a"]).await;
+    let quick = Quick { policies: policies.clone(), done: AtomicBool::new(false) };
+    watch(&policies, &["a"], quick).await.look(now()).await.unwrap();
+    let rollout = policies.rollout("a").unwrap();
+    assert_eq!((rollout.version, rollout.end, rollout.note), (3, None, None));
 }
 
 /// Polls once; whether it is done.
