@@ -76,25 +76,29 @@ impl RolloutWatch {
     /// Counts what has arrived, and takes back what has gone over its bounds.
     ///
     /// # Errors
-    /// The store fails, or a roll-back could not be written: the next look tries again.
+    /// The store fails, or a roll-back could not be written: the next look tries again. One rollout that fails keeps no other
+    /// from being looked at.
     pub async fn look(&self, now: Timestamp) -> Result<(), PolicyError> {
         let rollouts = self.policies.rollouts();
         self.seen.lock().await.retain(|(policy, ..), _| rollouts.iter().any(|(name, _)| name == policy));
+        let mut looked = Ok(());
         for (name, rollout) in rollouts {
-            if rollout.end.is_some() || rollout.paused {
-                continue;
-            }
-            let tallies = self.tallies(&name, &rollout).await?;
-            if let Some(why) = verdict(&rollout, &tallies) {
-                tracing::warn!(policy = name, version = rollout.version, why, "a rollout is taken back");
-                match self.policies.take_back(&name, &rollout, why, now).await {
-                    // Somebody was quicker: another control plane, or a person who went on, paused it or began another.
-                    Ok(_) | Err(PolicyError::NotNow(_) | PolicyError::NoRollout { .. }) => {}
-                    Err(error) => return Err(error),
-                }
+            if rollout.end.is_none() && !rollout.paused {
+                looked = looked.and(self.look_at(&name, &rollout, now).await);
             }
         }
-        Ok(())
+        looked
+    }
+
+    async fn look_at(&self, name: &str, rollout: &Rollout, now: Timestamp) -> Result<(), PolicyError> {
+        let tallies = self.tallies(name, rollout).await?;
+        let Some(why) = verdict(rollout, &tallies) else { return Ok(()) };
+        tracing::warn!(policy = name, version = rollout.version, why, "a rollout is taken back");
+        match self.policies.take_back(name, rollout, why, now).await {
+            // Somebody was quicker: another control plane, or a person who went on, paused it or began another.
+            Ok(_) | Err(PolicyError::NotNow(_) | PolicyError::NoRollout { .. }) => Ok(()),
+            Err(error) => Err(error),
+        }
     }
 
     /// What both versions did since the stage began.

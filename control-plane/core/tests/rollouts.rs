@@ -158,6 +158,17 @@ impl BeforeList for Quick {
     }
 }
 
+/// A database that fails once.
+#[derive(Default)]
+struct FailsOnce(AtomicBool);
+
+#[async_trait]
+impl BeforeList for FailsOnce {
+    async fn before_list(&self, _filter: &DecisionFilter) -> Result<(), StoreError> {
+        if self.0.swap(true, Ordering::Relaxed) { Ok(()) } else { Err(StoreError::new("broken")) }
+    }
+}
+
 /// Policies with a rollout of version 2 each, to which a request has objected: more than its bounds allow.
 async fn over_their_bounds(names: &[&str]) -> Policies {
     let policies = plane(&Arc::default());
@@ -196,6 +207,18 @@ async fn what_was_counted_of_one_rollout_ends_no_other() {
     watch(&policies, &["a"], quick).await.look(now()).await.unwrap();
     let rollout = policies.rollout("a").unwrap();
     assert_eq!((rollout.version, rollout.end, rollout.note), (3, None, None));
+}
+
+#[tokio::test]
+async fn a_rollout_that_can_not_be_looked_at_hides_no_other() {
+    let policies = over_their_bounds(&["a", "b"]).await;
+    let watch = watch(&policies, &["a", "b"], FailsOnce::default()).await;
+    let error = watch.look(now()).await.unwrap_err();
+    assert_eq!(error.to_string(), "broken");
+    let end = |name: &str| policies.rollout(name).unwrap().end;
+    assert_eq!((end("a"), end("b")), (None, Some(End::RolledBack)));
+    watch.look(now()).await.unwrap();
+    assert_eq!(end("a"), Some(End::RolledBack));
 }
 
 /// Polls once; whether it is done.
