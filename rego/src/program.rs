@@ -1,7 +1,7 @@
 //! Compiled modules and their evaluation.
 use std::collections::BTreeMap;
 use std::num::NonZeroU32;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use regorus::unstable::Module as Tree;
@@ -55,7 +55,7 @@ struct Shared {
     allowance: Allowance,
     /// By module, what was put into its text.
     inserted: BTreeMap<String, Inserted>,
-    /// Never evaluated: what `hot` is replaced with after an error, whose half-finished state nobody vouches for.
+    /// Never evaluated: what `hot` is replaced with after an error or a panic, whose half-finished state nobody vouches for.
     pristine: Engine,
     /// Evaluated again and again, which is twice as fast as a fresh copy each time.
     hot: Mutex<Engine>,
@@ -173,7 +173,13 @@ impl Rego {
     }
 
     pub(crate) fn run(&self, rule: &str, input: &Input) -> Result<RegoValue, RegoError> {
-        let mut engine = self.0.hot.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut engine = self.0.hot.lock().unwrap_or_else(|poisoned| {
+            // An evaluation has panicked half-way.
+            let mut engine = poisoned.into_inner();
+            *engine = self.0.pristine.clone();
+            self.0.hot.clear_poison();
+            engine
+        });
         self.0.allowance.renew();
         engine.set_input(input.0.clone());
         let result = engine.eval_rule(rule.to_owned());
@@ -223,4 +229,31 @@ pub(crate) fn engine(
 /// first look ends the evaluation, so the interval is the budget and the clock decides nothing.
 fn budget() -> ExecutionTimerConfig {
     ExecutionTimerConfig { limit: Duration::ZERO, check_interval: STEP_BUDGET }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn what_a_panic_leaves_behind_is_not_used() {
+        let source = "package mesh\ndeny contains \"no\" if input.bad".to_owned();
+        let rego = Rego::compile(&[Module { name: "m".to_owned(), source }], &json!({})).unwrap();
+        let half_finished = std::thread::scope(|scope| {
+            let evaluation = scope.spawn(|| {
+                let mut engine = rego.0.hot.lock().unwrap();
+                *engine = Engine::new();
+                panic!("half-way");
+            });
+            evaluation.join()
+        });
+        assert!(half_finished.is_err() && rego.0.hot.is_poisoned());
+        for _ in 0..2 {
+            let denied = rego.eval("data.mesh.deny", &json!({ "bad": true }));
+            assert_eq!(denied, Ok(Some(json!(["no"]))));
+            assert!(!rego.0.hot.is_poisoned());
+        }
+    }
 }
