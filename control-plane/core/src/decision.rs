@@ -1,5 +1,7 @@
 //! A decision as people and programs see it, and how to ask for many of them.
 use std::collections::BTreeMap;
+use std::fmt;
+use std::str::FromStr;
 
 use jiff::Timestamp;
 use mesh_audit::v1;
@@ -254,12 +256,44 @@ pub struct DecisionFilter {
     pub since: Option<Timestamp>,
     /// Before this time.
     pub until: Option<Timestamp>,
-    /// Only decisions made before the one with this cursor (paging towards older ones).
-    pub before: Option<u64>,
+    /// Only decisions before this place (paging towards older ones).
+    pub before: Option<Place>,
     /// Only records kept after the one with this cursor, as they came (following).
     pub after: Option<u64>,
     /// At most this many.
     pub limit: u32,
+}
+
+/// A place among the decisions in the order in which they were made. It says itself where it is: the record that was there may
+/// have been forgotten since.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Place {
+    /// The time of the decision.
+    pub time: Timestamp,
+    /// The cursor of its record: it orders those of one time.
+    pub cursor: u64,
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}-{}", self.time.as_nanosecond(), self.cursor)
+    }
+}
+
+/// A text that names no place.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+#[error("expected the nanoseconds of a time, `-` and a number")]
+pub struct NoPlace;
+
+impl FromStr for Place {
+    type Err = NoPlace;
+
+    fn from_str(text: &str) -> Result<Self, NoPlace> {
+        let (time, cursor) = text.split_once('-').ok_or(NoPlace)?;
+        let time = time.parse().ok().and_then(|time| Timestamp::from_nanosecond(time).ok());
+        let cursor = cursor.parse().map_err(|_| NoPlace)?;
+        time.map(|time| Place { time, cursor }).ok_or(NoPlace)
+    }
 }
 
 /// Some decisions and where to go on.
@@ -269,6 +303,14 @@ pub struct DecisionPage {
     pub decisions: Vec<(u64, Decision)>,
     /// Whether there are more in this direction.
     pub more: bool,
+}
+
+impl DecisionPage {
+    /// The place of the last decision, where there are more: of a list from the newest on, the older ones are before it.
+    pub fn older(&self) -> Option<Place> {
+        let last = self.decisions.last().filter(|_| self.more);
+        last.map(|(cursor, decision)| Place { time: decision.time, cursor: *cursor })
+    }
 }
 
 /// Records that a VM numbered but that never arrived.

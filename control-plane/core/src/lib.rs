@@ -40,8 +40,8 @@ pub use admission::{Admission, Remark};
 pub use clock::{Clock, ClockAhead};
 pub use compiler::{EngineAdmission, dry_run};
 pub use decision::{
-    Decision, DecisionFilter, DecisionPage, Finding, Gap, GuardOutcomes, PolicyRef, TokenUsage, Violation,
-    record_id, record_time,
+    Decision, DecisionFilter, DecisionPage, Finding, Gap, GuardOutcomes, NoPlace, Place, PolicyRef,
+    TokenUsage, Violation, record_id, record_time,
 };
 pub use decisions::{Batch, BatchError, Decisions, Follower, ForgetError, Intake, ReportError};
 pub use diagnostic::DiagnosticSchema;

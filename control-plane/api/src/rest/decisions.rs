@@ -7,7 +7,7 @@ use axum::http::HeaderMap;
 use axum::response::Sse;
 use axum::response::sse::{Event, KeepAlive};
 use futures::Stream;
-use mesh_control_core::{Decision, DecisionFilter, Explanation, Gap, Timestamp, explain};
+use mesh_control_core::{Decision, DecisionFilter, Explanation, Gap, Place, Timestamp, explain};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
@@ -82,14 +82,13 @@ pub(crate) async fn list(
         guard: params.guard,
         since: time("since", params.since)?,
         until: time("until", params.until)?,
-        before: cursor("cursor", params.cursor.as_deref())?,
+        before: place(params.cursor.as_deref())?,
         after: None,
         limit: limit(params.limit)?,
     };
     let page = api.decisions.list(&filter).await?;
-    let last = page.decisions.last().map(|(cursor, _)| cursor.to_string());
     Ok(Json(DecisionList {
-        next_cursor: last.filter(|_| page.more),
+        next_cursor: page.older().map(|place| place.to_string()),
         decisions: page.decisions.into_iter().map(|(_, decision)| decision).collect(),
     }))
 }
@@ -157,7 +156,7 @@ pub(crate) async fn follow(
         decision: outcome(params.decision)?,
         policy: params.policy,
         guard: params.guard,
-        after: cursor("after", seen.or(params.after.as_deref()))?,
+        after: event(seen.or(params.after.as_deref()))?,
         ..DecisionFilter::default()
     };
     let follower = api.decisions.follow(filter).await?;
@@ -214,9 +213,16 @@ fn limit(limit: Option<u32>) -> Result<u32, ApiError> {
     }
 }
 
-fn cursor(name: &str, value: Option<&str>) -> Result<Option<u64>, ApiError> {
-    let bad = || ApiError::bad_request(format!("{name} is not a cursor that this API gave out"));
-    value.map(|value| value.parse().map_err(|_| bad())).transpose()
+/// Where a page ended.
+fn place(value: Option<&str>) -> Result<Option<Place>, ApiError> {
+    let bad = "cursor is not a cursor that this API gives out (an older version gave out others): list again without it";
+    value.map(|value| value.parse().map_err(|_| ApiError::bad_request(bad))).transpose()
+}
+
+/// The id of an event.
+fn event(value: Option<&str>) -> Result<Option<u64>, ApiError> {
+    let bad = "after is not a cursor that this API gave out";
+    value.map(|value| value.parse().map_err(|_| ApiError::bad_request(bad))).transpose()
 }
 
 fn time(name: &str, value: Option<String>) -> Result<Option<Timestamp>, ApiError> {

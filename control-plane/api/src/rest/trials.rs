@@ -141,7 +141,7 @@ pub(crate) async fn impact(
     let mut decisions = Vec::new();
     loop {
         let page = api.decisions.list(&filter).await?;
-        filter.before = page.decisions.last().map(|(cursor, _)| *cursor);
+        filter.before = page.older();
         decisions.extend(page.decisions.into_iter().map(|(_, decision)| decision));
         if !page.more || decisions.len() >= most {
             break;

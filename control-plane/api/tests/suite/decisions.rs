@@ -57,6 +57,8 @@ async fn parameters_that_make_no_sense_are_refused() {
         ("limit=many", "limit: found \"many\", expected a whole number"),
         ("limit=-1", "limit: found \"-1\", expected a whole number"),
         ("cursor=x", "cursor"),
+        ("cursor=17", "list again without it"),
+        ("cursor=-1-17", "list again without it"),
         ("since=yesterday", "2026-"),
         ("decision=denied", "allow_with_modifications"),
         ("agnet=a", "agnet"),

@@ -1,4 +1,5 @@
 //! Decisions in memory.
+use std::cmp::Reverse;
 use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Mutex;
@@ -9,7 +10,7 @@ use prost::Message;
 
 use super::lock;
 use crate::ports::{DecisionStore, PAGE_BYTES, StoreError};
-use crate::{Batch, Decision, DecisionFilter, DecisionPage, Gap, Intake};
+use crate::{Batch, Decision, DecisionFilter, DecisionPage, Gap, Intake, Place};
 
 /// Decisions in memory: for tests, and for trying things out.
 #[derive(Default)]
@@ -84,13 +85,8 @@ impl DecisionStore for MemoryDecisions {
         let numbered = state.records.iter().map(|(cursor, (bytes, decision))| (*cursor, *bytes, decision));
         let mut found: Vec<_> =
             numbered.filter(|(cursor, _, decision)| matches(filter, *cursor, decision)).collect();
-        let made = |cursor: u64| state.records.get(&cursor).map(|(_, decision)| (decision.time, cursor));
-        if let Some(before) = filter.before {
-            // Where that record has been forgotten meanwhile, so have those before it.
-            found.retain(|(cursor, ..)| made(*cursor) < made(before));
-        }
         if filter.after.is_none() {
-            found.sort_by_key(|(cursor, ..)| std::cmp::Reverse(made(*cursor)));
+            found.sort_by_key(|(cursor, _, decision)| Reverse(place(*cursor, decision)));
         }
         let mut page = DecisionPage::default();
         let mut room = PAGE_BYTES;
@@ -175,6 +171,10 @@ impl DecisionStore for MemoryDecisions {
     }
 }
 
+fn place(cursor: u64, decision: &Decision) -> Place {
+    Place { time: decision.time, cursor }
+}
+
 fn matches(filter: &DecisionFilter, cursor: u64, decision: &Decision) -> bool {
     let is = |wanted: &Option<String>, value: &str| wanted.as_ref().is_none_or(|wanted| wanted == value);
     is(&filter.agent, &decision.agent_id)
@@ -183,5 +183,6 @@ fn matches(filter: &DecisionFilter, cursor: u64, decision: &Decision) -> bool {
         && filter.guard.as_ref().is_none_or(|guard| decision.guards.contains_key(guard))
         && filter.since.is_none_or(|since| decision.time >= since)
         && filter.until.is_none_or(|until| decision.time < until)
+        && filter.before.is_none_or(|before| place(cursor, decision) < before)
         && filter.after.is_none_or(|after| cursor > after)
 }

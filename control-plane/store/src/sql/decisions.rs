@@ -321,10 +321,11 @@ fn select(filter: &DecisionFilter) -> QueryBuilder<Db> {
         query.push(" AND time_ns < ").push_bind(nanoseconds(until));
     }
     if let Some(before) = filter.before {
-        // Where that record has been forgotten meanwhile, so have those before it.
         query
-            .push(" AND (time_ns, id) < (SELECT time_ns, id FROM decisions WHERE id = ")
-            .push_bind(signed(before))
+            .push(" AND (time_ns, id) < (")
+            .push_bind(nanoseconds(before.time))
+            .push(", ")
+            .push_bind(signed(before.cursor))
             .push(")");
     }
     if let Some(after) = filter.after {

@@ -6,7 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 use mesh_audit::v1::{DecisionRecord, GuardOutcome, PolicyRef};
 use mesh_control_core::memory::MemoryDecisions;
 use mesh_control_core::ports::{DecisionStore, PAGE_BYTES};
-use mesh_control_core::{Batch, Clock, DecisionFilter, Decisions, ForgetError};
+use mesh_control_core::{Batch, Clock, DecisionFilter, Decisions, ForgetError, Place};
 use mesh_control_store::{Location, open};
 use sqlx::{Connection, PgConnection};
 
@@ -180,7 +180,7 @@ async fn pages_follow_one_another_in_both_directions(store: Port) {
         let page =
             store.list(&DecisionFilter { before, limit: 3, ..DecisionFilter::default() }).await.unwrap();
         seen.extend(page.decisions.iter().map(|(_, decision)| decision.decision_id.clone()));
-        before = page.decisions.last().map(|(cursor, _)| *cursor);
+        before = page.older();
         if !page.more {
             break;
         }
@@ -197,6 +197,20 @@ async fn pages_follow_one_another_in_both_directions(store: Port) {
     }
     assert_eq!(seen, ["v1", "v2", "v3", "v4", "v5", "v6", "v7", "w1", "w2"], "as they came");
     assert_eq!(store.newest_cursor().await.unwrap(), after);
+}
+
+/// Records are forgotten in the order in which they came, and listed by when they were made: what came late is still there.
+async fn pages_go_on_though_the_record_where_one_ended_is_forgotten(store: Port) {
+    store.intake(&batch("v", 1, 2), now()).await.unwrap();
+    store.mark(now()).await.unwrap();
+    let mut late = batch("w", 1, 2);
+    late.records.iter_mut().for_each(|record| record.time_ns -= 1);
+    store.intake(&late, now()).await.unwrap();
+    let first = DecisionFilter { limit: 2, ..DecisionFilter::default() };
+    let page = store.list(&first).await.unwrap();
+    assert_eq!(store.forget(now(), 100).await.unwrap(), 2);
+    let before = DecisionFilter { before: page.older(), ..first };
+    assert_eq!(listed(&store, before).await, ["w2", "w1"]);
 }
 
 async fn a_decision_is_found_by_its_id(store: Port) {
@@ -299,7 +313,8 @@ async fn a_page_has_a_bounded_number_of_bytes(store: Port) {
     };
     assert_eq!(page(DecisionFilter::default()).await, (vec![4, 3], true));
     let newest = store.newest_cursor().await.unwrap();
-    let before = DecisionFilter { before: Some(newest - 1), ..DecisionFilter::default() };
+    let before = Some(Place { time: now(), cursor: newest - 1 });
+    let before = DecisionFilter { before, ..DecisionFilter::default() };
     assert_eq!(page(before).await, (vec![2, 1], false));
     let after = DecisionFilter { after: Some(0), ..DecisionFilter::default() };
     assert_eq!(page(after).await, (vec![1, 2, 3], true));
@@ -413,6 +428,7 @@ stamp!(
     dropped_records_are_counted_by_difference,
     filters_narrow_the_list,
     pages_follow_one_another_in_both_directions,
+    pages_go_on_though_the_record_where_one_ended_is_forgotten,
     a_decision_is_found_by_its_id,
     a_record_that_comes_again_with_other_contents_is_counted,
     a_page_has_a_bounded_number_of_bytes,
