@@ -7,11 +7,12 @@ use axum::http::HeaderMap;
 use axum::response::Sse;
 use axum::response::sse::{Event, KeepAlive};
 use futures::Stream;
+use mesh_control_core::ports::StoreError;
 use mesh_control_core::{Decision, DecisionFilter, Explanation, Gap, Place, Timestamp, explain};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use crate::error::{ApiError, ErrorBody};
+use crate::error::{ApiError, ErrorBody, causes};
 use crate::extract::{InPath, Nothing, Params, whole};
 use crate::state::Api;
 
@@ -163,7 +164,7 @@ pub(crate) async fn follow(
     let pages =
         futures::stream::unfold((follower, api.stopping.clone()), |(mut follower, mut stopping)| async {
             let page = tokio::select! {
-                page = follower.next() => page.ok()?,
+                page = follower.next() => page.inspect_err(not_followed).ok()?,
                 _ = stopping.wait_for(|stop| *stop) => return None,
             };
             Some((futures::stream::iter(page), (follower, stopping)))
@@ -174,6 +175,12 @@ pub(crate) async fn follow(
         Ok(event.json_data(decision).unwrap_or_else(|_| Event::default().event("error").data("{}")))
     });
     Ok(Sse::new(events).keep_alive(KeepAlive::default()))
+}
+
+/// Who follows is told nothing but the end of the stream.
+fn not_followed(error: &StoreError) {
+    let causes = causes(error);
+    tracing::error!(%error, causes, "decisions can not be followed");
 }
 
 /// Gaps in the records.
