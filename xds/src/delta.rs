@@ -46,11 +46,15 @@ impl Machine for Delta {
         let (ledger, first) = self.session.ledger(kind);
         let most = Misuse::MAX_NAMES;
         let (on, claimed) = (request.resource_names_subscribe.len(), request.initial_resource_versions.len());
-        if ledger.subscription.names().len() + on > most || claimed > most {
+        if on > most || claimed > most {
             return Err(Misuse::TooManyNames);
         }
         // A stale nonce does not make a subscription stale: the lists only say what changes.
         subscribe(ledger, request, first);
+        // Names may come again, and others go.
+        if ledger.subscription.names().len() > most {
+            return Err(Misuse::TooManyNames);
+        }
         Ok(step(&mut self.session, verdict, message))
     }
 

@@ -273,3 +273,27 @@ fn a_stream_can_subscribe_to_so_many_names_only() {
     };
     assert!(Machine::request(&mut Delta::default(), &request, SystemTime::UNIX_EPOCH).is_err());
 }
+
+#[test]
+fn names_that_come_again_count_once() {
+    let names = |from: usize, to: usize| (from..to).map(|n| n.to_string()).collect::<Vec<_>>();
+    // What is subscribed to and unsubscribed from, and whether a stream may ask so after the others.
+    let table = [
+        (names(0, 6_000), names(0, 0), true),
+        (names(0, 6_000), names(0, 0), true),
+        (names(6_000, 10_000), names(0, 0), true),
+        (names(10_000, 11_000), names(0, 1_000), true),
+        (names(11_000, 11_001), names(0, 0), false),
+    ];
+    let mut stream = Delta::default();
+    for (step, (on, off, fits)) in table.into_iter().enumerate() {
+        let request = DeltaDiscoveryRequest {
+            type_url: Kind::Endpoints.type_url().to_owned(),
+            resource_names_subscribe: on,
+            resource_names_unsubscribe: off,
+            ..DeltaDiscoveryRequest::default()
+        };
+        let taken = Machine::request(&mut stream, &request, SystemTime::UNIX_EPOCH);
+        assert_eq!(taken.is_ok(), fits, "step {step}");
+    }
+}
