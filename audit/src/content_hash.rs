@@ -1,7 +1,8 @@
 //! The fingerprint that stands for a body in a record.
 
+use hmac::digest::Key;
 use hmac::{Hmac, KeyInit, Mac};
-use sha2::Sha256;
+use sha2::{Digest, Sha256};
 
 /// HMAC-SHA-256 (RFC 2104) over a body that arrives in pieces.
 ///
@@ -14,9 +15,16 @@ pub struct ContentHash {
 }
 
 impl ContentHash {
-    /// Begins under a key of any length. `None` is never given for SHA-256.
-    pub fn new(key: &[u8]) -> Option<Self> {
-        Some(Self { state: Hmac::new_from_slice(key).ok()?, bytes: 0 })
+    /// Begins under a key of any length.
+    pub fn new(key: &[u8]) -> Self {
+        let mut block = Key::<Hmac<Sha256>>::default();
+        // A key that is longer than a block is its hash (RFC 2104, section 2); the rest of the block is zeros.
+        if key.len() > block.len() {
+            block.iter_mut().zip(Sha256::digest(key)).for_each(|(place, byte)| *place = byte);
+        } else {
+            block.iter_mut().zip(key).for_each(|(place, byte)| *place = *byte);
+        }
+        Self { state: Hmac::new(&block), bytes: 0 }
     }
 
     /// Takes in the next piece of the body.
@@ -38,8 +46,8 @@ impl ContentHash {
 mod tests {
     use super::*;
 
-    fn hash(key: &str, pieces: &[&str]) -> String {
-        let mut hash = ContentHash::new(key.as_bytes()).unwrap();
+    fn hash(key: &[u8], pieces: &[&str]) -> String {
+        let mut hash = ContentHash::new(key);
         pieces.iter().for_each(|piece| hash.update(piece.as_bytes()));
         hash.finish()
     }
@@ -50,13 +58,20 @@ mod tests {
         let expected = "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843";
         for pieces in [vec!["what do ya want for nothing?"], vec!["what do ya", " want", "", " for nothing?"]]
         {
-            assert_eq!(hash("Jefe", &pieces), expected, "{pieces:?}");
+            assert_eq!(hash(b"Jefe", &pieces), expected, "{pieces:?}");
         }
-        assert_ne!(hash("Jef", &["what do ya want for nothing?"]), expected);
+        assert_ne!(hash(b"Jef", &["what do ya want for nothing?"]), expected);
+    }
+
+    #[test]
+    fn a_key_may_be_longer_than_a_block() {
+        // RFC 4231, test case 6.
+        let found = hash(&[0xaa; 131], &["Test Using Larger Than Block-Size Key - Hash Key First"]);
+        assert_eq!(found, "60e431591ee0b67f0d8a26aacbf5b77f8e0bc6213728c5140546040f0ee37f54");
     }
 
     #[test]
     fn no_body_has_no_fingerprint() {
-        assert_eq!(hash("key", &[]), "");
+        assert_eq!(hash(b"key", &[]), "");
     }
 }

@@ -13,7 +13,7 @@ pub(crate) struct Hashes {
 
 impl Hashes {
     pub(crate) fn asked(settings: &Settings) -> Self {
-        let begun = settings.record_key.as_ref().and_then(|key| ContentHash::new(key.reveal().as_bytes()));
+        let begun = settings.record_key.as_ref().map(|key| ContentHash::new(key.reveal().as_bytes()));
         Hashes { request: begun.clone(), response: begun }
     }
 

@@ -13,6 +13,7 @@ use mesh_policy::{Document, FileDigests, State};
 use super::{Policies, Wanted};
 use crate::agents::settled;
 use crate::policy_error::PolicyError;
+use crate::ports::StoreError;
 
 /// What the digests are kept under.
 pub(crate) const FILES: &str = "mesh/files";
@@ -47,7 +48,7 @@ impl Policies {
         let mut wanted = Vec::new();
         let mut held = Vec::new();
         for (name, document) in documents {
-            let digest = digest(&document);
+            let digest = digest(&document).map_err(|error| (name.clone(), error.into()))?;
             if known.get(&name) == Some(&digest) {
                 digests.insert(name, digest);
                 continue;
@@ -76,10 +77,10 @@ impl Policies {
 }
 
 /// A digest of what a document says, whatever its file looks like.
-fn digest(document: &Document) -> String {
-    let text = serde_json::to_vec(document).unwrap_or_default();
-    ContentHash::new(b"ai-mesh file").map_or_else(String::new, |mut hash| {
-        hash.update(&text);
-        hash.finish()
-    })
+fn digest(document: &Document) -> Result<String, StoreError> {
+    let text = serde_json::to_vec(document);
+    let text = text.map_err(|error| StoreError::caused("the document can not be written down", error))?;
+    let mut hash = ContentHash::new(b"ai-mesh file");
+    hash.update(&text);
+    Ok(hash.finish())
 }
