@@ -89,8 +89,7 @@ impl Client {
     ) -> Outcome<Result<Value, Refused>> {
         let mut response = self.run(method, path, body, PATIENCE)?;
         let status = response.status().as_u16();
-        let text = response.body_mut().with_config().limit(MAX_ANSWER).read_to_string();
-        let text = text.map_err(|error| self.unreachable(&error))?;
+        let text = self.read(&mut response, MAX_ANSWER)?;
         let value = serde_json::from_str(&text);
         match (200..300).contains(&status) {
             true if text.is_empty() => Ok(Ok(Value::Null)),
@@ -101,6 +100,18 @@ impl Client {
             }),
             false => Ok(Err(Refused::read(status, &value.unwrap_or(Value::Null)))),
         }
+    }
+
+    /// Reads an answer of at most so many bytes.
+    fn read(&self, response: &mut http::Response<Body>, most: u64) -> Outcome<String> {
+        let text = response.body_mut().with_config().limit(most).read_to_string();
+        text.map_err(|error| match error {
+            ureq::Error::BodyExceedsLimit(_) => {
+                Failure::failed(format!("the answer of {} has more than {most} bytes", self.base))
+                    .hint("ask for less at once")
+            }
+            error => self.unreachable(&error),
+        })
     }
 
     /// Opens a stream of server-sent events.
@@ -278,6 +289,8 @@ fn is_loopback(base: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::{io::Write, net::TcpListener};
+
     use super::*;
 
     #[test]
@@ -297,6 +310,29 @@ mod tests {
         let event =
             |name: &str, id: &str, data: &str| Event { name: name.into(), id: id.into(), data: data.into() };
         assert_eq!(events, [event("decision", "7", "{\"a\":\n1}"), event("", "", "x")]);
+    }
+
+    #[test]
+    fn an_answer_that_is_too_long_is_told_as_that() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let base = format!("http://{}", listener.local_addr().unwrap());
+        let server = std::thread::spawn(move || {
+            for _ in 0..2 {
+                let (mut stream, _) = listener.accept().unwrap();
+                let mut head = BufReader::new(stream.try_clone().unwrap()).lines();
+                while head.next().is_some_and(|line| !line.unwrap().is_empty()) {}
+                let answer = "HTTP/1.1 200 OK\r\ncontent-length: 5\r\nconnection: close\r\n\r\nhello";
+                stream.write_all(answer.as_bytes()).unwrap();
+            }
+        });
+        let client = Client::to(&base, None, Path::new(".")).unwrap();
+        let read = |most: u64| {
+            let mut response = client.run("GET", "/", None, PATIENCE).unwrap();
+            client.read(&mut response, most).map_err(|failure| failure.message)
+        };
+        assert_eq!(read(5), Ok("hello".to_owned()));
+        assert_eq!(read(4), Err(format!("the answer of {base} has more than 4 bytes")));
+        server.join().unwrap();
     }
 
     #[test]
