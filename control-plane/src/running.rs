@@ -16,7 +16,7 @@ use tonic::transport::server::TcpIncoming;
 
 use crate::error::StartError;
 use crate::forgetting::forget;
-use crate::serving::{PATIENCE, serve};
+use crate::serving::{MOST, PATIENCE, serve};
 
 /// How long requests that are under way may take when the control plane stops.
 const GRACE: Duration = Duration::from_secs(5);
@@ -66,7 +66,7 @@ impl Running {
 
         let mut tasks = JoinSet::new();
         let stopping = stop.subscribe();
-        tasks.spawn(async move { ("REST", serve(listener, router, stopping, PATIENCE).await) });
+        tasks.spawn(async move { ("REST", serve(listener, router, stopping, PATIENCE, MOST).await) });
         let stopped = until(stop.subscribe());
         let builder = Server::builder()
             .http2_keepalive_interval(Some(Duration::from_secs(30)))

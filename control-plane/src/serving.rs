@@ -1,5 +1,7 @@
-//! Serving REST: whoever connects and asks for nothing is let go, so that nobody without a token can use up the open files.
+//! Serving REST: whoever connects and asks for nothing is let go, and only so many are served at once, so that nobody without a
+//! token can use up the open files.
 use std::pin::pin;
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
@@ -7,13 +9,16 @@ use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::watch;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::task::JoinSet;
 
 use crate::running::until;
 
 /// How long a connection may take to send a whole head, also before the first and after each answer.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
+/// Connections that are served at once; others wait for one of them to end. Where a process may open 1024 files, as is usual, as
+/// many are left for sidecars and the database.
+pub(crate) const MOST: usize = 512;
 /// How long to wait where no connection can be taken (too many files are open, say).
 const PAUSE: Duration = Duration::from_secs(1);
 
@@ -23,16 +28,22 @@ pub(crate) async fn serve(
     router: Router,
     stop: watch::Receiver<bool>,
     patience: Duration,
+    most: usize,
 ) -> std::io::Result<()> {
+    let places = Arc::new(Semaphore::new(most));
     let mut connections = JoinSet::new();
     let mut stopped = pin!(until(stop.clone()));
     loop {
         tokio::select! {
             () = &mut stopped => break,
             Some(_) = connections.join_next() => {}
-            accepted = listener.accept() => match accepted {
-                Ok((stream, _)) => {
-                    connections.spawn(connection(stream, router.clone(), stop.clone(), patience));
+            accepted = accept(&listener, &places) => match accepted {
+                Ok((stream, place)) => {
+                    let served = connection(stream, router.clone(), stop.clone(), patience);
+                    connections.spawn(async move {
+                        served.await;
+                        drop(place);
+                    });
                 }
                 Err(error) => {
                     tracing::warn!(%error, "a connection can not be taken");
@@ -44,6 +55,16 @@ pub(crate) async fn serve(
     drop(listener);
     while connections.join_next().await.is_some() {}
     Ok(())
+}
+
+/// Takes a connection once there is a place for it.
+async fn accept(
+    listener: &TcpListener,
+    places: &Arc<Semaphore>,
+) -> std::io::Result<(TcpStream, OwnedSemaphorePermit)> {
+    let place = Arc::clone(places).acquire_owned().await.map_err(std::io::Error::other)?;
+    let (stream, _) = listener.accept().await?;
+    Ok((stream, place))
 }
 
 async fn connection(stream: TcpStream, router: Router, stop: watch::Receiver<bool>, patience: Duration) {
@@ -90,7 +111,8 @@ mod tests {
         };
         let router = Router::new().route("/", get(slow));
         let stop = watch::Sender::new(false);
-        let server = tokio::spawn(serve(listener, router, stop.subscribe(), Duration::from_millis(200)));
+        let server =
+            tokio::spawn(serve(listener, router, stop.subscribe(), Duration::from_millis(200), MOST));
         // Nothing, half a head, and a whole request with nothing after it: its answer may take longer.
         let table = [
             ("", false),
@@ -106,6 +128,24 @@ mod tests {
         tokio::time::sleep(Duration::from_millis(100)).await;
         stop.send_replace(true);
         assert!(under_way.await.unwrap().ends_with("done"));
+        server.await.unwrap().unwrap();
+    }
+
+    #[tokio::test]
+    async fn only_so_many_are_served_at_once() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let router = Router::new().route("/", get(|| async { "done" }));
+        let stop = watch::Sender::new(false);
+        let patience = Duration::from_millis(500);
+        let server = tokio::spawn(serve(listener, router, stop.subscribe(), patience, 2));
+        let idle = [TcpStream::connect(address).await.unwrap(), TcpStream::connect(address).await.unwrap()];
+        let begun = std::time::Instant::now();
+        let answer = until_closed(address, "GET / HTTP/1.1\r\nhost: mesh\r\n\r\n").await;
+        assert!(answer.ends_with("done"), "{answer:?}");
+        assert!(begun.elapsed() > patience * 3 / 2, "it is let in when another is let go, and kept as long");
+        drop(idle);
+        stop.send_replace(true);
         server.await.unwrap().unwrap();
     }
 }
