@@ -101,9 +101,9 @@ fn members(c: &mut Collector<'_>, place: Place, value: Val<'_>, path: u32) -> Do
     Ok(())
 }
 
-/// Whether an item, a part or a member of this name has thoughts in it.
+/// Whether an item, a part or a member of this name has thoughts in it, or a refusal.
 fn is_thought(name: &str) -> bool {
-    name.starts_with("reasoning") || name.contains("thinking") || name == "summary_text"
+    name.starts_with("reasoning") || name.contains("thinking") || matches!(name, "summary_text" | "refusal")
 }
 
 fn members_of(c: &mut Collector<'_>, place: Place, kind: &str, value: Val<'_>, path: u32) -> Done {

@@ -73,7 +73,7 @@ pub struct Segment {
     /// A second reading of a text that another segment shows as it stands (escapes inside it resolved): count its
     /// findings once.
     pub derived: bool,
-    /// The model's thoughts, which many clients tell from what it says.
+    /// The model's thoughts or its refusal, which many clients tell from what it says.
     pub thought: bool,
     pub(crate) slot: Slot,
     pub(crate) path: u32,
@@ -82,8 +82,9 @@ pub struct Segment {
     pub(crate) span: Range<u32>,
 }
 
-/// A list of texts that are one: where it stands, whose words it has, its layer, and whether they are thoughts.
-type List = (u32, Place, u32, bool);
+/// A list of texts that are one: where it stands, whose words it has where these are not all one message's, its layer, and
+/// whether they are thoughts.
+type List = (u32, Option<Place>, u32, bool);
 
 /// Items of a list before one whose name is looked for.
 const MAX_SIBLINGS: usize = 32;
@@ -281,8 +282,9 @@ impl Message {
         self.segments.get(segment).map_or_else(String::new, |segment| self.paths.show(segment.path))
     }
 
-    /// For each text that goes on from another one the two of them, in order: parts (`text`) of one list in one place, whatever
-    /// else stands between. Where `apart`, thoughts do not go on with other texts, nor these with thoughts.
+    /// For each text that goes on from another one the two of them, in order: parts (`text`) of one list, whatever else stands
+    /// between. Those of one message are one text whatever they say of themselves (a `role`), others where they stand in one
+    /// place. Where `apart`, thoughts do not go on with other texts, nor these with thoughts.
     pub fn continuations(&self, apart: bool) -> impl Iterator<Item = (usize, usize)> + use<'_> {
         // Of each list the last text, and the one before that in another part.
         let mut last: HashMap<List, (usize, Option<usize>)> = HashMap::new();
@@ -290,11 +292,13 @@ impl Message {
             if this.derived || this.is_key() {
                 return None;
             }
-            let list = self.paths.list_of(this.path, "text")?;
-            let key = (list, this.place, this.layer, apart && this.thought);
+            let (list, of_one) = self.paths.list_of(this.path)?;
+            let place = Some(this.place).filter(|_| !of_one);
+            let key = (list, place, this.layer, apart && this.thought);
             let before = match last.get(&key) {
                 Some((before, further)) => {
-                    let same = self.segments.get(*before).is_some_and(|one| one.path == this.path);
+                    let one = self.segments.get(*before);
+                    let same = one.is_some_and(|one| self.paths.are_of_one_part(one.path, this.path));
                     if same { *further } else { Some(*before) }
                 }
                 None => None,

@@ -3,6 +3,11 @@
 /// The beginning of a document.
 pub(crate) const ROOT: u32 = u32::MAX;
 
+/// What a part's text is called.
+const TEXTS: &[&str] = &["text", "refusal"];
+/// Lists of parts of one message.
+const PARTS: &[&str] = &["content", "parts", "system"];
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Name {
     Index(u32),
@@ -50,15 +55,24 @@ impl Paths {
         list(one).is_some() && list(one) == list(other)
     }
 
-    /// The list in whose items texts stand under this name, if `path` is one of them: `content` for `content[1].text`. A text
+    /// Whether two texts stand in one part of a list: a reader takes one or the other.
+    pub(crate) fn are_of_one_part(&self, one: u32, other: u32) -> bool {
+        let part = |path: u32| match self.steps.get(path as usize) {
+            Some((part, Name::Key(..))) => *part,
+            _ => path,
+        };
+        part(one) == part(other)
+    }
+
+    /// The list in whose items texts stand as parts, if `path` is one of them: `content` for `content[1].text`. A text
     /// that is itself an item of a `content` is one, too: `content[1]`. The contents of the items of an `output` (or of
     /// `steps`, as Gemini's Interactions call them), which clients put together, are one list: `output` for
     /// `output[2].content[1].text`; and so is a `content` with what is cited in it:
-    /// `content` for `content[1].citationsContent.content[0].text`.
-    pub(crate) fn list_of(&self, path: u32, name: &str) -> Option<u32> {
+    /// `content` for `content[1].citationsContent.content[0].text`. And whether all of the list is one message's.
+    pub(crate) fn list_of(&self, path: u32) -> Option<(u32, bool)> {
         let list = match self.steps.get(path as usize)? {
             (list, Name::Index(_)) => Some(*list).filter(|list| self.is_called(*list, "content")),
-            (item, Name::Key(..)) if self.is_called(path, name) => self.list_with(*item),
+            (item, Name::Key(..)) if self.is_any_of(path, TEXTS) => self.list_with(*item),
             _ => None,
         }?;
         let outer = match self.steps.get(list as usize)? {
@@ -66,12 +80,12 @@ impl Paths {
                 self.steps.get(*cited as usize).and_then(|(block, _)| self.list_with(*block))
             }
             (item, _) if self.is_called(list, "content") => {
-                let items = |outer: &u32| ["output", "steps"].iter().any(|name| self.is_called(*outer, name));
-                self.list_with(*item).filter(items)
+                self.list_with(*item).filter(|outer| self.is_any_of(*outer, &["output", "steps"]))
             }
             _ => None,
         };
-        Some(outer.unwrap_or(list))
+        let list = outer.unwrap_or(list);
+        Some((list, self.is_any_of(list, PARTS)))
     }
 
     fn list_with(&self, item: u32) -> Option<u32> {
@@ -79,6 +93,10 @@ impl Paths {
             (list, Name::Index(_)) => Some(*list),
             (_, Name::Key(..)) => None,
         }
+    }
+
+    fn is_any_of(&self, path: u32, names: &[&str]) -> bool {
+        names.iter().any(|name| self.is_called(path, name))
     }
 
     fn is_called(&self, path: u32, name: &str) -> bool {
