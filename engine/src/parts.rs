@@ -6,6 +6,7 @@ use std::collections::{HashMap, HashSet};
 use std::ops::Range;
 use std::rc::Rc;
 
+use mesh_detect::Finding;
 use mesh_wire::{Edit, Message, StreamItem};
 
 use crate::guards::{Way, source_of};
@@ -16,6 +17,9 @@ use crate::session::Session;
 
 /// Bytes searched on either side of a boundary: more than any value has.
 const REACH: usize = 512;
+
+/// What people write between the groups of a number.
+const JOINTS: [char; 2] = [' ', '-'];
 
 /// Which segments of a message are judged elsewhere: those of an event that are pieces of running texts.
 #[derive(Clone, Copy)]
@@ -93,16 +97,45 @@ impl Chain {
 
     /// Stretches around the boundaries.
     fn windows(&self) -> Vec<Range<usize>> {
+        self.around(self.parts.iter().skip(1).map(|(_, part)| part.start))
+    }
+
+    /// Stretches around these bytes of the text, which are in order.
+    fn around(&self, places: impl Iterator<Item = usize>) -> Vec<Range<usize>> {
         let mut windows: Vec<Range<usize>> = Vec::new();
-        for (_, part) in self.parts.iter().skip(1) {
-            let start = self.text.floor_char_boundary(part.start.saturating_sub(REACH));
-            let end = self.text.ceil_char_boundary((part.start + REACH).min(self.text.len()));
+        for place in places {
+            let start = self.text.floor_char_boundary(place.saturating_sub(REACH));
+            let end = self.text.ceil_char_boundary((place + REACH).min(self.text.len()));
             match windows.last_mut().filter(|last| start <= last.end) {
                 Some(last) => last.end = end,
                 None => windows.push(start..end),
             }
         }
         windows
+    }
+
+    /// Where two parts meet as groups of a number do.
+    fn cuts(&self) -> Vec<usize> {
+        let meet = |start: &usize| {
+            let bytes = start.checked_sub(1).and_then(|end| self.text.as_bytes().get(end..=*start));
+            matches!(bytes, Some([end, start]) if is_cut(*end, *start))
+        };
+        let parts = self.parts.iter().filter(|(_, part)| !part.is_empty());
+        parts.map(|(_, part)| part.start).filter(meet).collect()
+    }
+
+    /// The same with a sign at each of these places.
+    fn grouped(&self, cuts: &[usize], joint: char) -> Chain {
+        let mut grouped = Chain { text: String::new(), parts: Vec::new() };
+        for (segment, part) in &self.parts {
+            if !part.is_empty() && cuts.binary_search(&part.start).is_ok() {
+                grouped.text.push(joint);
+            }
+            let start = grouped.text.len();
+            grouped.text.push_str(self.text.get(part.clone()).unwrap_or_default());
+            grouped.parts.push((*segment, start..grouped.text.len()));
+        }
+        grouped
     }
 
     /// The parts with blanks between them.
@@ -170,28 +203,70 @@ impl Session {
         way: Way,
         edits: &mut Vec<Edit>,
     ) {
-        let mut found = Vec::new();
         for chain in chains {
-            for window in chain.windows() {
-                let text = chain.text.get(window.clone()).unwrap_or_default();
-                guard.find(&self.program.detector, text, &mut found);
-                for finding in &found {
-                    let span = finding.span.start + window.start..finding.span.end + window.start;
-                    let touched = way == Way::Response && self.masked.touches(&chain.text, &span);
-                    if touched || !chain.crosses(&span) {
-                        continue;
-                    }
-                    let first = chain.from(span.start).first();
-                    let place = first.map_or_else(String::new, |(segment, _)| message.path(*segment));
-                    let place = format!("{}:{place}", way.name());
-                    let value = text.get(finding.span.clone()).unwrap_or_default();
-                    if let Some(with) = self.personal((policy, guard), finding, value, &place, way) {
-                        chain.edits(&span, &with, edits);
-                    }
+            self.pii_in_chain((policy, guard), (message, chain), way, (&chain.windows(), |_, _| true), edits);
+            let cuts = chain.cuts();
+            let joints: Vec<usize> = cuts.iter().enumerate().map(|(before, cut)| cut + before).collect();
+            for joint in JOINTS.into_iter().filter(|_| !cuts.is_empty()) {
+                let grouped = chain.grouped(&cuts, joint);
+                let windows = grouped.around(joints.iter().copied());
+                let counts = |finding: &Finding, span: &Range<usize>| {
+                    is_right(finding.rule, joint) && is_grouped(&grouped.text, span, &joints, joint)
+                };
+                self.pii_in_chain((policy, guard), (message, &grouped), way, (&windows, counts), edits);
+            }
+        }
+    }
+
+    /// The same in these stretches of one text; of what goes over a boundary there, only what `counts`.
+    fn pii_in_chain(
+        &mut self,
+        (policy, guard): (&Attached, &PiiGuard),
+        (message, chain): (&Message, &Chain),
+        way: Way,
+        (windows, counts): (&[Range<usize>], impl Fn(&Finding, &Range<usize>) -> bool),
+        edits: &mut Vec<Edit>,
+    ) {
+        let mut found = Vec::new();
+        for window in windows {
+            let text = chain.text.get(window.clone()).unwrap_or_default();
+            guard.find(&self.program.detector, text, &mut found);
+            for finding in &found {
+                let span = finding.span.start + window.start..finding.span.end + window.start;
+                let touched = way == Way::Response && self.masked.touches(&chain.text, &span);
+                if touched || !chain.crosses(&span) || !counts(finding, &span) {
+                    continue;
+                }
+                let first = chain.from(span.start).first();
+                let place = first.map_or_else(String::new, |(segment, _)| message.path(*segment));
+                let place = format!("{}:{place}", way.name());
+                let value = text.get(finding.span.clone()).unwrap_or_default();
+                if let Some(with) = self.personal((policy, guard), finding, value, &place, way) {
+                    chain.edits(&span, &with, edits);
                 }
             }
         }
     }
+}
+
+/// Whether a number may be cut between two bytes: digits on both sides, or on one of them a bank's letters.
+fn is_cut(end: u8, start: u8) -> bool {
+    let of_number = |b: u8| b.is_ascii_digit() || b.is_ascii_uppercase();
+    of_number(end) && of_number(start) && (end.is_ascii_digit() || start.is_ascii_digit())
+}
+
+/// Whether what this rule finds is right by its check, or by its form with this joint, so that none of it is made of two numbers.
+fn is_right(rule: &str, joint: char) -> bool {
+    matches!(rule, "card/luhn" | "iban/mod97") || rule == "ssn/format" && joint == '-'
+}
+
+/// Whether a stretch has one of the joints in it, and the same sign once more that its writer put there: numbers of a list that
+/// happen to pass a check have none.
+fn is_grouped(text: &str, span: &Range<usize>, joints: &[usize], joint: char) -> bool {
+    let before = |end: usize| joints.partition_point(|at| *at < end);
+    let put = before(span.end) - before(span.start);
+    let all = text.get(span.clone()).unwrap_or_default().matches(joint).count();
+    put > 0 && all > put
 }
 
 #[cfg(test)]

@@ -49,6 +49,17 @@ fn through(rules: &Value, (path, body): (&str, &str), content_type: &str, answer
 }
 
 #[test]
+fn a_number_cut_between_parts_of_an_answer_goes_as_one() {
+    let redact = json!([{ "pii": { "types": ["ssn"], "replacement": "#" } }]);
+    let answer = |texts: [&str; 2]| {
+        let parts = texts.map(|text| json!({ "type": "text", "text": text }));
+        json!({ "jsonrpc": "2.0", "id": 1, "result": { "content": parts } }).to_string()
+    };
+    let got = through(&redact, MCP, "application/json", &answer(["536-90", "4399 ok"]));
+    assert_eq!(got, Some(answer(["#", " ok"])));
+}
+
+#[test]
 fn content_types_hide_nothing() {
     let redact = json!([{ "pii": { "replacement": "#" } }]);
     let event = |text: &str| {

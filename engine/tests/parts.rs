@@ -76,6 +76,32 @@ fn an_attack_over_several_parts_is_one() {
     }
 }
 
+/// Where the cut is between two of its groups, nothing stands there.
+#[test]
+fn a_number_cut_between_its_groups_goes_as_one() {
+    let rules = json!([{ "pii": { "types": ["credit_card", "iban", "ssn"], "replacement": "[X]" } }]);
+    for (given, want) in [
+        (vec!["my card is 4111 1111", "1111 1111"], vec!["my card is [X]", ""]),
+        (vec!["4111-1111", "1111-1111 ok"], vec!["[X]", " ok"]),
+        (vec!["4111", "1111 1111", "1111, thanks"], vec!["[X]", "", ", thanks"]),
+        (vec!["536-90", "4399"], vec!["[X]", ""]),
+        (vec!["it is 536", "90-4399."], vec!["it is [X]", "."]),
+        (vec!["to DE89 3704 0044", "0532 0130 00."], vec!["to [X]", "."]),
+        (vec!["NL91 ABNA", "0417 1643 00"], vec!["[X]", ""]),
+        // Lists of numbers: what passes a check was not written as one, or passes none.
+        (vec!["536", "90", "4399"], vec!["536", "90", "4399"]),
+        (vec!["row 536 90", "4399"], vec!["row 536 90", "4399"]),
+        (vec!["4111 1111", "1111 1112"], vec!["4111 1111", "1111 1112"]),
+        (vec!["2024-05", "12"], vec!["2024-05", "12"]),
+        (vec!["4111 1111 1111", "5600 0000"], vec!["4111 1111 1111", "5600 0000"]),
+    ] {
+        let chat = |texts: &[&str]| json!({ "messages": [{ "role": "user", "content": parts(texts) }] });
+        let system = |texts: &[&str]| json!({ "system": parts(texts), "messages": [] });
+        assert_eq!(sent(&rules, "/v1/chat/completions", &chat(&given)), Some(chat(&want)), "{given:?}");
+        assert_eq!(sent(&rules, "/v1/messages", &system(&given)), Some(system(&want)), "{given:?}");
+    }
+}
+
 /// Servers read a message's parts whatever these say of themselves.
 #[test]
 fn a_part_cannot_stand_apart_from_its_message() {
