@@ -201,7 +201,7 @@ pub(super) fn group(scan: &mut Scan<'_>, start: usize) {
             let part = |sign| part(sign) || part_after(text, number.end, sign);
             let zero = number.count >= 13 && zero_fraction(text, number.end);
             number.glued = joined
-                || joins_right(text, number.end) && !zero
+                || joins_right(text, number.end, number.is_whole(false)) && !zero
                 || amount && number.groups < 3
                 || is_listed(text, &number)
                 || part(b':') && !number.is_whole(false)
@@ -278,15 +278,22 @@ pub(super) fn labelled(scan: &mut Scan<'_>, start: usize) -> bool {
 
 /// Letters of the longest ending of a file's name.
 const ENDING: usize = 5;
+/// Letters of the longest name in a host's.
+const LABEL: usize = 63;
 
 /// Whether what stands right after a number makes it a piece of something longer: `1.2`, `12-A`, `536.example`. The ending
-/// of a file's name, the next part of a path and another word do not.
-fn joins_right(text: &[u8], end: usize) -> bool {
+/// of a file's name, the next part of a path and another word do not; nor does, after a number that is `whole` by its form, a word
+/// behind a colon or at the beginning of a sentence (`536-22-1234.Please`).
+fn joins_right(text: &[u8], end: usize, whole: bool) -> bool {
     let more = at(text, end + 1);
     match at(text, end) {
         b'-' => more.is_ascii_alphanumeric(),
-        b':' => more.is_ascii_alphabetic(),
+        b':' => more.is_ascii_alphabetic() && !whole,
         b'_' => more.is_ascii_digit(),
+        b'.' if more.is_ascii_alphabetic() && whole => {
+            let word = run_end(slice(text, 0, end + 2 + LABEL), end + 1, |b| b.is_ascii_alphanumeric());
+            matches!(at(text, word), b'-' | b'.') && at(text, word + 1).is_ascii_alphanumeric()
+        }
         b'.' if more.is_ascii_alphabetic() => {
             let ending = slice(text, 0, end + 2 + ENDING);
             let ending = run_end(ending, end + 1, |b| b.is_ascii_alphanumeric());
