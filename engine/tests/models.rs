@@ -144,6 +144,83 @@ fn models_are_seen_wherever_a_request_names_them() {
                 "retrievalConfiguration": { "vectorSearchConfiguration": { "implicitFilterConfiguration": { "modelArn": "evil" } } } } } }),
             false,
         ),
+        (
+            CHAT,
+            json!({ "model": "m", "messages": messages, "router_settings_override": { "fallbacks": [{ "m": ["evil"] }] } }),
+            false,
+        ),
+        (
+            CHAT,
+            json!({ "model": "m", "messages": messages, "router_settings_override": { "fallbacks": [{ "m": ["m"] }], "num_retries": 2 } }),
+            true,
+        ),
+        (
+            CHAT,
+            json!({ "model": "m", "messages": messages,
+                "fallbacks": [{ "m": [{ "model": "m", "fallbacks": [{ "m": ["evil"] }] }] }] }),
+            false,
+        ),
+        (
+            CHAT,
+            json!({ "model": "m", "messages": messages,
+                "fallbacks": [{ "m": [{ "context_window_fallbacks": [{ "m": [{ "model": "evil" }] }] }] }] }),
+            false,
+        ),
+        (
+            CHAT,
+            json!({ "model": "m", "messages": messages,
+                "fallbacks": [{ "model": "m", "fallbacks": [{ "model": "m", "fallbacks": ["evil"] }] }] }),
+            false,
+        ),
+        (CHAT, json!({ "model": "m", "messages": messages, "fallbacks": [{ "agents": ["evil"] }] }), false),
+        (
+            CHAT,
+            json!({ "model": "m", "messages": messages, "fallbacks": [{ "m": [{ "model": "m", "stop": ["evil"],
+                "messages": [{ "role": "user", "id": "x", "content": "hi" }], "fallbacks": ["m"] }] }] }),
+            true,
+        ),
+        (
+            CHAT,
+            json!({ "model": "m", "messages": messages, "providerOptions": { "gateway": { "models": ["evil"] } } }),
+            false,
+        ),
+        (
+            CHAT,
+            json!({ "model": "m", "messages": messages,
+                "providerOptions": { "gateway": { "models": ["m"], "order": ["bedrock"] }, "openai": { "user": "a" } } }),
+            true,
+        ),
+        (
+            CHAT,
+            json!({ "model": "m", "messages": messages, "compound_custom": { "models": { "answering_model": "evil" } } }),
+            false,
+        ),
+        (
+            CHAT,
+            json!({ "model": "m", "messages": messages,
+                "compound_custom": { "models": { "answering_model": "m", "reasoning_model": "m" }, "tools": { "enabled_tools": ["web_search"] } } }),
+            true,
+        ),
+        (
+            "/ml/v1/text/chat",
+            json!({ "model_id": "evil", "project_id": "p", "messages": messages, "model": "m" }),
+            false,
+        ),
+        ("/ml/v1/text/chat", json!({ "model_id": "m", "project_id": "p", "messages": messages }), true),
+        ("/ml/v1/text/generation", json!({ "model_id": "evil", "input": "hi" }), false),
+        (
+            "/20231130/actions/chat",
+            json!({ "compartmentId": "c", "servingMode": { "servingType": "ON_DEMAND", "modelId": "evil" }, "chatRequest": { "messages": messages } }),
+            false,
+        ),
+        (
+            "/20231130/actions/chat",
+            json!({ "compartmentId": "c", "servingMode": { "servingType": "ON_DEMAND", "modelId": "m" }, "chatRequest": { "messages": messages } }),
+            true,
+        ),
+        ("/v1beta/interactions", json!({ "agent": "evil", "input": "x" }), false),
+        ("/v1beta/interactions", json!({ "agent": "m", "input": "x" }), true),
+        ("/customers/c/interactions", json!({ "agent": "Ann", "input": "phone" }), true),
         ("/api/create", json!({ "model": "m", "from": "evil" }), false),
         ("/api/create", json!({ "colour": "red", "from": "2026-01-01" }), true),
         ("/api/copy", json!({ "source": "evil", "destination": "m" }), false),
@@ -159,5 +236,19 @@ fn models_are_seen_wherever_a_request_names_them() {
     ] {
         let sent = sent(allow(), "/generate", "application/x-www-form-urlencoded", body.as_bytes());
         assert_eq!(sent.is_some(), fine, "{body}");
+    }
+}
+
+/// However deep they stand in each other, each is read once.
+#[test]
+fn models_to_fall_back_on_within_each_other_are_read_once() {
+    let allow = json!({ "rules": [{ "models": { "allow": ["m"] } }] });
+    for (last, fine) in [("m", true), ("evil", false)] {
+        let mut fallbacks = json!([last]);
+        for _ in 0..28 {
+            fallbacks = json!([{ "m": [{ "model": "m", "fallbacks": fallbacks }] }]);
+        }
+        let body = json!({ "model": "m", "messages": [], "fallbacks": fallbacks });
+        assert_eq!(passes(allow.clone(), CHAT, &body), fine, "{last}");
     }
 }

@@ -202,6 +202,21 @@ fn tools_are_seen_wherever_a_request_offers_them() {
         ),
         ("/orders", json!({ "items": [{ "type": "kit", "model": "x", "tools": [rm] }] }), true),
         (GEMINI, json!({ "contents": [], "tools": [{ "mcpServers": [{ "name": "rm" }] }] }), false),
+        (
+            CHAT,
+            json!({ "model": "m", "messages": messages, "compound_custom": { "tools": { "enabled_tools": ["ok", "rm"] } } }),
+            false,
+        ),
+        (
+            CHAT,
+            json!({ "model": "m", "messages": messages, "compound_custom": { "tools": { "enabled_tools": ["ok"] } } }),
+            true,
+        ),
+        (
+            CHAT,
+            json!({ "model": "m", "messages": messages, "fallbacks": [{ "model": "m", "tools": [rm] }] }),
+            false,
+        ),
     ] {
         assert_eq!(passes(allow(), path, &body), fine, "{path} {body}");
     }

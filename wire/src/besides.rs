@@ -1,6 +1,8 @@
 //! What a request asks for in places of which its protocol's reader makes nothing: models to fall back on, a session's tools, the
 //! requests in a batch. A policy on models or tools sees these too.
 
+use std::borrow::Cow;
+
 use crate::attached;
 use crate::bound::{alike, is_one_of};
 use crate::collect::{Collector, in_its_letters};
@@ -52,6 +54,9 @@ const HOLDERS: &[&str] = &[
     "user_config",
     "model_list",
     "litellm_params",
+    "router_settings_override",
+    // Oracle's.
+    "servingMode",
     // Bedrock's agents and knowledge bases.
     "retrieveAndGenerateConfiguration",
     "knowledgeBaseConfiguration",
@@ -68,6 +73,16 @@ const HOLDERS: &[&str] = &[
     "functionSchema",
     "collaborators",
 ];
+/// Members that hold models to fall back on.
+const FALLBACKS: &[&str] = &[
+    "fallbacks",
+    "default_fallbacks",
+    "context_window_fallbacks",
+    "context_window_fallback_dict",
+    "content_policy_fallbacks",
+];
+/// What services call a model besides `model`.
+const MODELS: &[&str] = &["modelId", "model_id", "modelArn", "foundationModel", "targetModelId"];
 /// Holders within each other.
 const DEPTH: usize = 8;
 
@@ -88,6 +103,10 @@ pub(crate) fn read(c: &mut Collector<'_>, root: Val<'_>, settled: bool) -> Done 
     let of_nobody = matches!(c.message.protocol, Protocol::Mcp | Protocol::A2a | Protocol::Json);
     let outermost = !settled && of_nobody || c.message.protocol == Protocol::BedrockInvoke;
     attached::read(c, root)?;
+    if !settled {
+        // A body of a known form may be a service's that calls its model otherwise (watsonx).
+        MODELS.iter().filter_map(|name| root.get(name)).try_for_each(|model| named(c, model))?;
+    }
     within(c, root, outermost, 0)
 }
 
@@ -104,13 +123,11 @@ pub(crate) fn member(c: &mut Collector<'_>, name: &str, value: Val<'_>, all: boo
     }
     let holds = matches!(value.kind(), Kind::Object | Kind::Array);
     match name {
-        "model" | "modelId" | "modelArn" | "foundationModel" | "targetModelId" if all => named(c, value),
+        "model" if all => named(c, value),
+        name if all && MODELS.contains(&name) => named(c, value),
         "models" => value.items().try_for_each(|(_, entry)| named(c, entry)),
-        "fallbacks"
-        | "default_fallbacks"
-        | "context_window_fallbacks"
-        | "context_window_fallback_dict"
-        | "content_policy_fallbacks" => fallbacks(c, value),
+        name if FALLBACKS.contains(&name) => fallbacks(c, value, depth),
+        "compound_custom" => compound(c, value),
         "tools" | "functions" | "functionDeclarations"
             if all && (depth > 0 || !tools::are_noted(c, value)) =>
         {
@@ -139,9 +156,9 @@ pub(crate) fn member(c: &mut Collector<'_>, name: &str, value: Val<'_>, all: boo
         }
         // Elsewhere it is a list of messages.
         "input" if depth > 0 && value.is_object() => within(c, value, true, depth + 1),
-        // Each under a name of its own.
-        "graders" if depth < DEPTH => {
-            value.members().try_for_each(|(_, grader)| within(c, grader, true, depth + 1))
+        // Each under a name of its own: a grader, a provider (Vercel's gateway among them).
+        "graders" | "providerOptions" | "provider_options" if depth < DEPTH => {
+            value.members().try_for_each(|(_, held)| within(c, held, true, depth + 1))
         }
         name if holds && depth < DEPTH && is_one_of(HOLDERS, name) => match value.kind() {
             Kind::Array => value.items().try_for_each(|(_, entry)| within(c, entry, true, depth + 1)),
@@ -152,23 +169,48 @@ pub(crate) fn member(c: &mut Collector<'_>, name: &str, value: Val<'_>, all: boo
 }
 
 /// Models to fall back on: in a list, by themselves or as what is to be asked; or under the name of the model that failed.
-fn fallbacks(c: &mut Collector<'_>, value: Val<'_>) -> Done {
+fn fallbacks(c: &mut Collector<'_>, value: Val<'_>, depth: usize) -> Done {
     if value.kind() == Kind::Array {
-        return value.items().try_for_each(|(_, entry)| under_names(c, entry));
+        return value.items().try_for_each(|(_, entry)| under_names(c, entry, depth));
     }
-    under_names(c, value)
+    under_names(c, value, depth)
 }
 
-fn under_names(c: &mut Collector<'_>, value: Val<'_>) -> Done {
-    named(c, value)?;
+fn under_names(c: &mut Collector<'_>, value: Val<'_>, depth: usize) -> Done {
+    asked(c, value, depth)?;
     let request = value.get("model").is_some();
-    for (_, member) in value.members() {
+    for (key, member) in value.members() {
         if !request && member.is_string() {
             named(c, member)?;
         }
-        member.items().try_for_each(|(_, entry)| named(c, entry))?;
+        // A failed model may be called like a part of a request: of that only texts are models.
+        let part = is_part(&key.text());
+        let mut entries = member.items().filter(|(_, entry)| !part || entry.is_string());
+        entries.try_for_each(|(_, entry)| asked(c, entry, depth))?;
     }
     Ok(())
+}
+
+/// Whether a member of this name is part of a request, so that what it holds was read with that.
+fn is_part(name: &str) -> bool {
+    matches!(name, "messages" | "tools" | "functions")
+        || FALLBACKS.contains(&name)
+        || HOLDERS.iter().any(|holder| alike(name, holder))
+}
+
+/// A model to fall back on, or a request of its own, which may have more of them.
+fn asked(c: &mut Collector<'_>, value: Val<'_>, depth: usize) -> Done {
+    named(c, value)?;
+    within(c, value, true, depth + 1)
+}
+
+/// What Groq's systems of several models and tools are made of.
+fn compound(c: &mut Collector<'_>, value: Val<'_>) -> Done {
+    let models = value.get("models").into_iter().flat_map(Val::members);
+    let tools = value.get("tools").and_then(|tools| tools.get("enabled_tools"));
+    let tools = tools.into_iter().flat_map(Val::items).filter_map(|(_, tool)| tool.string());
+    c.message.other_tools.extend(tools.map(Cow::into_owned));
+    models.map(|(_, model)| model).try_for_each(|model| named(c, model))
 }
 
 /// A model's name, or an object that has one: an entry that says what to ask, a model with its settings.

@@ -2,9 +2,10 @@
 //! Both are protocol buffers in JSON, where every name may be written in camel case or with underscores
 //! (<https://protobuf.dev/programming-guides/json/>): names are compared without underscores and case.
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 
-use crate::bound;
+use crate::bound::{self, scanned};
 use crate::collect::Collector;
 use crate::error::{Done, malformed};
 use crate::items::place_of_role;
@@ -13,6 +14,19 @@ use crate::message::Place;
 use crate::repeated;
 use crate::stream::{Channel, ChannelKind, Close, field_hash, index_of, within};
 use crate::tools;
+
+/// The operation in which Google's agents are asked as models are.
+pub(crate) const INTERACTIONS: &str = "interactions";
+
+/// The agent that an interaction is asked of.
+pub(crate) fn agent(operation: &str, body: &[u8]) -> Option<String> {
+    if operation != INTERACTIONS {
+        return None;
+    }
+    let agent =
+        |root: Val<'_>| root.get_text("agent").filter(|_| root.get("input").is_some()).map(Cow::into_owned);
+    scanned(body, agent).flatten()
+}
 
 /// Reads a body, or an event of a stream (`event`), whose texts are pieces of running ones.
 pub(crate) fn read(c: &mut Collector<'_>, value: Val<'_>, path: u32, event: bool) -> Done {

@@ -3,6 +3,7 @@
 use std::collections::{BTreeSet, HashMap};
 use std::ops::Range;
 
+use crate::gemini;
 use crate::layers::Layer;
 use crate::ollama;
 use crate::path::Paths;
@@ -262,6 +263,7 @@ impl Message {
             self.other_models.extend(named);
         }
         self.other_models.extend(route.operation.and_then(|operation| ollama::origin(operation, body)));
+        self.other_models.extend(route.operation.and_then(|operation| gemini::agent(operation, body)));
         if let Some(operation) = route.operation {
             operation.clone_into(&mut self.operation);
             // Only Ollama's operations stream or not as the body says.

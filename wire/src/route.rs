@@ -7,6 +7,7 @@ use std::borrow::Cow;
 use crate::body::{BodyKind, body_kind};
 use crate::coding::{Coding, percent_decode};
 use crate::deployment::{self, is_version};
+use crate::gemini::INTERACTIONS;
 use crate::protocol::Protocol;
 use crate::repeated::TRANSCRIPTIONS;
 
@@ -158,6 +159,9 @@ fn known(segments: &[Cow<'_, str>]) -> Option<Route> {
 fn posted(method: &str, names: &[&str]) -> Option<Route> {
     let operation = match names {
         _ if method != "POST" => return None,
+        // Elsewhere these are anybody's, with customers.
+        [.., version, "interactions"] if is_version(version) => INTERACTIONS,
+        [.., "locations", _, "interactions"] => INTERACTIONS,
         ["batches"] | [.., "v1", "batch", "jobs"] => "batches",
         [.., "model-invocation-job"] | [.., "batchpredictionjobs"] => "batches",
         [.., "evals", _, "runs"] | [.., "threads", _, "runs", _, "submit_tool_outputs"] => "runs",
@@ -385,6 +389,10 @@ mod tests {
             ("POST", "/v1/agents/sessions", Some("runs")),
             ("POST", "/v1/agents/sessions/s/events", Some("runs")),
             ("POST", "/v1/agents/automations/a/invocations", Some("runs")),
+            ("POST", "/v1beta/interactions", Some("interactions")),
+            ("POST", "/v1beta1/projects/p/locations/l/interactions", Some("interactions")),
+            ("POST", "/customers/c/interactions", None),
+            ("GET", "/v1beta/interactions", None),
         ] {
             let route = route_of(method, path, Some("application/json"));
             assert_eq!(route.operation, want, "{method} {path}");
