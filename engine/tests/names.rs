@@ -127,6 +127,16 @@ fn tools_are_seen_wherever_a_request_offers_them() {
             true,
         ),
         (
+            "/v1/responses",
+            json!({ "model": "m", "input": "x", "tools": [{ "type": "mcp", "server_label": "ok", "connector_id": "rm" }] }),
+            false,
+        ),
+        (
+            "/v1/responses",
+            json!({ "model": "m", "input": "x", "tools": [{ "type": "mcp", "server_label": "ok", "connector_id": "ok" }] }),
+            true,
+        ),
+        (
             "/v1/messages",
             json!({ "model": "m", "max_tokens": 1, "messages": messages, "tools": [{ "type": "web_search_20250305", "name": "ok" }] }),
             true,

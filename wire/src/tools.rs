@@ -135,7 +135,8 @@ fn other_names(c: &mut Collector<'_>, tool: Val<'_>) {
     let anthropic = c.message.protocol == Protocol::AnthropicMessages;
     let kind = tool.get_text("type").filter(|kind| !anthropic && !KINDS.contains(&&**kind) && !dated(kind));
     let nested = NESTED.iter().filter_map(|name| tool.get(name)?.get_text("name"));
-    let own = ["name", "server_label"].into_iter().filter_map(|name| tool.get_text(name));
+    // A label is anybody's choice, a connector's identifier is not.
+    let own = ["name", "server_label", "connector_id"].into_iter().filter_map(|name| tool.get_text(name));
     for name in nested.chain(own).chain(kind) {
         if c.message.tools_offered.last().is_none_or(|noted| *noted != name) {
             c.message.other_tools.push(name.into_owned());
