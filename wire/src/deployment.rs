@@ -1,4 +1,4 @@
-//! Models in OpenAI's paths: Azure's deployments, and engines.
+//! Models in paths: Azure's deployments, OpenAI's engines, and what other services have behind the same operations or their own.
 
 use std::borrow::Cow;
 
@@ -20,19 +20,58 @@ const OPERATIONS: &[&[&str]] = &[
     &["moderations"],
 ];
 
-/// What stands between these words and an operation.
-fn before_operation<'s>(segments: &'s [Cow<'_, str>], these: &[&str]) -> Option<&'s [Cow<'s, str>]> {
+/// What stands behind these words.
+fn behind<'s>(segments: &'s [Cow<'_, str>], these: &[&str]) -> Option<&'s [Cow<'s, str>]> {
     let at = segments.windows(these.len()).position(|window| matches(window, these))?;
-    let rest = segments.get(at + these.len()..)?;
-    OPERATIONS.iter().find_map(|operation| {
-        let (model, tail) = rest.split_at_checked(rest.len().checked_sub(operation.len())?)?;
-        matches(tail, operation).then_some(model)
-    })
+    segments.get(at + these.len()..)
 }
 
-/// The model that stands before an operation of OpenAI's in a path.
+/// What stands before that end.
+fn before<'s>(segments: &'s [Cow<'s, str>], end: &[&str]) -> Option<&'s [Cow<'s, str>]> {
+    let (before, tail) = segments.split_at_checked(segments.len().checked_sub(end.len())?)?;
+    matches(tail, end).then_some(before)
+}
+
+/// What stands between these words and an operation.
+fn before_operation<'s>(segments: &'s [Cow<'_, str>], these: &[&str]) -> Option<&'s [Cow<'s, str>]> {
+    let rest = behind(segments, these)?;
+    OPERATIONS.iter().find_map(|operation| before(rest, operation))
+}
+
+/// The model that a path names, where its protocol does not say where.
 pub(crate) fn model(segments: &[Cow<'_, str>]) -> Option<String> {
-    deployment(segments).or_else(|| engine(segments))
+    deployment(segments).or_else(|| engine(segments)).or_else(|| hosted(segments))
+}
+
+/// The model of a service that keeps many: Hugging Face's `/models/{model}/v1/chat/completions`, Replicate's
+/// `/models/{model}/predictions`, Databricks' `/serving-endpoints/{name}/invocations`, Cloudflare's `/ai/run/{model}`.
+fn hosted(segments: &[Cow<'_, str>]) -> Option<String> {
+    let of = |these: &[&str], end: &[&str]| before(behind(segments, these)?, end);
+    let model = of(&["serving-endpoints"], &["invocations"])
+        .or_else(|| of(&["models"], &["predictions"]))
+        .or_else(|| before_operation(segments, &["models"]).and_then(without_version))
+        .or_else(|| cloudflare(segments))?;
+    Some(model.join("/")).filter(|model| !model.is_empty())
+}
+
+/// Without the version before an operation. What begins with one is a service's own path.
+fn without_version<'s>(model: &'s [Cow<'s, str>]) -> Option<&'s [Cow<'s, str>]> {
+    let model = match model.split_last() {
+        Some((last, before)) if is_plain_version(last) => before,
+        _ => model,
+    };
+    model.first().filter(|first| !is_plain_version(first)).map(|_| model)
+}
+
+/// Before a model of Cloudflare's.
+const RUN: &[&str] = &["ai", "run"];
+
+/// Cloudflare's: of an account, or by the sign with which its models' names begin.
+fn cloudflare<'s>(segments: &'s [Cow<'_, str>]) -> Option<&'s [Cow<'s, str>]> {
+    let of_account = |window: &[Cow<'_, str>]| matches!(window, [accounts, _, run @ ..] if accounts.eq_ignore_ascii_case("accounts") && matches(run, RUN));
+    let model = behind(segments, RUN)?;
+    let named = model.first()?.starts_with('@') || segments.windows(4).any(of_account);
+    named.then_some(model)
 }
 
 /// Azure's deployment; in proxies it has slashes, as a provider's name before a model's.
@@ -53,4 +92,11 @@ fn engine(segments: &[Cow<'_, str>]) -> Option<String> {
 pub(crate) fn is_version(segment: &str) -> bool {
     let rest = segment.strip_prefix(['v', 'V']);
     rest.is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_digit()))
+}
+
+/// A version and nothing else: others' names may begin so (`v2ray`).
+fn is_plain_version(segment: &str) -> bool {
+    let digit = |c: char| c.is_ascii_digit();
+    let rest = segment.get(1..).map(|rest| rest.trim_matches(digit));
+    is_version(segment) && matches!(rest, Some("" | "alpha" | "beta"))
 }
