@@ -169,6 +169,18 @@ fn files_are_seen_wherever_a_request_attaches_them() {
             json!({ "model": "m", "input": { "type": "document", "mime_type": "application/pdf", "uri": web } }),
             false,
         ),
+        ("/v1beta/interactions", json!({ "model": "m", "input": [{ "type": "video", "uri": web }] }), false),
+        (
+            "/v1beta/interactions",
+            json!({ "model": "m", "input": [{ "type": "document", "uri": web }] }),
+            false,
+        ),
+        ("/v1beta/interactions", json!({ "model": "m", "input": [{ "type": "text", "text": web }] }), true),
+        (
+            "/search",
+            json!({ "hits": [{ "type": "document", "url": web }, { "type": "link", "uri": web }] }),
+            true,
+        ),
         ("/v1/ocr", json!({ "document": { "type": "image_url", "image_url": web } }), false),
         (
             "/guardrail/g/version/1/apply",
@@ -180,6 +192,26 @@ fn files_are_seen_wherever_a_request_attaches_them() {
             json!({ "url": web, "data": "67ccd2bf-17f0-819c-b67e-123456789012", "raw": 7, "file_id": null }),
             true,
         ),
+    ] {
+        assert_eq!(passes(refuse(), path, &body), fine, "{path} {body}");
+    }
+}
+
+/// A prompt of numbers of tokens says nothing that could be read.
+#[test]
+fn prompts_of_tokens_are_seen_wherever_servers_take_them() {
+    let refuse = || json!({ "media": "refuse", "rules": [{ "pii": {} }] });
+    for (path, body, fine) in [
+        ("/v1/completions", json!({ "model": "m", "prompt": [1, 2, 3] }), false),
+        ("/v1/completions", json!({ "model": "m", "prompt": "x", "prompt_token_ids": [1, 2, 3] }), false),
+        (CHAT, json!({ "model": "m", "messages": [], "prompt_token_ids": [1, 2, 3] }), false),
+        (CHAT, json!({ "model": "m", "messages": [], "prompt_token_ids": [] }), true),
+        ("/generate", json!({ "input_ids": [[1, 2], [3]], "sampling_params": {} }), false),
+        ("/inference/v1/generate", json!({ "token_ids": [1, 2, 3], "sampling_params": {} }), false),
+        ("/collectibles", json!({ "token_ids": [1, 2, 3] }), true),
+        ("/api/generate", json!({ "model": "m", "prompt": "x", "context": [1, 2, 3] }), false),
+        ("/api/generate", json!({ "model": "m", "prompt": "x", "Context": [1, 2, 3] }), false),
+        ("/api/generate", json!({ "model": "m", "prompt": "x" }), true),
     ] {
         assert_eq!(passes(refuse(), path, &body), fine, "{path} {body}");
     }

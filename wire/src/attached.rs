@@ -35,6 +35,9 @@ const BYTES: &[&str] = &["data", "file_data", "image_data", "bytes", "blob", "ra
 /// What says of which kind a file is.
 const KINDS: &[&str] = &["mimeType", "mediaType", "contentType"];
 
+/// Members that hold a prompt as the numbers of its tokens (TensorRT-LLM, SGLang).
+const TOKENS: &[&str] = &["prompt_token_ids", "input_ids"];
+
 /// Members of somebody's own, besides those that are [`FREE`]: what a model's words refer to, what a tool is called with.
 const OTHERS: &[&str] = &["annotations", "citations", "toolUse"];
 
@@ -42,7 +45,7 @@ const OTHERS: &[&str] = &["annotations", "citations", "toolUse"];
 /// provider encrypts.
 const NO_FILES: &[&str] = &["_call", "tool_use", "tool_result", "redacted_thinking", "reasoning.encrypted"];
 
-/// Counts what is attached, where no reader has counted more.
+/// Counts what is attached, where no reader has counted more, and prompts of tokens.
 ///
 /// # Errors
 /// [`WireError::Malformed`]: what is said to be text is none in UTF-8.
@@ -54,7 +57,16 @@ pub(crate) fn read(c: &mut Collector<'_>, root: Val<'_>) -> Result<(), WireError
     let mut count = 0;
     within(c, "", root, &mut count)?;
     c.message.media = c.message.media.max(count);
+    // vLLM's name is anybody's elsewhere.
+    let of_vllm = root.get("token_ids").filter(|_| root.get("sampling_params").is_some());
+    let prompts = TOKENS.iter().filter_map(|name| root.get(name)).chain(of_vllm);
+    c.message.tokens = prompts.map(numbers).fold(c.message.tokens, u32::saturating_add);
     Ok(())
+}
+
+/// The numbers in a list, and in lists in it. Recursion is bounded by the scanner's depth limit.
+fn numbers(list: Val<'_>) -> u32 {
+    list.items().map(|(_, list)| numbers(list)).fold(list.small_items(), u32::saturating_add)
 }
 
 /// All that is attached within a value of this name. Recursion is bounded by the scanner's depth limit.
@@ -105,12 +117,21 @@ fn points(of: &str, object: Val<'_>, key: &str, member: Val<'_>) -> bool {
         return texts(member).any(|text| text.string().is_some_and(|text| !text.is_empty()));
     }
     // Elsewhere an address is anybody's link.
-    let of_file = || of == "source" || object.members().any(|(key, _)| is_one_of(KINDS, &key.text()));
+    let of_file = || {
+        of == "source"
+            || object.members().any(|(key, _)| is_one_of(KINDS, &key.text()))
+            || is_typed(&object.get_text("type").unwrap_or_default(), key)
+    };
     if matches!(key, "url" | "uri") && of_file() || is_one_of(ADDRESSES, key) {
         let inner = ["url", "uri"].into_iter().filter_map(|name| member.get(name));
         return texts(member).chain(inner).any(is_address);
     }
     false
+}
+
+/// Whether a part of this type is what stands at its address (Gemini's Interactions). A document may also be what is linked.
+fn is_typed(kind: &str, key: &str) -> bool {
+    matches!(kind, "image" | "audio" | "video") || kind == "document" && key == "uri"
 }
 
 /// Whether a member holds bytes that are no text; `says_text` is whether what stands beside it says that they are.

@@ -61,7 +61,8 @@ pub(crate) fn read(c: &mut Collector<'_>, value: Val<'_>, path: u32, of: Of) -> 
             "logprobs" => c.echoes(member, here)?,
             // The conversation so far as token numbers.
             "context" if of == Of::Answer => c.echoes(member, here)?,
-            "context" => {
+            // In Go a name may have any case.
+            name if name.eq_ignore_ascii_case("context") => {
                 c.message.tokens = c.message.tokens.saturating_add(member.small_items());
                 c.measures(member, here)?;
             }
