@@ -6,6 +6,7 @@ use std::time::Duration;
 use axum::Router;
 use mesh_control_api::{IntakeServer, RateLimitServer, SidecarAuth, Token};
 use mesh_control_core::{Decisions, Policies, RolloutWatch, Timestamp};
+use mesh_control_store::Database;
 use mesh_xds::Ads;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
@@ -32,6 +33,7 @@ pub(crate) struct Servers {
     pub(crate) rate_limits: RateLimitServer,
     pub(crate) rollouts: Arc<RolloutWatch>,
     pub(crate) refresh: Option<Policies>,
+    pub(crate) database: Database,
     /// How long decision records are kept; none: for ever.
     pub(crate) forget: (Decisions, Option<Duration>),
 }
@@ -45,6 +47,7 @@ pub struct Running {
     stop: watch::Sender<bool>,
     servers: JoinSet<(&'static str, std::io::Result<()>)>,
     helpers: JoinSet<()>,
+    database: Database,
 }
 
 impl Running {
@@ -86,7 +89,7 @@ impl Running {
         }
         let (decisions, keep) = servers.forget;
         helpers.spawn(forget(decisions, keep, ads.clone()));
-        Ok(Running { api, grpc, admin, ads, stop, servers: tasks, helpers })
+        Ok(Running { api, grpc, admin, ads, stop, servers: tasks, helpers, database: servers.database })
     }
 
     /// Where REST is served.
@@ -114,7 +117,8 @@ impl Running {
         }
     }
 
-    /// Stops: no new requests, those under way are finished, sidecars and followers are let go.
+    /// Stops: no new requests, those under way are finished, sidecars and followers are let go, and the
+    /// database is closed.
     pub async fn stop(mut self) {
         self.stop.send_replace(true);
         self.ads.close();
@@ -124,6 +128,9 @@ impl Running {
         }
         self.servers.shutdown().await;
         self.helpers.shutdown().await;
+        if tokio::time::timeout(GRACE, self.database.close()).await.is_err() {
+            tracing::warn!("the database is not closed: something still uses it");
+        }
     }
 }
 

@@ -38,7 +38,7 @@ pub async fn start(config: Config) -> Result<Running, StartError> {
     let keys = settings::Keys::open(&config)?;
     let key = signing::key(&config.data)?;
     let location = location(&config)?;
-    let Stores { policies, decisions, tools } = mesh_control_store::open(&location).await?;
+    let Stores { policies, decisions, tools, database } = mesh_control_store::open(&location).await?;
     let limits = Limits::new(mesh_control_store::windows(config.redis.as_deref()).await?);
     let decisions = Decisions::new(decisions);
 
@@ -82,6 +82,7 @@ pub async fn start(config: Config) -> Result<Running, StartError> {
         intake: mesh_control_api::intake(decisions, limits.clone(), tools, Arc::clone(&metrics)),
         rate_limits: mesh_control_api::rate_limits(limits, metrics),
         rollouts,
+        database,
         // Others may write to a database that can be shared.
         refresh: matches!(location, Location::Postgres(_)).then(|| policies.clone()),
     };

@@ -17,5 +17,5 @@ mod values;
 mod writes;
 
 pub use location::Location;
-pub use open::{OpenError, Stores, open, windows};
+pub use open::{Database, OpenError, Stores, open, windows};
 pub use redis::{RedisClock, RedisWindows};

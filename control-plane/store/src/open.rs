@@ -17,6 +17,29 @@ pub struct Stores {
     pub decisions: Arc<dyn DecisionStore>,
     /// Definitions of tools.
     pub tools: Arc<dyn ToolStore>,
+    /// What they are all in.
+    pub database: Database,
+}
+
+/// An open database.
+#[derive(Clone)]
+pub struct Database(Opened);
+
+#[derive(Clone)]
+enum Opened {
+    Sqlite(Arc<sqlite::Sql>),
+    Postgres(Arc<postgres::Sql>),
+}
+
+impl Database {
+    /// Closes it, once what is under way is done. A SQLite file then holds everything, and may be copied by itself. Stores of it
+    /// answer with an error from now on.
+    pub async fn close(&self) {
+        match &self.0 {
+            Opened::Sqlite(sql) => sql.close().await,
+            Opened::Postgres(sql) => sql.close().await,
+        }
+    }
 }
 
 /// A store that could not be opened. The texts name host or path, never a password.
@@ -63,7 +86,8 @@ pub async fn open(location: &Location) -> Result<Stores, OpenError> {
                 unusable(location, help, error)
             })?;
             let sql = Arc::new(sql);
-            Ok(Stores { policies: sql.clone(), decisions: sql.clone(), tools: sql })
+            let database = Database(Opened::Sqlite(sql.clone()));
+            Ok(Stores { policies: sql.clone(), decisions: sql.clone(), tools: sql, database })
         }
         Location::Postgres(url) => {
             let sql = postgres::Sql::open(url).await.map_err(|error| {
@@ -80,7 +104,8 @@ pub async fn open(location: &Location) -> Result<Stores, OpenError> {
                 unusable(location, help, error)
             })?;
             let sql = Arc::new(sql);
-            Ok(Stores { policies: sql.clone(), decisions: sql.clone(), tools: sql })
+            let database = Database(Opened::Postgres(sql.clone()));
+            Ok(Stores { policies: sql.clone(), decisions: sql.clone(), tools: sql, database })
         }
     }
 }

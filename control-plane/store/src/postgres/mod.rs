@@ -40,6 +40,12 @@ pub(crate) struct Sql {
 }
 
 impl Sql {
+    /// Closes all connections.
+    pub(crate) async fn close(&self) {
+        self.read.close().await;
+        self.write.close().await;
+    }
+
     /// Connects, and brings the tables up to date (one control plane at a time does).
     pub(crate) async fn open(url: &str) -> sqlx::Result<Self> {
         let options = PgConnectOptions::from_str(url)?.application_name("ai-mesh");

@@ -54,6 +54,12 @@ impl Sql {
         let read = SqlitePoolOptions::new().max_connections(4).connect_with(options.read_only(true)).await?;
         Ok(Sql { read, write, writes: Writes::default(), _taken: taken })
     }
+
+    /// Closes all connections. The last one writes the log into the file, which one that only reads could not.
+    pub(crate) async fn close(&self) {
+        self.read.close().await;
+        self.write.close().await;
+    }
 }
 
 /// The one connection for writing. Where the disk is full SQLite ends a transaction by itself, and the driver then takes the connection
@@ -127,6 +133,27 @@ mod tests {
                 sql.seen(&[sighting], &|_, _, _| false, now).await.is_err()
             }
         }
+    }
+
+    #[tokio::test]
+    async fn a_file_that_was_closed_holds_everything() {
+        let folder = std::env::temp_dir().join(format!("ai-mesh-closed-{}", std::process::id()));
+        std::fs::create_dir_all(&folder).unwrap();
+        let file = folder.join("mesh.db");
+        let sql = Sql::open(&file).await.unwrap();
+        assert!(sql.append(0, &[version(1, 100)]).await.is_ok());
+        // One that reads is open, too.
+        assert_eq!(sql.newest().await.unwrap().len(), 1);
+        sql.close().await;
+        let log = std::fs::metadata(folder.join("mesh.db-wal")).map_or(0, |log| log.len());
+        assert_eq!(log, 0);
+        drop(sql);
+
+        let copy = folder.join("copy.db");
+        std::fs::copy(&file, &copy).unwrap();
+        let sql = Sql::open(&copy).await.unwrap();
+        assert_eq!(sql.newest().await.unwrap().len(), 1);
+        std::fs::remove_dir_all(&folder).unwrap();
     }
 
     #[tokio::test]
