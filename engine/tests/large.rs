@@ -9,7 +9,7 @@ use std::rc::Rc;
 use mesh_engine::{Program, ResponseMode, Session, Step};
 use serde_json::{Value, json};
 
-use crate::support::{begun, bundle, compiled, post};
+use crate::support::{begun, bundle, compiled, post, sent};
 
 /// Things of each kind in a message.
 const MANY: usize = 20_000;
@@ -103,6 +103,22 @@ fn listings_of_tools_in_one_another() {
             assert!(sent.contains("other") && !sent.contains("outer") && !sent.contains("ignore"));
         }
         other => panic!("{other:?}"),
+    }
+}
+
+/// A document in each line, with a list of tools that no reader of its protocol has noted.
+#[test]
+fn requests_of_many_lines() {
+    let lines = "{\"tools\":[{},{},{},{}]}\n".repeat(9 * MANY);
+    let file = format!(
+        "--X\r\nContent-Disposition: form-data; name=\"file\"; filename=\"a.jsonl\"\r\n\r\n{lines}\r\n--X--\r\n"
+    );
+    for (content_type, body) in
+        [("application/x-ndjson", &lines), ("text/plain", &lines), ("multipart/form-data; boundary=X", &file)]
+    {
+        let passed =
+            sent(json!({ "rules": [{ "tools": { "deny": ["x"] } }] }), "/x", content_type, body.as_bytes());
+        assert!(passed.as_deref() == Some(body.as_bytes()), "{content_type}");
     }
 }
 

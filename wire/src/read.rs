@@ -151,6 +151,7 @@ pub(crate) fn document(
 ) -> Result<(), WireError> {
     let settled = c.message.protocol.is_settled();
     c.told_by_form = !settled;
+    c.tools_before = c.message.tool_items.len();
     if !settled {
         c.message.protocol = if answer.is_some() { by_answer(root) } else { by_shape(root) };
     }

@@ -113,10 +113,10 @@ pub(crate) fn offer_by_any_name(c: &mut Collector<'_>, list: Val<'_>) {
     listed(c, list, NESTED);
 }
 
-/// Whether the tools in a list were noted before, by the protocol's reader.
+/// Whether the tools in a list were noted before, by the reader of its document's protocol.
 pub(crate) fn are_noted(c: &Collector<'_>, list: Val<'_>) -> bool {
     let at = (list.doc.layer, list.span().start);
-    c.message.tool_items.iter().any(|item| (item.layer, item.list) == at)
+    c.message.tool_items.iter().skip(c.tools_before).any(|item| (item.layer, item.list) == at)
 }
 
 /// Where definitions stand inside their items, in any protocol.

@@ -83,6 +83,8 @@ pub(crate) struct Collector<'l> {
     pub(crate) limits: &'l Limits,
     /// Models that stand in `message.other_models`, to note each once.
     other_models: BTreeSet<String>,
+    /// How many of `message.tool_items` other documents of the same body have: there may be a document in each of its lines.
+    pub(crate) tools_before: usize,
     /// Streams: pieces of running texts, and which of these end.
     pub(crate) pieces: Vec<Piece>,
     pub(crate) closes: Vec<Close>,
@@ -113,6 +115,7 @@ impl<'l> Collector<'l> {
             thinks: false,
             limits,
             other_models: BTreeSet::new(),
+            tools_before: 0,
             pieces: Vec::new(),
             closes: Vec::new(),
             labels: Vec::new(),
