@@ -3,11 +3,13 @@
 
 mod support;
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::support::{passes, sent};
 
 const CHAT: &str = "/v1/chat/completions";
+
+const BATCHES: &str = "/v1/messages/batches";
 
 const GEMINI: &str = "/v1beta/models/m:generateContent";
 
@@ -15,7 +17,17 @@ const GEMINI: &str = "/v1beta/models/m:generateContent";
 fn models_are_seen_wherever_a_request_names_them() {
     let allow = || json!({ "rules": [{ "models": { "allow": ["m"] } }] });
     let messages = json!([{ "role": "user", "content": "hi" }]);
+    let batched = |name: &str, value: Value| {
+        let mut params = json!({ "model": "m", "max_tokens": 1, "messages": messages });
+        params[name] = value;
+        json!({ "requests": [{ "custom_id": "1", "params": params }] })
+    };
+    let advisor = |model: &str| json!([{ "type": "advisor_20260301", "name": "advisor", "model": model }]);
     for (path, body, fine) in [
+        (BATCHES, batched("tools", advisor("evil")), false),
+        (BATCHES, batched("tools", advisor("m")), true),
+        (BATCHES, batched("fallbacks", json!([{ "model": "evil" }])), false),
+        (BATCHES, batched("fallbacks", json!([{ "model": "m" }])), true),
         (CHAT, json!({ "model": "m", "messages": messages, "models": ["m"] }), true),
         (CHAT, json!({ "model": "m", "messages": messages, "models": ["m", "evil"] }), false),
         (CHAT, json!({ "model": "m", "messages": messages, "fallbacks": [{ "model": "evil" }] }), false),

@@ -53,6 +53,12 @@ fn tools_are_seen_wherever_a_request_offers_them() {
             false,
         ),
         (
+            "/v1/messages/batches",
+            json!({ "requests": [{ "custom_id": "1", "params": { "model": "m", "max_tokens": 1, "messages": messages,
+                "mcp_servers": [{ "name": "evil", "url": "https://x" }] } }] }),
+            false,
+        ),
+        (
             "/model/m/converse",
             json!({ "messages": [], "additionalModelRequestFields": { "tools": [rm] } }),
             false,
@@ -312,7 +318,13 @@ fn tools_are_denied_under_all_their_names() {
     let server = |tools: Value| {
         anthropic("mcp_servers", json!({ "name": "s", "tool_configuration": { "allowed_tools": tools } }))
     };
+    let in_a_batch = |tools: Value| {
+        let params = server(tools).1;
+        ("/v1/messages/batches", json!({ "requests": [{ "custom_id": "1", "params": params }] }))
+    };
     for ((path, body), fine) in [
+        (in_a_batch(json!(["rm"])), false),
+        (in_a_batch(json!(["ls"])), true),
         (gemini(json!({ "code_execution": {} })), false),
         (gemini(json!({ "codeExecution": {} })), false),
         (gemini(json!({ "googleSearch": {} })), false),

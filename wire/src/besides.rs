@@ -110,6 +110,14 @@ pub(crate) fn read(c: &mut Collector<'_>, root: Val<'_>, settled: bool) -> Done 
     within(c, root, outermost, 0)
 }
 
+/// The same of one of several requests in a body, whose protocol is settled.
+///
+/// # Errors
+/// [`WireError`]: more models in one name than anybody asks.
+pub(crate) fn of_several(c: &mut Collector<'_>, request: Val<'_>) -> Done {
+    within(c, request, false, 0)
+}
+
 fn within(c: &mut Collector<'_>, value: Val<'_>, all: bool, depth: usize) -> Done {
     value.members().try_for_each(|(key, value)| member(c, &key.text(), value, all, depth))
 }

@@ -225,6 +225,7 @@ fn batch(c: &mut Collector<'_>, root: Val<'_>, path: u32) -> Result<(), WireErro
                 if &*key.text() == "params" && member.is_object() {
                     let path = c.at_key(path, "params");
                     anthropic::read(c, member, path)?;
+                    besides::of_several(c, member)?;
                     answers.add(c, bound::of(Protocol::AnthropicMessages, member).total());
                 } else {
                     c.unknown(Place::Other, path, key, member)?;
