@@ -91,43 +91,37 @@ fn integer_digits(token: &str) -> usize {
     plain_digits(token).bytes().take_while(|b| *b != b'.').filter(u8::is_ascii_digit).count()
 }
 
+/// Zeros that are written out where an exponent is resolved.
+const MAX_ZEROS: u64 = 40;
+
 /// The number as people write it: exponents resolved and a zero fraction left out, so that `4.1e15` and
 /// `4100000000000000.0` read as the digits they stand for. Numbers too long to write out stay as they are.
 pub(crate) fn plain_digits(token: &str) -> Cow<'_, str> {
-    let (mantissa, exponent) = match token.split_once(['e', 'E']) {
-        Some((mantissa, exponent)) => (mantissa, exponent.parse::<i32>().ok()),
-        None => (token, Some(0)),
-    };
-    let (integer, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
-    let Some(exponent) = exponent.filter(|e| (-40..=40).contains(e)) else { return Cow::Borrowed(token) };
-    let zero_fraction = fraction.bytes().all(|b| b == b'0');
-    if exponent == 0 {
-        return if fraction.is_empty() && mantissa.len() == token.len() {
-            Cow::Borrowed(token)
-        } else if zero_fraction {
-            Cow::Borrowed(integer)
-        } else {
-            Cow::Borrowed(mantissa)
-        };
+    if token.contains(['e', 'E']) {
+        return written_out(token).map_or(Cow::Borrowed(token), Cow::Owned);
     }
-    let (sign, integer) = integer.strip_prefix('-').map_or(("", integer), |digits| ("-", digits));
-    let digits = format!("{integer}{fraction}");
-    let point = integer.len() as i32 + exponent;
-    let written = if point <= 0 {
-        format!("0.{}{digits}", "0".repeat(point.unsigned_abs() as usize))
-    } else if point as usize >= digits.len() {
-        format!("{digits}{}", "0".repeat(point as usize - digits.len()))
-    } else {
-        let (before, after) = digits.split_at(point as usize);
-        if after.bytes().all(|b| b == b'0') { before.to_owned() } else { format!("{before}.{after}") }
+    match token.split_once('.') {
+        Some((integer, fraction)) if fraction.bytes().all(|b| b == b'0') => Cow::Borrowed(integer),
+        _ => Cow::Borrowed(token),
+    }
+}
+
+/// The number without its exponent, however far that and the zeros around its digits move the point.
+fn written_out(token: &str) -> Option<String> {
+    let (negative, digits, exponent) = decimal(token);
+    // Where the point stands among the digits, or beside them.
+    let point = digits.len() as i64 + exponent;
+    let zeros = |count: u64| (count <= MAX_ZEROS).then(|| "0".repeat(count as usize));
+    let number = match usize::try_from(point) {
+        _ if digits.is_empty() => "0".to_owned(),
+        Ok(0) | Err(_) => format!("0.{}{digits}", zeros(point.unsigned_abs())?),
+        Ok(at) => match digits.split_at_checked(at) {
+            Some((integer, "")) => integer.to_owned(),
+            Some((integer, fraction)) => format!("{integer}.{fraction}"),
+            None => digits.clone() + &zeros(exponent.unsigned_abs())?,
+        },
     };
-    let trimmed = written.trim_start_matches('0');
-    let trimmed = if trimmed.is_empty() || trimmed.starts_with('.') {
-        format!("0{trimmed}")
-    } else {
-        trimmed.to_owned()
-    };
-    Cow::Owned(format!("{sign}{trimmed}"))
+    Some(if negative { format!("-{number}") } else { number })
 }
 
 /// Whether a double keeps what a number token says, so that no reader can tell it from what another makes of it. What is no
@@ -169,6 +163,15 @@ mod tests {
             ("5e-3", "0.005"),
             ("0e5", "0"),
             ("1e300", "1e300"),
+            ("1e-300", "1e-300"),
+            ("1.5e-2", "0.015"),
+            ("15e-2", "0.15"),
+            ("-12e1", "-120"),
+            (&format!("536904399{}e-45", "0".repeat(45)), "536904399"),
+            (&format!("-536904399{}e-281", "0".repeat(281)), "-536904399"),
+            (&format!("0.{}536904399e54", "0".repeat(45)), "536904399"),
+            (&format!("0.{}4111111111111111e1015", "0".repeat(999)), "4111111111111111"),
+            ("536904399e-00000000000000000000002", "5369043.99"),
         ] {
             assert_eq!(plain_digits(token), want, "{token}");
         }
