@@ -366,8 +366,15 @@ fn forms_ask_for_models_and_tools_in_their_json() {
         json!({ "model": model, "tools": [{ "type": "function", "name": tool }] }).to_string()
     };
     let line = |tool: &str| json!({ "key": "1", "request": { "contents": [], "tools": [{ "functionDeclarations": [{ "name": tool }] }] } });
+    let called_a_picture =
+        |fields: &[(&str, &str)]| form(fields).replace("\r\n\r\n", "\r\nContent-Type: image/png\r\n\r\n");
     let rules = json!([{ "models": { "allow": ["m"] } }, { "tools": { "allow": ["ok"] } }]);
     for (path, body, fine) in [
+        ("/v1/realtime/calls", called_a_picture(&[("session", &session("m", "ok"))]), true),
+        ("/v1/realtime/calls", called_a_picture(&[("session", &session("evil", "ok"))]), false),
+        ("/v1/realtime/calls", called_a_picture(&[("session", &session("m", "rm"))]), false),
+        ("/v1/images/edits", called_a_picture(&[("model", "m"), ("prompt", "x")]), true),
+        ("/v1/images/edits", called_a_picture(&[("model", "evil"), ("prompt", "x")]), false),
         ("/v1/realtime/calls", form(&[("sdp", "v=0"), ("session", &session("m", "ok"))]), true),
         ("/v1/realtime/calls", form(&[("sdp", "v=0"), ("session", &session("evil", "ok"))]), false),
         ("/v1/realtime/calls", form(&[("sdp", "v=0"), ("session", &session("m", "rm"))]), false),

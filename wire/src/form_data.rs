@@ -2,7 +2,8 @@
 //!
 //! A file is text if it is UTF-8. JSON in it is read as JSON; JSON lines as what each is: a batch's line in the protocol that
 //! its `url` names, a line of training data by its shape. Other files are media, unless they look like text in another
-//! character set: that would be inspected as something else than it is.
+//! character set: that would be inspected as something else than it is. A part without a name for a file is a field to many
+//! servers, whatever type it has: what it asks for counts, and it is text or refused.
 
 use crate::besides;
 use crate::body::{BodyKind, body_kind};
@@ -118,9 +119,11 @@ fn one(c: &mut Collector<'_>, body: &[u8], part: &Part, lines: bool) -> Result<(
             | BodyKind::EventStream
     );
     let is_file = filename.is_some() || !textual;
+    // Some servers go by the name alone, and an empty one is none.
+    let is_field = filename.is_none_or(str::is_empty);
     // By its name servers take it for text, whatever its type says.
     let named_text = filename.is_some_and(media::is_named_as_text);
-    if is_file
+    if !is_field
         && std::str::from_utf8(content).is_err()
         && !(textual && kind != BodyKind::Empty || named_text)
         && is_binary(&kind, content)
@@ -133,7 +136,7 @@ fn one(c: &mut Collector<'_>, body: &[u8], part: &Part, lines: bool) -> Result<(
     if content.is_empty() {
         return Ok(());
     }
-    if wide && kind == BodyKind::Media && !named_text {
+    if wide && kind == BodyKind::Media && !named_text && !is_field {
         c.message.media += 1;
         return Ok(());
     }
@@ -142,9 +145,27 @@ fn one(c: &mut Collector<'_>, body: &[u8], part: &Part, lines: bool) -> Result<(
     }
     let layer = c.push_layer(NO_LAYER, part.content.start as u32..part.content.end as u32, Coding::Plain)?;
     let doc = Doc { text: content, nodes: &[], layer, level: 0 };
+    let nodes = if is_field { json(content, c.limits) } else { None };
+    let value = nodes.as_ref().map(|nodes| Doc { nodes, ..doc }.root());
+    if is_field {
+        asked_for(c, name, content, value)?;
+    }
     if is_file {
         return file(c, doc, shape(&kind, filename.unwrap_or_default(), lines), path, part.content.start);
     }
+    match value {
+        Some(value) => c.free(Place::User, value, path),
+        None => c.whole(Place::User, doc, 0..content.len() as u32, path),
+    }
+}
+
+/// What a field asks for, which may be JSON.
+fn asked_for(
+    c: &mut Collector<'_>,
+    name: &str,
+    content: &str,
+    value: Option<Val<'_>>,
+) -> Result<(), WireError> {
     match name {
         // Which of several counts is the server's choice.
         "model" => {
@@ -154,14 +175,7 @@ fn one(c: &mut Collector<'_>, body: &[u8], part: &Part, lines: bool) -> Result<(
         "stream" => c.message.stream = content.eq_ignore_ascii_case("true"),
         _ => {}
     }
-    match json(content, c.limits) {
-        Some(nodes) => {
-            let value = Doc { nodes: &nodes, ..doc }.root();
-            c.free(Place::User, value, path)?;
-            besides::member(c, name, value, true, 1)
-        }
-        None => c.whole(Place::User, doc, 0..content.len() as u32, path),
-    }
+    value.map_or(Ok(()), |value| besides::member(c, name, value, true, 1))
 }
 
 /// A name in a header, mostly in quotes: as it stands, and with `%XX` resolved, as some servers read it.

@@ -67,6 +67,17 @@ fn fields_and_files_are_read_as_what_they_are() {
     assert!(has(&message, Place::User, "extra.a", "b1"));
     assert!(has(&message, Place::Document, "note", "écrit"), "a type that lies hides no text");
 
+    // Without a name for a file, and with an empty one.
+    for more in ["\r\nContent-Type: image/png", "; filename=\"\"\r\nContent-Type: application/octet-stream"] {
+        let session = br#"{"model":"b","tools":[{"type":"function","name":"pay"}]}"#;
+        let message =
+            read(&form(&[("model", more, b"a"), ("stream", more, b"true"), ("session", more, session)]));
+        assert_eq!(message.models().collect::<Vec<_>>(), ["a", "b"], "{more}");
+        assert_eq!((message.stream, message.media), (true, 0), "{more}");
+        assert_eq!(message.tools_offered, ["pay"], "{more}");
+        assert!(has(&message, Place::Document, "session.model", "b"), "{:?}", texts(&message));
+    }
+
     let message = read(&form(&[("model", "", b"one"), ("model", "", b"two")]));
     assert_eq!(message.models().collect::<Vec<_>>(), ["two", "one"], "whichever of them a server takes");
 
@@ -83,6 +94,15 @@ fn what_a_reader_could_take_for_something_else_is_refused() {
     let doubled = br#"{"model":"a","model":"b"}"#;
     for (what, parts) in [
         ("a field that is no UTF-8", vec![("a", "", b"\xff".as_slice())]),
+        (
+            "a field that is called a picture, and no UTF-8",
+            vec![("a", "\r\nContent-Type: image/png", b"my SSN is 536-90-4399 \xff\x01")],
+        ),
+        (
+            "a field with an empty name for a file, and no UTF-8",
+            vec![("a", "; filename=\"\"\r\nContent-Type: application/octet-stream", PNG)],
+        ),
+        ("a field of NULs that is called a picture", vec![("a", "\r\nContent-Type: image/png", b"h\0i\0")]),
         ("a part in UTF-16", vec![("a", "\r\nContent-Type: text/plain; charset=utf-16le", b"h\0i\0")]),
         ("a form in another character set", vec![("_charset_", "", b"iso-8859-1"), ("a", "", b"b")]),
         (
