@@ -22,10 +22,12 @@ impl Session {
         ContentEncoding::of(self.head.all("content-encoding"))
     }
 
-    /// Whether it is a piece of a file on its way to Google, whose clients send it under any type (`application/json`, a form's).
+    /// Whether it is a piece of a file on its way to Google, whose clients send it under any type (`application/json`, a form's),
+    /// but for that of a form with files, which others take on such paths.
     fn uploads_bytes(&self) -> bool {
         let path = self.head.path_only();
-        path.contains("/upload/")
+        body_kind(self.head.header("content-type")) != BodyKind::Multipart
+            && path.contains("/upload/")
             && UPLOADS.iter().any(|end| path.ends_with(end))
             && self.head.header("x-goog-upload-command").is_some_and(|command| command.contains("upload"))
     }

@@ -391,6 +391,26 @@ fn a_file_on_its_way_to_google_is_what_it_is() {
     }
 }
 
+/// On its paths others take forms, whatever header comes with them.
+#[test]
+fn a_form_is_no_file_on_its_way_to_google() {
+    let part = |name: &str, content: &[u8]| {
+        let head =
+            format!("--X\r\nContent-Disposition: form-data; name=\"{name}\"; filename=\"{name}\"\r\n\r\n");
+        [head.as_bytes(), content, b"\r\n"].concat()
+    };
+    let form = |text: &str| {
+        let picture = part("a.png", b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR\xff");
+        [picture, part("a.txt", text.as_bytes()), b"--X--\r\n".to_vec()].concat()
+    };
+    let headers =
+        [("content-type", "multipart/form-data; boundary=X"), ("x-goog-upload-command", "upload, finalize")];
+    let headers = headers.map(|(name, value)| (name.to_owned(), value.to_owned())).to_vec();
+    let spec = json!({ "rules": [{ "pii": { "types": ["ssn"], "replacement": "#" } }] });
+    let passed = sent_with(spec, "/v1/upload/files", headers, &form("My SSN is 536-90-4399"));
+    assert_eq!(passed, Some(form("My SSN is #")));
+}
+
 /// JSON that is called text, and more behind it: what a server that decodes a stream of values would be asked for.
 #[test]
 fn each_value_of_a_text_is_read_as_a_request() {
