@@ -6,8 +6,8 @@ use std::rc::Rc;
 
 use mesh_policy::{FailureMode, Media};
 use mesh_wire::{
-    BodyKind, ContentEncoding, Limits, Message, Protocol, RefusalKind, WireError, body_kind, read_form,
-    read_multipart, read_request,
+    BodyKind, ContentEncoding, Limits, Message, Protocol, RefusalKind, WireError, body_kind, is_binary,
+    read_form, read_multipart, read_request,
 };
 
 use crate::decision::{GuardState, Severity};
@@ -49,7 +49,8 @@ impl Session {
             // Without a type, and where the type says that it is no text, the bytes tell.
             BodyKind::Empty | BodyKind::Media => match mesh_wire::sniff(body) {
                 BodyKind::Text if std::str::from_utf8(body).is_ok() => self.protocol = Protocol::Text,
-                BodyKind::Text | BodyKind::Unknown(_) => return self.media("media"),
+                BodyKind::Text | BodyKind::Unknown(_) if is_media(&kind, body) => return self.media("media"),
+                BodyKind::Text | BodyKind::Unknown(_) => self.protocol = Protocol::Text,
                 _ => {}
             },
             BodyKind::Text | BodyKind::Lines => self.protocol = Protocol::Text,
@@ -177,5 +178,14 @@ impl Session {
         let evidence = Evidence { limit: Some(limit), ..Evidence::default() };
         self.decision.violation(Violation::new("size", Severity::Medium, message).because(evidence));
         self.conclude(None)
+    }
+}
+
+/// Whether a body that is not said to be text is none: a character that hardly stands in texts, or a byte of another character
+/// set, makes no media of one.
+fn is_media(kind: &BodyKind, body: &[u8]) -> bool {
+    match std::str::from_utf8(body) {
+        Ok(_) => body.contains(&0) || is_binary(&BodyKind::Empty, body),
+        Err(_) => is_binary(kind, body),
     }
 }

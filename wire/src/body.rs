@@ -107,6 +107,19 @@ pub fn sniff(body: &[u8]) -> BodyKind {
     if binary || !valid { BodyKind::Unknown("binary".to_owned()) } else { BodyKind::Text }
 }
 
+/// Whether bytes of this kind that are no UTF-8 are no text in another character set either.
+pub fn is_binary(kind: &BodyKind, content: &[u8]) -> bool {
+    if content.starts_with(&[0xFE, 0xFF]) || content.starts_with(&[0xFF, 0xFE]) {
+        return false;
+    }
+    // All of it may be letters, but for the bytes by which it says that it is none (ReportLab's).
+    if content.starts_with(b"%PDF-") {
+        return true;
+    }
+    let controls = content.iter().filter(|b| **b < 0x20 && !b.is_ascii_whitespace()).count();
+    *kind == BodyKind::Media && controls > 0 || controls * 64 > content.len()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

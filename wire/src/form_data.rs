@@ -6,7 +6,7 @@
 //! servers, whatever type it has: what it asks for counts, and it is text or refused.
 
 use crate::besides;
-use crate::body::{BodyKind, body_kind};
+use crate::body::{BodyKind, body_kind, is_binary};
 use crate::coding::Coding;
 use crate::collect::Collector;
 use crate::error::{Limits, WireError, malformed};
@@ -200,15 +200,6 @@ fn named(
         c.layer(place, doc, 0..text.len() as u32, Coding::Form, path)?;
     }
     Ok(())
-}
-
-/// Whether bytes that are no UTF-8 are no text in another character set either.
-fn is_binary(kind: &BodyKind, content: &[u8]) -> bool {
-    if content.starts_with(&[0xFE, 0xFF]) || content.starts_with(&[0xFF, 0xFE]) {
-        return false;
-    }
-    let controls = content.iter().filter(|b| **b < 0x20 && !b.is_ascii_whitespace()).count();
-    *kind == BodyKind::Media && controls > 0 || controls * 64 > content.len()
 }
 
 fn shape(kind: &BodyKind, filename: &str, lines: bool) -> Shape {
