@@ -14,6 +14,12 @@ fn is_readable(c: char) -> bool {
     c != char::REPLACEMENT_CHARACTER && !c.is_control() || matches!(c, '\n' | '\r' | '\t' | '\u{C}')
 }
 
+/// What the first characters decode to: nothing where they are no Base64.
+pub(crate) fn head(source: &str) -> Vec<u8> {
+    let head = source.get(..source.len().min(64)).unwrap_or_default();
+    decode(head).unwrap_or_default()
+}
+
 /// Whether the beginning decodes to readable text, before a whole image is decoded for nothing.
 pub(crate) fn may_be_text(source: &str) -> bool {
     let head = source.get(..source.len().min(64)).unwrap_or_default();

@@ -127,6 +127,15 @@ pub(crate) fn holds_secret(text: &str) -> bool {
     })
 }
 
+/// The same of data that may be a file's: a key between two signs of the standard alphabet, or at the beginning. Three letters stand
+/// there by chance, and keys that begin with so few have signs of the other alphabet in them.
+pub(crate) fn holds_key(base64: &str) -> bool {
+    base64.split(['+', '/']).filter(|part| part.len() >= SHORTEST_SECRET).any(|part| {
+        let telling = |begin: &str| begin.len() > 3 || part.contains(['-', '_']);
+        SECRETS.iter().any(|begin| part.starts_with(as_written(begin)) && telling(begin))
+    })
+}
+
 fn as_written(secret: &str) -> &str {
     match secret {
         "akia" => "AKIA",

@@ -112,7 +112,10 @@ impl Collector<'_> {
             _ if self.asks && media::is_in_another_character_set(text) => in_another_character_set(value),
             _ => {
                 self.message.media += 1;
-                Ok(())
+                let data = text.split_once(',').map_or(text, |(_, data)| data);
+                // Who passes over what it is said to be reads it.
+                let legible = media::is_legible(data);
+                if legible { self.written(place, value, Cow::Borrowed(text), path) } else { Ok(()) }
             }
         }
     }
