@@ -218,11 +218,11 @@ impl Session {
         hidden
     }
 
-    /// Searches what a third party has said so far in a stream. True if there is something in it.
-    pub(crate) fn injection_heard(&mut self, text: &str, place: &str) -> bool {
+    /// Searches what stands in no message: what a third party has said so far in a stream, a header. True if there is something in
+    /// it.
+    pub(crate) fn injection_in_text(&mut self, text: &str, source: Source, place: &str) -> bool {
         let program = Rc::clone(&self.program);
         let applies = Rc::clone(&self.applies);
-        let source = Source::ToolResult;
         let mut found = false;
         for policy in applies.iter() {
             for (index, guard) in policy.injection.iter().enumerate() {

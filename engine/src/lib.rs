@@ -32,6 +32,7 @@ mod input;
 mod judge;
 mod limits;
 mod mask;
+mod mirrored;
 mod names;
 mod output;
 mod own_rules;

@@ -12,6 +12,7 @@ use mesh_wire::{
 
 use crate::decision::{GuardState, Severity};
 use crate::evidence::{Evidence, Violation};
+use crate::mirrored::contradiction;
 use crate::session::{Session, Step, speaks_json, when_closed};
 
 /// How the paths end to which Google's clients send files.
@@ -78,7 +79,12 @@ impl Session {
                 let offered = message.tools_offered.iter().chain(&message.other_tools);
                 called.chain(offered).for_each(|name| self.decision.tool(name));
                 let (media, tokens) = (message.media, message.tokens);
+                let contradiction = contradiction(&self.head, &message);
                 self.message = Some(message);
+                if let Some(why) = contradiction {
+                    let said = "headers of MCP say something else than the body";
+                    self.unreadable(("body", "malformed"), said, (RefusalKind::Malformed, why));
+                }
                 if media > 0 {
                     self.media("media");
                 } else if tokens > 0 {

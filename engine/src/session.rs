@@ -285,6 +285,7 @@ impl Session {
         let digests = self.message.as_ref().map(|message| self.program.digests(message)).unwrap_or_default();
         self.judge_injection(&digests);
         self.judge_url();
+        self.judge_mirrored();
         let mut edits = self.judge_pii(&digests);
         edits.extend(self.canary_edit());
         self.judge_rego(body, Turn::Late, None, now);

@@ -54,7 +54,7 @@ impl Session {
     }
 
     /// Personal data where it can not be cut out.
-    fn outside_body(
+    pub(crate) fn outside_body(
         &mut self,
         (policy, guard): (&Attached, &PiiGuard),
         found: &[Finding],

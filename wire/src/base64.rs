@@ -70,7 +70,7 @@ fn value(byte: u8) -> Option<u32> {
 }
 
 /// White space inside is passed over, as the decoders of MIME and of browsers do.
-fn decode(source: &str) -> Option<Vec<u8>> {
+pub(crate) fn decode(source: &str) -> Option<Vec<u8>> {
     let mut out = Vec::with_capacity(source.len() / 4 * 3);
     let (mut bits, mut count) = (0_u32, 0);
     for byte in source.trim_end().trim_end_matches('=').bytes().filter(|b| !b.is_ascii_whitespace()) {

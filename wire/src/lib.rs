@@ -78,6 +78,7 @@ pub use error::{Limits, WireError};
 pub use form_data::read_multipart;
 pub use framing::{Event, EventStream, Framing};
 pub use json::to_value;
+pub use mcp::header_value;
 pub use message::{Message, Place, ResourceUse, Segment, ToolCall};
 pub use opening::{Opened, Opening, is_text};
 pub use protocol::Protocol;

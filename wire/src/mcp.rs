@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use crate::a2a;
+use crate::base64;
 use crate::collect::{Collector, in_its_letters};
 use crate::error::{Done, WireError};
 use crate::items::{contents, item, parts, place_of_role};
@@ -28,6 +29,19 @@ pub(crate) fn is_method(method: &str) -> bool {
         "tasks/",
     ];
     matches!(method, "initialize" | "ping") || FAMILIES.iter().any(|family| method.starts_with(family))
+}
+
+/// What a header says that mirrors a value of the body: what stands there, or what that encodes where the value could not stand in
+/// a header (`=?base64?…?=`). None where that is no text.
+pub fn header_value(value: &str) -> Option<Cow<'_, str>> {
+    const CODED: &str = "=?base64?";
+    let value = value.trim_ascii();
+    let (coding, rest) = value.split_at_checked(CODED.len()).unwrap_or_default();
+    let coded = rest.strip_suffix("?=").filter(|_| coding.eq_ignore_ascii_case(CODED));
+    match coded {
+        Some(coded) => String::from_utf8(base64::decode(coded)?).ok().map(Cow::Owned),
+        None => Some(Cow::Borrowed(value)),
+    }
 }
 
 /// Whether a body is a message of MCP, or a batch with one. Some servers tell it by its method alone.

@@ -5,7 +5,7 @@
 //! ```
 use std::rc::Rc;
 
-use mesh_detect::Finding;
+use mesh_detect::{Finding, Source};
 use mesh_wire::{Channel, ChannelKind, Edit, resolve_escapes};
 
 use super::Stream;
@@ -54,7 +54,7 @@ impl Stream {
             return;
         }
         window.unsearched = 0;
-        if session.injection_heard(&window.heard, &window.place) {
+        if session.injection_in_text(&window.heard, Source::ToolResult, &window.place) {
             window.heard.clear();
         }
         let from = window.heard.floor_char_boundary(window.heard.len().saturating_sub(HEARD / 2));
