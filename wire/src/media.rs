@@ -233,33 +233,6 @@ mod tests {
         ] {
             assert_eq!(is_opaque(&text), opaque, "{text}");
         }
-        let noise = "kQZ8vXb2LmPqRs7/".repeat(5);
-        for (file, start) in [
-            ("PNG", "iVBORw0KGgoA"),
-            ("JPEG", "/9j/4AAQSkZJ"),
-            ("JPEG, in the alphabet of URLs", "_9j_4AAQSkZJ"),
-            ("GIF of 1987", "R0lGODdhAQAB"),
-            ("GIF of 1989", "R0lGODlhAQAB"),
-            ("WebP", "UklGRiQAAABX"),
-            ("Ogg", "T2dnUwACAAAA"),
-            ("FLAC", "ZkxhQwAAACIQ"),
-            ("MP3", "SUQzBAAAAAAA"),
-            ("PDF", "JVBERi0xLjcK"),
-            ("ZIP", "UEsDBBQAAAAI"),
-            ("Matroska", "GkXfo6NChoEB"),
-            ("TIFF, little-endian", "SUkqAAgAAAAA"),
-            ("TIFF, big-endian", "TU0AKgAAAAgA"),
-            ("MP4 with a box of 0x14 bytes", "AAAAFGZ0eXBp"),
-            ("HEIC, 0x18", "AAAAGGZ0eXBo"),
-            ("AVIF, 0x1c", "AAAAHGZ0eXBh"),
-            ("MP4, 0x20", "AAAAIGZ0eXBp"),
-            ("HEIC, 0x24", "AAAAJGZ0eXBo"),
-            ("3GP, whose brand begins with a digit", "AAAAGGZ0eXAz"),
-        ] {
-            let noise = if start.contains('_') { noise.replace('/', "_") } else { noise.clone() };
-            assert!(is_media(&format!("{start}{noise}")), "{file}");
-            assert!(!is_media(&format!("x{start}{noise}")), "{file}");
-        }
         assert_eq!(base64_data(image), Content::Media);
         assert_eq!(base64_data("not base64 at all"), Content::Text);
         assert_eq!(base64_data("4111111111111111"), Content::Text);
@@ -302,12 +275,17 @@ mod tests {
             b"\0\0\0\x18ftypheic\0\0\0\0",
             b"II*\0\x08\0\0\0",
             b"MM\0*\0\0\0\x08",
+            b"\0\0\0\x14ftypisom\0\0\0\x01",
+            b"\0\0\0\x1cftypavif\0\0\0\0",
+            b"\0\0\0\x24ftypmif1\0\0\0\0",
+            b"\0\0\0\x18ftyp3gp4\0\0\0\0",
         ] {
             for _ in 0..1000 {
                 let bytes = [begin.to_vec(), chance(&mut seed, 400)].concat();
                 for alphabet in ["", "-"] {
                     let text = base64::encode_like(alphabet, &bytes);
                     assert!(is_media(&text), "{text}");
+                    assert!(!is_media(&format!("x{text}")), "{text}");
                     // As a stream cuts it.
                     assert!(is_media(&text[..97]), "{text}");
                 }
