@@ -214,7 +214,7 @@ pub fn read_event(
                 None => {}
             }
         }
-        Event::Json(raw) => self::data(&mut c, operation, utf8(raw)?, NO_LAYER, Within::Event)?,
+        Event::Json(raw) => self::data(&mut c, operation, utf8(raw)?, NO_LAYER, Within::Line)?,
         Event::Amazon(frame) => {
             self::data(&mut c, operation, utf8(frame.payload())?, NO_LAYER, Within::Frame)?;
         }
@@ -303,7 +303,10 @@ fn data(
     let container = start.starts_with(['{', '[']);
     let nodes = match scan(data, c.limits) {
         Ok(nodes) if container || start.starts_with('"') => nodes,
-        Err(error) if container && (c.message.protocol.is_settled() || may_be_read(start)) => {
+        Err(error)
+            if container
+                && (within == Within::Line || c.message.protocol.is_settled() || may_be_read(start)) =>
+        {
             return Err(error);
         }
         _ if sse::begins_another(data) => return malformed(0, sse::OTHER_LINE),

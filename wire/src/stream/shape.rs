@@ -8,6 +8,8 @@ use crate::protocol::Protocol;
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Within {
     Event,
+    /// A line, or an item of an array: of JSON alone, where it begins like that.
+    Line,
     /// One of Amazon's.
     Frame,
     /// A member of another event.
