@@ -73,20 +73,17 @@ fn nothing_listed(path: &str, what: &str) -> Vec<Diagnostic> {
 const ACTIONS: [&str; 9] =
     ["read", "call", "get", "query", "write", "delete", "subscribe", "unsubscribe", "complete"];
 
-/// Protocols may bring further actions, so that a strange one is no error; what looks like a slip is told.
+/// Protocols may bring further actions, so that a strange one is no error; it is told.
 fn access(rule: &AccessRule, path: &str) -> Vec<Diagnostic> {
     let strange = rule.allowed_actions.iter().enumerate();
     let strange = strange.filter(|(_, action)| *action != "*" && !ACTIONS.contains(&action.as_str()));
-    let said = strange.filter_map(|(index, action)| {
-        let meant = nearest(action, ACTIONS)?;
-        let path = format!("{path}.allowedActions[{index}]");
-        Some(
-            Diagnostic::warning(
-                path,
-                format!("no request has the action {action:?}, so that grants nothing"),
-            )
-            .help(format!("did you mean `{meant}`?")),
-        )
+    let said = strange.map(|(index, action)| {
+        let help = match nearest(action, ACTIONS) {
+            Some(meant) => format!("did you mean `{meant}`?"),
+            None => format!("requests have {}", ACTIONS.join(", ")),
+        };
+        let message = format!("no request has the action {action:?}, so that grants nothing");
+        Diagnostic::warning(format!("{path}.allowedActions[{index}]"), message).help(help)
     });
     said.collect()
 }
@@ -127,8 +124,11 @@ fn pii(rule: &PiiRule, path: &str) -> Vec<Diagnostic> {
     for (index, name) in rule.headers.iter().enumerate() {
         if name.is_empty() || !name.bytes().all(token) {
             found.push(
-                Diagnostic::error(format!("{path}.headers[{index}]"), "this is no name of a header")
-                    .help("write it as in `x-user-note`; case does not matter"),
+                Diagnostic::error(
+                    format!("{path}.headers[{index}]"),
+                    format!("found {name:?}, which is no name of a header"),
+                )
+                .help("write it as in `x-user-note`; case does not matter"),
             );
         }
     }

@@ -116,7 +116,7 @@ fn mistakes_are_named_with_path_found_expected_and_help() {
         (
             "- pii: { headers: [X-User-Note, \"a b\"] }",
             &[
-                "error | spec.rules[0].pii.headers[1] | this is no name of a header | write it as in `x-user-note`; case does not matter",
+                "error | spec.rules[0].pii.headers[1] | found \"a b\", which is no name of a header | write it as in `x-user-note`; case does not matter",
             ][..],
         ),
         (

@@ -163,7 +163,9 @@ impl Policies {
             return Ok(Changed { stored: self.get(name)?, warnings: Vec::new(), changed: true });
         }
         let Some(version) = self.last_known_good(name).await? else {
-            let message = format!("{name:?} has no earlier version with a document to go back to");
+            let message = format!(
+                "{name:?} has no earlier version that was in force and was not rolled back from; name the one to go back to (`--to`)"
+            );
             return Err(PolicyError::NotNow(message));
         };
         self.change(name, Wanted::Version(version), expected, now).await
