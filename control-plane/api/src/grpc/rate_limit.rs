@@ -39,7 +39,6 @@ const ID: &str = "x-ai-mesh-decision-id";
 const MAX_ID: usize = 128;
 
 /// The rate limit service.
-#[derive(Clone)]
 pub struct RateLimitService {
     limits: Limits,
     metrics: Arc<Metrics>,
@@ -59,21 +58,7 @@ impl Service for RateLimitService {
     ) -> Result<Response<RateLimitResponse>, Status> {
         let id = request.metadata().get(ID).and_then(|id| id.to_str().ok()).map(str::to_owned);
         let id = id.filter(|id| !id.is_empty() && id.len() <= MAX_ID);
-        // Where accounts are counted apart, what one admits is let go when another refuses. A caller that gives up (Envoy does
-        // after a second) does not stop that half-way: the task goes on without it.
-        let (service, request) = (self.clone(), request.into_inner());
-        let answer = tokio::spawn(async move { service.answer(&request, id.as_deref()).await }).await;
-        let answer = answer.map_err(|_| Status::internal("the limits were not counted"))?;
-        answer.map(Response::new)
-    }
-}
-
-impl RateLimitService {
-    async fn answer(
-        &self,
-        request: &RateLimitRequest,
-        id: Option<&str>,
-    ) -> Result<RateLimitResponse, Status> {
+        let request = request.into_inner();
         if request.domain.is_empty() || request.descriptors.is_empty() {
             return Err(Status::invalid_argument("a rate limit request needs a domain and a descriptor"));
         }
@@ -86,14 +71,14 @@ impl RateLimitService {
             .map(|descriptor| wanted(&request.domain, request.hits_addend, descriptor))
             .collect::<Result<Vec<_>, _>>()?;
         let asks: Vec<Ask> = wanted.iter().flatten().map(|(ask, _)| ask.clone()).collect();
-        let answer = self.limits.admit(&asks, id, steady::now()).await.map_err(|error| {
+        let answer = self.limits.admit(&asks, id.as_deref(), steady::now()).await.map_err(|error| {
             self.metrics.limits.failed();
             let causes = causes(&error);
             tracing::error!(%error, causes, "limits could not be counted");
             Status::unavailable("limits can not be counted now")
         })?;
         self.metrics.limits.asked(&asks, &answer);
-        Ok(response(&wanted, &answer.verdicts, id))
+        Ok(Response::new(response(&wanted, &answer.verdicts, id.as_deref())))
     }
 }
 

@@ -1,9 +1,6 @@
 //! Envoy's rate limit service, called by the client that Envoy's own definition generates.
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
 
-use async_trait::async_trait;
 use envoy_types::pb::envoy::extensions::common::ratelimit::v3::RateLimitDescriptor;
 use envoy_types::pb::envoy::extensions::common::ratelimit::v3::rate_limit_descriptor::{
     Entry, RateLimitOverride,
@@ -13,11 +10,7 @@ use envoy_types::pb::envoy::service::ratelimit::v3::rate_limit_service_client::R
 use envoy_types::pb::envoy::service::ratelimit::v3::rate_limit_service_server::RateLimitServiceServer;
 use envoy_types::pb::envoy::service::ratelimit::v3::{RateLimitRequest, RateLimitResponse};
 use mesh_control_api::{RateLimitService, rate_limits};
-use mesh_control_core::memory::MemoryWindows;
-use mesh_control_core::ports::{RateWindows, StoreError};
-use mesh_control_core::{AccountFilter, Accounts, Ask, Limits, Settle, Settled, Timestamp, Verdicts};
 use serde_json::json;
-use tokio::sync::Notify;
 
 use crate::support::Plane;
 
@@ -91,50 +84,6 @@ async fn statuses_stand_in_the_order_of_the_descriptors() {
     // The refused request was not counted under `c` either.
     let third = ask(&mut client, vec![descriptor("c", Some((5, MINUTE)))]).await;
     assert_eq!(third.statuses[0].limit_remaining, 3);
-}
-
-/// Accounts that are slow to answer.
-#[derive(Default)]
-struct Slow {
-    windows: MemoryWindows,
-    begun: AtomicBool,
-    done: Notify,
-}
-
-#[async_trait]
-impl RateWindows for Slow {
-    async fn admit(&self, asks: &[Ask], id: Option<&str>, now: Timestamp) -> Result<Verdicts, StoreError> {
-        self.begun.store(true, Ordering::Relaxed);
-        tokio::time::sleep(Duration::from_millis(100)).await;
-        let verdicts = self.windows.admit(asks, id, now).await;
-        self.done.notify_one();
-        verdicts
-    }
-
-    async fn settle(&self, settlements: &[Settle], now: Timestamp) -> Result<Settled, StoreError> {
-        self.windows.settle(settlements, now).await
-    }
-
-    async fn accounts(
-        &self,
-        filter: &AccountFilter,
-        most: usize,
-        now: Timestamp,
-    ) -> Result<Accounts, StoreError> {
-        self.windows.accounts(filter, most, now).await
-    }
-}
-
-#[tokio::test]
-async fn who_gives_up_leaves_nothing_half_counted() {
-    let (slow, plane) = (Arc::new(Slow::default()), Plane::new().await);
-    let service = rate_limits(Limits::new(slow.clone()), Arc::clone(&plane.metrics));
-    let mut client = RateLimitServiceClient::new(service);
-    let asked = client.should_rate_limit(request(vec![descriptor("a", Some((3, MINUTE)))]));
-    assert!(tokio::time::timeout(Duration::from_millis(20), asked).await.is_err());
-    assert!(slow.begun.load(Ordering::Relaxed));
-    let done = tokio::time::timeout(Duration::from_secs(10), slow.done.notified()).await;
-    assert!(done.is_ok(), "it ends without its caller");
 }
 
 #[tokio::test]
