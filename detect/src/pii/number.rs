@@ -147,7 +147,8 @@ fn is_listed(text: &[u8], number: &Number) -> bool {
     let left = number.start - usize::from(before(text, number.start) == b' ');
     UNUSUAL.contains(&sign)
         && (unusual(text, number.end).is_some_and(|(next, _)| next == sign)
-            || before(text, left) == sign
+            || sign != DOT
+                && before(text, left) == sign
                 && before(text, left - 1 - usize::from(before(text, left - 1) == b' ')).is_ascii_digit())
 }
 
