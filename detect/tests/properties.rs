@@ -82,6 +82,14 @@ const PIECES: &[&str] = &[
     "\u{202e}",
     "𝟒",
     "і",
+    "\t",
+    "\r\n",
+    "> ",
+    "card ",
+    "ssn ",
+    "1234",
+    "4111 1111\n",
+    "536\n22\n",
 ];
 
 /// Values that begin again within themselves.

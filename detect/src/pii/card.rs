@@ -2,7 +2,7 @@
 
 use super::checks::{all_same, luhn};
 use super::iban::follows_head;
-use super::number::{Number, UNUSUAL, WIDE};
+use super::number::{BROKEN, Number, UNUSUAL, WIDE, WRAPPED};
 use super::scan::Scan;
 use crate::EntityType::CreditCard;
 
@@ -76,8 +76,9 @@ pub(super) fn number(scan: &mut Scan<'_>, number: &Number) {
     if digits.len() < 12 || number.glued || !scan.wants(CreditCard) {
         return;
     }
-    // Columns of a table, or a list, are no card but where one is spoken of.
-    let columns = number.separator == WIDE && number.layout() == [4, 4, 4, 4];
+    // Columns of a table, lines, or a list, are no card but where one is spoken of.
+    let far = matches!(number.separator, WIDE | BROKEN | WRAPPED);
+    let columns = far && matches!(number.layout(), [4, 4, 4, 4] | [4, 6, 4 | 5]);
     let unusual = UNUSUAL.contains(&number.separator);
     let printed =
         (unusual || matches!(number.separator, b' ' | b'-' | b'.')) && LAYOUTS.contains(&number.layout());

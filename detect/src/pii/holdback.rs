@@ -1,8 +1,8 @@
 //! How much of a stream's tail must wait for more text.
 //!
-//! Values hold no line break, and no space but between groups of digits and short words. So the tail is the last word,
-//! and before it the words that the groups of a number, an IBAN or a date could be. Holding more than needed is safe;
-//! holding less would let half a value through.
+//! Values hold no space but between groups of digits and short words, and no line break but between the groups of a card or a
+//! social security number. So the tail is the last word, and before it the words that the groups of a number, an IBAN or a
+//! date could be. Holding more than needed is safe; holding less would let half a value through.
 
 use std::ops::Range;
 
@@ -60,17 +60,7 @@ pub(crate) fn holdback(text: &str, types: TypeSet) -> usize {
     if types.contains(Jwt) && text.len() - start >= MAX_HOLDBACK {
         start = open_web_token(text).unwrap_or(start);
     }
-    let one_word = TypeSet::of(ONE_WORD);
-    if types.iter().any(|kind| !one_word.contains(kind)) {
-        start = chain_start(text, start, reach);
-    }
-    if types.contains(EmailAddress) {
-        // The beginning of one may be the end of another (`a@b@c`).
-        while let Some(earlier) = address_around(text, start, reach).filter(|earlier| *earlier < start) {
-            start = earlier;
-        }
-    }
-    start = open_secret(text, start, types, reach).unwrap_or(start);
+    start = first_of(text, start, types, reach);
     let mut bound = text.len().saturating_sub(reach);
     if types.contains(PrivateKey) {
         match key_block(text) {
@@ -82,8 +72,8 @@ pub(crate) fn holdback(text: &str, types: TypeSet) -> usize {
             Some(Key::Open { begin, before }) => {
                 // What stands right before the block may be one value with its first line, but no part of a block
                 // before it.
-                let word = chain_start(text, word_start(text, begin, reach), reach);
-                let begin = (open_secret(text, word, types, reach).unwrap_or(word))
+                let word = word_start(text, begin, reach);
+                let begin = first_of(text, word, types, reach)
                     .max(before.map_or(0, |before| before.end))
                     .max(text.len().saturating_sub(MAX_BLOCK));
                 start = start.min(begin);
@@ -104,6 +94,27 @@ pub(crate) fn holdback(text: &str, types: TypeSet) -> usize {
         start += 1;
     }
     start
+}
+
+/// Where the first of the values begins that may end behind `start`: where one begins, the end of another may stand.
+fn first_of(text: &str, mut start: usize, types: TypeSet, reach: usize) -> usize {
+    let one_word = TypeSet::of(ONE_WORD);
+    let groups = types.iter().any(|kind| !one_word.contains(kind));
+    let lines = types.contains(CreditCard) || types.contains(UsSsn);
+    loop {
+        if groups {
+            start = chain_start(text, start, reach, lines);
+        }
+        let mut first = start;
+        if types.contains(EmailAddress) {
+            first = first.min(address_around(text, start, reach).unwrap_or(start));
+        }
+        first = first.min(open_secret(text, first, types, reach).unwrap_or(first));
+        if first == start {
+            return start;
+        }
+        start = first;
+    }
 }
 
 /// Whether a byte is a whole character that everybody reads.
@@ -265,14 +276,14 @@ fn word_start(text: &str, end: usize, limit: usize) -> usize {
     start
 }
 
-/// Walks left over the words that could be groups of the same value.
-fn chain_start(text: &str, last: usize, reach: usize) -> usize {
+/// Walks left over the words that could be groups of the same value, with `lines` also over the ends of lines.
+fn chain_start(text: &str, last: usize, reach: usize, lines: bool) -> usize {
     let mut committed = last;
     let mut position = last;
     let mut tentative = 0;
     while last - position < reach {
-        let head = text.get(..position).unwrap_or_default();
-        let gap = gap(head);
+        let (head, tail) = text.split_at_checked(position).unwrap_or_default();
+        let (gap, over_line) = gap(head, lines);
         if gap == 0 {
             break;
         }
@@ -281,11 +292,13 @@ fn chain_start(text: &str, last: usize, reach: usize) -> usize {
         if start == end {
             break;
         }
-        match link(text.get(start..end).unwrap_or_default()) {
-            Link::Group => {
+        let word = text.get(start..end).unwrap_or_default();
+        match link(word) {
+            Link::Group if !over_line || goes_on(word, tail) => {
                 committed = start;
                 tentative = 0;
             }
+            _ if over_line => break,
             Link::Lead if tentative == 0 => {
                 committed = start;
                 tentative += 1;
@@ -298,14 +311,51 @@ fn chain_start(text: &str, last: usize, reach: usize) -> usize {
     committed
 }
 
-/// How many bytes the space before the next word takes: four blanks at most, and what nobody sees.
-fn gap(text: &str) -> usize {
-    let mut blanks = 0;
+/// Digits of neighbouring groups of a card or a social security number.
+const NEIGHBOURS: [(usize, usize); 6] = [(3, 2), (2, 4), (4, 4), (4, 6), (6, 5), (6, 4)];
+
+/// Whether a group that ends a line and the one that begins the next, of which there may be more to come, could stand in one value.
+fn goes_on(line: &str, next: &str) -> bool {
+    // Escapes and what may vanish may stand for a digit, or for nothing.
+    let unclear =
+        |text: &str| text.chars().any(|c| matches!(c, '%' | '&' | '\\') || canonical::may_vanish(c));
+    let indent = |c: char| is_space(c) || matches!(glyph(c), Glyph::Ascii(b'>' | b'\t'));
+    let group = next.trim_start_matches(indent);
+    let first = next.len() - group.len() + group.find([' ', '\n', '\r', '\t']).unwrap_or(group.len());
+    if unclear(line) || unclear(next.get(..first).unwrap_or_default()) {
+        return true;
+    }
+    let dash = |c: char| matches!(glyph(c), Glyph::Ascii(b'-') | Glyph::Invisible);
+    let (left, _) = digits(line.trim_end_matches(dash).chars().rev());
+    let (right, open) = digits(group.chars());
+    NEIGHBOURS.iter().any(|(a, b)| *a == left && (*b == right || open && right < *b))
+}
+
+/// The digits that characters begin with, and whether nothing follows on them.
+fn digits(chars: impl Iterator<Item = char>) -> (usize, bool) {
+    let mut count = 0;
+    for c in chars {
+        match glyph(c) {
+            Glyph::Ascii(b) if b.is_ascii_digit() => count += 1,
+            Glyph::Invisible => {}
+            _ => return (count, false),
+        }
+    }
+    (count, true)
+}
+
+/// How many bytes the space before the next word takes, and whether it holds the end of a line or a tab, if it may: four
+/// blanks at most, seven around the end of a line, and what nobody sees.
+fn gap(text: &str, lines: bool) -> (usize, bool) {
+    let (mut blanks, mut over_line) = (0, false);
     let space = text.chars().rev().take_while(|c| {
-        blanks += usize::from(glyph(*c) == Glyph::Ascii(b' '));
-        is_space(*c) && blanks <= 4
+        let line = lines && matches!(c, '\n' | '\r' | '\t');
+        over_line |= line;
+        blanks += usize::from(line || glyph(*c) == Glyph::Ascii(b' '));
+        (line || is_space(*c)) && blanks <= if over_line { 7 } else { 4 }
     });
-    space.map(char::len_utf8).sum()
+    let length = space.map(char::len_utf8).sum();
+    (length, over_line)
 }
 
 enum Link {

@@ -29,7 +29,7 @@ macro_rules! rule {
 const RULES: &[Rule] = &[
     rule!(UsSsn, 9, [[3, 2, 4] => b"-"], check::ssn, 0.74, 0.05, 0.9, "ssn/format"),
     rule!(UsSsn, 9, [[3, 2, 4] => b" ."], check::ssn, 0.55, 0.05, 0.9, "ssn/format"),
-    rule!(UsSsn, 9, [[3, 2, 4] => b"w/|,:;*+~#=\\o"], check::ssn, 0.05, 0.05, 0.85, "ssn/format"),
+    rule!(UsSsn, 9, [[3, 2, 4] => b"wnm/|,:;*+~#=\\o"], check::ssn, 0.05, 0.05, 0.85, "ssn/format"),
     rule!(UsSsn, 9, [[3, 6] => b"- ", [5, 4] => b"- "], check::ssn, 0.2, 0.05, 0.8, "ssn/format"),
     rule!(UsItin, 9, [[3, 2, 4] => b"- ."], check::itin, 0.6, 0.05, 0.9, "itin/format"),
     rule!(UsItin, 9, [[3, 6] => b"- ", [5, 4] => b"- "], check::itin, 0.2, 0.05, 0.8, "itin/format"),

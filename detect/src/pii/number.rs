@@ -135,10 +135,54 @@ fn unusual(text: &[u8], i: usize) -> Option<(u8, usize)> {
 /// The same, where it may stand after the groups of `number`.
 #[inline(never)]
 fn unusual_after(text: &[u8], number: &Number) -> Option<(u8, usize)> {
-    let begins = |layout: &&[u8]| layout.len() > number.groups && layout.starts_with(number.layout());
     let (sign, length) = unusual(text, number.end)?;
     let same = number.groups == 1 || number.separator == sign;
-    (same && UNUSUAL_LAYOUTS.iter().any(begins)).then_some((sign, length))
+    (same && begins_card_or_ssn(number)).then_some((sign, length))
+}
+
+/// Whether more groups may make it one of those.
+fn begins_card_or_ssn(number: &Number) -> bool {
+    let begins = |layout: &&[u8]| layout.len() > number.groups && layout.starts_with(number.layout());
+    UNUSUAL_LAYOUTS.iter().any(begins)
+}
+
+/// What stands between all groups where each is on a line, or behind a tab, of its own.
+pub(super) const BROKEN: u8 = b'n';
+/// What stands between groups by spaces or dashes some of which are on the next line: text that was wrapped.
+pub(super) const WRAPPED: u8 = b'm';
+/// Spaces, tabs and signs of quotation at the beginning of a line, at most.
+const INDENT: usize = 4;
+
+/// The end of a line or a tab at `i`, with a space or a dash before it or without, that has more digits behind it, and its length.
+#[inline(never)]
+fn line_end(text: &[u8], i: usize) -> Option<usize> {
+    let from = i + usize::from(matches!(at(text, i), b' ' | b'-'));
+    let line = match slice(text, from, from + 2) {
+        [b'\r', b'\n'] => from + 2,
+        [b'\n' | b'\t', ..] => from + 1,
+        _ => return None,
+    };
+    let end = run_end(slice(text, 0, line + INDENT), line, |b| matches!(b, b' ' | b'\t' | b'>'));
+    at(text, end).is_ascii_digit().then_some(end - i)
+}
+
+/// The same, where it may stand after the groups of `number`.
+#[inline]
+fn line_end_after(text: &[u8], number: &Number) -> Option<(u8, usize)> {
+    let blank = matches!(at(text, number.end), b'\n' | b'\r' | b'\t' | b' ' | b'-');
+    let fits = blank && matches!(number.separator, 0 | b' ' | b'-' | BROKEN | WRAPPED);
+    let length = if fits && begins_card_or_ssn(number) { line_end(text, number.end)? } else { return None };
+    Some((BROKEN, length))
+}
+
+/// Whether a number on lines of their own is a part of a longer list of lines.
+fn is_column(text: &[u8], number: &Number) -> bool {
+    let indent = slice(text, number.start.saturating_sub(INDENT + 2), number.start);
+    let above =
+        number.start - indent.iter().rev().take_while(|b| b.is_ascii_whitespace() || **b == b'>').count();
+    number.separator == BROKEN
+        && (line_end(text, number.end).is_some()
+            || above < number.start && before(text, above).is_ascii_digit())
 }
 
 /// Whether a number with such a sign between its groups is one of a longer list.
@@ -195,7 +239,9 @@ pub(super) fn group(scan: &mut Scan<'_>, start: usize) {
             return;
         }
         let next = at(text, number.end);
-        let follows = separator(text, number.end).or_else(|| unusual_after(text, &number));
+        let follows = separator(text, number.end)
+            .or_else(|| unusual_after(text, &number))
+            .or_else(|| line_end_after(text, &number));
         if scan::closes(text, number.end) || next == b'_' {
             // No amount has three groups beside its thousands, and no path or time a number that is whole by its form.
             let amount = amount || thousands(text, number.end);
@@ -205,18 +251,25 @@ pub(super) fn group(scan: &mut Scan<'_>, start: usize) {
                 || joins_right(text, number.end, number.is_whole(false)) && !zero
                 || amount && number.groups < 3
                 || is_listed(text, &number)
+                || is_column(text, &number)
                 || part(b':') && !number.is_whole(false)
                 || part(b'/') && !number.is_whole(true);
             number.chained = chained_left || matches!(follows, Some((b' ', _)));
             recognise(scan, &number);
         }
         let Some((sign, length)) = follows.filter(|_| number.groups < MAX_GROUPS) else { return };
-        number.separator = match number.separator {
-            0 => sign,
-            same if same == sign => same,
-            _ => b'?',
-        };
+        number.separator = between(number.separator, sign);
         number.end += length;
+    }
+}
+
+/// What stands between all groups when `sign` comes after those that `separator` stands between.
+fn between(separator: u8, sign: u8) -> u8 {
+    match (separator, sign) {
+        (0, sign) => sign,
+        (same, sign) if same == sign => same,
+        (b' ' | b'-' | WRAPPED, BROKEN) | (BROKEN | WRAPPED, b' ' | b'-') => WRAPPED,
+        _ => b'?',
     }
 }
 
@@ -230,7 +283,9 @@ fn is_count(text: &[u8], start: usize) -> bool {
             b' ' => at(text, end + 1).is_ascii_alphabetic(),
             _ => {
                 let goes_on = is_separator(next) || matches!(next, b'(' | b')' | b'*' | b'`' | b'<' | b'_');
-                !(goes_on || next.is_ascii_digit() || end - start == 3 && unusual(text, end).is_some())
+                !(goes_on
+                    || next.is_ascii_digit()
+                    || end - start == 3 && (unusual(text, end).is_some() || line_end(text, end).is_some()))
             }
         }
 }
