@@ -11,7 +11,7 @@ use super::structure::MARKS;
 use super::together::Heard;
 use super::tokens::{self, CHARACTER, Spaced, Word, Written};
 use super::verdict::{self, Family, InjectionFinding, Source};
-use super::words::{CHANGED, LEAK, NOW, OVERRIDE, POLICY, REVEAL, SYSTEM, TALK};
+use super::words::{CHANGED, LEAK, LIMIT, NOW, OVERRIDE, POLICY, REVEAL, SECRETLY, SYSTEM, TALK};
 use super::{hidden, layers, told};
 use crate::bytes::{at, slice};
 use crate::canonical::{self, View};
@@ -321,7 +321,19 @@ impl<'a> Matcher<'a> {
         if word.classes.meets(POLICY) && self.lexicon.forms.own(self.before) {
             word.classes = word.classes.without(POLICY);
         }
-        if word.classes.0 == 0 || told::is_element(text, word.start, word.end) {
+        if word.classes.meets(NEGATED)
+            && self.lexicon.forms.takes_back(self.verb)
+            && self.negated_before(text, word)
+        {
+            word.classes = word.classes.without(NEGATED.or(SECRETLY));
+        }
+        if word.classes.meets(LIMIT) && self.lexicon.forms.measured(self.before) {
+            word.classes = word.classes.without(LIMIT);
+        }
+        if word.classes.0 == 0
+            || told::is_element(text, word.start, word.end)
+            || told::is_type(text, word.start, word.end)
+        {
             return;
         }
         self.scorer.classes(word.classes, word.index);
@@ -352,6 +364,13 @@ impl<'a> Matcher<'a> {
                 *last = word.index.max(*last);
             }
         }
+    }
+
+    /// Whether a negation not far before a word still holds there.
+    fn negated_before(&self, text: &[u8], word: Word) -> bool {
+        let back = (1..=RING.min(self.count)).filter_map(|back| self.words.get((self.count - back) % RING));
+        let mut near = back.take_while(|other| word.index.saturating_sub(other.index) <= told::WITHIN);
+        near.any(|other| other.classes.meets(NEGATED) && told::holds(text, other.end, word.start))
     }
 
     /// Takes the order out of the verb right before the word of that number.

@@ -29,6 +29,31 @@ const DECLINES: [&str; 4] = ["refuses", "refused", "declines", "declined"];
 /// German says so afterwards: "vergiss nicht".
 const NEGATES: [&str; 1] = ["nicht"];
 
+/// What is not to be done without something is to be done with it: "never transfer a call without telling the customer".
+const WITHOUT: [&str; 9] = ["without", "ohne", "sans", "sin", "senza", "sem", "без", "zonder", "bez"];
+/// Words between the two negations, at most.
+pub(super) const WITHIN: usize = 10;
+
+/// Limits of what is measured, and policies of companies, bind no model: "rate limits", "privacy policy".
+const MEASURED: [&str; 16] = [
+    "rate",
+    "token",
+    "size",
+    "usage",
+    "time",
+    "memory",
+    "spending",
+    "length",
+    "line",
+    "row",
+    "privacy",
+    "cookie",
+    "retention",
+    "refund",
+    "cache",
+    "domain",
+];
+
 /// Who speaks of the own words may take them back: "disregard my last message".
 const OWN: [&str; 2] = ["my", "our"];
 
@@ -77,6 +102,14 @@ pub(super) fn is_element(text: &[u8], start: usize, end: usize) -> bool {
         && ELEMENTS.contains(&slice(text, start, end))
 }
 
+/// Whether a word is the type of what returns nothing: `Promise<void>`, `(): void {`.
+pub(super) fn is_type(text: &[u8], start: usize, end: usize) -> bool {
+    slice(text, start, end) == b"void"
+        && (before(text, start) == b'<'
+            || matches!(at(text, end), b'>' | b';' | b',' | b')')
+            || slice(text, end, end + 2) == b" {")
+}
+
 /// Whether signs of a program stand between words: a call, a block, an assignment.
 pub(super) fn is_code(between: &[u8]) -> bool {
     // `key=value` is no program.
@@ -103,6 +136,8 @@ pub(super) struct Forms {
     declines: [WordHash; 4],
     to: WordHash,
     negates: [WordHash; 1],
+    without: [WordHash; 9],
+    measured: [WordHash; 16],
     own: [WordHash; 2],
     permits: [WordHash; 2],
     any: [WordHash; 14],
@@ -123,6 +158,8 @@ impl Forms {
             declines: DECLINES.map(of),
             to: of("to"),
             negates: NEGATES.map(of),
+            without: WITHOUT.map(of),
+            measured: MEASURED.map(of),
             own: OWN.map(of),
             permits: PERMITS.map(of),
             any: ANY.map(of),
@@ -161,6 +198,16 @@ impl Forms {
     /// Whether this word says so of the verb before it.
     pub(super) fn negates(&self, word: WordHash) -> bool {
         self.negates.contains(&word)
+    }
+
+    /// Whether limits and policies after these words are of something else than what a model says.
+    pub(super) fn measured(&self, before: [WordHash; 2]) -> bool {
+        before.first().is_some_and(|word| self.measured.contains(word))
+    }
+
+    /// Whether this word takes a negation before it back.
+    pub(super) fn takes_back(&self, word: WordHash) -> bool {
+        self.without.contains(&word)
     }
 
     /// Whether "now" says when something is allowed, why, or where somebody is, and not who: after "you may", before "that" and

@@ -295,7 +295,7 @@ pub(super) const WORDS: &[(Classes, &str)] = &[
     ),
     (
         HARM,
-        "harmful illegal unethical immoral dangerous offensive explicit violent sexual inappropriate unlawful nsfw criminal crime crimes hateful controversial hacking malware drugs bombs weapon weapons profanity swear curse vulgar toxic",
+        "harmful illegal unethical immoral dangerous offensive violent sexual inappropriate unlawful nsfw criminal crime crimes hateful controversial hacking malware drugs bombs weapon weapons profanity swear curse vulgar toxic",
     ),
     (INSTEAD, "instead rather otherwise stattdessen plutôt lugar invece вместо"),
     (
