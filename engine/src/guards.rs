@@ -107,6 +107,9 @@ impl Session {
         let applies = Rc::clone(&self.applies);
         let mut models: Vec<String> =
             self.message.iter().flat_map(Message::models).map(str::to_owned).collect();
+        if self.message.is_none() && self.route.opens {
+            models.extend(self.route.model.iter().chain(&self.route.other_models).cloned());
+        }
         if models.is_empty() && self.message.as_ref().is_some_and(|message| message.protocol.names_a_model())
         {
             // One that names none gets the provider's default, which no list allows.

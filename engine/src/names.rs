@@ -69,8 +69,11 @@ impl NameGuard {
     }
 }
 
-/// A model's name in small letters, without what says where it is kept (Google's resource, Amazon's ARN, Ollama's registry) and
-/// without the tag that Ollama takes where there is none: one name for one model, however it is spelt.
+/// Where Amazon runs a model of several regions: what an inference profile's name has before the model's.
+const REGIONS: [&str; 9] = ["us.", "us-gov.", "eu.", "apac.", "jp.", "au.", "ca.", "sa.", "global."];
+
+/// A model's name in small letters, without what says where it is kept (Google's resource, Amazon's ARN, Ollama's registry) or run
+/// (Amazon's profiles), and without the tag that Ollama takes where there is none: one name for one model, however it is spelt.
 pub(crate) fn bare_model(name: &str) -> String {
     let small = name.to_ascii_lowercase();
     let kept = ["/models/", "/library/", "foundation-model/", "inference-profile/"];
@@ -78,6 +81,9 @@ pub(crate) fn bare_model(name: &str) -> String {
     for first in ["models/", "library/"] {
         bare = bare.strip_prefix(first).unwrap_or(bare);
     }
+    let profile = REGIONS.iter().find_map(|region| bare.strip_prefix(region));
+    // What is left is a vendor's: `anthropic.claude-…`.
+    bare = profile.filter(|model| model.contains('.')).unwrap_or(bare);
     bare.strip_suffix(":latest").unwrap_or(bare).to_owned()
 }
 
@@ -132,6 +138,12 @@ mod tests {
             ("gemini-2.5-pro", "models/gemini-2.5-pro", "models/gemini-2.5-flash"),
             ("gemini-2.5-pro", "projects/p/locations/l/publishers/google/models/gemini-2.5-pro", "models/x"),
             ("claude-x", "arn:aws:bedrock:us-east-1::foundation-model/claude-x", "foundation-model/claude-y"),
+            ("anthropic.claude-x", "us.anthropic.claude-x", "us.anthropic.claude-y"),
+            (
+                "anthropic.claude-x",
+                "arn:aws:bedrock:eu-west-1:1:inference-profile/global.anthropic.claude-x",
+                "us.claude-x",
+            ),
         ] {
             let guard = NameGuard::of_models(0, &[], &list(entry));
             assert_eq!(guard.refuses(same).as_deref(), Some(entry), "{same}");

@@ -3,9 +3,12 @@
 
 mod support;
 
+use std::rc::Rc;
+
+use mesh_engine::{RequestHead, Session, Step};
 use serde_json::{Value, json};
 
-use crate::support::{passes, sent};
+use crate::support::{bundle, compiled, passes, post, sent};
 
 const CHAT: &str = "/v1/chat/completions";
 
@@ -245,6 +248,58 @@ fn models_are_seen_wherever_a_request_names_them() {
         ("/api/create", json!({ "colour": "red", "from": "2026-01-01" }), true),
         ("/api/copy", json!({ "source": "evil", "destination": "m" }), false),
         ("/files/copy", json!({ "source": "a", "destination": "b" }), true),
+        ("/api/pull", json!({ "name": "evil" }), false),
+        ("/api/show", json!({ "name": "m" }), true),
+        ("/shows/show", json!({ "name": "evil" }), true),
+        ("/v1/predictions", json!({ "version": "o/evil:1", "input": { "prompt": "hi" } }), false),
+        ("/v1/predictions", json!({ "version": "m", "input": { "prompt": "hi" } }), true),
+        ("/v1/predictions", json!({ "version": 2, "place": "Oslo" }), true),
+        ("/v1/deployments/o/evil/predictions", json!({ "input": { "prompt": "hi" } }), false),
+        ("/endpoints/evil/invocations", json!({ "inputs": "hi", "model": "m" }), false),
+        ("/endpoints/m/invocations-response-stream", json!({ "inputs": "hi" }), true),
+        (
+            "/v1/projects/p/locations/l/endpoints/evil/chat/completions",
+            json!({ "model": "m", "messages": messages }),
+            false,
+        ),
+        (
+            "/v1/projects/p/locations/l/endpoints/openapi/chat/completions",
+            json!({ "model": "m", "messages": messages }),
+            true,
+        ),
+        ("/v1/inference/o/evil", json!({ "input": "hi" }), false),
+        ("/hf-inference/models/o/evil/pipeline/feature-extraction", json!({ "inputs": "hi" }), false),
+        ("/hf-inference/models/m", json!({ "inputs": "hi" }), true),
+        (
+            CHAT,
+            json!({ "model": "m", "messages": messages, "plugins": [{ "id": "fusion", "model": "evil" }] }),
+            false,
+        ),
+        (
+            CHAT,
+            json!({ "model": "m", "messages": messages, "plugins": [{ "id": "fusion", "analysis_models": ["m", "evil"] }] }),
+            false,
+        ),
+        (
+            CHAT,
+            json!({ "model": "m", "messages": messages, "plugins": [{ "id": "fusion", "analysis_models": ["m"], "model": "m" }] }),
+            true,
+        ),
+        (
+            CHAT,
+            json!({ "model": "m", "messages": messages,
+                "tools": [{ "type": "openrouter:fusion", "parameters": { "analysis_models": ["evil"] } }] }),
+            false,
+        ),
+        (
+            CHAT,
+            json!({ "model": "m", "messages": messages,
+                "tools": [{ "type": "function", "function": { "name": "f" }, "parameters": { "model": "car" } }] }),
+            true,
+        ),
+        ("/v1/projects/p/locations/l/tuningJobs", json!({ "baseModel": "evil" }), false),
+        ("/model-customization-jobs", json!({ "baseModelIdentifier": "evil" }), false),
+        ("/async-invoke", json!({ "modelId": "m", "modelInput": { "model": "evil" } }), false),
     ] {
         assert_eq!(passes(allow(), path, &body), fine, "{path} {body}");
     }
@@ -256,6 +311,34 @@ fn models_are_seen_wherever_a_request_names_them() {
     ] {
         let sent = sent(allow(), "/generate", "application/x-www-form-urlencoded", body.as_bytes());
         assert_eq!(sent.is_some(), fine, "{body}");
+    }
+}
+
+/// Each row: where a live session is opened, by a WebSocket or by a description of a call, and whether it passes.
+#[test]
+fn a_live_session_asks_for_the_model_in_its_address() {
+    let open = json!({ "failureMode": "open", "rules": [{ "models": { "allow": ["m"] } }] });
+    let program = Rc::new(compiled(&bundle(open)));
+    for (method, path, header, fine) in [
+        ("GET", "/v1/realtime?model=m", "upgrade", true),
+        ("GET", "/v1/realtime?model=evil", "upgrade", false),
+        ("GET", "/v1/realtime?model=m&model=evil", "upgrade", false),
+        ("GET", "/v1/realtime?model=evil", "x-none", false),
+        ("CONNECT", "/openai/realtime?api-version=1&deployment=evil", "x-none", false),
+        ("POST", "/v1/realtime/calls?model=evil", "x-none", false),
+        ("POST", "/v1/realtime/calls?model=m", "x-none", true),
+        ("GET", "/feeds/realtime/7?model=evil", "upgrade", true),
+        ("GET", "/cars?model=evil", "x-none", true),
+    ] {
+        let headers = [(header, "websocket"), ("content-type", "application/sdp")];
+        let headers = headers.map(|(name, value)| (name.to_owned(), value.to_owned())).to_vec();
+        let head = RequestHead { method: method.to_owned(), headers, ..post(path) };
+        let mut session = Session::start(Rc::clone(&program), head, "d".into(), 0);
+        let mut step = session.request_headers(method != "POST", 0);
+        if matches!(step, Step::ReadBody) {
+            step = session.request(b"v=0\r\ns=-\r\n", 0);
+        }
+        assert_eq!(matches!(step, Step::Continue), fine, "{method} {path} {step:?}");
     }
 }
 

@@ -55,6 +55,8 @@ const HOLDERS: &[&str] = &[
     "model_list",
     "litellm_params",
     "router_settings_override",
+    // OpenRouter.
+    "plugins",
     // Oracle's.
     "servingMode",
     // Bedrock's agents and knowledge bases.
@@ -69,6 +71,7 @@ const HOLDERS: &[&str] = &[
     "modelConfiguration",
     "promptOverrideConfiguration",
     "promptConfigurations",
+    "modelInput",
     "actionGroups",
     "functionSchema",
     "collaborators",
@@ -82,7 +85,20 @@ const FALLBACKS: &[&str] = &[
     "content_policy_fallbacks",
 ];
 /// What services call a model besides `model`.
-const MODELS: &[&str] = &["modelId", "model_id", "modelArn", "foundationModel", "targetModelId"];
+const MODELS: &[&str] = &[
+    "modelId",
+    "model_id",
+    "modelArn",
+    "foundationModel",
+    "targetModelId",
+    // What is tuned: on Vertex AI, on Bedrock.
+    "baseModel",
+    "baseModelIdentifier",
+];
+/// OpenRouter's plugins that search the web; others mend an answer, or read a file that is there.
+const SEARCHING: &[&str] = &["web", "fusion"];
+/// Members of a request by which a provider searches the web for the model, as a tool of its own would.
+const SEARCHES: &[&str] = &["web_search_options", "search_parameters"];
 /// Holders within each other.
 const DEPTH: usize = 8;
 
@@ -107,6 +123,7 @@ pub(crate) fn read(c: &mut Collector<'_>, root: Val<'_>, settled: bool) -> Done 
         // A body of a known form may be a service's that calls its model otherwise (watsonx).
         MODELS.iter().filter_map(|name| root.get(name)).try_for_each(|model| named(c, model))?;
     }
+    searches(c, root);
     within(c, root, outermost, 0)
 }
 
@@ -115,7 +132,33 @@ pub(crate) fn read(c: &mut Collector<'_>, root: Val<'_>, settled: bool) -> Done 
 /// # Errors
 /// [`WireError`]: more models in one name than anybody asks.
 pub(crate) fn of_several(c: &mut Collector<'_>, request: Val<'_>) -> Done {
+    searches(c, request);
     within(c, request, false, 0)
+}
+
+/// Notes under its name what has a provider search without a tool: OpenAI's `web_search_options`, xAI's `search_parameters`, Alibaba's
+/// `enable_search`, OpenRouter's plugins.
+fn searches(c: &mut Collector<'_>, request: Val<'_>) {
+    // Alibaba's own requests have what is beside the messages in an object.
+    let parameters = request.get("parameters").filter(|_| request.get("input").is_some());
+    for holder in [Some(request), parameters].into_iter().flatten() {
+        if holder.get("enable_search").is_some_and(Val::is_true) {
+            c.message.other_tools.push("enable_search".to_owned());
+        }
+    }
+    if let Some(list) = parameters.and_then(|parameters| parameters.get("tools")) {
+        tools::offer_by_any_name(c, list);
+    }
+    if !c.message.protocol.names_a_model() {
+        return;
+    }
+    for name in SEARCHES.iter().filter(|name| request.get(name).is_some_and(Val::is_object)) {
+        c.message.other_tools.push((*name).to_owned());
+    }
+    let plugins = request.get("plugins").into_iter().flat_map(Val::items).map(|(_, plugin)| plugin);
+    let on = |plugin: &Val<'_>| plugin.get("enabled").is_none_or(|on| on.kind() != Kind::False);
+    let names = plugins.filter(on).filter_map(|plugin| plugin.get_text("id"));
+    c.message.other_tools.extend(names.filter(|name| SEARCHING.contains(&&**name)).map(Cow::into_owned));
 }
 
 fn within(c: &mut Collector<'_>, value: Val<'_>, all: bool, depth: usize) -> Done {
@@ -128,12 +171,17 @@ pub(crate) fn member(c: &mut Collector<'_>, name: &str, value: Val<'_>, all: boo
         // Those that ask a model of their own: for advice, for an image.
         let mut models = value.items().filter_map(|(_, tool)| tool.get("model"));
         models.try_for_each(|model| named(c, model))?;
+        // OpenRouter's have what is theirs in an object, where others have a schema.
+        let own = |tool: &Val<'_>| tool.get_text("type").is_some_and(|kind| kind.starts_with("openrouter:"));
+        let theirs = value.items().map(|(_, tool)| tool).filter(own);
+        let mut theirs = theirs.filter_map(|tool| tool.get("parameters"));
+        theirs.try_for_each(|parameters| within(c, parameters, true, depth + 1))?;
     }
     let holds = matches!(value.kind(), Kind::Object | Kind::Array);
     match name {
         "model" if all => named(c, value),
         name if all && MODELS.contains(&name) => named(c, value),
-        "models" => value.items().try_for_each(|(_, entry)| named(c, entry)),
+        "models" | "analysis_models" => value.items().try_for_each(|(_, entry)| named(c, entry)),
         name if FALLBACKS.contains(&name) => fallbacks(c, value, depth),
         "compound_custom" => compound(c, value),
         "tools" | "functions" | "functionDeclarations"

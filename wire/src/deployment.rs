@@ -2,7 +2,9 @@
 
 use std::borrow::Cow;
 
-use crate::route::{after, matches};
+use crate::bound::scanned;
+use crate::json::Val;
+use crate::route::{PREDICTIONS, after, matches};
 
 /// Operations of OpenAI's that stand behind a deployment or an engine, longer ones first.
 const OPERATIONS: &[&[&str]] = &[
@@ -44,14 +46,55 @@ pub(crate) fn model(segments: &[Cow<'_, str>]) -> Option<String> {
 }
 
 /// The model of a service that keeps many: Hugging Face's `/models/{model}/v1/chat/completions`, Replicate's
-/// `/models/{model}/predictions`, Databricks' `/serving-endpoints/{name}/invocations`, Cloudflare's `/ai/run/{model}`.
+/// `/models/{model}/predictions` and its deployments, Databricks' `/serving-endpoints/{name}/invocations`, Cloudflare's
+/// `/ai/run/{model}`, and of what serves whatever it is given ([`endpoint`], [`served`]).
 fn hosted(segments: &[Cow<'_, str>]) -> Option<String> {
     let of = |these: &[&str], end: &[&str]| before(behind(segments, these)?, end);
     let model = of(&["serving-endpoints"], &["invocations"])
         .or_else(|| of(&["models"], &["predictions"]))
+        .or_else(|| of(&["v1", "deployments"], &["predictions"]))
         .or_else(|| before_operation(segments, &["models"]).and_then(without_version))
-        .or_else(|| cloudflare(segments))?;
+        .or_else(|| cloudflare(segments))
+        .or_else(|| endpoint(segments))
+        .or_else(|| served(segments))?;
     Some(model.join("/")).filter(|model| !model.is_empty())
+}
+
+/// The version of a model that is run on Replicate: with the model's name, or by itself.
+pub(crate) fn version(operation: &str, body: &[u8]) -> Option<String> {
+    if operation != PREDICTIONS {
+        return None;
+    }
+    let version =
+        |root: Val<'_>| root.get_text("version").filter(|_| root.get("input").is_some()).map(Cow::into_owned);
+    scanned(body, version).flatten()
+}
+
+/// An endpoint with one model behind it: Amazon SageMaker's, Vertex AI's. Google's own models are behind `openapi`, and the body
+/// names them.
+fn endpoint<'s>(segments: &'s [Cow<'_, str>]) -> Option<&'s [Cow<'s, str>]> {
+    const INVOKED: &[&str] = &["invocations", "invocations-response-stream", "async-invocations"];
+    let rest = behind(segments, &["endpoints"])?;
+    let (name, operation) = rest.split_at_checked(1)?;
+    let vertex = matches(operation, &["chat", "completions"])
+        && segments.iter().any(|segment| segment.eq_ignore_ascii_case("locations"))
+        && !matches(name, &["openapi"]);
+    (vertex || INVOKED.iter().any(|invoked| matches(operation, &[invoked]))).then_some(name)
+}
+
+/// A model at the end of a path: DeepInfra's `/v1/inference/{model}`, NVIDIA's `/v1/genai/{model}`, and Hugging Face's
+/// `/hf-inference/models/{model}`, behind which a pipeline's name may stand.
+fn served<'s>(segments: &'s [Cow<'_, str>]) -> Option<&'s [Cow<'s, str>]> {
+    for of in [["v1", "inference"], ["v1", "genai"]] {
+        let model = segments.split_at_checked(of.len()).filter(|(first, _)| matches(first, &of));
+        let operation = |model: &[Cow<'_, str>]| OPERATIONS.iter().any(|end| before(model, end).is_some());
+        if let Some((_, model)) = model.filter(|(_, model)| !operation(model)) {
+            return Some(model);
+        }
+    }
+    let model = behind(segments, &["hf-inference", "models"])?;
+    let end = model.iter().position(|segment| segment.eq_ignore_ascii_case("pipeline"));
+    model.get(..end.unwrap_or(model.len()))
 }
 
 /// Without the version before an operation. What begins with one is a service's own path.

@@ -70,7 +70,19 @@ pub(crate) fn answered_later(root: Val<'_>) -> bool {
 }
 
 /// Members that hold what a model is asked, wherever a server reads them.
-const PROMPTS: &[&str] = &["prompt", "messages", "contents", "inputs", "inputText", "model"];
+const PROMPTS: &[&str] = &[
+    "prompt",
+    "messages",
+    "contents",
+    "inputs",
+    "inputText",
+    "model",
+    // SGLang's own, llama.cpp's.
+    "sampling_params",
+    "input_ids",
+    "input_prefix",
+    "n_predict",
+];
 
 /// Whether a body on a path that says nothing is a question to a model, which the server chooses: it holds a prompt under a name
 /// that model servers use, or a text as `input`.

@@ -3,6 +3,7 @@
 use std::collections::{BTreeSet, HashMap};
 use std::ops::Range;
 
+use crate::deployment;
 use crate::gemini;
 use crate::layers::Layer;
 use crate::ollama;
@@ -168,6 +169,8 @@ pub struct Message {
     pub tool_calls: Vec<ToolCall>,
     /// Resources used.
     pub resources: Vec<ResourceUse>,
+    /// Methods that a form names in a field, which some servers take the request for.
+    pub(crate) methods: Vec<String>,
     /// Whether an MCP server is asked: by the protocol, or by the body's form where the path has another one, in which it is read.
     pub mcp: bool,
     /// MCP: whether anything is asked for that `resources` does not tell, and that is neither part of the handshake nor a listing.
@@ -232,6 +235,7 @@ impl Message {
             server_tools: Vec::new(),
             tool_calls: Vec::new(),
             resources: Vec::new(),
+            methods: Vec::new(),
             mcp: false,
             unnamed: false,
             rpc_ids: Vec::new(),
@@ -263,7 +267,9 @@ impl Message {
             self.other_models.extend(named);
         }
         self.other_models.extend(route.operation.and_then(|operation| ollama::origin(operation, body)));
+        self.other_models.extend(route.operation.and_then(|operation| ollama::kept(operation, body)));
         self.other_models.extend(route.operation.and_then(|operation| gemini::agent(operation, body)));
+        self.other_models.extend(route.operation.and_then(|operation| deployment::version(operation, body)));
         if let Some(operation) = route.operation {
             operation.clone_into(&mut self.operation);
             // Only Ollama's operations stream or not as the body says.
@@ -272,6 +278,12 @@ impl Message {
                 self.max_output = Some(0);
             }
         }
+    }
+
+    /// The methods that some servers take this form for instead of its own (`_method`), in capitals.
+    pub fn methods(&self) -> impl Iterator<Item = String> {
+        let named = self.methods.iter().map(|method| method.trim().to_ascii_uppercase());
+        named.filter(|method| !method.is_empty())
     }
 
     /// The models that are asked for: each has to be allowed.

@@ -20,6 +20,17 @@ pub(crate) enum Of {
     Line,
 }
 
+/// What is done with models besides asking them.
+pub(crate) const KEEPING: [&str; 4] = ["pull", "push", "show", "delete"];
+
+/// The model that is fetched, kept, shown or dropped (`/api/pull`, `/api/show`, …), where it stands under its older name.
+pub(crate) fn kept(operation: &str, body: &[u8]) -> Option<String> {
+    if !KEEPING.contains(&operation) {
+        return None;
+    }
+    scanned(body, |root| root.get_text("name").map(Cow::into_owned)).flatten()
+}
+
 /// The model that another one is made of (`/api/create`, `/api/copy`).
 pub(crate) fn origin(operation: &str, body: &[u8]) -> Option<String> {
     let (member, made) = match operation {

@@ -11,6 +11,9 @@ use crate::gemini::INTERACTIONS;
 use crate::protocol::Protocol;
 use crate::repeated::TRANSCRIPTIONS;
 
+/// Replicate's operation, whose body names a version of a model.
+pub(crate) const PREDICTIONS: &str = "predictions";
+
 /// What the request line tells.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Route {
@@ -27,6 +30,8 @@ pub struct Route {
     /// Whether a model is asked there. Other services have `/responses` and `/completions`, too, and answers that are kept are no
     /// query.
     pub queries: bool,
+    /// Whether a live session with a model is opened there: then what is asked for stands in the address alone.
+    pub opens: bool,
 }
 
 impl Route {
@@ -38,6 +43,7 @@ impl Route {
             operation: None,
             streams: false,
             queries: false,
+            opens: false,
         }
     }
 
@@ -60,11 +66,27 @@ pub fn route_of(method: &str, path: &str, content_type: Option<&str>) -> Route {
     if route.model.is_none() {
         route.model = deployment::model(&segments);
     }
-    let pairs = query.split('&').filter_map(|pair| pair.split_once('='));
-    let named = pairs.filter(|(name, _)| Coding::Form.decode(name) == "model");
-    route.other_models = named.map(|(_, value)| Coding::Form.decode(value).into_owned()).collect();
+    let named = pairs(query).filter(|(name, _)| name == "model").map(|(_, value)| value);
+    route.other_models = named.collect();
+    route.opens = is_realtime(&names);
+    if route.opens {
+        let deployment = pairs(query).filter(|(name, _)| name == "deployment").map(|(_, value)| value);
+        route.model = route.model.or_else(|| deployment.last());
+        route.model = route.model.or_else(|| route.other_models.pop());
+    }
     route.queries = route.protocol.names_a_model() && is_query(&route, &segments);
     route
+}
+
+/// Names and values of a query.
+fn pairs(query: &str) -> impl Iterator<Item = (Cow<'_, str>, String)> {
+    let pairs = query.split('&').filter_map(|pair| pair.split_once('='));
+    pairs.map(|(name, value)| (Coding::Form.decode(name), Coding::Form.decode(value).into_owned()))
+}
+
+/// Whether a live session of OpenAI's is opened there: over a WebSocket, or by a description of a call.
+fn is_realtime(names: &[&str]) -> bool {
+    matches!(names, [.., "realtime"] | [.., "realtime", "calls"])
 }
 
 /// What stands before `completions`, `embeddings` and `responses` where they are OpenAI's or like them, beside a version.
@@ -158,6 +180,7 @@ fn known(segments: &[Cow<'_, str>]) -> Option<Route> {
 /// read.
 fn posted(method: &str, names: &[&str]) -> Option<Route> {
     let operation = match names {
+        ["api", "delete"] | ["ollama", "api", "delete"] if method == "DELETE" => "delete",
         _ if method != "POST" => return None,
         // Elsewhere these are anybody's, with customers.
         [.., version, "interactions"] if is_version(version) => INTERACTIONS,
@@ -171,6 +194,10 @@ fn posted(method: &str, names: &[&str]) -> Option<Route> {
         [.., "v1", "agents", "automations", _, "invocations"] => "runs",
         ["api", "create"] | ["ollama", "api", "create"] => "create",
         ["api", "copy"] | ["ollama", "api", "copy"] => "copy",
+        ["api", "pull"] | ["ollama", "api", "pull"] => "pull",
+        ["api", "push"] | ["ollama", "api", "push"] => "push",
+        ["api", "show"] | ["ollama", "api", "show"] => "show",
+        [.., "v1", "predictions"] => PREDICTIONS,
         _ => return None,
     };
     Some(Route::operation(Protocol::Json, operation))
@@ -288,6 +315,23 @@ mod tests {
             ("POST", "/models/v1beta/openai/chat/completions", json, "openai-chat"),
             ("POST", "/v1/models/o/x/predictions", json, "json o/x"),
             ("POST", "/weather/predictions", json, "json"),
+            ("POST", "/v1/deployments/o/x/predictions", json, "json o/x"),
+            ("POST", "/endpoints/x/invocations", json, "json x"),
+            ("POST", "/endpoints/x/invocations-response-stream", json, "json x"),
+            ("POST", "/endpoints/x/parts", json, "json"),
+            ("POST", "/v1/projects/p/locations/l/endpoints/7/chat/completions", json, "openai-chat 7"),
+            ("POST", "/v1/projects/p/locations/l/endpoints/openapi/chat/completions", json, "openai-chat"),
+            ("POST", "/endpoints/7/chat/completions", json, "openai-chat"),
+            ("POST", "/v1/inference/o/x", json, "json o/x"),
+            ("POST", "/v1/inference/chat/completions", json, "openai-chat"),
+            ("POST", "/v1/genai/o/x", json, "json o/x"),
+            ("POST", "/hf-inference/models/o/x", json, "json o/x"),
+            ("POST", "/hf-inference/models/o/x/pipeline/feature-extraction", json, "json o/x"),
+            ("POST", "/hf-inference/models/o/x/v1/chat/completions", json, "openai-chat o/x"),
+            ("GET", "/v1/realtime?model=x", None, "none x"),
+            ("GET", "/openai/realtime?api-version=1&deployment=x", None, "none x"),
+            ("POST", "/v1/realtime/calls?model=x", Some("application/sdp"), "text x"),
+            ("GET", "/feeds/realtime/7?model=x", None, "none, x"),
             ("POST", "/client/v4/accounts/a/ai/run/@cf/meta/x", json, "json @cf/meta/x"),
             ("POST", "/client/v4/accounts/a/ai/run/x", json, "json x"),
             ("POST", "/ai/run/%40cf/meta/x", json, "json @cf/meta/x"),
