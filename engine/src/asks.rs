@@ -1,7 +1,7 @@
 //! What a request asks for, in the words of access rules.
 use std::collections::BTreeSet;
 
-use mesh_wire::Protocol;
+use mesh_wire::{Message, Protocol};
 
 use crate::session::Session;
 
@@ -34,7 +34,8 @@ impl Session {
             names: names.iter().map(|name| (*name).to_owned()).collect(),
             action: action.to_owned(),
         };
-        let actions: BTreeSet<&str> = self.head.methods().map(|method| action(&method)).collect();
+        let methods = || self.head.methods().chain(self.message.iter().flat_map(Message::methods));
+        let actions: BTreeSet<&str> = methods().map(|method| action(&method)).collect();
         let paths = self.head.paths();
         let by_path = paths.iter().flat_map(|path| {
             let name = Some(*path).filter(|path| !climbs(path));
@@ -59,7 +60,7 @@ impl Session {
         }
         // What a body looks like does not tell what the server at its path reads. The path does where it is a protocol's own, and
         // is asked in the protocol's way.
-        let posted = self.head.methods().all(|method| method == "POST") && paths.len() == 1;
+        let posted = methods().all(|method| method == "POST") && paths.len() == 1;
         let told = posted && self.told_by_path(message);
         let mcp = told && message.protocol == Protocol::Mcp;
         let named = mcp && !message.unnamed;

@@ -7,7 +7,7 @@ use std::rc::Rc;
 use mesh_policy::{FailureMode, Media};
 use mesh_wire::{
     BodyKind, ContentEncoding, Limits, Message, Protocol, RefusalKind, WireError, body_kind, is_binary,
-    read_form, read_multipart, read_request,
+    kind_of_body, read_form, read_multipart, read_request,
 };
 
 use crate::decision::{GuardState, Severity};
@@ -37,7 +37,7 @@ impl Session {
         let uploads = self.uploads_bytes();
         // What type a file has, was said when it was announced, and may be said again.
         let named = if uploads { "x-goog-upload-header-content-type" } else { "content-type" };
-        let kind = body_kind(self.head.header(named));
+        let kind = kind_of_body(self.head.header(named), body);
         if uploads && kind != BodyKind::Json {
             self.protocol = Protocol::Text;
         }
@@ -83,7 +83,7 @@ impl Session {
                 self.message = Some(message);
                 if let Some(why) = contradiction {
                     let said = "headers of MCP say something else than the body";
-                    self.unreadable(("body", "malformed"), said, (RefusalKind::Malformed, why));
+                    self.unreadable(("body", "malformed"), said, (RefusalKind::Mismatch, why));
                 }
                 if media > 0 {
                     self.media("media");

@@ -9,7 +9,7 @@ use mesh_engine::{RequestHead, Session, Step};
 use mesh_policy::{Bundle, BundlePolicy, BundleRollout, Stage};
 use serde_json::{Value, json};
 
-use crate::support::{bundle, compiled, policy, post};
+use crate::support::{bundle, compiled, policy, post, sent};
 
 /// Whether it passes, and of whom a violation is recorded.
 fn asked(bundle: Bundle, method: &str, path: &str, body: &Value) -> (bool, Vec<String>) {
@@ -227,6 +227,18 @@ fn what_servers_read_instead_of_the_request_line_is_asked_for_too() {
         let body = json!({ "a": 1 });
         let passed = asked_with(rules(write.clone()), ("POST", path), (name, value), &body).0;
         assert_eq!(passed, passes, "{path} {name}: {value}");
+    }
+    let multipart = |field: &str| {
+        format!("--X\r\ncontent-disposition: form-data; name=\"_method\"\r\n\r\n{field}\r\n--X--\r\n")
+    };
+    for (content_type, body, passes) in [
+        ("application/x-www-form-urlencoded", "a=1&_method=put".to_owned(), true),
+        ("application/x-www-form-urlencoded", "a=1&%5Fmethod=delete".to_owned(), false),
+        ("multipart/form-data; boundary=X", multipart("PATCH"), true),
+        ("multipart/form-data; boundary=X", multipart("DELETE"), false),
+    ] {
+        let sent = sent(json!({ "rules": write }), "/reports/q1", content_type, body.as_bytes());
+        assert_eq!(sent.is_some(), passes, "{body}");
     }
     let chat = json!({ "model": "gpt-4o", "messages": [] });
     for (name, value) in [("x-http-method-override", "DELETE"), ("x-original-url", "/hr/salaries")] {

@@ -33,15 +33,8 @@ pub fn body_kind(content_type: Option<&str>) -> BodyKind {
     };
     let mut parts = value.split(';');
     let essence = parts.next().unwrap_or_default().trim().to_ascii_lowercase();
-    for parameter in parts {
-        let Some((name, charset)) = parameter.split_once('=') else { continue };
-        if !name.trim().eq_ignore_ascii_case("charset") {
-            continue;
-        }
-        let charset = charset.trim().trim_matches('"');
-        if !["utf-8", "utf8", "us-ascii", "ascii"].iter().any(|known| charset.eq_ignore_ascii_case(known)) {
-            return BodyKind::Unknown("charset".to_owned());
-        }
+    if !character_sets(parts).all(|charset| is_one_of(charset, UTF_8)) {
+        return BodyKind::Unknown("charset".to_owned());
     }
     let Some((kind, subtype)) = essence.split_once('/') else { return BodyKind::Unknown(name_of(&essence)) };
     match (kind, subtype) {
@@ -78,6 +71,46 @@ pub fn body_kind(content_type: Option<&str>) -> BodyKind {
             BodyKind::Media
         }
         _ => BodyKind::Unknown(name_of(&essence)),
+    }
+}
+
+const UTF_8: &[&str] = &["utf-8", "utf8", "us-ascii", "ascii"];
+/// Character sets of one byte a character, in which ASCII is what it is in UTF-8.
+const LATIN: &[&str] = &["iso-8859-1", "iso-8859-15", "latin1", "windows-1252"];
+
+/// The character sets that parameters name.
+fn character_sets<'v>(parameters: impl Iterator<Item = &'v str>) -> impl Iterator<Item = &'v str> {
+    let named = parameters.filter_map(|parameter| parameter.split_once('='));
+    let charsets = named.filter(|(name, _)| name.trim().eq_ignore_ascii_case("charset"));
+    charsets.map(|(_, charset)| charset.trim().trim_matches('"'))
+}
+
+fn is_one_of(charset: &str, known: &[&str]) -> bool {
+    known.iter().any(|known| charset.eq_ignore_ascii_case(known))
+}
+
+/// Whether a content type names Latin-1 or what is nearly that, as many of Java's clients do by themselves: a body of ASCII alone
+/// is the same text in it and in UTF-8.
+pub(crate) fn is_latin(content_type: &str) -> bool {
+    let mut charsets = character_sets(content_type.split(';').skip(1)).peekable();
+    charsets.peek().is_some() && charsets.all(|charset| is_one_of(charset, LATIN))
+}
+
+/// Whether a content type names a character set.
+pub(crate) fn names_character_set(content_type: &str) -> bool {
+    character_sets(content_type.split(';').skip(1)).next().is_some()
+}
+
+/// The kind of this body: what its content type promises, whose character set does not matter where the body is ASCII or, part by
+/// part, may be. Not so with a form's escapes.
+pub fn kind_of_body(content_type: Option<&str>, body: &[u8]) -> BodyKind {
+    let kind = body_kind(content_type);
+    let Some(value) = content_type.filter(|value| is_latin(value)) else { return kind };
+    match body_kind(value.split(';').next()) {
+        BodyKind::Form => kind,
+        BodyKind::Multipart => BodyKind::Multipart,
+        plain if body.is_ascii() => plain,
+        _ => kind,
     }
 }
 
@@ -154,6 +187,25 @@ mod tests {
             assert_eq!(body_kind(Some(content_type)), want, "{content_type}");
         }
         assert_eq!(body_kind(None), BodyKind::Empty);
+    }
+
+    #[test]
+    fn ascii_is_read_in_any_character_set_that_has_it() {
+        let charset = BodyKind::Unknown("charset".to_owned());
+        for (content_type, body, want) in [
+            ("application/json; charset=ISO-8859-1", "{}", BodyKind::Json),
+            ("application/json; charset=ISO-8859-1", "{\"a\":\"\u{e9}\"}", charset.clone()),
+            ("text/plain;charset=\"windows-1252\"", "hi", BodyKind::Text),
+            ("text/plain; charset=utf-8; charset=iso-8859-1", "hi", charset.clone()),
+            ("text/plain; charset=utf-16", "hi", charset.clone()),
+            ("text/plain; charset=utf-7", "hi", charset.clone()),
+            ("text/plain; charset=shift_jis", "hi", charset.clone()),
+            ("application/x-www-form-urlencoded; charset=ISO-8859-1", "a=%E9", charset.clone()),
+            ("multipart/form-data; charset=ISO-8859-1; boundary=x", "\u{e9}", BodyKind::Multipart),
+            ("text/plain", "\u{e9}", BodyKind::Text),
+        ] {
+            assert_eq!(kind_of_body(Some(content_type), body.as_bytes()), want, "{content_type} {body}");
+        }
     }
 
     #[test]

@@ -5,9 +5,12 @@
 //! character set: that would be inspected as something else than it is. A part without a name for a file is a field to many
 //! servers, whatever type it has: what it asks for counts, and it is text or refused.
 
+use std::borrow::Cow;
+use std::ops::Range;
+
 use crate::besides;
-use crate::body::{BodyKind, body_kind, is_binary};
-use crate::coding::Coding;
+use crate::body::{BodyKind, body_kind, is_binary, is_latin, names_character_set};
+use crate::coding::{Coding, percent_decode};
 use crate::collect::Collector;
 use crate::error::{Limits, WireError, malformed};
 use crate::json::{Doc, Kind, NO_LAYER, Node, Val, scan};
@@ -16,7 +19,7 @@ use crate::message::{Echo, Message, Place};
 use crate::multipart::{Part, boundary, parts};
 use crate::path::ROOT;
 use crate::protocol::Protocol;
-use crate::read::{Answers, document};
+use crate::read::{self, Answers, document};
 use crate::route::route_of;
 use crate::words;
 
@@ -34,7 +37,7 @@ pub fn read_multipart(
     Some(if body.len() > limits.max_body {
         Err(WireError::TooLarge { what: "bytes", limit: limits.max_body })
     } else {
-        form(body, boundary, limits)
+        form(body, boundary, is_latin(content_type), limits)
     })
 }
 
@@ -49,7 +52,8 @@ enum Shape {
     Lines,
 }
 
-fn form(body: &[u8], boundary: &str, limits: &Limits) -> Result<Message, WireError> {
+/// In a form that is `latin` some readers take Latin-1 for the character set of names, and of what names none of its own.
+fn form(body: &[u8], boundary: &str, latin: bool, limits: &Limits) -> Result<Message, WireError> {
     let mut c = Collector::new(Message::new(Protocol::Json), limits);
     c.asks = true;
     let parts = parts(body, boundary)?;
@@ -64,7 +68,7 @@ fn form(body: &[u8], boundary: &str, limits: &Limits) -> Result<Message, WireErr
     }
     let lines = any(b"purpose", |purpose| matches!(purpose, b"batch" | b"fine-tune"));
     for part in &parts {
-        one(&mut c, body, part, lines)?;
+        one(&mut c, body, part, (lines, latin))?;
         if let Some(line) = &part.length_line {
             let span = line.start as u32..line.end as u32;
             c.message.echoes.push(Echo { layer: NO_LAYER, span, with: "" });
@@ -73,21 +77,152 @@ fn form(body: &[u8], boundary: &str, limits: &Limits) -> Result<Message, WireErr
     Ok(c.message)
 }
 
-fn one(c: &mut Collector<'_>, body: &[u8], part: &Part, lines: bool) -> Result<(), WireError> {
-    let text = |range: &std::ops::Range<usize>| {
-        let bytes = body.get(range.clone()).unwrap_or_default();
-        std::str::from_utf8(bytes)
-            .or_else(|error| malformed(range.start + error.valid_up_to(), "text in a form that is not UTF-8"))
-    };
-    let name = text(&part.name)?;
+fn one(
+    c: &mut Collector<'_>,
+    body: &[u8],
+    part: &Part,
+    (lines, latin): (bool, bool),
+) -> Result<(), WireError> {
+    let name = text(body, &part.name)?;
+    if latin && !part.headers(body).is_ascii() {
+        return another_character_set(part);
+    }
     let path = c.at_key(ROOT, name);
+    names(c, body, part, name, path)?;
+    let told = Told::of(body, part)?;
+    if told.is_media(body.get(part.content.clone()).unwrap_or_default()) {
+        c.message.media += 1;
+        return Ok(());
+    }
+    let content = text(body, &part.content)?;
+    if content.is_empty() {
+        return Ok(());
+    }
+    if is_wide(content.as_bytes()) || (latin && !told.utf_8 || told.latin) && !content.is_ascii() {
+        return another_character_set(part);
+    }
+    let layer = c.push_layer(NO_LAYER, part.content.start as u32..part.content.end as u32, Coding::Plain)?;
+    let doc = Doc { text: content, nodes: &[], layer, level: 0 };
+    let nodes = if told.is_field() { json(content, c.limits) } else { None };
+    let value = nodes.as_ref().map(|nodes| Doc { nodes, ..doc }.root());
+    if told.is_field() {
+        asked_for(c, name, content, value)?;
+    }
+    if told.is_file() {
+        return file(c, doc, told.shape(lines), path, part.content.start);
+    }
+    match value {
+        Some(value) => c.free(Place::User, value, path),
+        None => c.whole(Place::User, doc, 0..content.len() as u32, path),
+    }
+}
+
+fn another_character_set<T>(part: &Part) -> Result<T, WireError> {
+    malformed(part.content.start, "a part in another character set than UTF-8")
+}
+
+/// A stretch of a form that is text.
+fn text<'b>(body: &'b [u8], range: &Range<usize>) -> Result<&'b str, WireError> {
+    let bytes = body.get(range.clone()).unwrap_or_default();
+    std::str::from_utf8(bytes)
+        .or_else(|error| malformed(range.start + error.valid_up_to(), "text in a form that is not UTF-8"))
+}
+
+/// What a part's headers tell of its content.
+struct Told<'b> {
+    kind: BodyKind,
+    filename: Option<Cow<'b, str>>,
+    /// Its type names UTF-8.
+    utf_8: bool,
+    /// Its type names Latin-1.
+    latin: bool,
+}
+
+impl<'b> Told<'b> {
+    fn of(body: &'b [u8], part: &Part) -> Result<Self, WireError> {
+        let said = part.content_type.as_ref().map(|range| text(body, range)).transpose()?;
+        let latin = said.is_some_and(is_latin);
+        let kind = body_kind(said.filter(|_| !latin).or(said.and_then(|said| said.split(';').next())));
+        match &kind {
+            BodyKind::Unknown(why) if why == "charset" => return another_character_set(part),
+            BodyKind::Multipart => return malformed(part.content.start, "a form inside a form"),
+            _ => {}
+        }
+        // Where it stands there twice, the second is written so that everybody reads it alike.
+        let written = part.filename.as_ref().map(|range| text(body, range)).transpose()?.map(Cow::Borrowed);
+        let again = part.extended.as_ref().map(|range| text(body, range)).transpose()?.map(percent_decode);
+        let utf_8 = said.is_some_and(names_character_set) && !latin;
+        Ok(Told { kind, filename: again.or(written), utf_8, latin })
+    }
+
+    /// Its type is a text's, or none.
+    fn is_textual(&self) -> bool {
+        matches!(
+            self.kind,
+            BodyKind::Empty
+                | BodyKind::Json
+                | BodyKind::Text
+                | BodyKind::Lines
+                | BodyKind::Form
+                | BodyKind::EventStream
+        )
+    }
+
+    fn is_file(&self) -> bool {
+        self.filename.is_some() || !self.is_textual()
+    }
+
+    /// Some servers go by the name alone, and an empty one is none.
+    fn is_field(&self) -> bool {
+        self.filename.as_deref().is_none_or(str::is_empty)
+    }
+
+    /// By its name servers take it for text, whatever its type says.
+    fn is_named_as_text(&self) -> bool {
+        self.filename.as_deref().is_some_and(media::is_named_as_text)
+    }
+
+    /// Whether its content is no text, not in another character set either.
+    fn is_media(&self, content: &[u8]) -> bool {
+        if self.is_field() || self.is_named_as_text() {
+            return false;
+        }
+        if std::str::from_utf8(content).is_ok() {
+            return is_wide(content) && self.kind == BodyKind::Media;
+        }
+        (!self.is_textual() || self.kind == BodyKind::Empty) && is_binary(&self.kind, content)
+    }
+
+    fn shape(&self, lines: bool) -> Shape {
+        let filename = self.filename.as_deref().unwrap_or_default().to_ascii_lowercase();
+        if lines
+            || self.kind == BodyKind::Lines
+            || filename.ends_with(".jsonl")
+            || filename.ends_with(".ndjson")
+        {
+            Shape::Lines
+        } else if self.kind == BodyKind::Json || filename.ends_with(".json") {
+            Shape::Json
+        } else {
+            Shape::Any
+        }
+    }
+}
+
+/// Whether every other byte or so is NUL, as in UTF-16.
+fn is_wide(content: &[u8]) -> bool {
+    content.iter().filter(|b| **b == 0).count() * 8 >= content.len().max(1)
+}
+
+/// The names of a part: that of the field, unless it is a word beside a file, and those of the file.
+fn names(c: &mut Collector<'_>, body: &[u8], part: &Part, name: &str, path: u32) -> Result<(), WireError> {
     let first = c.message.segments.len();
     if !words::is_word(name) || part.filename.is_none() {
         named(c, Place::Other, (body, &part.name), name, path)?;
         c.names(first);
     }
-    let filename = part.filename.as_ref().map(text).transpose()?;
-    if let (Some(range), Some(filename)) = (&part.filename, filename) {
+    for range in [&part.filename, &part.extended].into_iter().flatten() {
+        let filename = text(body, range)?;
         named(c, Place::Document, (body, range), filename, path)?;
         // What follows the last dots is part of no value before them: `536….tar.gz`.
         let mut stem = filename;
@@ -100,63 +235,10 @@ fn one(c: &mut Collector<'_>, body: &[u8], part: &Part, lines: bool) -> Result<(
             named(c, Place::Document, (body, &(range.start..range.start + stem.len())), stem, path)?;
         }
     }
-    let kind = body_kind(part.content_type.as_ref().map(text).transpose()?);
-    match &kind {
-        BodyKind::Unknown(why) if why == "charset" => {
-            return malformed(part.content.start, "a part in another character set than UTF-8");
-        }
-        BodyKind::Multipart => return malformed(part.content.start, "a form inside a form"),
-        _ => {}
-    }
-    let content = body.get(part.content.clone()).unwrap_or_default();
-    let textual = matches!(
-        kind,
-        BodyKind::Empty
-            | BodyKind::Json
-            | BodyKind::Text
-            | BodyKind::Lines
-            | BodyKind::Form
-            | BodyKind::EventStream
-    );
-    let is_file = filename.is_some() || !textual;
-    // Some servers go by the name alone, and an empty one is none.
-    let is_field = filename.is_none_or(str::is_empty);
-    // By its name servers take it for text, whatever its type says.
-    let named_text = filename.is_some_and(media::is_named_as_text);
-    if !is_field
-        && std::str::from_utf8(content).is_err()
-        && !(textual && kind != BodyKind::Empty || named_text)
-        && is_binary(&kind, content)
-    {
-        c.message.media += 1;
-        return Ok(());
-    }
-    let wide = content.iter().filter(|b| **b == 0).count() * 8 >= content.len().max(1);
-    let content = text(&part.content)?;
-    if content.is_empty() {
-        return Ok(());
-    }
-    if wide && kind == BodyKind::Media && !named_text && !is_field {
-        c.message.media += 1;
-        return Ok(());
-    }
-    if wide {
-        return malformed(part.content.start, "a part in another character set than UTF-8");
-    }
-    let layer = c.push_layer(NO_LAYER, part.content.start as u32..part.content.end as u32, Coding::Plain)?;
-    let doc = Doc { text: content, nodes: &[], layer, level: 0 };
-    let nodes = if is_field { json(content, c.limits) } else { None };
-    let value = nodes.as_ref().map(|nodes| Doc { nodes, ..doc }.root());
-    if is_field {
-        asked_for(c, name, content, value)?;
-    }
-    if is_file {
-        return file(c, doc, shape(&kind, filename.unwrap_or_default(), lines), path, part.content.start);
-    }
-    match value {
-        Some(value) => c.free(Place::User, value, path),
-        None => c.whole(Place::User, doc, 0..content.len() as u32, path),
-    }
+    let Some(range) = &part.word else { return Ok(()) };
+    let layer = c.push_layer(NO_LAYER, range.start as u32..range.end as u32, Coding::Plain)?;
+    let doc = Doc { text: text(body, range)?, nodes: &[], layer, level: 0 };
+    c.layer(Place::Document, doc, 0..doc.text.len() as u32, Coding::Base64, path)
 }
 
 /// What a field asks for, which may be JSON.
@@ -166,14 +248,9 @@ fn asked_for(
     content: &str,
     value: Option<Val<'_>>,
 ) -> Result<(), WireError> {
-    match name {
-        // Which of several counts is the server's choice.
-        "model" => {
-            c.message.other_models.extend(c.message.model.replace(content.to_owned()));
-            c.asks_models(content)?;
-        }
-        "stream" => c.message.stream = content.eq_ignore_ascii_case("true"),
-        _ => {}
+    read::asked_for(c, name, content)?;
+    if name == "stream" {
+        c.message.stream = content.eq_ignore_ascii_case("true");
     }
     value.map_or(Ok(()), |value| besides::member(c, name, value, true, 1))
 }
@@ -182,7 +259,7 @@ fn asked_for(
 fn named(
     c: &mut Collector<'_>,
     place: Place,
-    (body, range): (&[u8], &std::ops::Range<usize>),
+    (body, range): (&[u8], &Range<usize>),
     text: &str,
     path: u32,
 ) -> Result<(), WireError> {
@@ -200,17 +277,6 @@ fn named(
         c.layer(place, doc, 0..text.len() as u32, Coding::Form, path)?;
     }
     Ok(())
-}
-
-fn shape(kind: &BodyKind, filename: &str, lines: bool) -> Shape {
-    let filename = filename.to_ascii_lowercase();
-    if lines || *kind == BodyKind::Lines || filename.ends_with(".jsonl") || filename.ends_with(".ndjson") {
-        Shape::Lines
-    } else if *kind == BodyKind::Json || filename.ends_with(".json") {
-        Shape::Json
-    } else {
-        Shape::Any
-    }
 }
 
 /// A file that is text. What says that it is JSON has to be, strictly: a reader may take it for that.

@@ -67,7 +67,7 @@ mod words;
 
 pub use again::Again;
 pub use amazon::Frame;
-pub use body::{BodyKind, body_kind, is_binary, sniff};
+pub use body::{BodyKind, body_kind, is_binary, kind_of_body, sniff};
 pub use bound::{Answers, answers, bounded};
 pub use content_coding::{ContentCoding, ContentDecoder, ContentEncoding, DecodeError, decode};
 pub use definitions::Definitions;

@@ -6,6 +6,8 @@
 
 use std::ops::Range;
 
+use crate::base64;
+use crate::coding::percent_decode;
 use crate::error::{WireError, malformed};
 
 /// Parts of one form.
@@ -20,10 +22,23 @@ pub(crate) struct Part {
     pub(crate) name: Range<usize>,
     /// The file's name, without quotes.
     pub(crate) filename: Option<Range<usize>>,
+    /// The same once more, as RFC 8187 writes it, without what begins it (`utf-8''`).
+    pub(crate) extended: Option<Range<usize>>,
+    /// What encodes the file's name in Base64, where it stands in an encoded word (RFC 2047).
+    pub(crate) word: Option<Range<usize>>,
     pub(crate) content_type: Option<Range<usize>>,
     /// The line that tells the content's length, with its end.
     pub(crate) length_line: Option<Range<usize>>,
     pub(crate) content: Range<usize>,
+    /// All of its headers.
+    head: Range<usize>,
+}
+
+impl Part {
+    /// All of its headers, as they are written.
+    pub(crate) fn headers<'b>(&self, body: &'b [u8]) -> &'b [u8] {
+        body.get(self.head.clone()).unwrap_or_default()
+    }
 }
 
 /// The boundary that a content type names, if it is `multipart/form-data` with just one that all parsers read alike.
@@ -102,7 +117,8 @@ fn part(body: &[u8], range: Range<usize>) -> Result<Part, WireError> {
     let Ok(head) = std::str::from_utf8(head) else {
         return malformed(range.start, "a part's headers are not UTF-8");
     };
-    let mut part = Part { content: range.start + end + 2..range.end, ..Part::default() };
+    let (content, headers) = (range.start + end + 2..range.end, range.start..range.start + end);
+    let mut part = Part { content, head: headers, ..Part::default() };
     let mut disposed = false;
     let mut at = range.start;
     for line in head.split_terminator("\r\n") {
@@ -145,26 +161,61 @@ fn disposition(part: &mut Part, text: &str, start: usize) -> bool {
     if !text.get(essence).is_some_and(|essence| essence.eq_ignore_ascii_case("form-data")) {
         return false;
     }
-    let mut named = false;
+    let mut named = None;
+    let (mut filename, mut extended) = (None, None);
     for (name, value) in parameters {
         let name = text.get(name).unwrap_or_default();
-        // RFC 2047's encoded words are resolved by mail's parsers alone.
-        if text.get(value.clone()).is_some_and(|value| value.contains("=?")) {
-            return false;
-        }
-        let value = start + value.start..start + value.end;
-        let new = if name.eq_ignore_ascii_case("name") {
-            part.name = value;
-            !std::mem::replace(&mut named, true)
-        } else {
-            // `filename*` is another name for some readers, and nothing for others (RFC 7578 § 4.2 forbids it).
-            name.eq_ignore_ascii_case("filename") && part.filename.replace(value).is_none()
-        };
-        if !new {
+        let known = [("name", &mut named), ("filename", &mut filename), ("filename*", &mut extended)];
+        let new = known.into_iter().find(|(known, _)| name.eq_ignore_ascii_case(known));
+        if !new.is_some_and(|(_, found)| found.replace(value).is_none()) {
             return false;
         }
     }
-    named
+    let said = |range: &Range<usize>| text.get(range.clone()).unwrap_or_default();
+    // RFC 2047's encoded words are resolved by mail's parsers alone.
+    let coded = |range: &Range<usize>| said(range).contains("=?");
+    let Some(named) = named.filter(|range| !coded(range)) else { return false };
+    let from_start = |range: Range<usize>| start + range.start..start + range.end;
+    match (&filename, extended) {
+        (filename, None) if !filename.as_ref().is_some_and(coded) => {}
+        (Some(filename), Some(range)) => {
+            let Some((again, word)) = said_again(said(filename), said(&range)) else { return false };
+            part.extended = Some(from_start(range.start + again..range.end));
+            part.word = word.map(|word| from_start(filename.start + word.start..filename.start + word.end));
+        }
+        // `filename*` alone is a name for some readers, and nothing for others (RFC 7578 § 4.2 forbids it).
+        _ => return false,
+    }
+    part.name = from_start(named);
+    part.filename = filename.map(from_start);
+    true
+}
+
+/// Where in `filename*` the same name begins that `filename` has, as .NET writes both: `filename=a.pdf; filename*=utf-8''a.pdf`,
+/// and `filename="=?utf-8?B?w7wucGRm?="; filename*=utf-8''%C3%BC.pdf`, of which also what is encoded. None where some reader would
+/// take another name.
+fn said_again(filename: &str, extended: &str) -> Option<(usize, Option<Range<usize>>)> {
+    const BEGIN: &str = "utf-8''";
+    let (begin, again) = extended.split_at_checked(BEGIN.len())?;
+    let again = percent_decode(again);
+    if !begin.eq_ignore_ascii_case(BEGIN) || again.contains("=?") {
+        return None;
+    }
+    if *again == *filename && filename.is_ascii() {
+        return Some((BEGIN.len(), None));
+    }
+    let word = encoded_word(filename)?;
+    let decoded = base64::decode(filename.get(word.clone())?)?;
+    (decoded == again.as_bytes()).then_some((BEGIN.len(), Some(word)))
+}
+
+/// What an encoded word in UTF-8 and Base64 encodes, if that is all of the text.
+fn encoded_word(text: &str) -> Option<Range<usize>> {
+    const BEGIN: &str = "=?utf-8?B?";
+    let (begin, rest) = text.split_at_checked(BEGIN.len())?;
+    let encoded = rest.strip_suffix("?=").filter(|_| begin.eq_ignore_ascii_case(BEGIN))?;
+    let plain = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'+' | b'/' | b'=');
+    encoded.bytes().all(plain).then_some(BEGIN.len()..BEGIN.len() + encoded.len())
 }
 
 type Parameters = Vec<(Range<usize>, Range<usize>)>;
@@ -289,6 +340,16 @@ mod tests {
                 ),
                 vec!["a|-|-|1", "b|é; x.txt|text/plain|abc"],
             ),
+            (
+                format!("--X\r\n{head}; filename=x.txt; filename*=utf-8''x%2Etxt\r\n\r\nhi\r\n--X--"),
+                vec!["a|x.txt|-|hi"],
+            ),
+            (
+                format!(
+                    "--X\r\n{head}; filename=\"=?utf-8?B?w7w=?=\"; filename*=UTF-8''%C3%BC\r\n\r\nhi\r\n--X--"
+                ),
+                vec!["a|=?utf-8?B?w7w=?=|-|hi"],
+            ),
             ("--X--\r\n".to_owned(), vec![]),
         ] {
             assert_eq!(read(&body).unwrap(), want, "{body:?}");
@@ -333,6 +394,21 @@ mod tests {
                 "--X\r\ncontent-disposition: attachment; name=\"a\"\r\n\r\nhi\r\n--X--".to_owned(),
             ),
             ("an extended file's name", format!("--X\r\n{head}; filename*=utf-8''x\r\n\r\nhi\r\n--X--")),
+            ("another name", format!("--X\r\n{head}; filename=\"a\"; filename*=utf-8''b\r\n\r\nhi\r\n--X--")),
+            (
+                "another name in an encoded word",
+                format!(
+                    "--X\r\n{head}; filename=\"=?utf-8?B?eA==?=\"; filename*=utf-8''b\r\n\r\nhi\r\n--X--"
+                ),
+            ),
+            (
+                "a name in another character set",
+                format!("--X\r\n{head}; filename=\"x\"; filename*=iso-8859-1''x\r\n\r\nhi\r\n--X--"),
+            ),
+            (
+                "a name in two ways of writing it",
+                format!("--X\r\n{head}; filename=\"é\"; filename*=utf-8''%C3%A9\r\n\r\nhi\r\n--X--"),
+            ),
             ("an encoded word", format!("--X\r\n{head}; filename=\"=?utf-8?q?=35?=\"\r\n\r\nhi\r\n--X--")),
             ("an escaped quote", format!("--X\r\n{head}; filename=\"a\\\"b\"\r\n\r\nhi\r\n--X--")),
             (

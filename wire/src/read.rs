@@ -125,11 +125,8 @@ pub fn read_form(body: &[u8], limits: &Limits) -> Result<Message, WireError> {
         let shown = Coding::Form.decode(pair.get(..name).unwrap_or_default());
         let path = c.at_key(ROOT, &shown);
         let end = start + pair.len();
-        if shown == "model" {
-            let value = Coding::Form.decode(pair.get(name + 1..).unwrap_or_default()).into_owned();
-            c.message.other_models.extend(c.message.model.replace(value.clone()));
-            c.asks_models(&value)?;
-        }
+        let value = Coding::Form.decode(pair.get(name + 1..).unwrap_or_default());
+        asked_for(&mut c, &shown, &value)?;
         for range in [start..start + name, (start + name + 1).min(end)..end] {
             let first = c.message.segments.len();
             c.layer(Place::User, doc, range.start as u32..range.end as u32, Coding::Form, path)?;
@@ -140,6 +137,21 @@ pub fn read_form(body: &[u8], limits: &Limits) -> Result<Message, WireError> {
         start = end + 1;
     }
     Ok(c.message)
+}
+
+/// Notes what the field of a form asks for. Which of several counts is the server's choice.
+pub(crate) fn asked_for(c: &mut Collector<'_>, name: &str, value: &str) -> Result<(), WireError> {
+    match name {
+        "model" => {
+            c.message.other_models.extend(c.message.model.replace(value.to_owned()));
+            c.asks_models(value)
+        }
+        "_method" => {
+            c.message.methods.push(value.to_owned());
+            Ok(())
+        }
+        _ => Ok(()),
+    }
 }
 
 /// One JSON document of a known or unknown protocol.

@@ -8,7 +8,7 @@
 //! A2A is answered in the same way, and its Python SDK 1.3 raises its usual error, with the codes that are none of its own
 //! (-32001 to -32099 are the specification's): those of HTTP.
 //! MCP's codes are from the band that the 2026-07-28 revision leaves to implementations (-32000 to -32019), away from those
-//! that SDKs use for themselves.
+//! that SDKs use for themselves; but for what that revision has a code for.
 
 use serde_json::{Value, json};
 
@@ -30,6 +30,8 @@ pub enum RefusalKind {
     TooLarge,
     /// Not readable as what it claims to be: 400.
     Malformed,
+    /// Headers of MCP that say something else than the body: 400.
+    Mismatch,
     /// A guard could not run, and the policy is closed: 503.
     GuardFailed,
 }
@@ -41,7 +43,7 @@ impl RefusalKind {
             Self::Policy => 403,
             Self::Limit { .. } => 429,
             Self::TooLarge => 413,
-            Self::Malformed => 400,
+            Self::Malformed | Self::Mismatch => 400,
             Self::GuardFailed => 503,
         }
     }
@@ -53,6 +55,7 @@ impl RefusalKind {
             Self::Limit { .. } => "rate_limit_exceeded",
             Self::TooLarge => "request_too_large",
             Self::Malformed => "malformed_body",
+            Self::Mismatch => "header_mismatch",
             Self::GuardFailed => "guard_unavailable",
         }
     }
@@ -61,7 +64,7 @@ impl RefusalKind {
         match self {
             Self::Policy => "permission_error",
             Self::Limit { .. } => "rate_limit_error",
-            Self::TooLarge | Self::Malformed => "invalid_request_error",
+            Self::TooLarge | Self::Malformed | Self::Mismatch => "invalid_request_error",
             Self::GuardFailed => "server_error",
         }
     }
@@ -71,7 +74,7 @@ impl RefusalKind {
             Self::Policy => "permission_error",
             Self::Limit { .. } => "rate_limit_error",
             Self::TooLarge => "request_too_large",
-            Self::Malformed => "invalid_request_error",
+            Self::Malformed | Self::Mismatch => "invalid_request_error",
             Self::GuardFailed => "api_error",
         }
     }
@@ -81,7 +84,7 @@ impl RefusalKind {
         match self {
             Self::Policy => "PERMISSION_DENIED",
             Self::Limit { .. } => "RESOURCE_EXHAUSTED",
-            Self::TooLarge | Self::Malformed => "INVALID_ARGUMENT",
+            Self::TooLarge | Self::Malformed | Self::Mismatch => "INVALID_ARGUMENT",
             Self::GuardFailed => "UNAVAILABLE",
         }
     }
@@ -90,7 +93,7 @@ impl RefusalKind {
         match self {
             Self::Policy => "AccessDeniedException",
             Self::Limit { .. } => "ThrottlingException",
-            Self::TooLarge | Self::Malformed => "ValidationException",
+            Self::TooLarge | Self::Malformed | Self::Mismatch => "ValidationException",
             Self::GuardFailed => "ServiceUnavailableException",
         }
     }
@@ -98,7 +101,7 @@ impl RefusalKind {
     /// Of the exceptions that a stream's model defines: there is none for access.
     fn amazon_exception(self) -> &'static str {
         match self {
-            Self::Policy | Self::TooLarge | Self::Malformed => "validationException",
+            Self::Policy | Self::TooLarge | Self::Malformed | Self::Mismatch => "validationException",
             Self::Limit { .. } => "throttlingException",
             Self::GuardFailed => "serviceUnavailableException",
         }
@@ -107,6 +110,8 @@ impl RefusalKind {
     fn rpc_code(self, protocol: Protocol) -> i64 {
         match self {
             Self::Malformed => -32600,
+            // The specification's own (HeaderMismatch).
+            Self::Mismatch => -32020,
             _ if protocol == Protocol::A2a => i64::from(self.status()),
             Self::Policy => -32003,
             Self::Limit { .. } => -32004,

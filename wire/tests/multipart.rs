@@ -184,6 +184,54 @@ fn an_edit_changes_its_part_and_what_tells_of_it() {
     assert_eq!(apply(&body, &message, &[]), body);
 }
 
+/// As .NET writes the names of files, twice.
+#[test]
+fn a_name_that_is_said_again_is_read_and_changed_in_both_places() {
+    for (more, want) in [
+        (
+            "; filename=\"ssn 5.png\"; filename*=utf-8''ssn%205.png",
+            "; filename=\"X.png\"; filename*=utf-8''X.png",
+        ),
+        (
+            "; filename=\"=?utf-8?B?w7wgc3NuIDU=?=\"; filename*=utf-8''%C3%BC%20ssn%205",
+            "; filename=\"=?utf-8?B?w7wgWA==?=\"; filename*=utf-8''%C3%BC%20X",
+        ),
+    ] {
+        let body = form(&[("file", &format!("{more}\r\nContent-Type: image/png"), PNG)]);
+        let message = read(&body);
+        assert_eq!((message.media, apply(&body, &message, &[]) == body), (1, true), "{more}");
+        let found = message.segments.iter().enumerate().filter_map(|(segment, found)| {
+            let at = found.text.find("ssn 5")?;
+            Some(Edit { segment, range: at..at + 5, with: "X".to_owned() })
+        });
+        let edited = apply(&body, &message, &found.collect::<Vec<_>>());
+        let want = form(&[("file", &format!("{want}\r\nContent-Type: image/png"), PNG)]);
+        assert_eq!(String::from_utf8_lossy(&edited), String::from_utf8_lossy(&want));
+    }
+}
+
+/// Java's clients say Latin-1 of what is ASCII.
+#[test]
+fn what_is_called_latin_1_is_read_where_it_is_ascii() {
+    const LATIN: &str = "multipart/form-data; charset=ISO-8859-1; boundary=XYZ";
+    const TEXT: &str = "\r\nContent-Type: text/plain; charset=ISO-8859-1";
+    const UTF_8: &str = "\r\nContent-Type: text/plain; charset=UTF-8";
+    for (kind, more, content, fine) in [
+        (TYPE, TEXT, b"hi".as_slice(), true),
+        (TYPE, TEXT, "é".as_bytes(), false),
+        (TYPE, "", "é".as_bytes(), true),
+        (LATIN, "", b"hi", true),
+        (LATIN, "", "é".as_bytes(), false),
+        (LATIN, UTF_8, "é".as_bytes(), true),
+        (LATIN, TEXT, "é".as_bytes(), false),
+        (LATIN, "; filename=\"é.png\"\r\nContent-Type: image/png", PNG, false),
+        (LATIN, "; filename=\"e.png\"\r\nContent-Type: image/png", PNG, true),
+    ] {
+        let read = read_multipart(kind, &form(&[("a", more, content)]), &Limits::default()).unwrap();
+        assert_eq!(read.is_ok(), fine, "{kind} {more} {}", String::from_utf8_lossy(content));
+    }
+}
+
 proptest! {
     /// Any form of any contents: its texts are found, nothing is changed for nothing, and edited texts are gone.
     #[test]

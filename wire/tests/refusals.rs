@@ -79,6 +79,12 @@ fn refusals_have_the_providers_shape() {
             r#"400 | content-type: application/json | {"jsonrpc":"2.0","id":null,"error":{"code":-32600,"data":{"code":"malformed_body","decision_id":"d-1"},"message":"not allowed"}}"#,
         ),
         (
+            Protocol::Mcp,
+            RefusalKind::Mismatch,
+            vec!["1"],
+            r#"200 | content-type: application/json | {"jsonrpc":"2.0","id":1,"error":{"code":-32020,"data":{"code":"header_mismatch","decision_id":"d-1"},"message":"not allowed"}}"#,
+        ),
+        (
             Protocol::A2a,
             RefusalKind::Policy,
             vec![r#""r-1""#],
