@@ -91,7 +91,11 @@ fn value(session: &Session, body: &[u8], now: Timestamp, answer: Option<&Answer>
     match field {
         "phase" => json!(if answer.is_some() { "response" } else { "request" }),
         "protocol" | "request.protocol" => json!(session.protocol.as_str()),
-        "model" | "request.model" => json!(message.and_then(|message| message.model.as_deref())),
+        "model" | "request.model" => {
+            // A live session is opened without a body.
+            let opened = session.route.model.as_deref().filter(|_| session.route.opens);
+            json!(message.and_then(|message| message.model.as_deref()).or(opened))
+        }
         FINDINGS => Value::Array(findings(session)),
         "limits" => Value::Array(limits(session)),
         RESPONSE => answer.map_or(Value::Null, |answer| answer.input(session.budget.status)),

@@ -65,6 +65,8 @@ fn tools_are_seen_wherever_a_request_offers_them() {
             true,
         ),
         ("/search", json!({ "q": "hi", "search_parameters": { "page": 2 } }), true),
+        ("/mcp-rest/tools/call", json!({ "server_id": "s", "name": "rm", "arguments": {} }), false),
+        ("/mcp-rest/tools/call", json!({ "server_id": "s", "name": "ok", "arguments": {} }), true),
         (
             "/api/v1/services/aigc/text-generation/generation",
             json!({ "model": "m", "input": { "messages": messages }, "parameters": { "tools": [{ "type": "function", "function": { "name": "rm" } }] } }),

@@ -98,7 +98,7 @@ fn one(
     if content.is_empty() {
         return Ok(());
     }
-    if is_wide(content.as_bytes()) || (latin && !told.utf_8 || told.latin) && !content.is_ascii() {
+    if is_wide(content.as_bytes()) || told.may_be_latin(latin) && !content.is_ascii() {
         return another_character_set(part);
     }
     let layer = c.push_layer(NO_LAYER, part.content.start as u32..part.content.end as u32, Coding::Plain)?;
@@ -175,6 +175,11 @@ impl<'b> Told<'b> {
     /// Some servers go by the name alone, and an empty one is none.
     fn is_field(&self) -> bool {
         self.filename.as_deref().is_none_or(str::is_empty)
+    }
+
+    /// Whether a reader may take its text for one in Latin-1: for what its own type says, or, of a field, its form's.
+    fn may_be_latin(&self, form: bool) -> bool {
+        self.latin || form && !self.utf_8 && self.is_field()
     }
 
     /// By its name servers take it for text, whatever its type says.

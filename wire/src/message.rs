@@ -11,6 +11,7 @@ use crate::path::Paths;
 use crate::protocol::Protocol;
 use crate::route::Route;
 use crate::stream::Channel;
+use crate::tools;
 use crate::usage::Usage;
 
 /// Who speaks, or what kind of text it is.
@@ -270,7 +271,9 @@ impl Message {
         self.other_models.extend(route.operation.and_then(|operation| ollama::kept(operation, body)));
         self.other_models.extend(route.operation.and_then(|operation| gemini::agent(operation, body)));
         self.other_models.extend(route.operation.and_then(|operation| deployment::version(operation, body)));
-        if let Some(operation) = route.operation {
+        self.other_tools.extend(route.operation.and_then(|operation| tools::called(operation, body)));
+        // What is called by its path may be a message of MCP all the same, which says itself what it is.
+        if let Some(operation) = route.operation.filter(|operation| *operation != tools::CALL) {
             operation.clone_into(&mut self.operation);
             // Only Ollama's operations stream or not as the body says.
             self.stream = route.streams || self.stream && operation != "embed";

@@ -10,6 +10,7 @@ use crate::deployment::{self, is_version};
 use crate::gemini::INTERACTIONS;
 use crate::protocol::Protocol;
 use crate::repeated::TRANSCRIPTIONS;
+use crate::tools;
 
 /// Replicate's operation, whose body names a version of a model.
 pub(crate) const PREDICTIONS: &str = "predictions";
@@ -198,6 +199,8 @@ fn posted(method: &str, names: &[&str]) -> Option<Route> {
         ["api", "push"] | ["ollama", "api", "push"] => "push",
         ["api", "show"] | ["ollama", "api", "show"] => "show",
         [.., "v1", "predictions"] => PREDICTIONS,
+        // A tool of an MCP server, without its protocol (LiteLLM).
+        [.., "tools", "call"] => tools::CALL,
         _ => return None,
     };
     Some(Route::operation(Protocol::Json, operation))

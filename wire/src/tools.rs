@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use crate::bound::{alike, in_small_letters, is_one_of, snake};
+use crate::bound::{alike, in_small_letters, is_one_of, scanned, snake};
 use crate::collect::{Collector, in_its_letters};
 use crate::error::{Done, malformed};
 use crate::json::{Kind, Val};
@@ -12,6 +12,17 @@ use crate::protocol::Protocol;
 /// What a model or a client goes by in a tool's definition (MCP).
 pub const DEFINITION: &[&str] =
     &["name", "title", "description", "inputSchema", "outputSchema", "annotations"];
+
+/// An operation that calls a tool of an MCP server, whatever the body says of its protocol.
+pub(crate) const CALL: &str = "tools/call";
+
+/// The tool that is called by its path, with its name and arguments alone in the body.
+pub(crate) fn called(operation: &str, body: &[u8]) -> Option<String> {
+    if operation != CALL {
+        return None;
+    }
+    scanned(body, |root| root.get_text("name").map(Cow::into_owned)).flatten()
+}
 
 /// A list of definitions: OpenAI chat (`function` inside) and Responses, Anthropic, MCP, legacy `functions`.
 pub(crate) fn definitions(c: &mut Collector<'_>, list: Val<'_>, path: u32) -> Done {

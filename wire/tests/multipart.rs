@@ -223,6 +223,13 @@ fn what_is_called_latin_1_is_read_where_it_is_ascii() {
         (LATIN, "", b"hi", true),
         (LATIN, "", "é".as_bytes(), false),
         (LATIN, UTF_8, "é".as_bytes(), true),
+        // A file is bytes, whatever its form says.
+        (
+            LATIN,
+            "; filename=\"e.jsonl\"\r\nContent-Type: application/octet-stream",
+            "{\"é\":1}".as_bytes(),
+            true,
+        ),
         (LATIN, TEXT, "é".as_bytes(), false),
         (LATIN, "; filename=\"é.png\"\r\nContent-Type: image/png", PNG, false),
         (LATIN, "; filename=\"e.png\"\r\nContent-Type: image/png", PNG, true),
