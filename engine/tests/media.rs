@@ -16,6 +16,44 @@ fn what_is_fetched_elsewhere_is_media() {
     let refuse = || json!({ "media": "refuse", "rules": [{ "pii": {} }] });
     let part = |part: Value| json!([{ "role": "user", "content": [part] }]);
     for (path, body, fine) in [
+        (
+            CHAT,
+            json!({ "model": "m", "messages": [{ "role": "system", "content": "fileid://file-fe-1" }] }),
+            false,
+        ),
+        (
+            CHAT,
+            json!({ "model": "m", "messages": [{ "role": "system", "content": "see fileid://file-fe-1" }] }),
+            true,
+        ),
+        (
+            "/api/v1/services/audio/asr/transcription",
+            json!({ "model": "m", "input": { "file_urls": ["https://x"] } }),
+            false,
+        ),
+        ("/fal-ai/x", json!({ "prompt": "a", "image_urls": ["https://x"] }), false),
+        ("/generate", json!({ "text": "a", "image_data": "https://x" }), false),
+        ("/generate", json!({ "text": "a", "input_image": "a red car" }), true),
+        (
+            "/v1/projects/p/locations/l/publishers/google/models/m:predictLongRunning",
+            json!({ "instances": [{ "image": { "gcsUri": "gs://b/k", "mimeType": "image/png" } }] }),
+            false,
+        ),
+        ("/completion", json!({ "prompt": [1, 2, "a"] }), false),
+        ("/completion", json!({ "prompt": ["a"] }), true),
+        ("/embed", json!({ "inputs": [[101, 7592, 102]] }), false),
+        ("/predict", json!({ "inputs": [[0.5, 1.5]] }), true),
+        (
+            "/a2a",
+            json!({ "jsonrpc": "2.0", "id": 1, "method": "message/send", "params": { "message": { "role": "user", "messageId": "1",
+                "parts": [{ "kind": "file", "file": { "uri": "https://x", "mimeType": "image/png" } }] } } }),
+            false,
+        ),
+        (
+            "/message:send",
+            json!({ "message": { "role": "ROLE_USER", "messageId": "1", "parts": [{ "url": "https://x", "mediaType": "image/png" }] } }),
+            false,
+        ),
         (CHAT, json!({ "model": "m", "messages": part(json!({ "type": "text", "text": "hi" })) }), true),
         (
             CHAT,

@@ -282,7 +282,12 @@ fn part(c: &mut Collector<'_>, at: At, parent: u32, key: Val<'_>, value: Val<'_>
                 _ => c.data(value, here),
             }
         }
-        "url" | "uri" | "fileWithUri" | "filename" | "name" => c.text(Place::Other, value, here),
+        "url" | "uri" | "fileWithUri" => {
+            // What is fetched there.
+            c.message.media += u32::from(c.asks && value.is_string());
+            c.text(Place::Other, value, here)
+        }
+        "filename" | "name" => c.text(Place::Other, value, here),
         "data" => c.free(at.place, value, here),
         "metadata" => c.free(Place::Other, value, here),
         _ => c.unknown(at.place, parent, key, value),

@@ -22,12 +22,23 @@ const ADDRESSES: &[&str] = &[
     "audio_url",
     "document_url",
     "pdf_url",
+    "file_urls",
+    "image_urls",
+    "video_urls",
+    "audio_urls",
+    "img_url",
+    "input_image",
+    "image_data",
+    "gcsUri",
     "s3Location",
     "file_data",
     "image",
     "video",
     "audio",
 ];
+
+/// How a message begins that stands for files which Alibaba keeps.
+const KEPT: &str = "fileid://";
 
 /// Members that hold bytes.
 const BYTES: &[&str] = &["data", "file_data", "image_data", "bytes", "blob", "raw", "b64_json"];
@@ -59,14 +70,29 @@ pub(crate) fn read(c: &mut Collector<'_>, root: Val<'_>) -> Result<(), WireError
     c.message.media = c.message.media.max(count);
     // vLLM's name is anybody's elsewhere.
     let of_vllm = root.get("token_ids").filter(|_| root.get("sampling_params").is_some());
+    // On paths of no known protocol: llama.cpp's, Hugging Face's.
+    let unknown = c.message.protocol == Protocol::Json;
+    let native = ["prompt", "inputs"].into_iter().filter(|_| unknown).filter_map(|name| root.get(name));
     let prompts = TOKENS.iter().filter_map(|name| root.get(name)).chain(of_vllm);
-    c.message.tokens = prompts.map(numbers).fold(c.message.tokens, u32::saturating_add);
+    let tokens = prompts.map(numbers).chain(native.map(whole_numbers));
+    c.message.tokens = tokens.fold(c.message.tokens, u32::saturating_add);
     Ok(())
 }
 
 /// The numbers in a list, and in lists in it. Recursion is bounded by the scanner's depth limit.
 fn numbers(list: Val<'_>) -> u32 {
     list.items().map(|(_, list)| numbers(list)).fold(list.small_items(), u32::saturating_add)
+}
+
+/// The same without fractions: those are measures.
+fn whole_numbers(list: Val<'_>) -> u32 {
+    let mut count = list.items().map(|(_, list)| whole_numbers(list)).fold(0, u32::saturating_add);
+    list.children(|run| {
+        if run.kind() == Kind::Run && !run.raw().contains('.') {
+            count = count.saturating_add(u32::try_from(run.raw().split(',').count()).unwrap_or(u32::MAX));
+        }
+    });
+    count
 }
 
 /// All that is attached within a value of this name. Recursion is bounded by the scanner's depth limit.
@@ -86,9 +112,10 @@ fn within(c: &Collector<'_>, name: &str, value: Val<'_>, count: &mut u32) -> Res
         if holds && (is_one_of(FREE, &key) || is_one_of(OTHERS, &key)) {
             return Ok(());
         }
-        let attached = may_attach(&key)
-            && (points(name, value, &key, member)
-                || is_one_of(BYTES, &key) && holds_bytes(c, || *says_text, member)?);
+        let attached = key == "content" && member.string().is_some_and(|text| text.starts_with(KEPT))
+            || may_attach(&key)
+                && (points(name, value, &key, member)
+                    || is_one_of(BYTES, &key) && holds_bytes(c, || *says_text, member)?);
         *count = count.saturating_add(u32::from(attached));
         if holds && !attached { within(c, &key, member, count) } else { Ok(()) }
     })
@@ -100,7 +127,8 @@ fn may_attach(key: &str) -> bool {
     matches!(
         (letters.next(), letters.next()),
         (Some(b'f' | b'v'), Some(b'i'))
-            | (Some(b'i'), Some(b'm'))
+            | (Some(b'i'), Some(b'm' | b'n'))
+            | (Some(b'g'), Some(b'c'))
             | (Some(b'u' | b'p'), Some(b'r'))
             | (Some(b'd' | b'r'), Some(b'a'))
             | (Some(b'd'), Some(b'o'))
