@@ -107,7 +107,8 @@ impl Session {
         let applies = Rc::clone(&self.applies);
         let mut models: Vec<String> =
             self.message.iter().flat_map(Message::models).map(str::to_owned).collect();
-        if self.message.is_none() && self.route.opens {
+        // Of what is no text, and of what could not be read where policies are open, the address tells.
+        if self.message.is_none() && (self.route.opens || self.head.method == "POST") {
             models.extend(self.route.model.iter().chain(&self.route.other_models).cloned());
         }
         if models.is_empty() && self.message.as_ref().is_some_and(|message| message.protocol.names_a_model())

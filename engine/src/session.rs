@@ -218,9 +218,7 @@ impl Session {
     /// What can not be inspected and passes all the same, because its policies are open, counts under limits.
     fn by_head(&mut self, now: Timestamp) -> Step {
         self.uninspected = true;
-        if self.route.opens {
-            self.judge_models();
-        }
+        self.judge_models();
         let checks = if self.denied() { Vec::new() } else { self.limit_checks(&[], now) };
         if self.denied() || checks.is_empty() { self.conclude(None) } else { self.ask(checks) }
     }

@@ -342,6 +342,26 @@ fn a_live_session_asks_for_the_model_in_its_address() {
     }
 }
 
+/// Each row: the path, the type and the bytes of what is no text or is not read, and whether an open policy lets it pass.
+#[test]
+fn the_address_tells_the_model_of_what_is_not_read() {
+    let open = || json!({ "failureMode": "open", "rules": [{ "models": { "allow": ["m"] } }] });
+    let sound = b"fLaC\0\0\0\x22\x10\0\xff\xfe".as_slice();
+    for (path, content_type, body, fine) in [
+        ("/hf-inference/models/evil", "audio/flac", sound, false),
+        ("/hf-inference/models/m", "audio/flac", sound, true),
+        ("/client/v4/accounts/x/ai/run/@cf/openai/evil", "application/octet-stream", sound, false),
+        ("/endpoints/evil/invocations", "application/x-image", sound, false),
+        ("/endpoints/m/invocations", "application/x-image", sound, true),
+        ("/model/evil/invoke-with-bidirectional-stream", "application/vnd.amazon.eventstream", sound, false),
+        ("/v1beta/models/evil:generateContent", "application/json", b"{\"a\":1,\"a\":2}", false),
+        ("/v1beta/models/m:generateContent", "application/json", b"{\"a\":1,\"a\":2}", true),
+        ("/v1/chat/completions", "application/json", b"{\"a\":1,\"a\":2}", true),
+    ] {
+        assert_eq!(sent(open(), path, content_type, body).is_some(), fine, "{path}");
+    }
+}
+
 /// However deep they stand in each other, each is read once.
 #[test]
 fn models_to_fall_back_on_within_each_other_are_read_once() {

@@ -108,100 +108,123 @@ fn is_thought(name: &str) -> bool {
 
 fn members_of(c: &mut Collector<'_>, place: Place, kind: &str, value: Val<'_>, path: u32) -> Done {
     let thinks = c.thinks;
+    if is_call(kind) {
+        called(c, kind, value);
+    }
+    c.message.media += u32::from(is_kept_elsewhere(kind, value));
+    for (key, one) in value.members() {
+        c.thinks = thinks || is_thought(&key.text());
+        member(c, (place, kind), value, path, (key, one))?;
+    }
+    Ok(())
+}
+
+/// Notes the call that an item is.
+fn called(c: &mut Collector<'_>, kind: &str, value: Val<'_>) {
+    let name = value.get_text("name").unwrap_or_else(|| kind.into());
+    // What is there beside it, nobody reads.
+    let own = if kind == "function_call" { "arguments" } else { "input" };
+    let arguments = value.get(own).or_else(|| ARGUMENTS.iter().find_map(|key| value.get(key)));
+    c.calls(name, arguments);
+}
+
+/// Whether a part is a file of which only a name or an address is here.
+fn is_kept_elsewhere(kind: &str, value: Val<'_>) -> bool {
+    matches!(kind, "input_file" | "input_image" | "input_audio" | "container_upload")
+        && ["file_id", "file_url"].iter().any(|name| value.get(name).is_some_and(Val::is_string))
+}
+
+/// Members that hold words of the protocol and identifiers.
+const WORDS: &[&str] = &[
+    "type",
+    "role",
+    "id",
+    "object",
+    "status",
+    "tool_call_id",
+    "call_id",
+    "tool_use_id",
+    "tool_name",
+    "item_id",
+    "finish_reason",
+    "stop_reason",
+    "detail",
+    "format",
+    "media_type",
+    "mimeType",
+    "phase",
+    "file_id",
+    "container_id",
+    "approval_request_id",
+    "server_label",
+    "approve",
+    "index",
+    "isError",
+    "is_error",
+    "name",
+];
+
+/// One member of an item or a part of this kind.
+fn member(
+    c: &mut Collector<'_>,
+    (place, kind): (Place, &str),
+    holder: Val<'_>,
+    path: u32,
+    (key, value): (Val<'_>, Val<'_>),
+) -> Done {
+    let name = key.text();
+    let here = c.at_key(path, &name);
     let call = is_call(kind);
-    if call {
-        let name = value.get_text("name").unwrap_or_else(|| kind.into());
-        // What is there beside it, nobody reads.
-        let own = if kind == "function_call" { "arguments" } else { "input" };
-        let arguments = value.get(own).or_else(|| ARGUMENTS.iter().find_map(|key| value.get(key)));
-        c.calls(name, arguments);
-    }
-    let file = matches!(kind, "input_file" | "input_image" | "input_audio" | "container_upload");
-    if file && ["file_id", "file_url"].iter().any(|name| value.get(name).is_some_and(Val::is_string)) {
-        c.message.media += 1;
-    }
-    for (key, member) in value.members() {
-        let name = key.text();
-        let here = c.at_key(path, &name);
-        c.thinks = thinks || is_thought(&name);
-        match &*name {
-            "type"
-            | "role"
-            | "id"
-            | "object"
-            | "status"
-            | "tool_call_id"
-            | "call_id"
-            | "tool_use_id"
-            | "tool_name"
-            | "item_id"
-            | "finish_reason"
-            | "stop_reason"
-            | "detail"
-            | "format"
-            | "media_type"
-            | "mimeType"
-            | "phase"
-            | "file_id"
-            | "container_id"
-            | "approval_request_id"
-            | "server_label"
-            | "approve"
-            | "index"
-            | "isError"
-            | "is_error"
-            | "name" => c.word(member, here)?,
-            "title" | "description" | "url" | "uri" | "filename" | "file_url" => {
-                c.text(if place == Place::User { Place::Other } else { place }, member, here)?;
-            }
-            name if call && ARGUMENTS.contains(&name) => c.free(Place::ToolArguments, member, here)?,
-            "error" if call => c.free(Place::ToolResult, member, here)?,
-            "logs" | "stdout" | "stderr" if place == Place::ToolResult => c.text(place, member, here)?,
-            "output" | "outputs" | "results" | "result" if call || place == Place::ToolResult => {
-                if kind == "image_generation_call" {
-                    c.data(member, here)?;
-                } else {
-                    parts(c, Place::ToolResult, member, here)?;
-                }
-            }
-            "content" | "summary" | "parts" => parts(c, place, member, here)?,
-            "text" | "thinking" | "refusal" | "transcript" | "reasoning" | "reasoning_content"
-            | "output_text" => c.text(place, member, here)?,
-            "source" | "file" | "input_audio" | "audio" | "resource" | "image_url" | "video_url"
-            | "image_file" => {
-                let seen = (c.message.media, c.message.layers.len());
-                source(c, place, member, here)?;
-                // What is fetched elsewhere is media too, and so is data too short to tell; text in disguise was read.
-                let media = matches!(&*name, "input_audio" | "audio" | "image_url" | "video_url");
-                if media && (c.message.media, c.message.layers.len()) == seen && member.kind() != Kind::Null {
-                    c.message.media += 1;
-                }
-            }
-            // Thoughts that the provider encrypts: Anthropic's, OpenRouter's.
-            "data" if matches!(kind, "redacted_thinking" | "reasoning.encrypted") => {
-                c.opaque(member, here)?
-            }
-            "data" | "blob" | "b64_json" | "file_data" | "image_data" | "images" => {
-                c.is_as_said(value, member)?;
-                c.data_list(member, here)?;
-            }
-            // What a model was shown, said again with its turn.
-            "annotations" | "citations" => {
-                let place = if place == Place::Assistant && c.asks { Place::Document } else { place };
-                c.free(place, member, here)?;
-            }
-            "signature" | "encrypted_content" | "encrypted_index" => c.opaque(member, here)?,
-            "tool_calls" => tools::calls(c, member, here)?,
-            "function_call" if member.is_object() => tools::call(c, member, here)?,
-            "tools" if OFFERS.contains(&kind) => tools::definitions(c, member, here)?,
-            // What a server has, as an answer listed it: it is asked no more.
-            "tools" if kind == "mcp_tool_listing" => tools::listing_of_server(c, member, here)?,
-            "tool" if kind == "tool_addition" => tools::added(c, member, here)?,
-            "tool_changes" => parts(c, place, member, here)?,
-            "structuredContent" => c.free(Place::ToolResult, member, here)?,
-            "logprobs" => c.echoes(member, here)?,
-            _ => c.unknown(place, path, key, member)?,
+    match &*name {
+        name if WORDS.contains(&name) => c.word(value, here),
+        "title" | "description" | "url" | "uri" | "filename" | "file_url" => {
+            c.text(if place == Place::User { Place::Other } else { place }, value, here)
         }
+        name if call && ARGUMENTS.contains(&name) => c.free(Place::ToolArguments, value, here),
+        "error" if call => c.free(Place::ToolResult, value, here),
+        "logs" | "stdout" | "stderr" if place == Place::ToolResult => c.text(place, value, here),
+        "output" | "outputs" | "results" | "result" if kind == "image_generation_call" => c.data(value, here),
+        "output" | "outputs" | "results" | "result" if call || place == Place::ToolResult => {
+            parts(c, Place::ToolResult, value, here)
+        }
+        "content" | "summary" | "parts" => parts(c, place, value, here),
+        "text" | "thinking" | "refusal" | "transcript" | "reasoning" | "reasoning_content"
+        | "output_text" => c.text(place, value, here),
+        "source" | "file" | "input_audio" | "audio" | "resource" | "image_url" | "video_url"
+        | "image_file" => attached(c, place, &name, value, here),
+        // Thoughts that the provider encrypts: Anthropic's, OpenRouter's.
+        "data" if matches!(kind, "redacted_thinking" | "reasoning.encrypted") => c.opaque(value, here),
+        "data" | "blob" | "b64_json" | "file_data" | "image_data" | "images" => {
+            c.is_as_said(holder, value)?;
+            c.data_list(value, here)
+        }
+        // What a model was shown, said again with its turn.
+        "annotations" | "citations" => {
+            let place = if place == Place::Assistant && c.asks { Place::Document } else { place };
+            c.free(place, value, here)
+        }
+        "signature" | "encrypted_content" | "encrypted_index" => c.opaque(value, here),
+        "tool_calls" => tools::calls(c, value, here),
+        "function_call" if value.is_object() => tools::call(c, value, here),
+        "tools" if OFFERS.contains(&kind) => tools::definitions(c, value, here),
+        // What a server has, as an answer listed it: it is asked no more.
+        "tools" if kind == "mcp_tool_listing" => tools::listing_of_server(c, value, here),
+        "tool" if kind == "tool_addition" => tools::added(c, value, here),
+        "tool_changes" => parts(c, place, value, here),
+        "structuredContent" => c.free(Place::ToolResult, value, here),
+        "logprobs" => c.echoes(value, here),
+        _ => c.unknown(place, path, key, value),
+    }
+}
+
+/// A member that holds a part's bytes, or says where they are.
+fn attached(c: &mut Collector<'_>, place: Place, name: &str, value: Val<'_>, path: u32) -> Done {
+    let seen = (c.message.media, c.message.layers.len());
+    source(c, place, value, path)?;
+    // What is fetched elsewhere is media too, and so is data too short to tell; text in disguise was read.
+    let media = matches!(name, "input_audio" | "audio" | "image_url" | "video_url");
+    if media && (c.message.media, c.message.layers.len()) == seen && value.kind() != Kind::Null {
+        c.message.media += 1;
     }
     Ok(())
 }

@@ -232,6 +232,10 @@ fn bedrock(segments: &[Cow<'_, str>]) -> Option<Route> {
         "invoke" => (Protocol::BedrockInvoke, "invoke", false),
         "invoke-with-response-stream" => (Protocol::BedrockInvoke, "invoke-with-response-stream", true),
         "count-tokens" => (Protocol::BedrockInvoke, "count-tokens", false),
+        // Speech, in Amazon's events both ways.
+        "invoke-with-bidirectional-stream" => {
+            (Protocol::BedrockInvoke, "invoke-with-bidirectional-stream", true)
+        }
         _ => return None,
     };
     Some(Route { model: Some(model), streams, ..Route::operation(protocol, operation) })
@@ -413,6 +417,7 @@ mod tests {
                 "bedrock-converse arn:aws:bedrock:us-east-1::foundation-model/x stream",
             ),
             ("POST", "/model/x/y/invoke", json, "bedrock-invoke x/y"),
+            ("POST", "/model/x/invoke-with-bidirectional-stream", json, "bedrock-invoke x stream"),
             ("POST", "/other", json, "json"),
             ("POST", "/other", Some("text/plain"), "text"),
             ("POST", "/other", None, "json"),
