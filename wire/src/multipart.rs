@@ -167,7 +167,7 @@ fn disposition(part: &mut Part, text: &str, start: usize) -> bool {
         let name = text.get(name).unwrap_or_default();
         let known = [("name", &mut named), ("filename", &mut filename), ("filename*", &mut extended)];
         let new = known.into_iter().find(|(known, _)| name.eq_ignore_ascii_case(known));
-        if !new.is_some_and(|(_, found)| found.replace(value).is_none()) {
+        if new.is_none_or(|(_, found)| found.replace(value).is_some()) {
             return false;
         }
     }
