@@ -108,7 +108,9 @@ impl Session {
         let mut models: Vec<String> =
             self.message.iter().flat_map(Message::models).map(str::to_owned).collect();
         // Of what is no text, and of what could not be read where policies are open, the address tells.
-        if self.message.is_none() && (self.route.opens || self.head.method == "POST") {
+        let unread = self.message.is_none() && (self.route.opens || self.head.method == "POST");
+        // Elsewhere the word has any meaning.
+        if unread && (self.route.model.is_some() || self.protocol.names_a_model()) {
             models.extend(self.route.model.iter().chain(&self.route.other_models).cloned());
         }
         if models.is_empty() && self.message.as_ref().is_some_and(|message| message.protocol.names_a_model())

@@ -33,6 +33,7 @@ fn models_are_seen_wherever_a_request_names_them() {
         (BATCHES, batched("fallbacks", json!([{ "model": "m" }])), true),
         (CHAT, json!({ "model": "m", "messages": messages, "models": ["m"] }), true),
         (CHAT, json!({ "model": "m", "messages": messages, "models": ["m", "evil"] }), false),
+        (CHAT, json!({ "model": "m", "messages": messages, "models": "evil" }), false),
         (CHAT, json!({ "model": "m", "messages": messages, "fallbacks": [{ "model": "evil" }] }), false),
         ("/v1/realtime/client_secrets", json!({ "session": { "model": "evil" } }), false),
         ("/async-invoke", json!({ "modelId": "evil", "modelInput": {} }), false),
@@ -267,6 +268,9 @@ fn models_are_seen_wherever_a_request_names_them() {
             json!({ "model": "m", "messages": messages }),
             true,
         ),
+        ("/v2/models/evil/generate_stream", json!({ "text_input": "hi" }), false),
+        ("/v2/models/m/versions/1/infer", json!({ "inputs": [] }), true),
+        ("/v2/models/m/versions/1/notes", json!({ "inputs": [] }), true),
         ("/v1/inference/o/evil", json!({ "input": "hi" }), false),
         ("/hf-inference/models/o/evil/pipeline/feature-extraction", json!({ "inputs": "hi" }), false),
         ("/hf-inference/models/m", json!({ "inputs": "hi" }), true),
@@ -357,6 +361,8 @@ fn the_address_tells_the_model_of_what_is_not_read() {
         ("/v1beta/models/evil:generateContent", "application/json", b"{\"a\":1,\"a\":2}", false),
         ("/v1beta/models/m:generateContent", "application/json", b"{\"a\":1,\"a\":2}", true),
         ("/v1/chat/completions", "application/json", b"{\"a\":1,\"a\":2}", true),
+        ("/v1/chat/completions?model=evil", "application/json", b"{\"a\":1,\"a\":2}", false),
+        ("/upload?model=golf", "image/flac", sound, true),
     ] {
         assert_eq!(sent(open(), path, content_type, body).is_some(), fine, "{path}");
     }

@@ -4,6 +4,7 @@
 use std::cell::LazyCell;
 
 use crate::bound::{is_one_of, plain};
+use crate::coding::unescape;
 use crate::collect::Collector;
 use crate::elsewhere::FREE;
 use crate::error::WireError;
@@ -112,13 +113,21 @@ fn within(c: &Collector<'_>, name: &str, value: Val<'_>, count: &mut u32) -> Res
         if holds && (is_one_of(FREE, &key) || is_one_of(OTHERS, &key)) {
             return Ok(());
         }
-        let attached = key == "content" && member.string().is_some_and(|text| text.starts_with(KEPT))
+        let attached = key == "content" && is_kept(member)
             || may_attach(&key)
                 && (points(name, value, &key, member)
                     || is_one_of(BYTES, &key) && holds_bytes(c, || *says_text, member)?);
         *count = count.saturating_add(u32::from(attached));
         if holds && !attached { within(c, &key, member, count) } else { Ok(()) }
     })
+}
+
+/// Whether a message stands for files that are kept: of a long one the beginning tells.
+fn is_kept(content: Val<'_>) -> bool {
+    const LONGEST: usize = 6 * KEPT.len();
+    let raw = content.raw();
+    let head = raw.get(..raw.floor_char_boundary(LONGEST)).unwrap_or_default();
+    content.is_string() && unescape(head).starts_with(KEPT)
 }
 
 /// Whether a member of this name may be one of those: most are not, and are not compared with each.

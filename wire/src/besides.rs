@@ -181,6 +181,7 @@ pub(crate) fn member(c: &mut Collector<'_>, name: &str, value: Val<'_>, all: boo
     match name {
         "model" if all => named(c, value),
         name if all && MODELS.contains(&name) => named(c, value),
+        "models" if value.is_string() => named(c, value),
         "models" | "analysis_models" => value.items().try_for_each(|(_, entry)| named(c, entry)),
         name if FALLBACKS.contains(&name) => fallbacks(c, value, depth),
         "compound_custom" => compound(c, value),

@@ -47,7 +47,7 @@ pub(crate) fn model(segments: &[Cow<'_, str>]) -> Option<String> {
 
 /// The model of a service that keeps many: Hugging Face's `/models/{model}/v1/chat/completions`, Replicate's
 /// `/models/{model}/predictions` and its deployments, Databricks' `/serving-endpoints/{name}/invocations`, Cloudflare's
-/// `/ai/run/{model}`, and of what serves whatever it is given ([`endpoint`], [`served`]).
+/// `/ai/run/{model}`, and of what serves whatever it is given ([`endpoint`], [`kserve`], [`served`]).
 fn hosted(segments: &[Cow<'_, str>]) -> Option<String> {
     let of = |these: &[&str], end: &[&str]| before(behind(segments, these)?, end);
     let model = of(&["serving-endpoints"], &["invocations"])
@@ -56,6 +56,7 @@ fn hosted(segments: &[Cow<'_, str>]) -> Option<String> {
         .or_else(|| before_operation(segments, &["models"]).and_then(without_version))
         .or_else(|| cloudflare(segments))
         .or_else(|| endpoint(segments))
+        .or_else(|| kserve(segments))
         .or_else(|| served(segments))?;
     Some(model.join("/")).filter(|model| !model.is_empty())
 }
@@ -80,6 +81,15 @@ fn endpoint<'s>(segments: &'s [Cow<'_, str>]) -> Option<&'s [Cow<'s, str>]> {
         && segments.iter().any(|segment| segment.eq_ignore_ascii_case("locations"))
         && !matches(name, &["openapi"]);
     (vertex || INVOKED.iter().any(|invoked| matches(operation, &[invoked]))).then_some(name)
+}
+
+/// Of the open inference protocol (KServe, Triton): `/v2/models/{model}/generate`, behind which a version may stand.
+fn kserve<'s>(segments: &'s [Cow<'_, str>]) -> Option<&'s [Cow<'s, str>]> {
+    const ASKED: &[&str] = &["infer", "generate", "generate_stream"];
+    let (model, rest) = behind(segments, &["v2", "models"])?.split_at_checked(1)?;
+    let (last, before) = rest.split_last()?;
+    let version = before.is_empty() || before.len() == 2 && matches(before.get(..1)?, &["versions"]);
+    (version && ASKED.iter().any(|asked| last.eq_ignore_ascii_case(asked))).then_some(model)
 }
 
 /// A model at the end of a path: DeepInfra's `/v1/inference/{model}`, NVIDIA's `/v1/genai/{model}`, and Hugging Face's
