@@ -188,6 +188,12 @@ fn an_answer_does_not_wait_for_the_end_of_what_went_before_it() {
         assert_eq!((all, outcome), (answer.clone().into_bytes(), "allow"), "{field}");
         assert!(!CHAT.so_far(&program, half.as_bytes()).is_empty(), "{field}");
     }
+    // Documents that an answer is made of, which Azure sends with its first event.
+    let documents: Vec<_> =
+        (0..20).map(|i| json!({ "content": format!("Text {i}."), "title": "T" })).collect();
+    let context = json!({ "choices": [{ "index": 0, "delta": { "context": { "citations": documents } } }] });
+    let left = CHAT.so_far(&program, format!("data: {context}\n\n").as_bytes());
+    assert!(!left.is_empty());
     // What goes on from them all the same is seen with what went before.
     for between in [1, 16, 40] {
         let answer = event(0, "reasoning_content", "ssn 536-9")

@@ -210,6 +210,23 @@ fn what_no_protocol_defines_is_put_together_too() {
         ],
     );
     joined(
+        CHAT,
+        &[
+            ("a delta that is a text", twice(|text| json!({ "choices": [{ "index": 0, "delta": text }] }))),
+            (
+                "messages of a choice",
+                twice(
+                    |text| json!({ "choices": [{ "messages": [{ "sender_type": "BOT", "text": text }] }] }),
+                ),
+            ),
+            (
+                "no choices, and usage with each piece",
+                twice(|text| json!({ "result": text, "is_end": false, "usage": { "total_tokens": 9 } })),
+            ),
+            ("nothing wrong", twice(|text| json!({ "answer": { "text": text }, "error": null }))),
+        ],
+    );
+    joined(
         ANTHROPIC,
         &[(
             "an object",
@@ -319,6 +336,9 @@ fn texts_that_take_turns_in_one_place_are_put_together() {
     let turns = |event: &dyn Fn(u32, &str) -> Value| vec![event(0, ONE), event(1, "zz zz"), event(0, OTHER)];
     let named =
         |name: &'static str| move |id: u32, text: &str| json!({ name: format!("x{id}"), "delta": text });
+    let written = |text: &str| {
+        json!(json!({ "event": { "contentBlockDelta": { "delta": { "text": text } } } }).to_string())
+    };
     let arguments = |id: u32, text: &str| json!({ "content": "", "tool_call_chunks": [{ "name": "f", "args": text, "index": id }] });
     joined(
         at("/run"),
@@ -354,6 +374,11 @@ fn texts_that_take_turns_in_one_place_are_put_together() {
                 ],
             ),
             ("lists of strings", vec![json!({ "text": [ONE] }), json!({ "text": [OTHER] })]),
+            ("names that end like one", vec![json!({ "text_delta": ONE }), json!({ "text_delta": OTHER })]),
+            ("another", vec![json!({ "generation_chunk": ONE }), json!({ "generation_chunk": OTHER })]),
+            ("in a word", vec![json!({ "answerText": ONE }), json!({ "answerText": OTHER })]),
+            ("the other way round", vec![json!({ "textResponse": ONE }), json!({ "textResponse": OTHER })]),
+            ("events written twice as JSON", vec![written(ONE), written(OTHER)]),
         ],
     );
     // Each value counts once, and texts that take turns wait for few others.

@@ -48,8 +48,8 @@ fn choice_of(c: &mut Collector<'_>, choice: Val<'_>, path: u32, position: u32) -
                     c.repeats(Channel { group, kind: ChannelKind::Text, index: 0 }, said, from);
                 }
             }
-            "text" => {
-                // Of the older completions, which no client reads together with a delta.
+            // Of the older completions, which no client reads together with a delta; one that is a text (MiniMax).
+            "text" | "delta" => {
                 let channel = Channel { group, kind: ChannelKind::Text, index: 1 };
                 c.piece(channel, Place::Assistant, member, here)?;
             }
@@ -68,6 +68,10 @@ fn choice_of(c: &mut Collector<'_>, choice: Val<'_>, path: u32, position: u32) -
                 if member.string().is_some_and(|reason| !matches!(&*reason, "" | "null")) {
                     c.closes.push(Close::Perhaps(group));
                 }
+            }
+            // MiniMax, beside or instead of a delta.
+            "messages" if member.kind() == Kind::Array => {
+                within(c, Place::Assistant, member, here, (group, field_hash(0, "messages")))?;
             }
             "index" => c.measures(member, here)?,
             "token_ids" => c.echoes(member, here)?,
@@ -104,6 +108,8 @@ fn delta(c: &mut Collector<'_>, value: Val<'_>, path: u32, group: u32) -> Done {
                 function(c, member, here, beside(call, 4))?;
             }
             "audio" if member.is_object() => audio(c, member, here, group)?,
+            // Azure: what an answer is made of, there at once. The answer is not to wait for more of each document.
+            "context" if member.is_object() => c.unknown(Place::Assistant, path, key, member)?,
             _ if member.is_string() => {
                 c.piece(Channel { group, kind, index }, Place::Assistant, member, here)?;
             }

@@ -7,6 +7,8 @@ mod shape;
 mod unknown;
 pub(crate) mod within;
 
+use std::borrow::Cow;
+
 use crate::a2a;
 use crate::bedrock;
 use crate::coding::Coding;
@@ -314,6 +316,10 @@ fn data(
     };
     let root = Doc { text: data, nodes: &nodes, layer, level: 0 }.root();
     if root.is_string() {
+        if let Some(event) = event_within(c, root) {
+            let layer = c.push_layer(layer, root.span(), Coding::Json)?;
+            return self::data(c, operation, &event, layer, Within::Member);
+        }
         let channel = Channel { group: OUTSIDE, kind: ChannelKind::Text, index: 1 };
         return c.piece_apart(channel, Place::Assistant, root, ROOT);
     }
@@ -335,6 +341,15 @@ fn data(
         c.closes.push(Close::Rests(OUTSIDE));
     }
     Ok(())
+}
+
+/// The event that a string is as a whole: some servers write the JSON of theirs as JSON once more (agents on AgentCore).
+fn event_within<'d>(c: &Collector<'_>, root: Val<'d>) -> Option<Cow<'d, str>> {
+    let text = root.string().filter(|text| text.trim_start().starts_with('{'))?;
+    let nodes = scan(&text, c.limits).ok()?;
+    let says =
+        Doc { text: &text, nodes: &nodes, layer: NO_LAYER, level: 0 }.root().members().next().is_some();
+    says.then_some(text)
 }
 
 /// Whether a lenient parser may read what is not strictly JSON: that ends with a bracket, as it begins, and has a string in it.

@@ -1,5 +1,6 @@
 //! Which protocol an event speaks.
 
+use super::unknown;
 use crate::coding::Coding;
 use crate::json::Val;
 use crate::protocol::Protocol;
@@ -78,7 +79,8 @@ pub(super) fn shape_of(protocol: Protocol, root: Val<'_>, within: Within) -> Sha
         (Some(_), Some(_)) => return Shape::Unknown,
         _ => {}
     }
-    let told = root.get("usage").is_some() || root.get("error").is_some();
+    let errs = root.get("error").is_some_and(|error| error.is_object() || error.is_string());
+    let told = errs || root.get("usage").is_some() && !is_piece(protocol, root);
     match protocol {
         Protocol::Gemini if root.is_object() => Shape::Gemini,
         Protocol::Ollama if root.is_object() => Shape::Ollama,
@@ -87,4 +89,13 @@ pub(super) fn shape_of(protocol: Protocol, root: Val<'_>, within: Within) -> Sha
         protocol if protocol.is_settled() && told => Shape::Whole,
         _ => Shape::Unknown,
     }
+}
+
+/// Whether an event that tells of usage says a text of its own (ERNIE's `result`), where the whole answers of its protocol have
+/// none there: some of their lists are called so.
+fn is_piece(protocol: Protocol, root: Val<'_>) -> bool {
+    let chat = matches!(protocol, Protocol::OpenAiChat | Protocol::OpenAiCompletions);
+    root.members().any(|(key, member)| {
+        (member.is_string() || chat && member.is_object()) && unknown::is_text(&key.text())
+    })
 }

@@ -9,6 +9,52 @@ use crate::message::Place;
 use crate::repeated;
 use crate::tools;
 
+/// Names of members that usually carry the text. Some servers begin them with a capital.
+const TEXTS: &[&str] = &[
+    "text",
+    "content",
+    "response",
+    "delta",
+    "output",
+    "completion",
+    "token",
+    "thinking",
+    "thought",
+    "reasoning",
+    "reasoning_content",
+    "arguments",
+    "args",
+    "partial_json",
+    "generation",
+    "value",
+    "answer",
+    "chunk",
+    "data",
+    "result",
+    "message",
+    "reply",
+    "parameters",
+    "v",
+    "text_output",
+    "textResponse",
+];
+
+/// The last words of other names of such members: `text_delta`, `argsTextDelta`, `generation_chunk`, `answerText`.
+const LAST_WORDS: &[&str] = &["delta", "chunk", "text"];
+
+/// Whether a member of this name usually carries a text.
+pub(super) fn is_text(name: &str) -> bool {
+    let ends = |word: &&str| {
+        let Some((before, last)) = name.split_at_checked(name.len().saturating_sub(word.len())) else {
+            return false;
+        };
+        let apart =
+            before.ends_with(['_', '-']) || last.starts_with(|first: char| first.is_ascii_uppercase());
+        apart && last.eq_ignore_ascii_case(word)
+    };
+    TEXTS.iter().any(|text| text.eq_ignore_ascii_case(name)) || LAST_WORDS.iter().any(ends)
+}
+
 /// A stream of a protocol nobody told us: members that usually carry the text are taken for pieces of it, the rest
 /// for whole texts.
 pub(super) fn unknown(
@@ -18,88 +64,12 @@ pub(super) fn unknown(
     path: u32,
     fields: u32,
 ) -> Result<(), WireError> {
-    // Some servers begin their names with a capital.
-    const TEXTS: &[&str] = &[
-        "text",
-        "content",
-        "response",
-        "delta",
-        "output",
-        "completion",
-        "token",
-        "generated_text",
-        "thinking",
-        "reasoning",
-        "reasoning_content",
-        "arguments",
-        "args",
-        "partial_json",
-        "generation",
-        "outputText",
-        "text_output",
-        "value",
-        "answer",
-        "chunk",
-        "data",
-        "result",
-        "message",
-        "reply",
-        "textDelta",
-        "inputTextDelta",
-        "argsTextDelta",
-        "parameters",
-        "v",
-    ];
-    let is_text = |name: &str| TEXTS.iter().any(|text| text.eq_ignore_ascii_case(name));
     match value.kind() {
         Kind::Object => {
             tools::calls_in(c, value);
-            value.members().try_for_each(|(key, member)| {
-                let name = key.text();
-                let here = c.at_key(path, &name);
-                // Of what comes in pieces only the first shows what it is.
-                let data = &*name == "audio" || &*name == "data" && media::says_media(value);
-                if data && member.is_string() {
-                    return c.data(member, here);
-                }
-                if member.is_string() && is_text(&name) {
-                    let channel = Channel {
-                        group: OUTSIDE,
-                        kind: ChannelKind::Other,
-                        index: field_hash(fields, &name),
-                    };
-                    let from = c.pieces.len();
-                    c.piece_apart(channel, Place::Assistant, member, here)?;
-                    takes_turns(c, from, value, &name);
-                    return Ok(());
-                }
-                if is_text(&name) && member.items().any(|(_, item)| item.is_string()) {
-                    let seed = field_hash(fields, &name);
-                    return within::within(c, Place::Assistant, member, here, (OUTSIDE, seed));
-                }
-                if repeated::repeats(&name, member, operation) {
-                    return repeated::running(c, OUTSIDE, member, here);
-                }
-                // Whatever it is called: clients put together what they are given to add.
-                if name.eq_ignore_ascii_case("delta") && member.is_object() {
-                    let (from, seed) = (c.pieces.len(), field_hash(fields, &name));
-                    within::within(c, Place::Assistant, member, here, (OUTSIDE, seed))?;
-                    takes_turns(c, from, value, &name);
-                    return Ok(());
-                }
-                if matches!(member.kind(), Kind::Object | Kind::Array) {
-                    c.key(Place::Other, path, key, &name)?;
-                    let from = c.pieces.len();
-                    unknown(c, operation, member, here, field_hash(fields, &name))?;
-                    if name.eq_ignore_ascii_case("content")
-                        && member.items().all(|(_, part)| part.get("index").is_none())
-                    {
-                        c.pieces.iter_mut().skip(from).for_each(|piece| piece.whole = true);
-                    }
-                    return Ok(());
-                }
-                c.member(Place::Other, path, key, member)
-            })
+            value
+                .members()
+                .try_for_each(|(key, member)| member_of(c, operation, (value, path, fields), key, member))
         }
         Kind::Array => value.items().try_for_each(|(index, item)| {
             let path = c.at_index(path, index);
@@ -107,6 +77,55 @@ pub(super) fn unknown(
         }),
         _ => c.free(Place::Other, value, path),
     }
+}
+
+/// A member of an object, which stands at `path` among these `fields`.
+fn member_of(
+    c: &mut Collector<'_>,
+    operation: &str,
+    (holder, path, fields): (Val<'_>, u32, u32),
+    key: Val<'_>,
+    member: Val<'_>,
+) -> Result<(), WireError> {
+    let name = key.text();
+    let here = c.at_key(path, &name);
+    let from = c.pieces.len();
+    let own = field_hash(fields, &name);
+    if repeated::repeats(&name, member, operation) {
+        return repeated::running(c, OUTSIDE, member, here);
+    }
+    // Of what comes in pieces only the first shows what it is.
+    let data = &*name == "audio" || &*name == "data" && media::says_media(holder);
+    if member.is_string() {
+        if data {
+            return c.data(member, here);
+        }
+        if !is_text(&name) {
+            return c.member(Place::Other, path, key, member);
+        }
+        let channel = Channel { group: OUTSIDE, kind: ChannelKind::Other, index: own };
+        c.piece_apart(channel, Place::Assistant, member, here)?;
+        takes_turns(c, from, holder, &name);
+        return Ok(());
+    }
+    if is_text(&name) && member.items().any(|(_, item)| item.is_string()) {
+        return within::within(c, Place::Assistant, member, here, (OUTSIDE, own));
+    }
+    // Whatever it is called: clients put together what they are given to add.
+    if name.eq_ignore_ascii_case("delta") && member.is_object() {
+        within::within(c, Place::Assistant, member, here, (OUTSIDE, own))?;
+        takes_turns(c, from, holder, &name);
+        return Ok(());
+    }
+    if !matches!(member.kind(), Kind::Object | Kind::Array) {
+        return c.member(Place::Other, path, key, member);
+    }
+    c.key(Place::Other, path, key, &name)?;
+    unknown(c, operation, member, here, own)?;
+    if name.eq_ignore_ascii_case("content") && member.items().all(|(_, part)| part.get("index").is_none()) {
+        c.pieces.iter_mut().skip(from).for_each(|piece| piece.whole = true);
+    }
+    Ok(())
 }
 
 /// Says of pieces, after the first `from`, by what they may be told from others in the same place: an index beside them, and
