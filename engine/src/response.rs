@@ -56,7 +56,11 @@ impl Session {
             ContentEncoding::Coded(coding) => Some(coding),
             ContentEncoding::Unknown => return self.uninspectable_response("response-encoding"),
         };
-        let kind = body_kind(header("content-type"));
+        let kind = match body_kind(header("content-type")) {
+            // The AI SDK's (its version 4).
+            BodyKind::Text if header("x-vercel-ai-data-stream").is_some() => BodyKind::Lines,
+            kind => kind,
+        };
         if let Some(framing) = Framing::of(&kind, self.protocol, &self.decision.operation) {
             let limit = self.program.limits().max_body;
             let decoder = self.response_coding.map(|coding| ContentDecoder::new(coding, limit));
@@ -122,7 +126,8 @@ impl Session {
         let told = speaks_json(self.protocol);
         // Of an answer of no known protocol they tell where it has no type, and where it is JSON that is no one value.
         let by_bytes = told || matches!(kind, BodyKind::Empty | BodyKind::Json);
-        if let Some(framing) = Framing::of_body(body, self.protocol, told).filter(|_| by_bytes) {
+        let framing = Framing::of_body(body, self.protocol, told).filter(|_| by_bytes);
+        if let Some(framing) = framing.or_else(|| self.text_streams(&kind, body)) {
             let out = self.streams(framing, None).push(self, body, true);
             return self.conclude((out != body).then_some(out));
         }
@@ -163,6 +168,13 @@ impl Session {
                 self.conclude(None)
             }
         }
+    }
+
+    /// The framing of an answer that is called a text, or has no type, where nobody told what streams its server has.
+    fn text_streams(&self, kind: &BodyKind, body: &[u8]) -> Option<Framing> {
+        let text = matches!(kind, BodyKind::Text | BodyKind::Empty);
+        let untold = !speaks_json(self.route.protocol) && !self.protocol.answers_from_outside();
+        if text && untold { Framing::of_text(body, &self.program.limits()) } else { None }
     }
 
     /// A piece of a streamed response; the bytes to send on instead. Held-back bytes come with a later piece, at the

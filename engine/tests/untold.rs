@@ -19,8 +19,13 @@ enum As {
     Lines,
     /// Lines that are called JSON.
     JsonLines,
+    /// The same, and events, called a text.
+    TextLines,
+    TextEvents,
+    /// Lines with a code before them: each is `{code: JSON}` here.
+    CodedLines,
 }
-use As::{Events, JsonLines, Lines, Whole};
+use As::{CodedLines, Events, JsonLines, Lines, TextEvents, TextLines, Whole};
 
 impl As {
     fn written(self, answer: &[Value]) -> (&'static str, String) {
@@ -32,6 +37,12 @@ impl As {
             Events => ("text/event-stream", each("data: ", "\n\n")),
             Lines => ("application/x-ndjson", each("", "\n")),
             JsonLines => ("application/json", each("", "\n")),
+            TextLines => ("text/plain; charset=utf-8", each("", "\n")),
+            TextEvents => ("text/plain", each("data: ", "\n\n") + "data: [DONE]\n\n"),
+            CodedLines => {
+                let lines = answer.iter().flat_map(|line| line.as_object().unwrap());
+                ("text/plain", lines.map(|(code, json)| format!("{code}:{json}\n")).collect())
+            }
         }
     }
 }
@@ -328,6 +339,36 @@ fn what_a_provider_signs_comes_back_unchanged() {
         let answer = [answer];
         let got = through(&pii, (path, &asked(path)), framed, &answer);
         assert_eq!(got, (framed.written(&answer).1, false), "{path}");
+    }
+}
+
+/// Who asked for a stream reads one, also where it is called a text.
+#[test]
+fn events_and_lines_that_are_called_a_text_are_read_as_what_they_are() {
+    let spec = json!({ "rules": [{ "pii": { "replacement": "#" } }] });
+    let said = |code: &str, text: &str| json!({ code: text });
+    let begins = json!({ "f": { "messageId": "m" } });
+    let ends = json!({ "d": { "finishReason": "stop", "usage": { "completionTokens": 2 } } });
+    let call = |args: &str| json!({ "c": { "toolCallId": "c1", "argsTextDelta": args } });
+    let chat = json!({ "messages": [{ "role": "user", "content": "hi" }] });
+    for asked in [&asked("/run"), &chat] {
+        for (name, framed, answer) in [
+            ("lines", TextLines, vec![said("text", ONE), said("text", OTHER)]),
+            ("events", TextEvents, vec![said("text", ONE), said("text", OTHER)]),
+            (
+                "the AI SDK's",
+                CodedLines,
+                vec![begins.clone(), said("0", ONE), said("0", OTHER), ends.clone()],
+            ),
+            ("its thoughts", CodedLines, vec![said("g", ONE), said("0", "zz"), said("g", OTHER)]),
+            ("its calls", CodedLines, vec![call("{\"a\":\"ssn 536-9"), call("0-4399 ok\"}")]),
+        ] {
+            let (got, refused) = through(&spec, ("/run", asked), framed, &answer);
+            assert!(!refused && got.contains('#') && got.contains("ok"), "{name}: {got}");
+            assert!(!got.contains("536-9") && !got.contains("0-4399"), "{name}: {got}");
+        }
+        let calm = [begins.clone(), said("0", "Hello"), said("0", " there"), ends.clone()];
+        assert_eq!(through(&spec, ("/run", asked), CodedLines, &calm), (CodedLines.written(&calm).1, false));
     }
 }
 

@@ -1,7 +1,9 @@
-//! Newline-delimited JSON: an event is a line (<https://github.com/ndjson/ndjson-spec>).
+//! Newline-delimited JSON: an event is a line (<https://github.com/ndjson/ndjson-spec>). Those of the AI SDK's data streams (its
+//! version 4) begin with a code that says what their JSON is: `0:"some words"`.
 
 use crate::error::{Limits, WireError};
 use crate::framing::Event;
+use crate::json::scan;
 
 #[derive(Debug, Clone)]
 pub(crate) struct LineStream {
@@ -36,4 +38,24 @@ impl LineStream {
 
 fn event(raw: Vec<u8>) -> Event {
     if raw.iter().all(u8::is_ascii_whitespace) { Event::Gap(raw) } else { Event::Json(raw) }
+}
+
+/// The code of a line, where one stands before its JSON, and that.
+pub(crate) fn coded<'l>(line: &'l str, limits: &Limits) -> Option<(u8, &'l str)> {
+    let (code, json) = line.split_once(':')?;
+    let [code] = code.as_bytes() else { return None };
+    let is_json = json.starts_with(['"', '{', '[']) && scan(json, limits).is_ok();
+    (is_json && code.is_ascii_alphanumeric()).then_some((*code, json))
+}
+
+/// Whether a text is several lines of nothing but JSON, each with a code before it or none.
+pub(crate) fn are_json(text: &str, limits: &Limits) -> bool {
+    let object = |line: &str| line.starts_with(['{', '[']) && scan(line, limits).is_ok();
+    let mut lines = text.lines().filter(|line| !line.trim().is_empty()).peekable();
+    let is_coded = lines.peek().is_some_and(|first| !object(first));
+    let mut count = 0;
+    lines.all(|line| {
+        count += 1;
+        if is_coded { coded(line, limits).is_some() } else { object(line) }
+    }) && count > 1
 }

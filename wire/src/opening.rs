@@ -2,8 +2,9 @@
 
 use crate::error::{Limits, WireError};
 use crate::framing::Framing;
+use crate::lines;
 use crate::protocol::Protocol;
-use crate::sse::looks_like_events;
+use crate::sse::{self, looks_like_events};
 
 /// A character that some readers skip at the beginning.
 const MARK: &[u8] = b"\xEF\xBB\xBF";
@@ -155,6 +156,15 @@ impl Framing {
             _ => None,
         }
     }
+
+    /// The framing of an answer of no known protocol that is called a text, and is there as a whole: events or lines of JSON.
+    pub fn of_text(body: &[u8], limits: &Limits) -> Option<Self> {
+        let text = std::str::from_utf8(body).ok()?;
+        if sse::has_json(text, limits) {
+            return Some(Self::Sse);
+        }
+        lines::are_json(text, limits).then_some(Self::Lines)
+    }
 }
 
 #[cfg(test)]
@@ -252,6 +262,25 @@ mod tests {
             (Protocol::OpenAiChat, true, "{}\n{}", None),
         ] {
             assert_eq!(Framing::of_body(body.as_bytes(), protocol, told), want, "{body:?}");
+        }
+    }
+    #[test]
+    fn a_text_may_be_a_stream() {
+        for (body, want) in [
+            ("data: {\"a\":1}\n\ndata: {\"a\":2}\n\ndata: [DONE]\n\n", Some(Framing::Sse)),
+            ("event: x\r\ndata:\"a\"\r\n\r\n", Some(Framing::Sse)),
+            ("{\"a\":1}\n{\"a\":2}\n", Some(Framing::Lines)),
+            ("f:{\"messageId\":\"m\"}\n0:\"a\"\n0:\"b\"\n", Some(Framing::Lines)),
+            ("{\"a\":1}\n", None),
+            ("{\"a\":1}\n{\"a\":}\n", None),
+            ("data: one\n\ndata: two\n\n", None),
+            ("id: 7\nname: Ada\ndata: {}\n", None),
+            ("0:\"a\"\nand so on\n", None),
+            ("1:30\n2:45\n", None),
+            ("Hello", None),
+            ("", None),
+        ] {
+            assert_eq!(Framing::of_text(body.as_bytes(), &Limits::default()), want, "{body:?}");
         }
     }
 }

@@ -3,6 +3,7 @@
 use std::ops::Range;
 
 use crate::error::{Limits, WireError, malformed};
+use crate::json::scan;
 
 /// One event, or a stretch of the stream that carries none (comments, blank lines).
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -63,6 +64,25 @@ impl SseEvent {
 
 /// Why an event is refused in which [`begins_another`] line.
 pub(crate) const OTHER_LINE: &str = "a character at which some readers end a line, and a field behind it";
+
+/// Whether a text is events that have JSON for their data, each on one line.
+pub(crate) fn has_json(text: &str, limits: &Limits) -> bool {
+    let mut found = false;
+    looks_like_events(text.as_bytes())
+        && lines(text).all(|line| {
+            let line = text.get(line).unwrap_or_default();
+            let Some(data) = line.strip_prefix("data:").map(str::trim_start) else { return is_field(line) };
+            let json = data.starts_with(['{', '[', '"']) && scan(data, limits).is_ok();
+            found |= json;
+            json || data.trim_end() == "[DONE]"
+        })
+        && found
+}
+
+/// Whether a line is a field beside the data, a comment or the end of an event.
+fn is_field(line: &str) -> bool {
+    line.trim().is_empty() || [":", "event:", "id:", "retry:"].iter().any(|name| line.starts_with(name))
+}
 
 /// Whether a field stands behind one of the characters at which Python's `splitlines` (httpx, a2a-sdk) ends a line, and the
 /// standard does not.

@@ -17,6 +17,7 @@ use crate::error::{Limits, WireError, malformed, utf8};
 use crate::framing::Event;
 use crate::gemini;
 use crate::json::{Doc, Kind, NO_LAYER, Val, scan};
+use crate::lines;
 use crate::message::{Message, Place};
 use crate::ollama;
 use crate::path::ROOT;
@@ -216,7 +217,7 @@ pub fn read_event(
                 None => {}
             }
         }
-        Event::Json(raw) => self::data(&mut c, operation, utf8(raw)?, NO_LAYER, Within::Line)?,
+        Event::Json(raw) => line(&mut c, operation, utf8(raw)?)?,
         Event::Amazon(frame) => {
             self::data(&mut c, operation, utf8(frame.payload())?, NO_LAYER, Within::Frame)?;
         }
@@ -226,6 +227,15 @@ pub fn read_event(
     let idle = !says && c.message.segments.is_empty() && keeps_alive(event);
     let Collector { pieces, closes, labels, repeats, message, .. } = c;
     Ok(StreamItem { pieces, closes, labels, repeats, idle, message })
+}
+
+/// A line, or an item of an array.
+fn line(c: &mut Collector<'_>, operation: &str, line: &str) -> Result<(), WireError> {
+    let Some((code, json)) = lines::coded(line, c.limits) else {
+        return data(c, operation, line, NO_LAYER, Within::Line);
+    };
+    let layer = c.push_layer(NO_LAYER, (line.len() - json.len()) as u32..line.len() as u32, Coding::Plain)?;
+    data(c, operation, json, layer, Within::Coded(code))
 }
 
 /// Lines without a field's name, of no known protocol: each is one JSON value, or a text that begins with a bracket.
@@ -316,11 +326,13 @@ fn data(
     };
     let root = Doc { text: data, nodes: &nodes, layer, level: 0 }.root();
     if root.is_string() {
-        if let Some(event) = event_within(c, root) {
+        // Lines with the same code go on with a text of their own.
+        let code = if let Within::Coded(code) = within { u32::from(code) } else { 0 };
+        if let Some(event) = event_within(c, root).filter(|_| code == 0) {
             let layer = c.push_layer(layer, root.span(), Coding::Json)?;
             return self::data(c, operation, &event, layer, Within::Member);
         }
-        let channel = Channel { group: OUTSIDE, kind: ChannelKind::Text, index: 1 };
+        let channel = Channel { group: OUTSIDE, kind: ChannelKind::Text, index: 1 + code };
         return c.piece_apart(channel, Place::Assistant, root, ROOT);
     }
     c.message.usage = usage::reported(c.message.protocol, root);

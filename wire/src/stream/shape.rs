@@ -11,6 +11,8 @@ pub(super) enum Within {
     Event,
     /// A line, or an item of an array: of JSON alone, where it begins like that.
     Line,
+    /// A line behind this code.
+    Coded(u8),
     /// One of Amazon's.
     Frame,
     /// A member of another event.
