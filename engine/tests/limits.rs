@@ -132,6 +132,16 @@ fn only_the_chunk_that_tells_nothing_but_usage_is_kept() {
     let image = json!({ "images": [{ "type": "image_url", "image_url": { "url": "data:image/png;base64,iVBORw0KGgo=" } }] });
     for (name, event, kept) in [
         ("usage alone", json!({ "id": "c", "choices": [], "usage": usage }), true),
+        (
+            "usage and what a server measured",
+            json!({ "choices": [], "usage": usage, "timings": { "predicted_ms": 2.5 }, "token_ids": [1], "x": null }),
+            true,
+        ),
+        (
+            "usage and sources",
+            json!({ "choices": [], "usage": usage, "citations": ["https://docs.example.com/a"] }),
+            false,
+        ),
         ("who speaks", chunk(json!({ "role": "assistant", "content": "" })), false),
         (
             "a call without arguments",

@@ -90,14 +90,20 @@ pub(crate) fn reported(protocol: Protocol, root: Val<'_>) -> Option<Usage> {
     told.chain(titan(root)).reduce(Usage::merged)
 }
 
-/// Whether an event of a stream of chat completions only tells of usage: it answers nothing, and is no error.
+/// Whether an event of a stream of chat completions only tells of usage: it answers nothing, lists nothing that the answer goes
+/// back to (xAI's `citations`), and is no error.
 pub fn only_tells_usage(event: &Event) -> bool {
     let Event::Sse(event) = event else { return false };
     let data = event.data.as_deref().unwrap_or_default();
     let Ok(nodes) = scan(data, &Limits::default()) else { return false };
     let root = Doc { text: data, nodes: &nodes, layer: NO_LAYER, level: 0 }.root();
     let none = |choices: Val<'_>| choices.kind() == Kind::Array && choices.items().next().is_none();
-    root.get("choices").is_some_and(none) && root.get("error").is_none_or(|error| error.kind() == Kind::Null)
+    let lists = |(_, member): (Val<'_>, Val<'_>)| {
+        member.items().next().is_some_and(|(_, item)| item.is_string() || item.is_object())
+    };
+    root.get("choices").is_some_and(none)
+        && root.get("error").is_none_or(|error| error.kind() == Kind::Null)
+        && !root.members().any(lists)
 }
 
 /// A count: some gateways write a fraction of nothing (`500.0`).

@@ -44,7 +44,10 @@ fn nothing_waits_for_a_text_that_was_the_last() {
     let works = rpc(
         json!({ "kind": "status-update", "status": { "state": "working", "message": { "role": "agent", "messageId": "m", "parts": [{ "kind": "text", "text": "Fetching" }] } } }),
     );
+    let error =
+        json!({ "type": "error", "code": "server_error", "message": "It broke at 12", "sequence_number": 3 });
     for (name, wire, events) in [
+        ("an error of Responses", responses, vec![error]),
         ("a whole message, then that nothing follows", bus, vec![message("Order no. 12"), idle.clone()]),
         (
             "its pieces, itself, then that nothing follows",

@@ -81,7 +81,8 @@ pub(super) fn shape_of(protocol: Protocol, root: Val<'_>, within: Within) -> Sha
         (Some(_), Some(_)) => return Shape::Unknown,
         _ => {}
     }
-    let errs = root.get("error").is_some_and(|error| error.is_object() || error.is_string());
+    let errs = protocol == Protocol::OpenAiResponses && kind == "error"
+        || root.get("error").is_some_and(|error| error.is_object() || error.is_string());
     let told = errs || root.get("usage").is_some() && !is_piece(protocol, root);
     match protocol {
         Protocol::Gemini if root.is_object() => Shape::Gemini,
