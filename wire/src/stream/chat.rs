@@ -109,7 +109,9 @@ fn delta(c: &mut Collector<'_>, value: Val<'_>, path: u32, group: u32) -> Done {
             }
             "audio" if member.is_object() => audio(c, member, here, group)?,
             // Azure: what an answer is made of, there at once. The answer is not to wait for more of each document.
-            "context" if member.is_object() => c.unknown(Place::Assistant, path, key, member)?,
+            "context" if member.get("citations").is_some() || member.get("intent").is_some() => {
+                c.unknown(Place::Assistant, path, key, member)?
+            }
             _ if member.is_string() => {
                 c.piece(Channel { group, kind, index }, Place::Assistant, member, here)?;
             }

@@ -349,7 +349,12 @@ fn data(
         Shape::Whole => document(c, Some(operation), root, ROOT),
         Shape::Unknown => unknown::unknown(c, operation, root, ROOT, 0),
     }?;
-    if matches!(shape, Shape::Unknown) && !c.speaks && !unknown::may_precede_text(root) {
+    let goes_on = match shape {
+        Shape::Unknown => c.speaks || unknown::may_precede_text(root),
+        Shape::Whole => root.get("usage").is_none(),
+        _ => true,
+    };
+    if !goes_on {
         c.closes.push(Close::Rests(OUTSIDE));
     }
     Ok(())

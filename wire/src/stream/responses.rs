@@ -14,76 +14,112 @@ use crate::repeated;
 
 pub(crate) fn read(c: &mut Collector<'_>, root: Val<'_>) -> Done {
     let kind = root.get_text("type").unwrap_or_default();
-    let (channel, place) = channel_of(&kind, root)?;
+    let of = channel_of(&kind, root)?;
     c.thinks = kind.contains("reasoning");
     for (key, member) in root.members() {
-        let name = key.text();
-        let here = c.at_key(ROOT, &name);
-        match &*name {
-            "type"
-            | "sequence_number"
-            | "output_index"
-            | "content_index"
-            | "summary_index"
-            | "annotation_index"
-            | "command_index"
-            | "partial_image_index"
-            | "item_id" => c.measures(member, here)?,
-            "delta" if kind == "response.audio.delta" => c.data(member, here)?,
-            "delta" if member.is_string() => c.piece(channel, place, member, here)?,
-            // What a shell prints comes as an object of texts.
-            "delta" => within(c, place, member, here, (channel.group, channel.index))?,
-            "text" | "refusal" | "arguments" | "input" | "code" | "transcript" | "command" | "diff"
-                if kind.ends_with(".added") && member.is_string() =>
-            {
-                c.piece(channel, place, member, here)?;
-            }
-            "text" | "refusal" | "arguments" | "input" | "code" | "transcript" => {
-                let from = c.message.segments.len();
-                c.text(place, member, here)?;
-                if kind == "response.output_text.done" {
-                    c.repeats(channel, member, from);
-                }
-            }
-            "response" if member.is_object() => {
-                let calls = c.message.tool_calls.len();
-                openai::read(c, member, here)?;
-                if let Some(output) = member.get("output") {
-                    c.calls_run_in(calls, output);
-                }
-            }
-            "item" if member.is_object() => {
-                let (from, calls) = (c.message.segments.len(), c.message.tool_calls.len());
-                item(c, Place::Assistant, member, here)?;
-                c.calls_run(calls, arguments(channel.group));
-                if kind == "response.output_item.added" {
-                    item_opens(c, member, from, channel.group);
-                }
-                if kind == "response.output_item.done" {
-                    let parts = member.get("content").into_iter().flat_map(|content| content.items());
-                    parts.for_each(|(index, part)| repeats(c, part, from, (channel.group, index)));
-                }
-            }
-            "part" => {
-                let from = c.message.segments.len();
-                contents(c, Place::Assistant, member, here)?;
-                if kind.ends_with("_part.added") {
-                    let index = if kind.contains("summary") { "summary_index" } else { "content_index" };
-                    let index = index_of(root, index)?.unwrap_or(0);
-                    part_opens(c, member, from, (channel.group, index));
-                }
-                if kind == "response.content_part.done" {
-                    let index = index_of(root, "content_index")?.unwrap_or(0);
-                    repeats(c, member, from, (channel.group, index));
-                }
-            }
-            "partial_image_b64" => c.data(member, here)?,
-            "logprobs" if kind.ends_with(".delta") => repeated::running(c, channel.group, member, here)?,
-            "logprobs" => c.echoes(member, here)?,
-            _ => c.unknown(Place::Assistant, ROOT, key, member)?,
-        }
+        member_of(c, (&kind, root), of, key, member)?;
     }
-    match &*kind {
+    ends(c, &kind, root, of.0);
+    Ok(())
+}
+
+/// A member of an event of this type; `channel` is the running text that the event adds to or ends.
+fn member_of(
+    c: &mut Collector<'_>,
+    (kind, root): (&str, Val<'_>),
+    (channel, place): (Channel, Place),
+    key: Val<'_>,
+    member: Val<'_>,
+) -> Done {
+    let name = key.text();
+    let here = c.at_key(ROOT, &name);
+    match &*name {
+        "type"
+        | "sequence_number"
+        | "output_index"
+        | "content_index"
+        | "summary_index"
+        | "annotation_index"
+        | "command_index"
+        | "partial_image_index"
+        | "item_id" => c.measures(member, here),
+        "delta" if kind == "response.audio.delta" => c.data(member, here),
+        "delta" if member.is_string() => c.piece(channel, place, member, here),
+        // What a shell prints comes as an object of texts.
+        "delta" => within(c, place, member, here, (channel.group, channel.index)),
+        "text" | "refusal" | "arguments" | "input" | "code" | "transcript" | "command" | "diff"
+            if kind.ends_with(".added") && member.is_string() =>
+        {
+            c.piece(channel, place, member, here)
+        }
+        "text" | "refusal" | "arguments" | "input" | "code" | "transcript" => {
+            let from = c.message.segments.len();
+            c.text(place, member, here)?;
+            if kind == "response.output_text.done" {
+                c.repeats(channel, member, from);
+            }
+            Ok(())
+        }
+        "response" if member.is_object() => whole(c, member, here),
+        "item" if member.is_object() => item_of(c, kind, member, here, channel.group),
+        "part" => part_of(c, (kind, root), member, here, channel.group),
+        "partial_image_b64" => c.data(member, here),
+        "logprobs" if kind.ends_with(".delta") => repeated::running(c, channel.group, member, here),
+        "logprobs" => c.echoes(member, here),
+        _ => c.unknown(Place::Assistant, ROOT, key, member),
+    }
+}
+
+/// The answer as it stands at an event.
+fn whole(c: &mut Collector<'_>, response: Val<'_>, path: u32) -> Done {
+    let calls = c.message.tool_calls.len();
+    openai::read(c, response, path)?;
+    if let Some(output) = response.get("output") {
+        c.calls_run_in(calls, output);
+    }
+    Ok(())
+}
+
+/// An item that begins, or is over.
+fn item_of(c: &mut Collector<'_>, kind: &str, member: Val<'_>, path: u32, group: u32) -> Done {
+    let (from, calls) = (c.message.segments.len(), c.message.tool_calls.len());
+    item(c, Place::Assistant, member, path)?;
+    c.calls_run(calls, arguments(group));
+    if kind == "response.output_item.added" {
+        item_opens(c, member, from, group);
+    }
+    if kind == "response.output_item.done" {
+        let parts = member.get("content").into_iter().flat_map(|content| content.items());
+        parts.for_each(|(index, part)| repeats(c, part, from, (group, index)));
+    }
+    Ok(())
+}
+
+/// The same of a part.
+fn part_of(
+    c: &mut Collector<'_>,
+    (kind, root): (&str, Val<'_>),
+    member: Val<'_>,
+    path: u32,
+    group: u32,
+) -> Done {
+    let from = c.message.segments.len();
+    contents(c, Place::Assistant, member, path)?;
+    if kind.ends_with("_part.added") {
+        let index = if kind.contains("summary") { "summary_index" } else { "content_index" };
+        let index = index_of(root, index)?.unwrap_or(0);
+        part_opens(c, member, from, (group, index));
+    }
+    if kind == "response.content_part.done" {
+        let index = index_of(root, "content_index")?.unwrap_or(0);
+        repeats(c, member, from, (group, index));
+    }
+    Ok(())
+}
+
+/// What an event of this type ends.
+fn ends(c: &mut Collector<'_>, kind: &str, root: Val<'_>, channel: Channel) {
+    match kind {
         "response.completed" | "response.failed" | "response.incomplete" | "response.cancelled" => {
             c.closes.push(Close::All);
         }
@@ -94,7 +130,6 @@ pub(crate) fn read(c: &mut Collector<'_>, root: Val<'_>) -> Done {
         kind if !may_precede_text(kind, root) => c.closes.push(Close::Elsewhere),
         _ => {}
     }
-    Ok(())
 }
 
 /// The texts that an item begins with, and that deltas go on with. `from` is how many were listed before it.
