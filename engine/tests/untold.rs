@@ -216,10 +216,54 @@ fn tools_that_are_called_are_judged_where_no_reader_knows_the_protocol() {
             json!({ "id": "x", "message": { "role": "assistant", "tool_calls": [function()] } }),
             true,
         ),
+        (
+            "/v2/chat",
+            Events,
+            json!({ "type": "tool-call-start", "index": 0, "delta": { "message": { "tool_calls": function() } } }),
+            true,
+        ),
+        (
+            "/threads/t/runs/stream",
+            Events,
+            json!([{ "content": "", "tool_call_chunks": [{ "name": "shell", "args": "", "index": 0, "type": "tool_call_chunk" }] }]),
+            true,
+        ),
+        (
+            "/v1/agents/a/messages",
+            Events,
+            json!({ "tool_call": { "name": "shell", "arguments": "{}" } }),
+            true,
+        ),
+        (
+            "/invocations",
+            Events,
+            json!({ "event": { "contentBlockStart": { "start": { "toolUse": { "name": "shell" } } } } }),
+            true,
+        ),
+        ("/run", Events, json!({ "type": "tool-input-start", "toolCallId": "c", "toolName": "shell" }), true),
+        (
+            "/run",
+            CodedLines,
+            json!({ "9": { "toolCallId": "c", "toolName": "shell", "args": {} }, "0": "a" }),
+            true,
+        ),
+        (
+            "/run",
+            Events,
+            json!({ "type": "TOOL_CALL_START", "toolCallId": "c", "toolCallName": "shell" }),
+            true,
+        ),
         // What is no call: a definition, a record of another kind, a piece that goes on.
         ("/v1/assistants", Whole, json!({ "tools": [function()] }), false),
         ("/v1/records", Whole, json!({ "items": [call("phone_call")] }), false),
         ("/v1/conversations", Events, json!({ "type": "function.call.delta", "arguments": "{}" }), false),
+        (
+            "/v2/chat",
+            Events,
+            json!({ "delta": { "message": { "tool_calls": { "function": { "arguments": "shell" } } } } }),
+            false,
+        ),
+        ("/run", Events, json!({ "toolName": "shell", "enabled": true }), false),
     ] {
         let got = through(&deny, (path, &asked(path)), framed, std::slice::from_ref(&answer));
         assert_eq!(got.1, refused, "{path} {framed:?}: {answer}");

@@ -328,7 +328,8 @@ pub(crate) fn call(c: &mut Collector<'_>, value: Val<'_>, path: u32) -> Done {
 }
 
 /// Notes the calls in an object of an answer whose protocol nobody told us: one that its type says is a call, OpenAI's
-/// `tool_calls`, Gemini's `functionCall`.
+/// `tool_calls` (Cohere streams one at a time), LangChain's chunks of them, Gemini's `functionCall`, Bedrock's `toolUse`, what the AI
+/// SDK and AG-UI name beside a `toolCallId`.
 pub(crate) fn calls_in(c: &mut Collector<'_>, value: Val<'_>) {
     if is_call(value) {
         named(c, value);
@@ -336,9 +337,16 @@ pub(crate) fn calls_in(c: &mut Collector<'_>, value: Val<'_>) {
     for (key, member) in value.members() {
         match &*key.text() {
             "functionCall" | "function_call" => named(c, member),
-            "tool_calls" => {
+            "toolUse" | "tool_call" if !is_call(member) => named(c, member),
+            "tool_calls" if member.is_object() => named(c, nested_in(member, &["function", "custom"])),
+            "tool_calls" | "tool_call_chunks" => {
                 for (_, item) in member.items().filter(|(_, item)| !is_call(*item)) {
                     named(c, nested_in(item, &["function", "custom"]));
+                }
+            }
+            "toolName" | "toolCallName" if value.get("toolCallId").is_some() => {
+                if let Some(name) = member.string().filter(|name| !name.is_empty()) {
+                    c.calls(name, arguments_of(value));
                 }
             }
             _ => {}
@@ -357,7 +365,10 @@ fn is_call(value: Val<'_>) -> bool {
 /// Notes a call that has a name: what comes in pieces has it in the first.
 fn named(c: &mut Collector<'_>, call: Val<'_>) {
     if let Some(name) = call.get_text("name").filter(|name| !name.is_empty()) {
-        let arguments = ["arguments", "input", "args"].iter().find_map(|name| call.get(name));
-        c.calls(name, arguments);
+        c.calls(name, arguments_of(call));
     }
+}
+
+fn arguments_of(call: Val<'_>) -> Option<Val<'_>> {
+    ["arguments", "input", "args"].iter().find_map(|name| call.get(name))
 }
