@@ -40,23 +40,31 @@ pub(crate) struct NameGuard {
     deny: Globs,
     /// What else services call by a name: what is denied is denied under each.
     aliases: fn(&str) -> Vec<String>,
+    /// What it is offered as, where a call has another name: what is allowed is allowed under that.
+    offered_as: fn(&str) -> &'static [&'static str],
 }
 
 impl NameGuard {
     pub(crate) fn of_tools(rule: usize, allow: &[String], deny: &[String]) -> Self {
-        let aliases = |name: &str| other_spelling(name).into_iter().collect();
-        NameGuard { rule, allow: Globs::new(allow), deny: Globs::new(deny), aliases }
+        let aliases = |name: &str| {
+            let offered = own_tool(name).iter().map(|name| (*name).to_owned());
+            other_spelling(name).into_iter().chain(offered).collect()
+        };
+        NameGuard { rule, allow: Globs::new(allow), deny: Globs::new(deny), aliases, offered_as: own_tool }
     }
 
     /// Some services (Ollama) know a model in capital and small letters.
     pub(crate) fn of_models(rule: usize, allow: &[String], deny: &[String]) -> Self {
-        NameGuard { rule, allow: Globs::new(allow), deny: Globs::in_any_case(deny), aliases: model_aliases }
+        let (allow, deny) = (Globs::new(allow), Globs::in_any_case(deny));
+        NameGuard { rule, allow, deny, aliases: model_aliases, offered_as: |_| &[] }
     }
 
     /// Why the name is refused, if it is: the entry of the deny list, or nothing where the allow list lacks it.
     pub(crate) fn refuses(&self, name: &str) -> Option<String> {
-        let refused = (!self.allow.is_empty() && !self.allow.matches(name)).then(String::new);
-        self.denies(name).or(refused)
+        let allowed = self.allow.is_empty()
+            || self.allow.matches(name)
+            || (self.offered_as)(name).iter().any(|name| self.allow.matches(name));
+        self.denies(name).or((!allowed).then(String::new))
     }
 
     /// The entry of the deny list that names it, or what it is called besides.
@@ -66,6 +74,24 @@ impl NameGuard {
         }
         let entry = self.deny.find(name).map(ToString::to_string);
         entry.or_else(|| (self.aliases)(name).iter().find_map(|name| Some(self.deny.find(name)?.to_string())))
+    }
+}
+
+/// What one of OpenAI's own tools is offered as, by the type of its calls, which have no name.
+fn own_tool(call: &str) -> &'static [&'static str] {
+    match call {
+        "web_search_call" => {
+            &["web_search", "web_search_preview", "web_search_2025_08_26", "web_search_preview_2025_03_11"]
+        }
+        "file_search_call" => &["file_search"],
+        "code_interpreter_call" => &["code_interpreter"],
+        "image_generation_call" => &["image_generation"],
+        "computer_call" => &["computer", "computer_use_preview"],
+        "shell_call" => &["shell"],
+        "local_shell_call" => &["local_shell"],
+        "apply_patch_call" => &["apply_patch"],
+        "tool_search_call" => &["tool_search"],
+        _ => &[],
     }
 }
 
@@ -112,6 +138,16 @@ mod tests {
             (&["a?c"], &[], "abc", false),
             (&["a?c"], &[], "a?c", true),
             (&[], &["*"], "search", false),
+            // OpenAI's own tools, by the type of their calls.
+            (&["web_search"], &[], "web_search_call", true),
+            (&["web_search_preview"], &[], "web_search_call", true),
+            (&["computer_use*"], &[], "computer_call", true),
+            (&["web_search"], &[], "shell_call", false),
+            (&["search"], &[], "search_call", false),
+            (&[], &["shell"], "shell_call", false),
+            (&["shell_call"], &["shell"], "shell_call", false),
+            (&[], &["shell_call"], "shell_call", false),
+            (&[], &["shell"], "local_shell_call", true),
         ];
         for (allow, deny, name, permitted) in cases {
             let guard = NameGuard::of_tools(0, &list(allow), &list(deny));
