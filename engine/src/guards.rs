@@ -363,9 +363,12 @@ pub(crate) fn source_of(place: Place, way: Way) -> Source {
 
 /// The first tool that a policy does not let be offered or called: its place, and the rule and the entry of its deny list.
 fn refused_tool(policy: &Attached, message: &Message) -> Option<(String, (usize, String))> {
-    let called = message.tool_calls.iter().map(|call| match call.joined {
-        true => policy.denies_tool(&call.name),
-        false => policy.refuses_tool(&call.name),
+    let called = message.tool_calls.iter().map(|call| match &call.server {
+        _ if call.joined => policy.denies_tool(&call.name),
+        None => policy.refuses_tool(&call.name),
+        // As where a request picks it: who allows a server allows its tools.
+        Some(server) if policy.refuses_tool(server).is_none() => policy.denies_tool(&call.name),
+        Some(server) => policy.denies_tool(server).or_else(|| policy.refuses_tool(&call.name)),
     });
     let offered = message.tools_offered.iter().map(|name| policy.refuses_tool(name));
     let within = message.server_tools.iter().map(|name| policy.denies_tool(name));

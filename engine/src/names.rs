@@ -77,7 +77,7 @@ impl NameGuard {
     }
 }
 
-/// What one of OpenAI's own tools is offered as, by the type of its calls, which have no name.
+/// What a provider's own tool is offered as, by what its calls are called: OpenAI's by their type alone.
 fn own_tool(call: &str) -> &'static [&'static str] {
     match call {
         "web_search_call" => {
@@ -91,6 +91,12 @@ fn own_tool(call: &str) -> &'static [&'static str] {
         "local_shell_call" => &["local_shell"],
         "apply_patch_call" => &["apply_patch"],
         "tool_search_call" => &["tool_search"],
+        // Google's.
+        "code_execution" => &["codeExecution"],
+        // Anthropic's.
+        "bash_code_execution" | "text_editor_code_execution" => {
+            &["code_execution", "code_execution_20250825", "code_execution_20260120"]
+        }
         _ => &[],
     }
 }
@@ -143,6 +149,10 @@ mod tests {
             (&["web_search_preview"], &[], "web_search_call", true),
             (&["computer_use*"], &[], "computer_call", true),
             (&["web_search"], &[], "shell_call", false),
+            (&["codeExecution"], &[], "code_execution", true),
+            (&["code_execution"], &[], "bash_code_execution", true),
+            (&[], &["code_execution"], "bash_code_execution", false),
+            (&["code_execution"], &[], "bash", false),
             (&["search"], &[], "search_call", false),
             (&[], &["shell"], "shell_call", false),
             (&["shell_call"], &["shell"], "shell_call", false),

@@ -386,6 +386,35 @@ fn what_a_provider_signs_comes_back_unchanged() {
     }
 }
 
+/// A call that a provider sends to a server of MCP by itself goes by the server where a list allows that, and by both where one denies.
+#[test]
+fn tools_of_a_server_that_is_allowed_may_be_called() {
+    let call = json!({ "type": "mcp_call", "name": "ask", "server_label": "wiki", "arguments": "{}" });
+    let response = json!({ "object": "response", "output": [call] });
+    let event = json!({ "type": "response.output_item.done", "output_index": 0, "item": call });
+    let block =
+        json!({ "type": "mcp_tool_use", "id": "m", "name": "ask", "server_name": "wiki", "input": {} });
+    let message = json!({ "type": "message", "role": "assistant", "content": [block] });
+    for (path, framed, answer) in [
+        ("/v1/responses", Whole, &response),
+        ("/v1/responses", Events, &event),
+        ("/v1/messages", Whole, &message),
+    ] {
+        for (rule, refused) in [
+            (json!({ "allow": ["wiki"] }), false),
+            (json!({ "allow": ["ask"] }), false),
+            (json!({ "allow": ["search"] }), true),
+            (json!({ "allow": ["wiki"], "deny": ["ask"] }), true),
+            (json!({ "allow": ["ask"], "deny": ["wiki"] }), true),
+            (json!({ "deny": ["wiki"] }), true),
+        ] {
+            let spec = json!({ "rules": [{ "tools": rule }] });
+            let got = through(&spec, (path, &asked(path)), framed, std::slice::from_ref(answer));
+            assert_eq!(got.1, refused, "{path} {framed:?} {rule}: {}", got.0);
+        }
+    }
+}
+
 /// Who asked for a stream reads one, also where it is called a text.
 #[test]
 fn events_and_lines_that_are_called_a_text_are_read_as_what_they_are() {

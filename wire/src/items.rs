@@ -126,6 +126,10 @@ fn called(c: &mut Collector<'_>, kind: &str, value: Val<'_>) {
     let own = if kind == "function_call" { "arguments" } else { "input" };
     let arguments = value.get(own).or_else(|| ARGUMENTS.iter().find_map(|key| value.get(key)));
     c.calls(name, arguments);
+    let server = value.get_text("server_label").or_else(|| value.get_text("server_name"));
+    if let Some(call) = c.message.tool_calls.last_mut().filter(|_| kind.starts_with("mcp_")) {
+        call.server = server.map(Cow::into_owned);
+    }
 }
 
 /// Whether a part is a file of which only a name or an address is here.

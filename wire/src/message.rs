@@ -111,6 +111,8 @@ pub struct ToolCall {
     pub name: String,
     /// Clients may make this name of several that are judged by themselves, too.
     pub joined: bool,
+    /// The MCP server that has the tool, where its provider asks that by itself.
+    pub server: Option<String>,
     /// In an event of a stream: where its arguments run, if they come in pieces ([`Channel::call`]). An event that names the call
     /// again has the same.
     pub runs: Option<Channel>,
@@ -120,7 +122,7 @@ pub struct ToolCall {
 impl ToolCall {
     /// A call whose name some clients make of several ones.
     pub fn joined(name: String, runs: Channel) -> Self {
-        ToolCall { name, joined: true, runs: Some(runs), arguments: None }
+        ToolCall { name, joined: true, server: None, runs: Some(runs), arguments: None }
     }
 }
 
