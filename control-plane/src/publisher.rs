@@ -6,7 +6,10 @@ use mesh_audit::SigningKey;
 use mesh_control_core::ports::{PublishError, Publisher};
 use mesh_control_core::{Propagation, Timestamp};
 use mesh_policy::Bundle;
-use mesh_xds::{Ads, Inconsistent, SidecarSpec, Snapshot};
+use mesh_xds::{Ads, Inconsistent, Misuse, SidecarSpec, Snapshot};
+
+// Filters claim up to so many pieces: a stream that does is not refused.
+const _: () = assert!(Bundle::MAX_CLAIMED_PIECES <= Misuse::MAX_NAMES);
 
 /// Publishes over xDS. A snapshot that is not consistent is not served; the last one stays.
 pub(crate) struct XdsPublisher {

@@ -6,8 +6,12 @@ use std::collections::BTreeMap;
 
 use prost::Message;
 
-pub(crate) const SERVICE: &str = "envoy.service.discovery.v3.AggregatedDiscoveryService";
-pub(crate) const METHOD: &str = "DeltaAggregatedResources";
+use crate::host::GrpcMethod;
+
+pub(crate) const DELTA_AGGREGATED_RESOURCES: GrpcMethod = GrpcMethod {
+    service: "envoy.service.discovery.v3.AggregatedDiscoveryService",
+    name: "DeltaAggregatedResources",
+};
 const PIECES: &str = "type.googleapis.com/ai_mesh.v1.PolicyBundlePiece";
 const BUNDLES: &str = "type.googleapis.com/ai_mesh.v1.PolicyBundle";
 /// The bundle's name.
@@ -15,6 +19,7 @@ const NAME: &str = "ai_mesh";
 /// Keys of the node's metadata: what tells the filters of one Envoy apart, and how many there are.
 const INSTANCE: &str = "ai_mesh_instance";
 const FILTERS: &str = "ai_mesh_filters";
+/// `google.rpc.Code.INVALID_ARGUMENT`: the code of a NACK.
 const INVALID_ARGUMENT: i32 = 3;
 
 #[derive(Clone, PartialEq, Message)]
@@ -121,18 +126,18 @@ pub(crate) struct Subscriber<'a> {
     pub(crate) filters: Option<String>,
 }
 
-/// A message of the server.
+/// A response of the server.
 pub(crate) struct Update {
-    /// What the answer has to name.
+    /// The nonce that the ACK or NACK has to repeat.
     pub(crate) nonce: String,
     pub(crate) news: News,
 }
 
-/// What it says.
+/// What a response brings.
 pub(crate) enum News {
-    /// Pieces that are new, by name, and names of those that are needed no more.
+    /// New pieces by name, and the names of pieces that are no longer needed.
     Pieces { new: Vec<(String, Piece)>, gone: Vec<String> },
-    /// The bundle; none where the server only says that it has none.
+    /// The bundle; `None` when the server only says that it has none.
     Bundle(Option<Index>),
 }
 
@@ -180,13 +185,13 @@ pub(crate) fn subscribe(
     [all, bundle].map(|request| request.encode_to_vec())
 }
 
-/// The answer to pieces: they are only kept, which can not fail.
-pub(crate) fn kept(nonce: &str) -> Vec<u8> {
+/// The ACK of pieces: they are only stored, which cannot fail.
+pub(crate) fn ack_pieces(nonce: &str) -> Vec<u8> {
     answer(PIECES, nonce, None)
 }
 
-/// The answer to a bundle: it runs, or why it can not be run.
-pub(crate) fn ran(nonce: &str, outcome: Result<(), String>) -> Vec<u8> {
+/// The ACK of a bundle that runs, or the NACK of one that cannot be run.
+pub(crate) fn ack_bundle(nonce: &str, outcome: Result<(), String>) -> Vec<u8> {
     answer(BUNDLES, nonce, outcome.err())
 }
 
@@ -200,10 +205,10 @@ fn answer(type_url: &str, nonce: &str, refused: Option<String>) -> Vec<u8> {
     request.encode_to_vec()
 }
 
-/// Reads a message of the server.
+/// Reads a response of the server.
 ///
 /// # Errors
-/// It is none, or not what was asked for.
+/// It is not a response of incremental xDS, or of a type that was not asked for.
 pub(crate) fn read(message: &[u8]) -> Result<Update, String> {
     let odd = |error: prost::DecodeError| format!("not a response of incremental xDS: {error}");
     let Response { resources, type_url, nonce, removed } = Response::decode(message).map_err(odd)?;

@@ -1,8 +1,7 @@
-//! What an answer took beyond its reservation, where a rate limit service counts that knows of no reservations: it is told so, by a
-//! call that nobody waits for.
+//! Usage beyond the estimate, for a foreign rate limit service: the excess is reported by a call that no request waits for.
 //!
-//! Law: a service that is not the control plane counts what a request may take when it asks, and can not be told that it took
-//! less. A call that fails is not made again: nothing is ever counted twice.
+//! Failure law: such a service counts the estimate when the request asks, and knows no way to give back what was not used. A call
+//! that fails is not repeated, so that nothing is ever counted twice.
 use std::collections::VecDeque;
 
 use mesh_engine::{LimitCheck, Settlement};
@@ -10,17 +9,17 @@ use mesh_policy::ServiceRef;
 
 use crate::{host, limits};
 
-/// More than this wait for a tick: the first of them are dropped.
+/// Reports that may wait for the next tick; beyond that the oldest are dropped.
 const MAX_WAITING: usize = 256;
 
-/// What is to be told.
+/// Reports that wait.
 #[derive(Default)]
 pub(crate) struct Excess {
     waiting: VecDeque<LimitCheck>,
 }
 
 impl Excess {
-    /// An exchange has ended with these.
+    /// Notes the excess of an exchange that has ended.
     pub(crate) fn note(&mut self, settlements: &[Settlement]) {
         for over in settlements.iter().filter_map(Settlement::beyond) {
             if self.waiting.len() >= MAX_WAITING {
@@ -30,18 +29,11 @@ impl Excess {
         }
     }
 
-    /// Tells it.
-    pub(crate) fn tell(&mut self, service: &ServiceRef) {
+    /// Sends the reports that wait.
+    pub(crate) fn report(&mut self, service: &ServiceRef) {
         for over in self.waiting.drain(..) {
             let question = limits::ask_plainly(std::slice::from_ref(&over));
-            host::call(
-                &service.cluster,
-                limits::SERVICE,
-                limits::METHOD,
-                Vec::new(),
-                &question,
-                service.timeout_ms,
-            );
+            host::call(service, limits::SHOULD_RATE_LIMIT, Vec::new(), &question);
         }
     }
 }

@@ -4,8 +4,8 @@
 //! headers ─▶ body (whole) ─▶ [rate limit service] ─▶ [judge] ─▶ upstream ─▶ headers ─▶ body (whole, or piece by piece) ─▶ log
 //! ```
 //!
-//! Failure law: without a program every request is refused with 503. A body that could not be replaced by Envoy is not
-//! sent on. What the session refuses is answered here; Envoy never sees the upstream for it.
+//! Failure law: without a program every request is refused with 503. A body that Envoy could not replace is not sent on. What the
+//! session refuses is answered here, and never reaches the upstream.
 mod answer;
 mod judge;
 mod limits;
@@ -17,22 +17,25 @@ use mesh_limits::Use;
 use proxy_wasm::traits::{Context, HttpContext};
 use proxy_wasm::types::Action;
 
-use self::judge::Opinion;
-use self::limits::Question;
+use self::judge::JudgeCall;
+use self::limits::LimitCall;
 use crate::hashes::Hashes;
 use crate::root::Shared;
 use crate::{host, lease, record};
 
+/// One request and its response.
 pub(crate) struct Exchange {
     program: Option<Rc<Program>>,
     shared: Rc<Shared>,
     session: Option<Session>,
     phase: Phase,
-    question: Option<Question>,
-    opinion: Opinion,
-    /// What this request was given from leases, to be settled at its end.
+    /// What the rate limit service is being asked.
+    limit_call: Option<LimitCall>,
+    /// What the judge is being asked.
+    judge_call: JudgeCall,
+    /// What leases gave this request, to be settled when the exchange ends.
     uses: Vec<Use>,
-    /// A place in the outbox is kept for this exchange's record.
+    /// The outbox holds a place for this exchange's record.
     reserved: bool,
     response_type: Option<String>,
     /// The response has a `content-encoding`.
@@ -41,7 +44,7 @@ pub(crate) struct Exchange {
     held: usize,
     /// The request's body, while it is judged: reading it again is a call to Envoy and a copy.
     body: Option<Vec<u8>>,
-    /// What the client is answered with; 0 while it is not.
+    /// The HTTP status that the client gets; 0 while there is none.
     status: u32,
     deciding_ns: u64,
     hashes: Hashes,
@@ -60,28 +63,27 @@ enum Phase {
     HoldAnswer,
     /// The judge is being asked about the answer.
     JudgeAnswer,
-    /// The answer is ours; what passes by now is that answer.
+    /// The response is the filter's own, and now passes through its callbacks.
     Answered,
     ReadResponse,
     StreamResponse,
-    /// The answer is complete; whatever the upstream still sends is thrown away.
+    /// The response is complete; whatever the upstream still sends is thrown away.
     Discard,
 }
 
 impl Exchange {
     pub(crate) fn new(program: Option<Rc<Program>>, shared: Rc<Shared>) -> Self {
-        let (session, response_type) = (None, None);
         let hashes = program.as_ref().map(|program| Hashes::asked(program.settings())).unwrap_or_default();
         Exchange {
             program,
             shared,
-            session,
+            session: None,
             phase: Phase::Pass,
-            question: None,
-            opinion: Opinion::default(),
+            limit_call: None,
+            judge_call: JudgeCall::default(),
             uses: Vec::new(),
             reserved: false,
-            response_type,
+            response_type: None,
             response_coded: false,
             held: 0,
             body: None,
@@ -91,9 +93,9 @@ impl Exchange {
         }
     }
 
-    /// Asks the session, and counts the time it takes. Every look at the clock is a call to Envoy: what is asked about
-    /// headers is not timed.
-    fn judge<T>(&mut self, ask: impl FnOnce(&mut Session, u64) -> T) -> Option<T> {
+    /// Asks the session and adds up the time that it takes. Reading the clock is a call to Envoy, so what is asked about headers
+    /// is not timed.
+    fn ask_session<T>(&mut self, ask: impl FnOnce(&mut Session, u64) -> T) -> Option<T> {
         let session = self.session.as_mut()?;
         let before = host::now();
         let answer = ask(session, before);
@@ -101,7 +103,8 @@ impl Exchange {
         Some(answer)
     }
 
-    fn on_request(&mut self, step: Step) -> Action {
+    /// Does to the request what the session wants.
+    fn apply_to_request(&mut self, step: Step) -> Action {
         match step {
             Step::Continue => self.forward(),
             Step::ReadBody => {
@@ -110,7 +113,7 @@ impl Exchange {
             }
             Step::Replace(body) => {
                 if !host::set_request_body(&body) {
-                    return self.broken();
+                    return self.fail_closed();
                 }
                 host::set_request_header("content-length", Some(&body.len().to_string()));
                 if self.session.as_ref().is_some_and(|s| s.head().header("content-encoding").is_some()) {
@@ -124,16 +127,16 @@ impl Exchange {
     }
 
     fn read_request(&mut self) -> Action {
-        let Some(body) = host::request_body(self.held) else { return self.broken() };
+        let Some(body) = host::request_body(self.held) else { return self.fail_closed() };
         self.hashes.request(&body);
-        let step = self.judge(|session, now| session.request(&body, now));
+        let step = self.ask_session(|session, now| session.request(&body, now));
         self.body = Some(body);
-        let action = step.map_or(Action::Continue, |step| self.on_request(step));
+        let action = step.map_or(Action::Continue, |step| self.apply_to_request(step));
         self.body = None;
         action
     }
 
-    /// What the mesh knows of the agent is not the upstream's business.
+    /// Sends the request on, without the mesh's own headers: what they say of the agent is not the upstream's business.
     fn forward(&mut self) -> Action {
         if let Some(session) = &self.session {
             for (name, _) in session.head().headers.iter().filter(|(name, _)| name.starts_with("x-ai-mesh-"))
@@ -152,7 +155,8 @@ impl Exchange {
         host::respond(refusal.status, &refusal.headers, &refusal.body)
     }
 
-    fn broken(&mut self) -> Action {
+    /// Refuses with 503: there is no program, or Envoy did not hand over or replace a body.
+    fn fail_closed(&mut self) -> Action {
         self.phase = Phase::Answered;
         self.status = 503;
         let headers = [("content-type", "application/json".to_owned())];
@@ -163,10 +167,29 @@ impl Exchange {
         )
     }
 
-    fn limit(&self) -> usize {
+    fn max_body(&self) -> usize {
         let limit = self.program.as_ref().map_or(0, |program| program.settings().max_body_bytes);
         usize::try_from(limit).unwrap_or(usize::MAX)
     }
+}
+
+/// What Envoy knows of the request before its body.
+fn request_head(program: &Program) -> RequestHead {
+    let mut head = RequestHead {
+        source_ip: host::source_ip(),
+        principal: program.settings().client_certificates.then(host::principal).flatten(),
+        cluster: program.pins_tools().then(host::cluster).flatten(),
+        ..RequestHead::default()
+    };
+    for (name, value) in host::request_headers() {
+        match name.as_str() {
+            ":method" => head.method = value,
+            ":path" => head.path = value,
+            _ if name.starts_with(':') => {}
+            _ => head.headers.push((name, value)),
+        }
+    }
+    head
 }
 
 impl Context for Exchange {
@@ -181,47 +204,34 @@ impl Context for Exchange {
 
 impl HttpContext for Exchange {
     fn on_http_request_headers(&mut self, _count: usize, end_of_stream: bool) -> Action {
-        let Some(program) = self.program.clone() else { return self.broken() };
-        let mut head = RequestHead {
-            source_ip: host::source_ip(),
-            principal: program.settings().client_certificates.then(host::principal).flatten(),
-            cluster: program.pins_tools().then(host::cluster).flatten(),
-            ..RequestHead::default()
-        };
-        for (name, value) in host::request_headers() {
-            match name.as_str() {
-                ":method" => head.method = value,
-                ":path" => head.path = value,
-                _ if name.starts_with(':') => {}
-                _ => head.headers.push((name, value)),
-            }
-        }
+        let Some(program) = self.program.clone() else { return self.fail_closed() };
+        let head = request_head(&program);
         let now = host::now();
         let mut session = Session::start(program, head, self.shared.decision_id(), now);
         self.reserved = self.shared.outbox.borrow_mut().reserve();
-        let reserved = self.reserved;
-        let step = match if reserved { Step::Continue } else { session.unrecorded() } {
+        let record = if self.reserved { Step::Continue } else { session.unrecorded() };
+        let step = match record {
             Step::Refuse(refusal) => Step::Refuse(refusal),
             _ => session.request_headers(end_of_stream, now),
         };
         self.session = Some(session);
-        self.on_request(step)
+        self.apply_to_request(step)
     }
 
     fn on_http_request_body(&mut self, size: usize, end_of_stream: bool) -> Action {
         self.held = size;
         match self.phase {
             Phase::ReadRequest if end_of_stream => self.read_request(),
-            Phase::ReadRequest if size > self.limit() => {
+            Phase::ReadRequest if size > self.max_body() => {
                 let step = self.session.as_mut().map(Session::too_large);
-                step.map_or(Action::Pause, |step| self.on_request(step))
+                step.map_or(Action::Pause, |step| self.apply_to_request(step))
             }
             Phase::ReadRequest | Phase::AskLimits | Phase::AskJudge | Phase::Answered => Action::Pause,
             _ => Action::Continue,
         }
     }
 
-    /// Trailers are the end of the body where they come: the body callback may never have seen one.
+    /// Trailers end the body: the body callback may not have been told of an end.
     fn on_http_request_trailers(&mut self, _count: usize) -> Action {
         match self.phase {
             Phase::ReadRequest => self.read_request(),
@@ -235,25 +245,25 @@ impl HttpContext for Exchange {
         if self.phase == Phase::Answered || self.session.is_none() {
             return Action::Continue;
         }
-        if self.opinion.holds() {
+        if self.judge_call.holds() {
             self.phase = Phase::HoldAnswer;
-            self.opinion.held_headers(end_of_stream);
+            self.judge_call.held_headers(end_of_stream);
             return Action::Pause;
         }
-        self.open_answer(end_of_stream)
+        self.begin_response(end_of_stream)
     }
 
     fn on_http_response_body(&mut self, size: usize, end_of_stream: bool) -> Action {
         self.held = size;
         match self.phase {
-            Phase::ReadResponse if end_of_stream || size > self.limit() => self.read_response(),
+            Phase::ReadResponse if end_of_stream || size > self.max_body() => self.read_response(),
             Phase::ReadResponse | Phase::JudgeAnswer => Action::Pause,
             Phase::HoldAnswer => {
-                self.opinion.held_body(end_of_stream);
+                self.judge_call.held_body(end_of_stream);
                 Action::Pause
             }
             Phase::StreamResponse => {
-                self.has_left();
+                self.held_body_has_left();
                 if self.stream_piece(size, end_of_stream) { Action::Continue } else { Action::Pause }
             }
             Phase::Discard => {
@@ -270,16 +280,16 @@ impl HttpContext for Exchange {
         match self.phase {
             Phase::ReadResponse => self.read_response(),
             Phase::HoldAnswer => {
-                self.opinion.held_trailers();
+                self.judge_call.held_trailers();
                 Action::Pause
             }
             Phase::JudgeAnswer => Action::Pause,
-            _ => self.leave_with_trailers(),
+            _ => self.send_with_trailers(),
         }
     }
 
     fn on_log(&mut self) {
-        self.left_asking();
+        self.abandon_limit_call();
         let Some(session) = self.session.take() else { return };
         let (mut decision, caller, head) = session.finish();
         if self.program.as_ref().is_some_and(|program| program.settings().foreign_limits) {

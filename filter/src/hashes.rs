@@ -1,10 +1,10 @@
-//! Fingerprints of the bodies of one exchange, where the operator asks for them: of what the agent sent and of what it was
-//! answered, as far as bodies are read at all.
+//! Fingerprints of the bodies of one exchange, where the operator asks for them: of the request as the agent sent it, and of the
+//! response as the agent gets it, as far as bodies are read at all.
 use mesh_audit::ContentHash;
 use mesh_audit::v1::DecisionRecord;
 use mesh_policy::Settings;
 
-/// Both are none where nobody asked.
+/// The two fingerprints; both `None` unless the operator asks for them.
 #[derive(Default)]
 pub(crate) struct Hashes {
     request: Option<ContentHash>,

@@ -2,6 +2,7 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
+use mesh_policy::ServiceRef;
 use proxy_wasm::hostcalls;
 use proxy_wasm::types::{Action, BufferType, LogLevel, MapType};
 
@@ -65,8 +66,8 @@ pub(crate) fn set_response_header(name: &str, value: Option<&str>) {
     let _ = hostcalls::set_map_value(MapType::HttpResponseHeaders, name, value);
 }
 
-/// The buffered request body, which Envoy says is of this size. `None` when it does not hand over all of it: what was not
-/// read must not pass as inspected.
+/// The buffered request body, which has this size according to Envoy. `None` when Envoy does not hand over all of it: what was
+/// not read must not pass as inspected.
 pub(crate) fn request_body(size: usize) -> Option<Vec<u8>> {
     whole(BufferType::HttpRequestBody, size)
 }
@@ -124,25 +125,31 @@ pub(crate) fn resume_response() {
     let _ = hostcalls::resume_http_response();
 }
 
-/// Calls a unary gRPC method of an Envoy cluster; the token under which the answer will come.
+/// A gRPC method and the service that has it.
+#[derive(Clone, Copy)]
+pub(crate) struct GrpcMethod {
+    pub(crate) service: &'static str,
+    pub(crate) name: &'static str,
+}
+
+/// Calls a unary gRPC method behind an Envoy cluster. Returns the token under which the answer will arrive.
 pub(crate) fn call(
-    cluster: &str,
-    service: &str,
-    method: &str,
+    service: &ServiceRef,
+    method: GrpcMethod,
     metadata: Vec<(&str, &[u8])>,
     message: &[u8],
-    timeout_ms: u32,
 ) -> Option<u32> {
-    let timeout = Duration::from_millis(u64::from(timeout_ms));
-    hostcalls::dispatch_grpc_call(cluster, service, method, metadata, Some(message), timeout).ok()
+    let timeout = Duration::from_millis(u64::from(service.timeout_ms));
+    let GrpcMethod { service: of, name } = method;
+    hostcalls::dispatch_grpc_call(&service.cluster, of, name, metadata, Some(message), timeout).ok()
 }
 
-/// Opens a bidirectional gRPC stream to an Envoy cluster; its token.
-pub(crate) fn open_stream(cluster: &str, service: &str, method: &str) -> Option<u32> {
-    hostcalls::open_grpc_stream(cluster, service, method, Vec::new()).ok()
+/// Opens a bidirectional gRPC stream to an Envoy cluster. Returns the stream's token.
+pub(crate) fn open_stream(cluster: &str, method: GrpcMethod) -> Option<u32> {
+    hostcalls::open_grpc_stream(cluster, method.service, method.name, Vec::new()).ok()
 }
 
-/// A stream that can't be written to ends by itself, and tells so.
+/// A stream that can't be written to ends by itself, and Envoy reports its end.
 pub(crate) fn send_on_stream(stream: u32, message: &[u8]) {
     let _ = hostcalls::send_grpc_stream_message(stream, Some(message), false);
 }
@@ -161,7 +168,7 @@ pub(crate) fn kept(key: &str) -> Option<Vec<u8>> {
     hostcalls::get_shared_data(key).ok()?.0
 }
 
-/// Posts JSON to a service behind an Envoy cluster; the token under which the answer will come.
+/// Posts JSON to a service behind an Envoy cluster. Returns the token under which the answer will arrive.
 pub(crate) fn post(
     cluster: &str,
     (authority, path): (&str, &str),
@@ -206,7 +213,7 @@ pub(crate) fn node_cluster() -> Option<String> {
     String::from_utf8(property(&["xds", "node", "cluster"])?).ok()
 }
 
-/// How many filters this Envoy's bootstrap says that it has, as text.
+/// The number of filters in this Envoy, as its bootstrap states it.
 pub(crate) fn node_filters() -> Option<String> {
     String::from_utf8(property(&["xds", "node", "metadata", "ai_mesh_filters"])?).ok()
 }
@@ -217,7 +224,8 @@ pub(crate) fn cluster() -> Option<String> {
     String::from_utf8(name).ok().filter(|name| !name.is_empty())
 }
 
-/// Whether the answer at hand is Envoy's own, to a request that had been sent on.
+/// Whether the response at hand was made by Envoy itself, for a request that had already gone to the upstream: it may have been
+/// served there.
 pub(crate) fn answer_lost() -> bool {
     let Some(details) = property(&["response", "code_details"]) else { return false };
     let details = String::from_utf8_lossy(&details);
@@ -228,11 +236,11 @@ pub(crate) fn answer_lost() -> bool {
     late || reset && !unsent.iter().any(|why| details.contains(why))
 }
 
-/// The public keys that the bootstrap says policies are signed by, as text; empty where it names none. `None` where Envoy does
-/// not tell its node at all.
+/// The public keys that the bootstrap trusts for policies, as text; empty when it names none. `None` when Envoy does not reveal
+/// its node at all.
 pub(crate) fn policy_keys() -> Option<String> {
     let keys = property(&["xds", "node", "metadata", "ai_mesh_policy_keys"]);
-    // What is no text is no key: it is refused where keys are read.
+    // Bytes that are not text are no key either: reading the keys refuses them.
     let keys = keys.map(|keys| String::from_utf8_lossy(&keys).into_owned());
     keys.or_else(|| node_id().map(|_| String::new()))
 }

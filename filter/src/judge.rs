@@ -1,5 +1,5 @@
-//! What a judge is sent and says: the form of text classification servers, `POST /predict` with
-//! `{"inputs": [["text"], …]}`, answered by `[[{"label": "…", "score": 0.9}, …], …]`.
+//! The judge's wire format, that of text classification servers: `POST /predict` with `{"inputs": [["text"], …]}`, answered by
+//! `[[{"label": "…", "score": 0.9}, …], …]`.
 use mesh_engine::{Judgement, Label, Question};
 use serde::Deserialize;
 use serde_json::json;
@@ -8,7 +8,7 @@ use crate::host;
 
 pub(crate) const PATH: &str = "/predict";
 
-/// A longer answer is none, in bytes.
+/// Bytes of the longest answer that is read.
 const MAX_ANSWER: usize = 64 * 1024;
 
 #[derive(Deserialize)]
@@ -17,14 +17,14 @@ struct Class {
     score: f32,
 }
 
-/// The question, as JSON. A text that is too long for the model may be cut by it.
+/// The question, as JSON. The judge may truncate a text that is too long for its model.
 pub(crate) fn ask(question: &Question) -> Vec<u8> {
     let inputs: Vec<[&str; 1]> = question.texts.iter().map(|text| [text.as_str()]).collect();
     json!({ "inputs": inputs, "truncate": true }).to_string().into_bytes()
 }
 
-/// The answer at hand. Envoy answers in the judge's place when there is none in time (504) or no connection (503);
-/// one that has too much to do says so (429).
+/// Reads the answer. Envoy answers in the judge's place when the deadline has passed (504) or there is no connection (503); a judge
+/// that is overloaded says so (429).
 pub(crate) fn read(headers: usize, size: usize) -> Judgement {
     if headers == 0 {
         return Judgement::Failed("unreachable");

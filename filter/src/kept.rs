@@ -1,8 +1,8 @@
-//! The newest bundle that a subscription brought, kept beside the VMs: one that is loaded again after it broke down runs it,
-//! also where the control plane can not be asked.
+//! The newest bundle that a subscription has brought, kept in Envoy's shared data: a VM that is restarted after a crash runs it,
+//! even when the control plane cannot be reached.
 use crate::host;
 
-/// Keeps a bundle that runs. `cluster` is where it came from.
+/// Keeps a bundle that runs. `cluster` is the control plane it came from.
 pub(crate) fn keep(cluster: &str, version: &str, sent: &[u8]) {
     let mut value = Vec::with_capacity(version.len() + 1 + sent.len());
     value.extend_from_slice(version.as_bytes());
@@ -11,8 +11,8 @@ pub(crate) fn keep(cluster: &str, version: &str, sent: &[u8]) {
     host::keep(&key(cluster), &value);
 }
 
-/// What was kept, if it is not older than this version. Versions of the policies are counted; under the same one the settings
-/// may differ, of a control plane that was started again.
+/// The kept bundle, unless it is older than this version. Versions count changes of policies; under the same version the settings
+/// may differ when the control plane was restarted.
 pub(crate) fn newest(cluster: &str, than: &str) -> Option<Vec<u8>> {
     let value = host::kept(&key(cluster))?;
     let end = value.iter().position(|byte| *byte == b'\n')?;

@@ -1,20 +1,19 @@
-//! Limits that a request is admitted under by what the control plane has lent to this VM, without a call.
+//! Limits under which a request is admitted without a call, by what the control plane has lent to this VM.
 //!
-//! A rule with `mode: strict` lends nothing; nor do limits of seconds and of what goes on at the same time. Leases are a VM's
-//! own: sharing them among workers would cost two calls into Envoy for each request, to save a call over the network for
-//! each two seconds.
+//! Rules with `mode: strict`, limits per second and limits on concurrency do not lend. Each VM has leases of its own: sharing them
+//! among workers would cost two calls into Envoy for every request, to save one call over the network every two seconds.
 use mesh_audit::v1::LeaseReturn;
 use mesh_engine::{LimitAnswer, LimitCheck, LimitStatus, Settlement};
 use mesh_limits::{AccountName, Borrow, Leases, Local, Measure, Return, Use, Wish, lease_id, lends};
 
-/// What an account said that it lends, by the place of its check.
+/// What an account lends, by the index of its check.
 pub(crate) struct Lent {
     pub(crate) check: usize,
     pub(crate) id: String,
     pub(crate) amount: u64,
 }
 
-/// Admits a request under all of these, if all of them are covered by leases.
+/// Admits a request if leases cover all of its checks.
 pub(crate) fn admit(leases: &mut Leases, checks: &[LimitCheck], now_ns: u64) -> Option<Local> {
     if !checks.iter().all(lendable) {
         return None;
@@ -28,7 +27,8 @@ pub(crate) fn admit(leases: &mut Leases, checks: &[LimitCheck], now_ns: u64) -> 
     leases.admit(&wishes, now_ns / 1000)
 }
 
-/// What to ask to be lent, for each check; `id` is the request's. None where a request asks for itself anyhow.
+/// What to borrow besides, for each check. `id` is the request's. Nothing when some check does not lend, since the request then
+/// asks for itself every time.
 pub(crate) fn wants(
     leases: &mut Leases,
     checks: &[LimitCheck],
@@ -42,7 +42,7 @@ pub(crate) fn wants(
     checks.iter().map(|check| leases.want(&account(check), check.amount, &lease, now_ns / 1000)).collect()
 }
 
-/// Takes what was lent in an answer to these questions; or that there is none.
+/// Takes what an answer lends, or the fact that there is no answer.
 pub(crate) fn take(
     leases: &mut Leases,
     checks: &[LimitCheck],
@@ -68,13 +68,13 @@ pub(crate) fn take(
     }
 }
 
-/// What the session is told of a request that leases admit.
+/// The answer to a session whose request leases admit.
 pub(crate) fn answer(local: &Local) -> LimitAnswer {
     let status = |remaining: &u64| LimitStatus { over: None, remaining: *remaining };
     LimitAnswer::Answered(local.remaining.iter().map(status).collect())
 }
 
-/// A request that leases admitted has ended with these.
+/// Settles a request that leases admitted.
 pub(crate) fn settle(leases: &mut Leases, uses: &[Use], settlements: &[Settlement]) {
     for used in uses {
         let account = used.account();
@@ -89,6 +89,7 @@ pub(crate) fn settle(leases: &mut Leases, uses: &[Use], settlements: &[Settlemen
     }
 }
 
+/// The message that returns a lease.
 pub(crate) fn message(end: &Return) -> LeaseReturn {
     LeaseReturn {
         policy_id: end.account.policy.clone(),

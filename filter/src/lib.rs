@@ -1,10 +1,10 @@
 //! The proxy-wasm shell around [`mesh_engine`]: Envoy's callbacks in, a session's steps out.
 //!
-//! [`root`] holds the program, [`subscription`] brings it changes, [`exchange`] walks one request and its response through a session, [`outbox`] carries
-//! decision records to the control plane, [`host`] is the one file that calls Envoy.
+//! [`root`] holds the program, [`subscription`] brings changes to it, [`exchange`] walks one request and its response through a
+//! session, [`outbox`] carries decision records to the control plane, and [`host`] is the one file that calls Envoy.
 //!
-//! Failure law: a panic ends this worker's VM; Envoy answers 503 until it is loaded again (`FAIL_RELOAD`), and never
-//! passes a request by. A configuration that does not compile is refused, and the running program stays.
+//! Failure law: a panic ends this worker's VM. Envoy answers 503 until the VM runs again (`FAIL_RELOAD`), and never lets a request
+//! pass without the filter. A configuration that does not compile is refused, and the running program stays.
 #![deny(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
 mod discovery;
@@ -24,7 +24,7 @@ mod subscription;
 
 use proxy_wasm::types::LogLevel;
 
-/// One thread, many small values of short life: docs/decisions/0013-talc.md.
+/// One thread and many small, short-lived values: docs/decisions/0013-talc.md.
 #[cfg(target_family = "wasm")]
 #[global_allocator]
 static ALLOCATOR: mesh_filter_memory::Pooled<talc::wasm::WasmDynamicTalc> =

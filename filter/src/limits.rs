@@ -6,14 +6,19 @@ use mesh_engine::{LimitAnswer, LimitCheck, LimitStatus};
 use mesh_limits::Borrow;
 use prost::Message;
 
+use crate::host::GrpcMethod;
 use crate::lease::Lent;
 
-pub(crate) const SERVICE: &str = "envoy.service.ratelimit.v3.RateLimitService";
-pub(crate) const METHOD: &str = "ShouldRateLimit";
-/// Metadata of the call: the name under which what is promised will be settled.
+pub(crate) const SHOULD_RATE_LIMIT: GrpcMethod =
+    GrpcMethod { service: "envoy.service.ratelimit.v3.RateLimitService", name: "ShouldRateLimit" };
+/// Metadata key of the call: the id under which reservations are settled later.
 pub(crate) const ID: &str = "x-ai-mesh-decision-id";
 const DOMAIN: &str = "ai-mesh";
+/// `RateLimitResponse.Code`.
+const OK: i32 = 1;
 const OVER_LIMIT: i32 = 2;
+/// What a client is told to wait when the service does not say how long.
+const DEFAULT_RETRY_S: u64 = 60;
 
 #[derive(Clone, PartialEq, Message)]
 struct RateLimitRequest {
@@ -77,7 +82,7 @@ struct DescriptorStatus {
     quota: Option<Quota>,
 }
 
-/// What is lent.
+/// What the service lends.
 #[derive(Clone, PartialEq, Message)]
 struct Quota {
     #[prost(uint32, tag = "1")]
@@ -94,7 +99,7 @@ struct Duration {
     nanos: i32,
 }
 
-/// The question as any rate limit service understands it: entries that say which limit it is and whose, the limit, the hits.
+/// The request as any rate limit service understands it: entries that name the limit and its key, the limit itself, the hits.
 pub(crate) fn ask_plainly(checks: &[LimitCheck]) -> Vec<u8> {
     let descriptors = checks.iter().map(|check| Descriptor {
         entries: vec![
@@ -108,7 +113,7 @@ pub(crate) fn ask_plainly(checks: &[LimitCheck]) -> Vec<u8> {
     encoded(descriptors.collect())
 }
 
-/// The question, encoded. `borrows` is what is asked to be lent, for each check.
+/// The request to our own control plane. `borrows` is what each check asks to be lent besides.
 pub(crate) fn ask(checks: &[LimitCheck], borrows: &[Option<Borrow>]) -> Vec<u8> {
     let descriptors = checks.iter().zip(borrows).map(|(check, borrow)| Descriptor {
         entries: [
@@ -149,7 +154,7 @@ fn encoded(descriptors: Vec<Descriptor>) -> Vec<u8> {
     RateLimitRequest { domain: DOMAIN.to_owned(), descriptors, hits_addend: 1 }.encode_to_vec()
 }
 
-/// The answer, and what is lent. A server that answers without a status for each descriptor decides for all of them.
+/// Reads the answer and what it lends. A server that sends no status for each descriptor decides for all of them at once.
 pub(crate) fn read(answer: &[u8], checks: usize) -> (LimitAnswer, Vec<Lent>) {
     let Ok(answer) = RateLimitResponse::decode(answer) else {
         return (LimitAnswer::Unreachable, Vec::new());
@@ -168,14 +173,14 @@ pub(crate) fn read(answer: &[u8], checks: usize) -> (LimitAnswer, Vec<Lent>) {
     }
     let all = |over| LimitAnswer::Answered(vec![LimitStatus { over, remaining: 0 }; checks]);
     let answer = match answer.overall_code {
-        OVER_LIMIT => all(Some(60)),
-        1 => all(None),
+        OVER_LIMIT => all(Some(DEFAULT_RETRY_S)),
+        OK => all(None),
         _ => LimitAnswer::Unreachable,
     };
     (answer, Vec::new())
 }
 
-/// `RateLimitUnit` of a window.
+/// The `RateLimitUnit` of a window.
 fn unit(window_s: u64) -> i32 {
     match window_s {
         1 => 1,
@@ -186,8 +191,8 @@ fn unit(window_s: u64) -> i32 {
     }
 }
 
-/// Rounded up: a client that waits that long is admitted.
+/// Rounded up, so that a client that waits this long is admitted.
 fn seconds(status: &DescriptorStatus) -> u64 {
-    let Some(wait) = &status.duration_until_reset else { return 60 };
+    let Some(wait) = &status.duration_until_reset else { return DEFAULT_RETRY_S };
     u64::try_from(wait.seconds).unwrap_or_default() + u64::from(wait.nanos > 0)
 }

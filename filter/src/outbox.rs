@@ -1,26 +1,26 @@
 //! Decision records on their way to the control plane: numbered, kept until acknowledged, bounded.
 //!
-//! Law: a record leaves the outbox only when it was sent and the control plane says that it is kept, or refuses it by itself: then it
-//! is counted among those dropped. While it does not answer, records
-//! wait and are sent again; a full outbox refuses requests or drops their records and counts them, as the policy
-//! says. Numbers run without a gap for the life of the VM, so that a loss shows at the other end.
+//! Failure law: a record leaves the outbox only when the control plane has acknowledged it, or has refused it when it was sent
+//! alone; a refused record counts as dropped. While the control plane does not answer, records wait and are sent again. A full
+//! outbox refuses requests, or drops their records and counts them, as the policy says. Sequence numbers have no gaps for the life
+//! of the VM, so that the control plane notices a loss.
 use mesh_audit::Queue;
 use mesh_audit::v1::{DecisionRecord, LeaseReturn, ReportResponse};
 use mesh_limits::Leases;
 use mesh_policy::{ServiceRef, Settings};
 use prost::Message;
 
+use crate::host::GrpcMethod;
 use crate::{host, lease};
 
-const SERVICE: &str = "ai_mesh.v1.DecisionIntake";
-const METHOD: &str = "Report";
-/// Ends of leases in one message.
+const REPORT: GrpcMethod = GrpcMethod { service: "ai_mesh.v1.DecisionIntake", name: "Report" };
+/// Returned leases in one message.
 const MAX_RETURNS: usize = 256;
-/// gRPC's INVALID_ARGUMENT: what was sent makes no sense, and will not the next time.
+/// The gRPC status INVALID_ARGUMENT: the message makes no sense, and sending it again will not help.
 const INVALID_ARGUMENT: u32 = 3;
-/// So long records wait for others to go with, unless they fill a message: a call costs Envoy as much as several requests.
+/// How long records wait for company, unless they fill a message: a call costs Envoy as much as several requests.
 const GATHER_NS: u64 = 100_000_000;
-/// A call that was not even answered with an error by then is forgotten (its root context may be gone).
+/// A call without any answer by then, not even an error, is given up: its root context may be gone.
 const LOST_AFTER_NS: u64 = 10_000_000_000;
 /// Wait after a failed call.
 const RETRY_AFTER_NS: u64 = 500_000_000;
@@ -37,11 +37,11 @@ pub(crate) struct Outbox {
     not_before: u64,
     /// When the last call was made.
     called: u64,
-    /// Somebody may be waiting for what a record gives back, or tells.
+    /// A record gives back what others wait for, or tells what others should know soon.
     urgent: bool,
 }
 
-/// `ReportRequest` of `ai_mesh.v1`, its records encoded already: on the wire a message and bytes are alike.
+/// `ai_mesh.v1.ReportRequest` with records that are already encoded: on the wire, a message and bytes look the same.
 #[derive(Clone, PartialEq, Message)]
 struct Report {
     #[prost(string, tag = "1")]
@@ -60,12 +60,12 @@ struct Report {
 
 struct Call {
     token: u32,
-    /// The root context that waits for the answer; Envoy forgets the call with it.
+    /// The root context that gets the answer. When it goes, Envoy forgets the call.
     owner: u32,
     since: u64,
-    /// Number of the last record that was sent; one before the first of all when there was none.
+    /// Number of the last record in the call; one less than the first number when it had none.
     last: u64,
-    /// Number of the first end of a lease that was sent.
+    /// Number of the first returned lease in the call.
     first_return: u64,
 }
 
@@ -91,15 +91,15 @@ impl Outbox {
         self.capacity = settings.record_buffer as usize;
     }
 
-    /// Keeps a place for the record of an exchange that begins. False when there is none.
+    /// Reserves a place for the record of an exchange that begins. False when the outbox is full.
     pub(crate) fn reserve(&mut self) -> bool {
-        // Counted without a service too: one may come or go while the exchange is under way.
+        // Also counted without a service: the configuration may change while the exchange is under way.
         let free = self.service.is_none() || self.records.len() + self.reserved < self.capacity;
         self.reserved += usize::from(free);
         free
     }
 
-    /// Adds the record of an exchange; one for which no place was reserved is dropped and counted.
+    /// Adds the record of an exchange. Without a reserved place it is dropped and counted.
     pub(crate) fn push(&mut self, record: &DecisionRecord, reserved: bool) {
         self.reserved = self.reserved.saturating_sub(usize::from(reserved));
         if self.service.is_none() {
@@ -107,7 +107,7 @@ impl Outbox {
         }
         if reserved {
             self.urgent |= record.settlements.iter().any(|settlement| settlement.measure == "concurrent");
-            // Other sidecars may still call a tool that this one has seen change.
+            // Other sidecars may go on calling a tool that this one has seen change.
             self.urgent |= !record.definitions.is_empty();
             self.records.push(record);
         } else {
@@ -115,7 +115,7 @@ impl Outbox {
         }
     }
 
-    /// Sends the oldest records and the ends of leases, one call at a time.
+    /// Sends the oldest records and the returned leases, one call at a time.
     pub(crate) fn flush(&mut self, owner: u32, now: u64, leases: &Leases) {
         if self.call.as_ref().is_some_and(|call| now.saturating_sub(call.since) < LOST_AFTER_NS) {
             return;
@@ -138,14 +138,7 @@ impl Outbox {
             dropped: self.records.dropped(),
             returns: leases.returns().iter().take(MAX_RETURNS).map(lease::message).collect(),
         };
-        let token = host::call(
-            &service.cluster,
-            SERVICE,
-            METHOD,
-            Vec::new(),
-            &report.encode_to_vec(),
-            service.timeout_ms,
-        );
+        let token = host::call(service, REPORT, Vec::new(), &report.encode_to_vec());
         self.call =
             token.map(|token| Call { token, owner, since: now, last, first_return: leases.first_return() });
         if token.is_none() {
@@ -153,12 +146,13 @@ impl Outbox {
         }
     }
 
-    /// A root context ends: what it was told is lost, so its call is made again. The other end knows what it has.
+    /// A root context ends, and the answer to its call is lost: the call is made again. The control plane recognises records that
+    /// it has.
     pub(crate) fn orphan(&mut self, owner: u32) {
         self.call.take_if(|call| call.owner == owner);
     }
 
-    /// A call has ended with a gRPC status. `message` is its answer, empty when it failed.
+    /// Takes the end of a call: its gRPC status, and the answer, which is empty when the call failed.
     pub(crate) fn answered(
         &mut self,
         token: u32,
@@ -170,13 +164,13 @@ impl Outbox {
         let Some(call) = self.call.take_if(|call| call.token == token) else { return };
         match (status, ReportResponse::decode(message)) {
             (0, Ok(answer)) => {
-                // What was not sent can not have been kept, whatever the answer says.
+                // Records that were not sent cannot have been kept, whatever the answer says.
                 self.records.acknowledged(answer.acknowledged.min(call.last));
                 let returned = answer.returned.min(MAX_RETURNS as u64);
                 leases.returned(call.first_return.saturating_add(returned));
                 self.flush(call.owner, now, leases);
             }
-            // At once: the record that was refused is looked for among those of its batch.
+            // At once, with one record at a time, to find the one that was refused.
             (INVALID_ARGUMENT, _) if self.records.first() <= call.last => {
                 if let Some(number) = self.records.refused(call.last) {
                     log::error!("the control plane refused the decision record {number}: it is dropped");

@@ -1,4 +1,4 @@
-//! A decision as the control plane takes it in.
+//! From a decision to the record that the control plane takes in.
 use mesh_audit::v1::{
     DecisionRecord, Evidence, Finding, GuardOutcome, Near, Part, PolicyRef, Settlement, ToolDefinition,
     Usage, Violation,
@@ -11,9 +11,10 @@ pub(crate) fn record(
     status: u32,
     execution_us: u64,
 ) -> DecisionRecord {
-    // Personal data stands nowhere in a record, also where it stood in the address.
-    let told = decision.findings.iter().any(|finding| finding.place == "request:path");
-    let path = if told { WITHHELD.to_owned() } else { head.path_only().chars().take(MAX_PATH).collect() };
+    // A record holds no personal data, not even what was found in the URL.
+    let found_in_path = decision.findings.iter().any(|finding| finding.place == "request:path");
+    let path =
+        if found_in_path { WITHHELD.to_owned() } else { head.path_only().chars().take(MAX_PATH).collect() };
     DecisionRecord {
         decision_id: decision.id,
         time_ns: decision.time,
@@ -84,9 +85,9 @@ fn definition(seen: mesh_engine::SeenTool) -> ToolDefinition {
     ToolDefinition { server, name, digest, text, truncated }
 }
 
-/// Paths are the agent's own words; a record's size is bounded.
+/// Paths are chosen by the agent, and a record's size is bounded.
 const MAX_PATH: usize = 256;
-/// What stands for a path with personal data in it.
+/// Replaces a path that holds personal data.
 const WITHHELD: &str = "[REDACTED]";
 const MAX_ROLES: usize = 32;
 

@@ -1,14 +1,14 @@
-//! Leases that are in use are renewed before they run out, by calls that no request waits for.
+//! Leases in use are renewed before they run out, by calls that no request waits for.
 //!
-//! Law: what is lent so is lent as in an answer to a request. A call that fails or comes to nothing leaves the lease to end, and
-//! the next request asks for itself.
+//! Failure law: a renewal lends exactly as the answer to a request does. When the call fails, the lease runs out and the next
+//! request asks for itself.
 use mesh_engine::{LimitAnswer, LimitCheck};
 use mesh_limits::{AccountName, Borrow, Leases, Renewal};
 use mesh_policy::ServiceRef;
 
 use crate::{host, lease, limits};
 
-/// Calls under way at once. The oldest that newer ones leave no room for (its root context may be gone) counts as unanswered.
+/// Calls under way at once. Beyond that the oldest counts as unanswered: its root context may be gone.
 const MAX_CALLS: usize = 64;
 
 /// A call under way.
@@ -34,21 +34,14 @@ impl Renewals {
         id: impl Fn() -> String,
     ) {
         for Renewal { account, limit, borrow } in leases.due(now_ns / 1000) {
-            // It wants nothing for a request.
+            // No request is behind this check: it only borrows.
             let AccountName { policy, rule, measure, window_s, key } = account;
             let check = LimitCheck::to_borrow(policy, rule, measure, key, limit, window_s);
             let borrows = [Some(borrow)];
             let question = limits::ask(std::slice::from_ref(&check), &borrows);
             let id = id();
             let metadata = vec![(limits::ID, id.as_bytes())];
-            let token = host::call(
-                &service.cluster,
-                limits::SERVICE,
-                limits::METHOD,
-                metadata,
-                &question,
-                service.timeout_ms,
-            );
+            let token = host::call(service, limits::SHOULD_RATE_LIMIT, metadata, &question);
             match (token, borrows) {
                 (Some(token), [Some(borrow)]) => {
                     if self.calls.len() >= MAX_CALLS {
@@ -62,7 +55,7 @@ impl Renewals {
         }
     }
 
-    /// Takes the answer to one of its calls; false if it is none of them. `message` is empty when the call failed.
+    /// Takes the answer to a call; false when the call is not one of these. `message` is empty when the call failed.
     pub(crate) fn answered(&mut self, token: u32, message: &[u8], leases: &mut Leases) -> bool {
         let Some(at) = self.calls.iter().position(|call| call.token == token) else { return false };
         let Call { check, borrow, .. } = self.calls.swap_remove(at);

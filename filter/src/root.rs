@@ -21,12 +21,11 @@ use crate::outbox::Outbox;
 use crate::renewal::Renewals;
 use crate::subscription::Subscription;
 
-/// How often unsent records are looked at.
+/// How often the filter looks for records to send, leases to renew and streams to open.
 const TICK: Duration = Duration::from_millis(20);
 
 thread_local! {
-    /// One for the VM, whatever the number of configurations it has seen: Envoy makes a new root context for one,
-    /// while records of the old one are still on their way.
+    /// One for the VM. Envoy makes a new root context for each configuration, while records of the old one are still on their way.
     static SHARED: Rc<Shared> = Rc::new(Shared::new());
 }
 
@@ -36,18 +35,18 @@ pub(crate) struct Shared {
     pub(crate) detector: Rc<Detector>,
     /// Records on their way.
     pub(crate) outbox: RefCell<Outbox>,
-    /// What is lent to this VM of limits.
+    /// What this VM has borrowed of limits.
     pub(crate) leases: RefCell<Leases>,
     renewals: RefCell<Renewals>,
-    /// What a rate limit service that is not the control plane is to be told.
+    /// What a foreign rate limit service is still to be told.
     pub(crate) excess: RefCell<Excess>,
-    /// How the judge has answered lately.
+    /// Whether the judge has answered lately.
     pub(crate) breaker: RefCell<Breaker>,
     id: u64,
-    /// Under which programs remember what they judged; without randomness they don't.
+    /// The key of the programs' cache of judged texts; without randomness they cache nothing.
     key: Option<[u8; 16]>,
-    exchanges: RefCell<u64>,
-    /// The root context of the newest configuration: the one that sends records.
+    exchanges: Cell<u64>,
+    /// The root context of the newest configuration: the one that sends records and renews leases.
     newest: Cell<u32>,
 }
 
@@ -63,16 +62,15 @@ impl Shared {
             breaker: RefCell::default(),
             id,
             key: host::secret(),
-            exchanges: RefCell::new(0),
+            exchanges: Cell::new(0),
             newest: Cell::new(0),
         }
     }
 
     /// Unique over VMs (by 64 random bits) and exchanges.
     pub(crate) fn decision_id(&self) -> String {
-        let mut exchanges = self.exchanges.borrow_mut();
-        *exchanges += 1;
-        format!("{:016x}-{}", self.id, *exchanges)
+        self.exchanges.set(self.exchanges.get() + 1);
+        format!("{:016x}-{}", self.id, self.exchanges.get())
     }
 }
 
@@ -80,7 +78,7 @@ impl Shared {
 pub(crate) struct Root {
     id: u32,
     program: Option<Rc<Program>>,
-    /// Hash of what the program was made of.
+    /// Hash of the bundle that the program was compiled from.
     running: Option<u64>,
     subscription: Subscription,
 }
@@ -90,15 +88,15 @@ impl Root {
         Root { id, program: None, running: None, subscription: Subscription::default() }
     }
 
-    /// Runs a bundle from now on, for exchanges that begin.
+    /// Runs a bundle for all exchanges that begin from now on.
     ///
     /// # Errors
-    /// Why it can not be run, which is in the log too; the program that runs stays.
+    /// Why it cannot be run, which is also logged. The running program stays.
     fn run(&mut self, sent: &[u8]) -> Result<(), String> {
         let mut hasher = DefaultHasher::new();
         sent.hash(&mut hasher);
         let hash = Some(hasher.finish());
-        // Who subscribes at its start is brought what it runs already.
+        // The first update of a new subscription brings the bundle that runs already.
         if hash == self.running {
             return Ok(());
         }
@@ -114,8 +112,8 @@ impl Root {
         Ok(())
     }
 
-    /// Envoy loads a VM that broke down with the configuration that it gave to the first one: what has come by subscription
-    /// since is newer. What can not be run of it is passed over: the subscription brings it again.
+    /// Runs the newest bundle that a subscription of this Envoy has brought: Envoy restarts a crashed VM with the configuration that
+    /// the first one had. A bundle that cannot be run is ignored; the subscription brings it again.
     fn catch_up(&mut self) {
         let Some(program) = &self.program else { return };
         let Some(cluster) = &program.settings().xds_cluster else { return };
@@ -124,8 +122,8 @@ impl Root {
         }
     }
 
-    /// Runs what the subscription brought.
-    fn change(&mut self, sent: &[u8]) -> Result<(), String> {
+    /// Runs a bundle that the subscription has brought.
+    fn run_update(&mut self, sent: &[u8]) -> Result<(), String> {
         self.run(sent)?;
         let program = self.program.as_ref();
         if let Some((program, cluster)) = program.and_then(|p| Some((p, p.settings().xds_cluster.as_ref()?)))
@@ -151,14 +149,14 @@ impl Root {
         }
     }
 
-    /// Who lends; nobody where leases could not be returned.
-    fn lends(&self) -> Option<&ServiceRef> {
+    /// The service that lends; none where leases could not be returned.
+    fn lease_service(&self) -> Option<&ServiceRef> {
         let settings = self.program.as_ref()?.settings();
         settings.intake.as_ref().and(settings.rate_limit.as_ref()).filter(|_| !settings.foreign_limits)
     }
 }
 
-/// The program of a bundle as it was sent.
+/// Verifies a bundle as it was sent, and compiles what this sidecar runs of it.
 fn program(sent: &[u8], shared: &Shared) -> Result<Program, String> {
     let keys = match host::policy_keys() {
         Some(keys) => TrustedKeys::read(&keys),
@@ -184,7 +182,7 @@ fn program(sent: &[u8], shared: &Shared) -> Result<Program, String> {
 /// Envoy drops a root context when its configuration is replaced and its last exchange has ended.
 impl Drop for Root {
     fn drop(&mut self) {
-        // While the VM itself goes down there is nothing left to tell.
+        // While the VM itself goes down, there may be no shared state any more.
         let _ = SHARED.try_with(|shared| shared.outbox.borrow_mut().orphan(self.id));
     }
 }
@@ -201,10 +199,10 @@ impl Context for Root {
     }
 
     fn on_grpc_stream_message(&mut self, stream: u32, _size: usize) {
-        // What runs a bundle is this root context, of which the subscription is a part.
+        // Running a bundle borrows the whole root context, of which the subscription is a part.
         let mut subscription = std::mem::take(&mut self.subscription);
         if subscription.is(stream) {
-            subscription.message(&host::grpc_answer(), |bundle| self.change(bundle));
+            subscription.message(&host::grpc_answer(), |bundle| self.run_update(bundle));
         }
         self.subscription = subscription;
     }
@@ -231,19 +229,19 @@ impl RootContext for Root {
 
     fn on_tick(&mut self) {
         let now = host::now();
-        // Each root context for itself: one VM may serve several filters.
+        // Every root context subscribes for itself: one VM may serve several filters.
         self.subscribe(now);
         let shared = SHARED.with(Rc::clone);
         if shared.newest.get() == self.id {
             let mut leases = shared.leases.borrow_mut();
             leases.advance(now / 1000);
-            if let Some(service) = self.lends() {
+            if let Some(service) = self.lease_service() {
                 shared.renewals.borrow_mut().ask(&mut leases, service, now, || shared.decision_id());
             }
             let foreign =
                 self.program.as_ref().map(|program| program.settings()).filter(|s| s.foreign_limits);
             if let Some(service) = foreign.and_then(|settings| settings.rate_limit.as_ref()) {
-                shared.excess.borrow_mut().tell(service);
+                shared.excess.borrow_mut().report(service);
             }
             shared.outbox.borrow_mut().flush(self.id, now, &leases);
         }

@@ -1,31 +1,30 @@
-//! The filter's own subscription to its policies: a change reaches the program that runs, and Envoy loads nothing anew.
+//! The filter's own xDS subscription to its policies: a change reaches the running program without Envoy reloading anything.
 //!
-//! A bundle comes as a list of pieces, of which only those are sent that are not there yet. It is run when it is whole.
+//! A bundle is a list of pieces, and only pieces that the filter does not have yet are sent. The bundle runs once it is complete.
 //!
-//! Law: what can not be run is refused with a reason, and what runs goes on. A stream that ends is opened again; until then
-//! the policies stay as they are.
+//! Failure law: a bundle that cannot be run is refused with a NACK that says why, and the running program stays. A stream that
+//! ends is opened again; until then the policies stay as they are.
 use std::collections::BTreeMap;
+
+use mesh_policy::Bundle;
 
 use crate::discovery::{self, Index, News, Piece, Subscriber, Update};
 use crate::host;
 
-/// Between two attempts: the first, and the longest, which the wait doubles to.
+/// Wait between two attempts: the first, and the longest that doubling leads to.
 const RETRY_NS: [u64; 2] = [100_000_000, 5_000_000_000];
 
-/// Of all pieces, and of a bundle, in bytes: far more than a control plane makes.
-const MOST_BYTES: usize = 64 * 1024 * 1024;
-
-/// Names that a control plane lets a new stream claim (`Misuse::MAX_NAMES` in `xds`, which the filter may not name).
-const MOST_CLAIMED: usize = 10_000;
+/// Bytes of all pieces, and of one bundle: far more than a control plane makes.
+const MAX_BYTES: usize = 64 * 1024 * 1024;
 
 /// One root context's stream.
 #[derive(Default)]
 pub(crate) struct Subscription {
     stream: Option<u32>,
     pieces: BTreeMap<String, Piece>,
-    /// A bundle of which pieces are missing, and what its answer has to name.
+    /// A bundle that misses pieces, and the nonce of its response.
     awaited: Option<(String, Index)>,
-    /// Version of the newest bundle that came so and runs.
+    /// Version of the newest bundle that arrived on a stream and runs.
     version: Option<String>,
     not_before: u64,
     wait: u64,
@@ -39,10 +38,10 @@ impl Subscription {
 
     /// Opens the stream.
     pub(crate) fn open(&mut self, cluster: &str, subscriber: Subscriber<'_>, now: u64) {
-        self.stream = host::open_stream(cluster, discovery::SERVICE, discovery::METHOD);
+        self.stream = host::open_stream(cluster, discovery::DELTA_AGGREGATED_RESOURCES);
         let Some(stream) = self.stream else { return self.closed(now) };
-        // Who claims more is sent away, every time. Who claims nothing is sent them all once more.
-        if self.pieces.len() > MOST_CLAIMED {
+        // A stream that claims more is refused every time; one that claims nothing is sent all pieces again.
+        if self.pieces.len() > Bundle::MAX_CLAIMED_PIECES {
             self.pieces.clear();
         }
         let pieces = self.pieces.iter().map(|(name, piece)| (name.clone(), piece.version.clone())).collect();
@@ -63,11 +62,11 @@ impl Subscription {
         self.stream == Some(stream)
     }
 
-    /// Takes a message. `run` runs a bundle, or says why it can not be run.
+    /// Takes a message of the server. `run` runs a bundle, or says why it cannot be run.
     pub(crate) fn message(&mut self, message: &[u8], run: impl FnOnce(&[u8]) -> Result<(), String>) {
         let Some(stream) = self.stream else { return };
         match discovery::read(message).and_then(|update| self.take(stream, update)) {
-            // Not before: a message that can not be taken comes again on every new stream.
+            // Only now: a message that cannot be taken would come again on every new stream.
             Ok(()) => self.wait = 0,
             Err(why) => {
                 log::error!("the policies' stream is given up: {why}");
@@ -80,17 +79,17 @@ impl Subscription {
             self.awaited = Some((nonce, index));
             return;
         };
-        // A piece may stand in a bundle more than once, so few pieces can make a large one: larger than a `usize` here can say.
+        // A bundle may repeat a piece, so that a few pieces make a bundle whose size overflows wasm's 32-bit `usize`.
         let outcome = match pieces.iter().map(|piece| piece.len() as u64).sum::<u64>() {
-            bytes if bytes > MOST_BYTES as u64 => {
-                Err(format!("the bundle has {bytes} bytes; a filter takes at most {MOST_BYTES}"))
+            bytes if bytes > MAX_BYTES as u64 => {
+                Err(format!("the bundle has {bytes} bytes; a filter takes at most {MAX_BYTES}"))
             }
             _ => run(&pieces.concat()),
         };
         if outcome.is_ok() {
             self.version = Some(index.version);
         }
-        host::send_on_stream(stream, &discovery::ran(&nonce, outcome));
+        host::send_on_stream(stream, &discovery::ack_bundle(&nonce, outcome));
     }
 
     fn take(&mut self, stream: u32, Update { nonce, news }: Update) -> Result<(), String> {
@@ -98,14 +97,14 @@ impl Subscription {
             News::Pieces { new, gone } => {
                 gone.iter().for_each(|name| drop(self.pieces.remove(name)));
                 self.pieces.extend(new);
-                if self.pieces.values().map(|piece| piece.content.len()).sum::<usize>() > MOST_BYTES {
+                if self.pieces.values().map(|piece| piece.content.len()).sum::<usize>() > MAX_BYTES {
                     self.pieces.clear();
-                    return Err(format!("the pieces of the bundle have more than {MOST_BYTES} bytes"));
+                    return Err(format!("the pieces of the bundle have more than {MAX_BYTES} bytes"));
                 }
-                host::send_on_stream(stream, &discovery::kept(&nonce));
+                host::send_on_stream(stream, &discovery::ack_pieces(&nonce));
             }
             News::Bundle(Some(index)) => self.awaited = Some((nonce, index)),
-            News::Bundle(None) => host::send_on_stream(stream, &discovery::ran(&nonce, Ok(()))),
+            News::Bundle(None) => host::send_on_stream(stream, &discovery::ack_bundle(&nonce, Ok(()))),
         }
         Ok(())
     }
@@ -121,7 +120,7 @@ impl Subscription {
         self.stream = None;
         self.awaited = None;
         self.wait = (self.wait * 2).clamp(first, longest);
-        // Not all at once, when a control plane comes back.
+        // Jitter: not all filters at once, when a control plane comes back.
         self.not_before = now + self.wait / 2 + host::random() % self.wait;
     }
 }

@@ -33,6 +33,12 @@ pub struct Bundle {
     pub settings: Settings,
 }
 
+impl Bundle {
+    /// Pieces of a bundle that a filter may claim to have when it opens its xDS stream: a control plane refuses a stream that claims
+    /// more (it checks this against its own bound when it is built).
+    pub const MAX_CLAIMED_PIECES: usize = 10_000;
+}
+
 /// What of a tool's approval matters to a decision.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]

@@ -1,4 +1,4 @@
-//! The response: held whole and judged, or judged piece by piece as it passes.
+//! The response: buffered and judged as a whole, or judged piece by piece as it streams.
 use mesh_engine::{ResponseMode, Session, Step};
 use proxy_wasm::types::Action;
 
@@ -6,7 +6,8 @@ use super::{Exchange, Phase};
 use crate::host;
 
 impl Exchange {
-    pub(super) fn on_response(&mut self, step: Step) -> Action {
+    /// Does to the buffered response what the session wants.
+    pub(super) fn apply_to_response(&mut self, step: Step) -> Action {
         self.phase = Phase::Pass;
         match step {
             Step::Replace(body) => {
@@ -20,7 +21,7 @@ impl Exchange {
                     host::set_response_header("content-encoding", None);
                 }
             }
-            // Headers are held back until here, so the answer can still become another one.
+            // The headers have not left yet, so the response can still become a refusal.
             Step::Refuse(refusal) => {
                 if !host::set_response_body(&refusal.body) {
                     host::reset();
@@ -37,7 +38,7 @@ impl Exchange {
                 }
                 host::set_response_header("content-length", Some(&refusal.body.len().to_string()));
                 self.phase = Phase::Discard;
-                self.tell_agent();
+                self.set_decision_headers();
                 return Action::Continue;
             }
             Step::Continue | Step::ReadBody | Step::AskLimits(_) => {}
@@ -45,12 +46,12 @@ impl Exchange {
         if self.second_opinion(Phase::JudgeAnswer) == Action::Pause {
             return Action::Pause;
         }
-        self.tell_agent();
+        self.set_decision_headers();
         Action::Continue
     }
 
-    /// The response's headers are there, and nothing holds it back.
-    pub(super) fn open_answer(&mut self, end_of_stream: bool) -> Action {
+    /// The response's headers have come, and no judge holds it back.
+    pub(super) fn begin_response(&mut self, end_of_stream: bool) -> Action {
         let headers = host::response_headers();
         self.response_coded = headers.iter().any(|(name, _)| name == "content-encoding");
         self.response_type =
@@ -61,7 +62,7 @@ impl Exchange {
         if self.status >= 500 && host::answer_lost() {
             self.session.as_mut().map(Session::answer_lost);
         }
-        // Few streams say how long they are, and each header that is set is a call to Envoy.
+        // Few streams have a `content-length`, and removing a header is a call to Envoy.
         let measured = headers.iter().any(|(name, _)| name == "content-length");
         match self.session.as_mut().map(|session| session.response_headers(&headers, end_of_stream)) {
             Some(ResponseMode::Buffer) => {
@@ -76,13 +77,13 @@ impl Exchange {
                 if self.response_coded {
                     host::set_response_header("content-encoding", None);
                 }
-                self.tell_agent();
+                self.set_decision_headers();
                 Action::Continue
             }
             Some(ResponseMode::Refuse(refusal)) => self.refuse(&refusal),
             Some(ResponseMode::Pass) | None => {
                 self.phase = Phase::Pass;
-                self.tell_agent();
+                self.set_decision_headers();
                 Action::Continue
             }
         }
@@ -94,14 +95,14 @@ impl Exchange {
             return Action::Pause;
         };
         let content_type = self.response_type.take();
-        let step = self.judge(|session, _| session.response(&body, content_type.as_deref()));
+        let step = self.ask_session(|session, _| session.response(&body, content_type.as_deref()));
         if matches!(step, Some(Step::Continue)) {
             self.hashes.response(&body);
         }
-        step.map_or(Action::Continue, |step| self.on_response(step))
+        step.map_or(Action::Continue, |step| self.apply_to_response(step))
     }
 
-    /// Sends on of a stream what may leave. False when that failed, and the exchange was ended.
+    /// Sends on what may leave of a stream. False when that failed and the exchange was reset.
     pub(super) fn stream_piece(&mut self, size: usize, end_of_stream: bool) -> bool {
         let Some(chunk) = host::response_body(size) else {
             host::reset();
@@ -117,7 +118,8 @@ impl Exchange {
         true
     }
 
-    pub(super) fn tell_agent(&self) {
+    /// Sets the headers that tell the agent what was decided.
+    pub(super) fn set_decision_headers(&self) {
         if let Some(session) = &self.session {
             for (name, value) in session.response_header_values() {
                 host::set_response_header(name, Some(&value));

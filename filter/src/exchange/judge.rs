@@ -1,29 +1,29 @@
 //! The second opinion on doubtful texts: asked over HTTP, while the request waits or only its answer does.
 //!
-//! Failure law: the answer's first byte leaves after the verdict, never before. What the judge says in another form than the
-//! agreed one is no verdict; what is no verdict is the session's to allow or refuse.
+//! Failure law: the first byte of the response leaves after the verdict, never before. An answer of the judge in any other form
+//! than the agreed one is no verdict; without a verdict the session allows or refuses by the policy's failure mode.
 use mesh_engine::{Judgement, Question, Session, Step};
 use proxy_wasm::types::Action;
 
 use super::{Exchange, Phase};
 use crate::{host, judge};
 
-/// A question on its way, and the answer that is held back for it.
+/// A call to the judge, and what is held back of the response until its verdict.
 #[derive(Default)]
-pub(super) struct Opinion {
+pub(super) struct JudgeCall {
     token: Option<u32>,
-    /// The response's headers are held back; whether they were all there is.
+    /// The response's headers are held back. True when no body follows them.
     headers: Option<bool>,
-    /// Some of the response's body is held back.
+    /// Part of the response's body is held back.
     body: bool,
-    /// The response is all there.
+    /// The response has ended.
     ended: bool,
-    /// The verdict is in, and what is held back leaves with the next piece.
-    leaves: bool,
+    /// The verdict is in, and what is held back is sent with the next piece.
+    sends_with_next: bool,
 }
 
-impl Opinion {
-    /// Whether an answer has to be held back.
+impl JudgeCall {
+    /// Whether the response has to be held back.
     pub(super) fn holds(&self) -> bool {
         self.token.is_some()
     }
@@ -44,14 +44,15 @@ impl Opinion {
 }
 
 impl Exchange {
-    /// Has the session's question answered, if it has one; `waiting` is the phase in which the exchange waits for it.
+    /// Asks the judge what the session wants to know, if anything. `waiting` is the phase in which the exchange waits for the
+    /// verdict.
     pub(super) fn second_opinion(&mut self, waiting: Phase) -> Action {
         let Some(question) = self.session.as_mut().and_then(Session::question) else {
             return Action::Continue;
         };
         match self.ask_judge(&question) {
             Ok(token) => {
-                self.opinion = Opinion { token: Some(token), ..Opinion::default() };
+                self.judge_call = JudgeCall { token: Some(token), ..JudgeCall::default() };
                 if !question.waits {
                     return Action::Continue;
                 }
@@ -85,12 +86,12 @@ impl Exchange {
     }
 
     fn verdict(&mut self, judgement: &Judgement) -> Option<Step> {
-        self.judge(|session, _| session.judged(judgement))
+        self.ask_session(|session, _| session.judged(judgement))
     }
 
     /// The judge has answered, or Envoy in its place.
     pub(super) fn judge_answered(&mut self, token: u32, headers: usize, size: usize) {
-        if self.opinion.token.take_if(|asked| *asked == token).is_none() {
+        if self.judge_call.token.take_if(|asked| *asked == token).is_none() {
             return;
         }
         let judgement = judge::read(headers, size);
@@ -104,7 +105,7 @@ impl Exchange {
         }
     }
 
-    /// Lets go on what has waited for the verdict.
+    /// Releases what has waited for the verdict.
     fn release(&mut self) {
         match self.phase {
             Phase::AskJudge => {
@@ -113,7 +114,7 @@ impl Exchange {
             }
             Phase::JudgeAnswer => {
                 self.phase = Phase::Pass;
-                self.tell_agent();
+                self.set_decision_headers();
                 host::resume_response();
             }
             Phase::HoldAnswer => self.release_answer(),
@@ -123,34 +124,36 @@ impl Exchange {
     }
 
     fn release_answer(&mut self) {
-        let headers_alone = self.opinion.headers.unwrap_or_default();
-        let ended = self.opinion.ended;
-        if self.open_answer(headers_alone) == Action::Pause {
+        let headers_alone = self.judge_call.headers.unwrap_or_default();
+        let ended = self.judge_call.ended;
+        if self.begin_response(headers_alone) == Action::Pause {
             if self.phase == Phase::ReadResponse && ended && self.read_response() == Action::Continue {
                 host::resume_response();
             }
             return;
         }
-        // Once a piece of a body was held back, Envoy takes the rest for part of it until the filter lets a piece pass: what
-        // is let go between two pieces would lose the second one. So it leaves with the next.
-        if self.opinion.body && !ended {
-            self.opinion.leaves = true;
+        // Once a piece of a body was held back, Envoy adds later pieces to it until the filter lets one pass. Releasing it between
+        // two pieces would lose the second one, so it is sent with the next.
+        if self.judge_call.body && !ended {
+            self.judge_call.sends_with_next = true;
             return;
         }
-        if self.opinion.body && self.phase == Phase::StreamResponse && !self.stream_piece(self.held, true) {
+        if self.judge_call.body && self.phase == Phase::StreamResponse && !self.stream_piece(self.held, true)
+        {
             return;
         }
         host::resume_response();
     }
 
-    /// The trailers are there, and no more of the body will come. One that was held leaves with them. Of a stream the last piece
-    /// has left: where more of it should leave now, the agent is not to take what it has for the whole.
-    pub(super) fn leave_with_trailers(&mut self) -> Action {
-        let leaves = std::mem::take(&mut self.opinion.leaves);
+    /// The trailers have come, so the body is complete. A body that was held back is sent with them. Of a stream, the last piece has
+    /// been sent already: if the session still has more to send, the stream is reset, so that the agent does not take what it got
+    /// for the whole.
+    pub(super) fn send_with_trailers(&mut self) -> Action {
+        let sends_with_next = std::mem::take(&mut self.judge_call.sends_with_next);
         if self.phase != Phase::StreamResponse {
             return Action::Continue;
         }
-        if leaves {
+        if sends_with_next {
             return if self.stream_piece(self.held, true) { Action::Continue } else { Action::Pause };
         }
         let rest = self.session.as_mut().map(|session| session.response_chunk(&[], true));
@@ -161,8 +164,8 @@ impl Exchange {
         Action::Continue
     }
 
-    /// A piece of a body has passed: nothing is held back any more.
-    pub(super) fn has_left(&mut self) {
-        self.opinion.leaves = false;
+    /// A piece of the body has passed: nothing is held back any more.
+    pub(super) fn held_body_has_left(&mut self) {
+        self.judge_call.sends_with_next = false;
     }
 }
