@@ -42,9 +42,9 @@ impl std::error::Error for PatternError {}
 impl CustomPatterns {
     /// Compiles `(name, regular expression)` pairs in the syntax of the `regex` crate.
     ///
-    /// Refused: a bad expression, one longer than [`MAX_PATTERN_BYTES`], one whose automaton is too large to keep in
-    /// memory, one that matches the empty text, and a name that is empty; and one that, with those before it, takes more than
-    /// `room` bytes of memory.
+    /// # Errors
+    /// An expression that does not parse, is longer than [`MAX_PATTERN_BYTES`], matches the empty text, has a name that is empty, has
+    /// an automaton that is too large to keep in memory, or takes more than `room` bytes together with those before it.
     pub fn compile<N: AsRef<str>, R: AsRef<str>>(
         pairs: &[(N, R)],
         room: usize,

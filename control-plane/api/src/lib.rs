@@ -25,7 +25,7 @@ pub use rest::{openapi, router};
 pub use state::{Api, Parts};
 
 /// The decision intake's server and client, generated from `api/proto/ai_mesh/v1/decisions.proto` by `cargo xtask gen`.
-#[allow(missing_docs, unreachable_pub)]
+#[allow(missing_docs, unreachable_pub, clippy::missing_errors_doc)]
 pub mod v1 {
     include!("generated/ai_mesh.v1.rs");
 }

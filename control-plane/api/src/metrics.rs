@@ -102,7 +102,10 @@ impl Metrics {
         Metrics { registry, ..metrics }
     }
 
-    /// Everything in OpenMetrics text.
+    /// All metrics in OpenMetrics text.
+    ///
+    /// # Errors
+    /// The text could not be written, which a `String` does not let happen.
     pub fn text(&self) -> Result<String, std::fmt::Error> {
         let mut text = String::new();
         text::encode(&mut text, &self.registry)?;

@@ -1,4 +1,4 @@
-//! The gate every set of policies passes before it is written or published.
+//! The check that every set of policies passes before it is written or published.
 use jiff::Timestamp;
 use mesh_policy::{Bundle, Diagnostic};
 
@@ -26,8 +26,8 @@ impl Remark {
 
 /// Compiles policies as the filter does, and tries them.
 ///
-/// The one implementation that ships is over `mesh-engine`, so that what is admitted here is what runs there.
-/// Calls take time on the CPU; the services make them off the async threads.
+/// The implementation that ships uses `mesh-engine`, so that what is admitted is what the filter can run. Calls are CPU-bound; the
+/// services make them off the async threads.
 pub trait Admission: Send + Sync {
     /// Compiles the bundle; gives the warnings.
     ///

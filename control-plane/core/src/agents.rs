@@ -13,6 +13,9 @@ impl Policies {
     }
 
     /// The agent of that id.
+    ///
+    /// # Errors
+    /// No agent of that id is registered.
     pub fn agent(&self, id: &str) -> Result<Stored, PolicyError> {
         let held = self.set().get(&agent_key(id)).cloned();
         held.ok_or_else(|| PolicyError::UnknownAgent { id: id.to_owned() })
@@ -20,6 +23,9 @@ impl Policies {
 
     /// Registers an agent, or changes its document. One that tells no status leaves the agent the one that it has; that a
     /// suspension ends is remarked.
+    ///
+    /// # Errors
+    /// The change does not go through: see [`Policies::change`].
     pub async fn put_agent(
         &self,
         agent: Agent,
@@ -50,6 +56,9 @@ impl Policies {
     }
 
     /// Takes an agent out of the registry: what targets everybody still applies to it.
+    ///
+    /// # Errors
+    /// The agent is not registered, or the change does not go through: see [`Policies::change`].
     pub async fn delete_agent(
         &self,
         id: &str,
@@ -62,6 +71,9 @@ impl Policies {
     }
 
     /// Gives a registered agent a status, and nothing else of its document another value.
+    ///
+    /// # Errors
+    /// The agent is not registered, or the change does not go through: see [`Policies::change`].
     pub async fn set_agent_status(
         &self,
         id: &str,

@@ -1,21 +1,21 @@
-//! Whether the machine's clock is believed when it says that something is old enough to be deleted.
+//! Whether the machine's clock is believed when it says that records are old enough to be deleted.
 //!
-//! A clock that was set forward makes everything look old. So it is held against the time that has passed: while this process
-//! runs, by a clock that nobody can set; since it ran last, by the last mark. Where it is far ahead, nothing is deleted for
-//! a while, in which an operator can set it right: a control plane that had only been off for long deletes later.
+//! A clock that was set forward makes everything look old. So it is compared with the time that has really passed: by a monotonic
+//! clock while this process runs, and by the last mark in the store after a restart. When it is far ahead, nothing is deleted for a
+//! while, so that an operator can set it right. A control plane that was merely off for long deletes later, too.
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 
-/// A clock is not doubted longer than this, and not for less than this: a day, or as long as records are kept.
+/// How far ahead a clock must be to be doubted, and how long it is: this, or as long as records are kept if that is less.
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// What is known of the machine's clock.
 #[derive(Debug, Default)]
 pub struct Clock {
-    /// When it was last believed, by the clock that nobody can set.
+    /// When it was last believed, by the monotonic clock.
     believed: Option<Duration>,
-    /// Since when it is not.
+    /// Since when it has been doubted, by the monotonic clock.
     doubted: Option<Duration>,
 }
 
@@ -28,7 +28,7 @@ pub struct Clock {
 pub struct ClockAhead {
     /// By how much.
     pub ahead: Duration,
-    /// How long it is doubted still.
+    /// How much longer it will be doubted.
     pub left: Duration,
 }
 
@@ -37,8 +37,8 @@ fn said(duration: &Duration) -> SignedDuration {
 }
 
 impl Clock {
-    /// Whether `now` is believed. `steady` is the same instant by a clock that nobody can set, `marked` what the clock said when
-    /// it was last believed, by whatever process.
+    /// Whether `now` is believed. `steady` is the same instant by a monotonic clock, `marked` what the clock said when any process
+    /// last believed it.
     pub(crate) fn check(
         &mut self,
         keep: Duration,

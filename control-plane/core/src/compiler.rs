@@ -1,11 +1,11 @@
-//! The gate that ships: the compiler and the sessions of `mesh-engine`, which the filter runs too.
+//! The admission check that ships: the compiler and the sessions of `mesh-engine`, which the filter runs too.
 use std::collections::HashMap;
 use std::rc::Rc;
 use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
 
 use jiff::Timestamp;
-use mesh_engine::{Detector, RequestHead, Verdict};
+use mesh_engine::{Detector, RequestHead, Verdict, rule_number};
 use mesh_policy::{Bundle, Diagnostic, Policy};
 
 use crate::admission::{Admission, Remark};
@@ -17,16 +17,16 @@ use crate::sample::{DryRun, Modifications, SampleRequest};
 
 /// Compiles with `mesh-engine`.
 ///
-/// A policy compiles the same whatever stands beside it, so that what was accepted last under each name is remembered: a change
-/// costs the compilation of what changed, however many policies there are.
+/// A policy compiles the same whatever others there are, so the last accepted one of each name is remembered: a change costs only
+/// the compilation of what changed.
 #[derive(Default)]
 pub struct EngineAdmission {
-    /// With the memory that its patterns take.
+    /// The policy last accepted under each name, with the bytes of memory that its patterns take.
     accepted: Mutex<HashMap<String, (Policy, usize)>>,
 }
 
 impl EngineAdmission {
-    /// The memory that its patterns take.
+    /// Compiles one policy; returns the bytes of memory that its patterns take.
     fn check_one(&self, name: &str, policy: &Policy) -> Result<usize, Vec<Diagnostic>> {
         let remembered = || self.accepted.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some((accepted, bytes)) = remembered().get(name)
@@ -60,7 +60,7 @@ impl Admission for EngineAdmission {
         }
         let room = mesh_engine::check_room(taken.iter().map(|(policy, bytes)| (policy.as_str(), *bytes)));
         refused.extend(room.map(|(policy, diagnostic)| Remark { policy, diagnostic }));
-        // Names that are gone are forgotten, so that what is remembered is bounded by what is in force and tried.
+        // Forgetting names that are gone bounds what is remembered.
         let in_force = |name: &str| bundle.policies.iter().any(|entry| entry.id == name);
         let mut remembered = self.accepted.lock().unwrap_or_else(PoisonError::into_inner);
         if remembered.len() > (bundle.policies.len() + bundle.pinned.len()) * 2 + 64 {
@@ -107,7 +107,7 @@ pub fn dry_run(
     now: Timestamp,
 ) -> Result<DryRun, Vec<mesh_engine::Refused>> {
     let mut bundle = bundle.clone();
-    // Who is asking is part of the sample, and whoever may try policies may say so.
+    // The sample says who is calling, and whoever may try policies may say so.
     bundle.settings.trust_identity_headers = true;
     let program = Rc::new(mesh_engine::compile(&bundle, Rc::new(Detector::new()))?);
     let now = u64::try_from(now.as_nanosecond()).unwrap_or(0);
@@ -116,7 +116,7 @@ pub fn dry_run(
     Ok(outcome(verdict, started.elapsed().as_secs_f64() * 1000.0))
 }
 
-/// What a record tells of its request.
+/// What a record says about its request.
 fn features(decision: &Decision) -> mesh_engine::Features {
     let findings = decision.findings.iter();
     mesh_engine::Features {
@@ -201,15 +201,10 @@ fn violation(said: mesh_engine::Violation) -> Violation {
         guard: said.guard.to_owned(),
         severity: said.severity.as_str().to_owned(),
         message: said.message,
-        rule: said.rule.map_or(0, place),
+        rule: said.rule.map_or(0, rule_number),
         effect: said.effect.as_str().to_owned(),
         evidence: said.evidence.map(|evidence| self::evidence(*evidence)),
     }
-}
-
-/// A place in a policy's list of rules, counted from 1.
-fn place(index: usize) -> u32 {
-    u32::try_from(index).unwrap_or(u32::MAX).saturating_add(1)
 }
 
 fn evidence(evidence: mesh_engine::Evidence) -> Evidence {
@@ -228,7 +223,7 @@ fn evidence(evidence: mesh_engine::Evidence) -> Evidence {
         parts: parts.map(|(feature, amount)| Part { feature: feature.to_owned(), amount }).collect(),
         near: near
             .map(|near| Near {
-                rule: place(near.rule),
+                rule: rule_number(near.rule),
                 missing: near.missing.into_iter().map(str::to_owned).collect(),
             })
             .collect(),

@@ -1,8 +1,8 @@
-//! Taking in decision records, and showing them.
+//! Takes in decision records, and lists them.
 //!
-//! Failure law: a batch is acknowledged only after its records are durable. A store that fails acknowledges nothing and
-//! the sidecar keeps the records and sends them again; the number that each record has in its VM makes the second
-//! arrival harmless. Records that never came are a gap: kept, counted and listed until they arrive after all.
+//! Failure law: a batch is acknowledged only after its records are durable. When the store fails, nothing is acknowledged: the
+//! sidecar keeps the records and sends them again, and the sequence number that each record has in its VM makes the second arrival
+//! harmless. Records that never arrived are a gap, which is kept, counted and listed until they do.
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -26,7 +26,7 @@ pub struct Batch {
     pub first_sequence: u64,
     /// The records.
     pub records: Vec<DecisionRecord>,
-    /// Records the VM has discarded so far.
+    /// Records that the VM has dropped so far.
     pub dropped: u64,
 }
 
@@ -42,10 +42,10 @@ pub enum BatchError {
     /// Characters that no id has.
     #[error("the batch's vm or sidecar id holds control characters")]
     OddId,
-    /// More records than are taken in at once.
+    /// More records than one batch may have.
     #[error("the batch has {0} records; at most {MAX_RECORDS} are allowed: send the others in another one")]
     Long(usize),
-    /// A record that is none of its VM's.
+    /// A record of another VM.
     #[error(
         "the batch of vm {vm:?} has a record with the id {id:?}; the ids of a vm's records are its own id, `-` and a number"
     )]
@@ -55,7 +55,7 @@ pub enum BatchError {
         /// The record's id.
         id: String,
     },
-    /// More than is kept of one decision.
+    /// A record that is too large.
     #[error(
         "record {id:?} has {bytes} bytes beside its definitions of tools; at most {MAX_RECORD} are allowed"
     )]
@@ -78,18 +78,22 @@ pub enum BatchError {
 }
 
 const MAX_ID: usize = 256;
-/// A filter sends 256. More in one transaction would keep others waiting for the database.
+/// A filter sends at most 256. More in one transaction would keep others waiting for the database.
 const MAX_RECORDS: usize = 1024;
-/// What a filter bounds takes some tens of KiB, unless an author's module says a lot, and what its agent chooses (who it says it is,
-/// say) as much as Envoy lets through.
+/// The filter bounds a record to some tens of KiB, except for the messages of an author's Rego module, and for what the agent
+/// chooses (such as its name in a header), which Envoy bounds.
 const MAX_RECORD: usize = 256 * 1024;
-/// Records that are forgotten in one transaction: others that wait for the database come between.
+/// Records that are deleted in one transaction, so that others can use the database in between.
 const FORGOTTEN: u32 = 2000;
-/// A VM is not forgotten sooner, however short records are kept: it may be out of reach, and come back with its next number.
+/// A VM is not forgotten sooner than this, however briefly records are kept: it may be unreachable, and come back with its next
+/// number.
 const OUT_OF_REACH: Duration = Duration::from_secs(24 * 60 * 60);
 
 impl Batch {
-    /// Checks what every store relies on.
+    /// Checks what all stores rely on.
+    ///
+    /// # Errors
+    /// What no store could take in.
     pub fn check(&self) -> Result<(), BatchError> {
         if self.vm.is_empty() {
             return Err(BatchError::NoVm);
@@ -107,7 +111,7 @@ impl Batch {
         }
         for record in &self.records {
             let id = &record.decision_id;
-            // What is settled, found and read by its id is its own VM's, whatever another sidecar says.
+            // Records are settled and looked up by id: no sidecar may use the ids of another VM.
             let own = id.strip_prefix(self.vm.as_str()).is_some_and(|rest| rest.starts_with('-'));
             if !id.is_empty() && !own {
                 let (vm, id) = (self.vm.clone(), id.chars().take(MAX_ID).collect());
@@ -128,7 +132,7 @@ impl Batch {
         Ok(())
     }
 
-    /// Number of the last record; that before the first when there are none.
+    /// Number of the last record; one less than the first number when there are none.
     pub fn last_sequence(&self) -> u64 {
         (self.first_sequence + self.records.len() as u64).saturating_sub(1)
     }
@@ -137,21 +141,21 @@ impl Batch {
 /// What became of a batch.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Intake {
-    /// Every record of the VM up to this number is kept or was reported as a gap.
+    /// Every record of the VM up to this number is kept, or known to be missing.
     pub acknowledged: u64,
     /// Indices, in the batch, of the records that were new.
     pub kept: Vec<usize>,
     /// The gap that this batch revealed.
     pub gap: Option<Gap>,
-    /// Records the VM has discarded since its last batch.
+    /// Records that the VM has dropped since its last batch.
     pub dropped: u64,
-    /// Records that came before under the same number and said something else. What came first is kept.
+    /// Records whose number was taken by a record with other contents. The first one is kept.
     pub conflicts: u64,
 }
 
 impl Intake {
-    /// What `batch` means to a VM of which everything up to `last` was acknowledged and `dropped` records were known to be
-    /// discarded. Which of its records are new, only the store can tell: `kept` is left empty.
+    /// What `batch` means for a VM of which everything up to `last` is acknowledged and `dropped` records were dropped. Only the store
+    /// knows which records are new, so `kept` is left empty.
     pub fn plan(batch: &Batch, last: u64, dropped: u64, now: Timestamp) -> Self {
         let gap = (!batch.records.is_empty() && batch.first_sequence > last + 1).then(|| Gap {
             sidecar: batch.sidecar.clone(),
@@ -180,7 +184,7 @@ pub enum ReportError {
 /// Why old records were not forgotten.
 #[derive(Debug, thiserror::Error)]
 pub enum ForgetError {
-    /// Nobody knows how old they are.
+    /// The clock is not believed, so nobody knows how old they are.
     #[error(transparent)]
     Clock(#[from] ClockAhead),
     /// The store failed.
@@ -202,6 +206,9 @@ impl Decisions {
     }
 
     /// Takes in a batch. When this returns, what it acknowledges is durable.
+    ///
+    /// # Errors
+    /// The batch makes no sense, or the store fails. Then nothing is acknowledged.
     pub async fn report(&self, batch: &Batch, now: Timestamp) -> Result<Intake, ReportError> {
         batch.check()?;
         let mut intake = self.store.intake(batch, now).await?;
@@ -223,35 +230,50 @@ impl Decisions {
         if !intake.kept.is_empty() {
             self.arrivals.send_modify(|count| *count = count.wrapping_add(1));
         }
-        // Whoever has the sidecars' token may have reported greater numbers in this VM's name. It is told of no more than it has
-        // sent: it forgets what is acknowledged.
+        // Anyone with the sidecars' token may have reported greater numbers in this VM's name. The VM drops what is acknowledged, so
+        // no more than it has sent is.
         intake.acknowledged = intake.acknowledged.min(batch.last_sequence());
         Ok(intake)
     }
 
     /// Decisions that match.
+    ///
+    /// # Errors
+    /// The store fails.
     pub async fn list(&self, filter: &DecisionFilter) -> Result<DecisionPage, StoreError> {
         self.store.list(filter).await
     }
 
     /// Cursor of the newest record; 0 when there is none.
+    ///
+    /// # Errors
+    /// The store fails.
     pub async fn newest_cursor(&self) -> Result<u64, StoreError> {
         self.store.newest_cursor().await
     }
 
     /// One decision.
+    ///
+    /// # Errors
+    /// The store fails.
     pub async fn get(&self, id: &str) -> Result<Option<Decision>, StoreError> {
         self.store.decision(id).await
     }
 
     /// Open gaps, newest first.
+    ///
+    /// # Errors
+    /// The store fails.
     pub async fn gaps(&self, limit: u32) -> Result<Vec<Gap>, StoreError> {
         self.store.gaps(limit).await
     }
 
-    /// Forgets the records that have been here for longer than `keep`; how many went. Records that nobody has marked yet, by
-    /// a call of this, are taken for new. While `clock` is not believed nothing is marked or forgotten; `steady` is the same
-    /// instant by a clock that nobody can set.
+    /// Deletes the records that were kept for longer than `keep`, and returns how many. A record's age counts from the first call
+    /// after its arrival. While `clock` is not believed nothing is deleted; `steady` is the same instant as `now` by a monotonic
+    /// clock.
+    ///
+    /// # Errors
+    /// The clock is not believed, or the store fails.
     pub async fn forget(
         &self,
         keep: Duration,
@@ -265,19 +287,28 @@ impl Decisions {
         Ok(until_fewer(|| self.store.forget(then, FORGOTTEN)).await?)
     }
 
-    /// Notes that these VMs run now: they are not forgotten, though they may have had nothing to report for long.
+    /// Notes that these VMs run now, so that they are not forgotten, however long they have had nothing to report.
+    ///
+    /// # Errors
+    /// The store fails.
     pub async fn alive(&self, vms: &[String], now: Timestamp) -> Result<(), StoreError> {
         self.store.alive(vms, now).await
     }
 
-    /// Forgets the VMs that nobody has heard of for longer than `keep` (and a day), and of which no record is left; how many.
-    /// Each start of a sidecar makes new ones.
+    /// Forgets the VMs that were silent for longer than `keep` (and at least a day) and have no record left; returns how many. Each
+    /// start of a sidecar makes new VMs.
+    ///
+    /// # Errors
+    /// The store fails.
     pub async fn forget_vms(&self, keep: Duration, now: Timestamp) -> Result<u64, StoreError> {
         let Ok(then) = now.checked_sub(keep.max(OUT_OF_REACH)) else { return Ok(0) };
         until_fewer(|| self.store.forget_vms(then, FORGOTTEN)).await
     }
 
-    /// Follows the decisions that match `filter`, from the record after `filter.after` (from now on when it is not given).
+    /// Follows the decisions that match `filter`, beginning after the cursor `filter.after`, or now when it is not given.
+    ///
+    /// # Errors
+    /// The store fails.
     pub async fn follow(&self, filter: DecisionFilter) -> Result<Follower, StoreError> {
         let arrivals = self.arrivals.subscribe();
         let after = match filter.after {
@@ -289,7 +320,7 @@ impl Decisions {
     }
 }
 
-/// Forgets until there are fewer than at most [`FORGOTTEN`]; how many in all.
+/// Calls `forget` until it deletes fewer than [`FORGOTTEN`]; returns how many were deleted in all.
 async fn until_fewer<F: Future<Output = Result<u64, StoreError>>>(
     forget: impl Fn() -> F,
 ) -> Result<u64, StoreError> {
@@ -305,10 +336,10 @@ async fn until_fewer<F: Future<Output = Result<u64, StoreError>>>(
 
 const FOLLOW_PAGE: u32 = 256;
 
-/// How long a follower waits before it looks again unasked: another control plane may write to the same database.
+/// How often a follower looks without being woken: another control plane may write to the same database.
 const LOOK_AGAIN: std::time::Duration = std::time::Duration::from_secs(1);
 
-/// Follows decisions. It reads the store, and is only woken by arrivals: a slow reader falls behind but misses nothing.
+/// Follows decisions. Arrivals only wake it to read the store, so a slow reader falls behind but misses nothing.
 pub struct Follower {
     store: Arc<dyn DecisionStore>,
     filter: DecisionFilter,
@@ -317,6 +348,9 @@ pub struct Follower {
 
 impl Follower {
     /// The next decisions, at least one, oldest first, each with its cursor.
+    ///
+    /// # Errors
+    /// The store fails, or the control plane is stopping.
     pub async fn next(&mut self) -> Result<Vec<(u64, Decision)>, StoreError> {
         loop {
             self.arrivals.borrow_and_update();
@@ -326,9 +360,9 @@ impl Follower {
                 self.filter.after = Some(*cursor);
                 return Ok(page.decisions);
             }
-            // Up to here nothing matches: it is not looked at again, however rare what matches is.
+            // Nothing up to here matches, so it is not read again, however rare matches are.
             self.filter.after = self.filter.after.max(Some(newest));
-            // Either wake-up, or the service has ended: the next look tells.
+            // Woken, timed out, or the service has ended.
             let woken = tokio::time::timeout(LOOK_AGAIN, self.arrivals.changed()).await;
             if let Ok(Err(_)) = woken {
                 return Err(StoreError::new("the control plane is stopping"));

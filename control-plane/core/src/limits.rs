@@ -270,6 +270,9 @@ impl Limits {
     /// is promised to it will be settled; without one, all of it is spent at once.
     ///
     /// A key that is named more than once is counted once, with the lowest of its limits.
+    ///
+    /// # Errors
+    /// Nobody can count now.
     pub async fn admit(
         &self,
         asks: &[Ask],
@@ -302,6 +305,9 @@ impl Limits {
     }
 
     /// Ends what was promised to the exchanges that these records tell of. What can not be ended now is ended with the next.
+    ///
+    /// # Errors
+    /// Nobody can count now. These settlements are tried again with the next.
     pub async fn settle_records(
         &self,
         records: impl Iterator<Item = &DecisionRecord>,
@@ -317,6 +323,9 @@ impl Limits {
     }
 
     /// Takes leases back.
+    ///
+    /// # Errors
+    /// Nobody can count now. The leases are to be returned again.
     pub async fn take_back(&self, returns: &[LeaseReturn], now: Timestamp) -> Result<Settled, StoreError> {
         let settlements: Vec<Settle> = returns.iter().filter_map(returned).collect();
         if settlements.is_empty() {
@@ -326,6 +335,9 @@ impl Limits {
     }
 
     /// How the accounts stand that were used last, of those that `filter` wants, at most `most`.
+    ///
+    /// # Errors
+    /// Nobody can count now.
     pub async fn accounts(
         &self,
         filter: &AccountFilter,

@@ -1,36 +1,36 @@
-//! Settlements that could not be counted when they came, because nobody could count: they are counted with the next.
+//! Settlements that arrived while nobody could count: they are tried again with the next ones.
 //!
-//! Without this, what was promised to requests that ended while Redis was away for a second would be held for ten minutes, and places
-//! under `maxConcurrent` with it. Settling twice is harmless: an account knows each promise once. A settlement waits once, however often
-//! its record is sent. Bounded: of too many, the oldest are forgotten, and expire.
+//! Without this, reservations of requests that ended while Redis was away for a second would be held for ten minutes, and with them
+//! their places under `maxConcurrent`. Settling twice is harmless, since an account knows each reservation once. A settlement
+//! waits once, however often its record is sent. The number is bounded: the oldest are dropped, and their reservations expire.
 use std::collections::{HashSet, VecDeque};
 use std::sync::{Mutex, PoisonError};
 
 use crate::Settle;
 
-/// Settlements that wait.
+/// Settlements that may wait.
 const MOST: usize = 10_000;
-/// So many are tried again with the next.
+/// Settlements that are tried again at once.
 const BATCH: usize = 512;
 
 #[derive(Default)]
 pub(crate) struct Pending(Mutex<VecDeque<Settle>>);
 
-/// Settlements that are being counted. Unless that was done, they wait again: also when nobody waits for it any more.
+/// Settlements that are being counted. When this is dropped before [`Due::done`], they wait again.
 pub(crate) struct Due<'p> {
     pending: &'p Pending,
     settlements: Vec<Settle>,
 }
 
 impl Pending {
-    /// Some of those that wait, oldest first, before `new` ones.
+    /// The oldest settlements that wait, followed by `new` ones.
     pub(crate) fn with(&self, new: impl Iterator<Item = Settle>) -> Due<'_> {
         let mut waiting = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let most = waiting.len().min(BATCH);
         Due { pending: self, settlements: waiting.drain(..most).chain(new).collect() }
     }
 
-    /// These could not be counted.
+    /// Puts settlements back that could not be counted.
     fn keep(&self, settlements: Vec<Settle>) {
         let mut waiting = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let all = waiting.drain(..).chain(settlements).collect::<Vec<_>>();
@@ -47,7 +47,7 @@ impl Due<'_> {
         &self.settlements
     }
 
-    /// They are counted.
+    /// All of them are counted.
     pub(crate) fn done(mut self) {
         self.settlements.clear();
     }

@@ -1,10 +1,10 @@
 //! The policies service: every change to a policy goes through here.
 //!
-//! Changes are made one at a time: take the set in force, put the change in, compile the whole, write the version, publish.
-//! A change that does not compile leaves no trace. What another control plane has written in between is compiled with it before
-//! it is written: what is in force together was checked together. A version that was written but could not be published (the process ended in
-//! between, or the publisher failed) is published by the next change, refresh or start: the bundle is always made from what
-//! is written.
+//! Changes are made one at a time: take the set in force, add the change, compile the whole set, write the version, publish.
+//! A change that does not compile leaves no trace. If another control plane has written a version meanwhile, the change is compiled
+//! again together with that version: whatever is in force together was checked together. A version that was written but could not
+//! be published (the process ended in between, or the publisher failed) is published by the next change, refresh or start, since
+//! the bundle is always made from what is written.
 mod batch;
 mod files;
 
@@ -31,27 +31,28 @@ use crate::set::PolicySet;
 pub struct Changed {
     /// The version in force now (for a deletion: the deletion).
     pub stored: Stored,
-    /// What the compiler remarked.
+    /// The compiler's warnings.
     pub warnings: Vec<Diagnostic>,
-    /// False when the document was in force already, word for word: no version was made.
+    /// False when the very same document was in force already: no version was made.
     pub changed: bool,
 }
 
-/// What is wanted of a policy.
+/// What a document is to become.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Wanted {
     /// This document.
     Document(Box<Document>),
     /// The document of this earlier version.
     Version(u64),
-    /// The document that this rollout brings to its end, under the number it had all along; the rollout is kept with it.
+    /// The next version of this rollout, under the version number that it has had all along; the end of the rollout is written
+    /// together with it.
     Candidate(Box<Rollout>),
-    /// That it is no longer in force.
+    /// No longer in force.
     Deleted,
 }
 
 impl Wanted {
-    /// The same, of what is held now.
+    /// The same, completed from the document that is held now (see [`settled`]).
     fn settled(self, held: Option<&Stored>) -> Self {
         match self {
             Wanted::Document(document) => Wanted::Document(Box::new(settled(&document, held))),
@@ -73,11 +74,11 @@ struct Inner {
     settings: Settings,
     set: arc_swap::ArcSwap<PolicySet>,
     published: arc_swap::ArcSwapOption<Bundle>,
-    /// Held by the one who changes and publishes.
+    /// Held while a change is made and published.
     turn: tokio::sync::Mutex<()>,
 }
 
-/// How often a change is tried again when another control plane on the same database was quicker.
+/// Attempts at a change while other control planes on the same database keep writing first.
 const ATTEMPTS: usize = 16;
 
 impl Policies {
@@ -102,19 +103,25 @@ impl Policies {
     }
 
     /// Reads the store and publishes what is in force there, unless that is published already.
+    ///
+    /// # Errors
+    /// The store fails, or what it holds does not compile or cannot be published.
     pub async fn refresh(&self) -> Result<(), PolicyError> {
         let _turn = self.inner.turn.lock().await;
         let set = self.current().await?;
         self.publish(Arc::new(set.bundle(&self.inner.settings)), Proven::No).await
     }
 
-    /// Reads the store, where another control plane has changed it: whoever looks something up before changing it finds it.
+    /// Reads the store if another control plane has changed it, so that a look-up before a change finds what is there.
+    ///
+    /// # Errors
+    /// The store fails.
     pub async fn look(&self) -> Result<(), PolicyError> {
         let _turn = self.inner.turn.lock().await;
         self.current().await.map(drop)
     }
 
-    /// Whether the store, when it was last read, had never held a policy: not even one that is deleted.
+    /// Whether the store had never held a policy when it was last read, not even one that has been deleted.
     pub fn untouched(&self) -> bool {
         self.inner.set.load().revision() == 0
     }
@@ -125,12 +132,18 @@ impl Policies {
     }
 
     /// The policy in force under this name.
+    ///
+    /// # Errors
+    /// No policy of that name is in force.
     pub fn get(&self, name: &str) -> Result<Stored, PolicyError> {
         let held = self.set().get(name).filter(|held| held.version.is_policy()).cloned();
         held.ok_or_else(|| PolicyError::Unknown { name: name.to_owned() })
     }
 
     /// Every version of a policy, newest first; also of one that is deleted.
+    ///
+    /// # Errors
+    /// There never was a policy of that name, or the store fails.
     pub async fn versions(&self, name: &str) -> Result<Vec<Stored>, PolicyError> {
         let mut versions = self.inner.store.versions(name).await?;
         versions.retain(|stored| stored.version.is_policy());
@@ -138,14 +151,17 @@ impl Policies {
     }
 
     /// One version of a policy.
+    ///
+    /// # Errors
+    /// There is no such version, or the store fails.
     pub async fn version(&self, name: &str, version: u64) -> Result<Stored, PolicyError> {
         let found = self.inner.store.version(name, version).await?;
         let found = found.filter(|stored| stored.version.is_policy());
         found.ok_or_else(|| PolicyError::NoVersion { name: name.to_owned(), version })
     }
 
-    /// The document that judged as `version` of what records call `id`: a version that was in force, or one that a rollout
-    /// tried. None when it is not known (any more).
+    /// The policy document behind an `id` and `version` in a decision record: a version that was in force, or one that a rollout
+    /// tried. `None` when it is not known (any more).
     pub async fn judged_by(&self, id: &str, version: u64) -> Option<Policy> {
         let name = policy_of(id);
         if let Ok(stored) = self.version(name, version).await {
@@ -169,8 +185,12 @@ impl Policies {
         self.inner.set.load_full()
     }
 
-    /// Makes `name` what is `wanted`, if it is what the caller `expected`. A caller that gives up does not stop it half-way: what is
-    /// written is put in force.
+    /// Makes the document `name` what is `wanted`, if it is as the caller `expected`. The change goes on when the caller gives up, so
+    /// that a version that was written is also put in force.
+    ///
+    /// # Errors
+    /// The freeze or a rollout forbids it, another version than the `expected` one is in force, the set does not compile with it,
+    /// or the store fails: then nothing has changed. [`PolicyError::Publish`] alone means that it is written and not in force yet.
     pub async fn change(
         &self,
         name: &str,
@@ -206,24 +226,7 @@ impl Policies {
                 self.publish(bundle, Proven::Yes).await?;
                 return Ok(Changed { stored: held.clone(), warnings, changed: false });
             }
-            let of = |name: String, version, change, document| PolicyVersion {
-                name,
-                version,
-                change,
-                at: now,
-                document,
-            };
-            let versions = match &wanted {
-                Wanted::Candidate(rollout) => {
-                    let (key, end) = (rollout_key(name), Document::State(State::Rollout(rollout.clone())));
-                    let number = set.next_version(&key);
-                    vec![
-                        of(name.to_owned(), rollout.version, change, document),
-                        of(key, number, Change::Updated, Some(end)),
-                    ]
-                }
-                _ => vec![of(name.to_owned(), set.next_version(name), change, document)],
-            };
+            let versions = versions(&set, name, &wanted, (change, document), now);
             let candidate = self.candidate(&set, &versions).await?;
             let warnings = self.check(&candidate.bundle, Some(name)).await?;
             if let Some(written) = self.write(&set, candidate, &versions).await? {
@@ -235,7 +238,10 @@ impl Policies {
         Err(outrun())
     }
 
-    /// What the compiler says about the set in force with this document in it. Changes nothing.
+    /// The compiler's warnings for the set in force with this policy in it. Changes nothing.
+    ///
+    /// # Errors
+    /// The set does not compile with it.
     pub async fn validate(&self, policy: &Policy) -> Result<Vec<Diagnostic>, PolicyError> {
         let set = self.inner.set.load_full();
         let bundle = set.with(provisional(&set, policy)).bundle(&self.inner.settings);
@@ -243,6 +249,9 @@ impl Policies {
     }
 
     /// Decides a sample request under the set in force, with `candidate` in it when there is one. Changes nothing.
+    ///
+    /// # Errors
+    /// The set does not compile.
     pub async fn dry_run(
         &self,
         candidate: Option<&Policy>,
@@ -257,7 +266,10 @@ impl Policies {
         self.decide(bundle, candidate.map(|policy| policy.metadata.name.as_str()), sample, now).await
     }
 
-    /// What `policy`, put among those in force, would have done to requests that were decided already. Changes nothing.
+    /// What `policy`, added to those in force, would have done to requests that were decided already. Changes nothing.
+    ///
+    /// # Errors
+    /// The set does not compile with it.
     pub async fn impact(&self, policy: &Policy, decisions: Vec<Decision>) -> Result<Impact, PolicyError> {
         let set = self.set();
         let before = set.bundle(&self.inner.settings);
@@ -269,6 +281,9 @@ impl Policies {
     }
 
     /// Decides a sample request under one policy alone. Changes nothing.
+    ///
+    /// # Errors
+    /// No policy of that name is in force.
     pub async fn evaluate(
         &self,
         name: &str,
@@ -285,6 +300,9 @@ impl Policies {
     }
 
     /// Whether the store answers, and keeps what is written.
+    ///
+    /// # Errors
+    /// The store does not answer, or does not keep what is written.
     pub async fn store_works(&self) -> Result<(), StoreError> {
         self.inner.store.revision().await?;
         self.inner.store.writes().await
@@ -304,7 +322,7 @@ impl Policies {
         Ok(read)
     }
 
-    /// The set with these versions in it, under the revisions that they get if the store leaves none out.
+    /// The set with these versions in it, under the revisions that they will get unless the store skips numbers.
     async fn candidate(&self, set: &PolicySet, versions: &[PolicyVersion]) -> Result<Candidate, PolicyError> {
         let revisions = set.revision() + 1..;
         let stored =
@@ -314,7 +332,7 @@ impl Policies {
         Ok(Candidate { set, bundle })
     }
 
-    /// Writes versions that were compiled with `set`, and puts them in force; none when another control plane has written since.
+    /// Writes versions that were compiled with `set` and puts them in force. `None` when another control plane has written since.
     async fn write(
         &self,
         set: &PolicySet,
@@ -335,7 +353,7 @@ impl Policies {
     async fn put_in_force(&self, candidate: Candidate, written: &[Stored]) -> Result<(), PolicyError> {
         let Candidate { mut set, mut bundle } = candidate;
         if written.last().is_some_and(|newest| newest.revision != set.revision()) {
-            // The database has left numbers out. Nobody has written in between: what was compiled is all there is.
+            // The database has skipped numbers. Nobody has written in between, so what was compiled is what is there.
             set = set.with_all(written.iter().cloned());
             bundle = Arc::new(set.bundle(&self.inner.settings));
         }
@@ -343,7 +361,7 @@ impl Policies {
         self.publish(bundle, Proven::Yes).await
     }
 
-    /// The set with the earlier versions that agents are attached to. What is not there any more is found by the compiler.
+    /// The set with the earlier versions that agents are attached to. The compiler reports attachments to missing ones.
     async fn pinned(&self, mut set: PolicySet) -> Result<PolicySet, PolicyError> {
         for (name, version) in set.unpinned() {
             if let Some(stored) = self.inner.store.version(&name, version).await?
@@ -394,7 +412,7 @@ impl Policies {
         }
     }
 
-    /// Compiles the bundle for a reader who looks at policy `reader`: they get its warnings, and everybody's errors.
+    /// Compiles the bundle for a reader of the policy `reader`, who gets the warnings of that policy and the errors of all.
     async fn check(
         &self,
         bundle: &Arc<Bundle>,
@@ -404,7 +422,7 @@ impl Policies {
         Ok(of_interest(remarks, reader))
     }
 
-    /// What the compiler says: the warnings, or what is wrong.
+    /// What the compiler says: warnings, or what is wrong.
     async fn remarks(&self, bundle: &Arc<Bundle>) -> Result<Result<Vec<Remark>, Vec<Remark>>, PolicyError> {
         let (admission, bundle) = (Arc::clone(&self.inner.admission), Arc::clone(bundle));
         let checked = tokio::task::spawn_blocking(move || admission.check(&bundle)).await;
@@ -423,7 +441,7 @@ impl Policies {
         decided.map_err(|_| PolicyError::Compiler)?.map_err(|remarks| refused(remarks, reader))
     }
 
-    /// Publishes the bundle unless it is out already. Only called by the holder of the turn.
+    /// Publishes the bundle unless it is published already. Only called by the holder of `turn`.
     async fn publish(&self, bundle: Arc<Bundle>, proven: Proven) -> Result<(), PolicyError> {
         if self.published().is_some_and(|published| *published == *bundle) {
             return Ok(());
@@ -438,25 +456,49 @@ impl Policies {
     }
 }
 
-/// A set that is to be written, and what sidecars would be told.
+/// The versions that a change writes: one, or at the end of a rollout two.
+fn versions(
+    set: &PolicySet,
+    name: &str,
+    wanted: &Wanted,
+    (change, document): (Change, Option<Document>),
+    at: Timestamp,
+) -> Vec<PolicyVersion> {
+    let name = name.to_owned();
+    let Wanted::Candidate(rollout) = wanted else {
+        let version = set.next_version(&name);
+        return vec![PolicyVersion { name, version, change, at, document }];
+    };
+    let key = rollout_key(&name);
+    let end = PolicyVersion {
+        version: set.next_version(&key),
+        name: key,
+        change: Change::Updated,
+        at,
+        document: Some(Document::State(State::Rollout(rollout.clone()))),
+    };
+    vec![PolicyVersion { name, version: rollout.version, change, at, document }, end]
+}
+
+/// A set that is to be written, and its bundle.
 struct Candidate {
     set: PolicySet,
     bundle: Arc<Bundle>,
 }
 
-/// Whether the set has just been compiled.
+/// Whether the bundle has just been compiled.
 #[derive(PartialEq)]
 enum Proven {
     Yes,
     No,
 }
 
-/// Others were quicker at every attempt.
+/// Other control planes wrote first at every attempt.
 fn outrun() -> PolicyError {
     PolicyError::Store(StoreError::new("other control planes keep changing the policies: try again"))
 }
 
-/// Whether the caller's belief about the version in force is right.
+/// Fails unless the version in force is the one that the caller expects.
 pub(crate) fn check_expected(
     name: &str,
     expected: Expected,

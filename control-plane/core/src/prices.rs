@@ -77,6 +77,9 @@ impl Policies {
     }
 
     /// Sets a model's price; [`DEFAULT_PRICE`] stands for models that are not listed.
+    ///
+    /// # Errors
+    /// The name or the price makes no sense, or the change does not go through: see [`Policies::change`].
     pub async fn put_price(&self, entry: Entry, now: Timestamp) -> Result<Changed, PolicyError> {
         let odd = entry.model.is_empty()
             || entry.model.len() > MAX_NAME
@@ -96,6 +99,9 @@ impl Policies {
     }
 
     /// Takes back a price that was set: the operator's file or the shipped list holds again.
+    ///
+    /// # Errors
+    /// No price was set for the model, or the change does not go through: see [`Policies::change`].
     pub async fn delete_price(&self, model: &str, now: Timestamp) -> Result<Changed, PolicyError> {
         let name = Catalogue::name(model);
         let key = price_key(&name);

@@ -1,9 +1,9 @@
-//! How long changes took until sidecars had them: two histograms.
+//! How long changes take to reach the sidecars: two histograms.
 //!
-//! *Acknowledged* is counted for each filter (a sidecar has one in each of its threads) and each set of policies that it accepted,
-//! from the moment the set was published; not for one that connected after that: it was not told of a change, it started. *Enforced* is counted once for each version of a
-//! policy, from the moment it was published until the first request that was decided by it, as the decision's record tells: where no
-//! requests come, nothing is counted.
+//! *Acknowledged* counts, for each set of policies and each filter (a sidecar has one in each of its threads), the time from
+//! publishing the set until the filter accepted it. Filters that connected after that do not count: they started with the set.
+//! *Enforced* counts, for each version of a policy, the time from publishing it until the first request that was decided by it,
+//! according to the decision's record. Without requests nothing is counted.
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -14,10 +14,10 @@ use mesh_policy::Bundle;
 pub const DELAY_BOUNDS_S: [f64; 14] =
     [0.001, 0.002, 0.005, 0.01, 0.02, 0.03, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0, 60.0];
 
-/// Sets whose acknowledgements are still awaited; one that is older than so many others is not.
+/// Sets whose acknowledgements are awaited: the newest ones.
 const AWAITED: usize = 256;
-/// Versions of one policy whose first request is still awaited. Records come in batches, some tens of milliseconds apart: where
-/// changes are quick, that many may be decided by before the first of them is told.
+/// Versions of one policy whose first request is awaited. Records come in batches, some tens of milliseconds apart: when changes
+/// are quick, so many versions may decide requests before the first record arrives.
 const AWAITED_OF_ONE: usize = 256;
 
 /// A histogram of times.
@@ -44,7 +44,7 @@ impl Delays {
     }
 }
 
-/// What is known of the way of changes.
+/// Measures the propagation of changes.
 #[derive(Debug, Default)]
 pub struct Propagation {
     state: Mutex<State>,
@@ -69,7 +69,7 @@ struct Way {
 }
 
 impl Propagation {
-    /// A set goes out. The first one is where a control plane begins, not a change.
+    /// A set is published. The first one is not a change: the control plane starts with it.
     pub fn published(&self, bundle: &Bundle, now: Timestamp) {
         let mut state = self.lock();
         let State { published, policies, .. } = &mut *state;
@@ -97,7 +97,7 @@ impl Propagation {
         }
     }
 
-    /// A filter that is connected `since` then has accepted a set.
+    /// A filter that has been connected `since` then has accepted a set.
     pub fn acknowledged(&self, version: &str, since: Timestamp, now: Timestamp) {
         let mut state = self.lock();
         let published = state.published.iter().rev().find(|(label, _)| label == version);

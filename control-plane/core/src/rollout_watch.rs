@@ -1,8 +1,8 @@
-//! Looks at what rollouts do, in the decisions that arrive, and takes back those that go over their bounds.
+//! Watches rollouts through the decisions that arrive, and rolls back those that exceed their bounds.
 //!
-//! The next version's requests are compared with the present one's: in the monitor stage on the same requests (what the shadow
-//! objects to, against what the version in force does), later between the sidecars that run one and the other, and those that
-//! ran the present version shortly before.
+//! The next version is compared with the present one: in the monitor stage on the same requests (what the shadow objects to,
+//! against what the version in force does), later between the sidecars that run the next version, those that run the present one,
+//! and those that ran the present one shortly before the stage began.
 use std::collections::HashMap;
 
 use jiff::Timestamp;
@@ -16,9 +16,9 @@ use crate::decisions::Decisions;
 use crate::policies::Policies;
 use crate::policy_error::PolicyError;
 
-/// Decisions looked at once.
+/// Decisions read at once.
 const PAGE: u32 = 1000;
-/// Records before a stage's beginning that tell what the present version does.
+/// Records before a stage began that also count for the present version.
 const BEFORE: u64 = 1000;
 
 /// What one version did.
@@ -73,11 +73,11 @@ impl RolloutWatch {
         RolloutWatch { policies, decisions, seen: Mutex::default() }
     }
 
-    /// Counts what has arrived, and takes back what has gone over its bounds.
+    /// Counts the decisions that have arrived, and rolls back the rollouts that exceed their bounds.
     ///
     /// # Errors
-    /// The store fails, or a roll-back could not be written: the next look tries again. One rollout that fails keeps no other
-    /// from being looked at.
+    /// The store fails, or a roll-back could not be written; the next look tries again. A failure of one rollout does not keep the
+    /// others from being looked at.
     pub async fn look(&self, now: Timestamp) -> Result<(), PolicyError> {
         let rollouts = self.policies.rollouts();
         self.seen.lock().await.retain(|(policy, ..), _| rollouts.iter().any(|(name, _)| name == policy));
@@ -95,17 +95,20 @@ impl RolloutWatch {
         let Some(why) = verdict(rollout, &tallies) else { return Ok(()) };
         tracing::warn!(policy = name, version = rollout.version, why, "a rollout is taken back");
         match self.policies.take_back(name, rollout, why, now).await {
-            // Somebody was quicker: another control plane, or a person who went on, paused it or began another.
+            // It was changed meanwhile: by another control plane, or by a person who promoted, paused or ended it.
             Ok(_) | Err(PolicyError::NotNow(_) | PolicyError::NoRollout { .. }) => Ok(()),
             Err(error) => Err(error),
         }
     }
 
     /// What both versions did since the stage began.
+    ///
+    /// # Errors
+    /// The store fails.
     pub async fn tallies(&self, name: &str, rollout: &Rollout) -> Result<Tallies, PolicyError> {
         let key = (name.to_owned(), rollout.version, rollout.cursor);
         let mut seen = self.seen.lock().await;
-        // Of each policy only the present stage counts.
+        // Only the present stage of each policy is counted.
         seen.retain(|(policy, version, cursor), _| {
             policy != name || (*version, *cursor) == (rollout.version, rollout.cursor)
         });
@@ -137,7 +140,7 @@ fn count(tallies: &mut Tallies, name: &str, rollout: &Rollout, decision: &Decisi
     match rollout.stage {
         Stage::Monitor if in_stage => {
             let shadow = shadow_id(name, rollout.version);
-            // Neither enforces more than it can: what counts is that it objects.
+            // The shadow enforces nothing, so any objection counts, of either version.
             if applied(&shadow, rollout.version) {
                 let mine = said(&shadow);
                 tallies.next.add(&mine, !mine.is_empty());
@@ -158,7 +161,7 @@ fn count(tallies: &mut Tallies, name: &str, rollout: &Rollout, decision: &Decisi
     }
 }
 
-/// Why a rollout is to be taken back.
+/// Why a rollout is to be rolled back, if it is.
 fn verdict(rollout: &Rollout, tallies: &Tallies) -> Option<String> {
     let Tallies { next, present } = tallies;
     let bounds = &rollout.bounds;

@@ -1,9 +1,9 @@
-//! Drafts, rollouts and the freeze: kept in the log of policies, so that they survive a restart, are the same over every
-//! database, and are written by one control plane at a time, whichever it is.
+//! Drafts, rollouts and the freeze. They are kept in the log of policies, so that they survive a restart, work the same over every
+//! database, and are written by one control plane at a time.
 //!
-//! A rollout's next version gets its number when it starts and is written under it when it is done: until then nobody else may
-//! change the policy. While everything is frozen, only what makes things safer goes through: a roll-back to the last known
-//! good version, the end or a pause of a rollout, that an agent is stopped, a tool that is rejected or has changed under its approval.
+//! A rollout's next version gets its number when the rollout starts, and is written under it when the rollout is done; until then
+//! nobody else may change the policy. While everything is frozen, only changes that make things safer go through: a roll-back to the
+//! last known good version, the end or a pause of a rollout, stopping an agent, rejecting a tool, or marking it as changed.
 use jiff::Timestamp;
 use mesh_policy::{
     Agent, Bounds, Diagnostic, Document, Draft, End, Freeze, Policy, Rollout, Stage, State, ToolApproval,
@@ -14,17 +14,17 @@ use crate::policy::{Change, Expected, Stored, draft_key, rollout_key, rollout_of
 use crate::policy_error::PolicyError;
 use crate::set::PolicySet;
 
-/// What the freeze is kept under.
+/// The freeze's key in the log.
 pub(crate) const FREEZE: &str = "mesh/freeze";
 
 /// How a rollout is to go.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Plan {
-    /// The next version; none: the draft of that name.
+    /// The next version; without it, the draft of that name.
     pub next: Option<Policy>,
-    /// Shares of the sidecars, in percent, ascending, from 1 to 99. After the last comes everybody.
+    /// Shares of the sidecars in percent, ascending, from 1 to 99. After the last step come all sidecars.
     pub steps: Vec<u8>,
-    /// When it is taken back by itself.
+    /// When it is rolled back automatically.
     pub bounds: Bounds,
 }
 
@@ -35,12 +35,19 @@ impl Policies {
     }
 
     /// The last rollout of a policy.
+    ///
+    /// # Errors
+    /// The policy never had a rollout.
     pub fn rollout(&self, name: &str) -> Result<Rollout, PolicyError> {
         let found = self.set().rollouts().find(|(policy, _)| *policy == name).map(|(_, found)| found.clone());
         found.ok_or_else(|| PolicyError::NoRollout { name: name.to_owned() })
     }
 
-    /// Starts to roll out the next version of a policy in force. `cursor`: decisions kept before it are not the rollout's.
+    /// Starts to roll out the next version of a policy in force. Decisions up to `cursor` do not count for the rollout.
+    ///
+    /// # Errors
+    /// The plan makes no sense, a rollout is under way already, the policy is not in force, the next version does not compile, or
+    /// the store fails.
     pub async fn start_rollout(
         &self,
         name: &str,
@@ -78,7 +85,10 @@ impl Policies {
         self.keep_rollout(name, &set, rollout, now).await
     }
 
-    /// Goes on to the next stage; after the last share the next version is in force everywhere.
+    /// Goes on to the next stage. After the last share the next version is in force everywhere.
+    ///
+    /// # Errors
+    /// No rollout is under way, it is paused, somebody else has just changed it, or the next version does not compile any more.
     pub async fn promote_rollout(
         &self,
         name: &str,
@@ -103,6 +113,9 @@ impl Policies {
     }
 
     /// Pauses a rollout, or lets it go on.
+    ///
+    /// # Errors
+    /// No rollout is under way, or somebody else has just changed it.
     pub async fn pause_rollout(
         &self,
         name: &str,
@@ -115,7 +128,10 @@ impl Policies {
         self.keep_rollout(name, &set, rollout, now).await
     }
 
-    /// Ends a rollout: the version in force is the present one everywhere.
+    /// Ends a rollout: the present version is in force everywhere again.
+    ///
+    /// # Errors
+    /// No rollout is under way, or somebody else has just changed it.
     pub async fn end_rollout(
         &self,
         name: &str,
@@ -129,8 +145,8 @@ impl Policies {
         self.keep_rollout(name, &set, rollout, now).await
     }
 
-    /// Takes a rollout back by itself, if it still stands as it did when it was `judged`: what was counted says nothing about
-    /// another one, or another stage.
+    /// Rolls a rollout back automatically, if it is still as it was when it was `judged`: what was counted says nothing about another
+    /// rollout, or another stage.
     pub(crate) async fn take_back(
         &self,
         name: &str,
@@ -148,7 +164,10 @@ impl Policies {
         self.keep_rollout(name, &set, rollout, now).await
     }
 
-    /// Goes back to the last known good version: out of a rollout that is under way, or else of the version in force.
+    /// Goes back to the last known good version: ends a rollout that is under way, or else replaces the version in force.
+    ///
+    /// # Errors
+    /// There is no known good version, or the change does not go through: see [`Policies::change`].
     pub async fn roll_back(
         &self,
         name: &str,
@@ -171,12 +190,18 @@ impl Policies {
         self.change(name, Wanted::Version(version), expected, now).await
     }
 
-    /// The newest version before the present one that was in force and was not rolled back from.
+    /// The newest version before the present one that was in force and was not rolled back.
+    ///
+    /// # Errors
+    /// There never was a policy of that name, or the store fails.
     pub async fn last_known_good(&self, name: &str) -> Result<Option<u64>, PolicyError> {
         Ok(good_before_present(&self.versions(name).await?))
     }
 
     /// The draft of a policy.
+    ///
+    /// # Errors
+    /// There is no draft of that name.
     pub fn draft(&self, name: &str) -> Result<Policy, PolicyError> {
         match self.set().state(&draft_key(name)) {
             Some(State::Draft(draft)) => Ok(draft.policy.clone()),
@@ -194,7 +219,10 @@ impl Policies {
         states.collect()
     }
 
-    /// Keeps a draft. It has to compile, and changes nothing that is in force.
+    /// Keeps a draft. It has to compile, and is not in force.
+    ///
+    /// # Errors
+    /// It does not compile, or the store fails.
     pub async fn put_draft(&self, policy: Policy, now: Timestamp) -> Result<Changed, PolicyError> {
         let mut warnings = self.validate(&policy).await?;
         let key = draft_key(&policy.metadata.name);
@@ -203,19 +231,25 @@ impl Policies {
         Ok(changed)
     }
 
-    /// Throws a draft away.
+    /// Deletes a draft.
+    ///
+    /// # Errors
+    /// There is no draft of that name, or the store fails.
     pub async fn delete_draft(&self, name: &str, now: Timestamp) -> Result<(), PolicyError> {
         self.look().await?;
         self.draft(name)?;
         self.change(&draft_key(name), Wanted::Deleted, Expected::Any, now).await.map(drop)
     }
 
-    /// Why nothing is to be changed, if that is so.
+    /// Who froze the policies and why, if they are frozen.
     pub fn frozen(&self) -> Option<Freeze> {
         self.set().freeze().cloned()
     }
 
-    /// Freezes all policies, or gives them free.
+    /// Freezes all policies, or unfreezes them.
+    ///
+    /// # Errors
+    /// The store fails.
     pub async fn freeze(&self, freeze: Option<Freeze>, now: Timestamp) -> Result<(), PolicyError> {
         self.refresh().await?;
         match freeze {
@@ -225,7 +259,7 @@ impl Policies {
         }
     }
 
-    /// Whether a change goes through, of this set: the freeze and the policy's rollout may forbid it.
+    /// Fails if the freeze or the policy's rollout forbids this change of the set.
     pub(crate) async fn admits(
         &self,
         set: &PolicySet,
@@ -271,7 +305,7 @@ impl Policies {
         self.change(key, Wanted::Document(Box::new(Document::State(state))), expected, now).await
     }
 
-    /// Writes how a rollout stands, if nobody else has since `set`.
+    /// Writes the state of a rollout, unless somebody else has written it since `set` was read.
     async fn keep_rollout(
         &self,
         name: &str,
@@ -286,8 +320,8 @@ impl Policies {
     }
 }
 
-/// Whether a rollout stands on what is in force: the one that is under way, or one that begins on the present version, with the next
-/// number.
+/// Whether a rollout fits what is in force: it is the one that is under way, or a new one that starts from the present version with
+/// the next number.
 fn goes_on(set: &PolicySet, policy: &str, rollout: &Rollout) -> bool {
     match set.active_rollout(policy) {
         Some(active) => active.version == rollout.version,
@@ -298,7 +332,7 @@ fn goes_on(set: &PolicySet, policy: &str, rollout: &Rollout) -> bool {
     }
 }
 
-/// What a rollout was based on is no more.
+/// The policy or its rollout was changed by somebody else.
 pub(crate) fn moved(name: &str) -> PolicyError {
     PolicyError::NotNow(format!("policy {name:?} or its rollout has just been changed by another: try again"))
 }
@@ -332,7 +366,7 @@ fn wrong(field: &str, message: String) -> PolicyError {
     PolicyError::Refused(vec![Diagnostic::error(field, message)])
 }
 
-/// Whether nothing but the status of an agent's document is new, and that lets nobody go who was stopped.
+/// Whether only the status of an agent's document changes, and a stopped agent stays stopped.
 fn only_stops(held: &Stored, agent: &Agent) -> bool {
     let Some(known) = held.version.agent() else { return false };
     if known.spec.refuses() && !agent.spec.refuses() {
@@ -344,7 +378,7 @@ fn only_stops(held: &Stored, agent: &Agent) -> bool {
     same == *known
 }
 
-/// Whether sidecars call nothing of a tool that they did not call before, and what was rejected stays so.
+/// Whether sidecars may call nothing of a tool that they could not call before, and what was rejected stays rejected.
 fn only_stricter(held: Option<&Stored>, tool: &ToolApproval) -> bool {
     let none = ToolApproval::default();
     let known = held.and_then(|held| held.version.tool()).unwrap_or(&none);
@@ -359,7 +393,7 @@ fn good_before_present(versions: &[Stored]) -> Option<u64> {
     let mut after = Change::Updated;
     for (index, stored) in versions.iter().enumerate() {
         let version = &stored.version;
-        // What a roll-back has left was not good.
+        // A version that was rolled back was not good.
         let left = after == Change::RolledBack;
         after = version.change;
         let other = version.document.is_some() && version.document.as_ref() != present;

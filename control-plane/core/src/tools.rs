@@ -1,13 +1,13 @@
-//! Tools whose definitions are pinned: what sidecars have seen, and what people decided on it.
+//! Pinned tools: the definitions that sidecars have seen, and what people decided on them.
 //!
-//! A definition that is not approved is reported by the sidecar that saw it, and kept with its text. Decisions stand in the log
-//! of policies, one document for each tool, so that they are versioned and reach the sidecars as policies do. When the
-//! server of an approved tool is seen to offer another definition, the tool is marked as changed there: calls are refused
-//! on every sidecar until somebody approves one of its definitions again.
+//! A sidecar reports each definition that is not approved, and it is kept with its text. Decisions are documents in the log of
+//! policies, one for each tool, so that they are versioned and reach the sidecars as policies do. When the server of an approved
+//! tool offers another definition, the tool is marked as changed: every sidecar refuses calls of it until somebody approves one of
+//! its definitions again.
 //!
-//! Failure law: what was seen is kept before the records that told of it are acknowledged; a sidecar reports again what was not.
-//! A mark that can not be set now holds no records up: it is set with the next report. Until then the sidecar that saw the
-//! change refuses the tool by itself.
+//! Failure law: sightings are kept before the records that carry them are acknowledged, so that a sidecar reports again what was
+//! not kept. A mark that cannot be set does not hold records up: it is set with the next report, and until then the sidecar that
+//! saw the change refuses the tool by itself.
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -162,14 +162,13 @@ pub struct Seen {
 pub struct Tools {
     store: Arc<dyn ToolStore>,
     policies: Policies,
-    /// Digests of what approved tools were changed to that could not be marked yet; by server and name, so that there are
-    /// never more than approved tools.
+    /// Changes that could not be marked yet: the digest of the new definition, by server and name. Never more than approved tools.
     unmarked: Arc<Mutex<BTreeMap<(String, String), String>>>,
 }
 
-/// How often a decision is tried again when somebody else decides on the same tool.
+/// Attempts at a decision while others decide on the same tool.
 const ATTEMPTS: usize = 8;
-/// Names and texts of a sighting are no longer than this; what is, no filter of ours has sent. In bytes.
+/// Bytes of a sighting's names and text. The filter sends no more.
 const MAX_NAME: usize = 512;
 const MAX_TEXT: usize = 64 * 1024;
 
@@ -179,7 +178,10 @@ impl Tools {
         Tools { store, policies, unmarked: Arc::default() }
     }
 
-    /// Takes in what the records of a sidecar tell of tools, and takes it out of them: records are kept without it.
+    /// Takes the tool definitions out of a sidecar's records and keeps them: records are stored without them.
+    ///
+    /// # Errors
+    /// The store fails: then the records are not to be acknowledged.
     pub async fn take_from(
         &self,
         sidecar: &str,
@@ -224,7 +226,8 @@ impl Tools {
         Ok(seen)
     }
 
-    /// Marks the tools that could not be marked before; how many. What does not let one be marked mostly lets none.
+    /// Marks the tools that could not be marked before; returns how many. Stops at the first that fails, since the others would
+    /// most likely fail for the same reason.
     async fn mark_late(&self, now: Timestamp) -> u64 {
         let mut changed = 0;
         loop {
@@ -233,7 +236,7 @@ impl Tools {
                 Ok(marked) => changed += u64::from(marked),
                 Err(error) => {
                     tracing::debug!(%error, "tools that have changed can still not be marked");
-                    // What was seen of it meanwhile is newer.
+                    // A sighting in the meantime is newer.
                     self.unmarked().entry((server, name)).or_insert(digest);
                     return changed;
                 }
@@ -242,11 +245,11 @@ impl Tools {
     }
 
     fn unmarked(&self) -> MutexGuard<'_, BTreeMap<(String, String), String>> {
-        // It holds no invariant that a panic could break.
+        // A panic elsewhere leaves the map whole.
         self.unmarked.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Marks an approved tool as changed. Whether it was not before.
+    /// Marks an approved tool as changed. Returns whether it was not marked before.
     async fn mark(&self, server: &str, name: &str, digest: &str, now: Timestamp) -> Result<bool, ToolError> {
         for _ in 0..ATTEMPTS {
             let Some((held, version)) = self.policies.tool(server, name) else {
@@ -272,7 +275,10 @@ impl Tools {
         Err(contended(name))
     }
 
-    /// Every tool that was seen or decided on, in order of server and name, without texts.
+    /// Every tool that was seen, in order of server and name, without the texts of its definitions.
+    ///
+    /// # Errors
+    /// The store fails.
     pub async fn list(&self) -> Result<Vec<Tool>, ToolError> {
         let mut definitions = self.store.definitions().await?;
         definitions.sort_by(|one, other| tool_of(one).cmp(&tool_of(other)));
@@ -280,7 +286,10 @@ impl Tools {
         Ok(tools.map(|group| self.tool(group.to_vec(), false)).collect())
     }
 
-    /// One tool, with texts and what would change.
+    /// One tool, with the texts of its definitions and the diff that waits for approval.
+    ///
+    /// # Errors
+    /// No sidecar has reported the tool, or the store fails.
     pub async fn get(&self, server: &str, name: &str) -> Result<Tool, ToolError> {
         let definitions = self.store.definitions_of(server, name).await?;
         if definitions.is_empty() {
@@ -289,7 +298,10 @@ impl Tools {
         Ok(self.tool(definitions, true))
     }
 
-    /// Approves a definition, or rejects it. An approval also ends the mark that the tool has changed.
+    /// Approves a definition, or rejects it. An approval also clears the mark that the tool has changed.
+    ///
+    /// # Errors
+    /// No sidecar has reported such a definition, the freeze forbids the decision, or the store fails.
     pub async fn decide(
         &self,
         server: &str,
@@ -326,7 +338,7 @@ impl Tools {
         Err(contended(name))
     }
 
-    /// `definitions` are one tool's, at least one.
+    /// A tool from its definitions, of which there is at least one.
     fn tool(&self, mut definitions: Vec<SeenDefinition>, whole: bool) -> Tool {
         definitions
             .sort_by_key(|definition| std::cmp::Reverse((definition.last_seen, definition.first_seen)));
@@ -385,7 +397,7 @@ fn decided(held: ToolApproval, digest: &str, state: DefinitionState) -> ToolAppr
     next
 }
 
-/// From the definition approved last to the one that waits, or else was rejected; whichever was seen last.
+/// The diff from the last approved definition to the newest pending one, or else the newest rejected one.
 fn diff(definitions: &[ToolDefinition], approved: Option<&String>) -> Option<String> {
     let text = |digest: &String| {
         definitions.iter().find(|known| known.digest == *digest).and_then(|known| known.text.clone())

@@ -80,7 +80,10 @@ impl std::fmt::Display for DecodeError {
 
 impl std::error::Error for DecodeError {}
 
-/// A whole body made plain; at most `limit` bytes come out.
+/// Decodes a whole body to at most `limit` bytes.
+///
+/// # Errors
+/// The body is broken or incomplete, or decodes to more than `limit` bytes.
 pub fn decode(coding: ContentCoding, body: &[u8], limit: usize) -> Result<Vec<u8>, DecodeError> {
     let mut decoder = ContentDecoder::new(coding, limit);
     let mut plain = decoder.push(body)?;
@@ -116,7 +119,10 @@ impl ContentDecoder {
         ContentDecoder { inner, limit }
     }
 
-    /// What the next piece adds.
+    /// Decodes the next piece of the body.
+    ///
+    /// # Errors
+    /// The body is broken, or decodes to more than the limit.
     pub fn push(&mut self, piece: &[u8]) -> Result<Vec<u8>, DecodeError> {
         self.inner.room(self.limit);
         let written = match &mut self.inner {
@@ -128,7 +134,10 @@ impl ContentDecoder {
         self.inner.taken(written)
     }
 
-    /// What was still held back; the body must be complete.
+    /// Ends the body; returns what was still held back.
+    ///
+    /// # Errors
+    /// The body is broken or incomplete, or decodes to more than the limit.
     pub fn end(&mut self) -> Result<Vec<u8>, DecodeError> {
         let ended = match &mut self.inner {
             Inner::Gzip(gzip) => gzip.try_finish(),
