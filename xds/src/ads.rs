@@ -1,4 +1,4 @@
-//! The handle by which the control plane drives the server.
+//! The handle through which the control plane drives the server.
 use std::sync::Arc;
 
 use envoy_types::pb::envoy::service::discovery::v3::aggregated_discovery_service_server::AggregatedDiscoveryServiceServer;
@@ -9,7 +9,7 @@ use crate::{ClientStatus, Event, Inconsistent, Snapshot, registry::Registry};
 /// What a stream watches: nothing until the first snapshot is set.
 pub(crate) type Watch = watch::Receiver<Option<Arc<Snapshot>>>;
 
-/// An aggregated discovery server: what is in force, and who has it. Clones share one state.
+/// An aggregated discovery server: the snapshot in force, and the clients. Clones share one state.
 #[derive(Clone, Debug, Default)]
 pub struct Ads {
     inner: Arc<Inner>,
@@ -28,7 +28,7 @@ impl Ads {
         Ads::default()
     }
 
-    /// Puts a snapshot in force for all nodes. Returns at once; clients are told in the background.
+    /// Puts a snapshot in force for all nodes. Returns at once; clients are updated in the background.
     ///
     /// # Errors
     /// The snapshot is inconsistent; the one in force stays.
@@ -38,7 +38,7 @@ impl Ads {
         Ok(())
     }
 
-    /// The gRPC service. It lets everybody in: put a layer around it that asks for a token.
+    /// The gRPC service. It authenticates nobody: put a layer around it that does.
     pub fn service(&self) -> AggregatedDiscoveryServiceServer<Ads> {
         AggregatedDiscoveryServiceServer::new(self.clone())
     }
@@ -48,13 +48,13 @@ impl Ads {
         self.inner.registry.clients()
     }
 
-    /// Has every event told to `observer`, none missed: on the task of the client's stream, so that it must be quick. False if
-    /// somebody observes already.
+    /// Calls `observer` with every event, without missing any, on the task of the client's stream: it has to be quick. False if there
+    /// is an observer already.
     pub fn observe(&self, observer: impl Fn(&Event) + Send + Sync + 'static) -> bool {
         self.inner.registry.observe(Box::new(observer))
     }
 
-    /// Ends all streams, now and from now on, so that a graceful shutdown of the gRPC server can finish.
+    /// Ends all streams, and those that are opened later, so that a graceful shutdown of the gRPC server can finish.
     pub fn close(&self) {
         self.inner.closed.send_replace(true);
     }

@@ -6,6 +6,8 @@ use std::{
     str::FromStr,
 };
 
+use crate::host::is_dns_name;
+
 const TEMPLATE: &str = include_str!("../../envoy-configs/sidecar.yaml");
 
 /// What differs between sidecars.
@@ -17,7 +19,7 @@ pub struct BootstrapParams {
     pub admin: SocketAddr,
     /// The control plane's gRPC interface.
     pub control_plane: Target,
-    /// File that holds the token for the control plane and nothing else, not even a line end. Envoy reads it at start.
+    /// File that holds the token for the control plane and nothing else, not even a newline. Envoy reads it at its start.
     pub token_file: PathBuf,
     /// Public keys that policies are signed by, as hex, separated by commas; empty: they are not verified.
     pub policy_keys: String,
@@ -32,6 +34,11 @@ pub struct Target {
     port: u16,
 }
 
+/// A text that is not a [`Target`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("expected HOST:PORT, such as 10.0.0.5:18000, [::1]:18000 or mesh.example:18000")]
+pub struct TargetError;
+
 impl Target {
     fn is_address(&self) -> bool {
         self.host.parse::<IpAddr>().is_ok()
@@ -45,28 +52,18 @@ impl From<SocketAddr> for Target {
 }
 
 impl FromStr for Target {
-    type Err = String;
+    type Err = TargetError;
 
-    fn from_str(text: &str) -> Result<Self, String> {
+    fn from_str(text: &str) -> Result<Self, TargetError> {
         if let Ok(address) = text.parse::<SocketAddr>() {
             return Ok(address.into());
         }
-        let wrong =
-            || "expected HOST:PORT, such as 10.0.0.5:18000, [::1]:18000 or mesh.example:18000".to_owned();
-        let (host, port) = text.rsplit_once(':').ok_or_else(wrong)?;
-        let port = port.parse::<u16>().ok().filter(|port| *port > 0).ok_or_else(wrong)?;
-        // RFC 1123, section 2.1, and underscores, which the names of services have.
-        let letter = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_');
-        let label = |label: &str| (1..=63).contains(&label.len()) && label.bytes().all(letter);
-        let name = host.strip_suffix('.').unwrap_or(host);
-        if name.len() > 253 || !name.split('.').all(label) {
-            return Err(wrong());
+        let (host, port) = text.rsplit_once(':').ok_or(TargetError)?;
+        let port = port.parse::<u16>().ok().filter(|port| *port > 0).ok_or(TargetError)?;
+        if is_dns_name(host.strip_suffix('.').unwrap_or(host)) {
+            return Ok(Self { host: host.to_owned(), port });
         }
-        // `10.0.0` and `10.0.0.500` are no names.
-        if name.rsplit('.').next().is_some_and(|last| last.bytes().all(|b| b.is_ascii_digit())) {
-            return Err(wrong());
-        }
-        Ok(Self { host: host.to_owned(), port })
+        Err(TargetError)
     }
 }
 
@@ -81,7 +78,7 @@ impl fmt::Display for Target {
 
 /// The bootstrap as YAML.
 pub fn bootstrap(params: &BootstrapParams) -> String {
-    // Of a name with several addresses the first counts: what one control plane knows of a sidecar another may not.
+    // LOGICAL_DNS uses only the first of several addresses: what one control plane knows of a sidecar, another may not.
     let discovery = if params.control_plane.is_address() { "STATIC" } else { "LOGICAL_DNS" };
     let places = [
         ("${NODE_ID}", quoted(&params.node_id)),
@@ -94,7 +91,7 @@ pub fn bootstrap(params: &BootstrapParams) -> String {
         ("${POLICY_KEYS}", quoted(&params.policy_keys)),
         ("${FILTERS}", quoted(&params.concurrency.saturating_add(1).to_string())),
     ];
-    // One pass over the template: what was filled in is never searched for places again.
+    // One pass over the template, so that values are never searched for placeholders.
     let mut filled = String::with_capacity(TEMPLATE.len() + 256);
     let mut rest = TEMPLATE;
     while let Some(start) = rest.find("${") {

@@ -17,7 +17,7 @@ pub enum Kind {
     Route,
     /// Extensions, here the wasm filter with the policies it starts with (ECDS).
     Extension,
-    /// Pieces of policy bundles, for which the filters ask themselves, on streams of their own.
+    /// Pieces of policy bundles, which filters fetch themselves, on streams of their own.
     Piece,
     /// Policy bundles, which name pieces.
     Bundle,
@@ -36,7 +36,7 @@ impl Kind {
         Kind::Bundle,
     ];
 
-    /// Every type in the order of removals: who names a resource goes before the resource.
+    /// Every type in the order of removals: what references a resource is removed before it.
     pub(crate) const REMOVALS: [Kind; 8] = [
         Kind::Listener,
         Kind::Route,
@@ -62,7 +62,7 @@ impl Kind {
         }
     }
 
-    /// The short name of the discovery service: `cds`, `eds`, `sds`, `lds`, `rds`, `ecds`; `piece` and `bundle` are no services of Envoy's.
+    /// The short name of the discovery service: `cds`, `eds`, `sds`, `lds`, `rds`, `ecds`; `piece` and `bundle` are our own types.
     pub const fn short(self) -> &'static str {
         match self {
             Kind::Cluster => "cds",
@@ -81,8 +81,8 @@ impl Kind {
         Kind::ALL.into_iter().find(|kind| kind.type_url() == url)
     }
 
-    /// Whether a client may subscribe to all resources of the type with `*`: to listeners and clusters, and to
-    /// pieces, whose names say nothing.
+    /// Whether a client may subscribe to all resources of the type with `*`: listeners and clusters, and pieces, whose names are
+    /// hashes.
     pub(crate) const fn has_wildcard(self) -> bool {
         matches!(self, Kind::Cluster | Kind::Listener | Kind::Piece)
     }

@@ -1,4 +1,4 @@
-//! The account of one resource type on one stream: what the client wants, what it was told, what it said to that.
+//! The state of one resource type on one stream: what the client wants, what it was sent, and what it answered.
 use std::{
     collections::{BTreeMap, BTreeSet, VecDeque},
     sync::Arc,
@@ -11,30 +11,32 @@ use crate::{
     subscription::{Change, Subscription},
 };
 
-/// Responses of one type that may be unanswered before changes are held back. Two hide the round trip; more would
-/// queue up configurations that are out of date before the client sees them.
+/// Responses of one type that may be in flight before changes are held back. Two hide the round trip; more would queue
+/// configurations that are out of date before the client sees them.
 const MAX_IN_FLIGHT: usize = 2;
 
-/// Responses remembered until they are answered; only a client that never answers gets here.
+/// In-flight responses that are remembered; only a client that never answers reaches this.
 const MAX_REMEMBERED: usize = 16;
 
-/// The account.
+/// What is known of one resource type on one stream, like a ledger of what the server owes the client.
 #[derive(Debug)]
 pub(crate) struct Ledger {
     kind: Kind,
     pub(crate) subscription: Subscription,
+    /// What the client was told of each name.
     told: BTreeMap<String, Told>,
-    /// Names that are due whatever was told: the client asked.
+    /// Names that the client asked for and must be sent, even if it has them.
     owed: BTreeSet<String>,
-    /// An answer is due even if there is nothing to put into it.
+    /// A response is due even if it is empty.
     answer_owed: bool,
     in_flight: VecDeque<InFlight>,
-    /// What stood in refused responses and was not accepted since.
+    /// Names in refused responses that were not accepted since.
     refused: BTreeSet<String>,
-    /// The content that was refused last.
+    /// Content version of the last refused response.
     refused_version: String,
-    /// The client holds something it accepted, on this stream or an earlier one.
+    /// The client has accepted something, on this stream or an earlier one.
     accepted: bool,
+    /// A response of this type was sent on this stream.
     answered: bool,
     pub(crate) status: TypeStatus,
 }
@@ -42,7 +44,7 @@ pub(crate) struct Ledger {
 /// What the client was told of a name.
 #[derive(Debug)]
 enum Told {
-    /// It has this version; the resource itself is known when it was sent on this stream.
+    /// It has this version. The resource itself is known only when it was sent on this stream.
     Version(String, Option<Arc<Resource>>),
     /// There is no such resource.
     Absent,
@@ -57,7 +59,7 @@ struct InFlight {
     names: Vec<String>,
 }
 
-/// How what the client was told differs from what is.
+/// How what the client was told differs from the snapshot.
 #[derive(Debug, Default)]
 pub(crate) struct Difference {
     /// Resources the client asked for.
@@ -133,8 +135,8 @@ impl Ledger {
         self.answer_owed = owed;
     }
 
-    /// Stops owing names that do not exist, where the protocol can't say so. They are sent when they appear.
-    pub(crate) fn absolve(&mut self, names: &[String]) {
+    /// Stops owing names that do not exist, in the variant that cannot say so. They are sent when they appear.
+    pub(crate) fn stop_owing(&mut self, names: &[String]) {
         names.iter().for_each(|name| {
             self.owed.remove(name);
         });
@@ -144,7 +146,7 @@ impl Ledger {
         self.answer_owed
     }
 
-    /// Forgets what the client no longer wants, so that it gets it again when it does.
+    /// Forgets what the client no longer wants, so that it is sent again when the client wants it again.
     pub(crate) fn forget_unwanted(&mut self) {
         let subscription = &self.subscription;
         self.told.retain(|name, _| subscription.wants(name));
@@ -158,7 +160,7 @@ impl Ledger {
         self.answer_owed |= change.wildcard;
     }
 
-    /// Compares what the client was told with what is.
+    /// Compares what the client was told with the snapshot.
     pub(crate) fn difference(&self, set: &ResourceSet) -> Difference {
         let mut difference = Difference::default();
         for (name, resource) in &set.by_name {
@@ -178,7 +180,7 @@ impl Ledger {
         difference
     }
 
-    /// Resources the client has that no longer exist, to be kept in a full-state response until nothing names them.
+    /// The resources the client has that no longer exist: full-state responses repeat them until nothing references them.
     pub(crate) fn retained(&self, gone: &[String]) -> Vec<Arc<Resource>> {
         let resource = |name: &String| match self.told.get(name) {
             Some(Told::Version(_, resource)) => resource.clone(),
@@ -192,18 +194,17 @@ impl Ledger {
         self.in_flight.len() >= MAX_IN_FLIGHT
     }
 
-    /// Whether the client has accepted all it was sent, as far as it is still in force.
+    /// Whether the client has accepted everything it was sent that is still in force.
     pub(crate) fn is_settled(&self) -> bool {
         self.in_flight.is_empty() && self.refused.is_empty()
     }
 
-    /// Whether a response of the type was sent on this stream, or the client came with one.
+    /// Whether a response of the type was sent on this stream, or the client has one from an earlier stream.
     pub(crate) fn has_base(&self) -> bool {
         self.answered || self.accepted
     }
 
-    /// Enters a response. `sent` are the resources that are new to the client, `removed` the names it was told to
-    /// remove.
+    /// Records a response. `sent` are the resources that are new to the client, `removed` the names it is told to remove.
     pub(crate) fn enter(
         &mut self,
         nonce: &str,
@@ -245,7 +246,7 @@ impl Ledger {
         }
     }
 
-    /// Notes that nothing differs: what the client holds is also what the snapshot of this label has.
+    /// Notes that nothing differs: what the client has is what the snapshot of this label holds.
     pub(crate) fn notice(&mut self, label: &str) -> Option<Verdict> {
         if self.has_base() {
             self.status.sent_version = Some(label.to_owned());
@@ -257,8 +258,8 @@ impl Ledger {
         Some(Verdict::Acked { kind: self.kind, version: label.to_owned() })
     }
 
-    /// Enters the client's answer to a response; `None` if the nonce is not of a response that waits for one. Answers
-    /// come in the order of the responses: with this one, earlier ones need no answer any more.
+    /// Takes the client's ACK or NACK of a response; `None` if no response with this nonce waits for one. Clients answer in the order
+    /// of the responses, so earlier ones need no answer any more.
     pub(crate) fn settle(&mut self, nonce: &str, error: Option<&str>, now: SystemTime) -> Option<Verdict> {
         let place = self.in_flight.iter().position(|r| r.nonce == nonce)?;
         let response = self.in_flight.drain(..=place).next_back()?;
@@ -283,8 +284,8 @@ impl Ledger {
         news.then_some(Verdict::Acked { kind: self.kind, version: response.label })
     }
 
-    /// Looks at a new snapshot after a refusal. Of a refused response it is not known which part was bad: when the
-    /// content of the type changes, its parts are offered once more with the change, and never otherwise.
+    /// Looks at a new snapshot after a NACK. Which resource of a refused response was bad is not known, so all of them are offered
+    /// once more when the content of the type changes, and never otherwise.
     pub(crate) fn reoffer(&mut self, set: &ResourceSet, forget_gone: bool) {
         if self.refused.is_empty() || self.refused_version == set.version {
             return;

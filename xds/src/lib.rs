@@ -1,18 +1,19 @@
 //! The xDS side of the mesh: an aggregated discovery server (state of the world and incremental), and the
-//! configuration of a sidecar as it serves it.
+//! configuration of a sidecar that it serves.
 //!
-//! Layers, each of which knows only those before it: [`sidecar`] builds resources; a [`Snapshot`] is one whole
-//! configuration, proven consistent before it is served; a subscription is what a client wants; [`Sotw`] and [`Delta`]
-//! are the two variants of the protocol as state machines without IO; the server moves messages between them and the
-//! network. [`Ads`] is the handle for all of it, and holds what is in force.
+//! The layers, each of which knows only those before it: [`sidecar`] builds resources. A [`Snapshot`] is one whole configuration,
+//! proven consistent before it is served. A subscription is what a client wants. [`Sotw`] and [`Delta`] are the two variants of the
+//! protocol, as state machines without IO. The server moves messages between them and the network. [`Ads`] is the handle for all of
+//! it, and holds the snapshot in force.
 //!
-//! Failure law: an inconsistent snapshot is never served. A client that refuses a resource keeps what it had; the
-//! refusal is visible in [`Ads::clients`] and told to who observes ([`Ads::observe`]), and the same bad content is not sent again on its own.
+//! Failure law: an inconsistent snapshot is never served. A client that refuses a resource (NACK) keeps what it had. The refusal is
+//! visible in [`Ads::clients`] and reported to the observer ([`Ads::observe`]), and the same bad content is not sent again by itself.
 
 mod ads;
 mod bootstrap;
 mod consistency;
 mod delta;
+mod host;
 mod kind;
 mod ledger;
 mod machine;
@@ -33,7 +34,7 @@ pub mod v1 {
 }
 
 pub use ads::Ads;
-pub use bootstrap::{BootstrapParams, Target, bootstrap};
+pub use bootstrap::{BootstrapParams, Target, TargetError, bootstrap};
 pub use consistency::Inconsistent;
 pub use delta::Delta;
 pub use kind::Kind;

@@ -1,4 +1,4 @@
-//! What the server needs of a variant of the protocol: a state machine without IO or clock.
+//! What the server needs from a variant of the protocol: a state machine without IO or clock.
 use std::{collections::BTreeMap, sync::Arc, time::SystemTime};
 
 use envoy_types::pb::envoy::config::core::v3::{ControlPlane, Node};
@@ -10,7 +10,7 @@ use crate::{Kind, Protocol, Snapshot, TypeStatus, Verdict, session::Session};
 pub struct Step<R> {
     /// Responses to send, in this order.
     pub responses: Vec<R>,
-    /// What the client was found to accept or refuse.
+    /// The ACKs and NACKs that were found.
     pub verdicts: Vec<Verdict>,
 }
 
@@ -48,11 +48,11 @@ pub trait Machine: Default + Send + 'static {
     /// Takes a snapshot that is now in force.
     fn snapshot(&mut self, snapshot: Arc<Snapshot>) -> Step<Self::Response>;
 
-    /// How the client stands with each type.
+    /// The client's status for each type.
     fn status(&self) -> BTreeMap<Kind, TypeStatus>;
 }
 
-/// Collects everything that is due into the variant's messages.
+/// Turns everything that is due into the variant's messages.
 pub(crate) fn step<R>(
     session: &mut Session,
     verdict: Option<Verdict>,

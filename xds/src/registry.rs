@@ -1,4 +1,4 @@
-//! Who is connected, and how each stands.
+//! The connected clients and their status.
 use std::{
     collections::BTreeMap,
     sync::{Mutex, MutexGuard, OnceLock, PoisonError},
@@ -13,7 +13,7 @@ pub(crate) struct Registry {
     observer: OnceLock<Observer>,
 }
 
-/// Told of every event.
+/// Called with every event.
 type Observer = Box<dyn Fn(&Event) + Send + Sync>;
 
 impl std::fmt::Debug for Registry {
@@ -29,7 +29,7 @@ struct State {
 }
 
 impl Registry {
-    /// Enters a stream.
+    /// Adds a stream; returns its number.
     pub(crate) fn connected(&self, client: ClientStatus) -> u64 {
         let (node, instance, address) = (client.node_id.clone(), client.instance.clone(), client.address);
         let mut state = self.lock();
@@ -41,7 +41,7 @@ impl Registry {
         stream
     }
 
-    /// Notes how the client now stands, and tells of its answers.
+    /// Updates the client's status, and reports its ACKs and NACKs.
     pub(crate) fn update(&self, stream: u64, types: BTreeMap<Kind, TypeStatus>, verdicts: Vec<Verdict>) {
         let mut state = self.lock();
         let Some(client) = state.clients.get_mut(&stream) else { return };
@@ -57,7 +57,7 @@ impl Registry {
         }
     }
 
-    /// Takes out a stream that has ended.
+    /// Removes a stream that has ended.
     pub(crate) fn disconnected(&self, stream: u64) {
         let Some(client) = self.lock().clients.remove(&stream) else { return };
         self.tell(Event::Disconnected { node: client.node_id, instance: client.instance });
@@ -68,7 +68,7 @@ impl Registry {
         self.lock().clients.values().cloned().collect()
     }
 
-    /// Has every event told to `observer`; false if somebody observes already.
+    /// Calls `observer` with every event; false if there is an observer already.
     pub(crate) fn observe(&self, observer: Observer) -> bool {
         self.observer.set(observer).is_ok()
     }

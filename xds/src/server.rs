@@ -1,7 +1,7 @@
 //! The gRPC service: moves messages between streams and state machines, and decides nothing.
 //!
-//! Flow control: a stream has a short bounded queue towards its client. While it is full, neither requests nor
-//! snapshots of this stream are looked at (those in between are then skipped); other streams have queues of their own.
+//! Flow control: each stream has a short bounded queue towards its client. While the queue is full, the stream takes neither
+//! requests nor snapshots (and skips intermediate snapshots); other streams are not affected.
 use std::{collections::VecDeque, net::SocketAddr, pin::Pin, time::SystemTime};
 
 use envoy_types::pb::envoy::{
@@ -23,10 +23,10 @@ use crate::{Ads, ClientStatus, Delta, Machine, Sotw, Step, ads::Watch, registry:
 /// Responses on their way to one client.
 const QUEUE: usize = 4;
 
-/// The key of a node's metadata under which a client that is not the node's Envoy names itself.
+/// The key of the node metadata in which a client that is not the node's Envoy names itself.
 const INSTANCE: &str = "ai_mesh_instance";
 
-/// The key under which a node says how many filters it has, as text.
+/// The key of the node metadata that states how many filters the node has, as text.
 const FILTERS: &str = "ai_mesh_filters";
 
 /// Longest node id, cluster name or instance, in bytes.
@@ -118,7 +118,7 @@ async fn pump<M: Machine>(
     let mut next = Some(first);
     loop {
         if let Some(request) = next.take() {
-            // The snapshot in force goes first: what a request then asks for is answered from it.
+            // The snapshot in force comes first, so that the request is answered from it.
             if watch.has_changed().unwrap_or(false) {
                 apply(&mut machine, watch, &mut queue, entry);
             }
@@ -170,7 +170,7 @@ fn take<M: Machine>(
     entry.registry.update(entry.stream, machine.status(), step.verdicts);
 }
 
-/// A stream's place in the registry, given up when the stream ends in whatever way.
+/// A stream's entry in the registry, removed when the stream ends in whatever way.
 struct Entry<'a> {
     registry: &'a Registry,
     stream: u64,

@@ -1,12 +1,11 @@
-//! What both variants of the protocol share: the accounts of a stream, and what may be sent now.
+//! What both variants of the protocol share: the state of a stream, and what may be sent now.
 //!
-//! Nothing is queued. After every event the accounts are compared with the snapshot in force, so whatever came in
-//! between is skipped, and a refused resource is not sent again: it was told.
+//! Nothing is queued. After every event the state is compared with the snapshot in force, so intermediate snapshots are skipped,
+//! and a refused resource is not sent again, since the client was sent it already.
 //!
-//! Order (make before break). Additions and changes go in the order of [`Kind`]. Changed listeners and routes wait until
-//! the client has accepted the clusters and endpoints, and stay back while it refuses them. Removals wait until all
-//! else was accepted. The filter's program ([`Kind::Extension`]) names nothing and waits for nothing: a refused cluster
-//! never holds up a policy.
+//! Order (make before break): additions and changes go in the order of [`Kind`]. Changed listeners and routes wait until the client
+//! has accepted clusters and endpoints, and are held back while it refuses them. Removals wait until everything else was accepted.
+//! The filter ([`Kind::Extension`]) references nothing and waits for nothing, so a refused cluster never delays a policy.
 use std::{collections::BTreeMap, sync::Arc, time::SystemTime};
 
 use crate::{
@@ -15,7 +14,7 @@ use crate::{
     snapshot::Resource,
 };
 
-/// What a listener or a route may name, and must be there before it.
+/// What listeners and routes may reference, and must be there before them.
 const FOUNDATIONS: [Kind; 2] = [Kind::Cluster, Kind::Endpoints];
 
 /// What must be accepted before anything is removed.
@@ -40,7 +39,7 @@ pub(crate) struct Due {
     pub(crate) verdicts: Vec<Verdict>,
 }
 
-/// The accounts of a stream.
+/// The state of a stream.
 #[derive(Debug)]
 pub(crate) struct Session {
     protocol: Protocol,
@@ -58,7 +57,7 @@ impl Session {
         self.snapshot.clone()
     }
 
-    /// The account of a type, opened at the first request; the flag says whether it was.
+    /// The state of a type, which begins with its first request; the flag says whether this is it.
     pub(crate) fn ledger(&mut self, kind: Kind) -> (&mut Ledger, bool) {
         let first = !self.ledgers.contains_key(&kind);
         (self.ledgers.entry(kind).or_insert_with(|| Ledger::new(kind)), first)
@@ -81,7 +80,7 @@ impl Session {
 
     /// Takes a new snapshot.
     pub(crate) fn set_snapshot(&mut self, snapshot: Arc<Snapshot>) {
-        // In the state of the world a removal can't be told apart from a refused addition that is not repeated.
+        // In state-of-the-world responses, a removal looks the same as a refused addition that is not repeated.
         let forget_gone = self.protocol == Protocol::Sotw;
         for (kind, ledger) in &mut self.ledgers {
             ledger.reoffer(snapshot.of(*kind), forget_gone);
@@ -115,8 +114,7 @@ impl Session {
         self.ledgers.get(&kind).is_none_or(Ledger::is_settled)
     }
 
-    /// Whether a change of the type has to wait for what it may name. A first answer does not: there is nothing yet
-    /// that could break.
+    /// Whether a change of the type has to wait for what it may reference. A first response does not: nothing could break yet.
     fn is_held(&self, kind: Kind, ledger: &Ledger) -> bool {
         let waits = matches!(kind, Kind::Listener | Kind::Route) && ledger.has_base();
         ledger.is_busy() || (waits && !FOUNDATIONS.iter().all(|kind| self.is_settled(*kind)))
@@ -131,8 +129,8 @@ impl Session {
             fresh.extend(changed);
         }
         if self.protocol == Protocol::Sotw {
-            // There is no way to say that a resource does not exist.
-            ledger.absolve(&missing);
+            // This variant cannot say that a resource does not exist.
+            ledger.stop_owing(&missing);
             missing.clear();
         }
         if fresh.is_empty() && missing.is_empty() && !ledger.owes_answer() {

@@ -34,8 +34,8 @@ pub struct Resources {
     pub routes: Vec<RouteConfiguration>,
     /// Extensions.
     pub extensions: Vec<TypedExtensionConfig>,
-    /// What an extension has for a version where that is not its content, by name: one that fetches changes of its
-    /// configuration itself must not be loaded anew for them.
+    /// Versions of extensions that are not the hash of their content, by name: an extension that fetches its changes itself must not
+    /// be reloaded for them.
     pub extension_versions: BTreeMap<String, String>,
     /// Policy bundles.
     pub bundles: Vec<PolicyBundle>,
@@ -49,8 +49,8 @@ pub struct Resources {
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Resource {
     pub(crate) name: String,
-    /// Hash of the content, so that equal content has an equal version, also after a restart of the server; or what
-    /// [`Resources::extension_versions`] says.
+    /// Hash of the content, so that equal content has an equal version even after a restart of the server; or the version in
+    /// [`Resources::extension_versions`].
     pub(crate) version: String,
     pub(crate) body: Any,
     /// The endpoints a cluster of type EDS waits for.
@@ -134,7 +134,7 @@ impl Snapshot {
     }
 }
 
-/// What is to be known of a resource beside its content.
+/// What the server knows of a resource besides its content.
 struct Facts<'a> {
     name: &'a str,
     /// See [`Resource::assignment`].
@@ -168,16 +168,13 @@ fn set<M: Message>(kind: Kind, messages: &[M], facts: impl Fn(&M) -> Facts<'_>) 
 
 /// The first 64 bits of the SHA-256 of the parts, each preceded by its length.
 pub(crate) fn hash<'a>(parts: impl IntoIterator<Item = &'a [u8]>) -> String {
-    use std::fmt::Write;
     let mut hasher = Sha256::new();
     for part in parts {
         hasher.update((part.len() as u64).to_be_bytes());
         hasher.update(part);
     }
-    hasher.finalize().iter().take(8).fold(String::with_capacity(16), |mut hex, byte| {
-        let _ = write!(hex, "{byte:02x}");
-        hex
-    })
+    let digest = hasher.finalize();
+    hex::encode(digest.first_chunk::<8>().unwrap_or(&[0; 8]))
 }
 
 #[cfg(test)]

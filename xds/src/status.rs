@@ -1,4 +1,4 @@
-//! What is known of each client, and what happens to it.
+//! The status of each client, and the events of its life.
 use std::{collections::BTreeMap, net::SocketAddr, time::SystemTime};
 
 use crate::Kind;
@@ -11,7 +11,7 @@ pub struct ClientStatus {
     /// Tells the clients of one node apart: empty for its Envoy, a name of its own for each filter that subscribes to
     /// [`Kind::Bundle`] (one in each thread).
     pub instance: String,
-    /// How many filters the node says that it has.
+    /// The number of filters that the node states it has.
     pub filters: Option<u32>,
     /// The node's cluster.
     pub cluster: String,
@@ -36,10 +36,10 @@ pub enum Protocol {
     Delta,
 }
 
-/// How a client stands with the resources of one type. Versions are labels of snapshots: see [`crate::Snapshot::new`].
+/// A client's status for one resource type. Versions are labels of snapshots: see [`crate::Snapshot::new`].
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct TypeStatus {
-    /// The newest snapshot whose resources the client was sent, or has because nothing changed.
+    /// The newest snapshot whose resources the client was sent, or has anyway because nothing changed.
     pub sent_version: Option<String>,
     /// The newest snapshot whose resources the client has accepted, all of them.
     pub acked_version: Option<String>,

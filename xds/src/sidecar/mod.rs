@@ -1,4 +1,4 @@
-//! The configuration of one sidecar, from what its operator says: one listener, its upstreams, and the filter.
+//! The configuration of one sidecar, from its operator's settings: one listener, its upstreams, and the filter.
 mod clusters;
 mod filter;
 mod listener;
@@ -44,7 +44,7 @@ pub const RATE_LIMITS: &str = "rate_limits";
 pub struct SidecarSpec {
     /// Where agents send their traffic.
     pub listener: SocketAddr,
-    /// Where it goes on to: at most one upstream for each provider, `default` for everything else.
+    /// Where it goes from there: at most one upstream for each provider, and `default` for everything else.
     pub upstreams: Vec<Upstream>,
     /// The classifier that injection rules may ask; its provider is [`JUDGE`].
     pub judge: Option<Upstream>,
@@ -54,10 +54,10 @@ pub struct SidecarSpec {
     pub filter_path: String,
     /// The filter's configuration: a policy bundle as JSON, signed or not.
     pub plugin_config: String,
-    /// Whether the filter fetches what changes of it by itself, as [`crate::Kind::Bundle`]. Then Envoy gets it with the filter,
-    /// but does not load the filter anew for another one.
+    /// Whether the filter fetches changes of its configuration itself, as [`crate::Kind::Bundle`]. Envoy then loads the filter with the
+    /// newest configuration, but does not reload it when that changes.
     pub filter_subscribes: bool,
-    /// Largest request body in bytes that the filter is to see.
+    /// Bytes of the largest request body that the filter gets to see.
     pub max_body_bytes: u64,
     /// File with the certificate authorities of `https` upstreams, on the sidecar's machine; `None`: the system's, from
     /// [`system_ca_file`].
@@ -94,8 +94,7 @@ impl SidecarSpec {
     /// Largest body limit that can be set, in bytes: 1 GiB.
     pub const MAX_BODY_LIMIT: u64 = 1 << 30;
 
-    /// What Envoy buffers beyond the body limit, in bytes, so that it is the filter that refuses a larger body, in the
-    /// provider's own shape.
+    /// Bytes that Envoy buffers beyond the body limit, so that a larger body is refused by the filter, in the provider's own shape.
     const BUFFER_SLACK: u64 = 1 << 20;
 
     /// The resources of the sidecar.
@@ -129,7 +128,7 @@ impl SidecarSpec {
         })
     }
 
-    /// The version of the filter without what it is configured by.
+    /// The version of the filter without its configuration.
     fn filter_version(&self) -> Option<(String, String)> {
         let bare = || filter::extension(&self.filter_path, "").encode_to_vec();
         self.filter_subscribes.then(|| (FILTER.to_owned(), hash([bare().as_slice()])))

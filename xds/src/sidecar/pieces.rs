@@ -1,5 +1,5 @@
-//! A bundle in pieces, cut where its content says (content-defined chunking): most pieces of the next version are those of the
-//! one before, wherever something was put in or taken out, and are not sent again.
+//! Cuts a bundle into pieces by content-defined chunking: wherever a new version inserts or removes something, most of its pieces are
+//! those of the version before, and are not sent again.
 use std::collections::BTreeMap;
 
 use fastcdc::v2020::FastCDC;
@@ -9,7 +9,7 @@ use crate::{
     v1::{PolicyBundle, PolicyBundlePiece},
 };
 
-/// Bytes of a piece: the fewest, what it comes to, and the most. Smaller ones would cost more in names than they save.
+/// Bytes of a piece: at least, on average, and at most. Smaller pieces would cost more in names than they save.
 const SIZES: [usize; 3] = [1024, 4096, 16_384];
 
 /// The bundle of this name, and its pieces, each once.

@@ -4,7 +4,9 @@ use std::{
     net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
 };
 
-/// The provider that stands for everything no other one takes.
+use crate::host::is_dns_name;
+
+/// The provider that gets everything no other one takes.
 pub const DEFAULT_PROVIDER: &str = "default";
 
 /// Providers that the path of a request tells apart.
@@ -150,13 +152,7 @@ fn host_name(host: &str) -> Option<String> {
         return Some(v4.to_string());
     }
     let host = host.strip_suffix('.').unwrap_or(host).to_ascii_lowercase();
-    let label = |label: &str| {
-        let allowed = |b: u8| b.is_ascii_alphanumeric() || b == b'-' || b == b'_';
-        !label.is_empty() && label.len() <= 63 && label.bytes().all(allowed)
-    };
-    // A name of digits only is an address with a fault, never a name (WHATWG URL, "ends in a number").
-    let number = host.rsplit('.').next().is_some_and(|last| last.bytes().all(|b| b.is_ascii_digit()));
-    (host.len() <= 253 && host.split('.').all(label) && !number).then_some(host)
+    is_dns_name(&host).then_some(host)
 }
 
 /// The URL as errors may show it.
