@@ -1,8 +1,9 @@
-//! Values that a model reads where a recogniser sees none: Base64 and Base16 (RFC 4648) in running text, digits written one by
-//! one, and addresses in quotes.
+//! Values that a model can read and a recogniser of plain text cannot: Base64 and Base16 (RFC 4648) in running text, digits written
+//! one by one, and addresses in quotes.
 //!
-//! One layer is undone, once, and searched as any text: work in proportion to the text, however many runs it has. What is found stands for the whole stretch it was written in: of an
-//! encoded text no part can go alone. Where no such stretch is, this costs a look at every sixteenth byte.
+//! One layer is decoded and searched like any text, so the work is proportional to the text, however many runs it has. A finding
+//! covers the whole encoded run, since no part of an encoded text can be cut out alone. Where nothing is encoded, this costs a look
+//! at every sixteenth byte.
 
 use super::{ContextWords, email, find};
 use crate::bytes::{at, slice};
@@ -48,38 +49,23 @@ pub(crate) fn hidden(
         if is_ordinary(bytes, place) {
             continue;
         }
+        inner.clear();
         // Digits with hyphens or slashes between them look like an encoded text, too.
         if let Some((start, end, digits)) = spelled(bytes, place) {
             next = next.max(end + MAX_GAP + 1);
-            inner.clear();
-            let said = match digits.len() {
-                CHECKED.. => "",
-                _ => {
-                    text.get(text.ceil_char_boundary(start.saturating_sub(BEFORE))..start).unwrap_or_default()
-                }
-            };
-            let digits = said.to_owned() + &digits;
-            find(words, &digits, types, min_score, None, &mut inner);
-            let proven = |found: &&Finding| {
-                let phone = found.kind == Kind::Entity(EntityType::PhoneNumber);
-                found.span == (said.len()..digits.len()) && !phone && found.score >= PROVEN
-            };
-            let found = inner.iter().find(proven);
+            let number = before_digits(text, start, &digits) + &digits;
+            find(words, &number, types, min_score, None, &mut inner);
+            let span = number.len() - digits.len()..number.len();
+            let found = inner.iter().find(|found| is_proven(found) && found.span == span);
             out.extend(found.map(|found| Finding {
                 span: start..end,
                 rule: "hidden/digits",
                 ..found.clone()
             }));
-            continue;
-        }
-        let start = place - encoded(slice(bytes, 0, place).iter().rev());
-        let line = place + encoded(slice(bytes, place, bytes.len()).iter());
-        let end = if line > place { encoded_end(bytes, start, line) } else { place };
-        if end > start + SHORTEST_RUN - 1 {
+        } else if let Some((start, end)) = encoded_run(bytes, place) {
             next = next.max(end + 1);
             let run = slice(bytes, start, end);
             let Some(inside) = decoded(run).or_else(|| from_hex(run)) else { continue };
-            inner.clear();
             find(words, &inside, types, min_score, custom, &mut inner);
             let surest = inner.iter().max_by(|one, other| one.score.total_cmp(&other.score));
             out.extend(surest.map(|found| Finding {
@@ -89,6 +75,28 @@ pub(crate) fn hidden(
             }));
         }
     }
+}
+
+/// What stands before digits and may say what they are; nothing where check digits prove it.
+fn before_digits(text: &str, start: usize, digits: &str) -> String {
+    if digits.len() >= CHECKED {
+        return String::new();
+    }
+    let from = text.ceil_char_boundary(start.saturating_sub(BEFORE));
+    text.get(from..start).unwrap_or_default().to_owned()
+}
+
+/// Whether digits alone are proof enough of what was found in them.
+fn is_proven(found: &Finding) -> bool {
+    found.kind != Kind::Entity(EntityType::PhoneNumber) && found.score >= PROVEN
+}
+
+/// The encoded run around a place, if it is long enough.
+fn encoded_run(bytes: &[u8], place: usize) -> Option<(usize, usize)> {
+    let start = place - encoded(slice(bytes, 0, place).iter().rev());
+    let line = place + encoded(slice(bytes, place, bytes.len()).iter());
+    let end = if line > place { encoded_end(bytes, start, line) } else { place };
+    (end > start + SHORTEST_RUN - 1).then_some((start, end))
 }
 
 /// Whether nothing around a place can be hidden: no digit right before it, and within eight bytes on either side something that

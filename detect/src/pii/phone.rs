@@ -45,6 +45,23 @@ impl Dialled {
     pub(super) fn layout(&self) -> &[usize] {
         self.lengths.get(..self.groups).unwrap_or(&[])
     }
+
+    /// Adds the group of digits that begins at `i`; gives where it ends. `None` when there are too many.
+    fn group(&mut self, text: &[u8], mut i: usize) -> Option<usize> {
+        let mut length = 0;
+        while at(text, i).is_ascii_digit() {
+            if self.count == MOST {
+                return None;
+            }
+            *self.digits.get_mut(self.count)? = at(text, i) - b'0';
+            self.count += 1;
+            length += 1;
+            i += 1;
+        }
+        *self.lengths.get_mut(self.groups)? = length;
+        self.groups += 1;
+        Some(i)
+    }
 }
 
 /// Whether the word that ends there is that for calls of tools.
@@ -207,6 +224,7 @@ fn continues(text: &[u8], end: usize) -> bool {
     }
 }
 
+/// Reads groups of digits from the one that begins at `first`; `start` is where the sign or bracket before it stands.
 fn read(text: &[u8], start: usize, first: usize) -> Option<Dialled> {
     let opened = slice(text, start, first);
     let mut dialled = Dialled {
@@ -224,18 +242,7 @@ fn read(text: &[u8], start: usize, first: usize) -> Option<Dialled> {
     let mut depth = opened.iter().filter(|b| **b == b'(').count();
     let mut i = first;
     loop {
-        let mut length = 0;
-        while at(text, i).is_ascii_digit() {
-            if dialled.count == MOST {
-                return None;
-            }
-            *dialled.digits.get_mut(dialled.count)? = at(text, i) - b'0';
-            dialled.count += 1;
-            length += 1;
-            i += 1;
-        }
-        *dialled.lengths.get_mut(dialled.groups)? = length;
-        dialled.groups += 1;
+        i = dialled.group(text, i)?;
         if at(text, i) == b')' && depth > 0 {
             depth -= 1;
             dialled.bracket = true;
@@ -244,39 +251,51 @@ fn read(text: &[u8], start: usize, first: usize) -> Option<Dialled> {
         if depth == 0 {
             dialled.end = i;
         }
-        // To the next group: one separator, two of them around a bracket, or a bracket alone.
-        let mut k = i;
-        let mut separators = 0;
-        let mut opened = false;
-        while k < i + 3 {
-            separators |= match at(text, k) {
-                b' ' => SPACE,
-                b'-' => DASH,
-                b'.' => DOT,
-                b'/' => SLASH,
-                b'(' if !opened && depth == 0 => {
-                    opened = true;
-                    0
-                }
-                _ => break,
-            };
-            k += 1;
-        }
+        let gap = gap(text, i, depth == 0);
         let bracket_closed = before(text, i) == b')';
-        if !at(text, k).is_ascii_digit() || (k == i && !bracket_closed) || dialled.groups == MAX_GROUPS {
+        if !at(text, gap.end).is_ascii_digit()
+            || (gap.end == i && !bracket_closed)
+            || dialled.groups == MAX_GROUPS
+        {
             break;
         }
         // Two separators only beside a bracket or as " - ".
-        if k - i > 1 && !opened && !bracket_closed && slice(text, i, k) != b" - " {
+        if gap.end - i > 1 && !gap.opens && !bracket_closed && slice(text, i, gap.end) != b" - " {
             break;
         }
-        dialled.separators |= separators;
-        if opened {
-            depth += 1;
-        }
-        i = k;
+        dialled.separators |= gap.separators;
+        depth += usize::from(gap.opens);
+        i = gap.end;
     }
     (dialled.count >= 5 && depth == 0).then_some(dialled)
+}
+
+/// What stands between two groups of digits.
+struct Gap {
+    end: usize,
+    separators: u8,
+    /// An opening bracket is part of it.
+    opens: bool,
+}
+
+/// The gap from `start` to the next group: one separator, two of them around a bracket, or a bracket alone.
+fn gap(text: &[u8], start: usize, may_open: bool) -> Gap {
+    let mut gap = Gap { end: start, separators: 0, opens: false };
+    while gap.end < start + 3 {
+        gap.separators |= match at(text, gap.end) {
+            b' ' => SPACE,
+            b'-' => DASH,
+            b'.' => DOT,
+            b'/' => SLASH,
+            b'(' if !gap.opens && may_open => {
+                gap.opens = true;
+                0
+            }
+            _ => break,
+        };
+        gap.end += 1;
+    }
+    gap
 }
 
 /// `(+44 20 7946 0958)`: brackets around the whole belong to the sentence.

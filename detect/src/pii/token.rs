@@ -25,7 +25,7 @@ pub(super) fn run(scan: &mut Scan<'_>, start: usize, end: usize) {
     by_context(scan, start, end);
 }
 
-/// Tokens that their form gives away: JSON web tokens, webhooks, bot tokens, keys with inner dots.
+/// Reports a token that its form gives away: a JSON web token, a webhook, a bot token, a key with inner dots. True if there is one.
 fn shaped(scan: &mut Scan<'_>, start: usize, end: usize) -> bool {
     let text = scan.text;
     let run = slice(text, start, end);
@@ -43,17 +43,7 @@ fn shaped(scan: &mut Scan<'_>, start: usize, end: usize) -> bool {
         return after_dot(scan, start, end);
     }
     if before(text, start) == b'/' {
-        // A refresh token of Google's: `1//0` and some sixty characters.
-        let mark = start.saturating_sub(3);
-        if run.starts_with(b"0")
-            && run.len() >= 40
-            && slice(text, mark, start) == b"1//"
-            && !before(text, mark).is_ascii_alphanumeric()
-        {
-            scan.report(GoogleApiKey, mark, end, 0.9, "token/google-refresh");
-            return true;
-        }
-        return webhook(scan, start, end);
+        return google_refresh(scan, start, end) || webhook(scan, start, end);
     }
     if let Some((kind, from)) = marked(text, start, run) {
         // Azure's secrets go on with `~` and `.`, forty characters in all.
@@ -66,48 +56,76 @@ fn shaped(scan: &mut Scan<'_>, start: usize, end: usize) -> bool {
         scan.report(kind, from, stop, 0.9, "token/mark");
         return true;
     }
+    if let Some(Form { kind, start, end, score, rule }) = form(text, start, end) {
+        scan.report(kind, start, end, score, rule);
+        return true;
+    }
+    false
+}
+
+/// A token in the form of one issuer.
+struct Form {
+    kind: EntityType,
+    start: usize,
+    end: usize,
+    score: f32,
+    rule: &'static str,
+}
+
+/// The issuer whose form a run has, by its length and by what stands at its places and right beside it.
+fn form(text: &[u8], start: usize, end: usize) -> Option<Form> {
+    let run = slice(text, start, end);
+    let whole = |kind, score, rule| Some(Form { kind, start, end, score, rule });
     // Airtable: seventeen characters, a dot, 64 hexadecimal digits.
     if run.len() == 17 && run.starts_with(b"pat") && at(text, end) == b'.' {
-        let stop = run_end(text, end + 1, |b| b.is_ascii_hexdigit());
-        if stop - end == 65 && closes(text, stop) {
-            scan.report(ApiKey, start, stop, 0.93, "token/airtable");
-            return true;
+        let end = run_end(text, end + 1, |b| b.is_ascii_hexdigit());
+        if end - start == 17 + 65 && closes(text, end) {
+            return Some(Form { kind: ApiKey, start, end, score: 0.93, rule: "token/airtable" });
         }
     }
     // Telegram: eight to ten digits, a colon, 35 characters that begin with AA.
     if before(text, start) == b':' && run.len() == 35 && run.starts_with(b"AA") {
         let digits = run_start(text, start - 1, |b| b.is_ascii_digit());
         if (8..=10).contains(&(start - 1 - digits)) {
-            scan.report(ChatToken, digits, end, 0.9, "token/telegram");
-            return true;
+            return Some(Form { kind: ChatToken, start: digits, end, score: 0.9, rule: "token/telegram" });
         }
     }
     // Twilio: two letters and 32 hexadecimal digits; Mailchimp: 32 of them and a data centre.
     if run.len() == 34 && run.starts_with(b"SK") && slice(run, 2, 34).iter().all(u8::is_ascii_hexdigit) {
-        scan.report(MailKey, start, end, 0.8, "token/twilio");
-        return true;
+        return whole(MailKey, 0.8, "token/twilio");
     }
     if (36..=37).contains(&run.len())
         && slice(run, 32, 35) == b"-us"
         && slice(run, 0, 32).iter().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'))
     {
-        scan.report(MailKey, start, end, 0.85, "token/mailchimp");
-        return true;
+        return whole(MailKey, 0.85, "token/mailchimp");
     }
     if run.len() == 40 && run.ends_with(b"_mmk") && at(run, 6) == b'_' {
-        scan.report(ApiKey, start, end, 0.9, "token/maxmind");
-        return true;
+        return whole(ApiKey, 0.9, "token/maxmind");
     }
-    // Slack's app tokens and Discord's bot tokens begin with a run and go on after dots.
+    // Discord's bot tokens: a run, and two more after dots.
     if (24..=26).contains(&run.len()) && matches!(at(run, 0), b'M' | b'N' | b'O') && at(text, end) == b'.' {
         let middle = run_end(text, end + 1, is_token);
         let tail = run_end(text, middle + 1, is_token);
         if middle - end - 1 == 6 && at(text, middle) == b'.' && (27..=38).contains(&(tail - middle - 1)) {
-            scan.report(ChatToken, start, tail, 0.9, "token/discord");
-            return true;
+            return Some(Form { kind: ChatToken, start, end: tail, score: 0.9, rule: "token/discord" });
         }
     }
-    false
+    None
+}
+
+/// A refresh token of Google's: `1//0` and some sixty characters.
+fn google_refresh(scan: &mut Scan<'_>, start: usize, end: usize) -> bool {
+    let text = scan.text;
+    let mark = start.saturating_sub(3);
+    let found = slice(text, start, end).starts_with(b"0")
+        && end - start >= 40
+        && slice(text, mark, start) == b"1//"
+        && !before(text, mark).is_ascii_alphanumeric();
+    if found {
+        scan.report(GoogleApiKey, mark, end, 0.9, "token/google-refresh");
+    }
+    found
 }
 
 /// Tokens whose mark stands before the run: OpenShift's `sha256~…`, Azure's `…8Q~…`, Facebook's `123456789012345|…`, the
