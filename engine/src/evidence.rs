@@ -120,11 +120,6 @@ pub struct Near {
     pub missing: Vec<&'static str>,
 }
 
-/// A rule's number in records, counted from 1, from its place in the policy's list.
-pub fn rule_number(place: usize) -> u32 {
-    u32::try_from(place).unwrap_or(u32::MAX).saturating_add(1)
-}
-
 /// A span as records carry it.
 pub(crate) fn span(span: &std::ops::Range<usize>) -> Option<(u32, u32)> {
     Some((u32::try_from(span.start).ok()?, u32::try_from(span.end).ok()?))

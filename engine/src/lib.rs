@@ -57,7 +57,7 @@ pub use caller::{Caller, RequestHead};
 pub use compile::{Refused, check, check_agents, compile};
 pub use decision::{Decision, FindingCount, GuardState, Outcome, PolicyRef, Severity};
 pub use dry_run::{SampleRequest, Verdict, dry_run};
-pub use evidence::{COULD_NOT_RUN, Effect, Evidence, JUDGE_COULD_NOT_RUN, Near, Violation, rule_number};
+pub use evidence::{COULD_NOT_RUN, Effect, Evidence, JUDGE_COULD_NOT_RUN, Near, Violation};
 pub use judge::{Judgement, Label, MAX_WINDOW_BYTES, MAX_WINDOWS, Question};
 pub use limits::{LimitAnswer, LimitCheck, LimitStatus};
 pub use mesh_detect::Detector;

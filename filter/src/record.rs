@@ -3,7 +3,7 @@ use mesh_audit::v1::{
     DecisionRecord, Evidence, Finding, GuardOutcome, Near, Part, PolicyRef, Settlement, ToolDefinition,
     Usage, Violation,
 };
-use mesh_engine::{Caller, Decision, RequestHead, rule_number};
+use mesh_engine::{Caller, Decision, RequestHead};
 
 /// The record of an exchange that ended with `status`, after `execution_us` microseconds of deciding.
 pub(crate) fn record(
@@ -97,10 +97,15 @@ fn violation(said: mesh_engine::Violation) -> Violation {
         guard: said.guard.to_owned(),
         severity: said.severity.as_str().to_owned(),
         message: said.message,
-        rule: said.rule.map_or(0, rule_number),
+        rule: said.rule.map_or(0, place),
         effect: said.effect.as_str().to_owned(),
         evidence: said.evidence.map(|evidence| self::evidence(*evidence)),
     }
+}
+
+/// A place in a policy's list of rules, counted from 1.
+fn place(index: usize) -> u32 {
+    u32::try_from(index).unwrap_or(u32::MAX).saturating_add(1)
 }
 
 fn evidence(evidence: mesh_engine::Evidence) -> Evidence {
@@ -119,7 +124,7 @@ fn evidence(evidence: mesh_engine::Evidence) -> Evidence {
         parts: parts.map(|(feature, amount)| Part { feature: feature.to_owned(), amount }).collect(),
         near: near
             .map(|near| Near {
-                rule: rule_number(near.rule),
+                rule: place(near.rule),
                 missing: near.missing.into_iter().map(str::to_owned).collect(),
             })
             .collect(),

@@ -5,7 +5,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
 
 use jiff::Timestamp;
-use mesh_engine::{Detector, RequestHead, Verdict, rule_number};
+use mesh_engine::{Detector, RequestHead, Verdict};
 use mesh_policy::{Bundle, Diagnostic, Policy};
 
 use crate::admission::{Admission, Remark};
@@ -201,10 +201,15 @@ fn violation(said: mesh_engine::Violation) -> Violation {
         guard: said.guard.to_owned(),
         severity: said.severity.as_str().to_owned(),
         message: said.message,
-        rule: said.rule.map_or(0, rule_number),
+        rule: said.rule.map_or(0, place),
         effect: said.effect.as_str().to_owned(),
         evidence: said.evidence.map(|evidence| self::evidence(*evidence)),
     }
+}
+
+/// A place in a policy's list of rules, counted from 1.
+fn place(index: usize) -> u32 {
+    u32::try_from(index).unwrap_or(u32::MAX).saturating_add(1)
 }
 
 fn evidence(evidence: mesh_engine::Evidence) -> Evidence {
@@ -223,7 +228,7 @@ fn evidence(evidence: mesh_engine::Evidence) -> Evidence {
         parts: parts.map(|(feature, amount)| Part { feature: feature.to_owned(), amount }).collect(),
         near: near
             .map(|near| Near {
-                rule: rule_number(near.rule),
+                rule: place(near.rule),
                 missing: near.missing.into_iter().map(str::to_owned).collect(),
             })
             .collect(),
