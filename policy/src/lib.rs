@@ -1,10 +1,9 @@
-//! The policy document: its types, the strict reader that turns author input into them, and the bundle in
-//! which a set of policies reaches a sidecar.
+//! The policy document: its types, the strict reader that turns an author's input into them, and the bundle that brings a set of
+//! policies to a sidecar.
 //!
-//! A document is read in two steps. [`from_value`] (or [`from_yaml`]) first checks the raw value against the
-//! table of known fields and reports *every* problem with its path; serde then builds the types, which are strict
-//! themselves. What a detector, a regular expression or a Rego module makes of a field is the business of the
-//! engine's compiler; here only the document's own form is judged.
+//! A document is read in two steps. [`from_value`] (or [`from_yaml`]) first checks the raw value against the table of known fields,
+//! and reports *every* problem with its path. Then serde builds the types, which are strict themselves. Only the form of the document
+//! is checked here; whether a type, a regular expression or a Rego module makes sense is up to the engine's compiler.
 //!
 //! Nothing here does IO, reads a clock or holds a global.
 #![deny(clippy::disallowed_methods)]

@@ -1,4 +1,4 @@
-//! What fields say together: rules that could do nothing, or that contradict themselves.
+//! What fields mean together: rules that do nothing, or contradict themselves.
 use crate::{
     AccessRule, Agent, AgentStatus, CodeText, ContentRule, Diagnostic, Direction, LimitKey, LimitMode,
     PiiAction, PiiRule, RateLimitRule, Rule, Spec, nearest,
@@ -52,7 +52,7 @@ fn check_rule(rule: &Rule, path: &str) -> Vec<Diagnostic> {
     }
 }
 
-/// Names that are allowed and denied, word for word: their `allow` does nothing.
+/// Names that are both allowed and denied: their `allow` does nothing.
 fn in_both(allow: &[String], deny: &[String], path: &str) -> Vec<Diagnostic> {
     let both = allow.iter().enumerate().filter(|(_, name)| deny.contains(name));
     let said = both.map(|(index, name)| {
@@ -69,11 +69,11 @@ fn nothing_listed(path: &str, what: &str) -> Vec<Diagnostic> {
     ]
 }
 
-/// Actions that requests have: MCP's, those of models, and those of other paths.
+/// The actions of requests: those of MCP, of models, and of other paths.
 const ACTIONS: [&str; 9] =
     ["read", "call", "get", "query", "write", "delete", "subscribe", "unsubscribe", "complete"];
 
-/// Protocols may bring further actions, so that a strange one is no error; it is told.
+/// Protocols may bring further actions, so an unknown one is a warning and no error.
 fn access(rule: &AccessRule, path: &str) -> Vec<Diagnostic> {
     let strange = rule.allowed_actions.iter().enumerate();
     let strange = strange.filter(|(_, action)| *action != "*" && !ACTIONS.contains(&action.as_str()));
@@ -107,51 +107,9 @@ fn pii(rule: &PiiRule, path: &str) -> Vec<Diagnostic> {
         let message = "`none` of the types and no `patterns` are given, so the rule finds nothing";
         found.push(Diagnostic::warning(format!("{path}.types"), message));
     }
-    if rule.replacement.is_some() && rule.action != PiiAction::Redact {
-        found.push(Diagnostic::warning(
-            format!("{path}.replacement"),
-            "a replacement is used only when `action` is `redact`",
-        ));
-    }
-    for name in rule.replacement.iter().flat_map(|text| placeholders(text)).filter(|name| *name != "type") {
-        let message = format!("`{{{name}}}` is no placeholder, and is written as it is");
-        found.push(
-            Diagnostic::warning(format!("{path}.replacement"), message)
-                .help("only `{type}` is replaced, by the type's name"),
-        );
-    }
-    let token = |b: u8| b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&b);
-    for (index, name) in rule.headers.iter().enumerate() {
-        if name.is_empty() || !name.bytes().all(token) {
-            found.push(
-                Diagnostic::error(
-                    format!("{path}.headers[{index}]"),
-                    format!("found {name:?}, which is no name of a header"),
-                )
-                .help("write it as in `x-user-note`; case does not matter"),
-            );
-        }
-    }
-    if !rule.headers.is_empty() && !rule.directions.contains(&Direction::Request) {
-        found.push(Diagnostic::warning(
-            format!("{path}.headers"),
-            "headers are searched in requests, which `directions` leaves out",
-        ));
-    }
-    if rule.ignore.len() > PiiRule::MAX_IGNORED {
-        found.push(Diagnostic::error(
-            format!("{path}.ignore"),
-            format!("found {} values, expected at most {}", rule.ignore.len(), PiiRule::MAX_IGNORED),
-        ));
-    }
-    for (index, value) in rule.ignore.iter().enumerate() {
-        if value.bytes().all(|b| b == b'*') {
-            found.push(
-                Diagnostic::error(format!("{path}.ignore[{index}]"), "this passes over every value")
-                    .help("name the values that are nobody's, such as `127.0.0.1` or `*@example.com`"),
-            );
-        }
-    }
+    found.extend(replacement(rule, &format!("{path}.replacement")));
+    found.extend(headers(rule, &format!("{path}.headers")));
+    found.extend(ignored(&rule.ignore, &format!("{path}.ignore")));
     for (index, pattern) in rule.patterns.iter().enumerate() {
         if rule.patterns.iter().take(index).any(|earlier| earlier.name == pattern.name) {
             found.push(Diagnostic::error(
@@ -163,7 +121,56 @@ fn pii(rule: &PiiRule, path: &str) -> Vec<Diagnostic> {
     found
 }
 
-/// What looks like a placeholder in a text: the words in braces.
+fn replacement(rule: &PiiRule, path: &str) -> Vec<Diagnostic> {
+    let mut found = Vec::new();
+    if rule.replacement.is_some() && rule.action != PiiAction::Redact {
+        found.push(Diagnostic::warning(path, "a replacement is used only when `action` is `redact`"));
+    }
+    for name in rule.replacement.iter().flat_map(|text| placeholders(text)).filter(|name| *name != "type") {
+        let message = format!("`{{{name}}}` is no placeholder, and is written as it is");
+        found.push(Diagnostic::warning(path, message).help("only `{type}` is replaced, by the type's name"));
+    }
+    found
+}
+
+fn headers(rule: &PiiRule, path: &str) -> Vec<Diagnostic> {
+    // A token (RFC 9110, section 5.6.2).
+    let token = |b: u8| b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&b);
+    let mut found = Vec::new();
+    for (index, name) in rule.headers.iter().enumerate() {
+        if name.is_empty() || !name.bytes().all(token) {
+            let message = format!("found {name:?}, which is no name of a header");
+            found.push(
+                Diagnostic::error(format!("{path}[{index}]"), message)
+                    .help("write it as in `x-user-note`; case does not matter"),
+            );
+        }
+    }
+    if !rule.headers.is_empty() && !rule.directions.contains(&Direction::Request) {
+        let message = "headers are searched in requests, which `directions` leaves out";
+        found.push(Diagnostic::warning(path, message));
+    }
+    found
+}
+
+fn ignored(values: &[String], path: &str) -> Vec<Diagnostic> {
+    let mut found = Vec::new();
+    if values.len() > PiiRule::MAX_IGNORED {
+        let message = format!("found {} values, expected at most {}", values.len(), PiiRule::MAX_IGNORED);
+        found.push(Diagnostic::error(path, message));
+    }
+    for (index, value) in values.iter().enumerate() {
+        if value.bytes().all(|b| b == b'*') {
+            found.push(
+                Diagnostic::error(format!("{path}[{index}]"), "this passes over every value")
+                    .help("name the values that are nobody's, such as `127.0.0.1` or `*@example.com`"),
+            );
+        }
+    }
+    found
+}
+
+/// The words in braces, which look like placeholders.
 fn placeholders(text: &str) -> impl Iterator<Item = &str> {
     let words = text.split('{').skip(1).filter_map(|rest| Some(rest.split_once('}')?.0));
     words.filter(|word| !word.is_empty() && word.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_'))

@@ -1,7 +1,8 @@
-//! A policy's next version on its way: first beside the one in force, then in its place on a share of the sidecars.
+//! The rollout of a policy's next version: first as a shadow beside the version in force, then in its place on a share of the
+//! sidecars.
 //!
-//! Every sidecar gets the same bundle, both versions in it, and tells by its own name which of them it runs
-//! ([`Bundle::for_sidecar`]). So two control planes never disagree, and one signature serves all.
+//! Every sidecar gets the same bundle with both versions, and its own name decides which of them it runs ([`Bundle::for_sidecar`]).
+//! So two control planes never disagree, and one signature serves all sidecars.
 use serde::{Deserialize, Serialize};
 
 use crate::{Bundle, BundlePolicy, Enforcement};
@@ -10,14 +11,14 @@ use crate::{Bundle, BundlePolicy, Enforcement};
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum Stage {
-    /// On every sidecar the next version judges beside the one in force, and enforces nothing.
+    /// On every sidecar, the next version judges beside the one in force, and enforces nothing.
     #[default]
     Monitor,
-    /// On so many of a hundred sidecars the next version is in force, on the others the present one.
+    /// On this percentage of the sidecars the next version is in force, on the others the present one.
     Share(u8),
 }
 
-/// A version on its way.
+/// A rollout under way.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct BundleRollout {
@@ -28,7 +29,7 @@ pub struct BundleRollout {
 }
 
 impl BundleRollout {
-    /// Whether this sidecar is among those that run the next version. Who is at 10 % is also at 50 %.
+    /// Whether this sidecar runs the next version. One that runs it at 10 % also runs it at 50 %.
     pub fn includes(&self, sidecar: &str) -> bool {
         match self.stage {
             Stage::Monitor => false,
@@ -37,17 +38,18 @@ impl BundleRollout {
     }
 }
 
-/// What the shadow of a policy goes by in records, and in accounts of limits: those of the policy in force are not touched.
+/// The id of a policy's shadow in records and in accounts of limits, so that those of the policy in force are not touched.
 pub fn shadow_id(policy: &str, version: u64) -> String {
     format!("{policy}@{version}")
 }
 
-/// The policy that a record's id tells of: a shadow's is that of its policy.
+/// The policy behind an id in a record: for a shadow, the policy that it is the next version of.
 pub fn policy_of(id: &str) -> &str {
     id.split_once('@').map_or(id, |(policy, _)| policy)
 }
 
-/// 0 to 99, evenly over sidecars, another for each rollout (FNV-1a, then the finalizer of SplitMix64).
+/// A number from 0 to 99, evenly distributed over sidecars, and independent for each rollout: FNV-1a, then the finalizer of
+/// SplitMix64. Filters and control planes of different builds must agree on it, so it is written out here.
 fn place(policy: &str, version: u64, sidecar: &str) -> u64 {
     let bytes = policy.bytes().chain([0]).chain(version.to_be_bytes()).chain([0]).chain(sidecar.bytes());
     let mut hash: u64 = 0xcbf2_9ce4_8422_2325;
@@ -60,7 +62,7 @@ fn place(policy: &str, version: u64, sidecar: &str) -> u64 {
 }
 
 impl Bundle {
-    /// What the sidecar of this name runs: rollouts are taken apart.
+    /// What the sidecar of this name runs: each rollout is resolved to one of its versions, or to a shadow.
     #[must_use]
     pub fn for_sidecar(mut self, sidecar: &str) -> Bundle {
         for rollout in std::mem::take(&mut self.rollouts) {
@@ -68,7 +70,7 @@ impl Bundle {
             let Some(held) = self.policies.iter_mut().find(|held| held.id == *id) else { continue };
             if rollout.includes(sidecar) {
                 let present = std::mem::replace(held, rollout.next.clone());
-                // An agent that is held at the present version stays there.
+                // An agent that is attached to the present version stays at it.
                 let mut attached = self.agents.iter().flat_map(|agent| &agent.policies);
                 if attached.any(|held| held.policy == *id && held.version == Some(present.version)) {
                     self.pinned.push(present);
@@ -79,7 +81,7 @@ impl Bundle {
                 if shadow.policy.spec.enforcement == Enforcement::Blocking {
                     shadow.policy.spec.enforcement = Enforcement::Logging;
                 }
-                // What it can not judge is no reason to refuse, nor is a record that it alone would keep.
+                // A shadow refuses nothing, neither because it cannot judge nor because its record cannot be kept.
                 shadow.policy.spec.failure_mode = crate::FailureMode::Open;
                 shadow.policy.spec.record_overflow = crate::RecordOverflow::Drop;
                 shadow.policy.spec.media = crate::Media::Pass;

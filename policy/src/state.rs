@@ -1,23 +1,23 @@
-//! What the control plane keeps beside the documents, in the same log: drafts, rollouts, and whether all is frozen.
+//! What the control plane keeps in the log besides documents: drafts, rollouts and the freeze.
 use serde::{Deserialize, Serialize};
 
 use crate::{Policy, Stage};
 
-/// One thing that is kept.
+/// An entry of the log that is not a document of an author's.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind")]
 pub enum State {
-    /// A policy that is written, and not in force.
+    /// A policy that is not in force.
     Draft(Draft),
-    /// A policy's next version on its way.
+    /// The rollout of a policy's next version.
     Rollout(Box<Rollout>),
-    /// Nothing is to be changed.
+    /// Changes are frozen.
     Freeze(Freeze),
-    /// What the files of a control plane gave at its last start.
+    /// The documents in a control plane's files at its last start.
     Files(FileDigests),
 }
 
-/// What the files of a control plane gave at its last start.
+/// The documents in a control plane's files at its last start.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct FileDigests {
@@ -25,7 +25,7 @@ pub struct FileDigests {
     pub documents: std::collections::BTreeMap<String, String>,
 }
 
-/// A policy that is written, and not in force.
+/// A policy that is not in force.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Draft {
@@ -33,7 +33,7 @@ pub struct Draft {
     pub policy: Policy,
 }
 
-/// Why nothing is to be changed.
+/// Why changes are frozen.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Freeze {
@@ -43,15 +43,15 @@ pub struct Freeze {
     pub reason: String,
 }
 
-/// When a rollout is taken back by itself.
+/// When a rollout is rolled back automatically.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default, deny_unknown_fields)]
 pub struct Bounds {
-    /// Most requests that the next version may refuse beyond those that the present one refuses, in parts of one.
+    /// By how much the share of requests that the next version refuses may exceed that of the present one, from 0 to 1.
     pub refusals: f64,
-    /// Most requests on which a guard of the next version may fail beyond those of the present one, in parts of one.
+    /// By how much the share of requests on which a guard of the next version fails may exceed that of the present one, from 0 to 1.
     pub errors: f64,
-    /// Fewer decisions than this of the next version say nothing.
+    /// Decisions of the next version before the bounds apply.
     pub sample: u64,
 }
 
@@ -61,32 +61,32 @@ impl Default for Bounds {
     }
 }
 
-/// A policy's next version on its way, or how that ended.
+/// The rollout of a policy's next version, under way or ended.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Rollout {
     /// The next version's document.
     pub next: Policy,
-    /// Its number, and that of the version in force.
+    /// The next version's number.
     pub version: u64,
-    /// The version in force while it is on its way.
+    /// The number of the version in force while the rollout is under way.
     pub present: u64,
     /// How far it has come.
     pub stage: Stage,
-    /// The shares to come.
+    /// The shares to come, in percent.
     pub steps: Vec<u8>,
-    /// When it is taken back by itself.
+    /// When it is rolled back automatically.
     pub bounds: Bounds,
-    /// Nothing is judged while it is paused, and it goes no further.
+    /// While it is paused, it is not compared with its bounds and goes no further.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub paused: bool,
-    /// How it ended; none while it is on its way.
+    /// How it ended; `None` while it is under way.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub end: Option<End>,
-    /// Why it stands as it does, for people.
+    /// The reason for its state, for people.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub note: Option<String>,
-    /// Decisions kept before this cursor say nothing of the stage.
+    /// Decisions kept before this cursor do not count for the stage.
     pub cursor: u64,
 }
 
@@ -98,6 +98,6 @@ pub enum End {
     Done,
     /// Somebody stopped it.
     Aborted,
-    /// It went over its bounds.
+    /// It exceeded its bounds.
     RolledBack,
 }
