@@ -1,25 +1,24 @@
-//! One account: what was spent in a sliding window, what is promised, and what may still be.
+//! One account: what was spent in a sliding window, what is reserved, and what may still be admitted.
 //!
-//! An amount is counted from the moment it is admitted until a whole window after it was spent. Where what is spent is known
-//! only later (tokens, money), the admitted estimate is *held*; settling puts what was really spent into the window in its
-//! place. Therefore what is admitted and spent in any interval of the window's length is at most the limit, as long as no
-//! estimate was too low. What goes over an estimate is counted all the same: the account then admits nothing until it is
-//! paid off.
+//! An amount counts from the moment it is admitted until a whole window after it was spent. Where the real amount is known only
+//! later (tokens, money), the admitted estimate is *held*, and settling replaces it by what was really spent. Therefore at most
+//! the limit is admitted and spent in any interval of the window's length, as long as no estimate was too low. What exceeds an
+//! estimate counts all the same: the account then admits nothing until enough of it has left the window.
 //!
-//! A hold that nobody settles ends after [`Terms::patience_us`]. Of an account that spends, it then counts as spent; of one
-//! that counts what goes on at the same time, it is free again.
+//! A hold that nobody settles ends after [`Terms::patience_us`]. It then counts as spent; in an account of concurrency it is free
+//! again.
 use std::collections::VecDeque;
 
 use crate::holds::Holds;
 use crate::lease::rest_of;
 
-/// The largest amount that counts at once: more than any request takes, and far from where sums lose precision.
+/// The largest amount of one request: larger ones count as this. More than any request takes, and far from where sums overflow.
 pub const MAX_AMOUNT: u64 = 1_000_000_000_000;
 
-/// Spendings so close together that they share an entry, as a fraction of the window: what bounds the memory of an account.
-/// The entry has the time of the later one.
+/// Entries of a whole window. Amounts that are spent closer together share an entry, with the time of the later one, which bounds
+/// the memory of an account.
 const GRAIN: u64 = 1024;
-/// How long to wait where only a settlement can make room.
+/// The wait that is suggested when only a settlement can make room.
 const HELD_RETRY_US: u64 = 1_000_000;
 
 /// How an account counts.
@@ -29,7 +28,7 @@ pub enum Kind {
     Count,
     /// What is admitted is held, and spent when it is settled: tokens, money.
     Reserve,
-    /// What is admitted is held, and free when it is settled: what goes on at the same time.
+    /// What is admitted is held, and free when it is settled: concurrency.
     Concurrent,
 }
 
@@ -40,39 +39,38 @@ pub struct Terms {
     pub kind: Kind,
     /// The most that may be spent in a window, or held at a time.
     pub limit: u64,
-    /// Length of the sliding window in microseconds; of no meaning to [`Kind::Concurrent`].
+    /// Length of the sliding window in microseconds; [`Kind::Concurrent`] has none.
     pub window_us: u64,
-    /// How long a hold lasts that nobody settles, in microseconds.
+    /// How long an unsettled hold lasts, in microseconds.
     pub patience_us: u64,
 }
 
 impl Terms {
-    /// How long it is told that a hold has ended unsettled.
+    /// How long [`Account::unsettled`] counts a hold that ended unsettled.
     fn memory_us(&self) -> u64 {
         if self.kind == Kind::Concurrent { self.patience_us } else { self.window_us }
     }
 }
 
-/// What an account says to an amount.
+/// Whether an account admits an amount.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Verdict {
     /// Whether it fits.
     pub admitted: bool,
     /// What is left, before the amount is taken.
     pub remaining: u64,
-    /// When it does not fit: microseconds until it would, as far as that is known. When it does: until the oldest spending
-    /// leaves the window.
+    /// Refused: microseconds until it would be admitted, as far as is known. Admitted: until the oldest spending leaves the window.
     pub reset_us: u64,
 }
 
-/// How something that was held has ended.
+/// How a hold ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Settlement {
-    /// So much was really spent.
+    /// This much was really spent.
     Spent(u64),
     /// Nothing was spent.
     Released,
-    /// A lease ends: so much was spent, and so much stays held under [`crate::rest_of`] its name.
+    /// A lease ends: part of it was spent, and part stays held under the name that [`crate::rest_of`] gives.
     Returned {
         /// Spent.
         spent: u64,
@@ -81,22 +79,22 @@ pub enum Settlement {
     },
 }
 
-/// An account, as it stands at the newest time it was told.
+/// An account, as of the newest time that it was given.
 #[derive(Clone, Debug, Default)]
 pub struct Account {
-    /// What was spent, in order of time.
+    /// Times and amounts that were spent, oldest first.
     log: VecDeque<(u64, u64)>,
     spent: u64,
     holds: Holds,
     clock_us: u64,
     expired: u64,
-    /// Holds that ended unsettled lately, and when the last of them did.
+    /// How many holds ended unsettled lately, and when the last one did.
     unsettled: (u64, u64),
 }
 
 impl Account {
-    /// Brings the account up to `now_us`: what was spent a whole window ago is forgotten, holds that nobody settled end. A
-    /// clock that steps back stands still.
+    /// Brings the account up to `now_us`: amounts spent a whole window ago are forgotten, and holds that nobody settled end. When the
+    /// clock steps back, the account's own clock stands still.
     pub fn advance(&mut self, terms: &Terms, now_us: u64) {
         self.clock_us = self.clock_us.max(now_us);
         while let Some(amount) = self.holds.expire(self.clock_us) {
@@ -113,7 +111,7 @@ impl Account {
         }
     }
 
-    /// What the account says to an amount, without taking it.
+    /// Whether the account admits an amount, which is not taken yet.
     pub fn look(&mut self, terms: &Terms, amount: u64, now_us: u64) -> Verdict {
         self.advance(terms, now_us);
         let amount = amount.min(MAX_AMOUNT);
@@ -133,11 +131,11 @@ impl Account {
         Verdict { admitted: false, remaining, reset_us }
     }
 
-    /// Takes an amount that [`Account::look`] has admitted just now. `id` names what may be settled later; without it, the
-    /// amount is spent at once.
+    /// Takes an amount that [`Account::look`] has just admitted. It is held under `id`, to be settled later; without an id it is spent
+    /// at once.
     pub fn take(&mut self, terms: &Terms, amount: u64, id: Option<&str>) {
         let amount = amount.min(MAX_AMOUNT);
-        // Who asks for nothing only wants to be lent.
+        // A request for nothing only wants a lease.
         if amount == 0 {
             return;
         }
@@ -151,8 +149,8 @@ impl Account {
         }
     }
 
-    /// Ends what is held under `id`. None when nothing is: it was settled before, or has expired. Else by how much what was
-    /// spent passes what was held.
+    /// Ends the hold `id`. Returns by how much the amount spent exceeds the hold; `None` when there is no such hold, because it was
+    /// settled before or has expired.
     pub fn settle(&mut self, terms: &Terms, id: &str, how: Settlement, now_us: u64) -> Option<u64> {
         self.advance(terms, now_us);
         let held = self.holds.end(id)?;
@@ -172,8 +170,8 @@ impl Account {
         Some(spent.saturating_add(rest).saturating_sub(held.amount))
     }
 
-    /// Takes in what the holder of a lease has spent of it in all, so far: that is lent no longer. None when there is no such
-    /// lease; else by how much it passes what was lent. Told twice, or late, it changes nothing.
+    /// Counts what the holder of a lease has spent of it in total so far, which is no longer lent. Returns by how much it exceeds the
+    /// lease; `None` when there is no such lease. Reported twice, or late, it changes nothing.
     pub fn tell(&mut self, terms: &Terms, id: &str, spent: u64, now_us: u64) -> Option<u64> {
         self.advance(terms, now_us);
         let (amount, told) = self.lease(id)?;
@@ -187,7 +185,7 @@ impl Account {
         Some(more.saturating_sub(amount))
     }
 
-    /// What lies in leases, and how many they are.
+    /// The amount that is lent, and the number of leases.
     pub fn lent(&self) -> (u64, u64) {
         self.holds.lent()
     }
@@ -197,7 +195,7 @@ impl Account {
         self.lease(id).is_some()
     }
 
-    /// What lies in the lease of this name, and what was told of it.
+    /// What is left in the lease of this name, and what its holder has reported as spent.
     pub(crate) fn lease(&self, id: &str) -> Option<(u64, u64)> {
         self.holds.get(id).and_then(|hold| Some((hold.amount, hold.told?)))
     }
@@ -221,38 +219,37 @@ impl Account {
         }
     }
 
-    /// What of it is held.
+    /// The held part of [`Account::used`].
     pub fn held(&self) -> u64 {
         self.holds.total()
     }
 
-    /// Microseconds until the oldest spending leaves the window; none when nothing was spent.
+    /// Microseconds until the oldest spending leaves the window; `None` when nothing was spent.
     pub fn resets_us(&self, terms: &Terms) -> Option<u64> {
         self.log.front().map(|(at, _)| self.until_leaves(terms, *at))
     }
 
-    /// Holds that go on.
+    /// The number of open holds.
     pub fn holds(&self) -> u64 {
         self.holds.count()
     }
 
-    /// Microseconds until the first of the holds ends, if nobody settles it.
+    /// Microseconds until the first hold expires, unless somebody settles it.
     pub fn expires_us(&self) -> Option<u64> {
         self.holds.first_end_us().map(|end| end.saturating_sub(self.clock_us))
     }
 
-    /// How many holds ended unsettled lately: in the last window, or in the last [`Terms::patience_us`] where what goes on at the
-    /// same time is counted.
+    /// How many holds expired lately: in the last window, or in the last [`Terms::patience_us`] of an account of concurrency.
     pub fn unsettled(&self) -> u64 {
         self.unsettled.0
     }
 
-    /// Holds that ended unsettled since this was asked last.
+    /// How many holds have expired since this was last called.
     pub fn take_expired(&mut self) -> u64 {
         std::mem::take(&mut self.expired)
     }
 
-    /// Whether it says what a new account says.
+    /// Whether it is the same as a new account.
     pub fn is_empty(&self) -> bool {
         self.log.is_empty() && self.holds.is_empty() && self.unsettled.0 == 0
     }
@@ -285,7 +282,7 @@ impl Account {
         at_us.saturating_add(terms.window_us).saturating_sub(self.clock_us)
     }
 
-    /// Until so much has left the window; what is held may never be spent, so that is not waited for.
+    /// Microseconds until `excess` has left the window. Held amounts do not count, since they may never be spent.
     fn until_fits(&self, terms: &Terms, excess: u64) -> u64 {
         let mut left = 0_u64;
         for (at, amount) in &self.log {

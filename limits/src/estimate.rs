@@ -1,8 +1,8 @@
-//! How many tokens a text has, without its model's tokenizer.
+//! Estimates how many tokens a text has, without its model's tokenizer.
 
 /// Tokens that frame a message, whatever is in it.
 pub const PER_MESSAGE: u64 = 4;
-/// What an answer is taken to have at most where the request sets no bound.
+/// Tokens that an answer is assumed to have at most when the request sets no bound.
 pub const UNBOUNDED_ANSWER: u64 = 1024;
 
 /// The first character of the scripts that write words or syllables in one (CJK and what follows).
@@ -12,7 +12,7 @@ const PICTURES: char = '\u{1F000}';
 /// The first character after Latin letters with marks.
 const OTHER: char = '\u{250}';
 
-/// Letters of a word that are one token, digits, signs.
+/// Letters, digits and signs that make one token.
 const WORD: u64 = 8;
 const DIGITS: u64 = 3;
 const SIGNS: u64 = 3;
@@ -50,11 +50,11 @@ impl Run {
     }
 }
 
-/// An estimate of a text's tokens, by what tokenizers cut at: words (also within `camelCase`), digits, signs, blanks; letters with marks and
-/// of other alphabets count half a token, characters of denser scripts one, emoji two.
+/// Estimates the tokens of a text from the places where tokenizers cut: words (also within `camelCase`), digits, signs, blanks.
+/// Letters with marks and letters of other alphabets count half a token, characters of denser scripts one, emoji two.
 ///
-/// How far it is from the tokenizers of OpenAI's models (o200k_base, cl100k_base) on a corpus is in `tests/estimate.rs` and
-/// docs/policies.md. For a few words it can be far off.
+/// `tests/estimate.rs` and docs/policies.md say how far it is from the tokenizers of OpenAI's models (o200k_base, cl100k_base) on a
+/// corpus. For a few words it can be far off.
 pub fn tokens_of(text: &str) -> u64 {
     let (mut tokens, mut halves) = (0_u64, 0_u64);
     let (mut run, mut length, mut lower) = (Run::Blanks, 0_u64, false);
@@ -81,7 +81,7 @@ pub fn tokens_of(text: &str) -> u64 {
     tokens + run.tokens(length) + halves.div_ceil(2)
 }
 
-/// A bound that no tokenizer passes which cuts bytes: one token for each.
+/// An upper bound for every tokenizer that works on bytes: one token for each byte.
 pub fn tokens_at_most(bytes: usize) -> u64 {
     bytes as u64
 }

@@ -1,7 +1,7 @@
-//! What is promised and not yet settled.
+//! What is reserved and not settled yet.
 use std::collections::{BTreeSet, HashMap};
 
-/// More promises than this at a time make the oldest count as kept: memory stays bounded, and nothing is admitted for it.
+/// Holds of one account. Beyond that the oldest one ends unsettled, so that memory is bounded and the account never admits more.
 const MAX_HOLDS: usize = 10_000;
 
 /// Amounts held under ids, each until a time.
@@ -10,7 +10,7 @@ pub(crate) struct Holds {
     by_id: HashMap<String, Hold>,
     by_end: BTreeSet<(u64, String)>,
     total: u64,
-    /// What of it lies in leases, and how many they are.
+    /// The part of it in leases, and the number of leases.
     lent: (u64, u64),
 }
 
@@ -19,7 +19,7 @@ pub(crate) struct Holds {
 pub(crate) struct Hold {
     pub(crate) amount: u64,
     until_us: u64,
-    /// Of a lease: what its holder has told that it spent of it. That is held no longer.
+    /// For a lease: what its holder has reported as spent, which is no longer held.
     pub(crate) told: Option<u64>,
 }
 
@@ -40,17 +40,17 @@ impl Holds {
         u64::try_from(self.by_id.len()).unwrap_or(u64::MAX)
     }
 
-    /// When the first of them ends.
+    /// When the first hold expires.
     pub(crate) fn first_end_us(&self) -> Option<u64> {
         self.by_end.first().map(|(end, _)| *end)
     }
 
-    /// A hold that goes on.
+    /// An open hold.
     pub(crate) fn get(&self, id: &str) -> Option<&Hold> {
         self.by_id.get(id)
     }
 
-    /// Holds `amount` more under `id`; `told` makes it a lease. Gives the amount that had to be let go for it.
+    /// Holds `amount` more under `id`; `told` makes it a lease. Returns the amount of the hold that had to end for it, if one did.
     pub(crate) fn add(&mut self, id: &str, amount: u64, until_us: u64, told: Option<u64>) -> Option<u64> {
         let before = self.end(id).map_or(0, |hold| hold.amount);
         let oldest = if self.by_id.len() >= MAX_HOLDS { self.by_end.first().cloned() } else { None };
@@ -65,7 +65,7 @@ impl Holds {
         ended.map(|hold| hold.amount)
     }
 
-    /// What was held under an id, which is held no longer.
+    /// Ends a hold and returns it.
     pub(crate) fn end(&mut self, id: &str) -> Option<Hold> {
         let (id, hold) = self.by_id.remove_entry(id)?;
         self.by_end.remove(&(hold.until_us, id));
@@ -76,7 +76,7 @@ impl Holds {
         Some(hold)
     }
 
-    /// Ends the hold whose time came first, if it has come; its amount.
+    /// Ends the first hold that has expired, and returns its amount.
     pub(crate) fn expire(&mut self, now_us: u64) -> Option<u64> {
         let (_, id) = self.by_end.first().filter(|(until, _)| *until <= now_us).cloned()?;
         self.end(&id).map(|hold| hold.amount)

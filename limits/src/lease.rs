@@ -1,38 +1,38 @@
-//! Leases, on the side of the account: how much of a limit is lent to a sidecar, and for how long.
+//! Leases, from the account's side: how much of a limit is lent to a sidecar, and for how long.
 //!
-//! A lease is a hold: what is lent counts against the limit from the moment it is granted, whatever its holder does with it.
-//! So leases never make a limit admit more; they cost admissions: what lies unused with one holder is refused to another. At
-//! most a tenth of the limit lies there at a time, for two seconds and the time of a report; and as what is free shrinks,
-//! so do the leases, until every request asks for itself. A lease that nobody returns ends as any hold does, and counts as
-//! spent: its holder has long stopped to use it.
+//! A lease is a hold: what is lent counts against the limit from the moment it is granted, whatever its holder does with it. So
+//! leases never make a limit admit more than it should; they may make it admit less, since what lies unused with one holder is
+//! refused to another. At most a tenth of the limit is lent at a time, for two seconds and the time of a report. As the free part
+//! shrinks, so do the leases, until every request asks for itself. A lease that nobody returns expires like any hold and counts as
+//! spent; its holder has long stopped using it.
 use crate::account::{Account, Kind, Terms};
 
-/// How long a holder may use a lease, from the moment it asked for it. In microseconds.
+/// How long a holder may use a lease from the moment it asked for it, in microseconds.
 pub const LEASE_US: u64 = 2_000_000;
 
-/// At most this part of a limit is lent at a time.
+/// At most one in so many parts of a limit is lent at a time.
 const LENT: u64 = 10;
-/// At most this part of what is free is lent at once, shared among all holders.
+/// At most one in so many parts of what is free is lent at once, shared among all holders.
 const FREE: u64 = 4;
-/// In shorter windows a lease would end before it is of use.
+/// In shorter windows a lease would expire before it is of use.
 const SHORTEST_WINDOW_US: u64 = 60_000_000;
 
-/// Whether accounts of these terms lend.
+/// Whether accounts of this kind and window lend.
 pub fn lends(kind: Kind, window_us: u64) -> bool {
     kind != Kind::Concurrent && window_us >= SHORTEST_WINDOW_US
 }
 
-/// The name of the lease that a question with this id is lent under, unless it tells of one that goes on.
+/// The name of a new lease that a request with this id gets.
 pub fn lease_id(id: &str) -> String {
     format!("lease:{id}")
 }
 
-/// The name of what stays held of a lease for requests that were under way at its end.
+/// The name of the hold that remains of a lease for requests that were under way at its end.
 pub fn rest_of(id: &str) -> String {
     format!("{id}+")
 }
 
-/// How much is lent to a holder, who wants so much and has `own` already; `lent` and `holders` are the others'.
+/// How much is lent to a holder that wants `want` and has `own` already; `lent` and `holders` count the others.
 fn share(limit: u64, free: u64, (lent, holders): (u64, u64), own: u64, want: u64) -> u64 {
     let (most, all) = (limit / LENT, holders.saturating_add(1));
     want.min((most / all).saturating_sub(own))
@@ -41,8 +41,8 @@ fn share(limit: u64, free: u64, (lent, holders): (u64, u64), own: u64, want: u64
 }
 
 impl Account {
-    /// Lends under `id` at most `want`, beside what was just taken and what is lent under that name already; nothing rather
-    /// than less than `least`. What was lent.
+    /// Lends at most `want` under `id`, in addition to what is lent under that name already; nothing rather than less than `least`.
+    /// Returns the amount.
     pub fn lend(&mut self, terms: &Terms, want: u64, least: u64, id: &str) -> u64 {
         if !lends(terms.kind, terms.window_us) {
             return 0;

@@ -1,39 +1,37 @@
-//! Leases, on the side of their holder: what one worker of a sidecar may admit without asking.
+//! Leases, from their holder's side: what one worker of a sidecar may admit without asking.
 //!
-//! A request under several limits is admitted by leases of all of them, or asks. One question at a time asks an account to
-//! lend; it tells all that was spent of the lease that goes on, and what is lent then is added to that lease. So what was
-//! spent lies in leases no longer than until more is needed, and it does not matter which of these questions and answers
-//! get lost.
+//! A request under several limits is admitted only if leases cover all of them; otherwise it asks. At most one request at a time
+//! asks an account to lend. It reports all that was spent of the current lease, and what is lent then is added to that lease. So
+//! the account learns of spending as soon as more is needed, and any of these requests and answers may get lost.
 //!
-//! A lease ends with its time, or when the clock steps back; then it is returned. Requests that are under way keep their part
-//! held under another name until they end. A return names a lease once and may be told more than once: the account knows
-//! each lease only until it is returned.
+//! A lease ends when its time is over, or when the clock steps back; then it is returned. The part that requests under way hold
+//! stays held under another name until they end. A return may be reported more than once, since the account knows each lease only
+//! until it is returned.
 use std::collections::{HashMap, VecDeque};
 
 use crate::lease::{LEASE_US, rest_of};
 use crate::measure::Measure;
 
-/// Accounts that leases are held of at a time; requests under further ones ask.
+/// Accounts with leases at a time; requests under further accounts ask.
 const MAX_ACCOUNTS: usize = 4096;
 
-/// A lease is renewed when so little of its time is left, in microseconds, or half of what it had after the last answer.
+/// A lease is renewed when less than this is left of its time, in microseconds, or half of what it had after the last answer.
 const RENEW_US: u64 = 500_000;
-/// What was asked so long ago will not be answered any more: longer than calls are waited for.
+/// After this long a call is not answered any more: it exceeds all timeouts.
 const LOST_US: u64 = 10_000_000;
-/// A burst is not taken for a rate at once: at most so many times what was wanted lately is asked for.
+/// At most so many times the recent demand is asked for, so that a burst is not taken for a rate at once.
 const GROWTH: u64 = 4;
-/// Ends of leases that wait to be told. While nobody takes them each request may leave one; what is not told is free again when the
-/// lease's patience ends.
+/// Returned leases that wait to be reported; beyond that the oldest are dropped, and expire at the account.
 const MAX_RETURNS: usize = 4096;
-/// Renewals asked for in one call.
+/// Renewals that [`Leases::due`] gives at once.
 const MAX_RENEWALS: usize = 32;
 
-/// What an account is known by.
+/// The identity of an account.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct AccountName {
     /// The policy.
     pub policy: String,
-    /// The rule's place among those of that policy that have such a limit.
+    /// The rule's index among those of that policy that have such a limit.
     pub rule: usize,
     /// What is counted.
     pub measure: Measure,
@@ -43,18 +41,18 @@ pub struct AccountName {
     pub key: String,
 }
 
-/// What a request wants of an account.
+/// What a request asks of an account.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Wish {
     /// The account.
     pub account: AccountName,
     /// How much.
     pub amount: u64,
-    /// Whether it is known only at the end how much it was: until then it is held.
+    /// Whether the real amount is known only at the end: until then it is held.
     pub settled: bool,
 }
 
-/// What a request was given from a lease and has to be settled.
+/// Part of a lease that a request uses, to be settled at its end.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Use {
     account: AccountName,
@@ -69,16 +67,16 @@ impl Use {
     }
 }
 
-/// What a request was admitted with.
+/// An admission under leases.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Local {
-    /// What is left of each limit, as far as it is known here; in the order of the wishes.
+    /// What is left of each limit as far as is known here, in the order of the wishes.
     pub remaining: Vec<u64>,
     /// What has to be settled.
     pub uses: Vec<Use>,
 }
 
-/// The end of a lease.
+/// A lease that has ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Return {
     /// The account.
@@ -87,20 +85,20 @@ pub struct Return {
     pub id: String,
     /// What was spent of it.
     pub spent: u64,
-    /// What of it stays held, for requests that are under way.
+    /// What stays held for requests under way.
     pub rest: u64,
 }
 
 /// What an account is asked to lend.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Borrow {
-    /// How much, beside what is lent already.
+    /// How much, in addition to what is lent already.
     pub want: u64,
-    /// The lease that it is added to, or the name of a new one.
+    /// The current lease, or the name of a new one.
     pub id: String,
-    /// What was spent in all of the lease that goes on; none: a new one is asked for.
+    /// What was spent of the current lease in total; `None` asks for a new lease.
     pub spent: Option<u64>,
-    /// When it is asked: what is lent may be used for [`LEASE_US`] from then on.
+    /// When it was asked: the lease may be used for [`LEASE_US`] from then on.
     pub asked_us: u64,
 }
 
@@ -109,7 +107,7 @@ pub struct Borrow {
 pub struct Renewal {
     /// The account.
     pub account: AccountName,
-    /// The limit, as the request that borrowed first told it.
+    /// The limit, from the request that borrowed first.
     pub limit: u64,
     /// What to ask for.
     pub borrow: Borrow,
@@ -121,9 +119,9 @@ struct Lease {
     id: String,
     granted: u64,
     until_us: u64,
-    /// What was left of the limit when some of it was granted last.
+    /// What was left of the limit at the last grant.
     remaining: u64,
-    /// What was free then.
+    /// What was free of the lease then.
     full: u64,
     spent: u64,
     /// Held by requests that are under way.
@@ -136,18 +134,18 @@ impl Lease {
     }
 }
 
-/// What is known of an account here.
+/// What the holder knows of an account.
 #[derive(Clone, Debug)]
 struct Held {
     lease: Option<Lease>,
-    /// What was wanted since.
+    /// The demand since `since_us`.
     demand: u64,
     since_us: u64,
-    /// The limit, for asking anew without a request; none where the next request has to ask.
+    /// The limit, for renewals; `None` when the next request has to ask.
     limit: Option<u64>,
-    /// When it was asked to lend and has not answered yet.
+    /// When it was asked to lend, while it has not answered.
     asked_us: Option<u64>,
-    /// It would lend no more: this lease is not renewed.
+    /// It lent nothing when it was last asked, so the lease is not renewed.
     refused: bool,
 }
 
@@ -156,7 +154,7 @@ impl Held {
         Held { lease: None, demand: 0, since_us, limit: None, asked_us: None, refused: false }
     }
 
-    /// What to ask for: what was wanted lately, for as long as a lease lasts. None where nothing is needed, or was asked for.
+    /// What to ask for: the recent demand over the time of a lease. `None` when nothing is needed, or a call is under way.
     fn borrow(&mut self, id: &str, now_us: u64) -> Option<Borrow> {
         if self.asked_us.is_some_and(|asked| now_us.saturating_sub(asked) < LOST_US) {
             return None;
@@ -174,12 +172,12 @@ impl Held {
         Some(Borrow { want, id, spent: lease.map(|lease| lease.spent), asked_us: now_us })
     }
 
-    /// When it was of use last.
+    /// When it was last of use.
     fn last_us(&self) -> u64 {
         self.asked_us.map_or(self.since_us, |asked| asked.max(self.since_us))
     }
 
-    /// What was asked for at this time is answered. Whether that was waited for.
+    /// The call of this time is answered. Returns whether it was still awaited.
     fn answered(&mut self, asked_us: u64) -> bool {
         self.asked_us.take_if(|asked| *asked == asked_us).is_some()
     }
@@ -189,7 +187,7 @@ impl Held {
 #[derive(Debug, Default)]
 pub struct Leases {
     accounts: HashMap<AccountName, Held>,
-    /// What stays held of leases that have ended, by the name it is held under.
+    /// What remains held of leases that have ended, by the name of the hold.
     rests: HashMap<String, (AccountName, Lease)>,
     returns: VecDeque<Return>,
     /// Number of the first of `returns`.
@@ -198,7 +196,7 @@ pub struct Leases {
 }
 
 impl Leases {
-    /// Admits a request by what is lent, under all limits or none of them. Without leases, it has to be asked for.
+    /// Admits a request if leases cover all of its limits. Otherwise it has to ask.
     pub fn admit(&mut self, wishes: &[Wish], now_us: u64) -> Option<Local> {
         self.look_at_clock(now_us);
         let covered = |wish: &Wish| {
@@ -225,8 +223,8 @@ impl Leases {
         Some(local)
     }
 
-    /// What to ask an account to lend beside what a request wants itself; `id` would be the name of a new lease. Nothing for a
-    /// first request, nor while another has asked.
+    /// What to borrow besides, when a request asks an account; `id` names the lease if it is a new one. Nothing for the first
+    /// request, and nothing while another call is under way.
     pub fn want(&mut self, account: &AccountName, amount: u64, id: &str, now_us: u64) -> Option<Borrow> {
         self.look_at_clock(now_us);
         if !self.accounts.contains_key(account) && self.accounts.len() >= MAX_ACCOUNTS {
@@ -238,10 +236,10 @@ impl Leases {
         borrow
     }
 
-    /// An account has answered: it has lent `granted`, and has `remaining` left besides.
+    /// An account has answered: it lends `granted`, and has `remaining` left besides.
     pub fn granted(&mut self, account: &AccountName, borrow: &Borrow, granted: u64, remaining: u64) {
         let Some(held) = self.accounts.get_mut(account) else { return self.give_back(account, borrow) };
-        // One that came late is not waited for any more, nor one that was asked before the clock stepped back.
+        // An answer that is late, or was asked for before the clock stepped back, is no longer awaited.
         let awaited = held.answered(borrow.asked_us);
         held.refused = granted == 0;
         if granted == 0 {
@@ -250,7 +248,7 @@ impl Leases {
         let mut lease = match (held.lease.take(), borrow.spent) {
             (Some(lease), Some(_)) if lease.id == borrow.id => lease,
             (None, None) if awaited => Lease { id: borrow.id.clone(), ..Lease::default() },
-            // What was added to a lease that has ended ends with it.
+            // What was added to a lease that has ended, ends with it.
             (lease, _) => {
                 held.lease = lease;
                 return self.give_back(account, borrow);
@@ -263,7 +261,7 @@ impl Leases {
         held.lease = Some(lease);
     }
 
-    /// An account has not answered, and will not. What it may have lent all the same is given back.
+    /// An account has not answered and will not. What it may have lent all the same is returned.
     pub fn unanswered(&mut self, account: &AccountName, borrow: &Borrow) {
         if let Some(held) = self.accounts.get_mut(account) {
             held.answered(borrow.asked_us);
@@ -271,7 +269,7 @@ impl Leases {
         self.give_back(account, borrow);
     }
 
-    /// Gives back a lease that nobody has used. What was added to another ends with that.
+    /// Returns a lease that nobody has used. What was added to another lease ends with that one.
     fn give_back(&mut self, account: &AccountName, borrow: &Borrow) {
         if borrow.spent.is_none() {
             let (account, id) = (account.clone(), borrow.id.clone());
@@ -279,19 +277,19 @@ impl Leases {
         }
     }
 
-    /// The limit of an account that lends: its leases are renewed before they end, until [`Leases::forget_limits`].
+    /// Sets the limit of an account that lends: its leases are renewed before they end, until [`Leases::forget_limits`].
     pub fn renews(&mut self, account: &AccountName, limit: u64) {
         if let Some(held) = self.accounts.get_mut(account) {
             held.limit = Some(limit);
         }
     }
 
-    /// Limits may have changed: leases run out, and the next request under each asks.
+    /// Forgets all limits, which may have changed: leases run out, and the next request under each limit asks.
     pub fn forget_limits(&mut self) {
         self.accounts.values_mut().for_each(|held| held.limit = None);
     }
 
-    /// The leases in use that will run out soon, to be asked for anew. Each is told once.
+    /// The leases in use that will soon run out, to be renewed. Each is given once.
     pub fn due(&mut self, now_us: u64) -> Vec<Renewal> {
         let mut due = Vec::new();
         for (account, held) in &mut self.accounts {
@@ -309,7 +307,7 @@ impl Leases {
         due
     }
 
-    /// What a request was given has ended: `spent` of it, or nothing.
+    /// Settles what a request used: `spent` of it, or nothing.
     pub fn settle(&mut self, used: &Use, spent: Option<u64>) {
         let spent = spent.unwrap_or_default();
         let settle = |lease: &mut Lease| {
@@ -330,7 +328,7 @@ impl Leases {
         }
     }
 
-    /// Brings the leases up to `now_us`: those whose time has come end, and accounts that nobody asks for are forgotten.
+    /// Brings the leases up to `now_us`: those whose time is over end, and accounts that nobody uses are forgotten.
     pub fn advance(&mut self, now_us: u64) {
         self.look_at_clock(now_us);
         self.end(|lease| lease.until_us <= now_us);
@@ -338,7 +336,7 @@ impl Leases {
             .retain(|_, held| held.lease.is_some() || now_us.saturating_sub(held.last_us()) < 2 * LEASE_US);
     }
 
-    /// A clock that steps back tells nothing of how long leases have lasted: all of them end.
+    /// When the clock steps back, nobody knows how long leases have lasted: all of them end.
     fn look_at_clock(&mut self, now_us: u64) {
         if now_us < self.clock_us {
             self.end(|_| true);
@@ -361,7 +359,7 @@ impl Leases {
         }
     }
 
-    /// Ends of leases that have not been told, oldest first.
+    /// Leases that have ended and are not yet acknowledged by the control plane, oldest first.
     pub fn returns(&self) -> &VecDeque<Return> {
         &self.returns
     }
@@ -371,14 +369,14 @@ impl Leases {
         self.first_return
     }
 
-    /// The returns before this number have been taken in.
+    /// The returns before this number are acknowledged.
     pub fn returned(&mut self, before: u64) {
         while self.first_return < before && self.returns.pop_front().is_some() {
             self.first_return += 1;
         }
     }
 
-    /// Keeps the end of a lease until it is taken in. A full list gives up the oldest, whose time is over first.
+    /// Keeps a return until it is acknowledged. A full list drops the oldest, which expires first at the account.
     fn tell(&mut self, end: Return) {
         if self.returns.len() >= MAX_RETURNS {
             self.returned(self.first_return.saturating_add(1));

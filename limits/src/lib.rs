@@ -1,9 +1,8 @@
-//! The arithmetic of limits: what an account admits ([`Account`]), what a sidecar admits of what was lent to it
-//! ([`Leases`]), how many tokens a request may take
-//! ([`tokens_of`]), and what tokens cost ([`Catalogue`]).
+//! The arithmetic of limits: what an account admits ([`Account`]), what a sidecar admits under its leases ([`Leases`]), how many
+//! tokens a text has ([`tokens_of`]), and what tokens cost ([`Catalogue`]).
 //!
-//! Pure: no IO, no clock, no globals. The control plane's memory counts with [`Account`] itself, its Redis scripts restate
-//! it, and one suite of scenarios holds the three together. The filter takes estimates and prices from here.
+//! Pure: no IO, no clock, no globals. The control plane's memory store counts with [`Account`] itself, its Redis scripts restate it,
+//! and one suite of scenarios checks that they agree. The filter takes estimates and prices from here.
 #![deny(clippy::disallowed_methods)]
 #![deny(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing))]

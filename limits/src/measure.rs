@@ -10,7 +10,7 @@ pub enum Measure {
     Tokens,
     /// Millionths of a US dollar.
     Cost,
-    /// Requests that go on at the same time.
+    /// Requests under way at the same time.
     Concurrent,
 }
 
@@ -42,7 +42,7 @@ impl Measure {
         }
     }
 
-    /// Whether what an exchange takes is known only when it ends.
+    /// Whether the real amount is known only when the exchange ends.
     pub fn is_spent(self) -> bool {
         self.kind() == Kind::Reserve
     }

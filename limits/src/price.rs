@@ -3,16 +3,16 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-/// Tokens to be paid for. Each stands in one field alone.
+/// Tokens to be paid for. Each token counts in exactly one field.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Tokens {
-    /// Read, from no cache.
+    /// Input, not from a cache.
     pub input: u64,
-    /// Read from a cache.
+    /// Input from a cache.
     pub cached: u64,
-    /// Written to a cache.
+    /// Input that is written to a cache.
     pub cache_write: u64,
-    /// Written.
+    /// Output.
     pub output: u64,
     /// Reasoning.
     pub reasoning: u64,
@@ -22,17 +22,17 @@ pub struct Tokens {
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Price {
-    /// Read.
+    /// Input, not from a cache.
     pub input: f64,
-    /// Read from a cache; without it, as any read.
+    /// Input from a cache; without it, the price of any input.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cached: Option<f64>,
-    /// Written to a cache; without it, as any read.
+    /// Input that is written to a cache; without it, the price of any input.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cache_write: Option<f64>,
-    /// Written.
+    /// Output.
     pub output: f64,
-    /// Reasoning; without it, as any written.
+    /// Reasoning; without it, the price of any output.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reasoning: Option<f64>,
 }
@@ -45,13 +45,13 @@ pub struct Entry {
     pub model: String,
     /// Its price.
     pub price: Price,
-    /// Where the price stands.
+    /// The page that states the price.
     pub source: String,
     /// The day it was read there.
     pub date: String,
 }
 
-/// An entry as it stands in a file, with every name known: serde's `flatten` would let unknown ones pass.
+/// An entry as files have it. Serde's `flatten` would accept unknown fields.
 #[derive(Clone, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct Flat {
@@ -116,7 +116,7 @@ impl PriceList {
     /// Reads a list.
     ///
     /// # Errors
-    /// What is not as it should be, with the model.
+    /// It is not a list of prices, or an entry makes no sense; the model is named.
     pub fn read(json: &str) -> Result<Self, PriceError> {
         let list: PriceList = serde_json::from_str(json)
             .map_err(|error| PriceError(format!("this is no list of prices: {error}")))?;
@@ -124,7 +124,7 @@ impl PriceList {
         Ok(list)
     }
 
-    /// The same of JSON that was read before.
+    /// Reads a list from JSON that was parsed already.
     ///
     /// # Errors
     /// As [`PriceList::read`].
@@ -135,7 +135,7 @@ impl PriceList {
         Ok(list)
     }
 
-    /// The entry of that very name.
+    /// The entry of exactly that name.
     pub fn entry(&self, name: &str) -> Option<&Entry> {
         self.models.iter().find(|entry| plain(&entry.model) == name)
     }
@@ -177,7 +177,7 @@ pub struct Catalogue {
     default: Price,
 }
 
-/// Bytes of a model's name that may be listed: looking for a longer one, part by part, takes time that grows with its square.
+/// Bytes of the longest name that is looked up: the time of a look-up, part by part, grows with the square of the length.
 const MAX_NAME: usize = 256;
 
 /// The list that is shipped.
@@ -205,7 +205,7 @@ impl Catalogue {
     /// The list that is shipped.
     ///
     /// # Errors
-    /// None that a test would not have found.
+    /// The shipped list makes no sense, which a test rules out.
     pub fn shipped() -> Result<PriceList, PriceError> {
         PriceList::read(SHIPPED)
     }
@@ -227,7 +227,7 @@ impl Catalogue {
         })
     }
 
-    /// A model's price, and whether it is listed. A version's date or number behind the name does not matter.
+    /// A model's price, and whether it is listed. A date or version number at the end of the name does not matter.
     pub fn price(&self, model: &str) -> (Price, bool) {
         self.found(model).map_or((self.default, false), |(_, price)| (*price, true))
     }
@@ -237,7 +237,7 @@ impl Catalogue {
         self.found(model).map(|(name, _)| name.as_str())
     }
 
-    /// The name that a model's prices are found by, but for a version behind it.
+    /// The name by which a model's price is found, apart from a version at its end.
     pub fn name(model: &str) -> String {
         plain(model)
     }
@@ -271,7 +271,7 @@ impl Price {
             (tokens.output, self.output),
             (tokens.reasoning, self.reasoning.unwrap_or(self.output)),
         ];
-        // A dollar for a million tokens is a millionth for each. Counted in millionths of that.
+        // One dollar for a million tokens is a millionth of a dollar for each; `fine` counts in millionths of that.
         let sum: u128 = parts.iter().map(|(tokens, price)| u128::from(*tokens) * fine(*price)).sum();
         u64::try_from(sum.div_ceil(1_000_000)).unwrap_or(u64::MAX)
     }
