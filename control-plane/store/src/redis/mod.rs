@@ -1,8 +1,8 @@
-//! Accounts in Redis: shared by all control planes, kept over their restarts.
+//! Accounts in Redis, which all control planes share and which survive their restarts.
 //!
-//! One script does a whole request: Redis runs scripts one at a time, so that the count is exact whoever asks. In a cluster
-//! a request under limits that lie apart is held under each of them first; then it is counted under all, or let go again by
-//! all. In between it may keep another out that would have fitted; it never lets one in that does not.
+//! One script does a whole request. Redis runs scripts one at a time, so counts are exact whoever asks. In a cluster, the accounts of
+//! a request may lie on several nodes: then the request is first held under each of them, and after that counted under all or
+//! released by all. In between it may keep out another request that would have fitted; it never lets one in that does not.
 mod server;
 
 use std::collections::{BTreeMap, HashSet};
@@ -41,16 +41,16 @@ pub struct RedisWindows {
     accounts: Script,
     clock: RedisClock,
     host: String,
-    /// Names what is held between the two halves of a request under limits that lie apart.
+    /// Numbers the holds between the two steps of [`RedisWindows::admit_apart`].
     attempts: AtomicU64,
     own: u64,
 }
 
-/// A listing holds up the server for other callers: so many accounts are looked at, then it is theirs.
+/// Accounts that one call of a listing looks at: other callers wait for the server meanwhile.
 const MOST: usize = 1000;
-/// And this is done so often at most.
+/// Calls of one listing.
 const PAGES: usize = 100;
-/// Scripts count in doubles.
+/// The largest limit: scripts count in doubles.
 const MAX_LIMIT: u64 = 1 << 52;
 
 macro_rules! script {
@@ -64,10 +64,10 @@ macro_rules! script {
 type Row = (String, (u8, u64, u64, u64), (u64, u64, i64), (u64, u64), (u64, i64, u64), u64, u64);
 
 impl RedisWindows {
-    /// Connects to `redis://…` or `redis-cluster://…`. A connection that is lost later is made again by itself.
+    /// Connects to `redis://…` or `redis-cluster://…`. A connection that is lost later is made again automatically.
     ///
     /// # Errors
-    /// When the address can not be read or nobody answers there.
+    /// The address cannot be read, or nobody answers there.
     pub async fn connect(url: &str, clock: RedisClock) -> Result<Self, OpenError> {
         Ok(RedisWindows {
             server: Server::connect(url).await?,
@@ -98,7 +98,7 @@ impl RedisWindows {
         StoreError::caused(format!("Redis at {} can not count limits", self.host), error)
     }
 
-    /// What lies in one place, by its tag; as places in the list of keys.
+    /// The places of keys in their list, grouped by the cluster's hash tag.
     fn together<'k>(&self, keys: impl Iterator<Item = &'k str>) -> BTreeMap<String, Vec<usize>> {
         let mut groups: BTreeMap<String, Vec<usize>> = BTreeMap::new();
         for (place, key) in keys.enumerate() {
@@ -110,8 +110,8 @@ impl RedisWindows {
     /// How the accounts of one tag stand, each with when it is empty at the latest and how many promises were found expired; and
     /// whether there may be more.
     ///
-    /// They are looked through page by page, and others count in between: an account that is used meanwhile goes to the front,
-    /// and may be passed over or come again.
+    /// They are read page by page while others go on counting: an account that is used meanwhile moves to the front, and may be missed
+    /// or come twice.
     async fn accounts_of(
         &self,
         tag: &str,
@@ -141,7 +141,7 @@ impl RedisWindows {
         Ok((found, true))
     }
 
-    /// Admits under accounts of one tag. What would be spent at once is held under `attempt`, if there is one.
+    /// Admits under accounts of one tag. If there is an `attempt`, what would be spent at once is held under that name.
     async fn admit_together(
         &self,
         tag: &str,
@@ -171,6 +171,8 @@ impl RedisWindows {
         Ok(Verdicts { verdicts: verdicts.collect(), expired: head.0, over: head.1 })
     }
 
+    /// Admits under accounts of several tags, in two steps: holds the request under each of them, then counts it under all, or
+    /// releases it under all.
     async fn admit_apart(
         &self,
         groups: BTreeMap<String, Vec<usize>>,
@@ -180,38 +182,10 @@ impl RedisWindows {
     ) -> Result<Verdicts, StoreError> {
         let number = self.attempts.fetch_add(1, Ordering::Relaxed);
         let attempt = format!("attempt:{:016x}-{number}", self.own);
-        let asked = groups.iter().map(|(tag, places)| {
-            let of_tag = places.iter().filter_map(|place| asks.get(*place));
-            let of_tag: Vec<Ask> = of_tag.map(|ask| Ask { want: 0, ..ask.clone() }).collect();
-            let attempt = attempt.as_str();
-            async move { self.admit_together(tag, of_tag.iter().collect(), id, attempt, now).await }
-        });
-        let answers = join_all(asked).await;
-        let none = LimitVerdict { admitted: false, remaining: 0, lent: 0, reset: Duration::ZERO };
-        let mut all = Verdicts { verdicts: vec![none; asks.len()], ..Verdicts::default() };
-        let mut failure = None;
-        let mut held: Vec<usize> = Vec::new();
-        for (places, answer) in groups.values().zip(answers) {
-            match answer {
-                Ok(answer) => {
-                    all.expired += answer.expired;
-                    all.over += answer.over;
-                    if answer.verdicts.iter().all(|verdict| verdict.admitted) {
-                        held.extend(places);
-                    }
-                    for (place, verdict) in places.iter().zip(answer.verdicts) {
-                        if let Some(of_place) = all.verdicts.get_mut(*place) {
-                            *of_place = verdict;
-                        }
-                    }
-                }
-                // It may have been counted all the same: what is not let go counts as spent in the end.
-                Err(error) => failure = Some(error),
-            }
-        }
+        let Held { mut all, places, failure } = self.hold_apart(&groups, asks, id, &attempt, now).await;
         let admitted = failure.is_none() && all.verdicts.iter().all(|verdict| verdict.admitted);
         let mut ends = Vec::new();
-        for place in &held {
+        for place in &places {
             let (Some(ask), Some(verdict)) = (asks.get(*place), all.verdicts.get_mut(*place)) else {
                 continue;
             };
@@ -227,13 +201,41 @@ impl RedisWindows {
                 }
             }
         }
-        // What can not be ended now is held until it counts as spent.
+        // What cannot be ended now is held until it counts as spent.
         let ended = if ends.is_empty() { Ok(Settled::default()) } else { self.settle(&ends, now).await };
         all.expired += ended.map(|settled| settled.expired).unwrap_or_default();
         if admitted {
             self.lend_apart(&groups, asks, id, now, &mut all).await;
         }
         failure.map_or(Ok(all), Err)
+    }
+
+    /// Holds a request under the accounts of each tag that admits it.
+    async fn hold_apart(
+        &self,
+        groups: &BTreeMap<String, Vec<usize>>,
+        asks: &[Ask],
+        id: Option<&str>,
+        attempt: &str,
+        now: Timestamp,
+    ) -> Held {
+        let asked = groups.iter().map(|(tag, places)| {
+            let of_tag = places.iter().filter_map(|place| asks.get(*place));
+            let of_tag: Vec<Ask> = of_tag.map(|ask| Ask { want: 0, ..ask.clone() }).collect();
+            async move { self.admit_together(tag, of_tag.iter().collect(), id, attempt, now).await }
+        });
+        let answers = join_all(asked).await;
+        let none = LimitVerdict { admitted: false, remaining: 0, lent: 0, reset: Duration::ZERO };
+        let all = Verdicts { verdicts: vec![none; asks.len()], ..Verdicts::default() };
+        let mut held = Held { all, places: Vec::new(), failure: None };
+        for (places, answer) in groups.values().zip(answers) {
+            match answer {
+                Ok(answer) => held.add(places, answer),
+                // It may have been counted all the same: what is not released counts as spent in the end.
+                Err(error) => held.failure = Some(error),
+            }
+        }
+        held
     }
 
     /// Lends to a request that all of its limits have admitted. Where that fails nothing is lent.
@@ -260,6 +262,30 @@ impl RedisWindows {
         for (place, lent) in join_all(asked).await.into_iter().flatten() {
             if let Some(verdict) = all.verdicts.get_mut(place) {
                 verdict.lent = lent.lent;
+            }
+        }
+    }
+}
+
+/// What the first of the two steps has done.
+struct Held {
+    all: Verdicts,
+    /// The asks that are held, by their places in the list.
+    places: Vec<usize>,
+    failure: Option<StoreError>,
+}
+
+impl Held {
+    /// Adds what the accounts of one tag say to the asks at these places.
+    fn add(&mut self, places: &[usize], answer: Verdicts) {
+        self.all.expired += answer.expired;
+        self.all.over += answer.over;
+        if answer.verdicts.iter().all(|verdict| verdict.admitted) {
+            self.places.extend(places);
+        }
+        for (place, verdict) in places.iter().zip(answer.verdicts) {
+            if let Some(of_place) = self.all.verdicts.get_mut(*place) {
+                *of_place = verdict;
             }
         }
     }

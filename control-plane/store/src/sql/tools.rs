@@ -101,6 +101,15 @@ async fn keep(
     .bind(nanoseconds(now))
     .execute(&mut **tx)
     .await?;
+    shrink(tx, seen, decided).await
+}
+
+/// Makes room for a definition that was just added, see [`ToolStore`]; returns how many definitions had to go.
+async fn shrink(
+    tx: &mut Transaction<'static, Db>,
+    seen: &ToolSighting,
+    decided: &IsDecided<'_>,
+) -> sqlx::Result<u64> {
     let known = undecided(tx, &seen.server, Some(&seen.name), decided).await?;
     let surplus = known.len().saturating_sub(MOST_OF_A_TOOL);
     let mut gone = drop_first(tx, &seen.server, known, surplus).await?;
@@ -120,7 +129,7 @@ async fn keep(
         .await?;
         let made = drop_oldest(tx, &fullest, surplus, decided).await?;
         if made == 0 {
-            // There is no room.
+            // Nothing can go: the new one is not kept.
             drop_one(tx, &seen.server, &seen.name, &seen.digest).await?;
         }
         gone += made.max(1);
