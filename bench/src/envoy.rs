@@ -141,6 +141,26 @@ impl Envoy {
         self.listeners.get(index).copied().unwrap_or_else(|| SocketAddr::from(([127, 0, 0, 1], 0)))
     }
 
+    /// Measures every route once in each round, each round beginning with another one, so that none is always first. `measure` gets
+    /// the route's place; gives the samples of each route.
+    pub(crate) fn in_turn<S>(
+        &self,
+        rounds: usize,
+        measure: impl Fn(usize) -> Result<S, String>,
+    ) -> Result<Vec<Vec<S>>, String> {
+        let mut samples: Vec<Vec<S>> = self.names.iter().map(|_| Vec::new()).collect();
+        for round in 0..rounds {
+            for turn in 0..samples.len() {
+                let index = (round + turn) % samples.len();
+                let sample = measure(index)?;
+                if let Some(of_route) = samples.get_mut(index) {
+                    of_route.push(sample);
+                }
+            }
+        }
+        Ok(samples)
+    }
+
     /// The process.
     pub(crate) fn process(&self) -> u32 {
         self.child.id()

@@ -99,20 +99,13 @@ pub(crate) fn measure_with(
     options: &Options,
     connect: &dyn Fn(SocketAddr) -> Result<Client, String>,
 ) -> Result<Case, String> {
-    let mut samples: Vec<Vec<Sample>> = envoy.names().iter().map(|_| Vec::new()).collect();
     for (index, _) in envoy.names().iter().enumerate() {
         // A short run warms up shortly: its figures are not for keeping.
         one(envoy, envoy.route(index), connect, connections, options.time.min(WARM_UP))?;
     }
-    for round in 0..options.rounds {
-        for turn in 0..envoy.names().len() {
-            let index = (round + turn) % envoy.names().len();
-            let sample = one(envoy, envoy.route(index), connect, connections, options.time)?;
-            if let Some(of_route) = samples.get_mut(index) {
-                of_route.push(sample);
-            }
-        }
-    }
+    let samples = envoy.in_turn(options.rounds, |index| {
+        one(envoy, envoy.route(index), connect, connections, options.time)
+    })?;
     let routes = envoy
         .names()
         .iter()

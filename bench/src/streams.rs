@@ -31,16 +31,7 @@ impl Sample {
 /// Measures streams on all routes, one connection each.
 pub(crate) fn measure(envoy: &Envoy, options: &Options) -> Result<Stream, String> {
     let body = bodies::chat(1024, true);
-    let mut samples: Vec<Vec<Sample>> = envoy.names().iter().map(|_| Vec::new()).collect();
-    for round in 0..options.rounds {
-        for turn in 0..envoy.names().len() {
-            let index = (round + turn) % envoy.names().len();
-            let sample = one(envoy.route(index), &body, options.time)?;
-            if let Some(of_route) = samples.get_mut(index) {
-                of_route.push(sample);
-            }
-        }
-    }
+    let samples = envoy.in_turn(options.rounds, |index| one(envoy.route(index), &body, options.time))?;
     let routes = envoy
         .names()
         .iter()

@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use super::figures::Figures;
+use super::figures::{Deciding, Decisions, Figures, MeshCost, SetCost};
 use super::xds::Figures as XdsFigures;
 
 /// What large sets cost.
@@ -14,21 +14,42 @@ pub(super) fn policies(figures: &Figures) -> String {
          `cargo xtask bench --policies`.\n",
         figures.time, figures.commit, figures.machine, figures.rounds
     );
+    page.push_str(&native_table(&figures.decisions));
+    page.push_str(&set_table(&figures.sets));
     page.push_str(
-        "\n## Natively, one thread\n\n| set | decision | p50 µs | p99 µs | worst µs | decisions/s |\n|---|---|---:|---:|---:|---:|\n",
+        "\nOne Envoy with one worker, the compiled module; client, upstream and Envoy share the cores. `added` is against the route without \
+         a filter in the same round; CPU is Envoy's for each request.\n",
     );
-    for row in &figures.decisions {
-        // Writing to a String does not fail.
+    for case in &figures.envoy {
+        page.push_str(&crate::report::case_table(case, &format!("In Envoy, {}", case.name)));
+    }
+    page.push_str(&module_table(&figures.deciding));
+    page.push_str(&mesh_table(&figures.meshes));
+    page
+}
+
+// Writing to a String does not fail, so what `writeln!` returns is dropped.
+
+fn native_table(decisions: &[Decisions]) -> String {
+    let mut table =
+        "\n## Natively, one thread\n\n| set | decision | p50 µs | p99 µs | worst µs | decisions/s |\n|---|---|---:|---:|---:|---:|\n"
+            .to_owned();
+    for row in decisions {
         let _ = writeln!(
-            page,
+            table,
             "| {} | {} | {:.2} | {:.2} | {:.1} | {:.0} |",
             row.set, row.case, row.p50_us, row.p99_us, row.worst_us, row.per_second
         );
     }
-    page.push_str("\n## The set natively\n\n| set | bundle KB | read ms | compile ms | program MB |\n|---|---:|---:|---:|---:|\n");
-    for set in &figures.sets {
+    table
+}
+
+fn set_table(sets: &[SetCost]) -> String {
+    let mut table =
+        "\n## The set natively\n\n| set | bundle KB | read ms | compile ms | program MB |\n|---|---:|---:|---:|---:|\n".to_owned();
+    for set in sets {
         let _ = writeln!(
-            page,
+            table,
             "| {} | {:.0} | {:.2} | {:.2} | {:.1} |",
             set.set,
             set.bundle_bytes as f64 / 1e3,
@@ -37,34 +58,34 @@ pub(super) fn policies(figures: &Figures) -> String {
             set.program_bytes as f64 / 1e6
         );
     }
-    page.push_str(
-        "\nOne Envoy with one worker, the compiled module; client, upstream and Envoy share the cores. `added` is against the route without \
-         a filter in the same round; CPU is Envoy's for each request.\n",
-    );
-    for case in &figures.envoy {
-        page.push_str(&crate::report::case_table(case, &format!("In Envoy, {}", case.name)));
-    }
-    page.push_str(
+    table
+}
+
+fn module_table(deciding: &[Deciding]) -> String {
+    let mut table =
         "\n## The module's decisions by its own clock, as records tell (chats of 1 KB and their answers; without finding the agent's policies)\n\n\
-         | set | decisions | p50 µs | p99 µs | p99.9 µs |\n|---|---:|---:|---:|---:|\n",
-    );
-    for row in &figures.deciding {
+         | set | decisions | p50 µs | p99 µs | p99.9 µs |\n|---|---:|---:|---:|---:|\n"
+            .to_owned();
+    for row in deciding {
         let _ = writeln!(
-            page,
+            table,
             "| {} | {} | {:.0} | {:.0} | {:.0} |",
             row.set, row.decisions, row.p50_us, row.p99_us, row.p999_us
         );
     }
-    let _ = write!(
-        page,
+    table
+}
+
+fn mesh_table(meshes: &[MeshCost]) -> String {
+    let mut table =
         "\n## A mesh: control plane and one Envoy, idle but for one probe\n\nReady: from the start, with all documents in files, until Envoy \
          has accepted them. Changes of one rule, one after the other: accepted, and enforced on a request.\n\n\
          | set | ready s | control plane MB | Envoy MB | changes | accepted p50 ms | enforced p50 ms | enforced p99 ms |\n\
          |---|---:|---:|---:|---:|---:|---:|---:|\n"
-    );
-    for mesh in &figures.meshes {
+            .to_owned();
+    for mesh in meshes {
         let _ = writeln!(
-            page,
+            table,
             "| {} | {:.1} | {:.0} | {:.0} | {} | {:.1} | {:.1} | {:.1} |",
             mesh.set,
             mesh.ready_s,
@@ -76,7 +97,7 @@ pub(super) fn policies(figures: &Figures) -> String {
             mesh.enforced_p99_ms
         );
     }
-    page
+    table
 }
 
 /// What many xDS clients cost.
