@@ -4,7 +4,7 @@ use std::rc::Rc;
 
 use mesh_detect::{Detector, Family, InjectionFinding, Source, injection_threshold};
 use mesh_policy::{Enforcement, InjectionAction, policy_of};
-use mesh_wire::{Edit, Message, Place, RefusalKind};
+use mesh_wire::{Definitions, Edit, Message, Place, RefusalKind};
 
 use crate::Timestamp;
 use crate::access::AccessGuard;
@@ -12,7 +12,7 @@ use crate::decision::{GuardState, Severity};
 use crate::evidence::{Effect, Evidence, Violation, span};
 use crate::index::Attached;
 use crate::parts::{Pieces, chains};
-use crate::program::{InjectionGuard, LimitGuard, Rules};
+use crate::program::{InjectionGuard, LimitGuard, Program, Rules};
 use crate::seen::{Digest, GuardPlace};
 use crate::session::Session;
 
@@ -166,8 +166,8 @@ impl Session {
         self.message = Some(message);
     }
 
-    /// Looks for injection in every segment, the first in each policy's view deciding. `digests` are the program's, of the
-    /// same message. In a `listing` a tool whose definition holds an attack is not shown: returns their names.
+    /// Looks for injection in every segment; for each guard the first attack decides. `digests` are the program's, of the same
+    /// message. In a `listing`, tools whose definitions hold an attack are hidden: returns their names.
     pub(crate) fn injection_in(
         &mut self,
         message: &Message,
@@ -186,46 +186,31 @@ impl Session {
                 let place = |index: usize| format!("{}:{}", way.name(), message.path(index));
                 let hides = listing && guard.action == InjectionAction::Block;
                 let definitions = hides.then(|| message.definitions());
-                let (mut doubts, mut poisoned) = (Vec::new(), Vec::new());
-                let found = message.segments.iter().enumerate().find_map(|(index, segment)| {
-                    let digest = digests.get(index).copied().flatten();
-                    let source = source_of(segment.place, way);
-                    let finding = program.injection((at, guard), digest, &segment.text, source)?;
-                    if guard.doubts(&finding, source) {
-                        doubts.push((index, finding));
-                        return None;
-                    }
-                    let tool = definitions.as_ref().and_then(|definitions| definitions.tool_of(index));
-                    if let Some(tool) = tool {
-                        poisoned.push((index, tool, finding));
-                        return None;
-                    }
-                    Some((index, segment, finding))
-                });
-                for (index, tool, finding) in poisoned {
+                let searched = search(&program, (at, guard), (message, digests), way, definitions.as_ref());
+                for (index, tool, finding) in searched.poisoned {
                     let Some(segment) = message.segments.get(index) else { continue };
                     let text = (segment.text.as_str(), source_of(segment.place, way));
                     if self.found_attack((policy, guard), &finding, text, place(index), Effect::Modified) {
                         hidden.extend(message.tools_offered.get(tool).cloned());
                     }
                 }
-                let Some((index, segment, finding)) = found else {
-                    for (index, finding) in doubts {
-                        let text = message.segments.get(index).map_or("", |segment| segment.text.as_ref());
-                        self.doubt((number, nth), text, &finding, || place(index));
-                    }
-                    self.injection_across((number, nth, policy, guard), (message, &chains), way);
+                if let Some((index, finding)) = searched.attack {
+                    let Some(segment) = message.segments.get(index) else { continue };
+                    let text = (segment.text.as_str(), source_of(segment.place, way));
+                    self.attacked((policy, guard), &finding, text, place(index));
                     continue;
-                };
-                let source = source_of(segment.place, way);
-                self.attacked((policy, guard), &finding, (&segment.text, source), place(index));
+                }
+                for (index, finding) in searched.doubts {
+                    let text = message.segments.get(index).map_or("", |segment| segment.text.as_ref());
+                    self.doubt((number, nth), text, &finding, || place(index));
+                }
+                self.injection_across((number, nth, policy, guard), (message, &chains), way);
             }
         }
         hidden
     }
 
-    /// Searches what stands in no message: what a third party has said so far in a stream, a header. True if there is something in
-    /// it.
+    /// Searches a text outside of messages: what a third party has said so far in a stream, or a header. True if it holds an attack.
     pub(crate) fn injection_in_text(&mut self, text: &str, source: Source, place: &str) -> bool {
         let program = Rc::clone(&self.program);
         let applies = Rc::clone(&self.applies);
@@ -258,7 +243,7 @@ impl Session {
         }
     }
 
-    /// Records an attack; true if the policy is to have its effect.
+    /// Records an attack. True if the policy's enforcement lets it take effect.
     fn found_attack(
         &mut self,
         (policy, guard): (&Attached, &InjectionGuard),
@@ -281,8 +266,9 @@ impl Session {
     }
 }
 
-/// Whether what `grant` grants is granted for `policy` too. Only a policy in force opens anything; one that enforces nothing
-/// tells what would be so if it and its like did, and the next version of a policy, if it stood in that one's place.
+/// Whether a grant of the policy `grant` counts for `policy`. Only policies in force grant anything for those in force. A policy
+/// that enforces nothing is judged as if it and the others like it did, and the next version of a policy as if it were in force in
+/// the place of the present one.
 fn counts_for(policy: &Attached, grant: &Attached) -> bool {
     let in_force = |policy: &Attached| policy.enforcement == Enforcement::Blocking;
     let shadow = |policy: &Attached| policy_of(&policy.id) != policy.id;
@@ -290,6 +276,42 @@ fn counts_for(policy: &Attached, grant: &Attached) -> bool {
         return in_force(grant) && policy_of(&policy.id) != grant.id;
     }
     !shadow(grant) && (in_force(grant) || !in_force(policy))
+}
+
+/// What an injection guard finds in the segments of a message, up to the first attack that counts for the whole of it.
+#[derive(Default)]
+struct Searched {
+    /// The first attack, with the index of its segment.
+    attack: Option<(usize, InjectionFinding)>,
+    /// Findings that only a judge can decide on, with their segments.
+    doubts: Vec<(usize, InjectionFinding)>,
+    /// Attacks in the definitions of tools, with the segment and the tool.
+    poisoned: Vec<(usize, usize, InjectionFinding)>,
+}
+
+/// `definitions` are given where a tool whose definition holds an attack is hidden, and the message passes without it.
+fn search(
+    program: &Program,
+    guard: (GuardPlace, &InjectionGuard),
+    (message, digests): (&Message, &[Option<Digest>]),
+    way: Way,
+    definitions: Option<&Definitions<'_>>,
+) -> Searched {
+    let mut searched = Searched::default();
+    for (index, segment) in message.segments.iter().enumerate() {
+        let digest = digests.get(index).copied().flatten();
+        let source = source_of(segment.place, way);
+        let Some(finding) = program.injection(guard, digest, &segment.text, source) else { continue };
+        if guard.1.doubts(&finding, source) {
+            searched.doubts.push((index, finding));
+        } else if let Some(tool) = definitions.and_then(|definitions| definitions.tool_of(index)) {
+            searched.poisoned.push((index, tool, finding));
+        } else {
+            searched.attack = Some((index, finding));
+            break;
+        }
+    }
+    searched
 }
 
 fn attack(finding: &InjectionFinding) -> String {
@@ -302,15 +324,15 @@ impl Rules {
         self.tools.iter().find_map(|guard| Some((guard.rule, guard.refuses(name)?)))
     }
 
-    /// The same by deny lists alone: of a tool of a server that is allowed, or of a name that is made of several, each of which the
-    /// rules allow, since nobody can list what comes of that.
+    /// The same by deny lists alone: for tools of a server that is allowed, and for names that are joined from several, which nobody
+    /// can list.
     fn denies_tool(&self, name: &str) -> Option<(usize, String)> {
         self.tools.iter().find_map(|guard| Some((guard.rule, guard.denies(name)?)))
     }
 }
 
 impl InjectionGuard {
-    /// The text with blanks where something stands that is to be passed over: places stay what they are.
+    /// The text with blanks in place of what the rule ignores, so that all positions stay the same.
     pub(crate) fn without_ignored<'t>(&self, text: &'t str) -> Cow<'t, str> {
         let mut text = Cow::Borrowed(text);
         for ignored in &self.ignore {
@@ -343,8 +365,8 @@ impl InjectionGuard {
     }
 }
 
-/// Whose words stand in a place. An answer that is searched comes from a third party, whatever it calls its words: none of
-/// them are the developer's prompt or the model's own.
+/// Whose words stand in a place. A response that is searched comes from a third party, so its words are neither the developer's
+/// prompt nor the model's own, whatever it calls them.
 pub(crate) fn source_of(place: Place, way: Way) -> Source {
     match place {
         // A prompt that a server has for the agent's model.
@@ -361,7 +383,7 @@ pub(crate) fn source_of(place: Place, way: Way) -> Source {
     }
 }
 
-/// The first tool that a policy does not let be offered or called: its place, and the rule and the entry of its deny list.
+/// The first tool that a policy does not allow to be offered or called: its place, the rule, and the entry of the deny list.
 fn refused_tool(policy: &Attached, message: &Message) -> Option<(String, (usize, String))> {
     let called = message.tool_calls.iter().map(|call| match &call.server {
         _ if call.joined => policy.denies_tool(&call.name),
@@ -376,7 +398,7 @@ fn refused_tool(policy: &Attached, message: &Message) -> Option<(String, (usize,
         let mut judged = judged.enumerate();
         judged.find_map(|(index, refused)| Some((format!("{list}[{index}]"), refused?)))
     };
-    // Of which tool on offer a further name is one, nobody tells.
+    // A further name does not say to which of the offered tools it belongs.
     let known_as =
         || Some(("tools".to_owned(), message.other_tools.iter().find_map(|name| policy.refuses_tool(name))?));
     first("tool_calls", &mut { called })
@@ -385,7 +407,7 @@ fn refused_tool(policy: &Attached, message: &Message) -> Option<(String, (usize,
         .or_else(|| first("server_tools", &mut { within }))
 }
 
-/// Where two rules want to redact overlapping text, all of it goes, under the first one's replacement.
+/// Where two rules redact overlapping text, all of it is replaced by the first one's replacement.
 pub(crate) fn without_overlaps(mut edits: Vec<Edit>) -> Vec<Edit> {
     edits.sort_by_key(|edit| (edit.segment, edit.range.start));
     let mut merged: Vec<Edit> = Vec::with_capacity(edits.len());

@@ -1,13 +1,12 @@
-//! The verb: a set of policies is compiled into a [`Program`], and a [`Session`] decides one exchange by it,
-//! phase by phase.
+//! The engine compiles a set of policies into a [`Program`], and a [`Session`] decides one exchange by it, phase by phase.
 //!
 //! ```text
 //! Bundle ── compile ──▶ Program ── Session::start ──▶ request ─▶ (limits) ─▶ response ──▶ Decision
 //! ```
 //!
-//! Nothing here does IO, reads a clock or holds a global: a session returns what it needs (the body, a counter
-//! check) and is resumed with the answer and the time. That is why the filter in Envoy, the control plane's dry
-//! run, the command line and the tests run one and the same code.
+//! Nothing here does IO, reads a clock or holds a global: a session returns what it needs (the body, a check of limits) and is
+//! resumed with the answer and the time. That is why the filter in Envoy, the control plane's dry run, the command line and the
+//! tests run the same code.
 #![deny(clippy::disallowed_methods)]
 #![deny(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing))]

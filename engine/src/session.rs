@@ -5,10 +5,10 @@
 //!       ─▶ response_headers ─▶ response(body) ─▶ [question ─▶ judged] | response_chunk(bytes)* ─▶ finish
 //! ```
 //!
-//! Failure law: what cannot be inspected is refused when the policy is closed (the default) and passes when it is
-//! open; either way the guard's state says so, on the response and in the record. A body that is not what every
-//! parser would read alike (`mesh_wire`'s strict reading) is refused with 400. A body that is larger than may be held is refused
-//! with 413 whatever a policy says.
+//! Failure law: what cannot be inspected is refused when the policy fails closed (the default), and passes when it fails open;
+//! either way the guard's state says so, on the response and in the record. A body that parsers could read in different ways
+//! (`mesh_wire` reads strictly) is refused with 400. A body that is too large to be held is refused with 413, whatever the policy
+//! says.
 use std::rc::Rc;
 
 use mesh_policy::{AgentStatus, Enforcement, FailureMode, RecordOverflow};
@@ -73,14 +73,14 @@ pub struct Session {
     limit_name: Option<String>,
     /// What the rate limit service is being asked.
     pub(crate) asked: Vec<LimitCheck>,
-    /// What it has answered of each.
+    /// What it has answered for each.
     pub(crate) told: Vec<(LimitCheck, LimitStatus)>,
     pub(crate) budget: Budget,
-    /// It can not be inspected, and no policy that is closed asks for that.
+    /// It cannot be inspected, and no policy that fails closed has to.
     uninspected: bool,
-    /// What only a judge can tell.
+    /// Texts that only a judge can decide on.
     pub(crate) doubts: Doubts,
-    /// The response is there.
+    /// The response has begun.
     pub(crate) answering: bool,
 }
 
@@ -172,11 +172,11 @@ impl Session {
         // What follows either is no body, and has no end to wait for.
         if self.head.header("upgrade").is_some() || self.head.method == "CONNECT" {
             self.uninspectable("upgrade");
-            return self.by_head(now);
+            return self.judge_by_head(now);
         }
         if self.content_encoding() == ContentEncoding::Unknown {
             self.uninspectable("content-encoding");
-            return self.by_head(now);
+            return self.judge_by_head(now);
         }
         let length = self.head.header("content-length").and_then(|length| length.parse::<u64>().ok());
         if length.is_some_and(|length| length > self.program.settings.max_body_bytes) {
@@ -198,7 +198,7 @@ impl Session {
                 Err(DecodeError::TooLarge) => return self.too_large(),
                 Err(error) => {
                     self.malformed(&error.to_string());
-                    return self.by_head(now);
+                    return self.judge_by_head(now);
                 }
             }
         }
@@ -215,16 +215,15 @@ impl Session {
         if checks.is_empty() { self.judge(body, now) } else { self.ask(checks) }
     }
 
-    /// What can not be inspected and passes all the same, because its policies are open, counts under limits.
-    fn by_head(&mut self, now: Timestamp) -> Step {
+    /// A request that cannot be inspected and passes all the same, because its policies fail open, still counts under limits.
+    fn judge_by_head(&mut self, now: Timestamp) -> Step {
         self.uninspected = true;
         self.judge_models();
         let checks = if self.denied() { Vec::new() } else { self.limit_checks(&[], now) };
         if self.denied() || checks.is_empty() { self.conclude(None) } else { self.ask(checks) }
     }
 
-    /// The decision could not be recorded, because the sidecar's buffer of records is full: refuses unless every
-    /// policy says that records may be dropped.
+    /// There is no room for the decision's record: refuses, unless every policy says that records may be dropped.
     pub fn unrecorded(&mut self) -> Step {
         let applies = Rc::clone(&self.applies);
         let mut policies = applies.iter();
@@ -238,7 +237,7 @@ impl Session {
         self.conclude(None)
     }
 
-    /// Value of each response header that tells the agent what was decided.
+    /// The response headers that tell the agent what was decided.
     pub fn response_header_values(&self) -> [(&'static str, String); 3] {
         [
             ("x-ai-mesh-decision", self.decision.outcome.as_str().to_owned()),
@@ -260,7 +259,7 @@ impl Session {
         plain_instead(step, decoded)
     }
 
-    /// Cheap questions first, content last; a request that is already denied or throttled is not searched.
+    /// Cheap checks first, content last. A request that is denied or throttled by then is not searched.
     fn judge_plain(&mut self, body: &[u8], now: Timestamp) -> Option<Vec<u8>> {
         if !self.uninspected {
             self.judge_access(now);
@@ -296,7 +295,7 @@ impl Session {
         }
     }
 
-    /// Records an objection that is no single rule's. True when the policy's enforcement lets it take effect.
+    /// Records an objection that no single rule raises. True when the policy's enforcement lets it take effect.
     pub(crate) fn object(
         &mut self,
         policy: &Attached,
@@ -319,12 +318,12 @@ impl Session {
         blocking
     }
 
-    /// Something of a policy's worth knowing, that refuses nothing whatever its enforcement.
+    /// Records something worth knowing about a policy, which never refuses anything.
     pub(crate) fn warn(&mut self, policy: &Attached, violation: Violation, effect: Effect) {
         self.decision.warning(Violation { policy_id: policy.id.clone(), ..violation.with(effect) });
     }
 
-    /// Something worth knowing that no policy objects to.
+    /// Records something worth knowing that concerns no policy.
     pub(crate) fn remark(&mut self, guard: &'static str, message: String) {
         self.decision.warning(Violation::new(guard, Severity::Low, message).with(Effect::Recorded));
     }
@@ -359,7 +358,7 @@ impl Session {
         self.denial.is_some()
     }
 
-    /// The provider's own way to end a stream with an error.
+    /// Ends a stream with an error, in the provider's own form.
     pub(crate) fn stream_error(&self, framing: Framing) -> Vec<u8> {
         let (kind, message) = match &self.denial {
             Some((kind, message)) => (*kind, message.as_str()),
@@ -368,7 +367,7 @@ impl Session {
         stream_error(self.protocol, framing, kind, message, &self.decision.id, &self.rpc_ids)
     }
 
-    /// The provider's own way to say that a limit ended the stream, where it knows no bound on answers.
+    /// Ends a stream because a limit is spent, in the provider's own form, where the protocol has no way to end an answer early.
     pub(crate) fn spent_error(&self, framing: Framing) -> Vec<u8> {
         let kind = RefusalKind::Limit { retry_after_s: 60 };
         let message = "the budget for this answer is spent";
@@ -393,7 +392,7 @@ impl Session {
     }
 }
 
-/// What was inspected is what goes on: a body that was compressed goes on without its coding.
+/// The body that was inspected is the one that goes on: a compressed body goes on without its `content-encoding`.
 pub(crate) fn plain_instead(step: Step, decoded: Option<Vec<u8>>) -> Step {
     match (step, decoded) {
         (Step::Continue, Some(plain)) => Step::Replace(plain),
@@ -409,7 +408,7 @@ pub(crate) fn when_closed(policy: &Attached) -> Effect {
     }
 }
 
-/// What the word for why a guard could not run means, for people: of limits, and of an author's rules. Of others the word says it all.
+/// Explains why a guard could not run. The words of guards that are not listed here speak for themselves.
 fn explained(guard: &str, why: &'static str) -> &'static str {
     match why {
         "arguments" if guard == "rego" => {

@@ -52,7 +52,7 @@ fn check_rule(rule: &Rule, path: &str) -> Vec<Diagnostic> {
     }
 }
 
-/// Names that are both allowed and denied: their `allow` does nothing.
+/// Names that are allowed and denied, word for word: their `allow` does nothing.
 fn in_both(allow: &[String], deny: &[String], path: &str) -> Vec<Diagnostic> {
     let both = allow.iter().enumerate().filter(|(_, name)| deny.contains(name));
     let said = both.map(|(index, name)| {

@@ -160,8 +160,8 @@ impl Policies {
         found.ok_or_else(|| PolicyError::NoVersion { name: name.to_owned(), version })
     }
 
-    /// The policy document behind an `id` and `version` in a decision record: a version that was in force, or one that a rollout
-    /// tried. `None` when it is not known (any more).
+    /// The document that judged as `version` of what records call `id`: a version that was in force, or one that a rollout
+    /// tried. None when it is not known (any more).
     pub async fn judged_by(&self, id: &str, version: u64) -> Option<Policy> {
         let name = policy_of(id);
         if let Ok(stored) = self.version(name, version).await {
