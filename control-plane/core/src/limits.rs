@@ -12,15 +12,15 @@ use crate::ports::{RateWindows, StoreError};
 /// The domain of the limits that policies set; descriptors of any other are another Envoy's own.
 pub const DOMAIN: &str = "ai-mesh";
 
-/// How long a promise lasts that no sidecar settles: longer than answers take, short enough that a sidecar that was killed
+/// How long a reservation lasts that no sidecar settles: longer than answers take, and short enough that a sidecar that was killed
 /// does not block others for long.
 const HOLD_TTL: Duration = Duration::from_secs(10 * 60);
 
-/// As many as the descriptors of one request.
+/// Settlements that are read of one record: as many as one request may have descriptors.
 const MAX_SETTLEMENTS: usize = 64;
 
-/// A place among those that count what goes on at the same time is given back a moment after the answer that held it has
-/// ended: a request that only such a limit refuses looks again, this often and after such a pause.
+/// A place under `maxConcurrent` is released a moment after the answer that held it has ended. So a request that only such limits
+/// refuse looks again, this many times and after such a pause.
 const LOOKS: u32 = 8;
 const PAUSE: Duration = Duration::from_millis(25);
 
@@ -33,54 +33,53 @@ pub struct Ask {
     pub terms: Terms,
     /// What this request asks for.
     pub amount: u64,
-    /// What it asks to be lent besides, for those that follow it.
+    /// What it asks to be lent besides, for later requests.
     pub want: u64,
-    /// The lease that this is added to; none: it would be a new one.
+    /// The current lease, to which this is added; `None` asks for a new one.
     pub told: Option<Told>,
 }
 
-/// What the holder of a lease tells of it while it goes on.
+/// What the holder of a lease reports while it uses it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Told {
     /// The lease.
     pub id: String,
-    /// What was spent of it in all.
+    /// What was spent of it in total.
     pub spent: u64,
 }
 
-/// What one limit says to a request.
+/// Whether one limit admits a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct LimitVerdict {
     /// Whether this limit admits it. The request is admitted when all its limits do.
     pub admitted: bool,
     /// What is left, after this request if it was admitted.
     pub remaining: u64,
-    /// What of that is lent, under [`Ask::lease`].
+    /// The part of it that is lent, under [`Ask::lease`].
     pub lent: u64,
-    /// When refused: how long until this limit would admit as much. When admitted: until the oldest spending leaves the
-    /// window.
+    /// Refused: how long until this limit would admit as much. Admitted: how long until the oldest spending leaves the window.
     pub reset: Duration,
 }
 
-/// What all limits of a request said.
+/// Whether the limits of a request admit it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Verdicts {
     /// For each [`Ask`], in order.
     pub verdicts: Vec<LimitVerdict>,
-    /// Promises of these accounts that were found to have ended unsettled.
+    /// Reservations of these accounts that were found to have expired.
     pub expired: u64,
-    /// By how much what leases were used for passed both what was lent and the limit.
+    /// By how much the use of leases exceeded both what was lent and the limit.
     pub over: u64,
 }
 
-/// The end of a promise.
+/// The end of a reservation.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Settle {
     /// The account.
     pub key: String,
     /// How it counts; the limit itself does not matter.
     pub terms: Terms,
-    /// Under which id the promise was given.
+    /// The id of the reservation.
     pub id: String,
     /// What came of it.
     pub how: Settlement,
@@ -96,17 +95,17 @@ impl Ask {
 /// What came of settling.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Settled {
-    /// Promises that ended with what was spent.
+    /// Reservations that ended with something spent.
     pub spent: u64,
-    /// Promises that ended with nothing spent.
+    /// Reservations that ended with nothing spent.
     pub released: u64,
     /// Leases that were returned.
     pub returned: u64,
-    /// By how much what was spent passed both what was promised and the limit.
+    /// By how much spending exceeded both the reservation and the limit.
     pub over: u64,
-    /// Promises that were not there: given by a control plane that has forgotten them, or expired.
+    /// Reservations that were not there: they had expired, or their control plane has lost them.
     pub unknown: u64,
-    /// Promises of these accounts that were found to have ended unsettled.
+    /// Reservations of these accounts that were found to have expired.
     pub expired: u64,
 }
 
@@ -126,7 +125,7 @@ impl std::ops::Add for Settled {
 }
 
 impl Settled {
-    /// Counts one settlement; `over` is by how much it passed promise and limit, none when its promise was not there.
+    /// Counts one settlement. `over` is by how much it exceeded reservation and limit; `None` when there was no reservation.
     pub fn count(&mut self, how: Settlement, over: Option<u64>) {
         let count = match (over, how) {
             (None, _) => &mut self.unknown,
@@ -144,21 +143,21 @@ impl Settled {
 pub struct AccountView {
     /// Whose it is.
     pub key: String,
-    /// How it counts, with the limit it was asked about last.
+    /// How it counts, with the limit of the last request.
     pub terms: Terms,
     /// What counts against the limit.
     pub used: u64,
-    /// What of it is promised and not spent yet.
+    /// The part that is reserved and not spent yet.
     pub held: u64,
-    /// What of it lies in leases.
+    /// The part that is lent.
     pub lent: u64,
-    /// How many leases these are.
+    /// The number of leases.
     pub leases: u64,
-    /// How many promises are open, leases among them.
+    /// The number of open reservations, including leases.
     pub open: u64,
     /// Until the first of them ends, if nobody settles it.
     pub expires: Option<Duration>,
-    /// How many promises ended unsettled lately: [`mesh_limits::Account::unsettled`].
+    /// How many reservations expired lately: [`mesh_limits::Account::unsettled`].
     pub unsettled: u64,
     /// Until the oldest spending leaves the window.
     pub resets: Option<Duration>,
@@ -169,7 +168,7 @@ pub struct AccountView {
 pub struct Accounts {
     /// The one used last comes first.
     pub views: Vec<AccountView>,
-    /// Promises of these accounts that were found to have ended unsettled.
+    /// Reservations of these accounts that were found to have expired.
     pub expired: u64,
     /// Whether there may be more.
     pub more: bool,
@@ -201,7 +200,7 @@ impl AccountFilter {
             && self.key.as_ref().is_none_or(|key| entry("key").unwrap_or(account) == key)
     }
 
-    /// What the key of each wanted account holds: a store that looks through many sees by it most that are not.
+    /// Texts that the key of every wanted account contains, by which a store can skip most others quickly.
     pub fn needles(&self) -> Vec<String> {
         let entry = |name: &str, value: &String| serde_json::Value::from(vec![name, value]).to_string();
         let policy = self.policy.as_ref().map(|policy| entry("policy", policy));
@@ -219,7 +218,7 @@ pub fn terms(measure: Measure, limit: u64, window: Duration) -> Terms {
     Terms { kind: measure.kind(), limit, window_us: us(window), patience_us: us(HOLD_TTL) }
 }
 
-/// What an account is known by: the domain and entries of a rate limit descriptor, and its window.
+/// The identity of an account: the domain and entries of a rate limit descriptor, and its window.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LimitId {
     /// The descriptor's domain.
@@ -231,7 +230,7 @@ pub struct LimitId {
 }
 
 impl LimitId {
-    /// The key of the account. JSON keeps entries apart whatever characters they hold.
+    /// The key of the account, as JSON, which keeps entries apart whatever characters they contain.
     pub fn key(&self) -> String {
         serde_json::Value::from(vec![
             serde_json::Value::from(self.domain.as_str()),
@@ -241,7 +240,7 @@ impl LimitId {
         .to_string()
     }
 
-    /// What a key says; none if it is not one of [`LimitId::key`]'s.
+    /// Parses a key; `None` if [`LimitId::key`] did not make it.
     pub fn of(key: &str) -> Option<Self> {
         let (domain, window_s, entries) = serde_json::from_str(key).ok()?;
         Some(LimitId { domain, window_s, entries })
@@ -266,8 +265,8 @@ impl Limits {
         Limits { windows, pending: Arc::default() }
     }
 
-    /// Admits a request under all of `asks`, or refuses it without counting it anywhere. `id` is the name under which what
-    /// is promised to it will be settled; without one, all of it is spent at once.
+    /// Admits a request under all of `asks`, or refuses it without counting it anywhere. Its reservations are settled under `id`;
+    /// without an id, everything is spent at once.
     ///
     /// A key that is named more than once is counted once, with the lowest of its limits.
     ///
@@ -304,7 +303,7 @@ impl Limits {
         Ok(Verdicts { verdicts, ..admission })
     }
 
-    /// Ends what was promised to the exchanges that these records tell of. What can not be ended now is ended with the next.
+    /// Settles the reservations of the exchanges in these records. What cannot be settled now is tried again with the next ones.
     ///
     /// # Errors
     /// Nobody can count now. These settlements are tried again with the next.

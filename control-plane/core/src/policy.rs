@@ -1,8 +1,8 @@
-//! One version of one document (policy, agent, price, or decisions on a tool): written once, never changed.
+//! One version of one document (policy, agent, price, or the decisions on a tool): written once, never changed.
 //!
-//! All kinds stand in one log, so that one revision tells of all that sidecars are told. A policy goes by its name there, an
-//! agent by `agent/` and its id, a price by `price/` and the model, what was decided on a tool by `tool/`, its server, `#` and
-//! its name; drafts, rollouts and the freeze have prefixes too. No policy's name contains `/`.
+//! All kinds are kept in one log, so that one revision covers everything that sidecars are told. The key of a policy is its name,
+//! that of an agent `agent/ID`, of a price `price/MODEL`, and of the decisions on a tool `tool/SERVER#NAME`; drafts, rollouts and
+//! the freeze have prefixes too. No policy's name contains `/`.
 use jiff::Timestamp;
 use mesh_policy::{Agent, Document, Policy, PriceDocument, State, ToolApproval};
 use serde::{Deserialize, Serialize};
@@ -33,7 +33,7 @@ impl Change {
         }
     }
 
-    /// Reads the word again.
+    /// The change of that name.
     pub fn from_word(word: &str) -> Option<Self> {
         [Change::Created, Change::Updated, Change::Deleted, Change::RolledBack]
             .into_iter()
@@ -46,8 +46,8 @@ impl Change {
 pub struct PolicyVersion {
     /// The policy's name, or [`agent_key`], or the key of a tool.
     pub name: String,
-    /// Counted from 1 for each name, without holes, and never restarted: a policy that is deleted and created again goes
-    /// on counting, so that a decision's `(id, version)` always means one document.
+    /// Counted from 1 for each name, and never restarted: a policy that is deleted and created again goes on counting, so that the
+    /// `(id, version)` in a decision always means the same document.
     pub version: u64,
     /// What made it.
     pub change: Change,
@@ -90,7 +90,7 @@ impl PolicyVersion {
         }
     }
 
-    /// What is kept of the control plane's own.
+    /// The entry, where it is the control plane's own state.
     pub fn state(&self) -> Option<&State> {
         match &self.document {
             Some(Document::State(state)) => Some(state),
@@ -109,36 +109,36 @@ impl PolicyVersion {
     }
 }
 
-/// What a policy's draft goes by.
+/// The key of a policy's draft.
 pub(crate) fn draft_key(name: &str) -> String {
     format!("draft/{name}")
 }
 
 const ROLLOUT_PREFIX: &str = "rollout/";
 
-/// What a policy's rollout goes by.
+/// The key of a policy's rollout.
 pub(crate) fn rollout_key(name: &str) -> String {
     format!("{ROLLOUT_PREFIX}{name}")
 }
 
-/// The policy whose rollout goes by this key.
+/// The policy whose rollout has this key.
 pub(crate) fn rollout_of(key: &str) -> Option<&str> {
     key.strip_prefix(ROLLOUT_PREFIX)
 }
 
 const AGENT_PREFIX: &str = "agent/";
 
-/// What the versions of a model's price go by.
+/// The key of a model's price.
 pub(crate) fn price_key(model: &str) -> String {
     format!("price/{model}")
 }
 
-/// What an agent's versions go by.
+/// The key of an agent.
 pub fn agent_key(id: &str) -> String {
     format!("{AGENT_PREFIX}{id}")
 }
 
-/// What the decisions on a tool go by. A path has no `#` in it, so no two tools share one.
+/// The key of the decisions on a tool. A server's path contains no `#`, so no two tools share a key.
 pub(crate) fn tool_key(server: &str, name: &str) -> String {
     format!("tool/{server}#{name}")
 }
@@ -152,21 +152,21 @@ pub struct Stored {
     pub version: PolicyVersion,
 }
 
-/// What the caller believes about a policy before changing it.
+/// What the caller expects to be in force before a change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Expected {
-    /// Nothing: the change wins over whatever is there.
+    /// Anything: the change replaces whatever is in force.
     Any,
-    /// That no policy of this name is in force.
+    /// Nothing under this name.
     Absent,
-    /// That some version is in force.
+    /// Some version.
     Present,
-    /// That this very version is in force.
+    /// Exactly this version.
     Version(u64),
 }
 
 impl Expected {
-    /// Whether the belief agrees with the version in force.
+    /// Whether the version in force is as expected.
     pub fn holds(self, in_force: Option<u64>) -> bool {
         match self {
             Expected::Any => true,

@@ -1,4 +1,4 @@
-//! What the services need from outside.
+//! The ports: what the services need from outside.
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -12,7 +12,7 @@ use crate::{
 
 /// A store that could not do what was asked.
 ///
-/// The text names what was tried and what to do, never a password or the contents of a record.
+/// The message names what was tried and what to do, never a password or the contents of a record.
 #[derive(Debug, thiserror::Error)]
 #[error("{what}")]
 pub struct StoreError {
@@ -47,7 +47,7 @@ pub enum AppendError {
         /// The number that was to be written.
         version: u64,
     },
-    /// Another writer has written something since: what was compiled is not what would be in force.
+    /// Another writer has written something since, so the set that was compiled is not the one that would be in force.
     #[error("revision {newest} has been written meanwhile")]
     Behind {
         /// The newest revision.
@@ -61,41 +61,40 @@ pub enum AppendError {
 /// Keeps policy versions. Append-only.
 #[async_trait]
 pub trait PolicyStore: Send + Sync {
-    /// Writes versions, all or none, if the newest revision is still `after`: what they were checked together with is what they
-    /// come to stand beside. They are durable when this returns; their revisions rise, and are greater than every one given
-    /// before.
+    /// Writes versions, all or none, if the newest revision is still `after`, so that they are in force together with what they were
+    /// checked with. They are durable when this returns. Their revisions ascend, and are greater than every revision before.
     async fn append(&self, after: u64, versions: &[PolicyVersion]) -> Result<Vec<Stored>, AppendError>;
 
-    /// The newest version of each policy in order of name; deleted ones too (their newest version is the deletion).
+    /// The newest version of each document in order of name, including deleted ones, whose newest version is the deletion.
     async fn newest(&self) -> Result<Vec<Stored>, StoreError>;
 
-    /// All versions of a policy, newest first; empty for a name that never was.
+    /// All versions of a document, newest first; empty for a name that never existed.
     async fn versions(&self, name: &str) -> Result<Vec<Stored>, StoreError>;
 
     /// One version.
     async fn version(&self, name: &str, version: u64) -> Result<Option<Stored>, StoreError>;
 
-    /// The greatest revision given so far; 0 for an empty store. Cheap: it also tells whether the store answers.
+    /// The greatest revision so far; 0 for an empty store. Cheap enough to check whether the store answers.
     async fn revision(&self) -> Result<u64, StoreError>;
 
-    /// Whether what is written is kept: where the last write to this store was not, tries one that changes nothing.
+    /// Whether the store keeps what is written. If its last write failed, this tries one that changes nothing.
     async fn writes(&self) -> Result<(), StoreError>;
 }
 
-/// Records of one page of decisions, in bytes: it is held in memory, and sent as a whole.
+/// Bytes of the records on one page of decisions: a page is held in memory and sent as a whole.
 pub const PAGE_BYTES: usize = 8 * 1024 * 1024;
 
 /// Keeps decision records, each exactly once.
 #[async_trait]
 pub trait DecisionStore: Send + Sync {
-    /// Keeps a batch in one transaction; durable when this returns. Records that are there already are left alone,
-    /// and counted where they said something else.
+    /// Keeps a batch in one transaction; it is durable when this returns. Records that are there already stay as they are, and are
+    /// counted where the new ones differ.
     ///
-    /// What is missing before the batch's first record becomes a gap; a record that arrives late closes its part of a gap.
+    /// Numbers missing before the batch's first record become a gap; records that arrive late close their part of a gap.
     async fn intake(&self, batch: &Batch, now: Timestamp) -> Result<Intake, StoreError>;
 
-    /// Decisions that match, newest first or (with `filter.after`) in the order in which they were kept; a page has at most [`PAGE_BYTES`] of records, unless
-    /// the first alone has more.
+    /// Decisions that match, newest first or (with `filter.after`) in the order in which they were kept. A page has at most
+    /// [`PAGE_BYTES`] of records, unless the first record alone has more.
     async fn list(&self, filter: &DecisionFilter) -> Result<DecisionPage, StoreError>;
 
     /// One decision by its id.
@@ -107,34 +106,33 @@ pub trait DecisionStore: Send + Sync {
     /// Cursor of the newest record; 0 when there is none.
     async fn newest_cursor(&self) -> Result<u64, StoreError>;
 
-    /// The latest instant that was marked.
+    /// The time of the latest [`DecisionStore::mark`].
     async fn newest_mark(&self) -> Result<Option<Timestamp>, StoreError>;
 
-    /// Marks which records are there `now`.
+    /// Notes that all records which are there were there `now`.
     async fn mark(&self, now: Timestamp) -> Result<(), StoreError>;
 
-    /// Deletes the oldest `most` of the records that were there at a mark set until `then`, and the gaps noticed by then;
-    /// how many records went.
+    /// Deletes the oldest `most` of the records that were there at the last mark until `then`, and the gaps noticed by then. Returns
+    /// how many records were deleted.
     async fn forget(&self, then: Timestamp, most: u32) -> Result<u64, StoreError>;
 
-    /// Notes that these VMs run now, though they may have nothing to report. One that never reported is passed over.
+    /// Notes that these VMs run now, though they may have nothing to report. VMs that never reported are ignored.
     async fn alive(&self, vms: &[String], now: Timestamp) -> Result<(), StoreError>;
 
-    /// Forgets VMs that were last heard of by `then`, by a report or as alive, and of which no record is left: the `most` that were
-    /// heard of first; how many. One that reported again would have to number from 1, or what came before would be a gap.
+    /// Forgets at most `most` VMs that were last heard of by `then`, by a report or as alive, and have no record left, longest
+    /// silent first. Returns how many. If such a VM reports again, everything before its next number is a gap.
     async fn forget_vms(&self, then: Timestamp, most: u32) -> Result<u64, StoreError>;
 }
 
 /// Keeps the definitions of tools that sidecars have seen.
 ///
-/// Bounded, since servers say what they like: of each tool at most [`MOST_OF_A_TOOL`] definitions that nobody has decided on, of
-/// each server at most [`MOST_OF_A_SERVER`], and at most [`MOST_DEFINITIONS`] in all. What gives way is undecided and longest
-/// unseen: of the same tool, of the same server, and at last of the server that has most. Where there is none, the new
-/// one is not kept.
+/// Bounded, since servers may offer anything: at most [`MOST_OF_A_TOOL`] undecided definitions of a tool, [`MOST_OF_A_SERVER`]
+/// definitions of a server, and [`MOST_DEFINITIONS`] in all. What goes is the undecided definition that was unseen for longest: of
+/// the same tool, then of the same server, then of the server that has most. If there is none, the new one is not kept.
 #[async_trait]
 pub trait ToolStore: Send + Sync {
-    /// Keeps what was seen, or that it was seen again, in one transaction. What was `decided` on is never dropped; how many
-    /// others were. That something was seen again less than [`SEEN_JUST_NOW`] after it was seen last is not written.
+    /// Keeps new definitions, and when known ones were seen again, in one transaction. Definitions that were `decided` on are never
+    /// dropped; returns how many others were. A sighting less than [`SEEN_JUST_NOW`] after the last one is not written.
     async fn seen(
         &self,
         sightings: &[ToolSighting],
@@ -152,7 +150,7 @@ pub trait ToolStore: Send + Sync {
 /// Whether somebody has decided on a definition, by its server, name and digest.
 pub type IsDecided<'a> = dyn Fn(&str, &str, &str) -> bool + Send + Sync + 'a;
 
-/// A definition is offered with each list of its server's tools, by many sidecars: not every time is written down.
+/// Many sidecars see a definition whenever its server lists its tools; sightings within this time count as one.
 pub const SEEN_JUST_NOW: SignedDuration = SignedDuration::from_secs(5);
 /// Undecided definitions of one tool that a [`ToolStore`] keeps.
 pub const MOST_OF_A_TOOL: usize = 32;
@@ -161,21 +159,19 @@ pub const MOST_OF_A_SERVER: usize = 2_000;
 /// Definitions that a [`ToolStore`] keeps.
 pub const MOST_DEFINITIONS: usize = 20_000;
 
-/// Keeps accounts of limits: what was spent in sliding windows, what is promised.
+/// Keeps accounts of limits: what was spent in sliding windows, and what is reserved.
 #[async_trait]
 pub trait RateWindows: Send + Sync {
     /// Admits a request under all of `asks`, or under none of them. Their keys are distinct.
     ///
-    /// In each window that ends at any instant, at most the limit is spent and promised per key, whoever asks at the same
-    /// time. A refused request takes nothing from any account. What is promised is settled under `id`; without one, it is
-    /// spent at once.
+    /// In every window, at most the limit is spent and reserved per key, whoever asks at the same time. A refused request takes nothing
+    /// from any account. Reservations are settled under `id`; without an id, everything is spent at once.
     async fn admit(&self, asks: &[Ask], id: Option<&str>, now: Timestamp) -> Result<Verdicts, StoreError>;
 
-    /// Ends promises. One that is not there is passed over and counted.
+    /// Ends reservations. Those that are not there are counted and otherwise ignored.
     async fn settle(&self, settlements: &[Settle], now: Timestamp) -> Result<Settled, StoreError>;
 
-    /// How the accounts stand that were used last, of those that `filter` wants, at most `most`; those that count nothing are
-    /// left out.
+    /// The accounts that `filter` wants, at most `most` of those used last. Empty accounts are left out.
     async fn accounts(
         &self,
         filter: &AccountFilter,

@@ -21,7 +21,7 @@ pub(crate) struct PolicySet {
 }
 
 impl PolicySet {
-    /// The set a store tells of. `revision` was its newest one before it told: the set is not taken for older.
+    /// The set that a store holds. `revision` was its newest revision before it was read.
     pub(crate) fn from_newest(revision: u64, newest: Vec<Stored>) -> Self {
         PolicySet { revision, ..PolicySet::default() }.with_all(newest)
     }
@@ -65,12 +65,12 @@ impl PolicySet {
         self.newest.values().map(|stored| &**stored)
     }
 
-    /// What was decided on tools, in order of server and name.
+    /// The decisions on tools, in order of server and name.
     pub(crate) fn tools(&self) -> impl Iterator<Item = &ToolApproval> {
         self.newest.values().filter_map(|stored| stored.version.tool())
     }
 
-    /// What is kept of the control plane's own, by its key.
+    /// The control plane's own state, by its key.
     pub(crate) fn states(&self) -> impl Iterator<Item = (&str, &State)> {
         self.newest.iter().filter_map(|(key, stored)| Some((&**key, stored.version.state()?)))
     }
@@ -88,14 +88,14 @@ impl PolicySet {
         })
     }
 
-    /// The rollout that is under way. One whose next version has been put in force already is at its end.
+    /// The rollout that is under way. It has ended when its next version is in force.
     pub(crate) fn active_rollout(&self, policy: &str) -> Option<&Rollout> {
         let Some(State::Rollout(rollout)) = self.state(&rollout_key(policy)) else { return None };
         let present = self.get(policy).is_some_and(|held| held.version.version == rollout.present);
         (rollout.end.is_none() && present).then_some(rollout)
     }
 
-    /// Why nothing is to be changed.
+    /// Why changes are frozen, if they are.
     pub(crate) fn freeze(&self) -> Option<&Freeze> {
         match self.state(FREEZE) {
             Some(State::Freeze(freeze)) => Some(freeze),
@@ -108,8 +108,8 @@ impl PolicySet {
         self.newest.values().filter_map(|stored| stored.version.price())
     }
 
-    /// The number the next version of this name gets. One that a rollout has or had, even if it was aborted, is never given
-    /// again: records tell of its document by it.
+    /// The number of the next version of this name. The number of a rollout is never used again, even if the rollout was aborted,
+    /// since records refer to its document by it.
     pub(crate) fn next_version(&self, name: &str) -> u64 {
         let next = self.newest.get(name).map_or(1, |stored| stored.version.version + 1);
         match self.state(&rollout_key(name)) {
@@ -118,7 +118,7 @@ impl PolicySet {
         }
     }
 
-    /// What forbids that a policy goes: agents are attached to it, or to an earlier version of it, which would go on deciding.
+    /// What forbids deleting a policy: agents that are attached to it, or to an earlier version of it, which would go on deciding.
     pub(crate) fn attachments(&self, policy: &str) -> Vec<Diagnostic> {
         let agents = self.agents().filter_map(|stored| stored.version.agent());
         let attached = agents.flat_map(|agent| {
@@ -133,7 +133,7 @@ impl PolicySet {
         attached.collect()
     }
 
-    /// Versions that agents are attached to, that are not in force and were not looked up.
+    /// Versions that agents are attached to, which are not in force and were not looked up yet.
     pub(crate) fn unpinned(&self) -> Vec<(String, u64)> {
         let attachments =
             self.agents().filter_map(|stored| stored.version.agent()).flat_map(|agent| &agent.spec.policies);

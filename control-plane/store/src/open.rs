@@ -45,7 +45,7 @@ impl Database {
 /// A store that could not be opened. The texts name host or path, never a password.
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
-    /// An address that can not be read. It is not repeated: it may hold a password.
+    /// An address that cannot be read. It is not repeated, since it may hold a password.
     #[error("the address of {what} can not be read; expected {expected}")]
     Address {
         /// Whose address.
@@ -69,7 +69,7 @@ pub enum OpenError {
 /// Opens the database and brings its tables up to date.
 ///
 /// # Errors
-/// When it can not be reached, read or written, or was made by a newer build.
+/// When it cannot be reached, read or written, or was made by a newer build.
 pub async fn open(location: &Location) -> Result<Stores, OpenError> {
     match location {
         Location::Sqlite(path) => {
@@ -113,7 +113,7 @@ pub async fn open(location: &Location) -> Result<Stores, OpenError> {
 /// Rate windows in Redis when there is an address, else in memory.
 ///
 /// # Errors
-/// When the address can not be read or nobody answers there.
+/// When the address cannot be read or nobody answers there.
 pub async fn windows(redis: Option<&str>) -> Result<Arc<dyn RateWindows>, OpenError> {
     Ok(match redis {
         None => Arc::new(MemoryWindows::default()),

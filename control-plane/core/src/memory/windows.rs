@@ -1,9 +1,9 @@
 //! Accounts in memory.
 //!
 //! One lock for all keys: a request under several limits is admitted under all or none, and a step takes well under a
-//! microsecond per limit. Memory is bounded by the number of keys and, per key, by the account. When there are more live keys
-//! than allowed, those go first that would be forgotten soonest anyway (and it is said so once a minute at most in the log): their
-//! next requests count from zero. So many keys of short windows do not make room of a month's budget.
+//! microsecond per limit. Memory is bounded by the number of keys and, per key, by the account. When there are more keys than
+//! allowed, those go first that would be forgotten soonest anyway, and their next requests count from zero (the log says so, once a
+//! minute at most). So a flood of keys with short windows does not displace a month's budget.
 use std::collections::HashMap;
 use std::sync::Mutex;
 use std::time::Duration;
@@ -35,7 +35,7 @@ struct Held {
 }
 
 impl Held {
-    /// When it counts nothing any more, if it is not used again.
+    /// When the account will be empty, unless it is used again.
     fn ends_us(&self) -> u64 {
         self.used_us.saturating_add(match self.terms.kind {
             Kind::Concurrent => self.terms.patience_us,
@@ -167,7 +167,7 @@ impl Keys {
         }
     }
 
-    /// What was lent besides.
+    /// Takes what was admitted; returns what is lent besides.
     fn take(&mut self, ask: &Ask, id: Option<&str>, now_us: u64) -> u64 {
         let held = self.held.entry(ask.key.clone()).or_insert_with(|| Held {
             account: Account::default(),
@@ -178,15 +178,15 @@ impl Keys {
         held.account.take(&ask.terms, ask.amount, id);
         let lease = match (&ask.told, id) {
             (None, Some(id)) => ask.lease(id),
-            // What is not known here any more can not be added to.
+            // A lease that is not known here any more cannot be added to.
             (Some(told), _) if held.account.knows_lease(&told.id) => told.id.clone(),
             _ => return 0,
         };
         held.account.lend(&ask.terms, ask.want, ask.amount, &lease)
     }
 
-    /// Brings the number of keys down to `max`: ended windows first, then those that end soonest, an eighth at a time so that
-    /// the sorting is paid rarely.
+    /// Brings the number of keys down to `max`: first those whose accounts are empty, then those that end soonest, an eighth at a time
+    /// so that the selection is rarely needed.
     fn shrink(&mut self, max: usize, now_us: u64) {
         if self.held.len() <= max {
             return;

@@ -116,7 +116,7 @@ impl Server {
     }
 }
 
-/// Whether a server has said that the script belongs elsewhere, or can not be run now.
+/// Whether a server has said that the script belongs elsewhere, or cannot be run now.
 fn was_not_run(error: &RedisError) -> bool {
     matches!(
         error.kind(),
