@@ -1,9 +1,9 @@
 //! `cargo xtask bench`: what the mesh adds to a request, in one real Envoy with one worker.
 //!
 //! Listeners lead to the same upstream: without our filter, with an empty wasm filter, and with the full one; then with Envoy's
-//! own rate limiter, and with ours. They are loaded in turn, in an order that rotates from round to round, so that what the machine does besides falls on
-//! all of them alike. The upstream keeps connections alive: one that closes them (as Envoy's direct_response does after
-//! a POST) makes the baseline slow and flatters every ratio. Before any load, the routes are checked to do what they are
+//! own rate limiter, and with ours. They are loaded in turn, in an order that rotates from round to round, so that whatever else the
+//! machine does affects all of them alike. The upstream keeps connections alive: one that closes them (as Envoy's direct_response
+//! does after a POST) makes the baseline slow and flatters every ratio. Before any load, each route is checked to do what it is
 //! measured for.
 
 mod bodies;

@@ -1,7 +1,7 @@
 //! Limits: what the rate limit service is asked, and what its answer does.
 //!
-//! A request is admitted under all its limits or counted under none: limits of policies that only record must not keep those
-//! that enforce from counting. Where they alone refuse, the others are asked again without them.
+//! A request is admitted under all its limits or counted under none. Limits of policies that only record must not keep the enforcing
+//! ones from counting: when only they refuse, the service is asked again with the enforcing limits alone.
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
@@ -65,7 +65,7 @@ pub enum LimitAnswer {
     Unreachable,
 }
 
-/// What the agent is told of a limit that is over, where nothing stricter refuses.
+/// What the agent is told when a limit is exceeded and nothing stricter refuses.
 pub(crate) struct Throttled {
     pub(crate) kind: RefusalKind,
     pub(crate) message: String,
@@ -73,9 +73,9 @@ pub(crate) struct Throttled {
     pub(crate) limit: String,
 }
 
-/// More tools than this are not counted apart: a limit by tool then could not run.
+/// Tools that are counted separately; with more, a limit by tool could not run.
 const MAX_TOOLS: usize = 16;
-/// More keys than this no client of a provider shows: a limit by key then could not run.
+/// Keys of a provider that a request may show; with more, a limit by key could not run.
 const MAX_KEYS: usize = 4;
 
 /// The limits of one rule.
@@ -121,7 +121,7 @@ pub(crate) fn guards(index: usize, rule: &RateLimitRule, expression: Option<&Reg
     limits.into_iter().map(guard).collect()
 }
 
-/// Tells the limits of a policy that have the same name apart.
+/// Numbers the limits of a policy that have the same name.
 pub(crate) fn number(limits: &mut [LimitGuard]) {
     let mut next: BTreeMap<&str, usize> = BTreeMap::new();
     for limit in limits {

@@ -49,8 +49,8 @@ impl fmt::Debug for Location {
     }
 }
 
-/// Host, port and path of a URL: what stands between the credentials and the parameters. A password that is not escaped as it should be may
-/// look like any of them: what may be a part of one is not told.
+/// Host, port and path of a URL, without credentials and parameters. A password that is not escaped properly may look like any of
+/// these, so whatever could be part of one is left out.
 pub(crate) fn host_of(url: &str) -> &str {
     let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
     let (rest, parameters) = rest.find(['?', '#']).map_or((rest, ""), |at| rest.split_at(at));

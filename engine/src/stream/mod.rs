@@ -4,9 +4,9 @@
 //! could still become part of a finding, and a little of what went before it as context. An event waits in the queue
 //! until none of its text is in a window any more, and leaves in its turn, with only the edited bytes changed.
 //!
-//! Failure law: what a window holds is bounded by the detector's holdback, the queue by [`MAX_QUEUE`]; over it, all text
-//! is judged as it stands. More running texts than [`MAX_WINDOWS`], or an event that cannot be read or does not
-//! follow those before it ([`Order`]), ends the stream with the provider's own error event when the policy is closed. A stream that breaks off takes what was held back with it.
+//! Failure law: the detector's holdback bounds a window, and [`MAX_QUEUE`] bounds the queue; beyond that, all text is judged as it
+//! is. More running texts than [`MAX_WINDOWS`], or an event that cannot be read or does not follow those before it ([`Order`]),
+//! ends the stream with the provider's own error event. What was held back of a stream that breaks off is lost with it.
 mod blocks;
 mod cumulative;
 mod number;

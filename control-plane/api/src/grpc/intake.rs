@@ -1,5 +1,5 @@
-//! Takes in decision records (`ai_mesh.v1.DecisionIntake`): what they tell of tools, and what was promised to their requests,
-//! goes where it belongs. Leases are taken back before the records, which may settle what stays held of a lease.
+//! Takes in decision records (`ai_mesh.v1.DecisionIntake`), keeps the tool definitions in them, and settles their reservations.
+//! Leases are taken back first, since a record may settle what remains held of a lease.
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -24,7 +24,7 @@ pub struct IntakeService {
 #[async_trait]
 impl DecisionIntake for IntakeService {
     async fn report(&self, request: Request<ReportRequest>) -> Result<Response<ReportResponse>, Status> {
-        // A caller that gives up does not stop what has begun half-way: the task goes on without it.
+        // The task goes on when the caller gives up, so that nothing stops half-way.
         let (service, report) = (self.clone(), request.into_inner());
         let done = tokio::spawn(async move { service.take_in(report).await }).await;
         let done =
@@ -54,7 +54,7 @@ impl IntakeService {
         Ok(ReportResponse { acknowledged, returned })
     }
 
-    /// Keeps the records and what they tell of tools; up to which of them.
+    /// Keeps the records and the tool definitions in them. Returns the number up to which records are kept.
     async fn keep(&self, batch: &mut Batch) -> Result<u64, Status> {
         let seen = self.tools.take_from(&batch.sidecar, &mut batch.records, Timestamp::now()).await;
         let seen = seen.map_err(|error| {
@@ -78,10 +78,10 @@ impl IntakeService {
         Ok(intake.acknowledged)
     }
 
-    /// Ends what was promised to the exchanges that these records tell of, whether or not they are new or could be kept, so that
-    /// nothing that fails in between leaves a promise open. After they are kept: a promise that is still being made, to somebody who
-    /// has left, should be there by then. A record that comes again ends nothing again: an account
-    /// knows each promise once. One that can not be ended now is ended with the next; the record is kept all the same.
+    /// Settles the reservations of the exchanges in these records, even if the records are not new or could not be kept, so that no
+    /// failure leaves a reservation open. This comes after keeping them: a reservation that is still being made, for a client that has
+    /// left, should exist by then. A record that comes again settles nothing again, since an account knows each reservation once. What
+    /// cannot be settled now is settled with the next records.
     async fn settle(&self, batch: &Batch) {
         match self.limits.settle_records(batch.records.iter(), steady::now()).await {
             Ok(settled) => self.metrics.limits.settled(&settled),
@@ -92,7 +92,7 @@ impl IntakeService {
         }
     }
 
-    /// Takes leases back; how many of them. What can not be taken in now is told again.
+    /// Takes leases back; returns how many. The filter returns again what cannot be taken in now.
     async fn take_back(&self, returns: &[LeaseReturn], sidecar: &str) -> u64 {
         match self.limits.take_back(returns, steady::now()).await {
             Ok(settled) => {

@@ -1,15 +1,15 @@
-//! Envoy's rate limit service, version 3: limits that come with the request.
+//! Envoy's rate limit service, version 3, with limits that come with the request.
 //!
-//! A descriptor carries its own limit (`limit` override) and is counted in a sliding window of its unit (a month is 30 days);
-//! one without a limit is answered OK and counted nowhere, as by other servers that know no limit for it. A request is
-//! admitted under all its descriptors or counted under none. When nobody can count, the call fails, and the policy's failure
-//! mode decides.
+//! A descriptor carries its own limit (the `limit` override) and is counted in a sliding window of its unit (a month is 30 days). A
+//! descriptor without a limit is answered OK and counted nowhere, as other servers do that have no limit configured for it. A request
+//! is admitted under all its descriptors, or counted under none. When nobody can count, the call fails, and the policy's failure mode
+//! decides.
 //!
-//! In the domain `ai-mesh`, two entries of a descriptor mean something: `measure` says what is counted, and `limit` is the
-//! limit itself where it may be larger than the 32 bits of the override; it is no part of the account's name. What tokens,
-//! money and places are admitted there is promised under the id in the call's metadata, and settled by the decision's record.
-//! A third, `lease`, asks for a share of the limit to be lent besides; what was lent is the status's `quota`. A fourth, `told`,
-//! names the lease that this is added to, behind what was spent of it in all.
+//! In the domain `ai-mesh`, four entries of a descriptor have a meaning: `measure` says what is counted. `limit` is the limit itself,
+//! which may exceed the 32 bits of the override, and is not part of the account's name. `lease` asks for a share of the limit to be
+//! lent besides; the status's `quota` says what was lent. `told` has the form `SPENT ID`: the current lease, to which the new share is
+//! added, and what was spent of it in total. Tokens, money and concurrent requests are reserved under the id in the call's metadata,
+//! and settled by the decision's record.
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -31,10 +31,10 @@ use crate::error::causes;
 use crate::metrics::Metrics;
 use crate::steady;
 
-/// Most limits one request may fall under, and the longest key: what Redis and memory are asked to hold is bounded.
+/// Descriptors of one request, and bytes of a key: bounds for what Redis and memory are asked to hold.
 const MAX_DESCRIPTORS: usize = 64;
 const MAX_KEY: usize = 4096;
-/// Names what is promised to a request.
+/// The metadata key of the id under which a request's reservations are settled.
 const ID: &str = "x-ai-mesh-decision-id";
 const MAX_ID: usize = 128;
 
@@ -82,7 +82,7 @@ impl Service for RateLimitService {
     }
 }
 
-/// What a descriptor asks for; none when it carries no limit.
+/// What a descriptor asks for; `None` when it carries no limit.
 fn wanted(domain: &str, hits: u32, descriptor: &RateLimitDescriptor) -> Result<Option<(Ask, Unit)>, Status> {
     let Some(limit) = &descriptor.limit else { return Ok(None) };
     if descriptor.is_negative_hits {
@@ -121,7 +121,7 @@ fn wanted(domain: &str, hits: u32, descriptor: &RateLimitDescriptor) -> Result<O
     if key.len() > MAX_KEY {
         return Err(Status::invalid_argument(format!("a descriptor of more than {MAX_KEY} bytes")));
     }
-    // A quota is told in 32 bits.
+    // A quota has 32 bits.
     let want = want.min(u64::from(u32::MAX));
     Ok(Some((
         Ask { key, terms: terms(measure, most, Duration::from_secs(seconds)), amount, want, told },
@@ -129,7 +129,7 @@ fn wanted(domain: &str, hits: u32, descriptor: &RateLimitDescriptor) -> Result<O
     )))
 }
 
-/// `SPENT ID`.
+/// Reads the entry `told`: `SPENT ID`.
 fn goes_on(entry: &Entry) -> Result<Told, Status> {
     let told = entry.value.split_once(' ').and_then(|(spent, id)| Some((spent.parse().ok()?, id)));
     match told {
