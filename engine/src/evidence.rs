@@ -1,4 +1,6 @@
 //! What a rule went by, so that a decision can be explained later: types, scores, places and limits, never text.
+use mesh_limits::Measure;
+
 use crate::decision::{Severity, bounded_place};
 
 /// What an objection did to the exchange, from mild to strict.
@@ -101,6 +103,8 @@ pub struct Evidence {
     pub threshold: Option<f32>,
     /// A limit that was reached.
     pub limit: Option<u64>,
+    /// What that limit counts; `cost` is in millionths. None for a limit of size.
+    pub measure: Option<Measure>,
     /// Seconds until the limit lets the next request pass.
     pub retry_after_s: Option<u64>,
     /// The entry of a deny list that names what was asked for; empty when it is missing from the allow list.

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use mesh_limits::Measure;
-use mesh_policy::{Enforcement, LimitAction, LimitKey, LimitMode, RateLimitRule};
+use mesh_policy::{Enforcement, LimitAction, LimitKey, LimitMode, Money, RateLimitRule};
 use mesh_rego::Rego;
 use mesh_wire::{Protocol, RefusalKind};
 
@@ -303,6 +303,7 @@ impl Session {
         let evidence = Evidence {
             kind: check.key.split(':').next().unwrap_or("agent").to_owned(),
             limit: Some(check.limit),
+            measure: Some(check.measure),
             retry_after_s: Some(retry_after_s),
             ..Evidence::default()
         };
@@ -410,8 +411,7 @@ impl LimitCheck {
                 )
             }
             Measure::Cost => {
-                let dollars = |micros: u64| format!("{}.{:06}", micros / 1_000_000, micros % 1_000_000);
-                let (limit, amount) = (dollars(limit), dollars(self.amount));
+                let (limit, amount) = (Money { micros: limit }, Money { micros: self.amount });
                 format!(
                     "at most {limit} USD in any {window} by this {who}, and this request may cost {amount} USD"
                 )

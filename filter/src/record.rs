@@ -119,6 +119,7 @@ fn evidence(evidence: mesh_engine::Evidence) -> Evidence {
         score: evidence.score,
         threshold: evidence.threshold,
         limit: evidence.limit,
+        measure: evidence.measure.map_or_else(String::new, |measure| measure.as_str().to_owned()),
         retry_after_s: evidence.retry_after_s,
         listed: evidence.listed,
         parts: parts.map(|(feature, amount)| Part { feature: feature.to_owned(), amount }).collect(),

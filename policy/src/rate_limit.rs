@@ -156,6 +156,17 @@ impl Money {
     }
 }
 
+/// As people and documents write it: `50`, `0.25`.
+impl std::fmt::Display for Money {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let (whole, millionths) = (self.micros / 1_000_000, self.micros % 1_000_000);
+        if millionths == 0 {
+            return write!(f, "{whole}");
+        }
+        write!(f, "{whole}.{}", format!("{millionths:06}").trim_end_matches('0'))
+    }
+}
+
 impl Serialize for Money {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         if self.micros.is_multiple_of(1_000_000) {

@@ -256,6 +256,7 @@ pub struct Evidence {
     pub score: ::core::option::Option<f32>,
     #[prost(float, optional, tag = "6")]
     pub threshold: ::core::option::Option<f32>,
+    /// A limit that was reached, in what `measure` says; of `cost` in millionths of a US dollar.
     #[prost(uint64, optional, tag = "7")]
     pub limit: ::core::option::Option<u64>,
     #[prost(uint64, optional, tag = "8")]
@@ -269,6 +270,9 @@ pub struct Evidence {
     /// Access rules that speak of the resource and do not grant it.
     #[prost(message, repeated, tag = "11")]
     pub near: ::prost::alloc::vec::Vec<Near>,
+    /// What the limit counts: requests, tokens, cost, concurrent. Empty for a limit of bytes.
+    #[prost(string, tag = "12")]
+    pub measure: ::prost::alloc::string::String,
 }
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct Part {

@@ -1,5 +1,6 @@
 //! `explain`: why a decision was what it was, and what would have changed it.
 
+use mesh_policy::Money;
 use serde_json::Value;
 
 use super::printed;
@@ -61,14 +62,18 @@ fn shown_reason(reason: &Value) -> String {
         (Some(start), Some(end)) => format!("{}, bytes {start} to {end}", field(facts, "place")),
         _ => field(facts, "place"),
     };
-    line("found", field(facts, "type"));
+    let measure = field(facts, "measure");
+    match measure.as_str() {
+        "" => line("found", field(facts, "type")),
+        _ => line("counted", format!("by {}", field(facts, "type"))),
+    }
     line("where", place);
     if let Some(score) = facts["score"].as_f64() {
         let needed = facts["threshold"].as_f64();
         let needed = needed.map(|needed| format!(" (counts from {needed:.2})")).unwrap_or_default();
         line("score", format!("{score:.2}{needed}"));
     }
-    line("limit", field(facts, "limit"));
+    line("limit", limit(facts["limit"].as_u64(), &measure));
     for part in list(facts, "parts") {
         let amount = part["amount"].as_f64().unwrap_or_default();
         line("weighs", format!("{amount:+.2} {}", field(&part, "feature")));
@@ -84,6 +89,17 @@ fn shown_reason(reason: &Value) -> String {
     text
 }
 
+/// A limit as people write it: money in dollars.
+fn limit(limit: Option<u64>, measure: &str) -> String {
+    match (limit, measure) {
+        (None, _) => String::new(),
+        (Some(limit), "") => limit.to_string(),
+        (Some(micros), "cost") => format!("{} USD", Money { micros }),
+        (Some(limit), "concurrent") => format!("{limit} at a time"),
+        (Some(limit), measure) => format!("{limit} {measure}"),
+    }
+}
+
 fn list(value: &Value, name: &str) -> Vec<Value> {
     value[name].as_array().cloned().unwrap_or_default()
 }
@@ -93,6 +109,20 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+
+    #[test]
+    fn a_limit_is_told_as_people_write_it() {
+        for (value, measure, expected) in [
+            (2000, "cost", "0.002 USD"),
+            (25_000_000, "cost", "25 USD"),
+            (5, "requests", "5 requests"),
+            (3, "concurrent", "3 at a time"),
+            (1024, "", "1024"),
+        ] {
+            assert_eq!(limit(Some(value), measure), expected);
+        }
+        assert_eq!(limit(None, "cost"), "");
+    }
 
     #[test]
     fn an_explanation_for_people() {

@@ -201,15 +201,15 @@ fn violation(said: mesh_engine::Violation) -> Violation {
         guard: said.guard.to_owned(),
         severity: said.severity.as_str().to_owned(),
         message: said.message,
-        rule: said.rule.map_or(0, place),
+        rule: said.rule.map(place),
         effect: said.effect.as_str().to_owned(),
         evidence: said.evidence.map(|evidence| self::evidence(*evidence)),
     }
 }
 
-/// A place in a policy's list of rules, counted from 1.
+/// A place in a policy's list of rules, counted from 0.
 fn place(index: usize) -> u32 {
-    u32::try_from(index).unwrap_or(u32::MAX).saturating_add(1)
+    u32::try_from(index).unwrap_or(u32::MAX)
 }
 
 fn evidence(evidence: mesh_engine::Evidence) -> Evidence {
@@ -223,6 +223,7 @@ fn evidence(evidence: mesh_engine::Evidence) -> Evidence {
         score: evidence.score,
         threshold: evidence.threshold,
         limit: evidence.limit,
+        measure: evidence.measure.map_or_else(String::new, |measure| measure.as_str().to_owned()),
         retry_after_s: evidence.retry_after_s,
         listed: evidence.listed,
         parts: parts.map(|(feature, amount)| Part { feature: feature.to_owned(), amount }).collect(),

@@ -139,7 +139,7 @@ fn limit(facts: &Evidence) -> Vec<String> {
     if let Some(seconds) = facts.retry_after_s {
         changes.push(format!("it had come {seconds} s later"));
     }
-    if let Some(limit) = facts.limit {
+    if let Some(limit) = facts.limit_told() {
         changes.push(format!("this {} had used less of its limit of {limit} in the time before", facts.kind));
     }
     changes
@@ -148,7 +148,7 @@ fn limit(facts: &Evidence) -> Vec<String> {
 /// What every rule that is near enough misses; a rule grants when all of it is there.
 fn access(facts: &Evidence, policy: Option<&Policy>) -> Vec<String> {
     let rules = policy.map_or(&[][..], |policy| &policy.spec.rules);
-    let rule = |near: &Near| match rules.get((near.rule as usize).checked_sub(1)?) {
+    let rule = |near: &Near| match rules.get(near.rule as usize) {
         Some(Rule::Access(rule)) => Some(rule),
         _ => None,
     };
@@ -156,7 +156,7 @@ fn access(facts: &Evidence, policy: Option<&Policy>) -> Vec<String> {
     let mut changes: Vec<String> = near
         .map(|near| {
             let missing: Vec<String> = near.missing.iter().map(|what| missing(what, rule(near))).collect();
-            format!("{} (rule {})", missing.join(", and "), near.rule)
+            format!("{} (spec.rules[{}])", missing.join(", and "), near.rule)
         })
         .collect();
     if changes.is_empty() {

@@ -143,9 +143,9 @@ pub struct Violation {
     pub severity: String,
     /// What happened, free of content.
     pub message: String,
-    /// The rule's place in the policy's list, counted from 1; 0 where no single rule is to blame.
-    #[serde(default)]
-    pub rule: u32,
+    /// The rule's place in the policy's list, counted from 0 as in `spec.rules[0]`; left out where no single rule is to blame.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rule: Option<u32>,
     /// What came of it: `recorded`, `modified`, `throttled` or `denied`.
     #[serde(default)]
     pub effect: String,
@@ -169,7 +169,8 @@ impl From<v1::Violation> for Violation {
             guard: said.guard,
             severity: said.severity,
             message: said.message,
-            rule: said.rule,
+            // Records count places from 1.
+            rule: said.rule.checked_sub(1),
             effect: said.effect,
             evidence: said.evidence.map(Evidence::from),
         }

@@ -1,5 +1,7 @@
 //! What a rule went by, as people and programs see it.
 use mesh_audit::v1;
+use mesh_limits::Measure;
+use mesh_policy::Money;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -25,9 +27,12 @@ pub struct Evidence {
     /// The score from which it counts.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub threshold: Option<f32>,
-    /// A limit that was reached.
+    /// A limit that was reached, in what `measure` says; of `cost` in millionths of a US dollar.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub limit: Option<u64>,
+    /// What the limit counts: `requests`, `tokens`, `cost` or `concurrent`; left out for a limit of bytes.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub measure: String,
     /// Seconds until the limit let the next request pass.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub retry_after_s: Option<u64>,
@@ -43,6 +48,19 @@ pub struct Evidence {
     pub near: Vec<Near>,
 }
 
+impl Evidence {
+    /// The limit that was reached, as people write it: money in dollars, not in millionths.
+    pub(crate) fn limit_told(&self) -> Option<String> {
+        let limit = self.limit?;
+        Some(match Measure::from_name(&self.measure) {
+            Some(Measure::Cost) => format!("{} USD", Money { micros: limit }),
+            Some(Measure::Concurrent) => format!("{limit} at a time"),
+            Some(Measure::Requests | Measure::Tokens) => format!("{limit} {}", self.measure),
+            None => limit.to_string(),
+        })
+    }
+}
+
 /// What a kind of feature adds to a score.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Part {
@@ -55,7 +73,7 @@ pub struct Part {
 /// An access rule that did not grant.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Near {
-    /// Its place in the policy's list of rules, counted from 1.
+    /// Its place in the policy's list of rules, counted from 0 as in `spec.rules[0]`.
     pub rule: u32,
     /// What of it did not hold: `action`, `role`, `time`, `network`.
     pub missing: Vec<String>,
@@ -64,7 +82,11 @@ pub struct Near {
 impl From<v1::Evidence> for Evidence {
     fn from(told: v1::Evidence) -> Self {
         let parts = told.parts.into_iter().map(|part| Part { feature: part.feature, amount: part.amount });
-        let near = told.near.into_iter().map(|near| Near { rule: near.rule, missing: near.missing });
+        // Records count places from 1.
+        let near = told
+            .near
+            .into_iter()
+            .filter_map(|near| Some(Near { rule: near.rule.checked_sub(1)?, missing: near.missing }));
         Evidence {
             kind: told.r#type,
             place: told.place,
@@ -73,6 +95,7 @@ impl From<v1::Evidence> for Evidence {
             score: told.score,
             threshold: told.threshold,
             limit: told.limit,
+            measure: told.measure,
             retry_after_s: told.retry_after_s,
             listed: told.listed,
             parts: parts.collect(),

@@ -78,9 +78,9 @@ fn reason(
     let applied = decision.policies.iter().find(|policy| policy.id == violation.policy_id);
     let version = applied.map(|policy| policy.version);
     let policy = version.and_then(|version| document(&violation.policy_id, version));
-    let index = (violation.rule as usize).checked_sub(1);
-    let rule: Option<&Rule> = index.and_then(|index| policy.as_ref()?.spec.rules.get(index));
-    let field = match (index, rule) {
+    let rule: Option<&Rule> =
+        violation.rule.and_then(|index| policy.as_ref()?.spec.rules.get(index as usize));
+    let field = match (violation.rule, rule) {
         (Some(index), Some(rule)) => format!("spec.rules[{index}].{}", rule.kind()),
         _ => String::new(),
     };

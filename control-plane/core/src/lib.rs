@@ -50,7 +50,7 @@ pub use explain::{Explanation, Reason, explain};
 pub use impact::{Impact, ImpactChange};
 pub use limits::{
     AccountFilter, AccountView, Accounts, Ask, DOMAIN, LimitId, LimitVerdict, Limits, Settle, Settled, Told,
-    Verdicts, terms,
+    Verdicts, place_of_limit, terms,
 };
 pub use mesh_limits::{
     Catalogue, Entry as PriceEntry, Kind, MAX_AMOUNT, Measure, Price, PriceList, Settlement, Terms, lease_id,

@@ -5,6 +5,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use mesh_audit::v1::{DecisionRecord, LeaseReturn};
 use mesh_limits::{Kind, Measure, Settlement, Terms, lease_id};
+use mesh_policy::{Policy, RateLimitRule, Rule};
 
 use crate::pending::Pending;
 use crate::ports::{RateWindows, StoreError};
@@ -344,6 +345,30 @@ impl Limits {
         now: Timestamp,
     ) -> Result<Accounts, StoreError> {
         self.windows.accounts(filter, most, now).await
+    }
+}
+
+/// Where the rule with a limit stands in a policy's list, from 0: `number` is which of the limits that count this over this window.
+pub fn place_of_limit(policy: &Policy, measure: Measure, window_s: u64, number: u32) -> Option<u32> {
+    let rules = policy.spec.rules.iter().enumerate();
+    let mut limits = rules.filter(|(_, rule)| match rule {
+        Rule::RateLimit(rule) => has_limit(rule, measure, window_s),
+        _ => false,
+    });
+    limits.nth(number as usize).and_then(|(place, _)| u32::try_from(place).ok())
+}
+
+fn has_limit(rule: &RateLimitRule, measure: Measure, window_s: u64) -> bool {
+    match (measure, window_s) {
+        (Measure::Concurrent, _) => rule.max_concurrent.is_some(),
+        (Measure::Requests, 1) => rule.requests_per_second.is_some(),
+        (Measure::Requests, 60) => rule.requests_per_minute.is_some(),
+        (Measure::Requests, 3600) => rule.requests_per_hour.is_some(),
+        (Measure::Requests, _) => rule.requests_per_day.is_some(),
+        (Measure::Tokens, 60) => rule.tokens_per_minute.is_some(),
+        (Measure::Tokens, _) => rule.tokens_per_day.is_some(),
+        (Measure::Cost, 86_400) => rule.cost_per_day.is_some(),
+        (Measure::Cost, _) => rule.cost_per_month.is_some(),
     }
 }
 

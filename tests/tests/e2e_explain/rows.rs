@@ -300,8 +300,8 @@ pub(crate) fn rows() -> Vec<Row> {
             post("two"),
             ("throttle", 429),
             Some(("rateLimit", "throttled", "spec.rules[0].rateLimit")),
-            &["/type", "/limit", "/retry_after_s"],
-            &["it had come", "this agent had used less of its limit of 1"],
+            &["/type", "/limit", "/measure", "/retry_after_s"],
+            &["it had come", "this agent had used less of its limit of 1 requests"],
             "throttled, because of limit (version 1)",
         ),
         row(
@@ -319,7 +319,7 @@ pub(crate) fn rows() -> Vec<Row> {
             ("throttle", 429),
             Some(("rateLimit", "throttled", "spec.rules[0].rateLimit")),
             &["/type", "/limit"],
-            &["had used less of its limit"],
+            &["had used less of its limit of 0.000001 USD"],
             "throttled, because of money (version 1)",
         ),
         row(

@@ -129,9 +129,13 @@ fn shown(verdict: &Value) -> String {
         line("found", format!("{count} {kind} in {place}"));
     }
     // Of an agent's status no policy is the reason.
-    let said = |violation: &Value| match field(violation, "policy_id") {
-        policy if policy.is_empty() => field(violation, "message"),
-        policy => format!("{policy}: {}", field(violation, "message")),
+    let said = |violation: &Value| {
+        let place =
+            violation["rule"].as_u64().map(|rule| format!(", spec.rules[{rule}]")).unwrap_or_default();
+        match field(violation, "policy_id") {
+            policy if policy.is_empty() => field(violation, "message"),
+            policy => format!("{policy}{place}: {}", field(violation, "message")),
+        }
     };
     for violation in list(verdict, "policy_violations") {
         line("violation", said(&violation));
@@ -161,7 +165,7 @@ mod tests {
             "policies": [{ "id": "starter", "version": 1 }], "guards": { "pii": "ran" },
             "findings": [{ "type": "US_SSN", "count": 1, "place": "request:messages[0].content" }],
             "policy_violations": [{ "policy_id": "", "guard": "agent", "message": "this agent is suspended" }],
-            "warnings": [{ "policy_id": "starter", "guard": "rego", "message": "m" }], "modifications": { "body": { "model": "m" } },
+            "warnings": [{ "policy_id": "starter", "guard": "rego", "rule": 0, "message": "m" }], "modifications": { "body": { "model": "m" } },
         });
         let text = anstream::adapter::strip_str(&shown(&verdict)).to_string();
         let expected = [
@@ -171,7 +175,7 @@ mod tests {
             "  guard       pii ran",
             "  found       1 US_SSN in request:messages[0].content",
             "  violation   this agent is suspended",
-            "  warning     starter: m",
+            "  warning     starter, spec.rules[0]: m",
             "goes upstream as",
         ];
         assert_eq!(text.lines().take(expected.len()).collect::<Vec<_>>(), expected, "{text}");

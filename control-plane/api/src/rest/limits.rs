@@ -3,7 +3,9 @@ use std::time::Duration;
 
 use axum::Json;
 use axum::extract::State;
-use mesh_control_core::{AccountFilter, AccountView, Accounts, DOMAIN, LimitId, Measure};
+use mesh_control_core::{
+    AccountFilter, AccountView, Accounts, DOMAIN, LimitId, Measure, Policies, place_of_limit,
+};
 use serde::{Deserialize, Serialize};
 use utoipa::openapi::{Object, ObjectBuilder, Type};
 use utoipa::{IntoParams, ToSchema};
@@ -27,8 +29,10 @@ pub(crate) struct LimitList {
 pub(crate) struct LimitView {
     /// The policy; none for a limit that another Envoy set.
     policy: Option<String>,
-    /// Place of the rule among those of the policy that have such a limit, from 0.
+    /// The rule's place in the policy that is in force, counted from 0 as in `spec.rules[0]`; none where that has no such limit (any more).
     rule: Option<u32>,
+    /// Which of the policy's rules with such a limit it is, in order and from 0: by this the account is known, wherever its rule stands.
+    number: Option<u32>,
     /// Whose account, such as `user:ada`; for a limit that another Envoy set, its domain and entries.
     key: String,
     #[schema(schema_with = measures)]
@@ -82,20 +86,30 @@ pub(crate) async fn list(
     let filter = AccountFilter { policy: params.policy, key: params.key };
     let Accounts { views, expired, more } = api.limits.accounts(&filter, MOST, steady::now()).await?;
     api.metrics.limits.expired(expired);
-    Ok(Json(LimitList { limits: views.into_iter().map(LimitView::from).collect(), truncated: more }))
+    Ok(Json(LimitList {
+        limits: views.into_iter().map(|view| LimitView::of(view, &api.policies)).collect(),
+        truncated: more,
+    }))
 }
 
-impl From<AccountView> for LimitView {
-    fn from(account: AccountView) -> Self {
+impl LimitView {
+    fn of(account: AccountView, policies: &Policies) -> Self {
         let id = LimitId::of(&account.key);
         let entry = |name: &str| {
             let ours = id.as_ref().filter(|id| id.domain == DOMAIN)?;
             ours.entry(name).map(str::to_owned)
         };
         let measure = entry("measure").and_then(|name| Measure::from_name(&name));
+        let number = entry("rule").and_then(|number| number.parse().ok());
+        let policy = entry("policy");
+        let rule = measure.zip(number).and_then(|(measure, number)| {
+            let held = policies.get(policy.as_deref()?).ok()?;
+            place_of_limit(held.version.policy()?, measure, account.terms.window_us / 1_000_000, number)
+        });
         LimitView {
-            policy: entry("policy"),
-            rule: entry("rule").and_then(|rule| rule.parse().ok()),
+            policy,
+            rule,
+            number,
             measure: measure.unwrap_or(Measure::Requests).as_str(),
             used: account.used,
             reserved: account.held,

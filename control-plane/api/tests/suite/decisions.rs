@@ -106,13 +106,22 @@ async fn decisions_are_explained() {
         threshold: Some(0.5),
         ..v1::Evidence::default()
     };
+    let spent = v1::Evidence {
+        r#type: "agent".into(),
+        limit: Some(2000),
+        measure: "cost".into(),
+        ..v1::Evidence::default()
+    };
     let refused = DecisionRecord {
         policies: vec![v1::PolicyRef { id: "p".into(), version: 1 }],
         violations: vec![
             violation("pii", 1, "denied", ssn),
             violation("access", 0, "denied", v1::Evidence { near: vec![near], ..v1::Evidence::default() }),
         ],
-        warnings: vec![violation("rego", 9, "recorded", v1::Evidence::default())],
+        warnings: vec![
+            violation("rego", 9, "recorded", v1::Evidence::default()),
+            violation("rateLimit", 9, "throttled", spent),
+        ],
         ..record("refused", "deny")
     };
     plane.report(1, vec![refused, record("passed", "allow")]).await;
@@ -131,11 +140,16 @@ async fn decisions_are_explained() {
         "the policy's `enforcement`, or its attachment's, were `logging` or `advisory`",
     ];
     assert_eq!(pii["would_pass_if"], json!(expected));
-    assert_eq!(why["reasons"][1]["would_pass_if"][0], "the caller had one of the roles cfo (rule 2)");
+    assert_eq!(why["reasons"][1]["would_pass_if"][0], "the caller had one of the roles cfo (spec.rules[1])");
+    // Places are those of the document, wherever they stand.
+    assert_eq!((&pii["rule"], &why["reasons"][1]["rule"]), (&json!(0), &Value::Null));
+    assert_eq!(why["reasons"][1]["evidence"]["near"][0]["rule"], 1);
     // A rule that is not in that version (a record of another database) is told without its document.
     let recorded = &why["reasons"][2];
     assert_eq!((&recorded["decisive"], &recorded["rule_document"]), (&json!(false), &Value::Null));
     assert_eq!(recorded["would_pass_if"], json!([]));
+    let spent = &why["reasons"][3]["would_pass_if"][0];
+    assert_eq!(spent, "this agent had used less of its limit of 0.002 USD in the time before");
     assert_eq!(
         why["summary"],
         "refused, because of p (version 1), spec.rules[0].pii: pii objects; p (version 1): access objects"

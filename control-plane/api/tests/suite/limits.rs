@@ -172,7 +172,18 @@ async fn records_settle_what_was_promised() {
     assert_eq!(tokens.len(), 1, "nothing is left of the money: {listed}");
     let (used, left) = (&tokens[0]["used"], &tokens[0]["limit"]);
     assert_eq!((used, left, &tokens[0]["reserved"]), (&120.into(), &1000.into(), &0.into()));
-    assert_eq!((&tokens[0]["rule"], &tokens[0]["measure"]), (&2.into(), &"tokens".into()));
+    assert_eq!((&tokens[0]["number"], &tokens[0]["measure"]), (&2.into(), &"tokens".into()));
+    // Where its rule stands is told by the policy in force.
+    assert_eq!(listed["limits"][0]["rule"], serde_json::Value::Null, "there is no such policy");
+    let rule = |most: u64| serde_json::json!({ "rateLimit": { "tokensPerDay": most } });
+    let other = serde_json::json!({ "rateLimit": { "tokensPerMinute": 7 } });
+    let policy = serde_json::json!({
+        "apiVersion": "ai-mesh.dev/v1alpha1", "kind": "Policy", "metadata": { "name": "p" },
+        "spec": { "rules": [other, rule(1), rule(2), other, rule(1000)] },
+    });
+    plane.json("PUT", "/api/v1/policies/p", policy).await.is(201);
+    let listed = plane.get("/api/v1/limits?policy=p&key=user:ada").await.is(200);
+    assert_eq!(listed["limits"][0]["rule"], 4);
     assert_eq!(plane.get("/api/v1/limits?key=user:bob").await.is(200)["limits"], serde_json::json!([]));
     assert_eq!(promised(&mut client, "v-d3", both(880, 1)).await.overall_code, i32::from(Code::Ok));
 
