@@ -63,7 +63,7 @@ pub use mesh_detect::Detector;
 pub use mesh_wire::{Refusal, Usage};
 pub use pins::SeenTool;
 pub use program::Program;
-pub use replay::{Features, Replayed, replay};
+pub use replay::{Features, Objection, Replayed, replay};
 pub use response::ResponseMode;
 pub use room::check_room;
 pub use session::{Session, Step};

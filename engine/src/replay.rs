@@ -37,6 +37,22 @@ pub struct Features {
     pub findings: Vec<(String, String, f32)>,
     /// When it was.
     pub time: Timestamp,
+    /// What was objected to then, and enforced.
+    pub objections: Vec<Objection>,
+}
+
+/// What a policy objected to when the request was decided. Where the same version of it applies again it objects again, also by
+/// what the record does not tell: a module in Rego, a limit, a guard that could not run.
+#[derive(Clone, Debug)]
+pub struct Objection {
+    /// The policy; empty where none was to blame (a body over the sidecar's bound): that stays whatever policies say.
+    pub policy: String,
+    /// Its version.
+    pub version: u64,
+    /// The guard.
+    pub guard: String,
+    /// What it made of the request.
+    pub outcome: Outcome,
 }
 
 /// What would have been decided.
@@ -53,8 +69,8 @@ pub struct Replayed {
 /// Judges a recorded request under two programs.
 pub fn replay(before: &Program, after: &Program, features: &Features) -> Replayed {
     let (old, new) = (before.index.of(&features.agent), after.index.of(&features.agent));
-    let outcome = |status: mesh_policy::AgentStatus, policies: &[Rc<Attached>]| {
-        if status.refuses() { Outcome::Deny } else { judge(policies, features) }
+    let outcome = |status: mesh_policy::AgentStatus, policies: &[Rc<Attached>], access: bool| {
+        if status.refuses() { Outcome::Deny } else { judge(policies, features, access) }
     };
     let same = |one: &Attached, others: &[Rc<Attached>]| {
         let known = others.iter().find(|other| other.id == one.id && other.version == one.version);
@@ -79,9 +95,11 @@ pub fn replay(before: &Program, after: &Program, features: &Features) -> Replaye
     for policy in old.policies.iter().filter(|policy| !same(policy, &new.policies)) {
         unknown.extend(untold(policy, features));
     }
+    // Who is granted nothing over MCP may be granted it by what differs.
+    let (before, after) = (true, !unknown.contains("access"));
     Replayed {
-        before: outcome(old.status, &old.policies),
-        after: outcome(new.status, &new.policies),
+        before: outcome(old.status, &old.policies, before),
+        after: outcome(new.status, &new.policies, after),
         unknown,
     }
 }
@@ -131,11 +149,12 @@ fn threshold(sensitivity: mesh_detect::Sensitivity) -> f32 {
     injection_threshold(Source::User, sensitivity).unwrap_or(1.0)
 }
 
-/// The strictest outcome of the policies that enforce.
-fn judge(policies: &[Rc<Attached>], features: &Features) -> Outcome {
-    let mut outcome = Outcome::Allow;
+/// The strictest outcome of the policies that enforce. `access`: whether what was granted over MCP then is granted still.
+fn judge(policies: &[Rc<Attached>], features: &Features, access: bool) -> Outcome {
     let enforced = || policies.iter().filter(|policy| policy.enforcement == Enforcement::Blocking);
+    let mut outcome = objected("", 0, features, access);
     for policy in enforced() {
+        outcome = outcome.max(objected(&policy.id, policy.version, features, access));
         let model = !features.model.is_empty()
             && policy.models.iter().any(|guard| guard.refuses(&features.model).is_some());
         let tool = features.tools.iter().any(|tool| policy.refuses_tool(tool).is_some());
@@ -156,6 +175,19 @@ fn judge(policies: &[Rc<Attached>], features: &Features) -> Outcome {
         outcome = Outcome::Deny;
     }
     outcome
+}
+
+/// What this version of a policy made of the request when it was decided.
+fn objected(policy: &str, version: u64, features: &Features, access: bool) -> Outcome {
+    // An agent's status and access by path are judged anew: what grants may be another policy.
+    let stays = |guard: &str| match guard {
+        "agent" => false,
+        "access" => access && features.protocol == "mcp",
+        _ => true,
+    };
+    let same = |said: &&Objection| said.policy == policy && said.version == version && stays(&said.guard);
+    let outcomes = features.objections.iter().filter(same).map(|said| said.outcome);
+    outcomes.max().unwrap_or_default()
 }
 
 fn finding(policy: &Attached, kind: &str, place: &str, score: f32) -> Outcome {
@@ -303,6 +335,34 @@ mod tests {
             let replayed = replay(&program(1, before.clone()), &program(2, after.clone()), &features);
             assert_eq!((replayed.before, replayed.after), expected, "{before} {after}");
             assert_eq!(replayed.unknown.into_iter().collect::<Vec<_>>(), unknown, "{before} {after}");
+        }
+    }
+
+    /// What only the content told stands in the record, and holds for the version that it was said by.
+    #[test]
+    fn what_was_objected_to_is_objected_to_again_by_the_same_version() {
+        let rego = serde_json::json!({ "rules": [{ "rego": { "module": "package mesh\ndeny contains \"x\" if input.x" } }] });
+        let logging = serde_json::json!({ "enforcement": "logging", "rules": rego["rules"] });
+        let other = serde_json::json!({ "rules": [{ "pii": {} }] });
+        let (allow, deny) = (Outcome::Allow, Outcome::Deny);
+        // The policy and version that objected, by which guard; the version afterwards; before and after.
+        for (policy, version, guard, spec, after, expected) in [
+            ("p", 1, "rego", &rego, 1, (deny, deny)),
+            ("p", 1, "rego", &other, 2, (deny, allow)),
+            ("p", 1, "rego", &logging, 1, (deny, allow)),
+            // Another version said so, or another policy: it is not in force.
+            ("p", 9, "rego", &rego, 1, (allow, allow)),
+            ("q", 1, "rego", &rego, 1, (allow, allow)),
+            // No policy said so; an agent's status is its document's.
+            ("", 0, "size", &other, 2, (deny, deny)),
+            ("", 0, "agent", &other, 2, (allow, allow)),
+            // Access by path is judged anew.
+            ("p", 1, "access", &rego, 1, (allow, allow)),
+        ] {
+            let said = Objection { policy: policy.into(), version, guard: guard.into(), outcome: deny };
+            let features = Features { agent: "a".into(), objections: vec![said], ..Features::default() };
+            let replayed = replay(&program(1, rego.clone()), &program(after, spec.clone()), &features);
+            assert_eq!((replayed.before, replayed.after), expected, "{policy}@{version} {guard}: {spec}");
         }
     }
 

@@ -5,7 +5,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
 
 use jiff::Timestamp;
-use mesh_engine::{Detector, RequestHead, Verdict};
+use mesh_engine::{Detector, Objection, Outcome, RequestHead, Verdict};
 use mesh_policy::{Bundle, Diagnostic, Policy};
 
 use crate::admission::{Admission, Remark};
@@ -130,7 +130,36 @@ fn features(decision: &Decision) -> mesh_engine::Features {
         tools: decision.tools.clone(),
         findings: findings.map(|found| (found.kind.clone(), found.place.clone(), found.score)).collect(),
         time: u64::try_from(decision.time.as_nanosecond()).unwrap_or(0),
+        objections: objections(decision),
     }
+}
+
+/// What was objected to and enforced.
+fn objections(decision: &Decision) -> Vec<Objection> {
+    let said = decision.policy_violations.iter().chain(&decision.warnings);
+    let mut objections: Vec<Objection> = said.filter_map(|said| objection(decision, said)).collect();
+    // Some refusals are no rule's: a body that can be read in two ways, a record that could not be kept.
+    if decision.decision == "deny" && !objections.iter().any(|said| said.outcome == Outcome::Deny) {
+        objections.push(Objection {
+            policy: String::new(),
+            version: 0,
+            guard: String::new(),
+            outcome: Outcome::Deny,
+        });
+    }
+    objections
+}
+
+fn objection(decision: &Decision, said: &Violation) -> Option<Objection> {
+    let outcome = match said.effect.as_str() {
+        "denied" => Outcome::Deny,
+        "throttled" => Outcome::Throttle,
+        "modified" => Outcome::AllowWithModifications,
+        _ => return None,
+    };
+    let applied = decision.policies.iter().find(|policy| policy.id == said.policy_id);
+    let version = applied.map_or(0, |policy| policy.version);
+    Some(Objection { policy: said.policy_id.clone(), version, guard: said.guard.clone(), outcome })
 }
 
 fn remarks(refused: Vec<mesh_engine::Refused>) -> Vec<Remark> {

@@ -1,7 +1,8 @@
 //! What a policy would have done to requests that were decided already: their records are judged again, with it and
 //! without it.
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
+use mesh_engine::Outcome;
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -14,6 +15,8 @@ pub struct Impact {
     pub decisions: u64,
     /// Those whose outcome would change.
     pub changed: u64,
+    /// Those that were recorded with another outcome than `before`: they were made under other policies than those in force.
+    pub recorded_otherwise: u64,
     /// By agent and by what changes into what, the most frequent first.
     pub changes: Vec<ImpactChange>,
     /// Decisions of which the record does not tell enough, by the guard that would have to see the content.
@@ -25,7 +28,7 @@ pub struct Impact {
 pub struct ImpactChange {
     /// The agent.
     pub agent_id: String,
-    /// The outcome under the policies in force.
+    /// The outcome under the policies in force, which may be another one than was recorded.
     pub before: String,
     /// The outcome with the policy.
     pub after: String,
@@ -39,6 +42,7 @@ pub struct ImpactChange {
 #[derive(Default)]
 pub(crate) struct Tally {
     decisions: u64,
+    recorded_otherwise: u64,
     changes: BTreeMap<(String, &'static str, &'static str), (u64, String)>,
     unknown: BTreeMap<String, u64>,
 }
@@ -46,8 +50,15 @@ pub(crate) struct Tally {
 impl Tally {
     pub(crate) fn add(&mut self, decision: &Decision, replayed: &mesh_engine::Replayed) {
         self.decisions += 1;
-        for guard in &replayed.unknown {
-            *self.unknown.entry((*guard).to_owned()).or_default() += 1;
+        self.recorded_otherwise += u64::from(replayed.before.as_str() != decision.decision);
+        let mut unknown: BTreeSet<&str> = replayed.unknown.iter().copied().collect();
+        // What would pass was refused at the time, before these guards ran.
+        if replayed.after < Outcome::Throttle {
+            let skipped = decision.guards.iter().filter(|(_, outcome)| *outcome == "skipped:denied");
+            unknown.extend(skipped.map(|(guard, _)| guard.as_str()));
+        }
+        for guard in unknown {
+            *self.unknown.entry(guard.to_owned()).or_default() += 1;
         }
         if replayed.before != replayed.after {
             let key = (decision.agent_id.clone(), replayed.before.as_str(), replayed.after.as_str());
@@ -63,6 +74,12 @@ impl Tally {
         let mut changes: Vec<ImpactChange> = changes.collect();
         changes.sort_by_key(|change| std::cmp::Reverse(change.requests));
         let changed = changes.iter().map(|change| change.requests).sum();
-        Impact { decisions: self.decisions, changed, changes, unknown: self.unknown }
+        Impact {
+            decisions: self.decisions,
+            changed,
+            recorded_otherwise: self.recorded_otherwise,
+            changes,
+            unknown: self.unknown,
+        }
     }
 }

@@ -42,6 +42,12 @@ fn shown(impact: &Value) -> String {
             rows.push([requests, agent, word("before"), word("after"), id]);
         }
         text += &format!("{rows}\n");
+        text += "BEFORE is what the policies in force make of the records, AFTER what they make of them with this policy\n";
+    }
+    if let Some(count @ 1..) = impact["recorded_otherwise"].as_u64() {
+        text += &format!(
+            "{count} of them were recorded with another outcome than BEFORE, under other policies than those in force\n"
+        );
     }
     for (guard, count) in impact["unknown"].as_object().into_iter().flatten() {
         text += &format!("unknown: {count} of them have content that {guard} would have to see\n");
@@ -55,11 +61,12 @@ mod tests {
 
     #[test]
     fn an_impact_for_people() {
-        let impact = json!({ "decisions": 10, "changed": 2, "unknown": { "rego": 3 }, "changes": [
+        let impact = json!({ "decisions": 10, "changed": 2, "recorded_otherwise": 1, "unknown": { "rego": 3 }, "changes": [
             { "requests": 2, "agent_id": "bot", "before": "allow", "after": "deny", "decision_id": "d1" } ] });
         let text = anstream::adapter::strip_str(&shown(&impact)).to_string();
         assert!(text.starts_with("2 of 10 decisions would change\n"), "{text}");
         assert!(text.contains("2         bot    allow   deny   d1"), "{text}");
+        assert!(text.contains("1 of them were recorded with another outcome than BEFORE"), "{text}");
         assert!(text.contains("unknown: 3 of them have content that rego would have to see"), "{text}");
     }
 }

@@ -183,6 +183,9 @@ async fn the_impact_of_a_policy_is_told_by_the_records() {
     assert_eq!((&first["agent_id"], &first["requests"]), (&json!("x"), &json!(2)));
     assert_eq!((&first["before"], &first["after"]), (&json!("allow_with_modifications"), &json!("deny")));
 
+    // What was recorded otherwise, under other policies, is counted.
+    assert_eq!(impact["recorded_otherwise"], 3);
+
     // What was not looked for is not known.
     wanted["spec"]["rules"] = json!([{ "pii": { "types": ["email", "ssn"] } }]);
     let impact = plane.json("POST", "/api/v1/policies/impact", json!({ "policy": wanted })).await.is(200);
@@ -197,6 +200,40 @@ async fn the_impact_of_a_policy_is_told_by_the_records() {
         .refused(422, "policy_invalid");
     let body = json!({ "policy": document("p", "1"), "limit": 0 });
     plane.json("POST", "/api/v1/policies/impact", body).await.refused(400, "bad_request");
+}
+
+/// What a limit or a module in Rego refused is refused before, too, as the record says it; afterwards where that policy stays.
+#[tokio::test]
+async fn the_impact_on_what_only_the_record_knows() {
+    let plane = Plane::new().await;
+    let mut counted = document("counted", "1");
+    counted["spec"]["rules"] = json!([{ "rateLimit": { "requestsPerMinute": 5 } }]);
+    plane.json("PUT", "/api/v1/policies/counted", counted.clone()).await.is(201);
+    let throttled = DecisionRecord {
+        policies: vec![v1::PolicyRef { id: "counted".into(), version: 1 }],
+        violations: vec![v1::Violation {
+            policy_id: "counted".into(),
+            guard: "rateLimit".into(),
+            effect: "throttled".into(),
+            ..v1::Violation::default()
+        }],
+        guards: vec![v1::GuardOutcome { guard: "pii".into(), outcome: "skipped:denied".into() }],
+        ..record("t", "throttle")
+    };
+    plane.report(1, vec![throttled]).await;
+    let mut wider = counted.clone();
+    wider["spec"]["rules"][0]["rateLimit"]["requestsPerMinute"] = json!(50);
+    let change = |before: &str, after: &str| json!([before, after]);
+    for (policy, changes, unknown) in [
+        (document("other", "1"), json!([]), json!({ "pii": 1 })),
+        (wider, change("throttle", "allow"), json!({ "pii": 1, "rateLimit": 1 })),
+    ] {
+        let impact = plane.json("POST", "/api/v1/policies/impact", json!({ "policy": policy })).await.is(200);
+        let told = impact["changes"].as_array().unwrap().first();
+        let told = told.map_or(json!([]), |first| json!([first["before"], first["after"]]));
+        assert_eq!((told, &impact["unknown"]), (changes, &unknown), "{policy}");
+        assert_eq!(impact["recorded_otherwise"], 0);
+    }
 }
 
 fn finding() -> v1::Finding {
