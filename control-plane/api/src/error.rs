@@ -126,6 +126,7 @@ impl From<PolicyError> for ApiError {
             PolicyError::Frozen { .. } => Self::new(StatusCode::LOCKED, "frozen", message),
             PolicyError::RolloutActive { .. } => Self::new(StatusCode::CONFLICT, "rollout_active", message),
             PolicyError::NotNow(_) => Self::new(StatusCode::CONFLICT, "not_now", message),
+            PolicyError::OnlyTried { .. } => Self::new(StatusCode::CONFLICT, "only_tried", message),
             PolicyError::NoDocument { .. } => Self::new(StatusCode::CONFLICT, "no_document", message),
             PolicyError::Exists { .. } => Self::new(StatusCode::CONFLICT, "exists", message),
             PolicyError::Changed { .. } => {

@@ -35,6 +35,7 @@ mod sample;
 mod set;
 mod sidecar;
 mod tools;
+mod tried;
 
 pub use admission::{Admission, Remark};
 pub use clock::{Clock, ClockAhead};

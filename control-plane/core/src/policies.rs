@@ -13,7 +13,7 @@ pub use files::FromFiles;
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use mesh_policy::{Bundle, Diagnostic, Document, Policy, Rollout, Settings, Severity, State, policy_of};
+use mesh_policy::{Bundle, Diagnostic, Document, Policy, Rollout, Settings, Severity, State};
 
 use crate::admission::{Admission, Remark};
 use crate::agents::settled;
@@ -160,20 +160,9 @@ impl Policies {
         found.ok_or_else(|| PolicyError::NoVersion { name: name.to_owned(), version })
     }
 
-    /// The document that judged as `version` of what records call `id`: a version that was in force, or one that a rollout
-    /// tried. None when it is not known (any more).
-    pub async fn judged_by(&self, id: &str, version: u64) -> Option<Policy> {
-        let name = policy_of(id);
-        if let Ok(stored) = self.version(name, version).await {
-            return stored.version.policy().cloned();
-        }
-        let rollouts = self.inner.store.versions(&rollout_key(name)).await.unwrap_or_default();
-        rollouts.into_iter().find_map(|stored| match stored.version.document {
-            Some(Document::State(State::Rollout(rollout))) if rollout.version == version => {
-                Some(rollout.next)
-            }
-            _ => None,
-        })
+    /// Every version of what stands under this key in the log, newest first.
+    pub(crate) async fn stored_versions(&self, key: &str) -> Result<Vec<Stored>, PolicyError> {
+        Ok(self.inner.store.versions(key).await?)
     }
 
     pub(crate) fn settings(&self) -> &Settings {
@@ -404,6 +393,9 @@ impl Policies {
                     Ok((Change::RolledBack, Some(document)))
                 }
                 Ok(_) => Err(PolicyError::NoDocument { name: name.to_owned(), version: *version }),
+                Err(PolicyError::NoVersion { .. }) if self.tried(name, *version).await?.is_some() => {
+                    Err(PolicyError::OnlyTried { name: name.to_owned(), version: *version })
+                }
                 Err(PolicyError::NoVersion { .. }) if set.next_version(name) == 1 => {
                     Err(PolicyError::Unknown { name: name.to_owned() })
                 }

@@ -20,6 +20,8 @@ pub enum Change {
     Deleted,
     /// The document of an earlier version was put in force again.
     RolledBack,
+    /// A rollout tried it, or is trying it: it has not been in force everywhere. Such a version is never stored as the policy's own.
+    Tried,
 }
 
 impl Change {
@@ -30,6 +32,7 @@ impl Change {
             Change::Updated => "updated",
             Change::Deleted => "deleted",
             Change::RolledBack => "rolled_back",
+            Change::Tried => "tried",
         }
     }
 

@@ -68,6 +68,17 @@ pub enum PolicyError {
         /// The version asked for.
         version: u64,
     },
+    /// The version was tried by a rollout, and never in force everywhere.
+    #[error(
+        "version {version} of policy {name:?} was only tried by a rollout: to put it in force, apply what `ai-mesh policy get {name} \
+         --version {version}` shows, or roll it out again"
+    )]
+    OnlyTried {
+        /// The policy.
+        name: String,
+        /// The version asked for.
+        version: u64,
+    },
     /// The version is a deletion and holds no document.
     #[error("version {version} of policy {name:?} is its deletion: there is no document to go back to")]
     NoDocument {

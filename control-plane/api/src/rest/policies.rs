@@ -143,7 +143,7 @@ pub(crate) async fn delete(
     Ok(ChangeResult::new(done, Vec::new()).response())
 }
 
-/// Lists every version of a policy, also of a deleted one.
+/// Lists every version of a policy, also of a deleted one, and those that a rollout tried (`tried`).
 #[utoipa::path(
     get, operation_id = "list_policy_versions", path = "/policies/{name}/versions", tag = "policies", security(("admin" = [])),
     params(("name" = String, Path, description = "Name of the policy")),
@@ -154,11 +154,11 @@ pub(crate) async fn versions(
     InPath(name): InPath<String>,
     Params(Nothing {}): Params<Nothing>,
 ) -> Result<Json<VersionList>, ApiError> {
-    let versions = api.policies.versions(&name).await?;
+    let versions = api.policies.numbered(&name).await?;
     Ok(Json(VersionList { versions: versions.into_iter().map(PolicySummary::from).collect() }))
 }
 
-/// Reads one version of a policy.
+/// Reads one version of a policy, also one that a rollout tried.
 #[utoipa::path(
     get, operation_id = "get_policy_version", path = "/policies/{name}/versions/{version}", tag = "policies", security(("admin" = [])),
     params(
@@ -172,7 +172,7 @@ pub(crate) async fn version(
     InPath((name, version)): InPath<(String, u64)>,
     Params(Nothing {}): Params<Nothing>,
 ) -> Result<Response, ApiError> {
-    Ok(PolicyView::from(api.policies.version(&name, version).await?).tagged())
+    Ok(PolicyView::from(api.policies.numbered_version(&name, version).await?).tagged())
 }
 
 /// Which version to go back to.

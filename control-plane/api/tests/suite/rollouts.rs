@@ -146,6 +146,24 @@ async fn a_rollback_ends_a_rollout_and_then_goes_to_what_was_good() {
     rollback("1").await.is(200);
     assert_eq!(plane.get("/api/v1/policies/a/rollout").await.is(200)["state"], "aborted");
     plane.json("POST", "/api/v1/policies/a/rollback", json!({})).await.refused(409, "not_now");
+    // What was tried has its number for ever, and can be read; it was not in force, so there is no going back to it.
+    let tried = plane.get("/api/v1/policies/a/versions/2").await.is(200);
+    assert_eq!(
+        (&tried["change"], &tried["document"]["spec"]["description"]),
+        (&json!("tried"), &json!("second"))
+    );
+    let versions = plane.get("/api/v1/policies/a/versions").await.is(200);
+    let numbers: Vec<_> =
+        versions["versions"].as_array().unwrap().iter().map(|held| held["version"].clone()).collect();
+    assert_eq!(numbers, [json!(2), json!(1)]);
+    plane
+        .json("POST", "/api/v1/policies/a/rollback", json!({ "version": 2 }))
+        .await
+        .refused(409, "only_tried");
+    plane
+        .json("POST", "/api/v1/policies/a/rollback", json!({ "version": 3 }))
+        .await
+        .refused(404, "not_found");
     plane.json("PUT", "/api/v1/policies/a", document("a", "second")).await.is(200);
     plane.json("PUT", "/api/v1/policies/a", document("a", "bad")).await.is(200);
     let back = plane.json("POST", "/api/v1/policies/a/rollback", json!({})).await.is(200);
