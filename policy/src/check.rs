@@ -58,6 +58,12 @@ impl Walk {
                     self.at(&format!("[{index}]"), |walk| walk.value(value, item));
                 }
             }
+            (Shape::Narrowing(_), Value::Array(items)) if items.is_empty() => {
+                let message = "found an empty list, which leaves nobody out: it is as if it were not there";
+                let help = "name whom the policy is for, or leave the field out; `rules: []` makes a policy for nobody";
+                self.found.push(Diagnostic::warning(&self.path, message).help(help));
+            }
+            (Shape::Narrowing(item), value) => self.value(value, &Shape::List(0, item)),
             (Shape::Labels, Value::Object(labels)) => {
                 for (name, value) in labels {
                     self.at(&step(name), |walk| walk.value(value, &Shape::Text));
@@ -202,7 +208,9 @@ fn help(value: &Value, shape: &Shape) -> Option<String> {
         (Shape::Form(form), Value::Number(_) | Value::Bool(_)) => {
             (form.valid)(&value.to_string()).then(|| QUOTE.to_owned())
         }
-        (Shape::List(..), Value::String(text)) => Some(format!("write `[{}]`", quoted(text))),
+        (Shape::List(..) | Shape::Narrowing(_), Value::String(text)) => {
+            Some(format!("write `[{}]`", quoted(text)))
+        }
         (Shape::Flag, Value::String(text)) => match text.to_ascii_lowercase().as_str() {
             "true" | "false" => Some(UNQUOTE.to_owned()),
             "yes" | "on" => Some("write `true`".to_owned()),
@@ -260,7 +268,7 @@ fn expected(shape: &Shape) -> String {
         Shape::Whole(least, most) => format!("a whole number from {least} to {most}"),
         Shape::Share => "a number from 0 to 1".to_owned(),
         Shape::Money => "an amount of money, a number over 0 such as 50 or 0.25".to_owned(),
-        Shape::List(_, item) => match item {
+        Shape::List(_, item) | Shape::Narrowing(item) => match item {
             Shape::Text | Shape::NonEmpty => "a list of strings".to_owned(),
             Shape::Word(words) => format!("a list of {}", either(words)),
             Shape::OneOf(_) => "a list of rules".to_owned(),

@@ -40,26 +40,52 @@ fn check_rule(rule: &Rule, path: &str) -> Vec<Diagnostic> {
         Rule::Tools(rule) if rule.allow.is_empty() && rule.deny.is_empty() && !rule.pin => {
             nothing_listed(path, "tool")
         }
-        Rule::Tools(rule) => in_both(&rule.allow, &rule.deny, path),
+        Rule::Tools(rule) => denied_after_all(&rule.allow, &rule.deny, path, "tool"),
         Rule::Content(rule) => content(rule, path),
         Rule::Rego(rule) if rule.module.is_empty() && rule.modules.is_empty() => vec![
             Diagnostic::error(path, "there is no module, expected `module` or `modules`")
                 .help("write `module: |` and the Rego source below it"),
         ],
         Rule::Models(rule) if rule.allow.is_empty() && rule.deny.is_empty() => nothing_listed(path, "model"),
-        Rule::Models(rule) => in_both(&rule.allow, &rule.deny, path),
+        Rule::Models(rule) => denied_after_all(&rule.allow, &rule.deny, path, "model"),
         _ => Vec::new(),
     }
 }
 
-/// Names that are allowed and denied, word for word: their `allow` does nothing.
-fn in_both(allow: &[String], deny: &[String], path: &str) -> Vec<Diagnostic> {
-    let both = allow.iter().enumerate().filter(|(_, name)| deny.contains(name));
-    let said = both.map(|(index, name)| {
-        let message = format!("{name:?} is in `deny` too, which wins: it is denied");
+/// Names that are allowed and denied: their `allow` does nothing. Where that is true of all of them nothing is left.
+fn denied_after_all(allow: &[String], deny: &[String], path: &str, what: &str) -> Vec<Diagnostic> {
+    // `deny` finds models in any letters.
+    let same = |name: &str| if what == "model" { name.to_lowercase() } else { name.to_owned() };
+    let denied = |name: &String| deny.iter().find(|wide| covers(&same(wide), &same(name)));
+    let both: Vec<_> =
+        allow.iter().enumerate().filter_map(|(index, name)| Some((index, name, denied(name)?))).collect();
+    if both.len() > 1 && both.len() == allow.len() {
+        let message = format!("all that `allow` lists is denied by `deny`, which wins: no {what} is left");
+        let help = "take out of `deny` what is to be allowed, or leave `allow` out";
+        return vec![Diagnostic::warning(path, message).help(help)];
+    }
+    let only = allow.len() == 1;
+    let said = both.into_iter().map(|(index, name, by)| {
+        let left = if only { format!(", and no {what} is left") } else { String::new() };
+        let by =
+            if by == name { "is in `deny` too".to_owned() } else { format!("falls under {by:?} in `deny`") };
+        let message = format!("{name:?} {by}, which wins: it is denied{left}");
         Diagnostic::warning(format!("{path}.allow[{index}]"), message).help("take it out of one of the lists")
     });
     said.collect()
+}
+
+/// Whether all that `narrow` matches is matched by `wide`: each `*` of `narrow` has to fall into one of `wide`.
+fn covers(wide: &str, narrow: &str) -> bool {
+    let Some((head, rest)) = wide.split_once('*') else { return wide == narrow };
+    let Some(mut left) = narrow.strip_prefix(head) else { return false };
+    let mut parts: Vec<&str> = rest.split('*').collect();
+    let tail = parts.pop().unwrap_or_default();
+    for part in parts {
+        let Some(at) = left.find(part) else { return false };
+        left = &left[at + part.len()..];
+    }
+    left.ends_with(tail)
 }
 
 fn nothing_listed(path: &str, what: &str) -> Vec<Diagnostic> {

@@ -21,6 +21,8 @@ pub(crate) enum Shape {
     Money,
     /// A list of at least so many items.
     List(usize, &'static Shape),
+    /// A list that narrows what a document is about; an empty one is as none.
+    Narrowing(&'static Shape),
     /// A map from any string to a string.
     Labels,
     /// A map from names to strings that say something.
@@ -111,9 +113,9 @@ pub(crate) const POLICY: Shape = Shape::Map(&[
             optional(
                 "target",
                 Shape::Map(&[
-                    optional("agents", TEXTS),
-                    optional("types", Shape::List(0, &AGENT_TYPE)),
-                    optional("complianceTiers", Shape::List(0, &TIER)),
+                    optional("agents", Shape::Narrowing(&Shape::NonEmpty)),
+                    optional("types", Shape::Narrowing(&AGENT_TYPE)),
+                    optional("complianceTiers", Shape::Narrowing(&TIER)),
                     optional("labels", Shape::Labels),
                 ]),
             ),

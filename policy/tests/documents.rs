@@ -371,6 +371,18 @@ fn mistakes_are_named_with_path_found_expected_and_help() {
             ],
         ),
         (
+            "- models: { allow: [GPT-4o], deny: [\"gpt-*\"] }\n- tools: { allow: [a, \"b.*\"], deny: [\"*\"] }\n- models: { deny: [\"*\"] }\n\
+             - tools: { allow: [\"a*\", \"*\", b.x], deny: [\"a*z\", \"b.?\"] }\n- tools: { allow: [a.b.c, x], deny: [\"a*b*c\"] }",
+            &[
+                "warning | spec.rules[0].models.allow[0] | \"GPT-4o\" falls under \"gpt-*\" in `deny`, which wins: it is denied, and no \
+                 model is left | take it out of one of the lists",
+                "warning | spec.rules[1].tools | all that `allow` lists is denied by `deny`, which wins: no tool is left | take out of \
+                 `deny` what is to be allowed, or leave `allow` out",
+                "warning | spec.rules[4].tools.allow[0] | \"a.b.c\" falls under \"a*b*c\" in `deny`, which wins: it is denied | take it \
+                 out of one of the lists",
+            ],
+        ),
+        (
             "- pii: { action: block, replacement: x }",
             &[
                 "warning | spec.rules[0].pii.replacement | a replacement is used only when `action` is `redact`",
@@ -462,6 +474,12 @@ fn mistakes_in_the_head_are_named_too() {
             "spec:",
             "spec:\n  target: { agent: [x] }",
             "error | spec.target.agent | unknown field `agent` | did you mean `agents`?",
+        ),
+        (
+            "spec:",
+            "spec:\n  target: { agents: [], types: [chatbot] }",
+            "warning | spec.target.agents | found an empty list, which leaves nobody out: it is as if it were not there | name whom the \
+             policy is for, or leave the field out; `rules: []` makes a policy for nobody",
         ),
         (
             "spec:",
