@@ -21,6 +21,9 @@ impl JudgeMetrics {
         let metrics = JudgeMetrics::default();
         let help = "Exchanges in which a judge was to be asked about doubtful text, by what became of that";
         registry.register("judge_questions", help, metrics.questions.clone());
+        for outcome in STATES.iter().map(|(_, outcome)| *outcome) {
+            drop(metrics.questions.get_or_create(&Outcome { outcome }));
+        }
         metrics
     }
 
@@ -32,16 +35,19 @@ impl JudgeMetrics {
     }
 }
 
+/// States of the guard, and what they say of its question.
+const STATES: [(&str, &str); 8] = [
+    ("ran", "answered"),
+    ("skipped:many", "answered"),
+    ("failed:deadline", "deadline"),
+    ("failed:unreachable", "unreachable"),
+    ("failed:answer", "answer"),
+    ("failed:breaker", "breaker"),
+    ("failed:no-service", "no-service"),
+    ("skipped:unanswered", "unanswered"),
+];
+
 /// What a guard's state says of its question; nothing where there was none.
 fn outcome(state: &str) -> Option<&'static str> {
-    Some(match state {
-        "ran" | "skipped:many" => "answered",
-        "failed:deadline" => "deadline",
-        "failed:unreachable" => "unreachable",
-        "failed:answer" => "answer",
-        "failed:breaker" => "breaker",
-        "failed:no-service" => "no-service",
-        "skipped:unanswered" => "unanswered",
-        _ => return None,
-    })
+    STATES.iter().find(|(known, _)| *known == state).map(|(_, outcome)| *outcome)
 }

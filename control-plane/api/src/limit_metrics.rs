@@ -59,7 +59,23 @@ impl LimitMetrics {
             "Reservations and leases that nobody ended in time",
             expired,
         );
+        metrics.show_from_the_start();
         metrics
+    }
+
+    /// A counter that is not there until it counts can not be told from one that does not exist.
+    fn show_from_the_start(&self) {
+        for outcome in ["admitted", "refused", "failed", "renewal"] {
+            drop(self.requests.get_or_create(&Outcome { outcome }));
+        }
+        for outcome in ["spent", "released", "returned", "unknown"] {
+            drop(self.settlements.get_or_create(&Outcome { outcome }));
+        }
+        for family in [&self.refusals, &self.admitted, &self.leases, &self.lent] {
+            for measure in Measure::ALL.map(Measure::as_str) {
+                drop(family.get_or_create(&Measured { measure }));
+            }
+        }
     }
 
     /// Nobody could count.

@@ -46,6 +46,9 @@ struct HttpLabel {
     status: u16,
 }
 
+/// Outcomes of decisions.
+const OUTCOMES: [&str; 4] = ["allow", "allow_with_modifications", "deny", "throttle"];
+
 impl Metrics {
     /// Counters from zero. What is a state and not a count is read from the services when it is asked for.
     pub fn new(policies: Policies, sidecars: Arc<dyn SidecarView>, propagation: Arc<Propagation>) -> Self {
@@ -65,6 +68,9 @@ impl Metrics {
             registry: Registry::default(),
         };
         registry.register("decisions", "Decision records kept, by outcome", metrics.decisions.clone());
+        for decision in OUTCOMES {
+            drop(metrics.decisions.get_or_create(&DecisionLabel { decision }));
+        }
         registry.register(
             "decision_gaps",
             "Gaps noticed in the numbers of decision records",
@@ -114,13 +120,8 @@ impl Metrics {
 
     pub(crate) fn kept(&self, intake: &Intake, decisions: impl Iterator<Item = impl AsRef<str>>) {
         for decision in decisions {
-            let decision = match decision.as_ref() {
-                "allow" => "allow",
-                "allow_with_modifications" => "allow_with_modifications",
-                "deny" => "deny",
-                "throttle" => "throttle",
-                _ => "other",
-            };
+            let known = OUTCOMES.into_iter().find(|known| *known == decision.as_ref());
+            let decision = known.unwrap_or("other");
             self.decisions.get_or_create(&DecisionLabel { decision }).inc();
         }
         self.gaps.inc_by(u64::from(intake.gap.is_some()));

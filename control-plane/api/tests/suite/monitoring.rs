@@ -1,4 +1,6 @@
 //! What monitors see.
+use std::collections::BTreeSet;
+
 use mesh_audit::v1::{DecisionRecord, ReportRequest};
 use mesh_control_api::intake;
 use mesh_control_api::v1::decision_intake_client::DecisionIntakeClient;
@@ -89,4 +91,38 @@ async fn metrics_count_what_happened() {
     ] {
         assert!(metrics.text.contains(line), "{line} is missing in\n{}", metrics.text);
     }
+}
+
+/// The table of metrics in the documents and what is exposed name the same metrics, with the same labels, from the start on.
+#[tokio::test]
+async fn the_documents_list_every_metric() {
+    let plane = Plane::new().await;
+    plane.get("/healthz").await.is(200);
+    let text = plane.get("/metrics").await.text;
+    let exposed: BTreeSet<String> = text
+        .lines()
+        .filter_map(|line| line.strip_prefix("# TYPE "))
+        .map(|line| {
+            let (name, kind) = line.split_once(' ').expect("a name and a type");
+            let name = match kind {
+                "counter" => format!("{name}_total"),
+                "info" => format!("{name}_info"),
+                _ => name.to_owned(),
+            };
+            let sample = text.lines().find_map(|line| line.strip_prefix(&format!("{name}{{")));
+            let labels: Vec<&str> = sample.into_iter().flat_map(label_names).collect();
+            if labels.is_empty() { name } else { format!("{name}{{{}}}", labels.join(",")) }
+        })
+        .collect();
+    let document = include_str!("../../../../docs/operations.md");
+    let rows = document.lines().filter(|line| line.starts_with("| `ai_mesh_"));
+    let names = rows.flat_map(|row| row.split('|').nth(1).unwrap_or_default().split('`').skip(1).step_by(2));
+    let listed: BTreeSet<String> = names.map(str::to_owned).collect();
+    assert_eq!(exposed, listed);
+}
+
+/// The names of the labels of `a="x",b="y"} 1`.
+fn label_names(labels: &str) -> Vec<&str> {
+    let labels = labels.split_once("\"}").map_or(labels, |(labels, _)| labels);
+    labels.split("\",").filter_map(|label| Some(label.split_once('=')?.0)).collect()
 }
