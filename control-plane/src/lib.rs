@@ -14,6 +14,7 @@ mod sidecars;
 mod signing;
 mod start;
 mod starter;
+mod strangers;
 mod tokens;
 
 pub use config::Config;

@@ -13,11 +13,11 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tonic::service::InterceptorLayer;
 use tonic::transport::Server;
-use tonic::transport::server::TcpIncoming;
 
 use crate::error::StartError;
 use crate::forgetting::forget;
 use crate::serving::{MOST, PATIENCE, serve};
+use crate::strangers::{self, incoming};
 
 /// How long requests that are under way may take when the control plane stops.
 const GRACE: Duration = Duration::from_secs(5);
@@ -77,7 +77,7 @@ impl Running {
             .add_service(ads.service())
             .add_service(servers.intake)
             .add_service(servers.rate_limits);
-        let incoming = TcpIncoming::from(servers.grpc).with_nodelay(Some(true));
+        let incoming = incoming(servers.grpc, PATIENCE, strangers::MOST);
         tasks.spawn(async move {
             let served = builder.serve_with_incoming_shutdown(incoming, stopped).await;
             ("gRPC", served.map_err(std::io::Error::other))

@@ -9,8 +9,10 @@ use axum::http::{HeaderMap, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use subtle::ConstantTimeEq;
+use tokio::sync::OwnedSemaphorePermit;
 use tonic::Status;
 use tonic::service::Interceptor;
+use tonic::transport::server::TcpConnectInfo;
 
 use crate::error::ApiError;
 
@@ -67,6 +69,30 @@ pub(crate) async fn require_admin(State(token): State<Token>, request: Request, 
     }
 }
 
+/// A connection on which no call has shown the sidecars' token yet; it has one of few places until then.
+#[derive(Clone, Debug)]
+pub struct Stranger {
+    address: TcpConnectInfo,
+    place: Arc<Mutex<Option<OwnedSemaphorePermit>>>,
+}
+
+impl Stranger {
+    /// A connection from that address.
+    pub fn new(address: TcpConnectInfo, place: OwnedSemaphorePermit) -> Self {
+        Stranger { address, place: Arc::new(Mutex::new(Some(place))) }
+    }
+
+    /// Whether a call has shown the token.
+    pub fn is_known(&self) -> bool {
+        self.place.lock().unwrap_or_else(PoisonError::into_inner).is_none()
+    }
+
+    /// A call has shown it: the place is another's.
+    fn is_known_now(&self) {
+        drop(self.place.lock().unwrap_or_else(PoisonError::into_inner).take());
+    }
+}
+
 /// Lets a gRPC call through only with the sidecars' token: an interceptor for the whole gRPC server.
 #[derive(Clone, Debug)]
 pub struct SidecarAuth {
@@ -107,9 +133,14 @@ impl SidecarAuth {
 }
 
 impl Interceptor for SidecarAuth {
-    fn call(&mut self, request: tonic::Request<()>) -> Result<tonic::Request<()>, Status> {
+    fn call(&mut self, mut request: tonic::Request<()>) -> Result<tonic::Request<()>, Status> {
+        let stranger = request.extensions().get::<Stranger>().cloned();
+        if let Some(stranger) = &stranger {
+            request.extensions_mut().insert(stranger.address.clone());
+        }
         let shown = request.metadata().get("authorization").map(|value| value.as_bytes());
         if self.token.is_shown_by(shown) {
+            stranger.iter().for_each(Stranger::is_known_now);
             Ok(request)
         } else {
             self.note_refused(request.remote_addr());

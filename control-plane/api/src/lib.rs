@@ -17,7 +17,7 @@ mod rest;
 mod state;
 mod steady;
 
-pub use auth::{SidecarAuth, Token};
+pub use auth::{SidecarAuth, Stranger, Token};
 pub use error::{ApiError, ErrorBody};
 pub use grpc::{IntakeServer, IntakeService, RateLimitServer, RateLimitService, intake, rate_limits};
 pub use metrics::Metrics;
