@@ -156,7 +156,11 @@ impl Client {
             "the control plane at {} does not answer{why}: is `ai-mesh up` running?",
             self.base
         ))
-        .hint("another address is given by --api-url or AI_MESH_API_URL")
+        .hint(if self.base.starts_with("https:") {
+            "it speaks http itself: https needs something in front of it; another address is given by --api-url or AI_MESH_API_URL"
+        } else {
+            "another address is given by --api-url or AI_MESH_API_URL"
+        })
     }
 
     /// Why the control plane did not do it.

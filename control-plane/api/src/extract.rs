@@ -1,6 +1,7 @@
 //! What handlers are given, with errors in the API's shape.
 use std::str::FromStr;
 
+use axum::extract::path::{ErrorKind, FailedToDeserializePathParams};
 use axum::extract::rejection::{BytesRejection, PathRejection};
 use axum::extract::{FromRequest, FromRequestParts, Path, Query, Request};
 use axum::http::request::Parts;
@@ -20,10 +21,20 @@ impl<S: Send + Sync, T: DeserializeOwned + Send> FromRequestParts<S> for InPath<
         match Path::from_request_parts(parts, state).await {
             Ok(Path(value)) => Ok(InPath(value)),
             Err(PathRejection::FailedToDeserializePathParams(error)) => {
-                Err(ApiError::not_found(format!("there is nothing at this path: {}", error.body_text())))
+                Err(ApiError::not_found(format!("there is nothing at this path: {}", no_part(&error))))
             }
             Err(error) => Err(ApiError::bad_request(error.body_text())),
         }
+    }
+}
+
+/// What is wrong with a part of the path. All that are not text are numbers.
+fn no_part(error: &FailedToDeserializePathParams) -> String {
+    match error.kind() {
+        ErrorKind::ParseError { value, .. }
+        | ErrorKind::ParseErrorAtIndex { value, .. }
+        | ErrorKind::ParseErrorAtKey { value, .. } => format!("found {value:?}, expected a whole number"),
+        _ => error.body_text(),
     }
 }
 

@@ -106,7 +106,7 @@ pub(crate) async fn get(
     Params(Nothing {}): Params<Nothing>,
 ) -> Result<Json<Decision>, ApiError> {
     let found = api.decisions.get(&id).await?;
-    found.map(Json).ok_or_else(|| ApiError::not_found(format!("there is no decision {id:?}")))
+    found.map(Json).ok_or_else(|| ApiError::not_found(unknown(&id)))
 }
 
 /// Explains one decision: which policy, version and rule, by which facts, and what would have changed the outcome.
@@ -121,7 +121,7 @@ pub(crate) async fn explanation(
     Params(Nothing {}): Params<Nothing>,
 ) -> Result<Json<Explanation>, ApiError> {
     let found = api.decisions.get(&id).await?;
-    let decision = found.ok_or_else(|| ApiError::not_found(format!("there is no decision {id:?}")))?;
+    let decision = found.ok_or_else(|| ApiError::not_found(unknown(&id)))?;
     let mut documents = Vec::new();
     for applied in &decision.policies {
         // A version that is not known any more (another database) leaves its rules unnamed.
@@ -134,6 +134,10 @@ pub(crate) async fn explanation(
         known.map(|(_, policy)| policy.clone())
     };
     Ok(Json(explain(&decision, document)))
+}
+
+fn unknown(id: &str) -> String {
+    format!("there is no decision {id:?}; one that was made just now is there a moment later")
 }
 
 /// Follows decisions as server-sent events, oldest first: `data` is a decision, `id` its place for `Last-Event-ID`.
