@@ -3,9 +3,11 @@
 use std::{
     io::Write,
     net::TcpListener,
-    path::{Path, PathBuf},
+    path::Path,
     process::{Command, Output, Stdio},
 };
+
+use tempfile::TempDir;
 
 /// A command that can't find anything of the machine it runs on.
 fn ai_mesh(folder: &Path) -> Command {
@@ -17,11 +19,9 @@ fn ai_mesh(folder: &Path) -> Command {
     command
 }
 
-fn folder(name: &str) -> PathBuf {
-    let folder = std::env::temp_dir().join(format!("ai-mesh-usage-{name}-{}", std::process::id()));
-    let _ = std::fs::remove_dir_all(&folder);
-    std::fs::create_dir_all(&folder).unwrap();
-    folder
+/// A folder that is removed with the value.
+fn folder() -> TempDir {
+    TempDir::with_prefix("ai-mesh-usage-").unwrap()
 }
 
 fn text(bytes: &[u8]) -> String {
@@ -126,7 +126,8 @@ fn the_starter_packs_pass_their_tests() {
 
 #[test]
 fn command_lines() {
-    let here = folder("lines");
+    let folder = folder();
+    let here = folder.path();
     std::fs::write(here.join("good.yaml"), GOOD).unwrap();
     std::fs::write(here.join("bad.yaml"), BAD).unwrap();
     std::fs::create_dir(here.join("empty")).unwrap();
@@ -315,7 +316,7 @@ fn command_lines() {
         ),
     ];
     for (line, code, stdout, stderr) in table {
-        let output = ai_mesh(&here).args(line.split_whitespace()).output().unwrap();
+        let output = ai_mesh(here).args(line.split_whitespace()).output().unwrap();
         let (out, err) = (text(&output.stdout), text(&output.stderr));
         assert_eq!(output.status.code(), Some(*code), "{line}\n{out}\n{err}");
         stdout.iter().for_each(|part| assert!(out.contains(part), "{line}: no {part:?} in\n{out}"));
@@ -338,7 +339,8 @@ fn starting(here: &Path, flags: &[&str]) -> Output {
 
 #[test]
 fn a_start_that_cannot_work_leaves_nothing_behind() {
-    let here = folder("start");
+    let folder = folder();
+    let here = folder.path();
     std::fs::write(here.join("bad.yaml"), BAD).unwrap();
     std::fs::write(here.join("ca.pem"), "-----BEGIN CERTIFICATE-----\n").unwrap();
     let held = TcpListener::bind("127.0.0.1:0").unwrap();
@@ -357,7 +359,7 @@ fn a_start_that_cannot_work_leaves_nothing_behind() {
         (&["--ca-file", "ca.pem", "--policy", "nowhere.yaml"], "there is no nowhere.yaml"),
     ];
     for (flags, expected) in table {
-        let output = starting(&here, flags);
+        let output = starting(here, flags);
         let err = text(&output.stderr);
         assert_eq!(output.status.code(), Some(2), "{flags:?}: {err}");
         assert!(err.contains(expected), "{flags:?}: {err}");
@@ -369,10 +371,11 @@ fn a_start_that_cannot_work_leaves_nothing_behind() {
 
 #[test]
 fn colours_are_a_choice() {
-    let here = folder("colours");
+    let folder = folder();
+    let here = folder.path();
     std::fs::write(here.join("bad.yaml"), BAD).unwrap();
     let validate = |flags: &[&str], no_color: bool| {
-        let mut command = ai_mesh(&here);
+        let mut command = ai_mesh(here);
         command.args(["policy", "validate", "bad.yaml"]).args(flags);
         if no_color {
             command.env("NO_COLOR", "1");
@@ -387,10 +390,10 @@ fn colours_are_a_choice() {
 
 #[test]
 fn flags_come_from_the_environment_too() {
-    let here = folder("environment");
+    let folder = folder();
+    let here = folder.path();
     let run = |flags: &[&str]| {
-        let output =
-            ai_mesh(&here).args(flags).env("AI_MESH_API_URL", "http://127.0.0.1:2").output().unwrap();
+        let output = ai_mesh(here).args(flags).env("AI_MESH_API_URL", "http://127.0.0.1:2").output().unwrap();
         text(&output.stderr)
     };
     assert!(run(&["policy", "list"]).contains("http://127.0.0.1:2 "));
@@ -399,15 +402,32 @@ fn flags_come_from_the_environment_too() {
         "flags win"
     );
     // What the environment sets is no part of how a command is to be typed.
-    let output = ai_mesh(&here).args(["policy", "get"]).env("AI_MESH_DATA", "here").output().unwrap();
+    let output = ai_mesh(here).args(["policy", "get"]).env("AI_MESH_DATA", "here").output().unwrap();
     let usage = text(&output.stderr);
     assert!(usage.contains("Usage: ai-mesh policy get <NAME>") && !usage.contains("--data"), "{usage}");
 }
 
 #[test]
+fn the_sample_in_the_documents_is_one() {
+    let folder = folder();
+    let here = folder.path();
+    std::fs::write(here.join("good.yaml"), GOOD).unwrap();
+    let document = include_str!("../../docs/policies.md");
+    let blocks = document.split("```json\n").skip(1).filter_map(|rest| rest.split("```").next());
+    let samples: Vec<&str> = blocks.filter(|block| block.contains("source_ip")).collect();
+    assert_eq!(samples.len(), 1);
+    std::fs::write(here.join("sample.json"), samples[0]).unwrap();
+    let output =
+        ai_mesh(here).args(["policy", "test", "good.yaml", "--request", "sample.json"]).output().unwrap();
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    assert!(text(&output.stdout).contains("protocol    mcp"), "{}", text(&output.stdout));
+}
+
+#[test]
 fn policies_are_read_from_standard_input() {
-    let here = folder("stdin");
-    let mut child = ai_mesh(&here)
+    let folder = folder();
+    let here = folder.path();
+    let mut child = ai_mesh(here)
         .args(["policy", "validate", "-"])
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
@@ -434,9 +454,9 @@ fn another_server_is_told_from_an_empty_one() {
                 .unwrap();
         }
     });
-    let folder = folder("another");
+    let folder = folder();
     for line in ["policy list", "decisions list", "limits"] {
-        let output = ai_mesh(&folder)
+        let output = ai_mesh(folder.path())
             .args(line.split(' '))
             .args(["--api-url", &format!("http://{address}"), "--data", "d"])
             .output()
@@ -445,5 +465,4 @@ fn another_server_is_told_from_an_empty_one() {
         assert_eq!(output.status.code(), Some(2), "{line}: {said}");
         assert!(said.contains("no JSON") && said.contains("REST address"), "{line}: {said}");
     }
-    std::fs::remove_dir_all(folder).unwrap();
 }

@@ -70,7 +70,8 @@ mod tests {
     fn a_refused_filter_says_why() {
         let rejected = "config for type.googleapis.com/envoy.config.core.v3.TypedExtensionConfig rejected: Unable to create Wasm plugin ai_mesh";
         let untrusted = "wasm log ai_mesh ai_mesh: the configuration is refused: the bundle is signed by a key that this sidecar does not trust";
-        let log = std::env::temp_dir().join(format!("ai-mesh-cli-filter-{}", std::process::id()));
+        let folder = tempfile::tempdir().unwrap();
+        let log = folder.path().join("log");
         for (said, expected) in [
             (
                 format!("{untrusted}\n{rejected}\n"),
@@ -94,7 +95,8 @@ mod tests {
             (format!("{stream}: 16, the token\n{stream}: 14, upstream connect error"), false),
             (String::new(), false),
         ];
-        let log = std::env::temp_dir().join(format!("ai-mesh-cli-refused-{}", std::process::id()));
+        let folder = tempfile::tempdir().unwrap();
+        let log = folder.path().join("log");
         for (said, refused) in table {
             std::fs::write(&log, &said).unwrap();
             assert_eq!(token_refused(&log), refused, "{said}");

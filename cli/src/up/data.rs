@@ -139,15 +139,20 @@ fn write_private(path: &Path, text: &str) -> Outcome {
 mod tests {
     use std::os::unix::fs::PermissionsExt;
 
+    use tempfile::TempDir;
+
     use super::*;
 
-    fn folder(name: &str) -> PathBuf {
-        std::env::temp_dir().join(format!("ai-mesh-cli-data-{name}-{}", std::process::id()))
+    /// A data directory in a folder that is removed with the first value.
+    fn opened() -> (TempDir, DataDir) {
+        let folder = TempDir::new().unwrap();
+        let data = DataDir::open(&folder.path().join("data")).unwrap();
+        (folder, data)
     }
 
     #[test]
     fn one_program_at_a_time() {
-        let data = DataDir::open(&folder("lock")).unwrap();
+        let (_folder, data) = opened();
         let held = data.lock("up").unwrap();
         let failure = data.lock("up").unwrap_err().to_string();
         assert!(failure.contains("already runs") && failure.contains("--data"), "{failure}");
@@ -157,7 +162,7 @@ mod tests {
 
     #[test]
     fn what_is_written_is_private() {
-        let data = DataDir::open(&folder("private")).unwrap();
+        let (_folder, data) = opened();
         let path = data.path().join("file");
         std::fs::write(&path, "old").unwrap();
         std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o644)).unwrap();
@@ -169,7 +174,7 @@ mod tests {
 
     #[test]
     fn a_list_of_keys_that_holds_none_is_not_gone_without() {
-        let data = DataDir::open(&folder("keys")).unwrap();
+        let (_folder, data) = opened();
         let (token, keys) = (data.sidecar_token(), data.path().join(mesh_control_plane::POLICY_KEYS));
         assert_eq!(policy_keys(&token).unwrap(), "", "none was copied: that is said");
         let (one, other) = ("1".repeat(64), "a".repeat(64));

@@ -216,9 +216,7 @@ mod tests {
 
     // The programs are files of the tree: one that a test wrote could be held open for writing by the child of another
     // test between its fork and its exec, and the kernel runs no such file (ETXTBSY).
-    fn launch(program: &str) -> Launch {
-        let folder = std::env::temp_dir().join(format!("ai-mesh-cli-envoy-{}", std::process::id()));
-        std::fs::create_dir_all(&folder).unwrap();
+    fn launch(folder: &Path, program: &str) -> Launch {
         let file = |end: &str| folder.join(format!("{program}.{end}"));
         Launch {
             program: Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("src/up/testdata/{program}.sh")),
@@ -231,14 +229,16 @@ mod tests {
 
     #[tokio::test]
     async fn an_end_before_ready_shows_the_log() {
-        let mut envoy = Envoy::start(launch("ends-early")).unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        let mut envoy = Envoy::start(launch(folder.path(), "ends-early")).unwrap();
         let failure = envoy.until_ready(|| std::future::ready(Ok(false))).await.unwrap_err().to_string();
         assert!(failure.contains("exit status: 1") && failure.contains("  the port is taken"), "{failure}");
     }
 
     #[tokio::test]
     async fn a_death_is_followed_by_a_new_start() {
-        let launch = launch("runs");
+        let folder = tempfile::tempdir().unwrap();
+        let launch = launch(folder.path(), "runs");
         let log = launch.log.clone();
         let mut envoy = Envoy::start(launch).unwrap();
         let starts = || std::fs::read_to_string(&log).unwrap_or_default().matches("started").count();

@@ -107,31 +107,32 @@ fn absolute(path: &Path) -> Outcome<PathBuf> {
 mod tests {
     use super::*;
 
-    /// A file that is neither a program nor a module.
-    fn plain_file() -> PathBuf {
-        let folder = std::env::temp_dir().join(format!("ai-mesh-cli-tools-{}", std::process::id()));
-        std::fs::create_dir_all(&folder).unwrap();
-        let file = folder.join("plain");
+    /// A file that is neither a program nor a module, in a folder that is removed with the first value.
+    fn plain_file() -> (tempfile::TempDir, PathBuf) {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("plain");
         std::fs::write(&file, "text").unwrap();
         std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o644)).unwrap();
-        file
+        (folder, file)
     }
 
     #[test]
     fn what_is_not_there_is_said_with_what_to_do() {
         let envoy = envoy(Some(Path::new("/nowhere/envoy"))).unwrap_err().to_string();
         assert!(envoy.contains("/nowhere/envoy") && envoy.contains("--envoy"), "{envoy}");
-        let no_program = super::envoy(Some(&plain_file())).unwrap_err().to_string();
+        let (_folder, plain) = plain_file();
+        let no_program = super::envoy(Some(&plain)).unwrap_err().to_string();
         assert!(no_program.contains("is no program"), "{no_program}");
         let filter = filter(Some(Path::new("/nowhere.wasm"))).unwrap_err().to_string();
         assert!(filter.contains("/nowhere.wasm") && filter.contains("--filter"), "{filter}");
-        let no_wasm = super::filter(Some(&plain_file())).unwrap_err().to_string();
+        let no_wasm = super::filter(Some(&plain)).unwrap_err().to_string();
         assert!(no_wasm.contains("no WebAssembly module"), "{no_wasm}");
     }
 
     #[test]
     fn the_envoy_of_the_build_folder_is_found() {
-        let target = std::env::temp_dir().join(format!("ai-mesh-cli-fetched-{}", std::process::id()));
+        let fetching = tempfile::tempdir().unwrap();
+        let target = fetching.path();
         let folder = target.join("ai-mesh/envoy-venv/lib/python3.12/site-packages/envoy/_bin");
         std::fs::create_dir_all(&folder).unwrap();
         let (program, envoy) = (target.join("release/ai-mesh"), folder.join("envoy"));
@@ -147,7 +148,7 @@ mod tests {
     fn only_programs_are_found_in_path() {
         assert!(in_path("sh", OsStr::new("/nowhere:/bin")).is_some());
         assert!(in_path("a-program-that-is-none", OsStr::new("/bin")).is_none());
-        let plain = plain_file();
-        assert!(in_path("plain", plain.parent().unwrap().as_os_str()).is_none());
+        let (folder, _) = plain_file();
+        assert!(in_path("plain", folder.path().as_os_str()).is_none());
     }
 }
