@@ -253,7 +253,7 @@ pub(crate) struct Test {
     /// Say which lines of the modules the Rego tests evaluate
     #[arg(long, conflicts_with_all = ["request", "prompt"])]
     pub(crate) coverage: bool,
-    /// The sample request, as JSON; `-` is standard input
+    /// The sample request, as JSON: `path`, and as needed `method`, `headers`, `body`, `agent`, `source_ip`; `-` is standard input
     #[arg(long, value_name = "FILE|-", required_unless_present_any = ["prompt", "files"], conflicts_with = "prompt")]
     pub(crate) request: Option<PathBuf>,
     /// A prompt, sent as a chat completion
