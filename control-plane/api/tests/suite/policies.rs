@@ -41,7 +41,7 @@ async fn the_life_of_a_policy() {
         "second"
     );
     plane.get("/api/v1/policies/a/versions/9").await.refused(404, "not_found");
-    let said = plane.get("/api/v1/policies/a/versions/one").await.refused(404, "not_found").to_string();
+    let said = plane.get("/api/v1/policies/a/versions/one").await.refused(404, "not_found");
     assert!(said.contains("expected a whole number"), "{said}");
     plane.get("/api/v1/policies/b/versions").await.refused(404, "not_found");
 
