@@ -101,10 +101,21 @@ fn options() -> Options {
     }
 }
 
+/// What the bounds are, by words of the library's message.
+const BOUNDS: &[(&str, &str)] = &[
+    ("Nodes {", "the text is too large: policies may have 100,000 values together"),
+    ("Documents {", "the text is too large: there may be 1,000 documents in one"),
+    ("replayed_events", "aliases (`*name`) multiply the text to more than 50,000 values"),
+    ("Depth {", "lists and maps stand too deep in one another"),
+    ("recursion limit", "lists and maps stand too deep in one another"),
+];
+
 fn not_yaml(error: &serde_saphyr::Error) -> Diagnostic {
     let message = error.render_with_formatter(&UserMessageFormatter);
     // The place has fields of its own.
+    let bound = BOUNDS.iter().find(|(word, _)| message.contains(word)).map(|(_, said)| *said);
     let message = message.rsplit_once(" at line ").map_or(message.as_str(), |(message, _)| message);
+    let message = bound.unwrap_or(message);
     let mut diagnostic = Diagnostic::error("", message);
     diagnostic.help = advice(message).map(str::to_owned);
     match error.location().and_then(place) {

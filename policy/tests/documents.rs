@@ -574,10 +574,18 @@ fn hostile_texts_are_refused() {
     let bomb: String = (0..30).fold("a0: &a0 [x,x]\n".to_owned(), |text, n| {
         format!("{text}a{}: &a{} [*a{n},*a{n},*a{n},*a{n},*a{n},*a{n},*a{n},*a{n},*a{n}]\n", n + 1, n + 1)
     });
-    for text in
-        [bomb, "[".repeat(100_000), "{a: ".repeat(100_000), "- ".repeat(100_000), "a:\n- ".repeat(1000)]
-    {
-        assert!(from_yaml(&text).is_err());
+    let deep = "too deep in one another";
+    for (text, said) in [
+        (bomb, "aliases (`*name`) multiply the text"),
+        ("[".repeat(100_000), deep),
+        ("{a: ".repeat(100_000), deep),
+        ("- ".repeat(100_000), deep),
+        ("a:\n- ".repeat(1000), ""),
+        (format!("[{}0]", "0,".repeat(100_000)), "the text is too large: policies may have 100,000 values"),
+        ("a: b\n---\n".repeat(1001), "there may be 1,000 documents"),
+    ] {
+        let found = from_yaml(&text).unwrap_err();
+        assert!(found[0].message.contains(said), "{said}: {}", found[0].message);
     }
 }
 
