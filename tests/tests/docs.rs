@@ -4,7 +4,7 @@ use std::process::{Command, Output, Stdio};
 use std::rc::Rc;
 
 use mesh_policy::{Bundle, BundlePolicy, Document, Settings};
-use mesh_tests::{Mesh, Request, tool};
+use mesh_tests::{Mesh, Request, eventually, exchange, tool};
 
 /// A fenced block of a document.
 struct Block {
@@ -229,4 +229,41 @@ fn snippets_of_the_readme_do_what_it_says() {
         "{}",
         String::from_utf8_lossy(&tools.stdout)
     );
+}
+
+/// Metrics of Envoy that the documents name are there, with the labels that they name.
+#[test]
+fn metrics_of_envoy_in_the_documents_are_exposed() {
+    let mesh = Mesh::up("", &[]);
+    let asked = Request::bytes(
+        "/v1/chat/completions",
+        "application/json",
+        br#"{"model":"gpt-4o","messages":[{"role":"user","content":"hello"}]}"#,
+    );
+    assert_eq!(mesh.send(&asked).status, 200);
+    let document = std::fs::read_to_string(root().join("docs/operations.md")).expect("it is there");
+    let rows = document.lines().filter(|line| line.starts_with("| `envoy_"));
+    let names: Vec<&str> = rows
+        .flat_map(|row| row.split('|').nth(1).unwrap_or_default().split('`').skip(1).step_by(2))
+        .collect();
+    assert!(names.len() > 5, "{names:?}");
+    let missing = || {
+        let shown = exchange(mesh.admin, &Request::get("/stats/prometheus")).text();
+        // A metric with labels is named with some of them.
+        let there = |name: &str| match name.split_once('{') {
+            Some((name, label)) => shown.lines().any(|line| {
+                line.starts_with(&format!("{name}{{")) && line.contains(label.trim_end_matches('}'))
+            }),
+            None => shown.lines().any(|line| line.starts_with(&format!("{name}{{"))),
+        };
+        names.iter().filter(|name| !there(name)).map(|name| (*name).to_owned()).collect::<Vec<_>>()
+    };
+    // Histograms are shown with Envoy's next flush.
+    eventually("they are exposed", || {
+        let missing = missing();
+        if !missing.is_empty() {
+            eprintln!("missing: {missing:?}");
+        }
+        missing.is_empty().then_some(())
+    });
 }

@@ -96,6 +96,7 @@ fn limit(limit: Option<u64>, measure: &str) -> String {
         (Some(limit), "") => limit.to_string(),
         (Some(micros), "cost") => format!("{} USD", Money { micros }),
         (Some(limit), "concurrent") => format!("{limit} at a time"),
+        (Some(1), measure) => format!("1 {}", measure.trim_end_matches('s')),
         (Some(limit), measure) => format!("{limit} {measure}"),
     }
 }
@@ -116,6 +117,7 @@ mod tests {
             (2000, "cost", "0.002 USD"),
             (25_000_000, "cost", "25 USD"),
             (5, "requests", "5 requests"),
+            (1, "requests", "1 request"),
             (3, "concurrent", "3 at a time"),
             (1024, "", "1024"),
         ] {

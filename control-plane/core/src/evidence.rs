@@ -55,6 +55,9 @@ impl Evidence {
         Some(match Measure::from_name(&self.measure) {
             Some(Measure::Cost) => format!("{} USD", Money { micros: limit }),
             Some(Measure::Concurrent) => format!("{limit} at a time"),
+            Some(Measure::Requests | Measure::Tokens) if limit == 1 => {
+                format!("1 {}", self.measure.trim_end_matches('s'))
+            }
             Some(Measure::Requests | Measure::Tokens) => format!("{limit} {}", self.measure),
             None => limit.to_string(),
         })

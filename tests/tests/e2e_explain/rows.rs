@@ -301,7 +301,7 @@ pub(crate) fn rows() -> Vec<Row> {
             ("throttle", 429),
             Some(("rateLimit", "throttled", "spec.rules[0].rateLimit")),
             &["/type", "/limit", "/measure", "/retry_after_s"],
-            &["it had come", "this agent had used less of its limit of 1 requests"],
+            &["it had come", "this agent had used less of its limit of 1 request in"],
             "throttled, because of limit (version 1)",
         ),
         row(
