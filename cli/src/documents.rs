@@ -82,6 +82,12 @@ impl Documents {
         Ok(all)
     }
 
+    /// As [`Documents::read`] for one path; a folder that holds nothing yet holds no policies.
+    pub(crate) fn read_base(path: &PathBuf) -> Outcome<Self> {
+        let empty = std::fs::read_dir(path).is_ok_and(|mut entries| entries.next().is_none());
+        if empty { Ok(Self::default()) } else { Self::read(std::slice::from_ref(path)) }
+    }
+
     /// A bundle is one policy; what is said of it names the file in it.
     fn add_bundle(&mut self, path: &Path) -> Outcome {
         let source = path.display().to_string();

@@ -245,6 +245,9 @@ fn command_lines() {
             &["changed agent support-1\n  - spec.complianceTier: \"high\"\n  + spec.type: \"chatbot\""],
             &[],
         ),
+        // The first policies: there is nothing before them.
+        ("policy check suite --base empty", 0, &["added strict"], &[]),
+        ("policy check suite --base nowhere", 2, &[], &["can't read nowhere"]),
         ("policy check suite --base before --format markdown", 0, &["- agent **support-1** changed"], &[]),
         ("policy validate suite", 0, &["3 policies, 1 agent: valid"], &[]),
         // Documents of earlier versions, and what a bundle's own files get wrong.

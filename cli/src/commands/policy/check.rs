@@ -63,7 +63,7 @@ impl Changed {
 /// Checks and reports; the exit code is 3 when something is wrong.
 pub(crate) fn run(output: Output, args: &Check) -> Outcome {
     let documents = Documents::read(std::slice::from_ref(&args.folder))?;
-    let base = args.base.as_ref().map(|base| Documents::read(std::slice::from_ref(base))).transpose()?;
+    let base = args.base.as_ref().map(Documents::read_base).transpose()?;
     let policies: Vec<&Policy> = documents.documents.iter().map(|document| &document.policy).collect();
     let found = Found {
         changed: base.map(|base| changed(&base, &documents)).unwrap_or_default(),
