@@ -328,7 +328,7 @@ pub(crate) fn rows() -> Vec<Row> {
             refused,
             Some(("access", "denied", "")),
             &["/type", "/near/0/rule", "/near/0/missing"],
-            &["the caller had one of the roles cfo, and it came from 192.0.2.0/24 (rule 1)"],
+            &["the caller had one of the roles cfo, and it came from 192.0.2.0/24 (spec.rules[0])"],
             "refused, because of access (version 1)",
         ),
         row(
