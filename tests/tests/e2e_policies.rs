@@ -110,7 +110,7 @@ fn refusals_are_explained(mesh: &Mesh) {
             "`gpt-3*` were not on the rule's `deny` list",
         ),
         ("names", with("tools", tool), 403, "spec.rules[1].tools", "the tool at tools[0] were one of search"),
-        ("reader", chat("hello"), 403, "", "the caller had one of the roles cfo (rule 1)"),
+        ("reader", chat("hello"), 403, "", "the caller had one of the roles cfo (spec.rules[0])"),
         ("limited", chat("second"), 429, "spec.rules[0].rateLimit", "it had come "),
     ] {
         let answer = mesh.send(&ask(agent, &body));
