@@ -1,6 +1,5 @@
 //! `limits`: what is used of each limit, and what is left.
 
-use mesh_policy::Money;
 use serde_json::Value;
 
 use super::printed;
@@ -100,7 +99,9 @@ fn amount(limit: &Value, name: &str) -> String {
     if limit["measure"] != "cost" {
         return amount.to_string();
     }
-    format!("{} USD", Money { micros: amount })
+    let micros = format!("{:06}", amount % 1_000_000);
+    let decimals = micros.trim_end_matches('0');
+    format!("${}.{decimals:0<2}", amount / 1_000_000)
 }
 
 fn window(limit: &Value) -> String {
@@ -133,7 +134,7 @@ mod tests {
     #[test]
     fn amounts_and_windows_read_well() {
         let cost = |micros: u64| json!({ "measure": "cost", "used": micros, "window_seconds": 2_592_000 });
-        let table = [(0, "0 USD"), (50_000_000, "50 USD"), (1_234_567, "1.234567 USD"), (500, "0.0005 USD")];
+        let table = [(0, "$0.00"), (50_000_000, "$50.00"), (1_234_567, "$1.234567"), (500, "$0.0005")];
         for (micros, expected) in table {
             assert_eq!(amount(&cost(micros), "used"), expected);
         }
