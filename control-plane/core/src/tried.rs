@@ -10,6 +10,9 @@ use crate::policy_error::PolicyError;
 
 impl Policies {
     /// Every version of a policy that has a number, newest first: those that were in force, and those that a rollout tried.
+    ///
+    /// # Errors
+    /// No policy has or had that name, or the store fails.
     pub async fn numbered(&self, name: &str) -> Result<Vec<Stored>, PolicyError> {
         let mut versions = self.versions(name).await?;
         let there =
@@ -26,6 +29,9 @@ impl Policies {
     }
 
     /// One of them.
+    ///
+    /// # Errors
+    /// No policy has or had that name, none of its versions has that number, or the store fails.
     pub async fn numbered_version(&self, name: &str, version: u64) -> Result<Stored, PolicyError> {
         match self.version(name, version).await {
             Err(PolicyError::NoVersion { name, version }) => {
