@@ -6,6 +6,7 @@ use memchr::memmem::Finder;
 
 use super::dictionary_against::NEGATIVE;
 use super::dictionary_licences::LICENCE;
+use super::dictionary_named::NAMED as NAMES;
 use super::{dictionary, dictionary_licences, dictionary_states};
 use crate::bytes::{at, before, slice, starts_with_fold};
 use crate::{EntityType, TypeSet};
@@ -28,6 +29,8 @@ pub(super) struct Context {
     pub(super) end: usize,
     /// A word that speaks against personal data: an order number, a version, a hash.
     pub(super) negative: bool,
+    /// A word close by that says what else the value is (`policy`), or one that speaks against personal data.
+    pub(super) otherwise: bool,
 }
 
 impl Context {
@@ -61,6 +64,8 @@ const NAMED: u8 = 1;
 const DRIVER: u8 = 2;
 const STATE: u8 = 4;
 const OTHERS: u8 = 8;
+/// A name of a number that is nobody's, in the place of these parts.
+const NAME: u8 = 16;
 
 /// Places in the index: by the first three bytes of a word.
 const PLACES: usize = 4096;
@@ -101,6 +106,7 @@ impl ContextWords {
         for (words_of, part) in LICENCE.iter().zip([NAMED, DRIVER, STATE, OTHERS]) {
             words.extend(words_of.iter().map(|text| Word { text, types: TypeSet::EMPTY, part }));
         }
+        words.extend(NAMES.iter().map(|text| Word { text, types: TypeSet::EMPTY, part: NAME }));
         words.sort_by_key(|word| place_of(word.text));
         let starts = (0..=PLACES)
             .map(|place| words.partition_point(|word| place_of(word.text) < place))
@@ -216,9 +222,13 @@ impl Context {
     fn of<'h>(hits: impl Iterator<Item = &'h Hit>, start: usize) -> Context {
         let mut context = Context::default();
         let near = start.saturating_sub(NEAR);
-        let (mut negative_end, mut parts, mut parts_end) = (0, 0, 0);
+        let (mut negative_end, mut name_end, mut parts, mut parts_end) = (0, 0, 0, 0);
         for hit in hits {
-            if hit.part != 0 {
+            if hit.part == NAME {
+                if hit.end >= near {
+                    name_end = name_end.max(hit.end);
+                }
+            } else if hit.part != 0 {
                 parts |= hit.part;
                 parts_end = parts_end.max(hit.end);
             } else if hit.types.is_empty() {
@@ -238,6 +248,7 @@ impl Context {
         }
         // The nearer word speaks: "SSN for order" is not "order for SSN".
         context.negative = negative_end > context.end;
+        context.otherwise = name_end.max(negative_end) > context.end;
         context
     }
 

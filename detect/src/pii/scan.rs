@@ -2,7 +2,7 @@
 
 use super::context::{Context, ContextWords, Recent};
 use super::table::Tables;
-use super::{announced, email, iban, key_block, net, number, password, token, word};
+use super::{announced, email, iban, key_block, net, number, password, spent, token, word};
 use crate::bytes::{at, before, run_end, run_start, slice};
 use crate::{EntityType, Finding, Kind, TypeSet};
 
@@ -223,7 +223,9 @@ impl<'a> Scan<'a> {
             return;
         }
         let context = self.context(start);
-        let score = if context.ends_with(kind) {
+        let score = if self.is_spent(kind, context, start, plain) {
+            plain
+        } else if context.ends_with(kind) {
             named
         } else if context.names(kind) {
             // Another word stands nearer.
@@ -235,6 +237,14 @@ impl<'a> Scan<'a> {
             plain
         };
         self.report(kind, start, end, score, rule);
+    }
+
+    /// Whether what names this type before `start` has had its value: by that alone this one lives. An address is one by its form.
+    fn is_spent(&self, kind: EntityType, context: Context, start: usize, plain: f32) -> bool {
+        plain < 0.5
+            && context.names(kind)
+            && !matches!(kind, EntityType::IpAddress | EntityType::MacAddress | EntityType::Crypto)
+            && spent::is_spent(self.text, context.end, start, context.otherwise)
     }
 
     /// Looks at every place that is worth it. With `other` set, stops at the first block that may read otherwise than it

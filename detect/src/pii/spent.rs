@@ -1,0 +1,190 @@
+//! A word that announced one value announces no other with a name of its own: `ssn=536221234 file=692188535`.
+
+use crate::bytes::{at, before, run_start, slice};
+
+/// So many digits between a word and a value are a value of the word's own.
+const OWN: usize = 5;
+
+/// Words for a number, which say nothing of what it counts.
+const NUMBER: &[&str] = &[
+    "no",
+    "nr",
+    "num",
+    "number",
+    "nummer",
+    "numero",
+    "número",
+    "numéro",
+    "numer",
+    "nro",
+    "n°",
+    "nº",
+    "номер",
+    "číslo",
+    "id",
+];
+
+/// Words that stand before another value of the same kind: whose it is, where it rings, that it is one more.
+const NEUTRAL: &[&str] = &[
+    "alt",
+    "and",
+    "another",
+    "arbeit",
+    "backup",
+    "bureau",
+    "business",
+    "casa",
+    "child",
+    "content",
+    "corrected",
+    "current",
+    "dad",
+    "data",
+    "daughter",
+    "day",
+    "daytime",
+    "direct",
+    "domicile",
+    "emergency",
+    "evening",
+    "father",
+    "fixe",
+    "from",
+    "hers",
+    "his",
+    "home",
+    "husband",
+    "international",
+    "lavoro",
+    "line",
+    "main",
+    "maison",
+    "mine",
+    "mom",
+    "mother",
+    "mum",
+    "new",
+    "night",
+    "now",
+    "oder",
+    "office",
+    "oficina",
+    "old",
+    "other",
+    "parent",
+    "partner",
+    "personal",
+    "previous",
+    "primary",
+    "privat",
+    "private",
+    "second",
+    "secondary",
+    "sister",
+    "son",
+    "spouse",
+    "text",
+    "theirs",
+    "third",
+    "to",
+    "trabajo",
+    "type",
+    "ufficio",
+    "value",
+    "was",
+    "wife",
+    "with",
+    "work",
+    "домашний",
+    "или",
+    "рабочий",
+    "также",
+];
+
+/// Whether the word that ends at `end` has a value of its own before the one at `start`, and that a name of its own. `named`:
+/// the dictionary knows that name.
+pub(super) fn is_spent(text: &[u8], end: usize, start: usize, named: bool) -> bool {
+    let digits = slice(text, end, start).iter().filter(|b| b.is_ascii_digit()).count();
+    digits >= OWN && (named || has_name(text, end, start))
+}
+
+/// Whether a key (`file=`, `"file":`) or a word with one for a number (`file no.`, `file #`) stands right before `start`.
+fn has_name(text: &[u8], floor: usize, start: usize) -> bool {
+    let signs = signs_start(text, floor, start);
+    let between = slice(text, signs, start);
+    let counted = between.contains(&b'#') || between.contains(&SIGN[2]);
+    let keyed = between.iter().any(|b| matches!(b, b'=' | b':'));
+    let word = word_before(text, floor, signs);
+    if !is_one(word, NUMBER) {
+        return !is_one(word, NEUTRAL) && is_word(word) && (counted || keyed && !is_capital(word));
+    }
+    let number = signs - word.len();
+    let joined = matches!(before(text, number), b' ' | b'_' | b'-' | b'.');
+    let name = if joined && number > floor { word_before(text, floor, number - 1) } else { &[] };
+    (is_word(name) && !is_one(name, NEUTRAL)) || name.is_empty() && word.eq_ignore_ascii_case(b"id")
+}
+
+/// The sign for a number: `№`.
+const SIGN: [u8; 3] = [0xE2, 0x84, 0x96];
+
+/// Where the signs between a name and its value begin.
+fn signs_start(text: &[u8], floor: usize, end: usize) -> usize {
+    let mut start = end;
+    while start > floor {
+        start -= match before(text, start) {
+            b' ' | b':' | b'=' | b'"' | b'\'' | b'#' | b'.' | b'\\' | b'(' | b'[' | b'*' | b'`' => 1,
+            b if b == SIGN[2] && slice(text, start.saturating_sub(3), start) == SIGN => 3,
+            _ => break,
+        };
+    }
+    start.max(floor)
+}
+
+/// The letters that end at `end`.
+fn word_before(text: &[u8], floor: usize, end: usize) -> &[u8] {
+    let letters = slice(text, floor, end);
+    slice(letters, run_start(letters, letters.len(), |b| b.is_ascii_alphabetic() || b >= 0x80), letters.len())
+}
+
+/// Whether it has two letters or more.
+fn is_word(word: &[u8]) -> bool {
+    word.len() >= if at(word, 0) < 0x80 { 2 } else { 4 }
+}
+
+fn is_one(word: &[u8], words: &[&str]) -> bool {
+    words.iter().any(|known| word.eq_ignore_ascii_case(known.as_bytes()))
+}
+
+/// Whether it begins as somebody's name does.
+fn is_capital(word: &[u8]) -> bool {
+    let first = std::str::from_utf8(word).ok().and_then(|word| word.chars().next());
+    first.is_some_and(char::is_uppercase)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_value_with_a_name_of_its_own_is_told_from_a_second_one() {
+        for (between, want) in [
+            (" 536221234; file=", true),
+            ("\":\"536221234\",\"file\":\"", true),
+            (" Z47192374 (exp 06/18/2024), loyalty no. ", true),
+            (" 8 920 2521616, заказ №", true),
+            (" 536221234 | id ", true),
+            (" 536221234, file_number=", true),
+            // Too few digits, a name, somebody else's, no name at all.
+            (" 12 file=", false),
+            (" 536221234, Alice: ", false),
+            (" 536221234, alice ", false),
+            (" 536221234, spouse: ", false),
+            ("\":\"536221234\",\"other_number\":\"", false),
+            (" 536221234, no ", false),
+            (" 536221234 / ", false),
+        ] {
+            assert_eq!(is_spent(between.as_bytes(), 0, between.len(), false), want, "{between}");
+        }
+        assert!(is_spent(b" 536221234, order ", 0, 18, true));
+    }
+}
