@@ -141,7 +141,10 @@ impl ContextWords {
             let longer = if third == 0 { &[] } else { self.candidates([first, second, third]) };
             for word in longer.iter().chain(short) {
                 let end = begin + word.text.len();
-                if starts_with_fold(text, begin, word.text.as_bytes()) && ends(text, begin, end) {
+                if starts_with_fold(text, begin, word.text.as_bytes())
+                    && ends(text, begin, end)
+                    && !is_within(text, begin, word.text)
+                {
                     found(Hit { begin, end, types: word.types, part: word.part });
                 }
             }
@@ -284,6 +287,18 @@ fn may_begin(previous: u8, b: u8) -> bool {
     }
 }
 
+/// Bytes of a word of six letters of the Greek or Cyrillic alphabet.
+const LONG: usize = 12;
+
+/// Whether a short word of the Greek or Cyrillic alphabet is but a piece of another (`справа` is no `права`); long ones stand
+/// within compounds.
+fn is_within(text: &[u8], begin: usize, word: &str) -> bool {
+    matches!(at(text, begin), 0xCE..=0xD4)
+        && word.len() < LONG
+        && before(text, begin) >= 0x80
+        && matches!(slice(text, begin.saturating_sub(2), begin), [0xCE..=0xD4, _])
+}
+
 /// Whether the word is whole, or the start of a longer form of it, and not a piece of another.
 fn ends(text: &[u8], begin: usize, end: usize) -> bool {
     let next = at(text, end);
@@ -313,6 +328,9 @@ mod tests {
             ("手机号码", EntityType::PhoneNumber, true),
             ("driver’s license ", EntityType::UsDriverLicense, true),
             ("the driver waits at ", EntityType::UsDriverLicense, false),
+            ("мои права ", EntityType::UsDriverLicense, true),
+            ("Справа № ", EntityType::UsDriverLicense, false),
+            ("в автотелефон ", EntityType::PhoneNumber, true),
         ] {
             let context = words.before(text.as_bytes(), text.len());
             assert_eq!(context.names(kind), expected, "{text}");

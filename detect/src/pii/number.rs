@@ -247,7 +247,7 @@ pub(super) fn group(scan: &mut Scan<'_>, start: usize) {
             let amount = amount || thousands(text, number.end);
             let part = |sign| part(sign) || part_after(text, number.end, sign);
             let zero = number.count >= 13 && zero_fraction(text, number.end);
-            number.glued = joined
+            number.glued = joined && !(number.is_whole(false) && hangs_on(text, start))
                 || joins_right(text, number.end, number.is_whole(false)) && !zero
                 || amount && number.groups < 3
                 || is_listed(text, &number)
@@ -316,6 +316,24 @@ fn joins_left(scan: &mut Scan<'_>, start: usize) -> bool {
     }
 }
 
+/// Letters of a name that are looked at before a number.
+const NAME: usize = 32;
+
+/// Whether what stands right before a number is a word that ends in a dot (`no.4111…`), or a name with an underscore
+/// (`W2_536-22-1234`): no part of a number that is whole by its form.
+fn hangs_on(text: &[u8], start: usize) -> bool {
+    let Some(sign) = start.checked_sub(1) else { return false };
+    match before(text, start) {
+        b'.' => before(text, sign).is_ascii_alphabetic(),
+        b'_' => {
+            let name = slice(text, sign.saturating_sub(NAME), sign);
+            let name = name.iter().rev().take_while(|b| b.is_ascii_alphanumeric() || **b == b'_');
+            name.into_iter().any(u8::is_ascii_alphabetic)
+        }
+        _ => false,
+    }
+}
+
 /// Whether digits and this sign stand before it: `12:34`, `2024/05`.
 fn part_before(text: &[u8], start: usize, sign: u8) -> bool {
     before(text, start) == sign && start >= 2 && before(text, start - 1).is_ascii_digit()
@@ -345,7 +363,7 @@ fn joins_right(text: &[u8], end: usize, whole: bool) -> bool {
     match at(text, end) {
         b'-' => more.is_ascii_alphanumeric(),
         b':' => more.is_ascii_alphabetic() && !whole,
-        b'_' => more.is_ascii_digit(),
+        b'_' => more.is_ascii_digit() && !whole,
         b'.' if more.is_ascii_alphabetic() && whole => {
             let word = run_end(slice(text, 0, end + 2 + LABEL), end + 1, |b| b.is_ascii_alphanumeric());
             matches!(at(text, word), b'-' | b'.') && at(text, word + 1).is_ascii_alphanumeric()

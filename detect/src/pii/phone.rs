@@ -29,6 +29,9 @@ pub(super) struct Dialled {
     groups: usize,
     /// All separators between groups, as a set of bits.
     pub(super) separators: u8,
+    /// How many slashes there are, and whether the last group stands behind one.
+    pub(super) slashes: usize,
+    pub(super) slash_last: bool,
     extension: bool,
 }
 
@@ -97,7 +100,9 @@ pub(super) fn at_number(scan: &mut Scan<'_>, first: usize) {
         return;
     }
     let labelled = labelled(text, dialled.end);
-    if !scan::closes(text, dialled.end) || (!labelled && continues(text, dialled.end)) {
+    // In a file's name: `voicemail_+12063476130_52151601.wav`.
+    let named_file = dialled.plus && at(text, dialled.end) == b'_';
+    if !(scan::closes(text, dialled.end) || named_file) || (!labelled && continues(text, dialled.end)) {
         return;
     }
     let Some((plain, named, rule)) = phone_plan::judge(&dialled) else { return };
@@ -109,7 +114,8 @@ pub(super) fn at_number(scan: &mut Scan<'_>, first: usize) {
     let told = context.end > 0 && connected(text, context.end, dialled.start);
     // `fp_0392822090`, `call_24148162`: what a program made up, unless it is called after a telephone.
     let glued = before(text, dialled.start) == b'_' && dialled.groups == 1 && !dialled.plus;
-    if glued && (!context.ends_with(PhoneNumber) || is_call(text, dialled.start - 1)) {
+    let own = || slice(text, context.end, dialled.start).iter().filter(|b| b.is_ascii_digit()).count() >= 5;
+    if glued && (!context.ends_with(PhoneNumber) || is_call(text, dialled.start - 1) || own()) {
         return;
     }
     if weak && plain < 0.5 && context.end > 0 && !told {
@@ -237,6 +243,8 @@ fn read(text: &[u8], start: usize, first: usize) -> Option<Dialled> {
         lengths: [0; MAX_GROUPS],
         groups: 0,
         separators: 0,
+        slashes: 0,
+        slash_last: false,
         extension: false,
     };
     let mut depth = opened.iter().filter(|b| **b == b'(').count();
@@ -264,6 +272,8 @@ fn read(text: &[u8], start: usize, first: usize) -> Option<Dialled> {
             break;
         }
         dialled.separators |= gap.separators;
+        dialled.slash_last = gap.separators & SLASH != 0;
+        dialled.slashes += usize::from(dialled.slash_last);
         depth += usize::from(gap.opens);
         i = gap.end;
     }

@@ -56,12 +56,22 @@ pub(super) fn judge(dialled: &Dialled) -> Option<(f32, f32, &'static str)> {
     if digits.len() == 10 && matches!(layout, [3, 3, 4]) && (!trunk || dialled.separators != SPACE) {
         return Some(north_american(dialled, digits, one));
     }
+    // `08-331/2023`, `030/5157/24`: a file and its year.
+    if is_file(dialled, digits, layout) {
+        return Some((0.2, 0.75, "phone/groups"));
+    }
     // The two zeros stand together: `0.035662483` is a fraction.
     let abroad = starts_double_zero(digits) && layout.len() > 1 && layout.first() != Some(&1);
     if abroad && digits.len() >= 10 && international(digits.get(2..)?) {
         return Some((0.55, 0.9, "phone/international"));
     }
     national(dialled, digits, layout, one)
+}
+
+/// Whether a year stands behind a slash, or there are two of these between three groups: nobody writes a telephone's number so.
+fn is_file(dialled: &Dialled, digits: &[u8], layout: &[usize]) -> bool {
+    let year = matches!((layout, digits), ([.., 4], [.., 1, 9, _, _] | [.., 2, 0, _, _]));
+    dialled.slash_last && year || dialled.slashes == 2 && layout.len() == 3
 }
 
 /// Whether eight digits are a day and a month, in either order, and a year of two centuries.

@@ -241,7 +241,8 @@ fn after_dot(scan: &mut Scan<'_>, start: usize, end: usize) -> bool {
             continue;
         }
         // `dt1.signed_duration_since` is a program's.
-        let named = prefix.len() == 3 && (!opens(text, from) || !run_has_digit(text, start, end));
+        let whole = if *prefix == b"SG." { second } else { end };
+        let named = prefix.len() == 3 && (!opens(text, from) || !run_has_digit(text, start, whole));
         if named {
             continue;
         }
