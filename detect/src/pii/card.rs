@@ -5,6 +5,7 @@ use super::iban::follows_head;
 use super::number::{BROKEN, Number, UNUSUAL, WIDE, WRAPPED};
 use super::scan::Scan;
 use crate::EntityType::CreditCard;
+use crate::bytes::{at, before, slice};
 
 /// Issuer ranges: first and last prefix (as numbers of equal length), the card lengths, and how sure a number with a
 /// right check digit is when nothing else speaks for it.
@@ -99,7 +100,7 @@ pub(super) fn number(scan: &mut Scan<'_>, number: &Number) {
     };
     // Printed in groups as a card is, the weaker ranges gain.
     let listed = b",;|:=+*";
-    let plain = if columns || listed.contains(&number.separator) {
+    let plain = if columns || is_row(scan.text, number) || listed.contains(&number.separator) {
         0.0
     } else if unusual {
         base.min(0.6)
@@ -109,6 +110,25 @@ pub(super) fn number(scan: &mut Scan<'_>, number: &Number) {
         base
     };
     scan.weigh(CreditCard, (number.start, number.end), (plain, 1.0), "card/luhn");
+}
+
+/// Groups of four digits before a number that are looked at: as many as stand in the window for words.
+const ROW: usize = 11;
+
+/// Whether a number in groups of four is cut out of a longer row of them (`3658 4130 8338 4452 …`): two or more stand before it,
+/// and no whole cards.
+fn is_row(text: &[u8], number: &Number) -> bool {
+    if number.separator != b' ' || !number.layout().starts_with(&[4, 4]) {
+        return false;
+    }
+    let group = |n: usize| {
+        let end = number.start.checked_sub(5 * n)?;
+        let group = slice(text, end, end + 5);
+        let digits = group.iter().take(4).all(u8::is_ascii_digit) && at(group, 4) == b' ';
+        (digits && !before(text, end).is_ascii_digit()).then_some(())
+    };
+    let groups = (1..=ROW).take_while(|n| group(*n).is_some()).count();
+    (2..ROW).contains(&groups) && groups % 4 != 0
 }
 
 fn issuer(digits: &[u8]) -> Option<f32> {

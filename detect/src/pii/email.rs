@@ -1,6 +1,7 @@
 //! E-mail addresses and user information in URLs, seen from the `@`.
 
 use super::scan::Scan;
+use super::token_prefix;
 use crate::EntityType::{ConnectionString, EmailAddress, UrlCredentials};
 use crate::bytes::{at, before, run_end, slice};
 
@@ -33,6 +34,11 @@ pub(super) fn at_sign(scan: &mut Scan<'_>, i: usize) {
     }
     // The login of a repository's SSH address is nobody's.
     if slice(text, start, i) == b"git" {
+        return;
+    }
+    // `https://ghp_…@github.com`: a token logs in.
+    let login = slice(text, start.saturating_sub(3), start) == b"://";
+    if login && token_prefix::read(text, start, i).is_some() {
         return;
     }
     if is_unit(slice(text, i + 1, end)) {

@@ -1,5 +1,6 @@
 //! Telephone numbers as they are dialled: where they begin and end, their groups, brackets and extensions.
 
+use super::context::WINDOW;
 use super::iban;
 use super::number::{self, MAX_DIGITS};
 use super::phone_plan;
@@ -73,6 +74,15 @@ fn is_call(text: &[u8], end: usize) -> bool {
     slice(text, start, end).eq_ignore_ascii_case(b"call")
 }
 
+/// Whether the word that ends there is that for a cell, and a modem's measures of it stand before the number at `start`.
+fn is_radio_cell(text: &[u8], end: usize, start: usize) -> bool {
+    const MEASURES: [&[u8]; 4] = [b"rsrp", b"rsrq", b"sinr", b"rssi"];
+    slice(text, end.saturating_sub(4), end).eq_ignore_ascii_case(b"cell") && {
+        let window = slice(text, start.saturating_sub(WINDOW), start);
+        MEASURES.iter().any(|name| window.windows(4).any(|word| word.eq_ignore_ascii_case(name)))
+    }
+}
+
 /// Looks at the number that begins with the digit at `first`: its sign or bracket stands before it.
 pub(super) fn at_number(scan: &mut Scan<'_>, first: usize) {
     if !scan.wants(PhoneNumber) {
@@ -123,6 +133,10 @@ pub(super) fn at_number(scan: &mut Scan<'_>, first: usize) {
     }
     // The word right before it says what else it is.
     if told && !context.names(PhoneNumber) && context.names_any(TypeSet::of(TAX)) && plain < SURE {
+        return;
+    }
+    // A cell that a modem talks to.
+    if plain < 0.5 && context.ends_with(PhoneNumber) && is_radio_cell(text, context.end, dialled.start) {
         return;
     }
     // A number beside somebody's telephone: `"created_at":1625997881`.

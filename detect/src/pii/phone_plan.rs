@@ -3,6 +3,9 @@
 
 use super::phone::{DASH, DOT, Dialled, SLASH, SPACE};
 
+/// Dashes and spaces between groups.
+const DASH_SPACE: u8 = DASH | SPACE;
+
 /// The score alone and after a word that names a telephone, and the rule that says so.
 pub(super) fn judge(dialled: &Dialled) -> Option<(f32, f32, &'static str)> {
     let digits = dialled.digits();
@@ -119,6 +122,10 @@ fn national(
     let count = digits.len();
     let grouped = layout.len() > 1;
     let short_groups = layout.iter().skip(1).all(|l| (2..=8).contains(l)) || layout.iter().all(|l| *l <= 5);
+    // `0034603798153`: abroad, without a space.
+    if !grouped && count >= 11 && starts_double_zero(digits) && digits.get(2..).is_some_and(international) {
+        return Some((0.2, 0.85, "phone/international"));
+    }
     Some(match (grouped, count) {
         // A part number rather than a number anybody dials: it ends in two digits.
         (true, _) if dialled.separators == DASH && matches!(layout, [3, 4, 2] | [3, 5, 2] | [5, 4, 2]) => {
@@ -131,6 +138,13 @@ fn national(
                 && !matches!(digits, [.., 0, 0] | [.., 9, 9] | [_, _, _, 0, 0, ..]) =>
         {
             (0.5, 0.85, "phone/groups")
+        }
+        // Russia's, with the digit that is dialled first.
+        (true, 11)
+            if matches!((layout, digits), ([1, 3, 3, 2, 2], [8, 3 | 4 | 8 | 9, ..]))
+                && matches!(dialled.separators, DASH | DASH_SPACE) =>
+        {
+            (0.6, 0.9, "phone/trunk")
         }
         // From one number to another.
         (true, 10..=12)
