@@ -31,6 +31,9 @@ pub(super) struct Context {
     pub(super) negative: bool,
     /// A word close by that says what else the value is (`policy`), or one that speaks against personal data.
     pub(super) otherwise: bool,
+    /// Where the last such name, and the last word against, end.
+    pub(super) name_end: usize,
+    negative_end: usize,
 }
 
 impl Context {
@@ -153,14 +156,18 @@ impl ContextWords {
 
     /// What speaks for a value in a column: its head, if that says anything, rather than what stands before it in its line.
     pub(super) fn column(&self, context: Context, text: &[u8], head: Range<usize>, value: usize) -> Context {
-        let (mut column, mut against) = (Context::default(), false);
+        let (mut column, mut against, mut named) = (Context::default(), false, false);
         self.each(text, head.start, head.end, |hit| match hit {
+            Hit { part: NAME, .. } => named = true,
             Hit { part: 1.., .. } => {}
             hit if hit.types.is_empty() => against = true,
             hit => column.speaks(hit.types, hit.end),
         });
         if column.end == 0 {
-            return Context { negative: context.negative || against, ..context };
+            // What stands above in another column says nothing of this one.
+            let beside = !slice(text, context.negative_end, value).contains(&b'\n');
+            let negative = context.negative && beside || against;
+            return Context { negative, otherwise: context.otherwise || against || named, ..context };
         }
         Context { types: context.types.union(column.types), end: value, ..column }
     }
@@ -225,7 +232,7 @@ impl Context {
     fn of<'h>(hits: impl Iterator<Item = &'h Hit>, start: usize) -> Context {
         let mut context = Context::default();
         let near = start.saturating_sub(NEAR);
-        let (mut negative_end, mut name_end, mut parts, mut parts_end) = (0, 0, 0, 0);
+        let (mut negative, mut name_end, mut parts, mut parts_end) = (0..0, 0, 0, 0);
         for hit in hits {
             if hit.part == NAME {
                 if hit.end >= near {
@@ -235,10 +242,11 @@ impl Context {
                 parts |= hit.part;
                 parts_end = parts_end.max(hit.end);
             } else if hit.types.is_empty() {
-                if hit.end >= near {
-                    negative_end = negative_end.max(hit.end);
+                if hit.end >= near && hit.end > negative.end {
+                    negative = hit.begin..hit.end;
                 }
-            } else {
+            } else if hit.end != negative.end || hit.begin <= negative.start {
+                // The end of a word against says nothing: `load cell`.
                 context.speaks(hit.types, hit.end);
             }
         }
@@ -250,8 +258,9 @@ impl Context {
             context.speaks(TypeSet::EMPTY.with(EntityType::UsDriverLicense), parts_end);
         }
         // The nearer word speaks: "SSN for order" is not "order for SSN".
-        context.negative = negative_end > context.end;
-        context.otherwise = name_end.max(negative_end) > context.end;
+        context.negative = negative.end > context.end;
+        context.otherwise = name_end.max(negative.end) > context.end;
+        (context.name_end, context.negative_end) = (name_end, negative.end);
         context
     }
 

@@ -258,6 +258,7 @@ pub(super) const POSITIVE: &[(&str, &[EntityType])] = &[
     ("toll free", &[PhoneNumber]),
     ("toll-free", &[PhoneNumber]),
     ("direct line", &[PhoneNumber]),
+    ("my line", &[PhoneNumber]),
     ("direct dial", &[PhoneNumber]),
     ("voicemail", &[PhoneNumber]),
     ("texted", &[PhoneNumber]),

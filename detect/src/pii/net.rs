@@ -67,7 +67,7 @@ fn is_heading(text: &[u8], number: &Number) -> bool {
         [b'1', b'0', b'.', _] | b"127." | b"172." | b"192."
     );
     let revision = slice(text, number.start.saturating_sub(3), number.start) == b",v ";
-    if revision || (!private && is_product(text, number.start)) {
+    if revision || is_browser(text, number.start) || (!private && is_product(text, number.start)) {
         return true;
     }
     // Sections are counted from one; there are few of each.
@@ -85,6 +85,27 @@ fn is_heading(text: &[u8], number: &Number) -> bool {
     let title = number.end + usize::from(at(text, number.end) == b'.');
     let title = run_end(slice(text, 0, title + 4), title, |b| b == b' ');
     leads && title > number.end && at(text, title).is_ascii_alphabetic()
+}
+
+/// Whether the name of a browser and a space stand before it: their versions have four parts.
+fn is_browser(text: &[u8], start: usize) -> bool {
+    const BROWSERS: [&[u8]; 9] = [
+        b"chrome",
+        b"chromium",
+        b"electron",
+        b"webview",
+        b"webview2",
+        b"edge",
+        b"opera",
+        b"vivaldi",
+        b"chromedriver",
+    ];
+    before(text, start) == b' ' && {
+        let end = start - 1;
+        let from = end.saturating_sub(16);
+        let word = from + run_start(slice(text, from, end), end - from, |b| b.is_ascii_alphanumeric());
+        BROWSERS.iter().any(|name| slice(text, word, end).eq_ignore_ascii_case(name))
+    }
 }
 
 /// Whether the name of a product with a capital stands before a slash. Names of hosts are written in small letters.
@@ -174,7 +195,16 @@ fn v6(scan: &mut Scan<'_>, start: usize, end: usize) {
     }
     let valid = std::str::from_utf8(written).ok().is_some_and(|s| Ipv6Addr::from_str(s).is_ok());
     if valid {
-        let plain = if colons >= 3 || is_plausible(text, start, written) { 0.8 } else { 0.4 };
+        // Eight pairs name a disk or a port of a storage network.
+        let pairs =
+            !doubled && written.len() == 23 && written.split(|b| *b == b':').all(|group| group.len() == 2);
+        let plain = if pairs {
+            0.4
+        } else if colons >= 3 || is_plausible(text, start, written) {
+            0.8
+        } else {
+            0.4
+        };
         scan.weigh(IpAddress, (start, end), (plain, 0.95), "ip/v6");
     }
 }

@@ -129,6 +129,21 @@ pub(super) fn closes(text: &[u8], i: usize) -> bool {
     !(b.is_ascii_alphanumeric() || b == b'_')
 }
 
+/// Whether a name of a number that is nobody's stands right before one that its form hardly proves: `Dossier 997 144 860`.
+fn is_bookkeeping(
+    text: &[u8],
+    kind: EntityType,
+    context: Context,
+    (start, end): (usize, usize),
+    plain: f32,
+) -> bool {
+    (0.5..0.6).contains(&plain)
+        && kind != EntityType::PhoneNumber
+        && context.name_end > 0
+        && !slice(text, start, end).iter().any(u8::is_ascii_alphabetic)
+        && spent::is_name_of(text, context.name_end, start)
+}
+
 /// What a word loses as a witness when one that speaks of something else stands nearer, and the most that it is worth then:
 /// mostly it has a value of its own between the two.
 const FARTHER: f32 = 0.12;
@@ -230,7 +245,7 @@ impl<'a> Scan<'a> {
         } else if context.names(kind) {
             // Another word stands nearer.
             plain.max((named - FARTHER).min(FARTHEST).max(named.min(0.5)))
-        } else if context.negative {
+        } else if context.negative || is_bookkeeping(self.text, kind, context, (start, end), plain) {
             // An order number, a version, a hash: only a form that is its own proof stands.
             if plain >= 0.75 { plain } else { plain - 0.3 }
         } else {

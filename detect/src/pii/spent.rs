@@ -124,6 +124,16 @@ fn has_name(text: &[u8], floor: usize, start: usize) -> bool {
     (is_word(name) && !is_one(name, NEUTRAL)) || name.is_empty() && word.eq_ignore_ascii_case(b"id")
 }
 
+/// Whether the word in which `end` is, or ends, stands right before `start`, but for a word for a number.
+pub(super) fn is_name_of(text: &[u8], end: usize, start: usize) -> bool {
+    let floor = end.saturating_sub(2);
+    let signs = signs_start(text, floor, start);
+    let word = word_before(text, floor, signs);
+    let number = signs - word.len();
+    let last = if number >= end && is_one(word, NUMBER) { signs_start(text, floor, number) } else { signs };
+    last - word_before(text, floor, last).len() < end
+}
+
 /// The sign for a number: `№`.
 const SIGN: [u8; 3] = [0xE2, 0x84, 0x96];
 
@@ -186,5 +196,18 @@ mod tests {
             assert_eq!(is_spent(between.as_bytes(), 0, between.len(), false), want, "{between}");
         }
         assert!(is_spent(b" 536221234, order ", 0, 18, true));
+    }
+
+    #[test]
+    fn a_name_stands_right_before_its_value() {
+        for (text, want) in [
+            ("dossier ", true),
+            ("dossiers: ", true),
+            ("dossier no. ", true),
+            ("dossier de Marie ", false),
+            ("dossier 12, ", false),
+        ] {
+            assert_eq!(is_name_of(text.as_bytes(), 7, text.len()), want, "{text}");
+        }
     }
 }
