@@ -90,6 +90,19 @@ const PIECES: &[&str] = &[
     "1234",
     "4111 1111\n",
     "536\n22\n",
+    " file=",
+    "policy ",
+    " no.",
+    "W2_",
+    "_",
+    "dossier ",
+    "права ",
+    "заказ №",
+    "load cell ",
+    "a,bytes\n",
+    "0034603798153",
+    "https://",
+    "ghp_9CLxzHcCJIBUpusYuGt6DC7xod0NOtnpwsO9",
 ];
 
 /// Values that begin again within themselves.

@@ -29,11 +29,9 @@ pub(super) struct Context {
     pub(super) end: usize,
     /// A word that speaks against personal data: an order number, a version, a hash.
     pub(super) negative: bool,
-    /// A word close by that says what else the value is (`policy`), or one that speaks against personal data.
-    pub(super) otherwise: bool,
-    /// Where the last such name, and the last word against, end.
+    /// Where the last name close by of a number that is nobody's (`policy`), and the last word against, end.
     pub(super) name_end: usize,
-    negative_end: usize,
+    pub(super) negative_end: usize,
 }
 
 impl Context {
@@ -144,7 +142,11 @@ impl ContextWords {
             let longer = if third == 0 { &[] } else { self.candidates([first, second, third]) };
             for word in longer.iter().chain(short) {
                 let end = begin + word.text.len();
-                if starts_with_fold(text, begin, word.text.as_bytes())
+                // Most that begin alike end otherwise.
+                let alike =
+                    before(text, end).to_ascii_lowercase() == before(word.text.as_bytes(), word.text.len());
+                if alike
+                    && starts_with_fold(text, begin, word.text.as_bytes())
                     && ends(text, begin, end)
                     && !is_within(text, begin, word.text)
                 {
@@ -156,9 +158,8 @@ impl ContextWords {
 
     /// What speaks for a value in a column: its head, if that says anything, rather than what stands before it in its line.
     pub(super) fn column(&self, context: Context, text: &[u8], head: Range<usize>, value: usize) -> Context {
-        let (mut column, mut against, mut named) = (Context::default(), false, false);
+        let (mut column, mut against) = (Context::default(), false);
         self.each(text, head.start, head.end, |hit| match hit {
-            Hit { part: NAME, .. } => named = true,
             Hit { part: 1.., .. } => {}
             hit if hit.types.is_empty() => against = true,
             hit => column.speaks(hit.types, hit.end),
@@ -167,7 +168,7 @@ impl ContextWords {
             // What stands above in another column says nothing of this one.
             let beside = !slice(text, context.negative_end, value).contains(&b'\n');
             let negative = context.negative && beside || against;
-            return Context { negative, otherwise: context.otherwise || against || named, ..context };
+            return Context { negative, ..context };
         }
         Context { types: context.types.union(column.types), end: value, ..column }
     }
@@ -259,7 +260,6 @@ impl Context {
         }
         // The nearer word speaks: "SSN for order" is not "order for SSN".
         context.negative = negative.end > context.end;
-        context.otherwise = name_end.max(negative.end) > context.end;
         (context.name_end, context.negative_end) = (name_end, negative.end);
         context
     }

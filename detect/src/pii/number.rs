@@ -321,6 +321,7 @@ const NAME: usize = 32;
 
 /// Whether what stands right before a number is a word that ends in a dot (`no.4111…`), or a name with an underscore
 /// (`W2_536-22-1234`): no part of a number that is whole by its form.
+#[inline(never)]
 fn hangs_on(text: &[u8], start: usize) -> bool {
     let Some(sign) = start.checked_sub(1) else { return false };
     match before(text, start) {

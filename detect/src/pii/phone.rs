@@ -75,6 +75,7 @@ fn is_call(text: &[u8], end: usize) -> bool {
 }
 
 /// Whether the word that ends there is that for a cell, and a modem's measures of it stand before the number at `start`.
+#[inline(never)]
 fn is_radio_cell(text: &[u8], end: usize, start: usize) -> bool {
     const MEASURES: [&[u8]; 4] = [b"rsrp", b"rsrq", b"sinr", b"rssi"];
     slice(text, end.saturating_sub(4), end).eq_ignore_ascii_case(b"cell") && {

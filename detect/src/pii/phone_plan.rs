@@ -61,7 +61,7 @@ pub(super) fn judge(dialled: &Dialled) -> Option<(f32, f32, &'static str)> {
     }
     // `08-331/2023`, `030/5157/24`: a file and its year.
     if is_file(dialled, digits, layout) {
-        return Some((0.2, 0.75, "phone/groups"));
+        return Some((0.2, 0.65, "phone/groups"));
     }
     // The two zeros stand together: `0.035662483` is a fraction.
     let abroad = starts_double_zero(digits) && layout.len() > 1 && layout.first() != Some(&1);

@@ -129,7 +129,13 @@ pub(super) fn closes(text: &[u8], i: usize) -> bool {
     !(b.is_ascii_alphanumeric() || b == b'_')
 }
 
+/// Whether a value has none of the groups in which telephone numbers are written.
+fn is_bare(kind: EntityType, value: &[u8]) -> bool {
+    kind != EntityType::PhoneNumber || value.iter().all(u8::is_ascii_digit)
+}
+
 /// Whether a name of a number that is nobody's stands right before one that its form hardly proves: `Dossier 997 144 860`.
+#[inline(never)]
 fn is_bookkeeping(
     text: &[u8],
     kind: EntityType,
@@ -238,7 +244,7 @@ impl<'a> Scan<'a> {
             return;
         }
         let context = self.context(start);
-        let score = if self.is_spent(kind, context, start, plain) {
+        let score = if self.is_spent(kind, context, (start, end), plain) {
             plain
         } else if context.ends_with(kind) {
             named
@@ -254,12 +260,13 @@ impl<'a> Scan<'a> {
         self.report(kind, start, end, score, rule);
     }
 
-    /// Whether what names this type before `start` has had its value: by that alone this one lives. An address is one by its form.
-    fn is_spent(&self, kind: EntityType, context: Context, start: usize, plain: f32) -> bool {
+    /// Whether what names this type before `start` has had its value, or another name stands between: by that alone this one lives.
+    /// An address is one by its form.
+    fn is_spent(&self, kind: EntityType, context: Context, (start, end): (usize, usize), plain: f32) -> bool {
         plain < 0.5
             && context.names(kind)
             && !matches!(kind, EntityType::IpAddress | EntityType::MacAddress | EntityType::Crypto)
-            && spent::is_spent(self.text, context.end, start, context.otherwise)
+            && spent::is_spent(self.text, context, start, is_bare(kind, slice(self.text, start, end)))
     }
 
     /// Looks at every place that is worth it. With `other` set, stops at the first block that may read otherwise than it

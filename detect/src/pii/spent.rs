@@ -1,5 +1,6 @@
 //! A word that announced one value announces no other with a name of its own: `ssn=536221234 file=692188535`.
 
+use super::context::Context;
 use crate::bytes::{at, before, run_start, slice};
 
 /// So many digits between a word and a value are a value of the word's own.
@@ -32,6 +33,18 @@ const NEUTRAL: &[&str] = &[
     "arbeit",
     "backup",
     "bureau",
+    "büro",
+    "kantoor",
+    "praca",
+    "arbeid",
+    "hjemme",
+    "trabalho",
+    "fijo",
+    "自宅",
+    "勤務先",
+    "会社",
+    "公司",
+    "회사",
     "business",
     "casa",
     "child",
@@ -101,11 +114,17 @@ const NEUTRAL: &[&str] = &[
     "также",
 ];
 
-/// Whether the word that ends at `end` has a value of its own before the one at `start`, and that a name of its own. `named`:
-/// the dictionary knows that name.
-pub(super) fn is_spent(text: &[u8], end: usize, start: usize, named: bool) -> bool {
+/// Whether the last word that speaks for a type has had its value before `start`, where one with a name of its own begins, or a
+/// number that is nobody's: at once where that is `bare`.
+#[inline(never)]
+pub(super) fn is_spent(text: &[u8], context: Context, start: usize, bare: bool) -> bool {
+    let Context { end, name_end, negative_end, .. } = context;
+    if bare && name_end > end && is_name_of(text, name_end, start) {
+        return true;
+    }
     let digits = slice(text, end, start).iter().filter(|b| b.is_ascii_digit()).count();
-    digits >= OWN && (named || has_name(text, end, start))
+    let other = name_end.max(negative_end);
+    digits >= OWN && (has_name(text, end, start) || other > end && is_name_of(text, other, start))
 }
 
 /// Whether a key (`file=`, `"file":`) or a word with one for a number (`file no.`, `file #`) stands right before `start`.
@@ -124,6 +143,9 @@ fn has_name(text: &[u8], floor: usize, start: usize) -> bool {
     (is_word(name) && !is_one(name, NEUTRAL)) || name.is_empty() && word.eq_ignore_ascii_case(b"id")
 }
 
+/// Bytes that may follow on a name in its word: `Auftragsnummer`, `订单号是`.
+const ENDING: usize = 12;
+
 /// Whether the word in which `end` is, or ends, stands right before `start`, but for a word for a number.
 pub(super) fn is_name_of(text: &[u8], end: usize, start: usize) -> bool {
     let floor = end.saturating_sub(2);
@@ -131,7 +153,14 @@ pub(super) fn is_name_of(text: &[u8], end: usize, start: usize) -> bool {
     let word = word_before(text, floor, signs);
     let number = signs - word.len();
     let last = if number >= end && is_one(word, NUMBER) { signs_start(text, floor, number) } else { signs };
-    last - word_before(text, floor, last).len() < end
+    let tail = slice(text, end, last);
+    last - word_before(text, floor, last).len() < end && tail.len() <= ENDING && !is_person(tail)
+}
+
+/// Whether the end of a word makes it somebody's: `contractor`, `policyholder`, `Auftraggeber`.
+fn is_person(tail: &[u8]) -> bool {
+    let person = [&b"or"[..], b"ors", b"er", b"ers"].iter().any(|ending| tail.ends_with(ending));
+    person && !NUMBER.iter().any(|number| tail.ends_with(number.as_bytes()))
 }
 
 /// The sign for a number: `№`.
@@ -193,9 +222,19 @@ mod tests {
             (" 536221234, no ", false),
             (" 536221234 / ", false),
         ] {
-            assert_eq!(is_spent(between.as_bytes(), 0, between.len(), false), want, "{between}");
+            assert_eq!(
+                is_spent(between.as_bytes(), Context::default(), between.len(), true),
+                want,
+                "{between}"
+            );
         }
-        assert!(is_spent(b" 536221234, order ", 0, 18, true));
+        for (text, negative_end, want) in
+            [(" 536221234, order ", 17, true), (" 536221234, order of Bob ", 17, false)]
+        {
+            let mut context = Context::default();
+            context.negative_end = negative_end;
+            assert_eq!(is_spent(text.as_bytes(), context, text.len(), true), want, "{text}");
+        }
     }
 
     #[test]
@@ -206,6 +245,8 @@ mod tests {
             ("dossier no. ", true),
             ("dossier de Marie ", false),
             ("dossier 12, ", false),
+            ("dossiernummer ", true),
+            ("dossierholder ", false),
         ] {
             assert_eq!(is_name_of(text.as_bytes(), 7, text.len()), want, "{text}");
         }
