@@ -1,7 +1,7 @@
 //! A word that announced one value announces no other with a name of its own: `ssn=536221234 file=692188535`.
 
 use super::context::Context;
-use crate::bytes::{at, before, run_start, slice};
+use crate::bytes::{at, before, run_end, run_start, slice};
 
 /// So many digits between a word and a value are a value of the word's own.
 const OWN: usize = 5;
@@ -84,6 +84,25 @@ const NEUTRAL: &[&str] = &[
     "oficina",
     "old",
     "other",
+    "kin",
+    "correction",
+    "wrong",
+    "last",
+    "first",
+    "next",
+    "additional",
+    "joint",
+    "updated",
+    "latest",
+    "real",
+    "actual",
+    "correct",
+    "verified",
+    "checking",
+    "savings",
+    "alternative",
+    "alternate",
+    "one",
     "parent",
     "partner",
     "personal",
@@ -114,6 +133,29 @@ const NEUTRAL: &[&str] = &[
     "также",
 ];
 
+/// People whose value it may be; but `customer no.` counts something else.
+const PEOPLE: &[&str] = &[
+    "employee",
+    "employer",
+    "owner",
+    "holder",
+    "applicant",
+    "borrower",
+    "patient",
+    "dependent",
+    "beneficiary",
+    "student",
+    "user",
+    "member",
+    "customer",
+    "client",
+    "driver",
+    "tenant",
+    "guest",
+    "caller",
+    "contact",
+];
+
 /// Whether the last word that speaks for a type has had its value before `start`, where one with a name of its own begins, or a
 /// number that is nobody's: at once where that is `bare`.
 #[inline(never)]
@@ -122,9 +164,25 @@ pub(super) fn is_spent(text: &[u8], context: Context, start: usize, bare: bool) 
     if bare && name_end > end && is_name_of(text, name_end, start) {
         return true;
     }
+    if is_open(slice(text, end, start)) {
+        return false;
+    }
     let digits = slice(text, end, start).iter().filter(|b| b.is_ascii_digit()).count();
     let other = name_end.max(negative_end);
     digits >= OWN && (has_name(text, end, start) || other > end && is_name_of(text, other, start))
+}
+
+/// Whether the word names a whole that is not over, of which each value has a name: `"phones":{"ann":"…","bob":"…"`.
+fn is_open(between: &[u8]) -> bool {
+    let head = run_end(between, 0, |b| {
+        b.is_ascii_alphabetic() || matches!(b, b' ' | b'"' | b'\'' | b':' | b'=' | b'\r')
+    });
+    match at(between, head) {
+        b'{' => !between.contains(&b'}'),
+        b'[' => !between.contains(&b']'),
+        b'\n' => before(between, head) == b':',
+        _ => false,
+    }
 }
 
 /// Whether a key (`file=`, `"file":`) or a word with one for a number (`file no.`, `file #`) stands right before `start`.
@@ -135,7 +193,8 @@ fn has_name(text: &[u8], floor: usize, start: usize) -> bool {
     let keyed = between.iter().any(|b| matches!(b, b'=' | b':'));
     let word = word_before(text, floor, signs);
     if !is_one(word, NUMBER) {
-        return !is_one(word, NEUTRAL) && is_word(word) && (counted || keyed && !is_capital(word));
+        let neutral = is_one(word, NEUTRAL) || is_one(word, PEOPLE);
+        return !neutral && is_word(word) && (counted || keyed && !is_capital(word));
     }
     let number = signs - word.len();
     let joined = matches!(before(text, number), b' ' | b'_' | b'-' | b'.');
@@ -213,6 +272,8 @@ mod tests {
             (" 8 920 2521616, заказ №", true),
             (" 536221234 | id ", true),
             (" 536221234, file_number=", true),
+            (" 536221234, customer_id=", true),
+            (" 536221234, applicant: ", false),
             // Too few digits, a name, somebody else's, no name at all.
             (" 12 file=", false),
             (" 536221234, Alice: ", false),
@@ -220,6 +281,9 @@ mod tests {
             (" 536221234, spouse: ", false),
             ("\":\"536221234\",\"other_number\":\"", false),
             (" 536221234, no ", false),
+            ("s\":{\"ann\":\"536221234\",\"bob\":\"", false),
+            ("s\":[\"536221234\"],\"file\":\"", true),
+            ("s:\n  ann: 536221234\n  bob: ", false),
             (" 536221234 / ", false),
         ] {
             assert_eq!(
