@@ -215,10 +215,23 @@ fn may_begin(text: &[u8], start: usize, first: usize) -> bool {
     let digit_before = |b: u8| b.is_ascii_digit() || b == b')';
     match previous {
         b' ' => !digit_before(further),
+        // `Tel.0171 1234567`: the word is shortened.
+        b'.' if is_shortened(text, start - 1) => true,
         b'-' | b'.' | b'/' => !(further.is_ascii_alphanumeric() || further == b')'),
         b')' => !further.is_ascii_digit(),
         _ => true,
     }
+}
+
+/// Whether a word for telephones ends there that stands alone (`j.cell.2010` is a journal).
+fn is_shortened(text: &[u8], end: usize) -> bool {
+    let word = end
+        - slice(text, end.saturating_sub(6), end)
+            .iter()
+            .rev()
+            .take_while(|b| b.is_ascii_alphabetic())
+            .count();
+    scan::is_label(text, end) && !matches!(before(text, word), b'.' | b'/' | b'-')
 }
 
 /// Whether the word right after the number says what kind of telephone it is: `555 0100 office`, `…-Fax`.
