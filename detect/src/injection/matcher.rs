@@ -370,7 +370,7 @@ impl<'a> Matcher<'a> {
     fn negated_before(&self, text: &[u8], word: Word) -> bool {
         let back = (1..=RING.min(self.count)).filter_map(|back| self.words.get((self.count - back) % RING));
         let mut near = back.take_while(|other| word.index.saturating_sub(other.index) <= told::WITHIN);
-        near.any(|other| other.classes.meets(NEGATED) && told::holds(text, other.end, word.start))
+        near.any(|other| other.classes.meets(NEGATED) && told::reaches(text, other.end, word.start))
     }
 
     /// Takes the order out of the verb right before the word of that number.

@@ -31,28 +31,14 @@ const NEGATES: [&str; 1] = ["nicht"];
 
 /// What is not to be done without something is to be done with it: "never transfer a call without telling the customer".
 const WITHOUT: [&str; 9] = ["without", "ohne", "sans", "sin", "senza", "sem", "без", "zonder", "bez"];
+/// What ends a negation between the two, beside what ends its part of the sentence: "don't wait and transfer it without telling".
+const MORE: [&[u8]; 4] = [b" and ", b" but ", b" or ", b" then "];
 /// Words between the two negations, at most.
 pub(super) const WITHIN: usize = 10;
 
-/// Limits of what is measured, and policies of companies, bind no model: "rate limits", "privacy policy".
-const MEASURED: [&str; 16] = [
-    "rate",
-    "token",
-    "size",
-    "usage",
-    "time",
-    "memory",
-    "spending",
-    "length",
-    "line",
-    "row",
-    "privacy",
-    "cookie",
-    "retention",
-    "refund",
-    "cache",
-    "domain",
-];
+/// Limits of what is measured bind no model: "rate limits".
+const MEASURED: [&str; 10] =
+    ["rate", "token", "size", "time", "memory", "spending", "length", "line", "row", "cookie"];
 
 /// Who speaks of the own words may take them back: "disregard my last message".
 const OWN: [&str; 2] = ["my", "our"];
@@ -80,6 +66,14 @@ pub(super) fn holds(text: &[u8], from: usize, to: usize) -> bool {
     (from..to.min(from + BETWEEN)).filter(ends).count() % 2 == 0
 }
 
+/// Whether a negation that ends at `from` reaches a second one at `to`: both in one sentence, of one verb.
+pub(super) fn reaches(text: &[u8], from: usize, to: usize) -> bool {
+    let between = slice(text, from, to);
+    let ends = between.iter().any(|b| matches!(b, b'.' | b'!' | b'?' | b'\n' | b'\r'));
+    let other = |word: &[u8]| between.windows(word.len()).any(|part| part.eq_ignore_ascii_case(word));
+    between.len() <= BETWEEN && holds(text, from, to) && !ends && !MORE.into_iter().any(other)
+}
+
 /// Bytes behind a name within which it is said who is meant by it: "any model reading this page".
 const MEANT_BY: usize = 40;
 
@@ -102,12 +96,11 @@ pub(super) fn is_element(text: &[u8], start: usize, end: usize) -> bool {
         && ELEMENTS.contains(&slice(text, start, end))
 }
 
-/// Whether a word is the type of what returns nothing: `Promise<void>`, `(): void {`.
+/// Whether a word is the type of what returns nothing: `Promise<void>`, `(): void {`, `() => void`.
 pub(super) fn is_type(text: &[u8], start: usize, end: usize) -> bool {
+    let before = slice(text, start.saturating_sub(3), start);
     slice(text, start, end) == b"void"
-        && (before(text, start) == b'<'
-            || matches!(at(text, end), b'>' | b';' | b',' | b')')
-            || slice(text, end, end + 2) == b" {")
+        && (before.ends_with(b"<") || before.ends_with(b"): ") || before.ends_with(b"=> "))
 }
 
 /// Whether signs of a program stand between words: a call, a block, an assignment.
@@ -137,7 +130,7 @@ pub(super) struct Forms {
     to: WordHash,
     negates: [WordHash; 1],
     without: [WordHash; 9],
-    measured: [WordHash; 16],
+    measured: [WordHash; 10],
     own: [WordHash; 2],
     permits: [WordHash; 2],
     any: [WordHash; 14],

@@ -115,20 +115,27 @@ pub(super) fn number(scan: &mut Scan<'_>, number: &Number) {
 /// Groups of four digits before a number that are looked at: as many as stand in the window for words.
 const ROW: usize = 11;
 
-/// Whether a number in groups of four is cut out of a longer row of them (`3658 4130 8338 4452 …`): two or more stand before it,
-/// and no whole cards.
+/// Whether a number in groups of four is cut out of a longer row of them (`3658 4130 8338 4452 …`): two or more stand before it, one
+/// behind it, and there is no card among those before. A date or a number to call before a card is shorter.
 fn is_row(text: &[u8], number: &Number) -> bool {
     if number.separator != b' ' || !number.layout().starts_with(&[4, 4]) {
         return false;
     }
-    let group = |n: usize| {
-        let end = number.start.checked_sub(5 * n)?;
-        let group = slice(text, end, end + 5);
-        let digits = group.iter().take(4).all(u8::is_ascii_digit) && at(group, 4) == b' ';
-        (digits && !before(text, end).is_ascii_digit()).then_some(())
+    let group = |start: usize| {
+        let group = slice(text, start, start + 5);
+        let digits = group.len() == 5 && group.iter().take(4).all(u8::is_ascii_digit) && at(group, 4) == b' ';
+        digits && !before(text, start).is_ascii_digit()
     };
-    let groups = (1..=ROW).take_while(|n| group(*n).is_some()).count();
-    (2..ROW).contains(&groups) && groups % 4 != 0
+    let groups = (1..=ROW).take_while(|n| number.start.checked_sub(5 * n).is_some_and(group)).count();
+    let behind = slice(text, number.end, number.end + 5);
+    let goes_on = behind.len() == 5 && at(behind, 0) == b' ' && behind.iter().skip(1).all(u8::is_ascii_digit);
+    let card = |first: usize| {
+        let start = number.start - 5 * first;
+        let digits: Vec<u8> =
+            slice(text, start, start + 19).iter().filter(|b| b.is_ascii_digit()).map(|b| b - b'0').collect();
+        luhn(&digits) && issuer(&digits).is_some()
+    };
+    goes_on && groups >= 2 && !(4..=groups).any(card)
 }
 
 fn issuer(digits: &[u8]) -> Option<f32> {

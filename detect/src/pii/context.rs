@@ -296,16 +296,12 @@ fn may_begin(previous: u8, b: u8) -> bool {
     }
 }
 
-/// Bytes of a word of six letters of the Greek or Cyrillic alphabet.
-const LONG: usize = 12;
+/// Words that other words end in: `справа` is no `права`.
+const ENDINGS: [&str; 1] = ["права"];
 
-/// Whether a short word of the Greek or Cyrillic alphabet is but a piece of another (`справа` is no `права`); long ones stand
-/// within compounds.
+/// Whether a word of the Cyrillic alphabet is but the end of another.
 fn is_within(text: &[u8], begin: usize, word: &str) -> bool {
-    matches!(at(text, begin), 0xCE..=0xD4)
-        && word.len() < LONG
-        && before(text, begin) >= 0x80
-        && matches!(slice(text, begin.saturating_sub(2), begin), [0xCE..=0xD4, _])
+    ENDINGS.contains(&word) && matches!(slice(text, begin.saturating_sub(2), begin), [0xD0..=0xD4, _])
 }
 
 /// Whether the word is whole, or the start of a longer form of it, and not a piece of another.

@@ -89,17 +89,8 @@ fn is_heading(text: &[u8], number: &Number) -> bool {
 
 /// Whether the name of a browser and a space stand before it: their versions have four parts.
 fn is_browser(text: &[u8], start: usize) -> bool {
-    const BROWSERS: [&[u8]; 9] = [
-        b"chrome",
-        b"chromium",
-        b"electron",
-        b"webview",
-        b"webview2",
-        b"edge",
-        b"opera",
-        b"vivaldi",
-        b"chromedriver",
-    ];
+    const BROWSERS: [&[u8]; 6] =
+        [b"chrome", b"chromium", b"electron", b"webview2", b"vivaldi", b"chromedriver"];
     before(text, start) == b' ' && {
         let end = start - 1;
         let from = end.saturating_sub(16);

@@ -78,7 +78,7 @@ fn is_call(text: &[u8], end: usize) -> bool {
 #[inline(never)]
 fn is_radio_cell(text: &[u8], end: usize, start: usize) -> bool {
     const MEASURES: [&[u8]; 4] = [b"rsrp", b"rsrq", b"sinr", b"rssi"];
-    slice(text, end.saturating_sub(4), end).eq_ignore_ascii_case(b"cell") && {
+    slice(text, end.saturating_sub(4), end).eq_ignore_ascii_case(b"cell") && at(text, end) == b'=' && {
         let window = slice(text, start.saturating_sub(WINDOW), start);
         MEASURES.iter().any(|name| window.windows(4).any(|word| word.eq_ignore_ascii_case(name)))
     }

@@ -71,10 +71,11 @@ pub(super) fn judge(dialled: &Dialled) -> Option<(f32, f32, &'static str)> {
     national(dialled, digits, layout, one)
 }
 
-/// Whether a year stands behind a slash, or there are two of these between three groups: nobody writes a telephone's number so.
+/// Whether a year stands behind a slash, or at most two digits behind the second one: nobody writes a telephone's number so.
 fn is_file(dialled: &Dialled, digits: &[u8], layout: &[usize]) -> bool {
     let year = matches!((layout, digits), ([.., 4], [.., 1, 9, _, _] | [.., 2, 0, _, _]));
-    dialled.slash_last && year || dialled.slashes == 2 && layout.len() == 3
+    let short = matches!(layout, [_, _, 1 | 2]);
+    !dialled.bracket && (dialled.slash_last && year || dialled.slashes == 2 && short)
 }
 
 /// Whether eight digits are a day and a month, in either order, and a year of two centuries.

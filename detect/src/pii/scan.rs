@@ -129,11 +129,6 @@ pub(super) fn closes(text: &[u8], i: usize) -> bool {
     !(b.is_ascii_alphanumeric() || b == b'_')
 }
 
-/// Whether a value has none of the groups in which telephone numbers are written.
-fn is_bare(kind: EntityType, value: &[u8]) -> bool {
-    kind != EntityType::PhoneNumber || value.iter().all(u8::is_ascii_digit)
-}
-
 /// Whether a name of a number that is nobody's stands right before one that its form hardly proves: `Dossier 997 144 860`.
 #[inline(never)]
 fn is_bookkeeping(
@@ -144,7 +139,7 @@ fn is_bookkeeping(
     plain: f32,
 ) -> bool {
     (0.5..0.6).contains(&plain)
-        && kind != EntityType::PhoneNumber
+        && !matches!(kind, EntityType::PhoneNumber | EntityType::UsSsn)
         && context.name_end > 0
         && !slice(text, start, end).iter().any(u8::is_ascii_alphabetic)
         && spent::is_name_of(text, context.name_end, start)
@@ -260,13 +255,17 @@ impl<'a> Scan<'a> {
         self.report(kind, start, end, score, rule);
     }
 
-    /// Whether what names this type before `start` has had its value, or another name stands between: by that alone this one lives.
-    /// An address is one by its form.
+    /// Whether what names this type before `start` has had its value, and this is another number that lives by that word alone. Where a
+    /// check digit holds, it is proof enough.
     fn is_spent(&self, kind: EntityType, context: Context, (start, end): (usize, usize), plain: f32) -> bool {
+        use EntityType::{BankAccount, Passport, PhoneNumber, UsDriverLicense, UsPassport, UsSsn};
         plain < 0.5
             && context.names(kind)
-            && !matches!(kind, EntityType::IpAddress | EntityType::MacAddress | EntityType::Crypto)
-            && spent::is_spent(self.text, context, start, is_bare(kind, slice(self.text, start, end)))
+            && matches!(kind, UsSsn | PhoneNumber | Passport | UsPassport | UsDriverLicense | BankAccount)
+            && (spent::is_spent(self.text, context, start)
+                || kind == PhoneNumber
+                    && slice(self.text, start, end).iter().all(u8::is_ascii_digit)
+                    && spent::is_called_otherwise(self.text, context, start))
     }
 
     /// Looks at every place that is worth it. With `other` set, stops at the first block that may read otherwise than it
