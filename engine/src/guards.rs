@@ -324,6 +324,11 @@ impl Rules {
         self.tools.iter().find_map(|guard| Some((guard.rule, guard.refuses(name)?)))
     }
 
+    /// The same of a call of a provider's own tool.
+    fn refuses_own_tool(&self, name: &str) -> Option<(usize, String)> {
+        self.tools.iter().find_map(|guard| Some((guard.rule, guard.refuses_own(name)?)))
+    }
+
     /// The same by deny lists alone: for tools of a server that is allowed, and for names that are joined from several, which nobody
     /// can list.
     fn denies_tool(&self, name: &str) -> Option<(usize, String)> {
@@ -387,6 +392,7 @@ pub(crate) fn source_of(place: Place, way: Way) -> Source {
 fn refused_tool(policy: &Attached, message: &Message) -> Option<(String, (usize, String))> {
     let called = message.tool_calls.iter().map(|call| match &call.server {
         _ if call.joined => policy.denies_tool(&call.name),
+        None if call.own => policy.refuses_own_tool(&call.name),
         None => policy.refuses_tool(&call.name),
         // As where a request picks it: who allows a server allows its tools.
         Some(server) if policy.refuses_tool(server).is_none() => policy.denies_tool(&call.name),

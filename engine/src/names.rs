@@ -61,10 +61,14 @@ impl NameGuard {
 
     /// Why the name is refused, if it is: the entry of the deny list, or nothing where the allow list lacks it.
     pub(crate) fn refuses(&self, name: &str) -> Option<String> {
-        let allowed = self.allow.is_empty()
-            || self.allow.matches(name)
-            || (self.offered_as)(name).iter().any(|name| self.allow.matches(name));
+        let allowed = self.allow.is_empty() || self.allow.matches(name);
         self.denies(name).or((!allowed).then(String::new))
+    }
+
+    /// The same of a call of a provider's own tool: what it is offered as may be allowed. Anybody's function may have the name of one.
+    pub(crate) fn refuses_own(&self, name: &str) -> Option<String> {
+        let offered = (self.offered_as)(name).iter().any(|name| self.allow.matches(name));
+        self.refuses(name).filter(|listed| !(listed.is_empty() && offered))
     }
 
     /// The entry of the deny list that names it, or what it is called besides.
@@ -162,7 +166,7 @@ mod tests {
         for (allow, deny, name, permitted) in cases {
             let guard = NameGuard::of_tools(0, &list(allow), &list(deny));
             assert_eq!(
-                guard.refuses(name).is_none(),
+                guard.refuses_own(name).is_none(),
                 *permitted,
                 "allow {allow:?} deny {deny:?} name {name}"
             );
@@ -170,6 +174,9 @@ mod tests {
         let guard = NameGuard::of_tools(0, &list(&["b*"]), &list(&["x", "a*"]));
         assert_eq!(guard.refuses("abc").as_deref(), Some("a*"));
         assert_eq!(guard.refuses("cde").as_deref(), Some(""));
+        // Of a function that is called like a call of an own tool.
+        let guard = NameGuard::of_tools(0, &list(&["shell"]), &[]);
+        assert!(guard.refuses("shell_call").is_some() && guard.refuses_own("shell_call").is_none());
     }
     /// Each row: an entry of a deny list, a name that means the same, and one that does not.
     #[test]

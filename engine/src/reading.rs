@@ -64,6 +64,12 @@ impl Session {
         let limits = self.program.limits();
         let read = match kind {
             BodyKind::Form if !json => Some(read_form(body, &limits)),
+            // Whose first field begins with a bracket is a form to most servers, and JSON to some: it has to be both.
+            BodyKind::Form => Some(read_form(body, &limits).and_then(|form| {
+                let mut message = read_request(self.protocol, body, &limits)?;
+                message.asks_as_well(form);
+                Ok(message)
+            })),
             BodyKind::Multipart if !json => self.read_multipart(body, &limits),
             _ => Some(read_request(self.protocol, body, &limits)),
         };

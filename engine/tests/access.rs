@@ -233,6 +233,9 @@ fn what_servers_read_instead_of_the_request_line_is_asked_for_too() {
     };
     for (content_type, body, passes) in [
         ("application/x-www-form-urlencoded", "a=1&_method=put".to_owned(), true),
+        // JSON to those who look at the first byte alone.
+        ("application/x-www-form-urlencoded", r#"{"a":"&_method=DELETE&b="}"#.to_owned(), false),
+        ("application/x-www-form-urlencoded", "{&_method=DELETE".to_owned(), false),
         ("application/x-www-form-urlencoded", "a=1&%5Fmethod=delete".to_owned(), false),
         ("multipart/form-data; boundary=X", multipart("PATCH"), true),
         ("multipart/form-data; boundary=X", multipart("DELETE"), false),

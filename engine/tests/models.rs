@@ -329,6 +329,7 @@ fn a_live_session_asks_for_the_model_in_its_address() {
         ("GET", "/v1/realtime?model=m&model=evil", "upgrade", false),
         ("GET", "/v1/realtime?model=evil", "x-none", false),
         ("CONNECT", "/openai/realtime?api-version=1&deployment=evil", "x-none", false),
+        ("CONNECT", "/openai/realtime?deployment=evil&deployment=gpt-realtime", "x-none", false),
         ("POST", "/v1/realtime/calls?model=evil", "x-none", false),
         ("POST", "/v1/realtime/calls?model=m", "x-none", true),
         ("GET", "/feeds/realtime/7?model=evil", "upgrade", true),

@@ -142,7 +142,8 @@ fn searches(c: &mut Collector<'_>, request: Val<'_>) {
     // Alibaba's own requests have what is beside the messages in an object.
     let parameters = request.get("parameters").filter(|_| request.get("input").is_some());
     for holder in [Some(request), parameters].into_iter().flatten() {
-        if holder.get("enable_search").is_some_and(Val::is_true) {
+        let asks = c.message.protocol.names_a_model() || parameters.is_some();
+        if asks && holder.get("enable_search").is_some_and(Val::is_true) {
             c.message.other_tools.push("enable_search".to_owned());
         }
     }
@@ -152,7 +153,8 @@ fn searches(c: &mut Collector<'_>, request: Val<'_>) {
     if !c.message.protocol.names_a_model() {
         return;
     }
-    for name in SEARCHES.iter().filter(|name| request.get(name).is_some_and(Val::is_object)) {
+    let on = |search: Val<'_>| search.is_object() && search.get_text("mode").is_none_or(|mode| mode != "off");
+    for name in SEARCHES.iter().filter(|name| request.get(name).is_some_and(on)) {
         c.message.other_tools.push((*name).to_owned());
     }
     let plugins = request.get("plugins").into_iter().flat_map(Val::items).map(|(_, plugin)| plugin);
@@ -181,7 +183,7 @@ pub(crate) fn member(c: &mut Collector<'_>, name: &str, value: Val<'_>, all: boo
     match name {
         "model" if all => named(c, value),
         name if all && MODELS.contains(&name) => named(c, value),
-        "models" if value.is_string() => named(c, value),
+        "models" if value.is_string() && c.message.protocol.names_a_model() => named(c, value),
         "models" | "analysis_models" => value.items().try_for_each(|(_, entry)| named(c, entry)),
         name if FALLBACKS.contains(&name) => fallbacks(c, value, depth),
         "compound_custom" => compound(c, value),

@@ -232,7 +232,7 @@ fn names(c: &mut Collector<'_>, body: &[u8], part: &Part, name: &str, path: u32)
         // What follows the last dots is part of no value before them: `536….tar.gz`.
         let mut stem = filename;
         for _ in 0..2 {
-            let Some((before, kind)) = stem.rsplit_once('.') else { break };
+            let Some((before, kind)) = last_dot(stem) else { break };
             if kind.len() > 8 || !kind.bytes().all(|b| b.is_ascii_alphanumeric()) {
                 break;
             }
@@ -241,9 +241,24 @@ fn names(c: &mut Collector<'_>, body: &[u8], part: &Part, name: &str, path: u32)
         }
     }
     let Some(range) = &part.word else { return Ok(()) };
+    // What stands before two dots could not be replaced by itself.
+    let decoded = Coding::Base64.decode(text(body, range)?);
+    if decoded.matches('.').count() > 1 {
+        return malformed(range.start, "a file's name with two dots in an encoded word");
+    }
     let layer = c.push_layer(NO_LAYER, range.start as u32..range.end as u32, Coding::Plain)?;
     let doc = Doc { text: text(body, range)?, nodes: &[], layer, level: 0 };
     c.layer(Place::Document, doc, 0..doc.text.len() as u32, Coding::Base64, path)
+}
+
+/// What stands before and behind the last dot, written as one or as `%2E`.
+fn last_dot(name: &str) -> Option<(&str, &str)> {
+    let encoded = name.to_ascii_lowercase().rfind("%2e");
+    match (name.rfind('.'), encoded) {
+        (dot, Some(at)) if dot.is_none_or(|dot| dot < at) => Some((name.get(..at)?, name.get(at + 3..)?)),
+        (Some(_), _) => name.rsplit_once('.'),
+        _ => None,
+    }
 }
 
 /// What a field asks for, which may be JSON.

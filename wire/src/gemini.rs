@@ -224,6 +224,7 @@ fn part(c: &mut Collector<'_>, place: Place, value: Val<'_>, path: u32, running:
             ("functionresponse", _) if member.is_object() => tool_part(c, Place::ToolResult, member, here)?,
             ("executablecode", _) if member.is_object() => {
                 c.calls("code_execution".into(), member.get("code"));
+                c.message.tool_calls.iter_mut().last().into_iter().for_each(|call| call.own = true);
                 tool_part(c, Place::ToolArguments, member, here)?;
             }
             ("codeexecutionresult", _) if member.is_object() => {

@@ -126,9 +126,14 @@ fn called(c: &mut Collector<'_>, kind: &str, value: Val<'_>) {
     let own = if kind == "function_call" { "arguments" } else { "input" };
     let arguments = value.get(own).or_else(|| ARGUMENTS.iter().find_map(|key| value.get(key)));
     c.calls(name, arguments);
-    let server = value.get_text("server_label").or_else(|| value.get_text("server_name"));
-    if let Some(call) = c.message.tool_calls.last_mut().filter(|_| kind.starts_with("mcp_")) {
+    let server = match kind {
+        "mcp_call" => value.get_text("server_label"),
+        "mcp_tool_use" => value.get_text("server_name"),
+        _ => None,
+    };
+    if let Some(call) = c.message.tool_calls.last_mut() {
         call.server = server.map(Cow::into_owned);
+        call.own = kind == "server_tool_use" || value.get("name").is_none();
     }
 }
 

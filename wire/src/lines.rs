@@ -40,12 +40,12 @@ fn event(raw: Vec<u8>) -> Event {
     if raw.iter().all(u8::is_ascii_whitespace) { Event::Gap(raw) } else { Event::Json(raw) }
 }
 
-/// The code of a line, where one stands before its JSON, and that.
-pub(crate) fn coded<'l>(line: &'l str, limits: &Limits) -> Option<(u8, &'l str)> {
+/// The code of a line, where one stands before what seems to be its JSON, and that.
+pub(crate) fn coded(line: &str) -> Option<(u8, &str)> {
     let (code, json) = line.split_once(':')?;
     let [code] = code.as_bytes() else { return None };
-    let is_json = json.starts_with(['"', '{', '[']) && scan(json, limits).is_ok();
-    (is_json && code.is_ascii_alphanumeric()).then_some((*code, json))
+    let json = json.trim_start();
+    (code.is_ascii_alphanumeric() && json.starts_with(['"', '{', '['])).then_some((*code, json))
 }
 
 /// Whether a text is several lines of nothing but JSON, each with a code before it or none.
@@ -56,6 +56,7 @@ pub(crate) fn are_json(text: &str, limits: &Limits) -> bool {
     let mut count = 0;
     lines.all(|line| {
         count += 1;
-        if is_coded { coded(line, limits).is_some() } else { object(line) }
+        let is_json = |(_, json): (u8, &str)| scan(json, limits).is_ok();
+        if is_coded { coded(line).is_some_and(is_json) } else { object(line) }
     }) && count > 1
 }

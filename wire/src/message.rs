@@ -111,6 +111,8 @@ pub struct ToolCall {
     pub name: String,
     /// Clients may make this name of several that are judged by themselves, too.
     pub joined: bool,
+    /// One of the provider's own tools, called by its type or by the provider itself.
+    pub own: bool,
     /// The MCP server that has the tool, where its provider asks that by itself.
     pub server: Option<String>,
     /// In an event of a stream: where its arguments run, if they come in pieces ([`Channel::call`]). An event that names the call
@@ -122,7 +124,7 @@ pub struct ToolCall {
 impl ToolCall {
     /// A call whose name some clients make of several ones.
     pub fn joined(name: String, runs: Channel) -> Self {
-        ToolCall { name, joined: true, server: None, runs: Some(runs), arguments: None }
+        ToolCall { name, joined: true, own: false, server: None, runs: Some(runs), arguments: None }
     }
 }
 
@@ -283,6 +285,15 @@ impl Message {
                 self.max_output = Some(0);
             }
         }
+    }
+
+    /// Takes in what the same body asks for where it is read in another way.
+    pub fn asks_as_well(&mut self, other: Message) {
+        self.other_models.extend(other.model);
+        self.other_models.extend(other.other_models);
+        self.other_tools.extend(other.tools_offered);
+        self.other_tools.extend(other.other_tools);
+        self.methods.extend(other.methods);
     }
 
     /// The methods that some servers take this form for instead of its own (`_method`), in capitals.

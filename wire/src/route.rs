@@ -71,8 +71,8 @@ pub fn route_of(method: &str, path: &str, content_type: Option<&str>) -> Route {
     route.other_models = named.collect();
     route.opens = is_realtime(&names);
     if route.opens {
-        let deployment = pairs(query).filter(|(name, _)| name == "deployment").map(|(_, value)| value);
-        route.model = route.model.or_else(|| deployment.last());
+        let deployments = pairs(query).filter(|(name, _)| name == "deployment").map(|(_, value)| value);
+        route.other_models.extend(deployments);
         route.model = route.model.or_else(|| route.other_models.pop());
     }
     route.queries = route.protocol.names_a_model() && is_query(&route, &segments);

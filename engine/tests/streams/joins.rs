@@ -31,6 +31,13 @@ fn output(index: u32, text: &str) -> Value {
 }
 
 #[test]
+fn what_it_took_so_far_ends_no_text() {
+    let text = |text: &str| json!({ "result": text });
+    let usage = json!({ "usage": { "total_tokens": 3 } });
+    joined(CHAT, &[("usage between", vec![text(ONE), usage, text(OTHER)])]);
+}
+
+#[test]
 fn a_block_that_nothing_ended_may_go_on_in_the_next_or_by_itself() {
     let start = |index: u32| json!({ "type": "content_block_start", "index": index, "content_block": { "type": "text", "text": "" } });
     let added = |index: u32| json!({ "type": "response.output_item.added", "output_index": index, "item": { "type": "message", "content": [] } });

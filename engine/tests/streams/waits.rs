@@ -48,11 +48,6 @@ fn nothing_waits_for_a_text_that_was_the_last() {
         json!({ "type": "error", "code": "server_error", "message": "It broke at 12", "sequence_number": 3 });
     for (name, wire, events) in [
         ("an error of Responses", responses, vec![error]),
-        (
-            "a text of no protocol, then what it took",
-            bus,
-            vec![json!({ "text": "Order no. 12" }), json!({ "usage": { "total_tokens": 3 } })],
-        ),
         ("a whole message, then that nothing follows", bus, vec![message("Order no. 12"), idle.clone()]),
         (
             "its pieces, itself, then that nothing follows",

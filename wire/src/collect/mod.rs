@@ -265,6 +265,7 @@ impl<'l> Collector<'l> {
         self.message.tool_calls.push(ToolCall {
             name: name.into_owned(),
             joined: false,
+            own: false,
             server: None,
             runs: None,
             arguments,

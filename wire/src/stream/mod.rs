@@ -231,9 +231,15 @@ pub fn read_event(
 
 /// A line, or an item of an array.
 fn line(c: &mut Collector<'_>, operation: &str, line: &str) -> Result<(), WireError> {
-    let Some((code, json)) = lines::coded(line, c.limits) else {
+    let Some((code, json)) = lines::coded(line) else {
+        // Who says that these are lines, and sends events, has them read as events.
+        if line.starts_with("data:") || line.starts_with("event:") {
+            return malformed(0, "an event among lines of JSON");
+        }
         return data(c, operation, line, NO_LAYER, Within::Line);
     };
+    // Its client reads JSON after a code, and stops where that is none.
+    scan(json, c.limits)?;
     let layer = c.push_layer(NO_LAYER, (line.len() - json.len()) as u32..line.len() as u32, Coding::Plain)?;
     data(c, operation, json, layer, Within::Coded(code))
 }
@@ -349,12 +355,7 @@ fn data(
         Shape::Whole => document(c, Some(operation), root, ROOT),
         Shape::Unknown => unknown::unknown(c, operation, root, ROOT, 0),
     }?;
-    let goes_on = match shape {
-        Shape::Unknown => c.speaks || unknown::may_precede_text(root),
-        Shape::Whole => root.get("usage").is_none(),
-        _ => true,
-    };
-    if !goes_on {
+    if matches!(shape, Shape::Unknown) && !c.speaks && !unknown::may_precede_text(root) {
         c.closes.push(Close::Rests(OUTSIDE));
     }
     Ok(())
