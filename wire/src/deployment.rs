@@ -66,8 +66,12 @@ pub(crate) fn version(operation: &str, body: &[u8]) -> Option<String> {
     if operation != PREDICTIONS {
         return None;
     }
-    let version =
-        |root: Val<'_>| root.get_text("version").filter(|_| root.get("input").is_some()).map(Cow::into_owned);
+    // By itself, a digest in hexadecimal digits.
+    let names = |version: &str| version.contains('/') || version.len() >= 32;
+    let version = |root: Val<'_>| {
+        let version = root.get_text("version").filter(|version| names(version));
+        version.filter(|_| root.get("input").is_some()).map(Cow::into_owned)
+    };
     scanned(body, version).flatten()
 }
 

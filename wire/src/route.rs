@@ -200,7 +200,7 @@ fn posted(method: &str, names: &[&str]) -> Option<Route> {
         ["api", "show"] | ["ollama", "api", "show"] => "show",
         [.., "v1", "predictions"] => PREDICTIONS,
         // A tool of an MCP server, without its protocol (LiteLLM).
-        [.., "tools", "call"] => tools::CALL,
+        [.., server, "tools", "call"] if server.contains("mcp") => tools::CALL,
         _ => return None,
     };
     Some(Route::operation(Protocol::Json, operation))

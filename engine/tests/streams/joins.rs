@@ -35,6 +35,8 @@ fn what_it_took_so_far_ends_no_text() {
     let text = |text: &str| json!({ "result": text });
     let usage = json!({ "usage": { "total_tokens": 3 } });
     joined(CHAT, &[("usage between", vec![text(ONE), usage, text(OTHER)])]);
+    let context = |text: &str| json!({ "choices": [{ "index": 0, "delta": { "context": { "citations": [], "text": text } } }] });
+    joined(CHAT, &[("a text beside documents", vec![context(ONE), context(OTHER)])]);
 }
 
 #[test]

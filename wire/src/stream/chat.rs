@@ -110,7 +110,7 @@ fn delta(c: &mut Collector<'_>, value: Val<'_>, path: u32, group: u32) -> Done {
             "audio" if member.is_object() => audio(c, member, here, group)?,
             // Azure: what an answer is made of, there at once. The answer is not to wait for more of each document.
             "context" if member.get("citations").is_some() || member.get("intent").is_some() => {
-                c.unknown(Place::Assistant, path, key, member)?
+                context(c, member, here, group)?
             }
             _ if member.is_string() => {
                 c.piece(Channel { group, kind, index }, Place::Assistant, member, here)?;
@@ -125,6 +125,14 @@ fn delta(c: &mut Collector<'_>, value: Val<'_>, path: u32, group: u32) -> Done {
         }
     }
     Ok(())
+}
+
+/// What an answer of Azure's is made of: documents and what was searched for are there at once, whatever else there is may go on.
+fn context(c: &mut Collector<'_>, value: Val<'_>, path: u32, group: u32) -> Done {
+    value.members().try_for_each(|(key, member)| match &*key.text() {
+        "citations" | "intent" | "all_retrieved_documents" => c.unknown(Place::Assistant, path, key, member),
+        _ => unknown(c, (Place::Assistant, path), key, member, (group, 0)),
+    })
 }
 
 /// Texts in lists, as some providers have them: each type of part is a running text, or several texts.
