@@ -470,3 +470,35 @@ fn what_a_server_of_mcp_asks_for_in_a_result_is_judged() {
     let calm = [asks(text("What is the weather like?"))];
     assert_eq!(through(&block, ("/mcp", &ask), Whole, &calm), (calm[0].to_string(), false));
 }
+
+/// Each row: lines that the AI SDK's header announces, cut into single bytes, and what the agent gets. Its client reads JSON after a
+/// code, with a blank before it, too; what no client reads as a line ends the stream.
+#[test]
+fn lines_with_a_code_that_are_announced_are_read_as_their_client_reads_them() {
+    let spec = json!({ "rules": [{ "pii": { "replacement": "#" } }, { "tools": { "deny": ["del"] } }] });
+    let headers = [("content-type", "text/plain"), ("x-vercel-ai-data-stream", "v1")];
+    let headers = headers.map(|(name, value)| (name.to_owned(), value.to_owned()));
+    let got = |answer: &str| {
+        let program = Rc::new(compiled(&bundle(spec.clone())));
+        let mut session = Session::start(program, post("/run"), "d".into(), 0);
+        assert!(matches!(session.request_headers(false, 0), Step::ReadBody));
+        assert!(matches!(session.request(br#"{"messages":[]}"#, 0), Step::Continue));
+        assert!(matches!(session.response_headers(&headers, false), ResponseMode::Stream));
+        let mut out = Vec::new();
+        answer.as_bytes().chunks(1).for_each(|chunk| out.extend(session.response_chunk(chunk, false)));
+        out.extend(session.response_chunk(b"", true));
+        String::from_utf8(out).unwrap()
+    };
+    let calm = "f:{\"messageId\":\"m\"}\n0:\"Hello\"\n0: \" there\"\nd:{\"finishReason\":\"stop\"}\n";
+    assert_eq!(got(calm), calm);
+    for answer in [
+        "0:\"ssn 536-9\"\n0:\"0-4399 ok\"\n",
+        "0: \"ssn 536-9\"\n0: \"0-4399 ok\"\n",
+        "9: {\"toolCallId\":\"c\",\"toolName\":\"del\",\"args\":{\"x\":\"536-90-4399\"}}\n",
+        "9:{\"x\":1,\"x\":\"536-90-4399\",\"toolName\":\"del\"}\n",
+        "data: {\"text\":\"ssn 536-9\"}\n\ndata: {\"text\":\"0-4399 ok\"}\n\n",
+    ] {
+        let got = got(answer);
+        assert!(!got.contains("536-9") && !got.contains("0-4399") && !got.contains("del"), "{answer}: {got}");
+    }
+}

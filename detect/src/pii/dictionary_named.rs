@@ -64,7 +64,6 @@ pub(super) const NAMED: &[&str] = &[
     "processo",
     "apólice",
     "protocolo",
-    "matrícula",
     "ordine",
     "fattura",
     "pratica",
