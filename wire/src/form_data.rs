@@ -299,7 +299,7 @@ fn named(
     Ok(())
 }
 
-/// A file that is text. What says that it is JSON has to be, strictly: a reader may take it for that.
+/// A file that is text. What says that it is JSON has to be, strictly, or JSON lines: a reader may take it for that.
 fn file(
     c: &mut Collector<'_>,
     doc: Doc<'_>,
@@ -313,13 +313,17 @@ fn file(
     {
         return c.free(Place::Document, Doc { nodes: &nodes, ..doc }.root(), path);
     }
+    let are_lines = |is: &dyn Fn(&str) -> bool| each_line(text).all(|(_, line)| is(line));
     if shape == Shape::Json {
-        // A JSON document that is a bare text or number.
-        let nodes = scan(text, c.limits).map_err(|error| error.moved(offset))?;
-        return c.free(Place::Document, Doc { nodes: &nodes, ..doc }.root(), path);
+        return match scan(text, c.limits) {
+            // A JSON document that is a bare text or number.
+            Ok(nodes) => c.free(Place::Document, Doc { nodes: &nodes, ..doc }.root(), path),
+            // Whoever reads several documents reads them one after the other.
+            Err(_) if are_lines(&|line| scan(line, c.limits).is_ok()) => self::lines(c, doc, path, offset),
+            Err(error) => Err(error.moved(offset)),
+        };
     }
-    let are_lines = || each_line(text).all(|(_, line)| json(line, c.limits).is_some());
-    if shape == Shape::Lines || text.starts_with('{') && are_lines() {
+    if shape == Shape::Lines || text.starts_with('{') && are_lines(&|line| json(line, c.limits).is_some()) {
         return self::lines(c, doc, path, offset);
     }
     c.whole(Place::Document, doc, 0..text.len() as u32, path)

@@ -82,8 +82,13 @@ fn fields_and_files_are_read_as_what_they_are() {
     assert_eq!(message.models().collect::<Vec<_>>(), ["two", "one"], "whichever of them a server takes");
 
     let training = r#"{"messages":[{"role":"user","content":"t"}]}"#;
-    let message = read(&form(&[("file", "; filename=\"T.JSONL\"", training.as_bytes())]));
-    assert!(has(&message, Place::User, "file[0].messages[0].content", "t"), "{:?}", texts(&message));
+    for (more, lines) in [
+        ("; filename=\"T.JSONL\"", training.to_owned()),
+        ("; filename=\"T\"\r\nContent-Type: application/json", format!("{training}\n\n{training}\n")),
+    ] {
+        let message = read(&form(&[("file", more, lines.as_bytes())]));
+        assert!(has(&message, Place::User, "file[0].messages[0].content", "t"), "{:?}", texts(&message));
+    }
     let css = "{ not json\n{\"a\":1}";
     let message = read(&form(&[("file", "; filename=\"a.css\"", css.as_bytes())]));
     assert!(has(&message, Place::Document, "file", css));
