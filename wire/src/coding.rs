@@ -16,6 +16,8 @@ pub(crate) enum Coding {
     Loose,
     /// `application/x-www-form-urlencoded`.
     Form,
+    /// The `Q` encoding of an encoded word (RFC 2047 § 4.2).
+    Q,
     /// Base64, standard or URL alphabet.
     Base64,
     /// The data of a server-sent event.
@@ -173,7 +175,8 @@ impl Coding {
         match self {
             Self::Base64 => text.to_owned(),
             Self::Json | Self::Loose => escape(text),
-            Self::Form => encode_form(text),
+            Self::Form => encode_bytes(text, '%', '+'),
+            Self::Q => encode_bytes(text, '=', '_'),
             Self::Sse => text.replace("\r\n", "\n").replace(['\n', '\r'], "\ndata: "),
             Self::Plain => text.to_owned(),
             Self::Quoted => encode_quoted(text),
@@ -187,7 +190,8 @@ impl Coding {
             Self::Base64 => {}
             Self::Plain | Self::Quoted | Self::Token => step(0..source.len(), Out::Run(source)),
             Self::Json | Self::Loose => json_steps(source, step),
-            Self::Form => form_steps(source, step),
+            Self::Form => byte_steps(source, (b'%', b'+'), step),
+            Self::Q => byte_steps(source, (b'=', b'_'), step),
             Self::Sse => sse_steps(source, step),
         }
     }
@@ -246,22 +250,22 @@ fn hex4(digits: &str) -> Option<u32> {
     if all { u32::from_str_radix(digits, 16).ok() } else { None }
 }
 
-/// `+` is a space, `%XX` a byte; bytes that make no UTF-8 stay written as they are.
-fn form_steps<'a>(source: &'a str, mut step: impl FnMut(Range<usize>, Out<'a>)) {
+/// `space` stands for a space, `sign` and two hexadecimal digits for a byte; bytes that make no UTF-8 stay written as they are.
+fn byte_steps<'a>(source: &'a str, (sign, space): (u8, u8), mut step: impl FnMut(Range<usize>, Out<'a>)) {
     let bytes = source.as_bytes();
     let byte_at = |at: usize| {
-        let digits =
-            source.get(at..at + 3)?.strip_prefix('%').filter(|d| d.bytes().all(|b| b.is_ascii_hexdigit()))?;
-        u8::from_str_radix(digits, 16).ok()
+        let digits = source.get(at..at + 3)?.strip_prefix(char::from(sign))?;
+        let all = digits.bytes().all(|b| b.is_ascii_hexdigit());
+        if all { u8::from_str_radix(digits, 16).ok() } else { None }
     };
     let mut at = 0;
     while at < bytes.len() {
         let rest = bytes.get(at..).unwrap_or_default();
-        let plain = memchr::memchr2(b'%', b'+', rest).unwrap_or(rest.len());
+        let plain = memchr::memchr2(sign, space, rest).unwrap_or(rest.len());
         if plain > 0 {
             step(at..at + plain, Out::Run(source.get(at..at + plain).unwrap_or_default()));
             at += plain;
-        } else if rest.first() == Some(&b'+') {
+        } else if rest.first() == Some(&space) {
             step(at..at + 1, Out::Char(' '));
             at += 1;
         } else {
@@ -272,7 +276,7 @@ fn form_steps<'a>(source: &'a str, mut step: impl FnMut(Range<usize>, Out<'a>)) 
                 std::str::from_utf8(&encoded).ok().and_then(|text| text.chars().next())
             });
             let len = char.map_or(1, |_| encoded.len() * 3);
-            step(at..at + len, Out::Char(char.unwrap_or('%')));
+            step(at..at + len, Out::Char(char.unwrap_or(char::from(sign))));
             at += len;
         }
     }
@@ -301,16 +305,18 @@ pub(crate) fn form_error(source: &str) -> Option<usize> {
     places.get(valid).copied().or(Some(source.len()))
 }
 
-fn encode_form(text: &str) -> String {
+/// What [`byte_steps`] reads as `text`.
+fn encode_bytes(text: &str, sign: char, space: char) -> String {
     let mut out = String::with_capacity(text.len());
     for byte in text.bytes() {
         match byte {
-            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'_' | b'.' | b'*' => out.push(char::from(byte)),
-            b' ' => out.push('+'),
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'*' => out.push(char::from(byte)),
+            b'_' if space != '_' => out.push('_'),
+            b' ' => out.push(space),
             _ => {
                 const HEX: [char; 16] =
                     ['0', '1', '2', '3', '4', '5', '6', '7', '8', '9', 'A', 'B', 'C', 'D', 'E', 'F'];
-                out.push('%');
+                out.push(sign);
                 out.extend(HEX.get(usize::from(byte >> 4)));
                 out.extend(HEX.get(usize::from(byte & 15)));
             }
@@ -404,6 +410,8 @@ mod tests {
             (Coding::Form, "a%40b+c", "a@b c", 0..3, "#+c"),
             (Coding::Form, "%z536-90-%30", "%z536-90-0", 0..0, "*%z536-90-%30"),
             (Coding::Form, "%F0%9F%98%80%zz", "😀%zz", 0..4, "#%zz"),
+            (Coding::Q, "=C3=BC_a+b", "ü a+b", 0..2, "#_a+b"),
+            (Coding::Q, "a=5Fb=zz_", "a_b=zz ", 1..2, "a#b=zz_"),
             (
                 Coding::Sse,
                 "data: ab\r\nid: 1\r\ndata:cd\r\n\r\n",
@@ -415,9 +423,9 @@ mod tests {
             (Coding::Base64, "YWJj", "abc", 0..1, "I2Jj"),
         ] {
             assert_eq!(coding.decode(source), inner, "{source}");
-            let with = if coding == Coding::Form { "#".replace('#', "*") } else { "#".to_owned() };
-            let want = if coding == Coding::Form { want.replace('#', "*") } else { want.to_owned() };
-            let patches = coding.to_source(source, inner, vec![Patch { range, with }]);
+            let with = if matches!(coding, Coding::Form | Coding::Q) { "*" } else { "#" };
+            let want = want.replace('#', with);
+            let patches = coding.to_source(source, inner, vec![Patch { range, with: with.to_owned() }]);
             assert_eq!(patched(source, &patches), want, "{source}");
         }
     }

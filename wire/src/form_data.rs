@@ -229,26 +229,47 @@ fn names(c: &mut Collector<'_>, body: &[u8], part: &Part, name: &str, path: u32)
     for range in [&part.filename, &part.extended].into_iter().flatten() {
         let filename = text(body, range)?;
         named(c, Place::Document, (body, range), filename, path)?;
-        // What follows the last dots is part of no value before them: `536….tar.gz`.
-        let mut stem = filename;
-        for _ in 0..2 {
-            let Some((before, kind)) = last_dot(stem) else { break };
-            if kind.len() > 8 || !kind.bytes().all(|b| b.is_ascii_alphanumeric()) {
-                break;
-            }
-            stem = before;
+        for stem in stems(filename) {
             named(c, Place::Document, (body, &(range.start..range.start + stem.len())), stem, path)?;
         }
     }
-    let Some(range) = &part.word else { return Ok(()) };
+    match &part.word {
+        Some((range, coding)) => word(c, body, range, *coding, path),
+        None => Ok(()),
+    }
+}
+
+/// A file's name in an encoded word.
+fn word(
+    c: &mut Collector<'_>,
+    body: &[u8],
+    range: &Range<usize>,
+    coding: Coding,
+    path: u32,
+) -> Result<(), WireError> {
+    let text = text(body, range)?;
     // What stands before two dots could not be replaced by itself.
-    let decoded = Coding::Base64.decode(text(body, range)?);
-    if decoded.matches('.').count() > 1 {
+    if coding == Coding::Base64 && coding.decode(text).matches('.').count() > 1 {
         return malformed(range.start, "a file's name with two dots in an encoded word");
     }
     let layer = c.push_layer(NO_LAYER, range.start as u32..range.end as u32, Coding::Plain)?;
-    let doc = Doc { text: text(body, range)?, nodes: &[], layer, level: 0 };
-    c.layer(Place::Document, doc, 0..doc.text.len() as u32, Coding::Base64, path)
+    let doc = Doc { text, nodes: &[], layer, level: 0 };
+    c.layer(Place::Document, doc, 0..text.len() as u32, coding, path)?;
+    if coding == Coding::Q {
+        for stem in stems(text) {
+            c.layer(Place::Document, doc, 0..stem.len() as u32, coding, path)?;
+        }
+    }
+    Ok(())
+}
+
+/// A name without what follows its last dot, and its last two: that is part of no value before them (`536….tar.gz`).
+fn stems(name: &str) -> impl Iterator<Item = &str> {
+    fn stem(name: &str) -> Option<&str> {
+        let (stem, kind) = last_dot(name)?;
+        (kind.len() <= 8 && kind.bytes().all(|b| b.is_ascii_alphanumeric())).then_some(stem)
+    }
+    std::iter::successors(stem(name), |name| stem(name)).take(2)
 }
 
 /// What stands before and behind the last dot, written as one or as `%2E`.

@@ -6,8 +6,7 @@
 
 use std::ops::Range;
 
-use crate::base64;
-use crate::coding::percent_decode;
+use crate::coding::{Coding, percent_decode};
 use crate::error::{WireError, malformed};
 
 /// Parts of one form.
@@ -24,8 +23,8 @@ pub(crate) struct Part {
     pub(crate) filename: Option<Range<usize>>,
     /// The same once more, as RFC 8187 writes it, without what begins it (`utf-8''`).
     pub(crate) extended: Option<Range<usize>>,
-    /// What encodes the file's name in Base64, where it stands in an encoded word (RFC 2047).
-    pub(crate) word: Option<Range<usize>>,
+    /// What encodes the file's name, where it stands in an encoded word (RFC 2047), and how.
+    pub(crate) word: Option<(Range<usize>, Coding)>,
     pub(crate) content_type: Option<Range<usize>>,
     /// The line that tells the content's length, with its end.
     pub(crate) length_line: Option<Range<usize>>,
@@ -181,7 +180,9 @@ fn disposition(part: &mut Part, text: &str, start: usize) -> bool {
         (Some(filename), Some(range)) => {
             let Some((again, word)) = said_again(said(filename), said(&range)) else { return false };
             part.extended = Some(from_start(range.start + again..range.end));
-            part.word = word.map(|word| from_start(filename.start + word.start..filename.start + word.end));
+            part.word = word.map(|(word, coding)| {
+                (from_start(filename.start + word.start..filename.start + word.end), coding)
+            });
         }
         // `filename*` alone is a name for some readers, and nothing for others (RFC 7578 § 4.2 forbids it).
         _ => return false,
@@ -192,9 +193,9 @@ fn disposition(part: &mut Part, text: &str, start: usize) -> bool {
 }
 
 /// Where in `filename*` the same name begins that `filename` has, as .NET writes both: `filename=a.pdf; filename*=utf-8''a.pdf`,
-/// and `filename="=?utf-8?B?w7wucGRm?="; filename*=utf-8''%C3%BC.pdf`, of which also what is encoded. None where some reader would
-/// take another name.
-fn said_again(filename: &str, extended: &str) -> Option<(usize, Option<Range<usize>>)> {
+/// and `filename="=?utf-8?B?w7wucGRm?="; filename*=utf-8''%C3%BC.pdf` (Spring: `=?UTF-8?Q?=C3=BC.pdf?=`), of which also what is
+/// encoded, and how. None where some reader would take another name.
+fn said_again(filename: &str, extended: &str) -> Option<(usize, Option<Word>)> {
     const BEGIN: &str = "utf-8''";
     let (begin, again) = extended.split_at_checked(BEGIN.len())?;
     let again = percent_decode(again);
@@ -204,18 +205,31 @@ fn said_again(filename: &str, extended: &str) -> Option<(usize, Option<Range<usi
     if *again == *filename && filename.is_ascii() {
         return Some((BEGIN.len(), None));
     }
-    let word = encoded_word(filename)?;
-    let decoded = base64::decode(filename.get(word.clone())?)?;
-    (decoded == again.as_bytes()).then_some((BEGIN.len(), Some(word)))
+    let (word, coding) = encoded_word(filename)?;
+    let same = coding.decode(filename.get(word.clone())?) == *again;
+    same.then_some((BEGIN.len(), Some((word, coding))))
 }
 
-/// What an encoded word in UTF-8 and Base64 encodes, if that is all of the text.
-fn encoded_word(text: &str) -> Option<Range<usize>> {
-    const BEGIN: &str = "=?utf-8?B?";
-    let (begin, rest) = text.split_at_checked(BEGIN.len())?;
-    let encoded = rest.strip_suffix("?=").filter(|_| begin.eq_ignore_ascii_case(BEGIN))?;
-    let plain = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'+' | b'/' | b'=');
-    encoded.bytes().all(plain).then_some(BEGIN.len()..BEGIN.len() + encoded.len())
+/// What is encoded in an encoded word, and how.
+type Word = (Range<usize>, Coding);
+
+/// The encoded word in UTF-8 that is all of the text.
+fn encoded_word(text: &str) -> Option<Word> {
+    let (begin, rest) = text.split_at_checked("=?utf-8?B?".len())?;
+    let encoded = rest.strip_suffix("?=")?;
+    let coding = match begin.to_ascii_lowercase().as_str() {
+        "=?utf-8?b?" => Coding::Base64,
+        "=?utf-8?q?" => Coding::Q,
+        _ => return None,
+    };
+    let belongs = |b: u8| match coding {
+        Coding::Base64 => b.is_ascii_alphanumeric() || matches!(b, b'+' | b'/' | b'='),
+        _ => b.is_ascii_graphic() && b != b'?',
+    };
+    // A dot that is written as one shows where the name's ending begins.
+    let hidden = coding == Coding::Q && encoded.to_ascii_lowercase().contains("=2e");
+    let fine = encoded.bytes().all(belongs) && !hidden;
+    fine.then_some((begin.len()..begin.len() + encoded.len(), coding))
 }
 
 type Parameters = Vec<(Range<usize>, Range<usize>)>;
@@ -399,6 +413,18 @@ mod tests {
                 "another name in an encoded word",
                 format!(
                     "--X\r\n{head}; filename=\"=?utf-8?B?eA==?=\"; filename*=utf-8''b\r\n\r\nhi\r\n--X--"
+                ),
+            ),
+            (
+                "another name in quoted-printable",
+                format!(
+                    "--X\r\n{head}; filename=\"=?utf-8?Q?a_b?=\"; filename*=utf-8''a_b\r\n\r\nhi\r\n--X--"
+                ),
+            ),
+            (
+                "a dot in quoted-printable",
+                format!(
+                    "--X\r\n{head}; filename=\"=?utf-8?Q?a=2Eb?=\"; filename*=utf-8''a.b\r\n\r\nhi\r\n--X--"
                 ),
             ),
             (

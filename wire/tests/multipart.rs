@@ -189,7 +189,7 @@ fn an_edit_changes_its_part_and_what_tells_of_it() {
     assert_eq!(apply(&body, &message, &[]), body);
 }
 
-/// As .NET writes the names of files, twice.
+/// As .NET and Spring write the names of files, twice.
 #[test]
 fn a_name_that_is_said_again_is_read_and_changed_in_both_places() {
     for (more, want) in [
@@ -200,6 +200,10 @@ fn a_name_that_is_said_again_is_read_and_changed_in_both_places() {
         (
             "; filename=\"=?utf-8?B?w7wgc3NuIDU=?=\"; filename*=utf-8''%C3%BC%20ssn%205",
             "; filename=\"=?utf-8?B?w7wgWA==?=\"; filename*=utf-8''%C3%BC%20X",
+        ),
+        (
+            "; filename=\"=?UTF-8?Q?=C3=BC_ssn_5.tar.gz?=\"; filename*=UTF-8''%C3%BC%20ssn%205.tar.gz",
+            "; filename=\"=?UTF-8?Q?=C3=BC_X.tar.gz?=\"; filename*=UTF-8''%C3%BC%20X.tar.gz",
         ),
     ] {
         let body = form(&[("file", &format!("{more}\r\nContent-Type: image/png"), PNG)]);
