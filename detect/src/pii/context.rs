@@ -27,6 +27,8 @@ pub(super) struct Context {
     last: TypeSet,
     /// Where the last word that speaks for anything ends; 0 if there is none.
     pub(super) end: usize,
+    /// Something is called a licence, of nobody knows what.
+    pub(super) licence: bool,
     /// A word that speaks against personal data: an order number, a version, a hash.
     pub(super) negative: bool,
     /// Where the last name close by of a number that is nobody's (`policy`), and the last word against, end.
@@ -258,6 +260,7 @@ impl Context {
         } else if parts & NAMED != 0 && parts & (DRIVER | STATE) != 0 {
             context.speaks(TypeSet::EMPTY.with(EntityType::UsDriverLicense), parts_end);
         }
+        context.licence = parts & NAMED != 0 && !others;
         // The nearer word speaks: "SSN for order" is not "order for SSN".
         context.negative = negative.end > context.end;
         (context.name_end, context.negative_end) = (name_end, negative.end);
@@ -296,12 +299,15 @@ fn may_begin(previous: u8, b: u8) -> bool {
     }
 }
 
-/// Words that other words end in: `справа` is no `права`.
-const ENDINGS: [&str; 1] = ["права"];
+/// Words that other words end in, or have in them: `справа` is no `права`, `товарителница` no `тел`.
+const WITHIN: [&str; 2] = ["права", "тел"];
 
-/// Whether a word of the Cyrillic alphabet is but the end of another.
+/// Whether a word of the Cyrillic alphabet is but a part of another.
 fn is_within(text: &[u8], begin: usize, word: &str) -> bool {
-    ENDINGS.contains(&word) && matches!(slice(text, begin.saturating_sub(2), begin), [0xD0..=0xD4, _])
+    let letter = |two: &[u8]| matches!(two, [0xD0..=0xD4, _]);
+    let end = begin + word.len();
+    WITHIN.contains(&word)
+        && (letter(slice(text, begin.saturating_sub(2), begin)) || letter(slice(text, end, end + 2)))
 }
 
 /// Whether the word is whole, or the start of a longer form of it, and not a piece of another.

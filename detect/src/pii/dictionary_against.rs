@@ -40,6 +40,8 @@ pub(super) const NEGATIVE: &[&str] = &[
     "fuel cell",
     "solar cell",
     "upgrade to",
+    "introduced in",
+    "fixed in",
     "update to",
     "downgrade",
     "model",

@@ -87,6 +87,8 @@ pub(super) const POSITIVE: &[(&str, &[EntityType])] = &[
     ("paspoort", &[Passport]),
     ("паспорт", &[Passport]),
     ("护照", &[Passport]),
+    // As it is read from a scan.
+    ("passp0rt", &[UsPassport, Passport]),
     ("旅券", &[Passport]),
     ("パスポート", &[Passport]),
     ("여권", &[Passport]),

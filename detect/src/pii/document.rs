@@ -15,13 +15,6 @@ const PLAIN: f32 = 0.05;
 /// Licences as the states of the United States, the provinces of Canada, India and others group them. `-` stands for a
 /// dash or a space.
 const LICENCES: &[&[u8]] = &[
-    b"A999-9999-9999-99",  // Wisconsin
-    b"A999-9999-9999",     // Illinois
-    b"A999-999-99-999-9",  // Florida
-    b"A999-999-999-999",   // Michigan
-    b"A-999-999-999-999",  // Maryland, Michigan, Minnesota
-    b"A9999-99999-99999",  // New Jersey, Ontario
-    b"A9999-999999-99",    // Quebec
     b"A99-99-9999",        // Virginia, Kansas
     b"A99-999-999",        // Kentucky
     b"AAA-99-9999",        // North Dakota
@@ -43,6 +36,17 @@ const LICENCES: &[&[u8]] = &[
     b"99999/99/9999",      // Poland
     b"99-99-999999",       // Russia
     b"9999-999999",        // Russia
+];
+
+/// The same, in forms that are telling: whose licence it is need not be said.
+const LONG_LICENCES: &[&[u8]] = &[
+    b"A999-9999-9999-99", // Wisconsin
+    b"A999-9999-9999",    // Illinois
+    b"A999-999-99-999-9", // Florida
+    b"A999-999-999-999",  // Michigan
+    b"A-999-999-999-999", // Maryland, Michigan, Minnesota
+    b"A9999-99999-99999", // New Jersey, Ontario
+    b"A9999-999999-99",   // Quebec
 ];
 
 /// Passports written with a space or a dash.
@@ -75,11 +79,17 @@ pub(super) fn word(scan: &mut Scan<'_>, start: usize, end: usize) {
         return;
     }
     let context = scan.context(start);
-    if !context.names_any(BY_CONTEXT) {
+    let named = context.names_any(BY_CONTEXT);
+    if !named && !context.licence {
         return;
     }
-    let licence = forms(scan, start, LICENCES, UsDriverLicense, 0.85, "licence/form");
-    forms(scan, start, PASSPORTS, Passport, 0.75, "passport/form");
+    let plain = if context.licence { 0.7 } else { PLAIN };
+    let long = forms(scan, start, LONG_LICENCES, UsDriverLicense, (plain, 0.85), "licence/form");
+    if !named {
+        return;
+    }
+    let licence = long || forms(scan, start, LICENCES, UsDriverLicense, (PLAIN, 0.85), "licence/form");
+    forms(scan, start, PASSPORTS, Passport, (PLAIN, 0.75), "passport/form");
     if !hangs(before(text, start)) {
         alone(scan, start, end, licence);
     }
@@ -100,7 +110,7 @@ fn forms(
     start: usize,
     forms: &[&[u8]],
     kind: EntityType,
-    named: f32,
+    scores: (f32, f32),
     rule: &'static str,
 ) -> bool {
     let text = scan.text;
@@ -124,7 +134,7 @@ fn forms(
         if at(text, end) == b' ' && at(text, end + 1).is_ascii_digit() {
             continue;
         }
-        scan.weigh(kind, (from, end), (PLAIN, named), rule);
+        scan.weigh(kind, (from, end), scores, rule);
         return true;
     }
     false

@@ -245,7 +245,8 @@ pub(super) fn de_vat(word: &[u8]) -> bool {
 }
 
 pub(super) fn it_licence(word: &[u8]) -> bool {
-    word.iter().filter(|b| b.is_ascii_digit()).count() >= 4
+    let least = if word.starts_with(b"U1") { 2 } else { 4 };
+    word.iter().filter(|b| b.is_ascii_digit()).count() >= least
 }
 
 /// ICAO 9303: weights 7, 3, 1 over letters and digits; German passports use no vowels.
