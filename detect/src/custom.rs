@@ -1,4 +1,4 @@
-//! The policy author's own patterns.
+//! Custom patterns written by the policy author.
 
 use std::fmt;
 use std::ops::Range;
@@ -6,13 +6,13 @@ use std::sync::Arc;
 
 use regex_automata::meta::{BuildError, Config, Regex};
 
-/// The longest pattern an author may write, in bytes.
+/// The maximum length of a pattern in bytes.
 pub const MAX_PATTERN_BYTES: usize = 4096;
-/// The automaton of one compiled pattern, in bytes. The filter keeps every pattern in every worker.
+/// The maximum size of one compiled pattern's automaton in bytes. The filter keeps every pattern in every worker.
 const MAX_COMPILED_BYTES: usize = 256 * 1024;
-/// What searches for one pattern may remember in each direction, in bytes.
+/// The cache capacity of a search for one pattern, per direction, in bytes.
 const REMEMBERED_BYTES: usize = 64 * 1024;
-/// The most patterns a rule may hold.
+/// The maximum number of patterns in a rule.
 const MAX_PATTERNS: usize = 64;
 
 /// Compiled custom patterns. Matching takes time linear in the text, whatever the pattern says.
@@ -43,8 +43,9 @@ impl CustomPatterns {
     /// Compiles `(name, regular expression)` pairs in the syntax of the `regex` crate.
     ///
     /// # Errors
-    /// An expression that does not parse, is longer than [`MAX_PATTERN_BYTES`], matches the empty text, has a name that is empty, has
-    /// an automaton that is too large to keep in memory, or takes more than `room` bytes together with those before it.
+    /// Fails if there are more than 64 patterns, or if a pattern does not parse, is longer than [`MAX_PATTERN_BYTES`],
+    /// matches the empty text, has an empty name, compiles to an automaton that is too large to keep in memory, or
+    /// takes more than `room` bytes together with the patterns before it.
     pub fn compile<N: AsRef<str>, R: AsRef<str>>(
         pairs: &[(N, R)],
         room: usize,
@@ -88,12 +89,12 @@ impl CustomPatterns {
         Ok(compiled)
     }
 
-    /// The memory that all of them may take together, in bytes.
+    /// The memory that all patterns may take together, in bytes.
     pub fn bytes(&self) -> usize {
         self.bytes
     }
 
-    /// Whether there is no pattern.
+    /// Whether there are no patterns.
     pub fn is_empty(&self) -> bool {
         self.patterns.is_empty()
     }
@@ -110,7 +111,7 @@ impl CustomPatterns {
     }
 }
 
-/// The automata of a pattern, and what a search keeps beside them: of each state of an automaton, and of what it has seen.
+/// The memory of one pattern: its automata, and what a search caches for them (per state, and of states already built).
 fn memory(regex: &Regex) -> usize {
     2 * regex.memory_usage() + 2 * REMEMBERED_BYTES
 }
@@ -121,7 +122,7 @@ fn explain(error: &BuildError) -> String {
             "it compiles to more than {limit} bytes; shorten its repetitions (`{{1,1000}}`) or its Unicode classes"
         ),
         (None, Some(syntax)) => {
-            // The crate draws the expression over several lines; its last line says what is wrong.
+            // The crate prints the expression over several lines; the last line says what is wrong.
             let text = syntax.to_string();
             let last = text.lines().rev().find(|line| !line.trim().is_empty()).unwrap_or("it does not parse");
             last.trim().trim_start_matches("error: ").to_owned()

@@ -1,4 +1,4 @@
-//! The types of personal data and secrets, by the names that users of Presidio know.
+//! The types of personal data and secrets, under the names that Presidio users know.
 
 use std::fmt;
 
@@ -58,7 +58,7 @@ entity_types! {
         UsEin = "US_EIN" | "EIN",
         /// A United States passport number, by context.
         UsPassport = "US_PASSPORT",
-        /// A driver's licence number of a state of the United States, by context.
+        /// A driver's licence number of a US state, or of a country without its own type, by context.
         UsDriverLicense = "US_DRIVER_LICENSE" | "DRIVER_LICENSE" | "DRIVERS_LICENSE" | "DRIVING_LICENCE"
             | "DE_FUEHRERSCHEIN" | "ZA_DRIVER_LICENSE",
         /// A United States Medicare beneficiary identifier.
@@ -275,7 +275,7 @@ entity_types! {
         UrlCredentials = "URL_CREDENTIALS" | "BASIC_AUTH",
         /// A password, by context.
         Password = "PASSWORD" | "PASSPHRASE",
-        /// Any other key or token: by a telling prefix or by context.
+        /// Any other key or token: by a distinctive prefix or by context.
         ApiKey = "API_KEY" | "TOKEN" | "SECRET" | "GENERIC_SECRET",
     }
 }
@@ -291,12 +291,12 @@ impl EntityType {
         NAMES
     }
 
-    /// Further names that types go by.
+    /// Aliases of the types.
     pub fn aliases() -> impl Iterator<Item = &'static str> {
         ALIASES.iter().map(|(alias, _)| *alias)
     }
 
-    /// The type of that name or alias. Case does not matter, and `-` or a space reads as `_`.
+    /// The type with this name or alias. Case does not matter, and `-` or a space counts as `_`.
     pub fn from_name(name: &str) -> Option<EntityType> {
         let same = |known: &str| {
             known.len() == name.len()
@@ -412,12 +412,12 @@ const NATIONAL_IDS: &[EntityType] = &[
     EntityType::UyCi,
 ];
 
-/// The types of a named group: `all`, `none`, `pii`, `secrets` (or `credentials`), `financial`, `medical`, `national_id`, and the several
-/// kinds of `passport` and `driver_license` (or `drivers_license`). Case does not matter.
+/// The types of a named group: `all`, `none`, `pii`, `secrets` (or `credentials`), `financial`, `medical`,
+/// `national_id`, `passport` (all kinds) and `driver_license` or `drivers_license` (all kinds). Case does not matter.
 pub fn type_group(name: &str) -> Option<&'static [EntityType]> {
     const GROUPS: &[(&str, &[EntityType])] = &[
         ("all", ALL),
-        // For a rule of the author's own patterns alone.
+        // For a rule that has only the author's own patterns.
         ("none", &[]),
         ("pii", PII),
         ("secrets", SECRETS),
@@ -437,7 +437,7 @@ pub fn type_group(name: &str) -> Option<&'static [EntityType]> {
 pub struct TypeSet(u128);
 
 impl TypeSet {
-    /// The set of nothing.
+    /// The empty set.
     pub const EMPTY: TypeSet = TypeSet(0);
 
     /// The set of every type.
@@ -445,7 +445,7 @@ impl TypeSet {
         TypeSet::of(ALL)
     }
 
-    /// The set of the given types.
+    /// The set of these types.
     pub fn of(types: &[EntityType]) -> TypeSet {
         types.iter().fold(TypeSet::EMPTY, |set, kind| set.with(*kind))
     }
@@ -459,7 +459,7 @@ impl TypeSet {
         TypeSet(self.0 | Self::bit(kind))
     }
 
-    /// The set with `kind` taken out.
+    /// The set without `kind`.
     pub const fn without(self, kind: EntityType) -> TypeSet {
         TypeSet(self.0 & !Self::bit(kind))
     }
@@ -469,7 +469,7 @@ impl TypeSet {
         self.0 |= Self::bit(kind);
     }
 
-    /// Both sets together.
+    /// The union of both sets.
     pub const fn union(self, other: TypeSet) -> TypeSet {
         TypeSet(self.0 | other.0)
     }
@@ -479,7 +479,7 @@ impl TypeSet {
         self.0 & Self::bit(kind) != 0
     }
 
-    /// Whether the two sets share a type.
+    /// Whether the sets have a type in common.
     pub const fn intersects(self, other: TypeSet) -> bool {
         self.0 & other.0 != 0
     }
@@ -489,13 +489,13 @@ impl TypeSet {
         self.0 == 0
     }
 
-    /// The types of the set.
+    /// The types in the set.
     pub fn iter(self) -> impl Iterator<Item = EntityType> {
         ALL.iter().copied().filter(move |kind| self.contains(*kind))
     }
 }
 
-// One bit a type.
+// One bit per type.
 const _: () = assert!(ALL.len() <= 128);
 
 #[cfg(test)]

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::EntityType;
 
-/// What kind of value was found: a shipped type or one of the policy author's own patterns.
+/// The kind of value found: a shipped type or one of the policy author's own patterns.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Kind {
     /// A shipped entity type.
@@ -15,7 +15,7 @@ pub enum Kind {
 }
 
 impl Kind {
-    /// The name as policies, records and placeholders show it.
+    /// The name shown in policies, records and placeholders.
     pub fn as_str(&self) -> &str {
         match self {
             Kind::Entity(kind) => kind.as_str(),
@@ -24,14 +24,14 @@ impl Kind {
     }
 }
 
-/// One value found in a text: its type, place and score, never the value itself.
+/// One value found in a text: its type, span and score, never the value itself.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Finding {
     /// What was found.
     pub kind: Kind,
-    /// Where: bytes of the text that was given, on character boundaries.
+    /// Where: a byte range of the given text, on character boundaries.
     pub span: Range<usize>,
-    /// How sure, from 0 to 1.
+    /// The confidence, from 0 to 1.
     pub score: f32,
     /// The rule that decided, for explanations ("card/luhn", "ssn/context").
     pub rule: &'static str,

@@ -1,11 +1,11 @@
 //! Detection: text in, findings out.
 //!
 //! A [`Detector`] looks for personal data and secrets ([`Detector::pii`]) and for attempts to steer a model
-//! ([`Detector::injection`]). It does no IO, reads no clock, keeps no state between calls and never panics: the same
+//! ([`Detector::injection`]). It does no IO, reads no clock, keeps no state between calls and never panics. The same
 //! code runs natively and in the wasm module, once for every text of every request.
 //!
-//! A finding says what was found, where (bytes of the text that was given) and how sure the detector is. It never
-//! holds the text itself.
+//! A finding says what was found, where (a byte range of the given text) and how sure the detector is. It never
+//! contains the text itself.
 #![deny(clippy::disallowed_methods)]
 #![deny(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing))]
@@ -29,16 +29,16 @@ pub use injection::{Family, InjectionFinding, MAX_PHRASES, Phrases, Sensitivity,
 pub use output::{Hosts, OutputFinding, OutputKind, OutputRules, OutputState};
 pub use pii::{MAX_BLOCK_HOLDBACK, MAX_HOLDBACK};
 
-/// The score from which a finding counts when the policy names no threshold.
+/// The minimum score of a finding when the policy sets no threshold.
 pub const DEFAULT_THRESHOLD: f32 = 0.5;
 
-/// The score from which a text of that source counts at that sensitivity; none for a source that is not judged.
+/// The score at which a text from this source counts at this sensitivity; `None` for a source that is not judged.
 pub fn injection_threshold(source: Source, sensitivity: Sensitivity) -> Option<f32> {
     injection::threshold_score(source, sensitivity)
 }
 
-/// At most `bytes` of a text, with the middle of those `at` it in the middle, cut at character boundaries: what is shown of a
-/// long text to somebody who reads only so much.
+/// At most `bytes` of a text, centred on the span `at` and cut at character boundaries: an excerpt of a long text for a
+/// reader with limited input.
 pub fn window<'a>(text: &'a str, at: &Range<usize>, bytes: usize) -> &'a str {
     if text.len() <= bytes {
         return text;
@@ -69,12 +69,12 @@ impl Detector {
         Detector { context: pii::ContextWords::new(), lexicon: injection::Lexicon::new() }
     }
 
-    /// Finds personal data and secrets of the wanted `types`, and matches of the `custom` patterns, that reach
-    /// `min_score`.
+    /// Finds personal data and secrets of the given `types`, and matches of the `custom` patterns, with a score of at
+    /// least `min_score`.
     ///
-    /// Findings are appended to `out` sorted by position and never overlap: where two readings compete, the
-    /// surer one wins, then the longer one. Spans are byte ranges of `text` and lie on character boundaries even where
-    /// the value was written in another form (full-width digits, invisible characters, percent or HTML encoding).
+    /// Findings are appended to `out`, sorted by position, and never overlap: of competing readings the one with the
+    /// higher score wins, then the longer one. Spans are byte ranges of `text` on character boundaries, even where the
+    /// value was written in another form (full-width digits, invisible characters, percent or HTML encoding).
     pub fn pii(
         &self,
         text: &str,
@@ -86,10 +86,11 @@ impl Detector {
         pii::find(&self.context, text, *types, min_score, custom, out);
     }
 
-    /// Finds what [`Detector::pii`] would find if it were not written in Base64, or digit by digit with something in between.
+    /// Finds what [`Detector::pii`] misses because it is written in Base64 or hex, as digits with separators between
+    /// them, or as an address in quotes.
     ///
-    /// Appends findings of the whole stretch that is written so, with the type of the surest value in it. They may overlap with
-    /// what is found in the text as it stands.
+    /// Appends one finding for the whole encoded run, with the type of the highest-scoring value in it. These findings
+    /// may overlap with those in the plain text.
     pub fn pii_hidden(
         &self,
         text: &str,
@@ -101,25 +102,26 @@ impl Detector {
         pii::hidden(&self.context, text, *types, min_score, custom, out);
     }
 
-    /// For text that arrives in pieces: the byte offset from which the tail may still become (part of) a finding once
-    /// more text comes. Everything before it is final.
+    /// For text that arrives in pieces: the byte offset from which the tail may still become (part of) a finding when
+    /// more text arrives. Everything before it is final.
     ///
-    /// The caller keeps the tail, and what it has already released as [`context`](Self::context), and
-    /// passes both again with the next piece. The offset is never more than [`MAX_HOLDBACK`] bytes behind the end, or
-    /// [`MAX_BLOCK_HOLDBACK`] while a private key block or a signed token is open, or characters are among them that nobody sees.
+    /// The caller keeps the tail, and the [`context`](Self::context) of what it has already released, and passes both
+    /// again with the next piece. The offset is at most [`MAX_HOLDBACK`] bytes before the end, or
+    /// [`MAX_BLOCK_HOLDBACK`] while a private key block or a signed token is open, or if the tail contains invisible
+    /// characters.
     pub fn holdback(&self, text: &str, types: &TypeSet) -> usize {
         pii::holdback(text, *types)
     }
 
-    /// Of text that was released up to `end`, what still says what a value after it is: the last 64 bytes, more where
-    /// characters are written as escapes or between invisible ones or in a table, and a table's head before it. At most
-    /// 8 KiB.
+    /// The part of a text released up to `end` that still affects how a value after it is judged: the last 64
+    /// characters, more where escapes, invisible characters or a table are involved, preceded by the table's header. At
+    /// most 8 KiB.
     pub fn context(&self, text: &str, end: usize) -> String {
         pii::context(text, end)
     }
 
-    /// Judges whether `text`, coming from `source`, tries to steer the model. Returns the strongest evidence, or
-    /// nothing when it stays below the operating point of that source at that `sensitivity`.
+    /// Judges whether `text`, coming from `source`, tries to steer the model. Returns the strongest evidence, or `None`
+    /// if the text stays below the operating point of that source at that `sensitivity`.
     pub fn injection(
         &self,
         text: &str,
@@ -130,7 +132,8 @@ impl Detector {
         injection::judge(&self.lexicon, text, source, sensitivity, phrases)
     }
 
-    /// The same from a score on: what reaches [`injection_threshold`] is found, the rest is doubtful.
+    /// Like [`injection`](Self::injection), but returns everything with a score of at least `from`. Scores that reach
+    /// [`injection_threshold`] are detections; the rest are doubtful.
     pub fn injection_from(
         &self,
         text: &str,
@@ -141,7 +144,7 @@ impl Detector {
         injection::judge_from(&self.lexicon, text, source, from, phrases)
     }
 
-    /// All evidence in `text` taken together, whatever its score: for measuring and for calibrating thresholds.
+    /// All evidence in `text` combined, whatever its score: for measuring and for calibrating thresholds.
     pub fn injection_score(&self, text: &str, source: Source) -> Option<InjectionFinding> {
         injection::score(&self.lexicon, text, source)
     }
@@ -151,9 +154,9 @@ impl Detector {
         injection::explain(&self.lexicon, text, source)
     }
 
-    /// What makes up the verdict on `text`: amounts that add up to its distance from the operating point, above zero
-    /// when it is found. The scorer is linear, so the amounts are exact, not estimated; they are named by the kind of
-    /// feature, never by the words. Empty for a source that is not judged.
+    /// The terms that make up the verdict on `text`: they add up to its distance from the operating point, which is
+    /// positive when the text is detected. The scorer is linear, so the terms are exact, not estimated; they are named
+    /// by the kind of feature, never by the words. Empty for a source that is not judged.
     pub fn injection_parts(
         &self,
         text: &str,
@@ -163,7 +166,7 @@ impl Detector {
         injection::parts(&self.lexicon, text, source, sensitivity)
     }
 
-    /// What the trained scorer sees of `text`: for training it.
+    /// The features that the trained scorer extracts from `text`: for training it.
     pub fn injection_features(&self, text: &str, source: Source) -> Features {
         injection::features(&self.lexicon, text, source)
     }
