@@ -11,7 +11,7 @@ fn value(b: u8) -> Option<u32> {
     }))
 }
 
-/// Decodes at most `limit` bytes. Nothing when a character is foreign or the length is impossible.
+/// Decodes at most `limit` bytes. `None` if there is a character outside the alphabet or the length is impossible.
 pub(crate) fn decode(text: &[u8], limit: usize) -> Option<Vec<u8>> {
     let padding = text.iter().rev().take_while(|b| **b == b'=').count();
     let text = text.get(..text.len() - padding)?;

@@ -2,41 +2,41 @@
 
 use unicode_normalization::char::{decompose_compatible, is_combining_mark};
 
-/// How a character reads to somebody who looks at the page.
+/// How a character looks to a person reading the page.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Reading {
     /// As itself.
     Same,
     /// As this ASCII character.
     As(u8),
-    /// Not at all.
+    /// As nothing.
     Invisible,
 }
 
-/// Zero values of the decimal digit runs of the scripts in use (Unicode general category Nd).
+/// The zeros of the decimal digit ranges of the scripts in use (Unicode general category Nd).
 const DIGIT_ZEROS: &[u32] = &[
     0x0660, 0x06F0, 0x07C0, 0x0966, 0x09E6, 0x0A66, 0x0AE6, 0x0B66, 0x0BE6, 0x0C66, 0x0CE6, 0x0D66, 0x0E50,
     0x0ED0, 0x0F20, 0x1040, 0x17E0, 0x1810, 0xFF10, 0x1D7CE, 0x1D7D8, 0x1D7E2, 0x1D7EC, 0x1D7F6,
 ];
 
-/// Control characters below a space but for tabs and line ends: some readers pass over them, others take them for the end of a
-/// field.
+/// Control characters below the space except tabs and line ends: some readers skip them, others treat them as the end
+/// of a field.
 #[inline]
 pub(crate) const fn is_control(b: u8) -> bool {
     b < b' ' && !matches!(b, b'\t' | b'\n' | b'\r')
 }
 
-/// Reads a character for numbers, addresses and tokens: digits of all scripts, wide and styled ASCII, spaces and
-/// dashes in their many forms, and what cannot be seen. Letters of other scripts stay as they are.
+/// Reads a character for numbers, addresses and tokens: digits of all scripts, wide and styled ASCII, spaces and dashes
+/// in their many forms, and invisible characters. Letters of other scripts stay as they are.
 pub(crate) fn plain(c: char) -> Reading {
     let u = c as u32;
     match u {
-        // Control characters that part nothing.
+        // Control characters that separate nothing.
         0x7F..=0x84 | 0x86..=0x9F => Reading::Invisible,
         0..=0x7E => Reading::Same,
         0x85 | 0x00A0 | 0x2000..=0x200A | 0x202F | 0x205F | 0x2800 | 0x3000 => Reading::As(b' '),
         0x2010..=0x2015 | 0x2212 | 0xFE58 | 0xFE63 | 0x2043 => Reading::As(b'-'),
-        // Format controls and what Unicode says is ignored by default.
+        // Format controls and characters with the property Default_Ignorable_Code_Point.
         0x00AD | 0x061C | 0x115F | 0x1160 | 0x17B4 | 0x17B5 | 0x180B..=0x180F => Reading::Invisible,
         0x200B..=0x200F | 0x202A..=0x202E | 0x2060..=0x206F | 0x3164 | 0xFE00..=0xFE0F | 0xFEFF | 0xFFA0 => {
             Reading::Invisible
@@ -44,7 +44,7 @@ pub(crate) fn plain(c: char) -> Reading {
         0x0600..=0x0605 | 0x06DD | 0x070F | 0x0890 | 0x0891 | 0x08E2 | 0xFFF0..=0xFFFC => Reading::Invisible,
         0x110BD | 0x110CD | 0x13430..=0x1343F | 0x1BCA0..=0x1BCA3 | 0x1D173..=0x1D17A => Reading::Invisible,
         0xE0000..=0xE001F | 0xE007F..=0xE0FFF => Reading::Invisible,
-        // Marks over, under, through and around a letter or a digit.
+        // Combining marks over, under, through and around a letter or a digit.
         0x0300..=0x036F | 0x0483..=0x0489 | 0x1AB0..=0x1AFF | 0x1DC0..=0x1DFF => Reading::Invisible,
         0x20D0..=0x20FF | 0xFE20..=0xFE2F => Reading::Invisible,
         // Tag characters spell ASCII that nobody sees and every tokenizer reads.
@@ -58,8 +58,8 @@ pub(crate) fn plain(c: char) -> Reading {
     }
 }
 
-/// What a sign that is no part of a word reads as: quotes as the ASCII ones, what ends a sentence as a dot, others as a space.
-/// Signs of scripts without spaces stay.
+/// What a sign that is not part of a word reads as: quotes become ASCII quotes, an ellipsis becomes a dot, others a
+/// space. Signs of scripts without spaces stay.
 pub(crate) fn sign(c: char) -> Option<char> {
     match c {
         '“' | '”' | '„' | '‟' | '«' | '»' | '‹' | '›' | '″' => Some('"'),
@@ -72,12 +72,12 @@ pub(crate) fn sign(c: char) -> Option<char> {
     }
 }
 
-/// A character as searches see it.
+/// A character as the searches see it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Glyph {
     /// Reads as this ASCII character.
     Ascii(u8),
-    /// Cannot be seen.
+    /// Is not visible.
     Invisible,
     /// Reads as itself and is not ASCII.
     Other,
@@ -114,7 +114,7 @@ fn styled(c: char) -> Reading {
     }
 }
 
-/// Letters white on black, in a box or a circle, and those that flags are made of.
+/// Letters in white on black, in a box or a circle, and the regional indicators that flags consist of.
 #[inline]
 pub(crate) fn boxed(c: char) -> Option<u8> {
     let u = c as u32;
@@ -125,7 +125,7 @@ pub(crate) fn boxed(c: char) -> Option<u8> {
     u8::try_from(u - first).ok().map(|letter| b'a' + letter)
 }
 
-/// The small form of a letter where that is told without the Unicode tables.
+/// The lower case of a letter, where that needs no Unicode tables.
 #[inline]
 pub(crate) fn small(c: char) -> Option<char> {
     match c {
@@ -135,7 +135,7 @@ pub(crate) fn small(c: char) -> Option<char> {
     }
 }
 
-/// Whether a character stands in words: letters and numbers of all scripts.
+/// Whether a character occurs in words: letters and numbers of all scripts.
 #[inline]
 pub(crate) fn in_word(c: char) -> bool {
     matches!(c, 'А'..='я' | '一'..='鿋' | 'ぁ'..='ゖ' | 'ァ'..='ヺ' | '가'..='힣') || c.is_alphanumeric()

@@ -1,4 +1,5 @@
-//! Escapes that stand for one character: percent (RFC 3986, ASCII only), HTML character references, JSON `\uXXXX`.
+//! Escapes that stand for one character: percent encoding (RFC 3986, ASCII only), HTML character references, JSON
+//! `\uXXXX`.
 
 use crate::bytes::{at, slice};
 
@@ -6,7 +7,7 @@ fn hex(b: u8) -> Option<u32> {
     char::from(b).to_digit(16)
 }
 
-/// Tabs and line ends part what stands around them, as their escapes do: these stay.
+/// Tabs and line ends separate the text around them, and so do their escapes: these are not decoded.
 fn parts(c: char) -> bool {
     matches!(c, '\t' | '\n' | '\r' | '\u{85}')
 }
@@ -35,21 +36,21 @@ pub(crate) fn character(text: &[u8], i: usize) -> Option<(char, usize)> {
     Some((c, end))
 }
 
-/// Like [`character`], and what only a lenient reader undoes: `\xHH`, and an escaped escape (`%2541`, `&amp;#65;`).
+/// Like [`character`], plus what only a lenient reader decodes: `\xHH`, and an escaped escape (`%2541`, `&amp;#65;`).
 pub(crate) fn lenient(text: &[u8], i: usize) -> Option<(char, usize)> {
     if at(text, i) == b'\\' && at(text, i + 1) == b'x' {
         let value = hex(at(text, i + 2))? * 16 + hex(at(text, i + 3))?;
         let c = char::from_u32(value).filter(|c| c.is_ascii() && !c.is_control())?;
         return Some((c, i + 4));
     }
-    // In words, an escape of a control character is text about bytes.
+    // Among words, an escape of a control character is text about bytes.
     let (c, end) = character(text, i).filter(|(c, _)| !c.is_control())?;
     let again = match (c, at(text, end)) {
         ('%', _) => {
             let value = hex(at(text, end)).zip(hex(at(text, end + 1))).map(|(high, low)| high * 16 + low);
             value.filter(|value| *value < 0x80).and_then(char::from_u32).map(|c| (c, end + 2))
         }
-        // The `;` of `&amp;` stands where the `&` of the inner one would.
+        // The `;` of `&amp;` is where the `&` of the inner reference would be.
         ('&', b'#') => reference(text, end - 1).and_then(|(u, end)| char::from_u32(u).map(|c| (c, end))),
         _ => None,
     };

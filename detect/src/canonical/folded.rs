@@ -1,4 +1,4 @@
-//! The view in which phrases and words are looked for.
+//! The view that is searched for phrases and words.
 
 use memchr::memchr3_iter;
 
@@ -7,25 +7,25 @@ use super::escape;
 use super::view::View;
 use crate::bytes::at;
 
-/// Whether the text, but for its capitals, reads otherwise than it is written.
+/// Whether the text, apart from capitals, differs from its canonical form.
 pub fn reads_otherwise(text: &str) -> bool {
     let bytes = text.as_bytes();
     !text.is_ascii()
         || bytes.iter().fold(false, |any, b| any | is_unseen(*b))
         || memchr3_iter(b'%', b'&', b'\\', bytes).any(|i| {
-            // Most of them stand before a space, a quote or the end of a line.
+            // Most of these characters are followed by a space, a quote or the end of a line.
             let after = at(bytes, i + 1);
             (after.is_ascii_alphanumeric() || after == b'#') && escape::lenient(bytes, i).is_some()
         })
 }
 
-/// Control characters that are no space.
+/// Control characters that are not white space.
 const fn is_unseen(b: u8) -> bool {
     (chars::is_control(b) & (b != b'\x0B') & (b != b'\x0C')) | (b == 0x7F)
 }
 
-/// The text as it reads, in small letters, look-alike letters as the ASCII letters they imitate, each run of space as
-/// one space. Letters of other scripts stay where a whole word is written in them.
+/// The canonical text for words: lower case, lookalike letters replaced by the ASCII letters they imitate, each run of
+/// white space as one space. Letters of other scripts stay where a whole word is written in them.
 pub fn folded(text: &str) -> View {
     let bytes = text.as_bytes();
     let mut view = View::with_capacity(text.len());
@@ -68,8 +68,8 @@ pub fn folded(text: &str) -> View {
     view
 }
 
-/// Takes over what reads as it is written, but for ASCII capitals and space: ASCII, ideographs, syllables, and up to
-/// `own_until` small letters of Cyrillic. Returns where it ends.
+/// Copies what is already canonical apart from ASCII capitals and white space: ASCII, ideographs, syllables, and up to
+/// `own_until` lower-case Cyrillic letters. Returns where that ends.
 fn plain_run(view: &mut View, text: &str, start: usize, own_until: usize) -> usize {
     let bytes = text.as_bytes();
     let mut from = start;
@@ -117,7 +117,7 @@ fn push(view: &mut View, c: char, start: usize, end: usize) {
     let mut buffer = [0; 4];
     let lower = c.to_ascii_lowercase();
     let written: &str = lower.encode_utf8(&mut buffer);
-    // Where only case changed, the bytes still stand one for one.
+    // If only the case changed, the bytes still map one to one.
     if written.len() == end - start { view.keep(written, start) } else { view.replace(written, start..end) }
 }
 
@@ -135,7 +135,7 @@ fn mixed_word(text: &str, position: usize) -> (bool, usize) {
     (latin, position + length.max(1))
 }
 
-/// Whether every letter beyond ASCII is one that imitates a Latin letter: no language is written so.
+/// Whether every non-ASCII letter is one that imitates a Latin letter: no language is written like that.
 fn imitation(text: &str) -> bool {
     let mut any = false;
     for c in text.chars().filter(|c| !c.is_ascii() && c.is_alphabetic()).take(4096) {

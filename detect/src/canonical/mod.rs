@@ -1,5 +1,5 @@
-//! One meaning, many spellings: texts brought into the form in which they are judged, with the way back to the bytes
-//! that were sent.
+//! One meaning, many spellings: brings texts into the canonical form in which they are judged, with a map back to the
+//! bytes that were sent.
 
 pub(crate) mod base64;
 mod chars;

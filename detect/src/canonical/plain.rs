@@ -1,17 +1,17 @@
-//! The view in which numbers, addresses and tokens are looked for.
+//! The view that is searched for numbers, addresses and tokens.
 
 use super::chars::{self, Reading, is_control};
 use super::escape;
 use super::view::View;
 use crate::bytes::at;
 
-/// The text as it reads: escapes undone (`\u0034`, `&#64;`, `%40`), digits and signs of other
-/// scripts and styles as ASCII, invisible characters gone. Nothing when that is the text itself.
+/// The text with escapes decoded (`\u0034`, `&#64;`, `%40`), digits and signs of other scripts and styles as ASCII, and
+/// invisible characters removed. `None` if that is the text itself.
 pub fn plain(text: &str) -> Option<View> {
     read(text, false).map(|(view, _)| view)
 }
 
-/// The same with those characters gone that a reader may pass over or not. Nothing when there are none.
+/// Like [`plain`], with those characters also removed that a reader may or may not skip. `None` if there are none.
 pub fn stripped(text: &str) -> Option<View> {
     // Tag characters begin with this byte; escapes of control characters with one of these.
     let may = |b: &u8| *b == 0xF3 || is_control(*b) || matches!(b, b'%' | b'&' | b'\\');
@@ -19,13 +19,13 @@ pub fn stripped(text: &str) -> Option<View> {
     any.then(|| read(text, true)).flatten().filter(|(_, vanished)| *vanished).map(|(view, _)| view)
 }
 
-/// Tag characters, ASCII that is not shown: a person sees nothing of them, a model may read them as what they stand for.
-/// And control characters, which may part what stands around them or not.
+/// Tag characters: ASCII that is not displayed, so a person sees nothing, while a model may read it. And control
+/// characters, which may or may not separate the text around them.
 pub(crate) fn may_vanish(c: char) -> bool {
     matches!(c, '\u{E0000}'..='\u{E007F}') || u8::try_from(c).is_ok_and(is_control)
 }
 
-/// The view, and whether something that may vanish has; it stays as it is unless it is to be `stripped`.
+/// The view, and whether a character that [`may_vanish`] was removed; such characters are kept unless `stripped`.
 fn read(text: &str, stripped: bool) -> Option<(View, bool)> {
     let mut position = change(text, 0, stripped)?;
     let mut vanished = false;
@@ -36,7 +36,7 @@ fn read(text: &str, stripped: bool) -> Option<(View, bool)> {
         let (c, next) = escape.unwrap_or((c, position + c.len_utf8()));
         match chars::plain(c) {
             _ if stripped && may_vanish(c) => vanished = true,
-            // Of an escape, else there would be no change here.
+            // The character comes from an escape; otherwise there would be no change here.
             Reading::Same => push(&mut view, c, position, next),
             Reading::As(ascii) => push(&mut view, char::from(ascii), position, next),
             Reading::Invisible => {}
@@ -52,11 +52,11 @@ fn push(view: &mut View, c: char, start: usize, end: usize) {
     view.replace(c.encode_utf8(&mut buffer), start..end);
 }
 
-/// Bytes looked at together.
+/// Bytes examined together.
 const BLOCK: usize = 64;
 
-/// Whether a byte may begin what reads otherwise than it is written. All others are ASCII, stand within a character, or
-/// begin one that always reads as itself: Latin letters, Cyrillic, most ideographs and syllables.
+/// Whether a byte may begin something that differs in canonical form. All other bytes are ASCII, lie inside a
+/// character, or begin one that always reads as itself: Latin letters, Cyrillic, most ideographs and syllables.
 #[inline]
 const fn may_change(b: u8, stripped: bool) -> bool {
     (stripped & is_control(b))
@@ -64,12 +64,12 @@ const fn may_change(b: u8, stripped: bool) -> bool {
         || (b >= 0xC0 && !matches!(b, 0xC3..=0xCB | 0xD0 | 0xD1 | 0xD3 | 0xD4 | 0xE4..=0xE9 | 0xEB..=0xEC))
 }
 
-/// The first byte from `from` on that reads otherwise than it is written.
+/// The first position from `from` on where the canonical form differs.
 fn change(text: &str, from: usize, stripped: bool) -> Option<usize> {
     let bytes = text.as_bytes();
     let mut i = from;
     while i < bytes.len() {
-        // No branch within a block depends on the text: this compiles to vector instructions, also in wasm.
+        // No branch inside a block depends on the text: this compiles to vector instructions, also in wasm.
         while let Some(block) = bytes.get(i..).and_then(|rest| rest.first_chunk::<BLOCK>())
             && !block.iter().fold(false, |any, b| any | may_change(*b, stripped))
         {

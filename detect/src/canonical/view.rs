@@ -1,4 +1,4 @@
-//! A rewritten text that remembers where each of its bytes came from.
+//! A rewritten text with a map from its bytes to their origin.
 
 use std::ops::Range;
 
@@ -9,8 +9,8 @@ pub struct View {
     segments: Vec<Segment>,
 }
 
-/// A stretch of the view. `unit` is 0 where the original has the very same bytes, else it is the length in the
-/// original of what the whole stretch stands for.
+/// A range of the view. `unit` is 0 if the original has the very same bytes; otherwise it is the length, in the
+/// original, of what the whole range stands for.
 #[derive(Debug, Clone, Copy)]
 struct Segment {
     view: usize,
@@ -29,7 +29,7 @@ impl View {
         &self.text
     }
 
-    /// Appends text that stands unchanged in the original from byte `original` on.
+    /// Appends text that is the same in the original, where it begins at byte `original`.
     pub fn keep(&mut self, text: &str, original: usize) {
         if text.is_empty() {
             return;
@@ -43,7 +43,7 @@ impl View {
         self.text.push_str(text);
     }
 
-    /// Like [`keep`](View::keep), with ASCII capitals as small letters.
+    /// Like [`keep`](View::keep), with ASCII capitals in lower case.
     pub fn keep_small(&mut self, text: &str, original: usize) {
         let from = self.text.len();
         self.keep(text, original);
@@ -84,7 +84,7 @@ impl View {
         start..end.max(start)
     }
 
-    /// Where in the view the byte of the original at `original` stands, or what follows it if it was left out.
+    /// The position in the view of the original byte at `original`, or of what follows it if it was dropped.
     pub fn position(&self, original: usize) -> usize {
         let after = self.segments.partition_point(|s| s.original <= original);
         let next = self.segments.get(after).map_or(self.text.len(), |s| s.view);
