@@ -1,24 +1,25 @@
-//! Passwords in any language, and keys that are cut into short runs: values with a digit in them, by the words before.
+//! Passwords in any language, and keys split into short runs: values that contain a digit, found by the words before
+//! them.
 
 use super::scan::Scan;
 use super::{email, password, token};
 use crate::EntityType::{AwsAccessKey, Password};
 use crate::bytes::{at, before, run_end, run_start, slice};
 
-/// How far from its first word with a digit such a value begins, and how long it is, in bytes.
+/// How far before its first word with a digit such a value may begin, and its maximum length, in bytes.
 const REACH: usize = 64;
 const LONGEST: usize = 128;
-/// The most bytes between the word and its value.
+/// The maximum distance between the word and its value in bytes.
 const GAP: usize = 40;
-/// So much may stand behind the word in a name, in bytes: `SENHA_BANCO`.
+/// How many bytes of a name may follow the word: `SENHA_BANCO`.
 const MORE: usize = 6;
-/// An AWS secret key: 30 bytes in Base64.
+/// The length of an AWS secret key: 30 bytes in Base64.
 const AWS_SECRET: usize = 40;
 
-/// Looks at the value around a word that holds a digit. Returns where it ends.
+/// Checks the value around a word that contains a digit. Returns where it ends.
 pub(super) fn value(scan: &mut Scan<'_>, start: usize, end: usize) -> usize {
     let text = scan.text;
-    // A number or a date stands alone.
+    // A number or a date on its own.
     if !is_part(before(text, start))
         && !is_part(at(text, end))
         && !slice(text, start, end).iter().any(u8::is_ascii_alphabetic)
@@ -29,7 +30,7 @@ pub(super) fn value(scan: &mut Scan<'_>, start: usize, end: usize) -> usize {
     let from = floor + run_start(slice(text, floor, start), start - floor, is_part);
     let limit = slice(text, 0, from + LONGEST);
     let stop = run_end(limit, end, |b| is_part(b) || b == b'=');
-    // Longer than any of these: an image, a program.
+    // Longer than any such value: an image, a program.
     if is_part(at(text, stop)) || from == floor && is_part(before(text, from)) {
         return stop;
     }
@@ -42,13 +43,13 @@ pub(super) fn value(scan: &mut Scan<'_>, start: usize, end: usize) -> usize {
     stop
 }
 
-/// Whether a byte can stand within such a value: none that quotes it, separates it or assigns it.
+/// Whether a byte can occur in such a value: none that quotes, separates or assigns it.
 #[inline]
 fn is_part(b: u8) -> bool {
     PARTS.get(usize::from(b)).is_some_and(|part| *part)
 }
 
-/// The same for each byte.
+/// [`is_part`] for each byte.
 #[allow(clippy::indexing_slicing, reason = "evaluated when it is compiled")]
 static PARTS: [bool; 256] = {
     const NONE: &[u8] = b"\"'`<>\\=:,;|()[]{}";
@@ -85,7 +86,7 @@ fn password_of(scan: &mut Scan<'_>, from: usize, stop: usize) {
     if named > MORE && named < gap.len() {
         return;
     }
-    // `get_password2()`, `words[3]`: a program.
+    // `get_password2()`, `words[3]`: program code.
     let code = matches!(at(text, stop), b'(' | b'[') || password::is_code(value);
     let sentence_ends = gap.iter().any(|b| matches!(b, b'.' | b'!' | b'?' | b'\n'));
     if sentence_ends || code || email::placeholder(value) {
@@ -103,7 +104,8 @@ fn has_wide_colon(gap: &[u8]) -> bool {
     gap.windows(3).any(|bytes| bytes == "：".as_bytes())
 }
 
-/// No word of a sentence looks like that: letters of both cases or a sign among letters and digits.
+/// No word of a sentence looks like this: both cases, and a symbol among letters and digits or frequent changes between
+/// letters and digits.
 fn is_strong(value: &[u8]) -> bool {
     let any = |class: fn(&u8) -> bool| value.iter().any(class);
     let cases = any(u8::is_ascii_lowercase) && any(u8::is_ascii_uppercase);
@@ -111,7 +113,7 @@ fn is_strong(value: &[u8]) -> bool {
     value.len() >= 8 && cases && (sign || value.len() >= 10 && token::turns(value, u8::is_ascii_digit) >= 3)
 }
 
-/// The secret that belongs to an AWS access key, where slashes cut it into runs that are no tokens.
+/// The secret of an AWS access key, where slashes split it into runs that are too short for a token.
 fn aws_secret(scan: &mut Scan<'_>, from: usize, stop: usize) {
     let value = slice(scan.text, from, stop);
     let base64 = |b: &u8| b.is_ascii_alphanumeric() || matches!(b, b'/' | b'+');

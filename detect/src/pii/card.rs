@@ -7,8 +7,8 @@ use super::scan::Scan;
 use crate::EntityType::CreditCard;
 use crate::bytes::{at, before, slice};
 
-/// Issuer ranges: first and last prefix (as numbers of equal length), the card lengths, and how sure a number with a
-/// right check digit is when nothing else speaks for it.
+/// Issuer ranges: first and last prefix (as numbers of equal length), the card lengths, and the score of a number with
+/// a valid check digit when nothing else supports it.
 const ISSUERS: &[(u32, u32, &[usize], f32)] = &[
     (34, 34, &[15], 0.9),                                 // American Express
     (37, 37, &[15], 0.9),                                 // American Express
@@ -52,7 +52,7 @@ const ISSUERS: &[(u32, u32, &[usize], f32)] = &[
     (56, 69, &[12, 13, 14, 15, 16, 17, 18, 19], 0.3), // Maestro's wide range
 ];
 
-/// How cards are printed and typed.
+/// The groupings in which cards are printed and typed.
 const LAYOUTS: &[&[u8]] = &[
     &[4, 4, 4, 4],
     &[4, 6, 5],
@@ -77,7 +77,7 @@ pub(super) fn number(scan: &mut Scan<'_>, number: &Number) {
     if digits.len() < 12 || number.glued || !scan.wants(CreditCard) {
         return;
     }
-    // Columns of a table, lines, or a list, are no card but where one is spoken of.
+    // Table columns, lines or lists are a card only if a word names one.
     let far = matches!(number.separator, WIDE | BROKEN | WRAPPED);
     let columns = far && matches!(number.layout(), [4, 4, 4, 4] | [4, 6, 4 | 5]);
     let unusual = UNUSUAL.contains(&number.separator);
@@ -86,19 +86,20 @@ pub(super) fn number(scan: &mut Scan<'_>, number: &Number) {
     if grouped && !printed && !columns {
         return;
     }
-    // Sixteen digits may be followed by a date or a code; fewer, or a piece at the end, are no card.
+    // Sixteen digits may be followed by a date or a security code; a shorter number, or the last piece of one, is no
+    // card.
     if grouped && !columns && !unusual && number.chained && (number.separator != b' ' || digits.len() < 15) {
         return;
     }
     if all_same(digits) || !luhn(digits) || follows_head(scan.text, number.start) {
         return;
     }
-    // Beyond the known ranges a check digit proves something only where a card is spoken of.
+    // Outside the known ranges a check digit is proof only if a word names a card.
     let Some(base) = issuer(digits) else {
         scan.weigh(CreditCard, (number.start, number.end), (0.0, 0.75), "card/luhn");
         return;
     };
-    // Printed in groups as a card is, the weaker ranges gain.
+    // When the number is grouped like a printed card, the score rises.
     let listed = b",;|:=+*";
     let plain = if columns || is_row(scan.text, number) || listed.contains(&number.separator) {
         0.0
@@ -112,11 +113,11 @@ pub(super) fn number(scan: &mut Scan<'_>, number: &Number) {
     scan.weigh(CreditCard, (number.start, number.end), (plain, 1.0), "card/luhn");
 }
 
-/// Groups of four digits before a number that are looked at: as many as stand in the window for words.
+/// How many groups of four digits before a number are examined: as many as fit in the context window.
 const ROW: usize = 11;
 
-/// Whether a number in groups of four is cut out of a longer row of them (`3658 4130 8338 4452 …`): two or more stand before it, one
-/// behind it, and there is no card among those before. A date or a number to call before a card is shorter.
+/// Whether a number in groups of four is a part of a longer row of them (`3658 4130 8338 4452 …`): two or more groups
+/// precede it, one follows it, and no card is among those before it. A date or a phone number before a card is shorter.
 fn is_row(text: &[u8], number: &Number) -> bool {
     if number.separator != b' ' || !number.layout().starts_with(&[4, 4]) {
         return false;

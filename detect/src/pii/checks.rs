@@ -35,7 +35,7 @@ pub(super) fn mod11_10(digits: &[u8]) -> bool {
     (11 - product) % 10 == u32::from(*check)
 }
 
-/// ISO 7064 mod 97,10 of a stream of letters (A = 10 … Z = 35) and digits: the remainder.
+/// ISO 7064 mod 97,10 over letters (A = 10 … Z = 35) and digits: the remainder.
 pub(super) fn mod97(characters: impl Iterator<Item = u8>) -> Option<u32> {
     let mut remainder = 0_u32;
     for c in characters {
@@ -45,7 +45,7 @@ pub(super) fn mod97(characters: impl Iterator<Item = u8>) -> Option<u32> {
     Some(remainder)
 }
 
-/// The digits as one number modulo `modulus`.
+/// The number that the digits form, modulo `modulus`.
 pub(super) fn remainder(digits: &[u8], modulus: u32) -> u32 {
     digits.iter().fold(0, |acc, d| (acc * 10 + u32::from(*d)) % modulus)
 }
@@ -77,13 +77,13 @@ pub(super) fn all_same(digits: &[u8]) -> bool {
     digits.windows(2).all(|pair| pair.first() == pair.last())
 }
 
-/// Two digits as a number.
+/// Two digits from position `i` as a number.
 pub(super) fn two(digits: &[u8], i: usize) -> u32 {
     let digit = |k: usize| digits.get(k).copied().map_or(0, u32::from);
     digit(i) * 10 + digit(i + 1)
 }
 
-/// Whether month and day could be a date.
+/// Whether month and day form a possible date.
 pub(super) fn is_day(month: u32, day: u32) -> bool {
     let last = match month {
         2 => 29,
@@ -120,7 +120,7 @@ mod tests {
         assert_eq!(mod97("3214282912345698765432161182".bytes()), Some(1));
     }
 
-    /// Verhoeff's check finds every single error and every swap of neighbours.
+    /// Verhoeff's check detects every single error and every swap of neighbours.
     #[test]
     fn verhoeff_finds_swaps() {
         let digits = d("123451");

@@ -11,33 +11,33 @@ use super::{dictionary, dictionary_licences, dictionary_states};
 use crate::bytes::{at, before, slice, starts_with_fold};
 use crate::{EntityType, TypeSet};
 
-/// How far to the left words count. Callers of a stream keep 64 bytes of what they released: enough for this and the
-/// character that decides whether the first word is whole.
+/// How many bytes before a value are searched for words. Callers keep at least 64 bytes of a stream's released text:
+/// enough for this window and for the character that decides whether its first word is whole.
 pub(super) const WINDOW: usize = 56;
 
-/// Words against personal data count only close by: an order mentioned in the sentence says nothing about the number
-/// at its end.
+/// Words against personal data only count nearby: an order mentioned in the sentence says nothing about the number at
+/// its end.
 const NEAR: usize = 24;
 
-/// What the words in the window speak of.
+/// What the words in the window name.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Context {
     types: TypeSet,
-    /// What the last of them speaks of.
+    /// The types that the last of them names.
     last: TypeSet,
-    /// Where the last word that speaks for anything ends; 0 if there is none.
+    /// The end of the last word that names a type; 0 if there is none.
     pub(super) end: usize,
-    /// Something is called a licence, of nobody knows what.
+    /// Something is called a licence, without saying which kind.
     pub(super) licence: bool,
-    /// A word that speaks against personal data: an order number, a version, a hash.
+    /// A word counts against personal data: an order number, a version, a hash.
     pub(super) negative: bool,
-    /// Where the last name close by of a number that is nobody's (`policy`), and the last word against, end.
+    /// The ends of the last nearby name of an impersonal number (`policy`), and of the last word against.
     pub(super) name_end: usize,
     pub(super) negative_end: usize,
 }
 
 impl Context {
-    /// Whether a word names that type.
+    /// Whether a word names this type.
     pub(super) fn names(self, kind: EntityType) -> bool {
         self.types.contains(kind)
     }
@@ -47,44 +47,44 @@ impl Context {
         self.types.intersects(kinds)
     }
 
-    /// Whether the word right before the value names that type.
+    /// Whether the last word that names a type names this one.
     pub(super) fn ends_with(self, kind: EntityType) -> bool {
         self.last.contains(kind)
     }
 }
 
-/// A word of the dictionary. Without types and a part, it speaks against all.
+/// A dictionary word. Without types and part, it counts against all types.
 #[derive(Debug, Clone, Copy)]
 struct Word {
     text: &'static str,
     types: TypeSet,
-    /// What it says of licences, as a bit.
+    /// Its role in naming a licence, as a bit.
     part: u8,
 }
 
-/// The parts that together name a driver's licence, by their place in [`LICENCE`].
+/// The roles of words that together name a driver's licence, in the order of [`LICENCE`].
 const NAMED: u8 = 1;
 const DRIVER: u8 = 2;
 const STATE: u8 = 4;
 const OTHERS: u8 = 8;
-/// A name of a number that is nobody's, in the place of these parts.
+/// Marks the name of an impersonal number in the same field.
 const NAME: u8 = 16;
 
-/// Places in the index: by the first three bytes of a word.
+/// Buckets of the index, which is keyed by the first three bytes of a word.
 const PLACES: usize = 4096;
 
-/// The dictionary of context words, indexed: words count only where one begins, so a window of text needs a handful of
+/// The dictionary of context words, indexed: words are looked up only where one begins, so a window needs a handful of
 /// look-ups and no automaton.
 #[derive(Debug)]
 pub(crate) struct ContextWords {
     words: Vec<Word>,
-    /// Where the words of each place begin in `words`; one entry more than places.
+    /// Where the words of each bucket begin in `words`; one more entry than buckets.
     starts: Vec<u16>,
-    /// How a block with a private key begins.
+    /// The beginning of a key block.
     pub(super) key: Finder<'static>,
 }
 
-/// The place of words that begin with these bytes; of a word of two, the third is 0.
+/// The bucket of words that begin with these bytes; for a word of two bytes, the third is 0.
 #[inline]
 fn place(bytes: [u8; 3]) -> usize {
     let [a, b, c] = bytes.map(|byte| u32::from(byte.to_ascii_lowercase()));
@@ -118,7 +118,7 @@ impl ContextWords {
         ContextWords { words, starts, key: Finder::new("-----BEGIN ") }
     }
 
-    /// The words that begin with these bytes, and others.
+    /// The bucket of these first bytes: the words that begin with them, and possibly others.
     #[inline]
     fn candidates(&self, begins: [u8; 3]) -> &[Word] {
         let place = place(begins);
@@ -126,12 +126,12 @@ impl ContextWords {
         self.words.get(edge(place)..edge(place + 1)).unwrap_or(&[])
     }
 
-    /// Calls `found` for every word that begins from `from` to before `to`.
+    /// Calls `found` for every word that begins in `from..to`.
     fn each(&self, text: &[u8], from: usize, to: usize, mut found: impl FnMut(Hit)) {
         let mut previous = ending(text, from);
         for (i, b) in slice(text, from, to).iter().enumerate() {
             let begins = may_begin(previous, *b);
-            // The second byte of a letter with an accent: the word goes on (`préproduction`).
+            // The second byte of an accented letter: the word goes on (`préproduction`).
             previous = if matches!(previous, 0xC3..=0xC9) && *b >= 0x80 { ACCENTED } else { *b };
             if !begins {
                 continue;
@@ -144,7 +144,7 @@ impl ContextWords {
             let longer = if third == 0 { &[] } else { self.candidates([first, second, third]) };
             for word in longer.iter().chain(short) {
                 let end = begin + word.text.len();
-                // Most that begin alike end otherwise.
+                // Most candidates with the same beginning differ in their last letter.
                 let alike =
                     before(text, end).to_ascii_lowercase() == before(word.text.as_bytes(), word.text.len());
                 if alike
@@ -158,7 +158,8 @@ impl ContextWords {
         }
     }
 
-    /// What speaks for a value in a column: its head, if that says anything, rather than what stands before it in its line.
+    /// The context of a value in a table column: that of the column's header if it names a type, otherwise that of the
+    /// words before the value in its line.
     pub(super) fn column(&self, context: Context, text: &[u8], head: Range<usize>, value: usize) -> Context {
         let (mut column, mut against) = (Context::default(), false);
         self.each(text, head.start, head.end, |hit| match hit {
@@ -167,7 +168,7 @@ impl ContextWords {
             hit => column.speaks(hit.types, hit.end),
         });
         if column.end == 0 {
-            // What stands above in another column says nothing of this one.
+            // A word against in a line above belongs to another column.
             let beside = !slice(text, context.negative_end, value).contains(&b'\n');
             let negative = context.negative && beside || against;
             return Context { negative, ..context };
@@ -182,7 +183,7 @@ impl ContextWords {
     }
 }
 
-/// A word of the dictionary in the text.
+/// A dictionary word found in the text.
 #[derive(Debug, Clone, Copy)]
 struct Hit {
     begin: usize,
@@ -191,15 +192,15 @@ struct Hit {
     part: u8,
 }
 
-/// More words than a window of text has room for, short of one made to have them.
+/// More words than fit in a window, except in a text crafted for it.
 const RECENT: usize = 32;
 
-/// The words seen last: windows of neighbouring values overlap, and no byte is read twice for them.
+/// The most recent words: the windows of neighbouring values overlap, and no byte is searched twice.
 #[derive(Debug)]
 pub(super) struct Recent {
     hits: [Hit; RECENT],
     count: usize,
-    /// Up to where words have been looked for.
+    /// The position up to which words have been searched.
     read: usize,
 }
 
@@ -210,10 +211,10 @@ impl Default for Recent {
 }
 
 impl Recent {
-    /// What the words in the window that ends at `start` speak of.
+    /// What the words in the window that ends at `start` name.
     pub(super) fn context(&mut self, words: &ContextWords, text: &[u8], start: usize) -> Context {
         let from = start.saturating_sub(WINDOW);
-        // Going back, the words after `start` must not take the room of those before it.
+        // When going back, words after `start` must not take the room of those before it.
         if start < self.read || from > self.read {
             self.read = from;
             self.count = 0;
@@ -231,7 +232,7 @@ impl Recent {
 }
 
 impl Context {
-    /// What words before `start` say together.
+    /// Combines the words before `start`.
     fn of<'h>(hits: impl Iterator<Item = &'h Hit>, start: usize) -> Context {
         let mut context = Context::default();
         let near = start.saturating_sub(NEAR);
@@ -249,7 +250,7 @@ impl Context {
                     negative = hit.begin..hit.end;
                 }
             } else if hit.end != negative.end || hit.begin <= negative.start {
-                // The end of a word against says nothing: `load cell`.
+                // The last part of a word against names nothing: `load cell`.
                 context.speaks(hit.types, hit.end);
             }
         }
@@ -261,13 +262,13 @@ impl Context {
             context.speaks(TypeSet::EMPTY.with(EntityType::UsDriverLicense), parts_end);
         }
         context.licence = parts & NAMED != 0 && !others;
-        // The nearer word speaks: "SSN for order" is not "order for SSN".
+        // The nearer word decides: "SSN for order" is not "order for SSN".
         context.negative = negative.end > context.end;
         (context.name_end, context.negative_end) = (name_end, negative.end);
         context
     }
 
-    /// Takes in a word that speaks for these types.
+    /// Adds a word that names these types.
     fn speaks(&mut self, types: TypeSet, end: usize) {
         self.types = self.types.union(types);
         match end.cmp(&self.end) {
@@ -279,18 +280,18 @@ impl Context {
     }
 }
 
-/// Stands for a letter of the Latin alphabet with an accent.
+/// Stands for an accented Latin letter.
 const ACCENTED: u8 = b'a';
 
-/// What stands right before a place, for telling whether a word begins there.
+/// The byte before a position, to decide whether a word begins there.
 fn ending(text: &[u8], at: usize) -> u8 {
     let previous = before(text, at);
     let lead = at.checked_sub(1).map_or(0, |last| before(text, last));
     if previous >= 0x80 && matches!(lead, 0xC3..=0xC9) { ACCENTED } else { previous }
 }
 
-/// Whether a word may begin at a byte: a letter after none, the capital of a camelCase name (`passportNumber`,
-/// `userSsn`), or any character that is not ASCII.
+/// Whether a word may begin at a byte: a letter that follows no letter, the capital of a camelCase name
+/// (`passportNumber`, `userSsn`), or any non-ASCII character.
 fn may_begin(previous: u8, b: u8) -> bool {
     if b.is_ascii_alphabetic() {
         !previous.is_ascii_alphabetic() || (b.is_ascii_uppercase() && previous.is_ascii_lowercase())
@@ -299,10 +300,10 @@ fn may_begin(previous: u8, b: u8) -> bool {
     }
 }
 
-/// Words that other words end in, or have in them: `справа` is no `права`, `товарителница` no `тел`.
+/// Words that are also a part of other words: `справа` is not `права`, nor `товарителница` `тел`.
 const WITHIN: [&str; 2] = ["права", "тел"];
 
-/// Whether a word of the Cyrillic alphabet is but a part of another.
+/// Whether a Cyrillic word is only a part of another.
 fn is_within(text: &[u8], begin: usize, word: &str) -> bool {
     let letter = |two: &[u8]| matches!(two, [0xD0..=0xD4, _]);
     let end = begin + word.len();
@@ -310,13 +311,13 @@ fn is_within(text: &[u8], begin: usize, word: &str) -> bool {
         && (letter(slice(text, begin.saturating_sub(2), begin)) || letter(slice(text, end, end + 2)))
 }
 
-/// Whether the word is whole, or the start of a longer form of it, and not a piece of another.
+/// Whether a match is a whole word, or the beginning of a longer form of it, rather than a piece of another word.
 fn ends(text: &[u8], begin: usize, end: usize) -> bool {
     let next = at(text, end);
     if !next.is_ascii_alphabetic() || !before(text, end).is_ascii_alphabetic() {
         return true;
     }
-    // Endings of longer words ("passports", "Telefonnummer"); short ones must stand alone ("tel", "pan", "sin"),
+    // Longer words may have endings ("passports", "Telefonnummer"); short ones must stand alone ("tel", "pan", "sin")
     // or be followed by a capital ("dobValue").
     end - begin >= 5 || (next.is_ascii_uppercase() && before(text, end).is_ascii_lowercase())
 }
@@ -359,7 +360,7 @@ mod tests {
         assert!(context.ends_with(EntityType::UsDriverLicense));
     }
 
-    /// The index finds a word only by a first byte at which one may begin, in lower case.
+    /// The index can only find a word whose first byte may begin one, in lower case.
     #[test]
     fn every_word_can_be_found() {
         let words = ContextWords::new();

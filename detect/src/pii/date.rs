@@ -1,4 +1,4 @@
-//! Dates of birth: a date after a word that speaks of birth.
+//! Dates of birth: a date after a word for birth.
 
 use super::checks::is_day;
 use super::number::Number;
@@ -6,7 +6,7 @@ use super::scan::{self, Scan};
 use crate::EntityType::DateOfBirth;
 use crate::bytes::{at, before, run_end, run_start, slice};
 
-/// Dates without such a word are mere dates.
+/// The score of a date without such a word.
 const PLAIN: f32 = 0.1;
 const NAMED: f32 = 0.8;
 
@@ -37,7 +37,7 @@ fn is_year(year: u32) -> bool {
     (1900..=2099).contains(&year)
 }
 
-/// The first three letters of the months in the languages with Latin letters that are common in forms.
+/// The first three letters of month names in the Latin-script languages that are common in forms.
 const MONTHS: &[&[u8; 3]] = &[
     b"jan", b"feb", b"mar", b"apr", b"may", b"jun", b"jul", b"aug", b"sep", b"oct", b"nov",
     b"dec", // English
@@ -49,7 +49,7 @@ const MONTHS: &[&[u8; 3]] = &[
     b"out", // Portuguese
 ];
 
-/// Whether a word is a month's name or its abbreviation.
+/// Whether a word is a month name or its abbreviation.
 pub(super) fn is_month(word: &[u8]) -> bool {
     let head = slice(word, 0, 3);
     word.len() <= 10
@@ -57,7 +57,7 @@ pub(super) fn is_month(word: &[u8]) -> bool {
         && MONTHS.iter().any(|month| head.eq_ignore_ascii_case(*month))
 }
 
-/// Dates with a month's name, seen from the year: `14 March 1985`, `March 14, 1985`, `14th of March, 1985`.
+/// Dates with a month name, found at the year: `14 March 1985`, `March 14, 1985`, `14th of March, 1985`.
 pub(super) fn written(scan: &mut Scan<'_>, year: usize, end: usize) {
     let text = scan.text;
     if !scan.wants(DateOfBirth) || !scan::closes(text, end) || end - year != 4 {
@@ -86,7 +86,7 @@ fn before_year(text: &[u8], year: usize) -> Option<usize> {
     (is_day_of_month(slice(text, word, word_end)) && is_month(slice(text, month, month_end))).then_some(month)
 }
 
-/// The word that ends before `i`, over at most three characters of space and punctuation.
+/// The word that ends before `i`, skipping at most three characters of space and punctuation.
 fn word_before(text: &[u8], i: usize) -> Option<(usize, usize)> {
     let mut end = i;
     while end > 0 && i - end < 3 && matches!(before(text, end), b' ' | b',' | b'.' | b'-') {
@@ -110,7 +110,7 @@ fn is_day_of_month(word: &[u8]) -> bool {
     (1..=2).contains(&digits) && (1..=31).contains(&value) && ends
 }
 
-/// `1985年3月14日`, seen from the year.
+/// `1985年3月14日`, found at the year.
 pub(super) fn ideographic(scan: &mut Scan<'_>, year: usize, end: usize) {
     const YEAR: &[u8] = "年".as_bytes();
     const MONTH: &[u8] = "月".as_bytes();

@@ -1,9 +1,9 @@
-//! Context words, as data: which word speaks for which types.
-//! ASCII letters match without case; write the others in lower case and, where it matters, in upper case too.
+//! Context words, as data: which word names which types. ASCII letters match in any case; write others in lower case
+//! and, where it matters, in upper case too.
 
 use crate::EntityType::{self, *};
 
-/// A word and the types it speaks for.
+/// A word and the types it names.
 pub(super) const POSITIVE: &[(&str, &[EntityType])] = &[
     // Telephone
     ("phone", &[PhoneNumber]),
@@ -330,7 +330,7 @@ pub(super) const POSITIVE: &[(&str, &[EntityType])] = &[
     ("wallet", &[Crypto]),
     ("crypto", &[Crypto]),
     ("ethereum", &[Crypto]),
-    // Addresses of machines
+    // Network addresses
     ("ip", &[IpAddress]),
     ("ipv4", &[IpAddress]),
     ("ipv6", &[IpAddress]),
@@ -393,7 +393,7 @@ pub(super) const POSITIVE: &[(&str, &[EntityType])] = &[
     ("totp", &[ApiKey]),
     ("totp seed", &[ApiKey]),
     ("otp secret", &[ApiKey]),
-    // Passwords, where no double `s` or `wd` tells of them
+    // Passwords, for words without a double `s` or `wd`
     ("pw", &[Password]),
     ("psk", &[Password]),
     ("identified by", &[Password]),

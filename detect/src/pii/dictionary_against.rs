@@ -1,6 +1,6 @@
-//! Context words that speak against personal data, as data. ASCII letters match without case; write them in lower case.
+//! Context words against personal data, as data. ASCII letters match in any case; write them in lower case.
 
-/// Words after which a number is somebody's bookkeeping.
+/// Words that mark a following number as bookkeeping.
 pub(super) const NEGATIVE: &[&str] = &[
     "order",
     "order_id",

@@ -1,10 +1,10 @@
-//! Words that name a passport, or a licence of drivers or of somebody else, as data.
+//! Words that name a passport, or a licence to drive or of another kind, as data.
 
 use crate::EntityType::{self, *};
 
 const LICENCES: &[EntityType] = &[UsDriverLicense, UkDrivingLicence, ItDriverLicense, KrDriverLicense];
 
-/// A word and the types it speaks for, in the form of [`super::dictionary::POSITIVE`].
+/// A word and the types it names, in the form of [`super::dictionary::POSITIVE`].
 pub(super) const POSITIVE: &[(&str, &[EntityType])] = &[
     ("passport", &[UsPassport, Passport]),
     ("passports", &[UsPassport, Passport]),
@@ -55,7 +55,7 @@ pub(super) const POSITIVE: &[(&str, &[EntityType])] = &[
     ("hộ chiếu", &[Passport]),
     ("paspor", &[Passport]),
     ("หนังสือเดินทาง", &[Passport]),
-    // Its end, which is near enough where the word for a number follows.
+    // Its ending, which is close enough when the word for a number follows.
     ("สือเดินทาง", &[Passport]),
     ("護照", &[Passport]),
     ("загранпаспорт", &[Passport]),
@@ -220,8 +220,9 @@ pub(super) const POSITIVE: &[(&str, &[EntityType])] = &[
     ("운전면허", &[KrDriverLicense]),
 ];
 
-/// Words that together name a licence, in lower case: what a licence is called, who drives, the states that license them, and those who have licences of other kinds: with the first
-/// of these words, the second and third speak for a driver's licence, and the fourth against it.
+/// Words that together name a licence, in lower case: licence, driver, the states that issue licences, and words for
+/// other kinds of licence. The first group with the second or third names a driver's licence; the fourth, without the
+/// second, rules one out.
 pub(super) const LICENCE: [&[&str]; 4] = [
     &["license", "licence", "lic", "licencia", "licença"],
     &["driver", "drivers", "driving", "motorist", "operator"],
@@ -324,7 +325,7 @@ pub(super) const LICENCE: [&[&str]; 4] = [
         "veterinary",
         "volume",
         "windows",
-        // A decilitre, which ends as an abbreviated licence does.
+        // A decilitre, which ends like the abbreviation of a licence.
         "g/dl",
         "mg/dl",
         "µg/dl",

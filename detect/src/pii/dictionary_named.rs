@@ -1,8 +1,8 @@
-//! Names of numbers that are nobody's, as data: an order, a case, an invoice, a contract, an amount. They say nothing against what
-//! its form proves; but a number behind one has a name of its own. ASCII letters match without case; write the others in lower
-//! case and, where it matters, in upper case too.
+//! Names of impersonal numbers, as data: an order, a case, an invoice, a contract, an amount. They do not outweigh what
+//! a number's form proves; but a number after such a word has a name of its own. ASCII letters match in any case; write
+//! others in lower case and, where it matters, in upper case too.
 
-/// Such words, by language.
+/// The words, by language.
 pub(super) const NAMED: &[&str] = &[
     "policy",
     "contract",

@@ -1,9 +1,9 @@
-//! Context words for what states give to people and companies, as data: which word speaks for which types.
-//! ASCII letters match without case; write the others in lower case and, where it matters, in upper case too.
+//! Context words for numbers that states issue to people and companies, as data: which word names which types. ASCII
+//! letters match in any case; write others in lower case and, where it matters, in upper case too.
 
 use crate::EntityType::{self, *};
 
-/// A word and the types it speaks for.
+/// A word and the types it names.
 pub(super) const POSITIVE: &[(&str, &[EntityType])] = &[
     // United States
     ("ssn", &[UsSsn]),
@@ -44,7 +44,7 @@ pub(super) const POSITIVE: &[(&str, &[EntityType])] = &[
     ("dea", &[MedicalLicense]),
     ("medical license", &[MedicalLicense]),
     ("prescriber", &[MedicalLicense]),
-    // Companies, and states that the lists below leave out
+    // Companies, and countries missing from the lists below
     ("cif", &[EsCif]),
     ("c.i.f", &[EsCif]),
     ("código de identificación fiscal", &[EsCif]),
@@ -262,7 +262,7 @@ pub(super) const POSITIVE: &[(&str, &[EntityType])] = &[
     ("nimc", &[NgNin]),
     ("emirates id", &[AeEmiratesId]),
     ("الهوية", &[AeEmiratesId]),
-    // Any country's
+    // Of any country
     (
         "national id",
         &[

@@ -1,4 +1,5 @@
-//! Passports, driver's licences and accounts: their forms say little, so a word before them must name the document.
+//! Passports, driver's licences and bank accounts: their forms prove little, so a word before them must name the
+//! document.
 
 use super::checks::{is_day, two};
 use super::scan::{self, Scan};
@@ -9,16 +10,15 @@ use crate::bytes::{at, before, digits_into, run_end, slice};
 
 const BY_CONTEXT: TypeSet = TypeSet::EMPTY.with(Passport).with(UsDriverLicense).with(BankAccount);
 
-/// A score without a word that names the document: never reported, but said.
+/// The score without a word that names this document: below any sensible threshold.
 const PLAIN: f32 = 0.05;
 
-/// Licences as the states of the United States, the provinces of Canada, India and others group them. `-` stands for a
-/// dash or a space.
+/// Groupings of licences in US states, Canadian provinces, India and elsewhere. `-` stands for a dash or a space.
 const LICENCES: &[&[u8]] = &[
     b"A99-99-9999",        // Virginia, Kansas
     b"A99-999-999",        // Kentucky
     b"AAA-99-9999",        // North Dakota
-    b"999-99-9999",        // Mississippi, once others
+    b"999-99-9999",        // Mississippi, formerly others
     b"99-999-9999",        // Colorado
     b"9999-99-9999",       // Indiana
     b"999-AA-9999",        // Iowa
@@ -64,17 +64,17 @@ const PASSPORTS: &[&[u8]] = &[
     b"999-999-999",
 ];
 
-/// Words of two letters that stand between the name of a document and its number.
+/// Short words that may come between the name of a document and its number.
 const NO_PREFIX: &[&[u8]] =
     &[b"NO", b"NR", b"ID", b"IS", b"DL", b"NUM", b"N", b"AND", b"THE", b"WAS", b"FOR", b"A"];
 
-/// Looks at a word that holds a digit.
+/// Checks a word that contains a digit.
 pub(super) fn word(scan: &mut Scan<'_>, start: usize, end: usize) {
     let text = scan.text;
     if !(scan.wants(Passport) || scan.wants(UsDriverLicense) || scan.wants(BankAccount)) {
         return;
     }
-    // A later group: what begins the value was looked at.
+    // A later group: the beginning of the value was already checked.
     if matches!(before(text, start), b'_' | b'/' | b'.' | b'+') || end - start > 18 {
         return;
     }
@@ -95,7 +95,7 @@ pub(super) fn word(scan: &mut Scan<'_>, start: usize, end: usize) {
     }
 }
 
-/// Whether characters have a form in which a dash may be a space, and what stands in them is in one case.
+/// Whether the characters match a form in which `-` also matches a space.
 fn has_form(written: &[u8], form: &[u8]) -> bool {
     written.len() == form.len()
         && written.iter().zip(form).all(|(b, class)| match class {
@@ -104,7 +104,7 @@ fn has_form(written: &[u8], form: &[u8]) -> bool {
         })
 }
 
-/// Reports the first form that stands at the word; true if one did.
+/// Reports the first form that matches at the word; true if one did.
 fn forms(
     scan: &mut Scan<'_>,
     start: usize,
@@ -124,13 +124,13 @@ fn forms(
         if hangs(before(text, from)) || (hangs(at(text, end)) && at(text, end + 1).is_ascii_alphanumeric()) {
             continue;
         }
-        // A space between letters and digits is one of the sentence, unless the letters are capitals and no label.
+        // A space between letters and digits separates words, unless the letters are capitals and no label.
         let lead = slice(written, 0, run_end(written, 0, |b| b.is_ascii_alphabetic()));
         let spaced = at(written, lead.len()) == b' ';
         if spaced && (lead.iter().any(u8::is_ascii_lowercase) || NO_PREFIX.contains(&lead)) {
             continue;
         }
-        // More groups of digits: something longer.
+        // Another group of digits follows: this is part of something longer.
         if at(text, end) == b' ' && at(text, end + 1).is_ascii_digit() {
             continue;
         }
@@ -140,7 +140,7 @@ fn forms(
     false
 }
 
-/// Where a word begins whose first letters, three at most, are capitals of the Cyrillic alphabet (`ВХК676992`).
+/// The start of a word that may be preceded by up to three Cyrillic capitals (`ВХК676992`).
 fn cyrillic_start(text: &[u8], word: usize) -> usize {
     let mut start = word;
     while word - start < 6 && matches!(slice(text, start.saturating_sub(2), start), [0xD0, 0x84..=0xAF]) {
@@ -149,7 +149,7 @@ fn cyrillic_start(text: &[u8], word: usize) -> usize {
     start
 }
 
-/// A word on its own, or with more after dashes.
+/// A word on its own, or with more parts after dashes.
 fn alone(scan: &mut Scan<'_>, start: usize, end: usize, licence: bool) {
     let text = scan.text;
     let from = cyrillic_start(text, start);
@@ -166,7 +166,7 @@ fn alone(scan: &mut Scan<'_>, start: usize, end: usize, licence: bool) {
         let capitals = word.iter().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit());
         let named = match (digits(word), letters(word)) {
             (10, 0) => 0.55,
-            // Nine digits are rather those of the United States.
+            // Nine digits are more likely a US passport.
             (9, 0) => 0.69,
             (2.., _) if word.len() < 10 => 0.75,
             (1, 8) if capitals => 0.7,
@@ -203,7 +203,7 @@ fn is_date(token: &[u8]) -> bool {
         && is_day(two(&digits, 4), two(&digits, 6))
 }
 
-/// Letters of one case, or a mixture right before a row of digits (`AaA123456`).
+/// Letters of one case, or mixed case only right before a row of digits (`AaA123456`).
 fn one_case(token: &[u8]) -> bool {
     let small = token.iter().any(u8::is_ascii_lowercase);
     let capital = token.iter().any(u8::is_ascii_uppercase);

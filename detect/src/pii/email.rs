@@ -1,4 +1,4 @@
-//! E-mail addresses and user information in URLs, seen from the `@`.
+//! E-mail addresses and user information in URLs, found at the `@`.
 
 use super::scan::Scan;
 use super::token_prefix;
@@ -8,7 +8,8 @@ use crate::bytes::{at, before, run_end, slice};
 /// RFC 5321 allows 64 bytes before the `@` and 255 after it.
 const MAX_LOCAL: usize = 64;
 const MAX_DOMAIN: usize = 255;
-/// What of a connection string goes with its host, in bytes: names of databases and options. The secret stands before it.
+/// How much of a connection string after the `@` is reported with it, in bytes: host, database name and options. The
+/// secret is before the `@`.
 const MAX_OPTIONS: usize = 1024;
 
 /// Last labels that are file types, not top-level domains: `icon@2x.png`.
@@ -17,7 +18,7 @@ const FILE_TYPES: &[&[u8]] = &[
     b"mjs",
 ];
 
-/// Looks at an `@`.
+/// Checks an `@`.
 pub(super) fn at_sign(scan: &mut Scan<'_>, i: usize) {
     let text = scan.text;
     if user_information(scan, i) {
@@ -28,15 +29,15 @@ pub(super) fn at_sign(scan: &mut Scan<'_>, i: usize) {
     }
     let Some(end) = domain(text, i + 1) else { return };
     let Some(mut start) = local(text, i) else { return };
-    // `ada@example.com@relay.example`: a name before the name is not left standing.
+    // `ada@example.com@relay.example`: the name before the name is included.
     if before(text, start) == b'@' {
         start = local(text, start - 1).unwrap_or(start);
     }
-    // The login of a repository's SSH address is nobody's.
+    // The login in a repository's SSH address is not personal.
     if slice(text, start, i) == b"git" {
         return;
     }
-    // `https://ghp_…@github.com`: a token logs in.
+    // `https://ghp_…@github.com`: the login is a token.
     let login = slice(text, start.saturating_sub(3), start) == b"://";
     if login && token_prefix::read(text, start, i).is_some() {
         return;
@@ -47,7 +48,7 @@ pub(super) fn at_sign(scan: &mut Scan<'_>, i: usize) {
     scan.report(EmailAddress, start, end, 0.95, "email/form");
 }
 
-/// Whether an instance of a systemd unit is called so (`getty@tty5.service`): no top-level domain has these names.
+/// Whether this is an instance of a systemd unit (`getty@tty5.service`): no top-level domain has these names.
 fn is_unit(domain: &[u8]) -> bool {
     const KINDS: [&[u8]; 5] = [b"service", b"socket", b"timer", b"target", b"mount"];
     let mut labels = domain.split(|b| *b == b'.');
@@ -59,8 +60,8 @@ fn is_local(b: u8) -> bool {
     b.is_ascii_alphanumeric() || b >= 0x80 || b"!#$%&'*+-/=?^_`{|}~.".contains(&b)
 }
 
-/// Whether the byte belongs to a letter of the Latin, Greek or Cyrillic alphabets (U+00C0–U+052F but for the two signs
-/// among them): ideographs and quotation marks are no part of a name.
+/// Whether the byte belongs to a Latin, Greek or Cyrillic letter (U+00C0–U+052F except the two signs in that range):
+/// ideographs and quotation marks are not part of a name.
 fn is_letter(text: &[u8], i: usize) -> bool {
     let b = at(text, i);
     let lead = if b >= 0xC0 { b } else { before(text, i) };
@@ -68,13 +69,13 @@ fn is_letter(text: &[u8], i: usize) -> bool {
     matches!(lead, 0xC3..=0xCB | 0xCD..=0xD4) && !(lead == 0xC3 && matches!(tail, 0x97 | 0xB7))
 }
 
-/// Where the quotes of a local part begin that ends before the `@`: `"jane roe"@example.com` (RFC 5321 § 4.1.2).
+/// The start of a quoted local part that ends before the `@`: `"jane roe"@example.com` (RFC 5321 § 4.1.2).
 pub(super) fn quoted(text: &[u8], at_sign: usize) -> Option<usize> {
     let close = at_sign.checked_sub(1).filter(|close| at(text, *close) == b'"')?;
     let inside = slice(text, close.saturating_sub(MAX_LOCAL), close);
     let len = inside.iter().rev().take_while(|b| **b >= b' ' && **b != b'"').count();
     let open = close.checked_sub(len + 1).filter(|open| len > 0 && at(text, *open) == b'"')?;
-    // Else it is where another text ends.
+    // Otherwise the quote ends another text.
     (!before(text, open).is_ascii_alphanumeric()).then_some(open)
 }
 
@@ -84,11 +85,11 @@ fn local(text: &[u8], at_sign: usize) -> Option<usize> {
     while start > floor && is_local(before(text, start)) {
         start -= 1;
     }
-    // What quotes, keys and paths leave in front is not part of the name: `'bob@…`, `email=bob@…`, `/bob@…`, `“bob@…`.
+    // Quotes, keys and paths before the name are not part of it: `'bob@…`, `email=bob@…`, `/bob@…`, `“bob@…`.
     let mut first = start;
     for i in start..at_sign {
         let b = at(text, i);
-        // O'Neil: a name goes on after the apostrophe.
+        // O'Neil: the name goes on after the apostrophe.
         if b == b'\''
             && i > start
             && before(text, i).is_ascii_alphabetic()
@@ -120,7 +121,7 @@ fn local(text: &[u8], at_sign: usize) -> Option<usize> {
     while matches!(at(text, first), b'.' | b'-' | b'+' | b'%') {
         first += 1;
     }
-    // `\nbob@…` in JSON text inside a string.
+    // `\nbob@…` in JSON inside a string.
     if before(text, first) == b'\\' && matches!(at(text, first), b'n' | b'r' | b't') && first + 1 < at_sign {
         first += 1;
     }
@@ -159,7 +160,7 @@ pub(super) fn domain(text: &[u8], start: usize) -> Option<usize> {
     (labels >= 2 && valid && !file).then_some(last.0 + top.len())
 }
 
-/// Text in ideographs runs on without a space: a label of letters ends where they begin.
+/// Text in ideographs has no spaces: an ASCII label ends where they begin.
 fn trim_wide(text: &[u8], start: usize, end: usize) -> usize {
     if at(text, start) >= 0xE0 {
         return end;
@@ -171,7 +172,7 @@ fn trim_wide(text: &[u8], start: usize, end: usize) -> usize {
     i
 }
 
-/// `scheme://user:password@host`: true when the `@` ends user information.
+/// `scheme://user:password@host`: true if the `@` ends user information.
 fn user_information(scan: &mut Scan<'_>, i: usize) -> bool {
     let text = scan.text;
     let floor = i.saturating_sub(256);
@@ -228,7 +229,7 @@ fn user_information(scan: &mut Scan<'_>, i: usize) -> bool {
     true
 }
 
-/// `${PASSWORD}`, `<password>`, `****`, `xxxx`: the place of a password, not one.
+/// `${PASSWORD}`, `<password>`, `****`, `xxxx`: a placeholder for a password.
 pub(super) fn placeholder(secret: &[u8]) -> bool {
     let wrapped = matches!(
         (secret.first(), secret.last()),

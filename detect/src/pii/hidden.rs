@@ -1,30 +1,30 @@
-//! Values that a model can read and a recogniser of plain text cannot: Base64 and Base16 (RFC 4648) in running text, digits written
-//! one by one, and addresses in quotes.
+//! Values that a model can read but a recogniser of plain text cannot: Base64 and Base16 (RFC 4648) in running text,
+//! digits written one by one, and addresses in quotes.
 //!
-//! One layer is decoded and searched like any text, so the work is proportional to the text, however many runs it has. A finding
-//! covers the whole encoded run, since no part of an encoded text can be cut out alone. Where nothing is encoded, this costs a look
-//! at every sixteenth byte.
+//! One layer is decoded and searched like any text, so the work is linear in the text, however many runs it has. A
+//! finding covers the whole encoded run, since no part of an encoded text can be cut out alone. Where nothing is
+//! encoded, the cost is one check per sixteen bytes.
 
 use super::{ContextWords, email, find};
 use crate::bytes::{at, slice};
 use crate::canonical::base64::decode;
 use crate::{CustomPatterns, EntityType, Finding, Kind, TypeSet};
 
-/// Encoded runs shorter than this hide nothing that counts.
+/// Encoded runs shorter than this contain no value that matters.
 const SHORTEST_RUN: usize = 16;
-/// So many bytes that can be read make what is decoded a text, whatever comes behind them.
+/// If this many decoded bytes are readable, the result is a text, whatever follows.
 const TEXT: usize = 12;
-/// A line of Base64 that another one follows is at least so long (RFC 2045 has 76 characters, PEM 64).
+/// The minimum length of a Base64 line that is continued on the next one (RFC 2045 has 76 characters, PEM 64).
 const SHORTEST_LINE: usize = 60;
-/// Digits of a number: with fewer than [`CHECKED`] only where a word before them says what they are.
+/// The digits of a number; fewer than [`CHECKED`] count only if a word before them names their type.
 const DIGITS: std::ops::RangeInclusive<usize> = 9..=19;
-/// Digits of a number whose check digits are proof enough.
+/// From this many digits on, the check digits are proof enough.
 const CHECKED: usize = 12;
-/// Bytes before a number in which that word may stand.
+/// How many bytes before a number are searched for that word.
 const BEFORE: usize = 64;
-/// White space between two digits that are written one by one.
+/// The maximum white space between two digits that are written one by one.
 const MAX_GAP: usize = 3;
-/// Digits alone prove little; what is found in them has to be surer than this.
+/// Digits alone prove little; a finding in them needs a higher score than this.
 const PROVEN: f32 = 0.6;
 
 /// See [`crate::Detector::pii_hidden`].
@@ -42,7 +42,7 @@ pub(crate) fn hidden(
     }
     let mut inner = Vec::new();
     let mut next = SHORTEST_RUN - 1;
-    // Every run of sixteen bytes has one of these places in it.
+    // Every run of sixteen bytes contains one of these positions.
     while next < bytes.len() {
         let place = next;
         next += SHORTEST_RUN;
@@ -77,7 +77,7 @@ pub(crate) fn hidden(
     }
 }
 
-/// What stands before digits and may say what they are; nothing where check digits prove it.
+/// The text before the digits that may name their type; empty if check digits are proof.
 fn before_digits(text: &str, start: usize, digits: &str) -> String {
     if digits.len() >= CHECKED {
         return String::new();
@@ -86,12 +86,12 @@ fn before_digits(text: &str, start: usize, digits: &str) -> String {
     text.get(from..start).unwrap_or_default().to_owned()
 }
 
-/// Whether digits alone are proof enough of what was found in them.
+/// Whether digits alone are proof enough of this finding.
 fn is_proven(found: &Finding) -> bool {
     found.kind != Kind::Entity(EntityType::PhoneNumber) && found.score >= PROVEN
 }
 
-/// The encoded run around a place, if it is long enough.
+/// The encoded run around a position, if it is long enough.
 fn encoded_run(bytes: &[u8], place: usize) -> Option<(usize, usize)> {
     let start = place - encoded(slice(bytes, 0, place).iter().rev());
     let line = place + encoded(slice(bytes, place, bytes.len()).iter());
@@ -99,8 +99,8 @@ fn encoded_run(bytes: &[u8], place: usize) -> Option<(usize, usize)> {
     (end > start + SHORTEST_RUN - 1).then_some((start, end))
 }
 
-/// Whether nothing around a place can be hidden: no digit right before it, and within eight bytes on either side something that
-/// stands in no encoded text.
+/// Whether nothing can be hidden around a position: no digit right before it, and within eight bytes on either side a
+/// byte that no encoded text contains.
 #[inline]
 fn is_ordinary(bytes: &[u8], place: usize) -> bool {
     const ONES: u64 = 0x0101_0101_0101_0101;
@@ -111,13 +111,13 @@ fn is_ordinary(bytes: &[u8], place: usize) -> bool {
     let (Some(left), Some(right)) = (place.checked_sub(8).and_then(eight), eight(place)) else {
         return false;
     };
-    // The last three bytes before the place, and the one at it.
+    // The last three bytes before the position, and the one at it.
     let near = left >> 40 | right << 24;
     let digits = any_below((near ^ (0x30 * ONES)) | 0xFFFF_FFFF_0000_0000, 10);
     !digits && any_below(left, b'+') && any_below(right, b'+')
 }
 
-/// Addresses whose local part is in quotes: in a stream, all quoted text would have to wait for what follows it.
+/// Addresses with a quoted local part. In a stream, all quoted text would have to wait for what follows it.
 fn quoted_addresses(bytes: &[u8], min_score: f32, out: &mut Vec<Finding>) {
     const SCORE: f32 = 0.8;
     for quote in memchr::memmem::find_iter(bytes, b"\"@") {
@@ -129,7 +129,7 @@ fn quoted_addresses(bytes: &[u8], min_score: f32, out: &mut Vec<Finding>) {
     }
 }
 
-/// Which bytes encoded texts are made of.
+/// The bytes that encoded texts consist of.
 #[allow(clippy::indexing_slicing, reason = "evaluated when it is compiled; a byte is below 256")]
 static ENCODED: [bool; 256] = {
     let mut encoded = [false; 256];
@@ -147,12 +147,12 @@ fn is_encoded(b: u8) -> bool {
     ENCODED.get(usize::from(b)).copied().unwrap_or_default()
 }
 
-/// How many of the next bytes an encoded text may be made of.
+/// How many of the next bytes may belong to an encoded text.
 fn encoded<'a>(bytes: impl Iterator<Item = &'a u8>) -> usize {
     bytes.take_while(|b| is_encoded(**b)).count()
 }
 
-/// Where a run ends that goes on over lines, its padding included; its first line goes from `line` to `end`.
+/// The end of a run that may continue over several lines, including padding; its first line is `line..end`.
 fn encoded_end(bytes: &[u8], mut line: usize, mut end: usize) -> usize {
     loop {
         let long = end - line >= SHORTEST_LINE;
@@ -174,15 +174,15 @@ fn encoded_end(bytes: &[u8], mut line: usize, mut end: usize) -> usize {
     end
 }
 
-/// The text that a run encodes; none if it encodes something else, or words only look like it.
+/// The text that a run encodes; `None` if it encodes something else or is made of ordinary words.
 fn decoded(run: &[u8]) -> Option<String> {
-    // The beginning tells: of a word in running text hardly ever a character comes out.
+    // The beginning decides: a word of running text hardly ever decodes to readable characters.
     let head = decode(slice(run, 0, 12), 9)?;
     if !head.iter().all(is_readable) {
         return None;
     }
     let mut plain: Vec<u8> = run.iter().copied().filter(|b| !b.is_ascii_whitespace()).collect();
-    // A letter may stand right behind it that is none of its own.
+    // The last letter may belong to what follows the run.
     let letters = plain.iter().filter(|b| **b != b'=').count();
     if letters % 4 == 1 {
         plain.truncate(letters - 1);
@@ -190,7 +190,7 @@ fn decoded(run: &[u8]) -> Option<String> {
     readable(decode(&plain, usize::MAX)?)
 }
 
-/// The text that a run of hexadecimal digits encodes; none if it is a digest or a number.
+/// The text that a run of hexadecimal digits encodes; `None` if it is a digest or a number.
 fn from_hex(run: &[u8]) -> Option<String> {
     let digit = |b: u8| char::from(b).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
     let run = run.strip_prefix(b"0x").unwrap_or(run);
@@ -203,7 +203,7 @@ fn is_readable(b: &u8) -> bool {
     *b >= b' ' && *b != 0x7F || b.is_ascii_whitespace()
 }
 
-/// Bytes as a text, if they begin like one: a few that are none do not hide the others.
+/// Bytes as text if they begin like one; a few invalid bytes later do not hide the rest.
 fn readable(inside: Vec<u8>) -> Option<String> {
     let head = slice(&inside, 0, TEXT);
     let valid = match std::str::from_utf8(head) {
@@ -220,7 +220,7 @@ fn readable(inside: Vec<u8>) -> Option<String> {
     )
 }
 
-/// Digits that stand one by one around a place, with white space or one and the same sign between them.
+/// Digits written one by one around a position, with white space or always the same sign between them.
 fn spelled(bytes: &[u8], place: usize) -> Option<(usize, usize, String)> {
     let alone = |i: usize| {
         at(bytes, i).is_ascii_digit()

@@ -1,8 +1,9 @@
 //! How much of a stream's tail must wait for more text.
 //!
-//! Values hold no space but between groups of digits and short words, and no line break but between the groups of a card or a
-//! social security number. So the tail is the last word, and before it the words that the groups of a number, an IBAN or a
-//! date could be. Holding more than needed is safe; holding less would let half a value through.
+//! Values contain no spaces except between groups of digits and short words, and no line breaks except between the
+//! groups of a card or a social security number. So the tail is the last word, plus the words before it that could be
+//! groups of a number, an IBAN or a date. Holding back more than needed is safe; holding back less would let half a
+//! value through.
 
 use std::ops::Range;
 
@@ -16,13 +17,13 @@ use crate::TypeSet;
 use crate::bytes::{at, before, run_start, slice};
 use crate::canonical::{self, Glyph, View, glyph, is_control};
 
-/// The most bytes that wait while nothing longer is open.
+/// The maximum number of bytes held back, unless a longer value is open.
 pub const MAX_HOLDBACK: usize = 512;
-/// The most bytes that wait while a private key block or a signed token is open, or with characters among them that nobody
-/// sees, which do not count.
+/// The maximum number of bytes held back while a private key block or a signed token is open, or if the tail contains
+/// invisible characters, which do not count.
 pub const MAX_BLOCK_HOLDBACK: usize = MAX_BLOCK;
 
-/// Types whose values hold no space: only the last word waits for them.
+/// Types whose values contain no spaces: for these, only the last word waits.
 const ONE_WORD: &[EntityType] = &[
     EmailAddress,
     IpAddress,
@@ -64,14 +65,15 @@ pub(crate) fn holdback(text: &str, types: TypeSet) -> usize {
     let mut bound = text.len().saturating_sub(reach);
     if types.contains(PrivateKey) {
         match key_block(text) {
-            // A damaged block is no more than what is there; the word in which it breaks off may be part of something else.
+            // A damaged block ends where it breaks off, but the word there may belong to another value, so the block
+            // waits.
             Some(Key::Closed { blocks, broken: Some(begin) }) if start < blocks.end => {
                 start = start.min(begin);
                 bound = begin;
             }
             Some(Key::Open { begin, before }) => {
-                // What stands right before the block may be one value with its first line, but no part of a block
-                // before it.
+                // The word right before the block may form one value with its first line, but does not reach into an
+                // earlier block.
                 let word = word_start(text, begin, reach);
                 let begin = first_of(text, word, types, reach)
                     .max(before.map_or(0, |before| before.end))
@@ -79,7 +81,7 @@ pub(crate) fn holdback(text: &str, types: TypeSet) -> usize {
                 start = start.min(begin);
                 bound = begin;
             }
-            // What ends in the block is part of it, not the beginning of something else.
+            // What ends inside the block belongs to it and does not begin another value.
             Some(Key::Closed { blocks, .. }) => start = start.max(blocks.end),
             None => {}
         }
@@ -96,7 +98,7 @@ pub(crate) fn holdback(text: &str, types: TypeSet) -> usize {
     start
 }
 
-/// Where the first of the values begins that may end behind `start`: where one begins, the end of another may stand.
+/// The earliest start of a value that may end after `start`. Repeated, since where one value starts another may end.
 fn first_of(text: &str, mut start: usize, types: TypeSet, reach: usize) -> usize {
     let one_word = TypeSet::of(ONE_WORD);
     let groups = types.iter().any(|kind| !one_word.contains(kind));
@@ -117,12 +119,12 @@ fn first_of(text: &str, mut start: usize, types: TypeSet, reach: usize) -> usize
     }
 }
 
-/// Whether a byte is a whole character that everybody reads.
+/// Whether a byte is a whole, visible character.
 fn is_seen(b: u8) -> bool {
     b.is_ascii() & !is_control(b) & (b != 0x7F)
 }
 
-/// How far back a value may begin that goes on behind the text, in bytes.
+/// How far back a value that continues past the end may begin, in bytes.
 fn reach(text: &str) -> usize {
     let bytes = text.as_bytes();
     let near = slice(bytes, bytes.len().saturating_sub(MAX_HOLDBACK), bytes.len());
@@ -142,11 +144,11 @@ fn reach(text: &str) -> usize {
     (MAX_HOLDBACK + unseen).min(MAX_BLOCK_HOLDBACK)
 }
 
-/// Characters before a value that are looked at, and one more that decides whether the first word is whole.
+/// How many characters before a value are examined, plus one that decides whether the first word is whole.
 const CONTEXT: usize = 64;
-/// The most bytes that they may take.
+/// The maximum size of these characters in bytes.
 const MAX_CONTEXT: usize = 4096;
-/// The most characters that one may be written with: `&#x0041;`.
+/// The maximum length of one escaped character: `&#x0041;`.
 const ESCAPE: usize = 8;
 
 /// See [`crate::Detector::context`].
@@ -160,7 +162,7 @@ pub(crate) fn context(text: &str, end: usize) -> String {
     }
 }
 
-/// Where its last part begins.
+/// The start of the last part of the context.
 fn context_start(text: &str, end: usize) -> usize {
     let before = text.get(..end).unwrap_or_default();
     let near = slice(before.as_bytes(), before.len().saturating_sub(CONTEXT), before.len());
@@ -182,23 +184,23 @@ fn context_start(text: &str, end: usize) -> usize {
     0
 }
 
-/// Whether a character can be part of a value, for the purpose of waiting.
+/// Whether a character may be part of a value, as far as waiting is concerned.
 fn is_value(c: char) -> bool {
     canonical::may_vanish(c)
         || match glyph(c) {
             Glyph::Ascii(b) => b > b' ' && b != b'"',
             Glyph::Invisible => true,
-            // Letters of alphabets; ideographs end a value but for the signs of a date, and dots between groups.
+            // Letters of alphabets. Ideographs end a value, except the signs of a date and dots between groups.
             Glyph::Other => (c as u32) < 0x800 || matches!(c, '年' | '月') || is_dot(c),
         }
 }
 
-/// Where an address begins whose domain goes on over the beginning of what waits: its labels may be ideographs
-/// (RFC 6531), which elsewhere end a word.
+/// The start of an address whose domain reaches into the held-back tail: its labels may be ideographs (RFC 6531), which
+/// elsewhere end a word.
 fn address_around(text: &str, start: usize, reach: usize) -> Option<usize> {
     let bound = text.len().saturating_sub(reach);
     let bound = (bound..start).find(|at| text.is_char_boundary(*at))?;
-    // The sign may be written as an escape (`%40`).
+    // The `@` may be written as an escape (`%40`).
     let before = text.get(bound..start)?;
     let read = |view: View| open_at_sign(view.text()).map(|at| view.original(at..at + 1).start);
     let at = match canonical::plain(before) {
@@ -209,7 +211,7 @@ fn address_around(text: &str, start: usize, reach: usize) -> Option<usize> {
     Some(word_start(text, bound + at?, reach))
 }
 
-/// The sign of an address whose domain goes on to the end.
+/// The `@` of an address whose domain reaches the end.
 fn open_at_sign(text: &str) -> Option<usize> {
     let within = |c: char| match glyph(c) {
         _ if canonical::may_vanish(c) => true,
@@ -220,11 +222,11 @@ fn open_at_sign(text: &str) -> Option<usize> {
     (glyph(sign) == Glyph::Ascii(b'@')).then_some(at)
 }
 
-/// How far before its value a password is announced.
+/// How far before its value a password may be announced.
 const ANNOUNCED: usize = 40;
 
-/// Where a password, or a URL with one in it, begins that goes on over the beginning of what waits: it may hold quotes
-/// and signs of any script, which elsewhere end a word.
+/// The start of a password, or of a URL with one, that reaches into the held-back tail: it may contain quotes and
+/// characters of any script, which elsewhere end a word.
 fn open_secret(text: &str, start: usize, types: TypeSet, reach: usize) -> Option<usize> {
     let url = types.contains(UrlCredentials) || types.contains(ConnectionString);
     if !url && !types.contains(Password) {
@@ -242,7 +244,7 @@ fn open_secret(text: &str, start: usize, types: TypeSet, reach: usize) -> Option
     let tail = text.get(from..)?;
     let views = [canonical::plain(tail), canonical::stripped(tail)];
     let readings = std::iter::once(tail).chain(views.iter().flatten().map(View::text)).map(str::as_bytes);
-    // What announces a password holds a double `s` or `wd`.
+    // Words that announce a password contain a double `s` or `wd`.
     let pair = |pair: &[u8]| {
         matches!(
             (pair.first(), pair.last()),
@@ -255,7 +257,7 @@ fn open_secret(text: &str, start: usize, types: TypeSet, reach: usize) -> Option
     open.any(|open| open).then_some(word)
 }
 
-/// A dot in the middle of a line that may stand between groups.
+/// A middle dot that may separate groups.
 fn is_dot(c: char) -> bool {
     matches!(c, '·' | '•' | '・')
 }
@@ -264,7 +266,7 @@ fn is_space(c: char) -> bool {
     canonical::may_vanish(c) || matches!(glyph(c), Glyph::Ascii(b' ') | Glyph::Invisible)
 }
 
-/// Where the word that ends at `end` begins, at most about `limit` bytes to the left.
+/// The start of the word that ends at `end`, at most about `limit` bytes to the left.
 fn word_start(text: &str, end: usize, limit: usize) -> usize {
     let mut start = end;
     for (i, c) in text.get(..end).unwrap_or_default().char_indices().rev() {
@@ -276,7 +278,7 @@ fn word_start(text: &str, end: usize, limit: usize) -> usize {
     start
 }
 
-/// Walks left over the words that could be groups of the same value, with `lines` also over the ends of lines.
+/// Walks left over words that could be groups of the same value; with `lines`, also across line ends.
 fn chain_start(text: &str, last: usize, reach: usize, lines: bool) -> usize {
     let mut committed = last;
     let mut position = last;
@@ -311,12 +313,13 @@ fn chain_start(text: &str, last: usize, reach: usize, lines: bool) -> usize {
     committed
 }
 
-/// Digits of neighbouring groups of a card or a social security number.
+/// Digit counts of neighbouring groups in a card or a social security number.
 const NEIGHBOURS: [(usize, usize); 6] = [(3, 2), (2, 4), (4, 4), (4, 6), (6, 5), (6, 4)];
 
-/// Whether a group that ends a line and the one that begins the next, of which there may be more to come, could stand in one value.
+/// Whether a group at the end of a line and the next line's first group, which may be incomplete, could be in one
+/// value.
 fn goes_on(line: &str, next: &str) -> bool {
-    // Escapes and what may vanish may stand for a digit, or for nothing.
+    // Escapes and characters that may vanish can stand for a digit or for nothing.
     let unclear =
         |text: &str| text.chars().any(|c| matches!(c, '%' | '&' | '\\') || canonical::may_vanish(c));
     let indent = |c: char| is_space(c) || matches!(glyph(c), Glyph::Ascii(b'>' | b'\t'));
@@ -331,7 +334,7 @@ fn goes_on(line: &str, next: &str) -> bool {
     NEIGHBOURS.iter().any(|(a, b)| *a == left && (*b == right || open && right < *b))
 }
 
-/// The digits that characters begin with, and whether nothing follows on them.
+/// The number of leading digits, and whether nothing follows them.
 fn digits(chars: impl Iterator<Item = char>) -> (usize, bool) {
     let mut count = 0;
     for c in chars {
@@ -344,8 +347,8 @@ fn digits(chars: impl Iterator<Item = char>) -> (usize, bool) {
     (count, true)
 }
 
-/// How many bytes the space before the next word takes, and whether it holds the end of a line or a tab, if it may: four
-/// blanks at most, seven around the end of a line, and what nobody sees.
+/// The length in bytes of the space before the next word, and whether it includes a line end or a tab (only with
+/// `lines`): at most four blanks, seven around a line end, plus invisible characters.
 fn gap(text: &str, lines: bool) -> (usize, bool) {
     let (mut blanks, mut over_line) = (0, false);
     let space = text.chars().rev().take_while(|c| {
@@ -359,11 +362,11 @@ fn gap(text: &str, lines: bool) -> (usize, bool) {
 }
 
 enum Link {
-    /// Holds digits: a group.
+    /// Contains digits: a group.
     Group,
-    /// May begin a value or stand within one: two letters, a month's name.
+    /// May begin a value or occur inside one: two letters, a month name.
     Lead,
-    /// May stand between groups: a bank's letters, "of", "ext.", a dash.
+    /// May come between groups: a bank code, "of", "ext.", a dash.
     Between,
     No,
 }
@@ -373,7 +376,7 @@ fn link(word: &str) -> Link {
     if word.chars().any(|c| canonical::may_vanish(c) || digit(c)) {
         return Link::Group;
     }
-    // What stands right behind a sign may begin a value: `(AB 12 34 56 C`.
+    // What follows a sign may begin a value: `(AB 12 34 56 C`.
     let mut letters = [0_u8; 12];
     let (mut count, mut other) = (0, false);
     for c in word.chars() {
@@ -403,12 +406,13 @@ fn link(word: &str) -> Link {
     }
 }
 
-/// The private key blocks that matter for the tail.
+/// The private key blocks that affect the tail.
 #[derive(PartialEq, Eq)]
 enum Key {
-    /// One begins here and has not ended; those before it are here, if there were any.
+    /// A block begins here and has not ended; `before` covers the blocks before it, if any.
     Open { begin: usize, before: Option<Range<usize>> },
-    /// All have ended, the last of them perhaps by damage: then `broken` is where it begins, or the first of those that it stands in.
+    /// All have ended. If the last one is damaged, `broken` is where it begins, or the first of the blocks that it
+    /// overlaps.
     Closed { blocks: Range<usize>, broken: Option<usize> },
 }
 
@@ -421,7 +425,7 @@ impl Key {
     }
 }
 
-/// The first open block in the tail, read as the search reads it, else the end of the last one.
+/// The first open block in the tail, read as the search reads it, or else the closed ones.
 fn key_block(text: &str) -> Option<Key> {
     let mut from = text.len().saturating_sub(MAX_BLOCK);
     while !text.is_char_boundary(from) {
@@ -444,19 +448,19 @@ fn key_block(text: &str) -> Option<Key> {
     if key == other {
         return key;
     }
-    // Where the two readings differ, whatever one of them takes for a block waits as a whole.
+    // Where the two readings differ, everything that either one takes for a block waits.
     let begin = key.iter().chain(&other).map(Key::start).min()?;
     Some(Key::Open { begin, before: None })
 }
 
-/// The same in one reading; `place` says where a part of it stands in the text.
+/// [`key_block`] for one reading; `place` maps a range of it to the text.
 fn key_block_in(bytes: &[u8], place: impl Fn(Range<usize>) -> Range<usize>) -> Option<Key> {
     let mut closed: Option<Range<usize>> = None;
     let mut broken = None;
-    // Where the first of the blocks begins that the last one stands in.
+    // The start of the first of the blocks that the last one overlaps.
     let mut first = 0;
     for begin in memmem::find_iter(bytes, b"-----BEGIN ") {
-        // Within its first bytes a header may still become that of a key.
+        // A header that is still short may turn out to be that of a key.
         let undecided = bytes.len() - begin < 64;
         if !undecided && !key_block::is_private(bytes, begin) {
             continue;
@@ -482,7 +486,7 @@ fn key_block_in(bytes: &[u8], place: impl Fn(Range<usize>) -> Range<usize>) -> O
     closed.map(place).map(|blocks| Key::Closed { blocks, broken })
 }
 
-/// Where a JSON web token begins that reaches the end.
+/// The start of a JSON web token that reaches the end.
 fn open_web_token(text: &str) -> Option<usize> {
     let bytes = text.as_bytes();
     let from = bytes.len().saturating_sub(MAX_BLOCK);

@@ -7,7 +7,7 @@ use super::word::hangs;
 use crate::EntityType::{BankAccount, IbanCode};
 use crate::bytes::{at, before, slice, starts_with_fold};
 
-/// Country and length, from the SWIFT IBAN registry and, for countries not yet in it, as their banks use them.
+/// Country and length, from the SWIFT IBAN registry or, for countries not in it yet, as their banks use them.
 const LENGTHS: &[(&[u8; 2], usize)] = &[
     (b"AD", 24),
     (b"AE", 23),
@@ -122,14 +122,13 @@ const LENGTHS: &[(&[u8; 2], usize)] = &[
     (b"YE", 30),
 ];
 
-/// Letters that stand as a group of their own: a bank's.
+/// The maximum length of a group that consists of letters only: a bank code.
 const BANK: usize = 4;
 
-/// Looks at a word, if it begins with a country code and two digits: alone, or hanging on to a word of letters
-/// (`iban-DE89…`).
+/// Checks a word that begins with a country code and two digits, alone or attached to a word of letters (`iban-DE89…`).
 pub(super) fn word(scan: &mut Scan<'_>, start: usize) {
     let text = scan.text;
-    // `IBANDE89 3704 …`: its name, and no space.
+    // `IBANDE89 3704 …`: the name without a space after it.
     let start = if starts_with_fold(text, start, b"iban") { start + 4 } else { start };
     let begins = match slice(text, start, start + 4) {
         [a, b, c, d] => {
@@ -146,7 +145,7 @@ pub(super) fn word(scan: &mut Scan<'_>, start: usize) {
     let mut buffer = [0_u8; 34];
     let mut count = 0;
     let mut i = start;
-    // Letters in a row since a separator; a longer group of them is a word.
+    // The number of letters since the last separator; a longer group of letters is a word.
     let mut letters = Some(0);
     while count < *length {
         let b = at(text, i);
@@ -180,8 +179,8 @@ pub(super) fn word(scan: &mut Scan<'_>, start: usize) {
     }
 }
 
-/// Whether the groups of four right before `start` lead back to a country code and two digits: what stands here belongs
-/// to an account number, be it right or not.
+/// Whether the groups of four right before `start` lead back to a country code and two digits: this is then part of an
+/// account number, valid or not.
 pub(super) fn follows_head(text: &[u8], start: usize) -> bool {
     let mut end = start;
     for _ in 0..8 {
@@ -205,7 +204,7 @@ pub(super) fn follows_head(text: &[u8], start: usize) -> bool {
     false
 }
 
-/// An account number: nothing but a row of digits, so only after a word that says so.
+/// An account number: nothing but digits, so a word must name it.
 pub(super) fn account(scan: &mut Scan<'_>, number: &Number) {
     if !scan.wants(BankAccount) || number.glued || number.separator != 0 {
         return;

@@ -1,4 +1,4 @@
-//! Private keys in armour (RFC 7468): from `-----BEGIN … PRIVATE KEY-----` to its end.
+//! Armoured private keys (RFC 7468): from `-----BEGIN … PRIVATE KEY-----` to the end line.
 
 use memchr::memmem;
 
@@ -10,7 +10,7 @@ use crate::bytes::{run_end, slice};
 pub(super) const MAX_BLOCK: usize = 8 * 1024;
 /// Header, footer and some twenty characters of key.
 pub(super) const MIN_BLOCK: usize = 80;
-/// Spaces that the header lines of a key may hold together; prose soon has more.
+/// The maximum number of spaces in all header lines of a key; prose soon has more.
 const BLOCK_SPACES: usize = 16;
 
 /// How far a block of armoured text goes.
@@ -20,7 +20,7 @@ pub(super) enum Block {
     Complete(usize),
     /// To the end of the text: more of it may come.
     Open,
-    /// To a character that stands in no such block.
+    /// To a character that does not occur in such a block.
     Broken(usize),
 }
 
@@ -50,7 +50,7 @@ pub(super) fn block(text: &[u8], begin: usize) -> Block {
     }
 }
 
-/// A private key block. Cut off or broken, what is there is still the key.
+/// A private key block. A truncated or broken one still counts, up to where it stops.
 pub(super) fn at_header(scan: &mut Scan<'_>, begin: usize) {
     let text = scan.text;
     if !is_private(text, begin) {

@@ -1,11 +1,11 @@
-//! What the name that a value is assigned to says of it: `api_key`, `csrf-token`, `credentialId`.
+//! What the name of an assigned value says about it: `api_key`, `csrf-token`, `credentialId`.
 
 use crate::bytes::{at, before, slice};
 
 /// The longest name read.
 const MAX: usize = 40;
 
-/// The name before the value at `i`, over quotes, spaces and the sign, in small letters; empty if there is none.
+/// The name before the value at `i`, past quotes, spaces and the assignment, in lower case; empty if there is none.
 fn name_before(text: &[u8], i: usize) -> ([u8; MAX], usize) {
     let mut end = i;
     while end > 0
@@ -30,7 +30,7 @@ fn holds(name: &[u8], part: &str) -> bool {
     memchr::memmem::find(name, part.as_bytes()).is_some()
 }
 
-/// Whether the name is that of something public or of no use to a thief.
+/// Whether the name is that of something public or useless to a thief.
 pub(super) fn names_no_key(text: &[u8], i: usize) -> bool {
     const PARTS: &[&str] = &[
         "public",
@@ -70,7 +70,7 @@ pub(super) fn names_a_key(text: &[u8], i: usize) -> bool {
     ENDS.iter().any(|end| name.ends_with(end)) && !names_no_key(text, i)
 }
 
-/// Whether a value is a sample from documentation: it says so, or its characters stand in the order of the alphabet.
+/// Whether a value is a sample from documentation: it says so, or its characters are in alphabetical order.
 pub(super) fn is_sample(value: &[u8]) -> bool {
     const PARTS: &[&str] = &[
         "example",

@@ -1,9 +1,9 @@
 //! Personal data and secrets: candidate → validation → context → score.
 //!
-//! A cheap pass over blocks of 64 bytes tells where anything can be at all (a digit, an `@`, a long run of token
-//! characters, the double `s` of *pass…*). Only there do the recognisers look. Each of them judges one place by what
-//! stands there and at most [`context::WINDOW`] bytes to its left, never by what another recogniser found: that is
-//! what makes detection over a stream give the same findings as detection over the whole.
+//! A cheap pass over blocks of 64 bytes finds the places where a value is possible at all (a digit, an `@`, a long run
+//! of token characters, the double `s` of *pass…*). The recognisers check only these. Each of them judges one place by
+//! the text there and its context to the left ([`context::WINDOW`] bytes and a table header), never by what another
+//! recogniser found: so detection over a stream finds the same as detection over the whole text.
 
 mod announced;
 mod card;
@@ -67,8 +67,8 @@ pub(crate) fn find(
     let first = out.len();
     if !types.is_empty() {
         let mut scan = Scan::new(words, text.as_bytes(), types, min_score, out);
-        // Clean text is read once. Only where something may read otherwise than it is written, the view is asked for;
-        // it is the text itself more often than not.
+        // Clean text is read once. The view is built only if something may differ in canonical form; mostly nothing
+        // does.
         let stopped = scan.run(0, true);
         match stopped.and_then(|_| canonical::plain(text)) {
             None => {
@@ -102,7 +102,7 @@ pub(crate) fn find(
     resolve::keep_strongest(out, first);
 }
 
-/// Finds what reads so in the view, at the bytes of the text that it stands for.
+/// Searches the view; maps findings to the bytes of the text that they stand for.
 fn in_view(
     words: &ContextWords,
     text: &str,
@@ -121,7 +121,7 @@ fn in_view(
     whole_characters(text, out, first);
 }
 
-/// Widens spans to whole characters: a recogniser counts bytes, and may stop within one.
+/// Widens spans to whole characters: a recogniser counts bytes and may stop inside one.
 fn whole_characters(text: &str, out: &mut [Finding], first: usize) {
     for finding in out.iter_mut().skip(first) {
         let span = &mut finding.span;

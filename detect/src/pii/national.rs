@@ -1,17 +1,17 @@
-//! Numbers that states give to people and companies, made of digits alone.
+//! Numbers that states issue to people and companies, consisting of digits only.
 
 use super::number::Number;
 use super::scan::Scan;
 use super::{national_checks as check, national_checks_more as more};
 use crate::EntityType::{self, *};
 
-/// One kind of number: how long, how grouped, which check, and how sure it is in its own grouping, as a bare row of
-/// digits, and after a word that names it. A bare score below the usual threshold means that the form proves too
-/// little (one check digit lets every tenth number through) and context must speak for it.
+/// One kind of number: its length, its groupings, its check, and its scores when grouped, as a bare row of digits, and
+/// after a word that names it. A bare score below the usual threshold means that the form proves too little (one check
+/// digit lets every tenth number through), so context must support it.
 struct Rule {
     kind: EntityType,
     length: usize,
-    /// Groupings and the separators of each.
+    /// Groupings, each with its separators.
     layouts: &'static [(&'static [u8], &'static [u8])],
     valid: fn(&[u8]) -> bool,
     grouped: f32,
@@ -99,14 +99,14 @@ const RULES: &[Rule] = &[
     rule!(UyCi, 8, [[7, 1] => b"-"], more::uy_ci, 0.3, 0.1, 0.9, "uy-ci/mod10"),
     rule!(SeOrganisationsnummer, 10, [[6, 4] => b"-"], more::se_organisation, 0.4, 0.1, 0.95, "se-organisation/luhn"),
     rule!(AuAcn, 9, [[3, 3, 3] => b" "], more::acn, 0.3, 0.05, 0.9, "acn/mod10"),
-    // By context alone: the form says nothing.
+    // By context alone: the form proves nothing.
     rule!(UsPassport, 9, [], check::any, 0.05, 0.05, 0.7, "us-passport/context"),
 ];
 
 /// More digits than any of these numbers has.
 const LENGTHS: usize = 20;
 
-/// For each length the rules of it, as bits.
+/// For each length, the rules for it, as bits.
 static OF_LENGTH: [u128; LENGTHS] = of_length();
 
 #[allow(clippy::indexing_slicing, reason = "evaluated when it is compiled")]
@@ -135,7 +135,7 @@ pub(super) fn number(scan: &mut Scan<'_>, number: &Number) {
             .layouts
             .iter()
             .any(|(layout, separators)| *layout == number.layout() && separators.contains(&number.separator));
-        // One row of groups is one number, not several.
+        // A row of groups is one number, not several.
         let piece = number.chained && number.separator == b' ';
         if !(bare || grouped) || piece || !(rule.valid)(digits) {
             continue;

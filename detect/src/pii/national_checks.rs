@@ -1,4 +1,4 @@
-//! What makes a national number valid, from each state's published rule.
+//! Validity checks for national numbers, from each state's published rules.
 
 use super::checks::{all_same, is_day, luhn, mod11_10, remainder, two, verhoeff, weighted};
 
@@ -10,7 +10,7 @@ fn value(digits: &[u8], from: usize, to: usize) -> u32 {
     digits.get(from..to).unwrap_or(&[]).iter().fold(0, |acc, d| acc * 10 + u32::from(*d))
 }
 
-/// Anything.
+/// Anything but one repeated digit.
 pub(super) fn any(digits: &[u8]) -> bool {
     !all_same(digits)
 }
@@ -97,7 +97,7 @@ pub(super) fn nir(digits: &[u8]) -> bool {
         && 97 - remainder(digits.get(..13).unwrap_or(&[]), 97) == two(digits, 13)
 }
 
-/// Agenzia delle Entrate: Luhn over eleven digits, a province office in digits 8–10.
+/// Agenzia delle Entrate: Luhn over eleven digits; the first seven are not all 0.
 pub(super) fn it_vat(digits: &[u8]) -> bool {
     luhn(digits) && value(digits, 0, 7) != 0
 }
@@ -109,13 +109,13 @@ pub(super) fn pt_nif(digits: &[u8]) -> bool {
     matches!(digit(digits, 0), 1 | 2 | 3 | 5 | 6 | 8 | 9) && check == digit(digits, 8)
 }
 
-/// RvIG: the eleven test, the last weight negative.
+/// RvIG: the eleven test; the last weight is negative.
 pub(super) fn bsn(digits: &[u8]) -> bool {
     let sum = weighted(digits, &[9, 8, 7, 6, 5, 4, 3, 2]) + 11 - digit(digits, 8);
     sum.is_multiple_of(11) && !all_same(digits)
 }
 
-/// Rijksregister: key = 97 − number mod 97, with a 2 in front for births since 2000.
+/// Rijksregister: key = 97 − number mod 97, with a 2 in front for births from 2000 on.
 pub(super) fn be_national(digits: &[u8]) -> bool {
     let body = remainder(digits.get(..9).unwrap_or(&[]), 97);
     // 2,000,000,000 mod 97 is 13.
@@ -145,12 +145,12 @@ pub(super) fn se_short(digits: &[u8]) -> bool {
     is_day(two(digits, 2), if day > 60 { day - 60 } else { day }) && luhn(digits)
 }
 
-/// The same with the century in front.
+/// [`se_short`] with the century in front.
 pub(super) fn se_long(digits: &[u8]) -> bool {
     matches!(two(digits, 0), 18..=20) && se_short(digits.get(2..).unwrap_or(&[]))
 }
 
-/// CPR: a date. The check digit is no longer kept since 2007.
+/// CPR: a date. Numbers issued since 2007 may have no valid check digit.
 pub(super) fn dk_cpr(digits: &[u8]) -> bool {
     is_day(two(digits, 2), two(digits, 0))
 }
@@ -205,7 +205,7 @@ pub(super) fn cn_id(digits: &[u8]) -> bool {
                 .map_or(11, |p| p as u32)
 }
 
-/// The same where the check character is an X.
+/// [`cn_id`] with X as the check character.
 pub(super) fn cn_id_x(digits: &[u8]) -> bool {
     cn_body(digits) && cn_sum(digits) % 11 == 2
 }
@@ -226,7 +226,7 @@ pub(super) fn my_number(digits: &[u8]) -> bool {
     digit(digits, 11) == if rest <= 1 { 0 } else { 11 - rest } && !all_same(digits)
 }
 
-/// A date and the digit of sex and century. Numbers issued since October 2020 have no check digit.
+/// A date, the digit for sex and century, and a serial. Numbers issued since October 2020 have no check digit.
 pub(super) fn kr_rrn(digits: &[u8]) -> bool {
     is_day(two(digits, 2), two(digits, 4)) && matches!(digit(digits, 6), 0..=9) && value(digits, 7, 13) != 0
 }
@@ -242,7 +242,7 @@ pub(super) fn thai(digits: &[u8]) -> bool {
     matches!(digit(digits, 0), 1..=8) && (11 - sum % 11) % 10 == digit(digits, 12) && !all_same(digits)
 }
 
-/// Home Affairs: a date, citizenship 0 or 1, Luhn.
+/// Home Affairs: a date, a citizenship digit up to 2, Luhn.
 pub(super) fn za_id(digits: &[u8]) -> bool {
     is_day(two(digits, 2), two(digits, 4)) && digit(digits, 10) <= 2 && luhn(digits)
 }

@@ -1,4 +1,4 @@
-//! What makes a national number valid, continued: Central and Eastern Europe, Latin America, Asia.
+//! Validity checks for national numbers, continued: Central and Eastern Europe, Latin America, Asia.
 
 use super::checks::{all_same, is_day, luhn, remainder, two, weighted};
 
@@ -6,12 +6,12 @@ fn digit(digits: &[u8], i: usize) -> u32 {
     digits.get(i).copied().map_or(0, u32::from)
 }
 
-/// Day, month in the order of writing, from position `i`.
+/// Day and month, in this order, from position `i`.
 fn day_month(digits: &[u8], i: usize) -> bool {
     is_day(two(digits, i + 2), two(digits, i))
 }
 
-/// Dachverband der Sozialversicherungsträger: the fourth digit checks the others, the last six are a date.
+/// Dachverband der Sozialversicherungsträger: the fourth digit is the check digit, the last six are a date.
 pub(super) fn at_svnr(digits: &[u8]) -> bool {
     let sum = weighted(digits, &[3, 7, 9, 0, 5, 8, 4, 2, 1, 6]);
     digit(digits, 0) != 0 && sum % 11 == digit(digits, 3) && is_day(two(digits, 6).min(12), two(digits, 4))
@@ -41,7 +41,7 @@ pub(super) fn bg_egn(digits: &[u8]) -> bool {
     is_day(two(digits, 2) % 20, two(digits, 4)) && sum % 11 % 10 == digit(digits, 9)
 }
 
-/// JMBG of the former Yugoslavia: a date, a region, modulus 11.
+/// JMBG of the former Yugoslavia: a date, modulus 11.
 pub(super) fn emso(digits: &[u8]) -> bool {
     let check = 11 - weighted(digits, &[7, 6, 5, 4, 3, 2, 7, 6, 5, 4, 3, 2]) % 11;
     day_month(digits, 0)
@@ -58,7 +58,7 @@ pub(super) fn birth_number(digits: &[u8]) -> bool {
     is_day(month, two(digits, 4)) && rest % 10 == digit(digits, 9)
 }
 
-/// Estonia and Lithuania: sex and century, a date, two rounds of weights.
+/// Estonia and Lithuania: sex and century, a date, two passes of weights.
 pub(super) fn baltic(digits: &[u8]) -> bool {
     let first = weighted(digits, &[1, 2, 3, 4, 5, 6, 7, 8, 9, 1]) % 11;
     let second = weighted(digits, &[3, 4, 5, 6, 7, 8, 9, 1, 2, 3]) % 11;
@@ -66,7 +66,7 @@ pub(super) fn baltic(digits: &[u8]) -> bool {
     matches!(digit(digits, 0), 1..=6) && is_day(two(digits, 3), two(digits, 5)) && check == digit(digits, 10)
 }
 
-/// PMLP: a date and a check digit, or since 2017 a number that begins with 32 and has neither.
+/// PMLP: a date and a check digit, or, since 2017, a number that begins with 32 and has neither.
 pub(super) fn lv_code(digits: &[u8]) -> bool {
     let check = (1 + weighted(digits, &[10, 5, 8, 4, 2, 1, 6, 3, 7, 9])) % 11 % 10;
     two(digits, 0) == 32 || (day_month(digits, 0) && check == digit(digits, 10))
@@ -79,12 +79,12 @@ pub(super) fn kennitala(digits: &[u8]) -> bool {
     is_day(two(digits, 2), day) && sum.is_multiple_of(11) && matches!(digit(digits, 9), 0 | 8 | 9)
 }
 
-/// Federal Tax Service: companies.
+/// Federal Tax Service: numbers of companies, one check digit.
 pub(super) fn ru_inn(digits: &[u8]) -> bool {
     weighted(digits, &[2, 4, 10, 3, 5, 9, 4, 6, 8]) % 11 % 10 == digit(digits, 9) && !all_same(digits)
 }
 
-/// Federal Tax Service: persons, two check digits.
+/// Federal Tax Service: numbers of persons, two check digits.
 pub(super) fn ru_inn_person(digits: &[u8]) -> bool {
     weighted(digits, &[7, 2, 4, 10, 3, 5, 9, 4, 6, 8]) % 11 % 10 == digit(digits, 10)
         && weighted(digits, &[3, 7, 2, 4, 10, 3, 5, 9, 4, 6, 8]) % 11 % 10 == digit(digits, 11)
@@ -136,12 +136,12 @@ pub(super) fn my_nric(digits: &[u8]) -> bool {
     is_day(two(digits, 2), two(digits, 4)) && !matches!(two(digits, 6), 0 | 17..=20 | 69 | 70 | 73 | 80 | 81)
 }
 
-/// NADRA: a province in front; the last digit is the sex.
+/// NADRA: begins with a province. (The last digit, the sex, proves nothing.)
 pub(super) fn pk_cnic(digits: &[u8]) -> bool {
     matches!(digit(digits, 0), 1..=7) && !all_same(digits)
 }
 
-/// National Tax Service: weights, the ninth digit counts its tens too.
+/// National Tax Service: weights; the tens of the ninth product are added too.
 pub(super) fn kr_brn(digits: &[u8]) -> bool {
     let sum = weighted(digits, &[1, 3, 7, 1, 3, 7, 1, 3, 5]) + digit(digits, 8) * 5 / 10;
     (10 - sum % 10) % 10 == digit(digits, 9) && !all_same(digits)
@@ -160,7 +160,7 @@ pub(super) fn nz_ird(digits: &[u8]) -> bool {
     check == digit(&padded, 8) && (10_000_000..=150_000_000).contains(&whole)
 }
 
-/// ICP: country 784, a year of birth, Luhn.
+/// ICP: country code 784, a year of birth, Luhn.
 pub(super) fn emirates(digits: &[u8]) -> bool {
     digits.starts_with(&[7, 8, 4]) && matches!(two(digits, 3), 19 | 20) && luhn(digits)
 }
@@ -170,7 +170,7 @@ pub(super) fn acn(digits: &[u8]) -> bool {
     (10 - weighted(digits, &[8, 7, 6, 5, 4, 3, 2, 1]) % 10) % 10 == digit(digits, 8) && !all_same(digits)
 }
 
-/// RENAPER: numbers are given in the order of birth; those of today have eight digits, few begin above 60.
+/// RENAPER: numbers are assigned in order of birth; current ones have eight digits, and few begin above 60.
 pub(super) fn ar_dni(digits: &[u8]) -> bool {
     matches!(two(digits, 0), 4..=60 | 90..=96) && !all_same(digits)
 }
@@ -180,7 +180,7 @@ pub(super) fn uy_ci(digits: &[u8]) -> bool {
     (10 - weighted(digits, &[2, 9, 8, 7, 6, 3, 4]) % 10) % 10 == digit(digits, 7) && !all_same(digits)
 }
 
-/// Bolagsverket: Luhn, and no date where persons have theirs: the third digit is 2 or more.
+/// Bolagsverket: Luhn, and no date where personal numbers have one: the third digit is at least 2.
 pub(super) fn se_organisation(digits: &[u8]) -> bool {
     digit(digits, 2) >= 2 && digit(digits, 0) != 0 && luhn(digits)
 }

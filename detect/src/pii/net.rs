@@ -1,4 +1,4 @@
-//! Addresses of machines.
+//! Network addresses.
 
 use std::net::Ipv6Addr;
 use std::str::FromStr;
@@ -8,13 +8,13 @@ use super::scan::{self, Scan};
 use crate::EntityType::{IpAddress, MacAddress};
 use crate::bytes::{at, before, run_end, run_start, slice};
 
-/// Four groups with dots.
+/// An IPv4 address: four groups with dots.
 pub(super) fn quad(scan: &mut Scan<'_>, number: &Number) {
     if !scan.wants(IpAddress) || number.separator != b'.' || number.layout().len() != 4 {
         return;
     }
     let text = scan.text;
-    // A port or a prefix length may follow; more of the same may not.
+    // A port or a prefix length may follow; another part may not.
     let next = at(text, number.end);
     let more = at(text, number.end + 1);
     let goes_on = matches!(next, b'.' | b'-' | b'_') && more.is_ascii_alphanumeric();
@@ -37,11 +37,11 @@ pub(super) fn quad(scan: &mut Scan<'_>, number: &Number) {
     scan.weigh(IpAddress, (number.start, number.end), (plain, 0.95), "ip/v4");
 }
 
-/// Versions, sections and standards have no greater part. Of all addresses one in four thousand has none either.
+/// Versions, sections and standards have no part greater than this; one address in four thousand has none either.
 const FEW: u32 = 31;
 
-/// Whether an address with such parts is likely one all the same: it is private, everybody's resolver, or stands behind a slash,
-/// before a port or the length of a network.
+/// Whether an address with only such parts is probably one after all: it is private or a public resolver, or follows a
+/// slash, or a port or a prefix length follows it.
 fn is_reached(text: &[u8], number: &Number) -> bool {
     let known = matches!(
         number.digits(),
@@ -54,12 +54,12 @@ fn is_reached(text: &[u8], number: &Number) -> bool {
         b'/' => !is_product(text, number.start),
         _ => false,
     };
-    // The first field of a web server's log.
+    // The first field in a web server's log.
     let follows = follows || slice(text, number.end, number.end + 5) == b" - - ";
     known || private || follows || host
 }
 
-/// Whether it is rather the number of a section, of a revision or of a product: `6.1.2.1 Class-specific descriptor`,
+/// Whether this is rather the number of a section, a revision or a product: `6.1.2.1 Class-specific descriptor`,
 /// `types.h,v 1.10.6.1`, `Chrome/9.13.15.28`.
 fn is_heading(text: &[u8], number: &Number) -> bool {
     let private = matches!(
@@ -70,7 +70,7 @@ fn is_heading(text: &[u8], number: &Number) -> bool {
     if revision || is_browser(text, number.start) || (!private && is_product(text, number.start)) {
         return true;
     }
-    // Sections are counted from one; there are few of each.
+    // Section numbers start at one and stay small.
     let digits = number.digits();
     let short = number.layout().iter().all(|length| *length <= 2) && digits.len() <= 6;
     let repeats = digits.iter().all(|digit| Some(digit) == digits.first());
@@ -87,7 +87,7 @@ fn is_heading(text: &[u8], number: &Number) -> bool {
     leads && title > number.end && at(text, title).is_ascii_alphabetic()
 }
 
-/// Whether the name of a browser and a space stand before it: their versions have four parts.
+/// Whether a browser's name and a space come before it: browser versions have four parts.
 fn is_browser(text: &[u8], start: usize) -> bool {
     const BROWSERS: [&[u8]; 6] =
         [b"chrome", b"chromium", b"electron", b"webview2", b"vivaldi", b"chromedriver"];
@@ -99,7 +99,7 @@ fn is_browser(text: &[u8], start: usize) -> bool {
     }
 }
 
-/// Whether the name of a product with a capital stands before a slash. Names of hosts are written in small letters.
+/// Whether a capitalised product name and a slash come before it. Host names are written in lower case.
 fn is_product(text: &[u8], start: usize) -> bool {
     if before(text, start) != b'/' {
         return false;
@@ -109,14 +109,14 @@ fn is_product(text: &[u8], start: usize) -> bool {
     at(name, 0).is_ascii_uppercase() && name.len() > 2 && name.iter().skip(1).any(u8::is_ascii_lowercase)
 }
 
-/// A version has the form of an address: only a word that speaks of addresses may hang on to one.
+/// A version has the form of an address: only a word for addresses may be attached to one.
 fn glued_left(scan: &mut Scan<'_>, start: usize) -> bool {
     let text = scan.text;
     match before(text, start) {
         b'.' | b'-' | b'_' => {
             start >= 2 && before(text, start - 1).is_ascii_alphanumeric() && !labelled(scan, start)
         }
-        // `::ffff:10.0.0.1` is read as one.
+        // `::ffff:10.0.0.1` is read as one address.
         b':' => start >= 2 && before(text, start - 1) == b':' || hex_before(text, start),
         _ => false,
     }
@@ -146,11 +146,11 @@ pub(super) fn address(scan: &mut Scan<'_>, word: usize, word_end: usize) {
     if start == floor && floor > 0 {
         return;
     }
-    // A label that ends in what an address may begin with: `ip6:fd12::1`.
+    // A label whose last letters could begin an address: `ip6:fd12::1`.
     if !scan::opens(text, start) {
         start = run_end(slice(text, 0, start + 4), start, |b| b != b':');
     }
-    // A sentence or a label around it: `at fe80::1.`, `ip:2001:db8::1`, `- ::1`.
+    // Surrounding punctuation or a label: `at fe80::1.`, `ip:2001:db8::1`, `- ::1`.
     while start < end && matches!(at(text, start), b'.' | b'-') {
         start += 1;
     }
@@ -177,7 +177,7 @@ fn v6(scan: &mut Scan<'_>, start: usize, end: usize) {
         dots |= *b == b'.';
         last = *b;
     }
-    // Eight groups, unless some are left out, or the last two are written as four with dots: no time of day.
+    // Eight groups, unless some are omitted or the last two are written as a dotted quad: not a time of day.
     if !doubled && colons != 7 && !(colons == 6 && dots) {
         return;
     }
@@ -186,7 +186,7 @@ fn v6(scan: &mut Scan<'_>, start: usize, end: usize) {
     }
     let valid = std::str::from_utf8(written).ok().is_some_and(|s| Ipv6Addr::from_str(s).is_ok());
     if valid {
-        // Eight pairs name a disk or a port of a storage network.
+        // Eight pairs identify a disk or a port in a storage network.
         let pairs =
             !doubled && written.len() == 23 && written.split(|b| *b == b':').all(|group| group.len() == 2);
         let plain = if pairs {
@@ -200,8 +200,8 @@ fn v6(scan: &mut Scan<'_>, start: usize, end: usize) {
     }
 }
 
-/// Whether two groups around `::` are an address rather than a path in a program (`a1::b2`) or a slice (`x[::2]`): the
-/// loopback, or a first group from the ranges that are assigned (RFC 4291, RFC 4193).
+/// Whether two groups around `::` are an address rather than a path in code (`a1::b2`) or a slice (`x[::2]`): the
+/// loopback, or a first group from the assigned ranges (RFC 4291, RFC 4193).
 fn is_plausible(text: &[u8], start: usize, written: &[u8]) -> bool {
     let first = slice(written, 0, run_end(written, 0, |b| b.is_ascii_hexdigit()));
     if first.is_empty() {
@@ -219,13 +219,13 @@ fn is_plausible(text: &[u8], start: usize, written: &[u8]) -> bool {
         }
 }
 
-/// Six pairs with colons or dashes, or three groups of four with dots (IEEE 802).
+/// A MAC address: six pairs with colons or dashes, or three groups of four with dots (IEEE 802).
 fn hardware(scan: &mut Scan<'_>, word: usize, word_end: usize) {
     if !scan.wants(MacAddress) {
         return;
     }
     let text = scan.text;
-    // The word with the first digit may be any of the groups.
+    // The first word with a digit may be any of the groups.
     for (size, groups, separators) in [(2, 6, &b":-"[..]), (4, 3, b".")] {
         if word_end - word != size {
             continue;
@@ -239,8 +239,8 @@ fn hardware(scan: &mut Scan<'_>, word: usize, word_end: usize) {
                 };
                 let hangs = matches!(before(text, start), b':' | b'-' | b'.' | b'*');
                 if scan::opens(text, start) && !filler && !hangs {
-                    // `2025.1319.2631` is the number of a file, `04-11-19-23-38-42` were drawn: of real ones hardly any have
-                    // no letter.
+                    // `2025.1319.2631` is a file number, `04-11-19-23-38-42` are lottery numbers: hardly any real
+                    // address has no letter.
                     let numbers = !slice(text, start, end).iter().any(u8::is_ascii_alphabetic);
                     let plain = if numbers && at(text, start + 2) != b':' { 0.4 } else { 0.75 };
                     scan.weigh(MacAddress, (start, end), (plain, 0.95), "mac/form");

@@ -4,11 +4,11 @@ use super::scan::{self, Scan};
 use super::{card, date, iban, national, net, phone};
 use crate::bytes::{at, before, run_end, slice};
 
-/// More digits than any number here has.
+/// The maximum number of digits; more than any supported number has.
 pub(super) const MAX_DIGITS: usize = 24;
 const MAX_GROUPS: usize = 8;
 
-/// A number of one or more groups, seen from its first digit.
+/// A number of one or more groups, read from its first digit.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Number {
     /// Its bytes in the text.
@@ -18,11 +18,11 @@ pub(super) struct Number {
     count: usize,
     lengths: [u8; MAX_GROUPS],
     groups: usize,
-    /// The separator that stands between all groups, 0 for a single group, `?` where they differ.
+    /// The separator between all groups; 0 for a single group, `?` if they differ.
     pub(super) separator: u8,
-    /// Whether it hangs on to more of the same on the left or the right: a piece of something longer.
+    /// Whether it is attached to digits or letters on either side, as a piece of something longer.
     pub(super) glued: bool,
-    /// Whether groups of digits stand before or after it, a space apart.
+    /// Whether groups of digits come before or after it, separated by a space.
     pub(super) chained: bool,
 }
 
@@ -32,8 +32,8 @@ impl Number {
         self.digits.get(..self.count).unwrap_or(&[])
     }
 
-    /// Whether its form alone says that it is no part of a path (`paths`) or a time: as many digits as a card has; in a time
-    /// also three groups by dashes or spaces.
+    /// Whether the form alone shows that this is not a piece of a path (with `paths`) or of a time: it has as many
+    /// digits as a card or, for a time, three groups with dashes or spaces.
     fn is_whole(&self, paths: bool) -> bool {
         let grouped = self.groups >= 3 && matches!(self.separator, b'-' | b' ');
         (grouped || self.groups == 1) && self.count >= 13 || !paths && grouped && self.count >= 9
@@ -50,19 +50,19 @@ fn is_separator(b: u8) -> bool {
     matches!(b, b' ' | b'-' | b'.' | b'/')
 }
 
-/// Tags of HTML that show what is between them in another way, and nothing else.
+/// HTML tags that only change how text looks.
 const TAGS: [&[u8]; 12] =
     [b"b", b"i", b"u", b"s", b"em", b"strong", b"code", b"mark", b"span", b"small", b"kbd", b"wbr"];
-/// Signs of markup on one side of a group, at most.
+/// The maximum number of markup signs on either side of a group.
 const MARKUP: usize = 2;
 
-/// Where what shows a group bold or as code ends, in Markdown or in HTML.
+/// The end of markup that shows a group in bold or as code, in Markdown or HTML.
 #[inline]
 fn markup_end(text: &[u8], start: usize) -> usize {
     (0..MARKUP).fold(start, |end, _| end + sign_of_markup(text, end))
 }
 
-/// The length of one sign of markup.
+/// The length of one markup sign.
 #[inline]
 fn sign_of_markup(text: &[u8], i: usize) -> usize {
     match at(text, i) {
@@ -72,7 +72,7 @@ fn sign_of_markup(text: &[u8], i: usize) -> usize {
     }
 }
 
-/// The length of a tag that begins there.
+/// The length of a tag that begins at `i`.
 fn tag(text: &[u8], i: usize) -> usize {
     let name = i + 1 + usize::from(at(text, i + 1) == b'/');
     let end = run_end(slice(text, 0, name + 7), name, |b| b.is_ascii_alphabetic());
@@ -80,7 +80,7 @@ fn tag(text: &[u8], i: usize) -> usize {
     if known && at(text, end) == b'>' { end + 1 - i } else { 0 }
 }
 
-/// Where what shows a group bold or as code begins.
+/// The start of markup that shows a group in bold or as code.
 fn markup_start(text: &[u8], end: usize) -> usize {
     (0..MARKUP).fold(end, |start, _| {
         let sign = match before(text, start) {
@@ -92,8 +92,8 @@ fn markup_start(text: &[u8], end: usize) -> usize {
     })
 }
 
-/// The sign between two groups and its length, where more digits follow: one character, or a dash between spaces; around it
-/// there may be markup (`**536**-**90**`, `<b>536</b>-90`).
+/// The separator between two groups and its length, if more digits follow: one character, or a dash between spaces,
+/// with or without markup around it (`**536**-**90**`, `<b>536</b>-90`).
 #[inline]
 fn separator(text: &[u8], i: usize) -> Option<(u8, usize)> {
     let sign = markup_end(text, i);
@@ -109,17 +109,17 @@ fn separator(text: &[u8], i: usize) -> Option<(u8, usize)> {
     at(text, end).is_ascii_digit().then_some((at(text, sign), end - i))
 }
 
-/// What stands between groups that are further apart than people write numbers, in columns or in names.
+/// The separator of groups that are further apart than people write numbers: in columns or in names.
 pub(super) const WIDE: u8 = b'w';
 
-/// Signs that nobody writes between the groups of a number, but to hide it or because a list is meant.
+/// Separators that nobody writes between the groups of a number, except to hide it or in a list.
 pub(super) const UNUSUAL: &[u8] = b"/|,:;*+~#=\\o";
-/// A dot in the middle of a line (`·`, `•`, `・`) among them.
+/// Stands for a middle dot (`·`, `•`, `・`) in [`UNUSUAL`].
 const DOT: u8 = b'o';
-/// How cards and social security numbers are grouped, which are looked for between such signs.
+/// The groupings of cards and social security numbers, the only ones recognised with such separators.
 const UNUSUAL_LAYOUTS: [&[u8]; 4] = [&[3, 2, 4], &[4, 4, 4, 4], &[4, 6, 5], &[4, 6, 4]];
 
-/// One such sign at `i` with more digits behind it, with or without a space on either side, and its length.
+/// An unusual separator at `i` that digits follow, with or without a space on either side, and its length.
 fn unusual(text: &[u8], i: usize) -> Option<(u8, usize)> {
     let from = i + usize::from(at(text, i) == b' ');
     let (sign, length) = match slice(text, from, from + 3) {
@@ -132,7 +132,7 @@ fn unusual(text: &[u8], i: usize) -> Option<(u8, usize)> {
     at(text, end).is_ascii_digit().then_some((sign, end - i))
 }
 
-/// The same, where it may stand after the groups of `number`.
+/// [`unusual`], if it may follow the groups of `number`.
 #[inline(never)]
 fn unusual_after(text: &[u8], number: &Number) -> Option<(u8, usize)> {
     let (sign, length) = unusual(text, number.end)?;
@@ -140,20 +140,20 @@ fn unusual_after(text: &[u8], number: &Number) -> Option<(u8, usize)> {
     (same && begins_card_or_ssn(number)).then_some((sign, length))
 }
 
-/// Whether more groups may make it one of those.
+/// Whether more groups could complete a card or a social security number.
 fn begins_card_or_ssn(number: &Number) -> bool {
     let begins = |layout: &&[u8]| layout.len() > number.groups && layout.starts_with(number.layout());
     UNUSUAL_LAYOUTS.iter().any(begins)
 }
 
-/// What stands between all groups where each is on a line, or behind a tab, of its own.
+/// The separator if each group is on a line of its own, or behind a tab.
 pub(super) const BROKEN: u8 = b'n';
-/// What stands between groups by spaces or dashes some of which are on the next line: text that was wrapped.
+/// The separator if groups are separated by spaces or dashes and some by a line end: wrapped text.
 pub(super) const WRAPPED: u8 = b'm';
-/// Spaces, tabs and signs of quotation at the beginning of a line, at most.
+/// The maximum number of spaces, tabs and quotation signs at the beginning of a line.
 const INDENT: usize = 4;
 
-/// The end of a line or a tab at `i`, with a space or a dash before it or without, that has more digits behind it, and its length.
+/// The length of a line end or a tab at `i`, after an optional space or dash, if more digits follow.
 #[inline(never)]
 fn line_end(text: &[u8], i: usize) -> Option<usize> {
     let from = i + usize::from(matches!(at(text, i), b' ' | b'-'));
@@ -166,7 +166,7 @@ fn line_end(text: &[u8], i: usize) -> Option<usize> {
     at(text, end).is_ascii_digit().then_some(end - i)
 }
 
-/// The same, where it may stand after the groups of `number`.
+/// [`line_end`], if it may follow the groups of `number`.
 #[inline]
 fn line_end_after(text: &[u8], number: &Number) -> Option<(u8, usize)> {
     let blank = matches!(at(text, number.end), b'\n' | b'\r' | b'\t' | b' ' | b'-');
@@ -175,7 +175,7 @@ fn line_end_after(text: &[u8], number: &Number) -> Option<(u8, usize)> {
     Some((BROKEN, length))
 }
 
-/// Whether a number on lines of their own is a part of a longer list of lines.
+/// Whether a number with one group per line is a part of a longer list of lines.
 fn is_column(text: &[u8], number: &Number) -> bool {
     let indent = slice(text, number.start.saturating_sub(INDENT + 2), number.start);
     let above =
@@ -185,7 +185,7 @@ fn is_column(text: &[u8], number: &Number) -> bool {
             || above < number.start && before(text, above).is_ascii_digit())
 }
 
-/// Whether a number with such a sign between its groups is one of a longer list.
+/// Whether a number with unusual separators is a part of a longer list.
 fn is_listed(text: &[u8], number: &Number) -> bool {
     let sign = number.separator;
     let left = number.start - usize::from(before(text, number.start) == b' ');
@@ -196,13 +196,13 @@ fn is_listed(text: &[u8], number: &Number) -> bool {
                 && before(text, left - 1 - usize::from(before(text, left - 1) == b' ')).is_ascii_digit())
 }
 
-/// The same where digits follow at `end`.
+/// A [`WIDE`] separator, if digits follow at `end`.
 #[inline(never)]
 fn wide(text: &[u8], start: usize, end: usize) -> Option<(u8, usize)> {
     at(text, end).is_ascii_digit().then_some((WIDE, end - start))
 }
 
-/// Whether digits and a space, or a dash between spaces, stand before a number, with or without markup.
+/// Whether digits and a space, or a dash between spaces, come before a number, with or without markup.
 fn chained_before(text: &[u8], start: usize) -> bool {
     let sign = markup_start(text, start);
     let length = match slice(text, sign.saturating_sub(3), sign) {
@@ -213,7 +213,7 @@ fn chained_before(text: &[u8], start: usize) -> bool {
     before(text, markup_start(text, sign - length)).is_ascii_digit()
 }
 
-/// Looks at a group of digits that begins at `start`, alone and with the groups that follow it.
+/// Checks a group of digits that begins at `start`, alone and with the groups that follow it.
 pub(super) fn group(scan: &mut Scan<'_>, start: usize) {
     let text = scan.text;
     if is_count(text, start) {
@@ -243,7 +243,7 @@ pub(super) fn group(scan: &mut Scan<'_>, start: usize) {
             .or_else(|| unusual_after(text, &number))
             .or_else(|| line_end_after(text, &number));
         if scan::closes(text, number.end) || next == b'_' {
-            // No amount has three groups beside its thousands, and no path or time a number that is whole by its form.
+            // With three groups it is not an amount; if its form is whole, it is not a piece of a path or a time.
             let amount = amount || thousands(text, number.end);
             let part = |sign| part(sign) || part_after(text, number.end, sign);
             let zero = number.count >= 13 && zero_fraction(text, number.end);
@@ -263,7 +263,7 @@ pub(super) fn group(scan: &mut Scan<'_>, start: usize) {
     }
 }
 
-/// What stands between all groups when `sign` comes after those that `separator` stands between.
+/// The separator of the number when `sign` follows groups that `separator` stands between.
 fn between(separator: u8, sign: u8) -> u8 {
     match (separator, sign) {
         (0, sign) => sign,
@@ -273,7 +273,7 @@ fn between(separator: u8, sign: u8) -> u8 {
     }
 }
 
-/// Whether up to three digits stand alone in a sentence: most numbers in prose do, and none of them is anybody's.
+/// Whether up to three digits stand alone in a sentence: most numbers in prose do, and none of them is personal.
 fn is_count(text: &[u8], start: usize) -> bool {
     let end = run_end(slice(text, 0, start + 4), start, |b| b.is_ascii_digit());
     let next = at(text, end);
@@ -290,8 +290,8 @@ fn is_count(text: &[u8], start: usize) -> bool {
         }
 }
 
-/// Whether a comma and three digits follow on at most three: `1,234,567` is an amount, `4111111111111111,123` and
-/// `536-22-1234,4111…` are lists.
+/// Whether a comma and exactly three digits follow at most three digits: `1,234,567` is an amount,
+/// `4111111111111111,123` and `536-22-1234,4111…` are lists.
 pub(super) fn thousands(text: &[u8], i: usize) -> bool {
     let long = i >= 4 && slice(text, i - 4, i).iter().all(u8::is_ascii_digit);
     at(text, i) == b',' && !long && run_end(text, i + 1, |b| b.is_ascii_digit()) == i + 4
@@ -304,8 +304,8 @@ fn thousands_before(text: &[u8], start: usize) -> bool {
         && thousands(text, start - 1)
 }
 
-/// Whether what stands right before a number makes it a piece of something longer: `1.2`, `12:34`, `AB-12`. A name and its
-/// value are two things: `SSN:536…`, `card_4111…`, `/users/536…`; before a dash or a dot the name has to name something.
+/// Whether the text right before a number makes it a piece of something longer: `1.2`, `12:34`, `AB-12`. A name and its
+/// value are separate: `SSN:536…`, `card_4111…`, `/users/536…`; before a dash or a dot the name must name a type.
 fn joins_left(scan: &mut Scan<'_>, start: usize) -> bool {
     let text = scan.text;
     let further = if start >= 2 { before(text, start - 1) } else { 0 };
@@ -316,11 +316,11 @@ fn joins_left(scan: &mut Scan<'_>, start: usize) -> bool {
     }
 }
 
-/// Letters of a name that are looked at before a number.
+/// The maximum length of a name examined before a number.
 const NAME: usize = 32;
 
-/// Whether what stands right before a number is a word that ends in a dot (`no.4111…`), or a name with an underscore
-/// (`W2_536-22-1234`): no part of a number that is whole by its form.
+/// Whether the number follows a word that ends in a dot (`no.4111…`) or a name with an underscore (`W2_536-22-1234`):
+/// neither belongs to a number that is whole by its form.
 #[inline(never)]
 fn hangs_on(text: &[u8], start: usize) -> bool {
     let Some(sign) = start.checked_sub(1) else { return false };
@@ -335,30 +335,30 @@ fn hangs_on(text: &[u8], start: usize) -> bool {
     }
 }
 
-/// Whether digits and this sign stand before it: `12:34`, `2024/05`.
+/// Whether digits and this sign come right before it: `12:34`, `2024/05`.
 fn part_before(text: &[u8], start: usize, sign: u8) -> bool {
     before(text, start) == sign && start >= 2 && before(text, start - 1).is_ascii_digit()
 }
 
-/// Whether this sign and digits stand after it.
+/// Whether this sign and digits come right after it.
 fn part_after(text: &[u8], end: usize, sign: u8) -> bool {
     at(text, end) == sign && at(text, end + 1).is_ascii_digit()
 }
 
-/// Whether the word that hangs on to `start` by one sign says what stands there: `ssn-536…`.
+/// Whether the word attached to `start` by one sign names a type: `ssn-536…`.
 pub(super) fn labelled(scan: &mut Scan<'_>, start: usize) -> bool {
     let context = scan.context(start);
     start >= 2 && context.end == start - 1 && !context.negative
 }
 
-/// Letters of the longest ending of a file's name.
+/// The maximum length of a file extension.
 const ENDING: usize = 5;
-/// Letters of the longest name in a host's.
+/// The maximum length of a label in a host name.
 const LABEL: usize = 63;
 
-/// Whether what stands right after a number makes it a piece of something longer: `1.2`, `12-A`, `536.example`. The ending
-/// of a file's name, the next part of a path and another word do not; nor does, after a number that is `whole` by its form, a word
-/// behind a colon or at the beginning of a sentence (`536-22-1234.Please`).
+/// Whether the text right after a number makes it a piece of something longer: `1.2`, `12-A`, `536.example`. A file
+/// extension, the next part of a path and another word do not; nor, after a number that is `whole` by its form, does a
+/// word after a colon or at the beginning of a sentence (`536-22-1234.Please`).
 fn joins_right(text: &[u8], end: usize, whole: bool) -> bool {
     let more = at(text, end + 1);
     match at(text, end) {
@@ -379,13 +379,13 @@ fn joins_right(text: &[u8], end: usize, whole: bool) -> bool {
     }
 }
 
-/// Whether a fraction without a value follows: `4111111111111111.0`, as programs write a number that is not one.
+/// Whether a zero fraction follows: `4111111111111111.0`, as programs print an identifier read as a number.
 fn zero_fraction(text: &[u8], end: usize) -> bool {
     let zeros = run_end(slice(text, 0, end + 4), end + 1, |b| b == b'0');
     at(text, end) == b'.' && zeros > end + 1 && !at(text, zeros).is_ascii_alphanumeric()
 }
 
-/// Appends the digits at `number.end`. False when there are too many of them.
+/// Appends the digits at `number.end`. False if there are too many.
 fn read_group(text: &[u8], number: &mut Number) -> bool {
     let mut length = 0;
     while at(text, number.end).is_ascii_digit() {

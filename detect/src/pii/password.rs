@@ -5,10 +5,10 @@ use super::scan::Scan;
 use crate::EntityType::Password;
 use crate::bytes::{at, before, run_end, slice, starts_with_fold};
 
-/// Words that announce a password, and how sure a value after `is` or without any sign is. All hold a double `s` or
-/// `wd`, which is what the block flags look for.
+/// Words that announce a password, each with the offset of its double letter. All contain a double `s` or `wd`, which
+/// is what the block flags look for.
 const WORDS: &[(&[u8], usize)] = &[
-    // The word and the offset of the double letter in it.
+    // The word, and the offset of its double letter.
     (b"password", 2),
     (b"passwort", 2),
     (b"passwd", 2),
@@ -20,10 +20,10 @@ const WORDS: &[(&[u8], usize)] = &[
     (b"pwd", 1),
 ];
 
-/// The longest password looked for, in bytes: with the word before it, it fits into what a stream holds back.
+/// The maximum length of a password in bytes: with the word before it, it fits into what is held back of a stream.
 const MAX: usize = 256;
 
-/// Looks at the place of a double letter.
+/// Checks a double letter.
 pub(super) fn double_letter(scan: &mut Scan<'_>, i: usize) {
     let text = scan.text;
     let pair = (at(text, i) | 0x20, at(text, i + 1) | 0x20);
@@ -37,7 +37,7 @@ pub(super) fn double_letter(scan: &mut Scan<'_>, i: usize) {
     };
     let end = i - offset + word.len();
     let short = word.len() <= 4;
-    // `pass` within `passenger`, `compass` is none of them; `db_pass`, `userPass` are.
+    // `pass` in `passenger` or `compass` does not count; in `db_pass` or `userPass` it does.
     if short && at(text, end).is_ascii_alphabetic() {
         return;
     }
@@ -55,7 +55,7 @@ pub(super) fn double_letter(scan: &mut Scan<'_>, i: usize) {
     }
 }
 
-/// The value after the word that ends at `i`: where it is and how sure.
+/// The value after the word that ends at `i`: its span and score.
 fn value(text: &[u8], i: usize, short: bool) -> Option<(usize, usize, f32)> {
     // `password_for_x`, `passwordHash`, `passwords`: names of something else.
     let mut i = i;
@@ -72,7 +72,7 @@ fn value(text: &[u8], i: usize, short: bool) -> Option<(usize, usize, f32)> {
     let spaces = run_end(slice(text, 0, i + 3), i, |b| b == b' ');
     let (mut i, sign) = sign(text, spaces);
     i = run_end(slice(text, 0, i + 3), i, |b| b == b' ');
-    // `password@host`, `password/reset`: a piece of something else.
+    // `password@host`, `password/reset`: part of something else.
     if i == word_end {
         return None;
     }
@@ -142,9 +142,9 @@ fn opening_quote(text: &[u8], i: usize) -> (usize, Option<u8>) {
     }
 }
 
-/// Punctuation of the sentence, and its print, is no part of the password.
+/// Punctuation and markup around it are not part of the password.
 pub(super) fn trim(text: &[u8], start: usize, mut end: usize) -> usize {
-    // Bold print, as in `**Password policy:**`.
+    // Bold text, as in `**Password policy:**`.
     if slice(text, start, end).ends_with(b"**") {
         end -= 2;
     }
@@ -154,7 +154,7 @@ pub(super) fn trim(text: &[u8], start: usize, mut end: usize) -> usize {
     end
 }
 
-/// A digit or a sign among letters: chosen as a password, not a word of the sentence.
+/// A digit, or a symbol among letters: chosen as a password, not a word of the sentence.
 fn looks_chosen(secret: &[u8]) -> bool {
     let digit = secret.iter().any(u8::is_ascii_digit);
     let letter = secret.iter().any(u8::is_ascii_alphabetic);
@@ -165,12 +165,12 @@ pub(super) fn has_symbol(secret: &[u8]) -> bool {
     secret.iter().any(|b| b"!@#$%^&*+=?~{}".contains(b))
 }
 
-/// `$password`: a variable of PHP, Perl or a shell.
+/// `$password`: a variable in PHP, Perl or a shell.
 fn is_variable(secret: &[u8]) -> bool {
     secret.strip_prefix(b"$").is_some_and(|name| name.iter().all(|b| b.is_ascii_alphabetic() || *b == b'_'))
 }
 
-/// `getPassword()`, `os.environ[…]`, `self.password`, `true`: a program speaks of a password.
+/// `getPassword()`, `os.environ[…]`, `self.password`, `true`: code that handles a password.
 pub(super) fn is_code(secret: &[u8]) -> bool {
     const WORDS: &[&[u8]] = &[
         b"null",
@@ -183,7 +183,7 @@ pub(super) fn is_code(secret: &[u8]) -> bool {
         b"password",
         b"optional",
         b"nil",
-        // Tags of YAML, behind which stands where it is kept.
+        // YAML tags, followed by where the password is stored.
         b"!vault",
         b"!secret",
         b"!env",
@@ -191,11 +191,11 @@ pub(super) fn is_code(secret: &[u8]) -> bool {
         b"!sub",
         b"!reference",
     ];
-    // Samples that say what they are.
+    // Samples that say so.
     let told = [&b"fake"[..], b"dummy", b"example", b"placeholder", b"your_", b"your-", b"xxxx"]
         .iter()
         .any(|part| secret.windows(part.len()).any(|have| have.eq_ignore_ascii_case(part)));
-    // `new_password`: what a program calls it.
+    // `new_password`: a name in a program.
     let name = secret.iter().all(|b| b.is_ascii_lowercase() || *b == b'_') && secret.ends_with(b"_password");
     told || name
         || WORDS.iter().any(|word| secret.eq_ignore_ascii_case(word))

@@ -1,4 +1,4 @@
-//! Telephone numbers as they are dialled: where they begin and end, their groups, brackets and extensions.
+//! Telephone numbers as they are dialled: their start and end, groups, brackets and extensions.
 
 use super::context::WINDOW;
 use super::iban;
@@ -10,14 +10,14 @@ use crate::bytes::{at, before, run_start, slice, starts_with_fold};
 use crate::{EntityType, TypeSet};
 
 const MAX_GROUPS: usize = 8;
-/// From this score on a number is one of a telephone by its form, whatever the words before it say.
+/// From this score on, the form alone makes it a telephone number, whatever the words before it say.
 const SURE: f32 = 0.75;
-/// Numbers of tax offices that may look like one.
+/// Tax numbers that may look like one.
 const TAX: &[EntityType] = &[DeTaxId, EsCif, ItVatCode];
-/// E.164 allows fifteen digits; a trunk zero in brackets comes on top.
+/// E.164 allows fifteen digits; a trunk zero in brackets is extra.
 const MOST: usize = 16;
 
-/// A number as it is dialled: groups of digits with brackets and separators between.
+/// A number as dialled: groups of digits with brackets and separators between them.
 #[derive(Debug)]
 pub(super) struct Dialled {
     start: usize,
@@ -28,9 +28,9 @@ pub(super) struct Dialled {
     count: usize,
     lengths: [usize; MAX_GROUPS],
     groups: usize,
-    /// All separators between groups, as a set of bits.
+    /// All separators between groups, as a bit set.
     pub(super) separators: u8,
-    /// How many slashes there are, and whether the last group stands behind one.
+    /// The number of slashes, and whether the last group follows one.
     pub(super) slashes: usize,
     pub(super) slash_last: bool,
     extension: bool,
@@ -50,7 +50,7 @@ impl Dialled {
         self.lengths.get(..self.groups).unwrap_or(&[])
     }
 
-    /// Adds the group of digits that begins at `i`; gives where it ends. `None` when there are too many.
+    /// Adds the group of digits that begins at `i`; returns where it ends. `None` if there are too many.
     fn group(&mut self, text: &[u8], mut i: usize) -> Option<usize> {
         let mut length = 0;
         while at(text, i).is_ascii_digit() {
@@ -68,13 +68,13 @@ impl Dialled {
     }
 }
 
-/// Whether the word that ends there is that for calls of tools.
+/// Whether the word that ends there is `call`, as in the name of a tool call.
 fn is_call(text: &[u8], end: usize) -> bool {
     let start = run_start(text, end, |b| b.is_ascii_alphabetic());
     slice(text, start, end).eq_ignore_ascii_case(b"call")
 }
 
-/// Whether the word that ends there is that for a cell, and a modem's measures of it stand before the number at `start`.
+/// Whether the word that ends there is `cell` and a modem's signal values come before the number at `start`.
 #[inline(never)]
 fn is_radio_cell(text: &[u8], end: usize, start: usize) -> bool {
     const MEASURES: [&[u8]; 4] = [b"rsrp", b"rsrq", b"sinr", b"rssi"];
@@ -84,7 +84,7 @@ fn is_radio_cell(text: &[u8], end: usize, start: usize) -> bool {
     }
 }
 
-/// Looks at the number that begins with the digit at `first`: its sign or bracket stands before it.
+/// Checks the number whose first digit is at `first`; its plus or bracket is before that.
 pub(super) fn at_number(scan: &mut Scan<'_>, first: usize) {
     if !scan.wants(PhoneNumber) {
         return;
@@ -98,7 +98,7 @@ pub(super) fn at_number(scan: &mut Scan<'_>, first: usize) {
         return;
     }
     let Some(mut dialled) = read(text, start, first) else { return };
-    // After digits and a comma it is the rest of an amount, unless it is written as numbers for telephones are.
+    // After digits and a comma it is the rest of an amount, unless it is grouped like a telephone number.
     let amount = before(text, start) == b',' && start >= 2 && before(text, start - 1).is_ascii_digit();
     let amount = amount && !dialled.plus;
     if amount && (dialled.groups < 3 || dialled.count < 10) {
@@ -106,12 +106,12 @@ pub(super) fn at_number(scan: &mut Scan<'_>, first: usize) {
     }
     unwrap_brackets(text, &mut dialled);
     read_extension(text, &mut dialled);
-    // `200-301 (2021)`: a remark.
+    // `200-301 (2021)`: the brackets hold a remark.
     if dialled.groups > 1 && before(text, dialled.end) == b')' && at(text, dialled.start) != b'(' {
         return;
     }
     let labelled = labelled(text, dialled.end);
-    // In a file's name: `voicemail_+12063476130_52151601.wav`.
+    // In a file name: `voicemail_+12063476130_52151601.wav`.
     let named_file = dialled.plus && at(text, dialled.end) == b'_';
     if !(scan::closes(text, dialled.end) || named_file) || (!labelled && continues(text, dialled.end)) {
         return;
@@ -119,11 +119,11 @@ pub(super) fn at_number(scan: &mut Scan<'_>, first: usize) {
     let Some((plain, named, rule)) = phone_plan::judge(&dialled) else { return };
     let bonus = if dialled.extension || labelled { 0.25 } else { 0.0 };
     let plain = (plain + bonus).min(named);
-    // Where the form says next to nothing, the word must speak of this number: "call me at", not "the call took".
+    // If the form proves next to nothing, the word must refer to this number: "call me at", not "the call took".
     let weak = plain <= 0.2 || dialled.separators & DOT != 0;
     let context = scan.context(dialled.start);
     let told = context.end > 0 && connected(text, context.end, dialled.start);
-    // `fp_0392822090`, `call_24148162`: what a program made up, unless it is called after a telephone.
+    // `fp_0392822090`, `call_24148162`: an id made by a program, unless its name is a word for a telephone.
     let glued = before(text, dialled.start) == b'_' && dialled.groups == 1 && !dialled.plus;
     let own = || slice(text, context.end, dialled.start).iter().filter(|b| b.is_ascii_digit()).count() >= 5;
     if glued && (!context.ends_with(PhoneNumber) || is_call(text, dialled.start - 1) || own()) {
@@ -132,20 +132,20 @@ pub(super) fn at_number(scan: &mut Scan<'_>, first: usize) {
     if weak && plain < 0.5 && context.end > 0 && !told {
         return;
     }
-    // The word right before it says what else it is.
+    // The word right before it names a tax number.
     if told && !context.names(PhoneNumber) && context.names_any(TypeSet::of(TAX)) && plain < SURE {
         return;
     }
-    // A cell that a modem talks to.
+    // A radio cell in a modem's log.
     if plain < 0.5 && context.ends_with(PhoneNumber) && is_radio_cell(text, context.end, dialled.start) {
         return;
     }
-    // A number beside somebody's telephone: `"created_at":1625997881`.
+    // Another number next to a telephone: `"created_at":1625997881`.
     let named = if context.negative && dialled.groups == 1 { plain } else { named };
     scan.weigh(PhoneNumber, (dialled.start, dialled.end), (plain, named), rule);
 }
 
-/// Whether nothing but small words stands between a word for telephones and a number: "is", "at", "number".
+/// Whether only short or filler words come between a word for telephones and a number: "is", "at", "number".
 fn connected(text: &[u8], from: usize, to: usize) -> bool {
     const SMALL: &[&[u8]] = &[
         b"number",
@@ -190,7 +190,7 @@ fn connected(text: &[u8], from: usize, to: usize) -> bool {
     })
 }
 
-/// Where a number starts that has its first digit at `first`: at a plus or an opening bracket before it.
+/// The start of a number whose first digit is at `first`: at a plus or an opening bracket before it.
 fn opening(text: &[u8], first: usize) -> usize {
     let mut start = first;
     for _ in 0..3 {
@@ -210,12 +210,12 @@ fn may_begin(text: &[u8], start: usize, first: usize) -> bool {
     if start < first {
         return !matches!(previous, b'+' | b')');
     }
-    // A later group of a longer number, a piece of a version, a path or a decimal.
+    // A later group of a longer number, or a piece of a version, a path or a decimal.
     let further = if start >= 2 { before(text, start - 1) } else { 0 };
     let digit_before = |b: u8| b.is_ascii_digit() || b == b')';
     match previous {
         b' ' => !digit_before(further),
-        // `Tel.0171 1234567`: the word is shortened.
+        // `Tel.0171 1234567`: the word is abbreviated.
         b'.' if is_shortened(text, start - 1) => true,
         b'-' | b'.' | b'/' => !(further.is_ascii_alphanumeric() || further == b')'),
         b')' => !further.is_ascii_digit(),
@@ -223,7 +223,7 @@ fn may_begin(text: &[u8], start: usize, first: usize) -> bool {
     }
 }
 
-/// Whether a word for telephones ends there that stands alone (`j.cell.2010` is a journal).
+/// Whether a word for telephones ends there and stands alone (`j.cell.2010` is a journal).
 fn is_shortened(text: &[u8], end: usize) -> bool {
     let word = end
         - slice(text, end.saturating_sub(6), end)
@@ -234,7 +234,7 @@ fn is_shortened(text: &[u8], end: usize) -> bool {
     scan::is_label(text, end) && !matches!(before(text, word), b'.' | b'/' | b'-')
 }
 
-/// Whether the word right after the number says what kind of telephone it is: `555 0100 office`, `…-Fax`.
+/// Whether the word right after the number names the kind of telephone: `555 0100 office`, `…-Fax`.
 fn labelled(text: &[u8], end: usize) -> bool {
     const LABELS: &[&[u8]] =
         &[b"office", b"fax", b"mobile", b"cell", b"home", b"work", b"phone", b"landline"];
@@ -245,7 +245,7 @@ fn labelled(text: &[u8], end: usize) -> bool {
         })
 }
 
-/// Whether digits go on after the end in a way that no telephone number does.
+/// Whether the text goes on after the end as it does after no telephone number.
 fn continues(text: &[u8], end: usize) -> bool {
     let next = at(text, end);
     let more = at(text, end + 1);
@@ -258,7 +258,8 @@ fn continues(text: &[u8], end: usize) -> bool {
     }
 }
 
-/// Reads groups of digits from the one that begins at `first`; `start` is where the sign or bracket before it stands.
+/// Reads groups of digits from the one that begins at `first`; `start` is the position of the plus or bracket before
+/// it.
 fn read(text: &[u8], start: usize, first: usize) -> Option<Dialled> {
     let opened = slice(text, start, first);
     let mut dialled = Dialled {
@@ -295,7 +296,7 @@ fn read(text: &[u8], start: usize, first: usize) -> Option<Dialled> {
         {
             break;
         }
-        // Two separators only beside a bracket or as " - ".
+        // Two separators only next to a bracket, or as " - ".
         if gap.end - i > 1 && !gap.opens && !bracket_closed && slice(text, i, gap.end) != b" - " {
             break;
         }
@@ -308,11 +309,11 @@ fn read(text: &[u8], start: usize, first: usize) -> Option<Dialled> {
     (dialled.count >= 5 && depth == 0).then_some(dialled)
 }
 
-/// What stands between two groups of digits.
+/// The text between two groups of digits.
 struct Gap {
     end: usize,
     separators: u8,
-    /// An opening bracket is part of it.
+    /// It contains an opening bracket.
     opens: bool,
 }
 
@@ -336,7 +337,7 @@ fn gap(text: &[u8], start: usize, may_open: bool) -> Gap {
     gap
 }
 
-/// `(+44 20 7946 0958)`: brackets around the whole belong to the sentence.
+/// `(+44 20 7946 0958)`: brackets around the whole number belong to the sentence.
 fn unwrap_brackets(text: &[u8], dialled: &mut Dialled) {
     if at(text, dialled.start) != b'(' || before(text, dialled.end) != b')' {
         return;

@@ -1,18 +1,18 @@
-//! Which groups of digits are telephone numbers: the North American plan, international numbers with their country code, and
-//! national numbers elsewhere by their trunk zero, their grouping and context.
+//! Which groups of digits are telephone numbers: the North American plan, international numbers by country code, and
+//! other national numbers by trunk zero, grouping and context.
 
 use super::phone::{DASH, DOT, Dialled, SLASH, SPACE};
 
 /// Dashes and spaces between groups.
 const DASH_SPACE: u8 = DASH | SPACE;
 
-/// The score alone and after a word that names a telephone, and the rule that says so.
+/// The score alone, the score after a word that names a telephone, and the rule that matched.
 pub(super) fn judge(dialled: &Dialled) -> Option<(f32, f32, &'static str)> {
     let digits = dialled.digits();
     if digits.iter().all(|d| Some(d) == digits.first()) {
         return None;
     }
-    // 2^31 and 2^32, and the numbers before them: limits of integers.
+    // 2^31 and 2^32, and the numbers right before them: limits of integers.
     if matches!(digits, [2, 1, 4, 7, 4, 8, 3, 6, 4, 7 | 8] | [4, 2, 9, 4, 9, 6, 7, 2, 9, 5 | 6]) {
         return None;
     }
@@ -20,11 +20,11 @@ pub(super) fn judge(dialled: &Dialled) -> Option<(f32, f32, &'static str)> {
         return international(digits).then_some((0.75, 0.95, "phone/international"));
     }
     let layout = dialled.layout();
-    // `0123456789`: the digits there are.
+    // `0123456789`: digits in sequence.
     if layout.len() == 1 && counts_up(digits) {
         return Some((0.1, 0.65, "phone/bare"));
     }
-    // `0399 0308 0301`: characters by their number.
+    // `0399 0308 0301`: character codes.
     if matches!(layout, [4, 4, 4]) && digits.iter().step_by(4).all(|d| *d == 0) {
         return None;
     }
@@ -32,21 +32,21 @@ pub(super) fn judge(dialled: &Dialled) -> Option<(f32, f32, &'static str)> {
     if dialled.separators & (DOT | SPACE) == DOT | SPACE && !dialled.bracket {
         return None;
     }
-    // `0.3.5 (2018-01-14)`: a release and its day.
+    // `0.3.5 (2018-01-14)`: a release and its date.
     let century = digits.len().checked_sub(8).map(|at| (digits.get(at), digits.get(at + 1)));
     let dated = matches!(layout, [.., 4, 2, 2] | [1 | 2, 8]);
     if dated && matches!(century, Some((Some(1), Some(9)) | (Some(2), Some(0)))) {
         return None;
     }
-    // `17.03.2032`: a day.
+    // `17.03.2032`: a date.
     if dialled.separators == DOT && matches!(layout, [2, 2, 4]) && day_of(digits) {
         return None;
     }
-    // `05-17-23-38-44-59`: numbers that were drawn.
+    // `05-17-23-38-44-59`: lottery numbers.
     if matches!(layout, [2, 2, 2, 2, 2, 2]) && dialled.separators == DASH {
         return None;
     }
-    // The shapes of a social security number and of a postal code with its route.
+    // The groupings of a social security number and of a ZIP+4 postal code.
     if matches!(layout, [3, 2, 4]) || (matches!(layout, [5, 4]) && dialled.separators == DASH) {
         return Some((0.1, 0.7, "phone/groups"));
     }
@@ -59,11 +59,11 @@ pub(super) fn judge(dialled: &Dialled) -> Option<(f32, f32, &'static str)> {
     if digits.len() == 10 && matches!(layout, [3, 3, 4]) && (!trunk || dialled.separators != SPACE) {
         return Some(north_american(dialled, digits, one));
     }
-    // `08-331/2023`, `030/5157/24`: a file and its year.
+    // `08-331/2023`, `030/5157/24`: a file number with its year.
     if is_file(dialled, digits, layout) {
         return Some((0.2, 0.65, "phone/groups"));
     }
-    // The two zeros stand together: `0.035662483` is a fraction.
+    // The two zeros are in one group: `0.035662483` is a fraction.
     let abroad = starts_double_zero(digits) && layout.len() > 1 && layout.first() != Some(&1);
     if abroad && digits.len() >= 10 && international(digits.get(2..)?) {
         return Some((0.55, 0.9, "phone/international"));
@@ -71,14 +71,14 @@ pub(super) fn judge(dialled: &Dialled) -> Option<(f32, f32, &'static str)> {
     national(dialled, digits, layout, one)
 }
 
-/// Whether a year stands behind a slash, or at most two digits behind the second one: nobody writes a telephone's number so.
+/// Whether a year follows a slash, or at most two digits the second one: nobody writes a telephone number like that.
 fn is_file(dialled: &Dialled, digits: &[u8], layout: &[usize]) -> bool {
     let year = matches!((layout, digits), ([.., 4], [.., 1, 9, _, _] | [.., 2, 0, _, _]));
     let short = matches!(layout, [_, _, 1 | 2]);
     !dialled.bracket && (dialled.slash_last && year || dialled.slashes == 2 && short)
 }
 
-/// Whether eight digits are a day and a month, in either order, and a year of two centuries.
+/// Whether eight digits are a day and a month, in either order, and a year from 1900 to 2099.
 fn day_of(digits: &[u8]) -> bool {
     let [a, b, c, d, century @ .., _, _] = digits else { return false };
     let (first, second) = (a * 10 + b, c * 10 + d);
@@ -90,7 +90,7 @@ fn starts_double_zero(digits: &[u8]) -> bool {
     matches!(digits, [0, 0, ..])
 }
 
-/// Whether each digit is one more than the one before it, and 0 comes after 9.
+/// Whether each digit is one more than the one before it, with 0 after 9.
 fn counts_up(digits: &[u8]) -> bool {
     digits.len() >= 8 && digits.windows(2).all(|pair| matches!(pair, [a, b] if (*a + 1) % 10 == *b))
 }
@@ -102,7 +102,7 @@ fn north_american(dialled: &Dialled, digits: &[u8], one: bool) -> (f32, f32, &'s
     let base: f32 = match (dialled.bracket, valid) {
         (true, true) => 0.8,
         (true, false) => 0.6,
-        // `252.227-7013`: a clause of the rules for procurement.
+        // `252.227-7013`: a clause of the US procurement rules.
         (false, true) if dialled.separators == DOT | DASH => 0.45,
         (false, true) if dialled.separators == DASH || !uniform => 0.7,
         (false, true) if dialled.separators == DOT => 0.65,
@@ -123,16 +123,16 @@ fn national(
     let count = digits.len();
     let grouped = layout.len() > 1;
     let short_groups = layout.iter().skip(1).all(|l| (2..=8).contains(l)) || layout.iter().all(|l| *l <= 5);
-    // `0034603798153`: abroad, without a space.
+    // `0034603798153`: an international number without spaces.
     if !grouped && count >= 11 && starts_double_zero(digits) && digits.get(2..).is_some_and(international) {
         return Some((0.2, 0.85, "phone/international"));
     }
     Some(match (grouped, count) {
-        // A part number rather than a number anybody dials: it ends in two digits.
+        // More likely a part number than a telephone number: it ends in two digits.
         (true, _) if dialled.separators == DASH && matches!(layout, [3, 4, 2] | [3, 5, 2] | [5, 4, 2]) => {
             (0.3, 0.75, "phone/groups")
         }
-        // India's mobile numbers. Ranges of numbers are rounder.
+        // Indian mobile numbers. Ranges of numbers have rounder ends.
         (true, 10)
             if dialled.separators == DASH
                 && matches!((layout, digits), ([5, 5], [6..=9, ..]))
@@ -140,30 +140,30 @@ fn national(
         {
             (0.5, 0.85, "phone/groups")
         }
-        // Russia's, with the digit that is dialled first.
+        // Russian numbers, with the trunk prefix 8.
         (true, 11)
             if matches!((layout, digits), ([1, 3, 3, 2, 2], [8, 3 | 4 | 8 | 9, ..]))
                 && matches!(dialled.separators, DASH | DASH_SPACE) =>
         {
             (0.6, 0.9, "phone/trunk")
         }
-        // From one number to another.
+        // A range, from one number to another.
         (true, 10..=12)
             if dialled.separators == DASH && layout.len() == 2 && layout.iter().all(|l| *l >= 5) =>
         {
             (0.3, 0.75, "phone/groups")
         }
-        // A decimal, as the kernel's log writes its time.
+        // A decimal, as in the time stamps of a kernel log.
         (true, 9..=12) if trunk && dialled.separators == DOT && layout.len() == 2 => {
             (0.3, 0.85, "phone/trunk")
         }
         (true, 9..=12) if trunk && short_groups && layout.first().is_some_and(|l| *l > 1) => {
-            // A zero, an area, groups: the shape of most of the world's numbers.
+            // A zero, an area code, groups: the form of most of the world's numbers.
             let base = if dialled.bracket || layout.len() >= 3 { 0.6 } else { 0.5 };
             (base, 0.9, "phone/trunk")
         }
         (true, 8..=12) if dialled.bracket => (0.55, 0.85, "phone/bracket"),
-        // Brazil's mobile numbers, and Spain's.
+        // Mobile numbers of Brazil and Spain.
         (true, 11) if matches!((layout, digits), ([2, 5, 4], [_, _, 9, ..])) => (0.6, 0.9, "phone/groups"),
         (true, 9) if matches!((layout, digits), ([3, 2, 2, 2], [6 | 7 | 9, ..])) => {
             (0.5, 0.85, "phone/groups")
@@ -199,7 +199,7 @@ fn international(digits: &[u8]) -> bool {
     }
 }
 
-/// The length of the country code: 1 and 7 alone, the two-digit codes by list, all others three.
+/// The length of the country code: one digit for 1 and 7, two for the codes listed here, three for all others.
 fn country_code(digits: &[u8]) -> Option<usize> {
     let (first, second) = (*digits.first()?, *digits.get(1)?);
     match (first, second) {

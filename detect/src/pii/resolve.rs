@@ -1,11 +1,11 @@
-//! Which of several readings of the same bytes stands.
+//! Chooses between competing readings of the same bytes.
 
 use std::cmp::Ordering;
 
 use crate::Finding;
 
-/// Keeps, of overlapping findings from position `first` on, the surest, then the longest, then the leftmost; leaves
-/// them sorted by position.
+/// Of overlapping findings from index `first` on, keeps the one with the highest score, then the longest, then the
+/// leftmost; leaves them sorted by position.
 pub(super) fn keep_strongest(out: &mut Vec<Finding>, first: usize) {
     if out.len() <= first + 1 {
         return;
@@ -16,7 +16,7 @@ pub(super) fn keep_strongest(out: &mut Vec<Finding>, first: usize) {
             .then_with(|| b.span.len().cmp(&a.span.len()))
             .then_with(|| a.span.start.cmp(&b.span.start))
     });
-    // Kept spans by start: disjoint, so the neighbours of the place where a span would go tell whether it is free.
+    // Kept spans by start. They are disjoint, so checking the neighbours of a new span shows whether its place is free.
     let mut kept: std::collections::BTreeMap<usize, Finding> = std::collections::BTreeMap::new();
     for candidate in candidates {
         let span = &candidate.span;

@@ -1,4 +1,4 @@
-//! The pass over the text: where is anything worth a closer look?
+//! The pass over the text that finds the places worth checking.
 
 use super::context::{Context, ContextWords, Recent};
 use super::table::Tables;
@@ -12,25 +12,25 @@ const ESCAPE: u8 = 4;
 const PASS: u8 = 8;
 const HIGH: u8 = 0x80;
 
-/// Bytes looked at together.
+/// Bytes examined together.
 const BLOCK: usize = 64;
-/// No token with a telling prefix is shorter than this.
+/// The minimum length of a token with a distinctive prefix.
 const TOKEN: usize = 16;
-/// Words longer than this are no identifiers; nobody walks through a megabyte of base64.
+/// Longer words are not identifiers; this avoids walking through a megabyte of Base64.
 const LONGEST_WORD: usize = 64;
 
 /// What one block holds.
 struct Seen {
     /// All kinds that occur.
     all: u8,
-    /// The kinds of each byte, eight bytes a word, the first byte lowest.
+    /// The kinds of each byte: eight bytes per word, the first one lowest.
     kinds: [u64; BLOCK / 8],
-    /// Eight bytes of token characters in a row: the words of `kinds` for which that holds, as bits.
+    /// Which words of `kinds` consist of eight token characters, as bits.
     tokens: u8,
 }
 
-/// Looks at a block and the block one byte further on. No branch depends on the text: this compiles to vector
-/// instructions, also in wasm.
+/// Examines a block together with the same block shifted by one byte. No branch depends on the text: this compiles to
+/// vector instructions, also in wasm.
 #[inline]
 fn look(block: &[u8; BLOCK], shifted: &[u8; BLOCK]) -> Seen {
     let mut kinds = [0_u8; BLOCK];
@@ -40,7 +40,7 @@ fn look(block: &[u8; BLOCK], shifted: &[u8; BLOCK]) -> Seen {
         let small = b | 0x20;
         let digit = u8::from(b.wrapping_sub(b'0') < 10);
         let letter = u8::from(small.wrapping_sub(b'a') < 26);
-        // Control characters but for space; with DEL moved around to the others. What is not ASCII may be among them.
+        // Control characters other than white space; DEL is rotated next to them. May include non-ASCII bytes.
         let control = u8::from(b.wrapping_add(1) & 0x7F < 0x0A) | u8::from(b.wrapping_sub(0x0E) < 0x12);
         let escape = u8::from((*b == b'%') | (*b == b'&') | (*b == b'\\')) | control;
         // "pass", "passwd", "password", "Passwort", "mot de passe"; "pwd".
@@ -61,7 +61,7 @@ fn look(block: &[u8; BLOCK], shifted: &[u8; BLOCK]) -> Seen {
     seen
 }
 
-/// The block of `text` at `start` and the one a byte further, filled up with spaces at the end of the text.
+/// The block of `text` at `start` and the one a byte later, padded with spaces at the end of the text.
 #[inline]
 fn look_at(text: &[u8], start: usize) -> Seen {
     if let Some((block, shifted)) =
@@ -80,7 +80,7 @@ fn look_at(text: &[u8], start: usize) -> Seen {
     look(&block, &shifted)
 }
 
-/// The places in a block of the bytes of one kind.
+/// The positions in a block of the bytes of one kind.
 fn places(kinds: [u64; BLOCK / 8], kind: u8) -> impl Iterator<Item = usize> {
     let mask = u64::from(kind) * 0x0101_0101_0101_0101;
     kinds.into_iter().enumerate().flat_map(move |(k, word)| {
@@ -93,14 +93,14 @@ fn places(kinds: [u64; BLOCK / 8], kind: u8) -> impl Iterator<Item = usize> {
     })
 }
 
-/// Characters of which tokens are made.
+/// Characters that tokens consist of.
 #[inline]
 pub(super) fn is_token(b: u8) -> bool {
     b.is_ascii_alphanumeric() || b == b'_' || b == b'-'
 }
 
-/// Whether a value may begin at `i`: nothing word-like stands right before it. In JSON text inside a string the
-/// escapes `\n`, `\r`, `\t` end in a letter that belongs to no word.
+/// Whether a value may begin at `i`: no word character comes right before it. In JSON inside a string, the escapes
+/// `\n`, `\r`, `\t` end in a letter that is not part of a word.
 #[inline]
 pub(super) fn opens(text: &[u8], i: usize) -> bool {
     let b = before(text, i);
@@ -111,7 +111,7 @@ fn is_escape_letter(text: &[u8], i: usize) -> bool {
     matches!(before(text, i), b'n' | b'r' | b't') && i >= 2 && before(text, i - 1) == b'\\'
 }
 
-/// Whether the word right before `i` says what number follows: `ssn536904399`, `cell2068333821`.
+/// Whether the word right before `i` is a label for a number: `ssn536904399`, `cell2068333821`.
 pub(super) fn is_label(text: &[u8], i: usize) -> bool {
     const LABELS: [&[u8]; 6] = [b"ssn", b"tel", b"cell", b"phone", b"fax", b"mob"];
     before(text, i).is_ascii_alphabetic() && {
@@ -129,7 +129,7 @@ pub(super) fn closes(text: &[u8], i: usize) -> bool {
     !(b.is_ascii_alphanumeric() || b == b'_')
 }
 
-/// Whether a name of a number that is nobody's stands right before one that its form hardly proves: `Dossier 997 144 860`.
+/// Whether the name of an impersonal number comes right before one whose form proves little: `Dossier 997 144 860`.
 #[inline(never)]
 fn is_bookkeeping(
     text: &[u8],
@@ -145,8 +145,8 @@ fn is_bookkeeping(
         && spent::is_name_of(text, context.name_end, start)
 }
 
-/// What a word loses as a witness when one that speaks of something else stands nearer, and the most that it is worth then:
-/// mostly it has a value of its own between the two.
+/// What a word's score loses if a word for something else is nearer, and the maximum that remains: mostly the word has
+/// a value of its own between the two.
 const FARTHER: f32 = 0.12;
 const FARTHEST: f32 = 0.6;
 
@@ -158,13 +158,13 @@ pub(super) struct Scan<'a> {
     words: &'a ContextWords,
     out: &'a mut Vec<Finding>,
     context: Option<(usize, Context)>,
-    /// Made when a word before a value is first asked for: most texts ask for none.
+    /// Created when the words before a value are first needed: in most texts they never are.
     recent: Option<Recent>,
     tables: Tables,
-    /// Where the last word with a digit and the last run of token characters ended.
+    /// The ends of the last word with a digit and of the last run of token characters.
     word_seen: usize,
     token_seen: usize,
-    /// Where the last value ended that a word may announce.
+    /// The end of the last value that a word may announce.
     value_seen: usize,
 }
 
@@ -191,13 +191,13 @@ impl<'a> Scan<'a> {
         }
     }
 
-    /// Whether anybody asked for that type.
+    /// Whether this type is wanted.
     #[inline]
     pub(super) fn wants(&self, kind: EntityType) -> bool {
         self.types.contains(kind)
     }
 
-    /// What the words before `start` speak of.
+    /// What the words before `start` name.
     pub(super) fn context(&mut self, start: usize) -> Context {
         match self.context {
             Some((place, context)) if place == start => context,
@@ -244,10 +244,10 @@ impl<'a> Scan<'a> {
         } else if context.ends_with(kind) {
             named
         } else if context.names(kind) {
-            // Another word stands nearer.
+            // A word for something else is nearer.
             plain.max((named - FARTHER).min(FARTHEST).max(named.min(0.5)))
         } else if context.negative || is_bookkeeping(self.text, kind, context, (start, end), plain) {
-            // An order number, a version, a hash: only a form that is its own proof stands.
+            // An order number, a version, a hash: only a form that is proof by itself keeps its score.
             if plain >= 0.75 { plain } else { plain - 0.3 }
         } else {
             plain
@@ -255,8 +255,8 @@ impl<'a> Scan<'a> {
         self.report(kind, start, end, score, rule);
     }
 
-    /// Whether what names this type before `start` has had its value, and this is another number that lives by that word alone. Where a
-    /// check digit holds, it is proof enough.
+    /// Whether the word that names this type before `start` already has its value, and this is another number that only
+    /// that word supports. A valid check digit is proof enough.
     fn is_spent(&self, kind: EntityType, context: Context, (start, end): (usize, usize), plain: f32) -> bool {
         use EntityType::{BankAccount, Passport, PhoneNumber, UsDriverLicense, UsPassport, UsSsn};
         plain < 0.5
@@ -268,8 +268,8 @@ impl<'a> Scan<'a> {
                     && spent::is_called_otherwise(self.text, context, start))
     }
 
-    /// Looks at every place that is worth it. With `other` set, stops at the first block that may read otherwise than it
-    /// is written and returns its position.
+    /// Checks every candidate position. With `other`, stops at the first block that may differ in canonical form and
+    /// returns its position.
     pub(super) fn run(&mut self, from: usize, other: bool) -> Option<usize> {
         let text = self.text;
         let mut start = from;
@@ -293,7 +293,7 @@ impl<'a> Scan<'a> {
                     password::double_letter(self, start + i);
                 }
             }
-            // Every run of TOKEN or more token characters holds one of these eights whole.
+            // Every run of at least TOKEN token characters contains one of these groups of eight.
             let mut eights = seen.tokens;
             while eights != 0 {
                 let i = start + 8 * eights.trailing_zeros() as usize;

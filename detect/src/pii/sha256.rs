@@ -14,8 +14,8 @@ const K: [u32; 64] = [
 const START: [u32; 8] =
     [0x6a09e667, 0xbb67ae85, 0x3c6ef372, 0xa54ff53a, 0x510e527f, 0x9b05688c, 0x1f83d9ab, 0x5be0cd19];
 
-/// The first four bytes of the digest of the digest. `None` for messages of 56 bytes and more: one block holds all that
-/// is asked for.
+/// The first four bytes of the digest of the digest. `None` for messages of 56 bytes or more: one block is enough for
+/// the only caller.
 pub(super) fn double_checksum(message: &[u8]) -> Option<[u8; 4]> {
     let first = digest(message)?;
     let second = digest(&first)?;
@@ -42,7 +42,7 @@ fn digest(message: &[u8]) -> Option<[u8; 32]> {
     Some(out)
 }
 
-/// One block from the starting state.
+/// One block, from the initial state.
 fn compress(block: &[u8; 64]) -> [u32; 8] {
     let mut w = [0_u32; 16];
     for (slot, bytes) in w.iter_mut().zip(block.as_chunks::<4>().0) {
@@ -56,7 +56,7 @@ fn compress(block: &[u8; 64]) -> [u32; 8] {
         let s0 = a.rotate_right(2) ^ a.rotate_right(13) ^ a.rotate_right(22);
         let t2 = s0.wrapping_add((a & b) ^ (a & c) ^ (b & c));
         (h, g, f, e, d, c, b, a) = (g, f, e, d.wrapping_add(t1), c, b, a, t1.wrapping_add(t2));
-        // The schedule as a ring: the word sixteen rounds on takes the place of this one.
+        // The schedule as a ring buffer: the word needed sixteen rounds later replaces this one.
         let [x, y] = [w[1], w[14]];
         let next = (w[0])
             .wrapping_add(x.rotate_right(7) ^ x.rotate_right(18) ^ (x >> 3))
@@ -76,7 +76,7 @@ fn compress(block: &[u8; 64]) -> [u32; 8] {
 mod tests {
     use super::digest;
 
-    /// The example of FIPS 180-2, appendix B.1.
+    /// The example in FIPS 180-2, appendix B.1.
     #[test]
     fn the_published_example_holds() {
         let digest = digest(b"abc").unwrap();

@@ -1,12 +1,12 @@
-//! A word that announced one value announces no other with a name of its own: `ssn=536221234 file=692188535`.
+//! A word that announced one value does not announce another that has its own name: `ssn=536221234 file=692188535`.
 
 use super::context::Context;
 use crate::bytes::{before, run_start, slice};
 
-/// So many digits between a word and a value are a value of the word's own.
+/// From this many digits on, the text between a word and a value is a value of that word.
 const OWN: usize = 5;
 
-/// Words for a number, which say nothing of what it counts.
+/// Words for "number", which do not say what is counted.
 const NUMBER: &[&str] = &[
     "no",
     "nr",
@@ -25,7 +25,7 @@ const NUMBER: &[&str] = &[
     "id",
 ];
 
-/// Keys of records and words before a number that count something else than a person's numbers.
+/// Record keys, and words before a number that is not a personal one.
 const KEYS: &[&str] = &[
     "file",
     "ref",
@@ -59,8 +59,8 @@ const KEYS: &[&str] = &[
     "balance",
 ];
 
-/// Whether the last word that speaks for a type has had its value before `start`, where a number begins that is called something
-/// else. A name alone does not tell: it may be of whoever the next value belongs to.
+/// Whether the last word that names a type already has its value before `start`, and the number that begins there has
+/// another name. Just any name is not enough: it may be that of the person whose value comes next.
 #[inline(never)]
 pub(super) fn is_spent(text: &[u8], context: Context, start: usize) -> bool {
     let Context { end, name_end, negative_end, .. } = context;
@@ -69,7 +69,7 @@ pub(super) fn is_spent(text: &[u8], context: Context, start: usize) -> bool {
     digits >= OWN && (has_key(text, end, start) || other > end && is_name_of(text, other, start))
 }
 
-/// Whether a row of digits is called something else in another part of the sentence: `she phoned, order 4402718`.
+/// Whether a row of digits has another name in a later part of the sentence: `she phoned, order 4402718`.
 #[inline(never)]
 pub(super) fn is_called_otherwise(text: &[u8], context: Context, start: usize) -> bool {
     const COMMAS: [&[u8]; 3] = [b",", "、".as_bytes(), "，".as_bytes()];
@@ -79,7 +79,7 @@ pub(super) fn is_called_otherwise(text: &[u8], context: Context, start: usize) -
     parted && is_name_of(text, name_end, start)
 }
 
-/// Whether one of those stands right before `start`, with or without a word for a number, or the key `id`.
+/// Whether one of the [`KEYS`] comes right before `start`, with or without a word for "number", or the key `id`.
 fn has_key(text: &[u8], floor: usize, start: usize) -> bool {
     let signs = signs_start(text, floor, start);
     let word = word_before(text, floor, signs);
@@ -92,10 +92,10 @@ fn has_key(text: &[u8], floor: usize, start: usize) -> bool {
     is_one(name, KEYS) || word.eq_ignore_ascii_case(b"id")
 }
 
-/// Bytes that may follow on a name in its word: `Auftragsnummer`, `订单号是`.
+/// The maximum number of bytes that may follow a name in its word: `Auftragsnummer`, `订单号是`.
 const ENDING: usize = 12;
 
-/// Whether the word in which `end` is, or ends, stands right before `start`, but for a word for a number.
+/// Whether the word that contains `end`, or ends there, is right before `start`, not counting a word for "number".
 pub(super) fn is_name_of(text: &[u8], end: usize, start: usize) -> bool {
     let floor = end.saturating_sub(2);
     let signs = signs_start(text, floor, start);
@@ -106,16 +106,16 @@ pub(super) fn is_name_of(text: &[u8], end: usize, start: usize) -> bool {
     last - word_before(text, floor, last).len() < end && tail.len() <= ENDING && !is_person(tail)
 }
 
-/// Whether the end of a word makes it somebody's: `contractor`, `policyholder`, `Auftraggeber`.
+/// Whether the ending of a word makes it a person: `contractor`, `policyholder`, `Auftraggeber`.
 fn is_person(tail: &[u8]) -> bool {
     let person = [&b"or"[..], b"ors", b"er", b"ers"].iter().any(|ending| tail.ends_with(ending));
     person && !NUMBER.iter().any(|number| tail.ends_with(number.as_bytes()))
 }
 
-/// The sign for a number: `№`.
+/// The sign for "number": `№`.
 const SIGN: [u8; 3] = [0xE2, 0x84, 0x96];
 
-/// Where the signs between a name and its value begin.
+/// The start of the signs between a name and its value.
 fn signs_start(text: &[u8], floor: usize, end: usize) -> usize {
     let mut start = end;
     while start > floor {
@@ -128,7 +128,7 @@ fn signs_start(text: &[u8], floor: usize, end: usize) -> usize {
     start.max(floor)
 }
 
-/// The letters that end at `end`.
+/// The letters right before `end`.
 fn word_before(text: &[u8], floor: usize, end: usize) -> &[u8] {
     let letters = slice(text, floor, end);
     slice(letters, run_start(letters, letters.len(), |b| b.is_ascii_alphabetic() || b >= 0x80), letters.len())
@@ -151,7 +151,7 @@ mod tests {
             (" 536221234 | id ", true),
             (" 536221234, file_number=", true),
             (" 536221234, customer_id=", true),
-            // Too few digits, whoever it is, a list of people, the same once more, no name at all.
+            // Too few digits, names of people, the same value again, lists of people, no name at all.
             (" 12 file=", false),
             (" 536221234, Alice: ", false),
             (" 536221234, bob=", false),

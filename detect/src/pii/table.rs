@@ -1,6 +1,6 @@
-//! Columns: what the head of a table says about the values below it, in CSV, TSV and Markdown.
+//! Columns: a table's header as context for the values below it, in CSV, TSV and Markdown.
 //!
-//! Of a stream's text the head of the table is kept, and the line that is not over ([`kept`]).
+//! Of a stream's text, the header of the table and the unfinished line are kept ([`kept`]).
 
 use std::ops::Range;
 
@@ -8,30 +8,30 @@ use memchr::{memchr, memrchr};
 
 use crate::bytes::{at, slice};
 
-/// The longest line that is taken for one of a table, and the longest cell of a head, in bytes.
+/// The maximum length of a table line, and of a header cell, in bytes.
 const LONGEST_LINE: usize = 2048;
 const LONGEST_CELL: usize = 40;
-/// What stands between cells. The first of these that a line above has is the table's.
+/// Cell separators. The first of these that occurs in the line above is the table's.
 const SIGNS: [u8; 4] = [b'\t', b'|', b';', b','];
 
-/// The tables that were seen last, one for each sign: each of their lines is read once, in whatever order values come.
+/// The last table seen for each separator: each line is read once, in whatever order values come.
 #[derive(Debug, Default)]
 pub(super) struct Tables {
     seen: [Option<Table>; SIGNS.len()],
 }
 
-/// A table up to the last line that was seen of it.
+/// A table up to the last of its lines seen so far.
 #[derive(Debug, Clone, PartialEq)]
 struct Table {
     head: Range<usize>,
-    /// Where that line begins.
+    /// The start of that line.
     last: usize,
-    /// Whether the head is made of names.
+    /// Whether the header consists of names.
     named: bool,
 }
 
 impl Tables {
-    /// The cell of the head above the value that begins at `start`. A value fills its cell.
+    /// The header cell above the value that begins at `start`, which must be the first thing in its cell.
     pub(super) fn head_of(&mut self, text: &[u8], start: usize) -> Option<Range<usize>> {
         let nearest = start.saturating_sub(LONGEST_LINE);
         let line = nearest + memrchr(b'\n', slice(text, nearest, start))? + 1;
@@ -48,12 +48,12 @@ impl Tables {
         Some(head.start + cell.start..head.start + cell.end)
     }
 
-    /// The head of the table in which a line stands that is not its first.
+    /// The header of the table that contains this line, which is not the first.
     fn head(&mut self, text: &[u8], line: usize, sign: u8) -> Option<Range<usize>> {
         let seen = self.seen.get_mut(SIGNS.iter().position(|known| *known == sign)?)?;
         let (mut first, mut head) = (line, None);
         loop {
-            // From here on it is known.
+            // From here on the table is known.
             if let Some(table) = seen.as_ref().filter(|table| (table.head.end..=table.last).contains(&first))
             {
                 let last = line.max(table.last);
@@ -78,7 +78,7 @@ impl Tables {
     }
 }
 
-/// The sign between cells in the line above the one that begins at `line`.
+/// The cell separator in the line above the one that begins at `line`.
 fn sign_above(text: &[u8], line: usize) -> Option<u8> {
     let mut above = line_before(text, line)?;
     if is_rule(slice(text, above.start, above.end)) {
@@ -87,8 +87,8 @@ fn sign_above(text: &[u8], line: usize) -> Option<u8> {
     SIGNS.into_iter().find(|sign| memchr(*sign, slice(text, above.start, above.end)).is_some())
 }
 
-/// What has to be kept of a text that goes on at `end` beside what stands from `start` on: the head of a table, and from where on
-/// the line that is not over, which may become a head itself.
+/// What must be kept of a text that goes on at `end`, besides the part from `start` on: the header of a table, and the
+/// position from which to keep the unfinished line, which may itself become a header.
 pub(super) fn kept(text: &[u8], start: usize, end: usize) -> (Option<Range<usize>>, usize) {
     let nearest = end.saturating_sub(LONGEST_LINE);
     let line = match memrchr(b'\n', slice(text, nearest, end)) {
@@ -98,7 +98,7 @@ pub(super) fn kept(text: &[u8], start: usize, end: usize) -> (Option<Range<usize
     };
     let mut tables = Tables::default();
     if let Some(head) = sign_above(text, line).and_then(|sign| tables.head(text, line, sign)) {
-        // Of a line that was cut, nobody could say whether it is one of the table.
+        // A line that was cut could not be recognised as one of the table.
         let start = line_start(text, line.min(start));
         return (Some(head).filter(|head| head.start < start), start);
     }
@@ -107,14 +107,14 @@ pub(super) fn kept(text: &[u8], start: usize, end: usize) -> (Option<Range<usize
     (None, if is_head(own, sign.unwrap_or(b',')) { line.min(start) } else { start })
 }
 
-/// Where the line begins in which a place stands; the place itself where the line is too long for a table.
+/// The start of the line that contains a position; the position itself if the line is too long for a table.
 fn line_start(text: &[u8], place: usize) -> usize {
     let nearest = place.saturating_sub(LONGEST_LINE);
     let end = memrchr(b'\n', slice(text, nearest, place));
     end.map_or(if nearest == 0 { 0 } else { place }, |at| nearest + at + 1)
 }
 
-/// The line before the one that begins at `line`; none where it is too long for a table.
+/// The line before the one that begins at `line`; `None` if it is too long for a table.
 fn line_before(text: &[u8], line: usize) -> Option<Range<usize>> {
     let end = line.checked_sub(1)?;
     let nearest = end.saturating_sub(LONGEST_LINE);
@@ -126,14 +126,14 @@ fn line_before(text: &[u8], line: usize) -> Option<Range<usize>> {
     Some(start..end)
 }
 
-/// Whether a line is drawn between others: `|---|---|`, `+------+`.
+/// Whether a line is a rule between others: `|---|---|`, `+------+`.
 fn is_rule(line: &[u8]) -> bool {
     matches!(at(line, 0), b'|' | b'+' | b'-' | b'=' | b':' | b' ')
         && line.contains(&b'-')
         && line.iter().all(|b| matches!(b, b'|' | b'+' | b'-' | b'=' | b':' | b' ' | b'\r'))
 }
 
-/// Whether a line is made of names: no sentence, and no values.
+/// Whether a line consists of names rather than sentences or values.
 fn is_head(line: &[u8], sign: u8) -> bool {
     !matches!(at(line, 0), b'{' | b'[')
         && cells(line, sign).all(|cell| {
@@ -143,7 +143,7 @@ fn is_head(line: &[u8], sign: u8) -> bool {
         })
 }
 
-/// The cells of a line; a sign in quotes stands between none.
+/// The cells of a line; separators inside quotes do not count.
 fn cells(line: &[u8], sign: u8) -> impl Iterator<Item = Range<usize>> {
     let mut next = Some(0);
     std::iter::from_fn(move || {
@@ -172,7 +172,7 @@ mod tests {
             ("id;ssn\n1;\"@", Some("ssn")),
             ("+---+-----+\n| n | ssn |\n+---+-----+\n| B | 1   |\n| J | @", Some(" ssn ")),
             (" n  | ssn\n----+-----\n B  | @", Some(" ssn")),
-            // A sentence, a value inside of a cell, no line above, a line without cells between.
+            // A sentence, a value inside a cell, no line above, a line without cells in between.
             ("Please send your number and then the rest of all that you have, now\nBob,@", None),
             ("name,ssn\nBob,about @", None),
             ("name,ssn,@", None),
@@ -185,7 +185,7 @@ mod tests {
         }
     }
 
-    /// Forward, and back again: what is known of a table is not read a second time.
+    /// Forwards and backwards: what is known of a table is not read again.
     #[test]
     fn each_line_of_a_table_is_read_once() {
         let text = "a,ssn,c\n".to_owned() + &"x,y,z\n".repeat(20_000) + "x,@";

@@ -1,4 +1,4 @@
-//! Keys and tokens: by their issuer's prefix, by their shape, by the words before them.
+//! Keys and tokens: by their issuer's prefix, by their form, by the words before them.
 
 use memchr::memmem;
 
@@ -9,10 +9,10 @@ use crate::EntityType::{self, *};
 use crate::bytes::{at, before, run_end, run_start, slice};
 use crate::canonical::base64;
 
-/// The longest header of a JSON web token that is read, in bytes.
+/// The maximum length of a JSON web token's header that is read, in bytes.
 const MAX_HEADER: usize = 2048;
 
-/// Looks at a long run of token characters.
+/// Checks a long run of token characters.
 pub(super) fn run(scan: &mut Scan<'_>, start: usize, end: usize) {
     let text = scan.text;
     if let Some((kind, start, stop)) = token_prefix::read(text, start, end) {
@@ -25,11 +25,12 @@ pub(super) fn run(scan: &mut Scan<'_>, start: usize, end: usize) {
     by_context(scan, start, end);
 }
 
-/// Reports a token that its form gives away: a JSON web token, a webhook, a bot token, a key with inner dots. True if there is one.
+/// Reports a token recognised by its form: a JSON web token, a webhook, a bot token, a key with inner dots. True if one
+/// is found.
 fn shaped(scan: &mut Scan<'_>, start: usize, end: usize) -> bool {
     let text = scan.text;
     let run = slice(text, start, end);
-    // Mapbox: a mark, a payload without a header that names an algorithm, a signature.
+    // Mapbox: a prefix, a payload without a header that names an algorithm, a signature.
     let mapbox =
         run.starts_with(b"eyJ") && matches!(slice(text, start.saturating_sub(3), start), b"sk." | b"pk.");
     if !mapbox && (run.starts_with(b"eyJ") || run.starts_with(b"ewog")) {
@@ -46,7 +47,7 @@ fn shaped(scan: &mut Scan<'_>, start: usize, end: usize) -> bool {
         return google_refresh(scan, start, end) || webhook(scan, start, end);
     }
     if let Some((kind, from)) = marked(text, start, run) {
-        // Azure's secrets go on with `~` and `.`, forty characters in all.
+        // Azure secrets may contain `~` and `.`, forty characters in all.
         let stop = if kind == AzureKey && from < start {
             run_end(slice(text, 0, from + 40), end, |b| is_token(b) || matches!(b, b'~' | b'.'))
         } else {
@@ -63,7 +64,7 @@ fn shaped(scan: &mut Scan<'_>, start: usize, end: usize) -> bool {
     false
 }
 
-/// A token in the form of one issuer.
+/// A token in the form of a particular issuer.
 struct Form {
     kind: EntityType,
     start: usize,
@@ -72,7 +73,7 @@ struct Form {
     rule: &'static str,
 }
 
-/// The issuer whose form a run has, by its length and by what stands at its places and right beside it.
+/// The issuer whose form a run matches, by its length, certain characters in it and what is right beside it.
 fn form(text: &[u8], start: usize, end: usize) -> Option<Form> {
     let run = slice(text, start, end);
     let whole = |kind, score, rule| Some(Form { kind, start, end, score, rule });
@@ -103,7 +104,7 @@ fn form(text: &[u8], start: usize, end: usize) -> Option<Form> {
     if run.len() == 40 && run.ends_with(b"_mmk") && at(run, 6) == b'_' {
         return whole(ApiKey, 0.9, "token/maxmind");
     }
-    // Discord's bot tokens: a run, and two more after dots.
+    // Discord bot tokens: a run, and two more after dots.
     if (24..=26).contains(&run.len()) && matches!(at(run, 0), b'M' | b'N' | b'O') && at(text, end) == b'.' {
         let middle = run_end(text, end + 1, is_token);
         let tail = run_end(text, middle + 1, is_token);
@@ -114,7 +115,7 @@ fn form(text: &[u8], start: usize, end: usize) -> Option<Form> {
     None
 }
 
-/// A refresh token of Google's: `1//0` and some sixty characters.
+/// A Google refresh token: `1//0` and some sixty characters.
 fn google_refresh(scan: &mut Scan<'_>, start: usize, end: usize) -> bool {
     let text = scan.text;
     let mark = start.saturating_sub(3);
@@ -128,7 +129,7 @@ fn google_refresh(scan: &mut Scan<'_>, start: usize, end: usize) -> bool {
     found
 }
 
-/// Tokens whose mark stands before the run: OpenShift's `sha256~…`, Azure's `…8Q~…`, Facebook's `123456789012345|…`, the
+/// Tokens whose prefix is before the run: OpenShift's `sha256~…`, Azure's `…8Q~…`, Facebook's `123456789012345|…`, the
 /// signature of an Azure URL.
 fn marked(text: &[u8], start: usize, run: &[u8]) -> Option<(EntityType, usize)> {
     let left = |length: usize| start.checked_sub(length).map(|from| (from, slice(text, from, start)));
@@ -158,7 +159,7 @@ fn marked(text: &[u8], start: usize, run: &[u8]) -> Option<(EntityType, usize)> 
     }
 }
 
-/// Authress: `sc_….….acc_….…`, seen from its account or its last part.
+/// Authress: `sc_….….acc_….…`, found at its account or its last part.
 fn authress(text: &[u8], start: usize, end: usize) -> Option<(usize, usize)> {
     const PREFIXES: [&[u8]; 4] = [b"sc_", b"ext_", b"scauth_", b"authress_"];
     let account = |from: usize| matches!(slice(text, from, from + 4), b"acc_" | b"acc-");
@@ -176,7 +177,7 @@ fn authress(text: &[u8], start: usize, end: usize) -> Option<(usize, usize)> {
     if !dots || !known || !(4..=6).contains(&short) || at(text, account_end) != b'.' {
         return None;
     }
-    // One that goes on for longer is none, however long that is.
+    // Anything longer is not one, however long it is.
     let stop = run_end(slice(text, 0, account_end + 130), account_end + 1, |b| {
         is_token(b) || matches!(b, b'+' | b'/' | b'=')
     });
@@ -231,7 +232,7 @@ fn after_dot(scan: &mut Scan<'_>, start: usize, end: usize) -> bool {
     let text = scan.text;
     for (prefix, least, kind) in PREFIXES {
         let Some(from) = start.checked_sub(prefix.len()) else { continue };
-        // SendGrid's keys have two parts of 22 and 43 characters.
+        // SendGrid keys have two parts of 22 and 43 characters.
         let second = if at(text, end) == b'.' { run_end(text, end + 1, is_token) } else { end };
         let sendgrid = *prefix == b"SG." && second < end + 21;
         if sendgrid {
@@ -240,7 +241,7 @@ fn after_dot(scan: &mut Scan<'_>, start: usize, end: usize) -> bool {
         if slice(text, from, start) != *prefix || end - start < *least {
             continue;
         }
-        // `dt1.signed_duration_since` is a program's.
+        // `dt1.signed_duration_since` is program code.
         let whole = if *prefix == b"SG." { second } else { end };
         let named = prefix.len() == 3 && (!opens(text, from) || !run_has_digit(text, start, whole));
         if named {
@@ -281,7 +282,7 @@ fn webhook(scan: &mut Scan<'_>, start: usize, end: usize) -> bool {
     else {
         return false;
     };
-    // An address is ASCII from there on; what waits of a stream ends where other scripts begin.
+    // From its host on a URL is ASCII; the held-back tail of a stream ends where other scripts begin.
     if left.iter().skip(at_host).any(|b| !b.is_ascii_graphic() || *b == b'"') {
         return false;
     }
@@ -296,20 +297,20 @@ fn webhook(scan: &mut Scan<'_>, start: usize, end: usize) -> bool {
     true
 }
 
-/// A value that looks random after a word that speaks of keys.
+/// A random-looking value after a word for keys.
 fn by_context(scan: &mut Scan<'_>, start: usize, end: usize) {
     let text = scan.text;
     if !(scan.wants(ApiKey) || scan.wants(AwsAccessKey) || scan.wants(AzureKey)) {
         return;
     }
     if uuid(slice(text, start, end)) {
-        // A UUID is a key only where its own name says so.
+        // A UUID is a key only if its own name says so.
         if assigned(text, start) && key_name::names_a_key(text, start) {
             scan.report(ApiKey, start, end, 0.6, "key/uuid");
         }
         return;
     }
-    // The value may hold base64's other characters; take it whole, seen from its first run.
+    // The value may contain other Base64 characters; it is taken as a whole, starting from its first run.
     let is_value = |b: u8| is_token(b) || matches!(b, b'/' | b'+' | b'=' | b'.' | b'~');
     let floor = start.saturating_sub(160);
     let mut from = start;
@@ -318,7 +319,7 @@ fn by_context(scan: &mut Scan<'_>, start: usize, end: usize) {
     }
     let stop = run_end(slice(text, 0, start + 512), start, is_value);
     let value = slice(text, from, stop);
-    // What stands after `https:` is a place; its parts have rules of their own.
+    // After `https:` comes a location, whose parts have rules of their own.
     if !assigned(text, from) || value.starts_with(b"//") || !random(value) {
         return;
     }
@@ -346,7 +347,7 @@ pub(super) fn mixed_case(value: &[u8]) -> bool {
     value.iter().any(u8::is_ascii_lowercase) && value.iter().any(u8::is_ascii_uppercase)
 }
 
-/// Letters and digits, many different ones, in no order that a name or a path has.
+/// Letters and digits, many different ones, alternating as they do in no name or path.
 fn random(value: &[u8]) -> bool {
     let digits = value.iter().filter(|b| b.is_ascii_digit()).count();
     let letters = value.iter().filter(|b| b.is_ascii_alphabetic()).count();
@@ -360,7 +361,7 @@ fn random(value: &[u8]) -> bool {
         && !value.starts_with(b"http")
 }
 
-/// How often characters of a class and others take turns. `ORD-577623684377` and `Summer2024` do so once.
+/// How often characters of a class and others alternate. In `ORD-577623684377` and `Summer2024` they do so once.
 pub(super) fn turns(value: &[u8], class: impl Fn(&u8) -> bool) -> usize {
     let mut turns = 0;
     let mut last = None;
@@ -371,7 +372,7 @@ pub(super) fn turns(value: &[u8], class: impl Fn(&u8) -> bool) -> usize {
     turns
 }
 
-/// Whether the value stands where one is given: after `=`, `:`, a quote, `Bearer` or "is".
+/// Whether the value is in the position of one: after `=`, `:`, a quote, `Bearer` or "is".
 pub(super) fn assigned(text: &[u8], i: usize) -> bool {
     let mut k = i;
     while k > 0 && i - k < 5 && matches!(before(text, k), b' ' | b'"' | b'\'' | b'`' | b'\\' | b'>' | b'(') {

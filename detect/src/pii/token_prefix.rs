@@ -1,11 +1,11 @@
-//! Keys and tokens by the prefix that their issuer gives them.
+//! Keys and tokens by the prefix that their issuer uses.
 use super::scan::{closes, is_token};
 use super::token_table::{Body, Token, beginning};
 use crate::EntityType::{self, GitlabToken, SlackToken};
 use crate::bytes::{at, run_end, slice};
 
-/// What a run of token characters is that begins as tokens of an issuer do, alone or behind a name: its type, where it begins
-/// and ends.
+/// The token in a run of token characters that begins like those of an issuer, alone or after a name: its type, start
+/// and end.
 pub(super) fn read(text: &[u8], start: usize, end: usize) -> Option<(EntityType, usize, usize)> {
     let (kind, start, stop) = known(text, start, end).or_else(|| named(text, start, end))?;
     Some((kind, start, if kind == GitlabToken { routed(text, stop) } else { stop }))
@@ -16,14 +16,14 @@ fn known(text: &[u8], start: usize, end: usize) -> Option<(EntityType, usize, us
         .find_map(|token| Some((token.kind, start, body_end(text, start, end, token)?)))
 }
 
-/// Words of a name that a token hangs on to.
+/// The maximum number of words in a name that a token is attached to.
 const NAME_WORDS: usize = 4;
-/// A shorter prefix is no telling one inside of a word.
+/// A shorter prefix is not distinctive inside a word.
 const TELLING: usize = 4;
 
-/// A token that hangs on to a name: `backup_ghp_…`, `openai-key-sk-proj-…`.
+/// A token attached to a name: `backup_ghp_…`, `openai-key-sk-proj-…`.
 fn named(text: &[u8], start: usize, end: usize) -> Option<(EntityType, usize, usize)> {
-    // Words alone, however many hang together, are no token.
+    // Words alone, however many are joined, are not a token.
     if !slice(text, start, end).iter().any(u8::is_ascii_digit) {
         return None;
     }
@@ -44,7 +44,7 @@ fn named(text: &[u8], start: usize, end: usize) -> Option<(EntityType, usize, us
     None
 }
 
-/// The end of a GitLab token with its routing: `.` two characters `.` nine characters.
+/// The end of a GitLab token including its routing: `.` two characters `.` nine characters.
 fn routed(text: &[u8], end: usize) -> usize {
     let stop = end + 13;
     let routing = at(text, end) == b'.'
@@ -68,13 +68,13 @@ fn body_end(text: &[u8], start: usize, end: usize, token: &Token) -> Option<usiz
     let stop = run_end(slice(text, 0, end), from, |b| accepts(token.body, b));
     let length = stop - from;
     let body = slice(text, from, stop);
-    // A word or a path after a short prefix ("sk-learn-contrib-…") is no key.
+    // A word or a path after a short prefix ("sk-learn-contrib-…") is not a key.
     let digits = body.iter().filter(|b| b.is_ascii_digit()).count();
     let key_like = if token.kind == SlackToken { digits >= 4 } else { digits > 0 || varied(body) >= 10 };
     (stop == end && length >= token.least && length <= token.most && key_like).then_some(stop)
 }
 
-/// How many different characters a text has.
+/// The number of different characters in a text.
 pub(super) fn varied(body: &[u8]) -> u32 {
     let mut seen = 0_u128;
     for b in body {

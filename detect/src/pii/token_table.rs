@@ -1,9 +1,9 @@
-//! Tokens with a telling prefix, as their issuers document them.
+//! Tokens with a distinctive prefix, as their issuers document them.
 
 use crate::EntityType::{self, *};
 use crate::bytes::at;
 
-/// What may follow a prefix.
+/// The characters that may follow a prefix.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Body {
     /// Letters, digits, `_`, `-`.
@@ -16,7 +16,7 @@ pub(super) enum Body {
     Upper,
 }
 
-/// A kind of token: prefix, alphabet, least and greatest length of what follows.
+/// A kind of token: prefix, alphabet, minimum and maximum length of what follows.
 pub(super) struct Token {
     pub(super) prefix: &'static str,
     pub(super) body: Body,
@@ -31,8 +31,8 @@ const fn t(prefix: &'static str, body: Body, least: usize, most: usize, kind: En
     Token { prefix, body, least, most, kind }
 }
 
-/// For each first byte of a prefix the second ones, by their lowest six bits: hardly a run of letters and digits that is no token
-/// gets beyond this.
+/// For each first byte of a prefix, the possible second bytes, by their lowest six bits: hardly any run that is not a
+/// token passes this test.
 static BEGINS: [u64; 128] = begins();
 
 #[allow(
@@ -50,7 +50,7 @@ const fn begins() -> [u64; 128] {
     begins
 }
 
-/// The tokens that may begin a run, in the order of search.
+/// The tokens that may begin a run, in search order.
 #[inline]
 pub(super) fn beginning(run: &[u8]) -> impl Iterator<Item = &'static Token> {
     let second = |first: u8| BEGINS.get(usize::from(first)).copied().unwrap_or(0);
@@ -59,7 +59,7 @@ pub(super) fn beginning(run: &[u8]) -> impl Iterator<Item = &'static Token> {
     tokens.iter().filter(move |token| run.starts_with(token.prefix.as_bytes()))
 }
 
-/// In the order of search: a longer prefix before the shorter one it contains.
+/// In search order: a longer prefix comes before a shorter one that it contains.
 const TOKENS: &[Token] = &[
     // Amazon Web Services: access key ids by resource type
     t("AKIA", Body::Upper, 16, 16, AwsAccessKey),
@@ -232,7 +232,7 @@ const TOKENS: &[Token] = &[
     t("prefect_", Body::Word, 36, 40, ApiKey),
     t("pnu_", Body::Alnum, 36, 36, ApiKey),
     t("key-", Body::Hex, 32, 32, MailKey),
-    // What else the rules of secret scanners know by its prefix
+    // Other prefixes known to secret scanners
     t("AKCp", Body::Alnum, 69, 69, ApiKey),
     t("cmVmd", Body::Alnum, 59, 59, ApiKey),
     t("AQVN", Body::Word, 35, 38, ApiKey),

@@ -1,11 +1,11 @@
-//! Addresses of cryptocurrencies.
+//! Cryptocurrency addresses.
 
 use super::scan::Scan;
 use super::sha256::double_checksum;
 use crate::EntityType::Crypto;
 use crate::bytes::{at, slice};
 
-/// Looks at a word: Bitcoin and its kin in base58 (checksum) and bech32 (BIP 173/350 checksum), Ethereum.
+/// Checks a word: Bitcoin and related coins in base58 (checksum) and bech32 (BIP 173/350 checksum), Ethereum.
 pub(super) fn word(scan: &mut Scan<'_>, start: usize, end: usize) {
     if !scan.wants(Crypto) {
         return;
@@ -30,10 +30,10 @@ pub(super) fn word(scan: &mut Scan<'_>, start: usize, end: usize) {
     }
 }
 
-/// First bytes of addresses: Bitcoin, Litecoin, Dogecoin, Dash, Tron.
+/// Version bytes of addresses: Bitcoin, Litecoin, Dogecoin, Dash, Tron.
 const VERSIONS: &[u8] = &[0, 5, 48, 50, 30, 22, 76, 16, 65];
 
-/// Base58Check: a version, twenty bytes and four of checksum.
+/// Base58Check: a version, twenty bytes and a checksum of four bytes.
 fn base58(word: &[u8]) -> bool {
     const ALPHABET: &[u8; 58] = b"123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz";
     let mut bytes = [0_u8; 25];
@@ -67,7 +67,7 @@ fn bech32(word: &[u8], part: &[u8]) -> bool {
         }
         next
     };
-    // The human-readable part, expanded: high bits, nothing, low bits.
+    // The human-readable part, expanded: high bits, a zero, low bits.
     let high = part.iter().map(|b| u32::from(b >> 5));
     let low = part.iter().map(|b| u32::from(b & 31));
     let mut checksum = high.chain([0]).chain(low).fold(1, step);
@@ -93,7 +93,7 @@ mod tests {
         assert!(!bech32(b"bc1qw508d6qejxtdg4y5r3zarvary0c5xw7kv8f3t5", b"bc"));
     }
 
-    /// The address of the first block, and the same with one letter changed.
+    /// The address in the first block, and the same with one letter changed.
     #[test]
     fn base58_checksums_hold() {
         assert!(base58(b"1A1zP1eP5QGefi2DMPTfTL5SLmv7DivfNa"));

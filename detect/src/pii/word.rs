@@ -5,7 +5,7 @@ use super::word_forms::{Dashed, WORDS, dashed_by};
 use super::{document, iban, wallet};
 use crate::bytes::{at, before, slice};
 
-/// Looks at a word that holds a digit.
+/// Checks a word that contains a digit.
 pub(super) fn word(scan: &mut Scan<'_>, start: usize, end: usize) {
     let text = scan.text;
     let length = end - start;
@@ -19,9 +19,9 @@ pub(super) fn word(scan: &mut Scan<'_>, start: usize, end: usize) {
         b' ' => (next.is_ascii_digit(), length >= 6),
         _ => (false, false),
     };
-    // `QQ 123456C` ends with its first word that holds a digit.
+    // `QQ 123456C` ends with its first word that contains a digit.
     let last = length == 7 && before(text, start) == b' ';
-    // `B-58378431` ends with it too.
+    // So does `B-58378431`.
     let lettered = before(text, start) == b'-'
         && before(text, start.saturating_sub(1)).is_ascii_alphabetic()
         && matches!(length, 8 | 9);
@@ -47,7 +47,7 @@ pub(super) fn hangs(b: u8) -> bool {
     matches!(b, b'-' | b'_' | b'/' | b'.' | b'+')
 }
 
-/// Whether a word, small letters read as capitals, has a form.
+/// Whether a word matches a form, ignoring case.
 pub(super) fn is_form(word: &[u8], form: &[u8]) -> bool {
     word.len() == form.len()
         && word.iter().zip(form).all(|(b, class)| match class {
@@ -75,27 +75,27 @@ fn fixed(scan: &mut Scan<'_>, start: usize, end: usize) {
     let word = buffer.get(..written.len()).unwrap_or(&[]);
     for rule in WORDS {
         if scan.wants(rule.kind) && rule.forms.iter().any(|form| is_form(word, form)) && (rule.valid)(word) {
-            // Identifiers are written in capitals; in small letters they need a word that names them.
+            // Identifiers are written in capitals; in lower case they need a word that names them.
             let plain = if lower { rule.plain - 0.15 } else { rule.plain };
             scan.weigh(rule.kind, (start, end), (plain, rule.named), rule.name);
         }
     }
 }
 
-/// Where a form starts whose first digit is in the word at `start`: there, or one word earlier if the form begins with a
-/// word of letters alone.
+/// The start of a form whose first digit is in the word at `start`: there, or one word earlier if the form begins with
+/// a word of letters only.
 pub(super) fn form_start(form: &[u8], start: usize) -> Option<usize> {
     let lead = form.iter().take_while(|class| **class == b'A').count();
     if lead > 0 && matches!(at(form, lead), b' ' | b'-') { start.checked_sub(lead + 1) } else { Some(start) }
 }
 
-/// Identifiers written with dashes or spaces, seen from their first word with a digit.
+/// Identifiers written with dashes or spaces, found at their first word with a digit.
 fn dashed(scan: &mut Scan<'_>, start: usize, end: usize) {
     let text = scan.text;
     let after = at(text, end);
     let hanging = hangs(before(text, start));
     for Dashed { rule, form, lead, sign, .. } in dashed_by(end - start) {
-        // The first word with a digit ends where the form has a sign of its own, or the form does.
+        // The first word with a digit must end at the form's own separator, or at the end of the form.
         let fits = (*sign == 0 || *sign == after) && !(hanging && *lead == 0);
         let Some(from) = start.checked_sub(*lead).filter(|_| fits) else { continue };
         let written = slice(text, from, from + form.len());

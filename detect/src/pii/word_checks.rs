@@ -1,4 +1,4 @@
-//! What makes an identifier of letters and digits valid, from each state's published rule. Words come in capitals.
+//! Validity checks for identifiers of letters and digits, from each state's published rules. Words are in capitals.
 
 use super::checks::{is_day, mod11_10, two, weighted};
 use super::national_checks::cn_id_x;
@@ -9,7 +9,7 @@ pub(super) fn any(_word: &[u8]) -> bool {
     true
 }
 
-/// Position of a capital letter in the alphabet, from 0.
+/// The position of a capital letter in the alphabet, from 0.
 fn letter(b: u8) -> u32 {
     u32::from(b.wrapping_sub(b'A'))
 }
@@ -38,12 +38,12 @@ fn dni_letter(number: u32) -> u8 {
     at(DNI_LETTERS, (number % 23) as usize)
 }
 
-/// Ministerio del Interior: letter by modulus 23.
+/// Ministerio del Interior: check letter by modulus 23.
 pub(super) fn es_nif(word: &[u8]) -> bool {
     word.last() == Some(&dni_letter(value(word))) && value(word) > 0
 }
 
-/// The same with X, Y, Z for 0, 1, 2.
+/// [`es_nif`] with X, Y, Z for 0, 1, 2.
 pub(super) fn es_nie(word: &[u8]) -> bool {
     let lead = match at(word, 0) {
         b'X' => 0,
@@ -56,7 +56,7 @@ pub(super) fn es_nie(word: &[u8]) -> bool {
     word.last() == Some(&dni_letter(lead * 10_u32.pow(width.min(8)) + digits))
 }
 
-/// Agenzia delle Entrate: date, and a check letter from odd and even places.
+/// Agenzia delle Entrate: digits in the numeric places, a month letter, and a check letter from odd and even places.
 pub(super) fn fiscal_code(word: &[u8]) -> bool {
     const ODD: [u8; 26] =
         [1, 0, 5, 7, 9, 13, 15, 17, 19, 21, 2, 4, 18, 20, 11, 3, 6, 8, 12, 14, 16, 10, 22, 25, 24, 23];
@@ -75,17 +75,17 @@ pub(super) fn fiscal_code(word: &[u8]) -> bool {
     letter(at(word, 15)) == sum % 26
 }
 
-/// The same where the check letter is wrong: mistyped, or made up for a test.
+/// [`fiscal_code`] with a wrong check letter: mistyped, or made up for a test.
 pub(super) fn fiscal_form(word: &[u8]) -> bool {
     b"ABCDEHLMPRST".contains(&at(word, 8))
 }
 
-/// Income Tax Department: the fourth letter is the kind of holder.
+/// Income Tax Department: the fourth letter is the type of holder.
 pub(super) fn in_pan(word: &[u8]) -> bool {
     b"ABCFGHJLPTK".contains(&at(word, 3)) && slice(word, 5, 9) != b"0000"
 }
 
-/// RENAPO: a date, sex, and a state.
+/// RENAPO: a date and a sex.
 pub(super) fn curp(word: &[u8]) -> bool {
     let mut digits = [0; 6];
     digits_into(slice(word, 4, 10), &mut digits);
@@ -110,7 +110,7 @@ pub(super) fn nric(word: &[u8]) -> bool {
     at(table, index as usize) == at(word, 8)
 }
 
-/// DVLA: surname padded with 9, decade, month (+5 for women), day, year, initials, check.
+/// DVLA: surname padded with 9, month (+50 for women), day, initials, check letters.
 pub(super) fn uk_licence(word: &[u8]) -> bool {
     let surname = slice(word, 0, 5);
     let letters = surname.iter().take_while(|b| b.is_ascii_uppercase()).count();
@@ -127,12 +127,12 @@ pub(super) fn uk_licence(word: &[u8]) -> bool {
         && slice(word, 14, 16).iter().all(u8::is_ascii_uppercase)
 }
 
-/// CMS: letters without S, L, O, I, B, Z.
+/// CMS: no letters S, L, O, I, B, Z; the first digit is not 0.
 pub(super) fn mbi(word: &[u8]) -> bool {
     at(word, 0) != b'0' && !word.iter().any(|b| b"SLOIBZ".contains(b))
 }
 
-/// DEA: registrant codes and a check digit.
+/// DEA: a registrant code and a check digit.
 pub(super) fn dea(word: &[u8]) -> bool {
     let mut d = [0; 7];
     digits_into(slice(word, 2, 9), &mut d);
@@ -142,7 +142,7 @@ pub(super) fn dea(word: &[u8]) -> bool {
         && d.last().is_some_and(|c| (odd + 2 * even) % 10 == u32::from(*c))
 }
 
-/// Deutsche Rentenversicherung: area, date, letter as two digits, weights with digit sums.
+/// Deutsche Rentenversicherung: a date, the letter as two digits, weights with digit sums.
 pub(super) fn de_social(word: &[u8]) -> bool {
     let mut digits = [0_u8; 12];
     let n = letter(at(word, 8)) + 1;
@@ -200,7 +200,7 @@ pub(super) fn hetu(word: &[u8]) -> bool {
         && word.last() == Some(&at(CHECK, (number % 31) as usize))
 }
 
-/// Department of Social Protection: weights 8 to 2, a second letter counts nine times, modulus 23.
+/// Department of Social Protection: weights 8 to 2, a second letter weighs nine, modulus 23.
 pub(super) fn pps(word: &[u8]) -> bool {
     let mut digits = [0; 7];
     digits_into(word, &mut digits);
@@ -216,7 +216,7 @@ pub(super) fn rfc(word: &[u8]) -> bool {
     is_day(two(&digits, 2), two(&digits, 4))
 }
 
-/// GSTN: a state and a check character by Luhn's method to the base of 36.
+/// GSTN: a check character by Luhn's method in base 36.
 pub(super) fn gstin(word: &[u8]) -> bool {
     let value = |b: u8| char::from(b).to_digit(36).unwrap_or(0);
     let sum: u32 = (word.iter().take(14).enumerate())
@@ -228,7 +228,7 @@ pub(super) fn gstin(word: &[u8]) -> bool {
     (36 - sum % 36) % 36 == value(at(word, 14))
 }
 
-/// Household registration: a place as a number, sex, modulus 10.
+/// Household registration: the place letter as a number, sex, modulus 10.
 pub(super) fn tw_id(word: &[u8]) -> bool {
     const PLACES: &[u8; 26] = b"\x0a\x0b\x0c\x0d\x0e\x0f\x10\x11\x22\x12\x13\x14\x15\x16\x23\x17\x18\x19\x1a\x1b\x1c\x1d\x20\x1e\x1f\x21";
     let place = u32::from(at(PLACES, letter(at(word, 0)) as usize));

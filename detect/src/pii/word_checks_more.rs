@@ -1,4 +1,4 @@
-//! What makes an identifier of letters and digits valid, continued. Words come in capitals.
+//! Validity checks for identifiers of letters and digits, continued. Words are in capitals.
 
 use super::checks::weighted;
 use crate::bytes::{at, digits_into, slice};
@@ -10,7 +10,7 @@ fn digits<const N: usize>(word: &[u8]) -> [u8; N] {
     digits
 }
 
-/// Agencia Tributaria: a kind of company, seven digits, and a digit or letter that checks them.
+/// Agencia Tributaria: a letter for the kind of company, seven digits, and a check digit or letter.
 pub(super) fn es_cif(word: &[u8]) -> bool {
     let d: [u8; 7] = digits(slice(word, 1, 8));
     let sum: u32 = (d.iter().enumerate())
@@ -29,20 +29,20 @@ pub(super) fn es_cif(word: &[u8]) -> bool {
     }
 }
 
-/// ACRA: a business, eight digits and a letter.
+/// ACRA: a business: eight digits and a check letter.
 pub(super) fn uen_business(word: &[u8]) -> bool {
     let sum = weighted(&digits::<8>(word), &[10, 4, 9, 3, 8, 2, 7, 1]);
     at(b"XMKECAWLJDB", (sum % 11) as usize) == at(word, 8)
 }
 
-/// ACRA: a company, the year in front.
+/// ACRA: a company: begins with the year.
 pub(super) fn uen_company(word: &[u8]) -> bool {
     let sum = weighted(&digits::<9>(word), &[10, 8, 6, 4, 9, 7, 5, 3, 1]);
     let year = slice(word, 0, 2);
     (year == b"19" || year == b"20") && at(b"ZKCMDNERGWH", (sum % 11) as usize) == at(word, 9)
 }
 
-/// ACRA: any other body, a century, a year, a kind of body.
+/// ACRA: any other entity: century, year, kind of entity.
 pub(super) fn uen_other(word: &[u8]) -> bool {
     const LETTERS: &[u8; 32] = b"ABCDEFGHJKLMNPQRSTUVWX0123456789";
     let value = |b: u8| LETTERS.iter().position(|letter| *letter == b).map_or(0, |place| place as u32);
@@ -51,12 +51,12 @@ pub(super) fn uen_other(word: &[u8]) -> bool {
     matches!(at(word, 0), b'R' | b'S' | b'T') && at(LETTERS, ((sum + 6) % 11) as usize) == at(word, 9)
 }
 
-/// KRA: persons begin with A, companies with P; how the last letter checks the rest is not published.
+/// KRA: persons begin with A, companies with P; how the last letter is computed is not published.
 pub(super) fn kra_pin(word: &[u8]) -> bool {
     matches!(at(word, 0), b'A' | b'P') && slice(word, 1, 10).iter().any(|b| *b != b'0')
 }
 
-/// SENIAT: the kind of holder counts, modulus 11.
+/// SENIAT: the kind of holder is part of the sum, modulus 11.
 pub(super) fn ve_rif(word: &[u8]) -> bool {
     let kind = match at(word, 0) {
         b'V' => 4,
@@ -70,7 +70,7 @@ pub(super) fn ve_rif(word: &[u8]) -> bool {
     at(b"00987654321", (sum % 11) as usize) == at(word, 9)
 }
 
-/// SAT: weights 2 and up from the right, modulus 11; K stands for ten.
+/// SAT: weights from 2 up, from the right, modulus 11; K stands for ten.
 pub(super) fn gt_nit(word: &[u8]) -> bool {
     let Some((check, body)) = word.split_last() else { return false };
     if !body.iter().all(u8::is_ascii_digit) {
@@ -80,7 +80,8 @@ pub(super) fn gt_nit(word: &[u8]) -> bool {
     at(b"0123456789K", ((11 - sum % 11) % 11) as usize) == *check
 }
 
-/// Immigration Department: letters from A = 10, a missing first one 36, weights 9 and down, modulus 11; A stands for ten.
+/// Immigration Department: letters from A = 10, a missing first letter counts 36, weights from 9 down, modulus 11; A
+/// stands for ten.
 pub(super) fn hkid(word: &[u8]) -> bool {
     let value = |b: u8| char::from(b).to_digit(36).unwrap_or(0);
     let lead = if word.len() == 8 { 36 * 9 } else { 0 };
@@ -88,7 +89,7 @@ pub(super) fn hkid(word: &[u8]) -> bool {
     matches!(word.last(), Some(b'0'..=b'9' | b'A')) && (lead + sum).is_multiple_of(11)
 }
 
-/// GKV-Spitzenverband: the letter as two digits, weights 1 and 2 in turn, digit sums, modulus 10.
+/// GKV-Spitzenverband: the letter as two digits, alternating weights 1 and 2, digit sums, modulus 10.
 pub(super) fn kvnr(word: &[u8]) -> bool {
     let letter = at(word, 0).wrapping_sub(b'A') + 1;
     let row = [letter / 10, letter % 10].into_iter().chain(digits::<8>(slice(word, 1, 9)));
@@ -106,7 +107,7 @@ pub(super) fn kvnr(word: &[u8]) -> bool {
 mod tests {
     use super::*;
 
-    /// Numbers of public bodies and the examples of their makers; one digit changed, none holds.
+    /// Numbers of public bodies and examples from issuers; with one digit changed, none is valid.
     #[test]
     fn published_examples_pass_and_a_changed_digit_fails() {
         type Check = fn(&[u8]) -> bool;

@@ -4,8 +4,8 @@ use super::word_checks::*;
 use super::word_checks_more::*;
 use crate::EntityType::{self, *};
 
-/// A kind of identifier: its forms, its check, and how sure it is alone and after a word that names it. In a form, `A` is
-/// a letter, `9` a digit, `X` either; other characters stand for themselves.
+/// A kind of identifier: its forms, its check, and its scores alone and after a word that names it. In a form, `A` is a
+/// letter, `9` a digit, `X` either; other characters stand for themselves.
 pub(super) struct Rule {
     pub(super) kind: EntityType,
     pub(super) forms: &'static [&'static [u8]],
@@ -85,16 +85,16 @@ pub(super) const DASHED: &[Rule] = &[
     rule(HkId, &[b"A999999(X)", b"AA999999(X)"], hkid, 0.9, 1.0, "hkid/mod11"),
 ];
 
-/// A form of [`DASHED`] as it is looked for: from the first word in it that holds a digit.
+/// A form of [`DASHED`], prepared for the search from its first word that contains a digit.
 #[derive(Clone, Copy)]
 pub(super) struct Dashed {
     pub(super) rule: &'static Rule,
     pub(super) form: &'static [u8],
-    /// How far before that word it begins: a word of letters alone and a sign.
+    /// How far before that word the form begins: a word of letters and a separator.
     pub(super) lead: usize,
-    /// How long that word is.
+    /// The length of that word.
     pub(super) first: usize,
-    /// What follows it; 0 at the end of the form.
+    /// The character after it; 0 at the end of the form.
     pub(super) sign: u8,
 }
 
@@ -108,7 +108,7 @@ const COUNT: usize = {
     count
 };
 
-/// Every form of [`DASHED`], in its order.
+/// Every form of [`DASHED`], in the same order.
 static FORMS: [Dashed; COUNT] = forms();
 
 #[allow(clippy::indexing_slicing, reason = "evaluated when it is compiled")]
@@ -128,10 +128,10 @@ const fn forms() -> [Dashed; COUNT] {
     forms
 }
 
-/// Longer than the first word with a digit in any of these forms.
+/// More than the length of the first word with a digit in any of these forms.
 const LENGTHS: usize = 16;
 
-/// For each length of that word the forms of it, as bits.
+/// For each length of that word, its forms, as bits.
 static OF_LENGTH: [u32; LENGTHS] = of_length();
 
 #[allow(clippy::indexing_slicing, reason = "evaluated when it is compiled")]
@@ -144,7 +144,7 @@ const fn of_length() -> [u32; LENGTHS] {
     of_length
 }
 
-/// The forms whose first word with a digit has that length, in their order.
+/// The forms whose first word with a digit has this length, in order.
 #[inline]
 pub(super) fn dashed_by(first: usize) -> impl Iterator<Item = &'static Dashed> {
     let mut forms = OF_LENGTH.get(first).copied().unwrap_or(0);
