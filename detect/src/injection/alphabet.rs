@@ -1,22 +1,22 @@
-//! What each byte is to the pass over a text, looked up rather than compared.
+//! The properties of each byte, as a lookup table for the pass over a text.
 
 use super::structure;
 
-/// What a byte is: its small letter in the low half, or 0 where it continues no word; kinds in the high half.
+/// A byte: its lower case in the low half, or 0 if it continues no word; its properties in the high half.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Byte(u16);
 
 const DIGIT: u16 = 1 << 8;
 const UNDERSCORE: u16 = 1 << 9;
-/// `'` and bytes beyond ASCII: part of a word, never of an encoding.
+/// `'` and non-ASCII bytes: may be part of a word, never of an encoding.
 const FOREIGN: u16 = 1 << 10;
-/// The first byte of an ideograph, a syllable of kana or Hangul.
+/// The first byte of an ideograph, or of a kana or Hangul syllable.
 const WIDE: u16 = 1 << 11;
-/// Ends a sentence before a space, ends a line, or stands between words and says something.
+/// A sign between words that the scorer sees: the end of a sentence or a line, a quote, a bracket and the like.
 const SIGN: u16 = 1 << 12;
-/// A mark that is not bound to a line may begin so.
+/// May begin a mark that is not tied to the start of a line.
 const MARK: u16 = 1 << 13;
-/// Joins words to a run that may be an encoding.
+/// Joins words into a run that may be an encoding.
 const JOINS: u16 = 1 << 14;
 /// Begins a line.
 const LINE: u16 = 1 << 15;
@@ -60,13 +60,13 @@ impl Byte {
         BYTES.get(usize::from(b)).copied().unwrap_or(Byte(0))
     }
 
-    /// Whether it stands in a word of a script that puts spaces between words.
+    /// Whether it belongs to a word in a script that puts spaces between words.
     #[inline(always)]
     pub(super) fn is_letter(self) -> bool {
         self.0 & 0xFF != 0
     }
 
-    /// An apostrophe or an underscore: part of a word only between letters of it.
+    /// An apostrophe or an underscore: part of a word only between its letters.
     #[inline(always)]
     pub(super) fn joins_letters(self) -> bool {
         self.0 & UNDERSCORE != 0 || self.small() == b'\''
@@ -82,7 +82,7 @@ impl Byte {
         self.0 & (0xFF | WIDE) != 0
     }
 
-    /// Whether it means anything at all between words.
+    /// Whether it has any meaning between words.
     #[inline(always)]
     pub(super) fn speaks(self) -> bool {
         self.0 & (SIGN | MARK | LINE) != 0
@@ -108,14 +108,14 @@ impl Byte {
         self.0 & JOINS != 0
     }
 
-    /// The byte in small letters.
+    /// The byte in lower case.
     #[inline(always)]
     pub(super) fn small(self) -> u8 {
         self.0 as u8
     }
 }
 
-/// The kinds of bytes that occur in a word.
+/// The properties of the bytes in a word.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Kinds(u16);
 
@@ -127,7 +127,7 @@ impl Kinds {
         Kinds(self.0 | byte.0)
     }
 
-    /// Whether there are only letters of ASCII.
+    /// Whether there are only ASCII letters.
     #[inline(always)]
     pub(super) fn plain(self) -> bool {
         self.0 & (DIGIT | UNDERSCORE | FOREIGN) == 0

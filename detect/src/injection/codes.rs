@@ -1,14 +1,14 @@
-//! Texts written as numbers, one for each character: in binary, hex or decimal.
+//! Texts written as one number per character: in binary, hex or decimal.
 
 use super::layers::readable;
 use crate::bytes::{at, run_end, slice};
 
-/// Fewer numbers than this are no text.
+/// Fewer numbers than this are not a text.
 const MIN_CODES: usize = 12;
-/// Digits of a character in binary, which need nothing between them.
+/// Digits of a character in binary; these need no separator.
 const BITS: usize = 8;
 
-/// Reads one number: the character it stands for, and where it ends.
+/// Reads one number: returns the character it stands for, and where it ends.
 type Number = fn(&[u8], usize) -> Option<(u8, usize)>;
 
 /// Whether numbers may begin at `i`.
@@ -22,7 +22,7 @@ pub(super) fn may_begin(text: &[u8], i: usize) -> bool {
             || bits(text, i).is_some())
 }
 
-/// Reads the numbers at `i`: where they end, and what they say if that is text. Nothing where they are few.
+/// Reads the numbers at `i`: returns where they end, and the decoded text if it is one. `None` if there are too few.
 pub(super) fn read(text: &[u8], i: usize) -> Option<(usize, Option<String>)> {
     let mut numbers = None;
     for number in [bits as Number, hex, decimal] {
@@ -43,7 +43,7 @@ pub(super) fn read(text: &[u8], i: usize) -> Option<(usize, Option<String>)> {
     numbers.map(|end| (end, None))
 }
 
-/// The characters that numbers at `i` stand for, each with where what parts it from the next one ends.
+/// The characters that the numbers at `i` stand for, each with the end of the separator after it.
 fn characters(text: &[u8], i: usize, number: Number) -> impl Iterator<Item = (u8, usize)> {
     let mut k = i;
     std::iter::from_fn(move || {
@@ -53,7 +53,7 @@ fn characters(text: &[u8], i: usize, number: Number) -> impl Iterator<Item = (u8
     })
 }
 
-/// Whether it stands between two numbers.
+/// Whether this byte separates two numbers.
 fn parts(b: u8) -> bool {
     matches!(b, b' ' | b',' | b';' | b':' | b'-' | b'\n' | b'\r')
 }

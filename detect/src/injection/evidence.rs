@@ -1,25 +1,25 @@
-//! Evidence of many kinds, added up.
+//! Adds up evidence of many kinds.
 
 use super::rules::RULES;
 use super::structure::MARKS;
 use super::together::Heard;
 use super::verdict::Family;
 
-/// Evidence adds up over this many words.
+/// Evidence adds up within this many words.
 const REACH: usize = 160;
-/// Different pieces of evidence remembered at a time.
+/// How many different pieces of evidence are remembered.
 const SLOTS: usize = 32;
 
 /// What a piece of evidence is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Kind {
-    /// A rule over words, by its place in the table.
+    /// A rule over words, by its index in the table.
     Rule(usize),
-    /// A mark, by its place in the table.
+    /// A mark, by its index in the table.
     Mark(usize),
     /// An order inside an encoding.
     Decoded,
-    /// Text that nobody sees.
+    /// Text in invisible characters.
     Unseen,
 }
 
@@ -33,7 +33,7 @@ impl Kind {
         }
     }
 
-    /// Whether the two have one name: marks may share theirs, rules have their own.
+    /// Whether the two have the same name: marks may share one, each rule has its own.
     fn is_called_like(self, other: Kind) -> bool {
         match (self, other) {
             (Kind::Mark(_), Kind::Mark(_)) => self.name() == other.name(),
@@ -50,7 +50,7 @@ impl Kind {
     }
 }
 
-/// One piece of evidence: bytes of the text as it was read, and the number of the word it ends at.
+/// One piece of evidence: its bytes in the text as read, and the number of the word at which it ends.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Piece {
     pub(super) kind: Kind,
@@ -69,18 +69,18 @@ pub(super) struct Evidence {
 }
 
 impl Evidence {
-    /// The highest score of any stretch of the text.
+    /// The highest score of any part of the text.
     pub(super) fn best(&self) -> f32 {
         self.best
     }
 
-    /// The pieces that are remembered.
+    /// The remembered pieces.
     pub(super) fn pieces(&self) -> impl Iterator<Item = &Piece> {
         self.pieces.iter().flatten()
     }
 
-    /// Takes in one more piece; returns what all within reach are worth together, and the strongest of them. Independent
-    /// pieces add up as probabilities do; the same name again does not.
+    /// Adds a piece; returns the combined weight of all pieces within reach, and the strongest of them. Pieces combine
+    /// like independent probabilities; another one with the same name replaces the first.
     pub(super) fn add(&mut self, piece: Piece) -> Option<Heard> {
         if piece.weight <= 0.0 {
             return None;

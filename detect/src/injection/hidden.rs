@@ -1,4 +1,4 @@
-//! What a text hides: orders in an encoding, judged by themselves, and letters that nobody sees.
+//! What a text hides: encoded orders, judged on their own, and invisible letters.
 
 use std::ops::Range;
 
@@ -9,23 +9,23 @@ use super::tokens::Written;
 use super::verdict;
 use super::{codes, layers};
 
-/// Layers of encoding that are undone, one inside the other.
+/// How many nested layers of encoding are decoded.
 const MAX_DEPTH: u8 = 2;
-/// So many invisible letters are a text.
+/// From this many on, invisible letters are a text.
 const UNSEEN: usize = 8;
-/// The least that a text in an encoding has to be worth to be an order.
+/// The minimum weight of an encoded text to be an order.
 const ORDER: f32 = 0.4;
-/// The least that the words of a name have to be worth.
+/// The minimum weight of the words in a name to be an order.
 const NAMED_ORDER: f32 = 0.6;
-/// What an order is worth that only the scorer finds in an encoding.
+/// The weight of an encoded order that only the scorer finds.
 const HIDDEN_ORDER: f32 = 0.6;
 
 impl Matcher<'_> {
-    /// Looks at the run that begins with that word and may be an encoding; returns where it ends.
+    /// Checks the run that begins with this word and may be an encoding; returns where it ends.
     #[inline]
     pub(super) fn layer(&mut self, text: &[u8], written: Written, index: usize) -> usize {
         let length = written.end - written.start;
-        // A run is a word, and longer only where a sign joins it to the next one. Words of two letters may be hex.
+        // A run is one word, or longer if a sign joins it to the next one. Words of two letters may be hex.
         let may_be_code = length >= layers::MIN_RUN || length == 2 || written.kinds.digits();
         if !may_be_code && !Byte::of(written.next).joins() {
             return written.end;
@@ -46,7 +46,7 @@ impl Matcher<'_> {
         end
     }
 
-    /// Judges the words of a name by themselves.
+    /// Judges the words of a name on their own.
     pub(super) fn named(&mut self, said: &str, index: usize, span: Range<usize>) {
         let mut inner = Matcher::new(self.lexicon, self.source);
         inner.depth = self.depth + 1;
@@ -58,7 +58,7 @@ impl Matcher<'_> {
         }
     }
 
-    /// Judges decoded text by itself; an order that had to be hidden weighs more.
+    /// Judges decoded text on its own; an order that was hidden weighs more.
     pub(super) fn decoded(&mut self, said: &str, index: usize, span: Range<usize>) {
         let mut inner = Matcher::new(self.lexicon, self.source);
         inner.depth = self.depth + 1;
@@ -75,7 +75,7 @@ impl Matcher<'_> {
     }
 }
 
-/// Where text is written in tag characters, which nobody sees.
+/// The span of a text written in tag characters, which are invisible.
 pub(super) fn unseen(text: &str) -> Option<Range<usize>> {
     if text.is_ascii() {
         return None;

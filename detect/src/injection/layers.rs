@@ -1,30 +1,30 @@
-//! Orders in an encoding: what a run of characters or the whole text says once decoded.
+//! Encoded orders: the decoded text of a run of characters, or of the whole text.
 //!
-//! At most two layers are undone, one inside the other: work in proportion to the text, however many runs it has.
+//! At most two nested layers are decoded: the work is linear in the text, however many runs it has.
 
 use super::lexicon::{Lexicon, WordHash};
 use crate::bytes::{at, before, run_end, slice};
 use crate::canonical::base64;
 
-/// A shorter run says nothing that an order needs.
+/// A shorter run is too short for an order.
 pub(super) const MIN_RUN: usize = 24;
-/// Signs behind which an encoding may begin.
+/// After how many signs in a run an encoding is looked for.
 const NAMES: usize = 8;
-/// Characters that tell whether what is encoded may be text.
+/// How many characters decide whether a run may encode text.
 const FEW: usize = 16;
-/// Characters of what was decoded that tell whether it is a text.
+/// How many decoded characters decide whether the result is a text.
 const BEGINNING: usize = 64;
-/// Words looked at to tell whether a text is turned around.
+/// How many words are examined to decide whether a text is reversed or rotated.
 const SAMPLE: usize = 24;
-/// Whole texts longer than this are not turned around.
+/// Longer texts are not tried as reversed or rotated.
 const MAX_WHOLE: usize = 4096;
 
-/// Whether a byte may stand in a run that is worth decoding.
+/// Whether a byte may occur in a run that is worth decoding.
 fn is_run(b: u8) -> bool {
     b.is_ascii_alphanumeric() || matches!(b, b'+' | b'/' | b'=' | b'_' | b'-')
 }
 
-/// Reads the run at `i`: its end, and what it says if it is an encoding of text, by itself or behind a name.
+/// Reads the run at `i`: returns its end, and the decoded text if it is an encoding, alone or after a name.
 pub(super) fn run(text: &[u8], i: usize) -> (usize, Option<String>) {
     let end = run_end(text, i, is_run);
     if end - i < MIN_RUN {
@@ -39,23 +39,23 @@ fn decoded(run: &[u8]) -> Option<String> {
     hex(run).or_else(|| base32(run)).or_else(|| base64::decode(run, usize::MAX)).and_then(readable)
 }
 
-/// What is encoded behind a name or a path (`data=…`, `x_…`, `a/b/…`), whose signs stand in encodings, too: it is looked for
-/// behind each of the first few.
+/// The encoding after a name or a path (`data=…`, `x_…`, `a/b/…`). Its signs also occur in encodings, so it is tried
+/// after each of the first few.
 fn behind_a_name(run: &[u8]) -> Option<String> {
     let last = run.len() - MIN_RUN;
     let behind = (1..=last).filter(|i| !before(run, *i).is_ascii_alphanumeric());
     behind.take(NAMES).map(|i| slice(run, i, run.len())).filter(|rest| may_be_text(rest)).find_map(decoded)
 }
 
-/// Whether what is encoded may begin with text, by a few characters: most names and paths do not.
+/// Whether a run may encode text, judged by its first characters: most names and paths do not.
 fn may_be_text(run: &[u8]) -> bool {
     let few = slice(run, 0, FEW);
-    // Base64 that begins so begins with a control character, or within one.
+    // Base64 with these first letters decodes to a control character or to the middle of a UTF-8 sequence.
     let text = !matches!(at(few, 0), b'A'..=b'H' | b'g'..=b'v') && {
         let decoded = base64::decode(few, FEW).unwrap_or_default();
         match std::str::from_utf8(&decoded) {
             Ok(text) => !text.contains(|c: char| c.is_ascii_control() && !c.is_ascii_whitespace()),
-            // The last character may be cut in two.
+            // The last character may be incomplete.
             Err(error) => error.error_len().is_none(),
         }
     };
@@ -92,7 +92,7 @@ fn base32(run: &[u8]) -> Option<Vec<u8>> {
     Some(out)
 }
 
-/// Text that begins with letters and spaces, or nothing.
+/// The bytes as text if it begins with letters and spaces, otherwise `None`.
 pub(super) fn readable(bytes: Vec<u8>) -> Option<String> {
     let text = String::from_utf8(bytes)
         .unwrap_or_else(|bytes| String::from_utf8_lossy(bytes.as_bytes()).into_owned());
@@ -104,8 +104,7 @@ pub(super) fn readable(bytes: Vec<u8>) -> Option<String> {
     (layer || text.len() >= 12 && text.contains(' ') && read * 10 >= all * 8).then_some(text)
 }
 
-/// The whole text turned around, or with its letters moved by thirteen: tried only on short texts none of whose words
-/// mean anything.
+/// The whole text reversed or in ROT13: tried only on short texts with almost no known words.
 pub(super) fn turned(lexicon: &Lexicon, text: &str) -> Option<String> {
     if text.len() > MAX_WHOLE || text.len() < MIN_RUN {
         return None;

@@ -1,4 +1,4 @@
-//! From a word to the classes it belongs to.
+//! Maps words to their classes.
 
 use super::rules::RULES;
 use super::scorer::{ClassWeights, Table};
@@ -21,17 +21,17 @@ impl Classes {
         self.0 & other.0 != 0
     }
 
-    /// Without those of another set.
+    /// The classes that are not in another set.
     pub(super) const fn without(self, other: Classes) -> Classes {
         Classes(self.0 & !other.0)
     }
 
-    /// What both have.
+    /// The classes that are in both.
     pub(super) const fn and(self, other: Classes) -> Classes {
         Classes(self.0 & other.0)
     }
 
-    /// The numbers of the classes.
+    /// The indices of the classes.
     #[inline]
     pub(super) fn bits(self) -> impl Iterator<Item = usize> {
         let mut set = self.0;
@@ -41,39 +41,39 @@ impl Classes {
             }
             let bit = set.trailing_zeros();
             set &= set.wrapping_sub(1);
-            // Less than it has bits: said so that nobody checks it again.
+            // Always less than the number of bits: written so that the compiler drops later checks.
             Some((bit % u64::BITS) as usize)
         })
     }
 
-    /// Both sets.
+    /// The union of both sets.
     pub(super) const fn or(self, other: Classes) -> Classes {
         Classes(self.0 | other.0)
     }
 }
 
 const SLOTS: usize = 8192;
-/// Bits of the sieve.
+/// Size of the sieve in bits.
 const SIEVE: usize = 1 << 16;
-/// Bits of the sieve for the first characters of words without spaces.
+/// Size in bits of the sieve for the first characters of words without spaces.
 const WIDE: usize = 1 << 11;
-/// The longest word of the lexicon in bytes; longer ones are not looked up.
+/// The length of the longest word in the lexicon, in bytes; longer words are not looked up.
 pub(super) const LONGEST: usize = 40;
 
-/// A hash of a word, built up byte by byte (FNV-1a, 64 bits).
+/// A hash of a word, computed byte by byte (FNV-1a, 64 bits).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct WordHash(u64);
 
 impl WordHash {
     pub(super) const START: WordHash = WordHash(0xcbf2_9ce4_8422_2325);
 
-    /// Takes in one more byte.
+    /// Adds one more byte.
     #[inline]
     pub(super) const fn with(self, byte: u8) -> WordHash {
         WordHash((self.0 ^ byte as u64).wrapping_mul(0x0000_0100_0000_01b3))
     }
 
-    /// The number itself.
+    /// The hash as a number.
     pub(super) const fn get(self) -> u64 {
         self.0
     }
@@ -84,36 +84,36 @@ impl WordHash {
     }
 }
 
-/// The words of all rule families, by hash. Two words of 64-bit hashes that are alike do not occur among them (tested).
+/// The words of all rule families, by their 64-bit hash. No two of them have the same hash (tested).
 pub(crate) struct Lexicon {
     slots: Box<[(u64, Classes); SLOTS]>,
-    /// One bit for each hash modulo [`SIEVE`]: most words of a text are turned away here, within the nearest cache.
+    /// One bit for each hash modulo [`SIEVE`]: most words of a text are rejected here, within the first-level cache.
     sieve: Box<[u64; SIEVE / 64]>,
-    /// One bit for each hash of a character that begins a word without spaces around it.
+    /// One bit for each hash of a first character of words without spaces around them.
     wide: [u64; WIDE / 64],
-    /// The rules by the classes of their last word, class by class; where those of a class begin, and the end.
+    /// The rules by the classes of their last word; and where each class begins, plus the end.
     ending: Vec<Ending>,
     ending_of: [usize; 65],
-    /// All classes that end a rule.
+    /// All classes that a rule can end with.
     pub(super) ends: Classes,
-    /// Marks by how they begin.
+    /// Marks by their first bytes.
     pub(super) marks: Marks,
-    /// Verbs that tell and do not order.
+    /// Verbs that report something rather than order it.
     pub(super) forms: Forms,
-    /// What the scorer has learned, for those who speak and those who inform.
+    /// The scorer's weights, for sources that speak and sources that inform.
     pub(super) tables: [Table; 2],
-    /// What it makes of classes, for those who speak and those who inform.
+    /// Its weights for classes, for sources that speak and sources that inform.
     pub(super) learned: [ClassWeights; 2],
 }
 
-/// A rule as the pass sees it at its last word.
+/// A rule as the pass looks it up at the rule's last word.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Ending {
-    /// Its place in the table.
+    /// Its index in the table.
     pub(super) rule: usize,
-    /// Classes of the step before the last one.
+    /// The classes of the last step but one.
     pub(super) before: Classes,
-    /// The last word is at most so many words after that one.
+    /// The maximum distance in words from that word to the last one.
     pub(super) reach: usize,
 }
 
@@ -162,7 +162,7 @@ impl Lexicon {
         lexicon
     }
 
-    /// The rules that a word of these classes may complete. One that several classes complete comes as often.
+    /// The rules that a word of these classes may complete. A rule that several classes complete is repeated.
     #[inline]
     pub(super) fn rules_ending(&self, classes: Classes) -> impl Iterator<Item = Ending> {
         classes.and(self.ends).bits().flat_map(|bit| {
@@ -185,14 +185,14 @@ impl Lexicon {
         }
     }
 
-    /// Whether a word without spaces around it may begin with the character of that hash.
+    /// Whether a word without spaces around it may begin with the character that has this hash.
     #[inline]
     pub(super) fn may_begin_wide(&self, character: WordHash) -> bool {
         let first = character.0 as usize % WIDE;
         self.wide.get(first / 64).is_some_and(|bits| bits >> (first % 64) & 1 != 0)
     }
 
-    /// The classes of a word given by its hash.
+    /// The classes of a word, by its hash.
     #[inline]
     pub(super) fn get(&self, hash: WordHash) -> Classes {
         if self.sieve.get(sieve_word(hash)).is_none_or(|bits| bits & sieve_bit(hash) == 0) {
@@ -209,7 +209,7 @@ impl Lexicon {
     }
 }
 
-/// The sieve looks at other bits of the hash than the table.
+/// The sieve uses other bits of the hash than the table.
 fn sieve_word(hash: WordHash) -> usize {
     (hash.0 >> 40) as usize % SIEVE / 64
 }

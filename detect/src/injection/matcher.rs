@@ -1,4 +1,4 @@
-//! One pass over a text: words against rules, marks, and what is encoded.
+//! One pass over a text: matches words against rules, finds marks, and reads what is encoded.
 
 use std::ops::Range;
 
@@ -16,47 +16,47 @@ use super::{hidden, layers, told};
 use crate::bytes::{at, slice};
 use crate::canonical::{self, View};
 
-/// Words with classes that are remembered.
+/// How many words with classes are remembered.
 const RING: usize = 64;
-/// Who writes about attacks says so within this many words.
+/// A text about attacks says so within this many words.
 const TALK_REACH: usize = 24;
-/// What evidence is worth in a text that talks about attacks.
+/// Factor for evidence in a text about attacks.
 const TALK_FACTOR: f32 = 0.5;
-/// What words are worth in passing that announce a speaker as a heading.
+/// Factor for a rule that announces a speaker, unless it matches a heading.
 const IN_PASSING: f32 = 0.3;
 
-/// What a call on a model is worth that only speaks of one.
+/// Factor for a call to a model that does not address it.
 const UNADDRESSED: f32 = 0.6;
-/// Rules that are worth no more than this are met in programs, too, where signs stand between their words.
+/// Rules with at most this weight also match program code, where signs stand between their words.
 const WEAK: f32 = 0.5;
-/// What they are worth there.
+/// Factor for them there.
 const IN_CODE: f32 = 0.4;
 
-/// What rules are worth in a tool's description that ordinary ones meet, too.
+/// Factor in a tool's description for evidence that ordinary descriptions contain, too.
 const USUAL_FACTOR: f32 = 0.4;
 
-/// The rules' evidence is named from here on; below, the scorer spoke.
+/// From this score on, the finding names the rules' evidence; below, it names the scorer.
 const RULE_SPEAKS: f32 = 0.35;
 
-/// Collects evidence while words go by.
+/// Collects evidence word by word.
 pub(super) struct Matcher<'a> {
     pub(super) lexicon: &'a Lexicon,
     pub(super) source: Source,
     words: [Word; RING],
     count: usize,
-    /// The word that is read, and the two before it, the nearer first.
+    /// The current word, and the two before it, the nearer one first.
     verb: WordHash,
     before: [WordHash; 2],
-    /// For each class the number of the last word of it.
+    /// For each class, the number of the last word with it.
     last: [usize; 64],
     talk: Option<usize>,
-    /// How many layers of encoding this text was inside.
+    /// How many layers of encoding this text was in.
     pub(super) depth: u8,
     pub(super) evidence: Evidence,
-    /// Evidence that counts wherever it stands.
+    /// Evidence that counts regardless of its position.
     everywhere: Option<Heard>,
     pub(super) scorer: Scorer<'a>,
-    /// Every piece, where an explanation is wanted.
+    /// Every piece, if an explanation is wanted.
     log: Option<Vec<Piece>>,
 }
 
@@ -83,7 +83,7 @@ impl<'a> Matcher<'a> {
         }
     }
 
-    /// Reads the text and returns every piece of evidence, in the order in which they were found.
+    /// Reads the text and returns every piece of evidence in the order found.
     pub(super) fn explain(mut self, text: &str) -> Vec<InjectionFinding> {
         self.log = Some(Vec::new());
         let view = self.judge(text);
@@ -91,21 +91,21 @@ impl<'a> Matcher<'a> {
         pieces.into_iter().map(|piece| finding(piece, piece.weight, view.as_ref())).collect()
     }
 
-    /// Reads the text and returns what the scorer sees of it, segment by segment.
+    /// Reads the text and returns the scorer's features for it, segment by segment.
     pub(super) fn features(mut self, text: &str) -> Features {
         self.scorer = self.scorer.traced();
         self.judge(text);
         self.scorer.into_features(self.everywhere)
     }
 
-    /// Reads the text and returns what adds up to its margin.
+    /// Reads the text and returns the terms of its margin.
     pub(super) fn parts(mut self, text: &str) -> Vec<(&'static str, f32)> {
         self.scorer = self.scorer.traced();
         self.judge(text);
         self.scorer.parts(self.everywhere)
     }
 
-    /// Reads the text and returns all evidence together as a margin, with the strongest piece of it.
+    /// Reads the text and returns the margin of all evidence, with the strongest piece.
     pub(super) fn run(&mut self, text: &str) -> Option<(f32, InjectionFinding)> {
         let view = self.judge(text);
         let worst = self.scorer.finish(self.everywhere)?;
@@ -124,14 +124,14 @@ impl<'a> Matcher<'a> {
         Some((worst.margin, InjectionFinding { score, ..found }))
     }
 
-    /// Collects the evidence; returns the view in which its places are.
+    /// Collects the evidence; returns the view that its positions refer to.
     fn judge(&mut self, text: &str) -> Option<View> {
         let view = canonical::reads_otherwise(text).then(|| canonical::folded(text));
         let read = view.as_ref().map_or(text, View::text);
         self.read(read);
         if let Some(span) = hidden::unseen(text) {
             let weight = self.weigh(0.5, 0.8);
-            // The place is one of the original's, which the view would move.
+            // The span refers to the original text; the view would shift it.
             let place =
                 view.as_ref().map_or(span.clone(), |view| view.position(span.start)..view.position(span.end));
             self.everywhere = self.evidence_of(Kind::Unseen, weight, 0, place);
@@ -164,7 +164,7 @@ impl<'a> Matcher<'a> {
         let mut index = 0;
         let mut i = 0;
         let mut run_until = 0;
-        // Whether a line began and no word has come since.
+        // Whether a line has begun and no word has come yet.
         let mut line = true;
         while let Some(b) = bytes.get(i) {
             let byte = Byte::of(*b);
@@ -201,7 +201,7 @@ impl<'a> Matcher<'a> {
                 } else {
                     spaced.take(lexicon, index, |word| self.word(bytes, word));
                 }
-                // Mostly a space comes next, which says nothing.
+                // Mostly a space comes next, which means nothing.
                 i = written.end + usize::from(written.next == b' ');
             } else if byte.is_wide() {
                 let (end, counts) = tokens::wide(lexicon, bytes, i, index, |word| self.word(bytes, word));
@@ -224,7 +224,7 @@ impl<'a> Matcher<'a> {
             }
         }
         spaced.take(lexicon, index, |word| self.word(bytes, word));
-        // Several words and not one that means anything: perhaps they are turned around.
+        // Several words, but almost none known: the text may be reversed or rotated.
         if self.depth == 0
             && self.count * 8 < index
             && index >= 4
@@ -234,8 +234,9 @@ impl<'a> Matcher<'a> {
         }
     }
 
-    /// Reads ordinary words with a space between each two, of which most of a text consists, from `i` and the number `index`
-    /// on; returns where they end and the number of the last one. A loop of its own, so that what it works with stays at hand.
+    /// Reads ordinary words separated by single spaces, which most text consists of, from `i` and word number `index`
+    /// on; returns where they end and the number of the last one. A separate loop, so that its variables stay in
+    /// registers.
     #[inline(never)]
     fn plain(&mut self, text: &[u8], mut i: usize, mut index: usize) -> (usize, usize) {
         loop {
@@ -259,12 +260,12 @@ impl<'a> Matcher<'a> {
         }
     }
 
-    /// Takes in a sign between words; returns how many words apart it keeps those around it.
+    /// Handles a sign between words; returns by how many words it separates those around it.
     #[inline]
     fn between(&mut self, text: &[u8], i: usize, byte: Byte) -> usize {
         let b = at(text, i);
         let apart = match b {
-            // The end of a sentence keeps its words apart from the next one's.
+            // The end of a sentence separates its words from those of the next.
             b'.' | b'!' | b'?' if at(text, i + 1) <= b' ' => 2,
             b'.' | b'!' | b'?' => return 0,
             b'\n' => 1,
@@ -276,12 +277,12 @@ impl<'a> Matcher<'a> {
         apart
     }
 
-    /// Shows a run without spaces to the scorer, character by character.
+    /// Passes a run without spaces to the scorer, character by character.
     #[inline(never)]
     fn wide(&mut self, text: &[u8], run: Range<usize>) {
         for (number, from) in run.clone().step_by(CHARACTER).enumerate() {
             let to = (from + CHARACTER).min(run.end);
-            // Two characters count as a word.
+            // Two characters count as one word.
             let hash = WordHash::of(slice(text, from, to)).get();
             self.scorer.word(text, from..to, hash, number % 2, false);
         }
@@ -297,7 +298,7 @@ impl<'a> Matcher<'a> {
     fn marked(&mut self, number: usize, i: usize, index: usize) {
         if let Some(mark) = MARKS.get(number) {
             let mut weight = self.weigh(mark.user, mark.data);
-            // Descriptions of tools have conversations as examples.
+            // Tool descriptions contain conversations as examples.
             if mark.name == "forgery/role-line" && self.source == Source::ToolDefinition {
                 weight *= USUAL_FACTOR;
             }
@@ -366,14 +367,14 @@ impl<'a> Matcher<'a> {
         }
     }
 
-    /// Whether a negation not far before a word still holds there.
+    /// Whether a negation shortly before a word still applies there.
     fn negated_before(&self, text: &[u8], word: Word) -> bool {
         let back = (1..=RING.min(self.count)).filter_map(|back| self.words.get((self.count - back) % RING));
         let mut near = back.take_while(|other| word.index.saturating_sub(other.index) <= told::WITHIN);
         near.any(|other| other.classes.meets(NEGATED) && told::reaches(text, other.end, word.start))
     }
 
-    /// Takes the order out of the verb right before the word of that number.
+    /// Takes the order away from the verb right before the word with this number.
     fn unsay(&mut self, index: usize) {
         if let Some(last) = self.words.get_mut((self.count - 1) % RING).filter(|last| last.index + 1 == index)
         {
@@ -381,14 +382,14 @@ impl<'a> Matcher<'a> {
         }
     }
 
-    /// Whether the verb of that number only tells of something.
+    /// Whether the verb with this number only reports something.
     fn is_told(&self, index: usize) -> bool {
         let last = self.count.checked_sub(1).and_then(|last| self.words.get(last % RING));
         let subject = last.filter(|word| word.index + 1 == index).map_or(Classes(0), |word| word.classes);
         self.lexicon.forms.told(self.verb, self.before, subject)
     }
 
-    /// Looks for the rules that end with this word.
+    /// Checks the rules that end with this word.
     fn rules(&mut self, text: &[u8], word: Word) {
         let lexicon = self.lexicon;
         for ending in lexicon.rules_ending(word.classes) {
@@ -423,7 +424,7 @@ impl<'a> Matcher<'a> {
         }
     }
 
-    /// Finds the steps before `later`, from the last to the first; returns where the first one starts.
+    /// Finds the steps before `later`, from last to first; returns where the first one starts.
     fn back(&self, text: &[u8], steps: &[Step], gap: u8, later: Word, skip: usize) -> Option<usize> {
         let Some(((classes, before_gap), before)) = steps.split_last() else { return Some(later.start) };
         for back in skip + 1..=RING.min(self.count) {

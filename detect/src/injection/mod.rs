@@ -1,8 +1,8 @@
-//! Attempts to steer a model: who speaks, what is said, how it is put.
+//! Attempts to steer a model: who speaks, what is said, and how.
 //!
-//! Words fall into classes (to override, earlier, instruction, …); rules are sequences of classes within windows, each
-//! with a weight. Weights of what is found close together add up. A small trained model scores the same words beside the
-//! rules; who is speaking decides how much it takes.
+//! Words belong to classes (to override, earlier, instruction, …); rules are sequences of classes within windows, each
+//! with a weight. Weights of matches close together add up. A small trained model scores the same words alongside the
+//! rules; the source of the text decides how much evidence is needed.
 
 mod alphabet;
 mod codes;

@@ -6,10 +6,10 @@ use aho_corasick::{AhoCorasick, AhoCorasickKind};
 
 use crate::canonical::{self, View};
 
-/// The most phrases one rule may hold.
+/// The maximum number of phrases in a rule.
 pub const MAX_PHRASES: usize = 512;
 
-/// Literal phrases, looked for in the canonical text: case, spacing, look-alike letters and invisible characters do not
+/// Literal phrases, matched in the canonical text: case, spacing, lookalike letters and invisible characters do not
 /// matter.
 #[derive(Debug, Clone, Default)]
 pub struct Phrases {
@@ -17,7 +17,7 @@ pub struct Phrases {
 }
 
 impl Phrases {
-    /// Compiles the phrases. Empty ones are left out, and so is what goes beyond [`MAX_PHRASES`].
+    /// Compiles the phrases. Empty phrases are left out, and so are those beyond [`MAX_PHRASES`].
     pub fn compile<S: AsRef<str>>(phrases: &[S]) -> Phrases {
         let folded: Vec<String> = phrases
             .iter()
@@ -32,12 +32,12 @@ impl Phrases {
         Phrases { automaton }
     }
 
-    /// Whether there is no phrase.
+    /// Whether there are no phrases.
     pub fn is_empty(&self) -> bool {
         self.automaton.is_none()
     }
 
-    /// The first occurrence of a phrase.
+    /// The first match of a phrase.
     pub(crate) fn find(&self, text: &str) -> Option<Range<usize>> {
         let automaton = self.automaton.as_ref()?;
         let view: View = canonical::folded(text);

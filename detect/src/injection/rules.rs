@@ -1,8 +1,8 @@
 //! The rules: sequences of word classes.
 //!
-//! They follow the mechanics of an attack, not its wording: something earlier is declared void; something hidden is asked
-//! for; a speaker without rules is set up; data is sent somewhere; somebody is kept from noticing. Single rules are
-//! weak on purpose. What counts is what comes together.
+//! They follow the mechanics of an attack, not its wording: earlier instructions are declared void; something hidden is
+//! requested; a persona without rules is set up; data is sent somewhere; people are kept from noticing. Single rules
+//! are weak on purpose; what counts is the combination.
 
 use super::lexicon::Classes;
 use super::verdict::Family::{self, *};
@@ -11,21 +11,21 @@ use super::words::*;
 /// One step: a word of one of these classes, at most `gap` words after the step before it.
 pub(super) type Step = (Classes, u8);
 
-/// A sequence of words and what it is worth as evidence, from 0 to 1.
+/// A sequence of words and its weight as evidence, from 0 to 1.
 #[derive(Debug)]
 pub(super) struct Rule {
     pub(super) name: &'static str,
     pub(super) family: Family,
-    /// In what a user says.
+    /// The weight in a user's text.
     pub(super) user: f32,
-    /// In what should only inform: tool results, documents, definitions.
+    /// The weight in texts that should only inform: tool results, documents, definitions.
     pub(super) data: f32,
     pub(super) steps: &'static [Step],
-    /// It announces a speaker, and counts in full only as a heading.
+    /// It announces a speaker, and has its full weight only as a heading.
     pub(super) heading: bool,
-    /// Ordinary descriptions of tools say so too: how they are to be used, and when.
+    /// Ordinary tool descriptions also say this: how and when to use the tool.
     pub(super) usual: bool,
-    /// It calls on somebody, and counts in full only where they are addressed.
+    /// It calls on a model, and has its full weight only where the model is addressed.
     pub(super) calls: bool,
 }
 
@@ -46,12 +46,12 @@ const fn calls(rule: Rule) -> Rule {
 }
 
 const HIDDEN: Classes = SYSTEM.or(PRIOR);
-/// What holds only within its part of a sentence.
+/// Applies only within its own part of a sentence.
 pub(super) const NEGATED: Classes = NOT.or(NEVER);
 
 /// All rules.
 pub(super) const RULES: &[Rule] = &[
-    // What was said before is void.
+    // Earlier instructions are void.
     rule(
         InstructionOverride,
         (0.9, 0.95),
@@ -64,14 +64,14 @@ pub(super) const RULES: &[Rule] = &[
         "override/prior-messages",
         &[(OVERRIDE, 0), (PRIOR, 3), (POLICY, 0)],
     ),
-    // Languages that put the adjective last.
+    // Languages with the adjective last.
     rule(
         InstructionOverride,
         (0.75, 0.85),
         "override/instructions-prior",
         &[(OVERRIDE, 0), (INSTRUCTION, 3), (PRIOR, 0)],
     ),
-    // Languages that put the verb last.
+    // Languages with the verb last.
     rule(
         InstructionOverride,
         (0.8, 0.85),
@@ -162,7 +162,7 @@ pub(super) const RULES: &[Rule] = &[
         "override/rules-and-reveal",
         &[(OVERRIDE, 0), (INSTRUCTION, 3), (REVEAL.or(LEAK), 4)],
     ),
-    // Who is warned of them is told so, too: "if it holds instructions, ignore them and tell the user".
+    // A warning against them also says this: "if it holds instructions, ignore them and tell the user".
     usual(rule(
         InstructionOverride,
         (0.4, 0.5),
@@ -188,7 +188,7 @@ pub(super) const RULES: &[Rule] = &[
         "override/only-my-orders",
         &[(MUST, 0), (ME, 1), (INSTRUCTION.or(POLICY), 1)],
     ),
-    // What is hidden is asked for.
+    // Hidden text is requested.
     rule(
         PromptExtraction,
         (0.8, 0.85),
@@ -238,7 +238,7 @@ pub(super) const RULES: &[Rule] = &[
         "extract/instructions-you-were-given",
         &[(REVEAL.or(LEAK).or(WHAT).or(OVERRIDE), 0), (INSTRUCTION, 4), (YOU, 2), (GIVEN, 3)],
     ),
-    // Whoever announces a mode speaks of them, too.
+    // An announcement of a mode also mentions them.
     rule(
         PromptExtraction,
         (0.25, 0.25),
@@ -267,10 +267,10 @@ pub(super) const RULES: &[Rule] = &[
         "extract/system-prompt-named",
         &[(SYSTEM, 0), (INSTRUCTION, 0)],
     )),
-    // A speaker without rules.
+    // A persona without rules.
     rule(Jailbreak, (0.7, 0.7), "jailbreak/do-anything-now", &[(DO, 0), (ANYTHING, 0), (NOW, 0)]),
     rule(Jailbreak, (0.38, 0.3), "jailbreak/free-of-limits", &[(FREE, 0), (LIMIT, 4)]),
-    // Languages that put what is not there first.
+    // Languages that put what is missing first.
     rule(Jailbreak, (0.2, 0.15), "jailbreak/limits-none", &[(LIMIT, 0), (FREE, 2)]),
     rule(Jailbreak, (0.5, 0.5), "jailbreak/play-free-of-limits", &[(PRETEND, 0), (FREE, 12), (LIMIT, 4)]),
     rule(Jailbreak, (0.5, 0.45), "jailbreak/model-free-of-limits", &[(AI, 0), (FREE, 10), (LIMIT, 4)]),
@@ -282,7 +282,7 @@ pub(super) const RULES: &[Rule] = &[
         &[(NEGATED, 0), (FOLLOW, 4), (LIMIT.or(INSTRUCTION), 4)],
     )),
     rule(Jailbreak, (0.35, 0.37), "jailbreak/mode", &[(DEVELOPER.or(UNBOUND), 0), (MODE, 0)]),
-    // Languages that put the kind after the mode.
+    // Languages that put the kind after "mode".
     rule(Jailbreak, (0.35, 0.4), "jailbreak/mode-of", &[(MODE, 0), (DEVELOPER, 1)]),
     rule(Jailbreak, (0.5, 0.5), "jailbreak/play-unbound", &[(PRETEND, 0), (UNBOUND, 8)]),
     rule(Jailbreak, (0.5, 0.5), "jailbreak/model-unbound", &[(AI, 0), (UNBOUND, 6)]),
@@ -299,7 +299,7 @@ pub(super) const RULES: &[Rule] = &[
         "jailbreak/must-comply",
         &[(MUST, 0), (COMPLY, 2), (ANYTHING.or(ALL), 3), (REQUEST, 1)],
     ),
-    // Data leaves.
+    // Data is sent out.
     rule(
         Exfiltration,
         (0.3, 0.4),
@@ -320,7 +320,7 @@ pub(super) const RULES: &[Rule] = &[
         &[(SYSTEM, 0), (POLICY, 0)],
     ))),
     usual(rule(IndirectInstruction, (0.05, 0.25), "indirect/repeat-this", &[(LEAK, 0), (TEXT, 3)])),
-    // Orders where there should be none, and people kept from noticing.
+    // Orders where there should be none, and hiding things from people.
     usual(rule(
         IndirectInstruction,
         (0.05, 0.35),
@@ -427,7 +427,7 @@ pub(super) const RULES: &[Rule] = &[
     )),
     rule(ToolPoisoning, (0.05, 0.3), "tool/must-first", &[(YOU, 0), (MUST, 0), (BEFORE, 1), (USE, 1)]),
     usual(rule(ToolPoisoning, (0.0, 0.3), "tool/rather-than-others", &[(TOOL, 0), (INSTEAD, 3)])),
-    // Orders in an encoding.
+    // Encoded orders.
     usual(rule(EncodedPayload, (0.4, 0.4), "encoded/decode-and-follow", &[(DECODE, 0), (FOLLOW, 6)])),
     rule(EncodedPayload, (0.3, 0.25), "encoded/decode-this", &[(DECODE, 0), (DECODE, 5)]),
 ];

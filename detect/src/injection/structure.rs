@@ -1,13 +1,13 @@
-//! Marks that are no words: tokens of chat templates, tags that frame hidden text, roles at the start of a line, paths of
+//! Marks that are not words: chat template tokens, tags that frame hidden text, roles at the start of a line, paths of
 //! secrets.
 
 use super::verdict::Family::{self, *};
 use crate::bytes::{at, before, starts_with_fold};
 
-/// A mark and what it is worth in what a user says and in what should only inform.
+/// A mark, and its weights in a user's text and in a text that should only inform.
 #[derive(Debug)]
 pub(super) struct Mark {
-    /// The mark in small letters.
+    /// The mark in lower case.
     pub(super) text: &'static str,
     pub(super) name: &'static str,
     pub(super) family: Family,
@@ -25,9 +25,9 @@ const fn line(text: &'static str, name: &'static str, user: f32, data: f32) -> M
     Mark { text, name, family: RoleForgery, user, data, line: true }
 }
 
-/// All marks. Each begins with one of the bytes of [`may_begin`] or stands at the start of a line.
+/// All marks. Each begins with a byte accepted by [`may_begin`], or occurs only at the start of a line.
 pub(super) const MARKS: &[Mark] = &[
-    // A template's token with the role that no user has.
+    // A template token with a role that no user has.
     mark("<|im_start|>system", "forgery/chat-template", RoleForgery, 0.65, 0.8),
     mark("<|start_header_id|>system", "forgery/chat-template", RoleForgery, 0.65, 0.8),
     mark("<|im_start|>", "forgery/chat-template", RoleForgery, 0.5, 0.75),
@@ -98,12 +98,12 @@ pub(super) const MARKS: &[Mark] = &[
     line("admin:", "forgery/role-line", 0.15, 0.3),
 ];
 
-/// Whether a mark that is not bound to a line may begin with that byte.
+/// Whether a mark that is not tied to the start of a line may begin with this byte.
 pub(super) const fn may_begin(b: u8) -> bool {
     matches!(b, b'<' | b'[' | b'%' | b'#' | b'=' | b'{' | b'~' | b'/' | b'(')
 }
 
-/// Which marks have a byte as their first or second one, as bits by their place in [`MARKS`].
+/// Which marks have a byte in first or second position, as bits by their index in [`MARKS`].
 #[derive(Debug)]
 pub(super) struct Marks {
     first: [u128; 256],
@@ -121,7 +121,7 @@ impl Marks {
         Marks { first: with(0), second: with(1) }
     }
 
-    /// The marks that the two bytes at `i` may begin.
+    /// The marks that may begin with the two bytes at `i`.
     #[inline]
     fn candidates(&self, text: &[u8], i: usize) -> u128 {
         let of = |table: &[u128; 256], i| {
@@ -133,7 +133,7 @@ impl Marks {
         }
     }
 
-    /// The mark at `i`, if there is one, by its place in [`MARKS`].
+    /// The mark at `i`, if any, by its index in [`MARKS`].
     #[inline]
     pub(super) fn at(&self, text: &[u8], i: usize) -> Option<usize> {
         match self.candidates(text, i) {
@@ -156,7 +156,7 @@ fn first_of(mut candidates: u128, text: &[u8], i: usize) -> Option<usize> {
     None
 }
 
-/// Whether only space, quotes and list signs stand between `i` and the start of its line.
+/// Whether only white space, quotes and list signs separate `i` from the start of its line.
 fn line_begins(text: &[u8], i: usize) -> bool {
     let mut k = i;
     while k > 0 && i - k < 6 {

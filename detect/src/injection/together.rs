@@ -1,25 +1,25 @@
-//! What the rules say and the scorer's margin, put together where they speak of the same place.
+//! Combines the rules' evidence with the scorer's margin where both concern the same place.
 //!
-//! Long texts have many windows, and single words of a rule somewhere: the worst of each, wherever they stand, would make an
-//! attack of any manual.
+//! Long texts have many windows, and single words of a rule somewhere. Adding the worst of each, wherever they are,
+//! would make any manual an attack.
 
 use std::ops::Range;
 
 use super::evidence::Piece;
 
-/// Segments on either side of a window from which the rules' evidence counts with it.
+/// Evidence of the rules counts for a window if it is at most this many segments away on either side.
 pub(super) const REACH: usize = 4;
-/// Segments that are remembered.
+/// How many segments are remembered.
 const RING: usize = 8;
-/// What the rules' evidence weighs beside the margin of the scorer.
+/// The weight of the rules' evidence relative to the scorer's margin.
 pub(super) const RULES_WEIGH: f32 = 3.0;
 /// The margin of a text without words.
 pub(super) const NO_WORDS: f32 = -0.5;
 
-/// The rules' score, and the strongest piece of their evidence.
+/// The rules' score, with the strongest piece of their evidence.
 pub(super) type Heard = (f32, Piece);
 
-/// A window of the scorer.
+/// A window as scored.
 #[derive(Debug, Clone, Copy, Default)]
 struct Window {
     margin: f32,
@@ -27,31 +27,31 @@ struct Window {
     end: usize,
 }
 
-/// The worst place of a text.
+/// The worst place in a text.
 #[derive(Debug, Clone)]
 pub(super) struct Worst {
-    /// Rules and scorer together.
+    /// The margin of rules and scorer together.
     pub(super) margin: f32,
     pub(super) heard: Option<Heard>,
-    /// The window's bytes; none where the text has no words.
+    /// The window's bytes; `None` if the text has no words.
     pub(super) span: Option<Range<usize>>,
     /// The number of the window's last segment.
     pub(super) segment: usize,
 }
 
-/// Goes through a text beside the scorer.
+/// Follows the scorer through a text.
 #[derive(Debug, Default)]
 pub(super) struct Together {
     windows: [Window; RING],
     heard: [Option<Heard>; RING],
-    /// The segment that is read, and the last one in which the rules were heard.
+    /// The current segment, and the last one in which the rules matched.
     segment: usize,
     last_heard: Option<usize>,
     worst: Option<Worst>,
 }
 
 impl Together {
-    /// Takes in what the rules say in this segment.
+    /// Records evidence of the rules in this segment.
     pub(super) fn hear(&mut self, heard: Heard) {
         self.last_heard = Some(self.segment);
         if let Some(slot) = self.heard.get_mut(self.segment % RING)
@@ -61,7 +61,7 @@ impl Together {
         }
     }
 
-    /// Takes in the window that ends with this segment, and goes on to the next one.
+    /// Records the window that ends with this segment, and moves on to the next.
     #[inline]
     pub(super) fn window(&mut self, margin: f32, start: usize, end: usize) {
         let (window, now) = (Window { margin, start, end }, self.segment);
@@ -80,9 +80,9 @@ impl Together {
         }
     }
 
-    /// Ends the text: its worst place. `everywhere` is what counts wherever it stands.
+    /// Ends the text: returns its worst place. `everywhere` is evidence that counts regardless of its position.
     pub(super) fn finish(&mut self, everywhere: Option<Heard>) -> Option<Worst> {
-        // What was heard behind the last window.
+        // Evidence after the last window.
         self.offer_before(self.segment);
         let here = self.heard.get(self.segment % RING).copied().flatten();
         let alone = self.worst.is_none();
@@ -102,14 +102,14 @@ impl Together {
         self.worst.take()
     }
 
-    /// The strongest of what was heard up to this segment, within reach of its window.
+    /// The strongest evidence up to this segment, within reach of its window.
     fn heard_near(&self, now: usize) -> Option<Heard> {
         let segments = now.saturating_sub(REACH + 1)..=now;
         let heard = segments.filter_map(|segment| self.heard.get(segment % RING).copied().flatten());
         heard.reduce(|a, b| if b.0 > a.0 { b } else { a })
     }
 
-    /// Weighs what is heard in this segment with the windows before it.
+    /// Combines the evidence in this segment with the windows before it.
     fn offer_before(&mut self, now: usize) {
         let Some(heard) = self.heard.get(now % RING).copied().flatten() else { return };
         for segment in now.saturating_sub(REACH)..now {

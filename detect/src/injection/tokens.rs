@@ -1,5 +1,5 @@
-//! From bytes to classes of words: plain ones, ones written with digits for letters, spaced out, run together, or in
-//! scripts without spaces.
+//! Maps text to classes of words: plain words, words with digits for letters, spaced out, run together, or in scripts
+//! without spaces.
 
 use unicode_normalization::char::{decompose_canonical, is_combining_mark};
 
@@ -8,39 +8,39 @@ use super::lexicon::{Classes, LONGEST, Lexicon, WordHash};
 use super::words::{ADDRESS, IDENTIFIER, PLACE};
 use crate::bytes::{at, run_end, slice, starts_with_fold};
 
-/// Letters collected of a spaced-out text.
+/// How many letters of a spaced-out text are collected.
 const LETTERS: usize = 128;
-/// A spaced-out text has at least so many letters in a row.
+/// The minimum number of letters in a row in a spaced-out text.
 const MIN_LETTERS: usize = 6;
 /// Bytes of an ideograph or a syllable.
 pub(super) const CHARACTER: usize = 3;
-/// Characters of the longest word in a script without spaces.
+/// Length in characters of the longest word in a script without spaces.
 pub(super) const LONGEST_WIDE: usize = 5;
-/// A longer word may be several without spaces.
+/// A longer word may be several words without spaces.
 pub(super) const RUN_TOGETHER: usize = 14;
-/// A name of several words may be an order where so many of them mean something.
+/// A name may be an order if at least this many of its words are known.
 const MEANT: usize = 3;
-/// Letters that are read of words without spaces.
+/// How many letters of words without spaces are read.
 const MAX_TOGETHER: usize = 1024;
 
 /// A word with at least one class.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Word {
     pub(super) classes: Classes,
-    /// The number of the word in the text; the end of a sentence counts as two.
+    /// The number of the word in the text; the end of a sentence counts as two words.
     pub(super) index: usize,
     pub(super) start: usize,
     pub(super) end: usize,
-    /// Whether a heading or a sentence ends with it, or it says for whom it is.
+    /// Whether it ends a heading or a sentence, or is followed by an addressee ("for …").
     pub(super) heads: bool,
 }
 
-/// The first byte of an ideograph, a syllable of kana or Hangul.
+/// Whether this is the first byte of an ideograph, or of a kana or Hangul syllable.
 pub(super) fn is_wide(b: u8) -> bool {
     Byte::of(b).is_wide()
 }
 
-/// A word as it is written.
+/// A word as written.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Written {
     pub(super) start: usize,
@@ -57,8 +57,8 @@ pub(super) fn written(text: &[u8], start: usize) -> Written {
     letters(text, start).unwrap_or_else(|| mixed(text, start))
 }
 
-/// Reads a word of ASCII letters, eight at a time: most are such. None where something else is part of it, or the text ends
-/// soon.
+/// Reads a word of ASCII letters, eight bytes at a time: most words are such. `None` if it has other bytes or the text
+/// ends soon.
 #[inline(always)]
 pub(super) fn letters(text: &[u8], start: usize) -> Option<Written> {
     let (mut hash, mut end) = (WordHash::START, start);
@@ -78,7 +78,7 @@ pub(super) fn letters(text: &[u8], start: usize) -> Option<Written> {
     }
 }
 
-/// Reads a word of any bytes, one by one.
+/// Reads a word of any bytes, one at a time.
 #[inline(never)]
 fn mixed(text: &[u8], start: usize) -> Written {
     let (mut hash, mut kinds, mut end) = (WordHash::START, Kinds::NONE, start);
@@ -94,22 +94,21 @@ fn mixed(text: &[u8], start: usize) -> Written {
     }
 }
 
-/// Whether a line break is written out there, as programs print a text: `\nIgnore`.
+/// Whether there is an escaped line break, as in a text printed by a program: `\nIgnore`.
 pub(super) fn is_line_break(text: &[u8], start: usize) -> bool {
     matches!(at(text, start + 1), b'n' | b'r' | b't') && Byte::of(at(text, start + 2)).is_letter()
 }
 
-/// Apostrophes and underscores in a row, at most, that are part of a word.
+/// The maximum number of consecutive apostrophes and underscores inside a word.
 const JOINED: usize = 4;
 
-/// Whether letters come after apostrophes and underscores.
+/// Whether letters follow after apostrophes and underscores.
 fn goes_on(text: &[u8], start: usize) -> bool {
     let after = run_end(slice(text, 0, start + JOINED), start, |b| Byte::of(b).joins_letters());
     Byte::of(at(text, after)).is_letter()
 }
 
-/// How many of eight bytes, from the lowest on, are letters of ASCII before one that is none; and the bytes with these as
-/// small letters.
+/// How many of eight bytes, from the lowest on, are ASCII letters; and the bytes with these in lower case.
 #[inline(always)]
 const fn in_front(eight: u64) -> (u64, u32) {
     const ONES: u64 = 0x0101_0101_0101_0101;
@@ -123,8 +122,8 @@ const fn in_front(eight: u64) -> (u64, u32) {
 }
 
 impl Written {
-    /// Whether it is an ordinary word: all that it may be is what the lexicon says of it. It is no single letter, no part of an
-    /// address or of an encoding, and not several words in one.
+    /// Whether it is an ordinary word, for which the lexicon entry is all that matters: not a single letter, not a part
+    /// of an address or an encoding, and not several words in one.
     #[inline(always)]
     pub(super) fn is_plain(self, text: &[u8]) -> bool {
         let length = self.end - self.start;
@@ -134,12 +133,12 @@ impl Written {
         if self.next != b' ' && (Byte::of(self.next).joins() || matches!(self.next, b':' | b'@')) {
             return false;
         }
-        // Two digits of a hexadecimal number may be the first character of a text.
+        // Two hexadecimal digits may be the first character of a text.
         let digit = |i| at(text, i).is_ascii_hexdigit();
         length > 2 || length == 2 && !(digit(self.start) && digit(self.start + 1))
     }
 
-    /// Whether a heading or a sentence ends with it, or it says for whom it is.
+    /// Whether it ends a heading or a sentence, or is followed by an addressee ("for …").
     #[inline(always)]
     pub(super) fn heads(self, text: &[u8]) -> bool {
         match self.next {
@@ -164,13 +163,13 @@ impl Spaced {
         Spaced { letters: [0; LETTERS], places: [0; LETTERS], count: 0 }
     }
 
-    /// Whether there is none.
+    /// Whether there are none.
     #[inline]
     pub(super) fn is_empty(&self) -> bool {
         self.count == 0
     }
 
-    /// Takes in a single letter.
+    /// Adds a single letter.
     pub(super) fn push(&mut self, letter: u8, place: usize) {
         if let (Some(l), Some(p)) = (self.letters.get_mut(self.count), self.places.get_mut(self.count)) {
             *l = letter.to_ascii_lowercase();
@@ -179,7 +178,7 @@ impl Spaced {
         }
     }
 
-    /// Ends the row: the words in it, if it is one.
+    /// Ends the row: reports the words in it, if it is long enough.
     #[inline(always)]
     pub(super) fn take(&mut self, lexicon: &Lexicon, index: usize, word: impl FnMut(Word)) {
         if self.count > 0 {
@@ -202,13 +201,13 @@ impl Spaced {
     }
 }
 
-/// Splits letters into known words, longest first; letters that begin none are passed over.
+/// Splits letters into known words, longest first; letters that begin none are skipped.
 fn split(lexicon: &Lexicon, letters: &[u8], mut found: impl FnMut(Classes, usize, usize)) {
     const SHORTEST: usize = 3;
     const LONGEST: usize = 16;
     let mut i = 0;
     while i < letters.len() {
-        // No word begins within a character.
+        // No word begins inside a character.
         if at(letters, i) & 0xC0 == 0x80 {
             i += 1;
             continue;
@@ -233,8 +232,8 @@ fn split(lexicon: &Lexicon, letters: &[u8], mut found: impl FnMut(Classes, usize
     }
 }
 
-/// Calls `word` for each word with classes in what is written, whose number in the text is `index`; returns the number of
-/// words it counts for.
+/// Calls `word` for each word with classes in `written`, which has the number `index`; returns how many words it counts
+/// for.
 #[inline(never)]
 pub(super) fn read(
     lexicon: &Lexicon,
@@ -246,7 +245,7 @@ pub(super) fn read(
     let Written { start, end, hash, kinds, next } = written;
     let length = end - start;
     if length > LONGEST {
-        // Whoever puts a character that is not shown in place of each space writes such a word.
+        // Replacing each space with an invisible character produces such a word.
         let one = !kinds.plain() || is_name(slice(text, start, end));
         return if one { 1 } else { together(lexicon, text, start, end, index, word) };
     }
@@ -297,9 +296,9 @@ fn unleet(lexicon: &Lexicon, written: &[u8]) -> Classes {
     if classes.0 != 0 || !written.contains(&b'1') { classes } else { lexicon.get(hash(b'l')) }
 }
 
-/// Accents that do not belong there: `ìgnorê`.
+/// Spurious accents: `ìgnorê`.
 fn unaccent(lexicon: &Lexicon, written: &[u8]) -> Classes {
-    // Letters of Cyrillic carry nothing that could be taken off to leave a Latin one.
+    // Removing marks from a Cyrillic letter never leaves a Latin one.
     let own = matches!(written.first(), Some(0xD0 | 0xD1));
     if own || written.is_ascii() {
         return Classes(0);
@@ -320,13 +319,13 @@ fn unaccent(lexicon: &Lexicon, written: &[u8]) -> Classes {
     if accents { lexicon.get(hash) } else { Classes(0) }
 }
 
-/// Whether it is written as programs write names, with capitals within: `newInstructions`. The words of a name say nothing
-/// together with those around it.
+/// Whether it looks like a name in a program, with inner capitals: `newInstructions`. The words of a name are not
+/// combined with those around it.
 fn is_name(written: &[u8]) -> bool {
     written.windows(2).any(|pair| at(pair, 0).is_ascii_lowercase() && at(pair, 1).is_ascii_uppercase())
 }
 
-/// The words of a name with spaces between, where enough of them mean something to be an order by themselves:
+/// The words of a name, separated by spaces, if enough of them are known to be an order on their own:
 /// `ignoreAllPreviousInstructions`.
 pub(super) fn words_of_name(lexicon: &Lexicon, written: &[u8]) -> Option<String> {
     let written = slice(written, 0, MAX_TOGETHER);
@@ -349,7 +348,7 @@ pub(super) fn words_of_name(lexicon: &Lexicon, written: &[u8]) -> Option<String>
     (meant >= MEANT).then_some(said)
 }
 
-/// Words without spaces between: `ignorepreviousinstructions`.
+/// Words without spaces between them: `ignorepreviousinstructions`.
 fn together(
     lexicon: &Lexicon,
     text: &[u8],
@@ -361,7 +360,7 @@ fn together(
     let letters = slice(text, start, end.min(start + MAX_TOGETHER)).to_ascii_lowercase();
     let mut known = 0;
     split(lexicon, &letters, |_, from, to| known += to - from);
-    // A name has a word in it; words run together are nothing else.
+    // A name contains a known word; words run together consist of little else.
     if known * 2 < letters.len() {
         return 1;
     }
@@ -374,8 +373,8 @@ fn together(
     count.max(1)
 }
 
-/// A run of characters without spaces: at each one, the longest known word of two to five. Returns its end and the number
-/// of words it counts for.
+/// Reads a run of characters without spaces: at each one, the longest known word of two to five. Returns its end and
+/// the number of words it counts for.
 pub(super) fn wide(
     lexicon: &Lexicon,
     text: &[u8],
@@ -409,7 +408,7 @@ pub(super) fn wide(
                 word(Word { classes, index: index + halves / 2, start: i, end, heads: false });
                 i = end;
             }
-            // Two characters without a meaning here count as a word.
+            // Two characters without a known word count as one word.
             None => {
                 halves += 1;
                 i += CHARACTER;
@@ -423,7 +422,8 @@ pub(super) fn wide(
 mod tests {
     use super::*;
 
-    /// Whatever stands in a word and behind it, and wherever the text ends: the word is what it is byte by byte.
+    /// Whatever occurs in a word and after it, and wherever the text ends: the result equals that of reading byte by
+    /// byte.
     #[test]
     fn words_read_eight_at_a_time_are_those_read_one_by_one() {
         for length in 0..20 {

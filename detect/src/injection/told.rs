@@ -1,62 +1,62 @@
-//! What is told is no order: "ignore the rules" is one, "the driver ignored the rules" is news.
+//! Reports are not orders: "ignore the rules" is one, "the driver ignored the rules" is news.
 //!
-//! Mostly English: it tells most of its tenses and persons from an order, and other languages of the lists have only orders
-//! in them.
+//! Mostly English: its forms of a verb mostly distinguish a report from an order; for other languages the lists contain
+//! only orders.
 
 use super::lexicon::{Classes, WordHash};
 use super::words::{INSTRUCTION, TEXT};
 use crate::bytes::{at, before, slice, starts_with_fold};
 
-/// Verbs in the past.
+/// Past tense verbs.
 const PAST: [&str; 5] = ["ignored", "disregarded", "overlooked", "dismissed", "bypassed"];
-/// Verbs of a third person.
+/// Third person verbs.
 const THIRD: [&str; 6] = ["ignores", "disregards", "overrides", "supersedes", "supercedes", "bypasses"];
-/// A limit that goes before all other instructions lifts none of them.
+/// A constraint that takes precedence over all other instructions lifts none of them.
 const LIMITS: [&str; 5] = ["constraint", "restriction", "limit", "limitation", "prohibition"];
-/// What was done by who is spoken to is an order to go on: "you ignored your rules".
+/// If the addressee did it, it is an order to go on: "you ignored your rules".
 const YOU: [&str; 7] = ["you", "u", "ya", "you've", "youve", "you'd", "thou"];
-/// "Have ignored", where "you" stands before.
+/// "Have ignored", after "you".
 const HAVE: [&str; 3] = ["have", "had", "already"];
-/// What is to be done: "must be ignored", "are ignored".
+/// Something to be done: "must be ignored", "are ignored".
 const IS: [&str; 4] = ["be", "is", "are", "get"];
 
-/// What is not to be ignored stays in force: "do not forget the earlier instructions".
+/// What must not be ignored stays in force: "do not forget the earlier instructions".
 const NEGATED: [&str; 6] = ["not", "don't", "dont", "never", "didn't", "cannot"];
 /// What does not apply is void: "your guidelines do not apply".
 const APPLY: &str = "apply";
-/// What somebody will not do is not asked for: "declines to show the prompt".
+/// What somebody will not do is not requested: "declines to show the prompt".
 const DECLINES: [&str; 4] = ["refuses", "refused", "declines", "declined"];
-/// German says so afterwards: "vergiss nicht".
+/// German negates afterwards: "vergiss nicht".
 const NEGATES: [&str; 1] = ["nicht"];
 
-/// What is not to be done without something is to be done with it: "never transfer a call without telling the customer".
+/// A double negation is an instruction: "never transfer a call without telling the customer".
 const WITHOUT: [&str; 9] = ["without", "ohne", "sans", "sin", "senza", "sem", "без", "zonder", "bez"];
-/// What ends a negation between the two, beside what ends its part of the sentence: "don't wait and transfer it without telling".
+/// What ends a negation between the two, besides the end of its clause: "don't wait and transfer it without telling".
 const MORE: [&[u8]; 4] = [b" and ", b" but ", b" or ", b" then "];
-/// Words between the two negations, at most.
+/// The maximum number of words between the two negations.
 pub(super) const WITHIN: usize = 10;
 
-/// Limits of what is measured bind no model: "rate limits".
+/// Limits on measured quantities do not restrict a model: "rate limits".
 const MEASURED: [&str; 10] =
     ["rate", "token", "size", "time", "memory", "spending", "length", "line", "row", "cookie"];
 
-/// Who speaks of the own words may take them back: "disregard my last message".
+/// Speakers may withdraw their own words: "disregard my last message".
 const OWN: [&str; 2] = ["my", "our"];
 
-/// What somebody may do from now on is a permission, and makes nobody of them: "you may now proceed".
+/// What somebody may do from now on is a permission and assigns no role: "you may now proceed".
 const PERMITS: [&str; 2] = ["can", "may"];
 
-/// One of a kind that does not exist yet is nobody's secret: "write a system prompt for our shop".
+/// A thing that does not exist yet is not secret: "write a system prompt for our shop".
 const ANY: [&str; 14] = [
     "a", "an", "another", "good", "better", "great", "custom", "ein", "eine", "einen", "un", "une", "uma",
     "una",
 ];
 
-/// Bytes between two words that are looked at.
+/// How many bytes between two words are examined.
 const BETWEEN: usize = 64;
 
-/// Whether a negation that ends at `from` still holds at `to`: a sign between them ends its part of the sentence ("not
-/// installed, tell the user"), two of them enclose an aside ("do not, for any reason, tell").
+/// Whether a negation that ends at `from` still applies at `to`: one sign between them ends its clause ("not installed,
+/// tell the user"), two enclose an aside ("do not, for any reason, tell").
 pub(super) fn holds(text: &[u8], from: usize, to: usize) -> bool {
     let ends = |i: &usize| match at(text, *i) {
         b',' | b';' | b':' | b'(' | b')' => true,
@@ -66,7 +66,7 @@ pub(super) fn holds(text: &[u8], from: usize, to: usize) -> bool {
     (from..to.min(from + BETWEEN)).filter(ends).count() % 2 == 0
 }
 
-/// Whether a negation that ends at `from` reaches a second one at `to`: both in one sentence, of one verb.
+/// Whether a negation that ends at `from` reaches a second one at `to`: in the same sentence and for the same verb.
 pub(super) fn reaches(text: &[u8], from: usize, to: usize) -> bool {
     let between = slice(text, from, to);
     let ends = between.iter().any(|b| matches!(b, b'.' | b'!' | b'?' | b'\n' | b'\r'));
@@ -74,11 +74,11 @@ pub(super) fn reaches(text: &[u8], from: usize, to: usize) -> bool {
     between.len() <= BETWEEN && holds(text, from, to) && !ends && !MORE.into_iter().any(other)
 }
 
-/// Bytes behind a name within which it is said who is meant by it: "any model reading this page".
+/// Within how many bytes after a name a phrase must say whom it refers to: "any model reading this page".
 const MEANT_BY: usize = 40;
 
-/// Whether the word that ends there is one that somebody is called by: a sign ends the call, or it is said who is meant, or
-/// what they are to do.
+/// Whether the word that ends there addresses somebody: a sign follows, or a phrase that says who is meant or what they
+/// are to do.
 pub(super) fn addressed(text: &[u8], end: usize) -> bool {
     const MEANS: &[u8] = b"ing this ";
     const GOES_ON: [&[u8]; 8] =
@@ -88,7 +88,7 @@ pub(super) fn addressed(text: &[u8], end: usize) -> bool {
         || slice(text, end, end + MEANT_BY).windows(MEANS.len()).any(|part| part == MEANS)
 }
 
-/// Whether the word is the name of an element of HTML that shows text in another way, in its tag: `<code>`. It says nothing.
+/// Whether the word is the tag name of an HTML element that only changes how text looks: `<code>`. It has no meaning.
 pub(super) fn is_element(text: &[u8], start: usize, end: usize) -> bool {
     const ELEMENTS: [&[u8]; 6] = [b"code", b"text", b"output", b"input", b"data", b"address"];
     at(text, end) == b'>'
@@ -96,16 +96,16 @@ pub(super) fn is_element(text: &[u8], start: usize, end: usize) -> bool {
         && ELEMENTS.contains(&slice(text, start, end))
 }
 
-/// Whether a word is the type of what returns nothing: `Promise<void>`, `(): void {`, `() => void`.
+/// Whether a word is a return type: `Promise<void>`, `(): void {`, `() => void`.
 pub(super) fn is_type(text: &[u8], start: usize, end: usize) -> bool {
     let before = slice(text, start.saturating_sub(3), start);
     slice(text, start, end) == b"void"
         && (before.ends_with(b"<") || before.ends_with(b"): ") || before.ends_with(b"=> "))
 }
 
-/// Whether signs of a program stand between words: a call, a block, an assignment.
+/// Whether there is program code between words: a call, a block, an assignment.
 pub(super) fn is_code(between: &[u8]) -> bool {
-    // `key=value` is no program.
+    // `key=value` is not a program.
     let assigns = |three: &[u8]| {
         at(three, 1) == b'=' && matches!((at(three, 0), at(three, 2)), (b' ', _) | (_, b'=' | b'>'))
     };
@@ -159,25 +159,25 @@ impl Forms {
         }
     }
 
-    /// Whether a verb only tells of something. `before` are the two words before it, the nearer first; `subject` the classes
-    /// of the nearer one.
+    /// Whether a verb only reports something. `before` has the two words before it, the nearer one first; `subject` has
+    /// the classes of the nearer one.
     pub(super) fn told(&self, verb: WordHash, before: [WordHash; 2], subject: Classes) -> bool {
         let [near, far] = before;
         if self.past.contains(&verb) {
             let you = self.you.contains(&near) || self.have.contains(&near) && self.you.contains(&far);
             return !you && !self.is.contains(&near);
         }
-        // "This message supersedes …" speaks of itself.
+        // "This message supersedes …" refers to itself.
         let speaks_of_itself = subject.meets(INSTRUCTION.or(TEXT)) && !self.limits.contains(&near);
         self.third.contains(&verb) && !speaks_of_itself
     }
 
-    /// Whether a verb after these words is not to be done.
+    /// Whether these words before a verb negate it.
     pub(super) fn negated(&self, before: [WordHash; 2]) -> bool {
         before.first().is_some_and(|word| self.negated.contains(word))
     }
 
-    /// Whether a verb after these words is not asked for.
+    /// Whether these words before a verb mean that it is not requested.
     pub(super) fn unasked(&self, before: [WordHash; 2]) -> bool {
         let [near, far] = before;
         self.negated(before) || near == self.to && self.declines.contains(&far)
@@ -188,34 +188,34 @@ impl Forms {
         verb == self.apply && !self.negated(before)
     }
 
-    /// Whether this word says so of the verb before it.
+    /// Whether this word negates the verb before it.
     pub(super) fn negates(&self, word: WordHash) -> bool {
         self.negates.contains(&word)
     }
 
-    /// Whether limits and policies after these words are of something else than what a model says.
+    /// Whether limits and policies after these words concern something other than what a model says.
     pub(super) fn measured(&self, before: [WordHash; 2]) -> bool {
         before.first().is_some_and(|word| self.measured.contains(word))
     }
 
-    /// Whether this word takes a negation before it back.
+    /// Whether this word cancels a negation before it.
     pub(super) fn takes_back(&self, word: WordHash) -> bool {
         self.without.contains(&word)
     }
 
-    /// Whether "now" says when something is allowed, why, or where somebody is, and not who: after "you may", before "that" and
-    /// "in plan mode".
+    /// Whether "now" refers to a time, a reason or a place rather than a role: after "you may", before "that" and "in
+    /// plan mode".
     pub(super) fn not_from_now_on(&self, before: [WordHash; 2], after: &[u8]) -> bool {
         let place = [&b" that "[..], b" in "].into_iter().any(|word| starts_with_fold(after, 0, word));
         place || before.first().is_some_and(|word| self.permits.contains(word))
     }
 
-    /// Whether what comes after these words is the speaker's own.
+    /// Whether what follows these words belongs to the speaker.
     pub(super) fn own(&self, before: [WordHash; 2]) -> bool {
         before.iter().any(|word| self.own.contains(word))
     }
 
-    /// Whether what comes after these words is one of a kind, not the one that is in force.
+    /// Whether what follows these words is any one of a kind, not the one in force.
     pub(super) fn any(&self, before: [WordHash; 2]) -> bool {
         before.first().is_some_and(|word| self.any.contains(word))
     }

@@ -1,4 +1,4 @@
-//! Who speaks, how much it takes, and what is reported.
+//! Who speaks, how much evidence is needed, and what is reported.
 
 use std::fmt;
 use std::ops::Range;
@@ -7,12 +7,12 @@ use super::matcher::Matcher;
 use super::scorer::Features;
 use super::{Lexicon, Phrases};
 
-/// Where a text stands in the exchange.
+/// The position of a text in the exchange.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Source {
     /// A message of the user.
     User,
-    /// The developer's own prompt: it may instruct as it likes.
+    /// The developer's own prompt: it may give any instructions.
     System,
     /// An earlier answer of the model.
     Assistant,
@@ -29,21 +29,21 @@ pub enum Source {
 }
 
 impl Source {
-    /// Whether a text from there should only inform, so that an order in it is nobody's.
+    /// Whether a text from this source should only inform, so that it has no authority to give orders.
     pub(super) const fn informs(self) -> bool {
         matches!(self, Source::ToolResult | Source::Document | Source::ToolDefinition)
     }
 }
 
-/// How little evidence is enough.
+/// How little evidence is enough to count as an attack.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub enum Sensitivity {
-    /// Only what is plain.
+    /// Only clear cases.
     Low,
     /// The default.
     #[default]
     Medium,
-    /// Also what is likely; expect false alarms on texts that quote attacks.
+    /// Also probable cases; expect false alarms on texts that quote attacks.
     High,
 }
 
@@ -54,19 +54,19 @@ pub enum Family {
     InstructionOverride,
     /// The text poses as another speaker or closes its own frame.
     RoleForgery,
-    /// The hidden instructions are asked for.
+    /// The hidden instructions are requested.
     PromptExtraction,
-    /// Data is to leave by a link, an image or a call.
+    /// Data is to be sent out by a link, an image or a call.
     Exfiltration,
     /// A tool's description gives orders to the model.
     ToolPoisoning,
     /// The order is hidden in an encoding.
     EncodedPayload,
-    /// The model is to become somebody without rules.
+    /// The model is to take on a persona without rules.
     Jailbreak,
-    /// A text that should only inform speaks to the model.
+    /// A text that should only inform addresses the model.
     IndirectInstruction,
-    /// What the trained scorer has learned to tell, without a rule that names it.
+    /// Recognised by the trained scorer, without a rule that names it.
     Learned,
     /// One of the policy's own phrases.
     Phrase,
@@ -103,9 +103,9 @@ pub struct InjectionFinding {
     pub rule: &'static str,
     /// Its family.
     pub family: Family,
-    /// Where its match stands: bytes of the text given, on character boundaries.
+    /// The span of its match: a byte range of the given text, on character boundaries.
     pub span: Range<usize>,
-    /// All evidence together, from 0 to 1.
+    /// The score of all evidence together, from 0 to 1.
     pub score: f32,
 }
 
@@ -173,15 +173,15 @@ pub(crate) fn features(lexicon: &Lexicon, text: &str, source: Source) -> Feature
     Matcher::new(lexicon, source).features(text)
 }
 
-/// A margin as a score from 0 to 1: half of it at the default sensitivity's operating point.
+/// A margin as a score from 0 to 1; the operating point of the default sensitivity becomes 0.5.
 pub(super) fn score_of(margin: f32, source: Source) -> f32 {
     let [_, medium, _] = points(source);
     let over = margin - medium;
     0.5 + 0.5 * over / (1.0 + over.abs())
 }
 
-/// The margins from which a text counts at low, medium and high sensitivity. How they were chosen and what they cost:
-/// `docs/injection-model.md`.
+/// The margins at which a text counts, at low, medium and high sensitivity. For how they were chosen and what they
+/// cost, see `docs/injection-model.md`.
 const fn points(source: Source) -> [f32; 3] {
     match source {
         Source::ToolDefinition => [2.2, 1.4, 0.9],
@@ -190,7 +190,7 @@ const fn points(source: Source) -> [f32; 3] {
     }
 }
 
-/// The operating point. The developer's prompt and the model's own words are not judged.
+/// The operating point; `None` for the developer's prompt and the model's own words, which are not judged.
 fn threshold(source: Source, sensitivity: Sensitivity) -> Option<f32> {
     if matches!(source, Source::System | Source::Assistant) {
         return None;

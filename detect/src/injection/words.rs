@@ -1,5 +1,5 @@
-//! The words, by class. Languages share classes, so that a rule written once holds in all of them as far as their word
-//! order allows. Words are in the folded form: small letters, no apostrophes of their own.
+//! The words, by class. Languages share classes, so a rule written once works in all of them as far as their word order
+//! allows. Words are in canonical form: lower case, with typographic apostrophes as ASCII.
 
 use super::lexicon::Classes;
 
@@ -10,7 +10,7 @@ macro_rules! classes {
 }
 
 classes! {
-    /// To make void: ignore, forget, override.
+    /// To void: ignore, forget, override.
     OVERRIDE = 0;
     /// Not, never, without.
     NOT = 1;
@@ -84,7 +84,7 @@ classes! {
     CHARACTER = 35;
     /// What, which.
     WHAT = 36;
-    /// Attack, injection, example: talk about it.
+    /// Attack, injection, example: a text about attacks.
     TALK = 37;
     /// Harmful, illegal, dangerous.
     HARM = 38;
@@ -100,7 +100,7 @@ classes! {
     STOP = 43;
     /// Never, cannot, will not.
     NEVER = 44;
-    /// Access, password, code word of a game.
+    /// Access, password, a code word in a game.
     ACCESS = 45;
     /// Hacked, pwned.
     OWNED = 46;
@@ -128,9 +128,9 @@ classes! {
     GRANTED = 57;
     /// Makers of models.
     MAKER = 58;
-    /// A name with underscores: a tool, a parameter. Told by its form.
+    /// A name with underscores: a tool, a parameter. Recognised by its form.
     IDENTIFIER = 59;
-    /// A web or mail address. Told by its form.
+    /// A web or mail address. Recognised by its form.
     ADDRESS = 60;
     /// To repeat what was there: print, copy, recite.
     LEAK = 61;

@@ -1,5 +1,5 @@
-//! More words, of languages whose word lists stand apart: Dutch, Polish, Turkish, Arabic, Hindi, and what the other lists
-//! lack of their languages' forms.
+//! More words: for languages with separate lists (Dutch, Polish, Turkish, Arabic, Hindi), and forms that the other
+//! lists lack.
 
 use super::lexicon::Classes;
 use super::words::*;
@@ -65,7 +65,7 @@ pub(super) const MORE: &[(Classes, &str)] = &[
     (INSTRUCTION, "说明 设定 限制条件 프롬프트 규칙을 지시를 命令を 指示を"),
     (PRIOR, "此前 原来 今まで 以前の 기존 지금까지"),
     (REVEAL.or(LEAK), "复述 写出 翻译 見せて 繰り返し 보여줘 알려줘 반복해"),
-    // As the canonical text spells them: a dotless i and a crossed l read as plain letters.
+    // Spelled as in the canonical text: a dotless i and a crossed l become plain letters.
     (INSTRUCTION, "talimatlari talimatlarini kurallari kurallarini komutlari"),
     (LIMIT, "sinir sinirsiz sinirin kuralsiz"),
     (DATA, "haslo hasla sifreyi sifreleri"),

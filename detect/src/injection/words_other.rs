@@ -1,6 +1,6 @@
-//! Words language by language: what the lists by class lack of their languages' forms, and languages that stand in none of
-//! them: Swedish, Danish, Norwegian, Finnish, Czech, Slovak, Ukrainian, Romanian, Hungarian, Greek, Hebrew, Persian,
-//! Indonesian, Malay, Vietnamese. Where a language writes a word in syllables, the telling one stands for it.
+//! Words by language: forms that the lists by class lack, and languages that are in none of them: Swedish, Danish,
+//! Norwegian, Finnish, Czech, Slovak, Ukrainian, Romanian, Hungarian, Greek, Hebrew, Persian, Indonesian, Malay,
+//! Vietnamese. If a language writes a word as several syllables, the distinctive one stands for it.
 
 use super::lexicon::Classes;
 use super::words::*;
@@ -15,7 +15,7 @@ pub(super) const OTHER: &[(Classes, &str)] = &[
     (GIVEN, "initialised initialized configured assigned deployed"),
     (MUST, "shall"),
     (AI, "bots"),
-    // In all of them: what a request is, who made the model, whose orders count
+    // In all languages: a request, the model's maker, whose orders count
     (
         REQUEST,
         "anfrage wunsch demande requête petición pedido richiesta domanda pergunta запрос запросы вопрос",
@@ -105,7 +105,7 @@ pub(super) const OTHER: &[(Classes, &str)] = &[
     (REVEAL, "zien vertel herhaal"),
     (SYSTEM, "geheime verborgen vertrouwelijke"),
     (ACCESS, "wachtwoord geheim"),
-    // Polish; without the crossed l, as the canonical text has it
+    // Polish, without the crossed l, as in the canonical text
     (FREE, "żadne żadnych"),
     (LIMIT, "zasady zasad zasadami cenzury filtrów moralności ograniczeń"),
     (REFUSE, "odmawiaj odmawiasz odmowy odmów odmówić"),

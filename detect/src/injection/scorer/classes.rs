@@ -1,5 +1,5 @@
-//! The weights of word classes and of pairs of them: few enough to stand in a table of their own, so that nothing is hashed
-//! for them while a text is read.
+//! The weights of word classes and of pairs of them: few enough for a table of their own, so that nothing is hashed for
+//! them while a text is read.
 
 use super::super::lexicon::Classes;
 use super::features::{Of, slot};
@@ -8,18 +8,18 @@ use super::weights::Table;
 /// Classes are the bits of a word.
 pub(super) const CLASSES: usize = u64::BITS as usize;
 
-/// What the scorer's table says of classes.
+/// The scorer's weights for classes.
 #[derive(Debug)]
 pub(in crate::injection) struct ClassWeights {
     single: [i8; CLASSES],
-    /// Of each class before each other one.
+    /// For each class, its weights before each other class.
     before: Box<[Row; CLASSES]>,
 }
 
-/// A weight for each class; of one pair a byte, but sums need more.
+/// A weight for each class; the weight of a pair fits in a byte, but sums need more.
 pub(super) type Row = [i16; CLASSES];
 
-/// What no class weighs before any other.
+/// The weights before a class that is absent: all zero.
 pub(super) const NOTHING: Row = [0; CLASSES];
 
 /// The slot of a class.
@@ -47,7 +47,7 @@ impl ClassWeights {
         self.single.get(class).map_or(0, |weight| i32::from(*weight))
     }
 
-    /// What the first of some classes weighs before each other one.
+    /// The weights of the first of these classes before each other class.
     #[inline]
     pub(super) fn before(&self, first: Classes) -> &Row {
         let first = first.0.trailing_zeros() as usize % CLASSES;

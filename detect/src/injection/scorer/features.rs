@@ -1,5 +1,5 @@
-//! What the scorer sees of a text: words and pairs and triples of them, how words begin and end, word classes that stand
-//! near each other, marks, and the rules that fired. Each is a slot of a table, by hash.
+//! The features that the scorer extracts from a text: words, pairs and triples of them, how words begin and end, word
+//! classes near each other, marks, and the rules that matched. Each is a slot of a table, by hash.
 
 use std::ops::Range;
 
@@ -8,29 +8,29 @@ use super::super::together::{self, Heard, NO_WORDS, RULES_WEIGH, Together, Worst
 use super::classes::{self, CLASSES, ClassWeights, NOTHING, Row};
 use super::weights::Table;
 
-/// Slots of the table of one kind of speaker.
+/// Slots in the table of one kind of source.
 pub const SLOTS: usize = 1 << 17;
-/// Words of a segment.
+/// Words per segment.
 pub(crate) const SEGMENT: usize = 16;
-/// A window with fewer features than this counts as if it had so many: a word or two prove little.
+/// A window with fewer features counts as if it had this many: a word or two prove little.
 pub const LEAST: f32 = 60.0;
-/// Letters at either edge of a word that are looked at.
+/// How many letters at either end of a word are used.
 const EDGE: usize = 4;
-/// Words with classes remembered for pairs.
+/// How many words with classes are remembered for pairs.
 const NEAR: usize = 3;
-/// Words between the two of a pair of classes, at most.
+/// The maximum distance in words between the two of a pair of classes.
 const REACH: usize = 8;
 
-/// What the scorer has to go by: for training it.
+/// The scorer's input: for training it.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Features {
-    /// For each segment the slots of the table, in the order of the text, as often as they occur.
+    /// For each segment, its slots of the table in text order, with repetitions.
     pub segments: Vec<Vec<u32>>,
-    /// What the rules say near the window that ends with each segment, from 0 to 1; there may be one more.
+    /// The rules' score near the window that ends with each segment, from 0 to 1; there may be one more entry.
     pub rules: Vec<f32>,
 }
 
-/// Names of the kinds, in their order, for explanations.
+/// Names of the kinds, in order, for explanations.
 const NAMES: [&str; 10] = [
     "words",
     "word pairs",
@@ -44,10 +44,10 @@ const NAMES: [&str; 10] = [
     "skipped pairs",
 ];
 
-/// Where a slot keeps its kind: above the bits that number it.
+/// The position of the kind in a slot value: above the slot's number.
 const KIND: u32 = 24;
 
-/// Kinds of features, kept apart in the table.
+/// Kinds of features; each kind is hashed differently.
 #[derive(Clone, Copy)]
 pub(super) enum Of {
     Word = 1,
@@ -62,7 +62,7 @@ pub(super) enum Of {
     Skip,
 }
 
-/// The slot of a feature: one multiplication, its upper bits; and above them its kind.
+/// The slot of a feature: the upper bits of one multiplication, with its kind above them.
 #[inline(always)]
 pub(super) fn slot(of: Of, hash: u64) -> u32 {
     const BITS: u32 = SLOTS.trailing_zeros();
@@ -71,14 +71,14 @@ pub(super) fn slot(of: Of, hash: u64) -> u32 {
         | (of as u32) << KIND
 }
 
-/// A segment written down: its features, and the most that the rules said in it.
+/// A recorded segment: its features, and the highest score of the rules in it.
 #[derive(Debug, Default)]
 struct Segment {
     slots: Vec<u32>,
     heard: f32,
 }
 
-/// Sums of one segment.
+/// The sums for one segment.
 #[derive(Debug, Clone, Copy, Default)]
 struct Sum {
     weight: i32,
@@ -87,7 +87,8 @@ struct Sum {
     end: usize,
 }
 
-/// A word with classes, and what several of them weigh before each other class; of one alone the table tells.
+/// A word with classes, and, if it has several, their total weight before each other class; for a single class the
+/// table is used.
 #[derive(Debug, Clone, Copy)]
 struct Near {
     classes: Classes,
@@ -102,7 +103,7 @@ impl Default for Near {
     }
 }
 
-/// Scores a text while its words go by.
+/// Scores a text word by word.
 #[derive(Debug)]
 pub(in crate::injection) struct Scorer<'a> {
     table: &'a Table,
@@ -135,12 +136,12 @@ impl<'a> Scorer<'a> {
         }
     }
 
-    /// One that also writes down the features.
+    /// A scorer that also records the features.
     pub(in crate::injection) fn traced(self) -> Scorer<'a> {
         Scorer { trace: Some(vec![Segment::default()]), ..self }
     }
 
-    /// Adds the feature in that slot.
+    /// Adds the feature with this slot.
     fn add(&mut self, slot: u32) {
         self.now.weight += self.weight([slot]);
         self.now.count += 1;
@@ -149,14 +150,14 @@ impl<'a> Scorer<'a> {
         }
     }
 
-    /// Takes in an ordinary word, of that hash.
+    /// Adds an ordinary word with this hash.
     #[inline(always)]
     pub(in crate::injection) fn plain(&mut self, text: &[u8], word: Range<usize>, hash: u64) {
         self.any(text, word, hash, 1, true);
     }
 
-    /// Takes in the word at `start..end`, of that hash, counting for `counts` words. Of a word in a script without spaces
-    /// how it begins and ends says nothing.
+    /// Adds a word with this hash, which counts for `counts` words. In a script without spaces, the beginning and end
+    /// of a word say nothing.
     #[inline(never)]
     pub(in crate::injection) fn word(
         &mut self,
@@ -194,7 +195,7 @@ impl<'a> Scorer<'a> {
         }
     }
 
-    /// The slots of a word and of the ones before it.
+    /// The slots of a word together with those before it.
     #[inline(always)]
     fn of_word(&self, hash: u64) -> [u32; 4] {
         let (last, last_but_one) = (self.last, self.last_but_one);
@@ -211,7 +212,7 @@ impl<'a> Scorer<'a> {
         slots.iter().map(|slot| i32::from(self.table.weight(*slot))).sum()
     }
 
-    /// Writes down the features of a word.
+    /// Records the features of a word.
     #[cold]
     #[inline(never)]
     fn trace_word(&mut self, text: &[u8], word: &Range<usize>, hash: u64, edges: bool) {
@@ -228,7 +229,7 @@ impl<'a> Scorer<'a> {
         self.last = hash;
     }
 
-    /// Takes in a sign between words: the end of a sentence, a line, a quote.
+    /// Adds a sign between words: the end of a sentence, a line, a quote.
     #[inline]
     pub(in crate::injection) fn sign(&mut self, sign: u8) {
         let hash = u64::from(sign).wrapping_mul(0xd6e8_feb8_6659_fd93);
@@ -238,7 +239,7 @@ impl<'a> Scorer<'a> {
         }
     }
 
-    /// Takes in the classes of a word and the number of that word in the text.
+    /// Adds the classes of a word, and the word's number in the text.
     #[inline]
     pub(in crate::injection) fn classes(&mut self, classes: Classes, index: usize) {
         if self.trace.is_some() {
@@ -272,7 +273,7 @@ impl<'a> Scorer<'a> {
         self.near_next = if self.near_next + 1 == NEAR { 0 } else { self.near_next + 1 };
     }
 
-    /// Writes down the features of a word's classes.
+    /// Records the features of a word's classes.
     #[cold]
     #[inline(never)]
     fn trace_classes(&mut self, classes: Classes, index: usize) {
@@ -285,12 +286,12 @@ impl<'a> Scorer<'a> {
         }
     }
 
-    /// Takes in a mark by its number.
+    /// Adds a mark by its number.
     pub(in crate::injection) fn mark(&mut self, number: usize) {
         self.add(slot(Of::Mark, number as u64 + 1));
     }
 
-    /// Ends a segment: the window it completes is scored.
+    /// Ends a segment and scores the window that it completes.
     #[inline(never)]
     fn cut(&mut self) {
         let now = std::mem::take(&mut self.now);
@@ -306,11 +307,11 @@ impl<'a> Scorer<'a> {
         let before = before.unwrap_or(Sum { start: now.start, ..Sum::default() });
         let count = (before.count + now.count) as f32;
         let margin = self.table.margin((before.weight + now.weight) as f32, count);
-        // A segment of signs alone has no place of its own.
+        // A segment that has only signs has no span of its own.
         self.together.window(margin, before.start, now.end.max(before.end));
     }
 
-    /// Takes in what the rules say.
+    /// Records evidence of the rules.
     pub(in crate::injection) fn hear(&mut self, heard: Heard) {
         if let Some(segment) = self.trace.as_mut().and_then(|trace| trace.last_mut()) {
             segment.heard = segment.heard.max(heard.0);
@@ -318,7 +319,7 @@ impl<'a> Scorer<'a> {
         self.together.hear(heard);
     }
 
-    /// Ends the text: its worst place.
+    /// Ends the text: returns its worst place.
     pub(in crate::injection) fn finish(&mut self, everywhere: Option<Heard>) -> Option<Worst> {
         if self.now.count > 0 {
             let now = std::mem::take(&mut self.now);
@@ -327,7 +328,7 @@ impl<'a> Scorer<'a> {
         self.together.finish(everywhere)
     }
 
-    /// The features written down, without their kinds.
+    /// The recorded features, without their kinds.
     pub(in crate::injection) fn into_features(mut self, everywhere: Option<Heard>) -> Features {
         self.finish(everywhere);
         let everywhere = everywhere.map_or(0.0, |(score, _)| score);
@@ -338,15 +339,15 @@ impl<'a> Scorer<'a> {
             heard.map(|segment| segment.heard).fold(everywhere, f32::max)
         };
         let rules = (0..trace.len()).map(near).collect();
-        // The last one, where nothing came after a cut.
+        // The last segment is empty if nothing followed a cut.
         trace.retain(|segment| !segment.slots.is_empty());
         let segments = trace.into_iter().map(|segment| segment.slots);
         let plain = |slots: Vec<u32>| slots.into_iter().map(|slot| slot & ((1 << KIND) - 1)).collect();
         Features { segments: segments.map(plain).collect(), rules }
     }
 
-    /// What each kind of feature adds to the margin of the worst place, what the model starts from, and the rules: together
-    /// they are that margin. Of use only if the features were written down.
+    /// What each kind of feature adds to the margin of the worst place, plus the bias and the rules: the terms add up
+    /// to that margin. Only useful if the features were recorded.
     pub(in crate::injection) fn parts(&mut self, everywhere: Option<Heard>) -> Vec<(&'static str, f32)> {
         let Some(worst) = self.finish(everywhere) else { return vec![("start", NO_WORDS)] };
         let mut parts = match worst.span {
@@ -374,13 +375,13 @@ impl<'a> Scorer<'a> {
     }
 }
 
-/// The slots of how a word begins and ends: its forms share one of the two.
+/// The slots for the beginning and end of a word: its forms share one of the two.
 #[inline(always)]
 fn of_edges(text: &[u8], word: &Range<usize>) -> [u32; 2] {
     [slot(Of::Begins, four(text, word.start)), slot(Of::Ends, four(text, word.end - EDGE))]
 }
 
-/// Four bytes in small letters, as a hash.
+/// Four bytes in lower case, as a hash.
 #[inline]
 fn four(text: &[u8], from: usize) -> u64 {
     let letters = text.get(from..).and_then(|rest| rest.first_chunk());
@@ -388,7 +389,7 @@ fn four(text: &[u8], from: usize) -> u64 {
     u64::from(small(letters)) << 16
 }
 
-/// Four ASCII letters made small at once; other bytes stay.
+/// Four ASCII letters converted to lower case at once; other bytes stay.
 #[inline]
 const fn small(letters: u32) -> u32 {
     const ONES: u32 = 0x0101_0101;

@@ -1,28 +1,28 @@
-//! The trained weights: `weights.bin`, written by `mesh-detect-train`. For each kind of speaker the scale and the bias (f32, little
-//! endian), then one signed byte a slot. Of two slots one is zero: what is compiled in has the others alone, so that the
-//! filter's module stays small.
+//! The trained weights: `weights.bin`, written by `mesh-detect-train`. For each kind of source, the scale and the bias
+//! (f32, little endian), then one signed byte per slot. Half of the slots are zero: only the others are compiled in, to
+//! keep the filter's module small.
 
 use super::features::{LEAST, SLOTS};
 
 const HEAD: usize = 8;
-/// Read when it is compiled, and nowhere else.
+/// Read only at compile time.
 const FILE: &[u8; 2 * (HEAD + SLOTS)] = include_bytes!("weights.bin");
 
 static SPEAKS: Packed<{ filled(0) }> = Packed::of(0);
 static INFORMS: Packed<{ filled(HEAD + SLOTS) }> = Packed::of(HEAD + SLOTS);
 
-/// The weights for one kind of speaker, without the slots that weigh nothing.
+/// The weights for one kind of source, without the zero slots.
 struct Packed<const N: usize> {
     scale: f32,
     bias: f32,
-    /// A bit for each slot that weighs something.
+    /// One bit per slot: whether its weight is not zero.
     filled: [u8; SLOTS / 8],
     weights: [i8; N],
 }
 
 #[allow(clippy::indexing_slicing, long_running_const_eval, reason = "evaluated when it is compiled")]
 impl<const N: usize> Packed<N> {
-    /// What stands in the file from there on.
+    /// Packs the table that begins at offset `at` of the file.
     const fn of(at: usize) -> Packed<N> {
         let mut packed =
             Packed { scale: number(at), bias: number(at + 4), filled: [0; SLOTS / 8], weights: [0; N] };
@@ -40,7 +40,7 @@ impl<const N: usize> Packed<N> {
     }
 }
 
-/// How many slots weigh something of the table that begins there.
+/// The number of non-zero slots in the table that begins there.
 #[allow(clippy::indexing_slicing, long_running_const_eval, reason = "evaluated when it is compiled")]
 const fn filled(at: usize) -> usize {
     let (mut slot, mut count) = (0, 0);
@@ -56,7 +56,7 @@ const fn number(at: usize) -> f32 {
     f32::from_le_bytes([FILE[at], FILE[at + 1], FILE[at + 2], FILE[at + 3]])
 }
 
-/// The weights for one kind of speaker.
+/// The weights for one kind of source.
 #[derive(Debug)]
 pub(in crate::injection) struct Table {
     weights: Box<[i8; SLOTS]>,
@@ -82,18 +82,18 @@ impl Table {
         Table { weights, scale: packed.scale, bias: packed.bias }
     }
 
-    /// The weight of a slot, whatever kind it says it is of.
+    /// The weight of a slot; its kind is ignored.
     #[inline]
     pub(super) fn weight(&self, slot: u32) -> i8 {
         self.weights.get(slot as usize & (SLOTS - 1)).copied().unwrap_or_default()
     }
 
-    /// What a window is worth: the sum of its weights over the root of their number.
+    /// The margin of a window: the sum of its weights over the square root of their number.
     pub(super) fn margin(&self, sum: f32, count: f32) -> f32 {
         self.scale * sum / count.max(LEAST).sqrt() + self.bias
     }
 
-    /// The margin taken apart: what one unit of weight adds in a window of `count` features, and where it starts.
+    /// The parts of the margin: what one unit of weight adds in a window of `count` features, and the bias.
     pub(super) fn share(&self, count: f32) -> (f32, f32) {
         (self.scale / count.max(LEAST).sqrt(), self.bias)
     }
