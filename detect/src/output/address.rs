@@ -1,4 +1,5 @@
-//! Whether an address begins here, and whose it is (URL standard, section 4.4, as far as it matters who is asked).
+//! Whether an address begins here, and whether its host is listed (URL standard, section 4.4, as far as it decides
+//! which host is asked).
 use super::decode::{Decoded, Place, first};
 use super::hosts::Hosts;
 
@@ -7,17 +8,17 @@ use super::hosts::Hosts;
 pub(crate) enum Address {
     /// Nothing of interest.
     None,
-    /// It can not be told before there is more text.
+    /// Cannot be decided until there is more text.
     Cut,
-    /// An address that may be there: so many bytes of it were read.
+    /// An allowed address, of which this many bytes were read.
     Listed(usize),
-    /// One that may not, up to the end of its host, and how a person may see it.
+    /// A forbidden one, up to the end of its host, and in a defanged form to show people.
     Foreign(usize, String),
-    /// One that runs a program, up to the end of its scheme; which, and how a person may see it.
+    /// One that runs a program, up to the end of its scheme; the kind, and a defanged form to show people.
     Active(usize, &'static str, String),
 }
 
-/// Schemes of addresses with a host that somebody is asked at, and what they become.
+/// Schemes of addresses with a host that is contacted, and their defanged forms.
 const FETCHED: &[(&str, &str)] = &[
     ("https", "hxxps"),
     ("http", "hxxp"),
@@ -29,16 +30,16 @@ const FETCHED: &[(&str, &str)] = &[
     ("smb", "sxb"),
 ];
 const SCRIPTS: &[&str] = &["javascript", "vbscript", "livescript"];
-/// `data:` addresses of these types are pictures and nothing else: they ask nobody and run nothing.
+/// `data:` addresses of these types are only pictures: they contact nobody and run nothing.
 const PICTURES: &[&str] =
     &["image/png", "image/jpeg", "image/jpg", "image/gif", "image/webp", "image/avif", "image/bmp"];
 
-/// A longer word before a colon is no scheme that is known here.
+/// A longer word before a colon is not a known scheme.
 const MAX_SCHEME: usize = 24;
-/// What is looked at of an address's host and its surroundings; what goes on longer is foreign.
+/// How much of an address's host and its surroundings is examined; anything longer is foreign.
 const MAX_HOST: usize = 512;
 
-/// Reads on, character by character.
+/// Reads character by character.
 struct Reader<'t> {
     text: &'t str,
     at: usize,
@@ -51,7 +52,7 @@ impl Reader<'_> {
         let mut at = self.at;
         loop {
             match first(self.text.get(at..).unwrap_or_default(), self.place, self.last) {
-                // Browsers read over these in an address.
+                // Browsers ignore these in an address.
                 Decoded::Char('\t' | '\n' | '\r', len) if self.place == Place::Attribute => at += len,
                 Decoded::Char(c, len) => return Decoded::Char(c, at + len - self.at),
                 Decoded::End if !self.last => return Decoded::Cut,
@@ -61,8 +62,8 @@ impl Reader<'_> {
     }
 }
 
-/// What begins with `text`. In running text only what readers make a link of: a scheme and two slashes, or `www.`; `angle`
-/// when a `<` stands before it.
+/// Reads what `text` begins with. In running text, only what readers turn into a link: a scheme and two slashes, or
+/// `www.`; `angle` if a `<` comes before it.
 pub(crate) fn address(
     text: &str,
     place: Place,
@@ -110,7 +111,7 @@ pub(crate) fn address(
     }
     let www = shown.is_none() && slashes == 0;
     match shown {
-        // Readers make links of a scheme and two slashes alone; a target may do without them.
+        // Readers make links only of a scheme and two slashes; a link target may do without the slashes.
         Some(_) if slashes < 2 && !linked => return Address::None,
         None if slashes < 2 && (linked || !begins_www(text)) => return Address::None,
         None if slashes > 0 && !linked => return Address::None,
@@ -119,7 +120,7 @@ pub(crate) fn address(
     let name = if reader.at - before_slashes < MAX_HOST {
         host(&mut reader, hosts)
     } else {
-        // Whatever comes after so many of them.
+        // Foreign, whatever comes after so many slashes.
         Ok(Some((String::new(), false)))
     };
     match name {
@@ -138,7 +139,7 @@ fn begins_www(text: &str) -> bool {
     text.get(..4).is_some_and(|word| word.eq_ignore_ascii_case("www."))
 }
 
-/// The scheme, in lower case, where there is one.
+/// The scheme in lower case, if there is one.
 fn scheme(reader: &mut Reader<'_>, linked: bool) -> Result<Option<String>, Address> {
     let mut word = String::new();
     loop {
@@ -167,7 +168,7 @@ fn scheme(reader: &mut Reader<'_>, linked: bool) -> Result<Option<String>, Addre
     }
 }
 
-/// What a scheme means: how it is shown, where a host follows.
+/// What a scheme means: its defanged form, if a host follows.
 fn of_scheme(scheme: &str, reader: &mut Reader<'_>, followed: bool, html: bool) -> Result<String, Address> {
     if let Some((_, shown)) = FETCHED.iter().find(|(name, _)| *name == scheme) {
         return Ok((*shown).to_owned());
@@ -204,7 +205,7 @@ fn of_scheme(scheme: &str, reader: &mut Reader<'_>, followed: bool, html: bool) 
     })
 }
 
-/// The host, and whether it is plainly a listed one. None where no host follows.
+/// The host, and whether it is clearly a listed one. `None` if no host follows.
 fn host(reader: &mut Reader<'_>, hosts: &Hosts) -> Result<Option<(String, bool)>, Address> {
     let mut name = String::new();
     let ended = loop {
@@ -229,7 +230,7 @@ fn host(reader: &mut Reader<'_>, hosts: &Hosts) -> Result<Option<(String, bool)>
     if !hosts.list(name.trim_end_matches('.')) {
         return Ok(Some((name, false)));
     }
-    // What follows may make the listed name somebody's user name: `https://listed@elsewhere/`.
+    // What follows may turn the listed name into a user name: `https://listed@elsewhere/`.
     let mut ahead = Reader { ..*reader };
     let mut first = true;
     let mut open = 0;
@@ -237,7 +238,7 @@ fn host(reader: &mut Reader<'_>, hosts: &Hosts) -> Result<Option<(String, bool)>
         match ahead.peek() {
             Decoded::Cut if ahead.at - reader.at < MAX_HOST => return Err(Address::Cut),
             Decoded::Cut => return Ok(Some((name, false))),
-            // A backslash is a slash for some and part of a user name for others.
+            // A backslash is a slash to some readers and part of a user name to others.
             Decoded::Char('\\' | '@', _) => return Ok(Some((name, false))),
             Decoded::End => return Ok(Some((name, true))),
             Decoded::Char(c, _) if c.is_whitespace() || ends_authority(c) => return Ok(Some((name, true))),
@@ -273,7 +274,7 @@ mod tests {
             (2, "a.example", false),
             (2, "b.example", true),
             (600, "b.example", true),
-            // So many of them are nobody's.
+            // With so many slashes, no host is listed.
             (600, "a.example", true),
         ] {
             let text = format!("https:{}{of} ", "/".repeat(slashes));

@@ -1,21 +1,22 @@
 //! Code in Markdown: where every reader agrees that it is code (CommonMark, sections 4.5 and 6.1).
 //!
-//! A text that makes readers disagree must not get anything past us as code. So a fence counts only at the very beginning of a
-//! line (not in a list or a quotation), as long as no HTML has been seen outside code (inside an HTML block a fence is none)
-//! and no fence that is not plainly one; a span only where it ends in its line, without a `|` (a table cuts it), a
-//! backslash before it or a backtick in its paragraph that begins none. Else it is searched like all other text.
+//! A text on which readers disagree must not smuggle anything past us as code. So a fence counts only at the very
+//! beginning of a line (not in a list or a quotation), and only if outside code there has been no HTML (inside an HTML
+//! block a fence has no effect) and no ambiguous fence. A span counts only if it ends on its line, without a `|` (a
+//! table splits it), a backslash before it, or an unmatched backtick in its paragraph. Otherwise it is searched like
+//! all other text.
 
-/// The longest line that can be a fence, and the longest span, in bytes.
+/// The maximum length of a fence line and of a span, in bytes.
 const MAX_LINE: usize = 256;
 
 /// What a line or a run of backticks is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Code {
-    /// It is code's mark, or code: so many bytes.
+    /// A code mark or code, of this many bytes.
     Yes(usize),
-    /// It is not.
+    /// Not code.
     No,
-    /// It can not be told before there is more text.
+    /// Cannot be decided until there is more text.
     Cut,
 }
 
@@ -24,7 +25,7 @@ pub(crate) fn run(text: &str, mark: char) -> usize {
     text.chars().take_while(|c| *c == mark).count()
 }
 
-/// Bytes of the line, its end included; none where the end is not there.
+/// The length of the line in bytes, including its end; `None` if its end is not there yet.
 fn line(text: &str, last: bool) -> Option<usize> {
     match text.find(['\n', '\r']) {
         Some(at) => Some(at + 1),
@@ -52,7 +53,7 @@ pub(crate) fn opens(text: &str, last: bool) -> Code {
     }
 }
 
-/// Whether a line that begins with `text` closes the block that so many marks opened.
+/// Whether a line that begins with `text` closes the block that a fence of these marks opened.
 pub(crate) fn closes(text: &str, (mark, count): (char, usize), last: bool) -> Code {
     let indent = run(text, ' ');
     if indent > 3 {

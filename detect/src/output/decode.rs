@@ -1,6 +1,6 @@
-//! Characters as a reader of Markdown or HTML sees them: character references and backslash escapes resolved.
+//! Characters as a reader of Markdown or HTML sees them, with character references and backslash escapes resolved.
 
-/// Where a stretch of text stands: that decides what is resolved in it.
+/// The kind of place in which a text stands: it decides what is resolved.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Place {
     /// In running text.
@@ -11,10 +11,10 @@ pub(crate) enum Place {
     Attribute,
 }
 
-/// The longest character reference, in bytes: `&#x0010FFFF;` and some zeros.
+/// The maximum length of a character reference in bytes: `&#x0010FFFF;` and some zeros.
 const MAX_REFERENCE: usize = 16;
 
-/// A character, and how many bytes spell it.
+/// A character, with the number of bytes that spell it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Decoded {
     Char(char, usize),
@@ -38,7 +38,8 @@ pub(crate) fn first(text: &str, place: Place, last: bool) -> Decoded {
     }
 }
 
-/// A character reference (HTML, section 13.5; CommonMark, section 2.5); the named ones are those that addresses are made of.
+/// A character reference (HTML, section 13.5; CommonMark, section 2.5); of the named ones, those that occur in
+/// addresses.
 fn reference(text: &str, last: bool) -> Decoded {
     const NAMES: &[(&str, char)] = &[
         ("amp", '&'),

@@ -1,16 +1,16 @@
-//! Hosts that an author lists.
+//! Hosts that an author allows.
 
-/// A list of hosts: names, `*.name` for all below one, `*` for all.
+/// A list of hosts: names, `*.name` for all subdomains, `*` for all hosts.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Hosts(Vec<String>);
 
 impl Hosts {
-    /// The list of these entries, in any case.
+    /// A list of these entries; case does not matter.
     pub fn new<S: AsRef<str>>(entries: &[S]) -> Self {
         Hosts(entries.iter().map(|entry| entry.as_ref().to_ascii_lowercase()).collect())
     }
 
-    /// Whether a host is listed; the dot at the end of a name means nothing (RFC 1034, section 3.1).
+    /// Whether a host is listed; a trailing dot does not matter (RFC 1034, section 3.1).
     pub(crate) fn list(&self, host: &str) -> bool {
         let host = host.strip_suffix('.').unwrap_or(host).to_ascii_lowercase();
         self.0.iter().any(|entry| match entry.strip_prefix('*') {

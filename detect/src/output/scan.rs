@@ -1,8 +1,8 @@
-//! The search itself: one way through a text, token by token.
+//! The search itself: one pass over a text, token by token.
 //!
-//! A token is what can only be judged as a whole (an address up to its host, a tag's name, a code span). The search stops
-//! before one that is cut off, and before one that goes on beyond the limit it is given, so that a text can be let go up to
-//! where it stopped.
+//! A token is what can only be judged as a whole (an address up to its host, a tag's name, a code span). The search
+//! stops before a token that is cut off or extends beyond the given limit, so the text before that point can be
+//! released.
 use super::address::{Address, address};
 use super::code::{self, Code};
 use super::decode::{Decoded, Place, first};
@@ -10,11 +10,11 @@ use super::state::{OutputState, Rest, TagAt};
 use super::tag::{Tag, attribute, is_handler, tag};
 use super::{OutputFinding, OutputKind, OutputRules};
 
-/// Blanks between a link's parenthesis and its target.
+/// The maximum number of blanks between a link's parenthesis and its target.
 const MAX_BLANKS: usize = 32;
-/// More backticks or tildes in a row are told apart no longer.
+/// Longer runs of backticks or tildes are treated alike.
 const MAX_MARKS: usize = 64;
-/// What stands where something was taken out: an address that leads nowhere.
+/// The replacement for what is removed: an address that leads nowhere.
 const NOWHERE: &str = "#removed";
 
 pub(crate) struct Scan<'r, 't> {
@@ -25,7 +25,7 @@ pub(crate) struct Scan<'r, 't> {
     last: bool,
 }
 
-/// A token: its bytes, what was found in it (counted from its beginning), and how the search stands after it.
+/// A token: its length, what was found in it (relative to its start), and the state after it.
 struct Token {
     len: usize,
     found: Option<OutputFinding>,
@@ -38,7 +38,7 @@ impl<'r, 't> Scan<'r, 't> {
         Scan { rules, state, text, at: 0, last }
     }
 
-    /// Goes on up to `limit`, or to a token that is cut off there or at the end of the text.
+    /// Runs up to `limit`, or up to a token that is cut off there or at the end of the text.
     pub(crate) fn run(&mut self, limit: usize, found: &mut Vec<OutputFinding>) {
         while self.at < limit {
             let rest = self.text.get(self.at..).unwrap_or_default();
@@ -57,7 +57,7 @@ impl<'r, 't> Scan<'r, 't> {
         }
     }
 
-    /// The token that begins here; none where it is cut off.
+    /// The token that begins here; `None` if it is cut off.
     fn token(&mut self, rest: &str) -> Option<Token> {
         let c = rest.chars().next()?;
         if let Some(kind) = self.state.rest {
@@ -95,7 +95,7 @@ impl<'r, 't> Scan<'r, 't> {
         }
     }
 
-    /// The state after any character of a line but its end.
+    /// The state after any character of a line except its end.
     fn on(&self) -> OutputState {
         OutputState { line_begins: false, blank: false, ..self.state.clone() }
     }
@@ -113,7 +113,7 @@ impl<'r, 't> Scan<'r, 't> {
         Some(Token { len, found: None, after: self.on() })
     }
 
-    /// What goes with a finding that is to be removed; none at its end.
+    /// The text that is removed together with a finding; `None` at its end.
     fn what_follows(&self, kind: Rest, rest: &str) -> Option<Token> {
         let ended = match kind {
             Rest::Address => {
@@ -158,7 +158,7 @@ impl<'r, 't> Scan<'r, 't> {
         if marks < 3 {
             return if marks == rest.len() && !self.last { None } else { self.plain(marks) };
         }
-        // Some reader may end the block here.
+        // To some readers the block may end here.
         let after = OutputState { fence: None, doubtful: true, ..self.on() };
         Some(Token { len: marks, found: None, after })
     }
@@ -206,7 +206,7 @@ impl<'r, 't> Scan<'r, 't> {
                 let after = OutputState { rest: remove.then_some(Rest::Tag), tag: None, ..doubtful };
                 Some(Token { len, found: Some(found), after })
             }
-            // Also inside the value of an attribute: for some reader that may have ended long ago.
+            // Also inside an attribute value: to some readers that may have ended long ago.
             Tag::Active(_, len) | Tag::Plain(len) => {
                 let after = OutputState { tag: Some(TagAt::BeforeName), ..doubtful };
                 Some(Token { len, found: None, after })
@@ -248,7 +248,7 @@ impl<'r, 't> Scan<'r, 't> {
         }
     }
 
-    /// A value may hold several addresses: `srcset`, `style`.
+    /// A value may contain several addresses: `srcset`, `style`.
     fn in_value(&self, rest: &str, c: char) -> Option<Token> {
         let listed = self.state.before.is_none_or(|before| before == ',' || before.is_whitespace());
         if listed && matches!(c, '/' | '\\') {
@@ -273,7 +273,7 @@ impl<'r, 't> Scan<'r, 't> {
         }
     }
 
-    /// An address in running text, or whatever is none.
+    /// An address in running text, or plain text.
     fn word(&self, rest: &str, c: char) -> Option<Token> {
         let begins = self.state.before.is_none_or(|before| !before.is_ascii_alphanumeric());
         match c {
@@ -303,7 +303,7 @@ impl<'r, 't> Scan<'r, 't> {
         self.plain(word_len(rest, c))
     }
 
-    /// What begins `before` bytes on. There is always something to go over, also where that is nothing.
+    /// The token for what begins after `before` bytes. It is never empty, even where nothing begins.
     fn target(&self, rest: &str, before: usize, place: Place, after: OutputState) -> Option<Token> {
         let text = rest.get(before..).unwrap_or_default();
         let angle = self.state.before == Some('<');
@@ -326,7 +326,7 @@ impl<'r, 't> Scan<'r, 't> {
     }
 }
 
-/// Bytes of a stretch in which nothing begins.
+/// How many bytes can be skipped because no token begins inside them.
 fn word_len(rest: &str, c: char) -> usize {
     if !c.is_ascii_alphanumeric() {
         return c.len_utf8();

@@ -1,11 +1,11 @@
-//! What has to be known of the text before.
+//! What must be known of the text before.
 
-/// Where a search stands. The default is the beginning of a text.
+/// The state of a search. The default is the beginning of a text.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OutputState {
-    /// The character before.
+    /// The previous character.
     pub(crate) before: Option<char>,
-    /// Nothing of the line has been read.
+    /// Nothing of the line has been read yet.
     pub(crate) line_begins: bool,
     /// The line is blank so far.
     pub(crate) blank: bool,
@@ -36,13 +36,13 @@ impl Default for OutputState {
     }
 }
 
-/// Where in a tag (HTML, sections 13.2.5.32 to 13.2.5.39).
+/// The position in a tag (HTML, sections 13.2.5.32 to 13.2.5.39).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum TagAt {
     BeforeName,
     AfterName,
     BeforeValue,
-    /// In a value, which ends with this quotation mark, or with a blank.
+    /// In a value that ends with this quotation mark, or, without one, with a blank.
     Value(Option<char>),
 }
 

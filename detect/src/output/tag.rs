@@ -1,29 +1,29 @@
-//! HTML tags: which run something, and the attributes that do.
+//! HTML tags: which elements are active, and which attributes.
 
-/// Elements that run or load something by being there, or change what the page's other addresses mean.
+/// Elements that run or load something just by being there, or change what the page's other addresses mean.
 const ACTIVE: &[&str] = &[
     "script", "iframe", "frame", "frameset", "object", "embed", "applet", "portal", "meta", "base", "link",
     "style", "form",
 ];
-/// A longer name is none that is known here.
+/// A longer name is not a known one.
 const MAX_NAME: usize = 32;
 
-/// What stands behind a `<`.
+/// What follows a `<`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Tag {
-    /// An element that runs something: its name, and the bytes of `<` and name.
+    /// An active element: its name, and the length of `<` and name.
     Active(&'static str, usize),
-    /// Another element: bytes of `<` and name.
+    /// Another element: the length of `<` and name.
     Plain(usize),
     /// A closing tag, a comment, an address in angle brackets.
     Other,
-    /// No markup.
+    /// Not markup.
     None,
-    /// It can not be told before there is more text.
+    /// Cannot be decided until there is more text.
     Cut,
 }
 
-/// What `text`, which begins with `<`, is.
+/// The kind of tag that `text`, which begins with `<`, is.
 pub(crate) fn tag(text: &str, last: bool) -> Tag {
     let name = text.get(1..).unwrap_or_default();
     let word = name.bytes().take(MAX_NAME).take_while(u8::is_ascii_alphanumeric).count();
@@ -44,12 +44,12 @@ pub(crate) fn tag(text: &str, last: bool) -> Tag {
     }
 }
 
-/// Bytes of the attribute name that `text` begins with; none where it may go on.
+/// The length of the attribute name that `text` begins with; `None` if it may go on.
 pub(crate) fn attribute(text: &str, last: bool) -> Option<usize> {
     let ends = |b: &u8| b.is_ascii_whitespace() || matches!(b, b'/' | b'>' | b'=');
     let len = text.bytes().take(MAX_NAME).take_while(|b| !ends(b)).count();
     let whole = len < text.len() || last || len == MAX_NAME;
-    // A name may be cut in the middle of a character.
+    // A name may be cut inside a character.
     let len = (1..=len).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0);
     whole.then(|| len.max(text.chars().next().map_or(0, char::len_utf8)))
 }
