@@ -1,4 +1,4 @@
-//! Incremental xDS over an aggregated stream, as far as the filter speaks it.
+//! The part of incremental xDS over an aggregated stream that the filter uses.
 //!
 //! Field numbers are those of `envoy/service/discovery/v3/discovery.proto`, `envoy/config/core/v3/base.proto`,
 //! `google/rpc/status.proto`, `google/protobuf/struct.proto` and our `ai_mesh/v1/policy_bundle.proto`.
@@ -16,7 +16,7 @@ const PIECES: &str = "type.googleapis.com/ai_mesh.v1.PolicyBundlePiece";
 const BUNDLES: &str = "type.googleapis.com/ai_mesh.v1.PolicyBundle";
 /// The bundle's name.
 const NAME: &str = "ai_mesh";
-/// Keys of the node's metadata: what tells the filters of one Envoy apart, and how many there are.
+/// Keys of the node's metadata: which of one Envoy's filters this is, and how many there are.
 const INSTANCE: &str = "ai_mesh_instance";
 const FILTERS: &str = "ai_mesh_filters";
 /// `google.rpc.Code.INVALID_ARGUMENT`: the code of a NACK.
@@ -114,7 +114,7 @@ struct PolicyBundlePiece {
     content: Vec<u8>,
 }
 
-/// Who subscribes.
+/// The filter that subscribes.
 pub(crate) struct Subscriber<'a> {
     /// The node's id.
     pub(crate) id: &'a str,
@@ -133,7 +133,7 @@ pub(crate) struct Update {
     pub(crate) news: News,
 }
 
-/// What a response brings.
+/// The content of a response.
 pub(crate) enum News {
     /// New pieces by name, and the names of pieces that are no longer needed.
     Pieces { new: Vec<(String, Piece)>, gone: Vec<String> },
@@ -147,13 +147,14 @@ pub(crate) struct Piece {
     pub(crate) content: Vec<u8>,
 }
 
-/// A bundle, as names of pieces.
+/// A bundle, as a list of piece names.
 pub(crate) struct Index {
     pub(crate) version: String,
     pub(crate) pieces: Vec<String>,
 }
 
-/// The first requests of a stream: all pieces, and the bundle. What an earlier stream brought is named with its version.
+/// The first requests of a stream: all pieces, and the bundle. What an earlier stream brought is named with its
+/// version.
 pub(crate) fn subscribe(
     subscriber: Subscriber<'_>,
     pieces: BTreeMap<String, String>,

@@ -1,7 +1,7 @@
 //! Usage beyond the estimate, for a foreign rate limit service: the excess is reported by a call that no request waits for.
 //!
-//! Failure law: such a service counts the estimate when the request asks, and knows no way to give back what was not used. A call
-//! that fails is not repeated, so that nothing is ever counted twice.
+//! Failure law: such a service counts the estimate when the request asks, and cannot take back what was not used. A
+//! failed call is not repeated, so that nothing is ever counted twice.
 use std::collections::VecDeque;
 
 use mesh_engine::{LimitCheck, Settlement};
@@ -9,10 +9,10 @@ use mesh_policy::ServiceRef;
 
 use crate::{host, limits};
 
-/// Reports that may wait for the next tick; beyond that the oldest are dropped.
+/// How many reports may wait for the next tick; beyond that the oldest are dropped.
 const MAX_WAITING: usize = 256;
 
-/// Reports that wait.
+/// The waiting reports.
 #[derive(Default)]
 pub(crate) struct Excess {
     waiting: VecDeque<LimitCheck>,
@@ -29,7 +29,7 @@ impl Excess {
         }
     }
 
-    /// Sends the reports that wait.
+    /// Sends the waiting reports.
     pub(crate) fn report(&mut self, service: &ServiceRef) {
         for over in self.waiting.drain(..) {
             let question = limits::ask_plainly(std::slice::from_ref(&over));

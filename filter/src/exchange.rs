@@ -29,11 +29,11 @@ pub(crate) struct Exchange {
     shared: Rc<Shared>,
     session: Option<Session>,
     phase: Phase,
-    /// What the rate limit service is being asked.
+    /// The pending call to the rate limit service.
     limit_call: Option<LimitCall>,
-    /// What the judge is being asked.
+    /// The pending call to the judge.
     judge_call: JudgeCall,
-    /// What leases gave this request, to be settled when the exchange ends.
+    /// The leases that this request uses, to be settled when the exchange ends.
     uses: Vec<Use>,
     /// The outbox holds a place for this exchange's record.
     reserved: bool,
@@ -93,8 +93,8 @@ impl Exchange {
         }
     }
 
-    /// Asks the session and adds up the time that it takes. Reading the clock is a call to Envoy, so what is asked about headers
-    /// is not timed.
+    /// Calls the session and adds up the time that it takes. Reading the clock is a call to Envoy, so calls about
+    /// headers are not timed.
     fn ask_session<T>(&mut self, ask: impl FnOnce(&mut Session, u64) -> T) -> Option<T> {
         let session = self.session.as_mut()?;
         let before = host::now();
@@ -103,7 +103,7 @@ impl Exchange {
         Some(answer)
     }
 
-    /// Does to the request what the session wants.
+    /// Applies the session's step to the request.
     fn apply_to_request(&mut self, step: Step) -> Action {
         match step {
             Step::Continue => self.forward(),
@@ -136,7 +136,8 @@ impl Exchange {
         action
     }
 
-    /// Sends the request on, without the mesh's own headers: what they say of the agent is not the upstream's business.
+    /// Sends the request on, without the mesh's own headers: what they say about the agent does not concern the
+    /// upstream.
     fn forward(&mut self) -> Action {
         if let Some(session) = &self.session {
             for (name, _) in session.head().headers.iter().filter(|(name, _)| name.starts_with("x-ai-mesh-"))
@@ -231,7 +232,7 @@ impl HttpContext for Exchange {
         }
     }
 
-    /// Trailers end the body: the body callback may not have been told of an end.
+    /// Trailers end the body: the body callback may not have seen the end of the stream.
     fn on_http_request_trailers(&mut self, _count: usize) -> Action {
         match self.phase {
             Phase::ReadRequest => self.read_request(),

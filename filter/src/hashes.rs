@@ -1,5 +1,5 @@
-//! Fingerprints of the bodies of one exchange, where the operator asks for them: of the request as the agent sent it, and of the
-//! response as the agent gets it, as far as bodies are read at all.
+//! Fingerprints of the bodies of one exchange, if the operator asks for them: of the request as the agent sent it, and
+//! of the response as the agent gets it, as far as bodies are read at all.
 use mesh_audit::ContentHash;
 use mesh_audit::v1::DecisionRecord;
 use mesh_policy::Settings;

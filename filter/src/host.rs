@@ -1,4 +1,4 @@
-//! Every call into Envoy, with failures turned into values: a host that says no must not take the VM down.
+//! Every call into Envoy, with failures turned into values: a host that refuses a call must not take the VM down.
 use std::net::IpAddr;
 use std::time::Duration;
 
@@ -24,7 +24,7 @@ pub(crate) fn secret() -> Option<[u8; 16]> {
     getrandom::fill(&mut secret).ok().map(|()| secret)
 }
 
-/// A panic's message may quote the text it failed on; its place does not.
+/// A panic's message may quote the text it failed on; its location does not.
 pub(crate) fn say_where_on_panic() {
     std::panic::set_hook(Box::new(|info| {
         let place = info.location().map_or_else(|| "an unknown place".to_owned(), ToString::to_string);
@@ -158,7 +158,7 @@ pub(crate) fn close_stream(stream: u32) {
     let _ = hostcalls::cancel_grpc_stream(stream);
 }
 
-/// Keeps a value for all VMs of this Envoy, also for those that come after this one.
+/// Keeps a value for all VMs of this Envoy, including later ones.
 pub(crate) fn keep(key: &str, value: &[u8]) {
     let _ = hostcalls::set_shared_data(key, Some(value), None);
 }

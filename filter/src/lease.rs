@@ -1,4 +1,4 @@
-//! Limits under which a request is admitted without a call, by what the control plane has lent to this VM.
+//! Admits requests without a call, under limits that the control plane has lent to this VM.
 //!
 //! Rules with `mode: strict`, limits per second and limits on concurrency do not lend. Each VM has leases of its own: sharing them
 //! among workers would cost two calls into Envoy for every request, to save one call over the network every two seconds.
@@ -27,8 +27,8 @@ pub(crate) fn admit(leases: &mut Leases, checks: &[LimitCheck], now_ns: u64) -> 
     leases.admit(&wishes, now_ns / 1000)
 }
 
-/// What to borrow besides, for each check. `id` is the request's. Nothing when some check does not lend, since the request then
-/// asks for itself every time.
+/// What to borrow in addition, for each check. `id` is the request's. Nothing if some check does not lend, since the
+/// request then has to make a call every time.
 pub(crate) fn wants(
     leases: &mut Leases,
     checks: &[LimitCheck],
@@ -42,7 +42,7 @@ pub(crate) fn wants(
     checks.iter().map(|check| leases.want(&account(check), check.amount, &lease, now_ns / 1000)).collect()
 }
 
-/// Takes what an answer lends, or the fact that there is no answer.
+/// Processes what an answer lends, or the fact that there is no answer.
 pub(crate) fn take(
     leases: &mut Leases,
     checks: &[LimitCheck],
@@ -68,7 +68,7 @@ pub(crate) fn take(
     }
 }
 
-/// The answer to a session whose request leases admit.
+/// The answer for a session whose request is admitted by leases.
 pub(crate) fn answer(local: &Local) -> LimitAnswer {
     let status = |remaining: &u64| LimitStatus { over: None, remaining: *remaining };
     LimitAnswer::Answered(local.remaining.iter().map(status).collect())

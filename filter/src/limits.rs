@@ -1,4 +1,4 @@
-//! Envoy's rate limit service, version 3, as far as the filter speaks it.
+//! The part of Envoy's rate limit service, version 3, that the filter uses.
 //!
 //! Field numbers are those of `envoy/service/ratelimit/v3/rls.proto`, `envoy/extensions/common/ratelimit/v3/ratelimit.proto`
 //! and `envoy/type/v3/ratelimit_unit.proto`; the full set of Envoy's messages would triple the module.
@@ -99,7 +99,8 @@ struct Duration {
     nanos: i32,
 }
 
-/// The request as any rate limit service understands it: entries that name the limit and its key, the limit itself, the hits.
+/// The request in a form that any rate limit service understands: entries that name the limit and its key, the limit
+/// itself, the hits.
 pub(crate) fn ask_plainly(checks: &[LimitCheck]) -> Vec<u8> {
     let descriptors = checks.iter().map(|check| Descriptor {
         entries: vec![
@@ -113,7 +114,7 @@ pub(crate) fn ask_plainly(checks: &[LimitCheck]) -> Vec<u8> {
     encoded(descriptors.collect())
 }
 
-/// The request to our own control plane. `borrows` is what each check asks to be lent besides.
+/// The request to our own control plane. `borrows` is what each check wants to borrow in addition.
 pub(crate) fn ask(checks: &[LimitCheck], borrows: &[Option<Borrow>]) -> Vec<u8> {
     let descriptors = checks.iter().zip(borrows).map(|(check, borrow)| Descriptor {
         entries: [

@@ -18,9 +18,10 @@ const REPORT: GrpcMethod = GrpcMethod { service: "ai_mesh.v1.DecisionIntake", na
 const MAX_RETURNS: usize = 256;
 /// The gRPC status INVALID_ARGUMENT: the message makes no sense, and sending it again will not help.
 const INVALID_ARGUMENT: u32 = 3;
-/// How long records wait for company, unless they fill a message: a call costs Envoy as much as several requests.
+/// How long records wait to be sent together, unless they fill a message: a call costs Envoy as much as several
+/// requests.
 const GATHER_NS: u64 = 100_000_000;
-/// A call without any answer by then, not even an error, is given up: its root context may be gone.
+/// A call with no answer by then, not even an error, is given up: its root context may be gone.
 const LOST_AFTER_NS: u64 = 10_000_000_000;
 /// Wait after a failed call.
 const RETRY_AFTER_NS: u64 = 500_000_000;
@@ -37,7 +38,8 @@ pub(crate) struct Outbox {
     not_before: u64,
     /// When the last call was made.
     called: u64,
-    /// A record gives back what others wait for, or tells what others should know soon.
+    /// A record returns a concurrency slot that others wait for, or reports a changed tool that others should know
+    /// about soon.
     urgent: bool,
 }
 
@@ -152,7 +154,7 @@ impl Outbox {
         self.call.take_if(|call| call.owner == owner);
     }
 
-    /// Takes the end of a call: its gRPC status, and the answer, which is empty when the call failed.
+    /// Handles the end of a call: its gRPC status, and the answer, which is empty when the call failed.
     pub(crate) fn answered(
         &mut self,
         token: u32,

@@ -1,31 +1,31 @@
 //! Leases in use are renewed before they run out, by calls that no request waits for.
 //!
-//! Failure law: a renewal lends exactly as the answer to a request does. When the call fails, the lease runs out and the next
-//! request asks for itself.
+//! Failure law: a renewal lends exactly as the answer to a request does. When the call fails, the lease runs out and
+//! the next request makes a call of its own.
 use mesh_engine::{LimitAnswer, LimitCheck};
 use mesh_limits::{AccountName, Borrow, Leases, Renewal};
 use mesh_policy::ServiceRef;
 
 use crate::{host, lease, limits};
 
-/// Calls under way at once. Beyond that the oldest counts as unanswered: its root context may be gone.
+/// The maximum number of pending calls. Beyond that the oldest counts as unanswered: its root context may be gone.
 const MAX_CALLS: usize = 64;
 
-/// A call under way.
+/// A pending call.
 struct Call {
     token: u32,
     check: LimitCheck,
     borrow: Borrow,
 }
 
-/// Calls under way.
+/// The pending calls.
 #[derive(Default)]
 pub(crate) struct Renewals {
     calls: Vec<Call>,
 }
 
 impl Renewals {
-    /// Asks for what is due. `id` names the question, and is unique.
+    /// Requests the renewals that are due. `id` returns a unique name for each request.
     pub(crate) fn ask(
         &mut self,
         leases: &mut Leases,
@@ -55,7 +55,7 @@ impl Renewals {
         }
     }
 
-    /// Takes the answer to a call; false when the call is not one of these. `message` is empty when the call failed.
+    /// Handles the answer to a call; false if the call is not one of these. `message` is empty when the call failed.
     pub(crate) fn answered(&mut self, token: u32, message: &[u8], leases: &mut Leases) -> bool {
         let Some(at) = self.calls.iter().position(|call| call.token == token) else { return false };
         let Call { check, borrow, .. } = self.calls.swap_remove(at);

@@ -35,10 +35,10 @@ pub(crate) struct Shared {
     pub(crate) detector: Rc<Detector>,
     /// Records on their way.
     pub(crate) outbox: RefCell<Outbox>,
-    /// What this VM has borrowed of limits.
+    /// The leases that this VM holds.
     pub(crate) leases: RefCell<Leases>,
     renewals: RefCell<Renewals>,
-    /// What a foreign rate limit service is still to be told.
+    /// Reports still to be sent to a foreign rate limit service.
     pub(crate) excess: RefCell<Excess>,
     /// Whether the judge has answered lately.
     pub(crate) breaker: RefCell<Breaker>,
@@ -149,7 +149,7 @@ impl Root {
         }
     }
 
-    /// The service that lends; none where leases could not be returned.
+    /// The service that lends; `None` if leases could not be returned to it.
     fn lease_service(&self) -> Option<&ServiceRef> {
         let settings = self.program.as_ref()?.settings();
         settings.intake.as_ref().and(settings.rate_limit.as_ref()).filter(|_| !settings.foreign_limits)

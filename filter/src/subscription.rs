@@ -11,10 +11,10 @@ use mesh_policy::Bundle;
 use crate::discovery::{self, Index, News, Piece, Subscriber, Update};
 use crate::host;
 
-/// Wait between two attempts: the first, and the longest that doubling leads to.
+/// The wait between two attempts: the first, and the maximum that doubling leads to.
 const RETRY_NS: [u64; 2] = [100_000_000, 5_000_000_000];
 
-/// Bytes of all pieces, and of one bundle: far more than a control plane makes.
+/// The maximum size of all pieces, and of one bundle, in bytes: far more than a control plane makes.
 const MAX_BYTES: usize = 64 * 1024 * 1024;
 
 /// One root context's stream.
@@ -50,19 +50,19 @@ impl Subscription {
         }
     }
 
-    /// Gives the stream up.
+    /// Closes the stream.
     pub(crate) fn end(&mut self) {
         if let Some(stream) = self.stream.take() {
             host::close_stream(stream);
         }
     }
 
-    /// Whether it is this stream.
+    /// Whether this is the subscription's stream.
     pub(crate) fn is(&self, stream: u32) -> bool {
         self.stream == Some(stream)
     }
 
-    /// Takes a message of the server. `run` runs a bundle, or says why it cannot be run.
+    /// Handles a message of the server. `run` runs a bundle, or says why it cannot be run.
     pub(crate) fn message(&mut self, message: &[u8], run: impl FnOnce(&[u8]) -> Result<(), String>) {
         let Some(stream) = self.stream else { return };
         match discovery::read(message).and_then(|update| self.take(stream, update)) {
@@ -109,7 +109,7 @@ impl Subscription {
         Ok(())
     }
 
-    /// The pieces of a bundle in their order, if all of them are there.
+    /// The pieces of a bundle in order, if all of them have arrived.
     fn named(&self, index: &Index) -> Option<Vec<&[u8]>> {
         index.pieces.iter().map(|name| Some(self.pieces.get(name)?.content.as_slice())).collect()
     }

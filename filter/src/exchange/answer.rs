@@ -6,7 +6,7 @@ use super::{Exchange, Phase};
 use crate::host;
 
 impl Exchange {
-    /// Does to the buffered response what the session wants.
+    /// Applies the session's step to the buffered response.
     pub(super) fn apply_to_response(&mut self, step: Step) -> Action {
         self.phase = Phase::Pass;
         match step {
@@ -102,7 +102,7 @@ impl Exchange {
         step.map_or(Action::Continue, |step| self.apply_to_response(step))
     }
 
-    /// Sends on what may leave of a stream. False when that failed and the exchange was reset.
+    /// Sends on the part of a stream that may be released. False when that failed and the exchange was reset.
     pub(super) fn stream_piece(&mut self, size: usize, end_of_stream: bool) -> bool {
         let Some(chunk) = host::response_body(size) else {
             host::reset();

@@ -54,7 +54,7 @@ impl Exchange {
         }
     }
 
-    /// Takes the answer, or the fact that none will come, and goes on with the request.
+    /// Handles the answer, or the fact that none will come, and goes on with the request.
     fn take_limit_answer(
         &mut self,
         checks: Vec<LimitCheck>,
