@@ -64,7 +64,7 @@ impl Default for Detector {
 }
 
 impl Detector {
-    /// Builds the shipped rule set (well under a millisecond of work).
+    /// Builds the shipped rule set (a few milliseconds of work).
     pub fn new() -> Detector {
         Detector { context: pii::ContextWords::new(), lexicon: injection::Lexicon::new() }
     }

@@ -57,7 +57,7 @@ const SLOTS: usize = 8192;
 const SIEVE: usize = 1 << 16;
 /// Size in bits of the sieve for the first characters of words without spaces.
 const WIDE: usize = 1 << 11;
-/// The length of the longest word in the lexicon, in bytes; longer words are not looked up.
+/// The maximum length of a word in the lexicon, in bytes; longer words are not looked up.
 pub(super) const LONGEST: usize = 40;
 
 /// A hash of a word, computed byte by byte (FNV-1a, 64 bits).

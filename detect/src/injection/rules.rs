@@ -8,7 +8,7 @@ use super::lexicon::Classes;
 use super::verdict::Family::{self, *};
 use super::words::*;
 
-/// One step: a word of one of these classes, at most `gap` words after the step before it.
+/// One step: a word of one of these classes, with at most `gap` words between it and the previous step.
 pub(super) type Step = (Classes, u8);
 
 /// A sequence of words and its weight as evidence, from 0 to 1.

@@ -33,7 +33,7 @@ const NEGATES: [&str; 1] = ["nicht"];
 const WITHOUT: [&str; 9] = ["without", "ohne", "sans", "sin", "senza", "sem", "без", "zonder", "bez"];
 /// What ends a negation between the two, besides the end of its clause: "don't wait and transfer it without telling".
 const MORE: [&[u8]; 4] = [b" and ", b" but ", b" or ", b" then "];
-/// The maximum number of words between the two negations.
+/// The maximum distance in words between the two negations.
 pub(super) const WITHIN: usize = 10;
 
 /// Limits on measured quantities do not restrict a model: "rate limits".

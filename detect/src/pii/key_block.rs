@@ -6,7 +6,7 @@ use super::scan::Scan;
 use crate::EntityType;
 use crate::bytes::{run_end, slice};
 
-/// The longest block, in bytes.
+/// The maximum length of a block in bytes.
 pub(super) const MAX_BLOCK: usize = 8 * 1024;
 /// Header, footer and some twenty characters of key.
 pub(super) const MIN_BLOCK: usize = 80;

@@ -2,7 +2,7 @@
 
 use crate::bytes::{at, before, slice};
 
-/// The longest name read.
+/// The maximum length of a name in bytes.
 const MAX: usize = 40;
 
 /// The name before the value at `i`, past quotes, spaces and the assignment, in lower case; empty if there is none.

@@ -1,6 +1,6 @@
 //! The trained weights: `weights.bin`, written by `mesh-detect-train`. For each kind of source, the scale and the bias
-//! (f32, little endian), then one signed byte per slot. Half of the slots are zero: only the others are compiled in, to
-//! keep the filter's module small.
+//! (f32, little endian), then one signed byte per slot. More than a third of the slots are zero: only the others are
+//! compiled in, to keep the filter's module small.
 
 use super::features::{LEAST, SLOTS};
 
