@@ -8,7 +8,7 @@ use crate::host;
 
 pub(crate) const PATH: &str = "/predict";
 
-/// Bytes of the longest answer that is read.
+/// The maximum length of an answer in bytes.
 const MAX_ANSWER: usize = 64 * 1024;
 
 #[derive(Deserialize)]

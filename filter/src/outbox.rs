@@ -14,7 +14,7 @@ use crate::host::GrpcMethod;
 use crate::{host, lease};
 
 const REPORT: GrpcMethod = GrpcMethod { service: "ai_mesh.v1.DecisionIntake", name: "Report" };
-/// Returned leases in one message.
+/// The maximum number of returned leases in one message.
 const MAX_RETURNS: usize = 256;
 /// The gRPC status INVALID_ARGUMENT: the message makes no sense, and sending it again will not help.
 const INVALID_ARGUMENT: u32 = 3;

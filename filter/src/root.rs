@@ -25,7 +25,7 @@ use crate::subscription::Subscription;
 const TICK: Duration = Duration::from_millis(20);
 
 thread_local! {
-    /// One for the VM. Envoy makes a new root context for each configuration, while records of the old one are still on their way.
+    /// One per VM. Envoy makes a new root context for each configuration, while records of the old one are still on their way.
     static SHARED: Rc<Shared> = Rc::new(Shared::new());
 }
 

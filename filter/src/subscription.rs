@@ -22,7 +22,7 @@ const MAX_BYTES: usize = 64 * 1024 * 1024;
 pub(crate) struct Subscription {
     stream: Option<u32>,
     pieces: BTreeMap<String, Piece>,
-    /// A bundle that misses pieces, and the nonce of its response.
+    /// A bundle with missing pieces, and the nonce of its response.
     awaited: Option<(String, Index)>,
     /// Version of the newest bundle that arrived on a stream and runs.
     version: Option<String>,
