@@ -453,7 +453,7 @@ fn key_block(text: &str) -> Option<Key> {
     Some(Key::Open { begin, before: None })
 }
 
-/// [`key_block`] for one reading; `place` maps a range of it to the text.
+/// [`key_block()`] for one reading; `place` maps a range of it to the text.
 fn key_block_in(bytes: &[u8], place: impl Fn(Range<usize>) -> Range<usize>) -> Option<Key> {
     let mut closed: Option<Range<usize>> = None;
     let mut broken = None;
