@@ -67,6 +67,19 @@ fn bodies_are_read_as_servers_read_them() {
             false,
         ),
         (
+            "JSON in UTF-16 that is called bytes",
+            "application/octet-stream",
+            wide(prompt, u16::to_be_bytes),
+            false,
+        ),
+        ("JSON in UTF-16 behind a blank", "", wide(&format!(" {prompt}"), u16::to_le_bytes), false),
+        (
+            "JSON in UTF-7",
+            "application/json; charset*=us-ascii''utf-7",
+            b"{\"a\":\"+ADUAMwA2-90-4399\"}".to_vec(),
+            false,
+        ),
+        (
             "coloured text that is called bytes",
             "application/octet-stream",
             [b"\x1b[0mMy SSN is 536-90-4399 and".to_vec(), b" more words".repeat(9)].concat(),

@@ -404,6 +404,8 @@ fn texts_in_base64_are_in_utf8() {
         (gemini("image/png", png), true),
         (url("text/plain", plain), true),
         (url("text/csv", french), false),
+        // Readers of addresses resolve `%XX` first.
+        (url("text/plain", &plain.replacen('a', "%61", 1)), false),
         (url("text/plain;charset=windows-1252", french), false),
         (url("image/png", png), true),
         (file("k.csv", french.to_owned()), false),

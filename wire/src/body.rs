@@ -79,12 +79,21 @@ const UTF_8: &[&str] = &["utf-8", "utf8", "us-ascii", "ascii"];
 /// Character sets of one byte a character, in which ASCII is what it is in UTF-8.
 const LATIN: &[&str] = &["iso-8859-1", "iso-8859-15", "latin1", "windows-1252"];
 
-/// The character sets that parameters name.
+/// The character sets that parameters name. One whose name has more in it (`charset*`, as in RFC 2231, or a comment) is told as it
+/// stands, which is no character set: some servers (aiohttp) go by it.
 fn character_sets<'v>(parameters: impl Iterator<Item = &'v str>) -> impl Iterator<Item = &'v str> {
-    let named = parameters.filter_map(|parameter| parameter.split_once('='));
-    let charsets = named.filter(|(name, _)| name.trim().eq_ignore_ascii_case("charset"));
-    charsets.map(|(_, charset)| charset.trim().trim_matches('"'))
+    parameters.filter_map(|parameter| {
+        let (name, value) = parameter.split_once('=')?;
+        let name = name.trim();
+        if name.eq_ignore_ascii_case(CHARSET) {
+            return Some(value.trim().trim_matches('"'));
+        }
+        let within = name.as_bytes().windows(CHARSET.len());
+        within.into_iter().any(|part| part.eq_ignore_ascii_case(CHARSET.as_bytes())).then_some(name)
+    })
 }
+
+const CHARSET: &str = "charset";
 
 fn is_one_of(charset: &str, known: &[&str]) -> bool {
     known.iter().any(|known| charset.eq_ignore_ascii_case(known))
@@ -123,12 +132,13 @@ fn name_of(essence: &str) -> String {
 }
 
 /// The kind that the bytes themselves suggest: for a missing content type, or one that may lie (many servers parse
-/// JSON whatever the type says). Says [`BodyKind::Json`] for anything that starts like a JSON object or array.
+/// JSON whatever the type says). Says [`BodyKind::Json`] for anything that starts like a JSON object or array, in UTF-16 and UTF-32,
+/// too: some readers (Python's) tell these by their NULs.
 pub fn sniff(body: &[u8]) -> BodyKind {
     let start = body.iter().position(|b| !b.is_ascii_whitespace());
     let Some(first) = start.and_then(|at| body.get(at)) else { return BodyKind::Empty };
     let unicode_mark = body.starts_with(&[0xEF, 0xBB, 0xBF]);
-    if matches!(first, b'{' | b'[') || unicode_mark {
+    if matches!(first, b'{' | b'[') || unicode_mark || is_wide_json(body) {
         return BodyKind::Json;
     }
     let head = body.get(..body.len().min(1024)).unwrap_or_default();
@@ -139,6 +149,27 @@ pub fn sniff(body: &[u8]) -> BodyKind {
         Err(error) => error.error_len().is_none() && body.len() > head.len(),
     };
     if binary || !valid { BodyKind::Unknown("binary".to_owned()) } else { BodyKind::Text }
+}
+
+/// Whether a body begins like a JSON object or array in characters of two or four bytes: which of them is not NUL.
+fn is_wide_json(body: &[u8]) -> bool {
+    let body = body.strip_prefix(&[0, 0, 0xFE, 0xFF]).unwrap_or(body);
+    [(2, 0), (2, 1), (4, 0), (4, 3)].into_iter().any(|(width, place)| {
+        let narrow = |unit: &[u8]| {
+            let only = unit.iter().enumerate().all(|(at, byte)| at == place || *byte == 0);
+            unit.get(place).copied().filter(|byte| only && *byte != 0)
+        };
+        let mut signs = body.chunks_exact(width).map(narrow).filter(|sign| !sign.is_some_and(is_blank));
+        matches!(signs.next(), Some(Some(b'{' | b'[')))
+            && matches!(
+                signs.next(),
+                Some(Some(b'"' | b'{' | b'[' | b'}' | b']' | b'-' | b'0'..=b'9' | b't' | b'f' | b'n'))
+            )
+    })
+}
+
+fn is_blank(sign: u8) -> bool {
+    sign.is_ascii_whitespace()
 }
 
 /// Whether bytes of this kind that are no UTF-8 are no text in another character set either.
@@ -183,6 +214,11 @@ mod tests {
             ("application/json; charset=utf-16", unknown("charset")),
             ("text/plain; charset=iso-8859-1", unknown("charset")),
             ("application/json; charset=utf-8; charset=utf-7", unknown("charset")),
+            // As aiohttp reads it, by Python's rules for mail.
+            ("application/json; charset*=us-ascii''utf-7", unknown("charset")),
+            ("application/json; Charset*0=ut; charset*1=f-7", unknown("charset")),
+            ("application/json; charset(x)=utf-7", unknown("charset")),
+            ("multipart/form-data; charset*=utf-7; boundary=x", unknown("charset")),
             ("application/x-protobuf", unknown("application/x-protobuf")),
             ("application/123-45-6789", unknown("other")),
         ] {
@@ -219,6 +255,12 @@ mod tests {
             (b"\xEF\xBB\xBF{}", BodyKind::Json),
             (b"hello", BodyKind::Text),
             (b"\x89PNG\r\n\x1a\n\0", BodyKind::Unknown("binary".to_owned())),
+            (b"\0{\0\"\0a", BodyKind::Json),
+            (b" \0\n\0[\0 \0{\0", BodyKind::Json),
+            (b"\0\0\0{\0\0\0\n\0\0\0\"", BodyKind::Json),
+            (b"\0\0\xFE\xFF\0\0\0[\0\0\0]", BodyKind::Json),
+            (b"\0{\0\xE9", BodyKind::Unknown("binary".to_owned())),
+            (b"\0\0\0 ftypisom", BodyKind::Unknown("binary".to_owned())),
         ] {
             assert_eq!(sniff(body), want, "{body:?}");
         }

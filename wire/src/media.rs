@@ -5,6 +5,7 @@ use std::ops::Range;
 use crate::base64;
 use crate::body::{BodyKind, body_kind};
 use crate::bound::{alike, is_one_of};
+use crate::coding::percent_decode;
 use crate::json::Val;
 use crate::words;
 
@@ -15,6 +16,8 @@ pub(crate) enum Content {
     Media,
     /// Base64 of readable text, in this range of the string.
     Encoded(Range<usize>),
+    /// The same with `%XX` among its signs, which readers of addresses resolve first.
+    Escaped,
     /// Text.
     Text,
 }
@@ -33,10 +36,27 @@ pub(crate) fn data_url(text: &str) -> Content {
         Some(comma)
             if text.get(..comma).is_some_and(|head| head.to_ascii_lowercase().ends_with(";base64")) =>
         {
-            judge(text, comma + 1)
+            match judge(text, comma + 1) {
+                Content::Text => escaped(text.get(comma + 1..).unwrap_or_default()),
+                content => content,
+            }
         }
         _ => Content::Text,
     }
+}
+
+/// What Base64 with escapes in it is. Escaped padding at its end hides nothing.
+fn escaped(data: &str) -> Content {
+    let data = unpadded(unpadded(data));
+    match data.contains('%').then(|| judge(&percent_decode(data), 0)) {
+        Some(Content::Encoded(_)) => Content::Escaped,
+        Some(content) => content,
+        None => Content::Text,
+    }
+}
+
+fn unpadded(data: &str) -> &str {
+    data.strip_suffix("%3D").or_else(|| data.strip_suffix("%3d")).unwrap_or(data)
 }
 
 fn judge(text: &str, start: usize) -> Content {
@@ -214,6 +234,12 @@ mod tests {
         for (text, want) in [
             (format!("data:image/png;base64,{image}"), Content::Media),
             ("data:text/plain;base64,aGVsbG8gd29ybGQ=".to_owned(), Content::Encoded(23..39)),
+            ("data:text/plain;base64,aGVsbG8%67d29ybGQ=".to_owned(), Content::Escaped),
+            ("data:text/plain;base64,aGVsbG8gd29ybGQ%3D".to_owned(), Content::Text),
+            (
+                format!("data:image/png;base64,{}", image.replace('/', "%2F").replace('4', "%34")),
+                Content::Media,
+            ),
             ("data:text/plain,hello".to_owned(), Content::Text),
             ("https://example.com/a.png".to_owned(), Content::Text),
         ] {

@@ -109,6 +109,11 @@ impl Collector<'_> {
                 let outer = Doc { text, nodes: &[], layer, level: value.doc.level };
                 self.layer(place, outer, range.start as u32..range.end as u32, Coding::Base64, path)
             }
+            Content::Escaped if self.asks => malformed(
+                value.span().start as usize,
+                "text in Base64 with escapes in it: write the address without them",
+            ),
+            Content::Escaped => self.written(place, value, Cow::Borrowed(text), path),
             _ if self.asks && media::is_in_another_character_set(text) => in_another_character_set(value),
             _ => {
                 self.message.media += 1;
