@@ -107,6 +107,46 @@ fn models_are_seen_wherever_a_request_names_them() {
         ),
         ("/agents/a/sessions/1", json!({ "foundationModel": "evil", "inputText": "x" }), false),
         ("/v1/agents", json!({ "model": { "id": "evil", "speed": "fast" } }), false),
+        (
+            "/harnesses/invoke?harnessArn=a",
+            json!({ "messages": messages, "model": { "bedrockModelConfig": { "modelId": "evil" } } }),
+            false,
+        ),
+        (
+            "/harnesses/invoke?harnessArn=a",
+            json!({ "messages": messages, "model": { "openAiModelConfig": { "modelId": "m" } } }),
+            true,
+        ),
+        (
+            "/agenticRetrieveStream",
+            json!({ "messages": messages, "agenticRetrieveConfiguration": { "foundationModelConfiguration": {
+                "bedrockFoundationModelConfiguration": { "modelConfiguration": { "modelArn": "evil" } } } } }),
+            false,
+        ),
+        (
+            "/agents/a/agentAliases/b/sessions/c/text",
+            json!({ "sessionState": { "knowledgeBaseConfigurations": [{ "retrievalConfiguration": {
+                "vectorSearchConfiguration": { "implicitFilterConfiguration": { "modelArn": "evil" } } } }] } }),
+            false,
+        ),
+        ("/api/projects/p/agents/a/versions", json!({ "definition": { "model": "evil" } }), false),
+        ("/api/projects/p/agents/a/versions", json!({ "definition": { "model": "m" } }), true),
+        (
+            "/v1/account/gateway",
+            json!([{ "provider": "openai", "endpoint": "chat/completions", "query": { "model": "m" } },
+                { "provider": "openai", "endpoint": "chat/completions", "query": { "model": "evil" } }]),
+            false,
+        ),
+        ("/search", json!([{ "query": { "model": "evil" } }]), true),
+        // Messages of a queue ask no model.
+        ("/v1/projects/p/topics/t:publish", json!({ "messages": [{ "data": "aGk=" }] }), true),
+        ("/ask", json!({ "messages": [{ "data": "aGk=" }], "model": "evil" }), false),
+        ("/ask", json!({ "messages": messages }), false),
+        (
+            "/v1/batches/b/requests",
+            json!({ "batch_requests": [{ "batch_request": { "chat_get_completion": { "model": "evil" } } }] }),
+            false,
+        ),
         ("/v1/agents", json!({ "model": { "id": "m", "speed": "fast" } }), true),
         ("/v1/sessions", json!({ "agent": { "id": "agent_1", "model": { "id": "evil" } } }), false),
         (

@@ -246,6 +246,22 @@ fn tools_are_seen_wherever_a_request_offers_them() {
             json!({ "items": [{ "type": "tool_search_output", "tools": [rm] }] }),
             false,
         ),
+        (
+            "/v1/conversations/c/items",
+            json!({ "items": [{ "type": "mcp_list_tools", "server_label": "ok", "tools": [rm] }] }),
+            true,
+        ),
+        ("/api/projects/p/agents", json!({ "definition": { "model": "m", "tools": [rm] } }), false),
+        (
+            "/v1/account/gateway",
+            json!([{ "provider": "openai", "endpoint": "responses", "query": { "tools": [rm] } }]),
+            false,
+        ),
+        (
+            "/v1/batches/b/requests",
+            json!({ "batch_requests": [{ "batch_request": { "chat_get_completion": { "tools": [rm] } } }] }),
+            false,
+        ),
         ("/orders", json!({ "items": [{ "type": "kit", "model": "x", "tools": [rm] }] }), true),
         (GEMINI, json!({ "contents": [], "tools": [{ "mcpServers": [{ "name": "rm" }] }] }), false),
         (
@@ -333,6 +349,10 @@ fn tools_are_denied_under_all_their_names() {
         let server = json!({ "type": "mcp", "server_label": "s", "allowed_tools": tools });
         ("/v1/responses", json!({ "model": "m", "input": "x", "tools": [server] }))
     };
+    let listing =
+        |name: &str| json!([{ "type": "mcp_list_tools", "server_label": "s", "tools": [{ "name": name }] }]);
+    let listed = |name: &str| ("/v1/responses", json!({ "model": "m", "input": listing(name) }));
+    let kept = |name: &str| ("/v1/conversations/c/items", json!({ "items": listing(name) }));
     let anthropic = |name: &str, value: Value| {
         ("/v1/messages", json!({ "model": "m", "max_tokens": 1, "messages": [], name: [value] }))
     };
@@ -369,6 +389,10 @@ fn tools_are_denied_under_all_their_names() {
         (agent(json!([{ "name": "rm" }])), false),
         (agent(json!([{ "name": "rm", "enabled": false }])), true),
         (responses(json!([{ "mode": "any", "tools": ["rm"] }])), false),
+        (listed("rm"), false),
+        (listed("ls"), true),
+        (kept("rm"), false),
+        (kept("ls"), true),
         (gemini(json!({ "mcp_servers": [{ "name": "rm" }] })), false),
         (gemini(json!({ "mcpServers": [{ "name": "ls" }] })), true),
         (server(json!(["rm"])), false),

@@ -75,6 +75,20 @@ const HOLDERS: &[&str] = &[
     "actionGroups",
     "functionSchema",
     "collaborators",
+    "sessionState",
+    "knowledgeBases",
+    "knowledgeBaseConfigurations",
+    "managedSearchConfiguration",
+    "agenticRetrieveConfiguration",
+    "foundationModelConfiguration",
+    "bedrockFoundationModelConfiguration",
+    "mantleFoundationModelConfiguration",
+    // Azure's agents.
+    "definition",
+    // xAI's batches.
+    "batch_requests",
+    "batch_request",
+    "chat_get_completion",
 ];
 /// Members that hold models to fall back on.
 const FALLBACKS: &[&str] = &[
@@ -121,10 +135,19 @@ pub(crate) fn read(c: &mut Collector<'_>, root: Val<'_>, settled: bool) -> Done 
     attached::read(c, root)?;
     if !settled {
         // A body of a known form may be a service's that calls its model otherwise (watsonx).
-        MODELS.iter().filter_map(|name| root.get(name)).try_for_each(|model| named(c, model))?;
+        let model = root.get("model").filter(|model| model.is_object());
+        let named_so = MODELS.iter().filter_map(|name| root.get(name));
+        named_so.chain(model).try_for_each(|model| named(c, model))?;
+        of_providers(c, root)?;
     }
     searches(c, root);
     within(c, root, outermost, 0)
+}
+
+/// Cloudflare's requests to several providers, one after the other until one answers: each with what it is sent in its `query`.
+fn of_providers(c: &mut Collector<'_>, root: Val<'_>) -> Done {
+    let sent = root.items().filter(|(_, one)| one.get("provider").is_some() && one.get("endpoint").is_some());
+    sent.filter_map(|(_, one)| one.get("query")).try_for_each(|query| within(c, query, true, 1))
 }
 
 /// The same of one of several requests in a body, whose protocol is settled.
@@ -206,11 +229,8 @@ pub(crate) fn member(c: &mut Collector<'_>, name: &str, value: Val<'_>, all: boo
             let mut names = value.members().filter(|(key, _)| alike(&key.text(), "modelName"));
             names.try_for_each(|(_, name)| named(c, name))
         }
-        // Of a conversation that OpenAI keeps: each answer in it is offered these.
         "items" if all => {
-            let offers = |item: &Val<'_>| item.get_text("type").is_some_and(|kind| OFFERS.contains(&&*kind));
-            let items = value.items().map(|(_, item)| item).filter(offers);
-            items.filter_map(|item| item.get("tools")).for_each(|list| tools::offer_by_any_name(c, list));
+            kept(c, value);
             Ok(())
         }
         // Elsewhere it is a list of messages.
@@ -224,6 +244,18 @@ pub(crate) fn member(c: &mut Collector<'_>, name: &str, value: Val<'_>, all: boo
             _ => within(c, value, true, depth + 1),
         },
         _ => Ok(()),
+    }
+}
+
+/// Items of a conversation that OpenAI keeps: each answer in it is offered the tools that they have.
+fn kept(c: &mut Collector<'_>, items: Val<'_>) {
+    for (_, item) in items.items() {
+        let kind = item.get_text("type").unwrap_or_default();
+        let Some(list) = item.get("tools").filter(|_| OFFERS.contains(&&*kind)) else { continue };
+        match tools::are_of_server(&kind, item) {
+            true => tools::names_of_server(c, list),
+            false => tools::offer_by_any_name(c, list),
+        }
     }
 }
 
@@ -272,10 +304,15 @@ fn compound(c: &mut Collector<'_>, value: Val<'_>) -> Done {
     models.map(|(_, model)| model).try_for_each(|model| named(c, model))
 }
 
-/// A model's name, or an object that has one: an entry that says what to ask, a model with its settings.
+/// A model's name, or an object that has one: an entry that says what to ask, a model with its settings, or these under their
+/// provider's name (Bedrock's harnesses).
 fn named(c: &mut Collector<'_>, value: Val<'_>) -> Done {
     let member = |name: &str| value.get_text(name);
     let name = if value.is_object() { member("model").or_else(|| member("id")) } else { value.string() };
     // As Gemini's reader has it.
-    name.map_or(Ok(()), |name| c.asks_models(name.strip_prefix("models/").unwrap_or(&name)))
+    let mut asks = |name: Cow<'_, str>| c.asks_models(name.strip_prefix("models/").unwrap_or(&name));
+    match name {
+        Some(name) => asks(name),
+        None => value.members().filter_map(|(_, of)| of.get_text("modelId")).try_for_each(asks),
+    }
 }

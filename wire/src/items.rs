@@ -215,6 +215,7 @@ fn member(
         "signature" | "encrypted_content" | "encrypted_index" => c.opaque(value, here),
         "tool_calls" => tools::calls(c, value, here),
         "function_call" if value.is_object() => tools::call(c, value, here),
+        "tools" if c.asks && tools::are_of_server(kind, holder) => tools::listing_of_server(c, value, here),
         "tools" if OFFERS.contains(&kind) => tools::definitions(c, value, here),
         // What a server has, as an answer listed it: it is asked no more.
         "tools" if kind == "mcp_tool_listing" => tools::listing_of_server(c, value, here),

@@ -165,7 +165,7 @@ pub(crate) fn document(
     c.told_by_form = !settled;
     c.tools_before = c.message.tool_items.len();
     if !settled {
-        c.message.protocol = if answer.is_some() { by_answer(root) } else { by_shape(root) };
+        c.message.protocol = if answer.is_some() { by_answer(root) } else { by_request(root) };
     }
     let protocol = c.message.protocol;
     c.message.operation = answer.map_or_else(|| operation_of(protocol).to_owned(), str::to_owned);
@@ -291,7 +291,17 @@ fn by_answer(root: Val<'_>) -> Protocol {
     if a2a::says(root) { Protocol::A2aHttp } else { by_shape(root) }
 }
 
-/// The protocol of a body on a path that says nothing.
+/// The protocol of a request on a path that says nothing. Queues and telephones have `messages`, too: those of models say who
+/// speaks, or the request names a model.
+fn by_request(root: Val<'_>) -> Protocol {
+    let shape = by_shape(root);
+    let is_chat = matches!(shape, Protocol::OpenAiChat | Protocol::AnthropicMessages);
+    let mut messages = root.get("messages").into_iter().flat_map(Val::items).map(|(_, one)| one).peekable();
+    let sent = is_chat && messages.peek().is_some() && root.get("model").is_none();
+    if sent && !messages.any(|one| one.get("role").is_some()) { Protocol::Json } else { shape }
+}
+
+/// The protocol of a body by its form alone.
 fn by_shape(root: Val<'_>) -> Protocol {
     if a2a::looks_like(root) {
         return Protocol::A2a;

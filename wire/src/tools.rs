@@ -42,12 +42,24 @@ pub(crate) fn added(c: &mut Collector<'_>, tool: Val<'_>, path: u32) -> Done {
     c.free(Place::ToolDefinition, tool, path)
 }
 
-/// Anthropic's `mcp_tool_listing`: what an MCP server offers. The server itself is on offer among the request's tools.
+/// Whether an item is what an MCP server with a name was asked to list (OpenAI's `mcp_list_tools`), sent back with what was said: as
+/// in its calls, who allows the server allows its tools.
+pub(crate) fn are_of_server(kind: &str, item: Val<'_>) -> bool {
+    kind == "mcp_list_tools" && item.get_text("server_label").is_some_and(|label| !label.is_empty())
+}
+
+/// What an MCP server offers, as a request tells it (Anthropic's `mcp_tool_listing`). The server itself is on offer among the
+/// request's tools.
 pub(crate) fn listing_of_server(c: &mut Collector<'_>, list: Val<'_>, path: u32) -> Done {
     in_their_letters(list, &[])?;
+    names_of_server(c, list);
+    c.free(Place::ToolDefinition, list, path)
+}
+
+/// Notes the tools in a list as an MCP server's.
+pub(crate) fn names_of_server(c: &mut Collector<'_>, list: Val<'_>) {
     let names = list.items().filter_map(|(_, tool)| tool.get_text("name"));
     c.message.server_tools.extend(names.map(Cow::into_owned));
-    c.free(Place::ToolDefinition, list, path)
 }
 
 /// A list of MCP's `tools` or `prompts`: both are offers in a server's own words, but only tools can be called.

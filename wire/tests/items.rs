@@ -180,3 +180,12 @@ fn tools_that_come_later_are_on_offer_too() {
         assert_eq!(message.tools_offered, ["find"], "{kind}");
     }
 }
+
+/// What a server has, sent back as it was listed, is not on offer by itself.
+#[test]
+fn tools_that_a_server_listed_are_its_own() {
+    let body = r#"{"model":"m","input":[{"type":"mcp_list_tools","server_label":"crm","tools":[{"name":"find","description":"d d"}]}]}"#;
+    let message = read_request(Protocol::OpenAiResponses, body.as_bytes(), &Limits::default()).unwrap();
+    assert!(message.tools_offered.is_empty());
+    assert_eq!(message.server_tools, ["find"]);
+}
