@@ -111,8 +111,8 @@ pub(crate) fn address(
     }
     let www = shown.is_none() && slashes == 0;
     match shown {
-        // Readers make links only of a scheme and two slashes; a link target may do without the slashes.
-        Some(_) if slashes < 2 && !linked => return Address::None,
+        // Readers make links of a scheme and two slashes alone; a target may do without them, and so may what stands in `<…>`.
+        Some(_) if slashes < 2 && !linked && !angle => return Address::None,
         None if slashes < 2 && (linked || !begins_www(text)) => return Address::None,
         None if slashes > 0 && !linked => return Address::None,
         _ => {}

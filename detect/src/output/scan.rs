@@ -219,6 +219,12 @@ impl<'r, 't> Scan<'r, 't> {
             Some(Token { len, found: None, after: OutputState { tag, ..self.on() } })
         };
         let (one, blank) = (c.len_utf8(), c.is_ascii_whitespace());
+        if c == ']' {
+            // For readers to whom this is no tag (`<b](https://…)>`) a link may be here.
+            let tag = if at == TagAt::BeforeValue { TagAt::Value(None) } else { at };
+            let token = self.link(rest)?;
+            return Some(Token { after: OutputState { tag: Some(tag), ..token.after }, ..token });
+        }
         match at {
             TagAt::Value(Some(quote)) if c == quote => then(one, Some(TagAt::BeforeName)),
             TagAt::Value(None) if blank => then(one, Some(TagAt::BeforeName)),
@@ -235,9 +241,17 @@ impl<'r, 't> Scan<'r, 't> {
             TagAt::AfterName if blank => then(one, Some(at)),
             _ if blank || c == '/' => then(one, Some(TagAt::BeforeName)),
             TagAt::BeforeName | TagAt::AfterName => {
+                // Nor is an address an attribute to them.
+                let address = self.word(rest, c)?;
+                if address.found.is_some() {
+                    return Some(address);
+                }
                 let len = attribute(rest, self.last)?;
-                let name = rest.get(..len).unwrap_or_default();
-                let found = (self.rules.html && is_handler(name)).then(|| OutputFinding {
+                let (name, next) = rest.split_at_checked(len).unwrap_or_default();
+                // Neither is one: `data-onx`, `onx-y`.
+                let goes_on = |c: char| matches!(c, '-' | '_' | ':' | '.');
+                let whole = !self.state.before.is_some_and(goes_on) && !next.starts_with(goes_on);
+                let found = (self.rules.html && whole && is_handler(name)).then(|| OutputFinding {
                     kind: OutputKind::Html,
                     rule: "handler",
                     span: 0..len,

@@ -44,13 +44,11 @@ pub(crate) fn tag(text: &str, last: bool) -> Tag {
     }
 }
 
-/// The length of the attribute name that `text` begins with; `None` if it may go on.
+/// Bytes of the word that `text` begins with in an attribute's name, or of the sign between two; none where it may go on. Where
+/// this is no tag to some reader, anything may begin behind each sign.
 pub(crate) fn attribute(text: &str, last: bool) -> Option<usize> {
-    let ends = |b: &u8| b.is_ascii_whitespace() || matches!(b, b'/' | b'>' | b'=');
-    let len = text.bytes().take(MAX_NAME).take_while(|b| !ends(b)).count();
+    let len = text.bytes().take(MAX_NAME).take_while(u8::is_ascii_alphanumeric).count();
     let whole = len < text.len() || last || len == MAX_NAME;
-    // A name may be cut inside a character.
-    let len = (1..=len).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0);
     whole.then(|| len.max(text.chars().next().map_or(0, char::len_utf8)))
 }
 
