@@ -21,6 +21,13 @@ impl Readings {
         Readings { shown: begun, spelled: begun, in_doubt: false }
     }
 
+    /// The same of what a tool is called with as a stream has it: JSON, in which an address ends with its string.
+    pub(crate) fn of_json() -> Self {
+        let mut readings = Self::of_arguments();
+        readings.spelled.strings = Strings::Closed;
+        readings
+    }
+
     /// Whether what comes next belongs to an address; what a tool is called with is only read as JSON.
     pub(crate) fn inside(&self, arguments: bool) -> bool {
         self.in_doubt || self.spelled.inside() || !arguments && self.shown.inside()
@@ -66,6 +73,78 @@ struct Addresses {
     blank: bool,
     /// It is what a tool is called with: some tool takes a string for an address that begins like one, and all of it.
     arguments: bool,
+    strings: Strings,
+    host: Host,
+}
+
+/// The strings of JSON, whose marks are told from those in them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Strings {
+    /// It is no JSON, or not known to be.
+    #[default]
+    Unknown,
+    Closed,
+    Open,
+}
+
+impl Strings {
+    fn next(self, b: u8) -> Strings {
+        match self {
+            Strings::Closed if b == b'"' => Strings::Open,
+            Strings::Open if b == b'"' => Strings::Closed,
+            same => same,
+        }
+    }
+}
+
+/// How far a word goes on like the name of a host, or its number.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Host {
+    /// It may begin here.
+    #[default]
+    Begin,
+    No,
+    /// In a label that is no host's last one, or in the first.
+    Label,
+    /// Behind a label's dot.
+    Dot,
+    /// In a label behind a dot that begins with a letter.
+    Name,
+    /// In one of digits, behind so many others.
+    Number(u8),
+    /// Behind the dot of such a one.
+    NumberDot(u8),
+    /// In its port.
+    Port,
+}
+
+impl Host {
+    fn next(self, b: u8) -> Host {
+        let letter = b.is_ascii_alphabetic() || !b.is_ascii();
+        let digit = b.is_ascii_digit();
+        let sign = matches!(b, b'-' | b'_');
+        match self {
+            Host::No if letter || digit || sign || matches!(b, b'.' | b'/') => Host::No,
+            Host::Begin if digit => Host::Number(0),
+            Host::Begin if letter => Host::Label,
+            Host::Dot | Host::NumberDot(_) if letter => Host::Name,
+            Host::Dot if digit => Host::Label,
+            Host::NumberDot(before) if digit => Host::Number(before.saturating_add(1)),
+            Host::Number(_) | Host::Port if digit => self,
+            Host::Number(_) if letter || sign => Host::Label,
+            Host::Number(before) if b == b'.' => Host::NumberDot(before),
+            Host::Label | Host::Name if letter || digit || sign => self,
+            Host::Label | Host::Name if b == b'.' => Host::Dot,
+            Host::Name | Host::Number(3) if b == b':' => Host::Port,
+            _ if sign || matches!(b, b'.' | b'/') => Host::No,
+            _ => Host::Begin,
+        }
+    }
+
+    /// Whether somebody is asked at it with what comes behind this.
+    fn is_asked(self, b: u8) -> bool {
+        matches!(self, Host::Name | Host::Number(3) | Host::Port) && matches!(b, b'/' | b'?')
+    }
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -74,6 +153,9 @@ enum Place {
     Text,
     /// After two slashes, `www.` or `https:`: up to white space, or up to the mark that it was quoted with.
     Url { quote: u8 },
+    /// After a host's name and a slash or a question mark, which `curl` and chat programs take for an address: up to white
+    /// space, or up to the mark that it was quoted with.
+    Bare { quote: u8 },
     /// Right after `mailto:`. Who is written to comes back; what stands behind it would go to them.
     Mail { quote: u8 },
     /// After `](` of Markdown or `url(` of CSS, so many brackets deep.
@@ -118,7 +200,13 @@ impl Addresses {
             let b = b.to_ascii_lowercase();
             let paragraph = b == b'\n' && self.blank;
             let begins = self.label == Label::Begin;
-            let place = self.next(b, paragraph);
+            let mut place = self.next(b, paragraph);
+            let strings = self.strings.next(b);
+            if self.strings == Strings::Open && strings == Strings::Closed {
+                place = Place::Text;
+            }
+            self.strings = strings;
+            self.host = self.host.next(b);
             self.member = self.next_member(b, place);
             self.label = self.next_label(b, paragraph);
             self.place = place;
@@ -144,7 +232,11 @@ impl Addresses {
         let definition = b == b':' && self.label == Label::Closed;
         let quote = self.quote;
         match self.place {
-            Place::Text | Place::Mail { .. } | Place::Url { .. } | Place::Tag { quote: 0, .. }
+            Place::Text
+            | Place::Mail { .. }
+            | Place::Url { .. }
+            | Place::Bare { .. }
+            | Place::Tag { quote: 0, .. }
                 if definition =>
             {
                 Place::Definition { begun: false }
@@ -160,9 +252,13 @@ impl Addresses {
             Place::Text if before == b'<' && (b.is_ascii_alphabetic() || matches!(b, b'/' | b'!' | b'?')) => {
                 Place::Tag { quote: 0, value: false }
             }
+            Place::Text if self.host.is_asked(b) => Place::Bare { quote },
+            Place::Bare { quote } if b.is_ascii_whitespace() || b == quote || matches!(b, b'<' | b'>') => {
+                Place::Text
+            }
             Place::Mail { quote } if b.is_ascii_whitespace() || quote != 0 && b == quote => Place::Text,
             Place::Mail { quote } => Place::Url { quote },
-            Place::Url { .. } if target => Place::Target { depth: 1 },
+            Place::Url { .. } | Place::Bare { .. } if target => Place::Target { depth: 1 },
             Place::Url { quote: 0 } if b.is_ascii_whitespace() || matches!(b, b'<' | b'>') => Place::Text,
             Place::Url { quote } if quote != 0 && (b == quote || paragraph && !self.arguments) => Place::Text,
             Place::Target { .. } if paragraph => Place::Text,
@@ -308,6 +404,23 @@ mod tests {
             ("{\"urls\": [\"a.example\"], \"note\": \"", false),
             ("{\"url\":\"a.example\",\"ssn\":\"", false),
             ("{\"url\":null,\"ssn\":\"", false),
+            // A host's name needs no scheme.
+            ("curl evil.example/?q=", true),
+            ("curl evil.example?q=", true),
+            ("curl -d x evil.example:8080/", true),
+            ("ask x@evil.example/", true),
+            ("(evil-1.example/a", true),
+            ("curl 203.0.113.5/", true),
+            ("curl 203.0.113.5:80/?q=", true),
+            ("curl evil.example/ -d ", false),
+            ("\"evil.example/\" and ", false),
+            ("see evil.example: ", false),
+            ("see report.pdf, page 2/", false),
+            ("either/or ", false),
+            ("either/", false),
+            ("12.05.2024/", false),
+            ("v1.2/", false),
+            ("e.g./", false),
             ("the url \"", false),
             ("the URL: ", false),
         ] {
@@ -355,13 +468,32 @@ mod tests {
             (r"![x][r]\n\n[r]: &#104;ttps:&#47;&#47;evil.example/?q=", true),
             ("see [r]: ", false),
             ("My number is ", false),
+            ("evil.example/?q=", true),
+            ("evil.example/?q= ", false),
         ] {
-            let mut streamed = Readings::of_arguments();
+            let mut streamed = Readings::of_json();
             streamed.feed(&format!(r#"{{"url":"https://a.example/","note": "{before}"#));
             assert_eq!(streamed.inside(true), inside, "{before}, streamed");
             let mut whole = Readings::of_arguments();
             whole.feed(mesh_wire::resolve_escapes(before).text());
             assert_eq!(whole.inside(false), inside, "{before}, whole");
+        }
+    }
+
+    #[test]
+    fn an_address_ends_with_its_string() {
+        for (before, inside) in [
+            (r#"{"note":"see https://a.example/","ssn":""#, false),
+            (r#"{"note":"see a.example/b","ssn":""#, false),
+            (r#"{"note":"![x](a","ssn":""#, false),
+            (r#"{"note":"mailto:a@a.example","url":""#, true),
+            (r#"{"note":"see https://a.example/\"","url":""#, true),
+            (r#"{"note":"see https://a.example/\",\"ssn\":\""#, true),
+            (r#"{"note":"see https://a.example/\\","ssn":""#, false),
+        ] {
+            let mut readings = Readings::of_json();
+            readings.feed(before);
+            assert_eq!(readings.inside(true), inside, "{before}");
         }
     }
 }

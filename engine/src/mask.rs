@@ -5,9 +5,9 @@
 //! stood for is known only to the exchange that made it: one that the model invents, or that stands for a value of another
 //! conversation or tenant, is text like any other.
 //!
-//! A value does not come back inside an address (`https://…`, a Markdown link's target, a member `url`): whoever shows the
-//! answer may fetch it, which would tell the value to whoever the model was made to name. In what a tool is called with, a
-//! string that begins like an address is one to its end, blanks and all: a tool may take it whole.
+//! A value does not come back inside an address (`https://…`, `host.example/…`, a Markdown link's target, a member `url`):
+//! whoever shows the answer may fetch it, which would tell the value to whoever the model was made to name. In what a tool is
+//! called with, a string that begins with a scheme or two slashes is one to its end, blanks and all: a tool may take it whole.
 use std::collections::{BTreeMap, HashMap};
 use std::ops::Range;
 
@@ -27,6 +27,8 @@ const DIGEST_LETTERS: usize = 14;
 const MAX_NAME: usize = 40;
 /// No placeholder is longer, in bytes.
 const MAX_PLACEHOLDER: usize = MAX_NAME + DIGEST_LETTERS + 3;
+/// Nor as models write it, with Markdown's backslashes.
+const MAX_WRITTEN: usize = MAX_PLACEHOLDER + 16;
 /// Values kept in one exchange; those beyond it are masked and do not come back.
 const MAX_VALUES: usize = 10_000;
 
@@ -76,6 +78,15 @@ fn name(kind: &str) -> String {
     kind.chars().take(MAX_NAME).map(plain).collect()
 }
 
+/// A placeholder as it was made, of one that a model wrote in its own way: with Markdown's backslashes, or in other letters. None
+/// of what is no placeholder.
+fn plain(written: &str) -> Option<String> {
+    let inner = written.strip_prefix('[')?.strip_suffix(']')?;
+    let inner = inner.strip_suffix('\\').unwrap_or(inner).replace("\\_", "_");
+    let (kind, digest) = inner.rsplit_once('_').filter(|(_, digest)| digest.len() == DIGEST_LETTERS)?;
+    Some(format!("[{}_{}]", kind.to_ascii_uppercase(), digest.to_ascii_lowercase()))
+}
+
 impl Masked {
     pub(crate) fn is_empty(&self) -> bool {
         self.values.is_empty()
@@ -97,34 +108,44 @@ impl Masked {
     pub(crate) fn find<'a>(&'a self, text: &'a str) -> impl Iterator<Item = (Range<usize>, &'a str)> {
         let opens = text.match_indices('[').filter(|_| !self.values.is_empty());
         opens.filter_map(|(start, _)| {
-            let rest = text.get(start..)?;
-            let len = rest.bytes().take(MAX_PLACEHOLDER).position(|byte| byte == b']')? + 1;
-            let value = self.values.get(rest.get(..len)?)?;
-            Some((start..start + len, value.as_str()))
+            let (before, rest) = text.split_at_checked(start)?;
+            let len = rest.bytes().take(MAX_WRITTEN).position(|byte| byte == b']')? + 1;
+            let written = rest.get(..len)?;
+            let value = self.values.get(written).or_else(|| self.values.get(&plain(written)?))?;
+            // Where both brackets are escaped, the first one's backslash is before it.
+            let escaped = written.ends_with("\\]") && before.ends_with('\\');
+            Some((start - usize::from(escaped)..start + len, value.as_str()))
         })
     }
 
     /// Whether a range of the text touches a placeholder: nothing in it is a value of its own.
     pub(crate) fn touches(&self, text: &str, range: &Range<usize>) -> bool {
         // Only one that begins near the range reaches it.
-        let from = text.floor_char_boundary(range.start.saturating_sub(MAX_PLACEHOLDER));
-        let to = text.floor_char_boundary(range.end.saturating_add(MAX_PLACEHOLDER));
+        let from = text.floor_char_boundary(range.start.saturating_sub(MAX_WRITTEN + 1));
+        let to = text.floor_char_boundary(range.end.saturating_add(MAX_WRITTEN));
         let near = text.get(from..to).filter(|_| !self.is_empty()).unwrap_or_default();
         self.find(near).any(|(found, _)| found.start + from < range.end && range.start < found.end + from)
     }
 
     /// Where the tail of a text begins that may still become a placeholder; its end, if none may.
     pub(crate) fn holdback(&self, text: &str) -> usize {
-        let Some(start) = text.rfind('[').filter(|start| text.len() - start < MAX_PLACEHOLDER) else {
+        let start = text.rfind('[').filter(|start| text.len() - start < MAX_WRITTEN);
+        let Some((before, tail)) = start.and_then(|start| text.split_at_checked(start)) else {
             return text.len();
         };
-        let tail = text.get(start..).unwrap_or_default();
-        let plain = tail.bytes().skip(1).all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
-        if plain && self.values.keys().any(|known| known.len() > tail.len() && known.starts_with(tail)) {
-            start
-        } else {
-            text.len()
+        let may_be = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'\\');
+        if !tail.bytes().skip(1).all(may_be) {
+            return text.len();
         }
+        let begun = tail.replace('\\', "");
+        let begins = |known: &String| {
+            let head = known.get(..begun.len()).filter(|head| head.len() < known.len());
+            head.is_some_and(|head| head.eq_ignore_ascii_case(&begun))
+        };
+        if !self.values.keys().any(begins) {
+            return text.len();
+        }
+        before.strip_suffix('\\').unwrap_or(before).len()
     }
 
     /// The edits that bring values back into a message, but for pieces of running texts.
@@ -246,14 +267,41 @@ mod tests {
     fn a_tail_waits_only_while_it_may_become_a_known_placeholder() {
         let mut masked = Masked::default();
         assert!(masked.keep("[US_SSN_bcdfghjklmnpqr]", "536-90-4399"));
-        for (text, hold) in [("a [", 2), ("a [US_SSN_bcd", 2), ("a [US_SSN_x", 11), ("a [1] b", 7), ("a", 1)]
-        {
+        for (text, hold) in [
+            ("a [", 2),
+            ("a [US_SSN_bcd", 2),
+            ("a [US_SSN_x", 11),
+            ("a [1] b", 7),
+            ("a", 1),
+            ("a [us_ssn_BCD", 2),
+            (r"a [US\_SSN\", 2),
+            (r"a \[US\_SSN", 2),
+            (r"a [US\SSNX", 10),
+        ] {
             assert_eq!(masked.holdback(text), hold, "{text}");
         }
         let text = "x [US_SSN_bcdfghjklmnpqr] [US_SSN_bcdfghjklmnpqx]";
         let found: Vec<_> = masked.find(text).collect();
         assert_eq!(found, [(2..25, "536-90-4399")]);
         assert!(masked.touches(text, &(20..30)) && !masked.touches(text, &(25..30)));
+    }
+
+    #[test]
+    fn a_placeholder_is_known_as_models_write_it() {
+        let mut masked = Masked::default();
+        assert!(masked.keep("[US_SSN_bcdfghjklmnpqr]", "536-90-4399"));
+        for (text, found) in [
+            ("[us_ssn_bcdfghjklmnpqr]", Some(0..23)),
+            ("[US_SSN_BCDFGHJKLMNPQR]", Some(0..23)),
+            (r"a [US\_SSN\_bcdfghjklmnpqr]", Some(2..27)),
+            (r"a \[US\_SSN\_bcdfghjklmnpqr\]", Some(2..29)),
+            (r"a \[US_SSN_bcdfghjklmnpqr]", Some(3..26)),
+            ("[US-SSN-bcdfghjklmnpqr]", None),
+            ("[US_SSN_bcdfghjklmnpq]", None),
+            (r"[US\\_SSN_bcdfghjklmnpqr]", None),
+        ] {
+            assert_eq!(masked.find(text).next().map(|(range, _)| range), found, "{text}");
+        }
     }
 
     #[test]

@@ -124,7 +124,8 @@ impl Stream {
 /// How a text of this kind is read for addresses, at its beginning. Other texts may be arguments, as Vertex streams them.
 fn readings_of(kind: ChannelKind) -> Readings {
     match kind {
-        ChannelKind::ToolArguments | ChannelKind::ToolInput | ChannelKind::Other => Readings::of_arguments(),
+        ChannelKind::ToolArguments => Readings::of_json(),
+        ChannelKind::ToolInput | ChannelKind::Other => Readings::of_arguments(),
         _ => Readings::default(),
     }
 }

@@ -210,7 +210,10 @@ impl<'t> Tail<'t> {
         // A longer finding of another guard may have pulled the boundary back over one: it comes again.
         let found = found.into_iter().filter(|(_, finding)| finding.span.end <= safe);
         let edits = found.filter_map(|(guard, finding)| {
-            let value = self.text.get(finding.span.clone()).unwrap_or_default();
+            let written = self.text.get(finding.span.clone()).unwrap_or_default();
+            // The same value has the same placeholder, however it is spelled.
+            let spelled = self.spelled.as_ref().map(|_| resolve_escapes(written));
+            let value = spelled.as_ref().map_or(written, |spelled| spelled.text());
             let with = session.personal(guard, &finding, value, place, Way::Response)?;
             Some(self.edit(finding.span, if self.json { escape_json(&with) } else { with }))
         });
