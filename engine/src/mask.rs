@@ -87,6 +87,22 @@ fn plain(written: &str) -> Option<String> {
     Some(format!("[{}_{}]", kind.to_ascii_uppercase(), digest.to_ascii_lowercase()))
 }
 
+/// How much stands behind a placeholder as behind a host's first label: a dot, another label, a dot. Also whether that is sure,
+/// since a third one begins there.
+fn as_behind_label(rest: &str) -> (usize, bool) {
+    const LONGEST: usize = 63;
+    let Some(name) = rest.strip_prefix('.') else { return (0, false) };
+    let part = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
+    let label = name.bytes().take(LONGEST + 1).take_while(part).count();
+    match (name.as_bytes().get(label), name.as_bytes().get(label + 1)) {
+        _ if label > LONGEST => (0, false),
+        (None, _) => (1 + label, false),
+        (Some(b'.'), None) if label > 0 => (label + 2, false),
+        (Some(b'.'), Some(next)) if label > 0 && next.is_ascii_alphanumeric() => (label + 2, true),
+        _ => (0, false),
+    }
+}
+
 impl Masked {
     pub(crate) fn is_empty(&self) -> bool {
         self.values.is_empty()
@@ -118,6 +134,13 @@ impl Masked {
         })
     }
 
+    /// Those that may come back: none that is the first label of a host's name (`[…].evil.example`), since whoever looks that up
+    /// tells the value.
+    pub(crate) fn restorable<'a>(&'a self, text: &'a str) -> impl Iterator<Item = (Range<usize>, &'a str)> {
+        let is_label = |end: usize| as_behind_label(text.get(end..).unwrap_or_default()).1;
+        self.find(text).filter(move |(range, _)| !is_label(range.end))
+    }
+
     /// Whether a range of the text touches a placeholder: nothing in it is a value of its own.
     pub(crate) fn touches(&self, text: &str, range: &Range<usize>) -> bool {
         // Only one that begins near the range reaches it.
@@ -127,8 +150,15 @@ impl Masked {
         self.find(near).any(|(found, _)| found.start + from < range.end && range.start < found.end + from)
     }
 
-    /// Where the tail of a text begins that may still become a placeholder; its end, if none may.
+    /// Where the tail of a text begins that may still become a placeholder, or one that is a host's label; its end, if none may.
     pub(crate) fn holdback(&self, text: &str) -> usize {
+        let waits = |range: &Range<usize>| {
+            let rest = text.get(range.end..).unwrap_or_default();
+            as_behind_label(rest).0 == rest.len()
+        };
+        if let Some((range, _)) = self.find(text).last().filter(|(range, _)| waits(range)) {
+            return range.start;
+        }
         let start = text.rfind('[').filter(|start| text.len() - start < MAX_WRITTEN);
         let Some((before, tail)) = start.and_then(|start| text.split_at_checked(start)) else {
             return text.len();
@@ -175,7 +205,7 @@ impl Masked {
                 (None, None) => Readings::default(),
             };
             let mut readings = start;
-            let found = self.find(text).map(|(range, value)| (range, value.to_owned()));
+            let found = self.restorable(text).map(|(range, value)| (range, value.to_owned()));
             let outside = outside(text, 0..text.len(), found, &mut readings, false);
             read.insert(index, (start, readings));
             said.extend(joins.map(|joins| (joins, readings)));
@@ -189,7 +219,7 @@ impl Masked {
         for chain in chains(message, pieces).into_iter().filter(whole) {
             let first = chain.parts.first().and_then(|(first, _)| read.get(first));
             let mut readings = first.map(|(start, _)| *start).unwrap_or_default();
-            let found = self.find(&chain.text).map(|(range, value)| (range, value.to_owned()));
+            let found = self.restorable(&chain.text).map(|(range, value)| (range, value.to_owned()));
             let outside = outside(&chain.text, 0..chain.text.len(), found, &mut readings, false);
             for (range, with) in outside.iter().filter(|(range, _)| chain.crosses(range)) {
                 chain.edits(range, with, &mut edits);
@@ -277,6 +307,11 @@ mod tests {
             (r"a [US\_SSN\", 2),
             (r"a \[US\_SSN", 2),
             (r"a [US\SSNX", 10),
+            ("a [US_SSN_bcdfghjklmnpqr]", 2),
+            ("a [US_SSN_bcdfghjklmnpqr].", 2),
+            ("a [US_SSN_bcdfghjklmnpqr].evil.", 2),
+            ("a [US_SSN_bcdfghjklmnpqr]. ", 27),
+            ("a [US_SSN_bcdfghjklmnpqr].evil.e", 32),
         ] {
             assert_eq!(masked.holdback(text), hold, "{text}");
         }

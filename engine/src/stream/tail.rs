@@ -87,12 +87,12 @@ impl<'t> Tail<'t> {
     fn placeholders(&self, session: &Session) -> Vec<(Range<usize>, String)> {
         match &self.spelled {
             Some(spelled) if self.json => {
-                let found = session.masked.find(spelled.text());
+                let found = session.masked.restorable(spelled.text());
                 found.map(|(range, value)| (spelled.raw_range(range), escape_json(value))).collect()
             }
             _ => {
                 let with = |value| if self.json { escape_json(value) } else { value.to_owned() };
-                session.masked.find(self.text).map(|(range, value)| (range, with(value))).collect()
+                session.masked.restorable(self.text).map(|(range, value)| (range, with(value))).collect()
             }
         }
     }
