@@ -87,6 +87,11 @@ fn plain(written: &str) -> Option<String> {
     Some(format!("[{}_{}]", kind.to_ascii_uppercase(), digest.to_ascii_lowercase()))
 }
 
+/// Whether a byte may stand between a placeholder's brackets, as models write it.
+fn may_be_in_one(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'\\')
+}
+
 /// How much stands behind a placeholder as behind a host's first label: a dot, another label, a dot. Also whether that is sure,
 /// since a third one begins there.
 fn as_behind_label(rest: &str) -> (usize, bool) {
@@ -125,12 +130,12 @@ impl Masked {
         let opens = text.match_indices('[').filter(|_| !self.values.is_empty());
         opens.filter_map(|(start, _)| {
             let (before, rest) = text.split_at_checked(start)?;
-            let len = rest.bytes().take(MAX_WRITTEN).position(|byte| byte == b']')? + 1;
-            let written = rest.get(..len)?;
+            let inner = rest.bytes().skip(1).take(MAX_WRITTEN).position(|byte| !may_be_in_one(byte))?;
+            let written = rest.get(..inner + 2).filter(|written| written.ends_with(']'))?;
             let value = self.values.get(written).or_else(|| self.values.get(&plain(written)?))?;
             // Where both brackets are escaped, the first one's backslash is before it.
             let escaped = written.ends_with("\\]") && before.ends_with('\\');
-            Some((start - usize::from(escaped)..start + len, value.as_str()))
+            Some((start - usize::from(escaped)..start + written.len(), value.as_str()))
         })
     }
 
@@ -163,8 +168,7 @@ impl Masked {
         let Some((before, tail)) = start.and_then(|start| text.split_at_checked(start)) else {
             return text.len();
         };
-        let may_be = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'\\');
-        if !tail.bytes().skip(1).all(may_be) {
+        if !tail.bytes().skip(1).all(may_be_in_one) {
             return text.len();
         }
         let begun = tail.replace('\\', "");
