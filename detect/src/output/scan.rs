@@ -282,7 +282,11 @@ impl<'r, 't> Scan<'r, 't> {
         let after = rest.bytes().skip(2).take(MAX_BLANKS).take_while(u8::is_ascii_whitespace).count() + 2;
         match rest.as_bytes().get(after) {
             None if !self.last && after < MAX_BLANKS => None,
-            Some(b'<') => self.target(rest, after + 1, Place::Target, self.on()),
+            Some(b'<') => {
+                let token = self.target(rest, after + 1, Place::Target, self.on())?;
+                // Where no address is behind it, a tag may begin there.
+                Some(Token { len: if token.len == after + 1 { after } else { token.len }, ..token })
+            }
             _ => self.target(rest, after, Place::Target, self.on()),
         }
     }
