@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use mesh_policy::{Bundle, BundlePolicy, ServiceRef, Settings};
 use mesh_ports::free_address;
 use serde_json::{Value, json};
+use tempfile::TempDir;
 
 /// What stands before the router, by the route's name. The first is the baseline.
 type Routes = Vec<(&'static str, Vec<Value>)>;
@@ -30,7 +31,7 @@ pub(crate) struct Envoy {
     child: Child,
     names: Vec<&'static str>,
     listeners: Vec<SocketAddr>,
-    folder: PathBuf,
+    folder: TempDir,
 }
 
 impl Envoy {
@@ -84,20 +85,20 @@ impl Envoy {
     ) -> Result<Self, String> {
         let listeners: Vec<SocketAddr> = routes.iter().map(|_| free_address()).collect();
         let names: Vec<&'static str> = routes.iter().map(|(name, _)| *name).collect();
-        let folder =
-            std::env::temp_dir().join(format!("ai-mesh-bench-{}-{}", std::process::id(), names.len()));
-        fs::create_dir_all(&folder).map_err(|error| format!("cannot make {}: {error}", folder.display()))?;
-        let config = folder.join("envoy.json");
+        let folder = temporary_folder()?;
+        let config = folder.path().join("envoy.json");
         let text = bootstrap(&listeners, routes, upstream, plane).to_string();
         fs::write(&config, text).map_err(|error| format!("cannot write {}: {error}", config.display()))?;
-        let log = folder.join("envoy.log");
+        let log = folder.path().join("envoy.log");
         let file =
             fs::File::create(&log).map_err(|error| format!("cannot write {}: {error}", log.display()))?;
         let binary = tool("AI_MESH_ENVOY")?;
         // Under a tool that counts everything takes much longer.
         let (mut command, patience) = match runner {
             Some(mut runner) => {
-                runner.arg(format!("--callgrind-out-file={}/callgrind.out.%p", folder.display())).arg(binary);
+                runner
+                    .arg(format!("--callgrind-out-file={}/callgrind.out.%p", folder.path().display()))
+                    .arg(binary);
                 (runner, Duration::from_secs(300))
             }
             None => (Command::new(binary), Duration::from_secs(60)),
@@ -124,7 +125,7 @@ impl Envoy {
             }
             let ended = self.child.try_wait().map_err(|error| error.to_string())?;
             if ended.is_some() || started.elapsed() > patience {
-                let log = fs::read_to_string(self.folder.join("envoy.log")).unwrap_or_default();
+                let log = fs::read_to_string(self.folder.path().join("envoy.log")).unwrap_or_default();
                 return Err(format!("Envoy did not start; it said:\n{log}"));
             }
             std::thread::sleep(Duration::from_millis(50));
@@ -168,13 +169,18 @@ impl Envoy {
 
     /// Where its files are.
     pub(crate) fn folder(&self) -> &Path {
-        &self.folder
+        self.folder.path()
     }
 
     /// CPU time that the process has used (user and system), to a hundredth of a second.
     pub(crate) fn cpu(&self) -> Result<Duration, String> {
         cpu(self.child.id())
     }
+}
+
+/// A new folder, removed with the value.
+pub(crate) fn temporary_folder() -> Result<TempDir, String> {
+    TempDir::with_prefix("ai-mesh-bench-").map_err(|error| format!("cannot make a temporary folder: {error}"))
 }
 
 /// CPU time that a process has used (user and system), to a hundredth of a second.
@@ -194,7 +200,6 @@ impl Drop for Envoy {
     fn drop(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
-        let _ = fs::remove_dir_all(&self.folder);
     }
 }
 

@@ -152,10 +152,9 @@ mod tests {
 
     use super::*;
 
-    /// An archive of entries: a path, and text or where a link leads.
-    fn archive(name: &str, entries: &[(&str, Result<&str, &str>)]) -> PathBuf {
-        let path = std::env::temp_dir().join(format!("ai-mesh-bundle-{}-{name}.tar.gz", std::process::id()));
-        let out = flate2::write::GzEncoder::new(File::create(&path).unwrap(), flate2::Compression::fast());
+    /// Writes an archive. Each entry: a path, and text or where a link leads.
+    fn write_archive(path: &Path, entries: &[(&str, Result<&str, &str>)]) {
+        let out = flate2::write::GzEncoder::new(File::create(path).unwrap(), flate2::Compression::fast());
         let mut builder = tar::Builder::new(out);
         for (name, content) in entries {
             let mut header = tar::Header::new_ustar();
@@ -175,7 +174,6 @@ mod tests {
             builder.append(&header, text.as_bytes()).unwrap();
         }
         builder.into_inner().unwrap().finish().unwrap().flush().unwrap();
-        path
     }
 
     #[test]
@@ -194,8 +192,10 @@ mod tests {
             ("huge", &[("data.json", Ok(&huge))], Err("too large")),
             ("ignored", &[("other.bin", Ok(&huge)), ("a.rego", Ok("package mesh"))], Ok(1)),
         ];
+        let folder = tempfile::tempdir().unwrap();
         for (name, entries, expected) in rows {
-            let path = archive(name, entries);
+            let path = folder.path().join(format!("{name}.tar.gz"));
+            write_archive(&path, entries);
             match (files(&path), expected) {
                 (Ok(found), Ok(count)) => assert_eq!(found.len(), *count, "{name}"),
                 (Err(failure), Err(said)) => {
@@ -203,7 +203,6 @@ mod tests {
                 }
                 (found, _) => panic!("{name}: {:?}", found.map(|files| files.len())),
             }
-            std::fs::remove_file(path).unwrap();
         }
     }
 

@@ -2,7 +2,7 @@
 
 use std::{
     io::{BufRead, BufReader},
-    path::{Path, PathBuf},
+    path::Path,
     process::{Child, Command, Stdio},
 };
 
@@ -11,29 +11,27 @@ use nix::{
     unistd::Pid,
 };
 use serde_json::{Value, json};
+use tempfile::TempDir;
 
 /// A control plane on free ports; stopped when dropped.
 struct Served {
     child: Child,
     api: String,
-    data: PathBuf,
+    folder: TempDir,
 }
 
 impl Served {
-    fn start(name: &str) -> Self {
-        let data = std::env::temp_dir().join(format!("ai-mesh-served-{name}-{}", std::process::id()));
-        let _ = std::fs::remove_dir_all(&data);
-        std::fs::create_dir_all(&data).unwrap();
+    fn start() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let data = folder.path();
         std::fs::write(data.join("filter.wasm"), b"\0asm\x01\0\0\0").unwrap();
-        let mut command = Command::new(env!("CARGO_BIN_EXE_ai-mesh"));
-        command.args(["serve", "--port", "1", "--api-port", "0", "--grpc-port", "0"]);
-        command.arg("--filter").arg(data.join("filter.wasm")).arg("--data").arg(&data);
-        let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn().unwrap();
-        let mut ready = String::new();
-        BufReader::new(child.stdout.take().unwrap()).read_line(&mut ready).unwrap();
-        let api =
-            ready.split(' ').find_map(|word| word.strip_prefix("api=")).expect("a ready line").to_owned();
-        Self { child, api, data }
+        let (child, api) = launch(data);
+        Self { child, api, folder }
+    }
+
+    /// Its data, and the files that the commands name.
+    fn data(&self) -> &Path {
+        self.folder.path()
     }
 
     /// Runs a command; gives its exit code and what it said.
@@ -48,8 +46,8 @@ impl Served {
         command
             .args(line.split_whitespace())
             .args(["--api-url", &self.api, "--data"])
-            .arg(&self.data)
-            .current_dir(&self.data)
+            .arg(self.data())
+            .current_dir(self.data())
             .stdin(Stdio::null());
         command
     }
@@ -61,6 +59,18 @@ impl Served {
     }
 }
 
+/// Starts `ai-mesh serve` with this data directory and waits until it is ready; gives the process and the API's address.
+fn launch(data: &Path) -> (Child, String) {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_ai-mesh"));
+    command.args(["serve", "--port", "1", "--api-port", "0", "--grpc-port", "0"]);
+    command.arg("--filter").arg(data.join("filter.wasm")).arg("--data").arg(data);
+    let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn().unwrap();
+    let mut ready = String::new();
+    BufReader::new(child.stdout.take().unwrap()).read_line(&mut ready).unwrap();
+    let api = ready.split(' ').find_map(|word| word.strip_prefix("api=")).expect("a ready line").to_owned();
+    (child, api)
+}
+
 /// Asks it to stop (SIGTERM).
 fn terminate(child: &Child) {
     let _ = i32::try_from(child.id()).map(|id| kill(Pid::from_raw(id), Signal::SIGTERM));
@@ -70,7 +80,6 @@ impl Drop for Served {
     fn drop(&mut self) {
         terminate(&self.child);
         let _ = self.child.wait();
-        let _ = std::fs::remove_dir_all(&self.data);
     }
 }
 
@@ -84,11 +93,11 @@ fn write(folder: &Path, action: &str) {
 
 #[test]
 fn the_life_of_a_policy() {
-    let served = Served::start("life");
+    let served = Served::start();
     let listed = served.json("policy list");
     assert_eq!(listed[0]["name"], "starter", "the first start applies the starter policy");
 
-    write(&served.data, "redact");
+    write(served.data(), "redact");
     let table = [
         ("policy apply -f mine.yaml", "policy mine created (version 1)"),
         ("policy apply -f mine.yaml", "policy mine unchanged (version 1)"),
@@ -103,11 +112,11 @@ fn the_life_of_a_policy() {
     }
 
     // What `get` prints is a policy again.
-    std::fs::write(served.data.join("again.yaml"), served.run("policy get mine").1).unwrap();
+    std::fs::write(served.data().join("again.yaml"), served.run("policy get mine").1).unwrap();
     let (code, out, err) = served.run("policy apply -f again.yaml");
     assert!(code == 0 && out.contains("unchanged"), "{out}{err}");
 
-    write(&served.data, "block");
+    write(served.data(), "block");
     let (code, out, _) = served.run("policy diff -f mine.yaml --exit-code");
     assert!(code == 1 && out.contains("~ spec.rules[0].pii.action: \"redact\" → \"block\""), "{out}");
     let (_, out, err) = served.run("policy apply -f mine.yaml");
@@ -143,12 +152,12 @@ fn the_life_of_a_policy() {
 /// A file that says nothing of the status keeps a suspension, and what it would change is shown before it does.
 #[test]
 fn an_agent_that_is_applied_again() {
-    let served = Served::start("agents");
+    let served = Served::start();
     let write = |spec: &str| {
         let agent = format!(
             "apiVersion: ai-mesh.dev/v1alpha1\nkind: Agent\nmetadata: {{ name: bot }}\nspec: {{ {spec} }}\n"
         );
-        std::fs::write(served.data.join("bot.yaml"), agent).unwrap();
+        std::fs::write(served.data().join("bot.yaml"), agent).unwrap();
     };
     // The document, the command, its exit code and what it says on standard output and beside it.
     for (spec, line, code, said, beside) in [
@@ -186,13 +195,13 @@ fn an_agent_that_is_applied_again() {
 /// Each row: a sample, and what stands in both answers.
 #[test]
 fn a_sample_is_answered_alike_on_this_machine_and_by_the_control_plane() {
-    let served = Served::start("alike");
+    let served = Served::start();
     let policy = r#"{ "apiVersion": "ai-mesh.dev/v1alpha1", "kind": "Policy", "metadata": { "name": "alike" },
         "spec": { "rules": [
             { "access": { "resource": "reports/q1", "allowedRoles": ["auditor"], "allowedActions": ["*"] } },
             { "access": { "resource": "models/*", "allowedRoles": ["*"], "allowedActions": ["*"] } },
             { "pii": { "types": ["ssn"], "action": "redact" } }, { "injection": {} } ] } }"#;
-    std::fs::write(served.data.join("alike.json"), policy).unwrap();
+    std::fs::write(served.data().join("alike.json"), policy).unwrap();
     assert_eq!(served.run("policy delete starter").0, 0);
     assert_eq!(served.run("policy apply -f alike.json").0, 0);
     let chat = |text: &str| json!({ "model": "m", "messages": [{ "role": "user", "content": text }] });
@@ -227,7 +236,7 @@ fn a_sample_is_answered_alike_on_this_machine_and_by_the_control_plane() {
             json!("openai-chat"),
         ),
     ] {
-        std::fs::write(served.data.join("sample.json"), sample.to_string()).unwrap();
+        std::fs::write(served.data().join("sample.json"), sample.to_string()).unwrap();
         let answer = |line: &str| {
             let mut told = served.json(line);
             let time = told.as_object_mut().unwrap().remove("execution_time_ms");
@@ -244,8 +253,8 @@ fn a_sample_is_answered_alike_on_this_machine_and_by_the_control_plane() {
 
 #[test]
 fn many_documents_are_told_together() {
-    let served = Served::start("many");
-    let folder = served.data.join("many");
+    let served = Served::start();
+    let folder = served.data().join("many");
     std::fs::create_dir(&folder).unwrap();
     write(&folder, "redact");
     let other =
@@ -282,9 +291,9 @@ fn many_documents_are_told_together() {
 
 #[test]
 fn the_life_of_an_agent() {
-    let served = Served::start("agent");
+    let served = Served::start();
     let agent = "apiVersion: ai-mesh.dev/v1alpha1\nkind: Agent\nmetadata: { name: bot }\nspec: { type: chatbot, owners: [care] }\n";
-    std::fs::write(served.data.join("agent.yaml"), agent).unwrap();
+    std::fs::write(served.data().join("agent.yaml"), agent).unwrap();
     for (line, expected) in [
         ("agent list", "no agent is registered"),
         ("agent apply -f agent.yaml", "agent bot created (version 1)"),
@@ -304,7 +313,7 @@ fn the_life_of_an_agent() {
 
 #[test]
 fn what_is_asked_for_and_is_not_there() {
-    let served = Served::start("absent");
+    let served = Served::start();
     let table = [
         ("policy get nobody", 1, "nobody"),
         ("policy delete nobody", 1, "nobody"),
@@ -325,7 +334,7 @@ fn what_is_asked_for_and_is_not_there() {
 
 #[test]
 fn lists_without_anything_in_them_say_so() {
-    let served = Served::start("empty");
+    let served = Served::start();
     let table = [
         ("decisions list", "no decision matches"),
         ("decisions gaps", "no record is missing"),
@@ -341,31 +350,18 @@ fn lists_without_anything_in_them_say_so() {
 
 #[test]
 fn a_deleted_starter_stays_deleted() {
-    let mut served = Served::start("starter");
+    let mut served = Served::start();
     let (code, _, said) = served.run("policy delete starter");
     assert!(code == 0 && said.contains("warning: no policy is in force any more"), "{said}");
-    let data = served.data.clone();
     terminate(&served.child);
     assert_eq!(served.child.wait().unwrap().code(), Some(0), "a clean stop");
-    let mut command = Command::new(env!("CARGO_BIN_EXE_ai-mesh"));
-    command.args(["serve", "--port", "1", "--api-port", "0", "--grpc-port", "0", "--filter"]);
-    command
-        .arg(data.join("filter.wasm"))
-        .arg("--data")
-        .arg(&data)
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped());
-    let mut child = command.spawn().unwrap();
-    let mut ready = String::new();
-    BufReader::new(child.stdout.take().unwrap()).read_line(&mut ready).unwrap();
-    served.api = ready.split(' ').find_map(|word| word.strip_prefix("api=")).unwrap().to_owned();
-    served.child = child;
+    (served.child, served.api) = launch(served.data());
     assert_eq!(served.json("policy list"), Value::Array(vec![]));
 }
 
 #[test]
 fn prices_are_set_listed_and_taken_back() {
-    let served = Served::start("prices");
+    let served = Served::start();
     let (code, out, err) = served.run("prices set my-model --in 0.8 --out 3.2 --source contract");
     assert!(code == 0 && out.contains("the price of my-model is set"), "{out}{err}");
     let (_, listed, _) = served.run("prices list");

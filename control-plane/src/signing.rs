@@ -79,7 +79,8 @@ mod tests {
 
     #[test]
     fn the_first_key_signs_and_all_are_public() {
-        let folder = std::env::temp_dir().join(format!("ai-mesh-signing-{}", std::process::id()));
+        let parent = tempfile::tempdir().unwrap();
+        let folder = parent.path().join("data");
         tokens::data_folder(&folder).unwrap();
         let made = key(&folder).unwrap().public();
         assert_eq!(key(&folder).unwrap().public(), made, "it is made once");
@@ -115,6 +116,5 @@ mod tests {
             let why = key(&folder).map(drop).unwrap_err().to_string();
             assert!(why.contains(said) && why.contains(help) && !why.contains("111"), "{why}");
         }
-        fs::remove_dir_all(&folder).unwrap();
     }
 }

@@ -79,7 +79,8 @@ mod tests {
 
     #[test]
     fn a_token_is_made_once_and_kept_private() {
-        let folder = std::env::temp_dir().join(format!("ai-mesh-tokens-{}", std::process::id()));
+        let parent = tempfile::tempdir().unwrap();
+        let folder = parent.path().join("data");
         data_folder(&folder).unwrap();
         let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
         assert_eq!(mode(&folder), 0o700);
@@ -103,6 +104,5 @@ mod tests {
             assert!(why.contains(&format!("found {said}")) && why.contains("put the old file back"), "{why}");
         }
         assert_eq!(fs::read_dir(&folder).unwrap().count(), 2, "no drafts are left");
-        fs::remove_dir_all(&folder).unwrap();
     }
 }

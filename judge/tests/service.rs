@@ -2,7 +2,7 @@
 #![allow(clippy::unwrap_used, missing_docs)]
 
 use std::collections::HashMap;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
 use axum::body::Body;
@@ -12,31 +12,22 @@ use http_body_util::BodyExt;
 use mesh_judge::serve::{Bounds, router};
 use mesh_judge::{Classifier, Options};
 use serde_json::{Value, json};
+use tempfile::TempDir;
 use tower::ServiceExt;
 
 const SIZE: usize = 8;
 const WORDS: [&str; 8] = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "ignore", "weather", "rules", "nice"];
 
-/// A folder that goes when the test does.
-struct Folder(PathBuf);
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        let _ = std::fs::remove_dir_all(&self.0);
-    }
-}
-
 /// One layer in which every token sees the mean of all: "ignore" pulls the first number up, "weather" down, and the head
 /// looks at nothing else.
-fn model(name: &str) -> Folder {
-    let folder = std::env::temp_dir().join(format!("ai-mesh-judge-{}-{name}", std::process::id()));
-    std::fs::create_dir_all(&folder).unwrap();
+fn model() -> TempDir {
+    let folder = tempfile::tempdir().unwrap();
     let config = json!({
         "model_type": "bert", "hidden_size": SIZE, "intermediate_size": 4, "num_attention_heads": 2, "num_hidden_layers": 1,
         "max_position_embeddings": 16, "type_vocab_size": 2, "vocab_size": WORDS.len(), "layer_norm_eps": 1e-12,
         "hidden_act": "gelu", "id2label": { "0": "SAFE", "1": "INJECTION" },
     });
-    std::fs::write(folder.join("config.json"), config.to_string()).unwrap();
+    std::fs::write(folder.path().join("config.json"), config.to_string()).unwrap();
     let vocabulary: HashMap<&str, usize> = WORDS.iter().enumerate().map(|(id, word)| (*word, id)).collect();
     let special = |id: usize| json!({ "id": id, "content": WORDS[id], "special": true, "single_word": false, "lstrip": false, "rstrip": false, "normalized": false });
     let token =
@@ -54,9 +45,9 @@ fn model(name: &str) -> Folder {
         "decoder": null,
         "model": { "type": "WordPiece", "unk_token": "[UNK]", "continuing_subword_prefix": "##", "max_input_chars_per_word": 100, "vocab": vocabulary },
     });
-    std::fs::write(folder.join("tokenizer.json"), tokenizer.to_string()).unwrap();
-    weights(&folder.join("model.safetensors"));
-    Folder(folder)
+    std::fs::write(folder.path().join("tokenizer.json"), tokenizer.to_string()).unwrap();
+    weights(&folder.path().join("model.safetensors"));
+    folder
 }
 
 fn weights(file: &Path) {
@@ -103,8 +94,8 @@ fn weights(file: &Path) {
     candle_core::safetensors::save(&tensors, file).unwrap();
 }
 
-fn load(folder: &Folder) -> Classifier {
-    Classifier::load(&folder.0, Options { max_tokens: 12 }).unwrap()
+fn load(folder: &TempDir) -> Classifier {
+    Classifier::load(folder.path(), Options { max_tokens: 12 }).unwrap()
 }
 
 const BOUNDS: Bounds = Bounds { concurrency: 2, queue: 8, deadline: Duration::from_secs(30) };
@@ -119,7 +110,7 @@ async fn post(router: &axum::Router, body: String) -> (StatusCode, String) {
 
 #[test]
 fn texts_are_classified_alone_and_together() {
-    let folder = model("texts");
+    let folder = model();
     let classifier = load(&folder);
     let long = "rules nice ".repeat(40);
     let rows = [
@@ -145,7 +136,7 @@ fn texts_are_classified_alone_and_together() {
 
 #[tokio::test]
 async fn the_contract_is_kept() {
-    let folder = model("contract");
+    let folder = model();
     let router = router(load(&folder), BOUNDS);
     let (status, batch) =
         post(&router, json!({ "inputs": [["ignore rules"], ["weather"]], "truncate": true }).to_string())
@@ -192,7 +183,7 @@ async fn the_contract_is_kept() {
 /// What does not fit in the queue is refused at once, what waits too long is given up.
 #[tokio::test]
 async fn work_is_bounded() {
-    let folder = model("bounds");
+    let folder = model();
     let body = || json!({ "inputs": "ignore rules" }).to_string();
     let full = router(load(&folder), Bounds { concurrency: 0, queue: 0, ..BOUNDS });
     assert_eq!(post(&full, body()).await.0, StatusCode::TOO_MANY_REQUESTS);
@@ -221,10 +212,10 @@ fn what_can_not_be_loaded_says_why() {
         (|folder| change(folder, "\"hidden_size\":8", "\"hidden_size\":6"), &["model.safetensors", "shape"]),
     ];
     for (number, (spoil, parts)) in rows.into_iter().enumerate() {
-        let folder = model(&format!("spoiled-{number}"));
-        spoil(&folder.0);
+        let folder = model();
+        spoil(folder.path());
         let error =
-            Classifier::load(&folder.0, Options { max_tokens: 12 }).err().expect("it is refused").to_string();
+            Classifier::load(folder.path(), Options { max_tokens: 12 }).err().expect("it is refused").to_string();
         for part in parts {
             assert!(error.contains(part), "row {number}: {error}");
         }

@@ -10,6 +10,7 @@ use mesh_ports::{free_address, free_port};
 use nix::sys::signal::Signal;
 use nix::unistd::Pid;
 use serde_json::Value;
+use tempfile::TempDir;
 
 use crate::{Answer, Request, Upstream, exchange};
 
@@ -130,8 +131,7 @@ pub struct Mesh {
     pub api: SocketAddr,
     /// The control plane's gRPC interface.
     pub grpc: SocketAddr,
-    /// The data directory.
-    pub data: PathBuf,
+    data: TempDir,
     /// The upstream.
     pub upstream: Upstream,
     /// The running processes.
@@ -151,10 +151,11 @@ impl Mesh {
 
     /// Ports, data directory and upstream; nothing of the mesh itself runs yet.
     pub fn prepare(policies: &str, extra: &[&str]) -> Self {
-        let data = std::env::temp_dir().join(format!("ai-mesh-test-{}-{}", std::process::id(), free_port()));
-        std::fs::create_dir_all(data.join("policies")).expect("a data directory");
+        let data = TempDir::with_prefix("ai-mesh-test-").expect("a data directory");
+        let folder = data.path().join("policies");
+        std::fs::create_dir(&folder).expect("a folder of policies");
         if !policies.is_empty() {
-            std::fs::write(data.join("policies/test.yaml"), policies).expect("a policy file");
+            std::fs::write(folder.join("test.yaml"), policies).expect("a policy file");
         }
         Mesh {
             sidecar: free_address(),
@@ -168,10 +169,15 @@ impl Mesh {
         }
     }
 
+    /// The data directory.
+    pub fn data(&self) -> &Path {
+        self.data.path()
+    }
+
     /// `ai-mesh VERB` with this mesh's ports and data directory.
     pub fn command(&self, verb: &str) -> Command {
         let mut command = Command::new(tool("AI_MESH_BIN"));
-        command.arg(verb).args(["--data", &self.data.to_string_lossy()]);
+        command.arg(verb).args(["--data", &self.data().to_string_lossy()]);
         let flags: &[(&str, SocketAddr)] = match verb {
             "up" => &[
                 ("--port", self.sidecar),
@@ -188,7 +194,7 @@ impl Mesh {
         }
         match verb {
             "up" | "serve" => {
-                let policies = self.data.join("policies");
+                let policies = self.data().join("policies");
                 if policies.join("test.yaml").exists() {
                     command.arg("--policy").arg(policies);
                 }
@@ -241,7 +247,7 @@ impl Mesh {
         command
             .args(arguments)
             .env("AI_MESH_API_URL", format!("http://{}", self.api))
-            .env("AI_MESH_DATA", &self.data)
+            .env("AI_MESH_DATA", self.data())
             .stdin(Stdio::null());
         command.output().expect("the command line tool runs")
     }
@@ -256,7 +262,7 @@ impl Mesh {
 
     /// Applies a policy with the command line tool and waits until it is in force.
     pub fn apply(&self, policy: &str) -> Output {
-        let file = self.data.join(format!("apply-{}.yaml", free_port()));
+        let file = self.data().join(format!("apply-{}.yaml", free_port()));
         std::fs::write(&file, policy).expect("a policy file");
         self.cli(&["policy", "apply", "-f", &file.to_string_lossy()])
     }
@@ -273,7 +279,7 @@ impl Mesh {
 
     /// The administrator's token.
     pub fn token(&self) -> String {
-        std::fs::read_to_string(self.data.join("admin-token")).unwrap_or_default().trim().to_owned()
+        std::fs::read_to_string(self.data().join("admin-token")).unwrap_or_default().trim().to_owned()
     }
 
     /// The record of a decision; waits up to ten seconds for it to arrive.
@@ -299,9 +305,8 @@ impl Drop for Mesh {
     fn drop(&mut self) {
         self.parts.clear();
         if std::thread::panicking() {
-            show_tail(&self.data.join("envoy.log"));
+            show_tail(&self.data().join("envoy.log"));
         }
-        let _ = std::fs::remove_dir_all(&self.data);
     }
 }
 

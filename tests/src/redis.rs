@@ -1,17 +1,18 @@
 //! Redis servers of a test's own, which it may kill, restart and replace, behind an address that stays.
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
+
+use tempfile::TempDir;
 
 use crate::free_port;
 
 /// A server that writes everything down before it answers.
 pub struct Redis {
     port: u16,
-    folder: PathBuf,
+    folder: TempDir,
     child: Child,
 }
 
@@ -19,9 +20,8 @@ impl Redis {
     /// Starts one.
     pub fn start() -> Self {
         let port = free_port();
-        let folder = std::env::temp_dir().join(format!("ai-mesh-test-redis-{}-{port}", std::process::id()));
-        std::fs::create_dir_all(&folder).expect("a folder");
-        let child = launch(port, &folder);
+        let folder = TempDir::with_prefix("ai-mesh-test-redis-").expect("a folder");
+        let child = launch(port, folder.path());
         Redis { port, folder, child }
     }
 
@@ -38,7 +38,7 @@ impl Redis {
 
     /// Starts it again on what it has written.
     pub fn restart(&mut self) {
-        self.child = launch(self.port, &self.folder);
+        self.child = launch(self.port, self.folder.path());
     }
 
     /// Makes it a replica, and waits until it has everything.
@@ -83,7 +83,6 @@ impl Redis {
 impl Drop for Redis {
     fn drop(&mut self) {
         self.kill();
-        let _ = std::fs::remove_dir_all(&self.folder);
     }
 }
 

@@ -1,4 +1,5 @@
 //! Every example in the documents: policies compile, command lines are understood, snippets run against a mesh.
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::rc::Rc;
@@ -178,10 +179,14 @@ fn command_lines_in_the_documents_are_understood() {
 /// Runs a snippet whose sidecar address is replaced by the mesh's.
 fn run_snippet(mesh: &Mesh, block: &Block, program: &Path, extension: &str, folder: &Path) -> Output {
     let text = block.text.replace("127.0.0.1:10000", &mesh.sidecar.to_string());
-    let file = folder.join(format!("snippet-{}-{}.{extension}", std::process::id(), block.line));
-    std::fs::write(&file, text).expect("the snippet can be written");
-    let output = Command::new(program).arg(&file).stdin(Stdio::null()).output().expect("the snippet starts");
-    let _ = std::fs::remove_file(&file);
+    let mut file = tempfile::Builder::new()
+        .prefix("snippet-")
+        .suffix(&format!(".{extension}"))
+        .tempfile_in(folder)
+        .expect("a file for the snippet");
+    file.write_all(text.as_bytes()).expect("the snippet can be written");
+    let output =
+        Command::new(program).arg(file.path()).stdin(Stdio::null()).output().expect("the snippet starts");
     let errors = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{}: {errors}", block.place());
     output

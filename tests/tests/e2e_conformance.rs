@@ -105,7 +105,7 @@ fn the_conformance_suite_passes_through_the_filter_where_it_passes_without() {
     ] {
         let mesh = Mesh::up(POLICIES, &["--upstream", &format!("mcp={upstream}")]);
         let results = |name: &str| {
-            let folder = mesh.data.join(format!("conformance-{name}"));
+            let folder = mesh.data().join(format!("conformance-{name}"));
             std::fs::create_dir_all(&folder).expect("a folder for results");
             folder
         };

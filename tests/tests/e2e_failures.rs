@@ -50,7 +50,8 @@ fn traffic_outlives_the_control_plane_and_records_catch_up() {
 /// A sidecar whose Envoy refuses the filter would answer every request with an error: it is not ready, and says why.
 #[test]
 fn a_sidecar_without_its_filter_is_not_ready() {
-    let filter = std::env::temp_dir().join(format!("ai-mesh-test-{}.wasm", std::process::id()));
+    let folder = tempfile::tempdir().expect("a folder");
+    let filter = folder.path().join("filter.wasm");
     std::fs::copy(tool("AI_MESH_FILTER"), &filter).expect("a copy of the filter");
     let mut mesh = Mesh::prepare(REDACT, &["--filter", &filter.to_string_lossy()]);
     let control_plane = mesh.serve();

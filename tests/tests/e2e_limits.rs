@@ -2,7 +2,7 @@
 use std::time::Duration;
 
 use mesh_tests::limits::{base64, claude, policy, reported, responses, settled};
-use mesh_tests::{Mesh, Request, by, chat, chat_stream, eventually, free_port};
+use mesh_tests::{Mesh, Request, by, chat, chat_stream, eventually};
 use serde_json::{Value, json};
 
 #[test]
@@ -326,9 +326,8 @@ fn so_many_at_a_time_and_one_after_the_other_without_end() {
 
 #[test]
 fn money_is_counted_by_the_catalogue_and_an_unknown_model_says_so() {
-    let folder = std::env::temp_dir().join(format!("ai-mesh-prices-{}", free_port()));
-    std::fs::create_dir_all(&folder).expect("a folder");
-    let file = folder.join("prices.json");
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("prices.json");
     std::fs::write(&file, r#"{ "models": [{ "model": "gpt-4o", "input": 1000, "output": 100000 }] }"#)
         .expect("a file");
     let mesh = Mesh::up(
@@ -366,5 +365,4 @@ fn money_is_counted_by_the_catalogue_and_an_unknown_model_says_so() {
         let listed = !record["warnings"].to_string().contains("price catalogue");
         (listed && record["usage"]["cost_usd_micros"] == expected).then_some(())
     });
-    let _ = std::fs::remove_dir_all(&folder);
 }

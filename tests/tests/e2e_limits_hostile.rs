@@ -207,13 +207,12 @@ fn two_planes_with_two_prices_share_a_budget() {
     );
     let redis = redis();
     let mesh = |price: u64| {
-        let file = std::env::temp_dir().join(format!("ai-mesh-prices-{}.json", free_port()));
+        let folder = tempfile::tempdir().expect("a folder");
+        let file = folder.path().join("prices.json");
         let list =
             format!(r#"{{ "models": [{{ "model": "gpt-4o", "input": {price}, "output": {price} }}] }}"#);
         std::fs::write(&file, list).expect("a file");
-        let mesh = Mesh::up(&rule, &["--redis", &redis, "--prices", &file.to_string_lossy()]);
-        let _ = std::fs::remove_file(file);
-        mesh
+        Mesh::up(&rule, &["--redis", &redis, "--prices", &file.to_string_lossy()])
     };
     let meshes = [mesh(10), mesh(1000)];
     let mut expected = 0;

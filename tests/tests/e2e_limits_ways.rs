@@ -282,7 +282,7 @@ static_resources:
 #[test]
 fn any_envoy_can_count_here() {
     let mesh = Mesh::up("", &[]);
-    let token = std::fs::read_to_string(mesh.data.join("sidecar-token")).expect("the sidecars' token");
+    let token = std::fs::read_to_string(mesh.data().join("sidecar-token")).expect("the sidecars' token");
     let port = free_port();
     let config = STOCK
         .replace("PORT", &port.to_string())

@@ -106,7 +106,7 @@ fn nothing_that_the_mesh_writes_holds_a_planted_value() {
         let _ = mesh.decision(&last);
     }
     let mut written = Vec::new();
-    read_all(&mesh.data, &mut written);
+    read_all(mesh.data(), &mut written);
     for (name, part) in mesh.parts.iter().enumerate() {
         written.push((format!("the output of part {name}"), part.said()));
     }

@@ -14,7 +14,7 @@ fn hash(key: &str, body: &[u8]) -> String {
 fn a_record_holds_fingerprints_only_where_they_are_asked_for() {
     let redact = policy("redact", "rules: [ { pii: { types: [email] } } ]");
     let mesh = Mesh::up(&redact, &["--record-hashes"]);
-    let key = std::fs::read_to_string(mesh.data.join("record-key")).expect("a key was made");
+    let key = std::fs::read_to_string(mesh.data().join("record-key")).expect("a key was made");
     let words = "write to jane.roe@example.org";
     for (name, request) in [
         ("whole", Request::post("/v1/chat/completions", &chat(words))),
@@ -40,7 +40,7 @@ fn a_record_holds_fingerprints_only_where_they_are_asked_for() {
     let answer = mesh.send(&Request::post("/v1/chat/completions", &chat(words)));
     let record = mesh.decision(answer.header("x-ai-mesh-decision-id"));
     assert_eq!((&record["request_hash"], &record["response_hash"]), (&"".into(), &"".into()), "{record}");
-    assert!(!mesh.data.join("record-key").exists());
+    assert!(!mesh.data().join("record-key").exists());
 }
 
 #[test]

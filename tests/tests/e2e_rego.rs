@@ -115,7 +115,7 @@ fn a_rule_that_takes_too_much_is_a_failed_guard_and_the_sidecar_lives() {
         // A filter whose VM had to be started again would answer 503 here.
         assert_eq!(ask(&mesh, "plain", "hello").status, 200);
     }
-    let log = std::fs::read_to_string(mesh.data.join("envoy.log")).expect("Envoy's log");
+    let log = std::fs::read_to_string(mesh.data().join("envoy.log")).expect("Envoy's log");
     assert!(!log.contains("panicked") && !log.contains("Wasm VM failed"), "the VM went down");
 }
 
@@ -168,7 +168,7 @@ fn what_was_found_and_what_is_left_is_in_the_input() {
 #[test]
 fn an_opa_bundle_is_applied_as_it_is() {
     let mesh = Mesh::up("", &[]);
-    let bundle = mesh.data.join("from-opa");
+    let bundle = mesh.data().join("from-opa");
     let write = |path: &str, text: &str| {
         let path = bundle.join(path);
         std::fs::create_dir_all(path.parent().expect("a folder")).expect("a folder");
@@ -194,7 +194,7 @@ fn an_opa_bundle_is_applied_as_it_is() {
          {\"messages\": [{\"text\": \"Zeus\"}]}\n",
     );
     let folder = bundle.to_string_lossy().into_owned();
-    let archive = mesh.data.join("from-opa.tar.gz").to_string_lossy().into_owned();
+    let archive = mesh.data().join("from-opa.tar.gz").to_string_lossy().into_owned();
     let packed = std::process::Command::new("tar").args(["-C", &folder, "-czf", &archive, "."]).status();
     assert!(packed.expect("tar runs").success());
     for source in [&folder, &archive] {

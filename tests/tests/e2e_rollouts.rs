@@ -23,7 +23,7 @@ fn until(what: &str, mut holds: impl FnMut() -> bool) {
 #[test]
 fn a_version_goes_from_monitor_to_everywhere_or_is_taken_back() {
     let mesh = Mesh::up(&policy("alpha"), &[]);
-    let file = mesh.data.join("next.yaml");
+    let file = mesh.data().join("next.yaml");
     std::fs::write(&file, policy("beta")).expect("a file");
     let file = file.to_string_lossy().into_owned();
     assert_eq!((ask(&mesh, "alpha").status, ask(&mesh, "beta").status), (403, 200));
@@ -103,10 +103,10 @@ fn what_no_trusted_key_has_signed_is_refused_and_the_last_policy_stays() {
     let _sidecar = mesh.start_sidecar();
     until("the policy is in force", || ask(&mesh, "alpha").status == 403);
     plane.kill();
-    let keys = mesh.data.join("policy-signing-keys");
+    let keys = mesh.data().join("policy-signing-keys");
     let trusted = std::fs::read_to_string(&keys).expect("the key");
     std::fs::remove_file(&keys).expect("the key");
-    std::fs::write(mesh.data.join("policies/test.yaml"), policy("beta")).expect("a policy");
+    std::fs::write(mesh.data().join("policies/test.yaml"), policy("beta")).expect("a policy");
     let mut plane = mesh.serve();
     let refusal = || -> String {
         let sidecars = mesh.api("GET", "/api/v1/sidecars", None).json();
@@ -121,7 +121,7 @@ fn what_no_trusted_key_has_signed_is_refused_and_the_last_policy_stays() {
             "the last policy stays"
         );
     }
-    let log = std::fs::read_to_string(mesh.data.join("envoy.log")).expect("Envoy's log");
+    let log = std::fs::read_to_string(mesh.data().join("envoy.log")).expect("Envoy's log");
     assert!(log.contains("signed by a key that this sidecar does not trust"), "{}", refusal());
 
     // The trusted key signs again, beside the new one: the policy is run.
@@ -149,7 +149,7 @@ fn a_rollout_survives_kills_and_the_last_good_version_stays_known() {
     until("the first version is in force", || ask(&mesh, "alpha").status == 403);
     let applied = mesh.apply(&policy("beta"));
     assert!(applied.status.success(), "{applied:?}");
-    let file = mesh.data.join("next.yaml");
+    let file = mesh.data().join("next.yaml");
     std::fs::write(&file, policy("gamma")).expect("a file");
     let file = file.to_string_lossy().into_owned();
     let start = |mesh: &Mesh| {
@@ -190,7 +190,7 @@ fn a_rollout_survives_kills_and_the_last_good_version_stays_known() {
     for delay in [0, 3, 10, 30, 100, 1000] {
         let before = in_force(&mesh);
         let mut promote = Command::new(mesh_tests::tool("AI_MESH_BIN"));
-        promote.args(["policy", "rollout", "promote", "words"]).env("AI_MESH_DATA", &mesh.data);
+        promote.args(["policy", "rollout", "promote", "words"]).env("AI_MESH_DATA", mesh.data());
         promote.env("AI_MESH_API_URL", format!("http://{}", mesh.api));
         let mut promote = promote.spawn().expect("the command line tool runs");
         std::thread::sleep(Duration::from_millis(delay));

@@ -3,22 +3,23 @@
 use std::fs;
 use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use mesh_ports::{child_of, free_address};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
+use tempfile::TempDir;
 
 use super::set::{self, Size};
 use crate::client::Client;
+use crate::envoy::temporary_folder;
 
 /// A running `ai-mesh up` or `serve`; it ends with the value.
 pub(super) struct Process {
     child: Child,
-    /// The folder of its data, removed in the end.
-    data: PathBuf,
+    data: TempDir,
     pub(super) sidecar: SocketAddr,
     pub(super) api: SocketAddr,
     pub(super) grpc: SocketAddr,
@@ -28,21 +29,17 @@ pub(super) struct Process {
 
 /// Starts it with a set of policies and agents in force.
 pub(super) fn with_documents(name: &str, size: Size) -> Result<Process, String> {
-    let folder = std::env::temp_dir().join(format!("ai-mesh-bench-{}-documents", std::process::id()));
-    write(&folder, &set::documents(size)?)?;
-    let started = Process::start(name, &["--policy", &folder.to_string_lossy()]);
-    // Read at the start.
-    let removed = fs::remove_dir_all(&folder);
-    let process = started?;
-    removed.map_err(|error| format!("cannot remove {}: {error}", folder.display()))?;
-    Ok(process)
+    let folder = temporary_folder()?;
+    write(folder.path(), &set::documents(size)?)?;
+    // The documents are read at the start; nobody needs them afterwards.
+    Process::start(name, &["--policy", &folder.path().to_string_lossy()])
 }
 
 impl Process {
     /// Starts it; `name` is the command, `more` are further flags.
     pub(super) fn start(name: &str, more: &[&str]) -> Result<Self, String> {
         let [sidecar, admin, api, grpc] = std::array::from_fn(|_| free_address());
-        let data = std::env::temp_dir().join(format!("ai-mesh-bench-{}-{}", std::process::id(), api.port()));
+        let data = temporary_folder()?;
         let began = Instant::now();
         let port = |address: SocketAddr| address.port().to_string();
         let mut command = Command::new(crate::envoy::tool("AI_MESH_BIN")?);
@@ -50,7 +47,7 @@ impl Process {
             .arg(name)
             .args(["--port", &port(sidecar), "--api-port", &port(api), "--grpc-port", &port(grpc)])
             .arg("--data")
-            .arg(&data)
+            .arg(data.path())
             .args(more)
             .stdin(Stdio::null())
             .stdout(Stdio::piped());
@@ -72,7 +69,7 @@ impl Process {
 
     /// A token of the data folder.
     pub(super) fn token(&self, name: &str) -> Result<String, String> {
-        let path = self.data.join(name);
+        let path = self.data.path().join(name);
         let text =
             fs::read_to_string(&path).map_err(|error| format!("cannot read {}: {error}", path.display()))?;
         Ok(text.trim().to_owned())
@@ -124,7 +121,6 @@ impl Drop for Process {
         }
         let _ = self.child.kill();
         let _ = self.child.wait();
-        let _ = fs::remove_dir_all(&self.data);
     }
 }
 
@@ -143,7 +139,6 @@ pub(super) fn resident(process: u32) -> Result<u64, String> {
 /// Writes each document to a file of its own.
 fn write(folder: &Path, documents: &[(String, serde_json::Value)]) -> Result<(), String> {
     let failed = |error: std::io::Error| format!("cannot write {}: {error}", folder.display());
-    fs::create_dir_all(folder).map_err(failed)?;
     for (name, document) in documents {
         fs::write(folder.join(format!("{name}.json")), document.to_string()).map_err(failed)?;
     }

@@ -75,8 +75,7 @@ async fn what_does_not_work_is_one_sentence_and_nothing_is_left_running() {
     };
     let data = Data::new();
     // A file where the folder should be.
-    let file = Data::new();
-    std::fs::write(&file.0, "").unwrap();
+    let file = tempfile::NamedTempFile::new().unwrap();
     let bad = policy(
         "bad",
         Rule::Rego(RegoRule { module: "package mesh\n\nallow if {".to_owned(), ..RegoRule::default() }),
@@ -86,7 +85,7 @@ async fn what_does_not_work_is_one_sentence_and_nothing_is_left_running() {
         (Config { api: taken, grpc: free, ..config() }, "the port is in use"),
         (Config { api: free, grpc: taken, ..config() }, "the port is in use"),
         (Config { api: "0.0.0.0:0".parse().unwrap(), ..config() }, "can be reached from other machines"),
-        (Config { data: file.0.clone(), api: free, ..config() }, "choose another data directory"),
+        (Config { data: file.path().to_owned(), api: free, ..config() }, "choose another data directory"),
         (Config { database: Some("mysql://u:hunter2@h/x".into()), ..config() }, "expected postgres://"),
         (
             Config { database: Some(format!("postgres://u:hunter2@{free}/x")), ..config() },
@@ -94,7 +93,7 @@ async fn what_does_not_work_is_one_sentence_and_nothing_is_left_running() {
         ),
         (Config { redis: Some(format!("redis://:hunter2@{free}")), ..config() }, "Redis at"),
         (Config { upstreams: Vec::new(), ..config() }, "no upstream"),
-        (Config { prices: Some(file.0.clone()), ..config() }, "this is no list of prices"),
+        (Config { prices: Some(file.path().to_owned()), ..config() }, "this is no list of prices"),
         (
             Config {
                 documents: vec![Document::Policy(starter()), Document::Policy(bad)],

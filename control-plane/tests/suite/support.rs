@@ -1,6 +1,5 @@
 //! Control planes on free ports, and callers.
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicU32, Ordering};
 
 use envoy_types::pb::envoy::config::core::v3::Node;
 use envoy_types::pb::envoy::service::discovery::v3::DeltaDiscoveryRequest;
@@ -11,25 +10,28 @@ use mesh_audit::v1::{DecisionRecord, ReportRequest};
 use mesh_control_api::v1::decision_intake_client::DecisionIntakeClient;
 use mesh_control_plane::{Config, Running, StartError, start};
 use mesh_xds::{Kind, Upstream, sidecar::FILTER};
+use tempfile::TempDir;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tonic::metadata::MetadataValue;
 use tonic::service::Interceptor;
 use tonic::transport::{Channel, Endpoint};
 
-/// A data folder that is removed with the value.
-pub(crate) struct Data(pub(crate) PathBuf);
+/// A data folder, which is made by the first start and removed with the value.
+pub(crate) struct Data(TempDir);
 
 impl Data {
     pub(crate) fn new() -> Self {
-        static NEXT: AtomicU32 = AtomicU32::new(0);
-        let number = NEXT.fetch_add(1, Ordering::Relaxed);
-        Data(std::env::temp_dir().join(format!("ai-mesh-plane-{}-{number}", std::process::id())))
+        Data(tempfile::tempdir().unwrap())
+    }
+
+    fn path(&self) -> PathBuf {
+        self.0.path().join("data")
     }
 
     /// A control plane on free ports with this data.
     pub(crate) fn config(&self) -> Config {
-        let mut config = Config::new(&self.0, "/opt/mesh_filter.wasm");
+        let mut config = Config::new(self.path(), "/opt/mesh_filter.wasm");
         config.api.set_port(0);
         config.grpc.set_port(0);
         config.upstreams = vec![Upstream::parse("default", "http://127.0.0.1:9").unwrap()];
@@ -42,14 +44,7 @@ impl Data {
 
     /// The token that sidecars show, once a control plane has made it.
     pub(crate) fn sidecar_token(&self) -> String {
-        std::fs::read_to_string(self.0.join("sidecar-token")).unwrap()
-    }
-}
-
-impl Drop for Data {
-    fn drop(&mut self) {
-        // What is left over lies in the temporary folder; it harms no test. One test makes a file of it.
-        let _ = std::fs::remove_dir_all(&self.0).or_else(|_| std::fs::remove_file(&self.0));
+        std::fs::read_to_string(self.path().join("sidecar-token")).unwrap()
     }
 }
 

@@ -104,7 +104,7 @@ fn a_version_on_its_way_is_explained_by_its_own_document() {
         )
     };
     let mesh = Mesh::up(&words("alpha"), &[]);
-    let file = mesh.data.join("next.yaml");
+    let file = mesh.data().join("next.yaml");
     std::fs::write(&file, words("bravo").replace("rules: [", "rules: [ { models: { deny: [x] } },"))
         .expect("a file");
     let ran = |arguments: &[&str]| {

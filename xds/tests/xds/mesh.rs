@@ -13,6 +13,7 @@ use std::{
 
 use mesh_ports::free_address;
 use mesh_xds::{Ads, BootstrapParams, ClientStatus, Kind, SidecarSpec, Snapshot, TypeStatus, Upstream};
+use tempfile::TempDir;
 use tonic::{Request, Status, service::InterceptorLayer, transport::Server};
 
 use crate::wasm;
@@ -29,7 +30,7 @@ pub(crate) struct Mesh {
     pub(crate) spec: SidecarSpec,
     /// Requests that came without the token.
     pub(crate) refused: Arc<AtomicUsize>,
-    pub(crate) folder: PathBuf,
+    pub(crate) folder: TempDir,
     control_plane: SocketAddr,
     server: Serving,
     envoy: Child,
@@ -48,10 +49,10 @@ impl Mesh {
         upstreams: &[(&str, String)],
         token: &str,
     ) -> Mesh {
-        let folder = std::env::temp_dir().join(format!("ai-mesh-xds-{}-{name}", std::process::id()));
-        fs::create_dir_all(&folder).unwrap();
-        fs::write(folder.join("filter.wasm"), wasm::module()).unwrap();
-        fs::write(folder.join("token"), token).unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path();
+        fs::write(path.join("filter.wasm"), wasm::module()).unwrap();
+        fs::write(path.join("token"), token).unwrap();
         let (ads, refused) = (Ads::new(), Arc::new(AtomicUsize::new(0)));
         let control_plane = free_address();
         let server = serve(&ads, control_plane, &refused).await;
@@ -59,26 +60,26 @@ impl Mesh {
             node_id: name.to_owned(),
             admin: free_address(),
             control_plane: control_plane.into(),
-            token_file: folder.join("token"),
+            token_file: path.join("token"),
             policy_keys: String::new(),
             concurrency: 1,
         });
         // Our own sidecars speak the incremental variant.
         let bootstrap = if sotw { bootstrap.replace("DELTA_GRPC", "GRPC") } else { bootstrap };
-        fs::write(folder.join("envoy.yaml"), bootstrap).unwrap();
+        fs::write(path.join("envoy.yaml"), bootstrap).unwrap();
         let sidecar = free_address();
         let spec = SidecarSpec {
             listener: sidecar,
             upstreams: upstreams.iter().map(|(p, url)| Upstream::parse(p, url).unwrap()).collect(),
             judge: None,
             rate_limits: None,
-            filter_path: folder.join("filter.wasm").display().to_string(),
+            filter_path: path.join("filter.wasm").display().to_string(),
             plugin_config: "{}".to_owned(),
             filter_subscribes: false,
             max_body_bytes: 1 << 20,
             ca_file: None,
         };
-        let envoy = start_envoy(&folder);
+        let envoy = start_envoy(path);
         Mesh { ads, sidecar, spec, refused, folder, control_plane, server, envoy }
     }
 
@@ -125,7 +126,7 @@ impl Mesh {
             }
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
-        let log = fs::read_to_string(self.folder.join("envoy.log")).unwrap_or_default();
+        let log = fs::read_to_string(self.folder.path().join("envoy.log")).unwrap_or_default();
         let tail: Vec<&str> = log.lines().rev().take(30).collect();
         panic!("not reached: {:#?}\n{}", self.ads.clients(), tail.join("\n"));
     }
@@ -159,9 +160,6 @@ impl Drop for Mesh {
         let _ = self.envoy.kill();
         let _ = self.envoy.wait();
         self.server.task.abort();
-        if !std::thread::panicking() {
-            let _ = fs::remove_dir_all(&self.folder);
-        }
     }
 }
 

@@ -41,7 +41,7 @@ impl Drop for TlsUpstream {
 #[tokio::test(flavor = "multi_thread")]
 async fn upstreams_are_verified_by_authority_and_name() {
     let mut mesh = Mesh::start("tls", false, &[]).await;
-    let file = |name: &str| -> PathBuf { mesh.folder.join(name) };
+    let file = |name: &str| -> PathBuf { mesh.folder.path().join(name) };
     let (ours, theirs) = (file("ca.pem"), file("other-ca.pem"));
     let other = TlsUpstream::start(&theirs, &["localhost", "127.0.0.1"]);
     let misnamed = TlsUpstream::start(&ours, &["elsewhere.test", "127.0.0.2"]);

@@ -55,9 +55,9 @@ fn main() -> ExitCode {
 /// Generates every output; writes it, or (when checking) returns the files that are not what they should be.
 fn run(check: bool) -> io::Result<Vec<PathBuf>> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").canonicalize()?;
-    let scratch = env::temp_dir().join(format!("ai-mesh-gen-{}", std::process::id()));
-    let result = OUTPUTS.iter().try_fold(Vec::new(), |mut stale, output| {
-        let fresh = generate(&root, &scratch, output)?;
+    let mut stale = Vec::new();
+    for output in &OUTPUTS {
+        let fresh = generate(&root, output)?;
         let path = root.join(output.folder).join(FILE);
         if fs::read_to_string(&path).unwrap_or_default() != fresh {
             if check {
@@ -67,24 +67,21 @@ fn run(check: bool) -> io::Result<Vec<PathBuf>> {
                 fs::write(&path, fresh)?;
             }
         }
-        Ok(stale)
-    });
-    // The scratch folder holds nothing of value: failing to remove it changes no result.
-    let _ = fs::remove_dir_all(&scratch);
-    result
+    }
+    Ok(stale)
 }
 
 /// The generated text for one output.
-fn generate(root: &Path, scratch: &Path, output: &Output) -> io::Result<String> {
+fn generate(root: &Path, output: &Output) -> io::Result<String> {
     let descriptors = protox::compile([output.proto], [root.join("api/proto")]).map_err(io::Error::other)?;
-    fs::create_dir_all(scratch)?;
+    let scratch = tempfile::tempdir()?;
     let builder = tonic_prost_build::configure()
         .emit_rerun_if_changed(false)
         .build_server(output.service)
         .build_client(output.service)
-        .out_dir(scratch);
+        .out_dir(scratch.path());
     let builder =
         if output.service { builder.extern_path(".ai_mesh.v1", "::mesh_audit::v1") } else { builder };
     builder.compile_fds(descriptors)?;
-    fs::read_to_string(scratch.join(FILE))
+    fs::read_to_string(scratch.path().join(FILE))
 }

@@ -34,13 +34,11 @@ mod tests {
 
     #[test]
     fn a_stamp_holds_for_the_content_it_was_written_for() {
-        let folder = std::env::temp_dir().join(format!("ai-mesh-stamp-{}", std::process::id()));
-        fs::create_dir_all(&folder).unwrap();
-        let stamp = Stamp::new(&folder, "openai==1.0");
+        let folder = tempfile::tempdir().unwrap();
+        let stamp = Stamp::new(folder.path(), "openai==1.0");
         assert!(!stamp.holds());
         stamp.write().unwrap();
         assert!(stamp.holds());
-        assert!(!Stamp::new(&folder, "openai==2.0").holds());
-        fs::remove_dir_all(&folder).unwrap();
+        assert!(!Stamp::new(folder.path(), "openai==2.0").holds());
     }
 }

@@ -137,45 +137,40 @@ mod tests {
 
     #[tokio::test]
     async fn a_file_that_was_closed_holds_everything() {
-        let folder = std::env::temp_dir().join(format!("ai-mesh-closed-{}", std::process::id()));
-        std::fs::create_dir_all(&folder).unwrap();
-        let file = folder.join("mesh.db");
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("mesh.db");
         let sql = Sql::open(&file).await.unwrap();
         assert!(sql.append(0, &[version(1, 100)]).await.is_ok());
         // One that reads is open, too.
         assert_eq!(sql.newest().await.unwrap().len(), 1);
         sql.close().await;
-        let log = std::fs::metadata(folder.join("mesh.db-wal")).map_or(0, |log| log.len());
+        let log = std::fs::metadata(folder.path().join("mesh.db-wal")).map_or(0, |log| log.len());
         assert_eq!(log, 0);
         drop(sql);
 
-        let copy = folder.join("copy.db");
+        let copy = folder.path().join("copy.db");
         std::fs::copy(&file, &copy).unwrap();
         let sql = Sql::open(&copy).await.unwrap();
         assert_eq!(sql.newest().await.unwrap().len(), 1);
-        std::fs::remove_dir_all(&folder).unwrap();
     }
 
     #[tokio::test]
     async fn a_full_disk_stops_writers_only_while_it_is_full() {
         for what in ["a policy", "records", "a tool"] {
-            let folder = std::env::temp_dir().join(format!("ai-mesh-full-{}", std::process::id()));
-            std::fs::create_dir_all(&folder).unwrap();
-            let sql = Sql::open(&folder.join("mesh.db")).await.unwrap();
+            let folder = tempfile::tempdir().unwrap();
+            let sql = Sql::open(&folder.path().join("mesh.db")).await.unwrap();
             // As if the disk had no room for more; it holds for this connection.
             sqlx::query("PRAGMA max_page_count = 100").execute(&sql.write).await.unwrap();
             assert!(overfill(&sql, what).await, "{what}");
             let written = sql.append(0, &[version(1, 10)]).await;
             assert!(written.is_ok(), "after {what}: {written:?}");
-            std::fs::remove_dir_all(&folder).unwrap();
         }
     }
 
     #[tokio::test]
     async fn a_writer_that_fails_is_told_until_it_works_again() {
-        let folder = std::env::temp_dir().join(format!("ai-mesh-failing-{}", std::process::id()));
-        std::fs::create_dir_all(&folder).unwrap();
-        let sql = Sql::open(&folder.join("mesh.db")).await.unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        let sql = Sql::open(&folder.path().join("mesh.db")).await.unwrap();
         let refuse = |on: bool| format!("PRAGMA query_only = {on}");
         sqlx::query(sqlx::AssertSqlSafe(refuse(true))).execute(&sql.write).await.unwrap();
         assert!(sql.writes().await.is_ok(), "nobody has written yet");
@@ -185,6 +180,5 @@ mod tests {
         sqlx::query(sqlx::AssertSqlSafe(refuse(false))).execute(&sql.write).await.unwrap();
         assert!(sql.writes().await.is_ok());
         assert!(sql.append(0, &[version(1, 10)]).await.is_ok());
-        std::fs::remove_dir_all(&folder).unwrap();
     }
 }

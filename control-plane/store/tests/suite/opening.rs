@@ -5,7 +5,7 @@ use std::os::unix::fs::PermissionsExt;
 use mesh_control_core::{Change, PolicyVersion, Timestamp};
 use mesh_control_store::{Location, OpenError, open, windows};
 
-use crate::support::{Folder, postgres_database};
+use crate::support::postgres_database;
 
 fn deletion() -> PolicyVersion {
     let at = Timestamp::UNIX_EPOCH;
@@ -21,15 +21,15 @@ async fn what_is_written_is_there_again(location: Location) {
 
 #[tokio::test]
 async fn sqlite_lasts() {
-    let folder = Folder::new();
-    what_is_written_is_there_again(Location::Sqlite(folder.0.join("mesh.db"))).await;
+    let folder = tempfile::tempdir().unwrap();
+    what_is_written_is_there_again(Location::Sqlite(folder.path().join("mesh.db"))).await;
 }
 
 /// Whoever else can look into the folder.
 #[tokio::test]
 async fn sqlite_is_for_its_owner_alone() {
-    let folder = Folder::new();
-    let files = ["mesh.db", "mesh.db-wal", "mesh.db-shm"].map(|name| folder.0.join(name));
+    let folder = tempfile::tempdir().unwrap();
+    let files = ["mesh.db", "mesh.db-wal", "mesh.db-shm"].map(|name| folder.path().join(name));
     let modes = || files.each_ref().map(|file| fs::metadata(file).unwrap().permissions().mode() & 0o777);
     let location = Location::Sqlite(files[0].clone());
     let first = open(&location).await.unwrap();
@@ -49,8 +49,8 @@ async fn sqlite_is_for_its_owner_alone() {
 
 #[tokio::test]
 async fn sqlite_is_one_control_planes() {
-    let folder = Folder::new();
-    let location = Location::Sqlite(folder.0.join("mesh.db"));
+    let folder = tempfile::tempdir().unwrap();
+    let location = Location::Sqlite(folder.path().join("mesh.db"));
     let first = open(&location).await.unwrap();
     let told = whole(&open(&location).await.err().unwrap());
     assert!(told.contains("another control plane runs on it"), "{told}");
@@ -79,8 +79,8 @@ async fn two_control_planes_start_on_one_new_database() {
 async fn what_can_not_be_opened_is_told_plainly_and_without_secrets() {
     // A port that nobody listens on.
     let port = mesh_ports::free_port();
-    let folder = Folder::new();
-    let not_a_database = folder.0.join("text.db");
+    let folder = tempfile::tempdir().unwrap();
+    let not_a_database = folder.path().join("text.db");
     std::fs::write(&not_a_database, "this is not a database ".repeat(100)).unwrap();
     let table = [
         (
@@ -92,7 +92,7 @@ async fn what_can_not_be_opened_is_told_plainly_and_without_secrets() {
             "Postgres at 127.0.0.1:99999/mesh can not be used: check the address".to_owned(),
         ),
         (
-            Location::Sqlite(folder.0.join("no/such/folder/mesh.db")),
+            Location::Sqlite(folder.path().join("no/such/folder/mesh.db")),
             "check that its folder exists".to_owned(),
         ),
         (Location::Sqlite(not_a_database), "no other program made the file".to_owned()),

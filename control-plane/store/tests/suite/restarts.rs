@@ -10,7 +10,7 @@ use mesh_policy::{
     Stage,
 };
 
-use crate::support::{Folder, postgres_database};
+use crate::support::postgres_database;
 
 /// What sidecars were told last.
 #[derive(Default)]
@@ -217,8 +217,8 @@ macro_rules! stamp {
         mod sqlite { use super::*; $(
             #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
             async fn $scenario() {
-                let folder = Folder::new();
-                super::$scenario(Location::Sqlite(folder.0.join("mesh.db"))).await;
+                let folder = tempfile::tempdir().unwrap();
+                super::$scenario(Location::Sqlite(folder.path().join("mesh.db"))).await;
             }
         )+ }
         mod postgres { use super::*; $(

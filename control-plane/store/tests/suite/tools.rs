@@ -155,8 +155,8 @@ async fn the_fullest_server_makes_room_in_memory() {
 
 #[tokio::test]
 async fn the_fullest_server_makes_room_in_sqlite() {
-    let folder = support::Folder::new();
-    let path = folder.0.join("mesh.db");
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("mesh.db");
     let store = open(&Location::Sqlite(path.clone())).await.unwrap().tools;
     let mut other = SqliteConnection::connect(&format!("sqlite:{}", path.display())).await.unwrap();
     sqlx::query(ALL_TAKEN).execute(&mut other).await.unwrap();

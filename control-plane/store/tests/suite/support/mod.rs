@@ -2,13 +2,13 @@
 
 mod server;
 
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use mesh_control_store::{Location, RedisClock, RedisWindows, Stores, open};
 use sqlx::{AssertSqlSafe, Connection, PgConnection};
+use tempfile::TempDir;
 
 /// A number that no other test of this process gets.
 pub(crate) fn unique() -> String {
@@ -16,33 +16,15 @@ pub(crate) fn unique() -> String {
     format!("{}_{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed))
 }
 
-/// A folder that is removed with the value.
-pub(crate) struct Folder(pub PathBuf);
-
-impl Folder {
-    pub(crate) fn new() -> Self {
-        let path = std::env::temp_dir().join(format!("ai-mesh-store-{}", unique()));
-        std::fs::create_dir_all(&path).expect("a folder for the test");
-        Folder(path)
-    }
-}
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        // What is left over lies in the temporary folder; it harms no test.
-        let _ = std::fs::remove_dir_all(&self.0);
-    }
-}
-
 /// Stores, and what has to live as long as they.
 pub(crate) struct Fresh {
     pub stores: Stores,
-    _folder: Option<Folder>,
+    _folder: Option<TempDir>,
 }
 
 pub(crate) async fn sqlite() -> Fresh {
-    let folder = Folder::new();
-    let stores = open(&Location::Sqlite(folder.0.join("mesh.db"))).await.expect("SQLite opens");
+    let folder = tempfile::tempdir().expect("a folder for the test");
+    let stores = open(&Location::Sqlite(folder.path().join("mesh.db"))).await.expect("SQLite opens");
     Fresh { stores, _folder: Some(folder) }
 }
 

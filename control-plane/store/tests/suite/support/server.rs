@@ -192,10 +192,10 @@ fn id(arguments: &[&str]) -> u32 {
         .expect("Postgres does not run as root: run the tests as another user, or add a user `postgres`")
 }
 
+/// A folder for a server, which [`keep_alive`] removes in the end.
 fn scratch(what: &str) -> PathBuf {
-    let folder = std::env::temp_dir().join(format!("ai-mesh-{what}-{}", super::unique()));
-    std::fs::create_dir_all(&folder).expect("a folder for the server");
-    folder
+    let prefix = format!("ai-mesh-{what}-");
+    tempfile::Builder::new().prefix(&prefix).tempdir().expect("a folder for the server").keep()
 }
 
 fn wait_for(port: u16, what: &str) {
