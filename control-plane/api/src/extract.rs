@@ -48,10 +48,20 @@ pub(crate) fn whole<'de, D: Deserializer<'de>, N: FromStr>(query: D) -> Result<O
     text.parse().map(Some).map_err(|_| told())
 }
 
-/// No query parameters at all.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct Nothing {}
+/// An empty query: a parameter that nobody reads is an error.
+pub(crate) struct NoQuery;
+
+impl<S: Send + Sync> FromRequestParts<S> for NoQuery {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
+        #[derive(Deserialize)]
+        #[serde(deny_unknown_fields)]
+        struct Nothing {}
+
+        Params::<Nothing>::from_request_parts(parts, state).await.map(|Params(Nothing {})| NoQuery)
+    }
+}
 
 impl<S: Send + Sync, T: DeserializeOwned> FromRequestParts<S> for Params<T> {
     type Rejection = ApiError;

@@ -8,11 +8,11 @@ use mesh_policy::{Agent, AgentStatus, Diagnostic};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::policies::expected;
+use super::policies::{expected, same_name};
 use super::views::etag;
 use crate::document::Document;
 use crate::error::{ApiError, ErrorBody};
-use crate::extract::{InPath, JsonBody, Nothing, Params};
+use crate::extract::{InPath, JsonBody, NoQuery};
 use crate::state::Api;
 
 /// An agent's document, and which version of it.
@@ -86,7 +86,7 @@ fn answer(done: Changed, mut warnings: Vec<Diagnostic>) -> Response {
     get, operation_id = "list_agents", path = "/agents", tag = "agents", security(("admin" = [])),
     responses((status = 200, body = AgentList), (status = 401, body = ErrorBody))
 )]
-pub(crate) async fn list(State(api): State<Api>, Params(Nothing {}): Params<Nothing>) -> Json<AgentList> {
+pub(crate) async fn list(State(api): State<Api>, _: NoQuery) -> Json<AgentList> {
     Json(AgentList { agents: api.policies.agents().into_iter().map(AgentView::from).collect() })
 }
 
@@ -99,7 +99,7 @@ pub(crate) async fn list(State(api): State<Api>, Params(Nothing {}): Params<Noth
 pub(crate) async fn get(
     State(api): State<Api>,
     InPath(id): InPath<String>,
-    Params(Nothing {}): Params<Nothing>,
+    _: NoQuery,
 ) -> Result<Response, ApiError> {
     let agent = AgentView::from(api.policies.agent(&id)?);
     Ok((etag(agent.version), Json(agent)).into_response())
@@ -126,19 +126,14 @@ pub(crate) async fn get(
 pub(crate) async fn put(
     State(api): State<Api>,
     InPath(id): InPath<String>,
-    Params(Nothing {}): Params<Nothing>,
+    _: NoQuery,
     headers: HeaderMap,
     document: Document,
 ) -> Result<Response, ApiError> {
     let expected = expected(&headers)?;
     let source = document.source();
     let (agent, warnings) = document.agent()?;
-    let written = &agent.metadata.name;
-    if *written != id {
-        return Err(ApiError::bad_request(format!(
-            "the path names agent {id:?}, the document's metadata.name is {written:?}: make them the same"
-        )));
-    }
+    same_name("agent", &id, &agent.metadata.name)?;
     let done = api.policies.put_agent(agent, expected, Timestamp::now()).await;
     let done = done.map_err(|error| ApiError::from(error).into_precondition().located(&source))?;
     Ok(answer(done, warnings))
@@ -160,7 +155,7 @@ pub(crate) async fn put(
 pub(crate) async fn delete(
     State(api): State<Api>,
     InPath(id): InPath<String>,
-    Params(Nothing {}): Params<Nothing>,
+    _: NoQuery,
     headers: HeaderMap,
 ) -> Result<Response, ApiError> {
     let expected = expected(&headers)?;
@@ -182,7 +177,7 @@ pub(crate) async fn delete(
 pub(crate) async fn suspend(
     State(api): State<Api>,
     InPath(id): InPath<String>,
-    Params(Nothing {}): Params<Nothing>,
+    _: NoQuery,
     JsonBody(Suspension { reason, quarantine }): JsonBody<Suspension>,
 ) -> Result<Response, ApiError> {
     if reason.trim().is_empty() {
@@ -208,7 +203,7 @@ pub(crate) async fn suspend(
 pub(crate) async fn resume(
     State(api): State<Api>,
     InPath(id): InPath<String>,
-    Params(Nothing {}): Params<Nothing>,
+    _: NoQuery,
 ) -> Result<Response, ApiError> {
     let done = api.policies.set_agent_status(&id, AgentStatus::Active, None, Timestamp::now()).await?;
     Ok(answer(done, Vec::new()))

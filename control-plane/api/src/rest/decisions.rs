@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use crate::error::{ApiError, ErrorBody, causes};
-use crate::extract::{InPath, Nothing, Params, whole};
+use crate::extract::{InPath, NoQuery, Params, whole};
 use crate::state::Api;
 
 /// Some decisions.
@@ -103,7 +103,7 @@ pub(crate) async fn list(
 pub(crate) async fn get(
     State(api): State<Api>,
     InPath(id): InPath<String>,
-    Params(Nothing {}): Params<Nothing>,
+    _: NoQuery,
 ) -> Result<Json<Decision>, ApiError> {
     let found = api.decisions.get(&id).await?;
     found.map(Json).ok_or_else(|| ApiError::not_found(unknown(&id)))
@@ -118,7 +118,7 @@ pub(crate) async fn get(
 pub(crate) async fn explanation(
     State(api): State<Api>,
     InPath(id): InPath<String>,
-    Params(Nothing {}): Params<Nothing>,
+    _: NoQuery,
 ) -> Result<Json<Explanation>, ApiError> {
     let found = api.decisions.get(&id).await?;
     let decision = found.ok_or_else(|| ApiError::not_found(unknown(&id)))?;

@@ -11,7 +11,7 @@ use utoipa::ToSchema;
 use super::views::{ChangeResult, PolicySummary, PolicyView};
 use crate::document::Document;
 use crate::error::{ApiError, ErrorBody};
-use crate::extract::{InPath, JsonBody, Nothing, Params};
+use crate::extract::{InPath, JsonBody, NoQuery};
 use crate::state::Api;
 
 /// The policies in force.
@@ -33,7 +33,7 @@ pub(crate) struct VersionList {
     get, operation_id = "list_policies", path = "/policies", tag = "policies", security(("admin" = [])),
     responses((status = 200, body = PolicyList), (status = 401, body = ErrorBody))
 )]
-pub(crate) async fn list(State(api): State<Api>, Params(Nothing {}): Params<Nothing>) -> Json<PolicyList> {
+pub(crate) async fn list(State(api): State<Api>, _: NoQuery) -> Json<PolicyList> {
     Json(PolicyList { policies: api.policies.list().into_iter().map(PolicySummary::from).collect() })
 }
 
@@ -51,7 +51,7 @@ pub(crate) async fn list(State(api): State<Api>, Params(Nothing {}): Params<Noth
 )]
 pub(crate) async fn create(
     State(api): State<Api>,
-    Params(Nothing {}): Params<Nothing>,
+    _: NoQuery,
     document: Document,
 ) -> Result<Response, ApiError> {
     let source = document.source();
@@ -69,7 +69,7 @@ pub(crate) async fn create(
 pub(crate) async fn get(
     State(api): State<Api>,
     InPath(name): InPath<String>,
-    Params(Nothing {}): Params<Nothing>,
+    _: NoQuery,
 ) -> Result<Response, ApiError> {
     Ok(PolicyView::from(api.policies.get(&name)?).tagged())
 }
@@ -96,19 +96,14 @@ pub(crate) async fn get(
 pub(crate) async fn put(
     State(api): State<Api>,
     InPath(name): InPath<String>,
-    Params(Nothing {}): Params<Nothing>,
+    _: NoQuery,
     headers: HeaderMap,
     document: Document,
 ) -> Result<Response, ApiError> {
     let expected = expected(&headers)?;
     let source = document.source();
     let parsed = document.accepted()?;
-    let written = &parsed.policy.metadata.name;
-    if *written != name {
-        return Err(ApiError::bad_request(format!(
-            "the path names policy {name:?}, the document's metadata.name is {written:?}: make them the same"
-        )));
-    }
+    same_name("policy", &name, &parsed.policy.metadata.name)?;
     // A precondition that does not hold is 412 (RFC 9110, section 13.1.2); 409 is for creating without one.
     let done = write(&api, &name, parsed, expected).await;
     done.map_err(|error| error.into_precondition().located(&source))
@@ -132,7 +127,7 @@ pub(crate) async fn put(
 pub(crate) async fn delete(
     State(api): State<Api>,
     InPath(name): InPath<String>,
-    Params(Nothing {}): Params<Nothing>,
+    _: NoQuery,
     headers: HeaderMap,
 ) -> Result<Response, ApiError> {
     let expected = expected(&headers)?;
@@ -152,7 +147,7 @@ pub(crate) async fn delete(
 pub(crate) async fn versions(
     State(api): State<Api>,
     InPath(name): InPath<String>,
-    Params(Nothing {}): Params<Nothing>,
+    _: NoQuery,
 ) -> Result<Json<VersionList>, ApiError> {
     let versions = api.policies.numbered(&name).await?;
     Ok(Json(VersionList { versions: versions.into_iter().map(PolicySummary::from).collect() }))
@@ -170,7 +165,7 @@ pub(crate) async fn versions(
 pub(crate) async fn version(
     State(api): State<Api>,
     InPath((name, version)): InPath<(String, u64)>,
-    Params(Nothing {}): Params<Nothing>,
+    _: NoQuery,
 ) -> Result<Response, ApiError> {
     Ok(PolicyView::from(api.policies.numbered_version(&name, version).await?).tagged())
 }
@@ -204,7 +199,7 @@ pub(crate) struct Rollback {
 pub(crate) async fn rollback(
     State(api): State<Api>,
     InPath(name): InPath<String>,
-    Params(Nothing {}): Params<Nothing>,
+    _: NoQuery,
     headers: HeaderMap,
     JsonBody(Rollback { version }): JsonBody<Rollback>,
 ) -> Result<Response, ApiError> {
@@ -239,6 +234,16 @@ async fn write(
     let wanted = Wanted::Document(Box::new(mesh_policy::Document::Policy(parsed.policy)));
     let done = api.policies.change(name, wanted, expected, Timestamp::now()).await?;
     Ok(ChangeResult::new(done, parsed.warnings).response())
+}
+
+/// Checks that the path and the document name the same thing.
+pub(crate) fn same_name(kind: &str, in_path: &str, in_document: &str) -> Result<(), ApiError> {
+    if in_path == in_document {
+        return Ok(());
+    }
+    Err(ApiError::bad_request(format!(
+        "the path names {kind} {in_path:?}, the document's metadata.name is {in_document:?}: make them the same"
+    )))
 }
 
 /// What the caller believes, by `If-Match` and `If-None-Match` (RFC 9110, sections 13.1.1 and 13.1.2; one version, no lists).

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::error::{ApiError, ErrorBody};
-use crate::extract::{InPath, JsonBody, Nothing, Params};
+use crate::extract::{InPath, JsonBody, NoQuery};
 use crate::state::Api;
 
 /// The prices in force, in US dollars for a million tokens.
@@ -111,10 +111,7 @@ fn view(prices: &PricesInForce, entry: &PriceEntry) -> ModelPrice {
     get, operation_id = "list_prices", path = "/prices", tag = "limits", security(("admin" = [])),
     responses((status = 200, body = PriceListView), (status = 401, body = ErrorBody))
 )]
-pub(crate) async fn list(
-    State(api): State<Api>,
-    Params(Nothing {}): Params<Nothing>,
-) -> Result<Json<PriceListView>, ApiError> {
+pub(crate) async fn list(State(api): State<Api>, _: NoQuery) -> Result<Json<PriceListView>, ApiError> {
     let prices = api.policies.prices()?;
     Ok(Json(PriceListView {
         default: prices.list.default.map(PriceView::from),
@@ -131,7 +128,7 @@ pub(crate) async fn list(
 pub(crate) async fn get(
     State(api): State<Api>,
     InPath(model): InPath<String>,
-    Params(Nothing {}): Params<Nothing>,
+    _: NoQuery,
 ) -> Result<Json<ModelPrice>, ApiError> {
     let prices = api.policies.prices()?;
     let catalogue = Catalogue::of(&prices.list).map_err(|error| ApiError::bad_request(error.to_string()))?;
@@ -159,7 +156,7 @@ pub(crate) async fn get(
 pub(crate) async fn put(
     State(api): State<Api>,
     InPath(model): InPath<String>,
-    Params(Nothing {}): Params<Nothing>,
+    _: NoQuery,
     JsonBody(new): JsonBody<NewPrice>,
 ) -> Result<Json<PriceChange>, ApiError> {
     let NewPrice { input, cached, cache_write, output, reasoning, source, date } = new;
@@ -180,7 +177,7 @@ pub(crate) async fn put(
 pub(crate) async fn delete(
     State(api): State<Api>,
     InPath(model): InPath<String>,
-    Params(Nothing {}): Params<Nothing>,
+    _: NoQuery,
 ) -> Result<Json<PriceChange>, ApiError> {
     Ok(answer(&model, api.policies.delete_price(&model, Timestamp::now()).await?))
 }

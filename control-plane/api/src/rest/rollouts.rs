@@ -7,9 +7,10 @@ use mesh_policy::{Bounds, End, Freeze, Policy, Rollout, Stage};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use super::policies::same_name;
 use crate::document::Document;
 use crate::error::{ApiError, ErrorBody};
-use crate::extract::{InPath, JsonBody, Nothing, Params};
+use crate::extract::{InPath, JsonBody, NoQuery};
 use crate::plain::Plain;
 use crate::state::Api;
 
@@ -117,7 +118,7 @@ impl Default for Start {
     get, operation_id = "list_rollouts", path = "/rollouts", tag = "rollouts", security(("admin" = [])),
     responses((status = 200, body = RolloutList), (status = 401, body = ErrorBody))
 )]
-pub(crate) async fn list(State(api): State<Api>, Params(Nothing {}): Params<Nothing>) -> Json<RolloutList> {
+pub(crate) async fn list(State(api): State<Api>, _: NoQuery) -> Json<RolloutList> {
     let rollouts = api.policies.rollouts().into_iter();
     Json(RolloutList {
         rollouts: rollouts.map(|(name, found)| RolloutView::new(&name, found, None)).collect(),
@@ -133,7 +134,7 @@ pub(crate) async fn list(State(api): State<Api>, Params(Nothing {}): Params<Noth
 pub(crate) async fn get(
     State(api): State<Api>,
     InPath(name): InPath<String>,
-    Params(Nothing {}): Params<Nothing>,
+    _: NoQuery,
 ) -> Result<Json<RolloutView>, ApiError> {
     let rollout = api.policies.rollout(&name)?;
     let tallies = match rollout.end {
@@ -158,7 +159,7 @@ pub(crate) async fn get(
 pub(crate) async fn start(
     State(api): State<Api>,
     InPath(name): InPath<String>,
-    Params(Nothing {}): Params<Nothing>,
+    _: NoQuery,
     JsonBody(start): JsonBody<Start>,
 ) -> Result<Json<RolloutView>, ApiError> {
     let next = match start.document {
@@ -186,7 +187,7 @@ pub(crate) async fn start(
 pub(crate) async fn promote(
     State(api): State<Api>,
     InPath(name): InPath<String>,
-    Params(Nothing {}): Params<Nothing>,
+    _: NoQuery,
 ) -> Result<Json<RolloutView>, ApiError> {
     let cursor = api.decisions.newest_cursor().await?;
     let rollout = api.policies.promote_rollout(&name, cursor, Timestamp::now()).await?;
@@ -205,7 +206,7 @@ pub(crate) async fn promote(
 pub(crate) async fn pause(
     State(api): State<Api>,
     InPath(name): InPath<String>,
-    Params(Nothing {}): Params<Nothing>,
+    _: NoQuery,
 ) -> Result<Json<RolloutView>, ApiError> {
     let rollout = api.policies.pause_rollout(&name, true, Timestamp::now()).await?;
     Ok(Json(RolloutView::new(&name, rollout, None)))
@@ -224,7 +225,7 @@ pub(crate) async fn pause(
 pub(crate) async fn resume(
     State(api): State<Api>,
     InPath(name): InPath<String>,
-    Params(Nothing {}): Params<Nothing>,
+    _: NoQuery,
 ) -> Result<Json<RolloutView>, ApiError> {
     let rollout = api.policies.pause_rollout(&name, false, Timestamp::now()).await?;
     Ok(Json(RolloutView::new(&name, rollout, None)))
@@ -242,7 +243,7 @@ pub(crate) async fn resume(
 pub(crate) async fn abort(
     State(api): State<Api>,
     InPath(name): InPath<String>,
-    Params(Nothing {}): Params<Nothing>,
+    _: NoQuery,
 ) -> Result<Json<RolloutView>, ApiError> {
     let note = "aborted".to_owned();
     let rollout = api.policies.end_rollout(&name, End::Aborted, note, Timestamp::now()).await?;
@@ -262,7 +263,7 @@ pub(crate) struct DraftList {
     get, path = "/drafts", tag = "rollouts", security(("admin" = [])),
     responses((status = 200, body = DraftList), (status = 401, body = ErrorBody))
 )]
-pub(crate) async fn drafts(State(api): State<Api>, Params(Nothing {}): Params<Nothing>) -> Json<DraftList> {
+pub(crate) async fn drafts(State(api): State<Api>, _: NoQuery) -> Json<DraftList> {
     Json(DraftList { drafts: api.policies.drafts() })
 }
 
@@ -275,7 +276,7 @@ pub(crate) async fn drafts(State(api): State<Api>, Params(Nothing {}): Params<No
 pub(crate) async fn draft(
     State(api): State<Api>,
     InPath(name): InPath<String>,
-    Params(Nothing {}): Params<Nothing>,
+    _: NoQuery,
 ) -> Result<Response, ApiError> {
     Ok(Json(api.policies.draft(&name)?).into_response())
 }
@@ -293,17 +294,12 @@ pub(crate) async fn draft(
 pub(crate) async fn put_draft(
     State(api): State<Api>,
     InPath(name): InPath<String>,
-    Params(Nothing {}): Params<Nothing>,
+    _: NoQuery,
     document: Document,
 ) -> Result<Response, ApiError> {
     let source = document.source();
     let policy = document.accepted()?.policy;
-    let written = &policy.metadata.name;
-    if *written != name {
-        return Err(ApiError::bad_request(format!(
-            "the path names draft {name:?}, the document's metadata.name is {written:?}: make them the same"
-        )));
-    }
+    same_name("draft", &name, &policy.metadata.name)?;
     let done = api.policies.put_draft(policy.clone(), Timestamp::now()).await;
     let done = done.map_err(|error| ApiError::from(error).located(&source))?;
     Ok(Json(serde_json::json!({ "draft": policy, "changed": done.changed, "warnings": done.warnings }))
@@ -319,7 +315,7 @@ pub(crate) async fn put_draft(
 pub(crate) async fn delete_draft(
     State(api): State<Api>,
     InPath(name): InPath<String>,
-    Params(Nothing {}): Params<Nothing>,
+    _: NoQuery,
 ) -> Result<Response, ApiError> {
     api.policies.delete_draft(&name, Timestamp::now()).await?;
     Ok(Json(serde_json::json!({ "deleted": name })).into_response())
@@ -360,7 +356,7 @@ pub(crate) struct FreezeRequest {
     get, path = "/freeze", tag = "rollouts", security(("admin" = [])),
     responses((status = 200, body = FreezeView), (status = 401, body = ErrorBody))
 )]
-pub(crate) async fn frozen(State(api): State<Api>, Params(Nothing {}): Params<Nothing>) -> Json<FreezeView> {
+pub(crate) async fn frozen(State(api): State<Api>, _: NoQuery) -> Json<FreezeView> {
     Json(api.policies.frozen().into())
 }
 
@@ -376,7 +372,7 @@ pub(crate) async fn frozen(State(api): State<Api>, Params(Nothing {}): Params<No
 )]
 pub(crate) async fn freeze(
     State(api): State<Api>,
-    Params(Nothing {}): Params<Nothing>,
+    _: NoQuery,
     JsonBody(FreezeRequest { by, reason }): JsonBody<FreezeRequest>,
 ) -> Result<Json<FreezeView>, ApiError> {
     if by.trim().is_empty() || reason.trim().is_empty() {
@@ -392,10 +388,7 @@ pub(crate) async fn freeze(
     delete, path = "/freeze", tag = "rollouts", security(("admin" = [])),
     responses((status = 200, body = FreezeView), (status = 401, body = ErrorBody))
 )]
-pub(crate) async fn unfreeze(
-    State(api): State<Api>,
-    Params(Nothing {}): Params<Nothing>,
-) -> Result<Json<FreezeView>, ApiError> {
+pub(crate) async fn unfreeze(State(api): State<Api>, _: NoQuery) -> Result<Json<FreezeView>, ApiError> {
     api.policies.freeze(None, Timestamp::now()).await?;
     Ok(Json(None.into()))
 }

@@ -6,7 +6,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::error::ErrorBody;
-use crate::extract::{Nothing, Params};
+use crate::extract::NoQuery;
 use crate::state::Api;
 
 /// The sidecars that are connected.
@@ -21,7 +21,7 @@ pub(crate) struct SidecarList {
     get, operation_id = "list_sidecars", path = "/sidecars", tag = "sidecars", security(("admin" = [])),
     responses((status = 200, body = SidecarList), (status = 401, body = ErrorBody))
 )]
-pub(crate) async fn list(State(api): State<Api>, Params(Nothing {}): Params<Nothing>) -> Json<SidecarList> {
+pub(crate) async fn list(State(api): State<Api>, _: NoQuery) -> Json<SidecarList> {
     Json(SidecarList { sidecars: api.sidecars.sidecars() })
 }
 
@@ -39,7 +39,7 @@ pub(crate) struct Running {
     get, operation_id = "get_version", path = "/version", tag = "sidecars", security(("admin" = [])),
     responses((status = 200, body = Running), (status = 401, body = ErrorBody))
 )]
-pub(crate) async fn version(State(api): State<Api>, Params(Nothing {}): Params<Nothing>) -> Json<Running> {
+pub(crate) async fn version(State(api): State<Api>, _: NoQuery) -> Json<Running> {
     let policy_version = api.policies.published().map(|bundle| bundle.version.clone());
     Json(Running { version: env!("CARGO_PKG_VERSION"), policy_version })
 }

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use crate::error::{ApiError, ErrorBody};
-use crate::extract::{InPath, JsonBody, Nothing, Params};
+use crate::extract::{InPath, JsonBody, NoQuery, Params};
 use crate::state::Api;
 
 /// The tools that sidecars have reported.
@@ -87,7 +87,7 @@ pub(crate) async fn list(
 pub(crate) async fn get(
     State(api): State<Api>,
     InPath((server, name)): InPath<(String, String)>,
-    Params(Nothing {}): Params<Nothing>,
+    _: NoQuery,
 ) -> Result<Json<Tool>, ApiError> {
     Ok(Json(api.tools.get(&server, &name).await?))
 }
@@ -105,7 +105,7 @@ pub(crate) async fn get(
 pub(crate) async fn approve(
     State(api): State<Api>,
     InPath(tool): InPath<(String, String)>,
-    Params(Nothing {}): Params<Nothing>,
+    _: NoQuery,
     JsonBody(decision): JsonBody<ToolDecision>,
 ) -> Result<Json<ToolChange>, ApiError> {
     decide(&api, tool, decision, DefinitionState::Approved).await
@@ -124,7 +124,7 @@ pub(crate) async fn approve(
 pub(crate) async fn reject(
     State(api): State<Api>,
     InPath(tool): InPath<(String, String)>,
-    Params(Nothing {}): Params<Nothing>,
+    _: NoQuery,
     JsonBody(decision): JsonBody<ToolDecision>,
 ) -> Result<Json<ToolChange>, ApiError> {
     decide(&api, tool, decision, DefinitionState::Rejected).await

@@ -10,7 +10,7 @@ use utoipa::ToSchema;
 
 use crate::document::Document;
 use crate::error::{ApiError, ErrorBody};
-use crate::extract::{InPath, JsonBody, Nothing, Params};
+use crate::extract::{InPath, JsonBody, NoQuery};
 use crate::plain::Plain;
 use crate::state::Api;
 
@@ -35,7 +35,7 @@ pub(crate) struct Validation {
 )]
 pub(crate) async fn validate(
     State(api): State<Api>,
-    Params(Nothing {}): Params<Nothing>,
+    _: NoQuery,
     document: Document,
 ) -> Result<Json<Validation>, ApiError> {
     let source = document.source();
@@ -79,7 +79,7 @@ pub(crate) struct Trial {
 )]
 pub(crate) async fn dry_run(
     State(api): State<Api>,
-    Params(Nothing {}): Params<Nothing>,
+    _: NoQuery,
     JsonBody(trial): JsonBody<Trial>,
 ) -> Result<Json<DryRun>, ApiError> {
     let candidate = match &trial.policy {
@@ -125,7 +125,7 @@ const MOST_DECISIONS: u32 = 100_000;
 )]
 pub(crate) async fn impact(
     State(api): State<Api>,
-    Params(Nothing {}): Params<Nothing>,
+    _: NoQuery,
     JsonBody(wanted): JsonBody<ImpactRequest>,
 ) -> Result<Json<Impact>, ApiError> {
     let policy = mesh_policy::from_value(&wanted.policy.0).map_err(ApiError::invalid)?.policy;
@@ -172,7 +172,7 @@ pub(crate) struct Evaluation {
 pub(crate) async fn evaluate(
     State(api): State<Api>,
     InPath(name): InPath<String>,
-    Params(Nothing {}): Params<Nothing>,
+    _: NoQuery,
     JsonBody(evaluation): JsonBody<Evaluation>,
 ) -> Result<Json<DryRun>, ApiError> {
     Ok(Json(api.policies.evaluate(&name, evaluation.request, Timestamp::now()).await?))
