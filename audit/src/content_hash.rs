@@ -1,4 +1,4 @@
-//! The fingerprint that stands for a body in a record.
+//! The fingerprint of a body in a record.
 
 use hmac::digest::Key;
 use hmac::{Hmac, KeyInit, Mac};

@@ -1,6 +1,6 @@
 //! The proof: what a decision record holds, its encoding and its order on the way from the filter to the control plane.
 //!
-//! Pure: no IO, no clock. A record is free of content: findings are told by type, count and place, bodies by their hash.
+//! Pure: no IO, no clock. A record is free of content: findings have a type, a count and a place, bodies a hash.
 #![deny(clippy::disallowed_methods)]
 
 mod content_hash;

@@ -46,7 +46,7 @@ pub struct TrustedKeys(Option<Vec<(String, VerifyingKey)>>);
 /// Why a bundle is not run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Untrusted {
-    /// The list of keys can not be read.
+    /// The list of keys cannot be read.
     #[error(
         "the sidecar's list of policy keys is not what it should be: hex keys of 64 digits, separated by commas"
     )]
@@ -83,7 +83,7 @@ impl TrustedKeys {
             .ok_or(Untrusted::Keys)
     }
 
-    /// Keys that can not be asked for: what is signed is refused, since there may be some.
+    /// The keys could not be read: signed bundles are refused, since there may be keys.
     pub fn unknown() -> Self {
         TrustedKeys(None)
     }

@@ -27,7 +27,7 @@ fn is_archive(path: &Path) -> bool {
     name.ends_with(".tar.gz") || name.ends_with(".tgz")
 }
 
-/// What the policy is called where the manifest gives it no name.
+/// The policy's name if the manifest gives none.
 pub(crate) fn name(path: &Path) -> String {
     let path = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
     let name = path.file_name().unwrap_or_default().to_string_lossy().to_lowercase();
@@ -63,7 +63,7 @@ fn add(files: &mut Files, from: &Path, path: String, reader: impl Read) -> Outco
     Ok(())
 }
 
-/// What unpacks to more than may be read is an error, not an end: the rest must not seem not to be there.
+/// An archive that unpacks to more than the bound is an error, not an end of file: otherwise its rest would be dropped silently.
 struct Bounded<R> {
     inner: R,
     left: u64,

@@ -25,8 +25,8 @@ impl FieldChange {
     }
 }
 
-/// Every field that differs, in the order of the documents. Lists are compared by what they hold: an item that is only in
-/// one of them is told alone, without those that moved.
+/// Every field that differs, in the order of the documents. Lists are compared by their items: one that is only in one of
+/// the lists is reported alone, without those that merely moved.
 pub(crate) fn changes(before: &Value, after: &Value) -> Vec<FieldChange> {
     let mut found = Vec::new();
     compare("", Some(before), Some(after), &mut found);

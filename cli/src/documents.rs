@@ -29,7 +29,7 @@ pub(crate) struct AgentDocument {
     pub(crate) agent: Agent,
 }
 
-/// A remark, and about which file.
+/// A remark, and the file that it is about.
 #[derive(Debug)]
 pub(crate) struct Remark {
     pub(crate) source: String,
@@ -44,8 +44,15 @@ pub(crate) struct Documents {
     pub(crate) documents: Vec<Document>,
     pub(crate) agents: Vec<AgentDocument>,
     pub(crate) remarks: Vec<Remark>,
-    /// Rego tests that came with a policy: the policy, the file, its text.
-    pub(crate) tests: Vec<(String, String, String)>,
+    pub(crate) tests: Vec<RegoTest>,
+}
+
+/// A file of Rego tests that came with a policy.
+#[derive(Debug)]
+pub(crate) struct RegoTest {
+    pub(crate) policy: String,
+    pub(crate) file: String,
+    pub(crate) text: String,
 }
 
 impl Documents {
@@ -69,7 +76,7 @@ impl Documents {
                 match std::fs::read_to_string(&file) {
                     Ok(text) => all.add(&file.display().to_string(), &text),
                     Err(error) if file == *path => return Err(Failure::file("read", &file, &error)),
-                    // One of a folder: what is wrong with the others is told too.
+                    // A folder goes on after a bad file, so that the errors of all files are reported.
                     Err(error) => all.remarks.push(Remark {
                         source: file.display().to_string(),
                         policy: None,
@@ -104,7 +111,11 @@ impl Documents {
                 self.remarks.extend(read.warnings.into_iter().map(|said| remark(Some(&name), said)));
                 self.remarks.extend(compiled.into_iter().map(|said| remark(Some(&name), said).in_file()));
                 let tests = read.tests.into_iter();
-                self.tests.extend(tests.map(|(file, text)| (name.clone(), format!("{source}/{file}"), text)));
+                self.tests.extend(tests.map(|(file, text)| RegoTest {
+                    policy: name.clone(),
+                    file: format!("{source}/{file}"),
+                    text,
+                }));
                 self.documents.push(Document { source: source.clone(), policy: read.policy });
             }
         }
@@ -128,7 +139,7 @@ impl Documents {
                             self.agents.push(AgentDocument { source: source.to_owned(), agent });
                             continue;
                         }
-                        // No file holds one.
+                        // These kinds are never written in files.
                         Any::Tool(_) | Any::State(_) | Any::Price(_) => continue,
                     };
                     let name = policy.metadata.name.clone();
@@ -152,7 +163,7 @@ impl Documents {
         self.find_twins_of(policies, ("name", "two policies", "each policy"), Some);
     }
 
-    /// `policy` is whom a remark on a name is about.
+    /// `policy` is the policy that a remark on a name is about.
     fn find_twins_of(
         &mut self,
         named: Vec<(String, String)>,

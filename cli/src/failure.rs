@@ -7,7 +7,7 @@ use std::{fmt, path::Path};
 pub(crate) enum Exit {
     /// It was tried and failed.
     Failed = 1,
-    /// It could not be tried: wrong use, or something of the environment is missing or in the way.
+    /// It could not be tried: wrong usage, or something in the environment is missing or in the way.
     Environment = 2,
     /// A policy is invalid, or a sidecar refused it.
     Policy = 3,
@@ -37,7 +37,7 @@ impl Failure {
         Self { exit: Exit::Environment, message: message.into(), hint: None }
     }
 
-    /// A policy is invalid or refused; said already.
+    /// A policy is invalid or was refused, which has been printed already.
     pub(crate) fn policy() -> Self {
         Self { exit: Exit::Policy, message: String::new(), hint: None }
     }

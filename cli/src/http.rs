@@ -80,7 +80,7 @@ impl Client {
         self.ask(method, path, body)?.map_err(|refused| self.failure(refused))
     }
 
-    /// Sends; gives a refusal to the caller, who may know what to make of it.
+    /// Sends; returns a refusal to the caller, who may handle it.
     pub(crate) fn ask(
         &self,
         method: &str,
@@ -93,7 +93,7 @@ impl Client {
         let value = serde_json::from_str(&text);
         match (200..300).contains(&status) {
             true if text.is_empty() => Ok(Ok(Value::Null)),
-            // Nothing found, and not our server, must not look alike.
+            // An empty list and an answer of some other server must not look alike.
             true => value.map(Ok).map_err(|_| {
                 Failure::environment(format!("{} answered with something that is no JSON", self.base))
                     .hint("is --api-url the control plane's REST address?")

@@ -36,7 +36,7 @@ pub(crate) fn choose_color(color: Color) {
 
 /// Says a line on standard error.
 pub(crate) fn say(line: impl std::fmt::Display) {
-    // Nobody reads it any more: no reason to stop.
+    // If nobody reads standard error any more, the command goes on all the same.
     let _ = writeln!(anstream::stderr(), "{line}");
 }
 

@@ -1,4 +1,4 @@
-//! What a control plane is told.
+//! The configuration of a control plane.
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
@@ -6,7 +6,7 @@ use std::time::Duration;
 use mesh_policy::{Document, Settings};
 use mesh_xds::Upstream;
 
-/// What a control plane is told. Holds passwords in URLs: it has no `Debug`.
+/// The configuration of a control plane. It holds passwords in URLs, so it has no `Debug`.
 #[derive(Clone)]
 pub struct Config {
     /// Folder of the tokens and, without [`Config::database`], of `mesh.db`. Made, for its owner alone, if it is not there.

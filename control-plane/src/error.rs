@@ -10,8 +10,8 @@ use mesh_xds::SpecError;
 /// Why a control plane does not start. Nothing is left running.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
-    /// A port that can not be listened on.
-    #[error("can not listen on {address} for {what}: {}", bind_help(.source))]
+    /// A port that cannot be listened on.
+    #[error("cannot listen on {address} for {what}: {}", bind_help(.source))]
     Bind {
         /// What is served there.
         what: &'static str,
@@ -33,7 +33,7 @@ pub enum StartError {
         address: SocketAddr,
     },
     /// The data folder or a token in it.
-    #[error("can not {what} {path}; choose another data directory, or correct its rights")]
+    #[error("cannot {what} {path}; choose another data directory, or correct its rights")]
     Data {
         /// What was tried.
         what: &'static str,
@@ -67,11 +67,11 @@ pub enum StartError {
     /// A store.
     #[error(transparent)]
     Store(#[from] OpenError),
-    /// What the sidecars are to do can not be done.
+    /// The sidecars' configuration cannot be made.
     #[error(transparent)]
     Spec(#[from] SpecError),
-    /// A list of prices that can not be read, or is none.
-    #[error("the prices in {path} can not be used: {why}")]
+    /// A file that cannot be read, or is not a list of prices.
+    #[error("the prices in {path} cannot be used: {why}")]
     Prices {
         /// The file.
         path: PathBuf,
@@ -79,7 +79,7 @@ pub enum StartError {
         why: String,
     },
     /// A policy of the configuration.
-    #[error("policy {name:?} can not be put in force:{}", lines(.diagnostics))]
+    #[error("policy {name:?} cannot be put in force:{}", lines(.diagnostics))]
     Policy {
         /// Its name.
         name: String,
@@ -87,10 +87,10 @@ pub enum StartError {
         diagnostics: Vec<Diagnostic>,
     },
     /// The policies in the store no longer compile: they were written by another build.
-    #[error("the policies in the store can not be put in force:{}", lines(.0))]
+    #[error("the policies in the store cannot be put in force:{}", lines(.0))]
     StoredPolicies(Vec<Diagnostic>),
     /// Anything else about policies.
-    #[error("the policies can not be put in force")]
+    #[error("the policies cannot be put in force")]
     Policies(#[source] PolicyError),
 }
 

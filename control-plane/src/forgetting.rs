@@ -13,13 +13,13 @@ const PAUSE: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs
 /// Forgets now and then.
 pub(crate) async fn forget(decisions: Decisions, keep: Option<Duration>, ads: Ads) {
     let pause = keep.map_or(PAUSE.1, |keep| (keep / 24).clamp(PAUSE.0, PAUSE.1));
-    // After a start filters have yet to connect: whoever is not there may be by the next look.
+    // After a start the filters have yet to connect: one that is missing now may be there at the next check.
     let mut first = true;
     let (started, mut clock) = (Instant::now(), Clock::default());
     loop {
         let noted = decisions.alive(&connected(&ads), Timestamp::now()).await;
         if let Err(error) = &noted {
-            tracing::error!(%error, "which filters run can not be noted");
+            tracing::error!(%error, "which filters run cannot be noted");
         }
         if let Some(keep) = keep {
             let forgotten = decisions.forget(keep, &mut clock, Timestamp::now(), started.elapsed()).await;
@@ -30,14 +30,14 @@ pub(crate) async fn forget(decisions: Decisions, keep: Option<Duration>, ads: Ad
                     tracing::error!(%error, "old decision records are not deleted");
                 }
                 Err(ForgetError::Store(error)) => {
-                    tracing::error!(%error, "old decision records can not be deleted; the database grows")
+                    tracing::error!(%error, "old decision records cannot be deleted; the database grows")
                 }
             }
             if noted.is_ok() && forgotten.is_ok() && !first {
                 match decisions.forget_vms(keep, Timestamp::now()).await {
                     Ok(0) => {}
                     Ok(filters) => tracing::info!(filters, "filters that are no more are forgotten"),
-                    Err(error) => tracing::error!(%error, "filters that are no more can not be forgotten"),
+                    Err(error) => tracing::error!(%error, "filters that are no more cannot be forgotten"),
                 }
             }
         }
@@ -46,7 +46,7 @@ pub(crate) async fn forget(decisions: Decisions, keep: Option<Duration>, ads: Ad
     }
 }
 
-/// The filters that are subscribed: they go by the ids of their VMs, as in what they report.
+/// The ids of the VMs of the filters that are subscribed, as in the records that they report.
 fn connected(ads: &Ads) -> Vec<String> {
     let filters = ads.clients().into_iter().filter(|client| !client.instance.is_empty());
     filters.map(|client| client.instance).collect()

@@ -149,7 +149,7 @@ async fn watch_rollouts(watch: Arc<RolloutWatch>) {
         if let Err(error) = &looked
             && !failing
         {
-            tracing::error!(%error, "rollouts can not be watched; none goes on by itself");
+            tracing::error!(%error, "rollouts cannot be watched; none goes on by itself");
         }
         failing = looked.is_err();
     }
@@ -164,7 +164,7 @@ async fn keep_fresh(policies: Policies) {
         if let Err(error) = &refreshed
             && !failing
         {
-            tracing::error!(%error, "changes by other control planes can not be followed; the last policies stay in force");
+            tracing::error!(%error, "changes by other control planes cannot be followed; the last policies stay in force");
         }
         failing = refreshed.is_err();
     }

@@ -1,4 +1,4 @@
-//! Serving REST: whoever connects and asks for nothing is let go, and only so many are served at once, so that nobody without a
+//! Serving REST: a connection that asks for nothing is closed, and only so many are served at once, so that nobody without a
 //! token can use up the open files.
 use std::pin::pin;
 use std::sync::Arc;
@@ -46,7 +46,7 @@ pub(crate) async fn serve(
                     });
                 }
                 Err(error) => {
-                    tracing::warn!(%error, "a connection can not be taken");
+                    tracing::warn!(%error, "a connection cannot be taken");
                     tokio::time::sleep(PAUSE).await;
                 }
             },

@@ -96,7 +96,7 @@ mod tests {
         let written = fs::metadata(&public).unwrap().modified().unwrap();
         key(&folder).unwrap();
         assert_eq!(fs::metadata(&public).unwrap().modified().unwrap(), written);
-        // Where it can not be written, what was there stays.
+        // Where it cannot be written, what was there stays.
         let ours = fs::read_to_string(&public).unwrap();
         fs::create_dir(public.with_extension(format!("new-{}", std::process::id()))).unwrap();
         fs::write(&file, &old).unwrap();

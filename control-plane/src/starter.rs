@@ -1,7 +1,7 @@
 //! The policy of a mesh that was told nothing.
 use mesh_policy::{InjectionRule, PiiRule, Policy, Rule, Spec};
 
-/// What agents that write code or read logs meet all day, and what tells of nobody.
+/// Values that agents which write code or read logs meet all day, and that identify nobody.
 const NOBODYS: [&str; 6] = ["127.*", "0.0.0.0", "::1", "255.255.*", "noreply@*", "no-reply@*"];
 
 /// The starter policy: for every agent, personal data is redacted and injections are blocked. There is no rate limit in it.

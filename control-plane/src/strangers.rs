@@ -43,7 +43,7 @@ async fn next(listener: &TcpListener, places: &Arc<Semaphore>, patience: Duratio
                 return Ok(Connection { stream, stranger, patience: Box::pin(tokio::time::sleep(patience)) });
             }
             Err(error) => {
-                tracing::warn!(%error, "a connection of a sidecar can not be taken");
+                tracing::warn!(%error, "a connection of a sidecar cannot be taken");
                 tokio::time::sleep(PAUSE).await;
             }
         }

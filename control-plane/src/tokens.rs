@@ -1,6 +1,6 @@
 //! Tokens: made at the first start, kept in files that only their owner can read.
 //!
-//! A token file appears whole or not at all, and is never overwritten: whoever has been given the token keeps access.
+//! A token file appears whole or not at all, and is never overwritten, so that everybody who was given the token keeps access.
 use std::fs::{self, OpenOptions, Permissions};
 use std::io::{ErrorKind, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};

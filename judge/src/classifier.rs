@@ -31,10 +31,10 @@ pub struct Options {
     pub max_tokens: usize,
 }
 
-/// Why a folder can not be used. `Display` says what to do.
+/// Why a folder cannot be used. `Display` says what to do.
 #[derive(Debug, thiserror::Error)]
 pub enum LoadError {
-    /// A file is not there or can not be read.
+    /// A file is not there or cannot be read.
     #[error("{}: {why}; a model folder has config.json, tokenizer.json and model.safetensors", file.display())]
     Read {
         /// The file.

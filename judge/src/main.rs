@@ -92,7 +92,7 @@ async fn run(arguments: Arguments) -> Result<(), String> {
         queue: arguments.queue as usize,
         deadline: Duration::from_millis(arguments.deadline_ms),
     };
-    let stop = stopped().map_err(|error| format!("signals can not be heard: {error}"))?;
+    let stop = stopped().map_err(|error| format!("signals cannot be heard: {error}"))?;
     println!("ready http://{at}");
     tracing::info!(%at, model = %arguments.model.display(), "serving");
     let served = axum::serve(listener, serve::router(classifier, bounds)).with_graceful_shutdown(stop);

@@ -9,7 +9,7 @@
 //! again.
 use std::collections::VecDeque;
 
-use crate::holds::Holds;
+use crate::holds::{Holds, Lent};
 use crate::lease::rest_of;
 
 /// The largest amount of one request: larger ones count as this. More than any request takes, and far from where sums overflow.
@@ -88,8 +88,15 @@ pub struct Account {
     holds: Holds,
     clock_us: u64,
     expired: u64,
-    /// How many holds ended unsettled lately, and when the last one did.
-    unsettled: (u64, u64),
+    unsettled: Unsettled,
+}
+
+/// Holds that ended unsettled lately.
+#[derive(Clone, Copy, Debug, Default)]
+struct Unsettled {
+    count: u64,
+    /// When the last of them ended.
+    last_us: u64,
 }
 
 impl Account {
@@ -100,8 +107,8 @@ impl Account {
         while let Some(amount) = self.holds.expire(self.clock_us) {
             self.end_unsettled(terms, amount);
         }
-        if self.unsettled.1.saturating_add(terms.memory_us()) <= self.clock_us {
-            self.unsettled = (0, 0);
+        if self.unsettled.last_us.saturating_add(terms.memory_us()) <= self.clock_us {
+            self.unsettled = Unsettled::default();
         }
         while let Some((at, amount)) = self.log.front().copied()
             && at.saturating_add(terms.window_us) <= self.clock_us
@@ -185,8 +192,8 @@ impl Account {
         Some(more.saturating_sub(amount))
     }
 
-    /// The amount that is lent, and the number of leases.
-    pub fn lent(&self) -> (u64, u64) {
+    /// What is lent.
+    pub fn lent(&self) -> Lent {
         self.holds.lent()
     }
 
@@ -241,7 +248,7 @@ impl Account {
 
     /// How many holds expired lately: in the last window, or in the last [`Terms::patience_us`] of an account of concurrency.
     pub fn unsettled(&self) -> u64 {
-        self.unsettled.0
+        self.unsettled.count
     }
 
     /// How many holds have expired since this was last called.
@@ -251,12 +258,12 @@ impl Account {
 
     /// Whether it is the same as a new account.
     pub fn is_empty(&self) -> bool {
-        self.log.is_empty() && self.holds.is_empty() && self.unsettled.0 == 0
+        self.log.is_empty() && self.holds.is_empty() && self.unsettled.count == 0
     }
 
     fn end_unsettled(&mut self, terms: &Terms, amount: u64) {
         self.expired = self.expired.saturating_add(1);
-        self.unsettled = (self.unsettled.0.saturating_add(1), self.clock_us);
+        self.unsettled = Unsettled { count: self.unsettled.count.saturating_add(1), last_us: self.clock_us };
         if terms.kind != Kind::Concurrent {
             self.spend(terms, amount);
         }

@@ -10,8 +10,16 @@ pub(crate) struct Holds {
     by_id: HashMap<String, Hold>,
     by_end: BTreeSet<(u64, String)>,
     total: u64,
-    /// The part of it in leases, and the number of leases.
-    lent: (u64, u64),
+    lent: Lent,
+}
+
+/// The part of the holds that is in leases.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Lent {
+    /// How much.
+    pub amount: u64,
+    /// In how many leases.
+    pub leases: u64,
 }
 
 /// What is held under an id.
@@ -28,7 +36,7 @@ impl Holds {
         self.total
     }
 
-    pub(crate) fn lent(&self) -> (u64, u64) {
+    pub(crate) fn lent(&self) -> Lent {
         self.lent
     }
 
@@ -60,7 +68,8 @@ impl Holds {
         self.by_end.insert((until_us, id.to_owned()));
         self.total = self.total.saturating_add(amount);
         if told.is_some() {
-            self.lent = (self.lent.0.saturating_add(amount), self.lent.1.saturating_add(1));
+            self.lent.amount = self.lent.amount.saturating_add(amount);
+            self.lent.leases = self.lent.leases.saturating_add(1);
         }
         ended.map(|hold| hold.amount)
     }
@@ -71,7 +80,8 @@ impl Holds {
         self.by_end.remove(&(hold.until_us, id));
         self.total = self.total.saturating_sub(hold.amount);
         if hold.told.is_some() {
-            self.lent = (self.lent.0.saturating_sub(hold.amount), self.lent.1.saturating_sub(1));
+            self.lent.amount = self.lent.amount.saturating_sub(hold.amount);
+            self.lent.leases = self.lent.leases.saturating_sub(1);
         }
         Some(hold)
     }

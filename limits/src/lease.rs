@@ -6,6 +6,7 @@
 //! shrinks, so do the leases, until every request asks for itself. A lease that nobody returns expires like any hold and counts as
 //! spent; its holder has long stopped using it.
 use crate::account::{Account, Kind, Terms};
+use crate::holds::Lent;
 
 /// How long a holder may use a lease from the moment it asked for it, in microseconds.
 pub const LEASE_US: u64 = 2_000_000;
@@ -32,11 +33,11 @@ pub fn rest_of(id: &str) -> String {
     format!("{id}+")
 }
 
-/// How much is lent to a holder that wants `want` and has `own` already; `lent` and `holders` count the others.
-fn share(limit: u64, free: u64, (lent, holders): (u64, u64), own: u64, want: u64) -> u64 {
-    let (most, all) = (limit / LENT, holders.saturating_add(1));
+/// How much is lent to a holder that wants `want` and has `own` already; `others` is what other holders have.
+fn share(limit: u64, free: u64, others: Lent, own: u64, want: u64) -> u64 {
+    let (most, all) = (limit / LENT, others.leases.saturating_add(1));
     want.min((most / all).saturating_sub(own))
-        .min(most.saturating_sub(lent).saturating_sub(own))
+        .min(most.saturating_sub(others.amount).saturating_sub(own))
         .min(free / all.saturating_mul(FREE))
 }
 
@@ -48,10 +49,13 @@ impl Account {
             return 0;
         }
         let free = terms.limit.saturating_sub(self.used(terms));
-        let (lent, holders) = self.lent();
+        let lent = self.lent();
         let known = self.lease(id);
         let (own, told) = known.unwrap_or_default();
-        let others = (lent.saturating_sub(own), holders.saturating_sub(u64::from(known.is_some())));
+        let others = Lent {
+            amount: lent.amount.saturating_sub(own),
+            leases: lent.leases.saturating_sub(u64::from(known.is_some())),
+        };
         let share = share(terms.limit, free, others, own, want);
         if share < least.max(1) {
             return 0;
@@ -84,7 +88,8 @@ mod tests {
             (9, 9, (0, 0), 0, 5000, 0),
             (u64::MAX, u64::MAX, (0, u64::MAX), 0, 1, 0),
         ];
-        for (limit, free, others, own, want, expected) in table {
+        for (limit, free, (amount, leases), own, want, expected) in table {
+            let others = Lent { amount, leases };
             let lent = share(limit, free, others, own, want);
             assert_eq!(lent, expected, "{free} of {limit}, {others:?} and {own} lent");
         }

@@ -17,6 +17,7 @@ mod price;
 
 pub use account::{Account, Kind, MAX_AMOUNT, Settlement, Terms, Verdict};
 pub use estimate::{PER_MESSAGE, UNBOUNDED_ANSWER, tokens_at_most, tokens_of};
+pub use holds::Lent;
 pub use lease::{LEASE_US, lease_id, lends, rest_of};
 pub use leases::{AccountName, Borrow, Leases, Local, Renewal, Return, Use, Wish};
 pub use measure::Measure;

@@ -85,7 +85,7 @@ impl From<Entry> for Flat {
     }
 }
 
-/// A list of prices, as it stands in a file.
+/// A list of prices, as a file holds it.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct PriceList {

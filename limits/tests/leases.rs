@@ -140,7 +140,7 @@ impl World {
         }
         let goes_on = borrow.as_ref().and_then(|borrow| Some((borrow.id.clone(), borrow.spent?)));
         let told = goes_on.as_ref().map(|(id, spent)| self.account.tell(&self.terms, id, *spent, self.now));
-        let before = self.account.lent().0;
+        let before = self.account.lent().amount;
         let admitted = self.account.look(&self.terms, amount, self.now).admitted;
         let mut lent = 0;
         if admitted {
@@ -289,7 +289,7 @@ fn play(kind: Kind, limit: u64, acts: &[Act]) -> Result<(usize, u64), TestCaseEr
         }
         let used = world.account.used(&terms);
         prop_assert!(used <= limit, "{used} of {limit}");
-        prop_assert!(world.account.lent().0 <= world.account.held(), "what is lent is held");
+        prop_assert!(world.account.lent().amount <= world.account.held(), "what is lent is held");
     }
     // Everything ends: what was spent stands in the account.
     let open: Vec<usize> = (0..world.stories.len()).filter(|at| world.stories[*at].ended.is_none()).collect();

@@ -80,7 +80,7 @@ pub struct AgentSpec {
     /// Whether it may work. Without it a registered agent keeps the status and the reason that it has, and a new one is active.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub status: Option<AgentStatus>,
-    /// Why it has this status; a refused agent is told.
+    /// Why it has this status; the agent gets it with every refusal.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
     /// Policies that apply to it whatever their target says.
@@ -94,8 +94,8 @@ impl AgentSpec {
         self.status.is_some_and(AgentStatus::refuses)
     }
 
-    /// The document without a status gets that of the same agent as it is registered, with its reason: only who writes a status
-    /// changes it. A new agent is active.
+    /// Fills a missing status, and its reason, from the registered document of the same agent: a status only changes where a
+    /// document names one. A new agent is active.
     pub fn keep_status_of(&mut self, registered: Option<&AgentSpec>) {
         if self.status.is_some() {
             return;

@@ -1,4 +1,4 @@
-//! What a sidecar is told: the policies in force and the filter's settings, as one JSON value.
+//! The bundle that sidecars get: the policies in force and the filter's settings, as one JSON value.
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
@@ -39,7 +39,7 @@ impl Bundle {
     pub const MAX_CLAIMED_PIECES: usize = 10_000;
 }
 
-/// What of a tool's approval matters to a decision.
+/// The part of a tool's approval that matters to a decision.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct BundleTool {
@@ -82,7 +82,7 @@ pub struct BundlePolicy {
     pub policy: Policy,
 }
 
-/// What of an agent's document matters to a decision.
+/// The part of an agent's document that matters to a decision.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct BundleAgent {
@@ -151,14 +151,14 @@ pub struct Settings {
     /// The classifier that `judge` of an injection rule asks; without it, what is to be asked follows the rule's failure mode.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub judge: Option<HttpServiceRef>,
-    /// Under which placeholders are made (`action: tokenize`): all sidecars that share it make the same ones. Without it, what
-    /// is to be tokenized can not be, and follows its policy's failure mode.
+    /// The key of placeholders (`action: tokenize`): all sidecars that share it make the same ones. Without it, nothing can be
+    /// tokenized, and the policy's failure mode decides.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub masking_key: Option<Secret>,
-    /// Under which records hold fingerprints of bodies (HMAC-SHA-256). Without it they hold none.
+    /// The key of the fingerprints of bodies in records (HMAC-SHA-256). Without it, records hold none.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub record_key: Option<Secret>,
-    /// Prices of models, before those that are shipped: a list as `mesh_limits::PriceList` reads it.
+    /// Prices of models, which override those that are shipped: a list as `mesh_limits::PriceList` reads it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub prices: Option<serde_json::Value>,
     /// Where the clusters of Envoy lead, for telling tool servers apart: a cluster's name, and host and path prefix behind it.

@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 use crate::shape::{Field, Form, Need, Shape};
 use crate::{Diagnostic, Money, nearest};
 
-/// Says everything that is wrong with `value`, and what is accepted but does nothing yet.
+/// Reports everything that is wrong with `value`, and what is accepted but has no effect yet.
 pub(crate) fn check(value: &Value, shape: &Shape) -> Vec<Diagnostic> {
     let mut walk = Walk { path: String::new(), found: Vec::new() };
     walk.value(value, shape);
@@ -198,7 +198,7 @@ impl Walk {
     }
 }
 
-/// What makes a value of the wrong type a right one, where something plain does.
+/// How to correct a value of the wrong type, where that is simple.
 fn help(value: &Value, shape: &Shape) -> Option<String> {
     const QUOTE: &str = "put it in quotes to make it a string";
     const UNQUOTE: &str = "take the quotes away";

@@ -79,7 +79,7 @@ pub struct Spec {
     /// What a violation does.
     #[serde(default)]
     pub enforcement: Enforcement,
-    /// What happens when a guard of this policy can not run.
+    /// What happens when a guard of this policy cannot run.
     #[serde(default)]
     pub failure_mode: FailureMode,
     /// What happens to media parts (images, audio, files), which are not inspected.
@@ -140,7 +140,7 @@ pub enum Enforcement {
     Advisory,
 }
 
-/// What happens when a guard can not run.
+/// What happens when a guard cannot run.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
@@ -164,7 +164,7 @@ pub enum Media {
     Refuse,
 }
 
-/// What happens when a decision can not be recorded because the sidecar's buffer is full.
+/// What happens when a decision cannot be recorded because the sidecar's buffer is full.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]

@@ -88,7 +88,7 @@ pub fn from_value(value: &Value) -> Result<Parsed, Vec<Diagnostic>> {
     }
     let policy = match Policy::deserialize(value) {
         Ok(policy) => policy,
-        // The table lets nothing through that the types refuse; should it, their word counts.
+        // The table accepts nothing that the types refuse; if it ever does, the types decide.
         Err(error) => {
             found.push(Diagnostic::error("", error.to_string()));
             return Err(found);

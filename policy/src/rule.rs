@@ -76,7 +76,7 @@ pub struct PiiRule {
     /// The author's own patterns, looked for besides the types.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub patterns: Vec<CustomPattern>,
-    /// Headers of requests whose values are searched too (`x-user-note`). What is found there can not be cut out: the request
+    /// Headers of requests whose values are searched too (`x-user-note`). What is found there cannot be cut out: the request
     /// is refused, unless the action is `log`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub headers: Vec<String>,
@@ -167,7 +167,7 @@ pub struct InjectionRule {
     /// Texts of one's own software that are passed over wherever they stand word for word: at least 16 bytes each.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub ignore: Vec<String>,
-    /// A second opinion on what the filter itself can not tell: a classifier outside the proxy.
+    /// A second opinion on what the filter itself cannot tell: a classifier outside the proxy.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub judge: Option<JudgeRule>,
 }

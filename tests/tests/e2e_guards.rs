@@ -133,7 +133,7 @@ fn each_guard_does_what_its_rule_says() {
             upstream: (&["my SSN is [REDACTED], write to [REDACTED]"], &["536-90-4399", "jane.roe"]),
         },
         Case {
-            what: "personal data in the path can not be cut out: the request is refused",
+            what: "personal data in the path cannot be cut out: the request is refused",
             agent: "redact",
             request: Request::post("/v1/people/536%2D90-4399/chat", &chat("hello")),
             status: 403,
@@ -142,7 +142,7 @@ fn each_guard_does_what_its_rule_says() {
             upstream: (&[], &["536-90-4399", "536%2D90"]),
         },
         Case {
-            what: "personal data in the query can not be cut out: the request is refused",
+            what: "personal data in the query cannot be cut out: the request is refused",
             agent: "redact",
             request: Request::post("/v1/chat/completions?ssn=536-90-4399", &chat("hello")),
             status: 403,

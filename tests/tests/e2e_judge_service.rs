@@ -66,7 +66,7 @@ fn the_shipped_judge_serves_a_mesh() {
     assert_eq!(judge.stop(), Some(0), "it ends by itself");
 }
 
-/// What can not work is said in a sentence, with exit code 2.
+/// What cannot work is said in a sentence, with exit code 2.
 #[test]
 fn a_judge_that_can_not_start_says_why() {
     let model = tool("AI_MESH_JUDGE_MODEL").to_string_lossy().into_owned();

@@ -121,7 +121,7 @@ fn any_rate_limit_service_can_count() {
             (&json!(most), &json!("DAY"))
         );
     }
-    // What an answer took beyond its reservation is told afterwards; what it did not take can not be.
+    // What an answer took beyond its reservation is told afterwards; what it did not take cannot be.
     let usage = json!({ "prompt_tokens": 3000, "completion_tokens": 4000 });
     let body = json!({ "object": "chat.completion", "choices": [{ "index": 0, "finish_reason": "stop",
         "message": { "role": "assistant", "content": "hi" } }], "usage": usage });
@@ -136,7 +136,7 @@ fn any_rate_limit_service_can_count() {
     assert_eq!(ask("dear").status, 200);
     assert_eq!(foreign.asked()["descriptors"][0]["unit"], "MONTH");
 
-    // It hears of no end: what goes on at a time it can not count.
+    // It hears of no end: what goes on at a time it cannot count.
     let answer = ask("many");
     assert_eq!(answer.status, 503, "{}", answer.text());
     assert!(answer.header("x-ai-mesh-guards").contains("rateLimit=failed:concurrent"), "{answer:?}");

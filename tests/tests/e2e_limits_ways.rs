@@ -174,7 +174,7 @@ fn no_way_of_asking_is_a_way_around() {
         (0..3).map(|_| ask("opened", hello().header("content-encoding", "x-unheard-of"))).collect();
     assert_eq!(statuses[2], 429, "uninspected, and counted all the same: {statuses:?}");
 
-    // A file of requests is no request. What having it run takes can not be known, and it may be run again.
+    // A file of requests is no request. What having it run takes cannot be known, and it may be run again.
     let line = r#"{"custom_id":"1","method":"POST","url":"/v1/chat/completions","body":{"model":"gpt-4o","messages":[]}}"#;
     let file = format!(
         "--b\r\ncontent-disposition: form-data; name=\"file\"; filename=\"b.jsonl\"\r\n\r\n{line}\r\n--b--\r\n"

@@ -80,7 +80,7 @@ fn a_version_goes_from_monitor_to_everywhere_or_is_taken_back() {
     assert!(state()["note"].as_str().is_some_and(|note| note.contains("refused 100.0%")), "{}", state());
     assert_eq!(ask(&mesh, "harmless").status, 200);
 
-    // And so is one whose guard can not run: its function gets what it can not take.
+    // And so is one whose guard cannot run: its function gets what it cannot take.
     std::fs::write(
         &file,
         policy("x")

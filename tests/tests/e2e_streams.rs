@@ -122,7 +122,7 @@ fn ends_in_a_trailer(events: &'static str) -> SocketAddr {
     address
 }
 
-/// Trailers are the end of the body: what waits for the end of a value can not leave then, and no agent takes what it has for
+/// Trailers are the end of the body: what waits for the end of a value cannot leave then, and no agent takes what it has for
 /// the whole. An answer that has ended by itself is whole.
 #[test]
 fn a_stream_that_ends_in_a_trailer_is_whole_or_breaks_off() {

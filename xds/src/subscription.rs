@@ -2,7 +2,7 @@
 //! (xDS protocol, "How the client specifies what resources to return").
 use std::collections::BTreeSet;
 
-/// The name that stands for all resources.
+/// The name that means all resources.
 pub(crate) const WILDCARD: &str = "*";
 
 /// A subscription to resources of one type.
@@ -100,7 +100,7 @@ mod tests {
 
     #[test]
     fn sotw_lists_as_the_protocol_page_reads_them() {
-        // Each list in turn, whether it then stands for all, and the names it holds.
+        // Each list in turn, whether it then means all resources, and the names it holds.
         let story: &[(&[&str], bool, &[&str])] = &[
             (&[], true, &[]),
             (&["*", "A"], true, &["A"]),

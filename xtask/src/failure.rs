@@ -10,7 +10,7 @@ pub(crate) struct Failure(String);
 pub(crate) type Outcome<T = ()> = Result<T, Failure>;
 
 impl Failure {
-    /// A failure told by this sentence.
+    /// A failure with this sentence.
     pub(crate) fn new(sentence: impl Into<String>) -> Self {
         Self(sentence.into())
     }

@@ -9,7 +9,7 @@ use crate::failure::{Doing, Failure, Outcome};
 use crate::place::Place;
 use crate::run::{cargo, output, run as start, say};
 
-/// What libFuzzer wants in every function: counters of edges, and comparisons told.
+/// The instrumentation that libFuzzer needs: edge counters, and traced comparisons.
 const COVERAGE: &str = "-Cpasses=sancov-module -Cllvm-args=-sanitizer-coverage-level=4 \
     -Cllvm-args=-sanitizer-coverage-inline-8bit-counters -Cllvm-args=-sanitizer-coverage-pc-table \
     -Cllvm-args=-sanitizer-coverage-trace-compares --cfg fuzzing";

@@ -1,4 +1,4 @@
-//! Starting other programs, and telling what is going on.
+//! Starting other programs, and reporting progress.
 //!
 //! Progress goes to standard error: standard output belongs to the command that was asked for.
 
@@ -21,7 +21,7 @@ pub(crate) fn run(command: &mut Command) -> Outcome {
     if status.success() { Ok(()) } else { Err(Failure::new(format!("`{name}` failed ({status})"))) }
 }
 
-/// Runs a program quietly; what it said is kept in `log` and its end is shown when it fails.
+/// Runs a program with its output in `log`; if it fails, the end of the log is shown.
 pub(crate) fn run_logged(command: &mut Command, log: &Path) -> Outcome {
     let name = shown(command);
     let file = File::create(log).doing(format_args!("write {}", log.display()))?;

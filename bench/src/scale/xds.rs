@@ -185,7 +185,7 @@ async fn connect(
     number: usize,
     tell: mpsc::UnboundedSender<(usize, Received)>,
 ) -> Result<(), String> {
-    let failed = |error: &dyn std::fmt::Display| format!("client {number} can not connect: {error}");
+    let failed = |error: &dyn std::fmt::Display| format!("client {number} cannot connect: {error}");
     let endpoint = Endpoint::from_shared(format!("http://{}", plane.grpc)).map_err(|error| failed(&error))?;
     let channel = endpoint.connect().await.map_err(|error| failed(&error))?;
     let shown: MetadataValue<Ascii> =

@@ -40,14 +40,14 @@ Examples:
 Says of each agent whether it was created, configured or is unchanged, and waits until every connected sidecar \
 has accepted it. A document without `status` leaves a registered agent its status.")]
     Apply(Apply),
-    /// Stop an agent: every request of it is refused, with the reason
+    /// Stop an agent: each of its requests is refused, with the reason
     #[command(
         after_help = "Examples:\n  ai-mesh agent suspend support-1 --reason 'under review'\n  ai-mesh agent suspend support-1 --reason 'leaked a key' --quarantine"
     )]
     Suspend {
         /// The agent's id
         id: String,
-        /// What the agent is told
+        /// The reason, which the agent gets with every refusal
         #[arg(long, value_name = "TEXT")]
         reason: String,
         /// Something is wrong with it: its status becomes `quarantined` instead of `suspended`

@@ -27,16 +27,16 @@ Examples:
     List {
         #[command(flatten)]
         filter: Filter,
-        /// At this time or later: so long ago (90d, 12h, 30m or 10s), or a time of RFC 3339
+        /// Only decisions since this time: an age (90d, 12h, 30m or 10s), or an RFC 3339 time
         #[arg(long, value_name = "TIME", value_parser = super::moment)]
         since: Option<String>,
-        /// Before this time, written likewise
+        /// Only decisions before this time, in the same form
         #[arg(long, value_name = "TIME", value_parser = super::moment)]
         until: Option<String>,
-        /// At most so many
+        /// Show at most this many
         #[arg(short = 'n', long, default_value_t = 20, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1000))]
         limit: u32,
-        /// Those before a place that an earlier list has named
+        /// Continue an earlier list, from the cursor that it printed
         #[arg(long, value_name = "CURSOR")]
         cursor: Option<String>,
     },
@@ -65,16 +65,16 @@ Examples:
 /// Which decisions.
 #[derive(Args, Clone, Debug, Default)]
 pub(crate) struct Filter {
-    /// Of this agent
+    /// Only decisions about this agent
     #[arg(long, value_name = "AGENT")]
     pub(crate) agent: Option<String>,
-    /// With this outcome
+    /// Only decisions with this outcome
     #[arg(long, value_name = "OUTCOME", value_parser = ["allow", "allow_with_modifications", "deny", "throttle"])]
     pub(crate) decision: Option<String>,
-    /// To which this policy applied
+    /// Only decisions to which this policy applied
     #[arg(long, value_name = "NAME")]
     pub(crate) policy: Option<String>,
-    /// To which this guard applied
+    /// Only decisions to which this guard applied
     #[arg(long, value_name = "GUARD")]
     pub(crate) guard: Option<String>,
 }

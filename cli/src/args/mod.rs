@@ -110,7 +110,7 @@ pub(crate) enum Color {
     Never,
 }
 
-/// What was typed. A wrong command line is answered with its usage, in which flags that the environment sets have no place.
+/// Parses the command line. If it is wrong, the usage is printed without the flags that the environment sets.
 pub(crate) fn parse() -> Cli {
     Cli::try_parse().unwrap_or_else(|error| {
         let again = typed_alone(Cli::command()).try_get_matches().err();
@@ -118,12 +118,12 @@ pub(crate) fn parse() -> Cli {
     })
 }
 
-/// The command without what the environment sets.
+/// The command, without flags that the environment sets.
 fn typed_alone(command: clap::Command) -> clap::Command {
     command.mut_args(|arg| arg.env(None)).mut_subcommands(typed_alone)
 }
 
-/// A time for the control plane, which reads RFC 3339: so long ago, or as it was typed.
+/// A time for the control plane, which reads RFC 3339: an age is counted back from now, anything else is passed on as typed.
 fn moment(text: &str) -> Result<String, String> {
     let Ok(ago) = up::time(text) else {
         let expected = "expected a time such as 2026-11-24T09:00:00Z, or so long ago: 90d, 12h, 30m or 10s";
@@ -136,10 +136,10 @@ fn moment(text: &str) -> Result<String, String> {
 /// Which limits.
 #[derive(Args, Clone, Debug)]
 pub(crate) struct LimitsFilter {
-    /// Of this policy
+    /// Only limits of this policy
     #[arg(long, value_name = "NAME")]
     pub(crate) policy: Option<String>,
-    /// Of this key, such as agent:support-1 or user:ada
+    /// Only limits of this key, such as agent:support-1 or user:ada
     #[arg(long, value_name = "KEY")]
     pub(crate) key: Option<String>,
 }
@@ -161,7 +161,7 @@ pub(crate) enum Command {
     Tools(tools::Tools),
     /// See what was decided
     Decisions(decisions::Decisions),
-    /// Say why a decision was what it was, and what would have changed it
+    /// Explain a decision: why it was made, and what would have changed it
     #[command(
         after_help = "Examples:\n  ai-mesh explain 5f0c6e1b2a3d4c5e-17\n  ai-mesh explain 5f0c6e1b2a3d4c5e-17 -o json | jq '.reasons[].would_pass_if'\n\nThe id is the x-ai-mesh-decision-id header of the response. Nothing of the content is shown: it was not kept."
     )]
@@ -169,7 +169,7 @@ pub(crate) enum Command {
         /// The decision's id
         id: String,
     },
-    /// Show what is used of limits and budgets, and what is left
+    /// Show how much of each limit and budget is used, and what is left
     #[command(
         after_help = "Examples:\n  ai-mesh limits\n  ai-mesh limits --policy budgets --key user:ada -o json"
     )]

@@ -76,7 +76,7 @@ pub(crate) enum Verb {
     },
     /// List the drafts
     Drafts,
-    /// Refuse changes of policies, but for a roll-back to the last known good version
+    /// Refuse changes of policies, except a roll-back to the last known good version
     Freeze(super::rollout::Freeze),
     /// Accept changes again
     Unfreeze,
@@ -93,7 +93,7 @@ pub(crate) enum Verb {
         #[arg(required = true, value_name = "FILE|DIR|-")]
         files: Vec<PathBuf>,
     },
-    /// Say what a policy would have done to requests that were decided already
+    /// Show what a policy would have done to requests that were already decided
     Impact(Impact),
     /// Show what applying files would change, or how two versions differ
     Diff(Diff),
@@ -150,13 +150,13 @@ pub(crate) struct Impact {
     /// The policy as YAML or JSON; `-` is standard input
     #[arg(value_name = "FILE|-")]
     pub(crate) file: PathBuf,
-    /// Decisions at this time or later: so long ago (90d, 12h, 30m or 10s), or a time of RFC 3339
+    /// Only decisions since this time: an age (90d, 12h, 30m or 10s), or an RFC 3339 time
     #[arg(long, value_name = "TIME", value_parser = super::moment)]
     pub(crate) since: Option<String>,
-    /// Decisions before this time, written likewise
+    /// Only decisions before this time, in the same form
     #[arg(long, value_name = "TIME", value_parser = super::moment)]
     pub(crate) until: Option<String>,
-    /// At most so many, the newest
+    /// At most this many decisions, the newest ones
     #[arg(short = 'n', long, default_value_t = 10_000, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=100_000))]
     pub(crate) limit: u32,
 }
@@ -250,7 +250,7 @@ pub(crate) struct Test {
     /// Policies as YAML or JSON; `-` is standard input [default: the policies in force]
     #[arg(value_name = "FILE|DIR|-")]
     pub(crate) files: Vec<PathBuf>,
-    /// Say which lines of the modules the Rego tests evaluate
+    /// Show which lines of the modules the Rego tests evaluate
     #[arg(long, conflicts_with_all = ["request", "prompt"])]
     pub(crate) coverage: bool,
     /// The sample request, as JSON: `path`, and as needed `method`, `headers`, `body`, `agent`, `source_ip`; `-` is standard input

@@ -2,7 +2,7 @@
 
 use clap::{Args, Subcommand};
 
-/// Read and change what models cost, as limits of money count it.
+/// Read and change the prices by which money limits count.
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Examples:
@@ -23,7 +23,7 @@ pub(crate) enum Verb {
         after_help = "Examples:\n  ai-mesh prices list\n  ai-mesh prices list -o json | jq '.models[] | select(.origin == \"set\")'"
     )]
     List,
-    /// Set the price of a model; it holds at once, and comes before the file and the shipped list
+    /// Set the price of a model; it takes effect at once, and overrides the file and the shipped list
     #[command(after_help = "Examples:\n  ai-mesh prices set gpt-4o --in 2.5 --cached 1.25 --out 10")]
     Set(Set),
     /// Take back a price that was set
@@ -54,10 +54,10 @@ pub(crate) struct Set {
     /// Tokens of reasoning [default: as --out]
     #[arg(long, value_name = "USD", value_parser = usd, allow_negative_numbers = true)]
     pub(crate) reasoning: Option<f64>,
-    /// Where the price stands, such as a contract
+    /// Where the price comes from, such as a contract
     #[arg(long, default_value = "", value_name = "TEXT")]
     pub(crate) source: String,
-    /// The day from which it holds
+    /// The day from which it applies
     #[arg(long, default_value = "", value_name = "DAY")]
     pub(crate) date: String,
 }

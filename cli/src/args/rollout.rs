@@ -28,7 +28,7 @@ pub(crate) struct Rollout {
 pub(crate) enum Verb {
     /// Start with the monitor stage
     Start(Start),
-    /// Say how rollouts stand, and what both versions did in the present stage
+    /// Show the state of rollouts, and what both versions did in the present stage
     Status {
         /// The policy's name [default: all]
         name: Option<String>,
@@ -40,7 +40,7 @@ pub(crate) enum Verb {
         #[command(flatten)]
         wait: Wait,
     },
-    /// Stay in the present stage, and judge nothing
+    /// Stay in the present stage, without comparing the versions
     Pause {
         /// The policy's name
         name: String,
@@ -75,13 +75,13 @@ pub(crate) struct Start {
     /// Shares of the sidecars, in percent, ascending
     #[arg(long, value_delimiter = ',', default_values_t = [10, 50], value_name = "PERCENT", value_parser = clap::value_parser!(u8).range(1..=99))]
     pub(crate) steps: Vec<u8>,
-    /// Most requests it may refuse beyond those that the present version refuses, as a share
+    /// How many more requests it may refuse than the present version, as a share of all requests
     #[arg(long, default_value_t = 0.05, value_name = "SHARE", value_parser = share)]
     pub(crate) max_refusals: f64,
-    /// Most requests its guards may fail on beyond those of the present version, as a share
+    /// On how many more requests its guards may fail than those of the present version, as a share of all requests
     #[arg(long, default_value_t = 0.01, value_name = "SHARE", value_parser = share)]
     pub(crate) max_errors: f64,
-    /// Fewer decisions than this say nothing
+    /// Do not compare before there are this many decisions
     #[arg(long, default_value_t = 100, value_name = "N")]
     pub(crate) sample: u64,
     #[command(flatten)]

@@ -4,7 +4,7 @@ use clap::{Args, Subcommand, ValueEnum};
 
 use super::policy::Wait;
 
-/// See the tools that servers offer, and decide on their definitions.
+/// See the tools that servers offer, and approve or reject their definitions.
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Examples:
@@ -19,14 +19,14 @@ pub(crate) struct Tools {
     pub(crate) verb: Verb,
 }
 
-/// How a tool stands.
+/// The state of a tool.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Standing {
     /// It is offered and called as approved
     Approved,
-    /// Its server offers something else than was approved
+    /// Its server offers a definition other than the approved one
     Changed,
-    /// Nothing of it is approved
+    /// None of its definitions is approved
     Unapproved,
 }
 
@@ -47,10 +47,10 @@ pub(crate) enum Verb {
         after_help = "Examples:\n  ai-mesh tools list\n  ai-mesh tools list --standing changed -o json | jq '.[].name'"
     )]
     List {
-        /// Of this server
+        /// Only tools of this server
         #[arg(long, value_name = "SERVER")]
         server: Option<String>,
-        /// That stand so
+        /// Only tools in this state
         #[arg(long, value_enum, value_name = "STANDING")]
         standing: Option<Standing>,
     },
@@ -60,7 +60,7 @@ pub(crate) enum Verb {
         #[command(flatten)]
         which: Which,
     },
-    /// Show what the definition that waits would change of the approved one
+    /// Show how the definition that waits differs from the approved one
     #[command(after_help = "Examples:\n  ai-mesh tools diff tools.example.com/mcp search")]
     Diff {
         #[command(flatten)]
@@ -79,10 +79,10 @@ pub(crate) enum Verb {
         /// The definition, by the beginning of its digest (default: the one that waits)
         #[arg(long, value_name = "DIGEST", conflicts_with = "all")]
         digest: Option<String>,
-        /// The definitions that wait of all tools of which none is approved yet
+        /// Approve what waits of all tools that have no approved definition yet
         #[arg(long, conflicts_with_all = ["server", "name"])]
         all: bool,
-        /// With --all: of this server
+        /// With --all: only tools of this server
         #[arg(long = "server", value_name = "SERVER", requires = "all")]
         of: Option<String>,
         #[command(flatten)]

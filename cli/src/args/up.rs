@@ -118,7 +118,7 @@ pub(crate) struct Plane {
     /// too many is the policy's recordOverflow
     #[arg(long, env = "AI_MESH_RECORD_BUFFER", default_value_t = mesh_policy::Settings::DEFAULT_RECORD_BUFFER, value_parser = clap::value_parser!(u32).range(1..), value_name = "RECORDS", hide_env = true)]
     pub(crate) record_buffer: u32,
-    /// Delete decision records that the control plane has had for so long: 90d, 12h, 30m or 10s [default: they are kept for ever]
+    /// Delete decision records after this time in the control plane: 90d, 12h, 30m or 10s [default: they are kept for ever]
     #[arg(long, env = "AI_MESH_KEEP_DECISIONS", value_name = "TIME", value_parser = time, hide_env = true)]
     pub(crate) keep_decisions: Option<Duration>,
     /// Keep fingerprints of bodies in decision records: HMAC-SHA-256 under record-key in the data directory, of what an agent sent and got
@@ -161,7 +161,7 @@ pub(crate) struct Envoy {
     pub(crate) concurrency: u32,
 }
 
-/// The URL of a judge: what stands before `/predict`.
+/// The URL of a judge, without `/predict`.
 fn judge(text: &str) -> Result<mesh_xds::Upstream, String> {
     mesh_xds::Upstream::parse(mesh_xds::sidecar::JUDGE, text).map_err(|error| error.to_string())
 }
@@ -180,7 +180,7 @@ fn rate_limits(text: &str) -> Result<mesh_xds::Upstream, String> {
 /// A filter of log lines: `warn`, `mesh_xds=debug,info`.
 fn filter(text: &str) -> Result<String, String> {
     const EXPECTED: &str = "expected off, error, warn, info, debug or trace, or such as mesh_xds=debug,info";
-    // A word alone would be the name of a module, of which everything is logged, and nothing else.
+    // A single word is taken for the name of a module: all of that module would be logged, and nothing else.
     let level = |word: &str| word.parse::<tracing_subscriber::filter::LevelFilter>().is_ok();
     let mut words = text.split(',');
     if let Some(word) = words.find(|word| !word.contains(['=', '[']) && !level(word)) {

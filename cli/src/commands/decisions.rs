@@ -15,7 +15,7 @@ use crate::{
 /// How soon a stream that broke off is opened again.
 const AGAIN: Duration = Duration::from_secs(1);
 
-/// Gaps that the control plane tells of at once.
+/// How many gaps the control plane lists in one answer.
 const MOST_GAPS: usize = 1000;
 
 /// Carries out a verb.
@@ -162,7 +162,7 @@ fn why(decision: &Value) -> String {
         .chain(&list("warnings"))
         .map(|violation| {
             let (policy, guard) = (field(violation, "policy_id"), field(violation, "guard"));
-            // Of an agent's status no policy is the reason.
+            // An agent that is stopped by its status is refused without any policy.
             if policy.is_empty() { guard } else { format!("{policy}/{guard}") }
         })
         .collect();

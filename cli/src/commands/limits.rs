@@ -55,7 +55,7 @@ pub(crate) fn run(client: &Client, output: Output, filter: &LimitsFilter) -> Out
     }))
 }
 
-/// What is used, with what of it is only reserved, in the colour of how much is left.
+/// What is used, and which part of that is only reserved; the colour says how much is left.
 fn used(limit: &Value) -> String {
     let (used, most) = (limit["used"].as_u64().unwrap_or(0), limit["limit"].as_u64().unwrap_or(0));
     let style = match used {

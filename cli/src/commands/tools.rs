@@ -92,13 +92,13 @@ fn send(client: &Client, output: Output, which: &Which, digest: &str, verb: &str
     )
 }
 
-/// The definitions that wait, of tools without an approved one: the first approval of a server's tools.
+/// Approves the waiting definitions of all tools that have no approved one yet, such as those of a new server.
 fn approve_all(client: &Client, output: Output, server: Option<&str>, wait: Wait) -> Outcome {
     let mut changes = Vec::new();
     for tool in list(client, server, Some("unapproved"))?.as_array().into_iter().flatten() {
         let text = |name: &str| tool[name].as_str().unwrap_or_default().to_owned();
         let which = Which { server: text("server"), name: text("name") };
-        // A tool with several that wait, or with none, is left for a look at it.
+        // A tool with several waiting definitions, or with none, has to be looked at by itself.
         if let Ok(digest) = chosen(tool, None) {
             changes.push(send(client, output, &which, &digest, "approve")?);
         }
@@ -109,7 +109,7 @@ fn approve_all(client: &Client, output: Output, server: Option<&str>, wait: Wait
     finish(client, output, changes, wait)
 }
 
-/// The digest that is meant: the only one that begins so, or the only one that waits.
+/// The full digest: the only one that begins with what was typed, or the only one that waits.
 fn chosen(tool: &Value, beginning: Option<&str>) -> Result<String, String> {
     let definitions = tool["definitions"].as_array().map(Vec::as_slice).unwrap_or_default();
     let meant: Vec<&str> = definitions

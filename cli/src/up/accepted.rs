@@ -26,7 +26,7 @@ pub(crate) async fn accepted(client: &Client, node_id: &str) -> Outcome<bool> {
     }
 }
 
-/// Whether the last that Envoy says of its connection to the control plane is that the token was refused.
+/// Whether Envoy's last log line about the control plane says that the token was refused.
 pub(crate) fn token_refused(log: &Path) -> bool {
     let said = std::fs::read(log).unwrap_or_default();
     let said = String::from_utf8_lossy(&said);

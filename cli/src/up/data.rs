@@ -21,7 +21,7 @@ use crate::{
 pub(crate) struct DataDir(PathBuf);
 
 impl DataDir {
-    /// Makes it when it isn't there, for its owner alone: it holds tokens.
+    /// Makes it if it does not exist, readable by its owner alone: it holds tokens.
     pub(crate) fn open(path: &Path) -> Outcome<Self> {
         let path = std::path::absolute(path).map_err(|error| Failure::file("find", path, &error))?;
         std::fs::DirBuilder::new().recursive(true).mode(0o700).create(&path).map_err(|error| {
@@ -30,7 +30,7 @@ impl DataDir {
         Ok(Self(path))
     }
 
-    /// Takes it for one program; given back when that ends, however it ends.
+    /// Locks it for one program; the lock ends with the program, however that ends.
     pub(crate) fn lock(&self, role: &str) -> Outcome<File> {
         let path = self.0.join(format!("{role}.lock"));
         let file = OpenOptions::new().create(true).truncate(false).write(true).mode(0o600).open(&path);
@@ -128,7 +128,7 @@ fn policy_keys(token_file: &Path) -> Outcome<String> {
 
 /// Writes a file that only its owner can read.
 fn write_private(path: &Path, text: &str) -> Outcome {
-    // A file from before may have other rights: its mode is not changed by opening it.
+    // An older file may have wider permissions, which opening it would not change.
     let _ = std::fs::remove_file(path);
     let file = OpenOptions::new().create_new(true).write(true).mode(0o600).open(path);
     file.and_then(|mut file| file.write_all(text.as_bytes()))

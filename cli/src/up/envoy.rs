@@ -32,7 +32,7 @@ const LAST_RECORDS: Duration = Duration::from_millis(300);
 const END: Duration = Duration::from_secs(5);
 /// Longest pause before a new start.
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
-/// After so long a life a death counts as the first.
+/// An Envoy that ran for this long starts again without a pause.
 const HEALTHY: Duration = Duration::from_secs(60);
 
 /// How to start it.
@@ -42,7 +42,7 @@ pub(crate) struct Launch {
     pub(crate) program: PathBuf,
     /// Its bootstrap.
     pub(crate) bootstrap: PathBuf,
-    /// Where what it says goes.
+    /// Where its log goes.
     pub(crate) log: PathBuf,
     /// Worker threads.
     pub(crate) concurrency: u32,

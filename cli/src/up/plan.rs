@@ -167,7 +167,7 @@ fn documents(paths: &[PathBuf]) -> Outcome<Documents> {
         return Err(Failure::environment(format!("--policy: there is no {}", missing.display())));
     }
     let documents = Documents::read(paths)?;
-    // To a command that can't start, a bad policy is one more thing of the environment that is not right.
+    // For a command that cannot start, a bad policy is one more fault of its environment, with the same exit code.
     documents.refuse_errors().map_err(|failure| {
         let message = "the policies are not valid; nothing was started".to_owned();
         Failure { exit: Exit::Environment, message, ..failure }

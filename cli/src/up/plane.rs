@@ -62,7 +62,7 @@ impl Plane {
         Ok(Self { running, mock })
     }
 
-    /// Waits until something of it ends that was not told to.
+    /// Waits until a part of it ends unexpectedly.
     pub(crate) async fn ended(&mut self) -> Failure {
         Failure::failed(self.running.ended().await)
     }

@@ -60,7 +60,7 @@ impl ApiError {
         Self::new(StatusCode::NOT_FOUND, "not_found", message)
     }
 
-    /// 422: a policy document that can not be accepted.
+    /// 422: a policy document that cannot be accepted.
     pub(crate) fn invalid(diagnostics: Vec<Diagnostic>) -> Self {
         let errors = diagnostics.iter().filter(|said| said.severity == mesh_policy::Severity::Error).count();
         let message = match errors {
@@ -106,7 +106,7 @@ impl IntoResponse for ApiError {
 
 impl From<StoreError> for ApiError {
     fn from(error: StoreError) -> Self {
-        // The causes are for the operator; the caller is told what to do.
+        // The causes are for the operator; the caller only learns what to do.
         let causes = causes(&error);
         tracing::error!(%error, causes, "the store failed");
         Self::new(StatusCode::SERVICE_UNAVAILABLE, "store_unavailable", format!("{error}; try again later"))

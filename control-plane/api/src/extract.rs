@@ -28,7 +28,7 @@ impl<S: Send + Sync, T: DeserializeOwned + Send> FromRequestParts<S> for InPath<
     }
 }
 
-/// What is wrong with a part of the path. All that are not text are numbers.
+/// What is wrong with a part of the path. Parts that are not text are numbers.
 fn no_part(error: &FailedToDeserializePathParams) -> String {
     match error.kind() {
         ErrorKind::ParseError { value, .. }
@@ -41,7 +41,7 @@ fn no_part(error: &FailedToDeserializePathParams) -> String {
 /// Query parameters; `T` says which there are, and every other one is an error.
 pub(crate) struct Params<T>(pub T);
 
-/// A whole number in the query; what is none is told with what was found.
+/// A whole number in the query; the error for anything else quotes what was found.
 pub(crate) fn whole<'de, D: Deserializer<'de>, N: FromStr>(query: D) -> Result<Option<N>, D::Error> {
     let text = String::deserialize(query)?;
     let told = || D::Error::custom(format!("found {text:?}, expected a whole number"));

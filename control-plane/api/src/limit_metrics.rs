@@ -63,7 +63,7 @@ impl LimitMetrics {
         metrics
     }
 
-    /// A counter that is not there until it counts can not be told from one that does not exist.
+    /// All counters are shown from the start: one that appeared only with its first count would look like one that does not exist.
     fn show_from_the_start(&self) {
         for outcome in ["admitted", "refused", "failed", "renewal"] {
             drop(self.requests.get_or_create(&Outcome { outcome }));

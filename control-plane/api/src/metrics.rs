@@ -3,7 +3,9 @@ use std::sync::Arc;
 
 use mesh_audit::v1::PolicyRef;
 use mesh_control_core::ports::SidecarView;
-use mesh_control_core::{DELAY_BOUNDS_S, Delays, Intake, Policies, Propagation, Seen, Timestamp};
+use mesh_control_core::{
+    DELAY_BOUNDS_S, Delays, Intake, PinnedTools, Policies, Propagation, Seen, Timestamp,
+};
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{DescriptorEncoder, EncodeLabelSet, EncodeMetric, NoLabelSet, text};
 use prometheus_client::metrics::MetricType;
@@ -173,7 +175,7 @@ impl std::fmt::Debug for State {
 
 impl Collector for State {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), std::fmt::Error> {
-        let (approved, changed) = self.policies.pinned_tools();
+        let PinnedTools { approved, changed } = self.policies.pinned_tools();
         let gauges = [
             ("tools_approved", "Tools with an approved definition", approved),
             (

@@ -21,8 +21,8 @@ impl Policies {
         held.ok_or_else(|| PolicyError::UnknownAgent { id: id.to_owned() })
     }
 
-    /// Registers an agent, or changes its document. One that tells no status leaves the agent the one that it has; that a
-    /// suspension ends is remarked.
+    /// Registers an agent, or changes its document. A document without a status leaves the agent's status as it is; if the
+    /// change ends a suspension, there is a warning.
     ///
     /// # Errors
     /// The change does not go through: see [`Policies::change`].
@@ -70,7 +70,7 @@ impl Policies {
         self.change(&agent_key(id), Wanted::Deleted, expected, now).await
     }
 
-    /// Gives a registered agent a status, and nothing else of its document another value.
+    /// Changes the status of a registered agent, and nothing else of its document.
     ///
     /// # Errors
     /// The agent is not registered, or the change does not go through: see [`Policies::change`].
@@ -93,7 +93,7 @@ impl Policies {
     }
 }
 
-/// A document as it is kept: an agent's always tells a status, see [`AgentSpec::keep_status_of`].
+/// A document as it is kept: an agent's always has a status, see [`AgentSpec::keep_status_of`].
 pub(crate) fn settled(document: &Document, held: Option<&Stored>) -> Document {
     let mut document = document.clone();
     if let Document::Agent(agent) = &mut document {

@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 
-/// How far ahead a clock must be to be doubted, and how long it is: this, or as long as records are kept if that is less.
+/// How far ahead a clock must be to be doubted, and for how long it is doubted: this, or the time that records are kept if that
+/// is less.
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// What is known of the machine's clock.

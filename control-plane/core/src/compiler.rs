@@ -17,8 +17,8 @@ use crate::sample::{DryRun, Modifications, SampleRequest};
 
 /// Compiles with `mesh-engine`.
 ///
-/// A policy compiles the same whatever others there are, so the last accepted one of each name is remembered: a change costs only
-/// the compilation of what changed.
+/// A policy compiles the same whatever other policies there are. So the last accepted one of each name is remembered, and a
+/// change costs only the compilation of what changed.
 #[derive(Default)]
 pub struct EngineAdmission {
     /// The policy last accepted under each name, with the bytes of memory that its patterns take.
@@ -60,7 +60,7 @@ impl Admission for EngineAdmission {
         }
         let room = mesh_engine::check_room(taken.iter().map(|(policy, bytes)| (policy.as_str(), *bytes)));
         refused.extend(room.map(|(policy, diagnostic)| Remark { policy, diagnostic }));
-        // Forgetting names that are gone bounds what is remembered.
+        // Names that are gone are forgotten, so that memory stays bounded.
         let in_force = |name: &str| bundle.policies.iter().any(|entry| entry.id == name);
         let mut remembered = self.accepted.lock().unwrap_or_else(PoisonError::into_inner);
         if remembered.len() > (bundle.policies.len() + bundle.pinned.len()) * 2 + 64 {
@@ -107,7 +107,7 @@ pub fn dry_run(
     now: Timestamp,
 ) -> Result<DryRun, Vec<mesh_engine::Refused>> {
     let mut bundle = bundle.clone();
-    // The sample says who is calling, and whoever may try policies may say so.
+    // The sample's identity headers are believed: everybody who may try policies may choose them.
     bundle.settings.trust_identity_headers = true;
     let program = Rc::new(mesh_engine::compile(&bundle, Rc::new(Detector::new()))?);
     let now = u64::try_from(now.as_nanosecond()).unwrap_or(0);

@@ -5,7 +5,7 @@ use mesh_policy::{AccessRule, Policy, Rule};
 use crate::decision::Violation;
 use crate::evidence::{Evidence, Near};
 
-/// What the evidence of a tool that is not as it was approved is called.
+/// The type of the evidence that a tool differs from its approved definition.
 const PINNED: &str = "pinned tool";
 
 /// Each sentence continues "it would have passed if …".
@@ -145,7 +145,7 @@ fn limit(facts: &Evidence) -> Vec<String> {
     changes
 }
 
-/// What every rule that is near enough misses; a rule grants when all of it is there.
+/// What each near-miss rule lacks; the rule would grant access if all of it were there.
 fn access(facts: &Evidence, policy: Option<&Policy>) -> Vec<String> {
     let rules = policy.map_or(&[][..], |policy| &policy.spec.rules);
     let rule = |near: &Near| match rules.get(near.rule as usize) {

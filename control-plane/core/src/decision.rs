@@ -117,7 +117,7 @@ pub struct PolicyRef {
     pub version: u64,
 }
 
-/// Something found, told by type, count and place.
+/// Something found: its type, count and place.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Finding {
     /// Type, such as `email`.
@@ -149,13 +149,13 @@ pub struct Violation {
     /// What came of it: `recorded`, `modified`, `throttled` or `denied`.
     #[serde(default)]
     pub effect: String,
-    /// What the rule went by.
+    /// The evidence for it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub evidence: Option<Evidence>,
 }
 
 impl Violation {
-    /// Whether it is of a guard that could not run, a judge among them.
+    /// Whether the violation is that a guard, or a judge, could not run.
     pub(crate) fn could_not_run(&self) -> bool {
         let kind = self.evidence.as_ref().map_or("", |evidence| &evidence.kind);
         [COULD_NOT_RUN, JUDGE_COULD_NOT_RUN].contains(&kind)
@@ -178,7 +178,7 @@ impl From<v1::Violation> for Violation {
 }
 
 impl Decision {
-    /// The decision that a kept record tells of.
+    /// The decision that a kept record describes.
     ///
     /// A record without an id is named after its place, `<vm>-<sequence>`, so that it can still be asked for.
     pub fn from_record(sidecar: &str, vm: &str, sequence: u64, record: v1::DecisionRecord) -> Self {

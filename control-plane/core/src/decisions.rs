@@ -93,7 +93,7 @@ impl Batch {
     /// Checks what all stores rely on.
     ///
     /// # Errors
-    /// What no store could take in.
+    /// The batch breaks a rule that all stores rely on.
     pub fn check(&self) -> Result<(), BatchError> {
         if self.vm.is_empty() {
             return Err(BatchError::NoVm);
@@ -231,7 +231,7 @@ impl Decisions {
             self.arrivals.send_modify(|count| *count = count.wrapping_add(1));
         }
         // Anyone with the sidecars' token may have reported greater numbers in this VM's name. The VM drops what is acknowledged, so
-        // no more than it has sent is.
+        // nothing beyond what it has sent is acknowledged.
         intake.acknowledged = intake.acknowledged.min(batch.last_sequence());
         Ok(intake)
     }

@@ -67,7 +67,8 @@ pub use rollouts::Plan;
 pub use sample::{DryRun, Modifications, SampleRequest};
 pub use sidecar::{Refused, ResourceState, Sidecar};
 pub use tools::{
-    DefinitionState, Seen, SeenDefinition, Tool, ToolDefinition, ToolError, ToolSighting, ToolStanding, Tools,
+    DefinitionState, PinnedTools, Seen, SeenDefinition, Tool, ToolDefinition, ToolError, ToolSighting,
+    ToolStanding, Tools,
 };
 
 /// An instant, to the nanosecond, in UTC.

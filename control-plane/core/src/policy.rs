@@ -1,6 +1,6 @@
 //! One version of one document (policy, agent, price, or the decisions on a tool): written once, never changed.
 //!
-//! All kinds are kept in one log, so that one revision covers everything that sidecars are told. The key of a policy is its name,
+//! All kinds are kept in one log, so that one revision covers everything that sidecars get. The key of a policy is its name,
 //! that of an agent `agent/ID`, of a price `price/MODEL`, and of the decisions on a tool `tool/SERVER#NAME`; drafts, rollouts and
 //! the freeze have prefixes too. No policy's name contains `/`.
 use jiff::Timestamp;

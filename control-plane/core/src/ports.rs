@@ -164,7 +164,7 @@ pub const MOST_DEFINITIONS: usize = 20_000;
 pub trait RateWindows: Send + Sync {
     /// Admits a request under all of `asks`, or under none of them. Their keys are distinct.
     ///
-    /// In every window, at most the limit is spent and reserved per key, whoever asks at the same time. A refused request takes nothing
+    /// In every window, at most the limit is spent and reserved per key, however many ask at the same time. A refused request takes nothing
     /// from any account. Reservations are settled under `id`; without an id, everything is spent at once.
     async fn admit(&self, asks: &[Ask], id: Option<&str>, now: Timestamp) -> Result<Verdicts, StoreError>;
 

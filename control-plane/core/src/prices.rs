@@ -10,7 +10,7 @@ use crate::policy::{Expected, price_key};
 use crate::policy_error::PolicyError;
 use crate::set::PolicySet;
 
-/// The name under which the price of models stands that are not listed.
+/// The name of the price of models that are not listed.
 pub const DEFAULT_PRICE: &str = "default";
 
 /// Longest name of a model, in bytes.
@@ -21,7 +21,7 @@ const MAX_NAME: usize = 128;
 pub enum PriceOrigin {
     /// It is shipped.
     Shipped,
-    /// It stands in the operator's file.
+    /// It is in the operator's file.
     File,
     /// It was set while the mesh runs.
     Set,
@@ -76,7 +76,7 @@ impl Policies {
         Ok(PricesInForce { list, file, set })
     }
 
-    /// Sets a model's price; [`DEFAULT_PRICE`] stands for models that are not listed.
+    /// Sets a model's price; [`DEFAULT_PRICE`] is the name for models that are not listed.
     ///
     /// # Errors
     /// The name or the price makes no sense, or the change does not go through: see [`Policies::change`].
@@ -113,7 +113,7 @@ impl Policies {
     }
 }
 
-/// The settings that the sidecars are told, with the prices that were set.
+/// The sidecars' settings, with the prices that were set.
 pub(crate) fn told(settings: &Settings, set: &PolicySet) -> Settings {
     let own = set_in(set);
     if own == PriceList::default() {
@@ -127,7 +127,7 @@ fn of_file(settings: &Settings) -> PriceList {
     settings.prices.as_ref().and_then(|prices| PriceList::of(prices).ok()).unwrap_or_default()
 }
 
-/// What was set. What a newer build has written and this one can not read is passed over.
+/// The prices that were set. One that a newer build has written and this one cannot read is skipped.
 fn set_in(set: &PolicySet) -> PriceList {
     let lists = set.prices().filter_map(|price| PriceList::of(&price.price).ok());
     let entries = lists.flat_map(|list| list.models);

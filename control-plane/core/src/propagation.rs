@@ -123,7 +123,7 @@ impl Propagation {
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
-        // Each change leaves a whole state behind, so a poisoned lock still guards one.
+        // Each change leaves a consistent state behind, so the state behind a poisoned lock can be used.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -26,9 +26,9 @@ const BEFORE: u64 = 1000;
 pub struct Tried {
     /// Decisions in which it took part.
     pub decisions: u64,
-    /// In which it refused, or would have.
+    /// Decisions in which it refused, or would have refused.
     pub refused: u64,
-    /// In which a guard of it could not run.
+    /// Decisions in which one of its guards could not run.
     pub failed: u64,
 }
 

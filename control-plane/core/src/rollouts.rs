@@ -112,16 +112,23 @@ impl Policies {
         self.keep_rollout(name, &set, rollout, now).await
     }
 
-    /// Pauses a rollout, or lets it go on.
+    /// Pauses a rollout.
     ///
     /// # Errors
     /// No rollout is under way, or somebody else has just changed it.
-    pub async fn pause_rollout(
-        &self,
-        name: &str,
-        paused: bool,
-        now: Timestamp,
-    ) -> Result<Rollout, PolicyError> {
+    pub async fn pause_rollout(&self, name: &str, now: Timestamp) -> Result<Rollout, PolicyError> {
+        self.set_paused(name, true, now).await
+    }
+
+    /// Lets a paused rollout go on.
+    ///
+    /// # Errors
+    /// No rollout is under way, or somebody else has just changed it.
+    pub async fn resume_rollout(&self, name: &str, now: Timestamp) -> Result<Rollout, PolicyError> {
+        self.set_paused(name, false, now).await
+    }
+
+    async fn set_paused(&self, name: &str, paused: bool, now: Timestamp) -> Result<Rollout, PolicyError> {
         self.refresh().await?;
         let set = self.set();
         let rollout = Rollout { paused, ..active(&set, name)? };
@@ -145,8 +152,8 @@ impl Policies {
         self.keep_rollout(name, &set, rollout, now).await
     }
 
-    /// Rolls a rollout back automatically, if it is still as it was when it was `judged`: what was counted says nothing about another
-    /// rollout, or another stage.
+    /// Rolls a rollout back automatically, if it is still as it was when it was `judged`: the counts do not apply to another
+    /// rollout or another stage.
     pub(crate) async fn take_back(
         &self,
         name: &str,

@@ -155,7 +155,7 @@ impl PolicySet {
         self.pinned.insert((name, version), Arc::new(policy));
     }
 
-    /// What the sidecars are to be told.
+    /// What is published to the sidecars.
     pub(crate) fn bundle(&self, settings: &Settings) -> Bundle {
         let policies = self.policies().filter_map(|stored| {
             let policy = stored.version.policy()?.clone();

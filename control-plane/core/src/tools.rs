@@ -211,7 +211,7 @@ impl Tools {
             match self.mark(&server, &name, &digest, now).await {
                 Ok(changed) => seen.changed += u64::from(changed),
                 Err(error) => {
-                    tracing::error!(%error, sidecar, "a tool that has changed can not be marked yet; it will be tried again");
+                    tracing::error!(%error, sidecar, "a tool that has changed cannot be marked yet; it will be tried again");
                     self.unmarked().insert((server, name), digest);
                 }
             }
@@ -426,6 +426,14 @@ impl ToolSighting {
     }
 }
 
+/// Counts of pinned tools.
+pub struct PinnedTools {
+    /// Tools with an approved definition.
+    pub approved: usize,
+    /// Those of them whose server was seen to offer another definition since.
+    pub changed: usize,
+}
+
 impl Policies {
     /// The decisions on a tool, and the version of their document.
     pub(crate) fn tool(&self, server: &str, name: &str) -> Option<(ToolApproval, u64)> {
@@ -434,11 +442,11 @@ impl Policies {
         Some((held.version.tool()?.clone(), held.version.version))
     }
 
-    /// How many tools are approved, and how many of these have changed.
-    pub fn pinned_tools(&self) -> (usize, usize) {
+    /// How many pinned tools there are.
+    pub fn pinned_tools(&self) -> PinnedTools {
         let set = self.set();
-        let approved = set.tools().filter(|tool| !tool.approved.is_empty());
-        approved.fold((0, 0), |(all, changed), tool| (all + 1, changed + usize::from(tool.changed)))
+        let approved = || set.tools().filter(|tool| !tool.approved.is_empty());
+        PinnedTools { approved: approved().count(), changed: approved().filter(|tool| tool.changed).count() }
     }
 
     async fn put_tool(

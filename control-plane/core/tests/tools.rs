@@ -1,4 +1,4 @@
-//! Tools that change while the log of policies can not be written: records are not held up, and nothing is forgotten.
+//! Tools that change while the log of policies cannot be written: records are not held up, and nothing is forgotten.
 mod support;
 
 use std::sync::Arc;

@@ -58,7 +58,7 @@ pub(crate) fn host_of(url: &str) -> &str {
     let authority = host.split('/').next().unwrap_or_default();
     let port = authority.rsplit_once(':').filter(|_| !authority.ends_with(']')).map_or("", |(_, port)| port);
     if parameters.contains('@') || !port.bytes().all(|b| b.is_ascii_digit()) {
-        return "an address in which host and password can not be told apart";
+        return "an address in which host and password cannot be told apart";
     }
     if host.is_empty() { "an address without a host" } else { host }
 }
@@ -69,7 +69,7 @@ mod tests {
 
     #[test]
     fn a_location_is_told_without_its_secrets() {
-        const UNCLEAR: &str = "Postgres at an address in which host and password can not be told apart";
+        const UNCLEAR: &str = "Postgres at an address in which host and password cannot be told apart";
         let cases = [
             (
                 "postgres://mesh:hunter2@db.example:5432/mesh?sslmode=disable",

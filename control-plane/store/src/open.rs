@@ -46,7 +46,7 @@ impl Database {
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
     /// An address that cannot be read. It is not repeated, since it may hold a password.
-    #[error("the address of {what} can not be read; expected {expected}")]
+    #[error("the address of {what} cannot be read; expected {expected}")]
     Address {
         /// Whose address.
         what: String,
@@ -54,7 +54,7 @@ pub enum OpenError {
         expected: &'static str,
     },
     /// Nobody answers there, or not as expected.
-    #[error("{location} can not be used: {help}")]
+    #[error("{location} cannot be used: {help}")]
     Unusable {
         /// Where.
         location: String,
@@ -98,7 +98,7 @@ pub async fn open(location: &Location) -> Result<Stores, OpenError> {
                     sqlx::Error::Database(_) => {
                         "the server refuses; check user, password and database name, and that the user may create tables"
                     }
-                    sqlx::Error::Migrate(_) => "its tables can not be brought up to date; was it made by a newer ai-mesh?",
+                    sqlx::Error::Migrate(_) => "its tables cannot be brought up to date; was it made by a newer ai-mesh?",
                     _ => "check the address: postgres://USER:PASSWORD@HOST:PORT/NAME",
                 };
                 unusable(location, help, error)
@@ -124,7 +124,7 @@ pub async fn windows(redis: Option<&str>) -> Result<Arc<dyn RateWindows>, OpenEr
 fn unusable(location: &Location, help: &'static str, error: sqlx::Error) -> OpenError {
     // A configuration error of sqlx may repeat parts of the address.
     let source: Box<dyn std::error::Error + Send + Sync> = match error {
-        sqlx::Error::Configuration(_) => "the address can not be read".into(),
+        sqlx::Error::Configuration(_) => "the address cannot be read".into(),
         error => error.into(),
     };
     OpenError::Unusable { location: location.to_string(), help, source }

@@ -3,7 +3,7 @@ use jiff::Timestamp;
 use mesh_control_core::ports::StoreError;
 
 /// Numbers of the ports are unsigned, those of the databases signed. What is kept was checked before it came here; a filter's
-/// number that is out of all bounds stands for "beyond everything".
+/// number that is out of range means "beyond everything".
 pub(crate) fn signed(number: u64) -> i64 {
     i64::try_from(number).unwrap_or(i64::MAX)
 }

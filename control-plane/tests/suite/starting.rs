@@ -1,4 +1,4 @@
-//! Starting: what is there afterwards, and what is said when it can not be.
+//! Starting: what is there afterwards, and what is said when it cannot be.
 use std::net::{SocketAddr, TcpListener};
 
 use mesh_control_plane::{Config, StartError, start, starter};
@@ -100,7 +100,7 @@ async fn what_does_not_work_is_one_sentence_and_nothing_is_left_running() {
                 api: free,
                 ..config()
             },
-            "policy \"bad\" can not be put in force",
+            "policy \"bad\" cannot be put in force",
         ),
     ];
     for (config, expected) in table {

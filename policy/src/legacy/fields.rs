@@ -421,7 +421,7 @@ fn what_has_no_effect_is_said_and_kept() {
     assert_eq!(labels["pii_redaction.replacement"], "x");
 }
 
-/// What a compiler says later of the translation is told of the field that the author wrote, with its line.
+/// A compiler's diagnostics about the translation name the field that the author wrote, with its line.
 #[test]
 fn later_errors_are_told_in_the_authors_words() {
     for (text, of_today, path, place) in [

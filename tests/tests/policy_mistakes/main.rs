@@ -248,7 +248,7 @@ fn a_slip_in_any_name_is_told_with_its_place_and_the_name_that_was_meant() {
     assert!(tried > 150, "{tried}");
 }
 
-/// Documents that are refused for what a schema of JSON can not say, and why.
+/// Documents that are refused for what a schema of JSON cannot say, and why.
 const BEYOND: &[(&str, &str)] = &[
     ("found an empty string", "text of blanks alone is no text"),
     ("expected a name of at most", "where an attachment names a policy"),

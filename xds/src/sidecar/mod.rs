@@ -33,10 +33,10 @@ pub const FILTER: &str = "ai_mesh";
 /// Name of the secret with the certificate authorities of upstreams.
 pub const UPSTREAM_CA: &str = "upstream_ca";
 
-/// The provider that stands for the judge: a classifier that the filter asks itself, to which no route leads.
+/// The name under which the judge is a cluster: a classifier that the filter asks itself, to which no route leads.
 pub const JUDGE: &str = "judge";
 
-/// The provider that stands for a rate limit service beside the control plane, which the filter asks itself.
+/// The name under which a rate limit service other than the control plane is a cluster; the filter asks it itself.
 pub const RATE_LIMITS: &str = "rate_limits";
 
 /// What a sidecar is to do.

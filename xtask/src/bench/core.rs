@@ -15,7 +15,7 @@ const EXCHANGES: u64 = 2_000;
 /// Bytes of the request bodies.
 const BODIES: [u64; 2] = [1024, 16 * 1024];
 
-/// Fails where callgrind can not be run.
+/// Fails where callgrind cannot be run.
 pub(super) fn needs_valgrind() -> Outcome {
     match Command::new("valgrind").arg("--version").output() {
         Ok(_) => Ok(()),

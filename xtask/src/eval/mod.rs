@@ -1,4 +1,4 @@
-//! `cargo xtask eval`: how good detection is, on labelled rows of anybody's.
+//! `cargo xtask eval`: how good detection is, on labelled rows from any file.
 
 mod envoy;
 mod peer;
@@ -54,7 +54,7 @@ struct Request {
     passed: Vec<String>,
 }
 
-/// Runs the command. A command line that says nothing to measure ends with 2, a failure with 1.
+/// Runs the command. Exit code 2 if there is nothing to measure, 1 for a failure.
 pub(crate) fn run(rest: &[String]) -> ExitCode {
     if rest.iter().any(|word| word == "--help" || word == "-h") {
         print!("{USAGE}");
@@ -213,7 +213,7 @@ mod tests {
         for line in text.lines().chain(USAGE.lines()).filter(|line| !line.contains('[')) {
             let line = line.split('#').next().unwrap_or_default().trim();
             let Some(rest) = line.strip_prefix("cargo xtask eval") else { continue };
-            // A file that is there stands for the reader's own.
+            // Any existing file will do in place of the reader's own.
             let rest = rest.replace("mine.jsonl", concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml"));
             let words: Vec<String> = rest.split_whitespace().map(str::to_owned).collect();
             assert!(read(&words).is_ok(), "{line}");

@@ -26,7 +26,7 @@ impl Peer {
         Peer::ALL.iter().find(|(own, _)| *own == name).map(|(_, peer)| *peer)
     }
 
-    /// Installs it, runs it over the files, and returns the flags that tell the measuring program of it.
+    /// Installs it, runs it over the files, and returns the flags by which the measuring program finds its results.
     pub(super) fn run(self, place: &Place, folder: &Path, files: &[PathBuf]) -> Outcome<Vec<String>> {
         match self {
             Peer::Presidio => presidio(place, folder, files),

@@ -1,7 +1,6 @@
 //! Private Postgres and Redis servers for the tests: own data, own free port, gone afterwards.
 //!
-//! A server lives as long as the value that stands for it; it is ended by its process id, never by name, also when a
-//! test fails. Its data is in a new folder under the system's temporary folder: as root, Postgres runs as another user,
+//! A server lives as long as its value, also when a test fails; it is ended by its process id, never by name. Its data is in a new folder under the system's temporary folder: as root, Postgres runs as another user,
 //! who could not reach a target folder in root's home.
 
 mod account;
@@ -32,7 +31,7 @@ impl Scratch {
     /// A new empty folder for this server.
     fn new(server: &str) -> Outcome<Self> {
         let path = std::env::temp_dir().join(format!("ai-mesh-{server}-{}", std::process::id()));
-        // Left over from a killed run whose process id came round again.
+        // Left by a killed run that had the same process id.
         let _ = fs::remove_dir_all(&path);
         fs::create_dir(&path).doing(format_args!("make the folder {}", path.display()))?;
         Ok(Self(path))
@@ -45,7 +44,7 @@ impl Scratch {
 
 impl Drop for Scratch {
     fn drop(&mut self) {
-        // Nothing depends on it: what stays is a few megabytes in the temporary folder.
+        // If this fails, a few megabytes stay in the temporary folder and harm nothing.
         let _ = fs::remove_dir_all(&self.0);
     }
 }

@@ -36,7 +36,7 @@ impl Postgres {
             command
         };
 
-        // Durability is not what the tests ask of it: no fsync, so that a run takes seconds.
+        // The tests do not need durability: without fsync a run takes seconds.
         let made = prepare("initdb")
             .args([
                 "--username=postgres",

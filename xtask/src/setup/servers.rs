@@ -94,7 +94,7 @@ impl NoDaemons {
 impl Drop for NoDaemons {
     fn drop(&mut self) {
         if let Some(path) = &self.made {
-            // If it stays, the machine starts no daemon at an installation: worth a word, not a failure.
+            // If it stays, packages installed later do not start their daemons: worth a warning, not a failure.
             if let Err(error) = fs::remove_file(path) {
                 say(format_args!("please remove {}: {error}", path.display()));
             }

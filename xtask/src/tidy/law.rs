@@ -81,7 +81,7 @@ pub(super) fn check(place: &Place, report: &mut Report) -> Outcome {
     Ok(())
 }
 
-/// A row that allows what nobody does says something untrue of the crates, and would let it in unseen.
+/// A row that allows what no crate uses is untrue, and would let a new use in unseen.
 fn check_rows(packages: &[Value], report: &mut Report) {
     let name = |value: &'_ Value| value["name"].as_str().unwrap_or_default().to_owned();
     let named: BTreeMap<String, BTreeSet<String>> = packages

@@ -25,7 +25,7 @@ pub(crate) struct Report {
 }
 
 impl Report {
-    /// A law is broken here. Lines are counted from 1; 0 stands for the file as a whole.
+    /// A law is broken here. Lines are counted from 1; 0 means the whole file.
     fn breach(&mut self, file: &str, line: usize, what: impl std::fmt::Display) {
         self.breaches.push(at(file, line, what));
     }

@@ -1,4 +1,4 @@
-//! What the documents say exists: the commands they name, the files they link to.
+//! Checks that what the documents name exists: xtask commands and linked files.
 
 use super::Report;
 use super::tree::{TextFile, Tree};

@@ -2,7 +2,8 @@
 
 use serde_json::{Value, json};
 
-use super::{path, rollout};
+use super::path;
+use super::sidecar_answers::{self, SidecarAnswers};
 use crate::{
     args::policy::{Apply, Wait},
     commands::printed,
@@ -33,7 +34,7 @@ pub(crate) fn apply(client: &Client, output: Output, args: &Apply) -> Outcome {
             Err(failure) => return half_way(output, changes, failure),
         }
     }
-    // Agents come last: what is attached to them is there then.
+    // Agents come last: by then the policies that are attached to them exist.
     for document in &documents.agents {
         let id = &document.agent.metadata.name;
         let body = serde_json::to_value(&document.agent)
@@ -51,7 +52,7 @@ pub(crate) fn apply(client: &Client, output: Output, args: &Apply) -> Outcome {
     finish(client, output, changes, args.wait)
 }
 
-/// The end of many changes of which one was refused: what was done before it is told, and stays.
+/// The failure of a command whose changes were refused part way: it says what was done before, which stays.
 fn half_way(output: Output, changes: Vec<Value>, failure: Failure) -> Outcome {
     if changes.is_empty() {
         return Err(failure);
@@ -67,7 +68,7 @@ fn half_way(output: Output, changes: Vec<Value>, failure: Failure) -> Outcome {
 pub(crate) fn delete(client: &Client, output: Output, name: &str, wait: Wait) -> Outcome {
     let changed = client.send("DELETE", &path(name), None)?;
     let change = said(output, name, &changed)?;
-    // It is deleted, whether or not this can be asked.
+    // The policy is deleted, whether or not this question is answered.
     let left = client.get("/api/v1/policies").unwrap_or_default();
     if left["policies"].as_array().is_some_and(Vec::is_empty) {
         let warning = styled(WARN, "warning");
@@ -136,16 +137,16 @@ pub(crate) fn word(changed: &Value, kind: &str) -> &'static str {
 
 /// Waits for the sidecars, and prints everything for programs.
 pub(crate) fn finish(client: &Client, output: Output, changes: Vec<Value>, wait: Wait) -> Outcome {
-    let rollout = if wait.no_wait { None } else { Some(rollout::wait(client, wait.timeout)?) };
+    let answers = if wait.no_wait { None } else { Some(sidecar_answers::wait(client, wait.timeout)?) };
     if output.for_programs() {
-        let sidecars = rollout.as_ref().map(rollout::Rollout::json);
+        let sidecars = answers.as_ref().map(SidecarAnswers::json);
         printed(output.text(&format!("{:#}", json!({ "policies": changes, "sidecars": sidecars }))))?;
     }
-    let Some(rollout) = rollout else { return Ok(()) };
+    let Some(answers) = answers else { return Ok(()) };
     if !output.for_programs() {
-        say(rollout.sentence());
+        say(answers.sentence());
     }
-    rollout.ended()
+    answers.ended()
 }
 
 #[cfg(test)]

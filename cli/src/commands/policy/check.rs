@@ -34,11 +34,11 @@ struct Changed {
     name: String,
     /// `added`, `changed` or `removed`.
     word: &'static str,
-    /// What of it is other; none for a new one or one that is gone.
+    /// Its fields that changed; none for a document that was added or removed.
     fields: Vec<FieldChange>,
 }
 
-/// What a document tells of; policies come before the agents that they are attached to.
+/// What a document describes; policies come before the agents that they are attached to.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Kind {
     Policy,
@@ -54,7 +54,7 @@ impl Changed {
         }
     }
 
-    /// What people are shown before the name: most documents are policies.
+    /// The word before the name in reports: none for policies, which most documents are.
     fn before_name(&self) -> &'static str {
         if self.kind == Kind::Agent { "agent " } else { "" }
     }
@@ -153,11 +153,8 @@ fn markdown(found: &Found) -> String {
     let documents = &found.documents;
     let errors = documents.errors();
     let failed = found.tests.iter().filter(|test| test.failure.is_some()).count();
-    let verdict = if errors + failed == 0 {
-        "✅ The policies are fine"
-    } else {
-        "❌ The policies can not be applied"
-    };
+    let verdict =
+        if errors + failed == 0 { "✅ The policies are fine" } else { "❌ The policies cannot be applied" };
     let mut text = format!("## {verdict}\n\n");
     // Writing to a string does not fail.
     let _ = writeln!(

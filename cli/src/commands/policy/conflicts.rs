@@ -18,7 +18,7 @@ pub(crate) fn conflicts(policies: &[&Policy]) -> Vec<String> {
     found
 }
 
-/// Whether some agent may be targeted by both. Patterns that do not begin alike do not meet; what only the registry knows may.
+/// Whether some agent may be targeted by both. Patterns that begin differently cannot; whatever only the registry knows may.
 fn meet(one: &Policy, other: &Policy) -> bool {
     let blocking = |policy: &Policy| policy.spec.enforcement == Enforcement::Blocking;
     let (one_ids, other_ids) = (&one.spec.target.agents, &other.spec.target.agents);
@@ -88,8 +88,8 @@ fn lists(one: &Policy, other: &Policy, what: &str) -> Vec<String> {
     found
 }
 
-/// What of an allowed name or pattern other lists surely refuse: all of it, or the part that is denied. Of two patterns neither of
-/// which covers the other it is not said.
+/// Which part of an allowed name or pattern other lists surely refuse: all of it, or what is denied. Nothing is reported for two
+/// patterns that overlap without one covering the other.
 fn refused(allowed: &str, allow: &[String], deny: &[String]) -> Vec<String> {
     let denied = deny.iter().any(|entry| covers(entry, allowed));
     let lacking = !allow.is_empty() && !allow.iter().any(|entry| may_meet(entry, allowed));

@@ -9,7 +9,7 @@ use crate::{
     output::{Output, say},
 };
 
-/// Prints the documents as they are enforced, and says what of them is not.
+/// Prints the documents as they are enforced, and warns of the fields that are not enforced.
 pub(crate) fn run(output: Output, files: &[std::path::PathBuf]) -> Outcome {
     let read = Documents::read(files)?;
     read.refuse_errors()?;

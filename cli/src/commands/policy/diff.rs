@@ -64,7 +64,7 @@ pub(crate) fn run(client: &Client, output: Output, args: &Diff) -> Outcome {
     Ok(())
 }
 
-/// The document that is in force there; none: null.
+/// The document that is in force at this path; null if there is none.
 fn in_force(client: &Client, path: &str) -> Outcome<Value> {
     match client.ask("GET", path, None)? {
         Ok(held) => Ok(held["document"].clone()),

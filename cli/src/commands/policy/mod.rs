@@ -8,7 +8,7 @@ mod diff;
 mod impact;
 mod rego_tests;
 mod rollout;
-mod stages;
+mod sidecar_answers;
 mod test;
 mod trial;
 mod validate;
@@ -35,11 +35,11 @@ pub(crate) fn run(global: &Global, output: Output, verb: Verb) -> Outcome {
         Verb::Apply(args) => change::apply(&Client::new(global)?, output, &args),
         Verb::Delete { name, wait } => change::delete(&Client::new(global)?, output, &name, wait),
         Verb::Rollback { name, to, wait } => change::rollback(&Client::new(global)?, output, &name, to, wait),
-        Verb::Rollout(args) => stages::run(&Client::new(global)?, output, args.verb),
-        Verb::Draft { files } => stages::draft(&Client::new(global)?, output, &files),
-        Verb::Drafts => stages::drafts(&Client::new(global)?, output),
-        Verb::Freeze(args) => stages::freeze(&Client::new(global)?, output, &args),
-        Verb::Unfreeze => stages::unfreeze(&Client::new(global)?, output),
+        Verb::Rollout(args) => rollout::run(&Client::new(global)?, output, args.verb),
+        Verb::Draft { files } => rollout::draft(&Client::new(global)?, output, &files),
+        Verb::Drafts => rollout::drafts(&Client::new(global)?, output),
+        Verb::Freeze(args) => rollout::freeze(&Client::new(global)?, output, &args),
+        Verb::Unfreeze => rollout::unfreeze(&Client::new(global)?, output),
         Verb::List => list(&Client::new(global)?, output),
         Verb::Get { name, version } => get(&Client::new(global)?, output, &name, version),
         Verb::Versions { name } => {

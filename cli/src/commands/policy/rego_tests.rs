@@ -109,9 +109,9 @@ fn ranges(lines: &[u32]) -> String {
 /// in bundles.
 pub(crate) fn run(documents: &Documents, paths: &[PathBuf]) -> Outcome<Report> {
     let mut tests: BTreeMap<String, Vec<Module>> = BTreeMap::new();
-    for (policy, file, text) in &documents.tests {
-        let module = Module { name: file.clone(), source: text.clone() };
-        tests.entry(policy.clone()).or_default().push(module);
+    for test in &documents.tests {
+        let module = Module { name: test.file.clone(), source: test.text.clone() };
+        tests.entry(test.policy.clone()).or_default().push(module);
     }
     let plain = |path: &&PathBuf| path.is_dir() && !crate::bundle::is_bundle(path);
     for folder in paths.iter().filter(plain) {

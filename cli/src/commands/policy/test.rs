@@ -128,7 +128,7 @@ fn shown(verdict: &Value) -> String {
             (field(&finding, "count"), field(&finding, "type"), field(&finding, "place"));
         line("found", format!("{count} {kind} in {place}"));
     }
-    // Of an agent's status no policy is the reason.
+    // An agent that is stopped by its status is refused without any policy.
     let said = |violation: &Value| {
         let place =
             violation["rule"].as_u64().map(|rule| format!(", spec.rules[{rule}]")).unwrap_or_default();

@@ -36,7 +36,7 @@ pub(crate) fn run(documents: &Documents, sample: &Value) -> Outcome<Value> {
         let lines: Vec<_> = refused.iter().map(ToString::to_string).collect();
         Failure::failed(lines.join("\n")).exit(Exit::Policy)
     })?;
-    // By way of text: a score is a short number there, and would be another's nearest `f64` else.
+    // Through text: a score is an `f32`, whose short decimal form would be lost in the nearest `f64`.
     let told = serde_json::to_string(&verdict).and_then(|text| serde_json::from_str(&text));
     told.map_err(|error| Failure::failed(format!("the verdict is no JSON: {error}")))
 }

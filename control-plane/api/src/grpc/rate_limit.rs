@@ -75,7 +75,7 @@ impl Service for RateLimitService {
             self.metrics.limits.failed();
             let causes = causes(&error);
             tracing::error!(%error, causes, "limits could not be counted");
-            Status::unavailable("limits can not be counted now")
+            Status::unavailable("limits cannot be counted now")
         })?;
         self.metrics.limits.asked(&asks, &answer);
         Ok(Response::new(response(&wanted, &answer.verdicts, id.as_deref())))

@@ -56,7 +56,7 @@ pub(crate) struct AgentChange {
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Suspension {
-    /// What the agent is told with every refusal.
+    /// The reason, which the agent gets with every refusal.
     reason: String,
     /// Whether something is wrong with it: `quarantined` instead of `suspended`.
     #[serde(default)]
@@ -119,7 +119,7 @@ pub(crate) async fn get(
         (status = 200, body = AgentChange), (status = 201, body = AgentChange), (status = 400, body = ErrorBody),
         (status = 401, body = ErrorBody), (status = 412, description = "Another version is in force", body = ErrorBody),
         (status = 413, body = ErrorBody), (status = 415, body = ErrorBody),
-        (status = 422, description = "The document can not be accepted", body = ErrorBody),
+        (status = 422, description = "The document cannot be accepted", body = ErrorBody),
         (status = 423, description = "Changes are frozen", body = ErrorBody)
     )
 )]
@@ -163,7 +163,7 @@ pub(crate) async fn delete(
     Ok(answer(done, Vec::new()))
 }
 
-/// Stops an agent: every request of it is refused, with the reason, until it is resumed.
+/// Stops an agent: each of its requests is refused, with the reason, until it is resumed.
 #[utoipa::path(
     post, operation_id = "suspend_agent", path = "/agents/{id}/suspend", tag = "agents", security(("admin" = [])),
     params(("id" = String, Path, description = "Id of the agent")),

@@ -30,17 +30,17 @@ pub(crate) struct DecisionList {
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct ListParams {
-    /// Of this agent.
+    /// Only decisions about this agent.
     agent: Option<String>,
-    /// With this outcome: `allow`, `allow_with_modifications`, `deny` or `throttle`.
+    /// Only decisions with this outcome: `allow`, `allow_with_modifications`, `deny` or `throttle`.
     decision: Option<String>,
-    /// To which this policy applied.
+    /// Only decisions to which this policy applied.
     policy: Option<String>,
-    /// To which this guard applied, such as `pii`.
+    /// Only decisions to which this guard applied, such as `pii`.
     guard: Option<String>,
-    /// At this time or later (RFC 3339).
+    /// Only decisions at this time or later (RFC 3339).
     since: Option<String>,
-    /// Before this time (RFC 3339).
+    /// Only decisions before this time (RFC 3339).
     until: Option<String>,
     /// At most this many, from 1 to 1000; 100 when not given.
     #[param(minimum = 1, maximum = 1000, default = 100)]
@@ -55,13 +55,13 @@ pub(crate) struct ListParams {
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct FollowParams {
-    /// Of this agent.
+    /// Only decisions about this agent.
     agent: Option<String>,
-    /// With this outcome: `allow`, `allow_with_modifications`, `deny` or `throttle`.
+    /// Only decisions with this outcome: `allow`, `allow_with_modifications`, `deny` or `throttle`.
     decision: Option<String>,
-    /// To which this policy applied.
+    /// Only decisions to which this policy applied.
     policy: Option<String>,
-    /// To which this guard applied, such as `pii`.
+    /// Only decisions to which this guard applied, such as `pii`.
     guard: Option<String>,
     /// Go on after the event with this id; from now on when it is not given. The header `Last-Event-ID` does the same.
     after: Option<String>,
@@ -181,10 +181,10 @@ pub(crate) async fn follow(
     Ok(Sse::new(events).keep_alive(KeepAlive::default()))
 }
 
-/// Who follows is told nothing but the end of the stream.
+/// The client only sees the stream end.
 fn not_followed(error: &StoreError) {
     let causes = causes(error);
-    tracing::error!(%error, causes, "decisions can not be followed");
+    tracing::error!(%error, causes, "decisions cannot be followed");
 }
 
 /// Gaps in the records.

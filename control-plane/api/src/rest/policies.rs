@@ -45,7 +45,7 @@ pub(crate) async fn list(State(api): State<Api>, _: NoQuery) -> Json<PolicyList>
         (status = 201, body = ChangeResult), (status = 400, body = ErrorBody), (status = 401, body = ErrorBody),
         (status = 409, description = "A policy of this name is in force", body = ErrorBody),
         (status = 413, body = ErrorBody), (status = 415, body = ErrorBody),
-        (status = 422, description = "The policy can not be accepted", body = ErrorBody),
+        (status = 422, description = "The policy cannot be accepted", body = ErrorBody),
         (status = 423, description = "Changes are frozen", body = ErrorBody)
     )
 )]
@@ -88,7 +88,7 @@ pub(crate) async fn get(
         (status = 200, body = ChangeResult), (status = 201, body = ChangeResult), (status = 400, body = ErrorBody),
         (status = 401, body = ErrorBody), (status = 412, description = "Another version is in force", body = ErrorBody),
         (status = 413, body = ErrorBody), (status = 415, body = ErrorBody),
-        (status = 422, description = "The policy can not be accepted", body = ErrorBody),
+        (status = 422, description = "The policy cannot be accepted", body = ErrorBody),
         (status = 409, description = "A rollout of it is under way", body = ErrorBody),
         (status = 423, description = "Changes are frozen", body = ErrorBody)
     )
@@ -131,7 +131,7 @@ pub(crate) async fn delete(
     headers: HeaderMap,
 ) -> Result<Response, ApiError> {
     let expected = expected(&headers)?;
-    // What is not there can not be in the wrong version: 404 comes before 412.
+    // A policy that does not exist cannot have the wrong version: 404 comes before 412.
     api.policies.look().await?;
     api.policies.get(&name)?;
     let done = api.policies.change(&name, Wanted::Deleted, expected, Timestamp::now()).await?;
@@ -216,7 +216,7 @@ pub(crate) async fn rollback(
     Ok(response)
 }
 
-/// Names that the API's own paths take.
+/// Names that would collide with the API's own paths.
 const RESERVED: [&str; 3] = ["validate", "dry-run", "impact"];
 
 async fn write(
@@ -246,7 +246,7 @@ pub(crate) fn same_name(kind: &str, in_path: &str, in_document: &str) -> Result<
     )))
 }
 
-/// What the caller believes, by `If-Match` and `If-None-Match` (RFC 9110, sections 13.1.1 and 13.1.2; one version, no lists).
+/// The version that the caller expects, by `If-Match` and `If-None-Match` (RFC 9110, sections 13.1.1 and 13.1.2; one version, no lists).
 pub(crate) fn expected(headers: &HeaderMap) -> Result<Expected, ApiError> {
     let value = |name| headers.get(name).map(|value| value.to_str().unwrap_or_default().trim());
     match (value(header::IF_MATCH), value(header::IF_NONE_MATCH)) {

@@ -1,4 +1,4 @@
-//! What models cost, as limits of money count it.
+//! The prices of models, by which money limits count.
 use axum::Json;
 use axum::extract::State;
 use mesh_control_core::{Catalogue, Changed, DEFAULT_PRICE, Price, PriceEntry, PricesInForce, Timestamp};
@@ -12,7 +12,7 @@ use crate::state::Api;
 /// The prices in force, in US dollars for a million tokens.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct PriceListView {
-    /// Of models that are not listed.
+    /// The price of models that are not listed.
     #[schema(inline)]
     default: Option<PriceView>,
     /// In order of name.
@@ -22,11 +22,11 @@ pub(crate) struct PriceListView {
 /// The price of a model.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct ModelPrice {
-    /// The model's name, without the date or number of a version; `default` stands for those that are not listed.
+    /// The model's name, without the date or number of a version; `default` is the price of models that are not listed.
     model: String,
     #[serde(flatten)]
     price: PriceView,
-    /// Where the price stands.
+    /// Where the price comes from.
     source: String,
     /// The day it was read there.
     date: String,
@@ -63,10 +63,10 @@ pub(crate) struct NewPrice {
     output: f64,
     /// Reasoning; without it, as any written.
     reasoning: Option<f64>,
-    /// Where the price stands, such as a contract.
+    /// Where the price comes from, such as a contract.
     #[serde(default)]
     source: String,
-    /// The day from which it holds.
+    /// The day from which it applies.
     #[serde(default)]
     date: String,
 }
@@ -80,7 +80,7 @@ pub(crate) struct PriceChange {
     model: String,
     /// How often it was changed.
     version: u64,
-    /// Version of the policies with which sidecars are told of it.
+    /// Version of the policies with which sidecars get the change.
     bundle_version: String,
 }
 
@@ -106,7 +106,7 @@ fn view(prices: &PricesInForce, entry: &PriceEntry) -> ModelPrice {
     }
 }
 
-/// Lists the prices in force: those that were set come before the operator's file, and that before those that are shipped.
+/// Lists the prices in force: those that were set override the operator's file, which overrides the shipped list.
 #[utoipa::path(
     get, operation_id = "list_prices", path = "/prices", tag = "limits", security(("admin" = [])),
     responses((status = 200, body = PriceListView), (status = 401, body = ErrorBody))
@@ -119,7 +119,7 @@ pub(crate) async fn list(State(api): State<Api>, _: NoQuery) -> Result<Json<Pric
     }))
 }
 
-/// Reads the price that a model is counted at, by any of its names; that of models that are not listed, if it is not.
+/// Reads the price by which a model is counted, by any of its names; for a model that is not listed, the default price.
 #[utoipa::path(
     get, operation_id = "get_price", path = "/prices/{model}", tag = "limits", security(("admin" = [])),
     params(("model" = String, Path, description = "Name of the model")),
@@ -149,7 +149,7 @@ pub(crate) async fn get(
     request_body = NewPrice,
     responses(
         (status = 200, body = PriceChange), (status = 400, body = ErrorBody), (status = 401, body = ErrorBody),
-        (status = 415, body = ErrorBody), (status = 422, description = "The price is none", body = ErrorBody),
+        (status = 415, body = ErrorBody), (status = 422, description = "The price is not valid", body = ErrorBody),
         (status = 423, description = "Changes are frozen", body = ErrorBody)
     )
 )]
@@ -165,7 +165,7 @@ pub(crate) async fn put(
     Ok(answer(&model, api.policies.put_price(entry, Timestamp::now()).await?))
 }
 
-/// Takes back a price that was set: that of the operator's file or of the shipped list holds again.
+/// Takes back a price that was set: that of the operator's file or of the shipped list applies again.
 #[utoipa::path(
     delete, operation_id = "delete_price", path = "/prices/{model}", tag = "limits", security(("admin" = [])),
     params(("model" = String, Path, description = "Name of the model, or `default`")),

@@ -14,14 +14,14 @@ use crate::extract::{InPath, JsonBody, NoQuery};
 use crate::plain::Plain;
 use crate::state::Api;
 
-/// A policy's next version on its way, or how that ended.
+/// The rollout of a policy's next version, under way or ended.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct RolloutView {
     /// The policy.
     policy: String,
-    /// Number of the next version, and of the one in force while it is on its way.
+    /// Number of the next version.
     version: u64,
-    /// The version in force while the other is on its way.
+    /// The version that is in force until the rollout is done.
     present: u64,
     /// `monitor`, the share of the sidecars that run the next version, such as `10%`, or `everywhere` once it is done.
     stage: String,
@@ -29,25 +29,25 @@ pub(crate) struct RolloutView {
     steps: Vec<u8>,
     /// `running`, `paused`, `done`, `aborted` or `rolled_back`.
     state: &'static str,
-    /// Why it stands as it does.
+    /// Why it is in this state.
     #[serde(skip_serializing_if = "Option::is_none")]
     note: Option<String>,
-    /// When it is taken back by itself.
+    /// When it is rolled back automatically.
     bounds: BoundsView,
-    /// What both versions did in this stage; only while it is on its way.
+    /// What both versions did in this stage; only while the rollout is under way.
     #[serde(skip_serializing_if = "Option::is_none")]
     tallies: Option<Tallies>,
 }
 
-/// When a rollout is taken back by itself.
+/// When a rollout is rolled back automatically.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize, ToSchema)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct BoundsView {
-    /// Most requests that the next version may refuse beyond those that the present one refuses, in parts of one.
+    /// How many more requests the next version may refuse than the present one, as a share of all requests (0 to 1).
     refusals: f64,
-    /// Most requests on which its guards may fail beyond those of the present one, in parts of one.
+    /// On how many more requests its guards may fail than those of the present version, as a share of all requests (0 to 1).
     errors: f64,
-    /// Fewer decisions than this say nothing.
+    /// Nothing is compared before there are this many decisions.
     sample: u64,
 }
 
@@ -94,7 +94,7 @@ pub(crate) struct RolloutList {
     rollouts: Vec<RolloutView>,
 }
 
-/// How a rollout is to go.
+/// How to roll out.
 #[derive(Deserialize, ToSchema)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct Start {
@@ -103,7 +103,7 @@ pub(crate) struct Start {
     document: Option<Plain>,
     /// Shares of the sidecars, in percent, ascending.
     steps: Vec<u8>,
-    /// When it is taken back by itself.
+    /// When it is rolled back automatically.
     bounds: BoundsView,
 }
 
@@ -125,7 +125,7 @@ pub(crate) async fn list(State(api): State<Api>, _: NoQuery) -> Json<RolloutList
     })
 }
 
-/// How a policy's rollout stands, and what both versions did in its present stage.
+/// The state of a policy's rollout, and what both versions did in its present stage.
 #[utoipa::path(
     get, operation_id = "get_rollout", path = "/policies/{name}/rollout", tag = "rollouts", security(("admin" = [])),
     params(("name" = String, Path, description = "Name of the policy")),
@@ -144,7 +144,7 @@ pub(crate) async fn get(
     Ok(Json(RolloutView::new(&name, rollout, tallies)))
 }
 
-/// Starts to roll out the next version of a policy: it judges beside the one in force and enforces nothing yet.
+/// Starts to roll out the next version of a policy: at first it judges beside the version in force, and enforces nothing.
 #[utoipa::path(
     post, operation_id = "start_rollout", path = "/policies/{name}/rollout", tag = "rollouts", security(("admin" = [])),
     params(("name" = String, Path, description = "Name of the policy")),
@@ -208,7 +208,7 @@ pub(crate) async fn pause(
     InPath(name): InPath<String>,
     _: NoQuery,
 ) -> Result<Json<RolloutView>, ApiError> {
-    let rollout = api.policies.pause_rollout(&name, true, Timestamp::now()).await?;
+    let rollout = api.policies.pause_rollout(&name, Timestamp::now()).await?;
     Ok(Json(RolloutView::new(&name, rollout, None)))
 }
 
@@ -227,7 +227,7 @@ pub(crate) async fn resume(
     InPath(name): InPath<String>,
     _: NoQuery,
 ) -> Result<Json<RolloutView>, ApiError> {
-    let rollout = api.policies.pause_rollout(&name, false, Timestamp::now()).await?;
+    let rollout = api.policies.resume_rollout(&name, Timestamp::now()).await?;
     Ok(Json(RolloutView::new(&name, rollout, None)))
 }
 
@@ -306,7 +306,7 @@ pub(crate) async fn put_draft(
         .into_response())
 }
 
-/// Throws a draft away.
+/// Deletes a draft.
 #[utoipa::path(
     delete, path = "/drafts/{name}", tag = "rollouts", security(("admin" = [])),
     params(("name" = String, Path, description = "Name of the policy")),
@@ -360,7 +360,7 @@ pub(crate) async fn frozen(State(api): State<Api>, _: NoQuery) -> Json<FreezeVie
     Json(api.policies.frozen().into())
 }
 
-/// Freezes all policies: changes are refused with 423, but for those that make things safer, such as a roll-back to the last known
+/// Freezes all policies: changes are refused with 423, except those that make things safer, such as a roll-back to the last known
 /// good version.
 #[utoipa::path(
     put, path = "/freeze", tag = "rollouts", security(("admin" = [])),
@@ -383,7 +383,7 @@ pub(crate) async fn freeze(
     Ok(Json(Some(freeze).into()))
 }
 
-/// Gives the policies free again.
+/// Unfreezes the policies.
 #[utoipa::path(
     delete, path = "/freeze", tag = "rollouts", security(("admin" = [])),
     responses((status = 200, body = FreezeView), (status = 401, body = ErrorBody))

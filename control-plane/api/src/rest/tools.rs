@@ -1,4 +1,4 @@
-//! Tools whose definitions are pinned: what was seen, and what is decided on it.
+//! Tools whose definitions are pinned: which definitions were seen, and which are approved.
 use axum::Json;
 use axum::extract::State;
 use mesh_control_core::{DefinitionState, Timestamp, Tool};
@@ -20,13 +20,13 @@ pub(crate) struct ToolList {
 #[derive(Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct ToolFilter {
-    /// Of this server: host and path.
+    /// Only tools of this server: host and path.
     server: Option<String>,
-    /// That stand so: `approved`, `changed` or `unapproved`.
+    /// Only tools in this state: `approved`, `changed` or `unapproved`.
     standing: Option<Standing>,
 }
 
-/// How a tool stands.
+/// The state of a tool.
 #[derive(Clone, Copy, Deserialize, PartialEq, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Standing {
@@ -50,7 +50,7 @@ impl Standing {
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct ToolDecision {
-    /// Its digest, so that what is decided on is what was looked at.
+    /// Its digest, so that the decision is about the definition that was looked at.
     digest: String,
 }
 
@@ -78,7 +78,7 @@ pub(crate) async fn list(
     Ok(Json(ToolList { tools }))
 }
 
-/// A tool with the texts of its definitions, and what the one that waits would change of the approved one.
+/// A tool with the texts of its definitions, and how the one that waits differs from the approved one.
 #[utoipa::path(
     get, operation_id = "get_tool", path = "/tools/{server}/{name}", tag = "tools", security(("admin" = [])),
     params(("server" = String, Path, description = "Host and path of the server"), ("name" = String, Path, description = "Name of the tool")),

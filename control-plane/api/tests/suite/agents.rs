@@ -119,7 +119,7 @@ async fn documents_that_make_no_sense_are_refused() {
     let suspend = plane.json("POST", "/api/v1/agents/a/suspend", json!({ "reason": " " })).await;
     suspend.refused(400, "bad_request");
 
-    // A policy that is attached somewhere can not go.
+    // A policy that is attached somewhere cannot go.
     plane.json("PUT", "/api/v1/policies/p", document("p", "1")).await.is(201);
     let attached = agent("a", json!({ "policies": [{ "policy": "p" }] }));
     plane.json("PUT", "/api/v1/agents/a", attached).await.is(201);

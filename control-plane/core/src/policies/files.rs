@@ -79,7 +79,7 @@ impl Policies {
 /// A digest of what a document says, whatever its file looks like.
 fn digest(document: &Document) -> Result<String, StoreError> {
     let text = serde_json::to_vec(document);
-    let text = text.map_err(|error| StoreError::caused("the document can not be written down", error))?;
+    let text = text.map_err(|error| StoreError::caused("the document cannot be written down", error))?;
     let mut hash = ContentHash::new(b"ai-mesh file");
     hash.update(&text);
     Ok(hash.finish())

@@ -1,6 +1,6 @@
 //! Accounts in Redis, which all control planes share and which survive their restarts.
 //!
-//! One script does a whole request. Redis runs scripts one at a time, so counts are exact whoever asks. In a cluster, the accounts of
+//! One script does a whole request. Redis runs scripts one at a time, so counts are exact however many ask. In a cluster, the accounts of
 //! a request may lie on several nodes: then the request is first held under each of them, and after that counted under all or
 //! released by all. In between it may keep out another request that would have fitted; it never lets one in that does not.
 mod server;
@@ -95,7 +95,7 @@ impl RedisWindows {
     }
 
     fn failed(&self, error: redis::RedisError) -> StoreError {
-        StoreError::caused(format!("Redis at {} can not count limits", self.host), error)
+        StoreError::caused(format!("Redis at {} cannot count limits", self.host), error)
     }
 
     /// The places of keys in their list, grouped by the cluster's hash tag.
@@ -131,7 +131,8 @@ impl RedisWindows {
             for row in rows {
                 let view = view(tag, &row);
                 if filter.wants(&view.key) && known.insert(view.key.clone()) {
-                    found.push((row.6, row.5, view));
+                    let (.., expired, empty_at) = row;
+                    found.push((empty_at, expired, view));
                 }
             }
             if seen < MOST || found.len() >= most {

@@ -331,7 +331,7 @@ fn select(filter: &DecisionFilter) -> QueryBuilder<Db> {
     if let Some(after) = filter.after {
         query.push(" AND id > ").push_bind(signed(after));
     }
-    // Whoever follows is told what came since; whoever looks back goes from the newest decision to older ones.
+    // Following goes from older records to newer ones; listing goes from the newest decision to older ones.
     let order = if filter.after.is_some() { "id" } else { "time_ns DESC, id DESC" };
     query.push(format_args!(" ORDER BY {order} LIMIT ")).push_bind(i64::from(filter.limit) + 1);
     query

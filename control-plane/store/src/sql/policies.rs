@@ -124,7 +124,7 @@ async fn try_to_write(sql: &Sql) -> sqlx::Result<()> {
 fn stored((revision, name, version, change, at, document): Row) -> Result<Stored, StoreError> {
     let odd = |field: &str| {
         StoreError::new(format!(
-            "version {version} of policy {name:?} has a {field} that this build can not read"
+            "version {version} of policy {name:?} has a {field} that this build cannot read"
         ))
     };
     let document = match &document {

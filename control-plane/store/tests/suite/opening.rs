@@ -1,4 +1,4 @@
-//! Opening stores: what lasts, and what is said when it can not be.
+//! Opening stores: what lasts, and what is said when it cannot be.
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;
 
@@ -85,11 +85,11 @@ async fn what_can_not_be_opened_is_told_plainly_and_without_secrets() {
     let table = [
         (
             Location::Postgres(format!("postgres://mesh:hunter2@127.0.0.1:{port}/mesh")),
-            format!("Postgres at 127.0.0.1:{port}/mesh can not be used: nobody answers there"),
+            format!("Postgres at 127.0.0.1:{port}/mesh cannot be used: nobody answers there"),
         ),
         (
             Location::Postgres("postgres://mesh:hunter2@127.0.0.1:99999/mesh".to_owned()),
-            "Postgres at 127.0.0.1:99999/mesh can not be used: check the address".to_owned(),
+            "Postgres at 127.0.0.1:99999/mesh cannot be used: check the address".to_owned(),
         ),
         (
             Location::Sqlite(folder.path().join("no/such/folder/mesh.db")),

@@ -84,14 +84,14 @@ async fn a_rollout_goes_on_where_it_was(at: Location) {
     assert_eq!(plane.policies.rollout("a").unwrap().stage, Stage::Share(20));
     let after: Vec<_> = (0..100).map(|number| plane.runs(&format!("edge-{number}")).0).collect();
     assert_eq!(before, after, "each sidecar runs what it ran");
-    plane.policies.pause_rollout("a", true, now()).await.unwrap();
+    plane.policies.pause_rollout("a", now()).await.unwrap();
     drop(plane);
 
     let plane = Plane::start(&at).await;
     assert!(plane.policies.rollout("a").unwrap().paused);
     let refused = plane.policies.promote_rollout("a", 7, now()).await;
     assert!(matches!(refused, Err(PolicyError::NotNow(_))), "{refused:?}");
-    plane.policies.pause_rollout("a", false, now()).await.unwrap();
+    plane.policies.resume_rollout("a", now()).await.unwrap();
     let small = plane.share(2);
     plane.policies.promote_rollout("a", 7, now()).await.unwrap();
     assert!(small > 0 && small < plane.share(2) && plane.share(2) < 100, "{small} {}", plane.share(2));
@@ -202,7 +202,7 @@ async fn drafts_and_what_agents_are_attached_to_are_there_again(at: Location) {
     plane.policies.put_agent(attached(None), Expected::Any, now()).await.unwrap();
     drop(plane);
 
-    // Somebody is attached to what is in force: it can not go without them.
+    // Somebody is attached to what is in force: it cannot go without them.
     let plane = Plane::start(&at).await;
     let deleted = plane.policies.change("a", Wanted::Deleted, Expected::Any, now()).await;
     assert!(matches!(deleted, Err(PolicyError::Refused(_))), "{deleted:?}");
