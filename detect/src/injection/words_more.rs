@@ -65,6 +65,47 @@ pub(super) const MORE: &[(Classes, &str)] = &[
     (INSTRUCTION, "说明 设定 限制条件 프롬프트 규칙을 지시를 命令を 指示を"),
     (PRIOR, "此前 原来 今まで 以前の 기존 지금까지"),
     (REVEAL.or(LEAK), "复述 写出 翻译 見せて 繰り返し 보여줘 알려줘 반복해"),
+    // The system message, in one word or two; the verbs of those who say that it does not count; and of those who ask for it.
+    (
+        SYSTEM,
+        "systémovou systémového systémová systemowej systemową systemowa системного системному системне системного συστήματος",
+    ),
+    (
+        SYSTEM.or(INSTRUCTION),
+        "systeembericht systemmeddelandet systemmeddelelsen systembeskeden systemmeldingen järjestelmäviesti järjestelmäviestiä rendszerüzenet rendszerüzenettel systemnachricht systemnachrichten",
+    ),
+    (
+        POLICY,
+        "wiadomość komunikat zprávu zpráva повідомлення mensaje mensagem messaggio nachricht pesan mesajul mesaji mesajini сообщения điệp संदेश رسالة برسالة הודעת להודעת پیام μήνυμα",
+    ),
+    (
+        OVERRIDE,
+        "pomijaj nedbej nevšímej nezważaj зважай bortse välitä törődj 别再 别管 不用管 気にせず 従わず",
+    ),
+    (
+        FOLLOW,
+        "tiens tenez rispettare aantrekken dotrzymuj sluchaj řiď ține țineți ikuti تلتزم تتقيد תתייחס תציית 遵守 遵循 따르지",
+    ),
+    (
+        REVEAL,
+        "imprime imprimez imprima imprimi stampa tipărește affiche afficher ukaž vypiš nyomtasd hiện zobrazit напечатай надрукуй yazdir",
+    ),
+    (VERBATIM, "integral wortgetreu doslova doslownie cuvânt parola nguyên 完整 原文 一字一句 글자도"),
+    (
+        SYSTEM,
+        "escondidas ukryte ascunse skryté приховані verborgen tersembunyi ẩn छिपे مخفية المخفية הנסתרות پنهان rejtett κρυφές",
+    ),
+    (
+        FREE,
+        "schakel uitschakelen désactive désactivez desactiva desactive disattiva spegni desligue desative wylącz zdejmij отключи сними вимкни vypni stäng inaktivera slå oprește dezactivează kapat matikan nonaktifkan tắt أوقف عطل 关闭 停用 無効 꺼 해제",
+    ),
+    (
+        LIMIT,
+        "filtry filtri filtrele filtreleri filtros filtren filtrene фильтры фільтри المرشحات الفلاتر 过滤器 フィルター 필터를 फ़िल्टर lọc מסננים المرشح",
+    ),
+    (OVERRIDE, "cancel"),
+    // A question about prompts, not for one.
+    (TALK, "書き方 作り方 の例 意味を とは 写法 怎么写 如何写 编写 作成 예시 작성법 쓰는"),
     // Spelled as in the canonical text: a dotless i and a crossed l become plain letters.
     (INSTRUCTION, "talimatlari talimatlarini kurallari kurallarini komutlari"),
     (LIMIT, "sinir sinirsiz sinirin kuralsiz"),

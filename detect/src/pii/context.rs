@@ -301,7 +301,7 @@ fn may_begin(previous: u8, b: u8) -> bool {
 }
 
 /// Words that are also a part of other words: `справа` is not `права`, nor `товарителница` `тел`.
-const WITHIN: [&str; 2] = ["права", "тел"];
+const WITHIN: [&str; 3] = ["права", "тел", "Тел"];
 
 /// Whether a Cyrillic word is only a part of another.
 fn is_within(text: &[u8], begin: usize, word: &str) -> bool {

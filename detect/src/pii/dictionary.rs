@@ -235,6 +235,8 @@ pub(super) const POSITIVE: &[(&str, &[EntityType])] = &[
     ("сотов", &[PhoneNumber]),
     ("telp", &[PhoneNumber]),
     ("тел", &[PhoneNumber]),
+    ("телеф", &[PhoneNumber]),
+    ("Телеф", &[PhoneNumber]),
     ("звони", &[PhoneNumber]),
     ("позвони", &[PhoneNumber]),
     ("arayın", &[PhoneNumber]),

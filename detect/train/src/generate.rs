@@ -36,7 +36,7 @@ const FILES: &[(&str, &[&str])] = &[
     ("ko", &[include_str!("../grammar/ko.txt")]),
     ("ar", &[include_str!("../grammar/ar.txt")]),
     ("hi", &[include_str!("../grammar/hi.txt")]),
-    ("other", &[include_str!("../grammar/other.txt")]),
+    ("other", &[include_str!("../grammar/other.txt"), include_str!("../grammar/other_system.txt")]),
     (PLAIN, &[include_str!("../grammar/en_asked.txt"), include_str!("../grammar/en_agents.txt")]),
 ];
 
@@ -51,7 +51,6 @@ pub(crate) struct Amount {
 /// Says `amount` texts of every line.
 pub(crate) fn rows(seed: u64, amount: Amount) -> Result<Vec<Row>, String> {
     let mut rows = Vec::new();
-    let mut random = Random::new(seed);
     for (lang, files) in FILES {
         let grammar = Grammar::read(lang, &files.join("\n"))?;
         let amount = match *lang {
@@ -60,6 +59,8 @@ pub(crate) fn rows(seed: u64, amount: Amount) -> Result<Vec<Row>, String> {
             _ => amount.other,
         };
         for (number, line) in grammar.lines.iter().enumerate() {
+            // Its own numbers, so that a new line changes no other line's texts.
+            let mut random = Random::new(seed ^ sum(&line.text));
             for _ in 0..amount {
                 let text = text(&grammar, line, &mut random);
                 for place in places(line.who, &mut random) {
@@ -78,6 +79,12 @@ pub(crate) fn rows(seed: u64, amount: Amount) -> Result<Vec<Row>, String> {
         }
     }
     Ok(rows)
+}
+
+/// A hash of a line (FNV-1a, 64 bits).
+fn sum(text: &str) -> u64 {
+    text.bytes()
+        .fold(0xcbf2_9ce4_8422_2325, |sum, b| (sum ^ u64::from(b)).wrapping_mul(0x0000_0100_0000_01b3))
 }
 
 fn places(who: Who, random: &mut Random) -> Vec<Source> {

@@ -104,21 +104,37 @@ impl Model {
         sums[from..to].iter().sum::<f32>() / spread(segments, (from, to)) + self.bias
     }
 
-    /// Learns from the examples.
+    /// Learns from the examples: several times in other orders, and takes the mean, which depends less on the order than
+    /// each.
     pub(crate) fn learn(examples: &[Example], settings: Settings) -> Model {
         let keep = common(examples, settings.sources);
-        let mut learner = Learner { z: vec![0.0; SLOTS + 1], n: vec![0.0; SLOTS + 1], settings };
-        let mut order: Vec<usize> = (0..examples.len()).collect();
-        let mut random = Random::new(7);
-        for _ in 0..settings.epochs {
-            random.shuffle(&mut order);
-            for i in &order {
-                step(&mut learner, &examples[*i], &keep);
+        let mut mean = Model { weights: vec![0.0; SLOTS], bias: 0.0 };
+        let part = 1.0 / ORDERS as f32;
+        for order in 0..ORDERS {
+            let learner = learned(examples, &keep, settings, order);
+            for (slot, weight) in mean.weights.iter_mut().enumerate() {
+                *weight += part * learner.weight(slot);
             }
+            mean.bias += part * learner.weight(SLOTS);
         }
-        let weights = (0..SLOTS).map(|slot| learner.weight(slot)).collect();
-        Model { weights, bias: learner.weight(SLOTS) }
+        mean
     }
+}
+
+/// In how many orders the examples are learned.
+const ORDERS: u64 = 4;
+
+fn learned(examples: &[Example], keep: &[bool], settings: Settings, seed: u64) -> Learner {
+    let mut learner = Learner { z: vec![0.0; SLOTS + 1], n: vec![0.0; SLOTS + 1], settings };
+    let mut order: Vec<usize> = (0..examples.len()).collect();
+    let mut random = Random::new(7 + seed);
+    for _ in 0..settings.epochs {
+        random.shuffle(&mut order);
+        for i in &order {
+            step(&mut learner, &examples[*i], keep);
+        }
+    }
+    learner
 }
 
 fn step(learner: &mut Learner, example: &Example, keep: &[bool]) {
