@@ -67,8 +67,11 @@ fn launch(data: &Path) -> (Child, String) {
     let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn().unwrap();
     let mut ready = String::new();
     BufReader::new(child.stdout.take().unwrap()).read_line(&mut ready).unwrap();
-    let api = ready.split(' ').find_map(|word| word.strip_prefix("api=")).expect("a ready line").to_owned();
-    (child, api)
+    let Some(api) = ready.split(' ').find_map(|word| word.strip_prefix("api=")) else {
+        let _ = child.kill();
+        panic!("no ready line: {ready:?}");
+    };
+    (child, api.to_owned())
 }
 
 /// Asks it to stop (SIGTERM).

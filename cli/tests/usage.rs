@@ -304,7 +304,7 @@ fn command_lines() {
         ("policy rollout start p --steps 50,10", 2, &[], &["--steps: found 50,10, expected ascending"]),
         ("policy test loud.yaml --prompt hello", 0, &["(spec.rules[0].rego.module:3:"], &[]),
         ("decisions list --since 1h --api-url http://127.0.0.1:1", 1, &[], &["does not answer"]),
-        ("decisions list --since yesterday", 2, &[], &["'yesterday' for '--since", "so long ago: 90d"]),
+        ("decisions list --since yesterday", 2, &[], &["'yesterday' for '--since", "an age: 90d"]),
         ("policy impact good.yaml --since 5x", 2, &[], &["'5x' for '--since", "2026-11-24T09:00:00Z"]),
         // A start that can't work starts nothing.
         ("up --envoy /nowhere/envoy", 2, &[], &["there is no Envoy at /nowhere/envoy", "--envoy"]),

@@ -149,7 +149,7 @@ impl Root {
         }
     }
 
-    /// The service that lends; `None` if leases could not be returned to it.
+    /// The service that lends; `None` if leases could not be returned.
     fn lease_service(&self) -> Option<&ServiceRef> {
         let settings = self.program.as_ref()?.settings();
         settings.intake.as_ref().and(settings.rate_limit.as_ref()).filter(|_| !settings.foreign_limits)

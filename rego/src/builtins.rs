@@ -8,8 +8,8 @@ use crate::meter::{Allowance, SIZED};
 /// What the error of a bounded function says.
 pub(crate) const TOO_LARGE: &str = "the result of a built-in function would be too large";
 
-/// What the error of a function says that can not take its arguments.
-pub(crate) const UNFIT: &str = "a built-in function got arguments it can not take";
+/// What the error of a function says that cannot take its arguments.
+pub(crate) const UNFIT: &str = "a built-in function got arguments it cannot take";
 
 /// Largest result of a bounded function, in bytes or elements.
 const MAX_RESULT: usize = 1 << 20;
@@ -23,11 +23,11 @@ const REFUSED: &[(&str, &str)] = &[
     ("rand.intn", "a policy has to decide the same way each time"),
     ("uuid.rfc4122", "a policy has to decide the same way each time"),
     ("opa.runtime", "a policy sees nothing but its input and data"),
-    ("http.send", "a policy can not call out"),
-    ("net.lookup_ip_addr", "a policy can not call out"),
+    ("http.send", "a policy cannot call out"),
+    ("net.lookup_ip_addr", "a policy cannot call out"),
 ];
 
-/// Functions of OPA that a policy can not have, by the beginnings of their names, and why.
+/// Functions of OPA that a policy cannot have, by the beginnings of their names, and why.
 const ABSENT: &[(&str, &str)] = &[
     ("io.jwt.", "the sidecar verifies tokens; see `input.user` and `input.roles`"),
     ("crypto.", "a policy holds no keys, and its input no certificates"),

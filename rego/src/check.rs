@@ -28,7 +28,7 @@ pub(crate) struct Opinions {
 /// What of `input` the modules read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Inputs {
-    /// All of it, or what can not be told beforehand.
+    /// All of it, or what cannot be told beforehand.
     All,
     /// These top-level fields, or of one of them that field: `request.stream`.
     Fields(BTreeSet<String>),

@@ -91,7 +91,7 @@ impl RegoError {
 }
 
 const OVER_BUDGET: &str = "the evaluation took more steps than a policy may take; make the rule simpler";
-const OTHER: &str = "the evaluation failed, most likely because a built-in function got a value of a type it can not take; \
+const OTHER: &str = "the evaluation failed, most likely because a built-in function got a value of a type it cannot take; \
                      check the type first (`is_string(input.x)`)";
 
 /// Phrases of the library's messages, and what we say instead.

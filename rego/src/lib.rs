@@ -8,7 +8,7 @@
 //! that is undefined has no opinion.
 //!
 //! **Failure law.** Whatever goes wrong in an evaluation is an error, never an opinion: a built-in function that gets a
-//! value it can not take, two values for one rule, a budget used up. The caller closes or opens as its policy says.
+//! value it cannot take, two values for one rule, a budget used up. The caller closes or opens as its policy says.
 //!
 //! **Bounds.** Modules are bounded in size, nesting and call depth before anything recursive reads them. Recursion,
 //! unknown functions and functions that look at anything but their arguments (clock, randomness, network) are compile

@@ -129,7 +129,7 @@ impl Rego {
         self.0.inputs.read(path)
     }
 
-    /// Fields of `input` that the modules read by name: `request`, or `request.stream`. None where they read all of it, or what can not
+    /// Fields of `input` that the modules read by name: `request`, or `request.stream`. None where they read all of it, or what cannot
     /// be told beforehand.
     pub fn fields_read(&self) -> impl Iterator<Item = &str> {
         let fields = match &self.0.inputs {

@@ -2,7 +2,7 @@
 //!
 //! The parser bounds nested expressions itself, but not chains (`a + a + a + …`, `x[0][0][0]…`), each link of which is
 //! one level more of its syntax tree and one more call on the stack of everything that walks it. A stack that
-//! overflows can not be caught, least of all in the sidecar, so chains are counted on the tokens. Brackets are bounded
+//! overflows cannot be caught, least of all in the sidecar, so chains are counted on the tokens. Brackets are bounded
 //! more tightly than the parser does, because it reads some of them twice, and what is within them four times.
 use regorus::unstable::{Lexer, Source, Token, TokenKind};
 

@@ -69,7 +69,7 @@ pub(crate) fn to_rego(value: &Value) -> RegoValue {
     }
 }
 
-/// `None` for undefined, and for what JSON can not hold.
+/// `None` for undefined, and for what JSON cannot hold.
 pub(crate) fn to_json(value: &RegoValue) -> Option<Value> {
     match value {
         RegoValue::Undefined => None,

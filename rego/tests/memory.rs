@@ -37,7 +37,7 @@ fn what_grows_is_stopped() {
         "big := numbers.range(1, 20000)\ndeny if { ls := [l | some i in big; i < 300; l := array.slice(big, i, 20000)]; count(ls) == 1 }".to_owned(),
     ] {
         let error = decide(&format!("package mesh\n{body}"), &json!({"text": text})).expect_err(&body);
-        let stopped = ["made more or larger values", "would be too large", "more steps", "arguments it can not take"];
+        let stopped = ["made more or larger values", "would be too large", "more steps", "arguments it cannot take"];
         assert!(stopped.iter().any(|why| error.message.contains(why)), "{body}: {error}");
     }
 }

@@ -46,7 +46,7 @@ fn mistakes_are_named_with_line_and_column() {
             (2, 9),
             "`net.cidr_merge` is not available: list the networks themselves",
         ),
-        ("package mesh\ndeny if http.send({}).x", (2, 9), "a policy can not call out"),
+        ("package mesh\ndeny if http.send({}).x", (2, 9), "a policy cannot call out"),
         (
             "package mesh\ndeny if time.now_ns() > 1",
             (2, 9),

@@ -126,7 +126,7 @@ fn typed_alone(command: clap::Command) -> clap::Command {
 /// A time for the control plane, which reads RFC 3339: an age is counted back from now, anything else is passed on as typed.
 fn moment(text: &str) -> Result<String, String> {
     let Ok(ago) = up::time(text) else {
-        let expected = "expected a time such as 2026-11-24T09:00:00Z, or so long ago: 90d, 12h, 30m or 10s";
+        let expected = "expected a time such as 2026-11-24T09:00:00Z, or an age: 90d, 12h, 30m or 10s";
         return text.parse::<jiff::Timestamp>().map(|_| text.to_owned()).map_err(|_| expected.to_owned());
     };
     let then = jiff::Timestamp::now().checked_sub(ago);
@@ -208,7 +208,7 @@ mod tests {
         }
         assert_eq!(moment("2026-11-24T08:00:00Z").unwrap(), "2026-11-24T08:00:00Z");
         for typed in ["yesterday", "1x", "99999999999d", "2026-11-24", ""] {
-            assert!(moment(typed).unwrap_err().contains("or so long ago: 90d"), "{typed}");
+            assert!(moment(typed).unwrap_err().contains("or an age: 90d"), "{typed}");
         }
     }
 }

@@ -75,13 +75,13 @@ pub(crate) struct Start {
     /// Shares of the sidecars, in percent, ascending
     #[arg(long, value_delimiter = ',', default_values_t = [10, 50], value_name = "PERCENT", value_parser = clap::value_parser!(u8).range(1..=99))]
     pub(crate) steps: Vec<u8>,
-    /// How many more requests it may refuse than the present version, as a share of all requests
+    /// By how much the share of its requests that it refuses may exceed that of the present version
     #[arg(long, default_value_t = 0.05, value_name = "SHARE", value_parser = share)]
     pub(crate) max_refusals: f64,
-    /// On how many more requests its guards may fail than those of the present version, as a share of all requests
+    /// By how much the share of its requests on which guards fail may exceed that of the present version
     #[arg(long, default_value_t = 0.01, value_name = "SHARE", value_parser = share)]
     pub(crate) max_errors: f64,
-    /// Do not compare before there are this many decisions
+    /// Do not compare before it has made this many decisions
     #[arg(long, default_value_t = 100, value_name = "N")]
     pub(crate) sample: u64,
     #[command(flatten)]

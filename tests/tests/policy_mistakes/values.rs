@@ -29,7 +29,7 @@ fn mistakes_inside_values_are_told_with_their_place_in_the_document() {
             with_rules(&format!("{rego}http.send({{}})\n      }}")),
             (11, 13),
             "spec.rules[0].rego.module",
-            "`http.send` is not available: a policy can not call out",
+            "`http.send` is not available: a policy cannot call out",
             "",
         ),
         (

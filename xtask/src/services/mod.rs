@@ -1,7 +1,8 @@
 //! Private Postgres and Redis servers for the tests: own data, own free port, gone afterwards.
 //!
-//! A server lives as long as its value, also when a test fails; it is ended by its process id, never by name. Its data is in a new folder under the system's temporary folder: as root, Postgres runs as another user,
-//! who could not reach a target folder in root's home.
+//! A server lives as long as its value, also when a test fails; it is ended by its process id, never by name. Its data is in
+//! a new folder under the system's temporary folder: where root runs this, Postgres runs as another user, who could not reach a
+//! folder in root's home.
 
 mod account;
 mod postgres;

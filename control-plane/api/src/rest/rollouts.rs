@@ -43,11 +43,11 @@ pub(crate) struct RolloutView {
 #[derive(Clone, Copy, Debug, Serialize, Deserialize, ToSchema)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct BoundsView {
-    /// How many more requests the next version may refuse than the present one, as a share of all requests (0 to 1).
+    /// By how much the share of its requests that the next version refuses may exceed that of the present version (0 to 1).
     refusals: f64,
-    /// On how many more requests its guards may fail than those of the present version, as a share of all requests (0 to 1).
+    /// By how much the share of its requests on which guards fail may exceed that of the present version (0 to 1).
     errors: f64,
-    /// Nothing is compared before there are this many decisions.
+    /// Nothing is compared before the next version has made this many decisions.
     sample: u64,
 }
 

@@ -19,6 +19,7 @@ pub(crate) struct ToolList {
 /// Which tools.
 #[derive(Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
 pub(crate) struct ToolFilter {
     /// Only tools of this server: host and path.
     server: Option<String>,

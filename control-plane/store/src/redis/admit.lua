@@ -15,7 +15,7 @@ for i = 2, #KEYS do
   local goes_on = ARGV[first + 6]
   if goes_on ~= '' then
     local excess = tell(account, goes_on, math.min(tonumber(ARGV[first + 7]), MAX_AMOUNT))
-    -- What is not known here any more can not be added to.
+    -- What is not known here any more cannot be added to.
     leases[i] = excess and goes_on or ''
     over = over + math.max(math.min(excess or 0, used(account) - account.terms.limit), 0)
   end

@@ -4,10 +4,12 @@
 //! closes, and the shell stops the server and removes its folder.
 use std::net::{TcpListener, TcpStream};
 use std::os::unix::process::CommandExt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::sync::{Mutex, OnceLock};
 use std::time::{Duration, Instant};
+
+use tempfile::TempDir;
 
 /// URL of a Postgres server and a database that can be connected to.
 pub(crate) fn postgres() -> String {
@@ -30,12 +32,13 @@ fn start_postgres() -> String {
     // Postgres does not run as root; its own user exists where it was installed as a package.
     let user = is_root().then(postgres_user);
     if let Some((uid, gid)) = user {
-        std::os::unix::fs::chown(&folder, Some(uid), Some(gid)).expect("a folder for the user postgres");
+        std::os::unix::fs::chown(folder.path(), Some(uid), Some(gid))
+            .expect("a folder for the user postgres");
     }
-    let data = folder.join("data");
+    let data = folder.path().join("data");
     let mut initdb = Command::new(bin.join("initdb"));
     initdb.args(["--auth=trust", "--username=mesh", "--encoding=UTF8", "--no-sync", "-D"]).arg(&data);
-    run_as(&mut initdb, user).current_dir(&folder);
+    run_as(&mut initdb, user).current_dir(folder.path());
     let made = initdb.output().expect("initdb runs");
     assert!(made.status.success(), "initdb: {}", String::from_utf8_lossy(&made.stderr));
     let port = mesh_ports::free_port();
@@ -43,9 +46,9 @@ fn start_postgres() -> String {
         "'{}' -D '{}' -k '{}' -p {port} -c listen_addresses=127.0.0.1 -c fsync=off -c max_connections=300",
         bin.join("postgres").display(),
         data.display(),
-        folder.display(),
+        folder.path().display(),
     );
-    keep_alive(&server, &folder, user);
+    keep_alive(&server, folder, user);
     wait_for(port, "Postgres");
     format!("postgres://mesh@127.0.0.1:{port}/postgres")
 }
@@ -67,9 +70,9 @@ async fn start_cluster() -> Vec<u16> {
             "'{}' --bind 127.0.0.1 --port {port} --cluster-enabled yes --cluster-node-timeout 2000 --save '' --appendonly no \
              --dir '{}'",
             redis.display(),
-            folder.display()
+            folder.path().display()
         );
-        keep_alive(&server, &folder, None);
+        keep_alive(&server, folder, None);
         wait_for(*port, "Redis");
     }
     // Every server has its part of the slots, and meets the first.
@@ -130,25 +133,28 @@ fn start_redis() -> String {
     let server = format!(
         "'{}' --bind 127.0.0.1 --port {port} --save '' --appendonly no --dir '{}'",
         redis.display(),
-        folder.display()
+        folder.path().display()
     );
-    keep_alive(&server, &folder, None);
+    keep_alive(&server, folder, None);
     wait_for(port, "Redis");
     format!("redis://127.0.0.1:{port}")
 }
 
-fn keep_alive(server: &str, folder: &Path, user: Option<(u32, u32)>) {
+/// Runs the server until this process ends, and then removes its folder.
+fn keep_alive(server: &str, folder: TempDir, user: Option<(u32, u32)>) {
     let script = format!(
         "{server} </dev/null & server=$!; cat >/dev/null; kill -INT $server; wait $server; rm -rf '{}'",
-        folder.display()
+        folder.path().display()
     );
     let mut shell = Command::new("sh");
     shell.arg("-c").arg(script).stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null());
     // A group of its own: Ctrl-C is for the tests, the closed pipe for the server.
-    run_as(&mut shell, user).process_group(0).current_dir(folder);
+    run_as(&mut shell, user).process_group(0).current_dir(folder.path());
     // Our end of the pipe stays open until this process ends.
     static KEPT: Mutex<Vec<Child>> = Mutex::new(Vec::new());
     KEPT.lock().expect("no test has panicked here").push(shell.spawn().expect("sh runs"));
+    // The shell removes it.
+    let _ = folder.keep();
 }
 
 fn run_as(command: &mut Command, user: Option<(u32, u32)>) -> &mut Command {
@@ -192,10 +198,9 @@ fn id(arguments: &[&str]) -> u32 {
         .expect("Postgres does not run as root: run the tests as another user, or add a user `postgres`")
 }
 
-/// A folder for a server, which [`keep_alive`] removes in the end.
-fn scratch(what: &str) -> PathBuf {
+fn scratch(what: &str) -> TempDir {
     let prefix = format!("ai-mesh-{what}-");
-    tempfile::Builder::new().prefix(&prefix).tempdir().expect("a folder for the server").keep()
+    tempfile::Builder::new().prefix(&prefix).tempdir().expect("a folder for the server")
 }
 
 fn wait_for(port: u16, what: &str) {
