@@ -1,4 +1,4 @@
-//! What was decided, and why: content-free, so that it can be logged, shown and kept.
+//! What was decided, and why. Contains no content, so that it can be logged, shown and stored.
 use std::borrow::Cow;
 use std::fmt::Write as _;
 
@@ -7,15 +7,15 @@ use crate::budget::{Settlement, Spending};
 use crate::evidence::{Effect, Violation};
 use crate::pins::SeenTool;
 
-/// What happened to the exchange, from mild to strict; the strictest of several wins.
+/// The outcome of the exchange, from mild to strict; the strictest of several wins.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Outcome {
-    /// It passed as it was.
+    /// It passed unchanged.
     #[default]
     Allow,
-    /// It passed, rewritten.
+    /// It passed with modifications.
     AllowWithModifications,
-    /// It was refused for now.
+    /// It was refused for now: a limit is reached.
     Throttle,
     /// It was refused.
     Deny,
@@ -33,14 +33,14 @@ impl Outcome {
     }
 }
 
-/// Whether a guard did its work. Of several states of one guard the last in this order is shown.
+/// Whether a guard did its work. If a guard has several states, the last one in this order is shown.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum GuardState {
-    /// It inspected all there was to inspect.
+    /// It inspected everything.
     Ran,
-    /// It had no way to inspect this, and the policy lets such pass.
+    /// It had no way to inspect this, and the policy lets it pass.
     Skipped(Cow<'static, str>),
-    /// It should have run and could not.
+    /// It should have run but could not.
     Failed(Cow<'static, str>),
 }
 
@@ -54,7 +54,7 @@ impl std::fmt::Display for GuardState {
     }
 }
 
-/// How grave a violation is.
+/// The severity of a violation.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Severity {
     /// Worth knowing.
@@ -93,7 +93,7 @@ pub struct FindingCount {
     pub kind: String,
     /// How many.
     pub count: u32,
-    /// Direction and structural position: `request:messages[0].content`.
+    /// Direction and position in the structure: `request:messages[0].content`.
     pub place: String,
     /// The highest score among them, from 0 to 1.
     pub score: f32,
@@ -108,41 +108,41 @@ pub struct Decision {
     pub time: Timestamp,
     /// The strictest outcome.
     pub outcome: Outcome,
-    /// Policies that target the caller.
+    /// Policies that apply to the caller.
     pub policies: Vec<PolicyRef>,
-    /// Each guard that applies, and whether it did its work.
+    /// Each guard that applies, and its state.
     pub guards: Vec<(&'static str, GuardState)>,
     /// What was found, by type, count and place.
     pub findings: Vec<FindingCount>,
-    /// What blocking and logging policies objected to.
+    /// Violations of blocking and logging policies.
     pub violations: Vec<Violation>,
-    /// What advisory policies objected to, and what was modified.
+    /// Violations of advisory policies, and what was modified.
     pub warnings: Vec<Violation>,
     /// Wire protocol.
     pub protocol: &'static str,
-    /// What was asked for.
+    /// The requested operation.
     pub operation: String,
-    /// Model that was asked, if any.
+    /// The requested model, if any.
     pub model: String,
     /// Tools that the request offered or called, by name.
     pub tools: Vec<String>,
-    /// Definitions of tools that are not approved, as the server offers them; each is told once.
+    /// Definitions of tools that are not approved, as the server offers them; each is reported once.
     pub definitions: Vec<SeenTool>,
-    /// What the exchange took, where the answer tells or a limit asks.
+    /// What the exchange consumed, if the response says so or a limit needs it.
     pub spending: Option<Spending>,
-    /// How what was promised under limits has ended.
+    /// How each reservation under a limit was settled.
     pub settlements: Vec<Settlement>,
 }
 
-/// A record keeps at most this many entries of each list: its size is bounded whatever a body holds.
+/// The maximum number of entries in each list of a record: keeps its size bounded whatever a body contains.
 const MAX_ENTRIES: usize = 64;
-/// Names of tools that a record keeps.
+/// The maximum number of tool names in a record.
 const MAX_TOOLS: usize = 32;
-/// Model, tool and operation names are the agent's own words.
+/// The maximum length of a model, tool or operation name: the agent chooses them.
 const MAX_NAME: usize = 128;
-/// Bytes of a place: a path is made of the agent's own keys.
+/// The maximum length of a place in bytes: a path consists of the agent's own keys.
 const MAX_PLACE: usize = 256;
-/// What stands for the rest of a place that is longer.
+/// Marks a place that was cut.
 const MORE: char = '…';
 
 impl Decision {
@@ -180,7 +180,7 @@ impl Decision {
         push_new(&mut self.warnings, warning);
     }
 
-    /// Remembers the names of tools: what a list of names is judged by.
+    /// Records a tool name, which lists of names are checked against.
     pub(crate) fn tool(&mut self, name: &str) {
         if self.tools.len() < MAX_TOOLS {
             let name = clip(name);
@@ -209,7 +209,7 @@ impl Decision {
     }
 }
 
-/// A full list gives up something milder for what refuses: a refusal is never without its reason.
+/// If the list is full, a refusal replaces a milder entry: a refusal must never lack its reason.
 fn push_new(list: &mut Vec<Violation>, entry: Violation) {
     if let Some(known) = list.iter_mut().find(|known| known.repeats(&entry)) {
         known.effect = known.effect.max(entry.effect);
@@ -222,7 +222,7 @@ fn push_new(list: &mut Vec<Violation>, entry: Violation) {
     }
 }
 
-/// A place as a record has it.
+/// A place, shortened for a record.
 pub(crate) fn bounded_place(place: &str) -> Cow<'_, str> {
     if place.len() <= MAX_PLACE {
         return Cow::Borrowed(place);
@@ -249,7 +249,7 @@ mod tests {
         assert_eq!(decision.guards_header(), "pii=skipped:media, injection=failed:encoding");
     }
 
-    /// What is said twice is kept once, with the strictest of what came of it.
+    /// A repeated violation is kept once, with its strictest effect.
     #[test]
     fn violations_are_told_once() {
         let mut decision = Decision::default();
@@ -262,7 +262,7 @@ mod tests {
         assert_eq!(told, [(Some(0), Effect::Denied), (Some(1), Effect::Denied)]);
     }
 
-    /// However much was only recorded before, what refused is told.
+    /// However many entries were only recorded before, the refusal is kept.
     #[test]
     fn a_refusal_keeps_its_reason() {
         let mut decision = Decision::default();
@@ -274,8 +274,8 @@ mod tests {
         assert_eq!(told, Some(Effect::Denied));
     }
 
-    /// A path is as long as an agent's keys are: clipped, it still says which message, and what differs only behind that is counted
-    /// together.
+    /// A path can be as long as the agent's keys. When cut, it still names the message, and findings whose paths
+    /// differ only after the cut are counted together.
     #[test]
     fn places_are_bounded() {
         let mut decision = Decision::default();

@@ -7,7 +7,7 @@ use crate::Timestamp;
 use crate::answer::Answer;
 use crate::session::Session;
 
-/// The fields of `input`, those of one object one after the other. docs/policies.md describes each.
+/// The fields of `input`; those of one object are adjacent. docs/policies.md describes each.
 pub(crate) const FIELDS: [&str; 25] = [
     "phase",
     "protocol",
@@ -38,7 +38,7 @@ pub(crate) const FIELDS: [&str; 25] = [
 const FINDINGS: &str = "findings";
 const RESPONSE: &str = "response";
 
-/// An author's module, and which of [`FIELDS`] it reads, one bit for each.
+/// An author's module, and the [`FIELDS`] that it reads, one bit for each.
 #[derive(Clone, Debug)]
 pub(crate) struct Asked {
     pub(crate) rego: Rego,
@@ -56,7 +56,7 @@ impl Asked {
         self.reads & bit(FINDINGS) != 0
     }
 
-    /// Whether it reads what tools are called with, of the request or of its answer.
+    /// Whether it reads tool arguments: those of the request, or of its response.
     pub(crate) fn reads_arguments(&self, answered: bool) -> bool {
         if answered { self.reads_response() } else { self.reads & bit("tool_calls") != 0 }
     }
@@ -70,9 +70,9 @@ fn bit(field: &str) -> u32 {
     FIELDS.iter().position(|name| *name == field).map_or(0, |place| 1 << place)
 }
 
-/// What is known of a request, and of its answer once that is there, for the author's rules.
+/// What is known about a request, and about its response once there is one, for the author's rules.
 ///
-/// Only the fields in `reads` are there: those that one of the modules reads.
+/// Contains only the fields in `reads`: those that one of the modules reads.
 pub(crate) fn rego_input(
     session: &Session,
     body: &[u8],
@@ -92,7 +92,7 @@ fn value(session: &Session, body: &[u8], now: Timestamp, answer: Option<&Answer>
         "phase" => json!(if answer.is_some() { "response" } else { "request" }),
         "protocol" | "request.protocol" => json!(session.protocol.as_str()),
         "model" | "request.model" => {
-            // A live session is opened without a body.
+            // A live session is opened without a body: the model is in the request line.
             let opened = session.route.model.as_deref().filter(|_| session.route.opens);
             json!(message.and_then(|message| message.model.as_deref()).or(opened))
         }
@@ -132,7 +132,7 @@ pub(crate) fn messages(message: &Message) -> Vec<Value> {
         .collect()
 }
 
-/// Whether arguments look like an object and are none to a strict reader: each tool may read something else in them.
+/// Whether arguments look like an object, but a strict parser rejects them: each tool may parse them differently.
 pub(crate) fn is_unclear(call: &Value) -> bool {
     let text = call["arguments"].as_str().unwrap_or_default().trim_start();
     text.strip_prefix('{').is_some_and(|rest| rest.trim_start().starts_with(['"', '}']))
@@ -143,7 +143,7 @@ pub(crate) fn tool_calls(message: &Message, body: &[u8]) -> Vec<Value> {
     calls.map(|(index, call)| json!({ "name": call.name, "arguments": again.arguments(index) })).collect()
 }
 
-/// Under all their names.
+/// All tools, under all their names.
 fn tools(message: &Message) -> Vec<&str> {
     let names = message.tools_offered.iter().chain(&message.other_tools).chain(&message.server_tools);
     names.map(String::as_str).collect()
@@ -153,7 +153,7 @@ fn resources(message: &Message) -> Vec<Value> {
     message.resources.iter().map(|used| json!({ "action": used.action, "resource": used.resource })).collect()
 }
 
-/// What the guards before have found: types, places and scores, as the record has them.
+/// The findings of earlier guards: types, places and scores, as in the record.
 fn findings(session: &Session) -> Vec<Value> {
     let found = session.decision.findings.iter();
     found
@@ -163,7 +163,7 @@ fn findings(session: &Session) -> Vec<Value> {
         .collect()
 }
 
-/// What the rate limit service said of each limit that counts this request.
+/// What the rate limit service answered for each limit that counts this request.
 fn limits(session: &Session) -> Vec<Value> {
     let told = session.told.iter();
     told.map(|(check, status)| {

@@ -1,16 +1,18 @@
-//! The second opinion: what the first tier finds doubtful is shown to a classifier outside the proxy.
+//! The second opinion: what the first tier finds doubtful is sent to a classifier outside the proxy.
 //!
 //! ```text
 //! request | response ─▶ step ─▶ question() ─▶ [the caller asks] ─▶ judged(answer) ─▶ step
 //! ```
 //!
-//! A question is there only after a step that lets the exchange go on: what is already refused needs no second opinion.
-//! Where it does not wait, the request may go on meanwhile, but not a byte of its answer may be sent on before the verdict.
+//! A question is only asked after a step that lets the exchange continue: what is already refused needs no second
+//! opinion. If the question does not wait, the request may go on in the meantime, but no byte of its response may be
+//! sent before the verdict.
 //!
-//! Failure law: a judge that can not be asked, does not answer in time or says something else than a verdict is a guard that
-//! could not run, and follows the rule's failure mode, or else its policy's. Of more doubtful texts than a question holds the
-//! least doubtful pass unseen, also where that mode is closed: it is recorded then, and the guard's state says so. To refuse
-//! would end every long conversation, whose history is asked about at each turn.
+//! Failure law: a judge that cannot be asked, does not answer in time or answers anything but a verdict is a guard
+//! that could not run, and follows the rule's failure mode, or else its policy's. If there are more doubtful texts
+//! than fit into a question, the least doubtful pass without a verdict, even if that mode is closed; then this is
+//! recorded, and the guard's state says so. Refusing them would end every long conversation, whose history is asked
+//! about at each turn.
 use std::borrow::Cow;
 use std::ops::Range;
 use std::rc::Rc;
@@ -25,48 +27,48 @@ use crate::index::Attached;
 use crate::program::InjectionGuard;
 use crate::session::{Session, Step};
 
-/// Most texts of one question: the most doubtful ones.
+/// The maximum number of texts in a question: the most doubtful ones.
 pub const MAX_WINDOWS: usize = 8;
-/// Most of a text that is shown, in bytes: what surrounds the doubtful words.
+/// The maximum length of a text that is sent, in bytes: the surroundings of the doubtful words.
 pub const MAX_WINDOW_BYTES: usize = 4096;
-/// A finding of the judge, as records name it.
+/// The name of the judge's finding in records.
 pub(crate) const FINDING: &str = "judge/attack";
 const GUARD: &str = "judge";
-/// What the guard says while nothing was doubtful.
+/// The guard's state while nothing is doubtful.
 const CLEAR: GuardState = GuardState::Skipped(Cow::Borrowed("clear"));
-/// What it says from the question to the verdict.
+/// The guard's state from the question to the verdict.
 const OPEN: GuardState = GuardState::Skipped(Cow::Borrowed("unanswered"));
 
-/// What a judge is to be asked.
+/// What to ask a judge.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Question {
     /// Texts to classify, at most [`MAX_WINDOWS`] of at most [`MAX_WINDOW_BYTES`].
     pub texts: Vec<String>,
     /// How long the answer may take, in milliseconds.
     pub deadline_ms: u32,
-    /// Whether the exchange waits; else only the answer does.
+    /// Whether the exchange waits for the answer; otherwise only its response waits.
     pub waits: bool,
 }
 
-/// A class, and how sure the judge is of it, from 0 to 1.
+/// A class, and its probability according to the judge, from 0 to 1.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Label {
     /// Its name.
     pub label: String,
-    /// How sure.
+    /// Its probability.
     pub score: f32,
 }
 
-/// What became of a question.
+/// The result of a question.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Judgement {
-    /// For each text in order, its classes.
+    /// The classes of each text, in order.
     Answered(Vec<Vec<Label>>),
-    /// No answer, and why: a word of the closed set `deadline`, `unreachable`, `answer`, `breaker`, `no-service`.
+    /// No answer, and why: one of `deadline`, `unreachable`, `answer`, `breaker`, `no-service`.
     Failed(&'static str),
 }
 
-/// A rule's `judge`, ready to use.
+/// A rule's `judge`, compiled.
 pub(crate) struct JudgeGuard {
     pub(crate) from: f32,
     pub(crate) threshold: f32,
@@ -77,7 +79,7 @@ pub(crate) struct JudgeGuard {
 }
 
 impl JudgeGuard {
-    /// A band that is empty says so.
+    /// Fails if the band of scores is empty.
     pub(crate) fn of(rule: &JudgeRule, sensitivity: Sensitivity) -> Result<Self, String> {
         #[expect(clippy::cast_possible_truncation, reason = "scores between 0 and 1")]
         let (from, threshold) = (rule.from as f32, rule.threshold as f32);
@@ -105,7 +107,7 @@ impl JudgeGuard {
         self.failure.unwrap_or(policy.failure) == FailureMode::Closed
     }
 
-    /// How sure the judge is that the text is an attack; none where it knows none of the labels.
+    /// The probability that the text is an attack, according to the judge; `None` if it returned none of the labels.
     fn score(&self, labels: &[Label]) -> Option<f32> {
         let meant = |label: &&Label| self.labels.iter().any(|name| name.eq_ignore_ascii_case(&label.label));
         labels.iter().filter(meant).map(|label| label.score).reduce(f32::max)
@@ -113,7 +115,7 @@ impl JudgeGuard {
 }
 
 impl InjectionGuard {
-    /// Whether the finding is below the operating point: only a judge can tell.
+    /// Whether the finding is below the operating point, so that only a judge can decide.
     pub(crate) fn doubts(&self, finding: &InjectionFinding, source: Source) -> bool {
         self.judge.is_some()
             && finding.family != Family::Phrase
@@ -121,7 +123,8 @@ impl InjectionGuard {
     }
 }
 
-/// A doubtful text, and the guards that doubt it: places of policies among those that apply, and of guards in them.
+/// A doubtful text, and the guards that doubt it, as pairs of a policy's index among those that apply and a guard's
+/// index in it.
 struct Doubt {
     text: String,
     place: String,
@@ -130,19 +133,19 @@ struct Doubt {
     guards: Vec<(usize, usize)>,
 }
 
-/// What is doubtful in an exchange.
+/// The doubtful texts of an exchange.
 #[derive(Default)]
 pub(crate) struct Doubts {
     open: Vec<Doubt>,
     asked: Vec<Doubt>,
-    /// Guards that doubt more texts than a question holds.
+    /// Guards that doubt more texts than fit into a question.
     more: Vec<(usize, usize)>,
-    /// The answer flows on as it comes: nothing in it is asked about.
+    /// The response is sent on as it arrives: nothing in it is asked about.
     pub(crate) flows: bool,
 }
 
 impl Session {
-    /// The first tier doubts a text.
+    /// Adds a text that the first tier finds doubtful.
     pub(crate) fn doubt(
         &mut self,
         guard: (usize, usize),
@@ -154,7 +157,7 @@ impl Session {
             return;
         }
         let window = window(text, &finding.span, MAX_WINDOW_BYTES);
-        // The same words may stand in several places, and several rules may doubt them.
+        // The same words may occur in several places, and several rules may doubt them.
         if let Some(known) = self.doubts.open.iter_mut().find(|doubt| doubt.text == window) {
             if !known.guards.contains(&guard) {
                 known.guards.push(guard);
@@ -186,8 +189,8 @@ impl Session {
         });
     }
 
-    /// What a judge has to be asked before the exchange, or its answer, may go on. Each question is given once; its answer
-    /// goes to [`Session::judged`].
+    /// What a judge has to be asked before the exchange, or its response, may continue. Each question is returned
+    /// once; pass its answer to [`Session::judged`].
     pub fn question(&mut self) -> Option<Question> {
         let applies = Rc::clone(&self.applies);
         let judges = applies.iter().any(|policy| policy.injection.iter().any(|guard| guard.judge.is_some()));
@@ -209,7 +212,7 @@ impl Session {
         let asking: Vec<&JudgeGuard> = guards.filter_map(|at| judge_at(&applies, *at)).collect();
         let question = Question {
             texts: open.iter().map(|doubt| doubt.text.clone()).collect(),
-            // Of several rules the shortest: none is kept waiting longer than it says.
+            // The shortest deadline of all rules: none waits longer than its own.
             deadline_ms: asking.iter().map(|guard| guard.deadline_ms).min().unwrap_or_default(),
             waits: self.answering || asking.iter().any(|guard| guard.mode == JudgeMode::Wait),
         };
@@ -218,7 +221,7 @@ impl Session {
         Some(question)
     }
 
-    /// A judge has answered the question, or not: whether the exchange goes on.
+    /// Takes the result of the question; returns whether the exchange continues.
     pub fn judged(&mut self, judgement: &Judgement) -> Step {
         let asked = std::mem::take(&mut self.doubts.asked);
         let applies = Rc::clone(&self.applies);
@@ -261,7 +264,7 @@ impl Session {
         self.conclude(None)
     }
 
-    /// An answer that flows on as it comes is not shown to a judge, and says so.
+    /// A response that is sent on as it arrives is not shown to a judge; the guard's state says so.
     pub(crate) fn judge_misses_stream(&mut self) {
         let judges = |policy: &Attached| policy.injection.iter().any(|guard| guard.judge.is_some());
         if self.protocol.answers_from_outside() && self.applies.iter().any(|policy| judges(policy)) {
@@ -270,7 +273,7 @@ impl Session {
         }
     }
 
-    /// What became of a question replaces what was said before it.
+    /// Sets the guard's state, which replaces its state before the verdict.
     fn note(&mut self, state: GuardState) {
         self.decision.guards.retain(|(name, known)| *name != GUARD || (*known != CLEAR && *known != OPEN));
         self.decision.guard(GUARD, state);

@@ -1,12 +1,13 @@
-//! The engine compiles a set of policies into a [`Program`], and a [`Session`] decides one exchange by it, phase by phase.
+//! The engine compiles a set of policies into a [`Program`]; a [`Session`] uses it to decide one exchange, phase by
+//! phase.
 //!
 //! ```text
 //! Bundle ── compile ──▶ Program ── Session::start ──▶ request ─▶ (limits) ─▶ response ──▶ Decision
 //! ```
 //!
-//! Nothing here does IO, reads a clock or holds a global: a session returns what it needs (the body, a check of limits) and is
-//! resumed with the answer and the time. That is why the filter in Envoy, the control plane's dry run, the command line and the
-//! tests run the same code.
+//! Nothing here does IO, reads a clock or uses a global: a session returns what it needs (the body, a limit check)
+//! and is resumed with the answer and the time. So the filter in Envoy, the control plane's dry run, the command line
+//! and the tests all run the same code.
 #![deny(clippy::disallowed_methods)]
 #![deny(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing))]
@@ -69,5 +70,5 @@ pub use room::check_room;
 pub use session::{Session, Step};
 pub use unknown::remarks;
 
-/// A point in time, in nanoseconds since the Unix epoch. Always an argument, never ambient.
+/// A point in time, in nanoseconds since the Unix epoch. Always passed in, never read from a clock.
 pub type Timestamp = u64;

@@ -1,7 +1,8 @@
-//! What an answer would make a reader's program do: the `content` rule over answers, whole and streamed.
+//! Content in responses that makes a reader's program do something: the `content` rule for responses, whole or
+//! streamed.
 //!
-//! Only what a model says is searched: what MCP servers and other agents answer goes to models, and is searched for attacks
-//! instead. A tool's arguments are no text that anybody shows.
+//! Only a model's own words are searched: responses of MCP servers and other agents go to models, and are searched
+//! for attacks instead. Tool arguments are not displayed as text.
 use std::rc::Rc;
 
 use mesh_detect::{Hosts, OutputFinding, OutputKind, OutputRules, OutputState};
@@ -18,9 +19,9 @@ use crate::parts::{Chain, Pieces, chains};
 use crate::session::Session;
 use crate::taken::Taken;
 
-/// One `content` rule that looks at answers.
+/// A `content` rule that applies to responses.
 pub(crate) struct OutputGuard {
-    /// Place in the document's rule list.
+    /// Index in the document's rule list.
     rule: usize,
     search: OutputRules,
     links: OutputAction,
@@ -28,7 +29,7 @@ pub(crate) struct OutputGuard {
 }
 
 impl OutputGuard {
-    /// The guard of a rule, where that says anything of answers.
+    /// The guard of a rule, if the rule applies to responses.
     pub(crate) fn of(rule: usize, content: &ContentRule) -> Option<Self> {
         let links = content.links.as_ref();
         let html = content.html.as_ref();
@@ -51,22 +52,22 @@ impl OutputGuard {
     }
 }
 
-/// Where the search of one running text stands, for one guard each.
+/// The state of the search in one running text, for each guard.
 pub(crate) type OutputStates = Vec<OutputState>;
 
-/// What the guards make of the undecided end of a running text.
+/// What the guards found in the undecided end of a running text.
 pub(crate) struct Heard {
-    /// For each guard, what was found, in bytes of the text as a reader sees it.
+    /// The findings of each guard, with offsets in the text as its reader sees it.
     found: Vec<Vec<OutputFinding>>,
-    /// The text, where its escapes are resolved for a reader.
+    /// Whether the reader sees the text with its JSON escapes resolved.
     spelled: bool,
 }
 
-/// What stands instead of an address that personal data was found in.
+/// Replaces an address in which personal data was found.
 pub(crate) const GONE: &str = "#removed";
 
 impl Session {
-    /// Searches the texts of an answer that are no pieces of a stream. `taken` are edits that stand already.
+    /// Searches the texts of a response that are not pieces of a stream. `taken` are the edits made so far.
     pub(crate) fn output_in(&mut self, message: &Message, pieces: Pieces<'_>, taken: &[Edit]) -> Vec<Edit> {
         let applies = Rc::clone(&self.applies);
         if output_guards(&applies).next().is_none() {
@@ -103,8 +104,8 @@ impl Session {
         edits
     }
 
-    /// Searches what is written in several parts. What lies in one of them alone was found there, but for what goes with a finding
-    /// over several.
+    /// Searches texts written in several parts. What lies within one part was already found there, except for what
+    /// belongs to a finding that spans several.
     fn output_across(&mut self, message: &Message, chains: &[Chain], taken: &Taken, edits: &mut Vec<Edit>) {
         let applies = Rc::clone(&self.applies);
         let mut found = Vec::new();
@@ -135,7 +136,7 @@ impl Session {
         }
     }
 
-    /// Records one finding. What is to stand in its place, when something is.
+    /// Records a finding; returns its replacement, if there is one.
     fn acted_on(
         &mut self,
         (policy, guard): (&Attached, &OutputGuard),
@@ -145,7 +146,7 @@ impl Session {
         let (kind, action, what) = match finding.kind {
             OutputKind::Link => ("FOREIGN_LINK", guard.links, "an address of a host that is not allowed"),
             OutputKind::Html => ("ACTIVE_HTML", guard.html, "active HTML"),
-            // What goes with a finding is no finding of its own.
+            // What belongs to a finding is not a finding itself.
             OutputKind::Rest => return Some(finding.with.clone()).filter(|_| rewrites(policy)),
         };
         self.decision.finding(kind, place, 1.0);
@@ -182,8 +183,8 @@ impl Session {
         }
     }
 
-    /// Searches the undecided end of a running text from where the states stand. Gives what was found, and how far (in bytes
-    /// of `text`) all is decided. `json` when its escapes are resolved for whoever reads it.
+    /// Searches the undecided end of a running text, starting from the states. Returns the findings, and up to which
+    /// byte of `text` everything is decided. `json` if the text's reader resolves its escapes.
     pub(crate) fn output_heard(
         &self,
         states: &mut OutputStates,
@@ -209,7 +210,8 @@ impl Session {
         Some((Heard { found: all, spelled: json }, safe))
     }
 
-    /// The last place up to `safe` where every search can stop: it never stops in the middle of what is searched as one.
+    /// The last offset up to `safe` at which every search can stop: none may stop inside something that is searched
+    /// as a unit.
     pub(crate) fn output_stop(
         &self,
         states: &OutputStates,
@@ -221,7 +223,7 @@ impl Session {
         self.output_states(states, text, heard, safe, last).0
     }
 
-    /// Moves the states on to `safe`, which [`Session::output_stop`] gave.
+    /// Advances the states to `safe`, as returned by [`Session::output_stop`].
     pub(crate) fn output_pass(
         &self,
         states: &mut OutputStates,
@@ -259,7 +261,7 @@ impl Session {
         (stop, next)
     }
 
-    /// The edits of what was found before `safe`, in bytes of `text`; recorded.
+    /// Records what was found before `safe`, an offset in `text`; returns the edits.
     pub(crate) fn output_edits(&mut self, text: &str, heard: Heard, safe: usize, place: &str) -> Vec<Edit> {
         let spelled = heard.spelled.then(|| resolve_escapes(text));
         let mut edits = Vec::new();
@@ -290,12 +292,12 @@ fn output_guards(applies: &[Rc<Attached>]) -> impl Iterator<Item = (&Attached, &
     applies.iter().flat_map(|policy| policy.output.iter().map(|guard| (&**policy, guard)))
 }
 
-/// The text up to an escape that is cut off, which spells nothing yet.
+/// The text without an incomplete escape at its end, which means nothing yet.
 fn whole_escapes(text: &str, last: bool) -> &str {
     text.get(..if last { text.len() } else { cut_escape(text) }).unwrap_or_default()
 }
 
-/// Where the first `at` bytes of a resolved text end in the text that it was resolved from.
+/// Where the first `at` bytes of a resolved text end in the original text.
 pub(crate) fn raw_end(spelled: &Resolved<'_>, at: usize) -> usize {
     if at == 0 { 0 } else { spelled.raw_range(0..at).end }
 }
@@ -304,7 +306,7 @@ fn rewrites(policy: &Attached) -> bool {
     policy.enforcement == mesh_policy::Enforcement::Blocking
 }
 
-/// Whether a text is the model's words to its reader. Of a protocol nobody told us, any may be.
+/// Whether a text is the model's own words to its reader. In an unknown protocol, any text may be.
 fn is_said(message: &Message, segment: &Segment) -> bool {
     let unknown = matches!(message.protocol, Protocol::Json | Protocol::Text | Protocol::None);
     let said = segment.place == Place::Assistant || unknown && segment.place == Place::Other;

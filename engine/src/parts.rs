@@ -1,7 +1,7 @@
-//! Text that a message has in several parts, side by side: a model reads it as one, so it is searched as one too.
+//! Text that a message has in several adjacent parts: a model reads it as one text, so it is searched as one too.
 //!
-//! Of each part only what lies near a boundary is searched again, and only what goes over one counts: the rest was found in the
-//! parts themselves.
+//! Only the text near a boundary is searched again, and only matches across a boundary count: all others were found
+//! in the parts themselves.
 use std::collections::{HashMap, HashSet};
 use std::ops::Range;
 use std::rc::Rc;
@@ -15,10 +15,10 @@ use crate::program::{InjectionGuard, PiiGuard};
 use crate::seen::GuardPlace;
 use crate::session::Session;
 
-/// Bytes searched on either side of a boundary: more than any value has.
+/// Bytes searched on either side of a boundary: longer than any value.
 const REACH: usize = 512;
 
-/// What people write between the groups of a number.
+/// Separators that people write between the groups of a number.
 const JOINTS: [char; 2] = [' ', '-'];
 
 /// Which segments of a message are judged elsewhere: those of an event that are pieces of running texts.
@@ -26,7 +26,7 @@ const JOINTS: [char; 2] = [' ', '-'];
 pub(crate) struct Pieces<'e>(Option<&'e StreamItem>);
 
 impl<'e> Pieces<'e> {
-    /// Of a message that is there as a whole.
+    /// For a complete message: none.
     pub(crate) const NONE: Pieces<'static> = Pieces(None);
 
     pub(crate) fn of(event: &'e StreamItem) -> Self {
@@ -37,22 +37,23 @@ impl<'e> Pieces<'e> {
         self.0.is_some_and(|event| event.is_piece(segment))
     }
 
-    /// Whether what stands side by side with it in the event is judged with it there. Texts of no known protocol run each by
-    /// itself, so that parts of one message are judged together here.
+    /// Whether the stream judges this segment together with its neighbours. Texts of an unknown protocol run
+    /// separately, so that the parts of one message are joined here.
     fn joins(self, segment: usize) -> bool {
         self.0.is_some_and(|event| event.runs_on(segment))
     }
 }
 
-/// Parts that go on from one to the next.
+/// Consecutive parts that form one text.
 pub(crate) struct Chain {
-    /// All of them, one after the other.
+    /// All parts, concatenated.
     pub(crate) text: String,
-    /// Each part's segment, and where it stands in the text.
+    /// Each part's segment, and its range in the text.
     pub(crate) parts: Vec<(usize, Range<usize>)>,
 }
 
-/// The chains of a message; none where nothing is written in parts. Thoughts are judged with what they stand among, and apart from it.
+/// The chains of a message; empty if nothing is written in parts. Thoughts are judged both together with their
+/// neighbours and separately.
 pub(crate) fn chains(message: &Message, pieces: Pieces<'_>) -> Vec<Chain> {
     let mut chains = chains_of(message, false, pieces);
     if message.segments.iter().any(|segment| segment.thought) {
@@ -65,7 +66,7 @@ pub(crate) fn chains(message: &Message, pieces: Pieces<'_>) -> Vec<Chain> {
 
 fn chains_of(message: &Message, apart: bool, pieces: Pieces<'_>) -> Vec<Chain> {
     let mut chains: Vec<Chain> = Vec::new();
-    // By the segment that each ends with.
+    // Indices of chains, by the segment that each ends with.
     let mut open: HashMap<usize, usize> = HashMap::new();
     let text = |segment: usize| message.segments.get(segment).map_or("", |segment| segment.text.as_str());
     let pairs = message
@@ -89,18 +90,18 @@ fn chains_of(message: &Message, apart: bool, pieces: Pieces<'_>) -> Vec<Chain> {
 }
 
 impl Chain {
-    /// What tells it from others of its list.
+    /// Identifies it among the chains of a message.
     fn ends(&self) -> (Option<usize>, Option<usize>, usize) {
         let segment = |part: Option<&(usize, Range<usize>)>| part.map(|(segment, _)| *segment);
         (segment(self.parts.first()), segment(self.parts.last()), self.parts.len())
     }
 
-    /// Stretches around the boundaries.
+    /// The windows around the boundaries.
     fn windows(&self) -> Vec<Range<usize>> {
         self.around(self.parts.iter().skip(1).map(|(_, part)| part.start))
     }
 
-    /// Stretches around these bytes of the text, which are in order.
+    /// The windows around these offsets, which are sorted.
     fn around(&self, places: impl Iterator<Item = usize>) -> Vec<Range<usize>> {
         let mut windows: Vec<Range<usize>> = Vec::new();
         for place in places {
@@ -114,7 +115,7 @@ impl Chain {
         windows
     }
 
-    /// Where two parts meet as groups of a number do.
+    /// Where two parts meet like the groups of a number.
     fn cuts(&self) -> Vec<usize> {
         let meet = |start: &usize| {
             let bytes = start.checked_sub(1).and_then(|end| self.text.as_bytes().get(end..=*start));
@@ -124,7 +125,7 @@ impl Chain {
         parts.map(|(_, part)| part.start).filter(meet).collect()
     }
 
-    /// The same with a sign at each of these places.
+    /// The same chain with a separator inserted at each of these offsets.
     fn grouped(&self, cuts: &[usize], joint: char) -> Chain {
         let mut grouped = Chain { text: String::new(), parts: Vec::new() };
         for (segment, part) in &self.parts {
@@ -138,13 +139,13 @@ impl Chain {
         grouped
     }
 
-    /// The parts with blanks between them.
+    /// The parts joined with spaces.
     fn spaced(&self) -> String {
         let parts = self.parts.iter().map(|(_, part)| self.text.get(part.clone()).unwrap_or_default());
         parts.collect::<Vec<_>>().join(" ")
     }
 
-    /// The parts from the one on in which that byte stands.
+    /// The parts from the one that contains this byte on.
     fn from(&self, at: usize) -> &[(usize, Range<usize>)] {
         let before = self.parts.partition_point(|(_, part)| part.end <= at);
         self.parts.get(before..).unwrap_or_default()
@@ -154,7 +155,7 @@ impl Chain {
         self.from(span.start).first().is_some_and(|(_, part)| part.end < span.end)
     }
 
-    /// Edits that put something in place of a stretch of the text.
+    /// Adds the edits that replace a span of the text.
     pub(crate) fn edits(&self, span: &Range<usize>, with: &str, edits: &mut Vec<Edit>) {
         let mut with = Some(with.to_owned());
         for (segment, part) in self.from(span.start).iter().take_while(|(_, part)| part.start < span.end) {
@@ -168,7 +169,8 @@ impl Chain {
 }
 
 impl Session {
-    /// Looks for an attack that is no attack in any part alone. A model reads parts with nothing or a blank between them.
+    /// Looks for an attack that spans parts, with no part an attack by itself. A model reads parts with nothing or a
+    /// space between them.
     pub(crate) fn injection_across(
         &mut self,
         (number, nth, policy, guard): (usize, usize, &Attached, &InjectionGuard),
@@ -195,7 +197,7 @@ impl Session {
         }
     }
 
-    /// Finds personal data that goes over the boundaries of parts.
+    /// Finds personal data that spans the boundaries of parts.
     pub(crate) fn pii_across(
         &mut self,
         (policy, guard): (&Attached, &PiiGuard),
@@ -218,7 +220,7 @@ impl Session {
         }
     }
 
-    /// The same in these stretches of one text; of what goes over a boundary there, only what `counts`.
+    /// The same in these windows of one text; of the matches across a boundary, only those that satisfy `counts`.
     fn pii_in_chain(
         &mut self,
         (policy, guard): (&Attached, &PiiGuard),
@@ -249,19 +251,21 @@ impl Session {
     }
 }
 
-/// Whether a number may be cut between two bytes: digits on both sides, or on one of them a bank's letters.
+/// Whether a number may be split between two bytes: both are digits, or one is a digit and the other a capital letter
+/// (of an IBAN).
 fn is_cut(end: u8, start: u8) -> bool {
     let of_number = |b: u8| b.is_ascii_digit() || b.is_ascii_uppercase();
     of_number(end) && of_number(start) && (end.is_ascii_digit() || start.is_ascii_digit())
 }
 
-/// Whether what this rule finds is right by its check, or by its form with this joint, so that none of it is made of two numbers.
+/// Whether a match of this rule is confirmed by its checksum, or by its format with this separator, so that it is not
+/// made up of two numbers.
 fn is_right(rule: &str, joint: char) -> bool {
     matches!(rule, "card/luhn" | "iban/mod97") || rule == "ssn/format" && joint == '-'
 }
 
-/// Whether a stretch has one of the joints in it, and the same sign once more that its writer put there: numbers of a list that
-/// happen to pass a check have none.
+/// Whether a span contains an inserted separator, and also the same separator from the author: numbers of a list that
+/// pass a checksum by chance have none.
 fn is_grouped(text: &str, span: &Range<usize>, joints: &[usize], joint: char) -> bool {
     let before = |end: usize| joints.partition_point(|at| *at < end);
     let put = before(span.end) - before(span.start);

@@ -1,4 +1,4 @@
-//! A compiled set of policies: immutable, shared by all sessions that run by it.
+//! A compiled set of policies: immutable, shared by all sessions that use it.
 use std::rc::Rc;
 
 use mesh_detect::{CustomPatterns, Detector, Phrases, Sensitivity, TypeSet};
@@ -19,53 +19,53 @@ use crate::output::OutputGuard;
 use crate::pins::Pins;
 use crate::seen::Seen;
 
-/// What requests are judged by.
+/// The compiled policies and settings that requests are judged by.
 pub struct Program {
     pub(crate) version: String,
     pub(crate) settings: Settings,
     pub(crate) detector: Rc<Detector>,
     pub(crate) index: Index,
-    /// What was judged before; without it every text is judged anew.
+    /// Earlier verdicts; without it every text is judged anew.
     pub(crate) seen: Option<Seen>,
-    /// What is approved of tools, and what was seen of them.
+    /// Which tools are approved, and which were seen.
     pub(crate) pins: Pins,
-    /// Where a policy limits money.
+    /// Prices, if a policy limits money.
     pub(crate) prices: Option<Catalogue>,
 }
 
 impl Program {
-    /// The same program, which recognises texts that it judged before. Nobody outside may know or guess the key.
+    /// The same program, but it recognises texts that it has judged before. The key must be secret and not guessable.
     #[must_use]
     pub fn remembering(self, key: [u8; 16]) -> Self {
         Program { seen: Some(Seen::new(key)), ..self }
     }
 
-    /// Version of the bundle it was compiled from.
+    /// The version of the bundle that it was compiled from.
     pub fn version(&self) -> &str {
         &self.version
     }
 
-    /// Settings of the bundle.
+    /// The bundle's settings.
     pub fn settings(&self) -> &Settings {
         &self.settings
     }
 
-    /// Whether a policy pins tools: only then a request has to say which cluster it goes to.
+    /// Whether a policy pins tools: only then does a request have to name the cluster it goes to.
     pub fn pins_tools(&self) -> bool {
         self.pins.asked
     }
 
-    /// Bounds on the bodies that are read: the settings' size, and at most the 1 GiB that spans can count.
+    /// Bounds on the bodies that are read: the size from the settings, but at most the 1 GiB that spans can address.
     pub(crate) fn limits(&self) -> Limits {
         let max_body = usize::try_from(self.settings.max_body_bytes).unwrap_or(usize::MAX).min(1 << 30);
         Limits { max_body, ..Limits::default() }
     }
 }
 
-/// What one policy says, ready to judge.
+/// The rules of one policy, compiled.
 #[derive(Default)]
 pub(crate) struct Rules {
-    /// Its place in the program.
+    /// Its index in the program.
     pub(crate) index: usize,
     pub(crate) failure: FailureMode,
     pub(crate) media: Media,
@@ -73,7 +73,7 @@ pub(crate) struct Rules {
     pub(crate) access: Option<AccessGuard>,
     pub(crate) models: Vec<NameGuard>,
     pub(crate) tools: Vec<NameGuard>,
-    /// Places of the rules that pin tools.
+    /// Indices of the rules that pin tools.
     pub(crate) pinned: Vec<usize>,
     pub(crate) rego: Vec<(usize, Asked)>,
     pub(crate) limits: Vec<LimitGuard>,
@@ -81,7 +81,7 @@ pub(crate) struct Rules {
     pub(crate) pii: Vec<PiiGuard>,
     pub(crate) output: Vec<OutputGuard>,
     pub(crate) canary: Vec<CanaryGuard>,
-    /// Kinds of rules that are in the document and that this version does not enforce.
+    /// Kinds of rules that the document contains but this version does not enforce.
     pub(crate) unenforced: Vec<&'static str>,
 }
 
@@ -90,7 +90,7 @@ impl Rules {
         self.judges_responses() || self.limits.iter().any(|guard| guard.measure.is_spent())
     }
 
-    /// Whether any of it looks at what answers say, and not only at what they cost.
+    /// Whether any rule inspects the content of responses, not only their cost.
     pub(crate) fn judges_responses(&self) -> bool {
         self.pii.iter().any(|guard| guard.response)
             || !self.injection.is_empty()
@@ -102,14 +102,14 @@ impl Rules {
 }
 
 impl Rules {
-    /// The memory that the author's patterns take, in bytes.
+    /// The memory that the author's patterns occupy, in bytes.
     pub(crate) fn pattern_bytes(&self) -> usize {
         self.pii.iter().filter_map(|guard| guard.custom.as_ref()).map(CustomPatterns::bytes).sum()
     }
 }
 
 pub(crate) struct PiiGuard {
-    /// Place in the document's rule list.
+    /// Index in the document's rule list.
     pub(crate) rule: usize,
     pub(crate) types: TypeSet,
     pub(crate) threshold: f32,
@@ -118,9 +118,9 @@ pub(crate) struct PiiGuard {
     pub(crate) request: bool,
     pub(crate) response: bool,
     pub(crate) replacement: String,
-    /// Headers of requests that are searched, in lower case.
+    /// Request headers that are searched, in lower case.
     pub(crate) headers: Vec<String>,
-    /// Values that are nobody's, in lower case.
+    /// Values that count as nobody's data, in lower case.
     pub(crate) ignore: Globs,
 }
 
@@ -131,26 +131,26 @@ impl PiiGuard {
 }
 
 pub(crate) struct InjectionGuard {
-    /// Place in the document's rule list.
+    /// Index in the document's rule list.
     pub(crate) rule: usize,
     pub(crate) action: InjectionAction,
     pub(crate) sensitivity: Sensitivity,
     pub(crate) phrases: Option<Phrases>,
-    /// Texts that are passed over.
+    /// Texts that are ignored.
     pub(crate) ignore: Vec<String>,
-    /// The second opinion on what is doubtful.
+    /// The second opinion on doubtful texts.
     pub(crate) judge: Option<JudgeGuard>,
 }
 
 pub(crate) struct LimitGuard {
-    /// Place in the document's rule list.
+    /// Index in the document's rule list.
     pub(crate) rule: usize,
-    /// Place among the limits of this name in the document.
+    /// Index among the document's limits with this name.
     pub(crate) account: usize,
-    /// Name in the document.
+    /// The limit's name in the document.
     pub(crate) name: &'static str,
     pub(crate) key: LimitKey,
-    /// What [`LimitKey::Rego`] counts by.
+    /// The expression that [`LimitKey::Rego`] counts by.
     pub(crate) expression: Option<Asked>,
     pub(crate) measure: Measure,
     pub(crate) limit: u64,

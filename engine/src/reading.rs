@@ -1,7 +1,8 @@
-//! Reading a request's body; and what becomes of one that can not be read, or is no text.
+//! Reads a request's body, and handles one that cannot be read or is not text.
 //!
-//! Failure law: a body that can not be read for certain (400), or that holds more than is read of one (413), is refused where a
-//! policy is closed and enforces. One larger than may be held is refused with 413 under any policy that looks at bodies.
+//! Failure law: a body that cannot be read unambiguously (400), or that contains more than is read of one (413), is
+//! refused if a policy fails closed and enforces. A body larger than can be buffered is refused with 413 under any
+//! policy that inspects bodies.
 use std::rc::Rc;
 
 use mesh_policy::{FailureMode, Media};
@@ -15,7 +16,7 @@ use crate::evidence::{Evidence, Violation};
 use crate::mirrored::contradiction;
 use crate::session::{Session, Step, speaks_json, when_closed};
 
-/// How the paths end to which Google's clients send files.
+/// Path suffixes to which Google's clients upload files.
 const UPLOADS: [&str; 4] = ["/files", ":uploadToFileSearchStore", ":uploadToRagStore", "/ragFiles:upload"];
 
 impl Session {
@@ -23,8 +24,8 @@ impl Session {
         ContentEncoding::of(self.head.all("content-encoding"))
     }
 
-    /// Whether it is a piece of a file on its way to Google, whose clients send it under any type (`application/json`, a form's),
-    /// but for that of a form with files, which others take on such paths.
+    /// Whether the body is part of a file upload to Google. Its clients send it with any content type
+    /// (`application/json`, a form's), except that of a multipart form, which other servers accept on such paths.
     fn uploads_bytes(&self) -> bool {
         let path = self.head.path_only();
         body_kind(self.head.header("content-type")) != BodyKind::Multipart
@@ -35,19 +36,19 @@ impl Session {
 
     pub(crate) fn read(&mut self, body: &[u8]) {
         let uploads = self.uploads_bytes();
-        // What type a file has, was said when it was announced, and may be said again.
+        // The file's type was given when the upload was announced, and may be repeated here.
         let named = if uploads { "x-goog-upload-header-content-type" } else { "content-type" };
         let kind = kind_of_body(self.head.header(named), body);
         if uploads && kind != BodyKind::Json {
             self.protocol = Protocol::Text;
         }
-        // A content type may lie, and many servers parse JSON whatever it says: what looks like JSON is read as JSON.
+        // A content type may be wrong, and many servers parse JSON regardless: what looks like JSON is read as JSON.
         let json = speaks_json(self.protocol) || mesh_wire::sniff(body) == BodyKind::Json;
         match kind {
             BodyKind::Unknown(why) if why == "charset" => return self.uninspectable("charset"),
             _ if json => {}
             BodyKind::Json => {}
-            // Without a type, and where the type says that it is no text, the bytes tell.
+            // Without a content type, or with one that is not text, the bytes decide.
             BodyKind::Empty | BodyKind::Media => match mesh_wire::sniff(body) {
                 BodyKind::Text if std::str::from_utf8(body).is_ok() => self.protocol = Protocol::Text,
                 BodyKind::Text | BodyKind::Unknown(_) if is_media(&kind, body) => return self.media("media"),
@@ -64,7 +65,8 @@ impl Session {
         let limits = self.program.limits();
         let read = match kind {
             BodyKind::Form if !json => Some(read_form(body, &limits)),
-            // Whose first field begins with a bracket is a form to most servers, and JSON to some: it has to be both.
+            // A form whose first field begins with a bracket is a form to most servers, and JSON to some: it must be
+            // readable as both.
             BodyKind::Form => Some(read_form(body, &limits).and_then(|form| {
                 let mut message = read_request(self.protocol, body, &limits)?;
                 message.asks_as_well(form);
@@ -106,7 +108,7 @@ impl Session {
         }
     }
 
-    /// None where it cannot be told how every server would cut it.
+    /// `None` if servers might split it differently.
     fn read_multipart(&self, body: &[u8], limits: &Limits) -> Option<Result<Message, WireError>> {
         let mut types = self.head.all("content-type");
         let only = types.next().filter(|_| types.next().is_none())?;
@@ -118,7 +120,8 @@ impl Session {
         self.unreadable(("body", "malformed"), message, (RefusalKind::Malformed, why));
     }
 
-    /// A body that is not read: what the guards say, what is recorded, and what the agent is told where a policy is closed.
+    /// Handles a body that is not read: sets the guards' states, records it, and refuses with this reason if a policy
+    /// fails closed.
     fn unreadable(
         &mut self,
         (guard, state): (&'static str, &'static str),
@@ -140,7 +143,7 @@ impl Session {
         }
     }
 
-    /// A request that has media, or nothing else.
+    /// A request that contains media, or nothing else.
     fn media(&mut self, why: &'static str) {
         self.judge_media(why);
         if self.message.is_none() {
@@ -148,7 +151,7 @@ impl Session {
         }
     }
 
-    /// Media is not text: it passes or is refused as the policy says, on both ways.
+    /// Media is not text: it passes or is refused as the policy says, in both directions.
     pub(crate) fn judge_media(&mut self, why: &'static str) {
         let applies = Rc::clone(&self.applies);
         self.decision.guard("media", GuardState::Skipped(why.into()));
@@ -159,7 +162,7 @@ impl Session {
         }
     }
 
-    /// Marks every guard that reads bodies as failed, and refuses where a policy is closed.
+    /// Marks every guard that reads bodies as failed, and refuses if a policy fails closed.
     pub(crate) fn uninspectable(&mut self, why: &'static str) {
         let applies = Rc::clone(&self.applies);
         for policy in applies.iter() {
@@ -180,8 +183,9 @@ impl Session {
         }
     }
 
-    /// The request body has grown over the limit. Where any policy looks at bodies it is refused, whatever enforcement and failure
-    /// mode say: it can not be held, so it can not go on either. No policy's rule is to blame, and none is named.
+    /// The request body has exceeded the size limit. If any policy inspects bodies it is refused, whatever the
+    /// enforcement and failure mode: it cannot be buffered, so it cannot pass either. No rule caused this, so none is
+    /// named.
     pub fn too_large(&mut self) -> Step {
         self.skip_content("size");
         let limit = self.program.settings.max_body_bytes;
@@ -193,8 +197,8 @@ impl Session {
     }
 }
 
-/// Whether a body that is not said to be text is none: a character that hardly stands in texts, or a byte of another character
-/// set, makes no media of one.
+/// Whether a body that is not declared as text is not text. One character that is rare in texts, or one byte of
+/// another character set, does not make it media.
 fn is_media(kind: &BodyKind, body: &[u8]) -> bool {
     match std::str::from_utf8(body) {
         Ok(_) => body.contains(&0) || is_binary(&BodyKind::Empty, body),

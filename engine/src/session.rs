@@ -5,10 +5,10 @@
 //!       ─▶ response_headers ─▶ response(body) ─▶ [question ─▶ judged] | response_chunk(bytes)* ─▶ finish
 //! ```
 //!
-//! Failure law: what cannot be inspected is refused when the policy fails closed (the default), and passes when it fails open;
-//! either way the guard's state says so, on the response and in the record. A body that parsers could read in different ways
-//! (`mesh_wire` reads strictly) is refused with 400. A body that is too large to be held is refused with 413, whatever the policy
-//! says.
+//! Failure law: what cannot be inspected is refused if the policy fails closed (the default), and passes if it fails
+//! open; either way the guard's state says so, in the response headers and in the record. A body that parsers could
+//! read in different ways (`mesh_wire` reads strictly) is refused with 400. A body that is too large to buffer is
+//! refused with 413, whatever the policy says.
 use std::rc::Rc;
 
 use mesh_policy::{AgentStatus, Enforcement, FailureMode, RecordOverflow};
@@ -31,37 +31,37 @@ use crate::own_rules::Turn;
 use crate::program::Program;
 use crate::stream::Stream;
 
-/// What to do next with the request or response at hand.
+/// What to do next with the request or response.
 #[derive(Debug)]
 pub enum Step {
-    /// Let it go on as it is.
+    /// Let it pass unchanged.
     Continue,
-    /// Collect the whole body and come back with it.
+    /// Buffer the whole body, then call again with it.
     ReadBody,
-    /// Let it go on with this body instead, which has no `content-encoding`.
+    /// Let it pass with this body instead, which has no `content-encoding`.
     Replace(Vec<u8>),
-    /// Ask the rate limit service and come back with its answer.
+    /// Ask the rate limit service, then call again with its answer.
     AskLimits(Vec<LimitCheck>),
-    /// End it with this answer.
+    /// End it with this response.
     Refuse(Refusal),
 }
 
-/// A request on its way, and what has been decided about it so far.
+/// A request in progress, and what has been decided about it so far.
 pub struct Session {
     pub(crate) program: Rc<Program>,
     pub(crate) head: RequestHead,
     pub(crate) caller: Caller,
-    /// Policies that target the caller.
+    /// Policies that apply to the caller.
     pub(crate) applies: Rc<[Rc<Attached>]>,
-    /// What the request line tells.
+    /// What the request line says.
     pub(crate) route: Route,
     pub(crate) protocol: Protocol,
     pub(crate) message: Option<Message>,
-    /// The body at hand without its `content-encoding`.
+    /// The current body without its `content-encoding`.
     pub(crate) decoded: Option<Vec<u8>>,
     pub(crate) decision: Decision,
     pub(crate) masked: Masked,
-    /// The mark of the agent's system prompt, where a policy asks for one.
+    /// The canary in the agent's system prompt, if a policy asks for one.
     pub(crate) canary: Option<Canary>,
     pub(crate) stream: Option<Stream>,
     /// How the response's body is compressed.
@@ -69,23 +69,23 @@ pub struct Session {
     pub(crate) rpc_ids: Vec<String>,
     denial: Option<(RefusalKind, String)>,
     pub(crate) throttled: Option<Throttled>,
-    /// The limit that refuses: policy and name.
+    /// The limit that refuses, as policy and name.
     limit_name: Option<String>,
     /// What the rate limit service is being asked.
     pub(crate) asked: Vec<LimitCheck>,
-    /// What it has answered for each.
+    /// What it answered for each check.
     pub(crate) told: Vec<(LimitCheck, LimitStatus)>,
     pub(crate) budget: Budget,
-    /// It cannot be inspected, and no policy that fails closed has to.
+    /// The body cannot be inspected, but no policy that fails closed requires it.
     uninspected: bool,
-    /// Texts that only a judge can decide on.
+    /// Texts that only a judge can decide.
     pub(crate) doubts: Doubts,
     /// The response has begun.
     pub(crate) answering: bool,
 }
 
 impl Session {
-    /// Begins an exchange. `id` names the decision and is unique.
+    /// Begins an exchange. `id` identifies the decision and must be unique.
     pub fn start(program: Rc<Program>, head: RequestHead, id: String, now: Timestamp) -> Self {
         let caller = Caller::of(&head, &program.settings);
         let applied = program.index.of(&caller.agent);
@@ -129,7 +129,7 @@ impl Session {
         session
     }
 
-    /// What the agent's own document says: a suspended one is refused with the reason, whatever policies say.
+    /// Applies the agent's own document: a suspended agent is refused with the reason, whatever policies say.
     fn judge_status(&mut self, status: AgentStatus, reason: Option<&str>) {
         if status == AgentStatus::Active {
             return;
@@ -145,22 +145,22 @@ impl Session {
         }
     }
 
-    /// Who is calling.
+    /// The caller.
     pub fn caller(&self) -> &Caller {
         &self.caller
     }
 
-    /// What the request said of itself.
+    /// The request line and headers.
     pub fn head(&self) -> &RequestHead {
         &self.head
     }
 
-    /// What is decided so far.
+    /// The decision so far.
     pub fn decision(&self) -> &Decision {
         &self.decision
     }
 
-    /// The request's headers are there; `end_of_stream` when no body follows.
+    /// The request headers have arrived; `end_of_stream` if no body follows.
     pub fn request_headers(&mut self, end_of_stream: bool, now: Timestamp) -> Step {
         if self.denied() {
             self.skip_content("denied");
@@ -169,7 +169,7 @@ impl Session {
         if !self.applies.iter().any(|policy| policy.inspects()) {
             return Step::Continue;
         }
-        // What follows either is no body, and has no end to wait for.
+        // What follows is not a body and has no end to wait for.
         if self.head.header("upgrade").is_some() || self.head.method == "CONNECT" {
             self.uninspectable("upgrade");
             return self.judge_by_head(now);
@@ -185,7 +185,7 @@ impl Session {
         if end_of_stream { self.request(&[], now) } else { Step::ReadBody }
     }
 
-    /// The whole request body is there.
+    /// The whole request body has arrived.
     pub fn request(&mut self, body: &[u8], now: Timestamp) -> Step {
         if body.len() as u64 > self.program.settings.max_body_bytes {
             return self.too_large();
@@ -215,7 +215,7 @@ impl Session {
         if checks.is_empty() { self.judge(body, now) } else { self.ask(checks) }
     }
 
-    /// A request that cannot be inspected and passes all the same, because its policies fail open, still counts under limits.
+    /// A request that cannot be inspected, but passes because its policies fail open, still counts under limits.
     fn judge_by_head(&mut self, now: Timestamp) -> Step {
         self.uninspected = true;
         self.judge_models();
@@ -223,7 +223,7 @@ impl Session {
         if self.denied() || checks.is_empty() { self.conclude(None) } else { self.ask(checks) }
     }
 
-    /// There is no room for the decision's record: refuses, unless every policy says that records may be dropped.
+    /// The decision cannot be recorded: refuses, unless every policy allows records to be dropped.
     pub fn unrecorded(&mut self) -> Step {
         let applies = Rc::clone(&self.applies);
         let mut policies = applies.iter();
@@ -237,7 +237,7 @@ impl Session {
         self.conclude(None)
     }
 
-    /// The response headers that tell the agent what was decided.
+    /// The response headers that tell the agent the decision.
     pub fn response_header_values(&self) -> [(&'static str, String); 3] {
         [
             ("x-ai-mesh-decision", self.decision.outcome.as_str().to_owned()),
@@ -259,7 +259,7 @@ impl Session {
         plain_instead(step, decoded)
     }
 
-    /// Cheap checks first, content last. A request that is denied or throttled by then is not searched.
+    /// Cheap checks first, content last. A request that is already denied or throttled is not searched.
     fn judge_plain(&mut self, body: &[u8], now: Timestamp) -> Option<Vec<u8>> {
         if !self.uninspected {
             self.judge_access(now);
@@ -295,7 +295,7 @@ impl Session {
         }
     }
 
-    /// Records an objection that no single rule raises. True when the policy's enforcement lets it take effect.
+    /// Records a violation that belongs to no single rule. True if the policy's enforcement lets it take effect.
     pub(crate) fn object(
         &mut self,
         policy: &Attached,
@@ -306,7 +306,7 @@ impl Session {
         self.raise(policy, Violation::new(guard, severity, message))
     }
 
-    /// Records an objection. True when the policy's enforcement lets it take effect.
+    /// Records a violation. True if the policy's enforcement lets it take effect.
     pub(crate) fn raise(&mut self, policy: &Attached, violation: Violation) -> bool {
         let blocking = policy.enforcement == Enforcement::Blocking;
         let effect = if blocking { violation.effect } else { Effect::Recorded };
@@ -318,12 +318,12 @@ impl Session {
         blocking
     }
 
-    /// Records something worth knowing about a policy, which never refuses anything.
+    /// Records a warning for a policy; it never refuses anything.
     pub(crate) fn warn(&mut self, policy: &Attached, violation: Violation, effect: Effect) {
         self.decision.warning(Violation { policy_id: policy.id.clone(), ..violation.with(effect) });
     }
 
-    /// Records something worth knowing that concerns no policy.
+    /// Records a warning that concerns no policy.
     pub(crate) fn remark(&mut self, guard: &'static str, message: String) {
         self.decision.warning(Violation::new(guard, Severity::Low, message).with(Effect::Recorded));
     }
@@ -333,7 +333,7 @@ impl Session {
         self.failed(policy, why, Violation::new(guard, Severity::High, message.clone()), &message);
     }
 
-    /// A guard could not run. The agent is told `message`; the violation may say more.
+    /// Records that a guard could not run. The agent is told `message`; the violation may say more.
     pub(crate) fn failed(
         &mut self,
         policy: &Attached,
@@ -348,7 +348,7 @@ impl Session {
         }
     }
 
-    /// The first reason is the one the agent is told.
+    /// The agent is told the first reason.
     pub(crate) fn deny(&mut self, kind: RefusalKind, message: &str) {
         self.decision.outcome = Outcome::Deny;
         self.denial.get_or_insert_with(|| (kind, message.to_owned()));
@@ -358,7 +358,7 @@ impl Session {
         self.denial.is_some()
     }
 
-    /// Ends a stream with an error, in the provider's own form.
+    /// Ends a stream with an error in the provider's own format.
     pub(crate) fn stream_error(&self, framing: Framing) -> Vec<u8> {
         let (kind, message) = match &self.denial {
             Some((kind, message)) => (*kind, message.as_str()),
@@ -367,7 +367,8 @@ impl Session {
         stream_error(self.protocol, framing, kind, message, &self.decision.id, &self.rpc_ids)
     }
 
-    /// Ends a stream because a limit is spent, in the provider's own form, where the protocol has no way to end an answer early.
+    /// Ends a stream because a limit is used up, with an error in the provider's own format, if the protocol has no
+    /// way to end a response early.
     pub(crate) fn spent_error(&self, framing: Framing) -> Vec<u8> {
         let kind = RefusalKind::Limit { retry_after_s: 60 };
         let message = "the budget for this answer is spent";
@@ -392,7 +393,7 @@ impl Session {
     }
 }
 
-/// The body that was inspected is the one that goes on: a compressed body goes on without its `content-encoding`.
+/// Sends on the body that was inspected: a compressed body goes on without its `content-encoding`.
 pub(crate) fn plain_instead(step: Step, decoded: Option<Vec<u8>>) -> Step {
     match (step, decoded) {
         (Step::Continue, Some(plain)) => Step::Replace(plain),
@@ -400,7 +401,7 @@ pub(crate) fn plain_instead(step: Step, decoded: Option<Vec<u8>>) -> Step {
     }
 }
 
-/// What a guard that could not run does.
+/// The effect of a guard that could not run.
 pub(crate) fn when_closed(policy: &Attached) -> Effect {
     match policy.failure {
         FailureMode::Closed => Effect::Denied,
@@ -408,7 +409,7 @@ pub(crate) fn when_closed(policy: &Attached) -> Effect {
     }
 }
 
-/// Explains why a guard could not run. The words of guards that are not listed here speak for themselves.
+/// Explains why a guard could not run. For guards not listed here, the word itself is clear enough.
 fn explained(guard: &str, why: &'static str) -> &'static str {
     match why {
         "arguments" if guard == "rego" => {
