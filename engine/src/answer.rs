@@ -1,7 +1,7 @@
-//! An answer as the author's rules see it: `input.response`.
+//! A response as the author's rules see it: `input.response`.
 //!
-//! Failure law: a call of a stream that goes by more than [`MAX_WAYS`] names, or of which so many texts say what with, is no call that a
-//! rule could judge: it is unclear.
+//! Failure law: a call in a stream with more than [`MAX_WAYS`] names, or with more than that many texts as its
+//! arguments, cannot be judged by a rule: it is unclear.
 use std::collections::HashMap;
 
 use mesh_wire::{Channel, ChannelKind, Limits, Message, StreamItem, ToolCall};
@@ -9,32 +9,32 @@ use serde_json::{Value, json};
 
 use crate::input::is_unclear;
 
-/// A tool call of a stream: its choice, block or item, and its index in that.
+/// A tool call of a stream: its choice, block or item, and its index within that.
 type Runs = (u32, u32);
 
-/// Names of one call, and texts that say what it is called with: each of the first stands in `input` with each of the others.
+/// Maximum number of names of one call, and of texts as its arguments: `input` contains each combination of the two.
 const MAX_WAYS: usize = 16;
 
-/// What was seen of an answer so far.
+/// What has been seen of a response so far.
 #[derive(Default)]
 pub(crate) struct Answer {
     stream: bool,
     messages: Vec<Value>,
     calls: Vec<Call>,
-    /// Places in `calls` of those of a stream: some events name a call again.
+    /// Indices in `calls` of a stream's calls: some events name a call again.
     named: HashMap<Runs, HashMap<String, usize>>,
-    /// A call has more names than are kept of one.
+    /// A call has more names than are kept.
     tangled: bool,
-    /// Running texts of a stream.
+    /// The running texts of a stream.
     texts: Vec<Text>,
-    /// Their places in `texts`.
+    /// Their indices in `texts`.
     running: HashMap<Channel, usize>,
 }
 
 struct Call {
     name: String,
     runs: Option<Runs>,
-    /// What events say whole of it is called with.
+    /// Arguments that events state as a whole.
     whole: Vec<Value>,
 }
 
@@ -49,21 +49,21 @@ impl Text {
         matches!(self.channel.kind, ChannelKind::ToolArguments | ChannelKind::ToolInput)
     }
 
-    /// As arguments: parsed where they are strict JSON.
+    /// Parses it as arguments if it is strict JSON.
     fn read(&self) -> Value {
         mesh_wire::to_value(self.text.as_bytes(), &Limits::default()).unwrap_or_else(|_| json!(self.text))
     }
 }
 
 impl Answer {
-    /// A whole body.
+    /// From a whole body.
     pub(crate) fn of(message: &Message, body: &[u8]) -> Self {
         let mut answer = Answer { messages: crate::input::messages(message), ..Answer::default() };
         answer.add_calls(message, body);
         answer
     }
 
-    /// Another event of a stream, of which `body` is what its message was read from.
+    /// Adds an event of a stream; its message was read from `body`.
     pub(crate) fn add(&mut self, item: &StreamItem, body: &[u8]) {
         self.stream = true;
         for (index, segment) in item.message.segments.iter().enumerate().filter(|(at, _)| !item.is_piece(*at))
@@ -99,7 +99,7 @@ impl Answer {
         }
     }
 
-    /// The place of a call in the list; a new one if none has named it before. None if it has too many names.
+    /// The index of a call in the list; a new one if it was not named before. `None` if it has too many names.
     fn place_of(&mut self, call: &ToolCall) -> Option<usize> {
         let runs = call.runs.as_ref().map(Channel::call);
         let at = self.calls.len();
@@ -127,8 +127,8 @@ impl Answer {
         json!({ "status": status, "stream": self.stream, "messages": messages, "tool_calls": self.tool_calls() })
     }
 
-    /// The calls in the order in which they were named, each with its own arguments. One that is said to be called with different
-    /// things stands there with each of them, for programs differ in what they go by.
+    /// The calls in the order in which they were named, each with its own arguments. A call with several different
+    /// arguments is listed once with each, because clients differ in which they use.
     pub(crate) fn tool_calls(&self) -> Vec<Value> {
         let (texts, nameless) = self.arguments();
         let mut told = Vec::new();
@@ -136,7 +136,7 @@ impl Answer {
             let texts = call.runs.and_then(|runs| texts.get(&runs)).into_iter().flatten().take(MAX_WAYS);
             let mut ways: Vec<Value> =
                 call.whole.iter().cloned().chain(texts.map(|text| text.read())).collect();
-            // A call begins with nothing, where what it is called with comes in pieces.
+            // If a call's arguments come in pieces, it begins with empty ones.
             let nothing = ways.iter().find(|way| way.is_object()).cloned().unwrap_or_default();
             ways.retain(|way| !is_nothing(way));
             ways.dedup();
@@ -149,7 +149,7 @@ impl Answer {
         told
     }
 
-    /// Whether a rule can not judge what is called with what, as one program or another reads it.
+    /// Whether a rule cannot judge the arguments of a call, since clients may read them differently.
     pub(crate) fn is_unclear(&self) -> bool {
         let (texts, _) = self.arguments();
         self.tangled
@@ -157,12 +157,12 @@ impl Answer {
             || self.tool_calls().iter().any(is_unclear)
     }
 
-    /// The running arguments, by the call that they are of; and those of calls without a name.
+    /// The running arguments by call, and those of calls without a name.
     fn arguments(&self) -> (HashMap<Runs, Vec<&Text>>, Vec<&Text>) {
         let mut texts: HashMap<Runs, Vec<&Text>> = HashMap::new();
         let mut nameless = Vec::new();
         for text in self.texts.iter().filter(|text| text.is_arguments()) {
-            // A block or an item is one call, whichever of its fields says what with.
+            // A block or an item is one call, whichever of its fields holds the arguments.
             let (group, index) = text.channel.call();
             match [(group, index), (group, 0)].into_iter().find(|runs| self.named.contains_key(runs)) {
                 Some(runs) => texts.entry(runs).or_default().push(text),

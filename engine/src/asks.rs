@@ -1,11 +1,11 @@
-//! What a request asks for, in the words of access rules.
+//! What a request asks for, in the terms of access rules.
 use std::collections::BTreeSet;
 
 use mesh_wire::{Message, Protocol};
 
 use crate::session::Session;
 
-/// What is asked for: a resource under all the names a rule may call it by, and the action on it.
+/// A resource, with all names that a rule may use for it, and the action on it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Ask {
     pub(crate) names: Vec<String>,
@@ -21,14 +21,14 @@ pub(crate) fn action(method: &str) -> &'static str {
     }
 }
 
-/// Whether a name has a segment of two dots, encoded or not.
+/// Whether a name has a `..` segment, encoded or not.
 fn climbs(name: &str) -> bool {
     let plain = name.to_ascii_lowercase().replace("%2e", ".").replace("%2f", "/").replace("%5c", "/");
     plain.split(['/', '\\', ';']).any(|segment| segment == "..")
 }
 
 impl Session {
-    /// Everything this request asks for; each has to be granted.
+    /// Everything that this request asks for; each item must be granted.
     pub(crate) fn asks(&self) -> Vec<Ask> {
         let ask = |names: &[&str], action: &str| Ask {
             names: names.iter().map(|name| (*name).to_owned()).collect(),
@@ -51,15 +51,15 @@ impl Session {
                     "get" => "prompts",
                     _ => "resources",
                 };
-                // Where a server resolves dots, no name tells what is read.
+                // If the server resolves dots, no name tells what is read.
                 if climbs(bare) {
                     return ask(&[], used.action);
                 }
                 ask(&[&used.resource, bare.trim_start_matches('/'), &format!("{prefix}/{bare}")], used.action)
             }));
         }
-        // What a body looks like does not tell what the server at its path reads. The path does where it is a protocol's own, and
-        // is asked in the protocol's way.
+        // The format of a body does not tell how the server at this path reads it. The path does if it belongs to a
+        // protocol and the request uses the protocol's method.
         let posted = methods().all(|method| method == "POST") && paths.len() == 1;
         let told = posted && self.told_by_path(message);
         let mcp = told && message.protocol == Protocol::Mcp;

@@ -1,7 +1,8 @@
-//! The way back: whole bodies are judged like requests; event streams go through [`Stream`](crate::stream::Stream).
+//! The response path: whole bodies are judged like requests; event streams go through
+//! [`Stream`](crate::stream::Stream).
 //!
-//! Failure law: the same as for requests. A response that cannot be inspected is replaced by a refusal when the policy
-//! is closed; the upstream's answer is never passed on "as far as it was read".
+//! Failure law: the same as for requests. A response that cannot be inspected is replaced by a refusal if the policy
+//! fails closed; the upstream's response is never passed on "as far as it was read".
 use std::rc::Rc;
 
 use mesh_policy::Media;
@@ -18,21 +19,21 @@ use crate::parts::Pieces;
 use crate::session::{Session, Step, plain_instead, speaks_json};
 use crate::stream::{Held, Stream};
 
-/// How a response wants to be handled.
+/// How to handle a response.
 #[derive(Debug)]
 pub enum ResponseMode {
     /// Nothing to inspect: pass everything on.
     Pass,
-    /// Collect the whole body and call [`Session::response`].
+    /// Buffer the whole body and call [`Session::response`].
     Buffer,
-    /// Hand every piece to [`Session::response_chunk`]; what comes back has no `content-encoding`.
+    /// Pass every chunk to [`Session::response_chunk`]; its output has no `content-encoding`.
     Stream,
-    /// Answer this instead.
+    /// Send this response instead.
     Refuse(mesh_wire::Refusal),
 }
 
 impl Session {
-    /// The response's headers are there; names in lower case. `end_of_stream` when no body follows.
+    /// The response headers have arrived; names in lower case. `end_of_stream` if no body follows.
     pub fn response_headers(&mut self, headers: &[(String, String)], end_of_stream: bool) -> ResponseMode {
         self.answering = true;
         let applies = Rc::clone(&self.applies);
@@ -57,7 +58,7 @@ impl Session {
             ContentEncoding::Unknown => return self.uninspectable_response("response-encoding"),
         };
         let kind = match body_kind(header("content-type")) {
-            // The AI SDK's (its version 4).
+            // The data stream of the AI SDK (its version 4).
             BodyKind::Text if header("x-vercel-ai-data-stream").is_some() => BodyKind::Lines,
             kind => kind,
         };
@@ -81,7 +82,7 @@ impl Session {
         }
     }
 
-    /// The whole response body is there.
+    /// The whole response body has arrived.
     pub fn response(&mut self, body: &[u8], content_type: Option<&str>) -> Step {
         if body.is_empty() {
             self.judge_answer(&Answer::default());
@@ -110,9 +111,9 @@ impl Session {
         })
     }
 
-    /// Begins to inspect a stream of events.
+    /// Begins to inspect an event stream.
     fn streams(&mut self, framing: Framing, decoder: Option<ContentDecoder>) -> Stream {
-        // The headers leave before the text is seen: they name the guards that will run on it.
+        // The headers are sent before the text is seen: they name the guards that will run on it.
         let outside = self.protocol.answers_from_outside();
         let content = if outside { GuardState::Skipped("protocol".into()) } else { GuardState::Ran };
         self.mark_response_guards(GuardState::Ran, content);
@@ -124,7 +125,8 @@ impl Session {
     pub(crate) fn plain_response(&mut self, body: &[u8], content_type: Option<&str>) -> Step {
         let kind = body_kind(content_type);
         let told = speaks_json(self.protocol);
-        // Of an answer of no known protocol they tell where it has no type, and where it is JSON that is no one value.
+        // In an unknown protocol, the bytes decide only if there is no content type, or if it is JSON but the body is
+        // not a single value.
         let by_bytes = told || matches!(kind, BodyKind::Empty | BodyKind::Json);
         let framing = Framing::of_body(body, self.protocol, told).filter(|_| by_bytes);
         if let Some(framing) = framing.or_else(|| self.text_streams(&kind, body)) {
@@ -144,11 +146,11 @@ impl Session {
         };
         let limits = self.program.limits();
         let mut read = read_response(protocol, &self.decision.operation, body, &limits);
-        // A text may begin with a bracket. Where JSON is expected, it is what JSON's readers would disagree on.
+        // A text may begin with a bracket. Where JSON is expected, though, it is JSON that parsers would disagree on.
         if read.is_err() && matches!(kind, BodyKind::Text | BodyKind::Media) && !told {
             read = read_response(Protocol::Text, &self.decision.operation, body, &limits);
         }
-        // An error is read by people, and has whatever names its server likes.
+        // An error is read by people, and its server chooses the field names.
         let failed = self.budget.status.is_some_and(|status| status >= 400);
         if read.is_err() && failed && json {
             read = read_response(Protocol::Json, &self.decision.operation, body, &limits);
@@ -170,15 +172,16 @@ impl Session {
         }
     }
 
-    /// The framing of an answer that is called a text, or has no type, where nobody told what streams its server has.
+    /// The framing of a response that is declared as text or has no content type, if the path does not tell which
+    /// streams its server sends.
     fn text_streams(&self, kind: &BodyKind, body: &[u8]) -> Option<Framing> {
         let text = matches!(kind, BodyKind::Text | BodyKind::Empty);
         let untold = !speaks_json(self.route.protocol) && !self.protocol.answers_from_outside();
         if text && untold { Framing::of_text(body, &self.program.limits()) } else { None }
     }
 
-    /// A piece of a streamed response; the bytes to send on instead. Held-back bytes come with a later piece, at the
-    /// latest with the one that ends the stream.
+    /// Takes a chunk of a streamed response; returns the bytes to send instead. Bytes that are held back come with a
+    /// later chunk, at the latest with the one that ends the stream.
     pub fn response_chunk(&mut self, chunk: &[u8], end_of_stream: bool) -> Vec<u8> {
         match self.stream.take() {
             Some(mut stream) => {
@@ -190,15 +193,16 @@ impl Session {
         }
     }
 
-    /// Judges one message on its way back, read from `body`, but for pieces of running texts: what to rewrite in it, and the
-    /// tools that its listing must not show.
+    /// Judges one message of a response, read from `body`, except for pieces of running texts. Returns the edits to
+    /// make, and the tools to remove from its listing.
     pub(crate) fn judge_response(
         &mut self,
         message: &Message,
         body: &[u8],
         pieces: Pieces<'_>,
     ) -> (Vec<Edit>, Vec<String>) {
-        // A listing shows only the tools that may be called; anything else that names a forbidden tool is refused.
+        // A listing shows only the tools that may be called; any other message that names a forbidden tool is
+        // refused.
         let listing = message.protocol == Protocol::Mcp && !message.tools_offered.is_empty();
         let mut hidden = if listing { self.hidden_tools(message) } else { Vec::new() };
         if listing {
@@ -219,13 +223,13 @@ impl Session {
         let mut edits = self.pii_in(message, &digests, Way::Response, pieces);
         edits.extend(self.canary_in(message, pieces));
         edits.extend(self.output_in(message, pieces, &edits));
-        // No finding touches a placeholder: these edits stay apart from those of personal data.
+        // Findings never overlap a placeholder: these edits do not overlap those of personal data.
         edits.extend(self.masked.restored(message, pieces));
         (without_overlaps(edits), hidden)
     }
 
-    /// Whether the answer carries words of third parties, in which an instruction is an attack, whatever form they come in. A
-    /// model's own answer is not searched for injection.
+    /// Whether the response carries third-party text, in which an instruction is an attack, in whatever form it
+    /// comes. A model's own response is not searched for injection.
     fn says_outside_words(&self, message: &Message) -> bool {
         let outside = self.protocol.answers_from_outside() || message.protocol.answers_from_outside();
         outside && !message.segments.is_empty()
@@ -249,7 +253,7 @@ impl Session {
         hidden
     }
 
-    /// Says of the guards that look at answers that they will run on this one, or why they do not.
+    /// Sets the states of the guards that inspect responses: they will run on this one, or why they do not.
     fn mark_response_guards(&mut self, pii: GuardState, content: GuardState) {
         if self.applies.iter().any(|policy| policy.pii.iter().any(|guard| guard.response)) {
             self.decision.guard("pii", pii);
@@ -259,8 +263,8 @@ impl Session {
         }
     }
 
-    /// A file of no known protocol, by its content type. Whether it is a text all the same, its bytes tell as they come; one that
-    /// may be refused for what it is, is collected first.
+    /// A response of an unknown protocol that is a file according to its content type. Its bytes show, as they
+    /// arrive, whether it is text after all; if media may be refused, it is buffered first.
     fn file_response(&mut self) -> ResponseMode {
         let applies = Rc::clone(&self.applies);
         let judged = applies.iter().any(|policy| policy.judges_responses()) || !self.masked.is_empty();
@@ -285,7 +289,7 @@ impl Session {
         self.judge_media("media");
     }
 
-    /// An answer that is no text.
+    /// A response that is not text.
     pub(crate) fn media_passes(&mut self) {
         self.mark_media();
         self.judge_answer(&Answer::default());
@@ -308,7 +312,7 @@ impl Session {
         self.answer_unread();
         self.rego_misses_answer(why);
         let applies = Rc::clone(&self.applies);
-        // Whose words it has, its form would have told where nothing else does.
+        // If the protocol does not tell whose words the response carries, only its format could have told.
         let outside = self.protocol.answers_from_outside() || !speaks_json(self.protocol);
         for policy in applies.iter() {
             if policy.pii.iter().any(|guard| guard.response) {

@@ -1,5 +1,5 @@
-//! How much memory authors' own patterns may take: every worker of Envoy keeps those of all policies, those of the bundle before beside
-//! them while it changes to another, and its VM has 1 GiB.
+//! How much memory authors' own patterns may occupy. Every worker of Envoy holds those of all policies, and during an
+//! update also those of the previous bundle; its VM has 1 GiB.
 use mesh_policy::Diagnostic;
 
 const MIB: usize = 1024 * 1024;
@@ -8,8 +8,8 @@ pub(crate) const OF_A_POLICY: usize = 32 * MIB;
 /// For those of all policies of a bundle.
 const OF_A_BUNDLE: usize = 256 * MIB;
 
-/// What is wrong with policies that take so many bytes for their patterns together, if it is too much; said of the one that takes
-/// most.
+/// Takes the bytes that each policy's patterns occupy. If they are too many together, returns a diagnostic and the
+/// policy that occupies most.
 pub fn check_room<'a>(taken: impl Iterator<Item = (&'a str, usize)> + Clone) -> Option<(String, Diagnostic)> {
     let sum: usize = taken.clone().map(|(_, bytes)| bytes).sum();
     if sum <= OF_A_BUNDLE {
@@ -32,7 +32,7 @@ mod tests {
 
     #[test]
     fn the_one_that_takes_most_is_told() {
-        /// Names with what each takes, and the name that is told.
+        /// Names with the bytes of each, and the name that is reported.
         type Row<'a> = (&'a [(&'a str, usize)], Option<&'a str>);
         let table: [Row<'_>; 4] = [
             (&[], None),

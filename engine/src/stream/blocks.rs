@@ -1,7 +1,7 @@
-//! Blocks of an answer, whose texts clients put together: the next one goes on in the window of the last.
+//! Blocks of a response whose texts clients join: the next block continues in the window of the last.
 //!
-//! A block's end is not the end of its text, so what could still become a finding waits for what comes next. If that is anything
-//! but another block's text, it leaves, and what went before stays as context.
+//! The end of a block is not the end of its text, so what could still become a finding waits for the next event. If
+//! that is not another block's text, it leaves, and the text before stays as context.
 use std::collections::BTreeSet;
 
 use mesh_wire::{Channel, ChannelKind, Close, StreamItem};
@@ -11,7 +11,7 @@ use super::window::Window;
 use crate::session::Session;
 
 impl Stream {
-    /// Hands the window of the block that ended last on to the block that an event goes on with, if it does.
+    /// Passes the window of the block that ended last to the block that an event continues with, if there is one.
     pub(super) fn follow(&mut self, session: &mut Session, item: &StreamItem, touched: &BTreeSet<Channel>) {
         let begins =
             |channel: &&Channel| channel.kind == ChannelKind::Block && !self.windows.contains_key(channel);
@@ -31,7 +31,7 @@ impl Stream {
         }
     }
 
-    /// Begins chunks of a text where what was there of it before they came ended.
+    /// Starts the chunks of a text where its text from before them ended.
     pub(super) fn go_on(&mut self, touched: &BTreeSet<Channel>) {
         for channel in touched.iter().filter(|channel| channel.kind == ChannelKind::Text) {
             let stated = Channel { kind: ChannelKind::Messages, ..*channel };
@@ -43,7 +43,8 @@ impl Stream {
         }
     }
 
-    /// Begins a block beside one that nothing ended: it may go on from there, and that one may go on by itself.
+    /// Starts a block next to one that has not ended: it may continue that one, and that one may also continue by
+    /// itself.
     fn branch(&mut self, next: Channel) {
         let blocks = self.windows.iter().filter(|(channel, _)| channel.kind == ChannelKind::Block);
         let Some((_, last)) = blocks.max_by_key(|(_, window)| window.touched) else { return };
@@ -57,7 +58,7 @@ impl Stream {
         self.windows.insert(next, window.of_next_block());
     }
 
-    /// Whether a text that is over, in a stream that goes on, waits for the next block.
+    /// Whether a text that has ended, in a stream that continues, waits for the next block.
     pub(super) fn waits_for_another(&mut self, session: &mut Session, channel: Channel) -> bool {
         if channel.kind != ChannelKind::Block {
             return false;
@@ -72,13 +73,13 @@ impl Stream {
     }
 }
 
-/// Whether it is that text, or its group, that ends.
+/// Whether this text, or its group, is what ends.
 fn is_of(close: Close, channel: Channel) -> bool {
     [Close::Channel(channel), Close::Group(channel.group)].contains(&close)
 }
 
 impl Window {
-    /// The same window for a block that goes on with the text. What form the text has, it shows anew.
+    /// The window for a block that continues the text. Whether the text is JSON is determined anew.
     fn of_next_block(mut self) -> Window {
         self.repeats.of_next_block(self.text.len());
         if self.text.is_empty() {

@@ -1,12 +1,13 @@
-//! Streams of events, inspected and rewritten as they flow.
+//! Event streams, inspected and rewritten as they flow.
 //!
 //! Each running text of a stream (a choice, a content block, a tool call's arguments) has a [`Window`]: the text that
-//! could still become part of a finding, and a little of what went before it as context. An event waits in the queue
-//! until none of its text is in a window any more, and leaves in its turn, with only the edited bytes changed.
+//! could still become part of a finding, and a little of the text before it as context. An event waits in the queue
+//! until none of its text is in a window, and leaves in order, with only the edited bytes changed.
 //!
-//! Failure law: the detector's holdback bounds a window, and [`MAX_QUEUE`] bounds the queue; beyond that, all text is judged as it
-//! is. More running texts than [`MAX_WINDOWS`], or an event that cannot be read or does not follow those before it ([`Order`]),
-//! ends the stream with the provider's own error event. What was held back of a stream that breaks off is lost with it.
+//! Failure law: the detector's holdback bounds a window, and [`MAX_QUEUE`] bounds the queue; beyond that, all text is
+//! judged as it is. If there are more running texts than [`MAX_WINDOWS`], or an event cannot be read or contradicts
+//! those before it ([`Order`]), the stream ends with the provider's own error event. If a stream breaks off, what was
+//! held back is lost.
 mod blocks;
 mod cumulative;
 mod number;
@@ -34,56 +35,56 @@ use crate::session::Session;
 use crate::stream::order::Order;
 use crate::stream::window::{Part, Window};
 
-/// Bytes of raw events that may wait.
+/// Maximum bytes of raw events in the queue.
 const MAX_QUEUE: usize = 256 * 1024;
-/// So many events may go on with other texts, with two more for each that is open (choices take turns), before the end of a
-/// text leaves: it has most likely ended, as thoughts do before an answer, and the answer would wait for it.
+/// The end of a text leaves after this many events of other texts, plus two for each open text (choices take turns):
+/// it has most likely ended, as thoughts do before an answer, and the answer would wait for it.
 const PATIENCE: u64 = 16;
-/// So many events a text waits for its turn, where nobody says that it takes turns with others.
+/// The same for a text that may take turns with others, when no event says so.
 const TURN: u64 = 8;
-/// So many times in a row a stream only shows that it is alive before a text of no protocol leaves, which may be its last.
+/// After this many keep-alive events in a row, a text of an unknown protocol leaves: it may be the last.
 const SILENCE: u32 = 2;
-/// More texts than this do not take turns, unless they are numbered.
+/// The maximum number of texts that take turns, unless they are numbered.
 const MAX_TURNS: usize = 128;
 /// Running texts of one stream that are open at once: choices, content blocks, tool calls.
 const MAX_WINDOWS: usize = 1024;
 
 pub(crate) struct Stream {
-    /// Undoes the stream's `content-encoding`, when it has one.
+    /// Decodes the stream's `content-encoding`, if it has one.
     decoder: Option<ContentDecoder>,
-    /// Until its first bytes tell what it is.
+    /// Until the first bytes show what the stream is.
     opening: Option<Opening>,
-    /// By its content type, it is a file: once that is known, it is no text.
+    /// Its content type says it is a file: once its opening is decided, it is not text.
     is_file: bool,
     events: EventStream,
     framing: Framing,
-    /// The last byte that was sent on, white space not counting.
+    /// The last byte sent that is not white space.
     sent: Option<u8>,
     protocol: Protocol,
     operation: String,
     queue: VecDeque<Waiting>,
-    /// Number of the queue's first event.
+    /// The number of the queue's first event.
     first: u64,
     queued: usize,
     windows: BTreeMap<Channel, Window>,
-    /// The block that ended last, as long as none has gone on from it.
+    /// The block that ended last, until another continues from it.
     ended_block: Option<Channel>,
-    /// Events that went on with a text.
+    /// The number of events with text.
     spoken: u64,
-    /// Times that it only showed that it is alive, since its last event.
+    /// The number of keep-alive events since the last other event.
     silent: u32,
     order: Order,
     ended: bool,
-    /// It was ended, and what still comes is read for what it says of usage.
+    /// The stream was ended; later events are read only for their usage.
     drains: bool,
-    /// Where the author's own rules look at answers.
+    /// The response for the author's rules, if they inspect responses.
     held: Option<Held>,
 }
 
-/// An answer that the author's own rules are still to see.
+/// A response that the author's rules are still to see.
 pub(crate) struct Held {
     seen: Answer,
-    /// No event leaves before they have.
+    /// No event leaves before they have seen it.
     back: bool,
     bytes: usize,
 }
@@ -94,16 +95,16 @@ impl Held {
     }
 }
 
-/// An event that waits.
+/// An event in the queue.
 struct Waiting {
     event: Event,
     item: StreamItem,
     edits: Vec<Edit>,
-    /// Tools that a listing in this event must not show.
+    /// Tools to remove from a listing in this event.
     hidden: Vec<String>,
-    /// Pieces with text that is still in a window.
+    /// The number of pieces with text that is still in a window.
     open: usize,
-    /// The client did not ask for it: it does not leave.
+    /// The client did not ask for it: it is not sent.
     dropped: bool,
 }
 
@@ -141,7 +142,7 @@ impl Stream {
         Stream { held, ..self }
     }
 
-    /// Takes a piece of the stream; gives what may leave.
+    /// Takes a chunk of the stream; returns the bytes that may leave.
     pub(crate) fn push(&mut self, session: &mut Session, chunk: &[u8], end_of_stream: bool) -> Vec<u8> {
         match self.decoded(chunk, end_of_stream) {
             None => self.open(session, chunk, end_of_stream),
@@ -193,7 +194,7 @@ impl Stream {
             self.show(session);
         }
         self.leave(session, &mut out);
-        // Nothing is lost in silence, whatever it seems to wait for.
+        // Nothing is dropped silently, whatever it still waits for.
         if end_of_stream && !self.queue.is_empty() {
             self.unreadable(session, &mut out);
         }
@@ -201,7 +202,7 @@ impl Stream {
         out
     }
 
-    /// Of a stream that was ended, what its later events say of usage, and how much they say.
+    /// After the stream was ended: takes the usage from a later event, and counts its text.
     fn only_usage(&mut self, session: &mut Session, event: &Event) {
         let read = read_event(self.protocol, &self.operation, event, &Limits::default());
         if let (true, Ok(item)) = (self.drains, read) {
@@ -241,7 +242,7 @@ impl Stream {
         self.settle_touched(session, &touched);
         self.settle_ended(session, over, &closes);
         self.make_room(session);
-        // What is held back as a whole has a bound of its own.
+        // A response held back as a whole has its own bound.
         if self.queued > MAX_QUEUE && !self.holds_back() {
             self.settle_all(session);
         }
@@ -249,7 +250,7 @@ impl Stream {
         self.spend(session, out);
     }
 
-    /// An event that only shows that the stream is alive. It overtakes what waits, or the connection would seem to be dead.
+    /// A keep-alive event. It overtakes the queue; otherwise the connection would seem dead.
     fn alive(&mut self, session: &mut Session, event: &Event, out: &mut Vec<u8>) {
         out.extend_from_slice(event.raw());
         self.silent += 1;
@@ -261,7 +262,7 @@ impl Stream {
         }
     }
 
-    /// Adds the event's pieces to their running texts, which are `touched` with that. Gives how many of them wait.
+    /// Adds the event's pieces to their running texts, and these to `touched`. Returns how many pieces wait.
     fn add_pieces(
         &mut self,
         session: &mut Session,
@@ -311,7 +312,7 @@ impl Stream {
         open
     }
 
-    /// The edits of what the event says again of running texts.
+    /// The edits of texts that the event repeats.
     fn repeated(&mut self, item: &StreamItem) -> Vec<Edit> {
         let number = self.first + self.queue.len() as u64;
         let repeats = item.repeats.iter().filter_map(|(channel, segment)| {
@@ -321,7 +322,7 @@ impl Stream {
         repeats.collect()
     }
 
-    /// Judges the running texts that went on.
+    /// Judges the running texts that got more text.
     fn settle_touched(&mut self, session: &mut Session, touched: &BTreeSet<Channel>) {
         for channel in touched {
             let last = channel.kind == ChannelKind::Messages;
@@ -330,7 +331,7 @@ impl Stream {
         }
     }
 
-    /// Lets go of the running texts that have ended (of each, whether it may go on all the same).
+    /// Lets go of the running texts that have ended (with each, whether more of it may still come).
     fn settle_ended(&mut self, session: &mut Session, over: Vec<(Channel, bool)>, closes: &[Close]) {
         let goes_on = !closes.contains(&Close::All);
         for (channel, more) in over {
@@ -347,7 +348,7 @@ impl Stream {
         }
     }
 
-    /// Ends the answer where its budget is spent.
+    /// Ends the response if its budget is used up.
     fn spend(&mut self, session: &mut Session, out: &mut Vec<u8>) {
         if !self.ended && session.is_cut() {
             self.drop_undecided(session);
@@ -357,7 +358,7 @@ impl Stream {
         }
     }
 
-    /// Keeps what the author's own rules will look at.
+    /// Keeps what the author's rules will inspect.
     fn keep(&mut self, session: &mut Session, event: &Event, item: &StreamItem) {
         let Some(held) = &mut self.held else { return };
         held.bytes = held.bytes.saturating_add(event.raw().len());
@@ -369,19 +370,21 @@ impl Stream {
         }
     }
 
-    /// Whether no event leaves before the author's own rules have seen the whole.
+    /// Whether no event leaves before the author's rules have seen the whole response.
     fn holds_back(&self) -> bool {
         self.held.as_ref().is_some_and(|held| held.back)
     }
 
-    /// The answer is there, or will not go on: the author's own rules see it, and what was held back for them may leave.
+    /// The response is complete, or will not continue: the author's rules see it, and what was held back for them may
+    /// leave.
     fn show(&mut self, session: &mut Session) {
         if let Some(held) = self.held.take() {
             session.judge_answer(&held.seen);
         }
     }
 
-    /// The budget is spent: the answer ends here as at its bound. What still comes is read for what it says of usage.
+    /// The budget is used up: the response ends here as if it had reached its token limit. Later events are read only
+    /// for their usage.
     fn cut(&mut self, session: &mut Session, out: &mut Vec<u8>) {
         if self.ended {
             return;
@@ -393,8 +396,8 @@ impl Stream {
         }
     }
 
-    /// Whether there is room for these running texts. None that is open makes room, but for those of no protocol: what comes
-    /// next is judged by what it said.
+    /// Whether there is room for these running texts. Open texts do not make room, except those of an unknown
+    /// protocol: they are the context of what comes next.
     fn admits(&self, touched: &BTreeSet<Channel>) -> bool {
         if self.windows.len() + touched.len() <= MAX_WINDOWS {
             return true;
@@ -406,8 +409,8 @@ impl Stream {
         held + touched.iter().filter(counts).filter(|channel| !open(channel)).count() <= MAX_WINDOWS
     }
 
-    /// Running texts that wait, and that other texts have taken over from, or that an event told not to. What goes on from one
-    /// of them all the same is judged with what went before it as context.
+    /// Running texts that wait, but that other texts have replaced, or that an event releases. If one of them
+    /// continues after all, its earlier text is the context.
     fn left_alone(&self, closes: &[Close]) -> Vec<Channel> {
         let open = self.windows.values().filter(|window| !window.text.is_empty()).count();
         let patience = |channel: &Channel, window: &Window| {
@@ -424,7 +427,7 @@ impl Stream {
         waits.map(|(channel, _)| *channel).collect()
     }
 
-    /// Keeps no more windows than may be open: those of texts that said nothing for the longest time go.
+    /// Removes windows beyond the maximum: those of the texts that have been silent for the longest time.
     fn make_room(&mut self, session: &mut Session) {
         let Some(over) = self.windows.len().checked_sub(MAX_WINDOWS).filter(|over| *over > 0) else { return };
         let oldest =
@@ -437,13 +440,13 @@ impl Stream {
         }
     }
 
-    /// Nothing of a running text is to wait.
+    /// Judges all of a running text, so that none of it waits.
     fn let_go(&mut self, session: &mut Session, channel: Channel) {
         self.hear(session, &channel, true);
         self.settle(session, &channel, true);
     }
 
-    /// Sends on, in order, every event that is decided.
+    /// Sends every decided event, in order.
     fn leave(&mut self, session: &mut Session, out: &mut Vec<u8>) {
         if session.denied() && !self.ended {
             return self.end(session, out);
@@ -474,7 +477,8 @@ impl Stream {
 
     fn unreadable(&mut self, session: &mut Session, out: &mut Vec<u8>) {
         session.uninspectable_back("response-malformed");
-        // An open policy lets pass what it could not read; without the events' frame that is no longer possible here.
+        // A policy that fails open lets pass what it could not read; without the events' framing that is impossible
+        // here.
         if !session.denied() {
             session.deny(mesh_wire::RefusalKind::GuardFailed, "the stream could not be read");
         }
@@ -494,7 +498,7 @@ impl Stream {
         self.say_last(&error, out);
     }
 
-    /// The last words of the stream, framed as the rest of it.
+    /// The last message of the stream, framed like the rest.
     fn say_last(&self, error: &[u8], out: &mut Vec<u8>) {
         let sent = last_of(out).or(self.sent);
         out.extend_from_slice(&self.framing.ending(sent, error));

@@ -1,14 +1,14 @@
-//! Numbers in a running text that is JSON: what stands instead of one is a string.
+//! Numbers in a running JSON text: a number is replaced by a string.
 use std::ops::Range;
 
 use mesh_wire::{Edit, escape_json};
 
-/// Where a running JSON text stands: in it, and in the JSON that a string of it may be.
+/// The position in a running JSON text, and in the JSON that one of its strings may contain.
 #[derive(Clone, Copy, Default)]
 pub(super) struct Inside {
     outer: Strings,
     inner: Strings,
-    /// Whether the string that is open begins like JSON; unknown while it is blank.
+    /// Whether the open string begins like JSON; unknown while it is blank.
     nested: Option<bool>,
 }
 
@@ -47,7 +47,7 @@ impl Inside {
         }
     }
 
-    /// Takes in what a string says.
+    /// Takes a resolved character of a string.
     fn spelled(&mut self, byte: u8) {
         if self.nested.is_none() && !byte.is_ascii_whitespace() {
             self.nested = Some(matches!(byte, b'{' | b'['));
@@ -55,7 +55,7 @@ impl Inside {
         self.inner.feed(byte);
     }
 
-    /// A string of its own that says this, written for where the text stands; none within a string.
+    /// The text as a complete JSON string, escaped for the current position; `None` within a string.
     fn string(&self, text: &str) -> Option<String> {
         match self.nested {
             _ if !self.outer.open => Some(format!("\"{text}\"")),
@@ -65,7 +65,8 @@ impl Inside {
     }
 }
 
-/// Makes strings of what stands instead of whole numbers. `inside` is where the text stands at `start`; up to `safe` it is decided.
+/// Turns replacements of whole numbers into strings. `inside` is the position at `start`; up to `safe` the text is
+/// decided.
 pub(super) fn quoted(cuts: &mut [Edit], text: &str, (start, safe): (usize, usize), mut inside: Inside) {
     cuts.sort_by_key(|cut| cut.range.start);
     let mut read = start;
@@ -81,7 +82,7 @@ pub(super) fn quoted(cuts: &mut [Edit], text: &str, (start, safe): (usize, usize
     }
 }
 
-/// The number that a range lies in, where it is a value of its own.
+/// The number that a range lies in, if the number is a value of its own.
 fn number(text: &str, range: &Range<usize>, start: usize, safe: usize) -> Option<Range<usize>> {
     let part = |byte: &u8| byte.is_ascii_digit() || matches!(byte, b'-' | b'+' | b'.' | b'e' | b'E');
     let bytes = text.as_bytes();
@@ -89,7 +90,7 @@ fn number(text: &str, range: &Range<usize>, start: usize, safe: usize) -> Option
     let after = bytes.get(range.end..safe)?.iter().take_while(|byte| part(byte)).count();
     let whole = range.start - before..range.end + after;
     let last = without_blanks(text.get(..whole.start)?).bytes().last();
-    // In the JSON of a string, blanks are escapes.
+    // In JSON inside a string, white space is escaped.
     let blank = ["\\n", "\\r", "\\t"]
         .iter()
         .any(|blank| text.get(whole.end..).is_some_and(|rest| rest.starts_with(blank)));
@@ -99,7 +100,7 @@ fn number(text: &str, range: &Range<usize>, start: usize, safe: usize) -> Option
     (alone && is_number).then_some(whole)
 }
 
-/// The text without the white space at its end, also such as a string spells.
+/// The text without the white space at its end, including escaped white space.
 fn without_blanks(text: &str) -> &str {
     let mut rest = text.trim_end();
     while let Some(before) = ["\\n", "\\r", "\\t"].iter().find_map(|blank| rest.strip_suffix(blank)) {

@@ -1,12 +1,12 @@
-//! What a known protocol's answer is, its first bytes tell: clients go by them, too.
+//! The first bytes of a response show its format in a known protocol: clients rely on them, too.
 use mesh_wire::{EventStream, Limits, Opened, Opening};
 
 use super::Stream;
 use crate::session::{Session, Step, speaks_json};
 
 impl Stream {
-    /// The same stream, before it is sure that it is framed in that way, or is a stream at all. Where only the request's form
-    /// told the protocol, nobody knows what streams its server has.
+    /// The same stream, before its framing is certain, or whether it is a stream at all. If only the request's format
+    /// identified the protocol, it is unknown which streams its server sends.
     pub(crate) fn told_by_its_bytes(self, session: &Session) -> Stream {
         let limits = session.program.limits();
         let opening =
@@ -14,12 +14,12 @@ impl Stream {
         Stream { opening, ..self }
     }
 
-    /// The same of an answer that is a file by its content type, and may be a text.
+    /// The same for a response that is a file by its content type, but may be text.
     pub(crate) fn of_file(self, limits: &Limits) -> Stream {
         Stream { opening: Some(Opening::of_file(limits)), is_file: true, ..self }
     }
 
-    /// Takes a piece of an answer of which it may not be known yet what it is; gives what may leave.
+    /// Takes a chunk of a response whose format may not be known yet; returns what may leave.
     pub(super) fn open(&mut self, session: &mut Session, chunk: &[u8], end_of_stream: bool) -> Vec<u8> {
         let Some(opening) = &mut self.opening else {
             return match (self.is_file, self.ended) {
@@ -44,7 +44,7 @@ impl Stream {
             Ok(Opened::Whole(body)) => {
                 self.opening = None;
                 self.ended = true;
-                // It is over, and was no stream: what its head promised, nobody can read in it.
+                // It is complete, and was not a stream: it cannot be what its headers announced.
                 let kind = if self.is_file { "text/plain" } else { "application/json" };
                 match session.plain_response(&body, Some(kind)) {
                     Step::Continue => body,

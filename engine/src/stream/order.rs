@@ -1,34 +1,36 @@
-//! What the events of a stream said before: what its tool calls are called, and which texts are over.
+//! What earlier events of a stream said: the names of its tool calls, and which texts have ended.
 //!
-//! Failure law: an event that says it in another way does not follow, and the stream cannot be read on, but for a call that is
-//! named by a second word: then the two together are judged as a name. What is kept is
+//! Failure law: an event that contradicts this does not follow, and the stream cannot be read any further; except for
+//! a call that gets a second name: then both together are judged as one name. What is kept is bounded by
+//! [`MAX_LABELS`] and [`MAX_OVER`]; an event beyond that does not follow either.
 //! bounded by [`MAX_LABELS`] and [`MAX_OVER`]; a stream that says more does not follow either.
 use std::collections::{BTreeMap, BTreeSet};
 
 use mesh_wire::{Channel, ChannelKind, Close, StreamItem, ToolCall};
 
-/// Bytes of names and identifiers of tool calls that are kept of one stream, with what each takes beside its text.
+/// The maximum size of the tool call names and ids kept for one stream, in bytes, overhead included.
 const MAX_LABELS: usize = 1 << 20;
-/// Bytes of one name, or of an identifier that goes on: the longest that providers allow have 256.
+/// The maximum length of a name, or of an id that is continued, in bytes: the longest that providers allow have 256.
 const MAX_NAME: usize = 512;
-/// Running texts of one stream that have come to their end.
+/// The maximum number of ended running texts in one stream.
 const MAX_OVER: usize = 1 << 16;
 
 #[derive(Default)]
 pub(super) struct Order {
-    /// The first name and the first identifier of each call.
+    /// The first name and the first id of each call.
     labels: BTreeMap<(Channel, &'static str), String>,
     size: usize,
     over: BTreeSet<Channel>,
-    /// Texts that end if the stream goes on with another choice or artifact, and whether more of each may come all the same.
+    /// Texts that end if the stream continues with another choice or artifact, and whether more of each may come
+    /// after all.
     perhaps: BTreeMap<Channel, bool>,
 }
 
 impl Order {
-    /// Whether an event follows those before it; it is one of them from then on. Names that go on are put together as clients do,
-    /// and called in the event too.
+    /// Whether an event follows those before it; from then on it is one of them. Names that continue are joined as
+    /// clients do, and the event is judged as calling the joined name too.
     pub(super) fn follows(&mut self, item: &mut StreamItem) -> bool {
-        // What was held back of a text that is over has left: what follows would be judged without it.
+        // What was held back of an ended text has left: any continuation would be judged without it.
         if self.over.len() > MAX_OVER || item.pieces.iter().any(|piece| self.over.contains(&piece.channel)) {
             return false;
         }
@@ -37,13 +39,14 @@ impl Order {
             let key = (label.call, label.field);
             let kept = match self.labels.get_mut(&key) {
                 Some(first) if *first == label.text => 0,
-                // The next call, of providers that number all of them alike, or more of the first one's.
+                // Either the next call, from a provider that gives all calls the same number, or a continuation of
+                // the first name.
                 Some(first) if first.len() + label.text.len() <= MAX_NAME && go_on(first, &label.text) => {
                     first.push_str(&label.text);
                     grown.insert(key);
                     label.text.len()
                 }
-                // Clients put the two together, and nobody judged what comes of that.
+                // Clients join the two, and nothing has judged the result.
                 Some(_) => return false,
                 None if label.field == "name" && label.text.len() > MAX_NAME => return false,
                 None => {
@@ -71,7 +74,7 @@ impl Order {
         let closes: BTreeSet<Close> = item.closes.iter().copied().collect();
         let said: BTreeSet<u32> = item.pieces.iter().map(|piece| piece.channel.group).collect();
         let mut ended = BTreeMap::new();
-        // Comments, usage and what is no text do not show whether a text goes on.
+        // Comments, usage and anything but text do not show whether a text continues.
         if !said.is_empty() || closes.iter().any(|close| !matches!(close, Close::Rests(_) | Close::AllRest)) {
             (self.perhaps, ended) = std::mem::take(&mut self.perhaps)
                 .into_iter()
@@ -93,11 +96,11 @@ impl Order {
     }
 }
 
-/// Digits in a row in names that go on, signs between them not counting: with more of them, something else than a name could
-/// come of it.
+/// The maximum number of consecutive digits in continued names, ignoring separators: more could form something other
+/// than a name.
 const MAX_DIGITS: usize = 6;
 
-/// Whether nothing but a name or an identifier stands in two of them, also where the second goes on from the first.
+/// Whether two texts contain nothing but a name or an id, even when joined.
 fn go_on(first: &str, second: &str) -> bool {
     let mut digits = 0;
     first.bytes().chain(second.bytes()).all(|b| {

@@ -1,5 +1,5 @@
-//! Events that say a block's text once more, whole. A value that goes over several blocks is found in none of these texts alone:
-//! what is cut from the running text goes from them too.
+//! Events that repeat a block's whole text. A value that spans several blocks is found in none of these texts alone:
+//! what is cut from the running text is cut from them too.
 use std::collections::VecDeque;
 use std::ops::Range;
 
@@ -8,25 +8,25 @@ use mesh_wire::Edit;
 use super::Waiting;
 use super::window::{Part, Window};
 
-/// What a window knows of them.
+/// What a window knows about repeated texts.
 #[derive(Clone, Default)]
 pub(super) struct Repeats {
-    /// Where the block's own text begins in that of the window; before that stands the end of the last one.
+    /// Where the block's own text begins in the window's text; before it is the end of the previous block.
     own: usize,
-    /// What a value took of the block's beginning that began in another.
+    /// The beginning of the block, if it belongs to a value that began in the previous block.
     head: String,
-    /// The end of a text that repeats a stretch of the window's, and where that begins.
+    /// The ends of texts that repeat a part of the window, each with the offset of that part.
     ends: Vec<(usize, Part)>,
 }
 
 impl Repeats {
-    /// Another block goes on with a text of this length.
+    /// Another block continues a text of this length.
     pub(super) fn of_next_block(&mut self, len: usize) {
         self.own = len;
         self.head.clear();
     }
 
-    /// The first `bytes` of the window's text left.
+    /// The first `bytes` of the window's text have left.
     pub(super) fn release(&mut self, bytes: usize) {
         self.own = self.own.saturating_sub(bytes);
         self.ends.retain_mut(|(at, part)| {
@@ -38,7 +38,8 @@ impl Repeats {
         });
     }
 
-    /// Cuts of the window's text, which is `text`: the repeated ones that wait lose the same, those to come its beginning.
+    /// Applies cuts of the window's text (`text`): repeated texts in the queue get the same cuts, later ones lose
+    /// their beginning.
     pub(super) fn cut(
         &mut self,
         queue: &mut VecDeque<Waiting>,
@@ -65,7 +66,8 @@ impl Repeats {
 }
 
 impl Window {
-    /// An event says the block's text once more: what of it is gone already is cut there, what waits is cut with it.
+    /// An event repeats the block's text: the part that was already cut is cut here; the part that waits is cut with
+    /// the window.
     pub(super) fn repeated(&mut self, event: u64, segment: usize, said: &str) -> Option<Edit> {
         let Repeats { own, head, ends } = &mut self.repeats;
         let waits = self.text.get(*own..).unwrap_or_default();

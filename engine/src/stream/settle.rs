@@ -21,9 +21,9 @@ use crate::program::PiiGuard;
 use crate::session::Session;
 use crate::taken::Taken;
 
-/// A third party's words are searched for attacks each time this many more of them are there, in bytes.
+/// Third-party text is searched for attacks whenever this many more bytes of it have arrived.
 const HEARING: usize = 64;
-/// So much of them is searched at once, in bytes: the last.
+/// How many bytes of it are searched at once: the last ones.
 const HEARD: usize = 4096;
 
 impl Stream {
@@ -34,8 +34,8 @@ impl Stream {
         }
     }
 
-    /// Nothing more of the stream leaves: what is not decided of its texts is cut from the events that wait, since it may be the
-    /// beginning of a value.
+    /// Nothing more of the stream leaves: the undecided rest of its texts is cut from the queued events, since it may
+    /// be the beginning of a value.
     pub(super) fn drop_undecided(&mut self, session: &mut Session) {
         let channels: Vec<Channel> = self.windows.keys().copied().collect();
         channels.iter().for_each(|channel| self.hear(session, channel, true));
@@ -47,7 +47,7 @@ impl Stream {
         self.queue.iter_mut().for_each(|held| held.open = 0);
     }
 
-    /// Searches a third party's words for attacks, across the pieces they come in. `last` when no more can come.
+    /// Searches third-party text for attacks, across its pieces. `last` if no more can come.
     pub(super) fn hear(&mut self, session: &mut Session, channel: &Channel, last: bool) {
         let Some(window) = self.windows.get_mut(channel) else { return };
         if window.unsearched < if last { 1 } else { HEARING } {
@@ -63,7 +63,7 @@ impl Stream {
         }
     }
 
-    /// Judges a window; what is decided leaves it. `last` when no more text can come.
+    /// Judges a window and releases what is decided. `last` if no more text can come.
     pub(super) fn settle(&mut self, session: &mut Session, channel: &Channel, last: bool) {
         let applies = Rc::clone(&session.applies);
         let Some(window) = self.windows.get_mut(channel).filter(|window| !window.text.is_empty()) else {
@@ -73,7 +73,7 @@ impl Stream {
         let tail = Tail::new(&text, window, channel.kind, last);
         let guards: Vec<_> = guards(&applies).collect();
 
-        // Up to where each of the searches has decided.
+        // The offset up to which every search has decided.
         let mut safe = tail.decided(session, &guards);
         let whole = window.turns.is_none();
         let heard = (tail.shown && whole)
@@ -89,7 +89,7 @@ impl Stream {
         let safe =
             tail.uncut(session, window, (&found, &marks, heard.as_ref().map(|(heard, _)| heard)), safe);
 
-        // What stands instead.
+        // The replacements.
         let place = window.place.clone();
         let mut cuts = tail.unmarked(session, marks, &place, safe);
         let mut own = tail.replaced(session, found, &place, safe);
@@ -121,7 +121,8 @@ impl Stream {
     }
 }
 
-/// How a text of this kind is read for addresses, at its beginning. Other texts may be arguments, as Vertex streams them.
+/// How a text of this kind is read for addresses at its beginning. Other texts may be arguments, as Vertex streams
+/// them.
 fn readings_of(kind: ChannelKind) -> Readings {
     match kind {
         ChannelKind::ToolArguments => Readings::of_json(),
@@ -130,7 +131,7 @@ fn readings_of(kind: ChannelKind) -> Readings {
     }
 }
 
-/// The guards of personal data that look at answers.
+/// The guards for personal data that inspect responses.
 fn guards(applies: &[Rc<Attached>]) -> impl Iterator<Item = (&Attached, &PiiGuard)> {
     applies
         .iter()
@@ -138,7 +139,7 @@ fn guards(applies: &[Rc<Attached>]) -> impl Iterator<Item = (&Attached, &PiiGuar
         .filter(|(_, guard)| guard.looks(Way::Response))
 }
 
-/// What a piece holds as a text by itself, by the number of the guard; it will stand at `at` in its window.
+/// The findings in a piece as a separate text, by the index of the guard; the piece will begin at `at` in its window.
 pub(super) fn by_itself(session: &Session, text: &str, at: usize) -> Vec<(usize, Finding)> {
     let detector = &session.program.detector;
     let resolved = text.contains('\\').then(|| resolve_escapes(text));

@@ -1,4 +1,4 @@
-//! A running text as it is judged: what of it was released and is kept as context, then what its window holds.
+//! A running text as it is judged: the released text kept as context, then the text of its window.
 use std::ops::Range;
 
 use mesh_detect::{Finding, TypeSet};
@@ -14,32 +14,32 @@ use crate::program::PiiGuard;
 use crate::session::Session;
 use crate::taken::Taken;
 
-/// The author's own patterns have no known reach: this much of the tail waits for them, in bytes.
+/// The reach of the author's own patterns is unknown: this much of the tail waits for them, in bytes.
 const CUSTOM_REACH: usize = 256;
 
-/// A rule of personal data, and the policy that it belongs to.
+/// A rule for personal data, and the policy that it belongs to.
 pub(super) type Guard<'g> = (&'g Attached, &'g PiiGuard);
 
-/// What rules of personal data found.
+/// The findings of the rules for personal data.
 type Found<'g> = Vec<(Guard<'g>, Finding)>;
 
-/// The text of a window behind its context. All places are places in `text`.
+/// The text of a window after its context. All offsets are offsets in `text`.
 pub(super) struct Tail<'t> {
     text: &'t str,
     /// Where the window's own text begins.
     pub(super) start: usize,
-    /// No more of it can come.
+    /// No more text can come.
     last: bool,
-    /// What its escapes spell, where that counts.
+    /// The text with its escapes resolved, if that matters.
     spelled: Option<Resolved<'t>>,
-    /// It is what a tool is called with. That is JSON: what its escapes spell is what the tool reads, and nothing else. An
-    /// answer's words may be JSON for some program, or be shown as they stand: there both readings count.
+    /// It is the arguments of a tool call. They are JSON: the tool reads only the text with its escapes resolved. A
+    /// response's text may be JSON for some program, or be displayed as it is: there both readings count.
     arguments: bool,
     /// It began like JSON.
     pub(super) began: bool,
-    /// What is put into it has to be written as JSON.
+    /// Text inserted into it must be escaped as JSON.
     pub(super) json: bool,
-    /// Somebody may show it: nobody shows what a tool is called with, nor an answer's tokens.
+    /// It may be displayed: a tool's arguments and a response's tokens are not.
     pub(super) shown: bool,
 }
 
@@ -48,7 +48,7 @@ impl<'t> Tail<'t> {
         let arguments = kind == ChannelKind::ToolArguments;
         let began = window.json.unwrap_or_default();
         let escapes = arguments || text.contains("\\u") || began && text.contains('\\');
-        // An escape that is cut off spells nothing yet.
+        // An incomplete escape means nothing yet.
         let whole = text.get(..if last { text.len() } else { cut_escape(text) }).unwrap_or_default();
         Tail {
             text,
@@ -62,12 +62,12 @@ impl<'t> Tail<'t> {
         }
     }
 
-    /// Where a stretch of what the escapes spell stands in the text.
+    /// The range in the text of a range in the resolved text.
     fn raw(&self, range: Range<usize>) -> Range<usize> {
         self.spelled.as_ref().map_or(range.clone(), |spelled| spelled.raw_range(range))
     }
 
-    /// Up to where nothing can become a value, an escape or a placeholder any more.
+    /// The offset up to which nothing can still become part of a value, an escape or a placeholder.
     pub(super) fn decided(&self, session: &Session, guards: &[Guard<'_>]) -> usize {
         if self.last {
             return self.text.len();
@@ -83,7 +83,7 @@ impl<'t> Tail<'t> {
         safe.min(cut_escape(self.text)).min(masked)
     }
 
-    /// The placeholders in it, in order, each with what is to stand there.
+    /// The placeholders in it, in order, each with its value.
     fn placeholders(&self, session: &Session) -> Vec<(Range<usize>, String)> {
         match &self.spelled {
             Some(spelled) if self.json => {
@@ -97,14 +97,14 @@ impl<'t> Tail<'t> {
         }
     }
 
-    /// The place nearest before `at` that is in no placeholder.
+    /// The nearest offset up to `at` that is not inside a placeholder.
     pub(super) fn before_placeholder(&self, session: &Session, at: usize) -> usize {
         let cut =
             self.placeholders(session).into_iter().find(|(range, _)| range.start < at && at < range.end);
         cut.map_or(at, |(range, _)| range.start)
     }
 
-    /// The marks of the system prompt that end in the window, and up to where none can begin any more.
+    /// The canaries that end in the window, and the offset before which no further one can begin.
     pub(super) fn marks(&self, session: &Session) -> (Vec<Range<usize>>, usize) {
         let heard = session.canary_heard(self.spelled.as_ref().map_or(self.text, |spelled| spelled.text()));
         let Some((found, open)) = heard else { return (Vec::new(), self.text.len()) };
@@ -117,7 +117,8 @@ impl<'t> Tail<'t> {
         (marks.collect(), decided)
     }
 
-    /// What the rules of personal data find up to `safe`, and where they let the text be cut.
+    /// The findings of the rules for personal data up to `safe`, and the offset up to which they let the text be
+    /// released.
     pub(super) fn personal<'g>(
         &self,
         session: &Session,
@@ -158,7 +159,7 @@ impl<'t> Tail<'t> {
         (all, safe)
     }
 
-    /// The place nearest before `safe` that cuts nothing in two that was found, or is searched as one.
+    /// The nearest offset up to `safe` that splits neither a finding nor anything that is searched as a unit.
     pub(super) fn uncut(
         &self,
         session: &Session,
@@ -183,7 +184,7 @@ impl<'t> Tail<'t> {
         }
     }
 
-    /// The edits for the marks up to `safe`.
+    /// The edits for the canaries up to `safe`.
     pub(super) fn unmarked(
         &self,
         session: &mut Session,
@@ -207,11 +208,11 @@ impl<'t> Tail<'t> {
         place: &str,
         safe: usize,
     ) -> Vec<Edit> {
-        // A longer finding of another guard may have pulled the boundary back over one: it comes again.
+        // A longer finding of another guard may have moved the boundary before this one: it will be found again.
         let found = found.into_iter().filter(|(_, finding)| finding.span.end <= safe);
         let edits = found.filter_map(|(guard, finding)| {
             let written = self.text.get(finding.span.clone()).unwrap_or_default();
-            // The same value has the same placeholder, however it is spelled.
+            // The same value gets the same placeholder, however it is escaped.
             let spelled = self.spelled.as_ref().map(|_| resolve_escapes(written));
             let value = spelled.as_ref().map_or(written, |spelled| spelled.text());
             let with = session.personal(guard, &finding, value, place, Way::Response)?;
@@ -220,7 +221,7 @@ impl<'t> Tail<'t> {
         edits.collect()
     }
 
-    /// The edits that bring values back up to `safe`: into no address. What leaves is read on.
+    /// The edits that restore values up to `safe`, except in addresses. Reads on over what is released.
     pub(super) fn restored(&self, session: &Session, readings: &mut Readings, safe: usize) -> Vec<Edit> {
         if session.masked.is_empty() {
             return Vec::new();
@@ -251,7 +252,7 @@ fn holdback(session: &Session, text: &str, guards: &[Guard<'_>]) -> usize {
     text.floor_char_boundary(safe)
 }
 
-/// Adds what lies over nothing that was found.
+/// Adds the findings that overlap none of those already found.
 fn add(found: &mut Vec<Finding>, more: impl Iterator<Item = Finding>) {
     let mut more = more.peekable();
     if more.peek().is_some() {

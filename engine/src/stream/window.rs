@@ -1,4 +1,4 @@
-//! The undecided end of a running text, and where its pieces came from.
+//! The undecided end of a running text, and the origin of its pieces.
 use std::collections::VecDeque;
 use std::ops::Range;
 
@@ -17,50 +17,52 @@ use crate::output::OutputStates;
 pub(super) struct Window {
     pub(super) context: String,
     pub(super) text: String,
-    /// What has left, as addresses go.
+    /// How addresses in the text that has left are read.
     pub(super) addresses: Option<Readings>,
     pub(super) place: String,
-    /// The last event that went on with it, of those that went on with a text.
+    /// The last event with this text, as a number among the events with text.
     pub(super) touched: u64,
     pub(super) parts: VecDeque<Part>,
-    /// What pieces held that may be texts by themselves, by the number of the guard: places in `text`.
+    /// Findings in pieces that may be separate texts, by the index of the guard; spans in `text`.
     pub(super) apart: Vec<(usize, Finding)>,
-    /// It is told from others in the same place, which nobody says is right: only what goes on over one of the others is found here.
+    /// One of several texts at the same place that may or may not be separate: only findings across another one's
+    /// turn count here.
     pub(super) turns: Option<Turns>,
-    /// The text, of those in this place that may be told apart, that said something last.
+    /// Of the texts at this place that may be separate, the one that had the last turn.
     pub(super) last_turn: Option<Channel>,
-    /// What its events said so far, as long as each said all of it once more.
+    /// The text of its events, as long as each repeated all of the text before it.
     pub(super) said: Said,
-    /// It waits for the next event only, if that is not more of it.
+    /// It only waits for the next event, in case that continues it.
     pub(super) whole: bool,
-    /// What events repeat of it.
+    /// Texts in events that repeat it.
     pub(super) repeats: Repeats,
     /// Whether the running text began like JSON; unknown while it is blank.
     pub(super) json: Option<bool>,
-    /// What a third party said last in this text, and how much of that has not been searched for attacks.
+    /// The latest third-party text, and how many of its bytes have not been searched for attacks.
     pub(super) heard: String,
     pub(super) unsearched: usize,
-    /// Where it stands, if it is JSON.
+    /// The position in it, if it is JSON.
     pub(super) inside: Inside,
-    /// Where the searches of this text for addresses and active HTML stand.
+    /// The states of the searches for addresses and active HTML.
     pub(super) output: OutputStates,
 }
 
-/// Where in a window's text another one said something in between.
+/// Offsets in a window's text at which another text had a turn.
 pub(super) type Turns = Vec<usize>;
 
-/// Where a stretch of a window's text came from.
+/// The origin of a part of a window's text.
 #[derive(Clone, Copy)]
 pub(super) struct Part {
     pub(super) event: u64,
     pub(super) segment: usize,
-    /// Where in the segment the stretch begins.
+    /// The offset in the segment at which the part begins.
     pub(super) offset: usize,
     pub(super) len: usize,
 }
 
 impl Window {
-    /// An event goes on with the text, the `spoken`th that does with any. `place` is where it stands.
+    /// Notes that an event continues the text, the `spoken`th event with text. `place` is its position in the
+    /// message.
     pub(super) fn touch(&mut self, spoken: u64, place: impl FnOnce() -> String) {
         self.touched = spoken;
         if self.place.is_empty() {
@@ -68,14 +70,15 @@ impl Window {
         }
     }
 
-    /// Takes a piece of the text.
+    /// Adds a piece of the text.
     pub(super) fn add(&mut self, text: &str) {
         let first = text.trim_start().chars().next();
         self.json = self.json.or(first.map(|first| matches!(first, '{' | '[' | '"')));
         self.text.push_str(text);
     }
 
-    /// The same of a text that may be told from others in the same place; after one of them (`between`).
+    /// The same for a text that may be separate from others at the same place; `between` if another one had a turn
+    /// before it.
     pub(super) fn takes_turn(&mut self, text: &str, part: Part, between: bool) {
         let turns = self.turns.get_or_insert_default();
         if between {
@@ -85,7 +88,7 @@ impl Window {
         self.parts.push_back(part);
     }
 
-    /// Lets the first `bytes` of the text go, to `safe` in `text`, of which `context` is kept.
+    /// Removes the first `bytes` of the window, up to `safe` in `text`, and sets the `context`.
     pub(super) fn release(
         &mut self,
         bytes: usize,
@@ -126,8 +129,8 @@ impl Window {
     }
 }
 
-/// Puts something in place of stretches of the window's text, which follow each other: into the first piece that each touches;
-/// the rest of it goes.
+/// Replaces ranges of the window's text, which are sorted: the replacement goes into the first piece that a range
+/// touches, the rest of the range is deleted.
 pub(super) fn cut_parts(
     queue: &mut VecDeque<Waiting>,
     first: u64,
