@@ -1,12 +1,12 @@
-//! The canary: a mark in the system prompt, by which an answer that repeats the prompt is recognised.
+//! The canary: a mark in the system prompt that identifies a response that repeats the prompt.
 //!
-//! The mark is a keyed digest of team and agent, as placeholders are (`mask.rs`): the same over turns, sidecars and restarts, so
-//! that providers' caches of prompts stay good, and nobody without the key can make it up. It is put at the end of the
-//! first system text. Answers are searched for it as it stands, spelled with anything between its letters, backwards, in
-//! hexadecimal and in Base64, also where an earlier request of the same agent put it there.
+//! The mark is a keyed digest of team and agent, made like a placeholder (`mask.rs`): it is the same across turns,
+//! sidecars and restarts, so that providers' prompt caches stay valid, and cannot be forged without the key. It is
+//! appended to the first system text. Responses are searched for it as it is, with other characters between its
+//! letters, reversed, in hexadecimal and in Base64, even if an earlier request of the same agent inserted it.
 //!
-//! Where the provider repeats the system prompt to the agent whose it is (`instructions` of the Responses API), the mark is
-//! taken out again.
+//! If the provider returns the system prompt to its own agent (`instructions` of the Responses API), the mark is
+//! removed again.
 use std::ops::Range;
 use std::rc::Rc;
 
@@ -23,24 +23,24 @@ use crate::session::Session;
 
 /// One `content` rule with a canary.
 pub(crate) struct CanaryGuard {
-    /// Place in the document's rule list.
+    /// Index in the document's rule list.
     pub(crate) rule: usize,
     pub(crate) action: CanaryAction,
 }
 
-/// Characters that may stand between two letters of a mark that is spelled.
+/// Maximum number of characters between two letters of a spelled mark.
 const MAX_GAP: usize = 4;
 
-/// The mark of one agent, in every form that is looked for.
+/// The mark of one agent, in every form that is searched for.
 pub(crate) struct Canary {
-    /// What is put into the system prompt.
+    /// The text inserted into the system prompt.
     note: String,
     needles: Vec<Needle>,
 }
 
 struct Needle {
     letters: Vec<u8>,
-    /// Base64 tells cases apart.
+    /// Base64 is case-sensitive.
     exact: bool,
 }
 
@@ -49,7 +49,7 @@ impl Canary {
         let any = |letters: String| Needle { letters: letters.into_bytes(), exact: false };
         let mut needles = vec![any(mark.to_owned()), any(mark.chars().rev().collect())];
         needles.push(any(mark.bytes().map(|byte| format!("{byte:02x}")).collect()));
-        // Three ways to stand in Base64; what its neighbours decide too is left out.
+        // Three alignments in Base64; letters that also depend on neighbouring bytes are left out.
         for before in 0..3 {
             let encoded = BASE64_STANDARD.encode([vec![0; before].as_slice(), mark.as_bytes()].concat());
             let (from, to) = ((before * 8).div_ceil(6), (before + mark.len()) * 8 / 6);
@@ -61,7 +61,7 @@ impl Canary {
         Canary { note, needles }
     }
 
-    /// The marks in a text, in order, and where the tail begins that may still become one.
+    /// The marks in a text, in order, and the start of a tail that may still become one.
     fn find(&self, text: &str) -> (Vec<Range<usize>>, usize) {
         let mut letters: Vec<(usize, u8)> = Vec::new();
         let mut found: Vec<Range<usize>> = Vec::new();
@@ -96,7 +96,7 @@ impl Canary {
         }
     }
 
-    /// Where the longest beginning of a needle begins that the letters end with.
+    /// Where the longest prefix of a needle begins with which the letters end.
     fn cut_off(&self, letters: &[(usize, u8)]) -> Option<usize> {
         let longest = self.needles.iter().map(|needle| needle.letters.len()).max().unwrap_or_default();
         let from = letters.len().saturating_sub(longest.saturating_sub(1));
@@ -120,7 +120,7 @@ impl Needle {
 }
 
 impl Session {
-    /// The edit that puts the mark into a request's system prompt.
+    /// The edit that inserts the mark into a request's system prompt.
     pub(crate) fn canary_edit(&mut self) -> Option<Edit> {
         let applies = Rc::clone(&self.applies);
         canary_guards(&applies).next()?;
@@ -146,12 +146,12 @@ impl Session {
         };
         self.decision.guard("canary", GuardState::Ran);
         let end = segment.text.len();
-        // An agent behind two sidecars, or one that sends back what it was sent.
+        // Already there: the agent is behind two sidecars, or sends back what it was sent.
         let there = segment.text.contains(&canary.note);
         (!there).then(|| Edit { segment: index, range: end..end, with: canary.note.clone() })
     }
 
-    /// Looks for the mark in the texts of an answer that are no pieces of a stream.
+    /// Searches the texts of a response that are not pieces of a stream for the mark.
     pub(crate) fn canary_in(&mut self, message: &Message, pieces: Pieces<'_>) -> Vec<Edit> {
         let Some(canary) = self.canary.take() else { return Vec::new() };
         let mut edits = Vec::new();
@@ -187,12 +187,12 @@ impl Session {
         edits
     }
 
-    /// The marks in the undecided end of a running text, and how far that is decided.
+    /// The marks in the undecided end of a running text, and up to which offset it is decided.
     pub(crate) fn canary_heard(&self, text: &str) -> Option<(Vec<Range<usize>>, usize)> {
         self.canary.as_ref().map(|canary| canary.find(text))
     }
 
-    /// Records that the mark was found. What is to stand in its place, when something is.
+    /// Records that the mark was found; returns its replacement, if there is one.
     pub(crate) fn canary_found(&mut self, range: &Range<usize>, place: &str) -> Option<String> {
         self.decision.finding("CANARY", place, 1.0);
         let applies = Rc::clone(&self.applies);
@@ -254,7 +254,7 @@ mod tests {
         for text in &texts {
             let whole = format!("It says {text}, I think.");
             assert_eq!(canary.find(&whole).0.len(), 1, "{whole}");
-            // Up to its last letter, no part of it may leave.
+            // Until its last letter has arrived, no part of it may leave.
             let range = canary.find(&whole).0.remove(0);
             for cut in (range.start + 1..range.end).filter(|cut| whole.is_char_boundary(*cut)) {
                 let held = canary.find(&whole[..cut]).1;

@@ -1,9 +1,10 @@
-//! What a rule went by, so that a decision can be explained later: types, scores, places and limits, never text.
+//! The facts behind a violation, so that a decision can be explained later: types, scores, places and limits, never
+//! text.
 use mesh_limits::Measure;
 
 use crate::decision::{Severity, bounded_place};
 
-/// What an objection did to the exchange, from mild to strict.
+/// The effect of a violation on the exchange, from mild to strict.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Effect {
     /// It was recorded.
@@ -29,27 +30,27 @@ impl Effect {
     }
 }
 
-/// One thing a rule objected to.
+/// A violation of a rule.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Violation {
-    /// The policy whose rule it was.
+    /// The rule's policy.
     pub policy_id: String,
     /// The kind of rule.
     pub guard: &'static str,
-    /// How grave it is.
+    /// Its severity.
     pub severity: Severity,
     /// A sentence for people, without content.
     pub message: String,
-    /// The rule's place in the policy's list, counted from 0; none where no single rule is to blame.
+    /// The rule's index in the policy's list, counted from 0; `None` if no single rule caused it.
     pub rule: Option<usize>,
-    /// What came of it.
+    /// Its effect.
     pub effect: Effect,
-    /// What the rule went by, where there is more to say than the message does.
+    /// The facts behind it, if there is more to say than the message does.
     pub evidence: Option<Box<Evidence>>,
 }
 
 impl Violation {
-    /// An objection that refuses, if the policy's enforcement lets it.
+    /// A violation that refuses, if the policy's enforcement lets it.
     pub(crate) fn new(guard: &'static str, severity: Severity, message: String) -> Self {
         Violation { guard, severity, message, effect: Effect::Denied, ..Violation::default() }
     }
@@ -62,7 +63,7 @@ impl Violation {
         Violation { effect, ..self }
     }
 
-    /// Of a guard that could not run: `kind` says which sort.
+    /// For a guard that could not run; `kind` is one of the constants below.
     pub(crate) fn failing(self, kind: &str) -> Self {
         self.because(Evidence { kind: kind.to_owned(), ..Evidence::default() })
     }
@@ -73,7 +74,7 @@ impl Violation {
         Violation { evidence: Some(Box::new(evidence)), ..self }
     }
 
-    /// Whether the other one says the same of another place.
+    /// Whether the other one reports the same in another place.
     pub(crate) fn repeats(&self, other: &Violation) -> bool {
         self.policy_id == other.policy_id
             && self.guard == other.guard
@@ -82,49 +83,49 @@ impl Violation {
     }
 }
 
-/// What the evidence says of a guard that could not run, in place of a type: a violation is told by it, never by its words.
+/// The evidence's `kind` if a guard could not run: such a violation is recognised by this, never by its message.
 pub const COULD_NOT_RUN: &str = "could-not-run";
-/// What it says of a judge that could not be asked or gave no verdict.
+/// The same for a judge that could not be asked or gave no verdict.
 pub const JUDGE_COULD_NOT_RUN: &str = "judge/could-not-run";
 
-/// The facts.
+/// The facts behind a violation.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Evidence {
-    /// Type of what was found, the detector's rule, the action asked for, who was counted, or that the guard could not run:
+    /// The type found, the detector's rule, the requested action, who was counted, or that the guard could not run:
     /// `could-not-run`, `judge/could-not-run`.
     pub kind: String,
     /// Where: `request:messages[0].content`, or which tool: `tools[2]`, `tool_calls[0]`, `server_tools[0]`.
     pub place: String,
-    /// Bytes of the text at that place.
+    /// The span in the text at that place, in bytes.
     pub span: Option<(u32, u32)>,
-    /// How sure the detector was, from 0 to 1.
+    /// The detector's score, from 0 to 1.
     pub score: Option<f32>,
-    /// The score from which it counts.
+    /// The minimum score that counts.
     pub threshold: Option<f32>,
-    /// A limit that was reached.
+    /// The limit that was reached.
     pub limit: Option<u64>,
-    /// What that limit counts; `cost` is in millionths. None for a limit of size.
+    /// What that limit counts; `cost` is in millionths. `None` for a size limit.
     pub measure: Option<Measure>,
     /// Seconds until the limit lets the next request pass.
     pub retry_after_s: Option<u64>,
-    /// The entry of a deny list that names what was asked for; empty when it is missing from the allow list.
+    /// The matching entry of a deny list; empty if the name is missing from the allow list.
     pub listed: String,
-    /// Amounts that add up to the distance of a scored finding from the operating point, named by kind of feature.
+    /// The terms that add up to the distance of a scored finding from the operating point, by kind of feature.
     pub parts: Vec<(&'static str, f32)>,
-    /// Access rules that speak of the resource, and what they miss; the nearest first.
+    /// Access rules that concern the resource, and their unmet conditions; the nearest first.
     pub near: Vec<Near>,
 }
 
 /// An access rule that did not grant.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Near {
-    /// The rule's place in the policy's list, counted from 0.
+    /// The rule's index in the policy's list, counted from 0.
     pub rule: usize,
-    /// What of it did not hold: `action`, `role`, `time`, `network`.
+    /// The conditions that were not met: `action`, `role`, `time`, `network`.
     pub missing: Vec<&'static str>,
 }
 
-/// A span as records carry it.
+/// A span as records store it.
 pub(crate) fn span(span: &std::ops::Range<usize>) -> Option<(u32, u32)> {
     Some((u32::try_from(span.start).ok()?, u32::try_from(span.end).ok()?))
 }

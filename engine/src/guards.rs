@@ -1,4 +1,4 @@
-//! The guards over requests and over whole response bodies, one function each.
+//! The guards for requests and whole response bodies, one function each.
 use std::borrow::Cow;
 use std::rc::Rc;
 
@@ -16,7 +16,7 @@ use crate::program::{InjectionGuard, LimitGuard, Program, Rules};
 use crate::seen::{Digest, GuardPlace};
 use crate::session::Session;
 
-/// Which way the text flows.
+/// The direction of the text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Way {
     Request,
@@ -33,12 +33,12 @@ impl Way {
 }
 
 impl Rules {
-    /// Whether anything of the policy looks at requests or responses.
+    /// Whether the policy inspects requests or responses at all.
     pub(crate) fn inspects(&self) -> bool {
         self.access.is_some() || !self.limits.is_empty() || self.body_guards().next().is_some()
     }
 
-    /// The guards that cannot judge without reading the body.
+    /// The guards that need the body.
     pub(crate) fn body_guards(&self) -> impl Iterator<Item = &'static str> + use<> {
         let guards = [
             ("access", self.access.is_some()),
@@ -48,7 +48,7 @@ impl Rules {
             ("injection", !self.injection.is_empty()),
             ("pii", !self.pii.is_empty()),
             ("canary", !self.canary.is_empty()),
-            // What it may take, or whom it asks, stands in the body.
+            // The tokens it may take, or the model or tool it asks, are in the body.
             ("rateLimit", self.limits.iter().any(LimitGuard::needs_body)),
         ];
         guards.into_iter().filter(|(_, there)| *there).map(|(name, _)| name)
@@ -56,7 +56,7 @@ impl Rules {
 }
 
 impl Session {
-    /// Every resource that is asked for has to be granted, by some rule of some policy that targets the caller and that
+    /// Every requested resource must be granted by some rule of a policy that applies to the caller and that
     /// [counts](counts_for).
     pub(crate) fn judge_access(&mut self, now: Timestamp) {
         let applies = Rc::clone(&self.applies);
@@ -70,7 +70,7 @@ impl Session {
             return self.decision.guard("access", GuardState::Skipped("no-resource".into()));
         }
         self.decision.guard("access", GuardState::Ran);
-        // A request may ask for thousands of things: one reason of each policy is enough.
+        // A request may ask for thousands of things: one reason per policy is enough.
         let mut objected = vec![false; guards.len()];
         for ask in &asks {
             let ip = self.head.source_ip;
@@ -107,15 +107,15 @@ impl Session {
         let applies = Rc::clone(&self.applies);
         let mut models: Vec<String> =
             self.message.iter().flat_map(Message::models).map(str::to_owned).collect();
-        // Of what is no text, and of what could not be read where policies are open, the address tells.
+        // If the body is not text, or could not be read under policies that fail open, the path names the model.
         let unread = self.message.is_none() && (self.route.opens || self.head.method == "POST");
-        // Elsewhere the word has any meaning.
+        // In other protocols, such a word may mean anything.
         if unread && (self.route.model.is_some() || self.protocol.names_a_model()) {
             models.extend(self.route.model.iter().chain(&self.route.other_models).cloned());
         }
         if models.is_empty() && self.message.as_ref().is_some_and(|message| message.protocol.names_a_model())
         {
-            // One that names none gets the provider's default, which no list allows.
+            // A request without a model gets the provider's default, which no list allows.
             models.push(String::new());
         }
         for policy in applies.iter().filter(|policy| !policy.models.is_empty()) {
@@ -142,7 +142,7 @@ impl Session {
         self.message = Some(message);
     }
 
-    /// Tools that are offered or called have to be allowed.
+    /// Checks that all tools offered or called are allowed.
     pub(crate) fn tools_of(&mut self, message: &Message) {
         let applies = Rc::clone(&self.applies);
         for policy in applies.iter().filter(|policy| !policy.tools.is_empty()) {
@@ -166,8 +166,9 @@ impl Session {
         self.message = Some(message);
     }
 
-    /// Looks for injection in every segment; for each guard the first attack decides. `digests` are the program's, of the same
-    /// message. In a `listing`, tools whose definitions hold an attack are hidden: returns their names.
+    /// Searches every segment for injection; for each guard the first attack decides. `digests` are the program's
+    /// digests of this message. In a `listing`, tools whose definitions contain an attack are hidden: returns their
+    /// names.
     pub(crate) fn injection_in(
         &mut self,
         message: &Message,
@@ -210,7 +211,8 @@ impl Session {
         hidden
     }
 
-    /// Searches a text outside of messages: what a third party has said so far in a stream, or a header. True if it holds an attack.
+    /// Searches a text outside of messages: third-party text of a stream so far, or a header. True if it contains an
+    /// attack.
     pub(crate) fn injection_in_text(&mut self, text: &str, source: Source, place: &str) -> bool {
         let program = Rc::clone(&self.program);
         let applies = Rc::clone(&self.applies);
@@ -266,9 +268,9 @@ impl Session {
     }
 }
 
-/// Whether a grant of the policy `grant` counts for `policy`. Only policies in force grant anything for those in force. A policy
-/// that enforces nothing is judged as if it and the others like it did, and the next version of a policy as if it were in force in
-/// the place of the present one.
+/// Whether a grant of the policy `grant` counts for `policy`. For policies in force, only grants of policies in force
+/// count. A policy that does not enforce is judged as if it and all others like it did; the next version of a policy
+/// is judged as if it were in force instead of the current one.
 fn counts_for(policy: &Attached, grant: &Attached) -> bool {
     let in_force = |policy: &Attached| policy.enforcement == Enforcement::Blocking;
     let shadow = |policy: &Attached| policy_of(&policy.id) != policy.id;
@@ -278,18 +280,19 @@ fn counts_for(policy: &Attached, grant: &Attached) -> bool {
     !shadow(grant) && (in_force(grant) || !in_force(policy))
 }
 
-/// What an injection guard finds in the segments of a message, up to the first attack that counts for the whole of it.
+/// What an injection guard finds in a message's segments, up to the first attack on the message as a whole.
 #[derive(Default)]
 struct Searched {
     /// The first attack, with the index of its segment.
     attack: Option<(usize, InjectionFinding)>,
-    /// Findings that only a judge can decide on, with their segments.
+    /// Findings that only a judge can decide, with their segments.
     doubts: Vec<(usize, InjectionFinding)>,
-    /// Attacks in the definitions of tools, with the segment and the tool.
+    /// Attacks in tool definitions, with the segment and the tool.
     poisoned: Vec<(usize, usize, InjectionFinding)>,
 }
 
-/// `definitions` are given where a tool whose definition holds an attack is hidden, and the message passes without it.
+/// `definitions` are given if tools whose definitions contain an attack are hidden and the message passes without
+/// them.
 fn search(
     program: &Program,
     guard: (GuardPlace, &InjectionGuard),
@@ -319,25 +322,25 @@ fn attack(finding: &InjectionFinding) -> String {
 }
 
 impl Rules {
-    /// The rule that refuses the tool, if one does, and the entry of its deny list.
+    /// The rule that refuses the tool, if any, and the entry of its deny list.
     pub(crate) fn refuses_tool(&self, name: &str) -> Option<(usize, String)> {
         self.tools.iter().find_map(|guard| Some((guard.rule, guard.refuses(name)?)))
     }
 
-    /// The same of a call of a provider's own tool.
+    /// The same for a call of a provider's own tool.
     fn refuses_own_tool(&self, name: &str) -> Option<(usize, String)> {
         self.tools.iter().find_map(|guard| Some((guard.rule, guard.refuses_own(name)?)))
     }
 
-    /// The same by deny lists alone: for tools of a server that is allowed, and for names that are joined from several, which nobody
-    /// can list.
+    /// The same by deny lists only: for tools of an allowed server, and for names joined from several parts, which
+    /// cannot be listed.
     fn denies_tool(&self, name: &str) -> Option<(usize, String)> {
         self.tools.iter().find_map(|guard| Some((guard.rule, guard.denies(name)?)))
     }
 }
 
 impl InjectionGuard {
-    /// The text with blanks in place of what the rule ignores, so that all positions stay the same.
+    /// The text with spaces instead of what the rule ignores, so that all offsets stay the same.
     pub(crate) fn without_ignored<'t>(&self, text: &'t str) -> Cow<'t, str> {
         let mut text = Cow::Borrowed(text);
         for ignored in &self.ignore {
@@ -356,7 +359,7 @@ impl InjectionGuard {
         place: String,
     ) -> Evidence {
         let text = &*self.without_ignored(text);
-        // A phrase of the author's own needs no score.
+        // An author's own phrase needs no score.
         let scored = found.family != Family::Phrase;
         Evidence {
             kind: found.rule.to_owned(),
@@ -370,11 +373,11 @@ impl InjectionGuard {
     }
 }
 
-/// Whose words stand in a place. A response that is searched comes from a third party, so its words are neither the developer's
-/// prompt nor the model's own, whatever it calls them.
+/// The source of the text in a place. A response that is searched comes from a third party, so its text is neither
+/// the developer's prompt nor the model's own, whatever it is labelled as.
 pub(crate) fn source_of(place: Place, way: Way) -> Source {
     match place {
-        // A prompt that a server has for the agent's model.
+        // A prompt that a server provides for the agent's model.
         Place::System if way == Way::Response => Source::User,
         Place::Assistant | Place::Other if way == Way::Response => Source::ToolResult,
         Place::System => Source::System,
@@ -388,13 +391,14 @@ pub(crate) fn source_of(place: Place, way: Way) -> Source {
     }
 }
 
-/// The first tool that a policy does not allow to be offered or called: its place, the rule, and the entry of the deny list.
+/// The first tool that a policy does not allow to be offered or called: its place, the rule, and the entry of the
+/// deny list.
 fn refused_tool(policy: &Attached, message: &Message) -> Option<(String, (usize, String))> {
     let called = message.tool_calls.iter().map(|call| match &call.server {
         _ if call.joined => policy.denies_tool(&call.name),
         None if call.own => policy.refuses_own_tool(&call.name),
         None => policy.refuses_tool(&call.name),
-        // As where a request picks it: who allows a server allows its tools.
+        // As where a request selects it: allowing a server allows its tools.
         Some(server) if policy.refuses_tool(server).is_none() => policy.denies_tool(&call.name),
         Some(server) => policy.denies_tool(server).or_else(|| policy.refuses_tool(&call.name)),
     });
@@ -404,7 +408,7 @@ fn refused_tool(policy: &Attached, message: &Message) -> Option<(String, (usize,
         let mut judged = judged.enumerate();
         judged.find_map(|(index, refused)| Some((format!("{list}[{index}]"), refused?)))
     };
-    // A further name does not say to which of the offered tools it belongs.
+    // An additional name does not say which of the offered tools it belongs to.
     let known_as =
         || Some(("tools".to_owned(), message.other_tools.iter().find_map(|name| policy.refuses_tool(name))?));
     first("tool_calls", &mut { called })
@@ -413,7 +417,7 @@ fn refused_tool(policy: &Attached, message: &Message) -> Option<(String, (usize,
         .or_else(|| first("server_tools", &mut { within }))
 }
 
-/// Where two rules redact overlapping text, all of it is replaced by the first one's replacement.
+/// If two rules redact overlapping text, all of it gets the replacement of the first.
 pub(crate) fn without_overlaps(mut edits: Vec<Edit>) -> Vec<Edit> {
     edits.sort_by_key(|edit| (edit.segment, edit.range.start));
     let mut merged: Vec<Edit> = Vec::with_capacity(edits.len());

@@ -1,13 +1,14 @@
-//! Reversible masking: a value becomes a placeholder on its way to the upstream, and comes back in the answer.
+//! Reversible masking: a value is replaced by a placeholder on the way to the upstream, and restored in the response.
 //!
-//! A placeholder is a keyed digest of tenant, type and value (HMAC-SHA-256, RFC 2104): the same value has the same one over all
-//! turns and sidecars that share the key, and nobody without the key can tell the value or make one up. What a placeholder
-//! stood for is known only to the exchange that made it: one that the model invents, or that stands for a value of another
-//! conversation or tenant, is text like any other.
+//! A placeholder is a keyed digest of tenant, type and value (HMAC-SHA-256, RFC 2104): the same value has the same
+//! placeholder in all turns and in all sidecars that share the key; without the key nobody can recover the value or
+//! forge a placeholder. Only the exchange that made a placeholder knows its value: one that the model invents, or
+//! that stands for a value of another conversation or tenant, is ordinary text.
 //!
-//! A value does not come back inside an address (`https://…`, `host.example/…`, a Markdown link's target, a member `url`):
-//! whoever shows the answer may fetch it, which would tell the value to whoever the model was made to name. In what a tool is
-//! called with, a string that begins with a scheme or two slashes is one to its end, blanks and all: a tool may take it whole.
+//! A value is not restored inside an address (`https://…`, `host.example/…`, a Markdown link's target, a member
+//! `url`): the program that shows the response may fetch it, which would send the value to any host that the model
+//! was made to name. In tool arguments, a string that begins with a scheme or two slashes is an address to its end,
+//! including spaces: a tool may use it as a whole.
 use std::collections::{BTreeMap, HashMap};
 use std::ops::Range;
 
@@ -19,35 +20,35 @@ use crate::address::{Readings, is_of_address};
 use crate::parts::{Chain, Pieces, chains};
 use crate::program::Program;
 
-/// Letters of a digest: none spells a word, and no digit makes it look like a number.
+/// The letters of a digest: none forms a word, and without digits it does not look like a number.
 const LETTERS: &[u8; 20] = b"bcdfghjklmnpqrstvwxz";
 /// 20^14: about 60 bits.
 const DIGEST_LETTERS: usize = 14;
-/// The longest type name a placeholder shows.
+/// The maximum length of the type name in a placeholder.
 const MAX_NAME: usize = 40;
-/// No placeholder is longer, in bytes.
+/// The maximum length of a placeholder, in bytes.
 const MAX_PLACEHOLDER: usize = MAX_NAME + DIGEST_LETTERS + 3;
-/// Nor as models write it, with Markdown's backslashes.
+/// The maximum length as models write it, with Markdown's backslashes.
 const MAX_WRITTEN: usize = MAX_PLACEHOLDER + 16;
-/// Values kept in one exchange; those beyond it are masked and do not come back.
+/// Maximum number of values kept in one exchange; further ones are masked but not restored.
 const MAX_VALUES: usize = 10_000;
 
-/// What the placeholders of one exchange stand for.
+/// The values of the placeholders of one exchange.
 #[derive(Default)]
 pub(crate) struct Masked {
     values: HashMap<String, String>,
-    /// What was said last of an answer whose texts its reader puts together: the next of them goes on from there. By where they
-    /// stand in an event, and whether they are thoughts.
+    /// The state after the last text of a response whose texts its reader joins: the next text continues from there.
+    /// By the texts' place in an event, and whether they are thoughts.
     said: BTreeMap<(&'static str, bool), Readings>,
 }
 
 impl Program {
-    /// The placeholder of a value; `None` without a key to make it under.
+    /// The placeholder of a value; `None` without a masking key.
     pub(crate) fn placeholder(&self, tenant: &str, kind: &str, value: &str) -> Option<String> {
         Some(format!("[{}_{}]", name(kind), self.digest([tenant, kind, value])?))
     }
 
-    /// The mark of an agent's system prompt. No type of data has an empty name, so no placeholder is one.
+    /// The canary in an agent's system prompt. No data type has an empty name, so it is never a placeholder.
     pub(crate) fn canary_mark(&self, tenant: &str, agent: &str) -> Option<String> {
         self.digest([tenant, "", agent])
     }
@@ -72,14 +73,14 @@ impl Program {
     }
 }
 
-/// Type names are upper case already; a custom pattern may be called anything.
+/// Type names are already upper case; a custom pattern may have any name.
 fn name(kind: &str) -> String {
     let plain = |c: char| if c.is_ascii_alphanumeric() { c.to_ascii_uppercase() } else { '_' };
     kind.chars().take(MAX_NAME).map(plain).collect()
 }
 
-/// A placeholder as it was made, of one that a model wrote in its own way: with Markdown's backslashes, or in other letters. None
-/// of what is no placeholder.
+/// Restores the original form of a placeholder that a model rewrote: with Markdown's backslashes, or in another case.
+/// `None` if it is not a placeholder.
 fn plain(written: &str) -> Option<String> {
     let inner = written.strip_prefix('[')?.strip_suffix(']')?;
     let inner = inner.strip_suffix('\\').unwrap_or(inner).replace("\\_", "_");
@@ -87,13 +88,13 @@ fn plain(written: &str) -> Option<String> {
     Some(format!("[{}_{}]", kind.to_ascii_uppercase(), digest.to_ascii_lowercase()))
 }
 
-/// Whether a byte may stand between a placeholder's brackets, as models write it.
+/// Whether a byte may occur between a placeholder's brackets, as models write it.
 fn may_be_in_one(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'\\')
 }
 
-/// How much stands behind a placeholder as behind a host's first label: a dot, another label, a dot. Also whether that is sure,
-/// since a third one begins there.
+/// How many bytes after a placeholder look like the rest of a host name of which the placeholder is the first label:
+/// a dot, another label, a dot. Also whether that is certain, because a third label begins there.
 fn as_behind_label(rest: &str) -> (usize, bool) {
     const LONGEST: usize = 63;
     let Some(name) = rest.strip_prefix('.') else { return (0, false) };
@@ -113,7 +114,7 @@ impl Masked {
         self.values.is_empty()
     }
 
-    /// Remembers what a placeholder stands for. False when it can not be told apart, or there are too many.
+    /// Stores the value of a placeholder. False if the placeholder already has another value, or there are too many.
     pub(crate) fn keep(&mut self, placeholder: &str, value: &str) -> bool {
         match self.values.get(placeholder) {
             Some(known) => known == value,
@@ -133,29 +134,30 @@ impl Masked {
             let inner = rest.bytes().skip(1).take(MAX_WRITTEN).position(|byte| !may_be_in_one(byte))?;
             let written = rest.get(..inner + 2).filter(|written| written.ends_with(']'))?;
             let value = self.values.get(written).or_else(|| self.values.get(&plain(written)?))?;
-            // Where both brackets are escaped, the first one's backslash is before it.
+            // If both brackets are escaped, the first one's backslash precedes it.
             let escaped = written.ends_with("\\]") && before.ends_with('\\');
             Some((start - usize::from(escaped)..start + written.len(), value.as_str()))
         })
     }
 
-    /// Those that may come back: none that is the first label of a host's name (`[…].evil.example`), since whoever looks that up
-    /// tells the value.
+    /// The placeholders that may be restored: not those that are the first label of a host name (`[…].evil.example`),
+    /// since resolving it would disclose the value.
     pub(crate) fn restorable<'a>(&'a self, text: &'a str) -> impl Iterator<Item = (Range<usize>, &'a str)> {
         let is_label = |end: usize| as_behind_label(text.get(end..).unwrap_or_default()).1;
         self.find(text).filter(move |(range, _)| !is_label(range.end))
     }
 
-    /// Whether a range of the text touches a placeholder: nothing in it is a value of its own.
+    /// Whether a range of the text overlaps a placeholder: nothing in it is a value itself.
     pub(crate) fn touches(&self, text: &str, range: &Range<usize>) -> bool {
-        // Only one that begins near the range reaches it.
+        // Only a placeholder that begins near the range can reach it.
         let from = text.floor_char_boundary(range.start.saturating_sub(MAX_WRITTEN + 1));
         let to = text.floor_char_boundary(range.end.saturating_add(MAX_WRITTEN));
         let near = text.get(from..to).filter(|_| !self.is_empty()).unwrap_or_default();
         self.find(near).any(|(found, _)| found.start + from < range.end && range.start < found.end + from)
     }
 
-    /// Where the tail of a text begins that may still become a placeholder, or one that is a host's label; its end, if none may.
+    /// Where the end of a text begins that may still become a placeholder, or a placeholder that is a host's label;
+    /// the length of the text if there is none.
     pub(crate) fn holdback(&self, text: &str) -> usize {
         let waits = |range: &Range<usize>| {
             let rest = text.get(range.end..).unwrap_or_default();
@@ -182,14 +184,14 @@ impl Masked {
         before.strip_suffix('\\').unwrap_or(before).len()
     }
 
-    /// The edits that bring values back into a message, but for pieces of running texts.
+    /// The edits that restore values in a message, except in pieces of running texts.
     pub(crate) fn restored(&mut self, message: &Message, pieces: Pieces<'_>) -> Vec<Edit> {
         if self.is_empty() {
             return Vec::new();
         }
         let mut said = std::mem::take(&mut self.said);
         said.retain(|(event, _), _| !event.is_empty());
-        // Of each segment that others may go on from: how it began, and how it ended.
+        // For each segment that others may continue: the states at its beginning and at its end.
         let mut read: HashMap<usize, (Readings, Readings)> = HashMap::new();
         let goes_on: HashMap<usize, usize> =
             message.continuations(true).map(|(before, index)| (index, before)).collect();
@@ -201,7 +203,7 @@ impl Masked {
             let before = if segment.derived { index.checked_sub(1) } else { goes_on.get(&index).copied() };
             let before = before.and_then(|before| read.get(&before));
             let start = match (before, joins) {
-                // Another reading of the text before it begins where that does.
+                // Another reading of the previous text begins in the same state.
                 (Some((start, _)), _) if segment.derived => *start,
                 (_, Some(joins)) => said.get(&joins).copied().unwrap_or_default(),
                 (Some((_, end)), None) => *end,
@@ -218,7 +220,7 @@ impl Masked {
             }
             edits.extend(outside.into_iter().map(|(range, with)| Edit { segment: index, range, with }));
         }
-        // Whether a text of an event goes on from an address in one before it, nothing here tells.
+        // Nothing here shows whether a text in an event continues an address from an earlier one.
         let whole = |chain: &Chain| !chain.parts.iter().any(|(segment, _)| pieces.has(*segment));
         for chain in chains(message, pieces).into_iter().filter(whole) {
             let first = chain.parts.first().and_then(|(first, _)| read.get(first));
@@ -234,7 +236,8 @@ impl Masked {
     }
 }
 
-/// Of what was found in a stretch of a text, what stands in no address. Reads on to the end of the stretch, as the text will be.
+/// Filters what was found in a range of a text to what is in no address. Reads on to the end of the range, with the
+/// values restored.
 pub(crate) fn outside(
     text: &str,
     stretch: Range<usize>,
@@ -257,8 +260,8 @@ pub(crate) fn outside(
     outside
 }
 
-/// The kind of a Responses stream's events that says texts once more, one after the other, by where they stand in it: each kind says
-/// all of them. Empty for what begins anew.
+/// For the events of a Responses stream that repeat texts, one after the other: the kind of event, by its path; each
+/// kind repeats all texts. Empty for a text that begins anew.
 fn event_of(message: &Message, index: usize) -> &'static str {
     let path = message.path(index);
     let first = path.split(['.', '[']).next().unwrap_or_default();
@@ -266,13 +269,13 @@ fn event_of(message: &Message, index: usize) -> &'static str {
     known.filter(|_| message.protocol == Protocol::OpenAiResponses).unwrap_or_default()
 }
 
-/// Whether this is one of a model's texts that clients put together: those of blocks and of items.
+/// Whether this is one of the model's texts that clients join: those of blocks and of items.
 fn is_said(message: &Message, index: usize, segment: &Segment) -> bool {
     let text = segment.place == Place::Assistant && !segment.derived && !segment.is_key();
     text && name_in(&message.path(index)) == "text"
 }
 
-/// Whether a segment stands in a member, or in a list in one, whose name says that it is an address.
+/// Whether a segment is in a member, or in a list in a member, whose name denotes an address.
 fn in_an_address(message: &Message, index: usize) -> bool {
     match name_in(&message.path(index)) {
         // A name that paths do not show.
@@ -281,7 +284,7 @@ fn in_an_address(message: &Message, index: usize) -> bool {
     }
 }
 
-/// Whether the place of a running text says that an address stands there; a name that paths do not show may.
+/// Whether the place of a running text may be an address by its name; a name that paths do not show may be one.
 pub(crate) fn is_place_of_address(place: &str) -> bool {
     let name = name_in(place);
     name == "*" || is_of_address(name)

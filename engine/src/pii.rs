@@ -1,4 +1,4 @@
-//! Personal data in the texts of requests and of whole responses: found, and redacted, masked, refused or noted.
+//! Personal data in requests and whole responses: found, then redacted, masked, refused or recorded.
 use std::rc::Rc;
 
 use mesh_detect::{Detector, Finding};
@@ -14,7 +14,7 @@ use crate::program::PiiGuard;
 use crate::seen::{Digest, GuardPlace};
 use crate::session::Session;
 
-/// Longer values are told by themselves, in bytes.
+/// Longer values are judged without their names, in bytes.
 const NAMED: usize = 256;
 
 impl Session {
@@ -28,8 +28,8 @@ impl Session {
         edits
     }
 
-    /// Finds personal data in every segment that is no piece of a running text; what is to be redacted comes back as edits that
-    /// do not overlap.
+    /// Finds personal data in every segment that is not a piece of a running text; returns the redactions as edits
+    /// that do not overlap.
     pub(crate) fn pii_in(
         &mut self,
         message: &Message,
@@ -76,7 +76,7 @@ impl Session {
         without_overlaps(edits)
     }
 
-    /// Records one finding. What is to stand in its place, when something is.
+    /// Records a finding; returns its replacement, if there is one.
     pub(crate) fn personal(
         &mut self,
         (policy, guard): (&Attached, &PiiGuard),
@@ -117,7 +117,7 @@ impl Session {
         }
     }
 
-    /// The placeholder of a value. What it stands for is kept for the answer when the value was the agent's own.
+    /// The placeholder of a value. For a value from the request, it is kept to be restored in the response.
     fn tokenized(
         &mut self,
         policy: &Attached,
@@ -157,7 +157,7 @@ impl PiiGuard {
         }
     }
 
-    /// `found` is emptied first.
+    /// Clears `found` first.
     pub(crate) fn find(&self, detector: &Detector, text: &str, found: &mut Vec<Finding>) {
         found.clear();
         detector.pii(text, &self.types, self.threshold, self.custom.as_ref(), found);
@@ -167,21 +167,21 @@ impl PiiGuard {
         }
     }
 
-    /// The same, and what is hidden in a text that is there as a whole. `found` is emptied first.
+    /// The same, plus hidden values in a text that is complete. Clears `found` first.
     pub(crate) fn find_whole(&self, detector: &Detector, text: &str, found: &mut Vec<Finding>) {
         self.find(detector, text, found);
         detector.pii_hidden(text, &self.types, self.threshold, self.custom.as_ref(), found);
     }
 
-    /// The same for a value whose name tells what it is: `"ssn": "536221234"`.
+    /// The same for a value whose name says what it is: `"ssn": "536221234"`.
     pub(crate) fn find_named(&self, detector: &Detector, name: &str, value: &str, found: &mut Vec<Finding>) {
-        // A name may tell what a value is; it may not hide one that tells by itself.
+        // A name may reveal what a value is, but must not hide a value that is found without it.
         let mut plain = Vec::new();
         self.find_whole(detector, value, &mut plain);
         let named = format!("\"{name}\": \"{value}");
         let start = named.len() - value.len();
         self.find(detector, &named, found);
-        // The name is searched by itself. A finding over both is none of the value's.
+        // The name is searched separately. A finding that includes part of it is not a finding in the value.
         found.retain(|finding| finding.span.start >= start);
         for finding in found.iter_mut() {
             finding.span = finding.span.start - start..finding.span.end - start;

@@ -1,5 +1,5 @@
-//! Judging a recorded decision again, under other policies: by the names, types and scores that the record keeps. What
-//! only the content could tell is not guessed: it is named.
+//! Judges a recorded decision again under other policies, using the names, types and scores in the record. What only
+//! the content could tell is not guessed but listed as unknown.
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::rc::Rc;
@@ -14,55 +14,56 @@ use crate::index::Attached;
 use crate::program::{InjectionGuard, PiiGuard, Program};
 use crate::{Caller, Timestamp};
 
-/// What a record tells of a request.
+/// What a record tells about a request.
 #[derive(Clone, Debug, Default)]
 pub struct Features {
     /// The agent's id.
     pub agent: String,
-    /// Roles the caller had.
+    /// Roles of the caller.
     pub roles: Vec<String>,
-    /// Address the request came from.
+    /// The address that the request came from.
     pub source_ip: Option<IpAddr>,
     /// HTTP method.
     pub method: String,
     /// Path without its query.
     pub path: String,
-    /// Protocol it was read as, such as `openai-chat`.
+    /// The protocol it was read as, such as `openai-chat`.
     pub protocol: String,
-    /// Model asked, if any.
+    /// The requested model, if any.
     pub model: String,
     /// Tools offered or called.
     pub tools: Vec<String>,
-    /// Type, place (`request:…` or `response:…`) and highest score of what was found.
+    /// Type, place (`request:…` or `response:…`) and highest score of each finding.
     pub findings: Vec<(String, String, f32)>,
-    /// When it was.
+    /// The time of the request.
     pub time: Timestamp,
-    /// What was objected to then, and enforced.
+    /// The violations at that time that took effect.
     pub objections: Vec<Objection>,
 }
 
-/// What a policy objected to when the request was decided. Where the same version of it applies again it objects again, also by
-/// what the record does not tell: a module in Rego, a limit, a guard that could not run.
+/// A policy's violation when the request was decided. If the same version of the policy applies again, so does the
+/// violation, even if the record does not show its cause: a Rego module, a limit, a guard that could not run.
 #[derive(Clone, Debug)]
 pub struct Objection {
-    /// The policy; empty where none was to blame (a body over the sidecar's bound): that stays whatever policies say.
+    /// The policy; empty if none caused it (a body over the sidecar's size limit): that applies whatever the policies
+    /// are.
     pub policy: String,
     /// Its version.
     pub version: u64,
     /// The guard.
     pub guard: String,
-    /// What it made of the request.
+    /// Its outcome for the request.
     pub outcome: Outcome,
 }
 
-/// What would have been decided.
+/// The outcomes of a replay.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Replayed {
     /// Under the first program.
     pub before: Outcome,
     /// Under the second.
     pub after: Outcome,
-    /// Guards of policies that differ and of which the record does not tell enough.
+    /// Guards of changed policies for which the record does not contain enough.
     pub unknown: BTreeSet<&'static str>,
 }
 
@@ -95,7 +96,7 @@ pub fn replay(before: &Program, after: &Program, features: &Features) -> Replaye
     for policy in old.policies.iter().filter(|policy| !same(policy, &new.policies)) {
         unknown.extend(untold(policy, features));
     }
-    // Who is granted nothing over MCP may be granted it by what differs.
+    // A caller without a grant over MCP may get one from a changed policy.
     let (before, after) = (true, !unknown.contains("access"));
     Replayed {
         before: outcome(old.status, &old.policies, before),
@@ -104,7 +105,7 @@ pub fn replay(before: &Program, after: &Program, features: &Features) -> Replaye
     }
 }
 
-/// What the policies of the time have looked for: what they did not, the record can not tell of.
+/// What the policies at that time searched for: the record says nothing about anything else.
 struct LookedFor {
     request: TypeSet,
     response: TypeSet,
@@ -135,7 +136,7 @@ impl LookedFor {
     }
 }
 
-/// Guards that need more than a record keeps.
+/// Guards that need more than a record contains.
 fn untold(policy: &Attached, features: &Features) -> Vec<&'static str> {
     let needs = [
         ("rego", !policy.rego.is_empty()),
@@ -149,7 +150,7 @@ fn threshold(sensitivity: mesh_detect::Sensitivity) -> f32 {
     injection_threshold(Source::User, sensitivity).unwrap_or(1.0)
 }
 
-/// The strictest outcome of the policies that enforce. `access`: whether what was granted over MCP then is granted still.
+/// The strictest outcome of the policies that enforce. `access`: whether what was granted over MCP is still granted.
 fn judge(policies: &[Rc<Attached>], features: &Features, access: bool) -> Outcome {
     let enforced = || policies.iter().filter(|policy| policy.enforcement == Enforcement::Blocking);
     let mut outcome = objected("", 0, features, access);
@@ -170,16 +171,16 @@ fn judge(policies: &[Rc<Attached>], features: &Features, access: bool) -> Outcom
     let guards = || enforced().filter_map(|policy| policy.access.as_ref());
     let granted =
         |ask: &Ask| guards().any(|guard| guard.grants(ask, &caller, features.source_ip, features.time));
-    // What is asked for over MCP is in the body.
+    // What a request asks for over MCP is in its body.
     if features.protocol != "mcp" && guards().next().is_some() && !asks.iter().all(granted) {
         outcome = Outcome::Deny;
     }
     outcome
 }
 
-/// What this version of a policy made of the request when it was decided.
+/// The outcome of this version of a policy when the request was decided.
 fn objected(policy: &str, version: u64, features: &Features, access: bool) -> Outcome {
-    // An agent's status and access by path are judged anew: what grants may be another policy.
+    // An agent's status and access by path are judged anew: another policy may grant.
     let stays = |guard: &str| match guard {
         "agent" => false,
         "access" => access && features.protocol == "mcp",
@@ -212,7 +213,7 @@ fn finding(policy: &Attached, kind: &str, place: &str, score: f32) -> Outcome {
         };
         return if policy.injection.iter().any(blocks) { Outcome::Deny } else { outcome };
     }
-    // Rules of the injection detector have a family before their name; no type of personal data has.
+    // Rules of the injection detector have a family before their name; types of personal data do not.
     if entity.is_none() && kind.contains('/') {
         let blocks = policy
             .injection
@@ -231,7 +232,8 @@ fn asks(features: &Features) -> Vec<Ask> {
         let names = vec![features.model.clone(), format!("models/{}", features.model)];
         asks.push(Ask { names, action: "query".to_owned() });
     }
-    // As of a live request: beside its model one asks for its path, unless that is a protocol's own for asking a model.
+    // As for a live request: besides its model it asks for its path, unless the path is a protocol's own for asking a
+    // model.
     if asks.is_empty() || !route_of(&features.method, &features.path, None).queries {
         let action = crate::asks::action(&features.method).to_owned();
         asks.push(Ask { names: vec![features.path.trim_start_matches('/').to_owned()], action });
@@ -256,7 +258,7 @@ mod tests {
         crate::compile(&bundle, Rc::new(mesh_detect::Detector::new())).unwrap()
     }
 
-    /// Each row: the rules in force and the new ones, what was found and used, and what becomes of it.
+    /// Each row: the old and the new rules, findings, outcomes and unknown guards.
     #[test]
     fn recorded_requests_are_judged_again() {
         use serde_json::json;
@@ -272,7 +274,7 @@ mod tests {
             (&redact, &block, vec![ssn], (Outcome::AllowWithModifications, Outcome::Deny), vec![]),
             (&redact, &block, vec![], (Outcome::Allow, Outcome::Allow), vec![]),
             (&block, &redact, vec![ssn], (Outcome::Deny, Outcome::AllowWithModifications), vec!["pii"]),
-            // Answers were not searched for it at the time.
+            // Responses were not searched for it at the time.
             (&apart, &block, vec![], (Outcome::Allow, Outcome::Allow), vec!["pii"]),
             (&apart, &asked, vec![ssn], (Outcome::Deny, Outcome::AllowWithModifications), vec![]),
             (
@@ -338,22 +340,22 @@ mod tests {
         }
     }
 
-    /// What only the content told stands in the record, and holds for the version that it was said by.
+    /// The effect of content is in the record, and applies to the policy version that caused it.
     #[test]
     fn what_was_objected_to_is_objected_to_again_by_the_same_version() {
         let rego = serde_json::json!({ "rules": [{ "rego": { "module": "package mesh\ndeny contains \"x\" if input.x" } }] });
         let logging = serde_json::json!({ "enforcement": "logging", "rules": rego["rules"] });
         let other = serde_json::json!({ "rules": [{ "pii": {} }] });
         let (allow, deny) = (Outcome::Allow, Outcome::Deny);
-        // The policy and version that objected, by which guard; the version afterwards; before and after.
+        // The violation's policy, version and guard; the new document and its version; the outcomes before and after.
         for (policy, version, guard, spec, after, expected) in [
             ("p", 1, "rego", &rego, 1, (deny, deny)),
             ("p", 1, "rego", &other, 2, (deny, allow)),
             ("p", 1, "rego", &logging, 1, (deny, allow)),
-            // Another version said so, or another policy: it is not in force.
+            // By another version or another policy, which is not in force.
             ("p", 9, "rego", &rego, 1, (allow, allow)),
             ("q", 1, "rego", &rego, 1, (allow, allow)),
-            // No policy said so; an agent's status is its document's.
+            // By no policy; an agent's status comes from its document.
             ("", 0, "size", &other, 2, (deny, deny)),
             ("", 0, "agent", &other, 2, (allow, allow)),
             // Access by path is judged anew.
@@ -366,7 +368,7 @@ mod tests {
         }
     }
 
-    /// A live request and its record are asked the same.
+    /// A live request and its record ask for the same.
     #[test]
     fn a_path_is_asked_for_as_of_a_live_request() {
         let rule = serde_json::json!({ "access": { "resource": "models/*", "allowedRoles": ["*"], "allowedActions": ["query"] } });
@@ -400,7 +402,7 @@ mod tests {
         }
     }
 
-    /// What did not change is not asked about, whatever it needs.
+    /// An unchanged policy is never unknown, whatever it needs.
     #[test]
     fn policies_that_stay_are_not_unknown() {
         let rego = serde_json::json!({ "rules": [{ "rego": { "module": "package mesh\ndeny contains \"x\" if input.x" } }] });

@@ -1,9 +1,9 @@
-//! What was judged before: a conversation sends its whole history with every turn, and a listing of tools is the same
-//! each time. A text is recognised by a keyed digest, under the guard that judged it and the place it came from.
+//! Earlier verdicts: a conversation sends its whole history with every turn, and a tool listing is the same each
+//! time. A text is recognised by a keyed digest, per guard and source.
 //!
-//! Bounded: of each kind two generations of [`GENERATION`] verdicts; the older goes when the younger is full. A program has
-//! its own, so a change of policy begins anew. The key is the VM's secret: without it nobody can make a text that is taken
-//! for another. Texts are not kept.
+//! Bounded: for each kind two generations of [`GENERATION`] verdicts; when the younger is full, it replaces the
+//! older. Each program has its own, so a change of policy starts with none. The key is the VM's secret: without it
+//! nobody can construct a text that is mistaken for another. Texts are not kept.
 use std::cell::RefCell;
 use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hasher};
@@ -14,18 +14,18 @@ use siphasher::sip128::{Hasher128, SipHasher24};
 
 use crate::program::{InjectionGuard, PiiGuard, Program};
 
-/// Verdicts in a generation.
+/// Number of verdicts in a generation.
 const GENERATION: usize = 4096;
-/// Shorter texts are judged in about the time that recognising them takes, in bytes.
+/// A shorter text is judged about as quickly as it is recognised, in bytes.
 const WORTH_IT: usize = 64;
-/// A text with more findings than this is judged anew each time: what is kept stays small.
+/// A text with more findings is judged anew each time, to keep the memory small.
 const MAX_FINDINGS: usize = 8;
 
 /// A text's keyed digest.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Digest(u128);
 
-/// A guard of the program: its policy's place, and its own place in that policy.
+/// A guard of the program: the index of its policy, and its index in that policy.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct GuardPlace {
     pub(crate) policy: usize,
@@ -55,18 +55,18 @@ impl Seen {
 }
 
 impl Program {
-    /// The digests of a message's segments, where they are worth recognising and the program remembers.
+    /// The digests of a message's segments; `None` for short ones. Empty if the program does not remember.
     pub(crate) fn digests(&self, message: &Message) -> Vec<Option<Digest>> {
         let Some(seen) = &self.seen else { return Vec::new() };
         message.segments.iter().map(|segment| seen.digest(&segment.text)).collect()
     }
 
-    /// The digest of one text, where it is worth recognising and the program remembers.
+    /// The digest of one text; `None` if it is short or the program does not remember.
     pub(crate) fn digest_of(&self, text: &str) -> Option<Digest> {
         self.seen.as_ref()?.digest(text)
     }
 
-    /// Judges a text for injection, or remembers how it was judged. With a judge, also what is doubtful comes back.
+    /// Judges a text for injection, or returns the earlier verdict. With a judge, doubtful findings are returned too.
     pub(crate) fn injection(
         &self,
         (place, guard): (GuardPlace, &InjectionGuard),
@@ -92,7 +92,7 @@ impl Program {
         }
     }
 
-    /// Finds personal data in a text, or remembers what was found. `found` is emptied first.
+    /// Finds personal data in a text, or returns the earlier findings. Clears `found` first.
     pub(crate) fn pii(
         &self,
         (place, guard): (GuardPlace, &PiiGuard),
@@ -118,7 +118,7 @@ impl Program {
     }
 }
 
-/// A bounded map that keeps what is asked for.
+/// A bounded map that keeps what is used.
 struct Generations<K, V> {
     young: RefCell<Generation<K, V>>,
     old: RefCell<Generation<K, V>>,
@@ -126,13 +126,13 @@ struct Generations<K, V> {
 
 type Generation<K, V> = HashMap<K, V, BuildHasherDefault<Mixed>>;
 
-/// Of keys with a keyed digest in them: nobody else can choose its bits, so they need only be brought together.
+/// A hasher for keys that contain a keyed digest: nobody else can choose its bits, so they only need to be combined.
 #[derive(Default)]
 struct Mixed(u64);
 
 impl Mixed {
     fn mix(&mut self, value: u64) {
-        // The upper bits of a product depend on all of them; hashbrown looks at both ends.
+        // The upper bits of a product depend on all input bits; hashbrown uses both ends.
         self.0 = (self.0.rotate_left(32) ^ value).wrapping_mul(0x9e37_79b9_7f4a_7c15);
     }
 }

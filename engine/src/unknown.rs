@@ -1,5 +1,5 @@
-//! What an author's Rego reads of `input` that is never there. It is undefined whatever comes, so a rule that asks for it
-//! decides nothing, and nobody would notice.
+//! Fields of `input` that an author's Rego reads but that never exist. They are always undefined, so a rule that uses
+//! one decides nothing, and nobody would notice.
 
 use mesh_policy::{Diagnostic, Policy, Rule, nearest};
 use mesh_rego::{Module, Rego};
@@ -7,17 +7,17 @@ use mesh_rego::{Module, Rego};
 use crate::compile::modules;
 use crate::input::FIELDS;
 
-/// Fields of objects that the table of fields names as a whole.
+/// Fields of objects that the field table only lists as a whole.
 const WITHIN: [&str; 4] = ["response.status", "response.stream", "response.tool_calls", "response.messages"];
 
-/// Warnings about fields of `input` that are not there, in a policy that compiles; none about one that does not. Where a module
-/// reads all of `input`, or by a name that only a request tells, nothing is said.
+/// Warnings about nonexistent fields of `input` in a policy that compiles; none for one that does not. Nothing is
+/// reported if a module reads all of `input`, or a field whose name is only known at run time.
 pub fn remarks(policy: &Policy) -> Vec<Diagnostic> {
     let rules = policy.spec.rules.iter().enumerate();
     rules.flat_map(|(index, rule)| unknown(index, rule).unwrap_or_default()).collect()
 }
 
-/// None where there is no Rego in the rule, or it does not compile.
+/// `None` if the rule contains no Rego, or does not compile.
 fn unknown(index: usize, rule: &Rule) -> Option<Vec<Diagnostic>> {
     let (rego, modules) = match rule {
         Rule::Rego(rule) => {
@@ -49,7 +49,7 @@ fn unknown(index: usize, rule: &Rule) -> Option<Vec<Diagnostic>> {
     Some(said.collect())
 }
 
-/// What to write in place of a path of one name or two; none where it is there.
+/// What to write instead of a path of one or two names; `None` if it exists.
 fn missing(path: &str) -> Option<String> {
     let (top, field) = path.split_once('.').map_or((path, None), |(top, field)| (top, Some(field)));
     let known = || FIELDS.iter().chain(&WITHIN);

@@ -1,8 +1,9 @@
-//! Texts that come whole with every event, each time with more at the end: SGLang's `/generate`, DashScope without
-//! `incremental_output`, artifacts of A2A that replace the last one. No protocol says so, so that they are read as pieces too.
+//! Texts that every event repeats in full, each time with more at the end: SGLang's `/generate`, DashScope without
+//! `incremental_output`, A2A artifacts that replace the previous one. No protocol marks them, so they are read as
+//! pieces too.
 //!
-//! What such a text says for the first time runs in a window of its own. There a value waits for its end, though the next event
-//! begins from the text's beginning again; and is cut from every event that waits.
+//! The new part of such a text runs in a separate window. There a value waits for its end even though the next event
+//! starts from the beginning of the text; and it is cut from every queued event.
 use std::hash::{DefaultHasher, Hash, Hasher};
 
 use mesh_wire::{Channel, ChannelKind, Piece};
@@ -11,18 +12,18 @@ use super::Stream;
 use super::window::Part;
 use crate::session::Session;
 
-/// Tells the window of such a text from that of its pieces.
+/// Distinguishes the window of such a text from that of its pieces.
 const CUMULATIVE: u32 = 0x5BD1_E995;
 
-/// A text that said this much, in bytes, and came whole three times is no text that comes in pieces.
+/// A text that is this long, in bytes, and was repeated in full three times does not come in pieces.
 const SURE: usize = 16;
 
-/// What the events of a text said so far.
+/// What the events of a text have said so far.
 #[derive(Clone, Copy)]
 pub(super) enum Said {
-    /// `len` bytes with this digest, each of so many events all of what was said before.
+    /// `len` bytes with this digest; each of `events` events repeated all of the text before it.
     All { len: usize, digest: u64, events: u32 },
-    /// Not the same with more at its end.
+    /// Not the same text with more at its end.
     Else,
 }
 
@@ -33,7 +34,7 @@ impl Default for Said {
 }
 
 impl Said {
-    /// Takes the next event's text. Gives how much of it was said before, if that is all.
+    /// Takes the next event's text. Returns how much of it was said before, if it repeats all of that.
     fn take(&mut self, text: &str) -> Option<usize> {
         let Said::All { len, digest, events } = *self else { return None };
         let before = text.get(..len).filter(|said| digest_of(said) == digest).map(str::len);
@@ -56,8 +57,8 @@ fn digest_of(text: &str) -> u64 {
 }
 
 impl Stream {
-    /// Looks at a piece that may be such a text, before it is taken. Gives the channel of what it says for the first time, and
-    /// that, if all that was said before stands before it; the event waits for more of it.
+    /// Checks a piece that may be such a text, before it is added. Returns the channel of its new part, and the new
+    /// part if all of the earlier text precedes it; then the event waits for it to be decided.
     pub(super) fn cumulative<'a>(
         &mut self,
         session: &mut Session,
@@ -66,14 +67,14 @@ impl Stream {
         event: u64,
     ) -> (Channel, Option<&'a str>) {
         let channel = Channel { index: piece.channel.index ^ CUMULATIVE, ..piece.channel };
-        // Messages are whole, and wait for none.
+        // Messages are complete, and wait for nothing.
         if channel.kind == ChannelKind::Messages {
             return (channel, None);
         }
-        // What the same event said before is still to be queued.
+        // Earlier parts of the same event are not in the queue yet.
         let own = |part: &Part| part.event == event;
         let window = self.windows.entry(piece.channel).or_default();
-        // Several texts of one event are not one that grows over events.
+        // Several texts in one event are not one text that grows over events.
         if window.parts.back().is_some_and(own) {
             window.said = Said::Else;
         }
