@@ -1,10 +1,11 @@
-//! Access rules: time and network are judged here, roles, actions and resources by the shipped Rego library.
+//! Access rules: time and network are checked here; roles, actions and resources by the shipped Rego library.
 //!
-//! What is granted is granted without the interpreter, by the same conditions in a few comparisons ([`Compiled::grants`]);
-//! the library is asked when they grant nothing, and says why. A test holds the two to each other. It is compiled for a policy
-//! when it is asked for the first time: most policies never ask it, and a thousand of them would take half a second.
+//! Grants are decided without the interpreter, by the same conditions in a few comparisons ([`Compiled::grants`]);
+//! only if they grant nothing is the library asked, and gives the reason. A test checks that both agree. The library
+//! is compiled for a policy on its first use: most policies never need it, and a thousand of them would take half a
+//! second.
 //!
-//! Failure law: an evaluation that fails is a guard that failed; no access is granted by it.
+//! Failure law: if an evaluation fails, the guard has failed; it grants no access.
 use std::cell::OnceCell;
 use std::net::IpAddr;
 
@@ -30,7 +31,7 @@ pub(crate) struct AccessGuard {
 }
 
 impl AccessGuard {
-    /// `rules` with their places in the document's rule list.
+    /// `rules` with their indices in the document's rule list.
     pub(crate) fn compile(rules: &[(usize, &AccessRule)]) -> Result<Self, Vec<Diagnostic>> {
         let mut problems = Vec::new();
         let mut compiled = Vec::new();
@@ -62,13 +63,13 @@ impl AccessGuard {
             let compiled = Rego::compile(&[access_library()], &self.data);
             let compiled =
                 compiled.map_err(|errors| errors.into_iter().next().unwrap_or_else(unavailable))?;
-            // Nobody else has set it in between: a program stays on its thread.
+            // Not set by anything else in the meantime: a program stays on its thread.
             let _ = self.library.set(compiled);
         }
         self.library.get().ok_or_else(unavailable)
     }
 
-    /// Whether some rule grants what is asked.
+    /// Whether some rule grants the request.
     pub(crate) fn grants(
         &self,
         ask: &Ask,
@@ -79,7 +80,7 @@ impl AccessGuard {
         self.rules.iter().any(|rule| rule.grants(ask, caller) && rule.hold(source_ip, now))
     }
 
-    /// `None` when some rule grants what is asked, else why not.
+    /// `None` if some rule grants the request, otherwise the reason.
     pub(crate) fn judge(
         &self,
         ask: &Ask,
@@ -93,7 +94,7 @@ impl AccessGuard {
         self.explain(ask, caller, source_ip, now)
     }
 
-    /// The rules that speak of what is asked for and do not grant it, the nearest first; at most [`MAX_NEAR`].
+    /// The rules that concern the resource but do not grant the request, the nearest first; at most [`MAX_NEAR`].
     pub(crate) fn near(
         &self,
         ask: &Ask,
@@ -110,7 +111,7 @@ impl AccessGuard {
         near
     }
 
-    /// What the library says.
+    /// The library's reason.
     fn explain(
         &self,
         ask: &Ask,
@@ -146,7 +147,7 @@ fn unavailable() -> RegoError {
     RegoError { module: String::new(), line: None, column: None, message }
 }
 
-/// Rules that an explanation names.
+/// The maximum number of rules in an explanation.
 const MAX_NEAR: usize = 4;
 
 #[derive(Debug)]
@@ -214,7 +215,7 @@ impl Compiled {
         self.from(source_ip) && self.at(now)
     }
 
-    /// An address that is not known is in no network.
+    /// An unknown address is in no network.
     fn from(&self, source_ip: Option<IpAddr>) -> bool {
         self.networks.is_empty()
             || source_ip.is_some_and(|ip| {
@@ -227,7 +228,7 @@ impl Compiled {
         self.hours.as_ref().is_none_or(|hours| hours.contains(now))
     }
 
-    /// What does not hold of a rule that speaks of the resource.
+    /// The unmet conditions of a rule that concerns the resource.
     fn missing(
         &self,
         ask: &Ask,
@@ -245,7 +246,7 @@ impl Compiled {
     }
 }
 
-/// `09:00-17:00 America/New_York`: from the first minute up to, not including, the second; may run over midnight.
+/// `09:00-17:00 America/New_York`: from the first minute up to, but not including, the second; may span midnight.
 #[derive(Debug)]
 struct Hours {
     from: Time,

@@ -1,7 +1,7 @@
-//! Which policies apply to an agent: found once for each agent, at its first request, from an index by name; after that
-//! a look-up. So the cost of a request depends on the rules that apply to it, not on how many there are.
+//! Which policies apply to an agent: determined at an agent's first request from an index by name; after that a
+//! lookup. So the cost of a request depends on the rules that apply to it, not on how many there are.
 //!
-//! An agent without a document has no type, tier or labels: a target that asks for one does not match it.
+//! An agent without a document has no type, tier or labels: a target that requires one does not match it.
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::ops::Deref;
@@ -12,11 +12,11 @@ use mesh_policy::{AgentStatus, BundleAgent, Diagnostic, Enforcement, Target};
 use crate::names::Globs;
 use crate::program::Rules;
 
-/// Strangers whose policies are remembered at a time, beside the registered agents; ids come from requests and are not
-/// bounded otherwise.
+/// The maximum number of unregistered agents in the cache, in addition to the registered ones; ids come from requests
+/// and are not bounded otherwise.
 const REMEMBERED: usize = 4096;
 
-/// A policy as it applies to somebody.
+/// A policy as it applies to an agent.
 #[derive(Clone)]
 pub(crate) struct Attached {
     pub(crate) id: String,
@@ -42,18 +42,18 @@ impl Deref for Attached {
 /// What applies to one agent.
 pub(crate) struct Applied {
     pub(crate) policies: Rc<[Rc<Attached>]>,
-    /// What the agent's document says of its status, and why.
+    /// The status in the agent's document, and the reason.
     pub(crate) status: AgentStatus,
     pub(crate) reason: Option<String>,
 }
 
-/// The policies by whom they target.
+/// The policies, indexed by their targets.
 pub(crate) struct Index {
     /// In the order of the bundle.
     policies: Vec<(Rc<Attached>, TargetMatch)>,
-    /// Policies that target everybody, or by pattern or attribute: asked one by one.
+    /// Policies that target all agents, or target by pattern or attribute: checked one by one.
     asked: Vec<usize>,
-    /// Policies that target agents by id alone.
+    /// Policies that target agents by id only.
     named: BTreeMap<String, Vec<usize>>,
     agents: BTreeMap<String, Registered>,
     remembered: RefCell<BTreeMap<String, Rc<Applied>>>,
@@ -68,7 +68,7 @@ impl Index {
     /// `pinned` are versions that apply only where they are attached.
     ///
     /// # Errors
-    /// The agents that name a policy or version which is not there.
+    /// The agents that refer to a policy or version that does not exist.
     pub(crate) fn new(
         policies: Vec<(Attached, &Target)>,
         pinned: &[Attached],
@@ -116,7 +116,7 @@ impl Index {
         if problems.is_empty() { Ok(index) } else { Err(problems) }
     }
 
-    /// What applies to the agent of that id.
+    /// What applies to the agent with this id.
     pub(crate) fn of(&self, agent: &str) -> Rc<Applied> {
         if let Some(applied) = self.remembered.borrow().get(agent) {
             return Rc::clone(applied);
@@ -130,7 +130,7 @@ impl Index {
         applied
     }
 
-    /// An attachment takes the place of the same policy in force.
+    /// An attachment replaces the same policy in force.
     fn find(&self, id: &str) -> Applied {
         let registered = self.agents.get(id);
         let agent = registered.map(|registered| &registered.agent);
@@ -155,7 +155,7 @@ impl Index {
     }
 }
 
-/// What is said of an attachment to what is not there; `known` are the policies in force.
+/// The diagnostic for an attachment to a nonexistent policy; `known` are the policies in force.
 fn missing<'a>(
     place: usize,
     attachment: &mesh_policy::Attachment,
@@ -179,7 +179,7 @@ fn missing<'a>(
     }
 }
 
-/// Whether a target is a list of ids and nothing else.
+/// Whether a target is only a list of ids.
 fn is_named(target: &Target) -> bool {
     !target.agents.is_empty()
         && target.types.is_empty()
@@ -188,7 +188,7 @@ fn is_named(target: &Target) -> bool {
         && target.agents.iter().all(|agent| !agent.contains('*'))
 }
 
-/// Every list that is given has to match.
+/// Every list that is given must match.
 pub(crate) struct TargetMatch {
     ids: Globs,
     types: Vec<String>,
@@ -223,7 +223,7 @@ impl TargetMatch {
     }
 }
 
-/// Warns where a target asks for attributes that no registered agent has.
+/// Warns if a target requires attributes that no registered agent has.
 pub(crate) fn unmatched(target: &Target, agents: &[BundleAgent]) -> Option<Diagnostic> {
     let attributes =
         !target.types.is_empty() || !target.compliance_tiers.is_empty() || !target.labels.is_empty();
@@ -335,7 +335,7 @@ mod tests {
         assert_eq!(paths, [("x", "spec.policies[0].version"), ("x", "spec.policies[1].policy")]);
     }
 
-    /// Ids come from requests: what is remembered of them is bounded.
+    /// Ids come from requests: the cache is bounded.
     #[test]
     fn strangers_do_not_fill_the_memory() {
         let index = Index::new(Vec::new(), &[], &[]).ok().unwrap();

@@ -1,7 +1,8 @@
-//! Limits: what the rate limit service is asked, and what its answer does.
+//! Limits: what the rate limit service is asked, and the effect of its answer.
 //!
-//! A request is admitted under all its limits or counted under none. Limits of policies that only record must not keep the enforcing
-//! ones from counting: when only they refuse, the service is asked again with the enforcing limits alone.
+//! A request is admitted under all its limits or counted under none. Limits of policies that only record must not
+//! keep the enforcing ones from counting: if only they refuse, the service is asked again with the enforcing limits
+//! alone.
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
@@ -19,14 +20,15 @@ use crate::names::bare_model;
 use crate::program::LimitGuard;
 use crate::session::{Session, Step};
 
-/// One account to ask the rate limit service about.
+/// A check of one account by the rate limit service.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LimitCheck {
-    /// Policy whose limit it is.
+    /// The limit's policy.
     pub policy: String,
-    /// The rule's place among those of that policy that have a limit of this name: edits of other rules leave accounts as they are.
+    /// The rule's index among the policy's rules with a limit of this name: edits of other rules do not change the
+    /// account.
     pub rule: usize,
-    /// The rule's place in that policy.
+    /// The rule's index in that policy.
     pub(crate) place: usize,
     /// The limit's name in the document: `tokensPerDay`.
     pub name: &'static str,
@@ -34,48 +36,48 @@ pub struct LimitCheck {
     pub measure: Measure,
     /// Who is counted: `agent:support-1`.
     pub key: String,
-    /// What is admitted in any window, or at a time.
+    /// How much is admitted in any window, or at a time.
     pub limit: u64,
     /// Length of the window in seconds.
     pub window_s: u64,
-    /// What this request asks for.
+    /// How much this request needs.
     pub amount: u64,
     /// Whether the amount is an upper bound.
     pub strict: bool,
-    /// Whether going over it refuses the request.
+    /// Whether exceeding it refuses the request.
     pub enforced: bool,
     pub(crate) action: LimitAction,
 }
 
-/// What the service said of one check.
+/// The service's answer to one check.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct LimitStatus {
-    /// `None` within the limit, else the seconds until a request is admitted again.
+    /// `None` within the limit, otherwise the seconds until a request is admitted again.
     pub over: Option<u64>,
     /// What is left, after this request.
     pub remaining: u64,
 }
 
-/// What the rate limit service said.
+/// The answer of the rate limit service.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum LimitAnswer {
-    /// For each check in order.
+    /// For each check, in order.
     Answered(Vec<LimitStatus>),
-    /// Nothing, in time.
+    /// No answer in time.
     Unreachable,
 }
 
-/// What the agent is told when a limit is exceeded and nothing stricter refuses.
+/// What the agent is told if a limit is exceeded and nothing stricter refuses.
 pub(crate) struct Throttled {
     pub(crate) kind: RefusalKind,
     pub(crate) message: String,
-    /// Policy and name.
+    /// The limit, as policy and name.
     pub(crate) limit: String,
 }
 
-/// Tools that are counted separately; with more, a limit by tool could not run.
+/// Maximum number of tools counted separately; with more, a limit per tool could not run.
 const MAX_TOOLS: usize = 16;
-/// Keys of a provider that a request may show; with more, a limit by key could not run.
+/// Maximum number of a provider's keys in a request; with more, a limit per key could not run.
 const MAX_KEYS: usize = 4;
 
 /// The limits of one rule.
@@ -93,7 +95,7 @@ pub(crate) fn guards(index: usize, rule: &RateLimitRule, expression: Option<&Reg
     let mut limits = Vec::new();
     for (name, limit, window_s) in requests {
         if let Some(limit) = limit {
-            // The burst is that of the shortest window.
+            // The burst belongs to the shortest window.
             limits.push((name, Measure::Requests, u64::from(limit) + std::mem::take(&mut burst), window_s));
         }
     }
@@ -138,7 +140,7 @@ impl Session {
         match answer {
             LimitAnswer::Answered(statuses) if statuses.len() == checks.len() => {
                 self.decision.guard("rateLimit", GuardState::Ran);
-                // Where those that enforce are asked again, the others keep what was said of them.
+                // If the enforcing limits are asked again, the others keep their answers.
                 self.told.retain(|(check, _)| !check.enforced);
                 self.told.extend(checks.iter().cloned().zip(statuses.iter().copied()));
                 for (check, status) in checks.iter().zip(&statuses) {
@@ -197,7 +199,7 @@ impl Session {
                     if let Some(Err(why)) = answers {
                         self.guard_failed(policy, "rateLimit", why);
                     }
-                    // Where an open policy lets pass what has no upper bound, it counts by the estimate.
+                    // If a policy that fails open lets pass what has no upper bound, it counts by the estimate.
                     let known = match answers.and_then(Result::ok) {
                         Some(answers) => self.estimate(body, Some(answers)),
                         None => self.estimated(body),
@@ -224,14 +226,14 @@ impl Session {
         checks
     }
 
-    /// Asks the service, which has to be told how these end from now on.
+    /// Asks the service; from now on, the outcome of these checks must be reported to it.
     pub(crate) fn ask(&mut self, checks: Vec<LimitCheck>) -> Step {
         self.asked.clone_from(&checks);
         Step::AskLimits(checks)
     }
 
-    /// Who is counted, and for how many requests: each call of a JSON-RPC batch is one. Who is not known by the key of a limit is
-    /// counted by the agent, never let off.
+    /// Who is counted, and for how many requests: each call of a JSON-RPC batch is one. If the limit's key is unknown
+    /// for a request, the agent is counted instead.
     fn keys(
         &self,
         guard: &LimitGuard,
@@ -246,7 +248,7 @@ impl Session {
             LimitKey::Session => caller.session.as_ref().map(|session| format!("session:{session}")),
             LimitKey::Team => caller.team.as_ref().map(|team| format!("team:{team}")),
             LimitKey::Key => {
-                // Each key that is shown is counted: none that is added hides the one that pays.
+                // Every key in the request is counted: an added key cannot hide the one that pays.
                 let shown = self.head.keys(self.protocol);
                 if shown.len() > MAX_KEYS {
                     return Err("keys");
@@ -284,7 +286,7 @@ impl Session {
         Ok(vec![(known.unwrap_or_else(|| format!("agent:{}", caller.agent)), self.calls())])
     }
 
-    /// How many requests this one is. Calls of tools that a conversation repeats are none.
+    /// How many requests this one counts as. Tool calls that a conversation repeats do not count.
     fn calls(&self) -> u64 {
         let message = self.message.as_ref();
         let rpc = message.filter(|message| message.mcp || message.protocol == Protocol::A2a);
@@ -315,7 +317,7 @@ impl Session {
             LimitAction::Throttle => RefusalKind::Limit { retry_after_s },
             LimitAction::Deny => RefusalKind::Policy,
         };
-        // Of several the one that lasts longest is told: who comes back by then is admitted.
+        // Of several limits, the longest wait is reported: after it, the agent is admitted.
         let wait = |kind: &RefusalKind| match kind {
             RefusalKind::Limit { retry_after_s } => *retry_after_s,
             _ => u64::MAX,
@@ -326,7 +328,7 @@ impl Session {
         }
     }
 
-    /// A stream is cut: the record says by which limit.
+    /// Records which limit ended a stream.
     pub(crate) fn note_spent(&mut self, check: &LimitCheck, message: String) {
         let applies = Rc::clone(&self.applies);
         if let Some(policy) = applies.iter().find(|policy| policy.id == check.policy && check.enforced) {
@@ -335,10 +337,10 @@ impl Session {
     }
 }
 
-/// Model and tool names are the agent's own words.
+/// The maximum length of a model or tool name: the agent chooses them.
 const MAX_NAME: usize = 128;
 
-/// Who is counted, by a name of that length at most.
+/// Who is counted, with a name of at most that length.
 fn named(kind: &str, name: &str) -> String {
     let name: String = name.chars().take(MAX_NAME).collect();
     format!("{kind}:{name}")
@@ -362,7 +364,7 @@ fn check(policy: &Attached, guard: &LimitGuard, key: String, amount: u64) -> Lim
 }
 
 impl LimitCheck {
-    /// A question that wants nothing for a request: it is asked to be lent.
+    /// A check that needs nothing for a request, only a loan.
     pub fn to_borrow(
         policy: String,
         rule: usize,
@@ -430,7 +432,7 @@ mod tests {
         let minute = RateLimitRule { requests_per_minute: Some(9), ..RateLimitRule::default() };
         let both = RateLimitRule { requests_per_day: Some(9), ..minute.clone() };
         let (minutes, days) = ("requestsPerMinute", "requestsPerDay");
-        // Places of rules in a document, and the numbers of their limits' accounts.
+        // Indices of rules in a document, and the account numbers of their limits.
         type Row<'a> = (&'a [(usize, &'a RateLimitRule)], &'a [(&'a str, usize)]);
         let table: &[Row] = &[
             (&[(0, &both)], &[(minutes, 0), (days, 0)]),

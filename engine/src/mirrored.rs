@@ -1,8 +1,10 @@
-//! Headers of MCP that say once more what the body says: its method, the name in it, parameters (revision 2026-07-28, Streamable
-//! HTTP, "Request Metadata"). Whoever stands before a server goes by them, and they pass by what changes the body.
+//! MCP headers that repeat parts of the body: its method, the name in it, parameters (revision 2026-07-28, Streamable
+//! HTTP, "Request Metadata"). Intermediaries in front of a server rely on them, and edits of the body do not affect
+//! them.
 //!
-//! Failure law: headers that say something else than the body, or cannot be read, are refused like a body that parsers read in
-//! different ways. What a rule would change in one is refused: a server would refuse the request that is left.
+//! Failure law: headers that contradict the body, or cannot be read, are refused like a body that parsers read in
+//! different ways. If a rule would modify a header, the request is refused: a server would refuse the modified
+//! request anyway.
 use std::borrow::Cow;
 use std::rc::Rc;
 
@@ -16,7 +18,7 @@ const METHOD: &str = "mcp-method";
 const NAME: &str = "mcp-name";
 const PARAMETER: &str = "mcp-param-";
 
-/// Why headers and body are not of one request, if they are not.
+/// Why headers and body contradict each other, if they do.
 pub(crate) fn contradiction(head: &RequestHead, message: &Message) -> Option<&'static str> {
     if !message.mcp {
         return None;
@@ -24,7 +26,7 @@ pub(crate) fn contradiction(head: &RequestHead, message: &Message) -> Option<&'s
     if mirrored(head).any(|(_, value)| value.is_none()) {
         return Some("a header of MCP is in Base64 of no text");
     }
-    // On the path of another protocol the operation is that one's.
+    // On another protocol's path, the operation is that protocol's.
     if message.protocol == Protocol::Mcp && head.all(METHOD).any(|method| method.trim() != message.operation)
     {
         return Some("the header mcp-method names another method than the body");
@@ -34,7 +36,7 @@ pub(crate) fn contradiction(head: &RequestHead, message: &Message) -> Option<&'s
     head.all(NAME).any(another).then_some("the header mcp-name names something else than the body")
 }
 
-/// Names of parameters (none for what is named itself) and their values; no value where one is coded and no text.
+/// Names of parameters (`None` for `mcp-name`) and their values; no value if it is encoded but not text.
 fn mirrored(head: &RequestHead) -> impl Iterator<Item = (Option<&str>, Option<Cow<'_, str>>)> {
     head.headers.iter().filter_map(|(header, value)| {
         let parameter = header.strip_prefix(PARAMETER);
@@ -43,7 +45,7 @@ fn mirrored(head: &RequestHead) -> impl Iterator<Item = (Option<&str>, Option<Co
 }
 
 impl Session {
-    /// Personal data and attacks in the headers of a request to an MCP server.
+    /// Searches the headers of a request to an MCP server for personal data and attacks.
     pub(crate) fn judge_mirrored(&mut self) {
         if !self.message.as_ref().is_some_and(|message| message.mcp) {
             return;

@@ -1,11 +1,12 @@
-//! Globs over names of agents, tools, models and resources: `*` is any run of characters, `/` included.
+//! Globs over names of agents, tools, models and resources: `*` matches any run of characters, including `/`.
 use mesh_wire::other_spelling;
 use wildmatch::WildMatchPattern;
 
-/// `*` only; a `?` in a name is a plain character, so the single-character wildcard is a character no name has.
+/// Only `*`: a `?` in a name is an ordinary character, so the single-character wildcard is a character that no name
+/// contains.
 type Glob = WildMatchPattern<'*', '\u{10FFFF}'>;
 
-/// A list of globs, one of which has to match.
+/// A list of globs, one of which must match.
 #[derive(Debug, Default)]
 pub(crate) struct Globs(Vec<Glob>);
 
@@ -31,16 +32,16 @@ impl Globs {
     }
 }
 
-/// Allow and deny lists of one rule: denied names stay denied whatever `allow` says.
+/// The allow and deny lists of one rule: denied names stay denied whatever `allow` says.
 #[derive(Debug)]
 pub(crate) struct NameGuard {
-    /// Place in the document's rule list.
+    /// Index in the document's rule list.
     pub(crate) rule: usize,
     allow: Globs,
     deny: Globs,
-    /// What else services call by a name: what is denied is denied under each.
+    /// Other names that services use for the same thing: if it is denied, it is denied under each of them.
     aliases: fn(&str) -> Vec<String>,
-    /// What it is offered as, where a call has another name: what is allowed is allowed under that.
+    /// The names that it is offered under, if its calls have another name: what is allowed under those is allowed.
     offered_as: fn(&str) -> &'static [&'static str],
 }
 
@@ -53,25 +54,26 @@ impl NameGuard {
         NameGuard { rule, allow: Globs::new(allow), deny: Globs::new(deny), aliases, offered_as: own_tool }
     }
 
-    /// Some services (Ollama) know a model in capital and small letters.
+    /// Some services (Ollama) ignore the case of model names.
     pub(crate) fn of_models(rule: usize, allow: &[String], deny: &[String]) -> Self {
         let (allow, deny) = (Globs::new(allow), Globs::in_any_case(deny));
         NameGuard { rule, allow, deny, aliases: model_aliases, offered_as: |_| &[] }
     }
 
-    /// Why the name is refused, if it is: the entry of the deny list, or nothing where the allow list lacks it.
+    /// Why the name is refused, if it is: the entry of the deny list, or an empty text if the allow list lacks it.
     pub(crate) fn refuses(&self, name: &str) -> Option<String> {
         let allowed = self.allow.is_empty() || self.allow.matches(name);
         self.denies(name).or((!allowed).then(String::new))
     }
 
-    /// The same of a call of a provider's own tool: what it is offered as may be allowed. Anybody's function may have the name of one.
+    /// The same for a call of a provider's own tool, which may be allowed under the name it is offered under. An
+    /// ordinary function may have such a name too.
     pub(crate) fn refuses_own(&self, name: &str) -> Option<String> {
         let offered = (self.offered_as)(name).iter().any(|name| self.allow.matches(name));
         self.refuses(name).filter(|listed| !(listed.is_empty() && offered))
     }
 
-    /// The entry of the deny list that names it, or what it is called besides.
+    /// The entry of the deny list that matches the name or one of its aliases.
     pub(crate) fn denies(&self, name: &str) -> Option<String> {
         if self.deny.is_empty() {
             return None;
@@ -81,7 +83,7 @@ impl NameGuard {
     }
 }
 
-/// What a provider's own tool is offered as, by what its calls are called: OpenAI's by their type alone.
+/// The names that a provider's own tool is offered under, by the name of its calls: OpenAI's by their type alone.
 fn own_tool(call: &str) -> &'static [&'static str] {
     match call {
         "web_search_call" => {
@@ -105,11 +107,11 @@ fn own_tool(call: &str) -> &'static [&'static str] {
     }
 }
 
-/// Where Amazon runs a model of several regions: what an inference profile's name has before the model's.
+/// Prefixes in the names of Amazon's inference profiles that run a model in several regions.
 const REGIONS: [&str; 9] = ["us.", "us-gov.", "eu.", "apac.", "jp.", "au.", "ca.", "sa.", "global."];
 
-/// A model's name in small letters, without what says where it is kept (Google's resource, Amazon's ARN, Ollama's registry) or run
-/// (Amazon's profiles), and without the tag that Ollama takes where there is none: one name for one model, however it is spelt.
+/// A model's name in lower case, without where it is stored (Google's resource, Amazon's ARN, Ollama's registry) or
+/// run (Amazon's profiles), and without Ollama's default tag: one name per model, however it is written.
 pub(crate) fn bare_model(name: &str) -> String {
     let small = name.to_ascii_lowercase();
     let kept = ["/models/", "/library/", "foundation-model/", "inference-profile/"];
@@ -118,12 +120,12 @@ pub(crate) fn bare_model(name: &str) -> String {
         bare = bare.strip_prefix(first).unwrap_or(bare);
     }
     let profile = REGIONS.iter().find_map(|region| bare.strip_prefix(region));
-    // What is left is a vendor's: `anthropic.claude-…`.
+    // The rest has a vendor: `anthropic.claude-…`.
     bare = profile.filter(|model| model.contains('.')).unwrap_or(bare);
     bare.strip_suffix(":latest").unwrap_or(bare).to_owned()
 }
 
-/// What a model is called besides: its bare name, with and without the tag that Ollama takes where there is none.
+/// The aliases of a model: its bare name, with and without Ollama's default tag.
 fn model_aliases(name: &str) -> Vec<String> {
     let bare = bare_model(name);
     let tagged = (!bare.contains(':')).then(|| format!("{bare}:latest"));
@@ -174,7 +176,7 @@ mod tests {
         let guard = NameGuard::of_tools(0, &list(&["b*"]), &list(&["x", "a*"]));
         assert_eq!(guard.refuses("abc").as_deref(), Some("a*"));
         assert_eq!(guard.refuses("cde").as_deref(), Some(""));
-        // Of a function that is called like a call of an own tool.
+        // A function whose name equals that of a provider's own tool call.
         let guard = NameGuard::of_tools(0, &list(&["shell"]), &[]);
         assert!(guard.refuses("shell_call").is_some() && guard.refuses_own("shell_call").is_none());
     }
@@ -201,7 +203,7 @@ mod tests {
             let guard = NameGuard::of_models(0, &[], &list(entry));
             assert_eq!(guard.refuses(same).as_deref(), Some(entry), "{same}");
             assert_eq!(guard.refuses(other), None, "{other}");
-            // A list of allowed names has them as they are asked for.
+            // An allow list contains names as they are requested.
             assert!(NameGuard::of_models(0, &list(entry), &[]).refuses(same).is_some(), "{same}");
         }
         for (entry, same, other) in

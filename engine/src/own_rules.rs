@@ -1,8 +1,8 @@
-//! The author's own rules (`rego`), over requests and over answers.
+//! The author's own rules (`rego`), for requests and responses.
 //!
-//! Failure law: a module whose evaluation fails or runs over its budget is a guard that could not run, and follows its
-//! policy's failure mode. An answer that comes as a stream is held back until the rules have seen the whole of it, up to
-//! [`MAX_HELD`]; a longer one can not be judged.
+//! Failure law: a module whose evaluation fails or exceeds its budget is a guard that could not run, and follows its
+//! policy's failure mode. A streamed response is held back until the rules have seen all of it, up to [`MAX_HELD`]; a
+//! longer one cannot be judged.
 use std::rc::Rc;
 
 use mesh_policy::Enforcement;
@@ -17,17 +17,17 @@ use crate::input::{Asked, is_unclear, rego_input};
 use crate::program::Rules;
 use crate::session::Session;
 
-/// Most bytes of a stream that are held back for the author's rules.
+/// The maximum number of bytes of a stream that are held back for the author's rules.
 pub(crate) const MAX_HELD: usize = 4 << 20;
 
-/// When in an exchange a module is asked.
+/// At which stage of an exchange a module is evaluated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Turn {
-    /// Before the content is searched: the cheap questions.
+    /// Before the content is searched: cheap checks.
     Early,
-    /// After that: modules that look at what was found.
+    /// After that: modules that read the findings.
     Late,
-    /// When the answer is there.
+    /// When the response is complete.
     Answer,
 }
 
@@ -42,7 +42,7 @@ impl Turn {
 }
 
 impl Rules {
-    /// Whether a module of the author's looks at answers.
+    /// Whether an author's module inspects responses.
     pub(crate) fn rego_reads_answers(&self) -> bool {
         self.rego.iter().any(|(_, asked)| Turn::Answer.takes(asked))
     }
@@ -65,7 +65,7 @@ impl Session {
                 let verdict = match asked.rego.decide_input(&input) {
                     Ok(verdict) => verdict,
                     Err(error) => {
-                        // Where it failed is the author's to know: module, line and column, and never a value.
+                        // The author is told where it failed: module, line and column, but never a value.
                         let message = "rego could not run: evaluation";
                         let told = format!("{message} ({error})");
                         let violation = Violation::new("rego", Severity::High, told).by(*rule);
@@ -87,7 +87,7 @@ impl Session {
         }
     }
 
-    /// Whether a tool is called with something that parsers read in more than one way, and a module is to judge it.
+    /// Whether the arguments of a tool call can be parsed in more than one way, and a module is to judge them.
     fn arguments_are_unclear(&self, body: &[u8], answer: Option<&Answer>) -> bool {
         let asked = self.applies.iter().flat_map(|policy| &policy.rego).map(|(_, asked)| asked);
         if !asked.into_iter().any(|asked| asked.reads_arguments(answer.is_some())) {
@@ -100,7 +100,8 @@ impl Session {
         }
     }
 
-    /// Asks the modules that look at answers. Their time is the request's: an answer is judged by the hour it was asked at.
+    /// Evaluates the modules that inspect responses. They see the time of the request: a response is judged as of
+    /// that time.
     pub(crate) fn judge_answer(&mut self, answer: &Answer) {
         if self.rego_awaits_answer() && !self.denied() {
             self.judge_rego(&[], Turn::Answer, Some(answer), self.decision.time);
@@ -111,14 +112,14 @@ impl Session {
         self.applies.iter().any(|policy| policy.rego_reads_answers())
     }
 
-    /// Whether an answer has to wait for the modules: only where one of them can refuse it.
+    /// Whether a response must wait for the modules: only if one of them can refuse it.
     pub(crate) fn rego_holds_answer(&self) -> bool {
         let holds =
             |policy: &Attached| policy.enforcement == Enforcement::Blocking && policy.rego_reads_answers();
         self.applies.iter().any(|policy| holds(policy))
     }
 
-    /// The answer can not be shown to the modules.
+    /// The response cannot be shown to the modules.
     pub(crate) fn rego_misses_answer(&mut self, why: &'static str) {
         let applies = Rc::clone(&self.applies);
         for policy in applies.iter().filter(|policy| policy.rego_reads_answers()) {

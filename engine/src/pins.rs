@@ -1,10 +1,12 @@
-//! Pinned tools (MCP): a definition is offered only as people approved it, and a tool is called only while its server keeps
-//! to that.
+//! Pinned tools (MCP): a definition is offered only as people approved it, and a tool may be called only while its
+//! server keeps to that definition.
 //!
-//! A definition goes by the SHA-256 of its canonical form (RFC 8785), so the order of keys and the spelling of strings do not
-//! matter. That form has doubles: a number that is none, and that some readers tell from its neighbours, counts as it is written. What is approved comes with the bundle. A definition that is not is left out of the listing and reported once
-//! by each program, with its text, so that people can look at it; from then on this program refuses calls of that tool, and
-//! the control plane tells all others. A tool without an approved definition is never called.
+//! A definition is identified by the SHA-256 of its canonical form (RFC 8785), so the order of keys and the escaping
+//! of strings do not matter. That form has doubles: a number that no double holds exactly, and that some parsers distinguish from
+//! its neighbours, is digested as it is written. The approved digests come with the bundle. A definition that is not
+//! approved is removed from the listing and reported once by each program, with its text, so that people can review
+//! it. If the tool was approved with another definition, this program refuses its calls from then on, and the control
+//! plane tells all others. A tool without an approved definition may never be called.
 //!
 //! Bounded: a program reports at most [`MAX_REPORTED`] definitions, an exchange at most [`MAX_TEXTS`] bytes of them.
 use std::cell::RefCell;
@@ -21,40 +23,40 @@ use crate::decision::{GuardState, Severity};
 use crate::evidence::{Effect, Evidence, Violation};
 use crate::session::Session;
 
-/// Definitions one program reports.
+/// The maximum number of definitions that a program reports.
 const MAX_REPORTED: usize = 1024;
-/// The longest text of a definition that is reported, in bytes.
+/// The maximum length of a reported definition, in bytes.
 const MAX_TEXT: usize = 8 * 1024;
-/// Texts of definitions that one record carries, in bytes.
+/// The maximum size of all definitions in a record, in bytes.
 const MAX_TEXTS: usize = 512 * 1024;
-/// Longer names of servers and tools are nobody's: such tools can not be approved. In bytes.
+/// The maximum length of server and tool names, in bytes: tools with longer names cannot be approved.
 const MAX_NAME: usize = 512;
 
 /// A definition that is not approved, as a server offers it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SeenTool {
-    /// The server: host, and path.
+    /// The server: host and path.
     pub server: String,
     /// The tool's name.
     pub name: String,
     /// SHA-256 of the canonical form, hex.
     pub digest: String,
-    /// The definition for people: one member a line, secrets in it redacted, what is invisible written out.
+    /// The definition for people: one member per line, secrets redacted, invisible characters escaped.
     pub text: String,
-    /// There was more of it than `text` shows.
+    /// Whether `text` was cut.
     pub truncated: bool,
 }
 
-/// What is approved, and what this program saw.
+/// What is approved, and what this program has seen.
 #[derive(Default)]
 pub(crate) struct Pins {
-    /// Whether any policy asks.
+    /// Whether any policy pins tools.
     pub(crate) asked: bool,
     /// By server and name.
     tools: BTreeMap<(String, String), Approved>,
-    /// By server, name and digest: what was reported.
+    /// What was reported, by server, name and digest.
     reported: RefCell<BTreeSet<(String, String, String)>>,
-    /// Approved tools whose server was seen to offer something else.
+    /// Approved tools that their server offered with another definition.
     changed: RefCell<BTreeSet<(String, String)>>,
 }
 
@@ -63,7 +65,7 @@ struct Approved {
     changed: bool,
 }
 
-/// How a tool stands.
+/// The status of a tool.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Standing {
     Approved,
@@ -94,7 +96,7 @@ impl Pins {
         Pins { asked, tools: tools.collect(), ..Pins::default() }
     }
 
-    /// How a tool stands that is called.
+    /// The status of a called tool.
     fn called(&self, server: &str, name: &str) -> Standing {
         let key = (server.to_owned(), name.to_owned());
         match self.tools.get(&key) {
@@ -104,7 +106,7 @@ impl Pins {
         }
     }
 
-    /// How a definition stands that is offered.
+    /// The status of an offered definition.
     fn offered(&self, server: &str, name: &str, digest: Option<&str>) -> Standing {
         let key = (server.to_owned(), name.to_owned());
         match self.tools.get(&key) {
@@ -119,7 +121,7 @@ impl Pins {
         }
     }
 
-    /// Whether this definition has not been reported yet; it has been from now on.
+    /// Whether this definition has not been reported yet; marks it as reported.
     fn is_news(&self, server: &str, name: &str, digest: &str) -> bool {
         let mut reported = self.reported.borrow_mut();
         reported.len() < MAX_REPORTED
@@ -128,7 +130,7 @@ impl Pins {
 }
 
 impl Session {
-    /// Tools that are called have to be approved, by any policy that pins them.
+    /// Checks that called tools are approved, for every policy that pins them.
     pub(crate) fn pinned_calls(&mut self, message: &Message) {
         if !self.program.pins.asked {
             return;
@@ -159,7 +161,7 @@ impl Session {
         }
     }
 
-    /// The tools in a listing that are not offered as they were approved.
+    /// The tools in a listing that are not offered as approved.
     pub(crate) fn withheld_tools(&mut self, message: &Message, body: &[u8]) -> Vec<String> {
         let applies = Rc::clone(&self.applies);
         let mut pinning = applies.iter().filter(|policy| !policy.pinned.is_empty()).peekable();
@@ -218,8 +220,8 @@ impl Session {
         self.decision.definitions.push(SeenTool { server, name, digest, text, truncated });
     }
 
-    /// The server that is asked: its host, and the path of the request. The agent chooses the path, so another spelling of it
-    /// is another server, of which nothing is approved.
+    /// The requested server: its host, and the path of the request. The agent chooses the path, so another spelling
+    /// of it is another server, for which nothing is approved.
     fn server(&self) -> String {
         let cluster = self.head.cluster.as_deref().unwrap_or_default();
         let host = self.program.settings.servers.get(cluster).map_or(cluster, String::as_str);
@@ -227,7 +229,7 @@ impl Session {
     }
 }
 
-/// What of a definition is approved.
+/// The part of a definition that is approved.
 fn approved_part(definition: Value) -> Value {
     match definition {
         Value::Object(members) => {
@@ -240,12 +242,12 @@ fn approved_part(definition: Value) -> Value {
 
 fn digest_of(definition: &Value, numbers: &[String]) -> Option<String> {
     let mut canonical = serde_json_canonicalizer::to_vec(definition).ok()?;
-    // No canonical form goes on in another line.
+    // No canonical form contains a line break.
     numbers.iter().for_each(|number| canonical.extend([b"\n", number.as_bytes()].concat()));
     Some(hex::encode(Sha256::digest(&canonical)))
 }
 
-/// A definition as people are shown it, and whether that is not all of it.
+/// A definition as shown to people, and whether it was cut.
 fn shown(detector: &Detector, definition: &Value) -> (String, bool) {
     let text = serde_json::to_string_pretty(definition).unwrap_or_default();
     let cut = text.floor_char_boundary(MAX_TEXT);
@@ -272,7 +274,7 @@ fn shown(detector: &Detector, definition: &Value) -> (String, bool) {
     (out, truncated)
 }
 
-/// Characters that a reader does not see, or that reorder what they see, are written out.
+/// Escapes characters that are invisible or that reorder the text around them.
 fn visible(text: &str, out: &mut String) {
     for c in text.chars() {
         let unseen = matches!(c,
@@ -288,7 +290,7 @@ fn visible(text: &str, out: &mut String) {
     }
 }
 
-/// What the record says of a tool that is not as it was approved.
+/// The evidence for a tool that is not as approved.
 fn pinned(place: String) -> Evidence {
     Evidence { kind: "pinned tool".to_owned(), place, ..Evidence::default() }
 }
@@ -303,14 +305,14 @@ mod tests {
         digest_of(&approved_part(serde_json::from_str(text).unwrap()), &[]).unwrap()
     }
 
-    /// One definition, written in ways that mean the same, and others that do not.
+    /// A definition, others that mean the same, and others that do not.
     #[test]
     fn a_digest_goes_by_what_a_definition_means() {
         let one = r#"{"name":"search","description":"Finds","inputSchema":{"type":"object","properties":{"q":{"type":"string","maxLength":10}}}}"#;
         for same in [
             r#"{ "inputSchema": {"properties":{"q":{"maxLength":10.0,"type":"string"}},"type":"object"}, "description":"Finds", "name":"search" }"#,
             r#"{"name":"s\u0065arch","description":"\u0046inds","inputSchema":{"type":"object","properties":{"q":{"type":"string","maxLength":1e1}}}}"#,
-            // What nobody goes by is not pinned.
+            // Members that nothing depends on are not pinned.
             r#"{"_meta":{"seen":1},"name":"search","description":"Finds","inputSchema":{"type":"object","properties":{"q":{"type":"string","maxLength":10}}}}"#,
         ] {
             assert_eq!(digest(same), digest(one), "{same}");
