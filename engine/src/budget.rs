@@ -1,7 +1,8 @@
-//! What an exchange was promised under limits of tokens and money, what it took, and how the promises end.
+//! What was reserved for an exchange under limits of tokens and money, what it consumed, and how the reservations are
+//! settled.
 //!
-//! Failure law: what can not be known counts as it was promised. Nothing counts that never reached a model, or that the
-//! model refused.
+//! Failure law: what cannot be known counts as reserved. What never reached a model, or was refused by it, does not
+//! count.
 use mesh_limits::{Measure, Tokens, tokens_of};
 use mesh_policy::LimitMode;
 use mesh_wire::{Ending, Event, Message, Protocol, StreamItem, Usage};
@@ -11,39 +12,39 @@ use crate::limits::LimitCheck;
 use crate::program::LimitGuard;
 use crate::session::Session;
 
-/// What an exchange was promised and what it took.
+/// What was reserved for an exchange, and what it consumed.
 #[derive(Default)]
 pub(crate) struct Budget {
-    /// Promises to be ended.
+    /// Reservations to be settled.
     promised: Vec<LimitCheck>,
-    /// What was asked for at first, in tokens.
+    /// The tokens requested at first.
     estimate: Estimate,
-    /// What the body is estimated at, once that was asked.
+    /// The estimate for the body, once computed.
     pub(crate) estimated: Option<Option<Estimate>>,
     usage: Option<Usage>,
-    /// Estimated tokens of what was read of the answer.
+    /// Estimated tokens of the part of the response that was read.
     written: u64,
-    /// A part of the answer was not read.
+    /// Part of the response was not read.
     unread: bool,
-    /// It was sent, and what came back is not the provider's answer.
+    /// The request was sent, but the response is not the provider's.
     lost: bool,
-    /// The stream has come to its own end: what it says of usage is final.
+    /// The stream has ended by itself: its usage is final.
     complete: bool,
-    /// The answer's status, once it is there.
+    /// The status of the response, once it has arrived.
     pub(crate) status: Option<u16>,
-    /// Tokens after which a stream is cut.
+    /// The number of tokens after which a stream is cut.
     most: Option<u64>,
-    /// The usage was asked for on the client's behalf.
+    /// Usage was requested on the client's behalf.
     asked: bool,
     ending: Ending,
 }
 
-/// The end of a promise.
+/// The end of a reservation.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Settlement {
-    /// Policy whose limit it is.
+    /// The limit's policy.
     pub policy: String,
-    /// The rule's place among those of that policy that have such a limit.
+    /// The rule's index among the policy's rules with such a limit.
     pub rule: usize,
     /// The limit's name in the document.
     pub name: &'static str,
@@ -51,18 +52,18 @@ pub struct Settlement {
     pub measure: Measure,
     /// Length of the window in seconds.
     pub window_s: u64,
-    /// Whose account.
+    /// The account: who is counted.
     pub key: String,
-    /// What is admitted in the window.
+    /// How much is admitted in the window.
     pub limit: u64,
-    /// What was promised.
+    /// How much was reserved.
     pub promised: u64,
-    /// What was spent; none: nothing, and the promise is released.
+    /// How much was spent; `None` if nothing was: the reservation is released.
     pub spent: Option<u64>,
 }
 
 impl Settlement {
-    /// A question for what was spent beyond what was promised; none where nothing was.
+    /// A check for what was spent beyond the reservation; `None` if nothing was.
     pub fn beyond(&self) -> Option<LimitCheck> {
         let amount = self.spent?.saturating_sub(self.promised);
         let Settlement { policy, rule, name, measure, window_s, key, limit, .. } = self.clone();
@@ -71,14 +72,14 @@ impl Settlement {
     }
 }
 
-/// What an exchange took.
+/// What an exchange consumed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Spending {
     /// Tokens.
     pub usage: Usage,
-    /// Whether the provider did not say.
+    /// Whether it is estimated, because the provider did not report it.
     pub estimated: bool,
-    /// Millionths of a US dollar, where a limit asks.
+    /// In millionths of a US dollar, if a limit needs it.
     pub cost: u64,
 }
 
@@ -90,12 +91,12 @@ impl LimitCheck {
 }
 
 impl Session {
-    /// Whether the answers come later and elsewhere: what was promised counts.
+    /// Whether the responses come later and elsewhere: then the reservation counts.
     fn is_later(&self) -> bool {
         self.message.as_ref().is_some_and(|message| message.later || message.operation == "batches")
     }
 
-    /// What a guard asks for: its share of a request's estimate, in its own measure.
+    /// How much a guard reserves: its share of a request's estimate, in its own measure.
     pub(crate) fn amount(&self, guard: &LimitGuard, estimate: Estimate) -> u64 {
         let bounded = self.message.as_ref().is_some_and(|message| message.max_output.is_some());
         let amount = match guard.measure {
@@ -107,10 +108,10 @@ impl Session {
                 ..Usage::default()
             }),
         };
-        // Nothing at all would not be held, and could not be settled.
+        // A reservation of nothing would not be held, and could not be settled.
         let amount = amount.max(1);
-        // An estimate must not lock out what may well fit: it is at most the whole limit, and a tenth of it for an answer of
-        // which nothing is known.
+        // An estimate must not lock out a request that may well fit: it is at most the whole limit, and at most a
+        // tenth of the limit for a response about which nothing is known.
         match guard.mode {
             LimitMode::Strict => amount,
             LimitMode::Default if bounded => amount.min(guard.limit),
@@ -129,7 +130,7 @@ impl Session {
         }
     }
 
-    /// What tokens of the model that is asked cost, in millionths of a US dollar.
+    /// The cost of tokens of the requested model, in millionths of a US dollar.
     fn cost(&self, usage: Usage) -> u64 {
         let Some(prices) = &self.program.prices else { return 0 };
         let (price, _) = prices.price(self.model());
@@ -149,12 +150,12 @@ impl Session {
         self.message.as_ref().and_then(|message| message.model.as_deref()).unwrap_or_default()
     }
 
-    /// The price of the model is not known, and a limit of money asks for it.
+    /// Whether the model has no price although a limit of money needs one.
     pub(crate) fn is_unpriced(&self) -> bool {
         self.program.prices.as_ref().is_some_and(|prices| !prices.price(self.model()).1)
     }
 
-    /// The service has admitted the request under these: `remaining` is what it says is left of each.
+    /// The service has admitted the request under these checks; `remaining` is what it says is left under each.
     pub(crate) fn promised(&mut self, checks: &[LimitCheck], remaining: &[u64], body: &[u8]) {
         self.estimates(checks, body);
         for (check, remaining) in checks.iter().zip(remaining) {
@@ -181,32 +182,32 @@ impl Session {
         }
     }
 
-    /// Keeps what was asked for, where a limit counts tokens or money.
+    /// Stores the estimate if a limit counts tokens or money.
     fn estimates(&mut self, checks: &[LimitCheck], body: &[u8]) {
         if checks.iter().any(|check| check.measure.is_spent()) {
             self.budget.estimate = self.estimated(body).unwrap_or_default();
         }
     }
 
-    /// The service was asked for these and has not answered: it may have admitted them all the same.
+    /// The service was asked for these and has not answered: it may still have admitted them.
     pub(crate) fn perhaps_promised(&mut self, checks: Vec<LimitCheck>, body: &[u8]) {
         self.estimates(&checks, body);
         self.budget.promised.extend(checks.into_iter().filter(|check| check.measure != Measure::Requests));
     }
 
-    /// The body as it was promised: with a bound on its answers, and the usage asked for; none where it is so already.
+    /// The body as reserved: with a bound on its responses, and with usage requested; `None` if it already has both.
     pub(crate) fn as_promised(&mut self, body: &[u8]) -> Option<Vec<u8>> {
         let bounded = self.bounding(body);
         self.asking_for_usage(bounded.as_deref().unwrap_or(body)).or(bounded)
     }
 
-    /// Whether a limit that refuses has promised this by an upper bound.
+    /// Whether an enforcing limit has reserved an upper bound.
     pub(crate) fn promised_strictly(&self) -> bool {
         let strictly = |check: &LimitCheck| check.strict && check.enforced && check.measure.is_spent();
         self.budget.promised.iter().any(strictly)
     }
 
-    /// The body, with the usage asked for where the protocol tells it on streams only when asked.
+    /// The body with usage requested, if the protocol only reports it in streams when asked.
     fn asking_for_usage(&mut self, body: &[u8]) -> Option<Vec<u8>> {
         let message = self.message.as_ref()?;
         let asks = matches!(message.protocol, Protocol::OpenAiChat | Protocol::OpenAiCompletions);
@@ -218,31 +219,31 @@ impl Session {
         Some(asking)
     }
 
-    /// Whether what the answer takes has to be known.
+    /// Whether the consumption of the response must be known.
     pub(crate) fn spends(&self) -> bool {
         self.budget.promised.iter().any(|check| check.measure.is_spent())
     }
 
-    /// The answer's head is there.
+    /// The response headers have arrived.
     pub(crate) fn answered(&mut self, status: Option<u16>) {
         self.budget.status = status;
     }
 
-    /// The request was sent, and Envoy answers in the provider's place: it waited too long, or the connection broke.
+    /// The request was sent, but Envoy answers instead of the provider: it waited too long, or the connection broke.
     pub fn answer_lost(&mut self) {
         self.budget.lost = true;
     }
 
-    /// A part of the answer will not be read.
+    /// Part of the response will not be read.
     pub(crate) fn answer_unread(&mut self) {
         self.budget.unread = true;
     }
 
-    /// A whole answer.
+    /// Takes a whole response.
     pub(crate) fn took(&mut self, message: &Message) {
         self.used(message.usage);
         self.budget.complete = true;
-        // Only what is not told has to be estimated.
+        // Only what is not reported has to be estimated.
         if !self.spends() && message.usage.is_none_or(|usage| usage.total() > 0) {
             return;
         }
@@ -251,7 +252,7 @@ impl Session {
         self.budget.written = self.budget.written.saturating_add(written);
     }
 
-    /// A part of a streamed answer. Says whether it only tells of usage that the client did not ask for.
+    /// Takes an event of a streamed response. Returns whether it only reports usage that the client did not request.
     pub(crate) fn took_event(&mut self, event: &Event, item: &StreamItem) -> bool {
         self.used(item.message.usage);
         if !self.spends() {
@@ -263,21 +264,21 @@ impl Session {
         self.budget.asked && told && !says && mesh_wire::only_tells_usage(event)
     }
 
-    /// An event of a streamed answer has left as it stands here: what ends the answer early is made of that.
+    /// An event of a streamed response has been sent in this form: an early end is derived from it.
     pub(crate) fn sent_event(&mut self, event: &Event) {
         if self.spends() {
             self.budget.ending.see(event);
         }
     }
 
-    /// A streamed answer says this, which it has not said before.
+    /// Takes new text of a streamed response.
     pub(crate) fn wrote(&mut self, text: &str) {
         if self.spends() {
             self.budget.written = self.budget.written.saturating_add(tokens_of(text));
         }
     }
 
-    /// The stream came to its end. Anthropic tells all that was written only with its own end.
+    /// The stream has ended. Anthropic reports the full output only in the final event of its protocol.
     pub(crate) fn answer_ended(&mut self) {
         self.budget.complete |= self.protocol != Protocol::AnthropicMessages;
     }
@@ -288,7 +289,7 @@ impl Session {
         }
     }
 
-    /// Whether the budget is spent, so that the stream ends here.
+    /// Whether the budget is used up, so that the stream ends here.
     pub(crate) fn is_cut(&mut self) -> bool {
         if self.budget.most.is_none_or(|most| self.budget.written <= most) || self.budget.complete {
             return false;
@@ -300,24 +301,24 @@ impl Session {
         true
     }
 
-    /// What ends the stream behind what was sent; none where its protocol has no way to say so.
+    /// What ends the stream after what was sent; `None` if the protocol has no way to do so.
     pub(crate) fn ending(&self) -> Option<Vec<u8>> {
         self.budget.ending.at_bound(self.budget.written)
     }
 
-    /// What the exchange took, as far as it can be known; none where no model was asked.
+    /// What the exchange consumed, as far as it can be known; `None` if no model was asked.
     fn spending(&self) -> Option<Spending> {
         let budget = &self.budget;
-        // Who has written something and says that nothing was read nor written has not counted.
+        // A provider that has written something but reports no tokens at all has not counted.
         let said = budget.usage.filter(|usage| usage.total() > 0 || budget.written == 0);
         let usage = match said {
-            // A stream that broke off told what it had read, and not all that it had written.
+            // A stream that broke off has reported its input, but not all of its output.
             Some(usage) if !budget.complete && budget.written > usage.output_tokens => {
                 (Usage { output_tokens: budget.written, ..usage }, true)
             }
             Some(usage) => (usage, false),
             None if !self.spends() => return None,
-            // Of a whole answer that broke off nothing was read.
+            // Of a whole response that broke off, nothing was read.
             None if budget.unread
                 || budget.status.is_none()
                 || self.is_later()
@@ -336,7 +337,7 @@ impl Session {
         Some(Spending { usage: usage.0, estimated: usage.1, cost })
     }
 
-    /// Ends what was promised, when the exchange ends.
+    /// Settles the reservations at the end of the exchange.
     pub(crate) fn settle(&mut self) {
         let lost = self.budget.lost;
         let failed =
@@ -348,9 +349,9 @@ impl Session {
         let settlements = self.budget.promised.drain(..).map(|check| {
             let spent = match (check.measure, spending) {
                 (Measure::Requests | Measure::Concurrent, _) | (_, None) => None,
-                // It was sent, and nobody knows what came of it.
+                // It was sent, but the result is unknown.
                 _ if unknown => Some(check.amount),
-                // An estimate may be too low: under an upper bound, that counts.
+                // An estimate may be too low: with an upper bound, that one counts.
                 _ if check.strict && estimated => Some(check.amount),
                 (Measure::Tokens, Some(spending)) => Some(spending.usage.total()),
                 (Measure::Cost, Some(spending)) => Some(spending.cost),
@@ -358,7 +359,7 @@ impl Session {
             check.settled(spent)
         });
         self.decision.settlements = settlements.collect();
-        // Who left before the service had answered has sent nothing.
+        // A client that left before the service answered has sent nothing.
         let asked = self.asked.drain(..).filter(|check| check.measure != Measure::Requests);
         self.decision.settlements.extend(asked.map(|check| check.settled(None)));
         self.decision.spending = spending;

@@ -1,4 +1,4 @@
-//! Who is calling, by the strongest evidence there is.
+//! The caller's identity, from the strongest evidence available.
 use std::net::IpAddr;
 
 use mesh_policy::Settings;
@@ -7,20 +7,20 @@ use sha2::{Digest, Sha256};
 
 use crate::url::decode;
 
-/// What is known of a request before its body.
+/// What is known about a request before its body.
 #[derive(Clone, Debug, Default)]
 pub struct RequestHead {
     /// HTTP method.
     pub method: String,
     /// Path and query, as the agent sent them.
     pub path: String,
-    /// Header names in lower case, and values; pseudo-headers left out.
+    /// Header names in lower case, with values; without pseudo-headers.
     pub headers: Vec<(String, String)>,
-    /// Address the connection came from.
+    /// The address that the connection came from.
     pub source_ip: Option<IpAddr>,
     /// SPIFFE URI of the verified client certificate, if the connection had one.
     pub principal: Option<String>,
-    /// The cluster that the request is routed to, where a policy pins tools.
+    /// The cluster that the request is routed to, if a policy pins tools.
     pub cluster: Option<String>,
 }
 
@@ -40,7 +40,8 @@ impl RequestHead {
         self.path.split(['?', '#']).next().unwrap_or_default()
     }
 
-    /// The methods that servers take this request for: its own, and what some read from headers and the query instead.
+    /// The methods that servers may use for this request: its own, and those that some read from headers or the query
+    /// instead.
     pub(crate) fn methods(&self) -> impl Iterator<Item = String> {
         let headers = ["x-http-method-override", "x-http-method", "x-method-override"];
         let named = headers.into_iter().flat_map(|name| self.all(name)).map(str::to_owned);
@@ -49,7 +50,8 @@ impl RequestHead {
         std::iter::once(self.method.clone()).chain(named.filter(|method| !method.is_empty()))
     }
 
-    /// The paths that servers take this request for, without what begins them: its own, and what some read from headers instead.
+    /// The paths that servers may use for this request, without the leading slash: its own, and those that some read
+    /// from headers instead.
     pub(crate) fn paths(&self) -> Vec<&str> {
         let named = ["x-original-url", "x-rewrite-url"].into_iter().flat_map(|name| self.all(name));
         let mut paths = vec![self.path_only().trim_start_matches('/')];
@@ -73,12 +75,12 @@ impl RequestHead {
             .map(|(name, value)| (decode(name), decode(value)))
     }
 
-    /// What this request carries to say who pays, each once: the first 16 hex digits of its SHA-256. A provider goes by one of them,
-    /// and which one that is depends on the provider.
+    /// The credentials in this request that identify who pays, each once: the first 16 hex digits of their SHA-256. A
+    /// provider uses one of them; which one depends on the provider.
     pub(crate) fn keys(&self, protocol: Protocol) -> Vec<String> {
         let headers = ["x-api-key", "api-key", "x-goog-api-key"].into_iter().flat_map(|name| self.all(name));
         let headers = headers.map(|value| value.trim().to_owned());
-        // Only Google reads a key there. What others call `key` is none.
+        // Only Google reads a key from the query. Other services' `key` parameters are not credentials.
         let pairs = self.query_pairs().filter(|_| protocol == Protocol::Gemini);
         let named = pairs.filter(|(name, _)| name == "key").map(|(_, value)| value);
         let mut keys: Vec<String> = Vec::new();
@@ -91,7 +93,7 @@ impl RequestHead {
         keys
     }
 
-    /// The one key that the request carries; none also where it carries several, of which the agent could choose.
+    /// The only key in the request; `None` if there are several, since the agent could choose.
     pub(crate) fn key(&self, protocol: Protocol) -> Option<String> {
         let mut keys = self.keys(protocol).into_iter();
         keys.next().filter(|_| keys.next().is_none())
@@ -103,18 +105,19 @@ impl RequestHead {
     }
 }
 
-/// The identities a request is judged and counted by.
+/// The identities that a request is judged and counted by.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Caller {
-    /// The agent: verified certificate, else `x-ai-mesh-agent` where the listener trusts it, else the sidecar's name.
+    /// The agent: from the verified certificate, else from `x-ai-mesh-agent` if the listener trusts it, else the
+    /// sidecar's name.
     pub agent: String,
-    /// The user the agent acts for, where known.
+    /// The user that the agent acts for, if known.
     pub user: Option<String>,
-    /// The session, where known.
+    /// The session, if known.
     pub session: Option<String>,
-    /// The team, where known.
+    /// The team, if known.
     pub team: Option<String>,
-    /// Roles the caller has.
+    /// The caller's roles.
     pub roles: Vec<String>,
 }
 
@@ -141,10 +144,11 @@ impl Caller {
     }
 }
 
-/// Longer identities are not identities; they would grow counters and records.
+/// Longer values are not accepted as identities; they would enlarge counters and records.
 const MAX_IDENTITY: usize = 256;
 
-/// What an `authorization` header says who pays. The scheme's name has no case; a signature of AWS differs each time, and names the key.
+/// The credential in an `authorization` header. The scheme's name is case-insensitive; an AWS signature differs each
+/// time, but names the key.
 fn credential(value: &str) -> String {
     let value = value.trim();
     let (scheme, rest) = value.split_once(char::is_whitespace).unwrap_or(("", value));
@@ -212,7 +216,7 @@ mod tests {
     #[test]
     fn no_spelling_and_no_second_key_hides_the_first() {
         let aws = "AWS4-HMAC-SHA256 Credential=sk-1/20261127/eu/bedrock/aws4_request, Signature=";
-        // The path's query, headers, and the keys that are shown.
+        // The path's query, headers, and the keys found.
         type Row<'a> = (&'a str, &'a [(&'a str, &'a str)], &'a [&'a str]);
         let table: &[Row] = &[
             ("", &[("authorization", "bearer  sk-1")], &["sk-1"]),

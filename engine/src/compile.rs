@@ -1,5 +1,5 @@
-//! Documents → [`Program`]. Whatever a document says that cannot be compiled is refused here, with the field named:
-//! in the control plane before it is stored, and in the filter before it replaces a running program.
+//! Documents → [`Program`]. Anything in a document that cannot be compiled is refused here, with the field named: in
+//! the control plane before it is stored, and in the filter before it replaces a running program.
 use std::rc::Rc;
 
 use mesh_detect::{
@@ -27,7 +27,7 @@ use crate::room::{self, check_room};
 /// A document that does not compile, and why.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Refused {
-    /// Whether it is an agent's document; else it is a policy.
+    /// Whether it is an agent's document; otherwise it is a policy.
     pub agent: bool,
     /// Its name.
     pub name: String,
@@ -50,8 +50,8 @@ impl std::error::Error for Refused {}
 /// Compiles a whole bundle.
 ///
 /// # Errors
-/// Every document that does not compile, with diagnostics. A bundle with one bad policy makes no program at all: a
-/// policy left out would be a rule not enforced.
+/// Every document that does not compile, with diagnostics. One bad policy prevents the whole program: a policy left
+/// out would be a rule that is not enforced.
 pub fn compile(bundle: &Bundle, detector: Rc<Detector>) -> Result<Program, Vec<Refused>> {
     let mut refused = Vec::new();
     let mut places = 0..;
@@ -83,7 +83,7 @@ pub fn compile(bundle: &Bundle, detector: Rc<Detector>) -> Result<Program, Vec<R
     Ok(Program { version, settings, detector, index, seen: None, pins: Pins::of(bundle), prices })
 }
 
-/// The prices of models, where a policy limits money.
+/// The prices of models, if a policy limits money.
 fn prices<'a>(
     bundle: &Bundle,
     policies: impl Iterator<Item = &'a Attached>,
@@ -99,7 +99,7 @@ fn prices<'a>(
     })
 }
 
-/// Compiles one document and throws the result away; gives the memory that its patterns take, in bytes.
+/// Compiles one document and discards the result; returns the memory that its patterns occupy, in bytes.
 ///
 /// # Errors
 /// What is wrong with it.
@@ -107,8 +107,8 @@ pub fn check(policy: &Policy) -> Result<usize, Vec<Diagnostic>> {
     rules(policy).map(|rules| rules.pattern_bytes())
 }
 
-/// What the documents of a bundle say of each other: targets that no registered agent fits (warnings, by policy), and
-/// attachments of what is not there.
+/// Checks a bundle's documents against each other: targets that no registered agent matches (warnings, by policy),
+/// and attachments to nonexistent policies.
 ///
 /// # Errors
 /// The agents with such attachments.
@@ -130,7 +130,7 @@ pub fn check_agents(bundle: &Bundle) -> Result<Vec<(String, Diagnostic)>, Vec<Re
     }
 }
 
-/// Agents' documents with attachments of what is not there.
+/// The agents' documents with attachments to nonexistent policies.
 fn of_agents(problems: Vec<(String, Diagnostic)>) -> Vec<Refused> {
     let refused = |(name, said)| Refused { agent: true, name, diagnostics: vec![said] };
     problems.into_iter().map(refused).collect()
@@ -187,13 +187,13 @@ fn content(index: usize, rule: &ContentRule, attached: &mut Rules) {
     }
 }
 
-/// `room` is what is left of the memory that the policy's patterns may take.
+/// `room` is the remaining memory for the policy's patterns.
 fn pii(index: usize, rule: &PiiRule, room: &mut usize, problems: &mut Vec<Diagnostic>) -> Option<PiiGuard> {
     let path = format!("spec.rules[{index}].pii");
     let before = problems.len();
     let mut types = if rule.types.is_empty() { TypeSet::all() } else { TypeSet::EMPTY };
     for (place, name) in rule.types.iter().enumerate() {
-        // A group is the wider reading of a word that is also a type: `passport` means every kind of passport.
+        // If a word names both a group and a type, it means the group: `passport` means every kind of passport.
         if let Some(group) = type_group(name) {
             group.iter().for_each(|kind| types.insert(*kind));
         } else if let Some(kind) = EntityType::from_name(name) {
@@ -235,7 +235,7 @@ fn unknown_type(path: String, name: &str) -> Diagnostic {
     let expected = "expected the name of a type such as ssn, credit_card, email or US_SSN";
     let known = EntityType::aliases().chain(EntityType::names().iter().copied());
     let plain = name.to_ascii_lowercase().replace(['-', ' '], "_");
-    // The usual words for it are more like the names of other countries' numbers.
+    // The usual words for it are more similar to the names of other countries' numbers.
     let meant = plain.starts_with("social_security").then_some("ssn");
     let help = match meant.or_else(|| nearest(name, known)) {
         Some(known) => format!("did you mean `{}`?", known.to_ascii_lowercase()),
@@ -244,7 +244,7 @@ fn unknown_type(path: String, name: &str) -> Diagnostic {
     Diagnostic::error(path, format!("found {name:?}, {expected}")).help(help)
 }
 
-/// Texts that one rule passes over, and the bytes of the shortest.
+/// The maximum number of texts that a rule ignores, and the minimum length of one in bytes.
 const MAX_IGNORED: usize = 64;
 const LEAST_IGNORED: usize = 16;
 
@@ -301,7 +301,7 @@ fn rate_limit(index: usize, rule: &RateLimitRule, problems: &mut Vec<Diagnostic>
     limits::guards(index, rule, expression.as_ref())
 }
 
-/// The modules of a rule. A module's name in messages is the field it stands in.
+/// The modules of a rule. In messages, a module's name is the field that contains it.
 pub(crate) fn modules(index: usize, rule: &RegoRule) -> Vec<Module> {
     let field = format!("spec.rules[{index}].rego");
     let own = (!rule.module.is_empty())
@@ -395,7 +395,7 @@ mod tests {
         assert!(said.path.starts_with(&format!("spec.rules[{rules}].pii.patterns[")), "{said}");
         assert!(said.message.contains("KiB are left for it"), "{said}");
 
-        // Each may be as large as it likes up to there, but not all of a bundle.
+        // Each policy may use as much as is allowed for one, but all policies of a bundle together may not.
         let bundle = |policies: usize| {
             let entry =
                 |name: usize| BundlePolicy { id: name.to_string(), version: 1, policy: policy(rules, 4) };

@@ -8,10 +8,10 @@ use crate::limits::{LimitAnswer, LimitStatus};
 use crate::program::Program;
 use crate::session::{Session, Step};
 
-/// A request to try a policy on.
+/// A request to test a policy with.
 #[derive(Clone, Debug, Default)]
 pub struct SampleRequest {
-    /// Method, path, headers and address.
+    /// Method, path, headers and source address.
     pub head: RequestHead,
     /// The body, as it would be sent.
     pub body: Vec<u8>,
@@ -22,7 +22,7 @@ pub struct SampleRequest {
 pub struct Verdict {
     /// The decision, as a record would show it.
     pub decision: Decision,
-    /// The body that would be sent on instead, if it would be rewritten.
+    /// The body that would be sent instead, if it would be modified.
     pub rewritten: Option<Vec<u8>>,
     /// Status and body of the refusal, if it would be refused.
     pub refusal: Option<(u16, Vec<u8>)>,

@@ -1,12 +1,12 @@
-//! What a request may take in tokens: whether it asks a model at all, an estimate of what it takes, an upper bound, or why neither can
-//! be known.
+//! How many tokens a request may consume: whether it asks a model at all, an estimate, an upper bound, or why neither
+//! can be known.
 use mesh_limits::{PER_MESSAGE, UNBOUNDED_ANSWER, tokens_at_most, tokens_of};
 use mesh_wire::{Answers, Protocol};
 
 use crate::bounds::BESIDE_TOOLS;
 use crate::session::Session;
 
-/// Tokens that a request is taken to take.
+/// The tokens that a request is expected to consume.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Estimate {
     pub(crate) input: u64,
@@ -14,7 +14,7 @@ pub(crate) struct Estimate {
 }
 
 impl Session {
-    /// Whether it asks a model for something that takes tokens.
+    /// Whether it asks a model for something that consumes tokens.
     pub(crate) fn asks_a_model(&self, body: &[u8]) -> bool {
         let Some(message) = &self.message else { return false };
         let counts_only = ["count_tokens", "countTokens", "computeTokens", "count-tokens"];
@@ -29,13 +29,13 @@ impl Session {
             && !(message.operation == "files" && self.keeps_files())
     }
 
-    /// A path where files are kept for later, whatever they ask for.
+    /// Whether the path stores files for later, whatever they ask for.
     fn keeps_files(&self) -> bool {
         let last = self.head.path_only().rsplit('/').find(|segment| !segment.is_empty());
         last.is_some_and(|last| ["files", "parts"].iter().any(|name| last.eq_ignore_ascii_case(name)))
     }
 
-    /// The tokens that this request may take; none where no model is asked. With what is asked of its answers an upper bound.
+    /// The tokens that this request may consume; `None` if no model is asked. An upper bound if `answers` are given.
     pub(crate) fn estimate(&self, body: &[u8], answers: Option<Answers>) -> Option<Estimate> {
         let message = self.message.as_ref().filter(|_| self.asks_a_model(body))?;
         if let Some(Answers { most, count }) = answers {
@@ -53,7 +53,7 @@ impl Session {
         Some(Estimate { input, output: message.max_output.unwrap_or(unbounded) })
     }
 
-    /// The tokens that this request is estimated to take: worked out once, whatever the number of limits.
+    /// The estimated tokens of this request: computed once, whatever the number of limits.
     pub(crate) fn estimated(&mut self, body: &[u8]) -> Option<Estimate> {
         if self.budget.estimated.is_none() {
             self.budget.estimated = Some(self.estimate(body, None));
@@ -61,8 +61,8 @@ impl Session {
         self.budget.estimated.flatten()
     }
 
-    /// Why what it takes can not be known, if that is so: it has a file of requests run (OpenAI's `/v1/batches`), which may be run
-    /// again, or what a server keeps; or it is answered later, without a bound.
+    /// Why its consumption cannot be known, if so: it starts a file of requests (OpenAI's `/v1/batches`), which may
+    /// be run again, or something stored on a server; or it is answered later, without a bound.
     pub(crate) fn takes_unknown(&self, strict: bool) -> Option<&'static str> {
         if self.route.protocol == Protocol::Json && matches!(self.route.operation, Some("batches" | "runs")) {
             return Some("batch");

@@ -1,18 +1,18 @@
-//! What of the texts is taken already, asked about in one look however much it is.
+//! Ranges of texts that are already taken; checking for an overlap takes one lookup, however many there are.
 use std::ops::Range;
 
-/// Stretches of texts, to be asked whether another one lies over any of them.
+/// Ranges of texts, to check whether another one overlaps any of them.
 pub(crate) struct Taken {
-    /// By text and beginning.
+    /// Sorted by text and start.
     stretches: Vec<(usize, Range<usize>)>,
 }
 
 impl Taken {
-    /// Each stretch with the number of its text.
+    /// Each range with the index of its text.
     pub(crate) fn new(stretches: impl Iterator<Item = (usize, Range<usize>)>) -> Self {
         let mut stretches: Vec<_> = stretches.collect();
         stretches.sort_by_key(|(text, range)| (*text, range.start));
-        // Each reaches as far as any that began before it: one look tells.
+        // Each range is extended to the furthest end before it, so that one lookup is enough.
         let mut last: Option<(usize, usize)> = None;
         for (text, range) in &mut stretches {
             range.end = last.filter(|(of, _)| of == text).map_or(range.end, |(_, end)| range.end.max(end));
@@ -21,7 +21,7 @@ impl Taken {
         Taken { stretches }
     }
 
-    /// Whether a stretch of that text lies over one of them.
+    /// Whether a range of this text overlaps one of them.
     pub(crate) fn meets(&self, text: usize, range: &Range<usize>) -> bool {
         let before = self.stretches.partition_point(|(of, one)| (*of, one.start) < (text, range.end));
         let last = before.checked_sub(1).and_then(|last| self.stretches.get(last));

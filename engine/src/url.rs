@@ -1,4 +1,4 @@
-//! Personal data in the address of a request, and in the headers that a rule names.
+//! Personal data in a request's URL, and in the headers that a rule names.
 use std::ops::Range;
 use std::rc::Rc;
 
@@ -13,11 +13,12 @@ use crate::program::PiiGuard;
 use crate::session::Session;
 
 impl Session {
-    /// Personal data in the URL or a header cannot be cut out without changing what is asked for: the request is refused.
+    /// Personal data in the URL or a header cannot be removed without changing what is requested: the request is
+    /// refused.
     pub(crate) fn judge_url(&mut self) {
-        // The parts of a path are words: `/ssn/536…` names what follows as a sentence does.
+        // The segments of a path are words: `/ssn/536…` names what follows, as a sentence does.
         let path = decode(self.head.path_only()).replace('/', " ");
-        // Files, caches and lists of models stand beside Gemini's own paths, in each of its versions.
+        // Files, caches and model lists have paths next to Gemini's own, in each of its versions.
         let path_of = self.head.path.strip_prefix("/upload").unwrap_or(&self.head.path);
         let beside = ["/v1/", "/v1alpha/", "/v1beta/"].iter().any(|version| path_of.starts_with(version));
         let googles = self.route.protocol == Protocol::Gemini || beside;
@@ -53,7 +54,7 @@ impl Session {
         }
     }
 
-    /// Personal data where it can not be cut out.
+    /// Personal data where it cannot be removed.
     pub(crate) fn outside_body(
         &mut self,
         (policy, guard): (&Attached, &PiiGuard),
@@ -74,8 +75,8 @@ impl Session {
     }
 }
 
-/// A query in which the key by which Google knows who asks is not told as one: it is to be there, as others' are in a header.
-/// What stands behind its mark is searched as any text is, since a value could be called a key.
+/// The query without the prefix of a Google API key, so that the key is not found as one: it belongs there, as
+/// others' keys do in a header. The rest is searched like any text, since any value could be passed off as a key.
 fn without_mark(query: &str) -> String {
     let belongs = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.');
     let rest = |pair: &str| {
@@ -85,7 +86,7 @@ fn without_mark(query: &str) -> String {
     query.split('&').map(|pair| rest(pair).unwrap_or_else(|| pair.to_owned())).collect::<Vec<_>>().join("&")
 }
 
-/// `application/x-www-form-urlencoded` text as a server reads it; broken escapes stay as they are.
+/// Decodes `application/x-www-form-urlencoded` text as servers do; broken escapes stay as they are.
 pub(crate) fn decode(text: &str) -> String {
     let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text.as_bytes();
