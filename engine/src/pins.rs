@@ -2,11 +2,11 @@
 //! server keeps to that definition.
 //!
 //! A definition is identified by the SHA-256 of its canonical form (RFC 8785), so the order of keys and the escaping
-//! of strings do not matter. That form has doubles: a number that no double holds exactly, and that some parsers distinguish from
-//! its neighbours, is digested as it is written. The approved digests come with the bundle. A definition that is not
-//! approved is removed from the listing and reported once by each program, with its text, so that people can review
-//! it. If the tool was approved with another definition, this program refuses its calls from then on, and the control
-//! plane tells all others. A tool without an approved definition may never be called.
+//! of strings do not matter. That form has doubles: a number that no double holds exactly, and that some parsers
+//! distinguish from its neighbours, is digested as it is written. The approved digests come with the bundle. A
+//! definition that is not approved is removed from the listing and reported once by each program, with its text, so
+//! that people can review it. If the tool was approved with another definition, this program refuses its calls from
+//! then on, and the control plane tells all others. A tool without an approved definition may never be called.
 //!
 //! Bounded: a program reports at most [`MAX_REPORTED`] definitions, an exchange at most [`MAX_TEXTS`] bytes of them.
 use std::cell::RefCell;

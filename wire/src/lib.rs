@@ -1,16 +1,17 @@
-//! The protocols: bytes into structure with byte spans, rewriting in place, framing of streams, and refusals in the
-//! provider's own shape.
+//! The protocols: parsing bytes into structure with byte spans, rewriting in place, the framing of streams, and
+//! refusals in the provider's own format.
 //!
 //! Pure: no IO, no clock, no globals, no randomness, and no panic, since this code runs inside a proxy's wasm VM.
 //!
-//! The way of a body:
+//! How a body is processed:
 //!
-//! 1. [`route_of`] and [`body_kind`] look at method, path and content type; [`sniff`] at a body without one.
+//! 1. [`route_of`] and [`body_kind`] use the method, path and content type; [`sniff`] examines a body without a
+//!    content type.
 //! 2. [`read_request`] / [`read_response`] scan the JSON once, strictly, and list every text in it as a [`Segment`]
-//!    that says who speaks and where it stands. What two parsers could read differently is refused ([`WireError`]).
+//!    with its speaker and position. What two parsers could read differently is refused ([`WireError`]).
 //! 3. [`apply`] writes edits of segments back; bytes outside the edited ranges stay as they were.
 //! 4. A stream goes through [`EventStream`], [`read_event`] and [`Event::rewritten`] the same way, event by event.
-//! 5. [`refusal`] and [`stream_error`] say no so that unmodified SDKs raise their usual error.
+//! 5. [`refusal`] and [`stream_error`] refuse in such a way that unmodified SDKs raise their usual error.
 #![deny(clippy::disallowed_methods)]
 #![deny(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing))]

@@ -1,4 +1,4 @@
-//! What was read from one body: the texts, and what a policy asks about.
+//! What was read from one body: the texts, and what policies check.
 
 use std::collections::{BTreeSet, HashMap};
 use std::ops::Range;
@@ -14,7 +14,7 @@ use crate::stream::Channel;
 use crate::tools;
 use crate::usage::Usage;
 
-/// Who speaks, or what kind of text it is.
+/// The speaker, or the kind of text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Place {
     /// System or developer instructions.
@@ -23,11 +23,11 @@ pub enum Place {
     User,
     /// The model's words.
     Assistant,
-    /// What a tool answered.
+    /// The result of a tool.
     ToolResult,
-    /// What a tool is called with.
+    /// The arguments of a tool call.
     ToolArguments,
-    /// Names, descriptions and schemas of tools on offer.
+    /// Names, descriptions and schemas of offered tools.
     ToolDefinition,
     /// Embedding input, resource text, files, retrieved documents.
     Document,
@@ -51,7 +51,7 @@ impl Place {
     }
 }
 
-/// How a segment stands in its document.
+/// The syntactic position of a segment in its document.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Slot {
     /// The inside of a JSON string.
@@ -60,40 +60,40 @@ pub(crate) enum Slot {
     Key,
     /// A number token.
     Number,
-    /// The name of a form's field, before its value.
+    /// The name of a form field, before its value.
     Name,
-    /// A stretch of plain text, without any escapes.
+    /// A range of plain text, without any escapes.
     Whole,
 }
 
 /// One text of a body.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Segment {
-    /// Who speaks, or what kind of text it is.
+    /// The speaker, or the kind of text.
     pub place: Place,
-    /// The text as a reader sees it: all escapes of all levels resolved.
+    /// The text as its reader sees it: with all escapes of all levels resolved.
     pub text: String,
-    /// A second reading of a text that another segment shows as it stands (escapes inside it resolved): count its
-    /// findings once.
+    /// A second reading of a text that another segment contains as it is (with escapes inside it resolved): its
+    /// findings must be counted once.
     pub derived: bool,
-    /// The model's thoughts or its refusal, which many clients tell from what it says.
+    /// The model's thoughts or its refusal, which many clients show separately from its answer.
     pub thought: bool,
     pub(crate) slot: Slot,
     pub(crate) path: u32,
-    /// The layer whose decoded text `span` points into; `NO_LAYER` for the body.
+    /// The layer whose decoded text `span` refers to; `NO_LAYER` for the body.
     pub(crate) layer: u32,
     pub(crate) span: Range<u32>,
 }
 
-/// A list of texts that are one: where it stands, whose words it has where these are not all one message's, its layer, and
+/// A list of texts that form one: its path, the place of its texts if they are not all of one message, its layer, and
 /// whether they are thoughts.
 type List = (u32, Option<Place>, u32, bool);
 
-/// Items of a list before one whose name is looked for.
+/// How many earlier items of a list are examined to find its name.
 const MAX_SIBLINGS: usize = 32;
 
 impl Segment {
-    /// Whether this is an object's key, or the name of a form's field.
+    /// Whether this is an object's key, or the name of a form field.
     pub fn is_key(&self) -> bool {
         matches!(self.slot, Slot::Key | Slot::Name)
     }
@@ -104,42 +104,43 @@ impl Segment {
     }
 }
 
-/// A tool that the message calls (or asks the other side to call). [`Again::arguments`](crate::Again::arguments) gives what with.
+/// A tool that the message calls (or asks the other side to call). [`Again::arguments`](crate::Again::arguments)
+/// returns the arguments.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ToolCall {
     /// The tool's name.
     pub name: String,
-    /// Clients may make this name of several that are judged by themselves, too.
+    /// The name was joined from several that are also judged separately, because clients may join them.
     pub joined: bool,
     /// One of the provider's own tools, called by its type or by the provider itself.
     pub own: bool,
-    /// The MCP server that has the tool, where its provider asks that by itself.
+    /// The MCP server of the tool, if the provider calls it directly.
     pub server: Option<String>,
-    /// In an event of a stream: where its arguments run, if they come in pieces ([`Channel::call`]). An event that names the call
-    /// again has the same.
+    /// In a stream event: the channel of its arguments, if they come in pieces ([`Channel::call`]). An event that
+    /// names the call again has the same channel.
     pub runs: Option<Channel>,
     pub(crate) arguments: Option<Source>,
 }
 
 impl ToolCall {
-    /// A call whose name some clients make of several ones.
+    /// A call whose name is joined from several, as some clients do.
     pub fn joined(name: String, runs: Channel) -> Self {
         ToolCall { name, joined: true, own: false, server: None, runs: Some(runs), arguments: None }
     }
 }
 
-/// A stretch of a layer's text.
+/// A range of a layer's text.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Source {
-    /// The layer whose decoded text `span` points into; `NO_LAYER` for the body.
+    /// The layer whose decoded text `span` refers to; `NO_LAYER` for the body.
     pub(crate) layer: u32,
     pub(crate) span: Range<u32>,
-    /// Whether the stretch is the inside of a JSON string.
+    /// Whether the range is the inside of a JSON string.
     pub(crate) string: bool,
 }
 
-/// What an access rule is asked about, for protocols that name it: `("call", tool)`, `("read", uri)`,
-/// `("get", prompt)`, `("subscribe", uri)`, …
+/// What an access rule checks, in protocols that name it: `("call", tool)`, `("read", uri)`, `("get", prompt)`,
+/// `("subscribe", uri)`, …
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ResourceUse {
     /// The verb.
@@ -156,73 +157,76 @@ pub struct Message {
     /// `chat`, `completions`, `responses`, `embeddings`, `messages`, `count_tokens`, the operation in the path
     /// (`generateContent`, `converse`, …), an MCP or A2A method (a batch: the first one and `+n`), or empty.
     pub operation: String,
-    /// The model asked for or answering; the path's, where the path names one ([`Message::follow`]).
+    /// The requested or responding model; the path's, if the path names one ([`Message::follow`]).
     pub model: Option<String>,
-    /// Other models that the body names: beside the path, or in the lines of a file.
+    /// Other models that the body names: in addition to the path's, or in the lines of a file.
     pub other_models: Vec<String>,
-    /// Whether a stream is asked for.
+    /// Whether a stream is requested.
     pub stream: bool,
     /// Every text, in document order.
     pub segments: Vec<Segment>,
-    /// Names of the tools on offer.
+    /// Names of the offered tools.
     pub tools_offered: Vec<String>,
-    /// Further names by which a server may know a tool on offer.
+    /// Other names by which a server may know an offered tool.
     pub other_tools: Vec<String>,
-    /// Tools of MCP servers on offer, where the request names those that may be called.
+    /// Offered tools of MCP servers, if the request names those that may be called.
     pub server_tools: Vec<String>,
     /// Tools called.
     pub tool_calls: Vec<ToolCall>,
     /// Resources used.
     pub resources: Vec<ResourceUse>,
-    /// Methods that a form names in a field, which some servers take the request for.
+    /// Methods named in a form field, which some servers use instead of the request's.
     pub(crate) methods: Vec<String>,
-    /// Whether an MCP server is asked: by the protocol, or by the body's form where the path has another one, in which it is read.
+    /// Whether the request is for an MCP server: by its protocol, or by the body's format on another protocol's path,
+    /// which it is then read as.
     pub mcp: bool,
-    /// MCP: whether anything is asked for that `resources` does not tell, and that is neither part of the handshake nor a listing.
+    /// MCP: whether something is requested that `resources` does not contain, and that is neither part of the
+    /// handshake nor a listing.
     pub unnamed: bool,
-    /// MCP and A2A: the ids of requests (of a batch, all), as raw JSON.
+    /// MCP and A2A: the ids of the requests (all of a batch), as raw JSON.
     pub rpc_ids: Vec<String>,
     /// Parts that are not text and were not read: images, audio, files.
     pub media: u32,
-    /// Inputs given as token numbers, which cannot be read.
+    /// Inputs given as token ids, which cannot be read.
     pub tokens: u32,
     /// Token counts that the provider reports.
     pub usage: Option<Usage>,
-    /// The most tokens that the request lets its answers have, all of them together; none where it sets no bound.
+    /// The maximum number of output tokens of all responses together; `None` if the request sets no bound.
     pub max_output: Option<u64>,
-    /// How many answers the request asks for.
+    /// How many responses the request asks for.
     pub answers: u64,
-    /// The answer comes later and elsewhere: a batch's, one in the background.
+    /// The response comes later and elsewhere: that of a batch, or one in the background.
     pub later: bool,
     pub(crate) layers: Vec<Layer>,
     pub(crate) paths: Paths,
-    /// For each of `tools_offered`: where its definition stands, for dropping it.
+    /// For each of `tools_offered`: the position of its definition, for removing it.
     pub(crate) tool_items: Vec<ToolItem>,
-    /// MCP: those of `tools_offered` that a server lends to a model that it asks (sampling), and does not list as its own.
+    /// MCP: those of `tools_offered` that a server provides to a model that it asks (sampling), and does not list as
+    /// its own.
     pub(crate) lent: BTreeSet<usize>,
     pub(crate) echoes: Vec<Echo>,
 }
 
-/// What holds no longer when anything is edited: a value that repeats texts token by token, a length.
+/// What becomes invalid with any edit: a value that repeats texts token by token, a length.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Echo {
     pub(crate) layer: u32,
     pub(crate) span: Range<u32>,
-    /// What stands there then.
+    /// Its replacement in that case.
     pub(crate) with: &'static str,
 }
 
-/// Where a tool's definition stands in the array that lists it.
+/// The position of a tool's definition in the array that lists it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct ToolItem {
     pub(crate) layer: u32,
-    /// Start of the array that holds it.
+    /// Start of the array that contains it.
     pub(crate) list: u32,
     pub(crate) span: Range<u32>,
-    /// End of the item before and start of the one after it.
+    /// End of the previous item and start of the next one.
     pub(crate) previous_end: Option<u32>,
     pub(crate) next_start: Option<u32>,
-    /// Whether something that is no tool stands before it in the list.
+    /// Whether an item that is not a tool precedes it in the list.
     pub(crate) others_before: bool,
 }
 
@@ -258,14 +262,14 @@ impl Message {
         }
     }
 
-    /// Takes over what the request line told: its operation, and its model, which is the one that answers.
-    /// Of `body` only counts what a path says that a model is made of.
+    /// Applies what the request line says: its operation, and its model, which is the one that responds. `body` is
+    /// only used for the models that certain operations name in it.
     pub fn follow(&mut self, route: &Route, body: &[u8]) {
         if let Some(model) = &route.model {
             let named = self.model.replace(model.clone());
             self.other_models.extend(named.filter(|named| named != model));
         }
-        // Elsewhere the word has any meaning.
+        // In other protocols, such a word may mean anything.
         if self.protocol.names_a_model() || self.model.is_some() {
             let mut named = route.other_models.iter().cloned();
             self.model = self.model.take().or_else(|| named.next());
@@ -276,10 +280,10 @@ impl Message {
         self.other_models.extend(route.operation.and_then(|operation| gemini::agent(operation, body)));
         self.other_models.extend(route.operation.and_then(|operation| deployment::version(operation, body)));
         self.other_tools.extend(route.operation.and_then(|operation| tools::called(operation, body)));
-        // What is called by its path may be a message of MCP all the same, which says itself what it is.
+        // A request that is called by its path may still be an MCP message, which names its own operation.
         if let Some(operation) = route.operation.filter(|operation| *operation != tools::CALL) {
             operation.clone_into(&mut self.operation);
-            // Only Ollama's operations stream or not as the body says.
+            // Only for Ollama's operations does the body decide whether they stream.
             self.stream = route.streams || self.stream && operation != "embed";
             if matches!(operation, "embed" | "embedContent" | "batchEmbedContents") {
                 self.max_output = Some(0);
@@ -287,7 +291,7 @@ impl Message {
         }
     }
 
-    /// Takes in what the same body asks for where it is read in another way.
+    /// Adds what the same body requests when read in another way.
     pub fn asks_as_well(&mut self, other: Message) {
         self.other_models.extend(other.model);
         self.other_models.extend(other.other_models);
@@ -296,27 +300,28 @@ impl Message {
         self.methods.extend(other.methods);
     }
 
-    /// The methods that some servers take this form for instead of its own (`_method`), in capitals.
+    /// The methods that some servers use for this form instead of its own (`_method`), in upper case.
     pub fn methods(&self) -> impl Iterator<Item = String> {
         let named = self.methods.iter().map(|method| method.trim().to_ascii_uppercase());
         named.filter(|method| !method.is_empty())
     }
 
-    /// The models that are asked for: each has to be allowed.
+    /// The requested models: each of them must be allowed.
     pub fn models(&self) -> impl Iterator<Item = &str> {
         self.model.iter().chain(&self.other_models).map(String::as_str)
     }
 
-    /// Where a segment stands: `messages[0].content`. Structure only; keys that do not read like plain names are `*`.
+    /// The path of a segment: `messages[0].content`. Structure only; keys that do not look like plain names are shown
+    /// as `*`.
     pub fn path(&self, segment: usize) -> String {
         self.segments.get(segment).map_or_else(String::new, |segment| self.paths.show(segment.path))
     }
 
-    /// For each text that goes on from another one the two of them, in order: parts (`text`) of one list, whatever else stands
-    /// between. Those of one message are one text whatever they say of themselves (a `role`), others where they stand in one
-    /// place. Where `apart`, thoughts do not go on with other texts, nor these with thoughts.
+    /// For each text that continues another one, the pair of both, in order: parts (`text`) of one list, whatever is
+    /// between them. The parts of one message form one text whatever they declare (a `role`); others do if they have
+    /// the same place. If `apart`, thoughts and other texts do not continue each other.
     pub fn continuations(&self, apart: bool) -> impl Iterator<Item = (usize, usize)> + use<'_> {
-        // Of each list the last text, and the one before that in another part.
+        // For each list, its last text, and the last one before that in another part.
         let mut last: HashMap<List, (usize, Option<usize>)> = HashMap::new();
         self.segments.iter().enumerate().filter_map(move |(index, this)| {
             if this.derived || this.is_key() {
@@ -338,13 +343,14 @@ impl Message {
         })
     }
 
-    /// Whether a server lends the `tool`-th of `tools_offered` to a model that it asks, so that no client calls it.
+    /// Whether a server provides the `tool`-th of `tools_offered` to a model that it asks, so that no client calls
+    /// it.
     pub fn is_lent(&self, tool: usize) -> bool {
         self.lent.contains(&tool)
     }
 
-    /// The name under which a value stands in an object, or in a list in one; where the protocol gives it no meaning, so
-    /// that it tells what the value is.
+    /// The name of a value in an object, or of the list that contains it; only if the protocol gives the name no
+    /// meaning, so that it tells what the value is.
     pub fn name_of(&self, segment: usize) -> Option<&str> {
         let before = self.segments.get(..segment)?;
         let siblings = self.segments.get(segment)?;

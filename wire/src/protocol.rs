@@ -1,7 +1,7 @@
-//! The protocols that are read.
+//! The supported protocols.
 
-/// The protocol of an exchange. Told by path first ([`route_of`](crate::route_of)), refined by the body
-/// ([`Message::protocol`](crate::Message::protocol)).
+/// The protocol of an exchange. Determined from the path first ([`route_of`](crate::route_of)), then refined by the
+/// body ([`Message::protocol`](crate::Message::protocol)).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Protocol {
     /// OpenAI `/v1/chat/completions`, also under a prefix or an Azure deployment.
@@ -28,7 +28,7 @@ pub enum Protocol {
     A2aHttp,
     /// Model Context Protocol over streamable HTTP, revisions 2025-11-25 and 2026-07-28.
     Mcp,
-    /// JSON of no known shape.
+    /// JSON in no known format.
     Json,
     /// Text that is not JSON.
     Text,
@@ -58,7 +58,7 @@ impl Protocol {
         }
     }
 
-    /// Whether a request of this protocol has to name a model.
+    /// Whether a request of this protocol must name a model.
     pub fn names_a_model(self) -> bool {
         matches!(
             self,
@@ -74,19 +74,19 @@ impl Protocol {
         )
     }
 
-    /// Whether answers bring words of third parties (a tool server, another agent), in which an instruction is an
+    /// Whether responses contain third-party text (of a tool server or another agent), in which an instruction is an
     /// attack.
     pub fn answers_from_outside(self) -> bool {
         matches!(self, Self::Mcp | Self::A2a | Self::A2aHttp)
     }
 
-    /// Whether an answer may call tools, or show some.
+    /// Whether a response may call or list tools.
     pub fn answers_with_tools(self) -> bool {
         !matches!(self, Self::OpenAiEmbeddings | Self::A2a | Self::A2aHttp)
     }
 
-    /// Whether the path already told the protocol, so that the body's shape may not overrule it: the upstream
-    /// reads by path, whatever else a body pretends to be.
+    /// Whether the path determined the protocol, so that the body's format must not override it: the upstream reads
+    /// by path, whatever a body pretends to be.
     pub(crate) fn is_settled(self) -> bool {
         !matches!(self, Self::Json | Self::Text | Self::None)
     }

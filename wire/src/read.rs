@@ -1,4 +1,4 @@
-//! A whole body into a [`Message`].
+//! Reads a whole body into a [`Message`].
 
 use std::borrow::Cow;
 use std::collections::BTreeSet;
@@ -26,7 +26,8 @@ use crate::repeated;
 use crate::usage;
 use crate::values;
 
-/// Reads a request's body. A protocol that the path settled stays; on an unknown path the body's shape tells.
+/// Reads a request's body. If the path determined the protocol, it is kept; on an unknown path, the body's format
+/// decides.
 ///
 /// An empty body gives an empty message. For [`Protocol::Text`] the body need not be JSON, but is read as JSON if it
 /// is; every other protocol requires strict JSON.
@@ -37,7 +38,7 @@ pub fn read_request(protocol: Protocol, body: &[u8], limits: &Limits) -> Result<
     read(protocol, None, body, limits)
 }
 
-/// Reads an answer's body. `protocol` and `operation` are those of the request's message; for an answer that is plain
+/// Reads a response's body. `protocol` and `operation` are those of the request's message; for a response in plain
 /// text (a proxy's error page), pass [`Protocol::Text`].
 ///
 /// # Errors
@@ -74,7 +75,7 @@ fn read(
     Ok(c.message)
 }
 
-/// Text: JSON after all, a request's values one after the other, or one text as it stands.
+/// Reads a text: JSON after all, several values of a request, or one text as it is.
 fn text(c: &mut Collector<'_>, answer: Option<&str>, body: &[u8], limits: &Limits) -> Result<(), WireError> {
     if body.len() > limits.max_body {
         return Err(WireError::TooLarge { what: "bytes", limit: limits.max_body });
@@ -96,7 +97,7 @@ fn text(c: &mut Collector<'_>, answer: Option<&str>, body: &[u8], limits: &Limit
     c.whole(Place::Assistant, doc, 0..text.len() as u32, ROOT)
 }
 
-/// Text has no NUL; in UTF-16 and UTF-32, which some servers tell by it, every other character may be one.
+/// A text contains no NUL; in UTF-16 and UTF-32, which some servers detect by it, every other character may be one.
 fn without_nul(body: &[u8]) -> Result<(), WireError> {
     match memchr(0, body) {
         Some(at) => crate::error::malformed(at, "NUL in a text: UTF-16 or UTF-32 where UTF-8 is required"),
@@ -139,7 +140,7 @@ pub fn read_form(body: &[u8], limits: &Limits) -> Result<Message, WireError> {
     Ok(c.message)
 }
 
-/// Notes what the field of a form asks for. Which of several counts is the server's choice.
+/// Notes what a form field requests. Of several with the same name, the server chooses one.
 pub(crate) fn asked_for(c: &mut Collector<'_>, name: &str, value: &str) -> Result<(), WireError> {
     match name {
         "model" => {
@@ -154,7 +155,7 @@ pub(crate) fn asked_for(c: &mut Collector<'_>, name: &str, value: &str) -> Resul
     }
 }
 
-/// One JSON document of a known or unknown protocol.
+/// Reads one JSON document of a known or unknown protocol.
 pub(crate) fn document(
     c: &mut Collector<'_>,
     answer: Option<&str>,
@@ -177,7 +178,7 @@ pub(crate) fn document(
             c.message.later = elsewhere::answered_later(root);
         }
     }
-    // What Bedrock invokes is a model's own protocol.
+    // A Bedrock invocation contains a model's own protocol.
     let spoken = if protocol == Protocol::BedrockInvoke { by_shape(root) } else { protocol };
     match spoken {
         Protocol::OpenAiChat
@@ -213,13 +214,13 @@ pub(crate) fn document(
     besides::read(c, root, settled)
 }
 
-/// Whether it holds requests (`requests[].params`) instead of being one.
+/// Whether the body contains requests (`requests[].params`) instead of being one.
 fn is_batch(root: Val<'_>) -> bool {
     let held = |list: Val<'_>| list.items().any(|(_, one)| one.get("params").is_some_and(Val::is_object));
     root.get("requests").is_some_and(held)
 }
 
-/// Anthropic's Message Batches: each request as if it came alone.
+/// Anthropic's Message Batches: each request is read as if it came alone.
 fn batch(c: &mut Collector<'_>, root: Val<'_>, path: u32) -> Result<(), WireError> {
     let mut answers = Answers::default();
     for (key, member) in root.members() {
@@ -252,7 +253,7 @@ fn batch(c: &mut Collector<'_>, root: Val<'_>, path: u32) -> Result<(), WireErro
 /// What several requests in one body ask for together.
 #[derive(Default)]
 pub(crate) struct Answers {
-    /// Each once, in order, and the same for finding them.
+    /// The models, each once and in order; `known` is for lookup.
     models: Vec<String>,
     known: BTreeSet<String>,
     bounds: Option<u64>,
@@ -260,7 +261,7 @@ pub(crate) struct Answers {
 }
 
 impl Answers {
-    /// Another request was read: its model is taken out of the message.
+    /// Adds another request: its model is taken out of the message.
     pub(crate) fn add(&mut self, c: &mut Collector<'_>, bound: Option<u64>) {
         let model = c.message.model.take().filter(|model| self.known.insert(model.clone()));
         self.models.extend(model);
@@ -278,8 +279,8 @@ impl Answers {
     }
 }
 
-/// The protocol of an answer on a path that says nothing: what another agent or an MCP server says is told by its form, as in
-/// the stream of MCP's older transport, or where a task is asked for by its identifier.
+/// The protocol of a response on an unknown path: responses of other agents and of MCP servers are recognised by
+/// their format, as in the stream of MCP's older transport, or when a task is requested by its id.
 fn by_answer(root: Val<'_>) -> Protocol {
     let answers = |one: Val<'_>| {
         one.get_text("jsonrpc").is_some_and(|version| version == "2.0")
@@ -291,8 +292,8 @@ fn by_answer(root: Val<'_>) -> Protocol {
     if a2a::says(root) { Protocol::A2aHttp } else { by_shape(root) }
 }
 
-/// The protocol of a request on a path that says nothing. Queues and telephones have `messages`, too: those of models say who
-/// speaks, or the request names a model.
+/// The protocol of a request on an unknown path. Queues and telephony have `messages` too: in those for models the
+/// speaker is given, or the request names a model.
 fn by_request(root: Val<'_>) -> Protocol {
     let shape = by_shape(root);
     let is_chat = matches!(shape, Protocol::OpenAiChat | Protocol::AnthropicMessages);
@@ -301,7 +302,7 @@ fn by_request(root: Val<'_>) -> Protocol {
     if sent && !messages.any(|one| one.get("role").is_some()) { Protocol::Json } else { shape }
 }
 
-/// The protocol of a body by its form alone.
+/// The protocol of a body by its format alone.
 fn by_shape(root: Val<'_>) -> Protocol {
     if a2a::looks_like(root) {
         return Protocol::A2a;

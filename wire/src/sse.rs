@@ -1,14 +1,14 @@
-//! Server-sent events (WHATWG HTML § 9.2.6): framing bytes into events without losing one of them.
+//! Server-sent events (WHATWG HTML § 9.2.6): splits bytes into events without losing any.
 
 use std::ops::Range;
 
 use crate::error::{Limits, WireError, malformed};
 use crate::json::scan;
 
-/// One event, or a stretch of the stream that carries none (comments, blank lines).
+/// One event, or a part of the stream without an event (comments, blank lines).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SseEvent {
-    /// The bytes as they came, with the blank line at the end. UTF-8.
+    /// The bytes as received, including the blank line at the end. UTF-8.
     pub raw: Vec<u8>,
     /// The last `event` field.
     pub name: Option<String>,
@@ -16,7 +16,7 @@ pub struct SseEvent {
     pub id: Option<String>,
     /// The `data` fields joined by line feeds; `None` if there is no such field.
     pub data: Option<String>,
-    /// Whether the blank line that ends an event was there. Browsers drop an event without it, many clients do not.
+    /// Whether the blank line that ends an event was present. Browsers drop an event without it, many clients do not.
     pub terminated: bool,
 }
 
@@ -26,7 +26,7 @@ impl SseEvent {
         self.data.as_deref().is_some_and(|data| data.trim_end() == "[DONE]")
     }
 
-    /// Reads one event from its bytes. `offset` is where they stand in the stream, for errors.
+    /// Reads one event from its bytes. `offset` is their position in the stream, for errors.
     fn parse(raw: Vec<u8>, terminated: bool, offset: usize) -> Result<Self, WireError> {
         let text = match std::str::from_utf8(&raw) {
             Ok(text) => text,
@@ -37,7 +37,7 @@ impl SseEvent {
         for line in lines(text) {
             let start = line.start;
             let (key, value) = field(text, line.clone(), bare);
-            // Some readers drop a mark before a line, some only at the stream's beginning, some nowhere.
+            // Some parsers drop a byte order mark before a line, some only at the start of the stream, some never.
             if key.starts_with('\u{FEFF}') {
                 return malformed(offset + start, "byte order mark before a line");
             }
@@ -62,10 +62,10 @@ impl SseEvent {
     }
 }
 
-/// Why an event is refused in which [`begins_another`] line.
+/// Why an event is refused if [`begins_another`] is true for a line.
 pub(crate) const OTHER_LINE: &str = "a character at which some readers end a line, and a field behind it";
 
-/// Whether a text is events that have JSON for their data, each on one line.
+/// Whether a text consists of events whose data is JSON, each on one line.
 pub(crate) fn has_json(text: &str, limits: &Limits) -> bool {
     let mut found = false;
     looks_like_events(text.as_bytes())
@@ -79,17 +79,17 @@ pub(crate) fn has_json(text: &str, limits: &Limits) -> bool {
         && found
 }
 
-/// Whether a line is a field beside the data, a comment or the end of an event.
+/// Whether a line is a field other than data, a comment or the end of an event.
 fn is_field(line: &str) -> bool {
     line.trim().is_empty() || [":", "event:", "id:", "retry:"].iter().any(|name| line.starts_with(name))
 }
 
-/// Whether a field stands behind one of the characters at which Python's `splitlines` (httpx, a2a-sdk) ends a line, and the
+/// Whether a field follows one of the characters at which Python's `splitlines` (httpx, a2a-sdk) ends a line, but the
 /// standard does not.
 pub(crate) fn begins_another(value: &str) -> bool {
     const BLOCK: usize = 32;
     let text = value.as_bytes();
-    // Hardly a text holds a byte with which such a character begins: a block is passed without branches.
+    // Few texts contain a byte with which such a character begins: a block is checked without branches.
     let may = |b: &u8| matches!(b, 0x0B | 0x0C | 0x1C..=0x1E | 0xC2 | 0xE2);
     let blocks =
         text.chunks(BLOCK).enumerate().filter(|(_, block)| block.iter().fold(false, |any, b| any | may(b)));
@@ -106,7 +106,7 @@ pub(crate) fn begins_another(value: &str) -> bool {
     })
 }
 
-/// Whether a body that is there as a whole is a stream of events for who expects one: a line of it is a field's.
+/// Whether a whole body is an event stream to a client that expects one: one of its lines is a field.
 pub fn looks_like_events(body: &[u8]) -> bool {
     let body = body.strip_prefix("\u{FEFF}".as_bytes()).unwrap_or(body);
     let field = |at: usize| {
@@ -118,7 +118,7 @@ pub fn looks_like_events(body: &[u8]) -> bool {
         || std::str::from_utf8(body).is_ok_and(begins_another)
 }
 
-/// The lines of an event, without their ends (CR, LF or both).
+/// The lines of an event, without their line ends (CR, LF or both).
 pub(crate) fn lines(text: &str) -> impl Iterator<Item = Range<usize>> {
     let mut at = 0;
     std::iter::from_fn(move || {
@@ -131,13 +131,13 @@ pub(crate) fn lines(text: &str) -> impl Iterator<Item = Range<usize>> {
     })
 }
 
-/// Whether an event is JSON as it stands, without any field's name: some servers write such ones, and some clients read them.
+/// Whether an event is plain JSON without a field name: some servers write such events, and some clients read them.
 pub(crate) fn is_bare(text: &str) -> bool {
     text.trim_ascii_start().starts_with(['{', '['])
 }
 
-/// The name of a field of an event (`text`), and where its value stands. Comments have an empty name; every line of JSON as it
-/// stands (`bare`) is data.
+/// The name of a field of an event (`text`), and the range of its value. Comments have an empty name; every line of
+/// plain JSON (`bare`) is data.
 pub(crate) fn field(text: &str, line: Range<usize>, bare: bool) -> (&str, Range<usize>) {
     if bare {
         return ("data", line);
@@ -152,16 +152,16 @@ pub(crate) fn field(text: &str, line: Range<usize>, bare: bool) -> (&str, Range<
     }
 }
 
-/// Takes a stream apart, chunk by chunk. The raw bytes of all events together are the bytes that went in, and the
-/// events are the same however the stream was cut into chunks.
+/// Splits a stream into events, chunk by chunk. The raw bytes of all events together equal the input, and the events
+/// are the same however the stream was divided into chunks.
 #[derive(Debug, Clone)]
 pub(crate) struct SseStream {
     buffer: Vec<u8>,
-    /// Line ends before this are accounted for.
+    /// Line ends before this offset have been processed.
     scanned: usize,
     line_start: usize,
-    /// A line has ended in a CR alone. Until then a CR at the end of a chunk waits for a possible LF; from then on an
-    /// event that ends in a CR goes out at once, since in such a stream no LF will come to release it.
+    /// A line has ended in a single CR. Before that, a CR at the end of a chunk waits for a possible LF; after that,
+    /// an event that ends in a CR is returned at once, since in such a stream no LF will come to release it.
     lone_cr: bool,
     /// The previous event ended in a CR: an LF that comes first belongs to that line end.
     skip_lf: bool,
@@ -170,7 +170,7 @@ pub(crate) struct SseStream {
 }
 
 impl SseStream {
-    /// A stream at its beginning. Of the limits, `max_event` counts.
+    /// A new stream. Of the limits, only `max_event` applies.
     pub(crate) fn new(limits: &Limits) -> Self {
         Self {
             buffer: Vec::new(),
@@ -183,11 +183,11 @@ impl SseStream {
         }
     }
 
-    /// Takes the next chunk; gives the events that are now complete.
+    /// Takes the next chunk; returns the events that are now complete.
     ///
     /// # Errors
-    /// [`WireError::Malformed`] for invalid UTF-8 and for a byte order mark before a line, [`WireError::TooLarge`] for an
-    /// event over the limit. The stream cannot go on after either.
+    /// [`WireError::Malformed`] for invalid UTF-8 and for a byte order mark before a line, [`WireError::TooLarge`]
+    /// for an event over the limit. The stream cannot continue after either.
     pub(crate) fn push(&mut self, chunk: &[u8]) -> Result<Vec<SseEvent>, WireError> {
         self.buffer.extend_from_slice(chunk);
         let mut events = Vec::new();
@@ -210,7 +210,7 @@ impl SseStream {
         Ok(events)
     }
 
-    /// The stream is over: what is left of it, if anything.
+    /// The stream has ended: returns the rest of it, if any.
     ///
     /// # Errors
     /// [`WireError::Malformed`] for invalid UTF-8.
@@ -233,7 +233,7 @@ impl SseStream {
         Ok(())
     }
 
-    /// The end of the event that begins at `start`, once it is there.
+    /// The end of the event that begins at `start`, once it has arrived.
     fn next_end(&mut self, start: usize) -> Option<usize> {
         if self.skip_lf && self.buffer.len() > start {
             self.skip_lf = false;
@@ -289,7 +289,7 @@ mod tests {
         events
     }
 
-    /// Wherever in a text the character stands.
+    /// Wherever the character is in the text.
     #[test]
     fn a_line_that_only_some_readers_end_begins_another() {
         let ends = ["\u{b}", "\u{c}", "\u{1c}", "\u{1d}", "\u{1e}", "\u{85}", "\u{2028}", "\u{2029}"];

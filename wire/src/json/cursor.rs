@@ -1,4 +1,4 @@
-//! Walking a scanned document.
+//! Navigates a scanned document.
 
 use std::borrow::Cow;
 use std::ops::Range;
@@ -9,14 +9,14 @@ use crate::coding::unescape;
 /// The document is the body itself, not a text inside it.
 pub(crate) const NO_LAYER: u32 = u32::MAX;
 
-/// A scanned document and where it comes from.
+/// A scanned document and its origin.
 #[derive(Clone, Copy)]
 pub(crate) struct Doc<'d> {
     pub(crate) text: &'d str,
     pub(crate) nodes: &'d [Node],
     /// The layer whose decoded text this is, or [`NO_LAYER`].
     pub(crate) layer: u32,
-    /// How many texts deep this document stands inside others.
+    /// How many texts this document is nested in.
     pub(crate) level: u8,
 }
 
@@ -50,30 +50,30 @@ impl<'d> Val<'d> {
         self.kind() == Kind::Str
     }
 
-    /// Span in the document's text; a string's without quotes.
+    /// Span in the document's text; without the quotes for a string.
     pub(crate) fn span(self) -> Range<u32> {
         self.node().map_or(0..0, |node| node.start..node.end)
     }
 
-    /// The span with a string's quotes.
+    /// The span, including a string's quotes.
     pub(crate) fn outer_span(self) -> Range<u32> {
         let span = self.span();
         if matches!(self.kind(), Kind::Str | Kind::Key) { span.start - 1..span.end + 1 } else { span }
     }
 
-    /// The same, to put something else there.
+    /// The same as a range, for replacing it.
     pub(crate) fn outer_range(self) -> Range<usize> {
         let span = self.outer_span();
         span.start as usize..span.end as usize
     }
 
-    /// The bytes of the span, escapes and all.
+    /// The bytes of the span, with escapes unresolved.
     pub(crate) fn raw(self) -> &'d str {
         let span = self.span();
         self.doc.text.get(span.start as usize..span.end as usize).unwrap_or_default()
     }
 
-    /// A string's or key's text with escapes resolved; another value's bytes.
+    /// The text of a string or key, with escapes resolved; the bytes of another value.
     pub(crate) fn text(self) -> Cow<'d, str> {
         match self.node() {
             Some(node) if node.escaped => unescape(self.raw()),
@@ -104,7 +104,7 @@ impl<'d> Val<'d> {
         Val { doc: self.doc, at }
     }
 
-    /// Keys and values of an object; nothing for anything else.
+    /// Keys and values of an object; nothing for any other value.
     pub(crate) fn members(self) -> impl Iterator<Item = (Val<'d>, Val<'d>)> {
         let (mut next, end) = if self.is_object() { (self.at + 1, self.link()) } else { (0, 0) };
         std::iter::from_fn(move || {
@@ -117,7 +117,7 @@ impl<'d> Val<'d> {
         })
     }
 
-    /// Items of an array with their index; nothing for anything else. Runs of small scalars only count.
+    /// Items of an array with their indices; nothing for any other value. Runs of small scalars are only counted.
     pub(crate) fn items(self) -> impl Iterator<Item = (u32, Val<'d>)> {
         let (mut next, end) = if self.kind() == Kind::Array { (self.at + 1, self.link()) } else { (0, 0) };
         let mut index = 0;
@@ -138,7 +138,7 @@ impl<'d> Val<'d> {
         })
     }
 
-    /// Everything an array holds directly, runs included.
+    /// All direct items of an array, including runs.
     pub(crate) fn children(self, mut visit: impl FnMut(Val<'d>)) {
         let (mut next, end) = if self.kind() == Kind::Array { (self.at + 1, self.link()) } else { (0, 0) };
         while next < end {
@@ -148,7 +148,7 @@ impl<'d> Val<'d> {
         }
     }
 
-    /// How many scalars without text an array holds directly (token lists, vectors).
+    /// The number of direct items of an array that are scalars without text (token lists, vectors).
     pub(crate) fn small_items(self) -> u32 {
         let mut count = 0;
         self.children(|item| {
@@ -159,7 +159,7 @@ impl<'d> Val<'d> {
         count
     }
 
-    /// The member with this name. Asked for many names of each document, so it looks at nothing but the nodes.
+    /// The member with this name. Called for many names in each document, so it only reads the nodes.
     pub(crate) fn get(self, name: &str) -> Option<Val<'d>> {
         if !self.is_object() {
             return None;
@@ -167,7 +167,7 @@ impl<'d> Val<'d> {
         let (mut next, end) = (self.at + 1, self.link());
         while next < end {
             let [key, value] = self.doc.nodes.get(next as usize..)?.first_chunk()?;
-            // Most names are told apart by their lengths.
+            // Most names differ in length.
             let maybe = key.escaped || (key.end - key.start) as usize == name.len();
             if maybe && self.at(next).text() == name {
                 return Some(self.at(next + 1));

@@ -6,7 +6,7 @@ use super::scan::{Kind, Node};
 use crate::coding::unescape;
 use crate::error::{WireError, malformed};
 
-/// Objects up to this size are compared pair by pair, without allocating.
+/// Objects up to this size are compared pairwise, without allocating.
 const FEW: usize = 12;
 
 /// Refuses the object at `index` if two of its keys are equal once their escapes are resolved.
@@ -18,7 +18,7 @@ pub(crate) fn refuse_duplicate_keys(text: &str, nodes: &[Node], index: u32) -> R
     if count <= FEW {
         for (position, key) in keys(nodes, index).enumerate() {
             for earlier in keys(nodes, index).take(position) {
-                // Most keys are told apart by their lengths.
+                // Most keys differ in length.
                 let written = !earlier.escaped && !key.escaped;
                 if written && earlier.end - earlier.start != key.end - key.start {
                     continue;

@@ -1,8 +1,8 @@
 //! Our own JSON reader: strict, one pass, with byte spans.
 //!
-//! Why not a library: edits happen in place, so every string needs its span, and whatever two parsers could read
-//! differently (duplicate keys, lone surrogates, numbers that overflow, …) has to be refused, which general parsers
-//! accept.
+//! Why not a library: edits are made in place, so every string needs its span; and whatever two parsers could read
+//! differently (duplicate keys, lone surrogates, numbers that overflow, …) must be refused, but general parsers
+//! accept it.
 
 mod cursor;
 mod keys;

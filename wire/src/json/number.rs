@@ -1,14 +1,14 @@
-//! Numbers: the grammar of RFC 8259 § 6, and only values that every reader keeps.
+//! Numbers: the grammar of RFC 8259 § 6, restricted to values that every parser preserves.
 
 use std::borrow::Cow;
 
 use crate::error::{DECIMALS, OVERFLOW, WireError, malformed};
 
-/// Integer digits from which a number may be an identifier of a person (an SSN or phone has nine or ten, and a
-/// policy's own patterns start somewhere near), so that it is listed as a text.
+/// The number of integer digits from which a number may identify a person (an SSN or phone number has nine or ten,
+/// and a policy's own patterns are of similar length), so that it is listed as a text.
 const LARGE: usize = 7;
 
-/// Whether a number is worth listing.
+/// Whether a number is listed as a text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Size {
     /// Fewer than seven digits before the point.
@@ -61,10 +61,10 @@ fn parts(text: &str) -> Result<Parts, &'static str> {
     Ok(Parts { len, integer, fraction, exponent })
 }
 
-/// Reads the number at the start of `text`, which stands at `offset` of the document: its length and size.
+/// Reads the number at the start of `text`, which is at `offset` in the document; returns its length and size.
 ///
-/// Refused besides bad grammar: values that overflow or vanish in a double (`1e400`, `1e-400`), and integers beyond
-/// 64 bits, which readers round, wrap or reject, each in its own way.
+/// Besides bad grammar, this refuses values that overflow or vanish in a double (`1e400`, `1e-400`), and integers
+/// beyond 64 bits, which parsers round, wrap or reject, each in its own way.
 pub(crate) fn read(text: &str, offset: usize) -> Result<(usize, Size), WireError> {
     let parts = parts(text).or_else(|reason| malformed(offset, reason))?;
     let token = text.get(..parts.len).unwrap_or_default();
@@ -91,11 +91,11 @@ fn integer_digits(token: &str) -> usize {
     plain_digits(token).bytes().take_while(|b| *b != b'.').filter(u8::is_ascii_digit).count()
 }
 
-/// Zeros that are written out where an exponent is resolved.
+/// The maximum number of zeros written out when an exponent is resolved.
 const MAX_ZEROS: u64 = 40;
 
-/// The number as people write it: exponents resolved and a zero fraction left out, so that `4.1e15` and
-/// `4100000000000000.0` read as the digits they stand for. Numbers too long to write out stay as they are.
+/// The number as people write it: with the exponent resolved and a zero fraction removed, so that `4.1e15` and
+/// `4100000000000000.0` become the digits they stand for. Numbers too long to write out stay as they are.
 pub(crate) fn plain_digits(token: &str) -> Cow<'_, str> {
     if token.contains(['e', 'E']) {
         return written_out(token).map_or(Cow::Borrowed(token), Cow::Owned);
@@ -106,10 +106,10 @@ pub(crate) fn plain_digits(token: &str) -> Cow<'_, str> {
     }
 }
 
-/// The number without its exponent, however far that and the zeros around its digits move the point.
+/// The number without its exponent, however far the exponent and surrounding zeros move the point.
 fn written_out(token: &str) -> Option<String> {
     let (negative, digits, exponent) = decimal(token);
-    // Where the point stands among the digits, or beside them.
+    // The position of the point within the digits, or outside of them.
     let point = digits.len() as i64 + exponent;
     let zeros = |count: u64| (count <= MAX_ZEROS).then(|| "0".repeat(count as usize));
     let number = match usize::try_from(point) {
@@ -124,13 +124,13 @@ fn written_out(token: &str) -> Option<String> {
     Some(if negative { format!("-{number}") } else { number })
 }
 
-/// Whether a double keeps what a number token says, so that no reader can tell it from what another makes of it. What is no
-/// number says nothing.
+/// Whether a double represents a number token exactly, so that all parsers get the same value. A token that is not a
+/// number counts as exact.
 pub(crate) fn is_exact(token: &str) -> bool {
     token.parse::<f64>().map_or(true, |value| decimal(token) == decimal(&format!("{value:e}")))
 }
 
-/// A number's sign, its digits without zeros around them, and the power of ten that they stand at.
+/// A number's sign, its digits without leading and trailing zeros, and its power of ten.
 fn decimal(token: &str) -> (bool, String, i64) {
     let (negative, token) = token.strip_prefix('-').map_or((false, token), |rest| (true, rest));
     let (mantissa, exponent) = token.split_once(['e', 'E']).unwrap_or((token, "0"));

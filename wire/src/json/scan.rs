@@ -1,10 +1,10 @@
-//! Bytes to a flat list of nodes, strictly and without recursion.
+//! Scans bytes into a flat list of nodes, strictly and without recursion.
 
 use super::keys::refuse_duplicate_keys;
 use super::number::{self, Size};
 use crate::error::{FOLLOWS, Limits, TOO_DEEP, WireError, malformed, utf8};
 
-/// What stands in a node.
+/// The kind of a node.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Kind {
     Object,
@@ -16,11 +16,11 @@ pub(crate) enum Kind {
     True,
     False,
     Null,
-    /// Several array items in a row that carry no text: literals and numbers of fewer than seven digits.
+    /// Several consecutive array items without text: literals, and numbers of fewer than seven digits.
     Run,
 }
 
-/// One JSON value or key. Nodes stand in document order, a container before what it holds.
+/// One JSON value or key. Nodes are in document order, a container before its contents.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Node {
     pub(crate) kind: Kind,
@@ -29,11 +29,11 @@ pub(crate) struct Node {
     /// Span in the document: strings without their quotes, everything else whole.
     pub(crate) start: u32,
     pub(crate) end: u32,
-    /// Containers: index of the node after all they hold. Runs: how many items.
+    /// Containers: index of the node after their contents. Runs: the number of items.
     pub(crate) link: u32,
 }
 
-/// Scans a body: its encoding first, then as [`scan`].
+/// Scans a body: checks its encoding, then calls [`scan`].
 pub(crate) fn scan_bytes<'a>(body: &'a [u8], limits: &Limits) -> Result<(&'a str, Vec<Node>), WireError> {
     if body.len() > limits.max_body {
         return Err(WireError::TooLarge { what: "bytes", limit: limits.max_body });
@@ -75,7 +75,7 @@ struct Scanner<'a> {
     bytes: &'a [u8],
     at: usize,
     nodes: Vec<Node>,
-    /// Indices of the containers we are inside of, and whether each is an object.
+    /// Indices of the open containers, and whether each is an object.
     open: Vec<(u32, bool)>,
     /// The array whose last item so far is the last node, a run.
     run_in: Option<u32>,
@@ -146,7 +146,7 @@ impl Scanner<'_> {
         }
     }
 
-    /// Reads a scalar, or opens a container and says so.
+    /// Reads a scalar, or opens a container and returns true.
     fn value(&mut self) -> Result<bool, WireError> {
         let start = self.at;
         match self.peek() {
@@ -313,8 +313,8 @@ fn as_u32(offset: usize) -> u32 {
     offset as u32
 }
 
-/// How many bytes stand before the first quote, backslash or control character. Eight at a time: in each word a byte's
-/// top bit is set where the byte is zero after XOR (or below 0x20), and the lowest such bit is exact.
+/// The number of bytes before the first quote, backslash or control character. Eight at a time: in each word, a
+/// byte's top bit is set if the byte is zero after XOR (or below 0x20), and the lowest such bit is exact.
 fn plain_run(bytes: &[u8]) -> usize {
     const LOW: u64 = 0x0101_0101_0101_0101;
     const HIGH: u64 = 0x8080_8080_8080_8080;

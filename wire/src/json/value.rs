@@ -1,4 +1,4 @@
-//! A scanned document as a `serde_json::Value`, for those who reason about it (Rego).
+//! A scanned document as a `serde_json::Value`, for code that evaluates it (Rego).
 
 use serde_json::{Map, Number, Value};
 
@@ -7,10 +7,10 @@ use super::number::is_exact;
 use super::scan::{Kind, scan_bytes};
 use crate::error::{Limits, WireError};
 
-/// The whole body as a value, under the same strictness as reading it.
+/// The whole body as a value, as strict as reading it.
 ///
 /// # Errors
-/// As [`read_request`](crate::read_request): whatever two parsers could read differently.
+/// As for [`read_request`](crate::read_request): whatever two parsers could read differently.
 pub fn to_value(body: &[u8], limits: &Limits) -> Result<Value, WireError> {
     let (text, nodes) = scan_bytes(body, limits)?;
     Ok(value_of(Doc { text, nodes: &nodes, layer: NO_LAYER, level: 0 }.root()))
@@ -49,13 +49,13 @@ fn number_of(token: &str) -> Option<Number> {
         return Some(value.into());
     }
     match token.parse::<i64>() {
-        // A negative zero is a double for most readers.
+        // A negative zero is a double for most parsers.
         Ok(value) if value != 0 => Some(value.into()),
         _ => token.parse::<f64>().ok().and_then(Number::from_f64),
     }
 }
 
-/// The numbers in these members of an object, in order, that a double does not keep.
+/// The numbers in these members of an object, in order, that a double cannot represent exactly.
 pub(crate) fn inexact_numbers(
     body: &[u8],
     members: &[&str],

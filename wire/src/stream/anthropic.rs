@@ -12,7 +12,7 @@ use crate::path::ROOT;
 pub(crate) fn read(c: &mut Collector<'_>, root: Val<'_>) -> Done {
     let kind = root.get_text("type").unwrap_or_default();
     let group = index_of(root, "index")?.unwrap_or(0);
-    // What stands in an event of another type no client puts together with the rest.
+    // Clients do not join text in an event of another type with the rest.
     let own = |event: &str| if kind == event { 0 } else { 2 };
     for (key, member) in root.members() {
         let name = key.text();
@@ -38,7 +38,7 @@ pub(crate) fn read(c: &mut Collector<'_>, root: Val<'_>) -> Done {
     match &*kind {
         "content_block_stop" => c.closes.push(Close::Group(group)),
         "message_stop" => c.closes.push(Close::All),
-        // What comes next may take its time, and is no text that goes on.
+        // The next event may take its time, and is not a continuation of the text.
         "content_block_start" if root.get("content_block").is_some_and(|block| !is_text(block)) => {
             c.closes.push(Close::Elsewhere);
         }
@@ -51,7 +51,7 @@ fn is_text(block: Val<'_>) -> bool {
     block.get_text("type").is_some_and(|kind| kind == "text")
 }
 
-/// The start of a block: the beginning of a running text, or a block that is there at once.
+/// The start of a block: the beginning of a running text, or a complete block.
 fn block(c: &mut Collector<'_>, value: Val<'_>, path: u32, group: u32, field: u32) -> Done {
     let kind = value.get_text("type").unwrap_or_default();
     if !matches!(&*kind, "text" | "thinking") {
@@ -66,8 +66,8 @@ fn block(c: &mut Collector<'_>, value: Val<'_>, path: u32, group: u32, field: u3
     delta(c, value, path, group, field)
 }
 
-/// The texts of a block that was read as one that is there at once, and that deltas may go on with all the same. `from` is how
-/// many were listed before it.
+/// The texts of a block that was read as complete, but that deltas may still continue. `from` is the number of
+/// segments before it.
 fn opens(c: &mut Collector<'_>, block: Val<'_>, from: usize, group: u32) {
     for (key, member) in block.members().filter(|(_, member)| member.is_string()) {
         let (kind, index) = match &*key.text() {
@@ -105,13 +105,13 @@ fn delta(c: &mut Collector<'_>, value: Val<'_>, path: u32, group: u32, field: u3
                     None => field + 1,
                     Some(of) if types.contains(&of) => field,
                     Some(_) if member.raw().is_empty() => continue,
-                    // Some clients go by the type, others by the field.
+                    // Some clients use the type, others the field.
                     Some(_) => return malformed(member.span().start as usize, "a delta of another type"),
                 };
                 let kind = if kind == ChannelKind::Block && index > 0 { ChannelKind::Text } else { kind };
                 c.piece(Channel { group, kind, index }, place, member, here)?;
             }
-            // Each citation comes whole.
+            // Each citation is complete.
             _ if &*name != "citation" && field == 0 => {
                 within::member(c, (Place::Assistant, path), key, member, (group, field))?
             }
