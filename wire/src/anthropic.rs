@@ -1,4 +1,4 @@
-//! Anthropic Messages: requests (also `count_tokens`) and answers.
+//! Anthropic Messages: requests (also `count_tokens`) and responses.
 
 use crate::collect::Collector;
 use crate::error::WireError;
@@ -28,7 +28,7 @@ pub(crate) fn read(c: &mut Collector<'_>, value: Val<'_>, path: u32) -> Result<(
             "max_tokens" | "temperature" | "top_p" | "top_k" | "thinking" | "input_tokens" | "usage" => {
                 c.measures(member, here)?
             }
-            // Dates, which must not be taken for somebody's birthday.
+            // Dates, which must not be mistaken for a birth date.
             "anthropic_version" if matches!(member.raw(), "bedrock-2023-05-31" | "vertex-2023-10-16") => {}
             "id" | "type" | "role" | "stop_reason" | "service_tier" | "anthropic_version" | "tool_choice"
             | "request_id" => c.word(member, here)?,

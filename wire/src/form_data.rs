@@ -1,9 +1,9 @@
-//! A form's parts into texts: fields, and files that can be read, whatever type they claim.
+//! Reads a form's parts into texts: fields, and readable files, whatever type they claim.
 //!
-//! A file is text if it is UTF-8. JSON in it is read as JSON; JSON lines as what each is: a batch's line in the protocol that
-//! its `url` names, a line of training data by its shape. Other files are media, unless they look like text in another
-//! character set: that would be inspected as something else than it is. A part without a name for a file is a field to many
-//! servers, whatever type it has: what it asks for counts, and it is text or refused.
+//! A file is text if it is UTF-8. JSON in it is read as JSON; JSON lines each as what they are: a line of a batch in
+//! the protocol that its `url` names, a line of training data by its format. Other files are media, unless they look
+//! like text in another character set: that would be inspected as something other than it is. A part without a file
+//! name is a field to many servers, whatever its type: what it requests counts, and it must be text or is refused.
 
 use std::borrow::Cow;
 use std::ops::Range;
@@ -23,11 +23,11 @@ use crate::read::{self, Answers, document};
 use crate::route::route_of;
 use crate::words;
 
-/// Reads a `multipart/form-data` body. `content_type` is the header's whole value. `None` where that does not tell, in one
-/// way for all parsers, how the body is cut.
+/// Reads a `multipart/form-data` body. `content_type` is the header's whole value. `None` if it does not determine,
+/// in one way for all parsers, how the body is split.
 ///
 /// # Errors
-/// [`WireError`]: it could be read in more than one way, holds text that is no UTF-8, or is over a limit.
+/// [`WireError`]: it could be read in more than one way, contains text that is not UTF-8, or is over a limit.
 pub fn read_multipart(
     content_type: &str,
     body: &[u8],
@@ -41,23 +41,23 @@ pub fn read_multipart(
     })
 }
 
-/// What a file's lines are, before they are read.
+/// What a file's content is expected to be.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Shape {
-    /// Nothing was promised.
+    /// Nothing is declared.
     Any,
     /// One JSON document.
     Json,
-    /// A JSON document a line.
+    /// One JSON document per line.
     Lines,
 }
 
-/// In a form that is `latin` some readers take Latin-1 for the character set of names, and of what names none of its own.
+/// If `latin`, some parsers read the form's names, and parts without their own character set, as Latin-1.
 fn form(body: &[u8], boundary: &str, latin: bool, limits: &Limits) -> Result<Message, WireError> {
     let mut c = Collector::new(Message::new(Protocol::Json), limits);
     c.asks = true;
     let parts = parts(body, boundary)?;
-    // Which of several counts is the server's choice.
+    // Of several fields with the same name, the server chooses one.
     let any = |name: &[u8], says: fn(&[u8]) -> bool| {
         let mut fields = parts.iter().filter(|part| body.get(part.name.clone()) == Some(name));
         fields.any(|part| body.get(part.content.clone()).is_some_and(says))
@@ -121,14 +121,14 @@ fn another_character_set<T>(part: &Part) -> Result<T, WireError> {
     malformed(part.content.start, "a part in another character set than UTF-8")
 }
 
-/// A stretch of a form that is text.
+/// A range of a form that is text.
 fn text<'b>(body: &'b [u8], range: &Range<usize>) -> Result<&'b str, WireError> {
     let bytes = body.get(range.clone()).unwrap_or_default();
     std::str::from_utf8(bytes)
         .or_else(|error| malformed(range.start + error.valid_up_to(), "text in a form that is not UTF-8"))
 }
 
-/// What a part's headers tell of its content.
+/// What a part's headers say about its content.
 struct Told<'b> {
     kind: BodyKind,
     filename: Option<Cow<'b, str>>,
@@ -148,14 +148,14 @@ impl<'b> Told<'b> {
             BodyKind::Multipart => return malformed(part.content.start, "a form inside a form"),
             _ => {}
         }
-        // Where it stands there twice, the second is written so that everybody reads it alike.
+        // If both forms are present, all parsers read the second alike.
         let written = part.filename.as_ref().map(|range| text(body, range)).transpose()?.map(Cow::Borrowed);
         let again = part.extended.as_ref().map(|range| text(body, range)).transpose()?.map(percent_decode);
         let utf_8 = said.is_some_and(names_character_set) && !latin;
         Ok(Told { kind, filename: again.or(written), utf_8, latin })
     }
 
-    /// Its type is a text's, or none.
+    /// Whether its type is textual, or missing.
     fn is_textual(&self) -> bool {
         matches!(
             self.kind,
@@ -172,22 +172,22 @@ impl<'b> Told<'b> {
         self.filename.is_some() || !self.is_textual()
     }
 
-    /// Some servers go by the name alone, and an empty one is none.
+    /// Some servers only check the file name, and treat an empty one as missing.
     fn is_field(&self) -> bool {
         self.filename.as_deref().is_none_or(str::is_empty)
     }
 
-    /// Whether a reader may take its text for one in Latin-1: for what its own type says, or, of a field, its form's.
+    /// Whether a parser may read its text as Latin-1: because of its own type, or, for a field, of its form's.
     fn may_be_latin(&self, form: bool) -> bool {
         self.latin || form && !self.utf_8 && self.is_field()
     }
 
-    /// By its name servers take it for text, whatever its type says.
+    /// Whether servers take it for text because of its name, whatever its type.
     fn is_named_as_text(&self) -> bool {
         self.filename.as_deref().is_some_and(media::is_named_as_text)
     }
 
-    /// Whether its content is no text, not in another character set either.
+    /// Whether its content is not text, not even in another character set.
     fn is_media(&self, content: &[u8]) -> bool {
         if self.is_field() || self.is_named_as_text() {
             return false;
@@ -214,12 +214,12 @@ impl<'b> Told<'b> {
     }
 }
 
-/// Whether every other byte or so is NUL, as in UTF-16.
+/// Whether about every other byte is NUL, as in UTF-16.
 fn is_wide(content: &[u8]) -> bool {
     content.iter().filter(|b| **b == 0).count() * 8 >= content.len().max(1)
 }
 
-/// The names of a part: that of the field, unless it is a word beside a file, and those of the file.
+/// The names of a part: that of the field, unless it is an ordinary word for a file, and those of the file.
 fn names(c: &mut Collector<'_>, body: &[u8], part: &Part, name: &str, path: u32) -> Result<(), WireError> {
     let first = c.message.segments.len();
     if !words::is_word(name) || part.filename.is_none() {
@@ -239,7 +239,7 @@ fn names(c: &mut Collector<'_>, body: &[u8], part: &Part, name: &str, path: u32)
     }
 }
 
-/// A file's name in an encoded word.
+/// A file name in an encoded word.
 fn word(
     c: &mut Collector<'_>,
     body: &[u8],
@@ -248,7 +248,7 @@ fn word(
     path: u32,
 ) -> Result<(), WireError> {
     let text = text(body, range)?;
-    // What stands before two dots could not be replaced by itself.
+    // The part before two dots could not be replaced separately.
     if coding == Coding::Base64 && coding.decode(text).matches('.').count() > 1 {
         return malformed(range.start, "a file's name with two dots in an encoded word");
     }
@@ -263,7 +263,8 @@ fn word(
     Ok(())
 }
 
-/// A name without what follows its last dot, and its last two: that is part of no value before them (`536….tar.gz`).
+/// A name without what follows its last dot, and its last two: an extension is not part of a value before it
+/// (`536….tar.gz`).
 fn stems(name: &str) -> impl Iterator<Item = &str> {
     fn stem(name: &str) -> Option<&str> {
         let (stem, kind) = last_dot(name)?;
@@ -272,7 +273,7 @@ fn stems(name: &str) -> impl Iterator<Item = &str> {
     std::iter::successors(stem(name), |name| stem(name)).take(2)
 }
 
-/// What stands before and behind the last dot, written as one or as `%2E`.
+/// The texts before and after the last dot, which may be written as `%2E`.
 fn last_dot(name: &str) -> Option<(&str, &str)> {
     let encoded = name.to_ascii_lowercase().rfind("%2e");
     match (name.rfind('.'), encoded) {
@@ -282,7 +283,7 @@ fn last_dot(name: &str) -> Option<(&str, &str)> {
     }
 }
 
-/// What a field asks for, which may be JSON.
+/// Notes what a field requests; its content may be JSON.
 fn asked_for(
     c: &mut Collector<'_>,
     name: &str,
@@ -296,7 +297,7 @@ fn asked_for(
     value.map_or(Ok(()), |value| besides::member(c, name, value, true, 1))
 }
 
-/// A name in a header, mostly in quotes: as it stands, and with `%XX` resolved, as some servers read it.
+/// A name in a header, mostly in quotes: as it is, and with `%XX` resolved, as some servers read it.
 fn named(
     c: &mut Collector<'_>,
     place: Place,
@@ -310,7 +311,7 @@ fn named(
     let doc = Doc { text, nodes: &[], layer, level: 0 };
     c.whole(place, doc, 0..text.len() as u32, path)?;
     if text.contains('_') {
-        // In names, they stand for blanks.
+        // In names, they stand for spaces.
         let spaced = text.replace('_', " ");
         c.whole(place, Doc { text: &spaced, ..doc }, 0..text.len() as u32, path)?;
     }
@@ -320,7 +321,7 @@ fn named(
     Ok(())
 }
 
-/// A file that is text. What says that it is JSON has to be, strictly, or JSON lines: a reader may take it for that.
+/// A file that is text. If declared as JSON it must be strict JSON, or JSON lines: a parser may read it as that.
 fn file(
     c: &mut Collector<'_>,
     doc: Doc<'_>,
@@ -337,9 +338,9 @@ fn file(
     let are_lines = |is: &dyn Fn(&str) -> bool| each_line(text).all(|(_, line)| is(line));
     if shape == Shape::Json {
         return match scan(text, c.limits) {
-            // A JSON document that is a bare text or number.
+            // A JSON document that is only a string or number.
             Ok(nodes) => c.free(Place::Document, Doc { nodes: &nodes, ..doc }.root(), path),
-            // Whoever reads several documents reads them one after the other.
+            // A parser that accepts several documents reads them one after the other.
             Err(_) if are_lines(&|line| scan(line, c.limits).is_ok()) => self::lines(c, doc, path, offset),
             Err(error) => Err(error.moved(offset)),
         };
@@ -350,7 +351,7 @@ fn file(
     c.whole(Place::Document, doc, 0..text.len() as u32, path)
 }
 
-/// Lines that are not blank, and where they begin.
+/// Lines that are not blank, and their offsets.
 fn each_line(text: &str) -> impl Iterator<Item = (usize, &str)> {
     let mut next = 0;
     text.split_inclusive('\n').filter_map(move |line| {
@@ -367,7 +368,7 @@ fn lines(c: &mut Collector<'_>, doc: Doc<'_>, path: u32, offset: usize) -> Resul
     }
     for (index, (at, line)) in each_line(doc.text).enumerate() {
         let nodes = scan(line, c.limits).map_err(|error| error.moved(offset + at))?;
-        // Of the body, not of the file: a line is got at again without reading the file.
+        // Relative to the body, not to the file: a line can then be accessed without reading the file again.
         let start = offset + at;
         let layer = c.push_layer(NO_LAYER, start as u32..(start + line.len()) as u32, Coding::Plain)?;
         let root = Doc { text: line, nodes: &nodes, layer, level: 0 }.root();
@@ -383,7 +384,7 @@ fn lines(c: &mut Collector<'_>, doc: Doc<'_>, path: u32, offset: usize) -> Resul
     Ok(())
 }
 
-/// One line: a batch's (`custom_id`, `method`, `url`, `body`), or a document by its shape.
+/// One line: a batch's (`custom_id`, `method`, `url`, `body`), or a document by its format.
 fn line(c: &mut Collector<'_>, root: Val<'_>, path: u32) -> Result<(), WireError> {
     let url = root.get_text("url").filter(|_| root.get("body").is_some_and(Val::is_object));
     let Some(url) = url else { return document(c, None, root, path) };

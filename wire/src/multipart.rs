@@ -1,32 +1,32 @@
-//! `multipart/form-data` (RFC 7578 over RFC 2046 § 5.1) into parts, as bytes.
+//! Splits `multipart/form-data` (RFC 7578 over RFC 2046 § 5.1) into parts, as bytes.
 //!
-//! Servers read forms with parsers of very different patience: bare line feeds as line ends, folded headers, text before
-//! the first and after the last delimiter, a boundary inside a line. Whatever two of them could cut differently is refused:
-//! what is read here has one reading.
+//! The parsers of servers differ in leniency: bare line feeds as line ends, folded headers, text before the first and
+//! after the last delimiter, a boundary inside a line. Whatever two of them could split differently is refused: what
+//! is read here has only one reading.
 
 use std::ops::Range;
 
 use crate::coding::{Coding, percent_decode};
 use crate::error::{WireError, malformed};
 
-/// Parts of one form.
+/// The maximum number of parts in a form.
 const MAX_PARTS: usize = 256;
-/// Bytes of one part's headers.
+/// The maximum size of a part's headers, in bytes.
 const MAX_HEADERS: usize = 8 << 10;
 
-/// One field or file of a form. Ranges are of the body.
+/// One field or file of a form. Ranges refer to the body.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Part {
     /// The field's name, without quotes.
     pub(crate) name: Range<usize>,
-    /// The file's name, without quotes.
+    /// The file name, without quotes.
     pub(crate) filename: Option<Range<usize>>,
-    /// The same once more, as RFC 8187 writes it, without what begins it (`utf-8''`).
+    /// The file name in RFC 8187 form, without its prefix (`utf-8''`).
     pub(crate) extended: Option<Range<usize>>,
-    /// What encodes the file's name, where it stands in an encoded word (RFC 2047), and how.
+    /// The encoded text of the file name and its coding, if it is an encoded word (RFC 2047).
     pub(crate) word: Option<(Range<usize>, Coding)>,
     pub(crate) content_type: Option<Range<usize>>,
-    /// The line that tells the content's length, with its end.
+    /// The line with the content's length, including its line end.
     pub(crate) length_line: Option<Range<usize>>,
     pub(crate) content: Range<usize>,
     /// All of its headers.
@@ -34,13 +34,13 @@ pub(crate) struct Part {
 }
 
 impl Part {
-    /// All of its headers, as they are written.
+    /// All of its headers, as written.
     pub(crate) fn headers<'b>(&self, body: &'b [u8]) -> &'b [u8] {
         body.get(self.head.clone()).unwrap_or_default()
     }
 }
 
-/// The boundary that a content type names, if it is `multipart/form-data` with just one that all parsers read alike.
+/// The boundary in a content type, if that is `multipart/form-data` with exactly one that all parsers read alike.
 pub(crate) fn boundary(content_type: &str) -> Option<&str> {
     let (essence, parameters) = parameters(content_type)?;
     if !content_type.get(essence)?.eq_ignore_ascii_case("multipart/form-data") {
@@ -55,15 +55,15 @@ pub(crate) fn boundary(content_type: &str) -> Option<&str> {
             return None;
         }
     }
-    // A blank is allowed inside by RFC 2046, and kept, cut or collapsed by parsers.
+    // RFC 2046 allows a space inside; parsers keep, cut or collapse it.
     let plain = |b: u8| b.is_ascii_alphanumeric() || b"'()+_,-./:=?".contains(&b);
     found.filter(|boundary| (1..=70).contains(&boundary.len()) && boundary.bytes().all(plain))
 }
 
-/// Cuts a body into its parts.
+/// Splits a body into its parts.
 ///
 /// # Errors
-/// [`WireError`]: it could be cut in more than one way, or has too many parts.
+/// [`WireError`]: it could be split in more than one way, or has too many parts.
 pub(crate) fn parts(body: &[u8], boundary: &str) -> Result<Vec<Part>, WireError> {
     let delimiter = format!("--{boundary}");
     let size = delimiter.len();
@@ -85,7 +85,8 @@ pub(crate) fn parts(body: &[u8], boundary: &str) -> Result<Vec<Part>, WireError>
             if found.len() >= MAX_PARTS {
                 return Err(WireError::TooLarge { what: "parts", limit: MAX_PARTS });
             }
-            // The line break before a boundary belongs to it; right after a boundary's own there is no part.
+            // The line break before a boundary belongs to the boundary; if it is the end of the previous boundary's
+            // line, there is no part.
             let Some(end) = at.checked_sub(2).filter(|end| *end >= start) else {
                 return malformed(at, "two boundaries with nothing between them");
             };
@@ -141,7 +142,7 @@ fn part(body: &[u8], range: Range<usize>) -> Result<Part, WireError> {
                 let says = text.parse() == Ok(part.content.len());
                 part.length_line.replace(place.start..at).is_none() && says
             }
-            // The others of RFC 2045 are decoded by some servers and ignored by the rest (RFC 7578 § 4.7).
+            // Other values of RFC 2045 are decoded by some servers and ignored by the rest (RFC 7578 § 4.7).
             "content-transfer-encoding" => {
                 ["binary", "8bit", "7bit"].iter().any(|plain| text.eq_ignore_ascii_case(plain))
             }
@@ -154,7 +155,7 @@ fn part(body: &[u8], range: Range<usize>) -> Result<Part, WireError> {
     if disposed { Ok(part) } else { malformed(range.start, "a part without content-disposition") }
 }
 
-/// `form-data; name="…"; filename="…"`. False if it is anything else.
+/// Reads `form-data; name="…"; filename="…"`. False if it is anything else.
 fn disposition(part: &mut Part, text: &str, start: usize) -> bool {
     let Some((essence, parameters)) = parameters(text) else { return false };
     if !text.get(essence).is_some_and(|essence| essence.eq_ignore_ascii_case("form-data")) {
@@ -171,7 +172,7 @@ fn disposition(part: &mut Part, text: &str, start: usize) -> bool {
         }
     }
     let said = |range: &Range<usize>| text.get(range.clone()).unwrap_or_default();
-    // RFC 2047's encoded words are resolved by mail's parsers alone.
+    // Only mail parsers decode RFC 2047's encoded words.
     let coded = |range: &Range<usize>| said(range).contains("=?");
     let Some(named) = named.filter(|range| !coded(range)) else { return false };
     let from_start = |range: Range<usize>| start + range.start..start + range.end;
@@ -184,7 +185,7 @@ fn disposition(part: &mut Part, text: &str, start: usize) -> bool {
                 (from_start(filename.start + word.start..filename.start + word.end), coding)
             });
         }
-        // `filename*` alone is a name for some readers, and nothing for others (RFC 7578 § 4.2 forbids it).
+        // `filename*` alone is a name for some parsers, and nothing for others (RFC 7578 § 4.2 forbids it).
         _ => return false,
     }
     part.name = from_start(named);
@@ -192,9 +193,10 @@ fn disposition(part: &mut Part, text: &str, start: usize) -> bool {
     true
 }
 
-/// Where in `filename*` the same name begins that `filename` has, as .NET writes both: `filename=a.pdf; filename*=utf-8''a.pdf`,
-/// and `filename="=?utf-8?B?w7wucGRm?="; filename*=utf-8''%C3%BC.pdf` (Spring: `=?UTF-8?Q?=C3=BC.pdf?=`), of which also what is
-/// encoded, and how. None where some reader would take another name.
+/// The offset in `filename*` of the same name that `filename` has, as .NET writes both: `filename=a.pdf;
+/// filename*=utf-8''a.pdf`, and `filename="=?utf-8?B?w7wucGRm?="; filename*=utf-8''%C3%BC.pdf` (Spring:
+/// `=?UTF-8?Q?=C3=BC.pdf?=`); for these also the encoded text and its coding. `None` if some parser would get another
+/// name.
 fn said_again(filename: &str, extended: &str) -> Option<(usize, Option<Word>)> {
     const BEGIN: &str = "utf-8''";
     let (begin, again) = extended.split_at_checked(BEGIN.len())?;
@@ -210,10 +212,10 @@ fn said_again(filename: &str, extended: &str) -> Option<(usize, Option<Word>)> {
     same.then_some((BEGIN.len(), Some((word, coding))))
 }
 
-/// What is encoded in an encoded word, and how.
+/// The encoded text of an encoded word, and its coding.
 type Word = (Range<usize>, Coding);
 
-/// The encoded word in UTF-8 that is all of the text.
+/// The encoded word in UTF-8, if the whole text is one.
 fn encoded_word(text: &str) -> Option<Word> {
     let (begin, rest) = text.split_at_checked("=?utf-8?B?".len())?;
     let encoded = rest.strip_suffix("?=")?;
@@ -226,7 +228,7 @@ fn encoded_word(text: &str) -> Option<Word> {
         Coding::Base64 => b.is_ascii_alphanumeric() || matches!(b, b'+' | b'/' | b'='),
         _ => b.is_ascii_graphic() && b != b'?',
     };
-    // A dot that is written as one shows where the name's ending begins.
+    // A literal dot shows where the file name extension begins.
     let hidden = coding == Coding::Q && encoded.to_ascii_lowercase().contains("=2e");
     let fine = encoded.bytes().all(belongs) && !hidden;
     fine.then_some((begin.len()..begin.len() + encoded.len(), coding))
@@ -234,8 +236,9 @@ fn encoded_word(text: &str) -> Option<Word> {
 
 type Parameters = Vec<(Range<usize>, Range<usize>)>;
 
-/// A value and its parameters: `value; name=token; name="text"`. `None` where parsers could differ: an escape in quotes
-/// (kept by browsers' servers, resolved by mail's), blanks around `=`, an empty parameter, anything after a quote.
+/// A value and its parameters: `value; name=token; name="text"`. `None` if parsers could differ: an escape in quotes
+/// (kept by web servers, resolved by mail parsers), spaces around `=`, an empty parameter, anything after a closing
+/// quote.
 fn parameters(text: &str) -> Option<(Range<usize>, Parameters)> {
     let bytes = text.as_bytes();
     let blank = |at: &mut usize| {
@@ -283,7 +286,7 @@ fn parameters(text: &str) -> Option<(Range<usize>, Parameters)> {
     }
 }
 
-/// RFC 9110 § 5.6.2, without the characters of RFC 2231's extended parameters in front: those are no plain names.
+/// Whether a byte may occur in a token (RFC 9110 § 5.6.2).
 pub(crate) fn is_token(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte)
 }
@@ -325,7 +328,7 @@ mod tests {
         assert_eq!(boundary(&long), None);
     }
 
-    /// Name, file's name, type and content of each part; or what is wrong.
+    /// Name, file name, type and content of each part; or the error.
     fn read(body: &str) -> Result<Vec<String>, WireError> {
         let show = |range: Option<Range<usize>>| range.map_or("-", |range| &body[range]);
         let shown = |part: Part| {

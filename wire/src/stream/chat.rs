@@ -12,7 +12,7 @@ use crate::path::ROOT;
 use crate::repeated;
 use crate::words;
 
-/// Tells what stands in calls apart from what stands beside them.
+/// Distinguishes texts in calls from texts next to them.
 const CALL: u32 = 1 << 31;
 
 pub(crate) fn read(c: &mut Collector<'_>, root: Val<'_>) -> Done {
@@ -40,7 +40,7 @@ fn choice_of(c: &mut Collector<'_>, choice: Val<'_>, path: u32, position: u32) -
         let here = c.at_key(path, &name);
         match &*name {
             "delta" if member.is_object() => delta(c, member, here, group)?,
-            // Perplexity: beside each piece, all of the message so far.
+            // Perplexity: next to each piece, the whole message so far.
             "message" if member.is_object() => {
                 let from = c.message.segments.len();
                 item(c, Place::Assistant, member, here)?;
@@ -48,7 +48,8 @@ fn choice_of(c: &mut Collector<'_>, choice: Val<'_>, path: u32, position: u32) -
                     c.repeats(Channel { group, kind: ChannelKind::Text, index: 0 }, said, from);
                 }
             }
-            // Of the older completions, which no client reads together with a delta; one that is a text (MiniMax).
+            // Of the older completions, which no client reads together with a delta; or a delta that is a text
+            // (MiniMax).
             "text" | "delta" => {
                 let channel = Channel { group, kind: ChannelKind::Text, index: 1 };
                 c.piece(channel, Place::Assistant, member, here)?;
@@ -64,12 +65,12 @@ fn choice_of(c: &mut Collector<'_>, choice: Val<'_>, path: u32, position: u32) -
             }
             "finish_reason" => {
                 c.word(member, here)?;
-                // Some say with every piece that nothing has ended yet.
+                // Some providers send with every piece that nothing has ended yet.
                 if member.string().is_some_and(|reason| !matches!(&*reason, "" | "null")) {
                     c.closes.push(Close::Perhaps(group));
                 }
             }
-            // MiniMax, beside or instead of a delta.
+            // MiniMax, next to or instead of a delta.
             "messages" if member.kind() == Kind::Array => {
                 within(c, Place::Assistant, member, here, (group, field_hash(0, "messages")))?;
             }
@@ -108,7 +109,7 @@ fn delta(c: &mut Collector<'_>, value: Val<'_>, path: u32, group: u32) -> Done {
                 function(c, member, here, beside(call, 4))?;
             }
             "audio" if member.is_object() => audio(c, member, here, group)?,
-            // Azure: what an answer is made of, there at once. The answer is not to wait for more of each document.
+            // Azure: the sources of a response, complete. The response must not wait for more of each document.
             "context" if member.get("citations").is_some() || member.get("intent").is_some() => {
                 context(c, member, here, group)?
             }
@@ -127,7 +128,7 @@ fn delta(c: &mut Collector<'_>, value: Val<'_>, path: u32, group: u32) -> Done {
     Ok(())
 }
 
-/// What an answer of Azure's is made of: documents and what was searched for are there at once, whatever else there is may go on.
+/// The sources of an Azure response: documents and search queries are complete, anything else may continue.
 fn context(c: &mut Collector<'_>, value: Val<'_>, path: u32, group: u32) -> Done {
     value.members().try_for_each(|(key, member)| match &*key.text() {
         "citations" | "intent" | "all_retrieved_documents" => c.unknown(Place::Assistant, path, key, member),
@@ -135,7 +136,7 @@ fn context(c: &mut Collector<'_>, value: Val<'_>, path: u32, group: u32) -> Done
     })
 }
 
-/// Texts in lists, as some providers have them: each type of part is a running text, or several texts.
+/// Texts in lists, as some providers send them: each type of part is a running text, or several texts.
 fn listed(c: &mut Collector<'_>, value: Val<'_>, path: u32, (group, seed): (u32, u32)) -> Done {
     const TEXTS: &[&str] = &["text", "thinking", "content", "summary", "value"];
     if value.kind() == Kind::Array {
@@ -145,7 +146,7 @@ fn listed(c: &mut Collector<'_>, value: Val<'_>, path: u32, (group, seed): (u32,
         });
     }
     let content = seed == field_hash(0, "content");
-    // Goes on with what came as a string.
+    // Continues text that came as a string.
     let said = Channel { group, kind: ChannelKind::Text, index: 0 };
     if value.is_string() {
         let channel = if content { said } else { Channel { group, kind: ChannelKind::Other, index: seed } };
@@ -159,7 +160,7 @@ fn listed(c: &mut Collector<'_>, value: Val<'_>, path: u32, (group, seed): (u32,
     let is_said = content && own.is_none() && value.get_text("type").is_none_or(|kind| kind == "text");
     let index = own.unwrap_or(0);
     if !value.members().any(|(key, _)| is_text(&key.text())) {
-        // By their index items are put together, too.
+        // Clients also join items by their index.
         return match own {
             Some(_) => within(c, Place::Assistant, value, path, (group, seed.wrapping_add(index))),
             None => item(c, Place::Assistant, value, path),
@@ -215,7 +216,7 @@ fn function(c: &mut Collector<'_>, value: Val<'_>, path: u32, channel: Channel) 
         let here = c.at_key(path, &name);
         match &*name {
             "name" => {
-                // Comes whole, with the first chunk of a call; later chunks repeat it, empty, or not at all.
+                // Comes complete in the first chunk of a call; later chunks repeat it, leave it empty, or omit it.
                 label(c, channel, "name", member);
                 if let Some(called) = member.string().filter(|called| !called.is_empty()) {
                     let from = c.message.tool_calls.len();
@@ -242,8 +243,7 @@ fn function(c: &mut Collector<'_>, value: Val<'_>, path: u32, channel: Channel) 
 fn label(c: &mut Collector<'_>, call: Channel, field: &'static str, value: Val<'_>) {
     const MADE_UP: &str = "made up";
     if let Some(text) = value.string().filter(|text| !text.is_empty()) {
-        // Some providers make up another identifier for each piece. Its
-        // prefix stands between the pieces of any value.
+        // Some providers make up a new id for each piece. Its prefix occurs between the pieces of any value.
         let made_up = field == "id" && (words::is_made_up(&text) || words::is_id(&text));
         let text = if made_up { MADE_UP.to_owned() } else { text.into_owned() };
         c.labels.push(Label { call, field, text });

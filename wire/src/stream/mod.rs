@@ -1,4 +1,4 @@
-//! Events of a stream: which running texts they add to, what they end, what they say whole.
+//! Events of a stream: which running texts they continue, which they end, and what they state completely.
 
 mod anthropic;
 mod chat;
@@ -28,56 +28,57 @@ use crate::usage;
 use crate::words;
 use shape::{Shape, Within, shape_of};
 
-/// What kind of running text.
+/// The kind of a running text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum ChannelKind {
-    /// The answer's words.
+    /// The text of the answer.
     Text,
-    /// The answer's words in one of its blocks or items, which clients put together: one goes on where the last one of another
-    /// group ended.
+    /// The text of the answer in one of its blocks or items, which clients join: each continues where the last one of
+    /// another group ended.
     Block,
-    /// Messages that follow each other, each whole or a piece of what its sender says: none waits for the next.
+    /// Consecutive messages, each complete or a piece of its sender's text: none waits for the next.
     Messages,
-    /// A refusal's words.
+    /// The text of a refusal.
     Refusal,
     /// Reasoning or thinking.
     Reasoning,
-    /// A tool call's arguments: JSON, piece by piece. Scan it with its escapes resolved too
+    /// A tool call's arguments: JSON in pieces. Must also be scanned with its escapes resolved
     /// ([`resolve_escapes`](crate::resolve_escapes)); write with [`escape_json`](crate::escape_json).
     ToolArguments,
-    /// A tool call's input that is no JSON: a command, code, the free text of a custom tool.
+    /// A tool call's input that is not JSON: a command, code, the free text of a custom tool.
     ToolInput,
     /// The transcript of spoken words.
     Transcript,
-    /// Tokens that repeat another text (`logprobs`), which nobody shows.
+    /// Tokens that repeat another text (`logprobs`) and are not displayed.
     Tokens,
     /// Another text that comes in pieces.
     Other,
 }
 
-/// One running text of a stream. Pieces of the same channel, put together in order, are the text.
+/// One running text of a stream. The pieces of a channel, joined in order, are the text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Channel {
     /// Index of the choice, content block or output item.
     pub group: u32,
     /// What kind of text.
     pub kind: ChannelKind,
-    /// Index of the tool call or content part inside the group; for [`ChannelKind::Other`] it tells fields apart.
+    /// Index of the tool call or content part inside the group; for [`ChannelKind::Other`] it distinguishes fields.
     pub index: u32,
 }
 
 impl Channel {
-    /// Whether the text stands outside of a protocol's own events, so that nobody says whether it goes on.
+    /// Whether the text is outside a protocol's own events, so that it is unknown whether it continues.
     pub fn is_outside(&self) -> bool {
         self.group == OUTSIDE
     }
 
-    /// The call whose arguments run here: its choice, block or item, and its index in that.
+    /// The call whose arguments these are: its choice, block or item, and its index within that.
     pub fn call(&self) -> (u32, u32) {
         (self.group, self.index & (MAX_INDEX as u32 - 1))
     }
 
-    /// Whether its group is one of choices, blocks or items, which are numbered and may take turns, however many there are.
+    /// Whether its group is one of choices, blocks or items, which are numbered and may take turns, however many
+    /// there are.
     pub fn is_numbered(&self) -> bool {
         u64::from(self.group) < MAX_INDEX
     }
@@ -88,15 +89,15 @@ impl Channel {
 pub struct Piece {
     /// The text it continues.
     pub channel: Channel,
-    /// Index into the segments of [`StreamItem::message`], which has the piece's text and place.
+    /// Index into the segments of [`StreamItem::message`], which contain the piece's text and place.
     pub segment: usize,
-    /// No protocol says that the pieces of this text belong together: one may as well be a text by itself, and is to be
-    /// judged as both.
+    /// No protocol defines that the pieces of this text belong together: each may also be a separate text, and must
+    /// be judged as both.
     pub apart: bool,
-    /// Nor does one say that this text is told from others in the same place by an index or identifier beside it: if it is, it
-    /// is this one.
+    /// If the text may be separate from others at the same place because of an adjacent index or id, which no
+    /// protocol defines either: the channel that it then belongs to.
     pub turn: Option<Channel>,
-    /// It stands in a list of parts, as messages that are whole have them: another event shows that it does not go on.
+    /// It is in a list of parts, as in complete messages: another event shows that it does not continue.
     pub whole: bool,
 }
 
@@ -106,56 +107,56 @@ impl Piece {
     }
 }
 
-/// Running texts that have come to their end with this event; no more of them may come.
+/// Running texts that end with this event; they must not continue.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Close {
     /// This one.
     Channel(Channel),
     /// All of a choice, content block or output item.
     Group(u32),
-    /// The same, where some providers say so with every piece: it holds once the stream goes on with
-    /// another.
+    /// The same, but some providers send it with every piece: it applies once the stream continues with another one.
     Perhaps(u32),
-    /// None; but what waits of it is not to wait longer once the stream goes on with another. More of it may come.
+    /// None; but what waits in this one need not wait any longer once the stream continues with another. It may
+    /// continue.
     Pauses(u32),
-    /// None; but what waits of a choice, or of texts of no protocol ([`Channel::is_outside`]), is not to wait longer: the
-    /// event says something else, and another may not come for a while.
+    /// None; but what waits in a choice, or in texts of no protocol ([`Channel::is_outside`]), need not wait any
+    /// longer: the event says something else, and another may not come for a while.
     Rests(u32),
-    /// None; but nothing is to wait longer.
+    /// None; but nothing needs to wait any longer.
     AllRest,
-    /// None by itself; but the stream goes on with something else.
+    /// None by itself; but the stream continues with something else.
     Elsewhere,
     /// All.
     All,
 }
 
-/// The name or the identifier of a tool call. It comes whole, and clients put together what comes of it again: a second
-/// one is to be refused unless it is the same.
+/// The name or the id of a tool call. It comes complete, and clients join repeated ones: a second one must be refused
+/// unless it is the same.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Label {
-    /// The call: where its arguments run.
+    /// The call, as the channel of its arguments.
     pub call: Channel,
     /// The field: `name` or `id`.
     pub field: &'static str,
-    /// What stands there, never empty; of identifiers that a provider made up only that.
+    /// Its text, never empty; if the provider made up the id, only this fact.
     pub text: String,
 }
 
-/// What an event says.
+/// The contents of an event.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StreamItem {
-    /// Pieces of running texts. Their segments are to be judged together with what came before and after.
+    /// Pieces of running texts. Their segments must be judged together with the text before and after.
     pub pieces: Vec<Piece>,
     /// What ends here, after the event's own pieces.
     pub closes: Vec<Close>,
-    /// Names and identifiers of tool calls that come in pieces.
+    /// Names and ids of tool calls whose arguments come in pieces.
     pub labels: Vec<Label>,
-    /// Segments that say a running text once more, whole.
+    /// Segments that repeat a whole running text.
     pub repeats: Vec<(Channel, usize)>,
-    /// It says nothing and only keeps the connection alive: a comment, Anthropic's `ping`.
+    /// It has no content and only keeps the connection alive: a comment, Anthropic's `ping`.
     pub idle: bool,
-    /// Everything in the event. Segments that are no piece are whole texts: events that repeat a finished text, MCP
-    /// messages, identifiers, comments. Also usage, tool calls (by name; arguments come in pieces), model.
+    /// Everything in the event. Segments that are not pieces are complete texts: events that repeat a finished text,
+    /// MCP messages, ids, comments. Also usage, tool calls (by name; arguments come in pieces), model.
     pub message: Message,
 }
 
@@ -170,22 +171,22 @@ impl StreamItem {
         self.piece(segment).is_some()
     }
 
-    /// Whether it is one of a text that its protocol puts together, so that parts side by side are pieces of one text.
+    /// Whether it is a piece of a text that its protocol joins, so that adjacent parts are pieces of one text.
     pub fn runs_on(&self, segment: usize) -> bool {
         self.piece(segment).is_some_and(|piece| !piece.channel.is_outside())
     }
 
     fn piece(&self, segment: usize) -> Option<&Piece> {
-        // In the order in which they were read.
+        // Sorted in the order in which they were read.
         let at = self.pieces.binary_search_by_key(&segment, |piece| piece.segment).ok()?;
         self.pieces.get(at)
     }
 }
 
-/// Reads an event of an answer. `protocol` and `operation` are those of the request's message.
+/// Reads an event of a response. `protocol` and `operation` are those of the request's message.
 ///
 /// # Errors
-/// [`WireError`]: data that begins like JSON and is not strictly so, or is over a limit.
+/// [`WireError`]: data that begins like JSON but is not strictly JSON, or is over a limit.
 pub fn read_event(
     protocol: Protocol,
     operation: &str,
@@ -229,26 +230,26 @@ pub fn read_event(
     Ok(StreamItem { pieces, closes, labels, repeats, idle, message })
 }
 
-/// A line, or an item of an array.
+/// Reads a line, or an item of an array.
 fn line(c: &mut Collector<'_>, operation: &str, line: &str) -> Result<(), WireError> {
     let Some((code, json)) = lines::coded(line) else {
-        // Who says that these are lines, and sends events, has them read as events.
+        // If a server declares lines but sends events, its clients would read them as events.
         if line.starts_with("data:") || line.starts_with("event:") {
             return malformed(0, "an event among lines of JSON");
         }
         return data(c, operation, line, NO_LAYER, Within::Line);
     };
-    // Its client reads JSON after a code, and stops where that is none.
+    // Its client reads JSON after a code, and stops if there is none.
     scan(json, c.limits)?;
     let layer = c.push_layer(NO_LAYER, (line.len() - json.len()) as u32..line.len() as u32, Coding::Plain)?;
     data(c, operation, json, layer, Within::Coded(code))
 }
 
-/// Lines without a field's name, of no known protocol: each is one JSON value, or a text that begins with a bracket.
+/// Lines without a field name, in an unknown protocol: each is one JSON value, or a text that begins with a bracket.
 fn bare_lines(c: &mut Collector<'_>, operation: &str, raw: &str) -> Result<(), WireError> {
     for line in sse::lines(raw) {
         let text = raw.get(line.clone()).unwrap_or_default();
-        // Most clients read that field, and nothing else of the event.
+        // Most clients read this field, and nothing else of the event.
         if text.starts_with("data") {
             return malformed(line.start, "JSON that stands among an event's fields");
         }
@@ -263,20 +264,20 @@ fn bare_lines(c: &mut Collector<'_>, operation: &str, raw: &str) -> Result<(), W
 
 fn keeps_alive(event: &Event) -> bool {
     let Event::Sse(event) = event else { return false };
-    // A client that comes back says which event it saw last: an id overtakes none.
+    // A client that reconnects says which event it saw last: an event with an id must not overtake others.
     if event.id.is_some() {
         return false;
     }
     let ping = |data: &str| data.split_ascii_whitespace().collect::<String>() == r#"{"type":"ping"}"#;
     match &event.data {
         Some(data) => ping(data),
-        // A name alone says something: that the answer is over, for one (LangServe).
+        // A name alone can have a meaning: that the response is complete, for example (LangServe).
         None => event.name.is_none(),
     }
 }
 
-/// Where the client is to send its messages, in MCP's older transport (HTTP with SSE, 2024-11-05). No more of it comes, and the
-/// machine in it is the server's own.
+/// The URL to which the client sends its messages, in MCP's older transport (HTTP with SSE, 2024-11-05). It is
+/// complete, and its host is the server's own.
 fn endpoint(c: &mut Collector<'_>, address: &str, layer: u32) -> Result<(), WireError> {
     let path = match address.split_once("://") {
         Some((scheme, rest)) => scheme.len() + 3 + rest.find(['/', '?', '#']).unwrap_or(rest.len()),
@@ -286,7 +287,7 @@ fn endpoint(c: &mut Collector<'_>, address: &str, layer: u32) -> Result<(), Wire
     c.whole(Place::Other, doc, path as u32..address.len() as u32, ROOT)
 }
 
-/// Comments, names, ids and fields nobody knows: nothing of it may carry what must not pass.
+/// Comments, names, ids and unknown fields: none of them may carry anything that must not pass.
 fn frame(c: &mut Collector<'_>, doc: Doc<'_>) -> Result<(), WireError> {
     let bare = sse::is_bare(doc.text);
     for line in sse::lines(doc.text) {
@@ -297,7 +298,7 @@ fn frame(c: &mut Collector<'_>, doc: Doc<'_>) -> Result<(), WireError> {
             "data" => continue,
             "" | "event" | "id" | "retry" if plain => continue,
             "" | "event" | "id" | "retry" => value,
-            // Some clients read the line by itself.
+            // Some clients read the line separately.
             _ if sse::is_bare(doc.text.get(line.clone()).unwrap_or_default())
                 && c.message.protocol.is_settled() =>
             {
@@ -332,7 +333,7 @@ fn data(
     };
     let root = Doc { text: data, nodes: &nodes, layer, level: 0 }.root();
     if root.is_string() {
-        // Lines with the same code go on with a text of their own.
+        // Lines with the same code continue a separate text.
         let code = if let Within::Coded(code) = within { u32::from(code) } else { 0 };
         if let Some(event) = event_within(c, root).filter(|_| code == 0) {
             let layer = c.push_layer(layer, root.span(), Coding::Json)?;
@@ -361,7 +362,8 @@ fn data(
     Ok(())
 }
 
-/// The event that a string is as a whole: some servers write the JSON of theirs as JSON once more (agents on AgentCore).
+/// The event that a string contains as a whole: some servers encode their JSON events as JSON once more (agents on
+/// AgentCore).
 fn event_within<'d>(c: &Collector<'_>, root: Val<'d>) -> Option<Cow<'d, str>> {
     let text = root.string().filter(|text| text.trim_start().starts_with('{'))?;
     let nodes = scan(&text, c.limits).ok()?;
@@ -370,14 +372,14 @@ fn event_within<'d>(c: &Collector<'_>, root: Val<'d>) -> Option<Cow<'d, str>> {
     says.then_some(text)
 }
 
-/// Whether a lenient parser may read what is not strictly JSON: that ends with a bracket, as it begins, and has a string in it.
-/// Of no known protocol, the rest is text that begins with a bracket.
+/// Whether a lenient parser may accept data that is not strict JSON: it ends with a bracket, as it begins, and
+/// contains a string. In an unknown protocol, anything else is text that begins with a bracket.
 fn may_be_read(data: &str) -> bool {
     data.trim_end().ends_with(['}', ']']) && data.contains('"')
 }
 
-/// Bedrock's InvokeModelWithResponseStream: each event of the model in Base64, beside padding. Its InvokeAgent: pieces of
-/// a text.
+/// Bedrock's InvokeModelWithResponseStream: each event of the model in Base64, next to padding. Its InvokeAgent:
+/// pieces of a text.
 fn inside(c: &mut Collector<'_>, operation: &str, root: Val<'_>, bytes: Val<'_>) -> Result<(), WireError> {
     for (key, member) in root.members().filter(|(_, member)| member.at != bytes.at) {
         bedrock::shared(c, ROOT, key, member)?;
@@ -396,12 +398,12 @@ fn inside(c: &mut Collector<'_>, operation: &str, root: Val<'_>, bytes: Val<'_>)
     }
 }
 
-/// The group of texts that stand outside of a protocol's own events.
+/// The group of texts that are outside a protocol's own events.
 pub(crate) const OUTSIDE: u32 = u32::MAX;
-/// More choices, blocks or calls than this has no answer; what is above tells fields of one of them apart.
+/// No response has more choices, blocks or calls than this; higher bits distinguish fields of one of them.
 const MAX_INDEX: u64 = 1 << 24;
 
-/// The index in a member: none where it is absent. What two clients could read differently is refused.
+/// The index in a member; `None` if it is absent. What two clients could read differently is refused.
 pub(crate) fn index_of(value: Val<'_>, name: &str) -> Result<Option<u32>, WireError> {
     match value.get(name) {
         None => Ok(None),
@@ -415,17 +417,17 @@ pub(crate) fn index_of(value: Val<'_>, name: &str) -> Result<Option<u32>, WireEr
     }
 }
 
-/// The arguments of the one call of a content block or output item.
+/// The arguments of the only call in a content block or output item.
 pub(crate) fn arguments(group: u32) -> Channel {
     Channel { group, kind: ChannelKind::ToolArguments, index: 0 }
 }
 
-/// The same running text of another field, which clients do not put together with the first.
+/// The corresponding running text of another field, which clients do not join with the first.
 pub(crate) fn beside(channel: Channel, field: u32) -> Channel {
     Channel { index: channel.index | field << 24, ..channel }
 }
 
-/// Tells running texts in fields without a meaning apart (FNV-1a).
+/// Distinguishes running texts in fields without a defined meaning (FNV-1a).
 pub(crate) fn field_hash(seed: u32, name: &str) -> u32 {
     name.bytes().fold(0x811C_9DC5 ^ seed, |hash, byte| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193))
 }

@@ -1,5 +1,5 @@
-//! Events of OpenAI's Responses API. Most texts come twice: in pieces, and whole when they are finished (`….done`,
-//! `response.output_item.done`, `response.completed`); the whole ones are listed as texts of their own.
+//! Events of OpenAI's Responses API. Most texts come twice: in pieces, and complete at the end (`….done`,
+//! `response.output_item.done`, `response.completed`); the complete ones are listed as separate texts.
 
 use super::within::within;
 use super::{Channel, ChannelKind, Close, arguments, beside, field_hash, index_of};
@@ -23,7 +23,7 @@ pub(crate) fn read(c: &mut Collector<'_>, root: Val<'_>) -> Done {
     Ok(())
 }
 
-/// A member of an event of this type; `channel` is the running text that the event adds to or ends.
+/// Reads a member of an event of this type; `channel` is the running text that the event continues or ends.
 fn member_of(
     c: &mut Collector<'_>,
     (kind, root): (&str, Val<'_>),
@@ -45,7 +45,7 @@ fn member_of(
         | "item_id" => c.measures(member, here),
         "delta" if kind == "response.audio.delta" => c.data(member, here),
         "delta" if member.is_string() => c.piece(channel, place, member, here),
-        // What a shell prints comes as an object of texts.
+        // The output of a shell comes as an object of texts.
         "delta" => within(c, place, member, here, (channel.group, channel.index)),
         "text" | "refusal" | "arguments" | "input" | "code" | "transcript" | "command" | "diff"
             if kind.ends_with(".added") && member.is_string() =>
@@ -70,7 +70,7 @@ fn member_of(
     }
 }
 
-/// The answer as it stands at an event.
+/// The response as of an event.
 fn whole(c: &mut Collector<'_>, response: Val<'_>, path: u32) -> Done {
     let calls = c.message.tool_calls.len();
     openai::read(c, response, path)?;
@@ -80,7 +80,7 @@ fn whole(c: &mut Collector<'_>, response: Val<'_>, path: u32) -> Done {
     Ok(())
 }
 
-/// An item that begins, or is over.
+/// An item that begins or ends.
 fn item_of(c: &mut Collector<'_>, kind: &str, member: Val<'_>, path: u32, group: u32) -> Done {
     let (from, calls) = (c.message.segments.len(), c.message.tool_calls.len());
     item(c, Place::Assistant, member, path)?;
@@ -95,7 +95,7 @@ fn item_of(c: &mut Collector<'_>, kind: &str, member: Val<'_>, path: u32, group:
     Ok(())
 }
 
-/// The same of a part.
+/// The same for a part.
 fn part_of(
     c: &mut Collector<'_>,
     (kind, root): (&str, Val<'_>),
@@ -132,7 +132,7 @@ fn ends(c: &mut Collector<'_>, kind: &str, root: Val<'_>, channel: Channel) {
     }
 }
 
-/// The texts that an item begins with, and that deltas go on with. `from` is how many were listed before it.
+/// The texts that an item begins with, and that deltas continue. `from` is the number of segments before it.
 fn item_opens(c: &mut Collector<'_>, item: Val<'_>, from: usize, group: u32) {
     let kind = item.get_text("type").unwrap_or_default();
     for (key, member) in item.members() {
@@ -146,7 +146,7 @@ fn item_opens(c: &mut Collector<'_>, item: Val<'_>, from: usize, group: u32) {
     }
 }
 
-/// The same of a part.
+/// The same for a part.
 fn part_opens(c: &mut Collector<'_>, part: Val<'_>, from: usize, (group, index): (u32, u32)) {
     let (base, text) = match &*part.get_text("type").unwrap_or_default() {
         "output_text" => ("response.output_text", "text"),
@@ -160,7 +160,7 @@ fn part_opens(c: &mut Collector<'_>, part: Val<'_>, from: usize, (group, index):
     }
 }
 
-/// A part that says its text once more.
+/// A part that repeats its text.
 fn repeats(c: &mut Collector<'_>, part: Val<'_>, from: usize, (group, index): (u32, u32)) {
     let said = part.get("text").filter(|_| part.get_text("type").is_some_and(|kind| kind == "output_text"));
     if let Some(text) = said {
@@ -168,7 +168,8 @@ fn repeats(c: &mut Collector<'_>, part: Val<'_>, from: usize, (group, index): (u
     }
 }
 
-/// Whether an event is of the answer itself, a message in it or a text in that: the text may go on, or another follow at once.
+/// Whether an event belongs to the answer itself, a message in it or a text in that: the text may continue, or
+/// another may follow at once.
 fn may_precede_text(kind: &str, root: Val<'_>) -> bool {
     match kind {
         "response.output_item.added" => {
@@ -185,7 +186,7 @@ fn may_precede_text(kind: &str, root: Val<'_>) -> bool {
     }
 }
 
-/// The running text that an event of this type adds to or ends: one for each type, since clients tell them apart.
+/// The running text that an event of this type continues or ends: one per type, since clients distinguish them.
 fn channel_of(kind: &str, root: Val<'_>) -> Result<(Channel, Place), WireError> {
     let base = [".delta", ".done", ".added"].iter().find_map(|of| kind.strip_suffix(of));
     let Some((kind, field, place)) = known(base.unwrap_or_default()) else {
@@ -205,8 +206,8 @@ fn channel_of(kind: &str, root: Val<'_>) -> Result<(Channel, Place), WireError> 
     Ok((beside(channel, field), place))
 }
 
-/// What the protocol says runs, by the events' type before its last word: the kind, what tells it from others of that kind, and
-/// where it stands.
+/// The running texts that the protocol defines, by the events' type without its last word: the kind, the field that
+/// distinguishes it from others of that kind, and its place.
 fn known(base: &str) -> Option<(ChannelKind, u32, Place)> {
     let (text, arguments) = (Place::Assistant, Place::ToolArguments);
     Some(match base {
@@ -223,7 +224,7 @@ fn known(base: &str) -> Option<(ChannelKind, u32, Place)> {
     })
 }
 
-/// Summaries and texts of one reasoning item are told apart by the highest bit.
+/// The highest bit distinguishes summaries from texts of the same reasoning item.
 const SUMMARY: u32 = 1 << 7;
-/// Types that are not known have this bit, and no known one has.
+/// Only unknown types have this bit.
 const UNKNOWN: u32 = 1 << 30;

@@ -1,25 +1,25 @@
-//! Which protocol an event speaks.
+//! Which protocol an event belongs to.
 
 use super::unknown;
 use crate::coding::Coding;
 use crate::json::Val;
 use crate::protocol::Protocol;
 
-/// What the data of an event stood in.
+/// What contains the data of an event.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Within {
     Event,
-    /// A line, or an item of an array: of JSON alone, where it begins like that.
+    /// A line, or an item of an array: must be JSON if it begins like JSON.
     Line,
-    /// A line behind this code.
+    /// A line after this code.
     Coded(u8),
-    /// One of Amazon's.
+    /// An Amazon event frame.
     Frame,
     /// A member of another event.
     Member,
 }
 
-/// How an event is to be read.
+/// How to read an event.
 pub(super) enum Shape<'d> {
     Chat,
     Responses,
@@ -28,14 +28,15 @@ pub(super) enum Shape<'d> {
     Ollama,
     Bedrock,
     A2a,
-    /// An event of the model's own protocol, or a text, stands in this member, in Base64.
+    /// This member contains, in Base64, an event of the model's own protocol, or a text.
     Inside(Val<'d>),
     Whole,
     Unknown,
 }
 
-/// The shape of the protocol that was asked in where its telling member is there: its clients look for nothing else.
-/// Otherwise told by the event itself: gateways answer in another protocol. One that could be of several shapes is of none.
+/// The shape of the requested protocol if its characteristic member is present: its clients look for nothing else.
+/// Otherwise determined from the event itself: gateways may answer in another protocol. An event with several
+/// possible shapes has none.
 pub(super) fn shape_of(protocol: Protocol, root: Val<'_>, within: Within) -> Shape<'_> {
     let kind = root.get_text("type").unwrap_or_default();
     let chat = root.get("choices").is_some();
@@ -52,7 +53,7 @@ pub(super) fn shape_of(protocol: Protocol, root: Val<'_>, within: Within) -> Sha
                 return Shape::Inside(bytes);
             }
         }
-        // What Bedrock's agents say.
+        // Texts of Bedrock's agents.
         protocol if within == Within::Frame && !protocol.is_settled() => {
             let bytes = root.get("bytes").filter(|bytes| bytes.is_string());
             if let Some(bytes) = bytes.filter(|bytes| !Coding::Base64.decode(&bytes.text()).is_empty()) {
@@ -87,15 +88,15 @@ pub(super) fn shape_of(protocol: Protocol, root: Val<'_>, within: Within) -> Sha
     match protocol {
         Protocol::Gemini if root.is_object() => Shape::Gemini,
         Protocol::Ollama if root.is_object() => Shape::Ollama,
-        // What a model of Bedrock's says in its own way may stand beside.
+        // A Bedrock model's own members may come with it.
         Protocol::BedrockInvoke => Shape::Unknown,
         protocol if protocol.is_settled() && told => Shape::Whole,
         _ => Shape::Unknown,
     }
 }
 
-/// Whether an event that tells of usage says a text of its own (ERNIE's `result`), where the whole answers of its protocol have
-/// none there: some of their lists are called so.
+/// Whether an event that reports usage also has a text (ERNIE's `result`) in a member in which complete responses of
+/// its protocol have none: some of their lists have such names.
 fn is_piece(protocol: Protocol, root: Val<'_>) -> bool {
     let chat = matches!(protocol, Protocol::OpenAiChat | Protocol::OpenAiCompletions);
     root.members().any(|(key, member)| {

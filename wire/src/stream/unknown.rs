@@ -1,4 +1,4 @@
-//! Streams of protocols nobody told us.
+//! Streams of unknown protocols.
 
 use super::{Channel, ChannelKind, OUTSIDE, field_hash, within};
 use crate::collect::Collector;
@@ -9,7 +9,7 @@ use crate::message::Place;
 use crate::repeated;
 use crate::tools;
 
-/// Names of members that usually carry the text. Some servers begin them with a capital.
+/// Names of members that usually contain the text. Some servers capitalise them.
 const TEXTS: &[&str] = &[
     "text",
     "content",
@@ -39,10 +39,10 @@ const TEXTS: &[&str] = &[
     "textResponse",
 ];
 
-/// The last words of other names of such members: `text_delta`, `argsTextDelta`, `generation_chunk`, `answerText`.
+/// The last words in other names of such members: `text_delta`, `argsTextDelta`, `generation_chunk`, `answerText`.
 const LAST_WORDS: &[&str] = &["delta", "chunk", "text"];
 
-/// Whether a member of this name usually carries a text.
+/// Whether a member with this name usually contains a text.
 pub(super) fn is_text(name: &str) -> bool {
     let ends = |word: &&str| {
         let Some((before, last)) = name.split_at_checked(name.len().saturating_sub(word.len())) else {
@@ -55,8 +55,8 @@ pub(super) fn is_text(name: &str) -> bool {
     TEXTS.iter().any(|text| text.eq_ignore_ascii_case(name)) || LAST_WORDS.iter().any(ends)
 }
 
-/// A stream of a protocol nobody told us: members that usually carry the text are taken for pieces of it, the rest
-/// for whole texts.
+/// A stream of an unknown protocol: members that usually contain the text are read as pieces of it, the rest as
+/// complete texts.
 pub(super) fn unknown(
     c: &mut Collector<'_>,
     operation: &str,
@@ -79,7 +79,7 @@ pub(super) fn unknown(
     }
 }
 
-/// A member of an object, which stands at `path` among these `fields`.
+/// A member of an object at `path`, in the object's `fields`.
 fn member_of(
     c: &mut Collector<'_>,
     operation: &str,
@@ -94,7 +94,7 @@ fn member_of(
     if repeated::repeats(&name, member, operation) {
         return repeated::running(c, OUTSIDE, member, here);
     }
-    // Of what comes in pieces only the first shows what it is.
+    // If media comes in pieces, only the first shows what it is.
     let data = &*name == "audio" || &*name == "data" && media::says_media(holder);
     if member.is_string() {
         if data {
@@ -111,7 +111,7 @@ fn member_of(
     if is_text(&name) && member.items().any(|(_, item)| item.is_string()) {
         return within::within(c, Place::Assistant, member, here, (OUTSIDE, own));
     }
-    // Whatever it is called: clients put together what they are given to add.
+    // Whatever its name: clients join what they are given to add.
     if name.eq_ignore_ascii_case("delta") && member.is_object() {
         within::within(c, Place::Assistant, member, here, (OUTSIDE, own))?;
         takes_turns(c, from, holder, &name);
@@ -128,8 +128,8 @@ fn member_of(
     Ok(())
 }
 
-/// Says of pieces, after the first `from`, by what they may be told from others in the same place: an index beside them, and
-/// where they are called a delta any identifier.
+/// Notes for the pieces after the first `from` what may distinguish them from others at the same place: an adjacent
+/// index, and for a delta any id.
 fn takes_turns(c: &mut Collector<'_>, from: usize, beside: Val<'_>, name: &str) {
     let name = name.to_ascii_lowercase();
     let delta = matches!(&*name, "args" | "partial_json") || name.ends_with("delta");
@@ -150,8 +150,8 @@ fn takes_turns(c: &mut Collector<'_>, from: usize, beside: Val<'_>, name: &str) 
     }
 }
 
-/// Whether an event only says that a part of an answer begins, or ends: a text may go on at once in the next one, and clients put
-/// the two together (Gemini's Interactions).
+/// Whether an event only says that a part of a response begins or ends: a text may continue at once in the next
+/// event, and clients join the two (Gemini's Interactions).
 pub(super) fn may_precede_text(root: Val<'_>) -> bool {
     let kind = |holder: Val<'_>, name: &str, kinds: &[&str]| {
         holder.get_text(name).is_some_and(|kind| kinds.contains(&&*kind))

@@ -23,9 +23,9 @@ pub(crate) fn member(
     within(c, place, value, path, (group, field_hash(seed, &name)))
 }
 
-/// Everything in a part of a delta. SDKs put deltas together member by member, and strings in the objects within them too
-/// (`accumulate_delta` of OpenAI's): each is a running text, told apart (`seed`) by the names on the way to it. Items of a
-/// list belong together by their `index`.
+/// Everything in a part of a delta. SDKs join deltas member by member, including strings in nested objects
+/// (`accumulate_delta` of OpenAI's SDK): each is a running text, identified (`seed`) by the names in its path. Items
+/// of a list belong together by their `index`.
 pub(super) fn within(
     c: &mut Collector<'_>,
     place: Place,
