@@ -1,8 +1,9 @@
-//! Agent2Agent, over JSON-RPC and over plain HTTP, versions 0.3 and 1.0 (<https://a2a-protocol.org/latest/specification/>).
+//! Agent2Agent, over JSON-RPC and over plain HTTP, versions 0.3 and 1.0
+//! (<https://a2a-protocol.org/latest/specification/>).
 //!
-//! One reader for all its objects (messages, tasks, artifacts, events): they nest in each other, and their members mean
-//! the same in all of them. What another agent says is as little to be trusted as a tool's answer, and is placed there;
-//! an agent's card is a document of third parties.
+//! One reader for all its objects (messages, tasks, artifacts, events): they are nested in each other, and their
+//! members mean the same in all of them. What another agent says is as untrusted as a tool's result, and gets the
+//! same place; an agent's card is a third-party document.
 
 use crate::collect::Collector;
 use crate::error::Done;
@@ -12,19 +13,20 @@ use crate::protocol::Protocol;
 use crate::rpc;
 use crate::stream::{Channel, ChannelKind, Close, OUTSIDE, field_hash};
 
-/// What is being read.
+/// The context of what is being read.
 #[derive(Clone, Copy)]
 struct At {
     place: Place,
     /// In a stream: the running text that the parts of an artifact, or of a message, continue.
     running: Option<Channel>,
-    /// Nobody says that they do: one may as well replace the last.
+    /// It is unknown whether they do: one may also replace the last.
     apart: bool,
     /// Whether this is an event of a stream.
     event: bool,
 }
 
-/// Whether a body is a JSON-RPC request of A2A. `tasks/get` and `tasks/cancel` are MCP's too, with another parameter.
+/// Whether a body is a JSON-RPC request of A2A. `tasks/get` and `tasks/cancel` also exist in MCP, with another
+/// parameter.
 pub(crate) fn looks_like(value: Val<'_>) -> bool {
     let rpc = value.get_text("jsonrpc").is_some_and(|version| version == "2.0");
     let Some(method) = value.get_text("method").filter(|_| rpc) else { return false };
@@ -45,7 +47,8 @@ pub(crate) fn looks_like(value: Val<'_>) -> bool {
     }
 }
 
-/// Whether an answer over plain HTTP is an agent's card, a task, a message, or a list of cards or tasks, by itself or in a member.
+/// Whether a response over plain HTTP is an agent's card, a task, a message, or a list of cards or tasks, either
+/// directly or in a member.
 pub(crate) fn says(value: Val<'_>) -> bool {
     let member = |name: &str| value.get(name);
     let one = |value: Val<'_>| is_card(value) || is_task(value);
@@ -57,8 +60,8 @@ pub(crate) fn says(value: Val<'_>) -> bool {
         || member("message").is_some_and(|message| has_parts(message) && message.get("role").is_some())
 }
 
-/// Told by a state and what only agents' tasks have beside it, or by what an agent says in it: all but the identifier may be left
-/// out, and a state may be a number.
+/// Recognised by a state together with members that only agents' tasks have, or by an agent's text in it: all but the
+/// id may be omitted, and a state may be a number.
 fn is_task(value: Val<'_>) -> bool {
     let status = value.get("status").filter(|status| status.is_object());
     let of_agent = ["contextId", "context_id", "artifacts", "history"];
@@ -82,7 +85,7 @@ fn has_id(message: Val<'_>) -> bool {
     message.get("messageId").is_some() || message.get("message_id").is_some()
 }
 
-/// A card may leave out either of its two lists.
+/// A card may omit either of its two lists.
 fn is_card(value: Val<'_>) -> bool {
     let has = |name: &str| value.get(name).is_some();
     let skill = |one: Val<'_>| ["name", "description", "tags"].iter().all(|name| one.get(name).is_some());
@@ -102,8 +105,8 @@ fn is_card(value: Val<'_>) -> bool {
     has("skills") && has("capabilities") || skills || capable && only_of_cards.iter().any(|name| has(name))
 }
 
-/// Reads a request, an answer, or (`event`) an event of a streamed answer. `answer` is the method that an answer answers; none for
-/// requests.
+/// Reads a request, a response, or (`event`) an event of a streamed response. `answer` is the method that a response
+/// answers; `None` for requests.
 pub(crate) fn read(
     c: &mut Collector<'_>,
     value: Val<'_>,
@@ -152,7 +155,7 @@ fn object(c: &mut Collector<'_>, at: At, value: Val<'_>, path: u32) -> Done {
         Kind::Object => {}
         _ => return c.text(at.place, value, path),
     }
-    // Cards come as results too.
+    // Cards also come as results.
     if is_card(value) {
         return c.free(Place::Document, value, path);
     }
@@ -166,14 +169,14 @@ fn object(c: &mut Collector<'_>, at: At, value: Val<'_>, path: u32) -> Done {
                 let apart = !value.get("append").is_some_and(Val::is_true);
                 artifact(c, At { apart, ..at }, member, here, ChannelKind::Text)?;
             }
-            // What is there of them so far: chunks may go on from it, and it waits for none.
+            // The artifacts so far: chunks may continue them, and they wait for none.
             "artifacts" if at.event && member.kind() == Kind::Array => {
                 for (index, entry) in member.items() {
                     let here = c.at_index(here, index);
                     artifact(c, at, entry, here, ChannelKind::Messages)?;
                 }
             }
-            // What was said before, once more.
+            // Repeats earlier messages.
             "history" if !member.is_string() => {
                 object(c, At { event: false, ..at }, member, here)?;
             }
@@ -199,7 +202,7 @@ fn object(c: &mut Collector<'_>, at: At, value: Val<'_>, path: u32) -> Done {
     Ok(())
 }
 
-/// What a role says; agents' words stay what they are on that side.
+/// The place for a role; other text keeps the place of its side.
 fn place_of(value: Val<'_>, place: Place) -> Place {
     match value.get_text("role").as_deref() {
         Some("user" | "ROLE_USER") => Place::User,
@@ -208,7 +211,7 @@ fn place_of(value: Val<'_>, place: Place) -> Place {
     }
 }
 
-/// What is said in a stream, message by message, by whomever: some send each few words of a text as one.
+/// The running text of messages in a stream, whoever sends them: some agents send every few words as a message.
 fn said(value: Val<'_>) -> Option<Channel> {
     value.get("parts").or_else(|| value.get("content")).map(|_| Channel {
         group: OUTSIDE,
@@ -217,15 +220,15 @@ fn said(value: Val<'_>) -> Option<Channel> {
     })
 }
 
-/// An artifact in a stream: chunks of the same one are one running text.
+/// An artifact in a stream: chunks of the same artifact are one running text.
 fn artifact(c: &mut Collector<'_>, at: At, value: Val<'_>, path: u32, kind: ChannelKind) -> Done {
     let id = value.get_text("artifactId").or_else(|| value.get_text("artifact_id")).unwrap_or_default();
     let running = Channel { group: field_hash(0, &id), kind, index: 0 };
     object(c, At { running: Some(running), ..at }, value, path)
 }
 
-/// Texts that are not to wait for more of them: an artifact's with its last chunk, all of them where the task says how it stands.
-/// None is over: agents send an artifact again, also after their user has done their part.
+/// Texts that need not wait for more: that of an artifact with its last chunk, all of them if the task reports its
+/// status. None has ended: agents send an artifact again, even after their user has done their part.
 fn ends(c: &mut Collector<'_>, value: Val<'_>) {
     let is = |name: &str| value.get(name).is_some_and(Val::is_true);
     if (is("lastChunk") || is("last_chunk"))
@@ -258,8 +261,8 @@ fn file_or_text(c: &mut Collector<'_>, at: At, value: Val<'_>, path: u32) -> Don
     value.members().try_for_each(|(key, member)| part(c, at, path, key, member))
 }
 
-/// A member of a part. In 1.0 it says what it is by having it: `text`, `raw`, `url` or `data`; in 0.3 by its `kind`, and
-/// files stand in `file`.
+/// A member of a part. In 1.0 the member itself shows the kind: `text`, `raw`, `url` or `data`; in 0.3 the `kind`
+/// does, and files are in `file`.
 fn part(c: &mut Collector<'_>, at: At, parent: u32, key: Val<'_>, value: Val<'_>) -> Done {
     let name = key.text();
     let here = c.at_key(parent, &name);
@@ -275,7 +278,7 @@ fn part(c: &mut Collector<'_>, at: At, parent: u32, key: Val<'_>, value: Val<'_>
         "file" if value.is_object() => file_or_text(c, at, value, here),
         "raw" | "bytes" | "fileWithBytes" => {
             match at.running {
-                // A file, which may come in pieces as texts do.
+                // A file, which may come in pieces like texts.
                 Some(channel) if channel.kind == ChannelKind::Text => {
                     c.data_piece(Channel { kind: ChannelKind::Other, ..channel }, value, here)
                 }
@@ -283,7 +286,7 @@ fn part(c: &mut Collector<'_>, at: At, parent: u32, key: Val<'_>, value: Val<'_>
             }
         }
         "url" | "uri" | "fileWithUri" => {
-            // What is fetched there.
+            // The content of the URL.
             c.message.media += u32::from(c.asks && value.is_string());
             c.text(Place::Other, value, here)
         }

@@ -5,8 +5,8 @@
 //! total length | headers' length | CRC of these two | headers | payload | CRC of all before
 //! ```
 //!
-//! Numbers are big-endian, checksums CRC-32 as in gzip. A header that could carry a text is refused: only payloads are
-//! inspected and rewritten.
+//! Numbers are big-endian, checksums CRC-32 as in gzip. A header that could contain a text is refused: only payloads
+//! are inspected and rewritten.
 
 use std::ops::Range;
 
@@ -17,7 +17,7 @@ use crate::words;
 const PRELUDE: usize = 12;
 /// Length of a checksum.
 const CHECKSUM: usize = 4;
-/// A header's type: a string with two bytes of length before it.
+/// Header type: a string preceded by its length in two bytes.
 const STRING: u8 = 7;
 
 /// One frame.
@@ -29,12 +29,12 @@ pub struct Frame {
 }
 
 impl Frame {
-    /// The bytes as they came.
+    /// The bytes as received.
     pub fn raw(&self) -> &[u8] {
         &self.raw
     }
 
-    /// What the frame carries.
+    /// The payload.
     pub fn payload(&self) -> &[u8] {
         self.raw.get(self.payload.clone()).unwrap_or_default()
     }
@@ -44,7 +44,7 @@ impl Frame {
         encode(self.raw.get(self.headers.clone()).unwrap_or_default(), payload)
     }
 
-    /// Reads one frame; `raw` is as long as its prelude says. `offset` is where it stands in the stream, for errors.
+    /// Reads one frame; `raw` is as long as its prelude says. `offset` is its position in the stream, for errors.
     fn parse(raw: Vec<u8>, headers_len: usize, offset: usize) -> Result<Self, WireError> {
         let end = raw.len().saturating_sub(CHECKSUM);
         if number(&raw, end) != Some(crc32fast::hash(raw.get(..end).unwrap_or_default())) {
@@ -91,7 +91,7 @@ fn number(bytes: &[u8], at: usize) -> Option<u32> {
     bytes.get(at..at + 4)?.try_into().ok().map(u32::from_be_bytes)
 }
 
-/// Whether all headers are words and flags. None if not.
+/// Whether all headers are words and flags; `None` if not.
 fn plain_headers(mut rest: &[u8]) -> Option<()> {
     while let Some((len, tail)) = rest.split_first() {
         let (name, tail) = tail.split_at_checked(usize::from(*len))?;
@@ -115,7 +115,7 @@ fn plain_headers(mut rest: &[u8]) -> Option<()> {
     Some(())
 }
 
-/// Takes a stream of frames apart.
+/// Splits a stream into frames.
 #[derive(Debug, Clone)]
 pub(crate) struct FrameStream {
     buffer: Vec<u8>,
@@ -142,7 +142,7 @@ impl FrameStream {
         Ok(frames)
     }
 
-    /// Lengths of the frame that begins at `start`, and of its headers, once they are there.
+    /// The lengths of the frame that begins at `start` and of its headers, once they have arrived.
     fn prelude(&self, start: usize) -> Result<Option<(usize, usize)>, WireError> {
         let Some(prelude) = self.buffer.get(start..start + PRELUDE) else { return Ok(None) };
         let [Some(total), Some(headers), Some(checksum)] = [0, 4, 8].map(|at| number(prelude, at)) else {
@@ -161,7 +161,7 @@ impl FrameStream {
         Ok(Some((total, headers)))
     }
 
-    /// The stream is over: it must not have ended within a frame.
+    /// The stream has ended: this must not be inside a frame.
     pub(crate) fn finish(&mut self) -> Result<(), WireError> {
         if self.buffer.is_empty() { Ok(()) } else { malformed(self.offset, "a frame that is cut off") }
     }

@@ -1,4 +1,4 @@
-//! Bedrock Converse and ConverseStream, requests, answers and events
+//! Bedrock Converse and ConverseStream: requests, responses and events
 //! (<https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_Converse.html>).
 
 use crate::collect::Collector;
@@ -29,14 +29,14 @@ pub(crate) fn read(c: &mut Collector<'_>, value: Val<'_>, path: u32) -> Done {
     Ok(())
 }
 
-/// Members that answers and events have in common.
+/// Members that responses and events have in common.
 pub(crate) fn shared(c: &mut Collector<'_>, parent: u32, key: Val<'_>, member: Val<'_>) -> Done {
     let name = key.text();
     let here = c.at_key(parent, &name);
     match &*name {
         "usage" | "inferenceConfig" | "guardrailConfig" | "performanceConfig" | "metrics" | "stopReason"
         | "serviceTier" | "role" | "contentBlockIndex" => c.measures(member, here),
-        // Events are filled up to hide their length, with the beginning of the alphabet.
+        // Events are padded with the beginning of the alphabet to hide their length.
         "p" if member.is_string() && PADDING.starts_with(member.raw()) => Ok(()),
         _ => c.unknown(Place::Other, parent, key, member),
     }
@@ -44,7 +44,7 @@ pub(crate) fn shared(c: &mut Collector<'_>, parent: u32, key: Val<'_>, member: V
 
 const PADDING: &str = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789";
 
-/// Messages, one of them, or an object that holds one.
+/// Messages, one message, or an object that contains one.
 fn messages(c: &mut Collector<'_>, place: Place, value: Val<'_>, path: u32) -> Done {
     if value.kind() == Kind::Array {
         return value.items().try_for_each(|(index, entry)| {
@@ -66,7 +66,7 @@ fn messages(c: &mut Collector<'_>, place: Place, value: Val<'_>, path: u32) -> D
     if value.is_object() { Ok(()) } else { c.free(place, value, path) }
 }
 
-/// Blocks of content. Each is an object with one member that says what it is.
+/// Content blocks. Each is an object with one member that says what it is.
 fn blocks(c: &mut Collector<'_>, place: Place, value: Val<'_>, path: u32) -> Done {
     if value.kind() == Kind::Array {
         return value.items().try_for_each(|(index, entry)| {
@@ -80,7 +80,7 @@ fn blocks(c: &mut Collector<'_>, place: Place, value: Val<'_>, path: u32) -> Don
     value.members().try_for_each(|(key, member)| block(c, (place, path), key, member, None))
 }
 
-/// One member of a block, or (`running`: its number, and what tells the texts in it apart) of a piece of one.
+/// One member of a block, or (if `running`: its number, and a seed that distinguishes its texts) of a piece of one.
 fn block(
     c: &mut Collector<'_>,
     (place, parent): (Place, u32),
@@ -124,7 +124,7 @@ fn block(
     }
 }
 
-/// A call of a tool, or what it answered.
+/// A tool call, or its result.
 fn tool(c: &mut Collector<'_>, value: Val<'_>, path: u32) -> Done {
     if let Some(name) = value.get_text("name") {
         c.calls(name, value.get("input"));
@@ -155,7 +155,7 @@ fn tool_config(c: &mut Collector<'_>, value: Val<'_>, path: u32) -> Done {
     Ok(())
 }
 
-/// Reads an event of a stream. Which one it is stands in the frame's headers, and shows in its members.
+/// Reads an event of a stream. Its type is in the frame's headers, and is evident from its members.
 pub(crate) fn event(c: &mut Collector<'_>, root: Val<'_>, path: u32) -> Done {
     if !root.is_object() {
         return c.free(Place::Other, root, path);
@@ -208,7 +208,7 @@ fn delta(c: &mut Collector<'_>, value: Val<'_>, path: u32, group: u32) -> Done {
                     }
                 }
             }
-            // Each citation comes whole.
+            // Each citation is complete.
             "citation" => block(c, (Place::Assistant, path), key, member, None)?,
             _ => block(c, (Place::Assistant, path), key, member, Some((group, 0)))?,
         }

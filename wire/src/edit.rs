@@ -1,5 +1,5 @@
-//! Writing edits back: innermost texts first, each level's patches turned into patches of the text around it, until
-//! they are patches of the body. Bytes outside the patched ranges are copied as they stand.
+//! Writes edits back: innermost texts first; the patches of each level become patches of the text around it, until
+//! they are patches of the body. Bytes outside the patched ranges are copied unchanged.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
@@ -15,21 +15,21 @@ use crate::message::{Message, Segment, Slot};
 pub struct Edit {
     /// Index into [`Message::segments`].
     pub segment: usize,
-    /// Bytes of the segment's `text`. Widened to whole characters; overlapping edits are joined.
+    /// Byte range in the segment's `text`. Widened to whole characters; overlapping edits are joined.
     pub range: Range<usize>,
-    /// What stands there instead, as readers shall see it: it is escaped as its place requires.
+    /// The replacement, as readers are to see it: it is escaped as its position requires.
     pub with: String,
 }
 
-/// The body with the edits applied. All bytes outside the edited ranges stay as they are, except that an edited number
-/// becomes a JSON string, edited keys are kept distinct (`…-2`), edited Base64 is encoded anew as a whole, and
-/// `logprobs`, which repeat the text token by token, are emptied.
+/// The body with the edits applied. All bytes outside the edited ranges stay as they are, except that an edited
+/// number becomes a JSON string, edited keys are kept distinct (`…-2`), edited Base64 is encoded again as a whole,
+/// and `logprobs`, which repeat the text token by token, are emptied.
 pub fn apply(body: &[u8], message: &Message, edits: &[Edit]) -> Vec<u8> {
     apply_dropping_tools(body, message, edits, &[])
 }
 
-/// As [`apply`], and the definitions of the tools with these names ([`Message::tools_offered`]) are left out of their
-/// lists, each with its comma.
+/// As [`apply`], but also removes the definitions of the tools with these names ([`Message::tools_offered`]) from
+/// their lists, each with its comma.
 pub fn apply_dropping_tools(body: &[u8], message: &Message, edits: &[Edit], drop: &[&str]) -> Vec<u8> {
     if edits.is_empty() && drop.is_empty() {
         return body.to_vec();
@@ -41,7 +41,7 @@ pub fn apply_dropping_tools(body: &[u8], message: &Message, edits: &[Edit], drop
     }
 }
 
-/// A form with files in it that are no text: its patches are those of parts that are, and cut no character.
+/// A form with files that are not text: its patches are those of parts that are text, and split no character.
 fn patched_bytes(body: &[u8], patches: &[Patch]) -> Vec<u8> {
     let mut out = Vec::with_capacity(body.len());
     let mut at = 0;
@@ -54,7 +54,7 @@ fn patched_bytes(body: &[u8], patches: &[Patch]) -> Vec<u8> {
     out
 }
 
-/// Patches by the layer whose text they are for; the last entry is the body's.
+/// Patches by the layer that they apply to; the last entry is the body's.
 struct Levels {
     patches: Vec<Vec<Patch>>,
 }
@@ -100,7 +100,7 @@ fn shifted(patch: Patch, by: usize) -> Patch {
     Patch { range: patch.range.start + by..patch.range.end + by, with: patch.with }
 }
 
-/// Turns edits into patches of the documents that their segments stand in.
+/// Turns edits into patches of the documents that contain their segments.
 fn segments_to_patches(texts: &Texts<'_, '_>, message: &Message, edits: &[Edit], levels: &mut Levels) {
     let mut sorted: Vec<&Edit> = edits.iter().collect();
     sorted.sort_by_key(|edit| edit.segment);
@@ -150,10 +150,10 @@ fn placed(document: &str, segment: &Segment, patches: Vec<Patch>) -> Vec<Patch> 
 
 /// Renames keys of one document, keeping the keys of each object distinct.
 fn keys_to_patches(document: &str, keys: &[(&Segment, Vec<Patch>)]) -> Vec<Patch> {
-    // The document was scanned before, under limits that may have been wider.
+    // The document was scanned before, possibly under wider limits.
     let limits = Limits { max_nodes: usize::MAX, ..Limits::default() };
     let Ok(nodes) = scan(document, &limits) else {
-        // No object is known then, and none of what was to go may stay.
+        // Then no object is known, but nothing that was to be removed may stay.
         return keys.iter().flat_map(|(key, patches)| placed(document, key, patches.clone())).collect();
     };
     let doc = Doc { text: document, nodes: &nodes, layer: 0, level: 0 };
@@ -197,10 +197,10 @@ fn keys_to_patches(document: &str, keys: &[(&Segment, Vec<Patch>)]) -> Vec<Patch
     out
 }
 
-/// Leaves items out of their lists: with the comma before them, or, at a list's beginning, the one after them.
+/// Removes items from their lists: with the comma before them, or, at the beginning of a list, the one after them.
 fn drop_tools(message: &Message, drop: &[&str], levels: &mut Levels) {
     let drop: BTreeSet<&str> = drop.iter().copied().collect();
-    // Lists in which something stays before the item at hand.
+    // Lists in which an earlier item is kept.
     let mut kept: BTreeSet<(u32, u32)> = BTreeSet::new();
     for (name, item) in message.tools_offered.iter().zip(&message.tool_items) {
         let list = (item.layer, item.list);
@@ -209,7 +209,7 @@ fn drop_tools(message: &Message, drop: &[&str], levels: &mut Levels) {
             continue;
         }
         if item.list == item.span.start {
-            // It stands under its name, not in a list.
+            // It is a member under its name, not in a list.
             let range = item.span.start as usize..item.span.end as usize;
             levels.push(item.layer, Patch { range, with: "null".to_owned() });
             continue;
@@ -228,7 +228,7 @@ mod tests {
     use super::*;
     use crate::message::Place;
 
-    /// No edit of a key is lost where its document can not be scanned again.
+    /// No edit of a key is lost if its document cannot be scanned again.
     #[test]
     fn keys_are_edited_whatever_stands_around_them() {
         for (document, want) in [(r#"{"ann":1}"#, r#"{"X":1}"#), (r#"{"ann":1,"#, r#"{"X":1,"#)] {

@@ -1,11 +1,11 @@
-//! What can be wrong with a body, and how much of one is read.
+//! The errors of reading a body, and its bounds.
 
 use std::fmt;
 
-/// Why a body cannot be inspected. Never carries content: only a byte offset and a fixed reason.
+/// Why a body cannot be inspected. Never contains content: only a byte offset and a fixed reason.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum WireError {
-    /// Not strictly what it says it is, so that two parsers could read it differently. Answer 400.
+    /// Not strictly in its declared format, so that two parsers could read it differently. Answer 400.
     Malformed {
         /// Byte offset into the body where reading stopped.
         offset: usize,
@@ -14,9 +14,9 @@ pub enum WireError {
     },
     /// More than a limit allows. Answer 413.
     TooLarge {
-        /// The thing that is counted.
+        /// What is counted.
         what: &'static str,
-        /// The limit it went over.
+        /// The limit that was exceeded.
         limit: usize,
     },
 }
@@ -32,18 +32,18 @@ impl fmt::Display for WireError {
 
 impl std::error::Error for WireError {}
 
-/// Reasons of numbers that parsers round each in its way.
+/// Reasons for numbers that each parser rounds differently.
 pub(crate) const OVERFLOW: &str = "number that a double cannot hold";
 pub(crate) const DECIMALS: &str = "number with more than 1000 decimals";
 
-/// The document is over, but not the text.
+/// The document has ended, but not the text.
 pub(crate) const FOLLOWS: &str = "something follows the document";
-/// Other parsers go further.
+/// Other parsers accept deeper nesting.
 pub(crate) const TOO_DEEP: &str = "nested too deeply";
 
 impl WireError {
-    /// Whether it is of a document that some parsers of JSON read, and not all alike, and that has an object in it: what a text
-    /// in brackets says asks for nothing.
+    /// Whether the document is JSON that only some parsers accept, with different results, and contains an object: a
+    /// text in brackets requests nothing.
     pub(crate) fn is_ambiguous(self, text: &str) -> bool {
         let Self::Malformed { offset, reason } = self else { return true };
         let (before, rest) = text.split_at_checked(offset).unwrap_or((text, ""));
@@ -54,7 +54,7 @@ impl WireError {
         differs && before.contains('{')
     }
 
-    /// The same in a text that holds this one, from there on.
+    /// The same error in a text that contains this one at offset `by`.
     pub(crate) fn moved(self, by: usize) -> Self {
         match self {
             Self::Malformed { offset, reason } => Self::Malformed { offset: offset + by, reason },
@@ -63,10 +63,10 @@ impl WireError {
     }
 }
 
-/// What reading a part of a body gives.
+/// The result of reading a part of a body.
 pub(crate) type Done = Result<(), WireError>;
 
-/// Bytes as the text that they have to be.
+/// Bytes as text, which they must be.
 pub(crate) fn utf8(bytes: &[u8]) -> Result<&str, WireError> {
     std::str::from_utf8(bytes).or_else(|error| malformed(error.valid_up_to(), "invalid UTF-8"))
 }
@@ -82,16 +82,16 @@ pub struct Limits {
     pub max_body: usize,
     /// Texts listed from one body.
     pub max_segments: usize,
-    /// JSON values kept from one document (runs of small numbers count once).
+    /// JSON values kept from one document (a run of small numbers counts once).
     pub max_nodes: usize,
-    /// Nesting of arrays and objects in one document. Never above 128, whatever is asked for.
+    /// Nesting of arrays and objects in one document. Never above 128, whatever is set here.
     pub max_depth: usize,
     /// Bytes of one server-sent event.
     pub max_event: usize,
 }
 
 impl Default for Limits {
-    /// 32 MiB, 200,000 texts, 1,000,000 values, depth 128, and 32 MiB an event too: models send images of 4K in one.
+    /// 32 MiB, 200,000 texts, 1,000,000 values, depth 128, and 32 MiB per event too: models send 4K images in one.
     fn default() -> Self {
         Self {
             max_body: 32 << 20,

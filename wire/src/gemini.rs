@@ -1,6 +1,6 @@
-//! Gemini: `generateContent`, `countTokens` and `embedContent`, requests and answers, on the Gemini API and on Vertex.
-//! Both are protocol buffers in JSON, where every name may be written in camel case or with underscores
-//! (<https://protobuf.dev/programming-guides/json/>): names are compared without underscores and case.
+//! Gemini: `generateContent`, `countTokens` and `embedContent`, requests and responses, on the Gemini API and on
+//! Vertex. Both use protocol buffers in JSON, where every name may be written in camel case or with underscores
+//! (<https://protobuf.dev/programming-guides/json/>): names are compared ignoring underscores and case.
 
 use std::borrow::Cow;
 use std::collections::BTreeSet;
@@ -15,10 +15,10 @@ use crate::repeated;
 use crate::stream::{Channel, ChannelKind, Close, field_hash, index_of, within};
 use crate::tools;
 
-/// The operation in which Google's agents are asked as models are.
+/// The operation in which Google's agents are asked like models.
 pub(crate) const INTERACTIONS: &str = "interactions";
 
-/// The agent that an interaction is asked of.
+/// The agent that an interaction asks.
 pub(crate) fn agent(operation: &str, body: &[u8]) -> Option<String> {
     if operation != INTERACTIONS {
         return None;
@@ -32,7 +32,7 @@ pub(crate) fn agent(operation: &str, body: &[u8]) -> Option<String> {
 pub(crate) fn read(c: &mut Collector<'_>, value: Val<'_>, path: u32, event: bool) -> Done {
     match value.kind() {
         Kind::Object => {}
-        // A stream that was collected, or a batch.
+        // A collected stream, or a batch.
         Kind::Array => {
             return value.items().try_for_each(|(index, entry)| {
                 let path = c.at_index(path, index);
@@ -58,7 +58,7 @@ pub(crate) fn read(c: &mut Collector<'_>, value: Val<'_>, path: u32, event: bool
             "systeminstruction" => content(c, Place::System, member, here, None)?,
             "tools" => offers(c, member, here)?,
             "candidates" => {
-                // In the one spelling that clients read.
+                // Only in the spelling that clients read.
                 candidates(c, member, here, event && name == "candidates")?;
             }
             "requests" | "generatecontentrequest" | "instances" if !member.is_string() => {
@@ -88,7 +88,7 @@ pub(crate) fn read(c: &mut Collector<'_>, value: Val<'_>, path: u32, event: bool
     Ok(())
 }
 
-/// A name without what the two ways of writing it differ in.
+/// A name without the differences between the two spellings.
 fn plain(name: &str) -> String {
     bound::plain(name).map(char::from).collect()
 }
@@ -98,7 +98,7 @@ fn candidates(c: &mut Collector<'_>, list: Val<'_>, path: u32, event: bool) -> D
         return c.free(Place::Assistant, list, path);
     }
     let mut seen = BTreeSet::new();
-    // Some leave out an index of zero.
+    // Some servers omit an index of zero.
     let indexed = list.items().any(|(_, candidate)| candidate.get("index").is_some());
     for (position, candidate) in list.items() {
         let path = c.at_index(path, position);
@@ -142,7 +142,7 @@ fn candidates(c: &mut Collector<'_>, list: Val<'_>, path: u32, event: bool) -> D
                 _ => c.unknown(Place::Assistant, path, key, member)?,
             }
         }
-        // Code and tools that run take their time, and so does what comes after an image.
+        // Running code and tools takes time, and so does what comes after an image.
         const RUNS: &[&str] = &["executableCode", "executable_code", "toolCall", "inlineData"];
         let parts = candidate.get("content").and_then(|content| content.get("parts"));
         let runs =
@@ -154,8 +154,8 @@ fn candidates(c: &mut Collector<'_>, list: Val<'_>, path: u32, event: bool) -> D
     Ok(())
 }
 
-/// A content or several, each a role and parts; SDKs also write parts and texts where contents stand. `running` is the
-/// candidate whose running texts these continue.
+/// One or several contents, each a role and parts; SDKs also write parts and texts in place of contents. `running` is
+/// the candidate whose running texts these continue.
 fn content(c: &mut Collector<'_>, place: Place, value: Val<'_>, path: u32, running: Option<u32>) -> Done {
     match value.kind() {
         Kind::Array => {
@@ -233,7 +233,7 @@ fn part(c: &mut Collector<'_>, place: Place, value: Val<'_>, path: u32, running:
             ("audiotranscription", _) if member.is_object() => {
                 repeated::transcription(c, place, member, here, running)?
             }
-            // An object comes whole.
+            // An object is complete.
             (_, Some(group)) if member.is_string() => {
                 within::member(c, (place, path), key, member, (group, 0))?
             }
@@ -261,7 +261,7 @@ fn blob(c: &mut Collector<'_>, value: Val<'_>, path: u32) -> Done {
     Ok(())
 }
 
-/// What a tool answered, the code it is to run and what came of that.
+/// The result of a tool, or the code to run and its result.
 fn tool_part(c: &mut Collector<'_>, place: Place, value: Val<'_>, path: u32) -> Done {
     for (key, member) in value.members() {
         let name = key.text();
@@ -276,7 +276,7 @@ fn tool_part(c: &mut Collector<'_>, place: Place, value: Val<'_>, path: u32) -> 
     Ok(())
 }
 
-/// A call comes whole, or on Vertex, if asked for, argument by argument in pieces.
+/// A call is complete, or on Vertex, if requested, each argument comes in pieces.
 fn call(c: &mut Collector<'_>, value: Val<'_>, path: u32, running: Option<u32>) -> Done {
     if let Some(name) = value.get_text("name").filter(|name| !name.is_empty()) {
         c.calls(name, value.get("args"));
@@ -319,13 +319,13 @@ fn partial(c: &mut Collector<'_>, value: Val<'_>, path: u32, group: u32) -> Done
     Ok(())
 }
 
-/// The name of the argument that a JSON path leads to, or of the list in which it stands: `url` for `$.pages[0].url`.
+/// The name of the argument that a JSON path refers to, or of the list that contains it: `url` for `$.pages[0].url`.
 fn argument_of(json_path: &str) -> &str {
     let end = json_path.trim_end_matches(|c: char| !c.is_alphabetic());
     end.rsplit(|c: char| !c.is_alphanumeric() && c != '_' && c != '-').next().unwrap_or_default()
 }
 
-/// Tools: lists of functions, and tools of the provider's own under their names.
+/// Tools: lists of functions, and the provider's own tools under their names.
 fn offers(c: &mut Collector<'_>, value: Val<'_>, path: u32) -> Done {
     if value.kind() == Kind::Array {
         return value.items().try_for_each(|(index, entry)| {

@@ -1,4 +1,4 @@
-//! Model Context Protocol: JSON-RPC 2.0 messages and batches of them, both revisions 2025-11-25 and 2026-07-28.
+//! Model Context Protocol: JSON-RPC 2.0 messages and batches of them, in revisions 2025-11-25 and 2026-07-28.
 
 use std::borrow::Cow;
 
@@ -12,7 +12,7 @@ use crate::message::{Place, ResourceUse};
 use crate::rpc::{self, Part};
 use crate::tools;
 
-/// Whether a method is one of MCP's, of any revision.
+/// Whether a method belongs to MCP, in any revision.
 pub(crate) fn is_method(method: &str) -> bool {
     const FAMILIES: &[&str] = &[
         "tools/",
@@ -31,8 +31,8 @@ pub(crate) fn is_method(method: &str) -> bool {
     matches!(method, "initialize" | "ping") || FAMILIES.iter().any(|family| method.starts_with(family))
 }
 
-/// What a header says that mirrors a value of the body: what stands there, or what that encodes where the value could not stand in
-/// a header (`=?base64?…?=`). None where that is no text.
+/// The value of a header that repeats a value of the body: as it is, or decoded if the value cannot be written in a
+/// header (`=?base64?…?=`). `None` if the result is not text.
 pub fn header_value(value: &str) -> Option<Cow<'_, str>> {
     const CODED: &str = "=?base64?";
     let value = value.trim_ascii();
@@ -44,7 +44,7 @@ pub fn header_value(value: &str) -> Option<Cow<'_, str>> {
     }
 }
 
-/// Whether a body is a message of MCP, or a batch with one. Some servers tell it by its method alone.
+/// Whether a body is an MCP message, or a batch with one. Some servers recognise it by its method alone.
 pub(crate) fn looks_like(value: Val<'_>) -> bool {
     if value.kind() == Kind::Array {
         return value.items().any(|(_, one)| one.is_object() && looks_like(one));
@@ -53,7 +53,7 @@ pub(crate) fn looks_like(value: Val<'_>) -> bool {
     value.get_text("method").is_some_and(|method| is_method(&method) && (rpc || method.contains('/')))
 }
 
-/// Reads a message or a batch. `operation` is the method that an answer answers; empty for requests.
+/// Reads a message or a batch. `operation` is the method that a response answers; empty for requests.
 pub(crate) fn read(c: &mut Collector<'_>, value: Val<'_>, path: u32, operation: &str) -> Done {
     let mut methods = Vec::new();
     if value.kind() == Kind::Array {
@@ -69,11 +69,11 @@ pub(crate) fn read(c: &mut Collector<'_>, value: Val<'_>, path: u32, operation: 
     Ok(())
 }
 
-/// Notes what a body asks an MCP server for that is read in another protocol, that of its path: servers of MCP stand there, too
-/// (`/v1/messages`, where the older transport is mounted under `/v1`).
+/// Notes what a body requests of an MCP server although it is read in another protocol, that of its path: MCP servers
+/// may use such paths, too (`/v1/messages`, where the older transport is mounted under `/v1`).
 ///
 /// # Errors
-/// [`WireError`]: a member of a message in other letters.
+/// [`WireError`]: a message's member in another spelling.
 pub(crate) fn beside(c: &mut Collector<'_>, value: Val<'_>) -> Done {
     if value.kind() == Kind::Array {
         let mut messages = value.items().filter(|(_, one)| one.is_object());
@@ -95,7 +95,7 @@ pub(crate) fn beside(c: &mut Collector<'_>, value: Val<'_>) -> Done {
     Ok(())
 }
 
-/// One JSON-RPC message. Gives its method, if it has one.
+/// One JSON-RPC message. Returns its method, if it has one.
 fn one(c: &mut Collector<'_>, value: Val<'_>, path: u32) -> Result<Option<String>, WireError> {
     let mut params_seen = false;
     let method = rpc::envelope(c, value, path, |c, part, member, path| match part {
@@ -106,7 +106,7 @@ fn one(c: &mut Collector<'_>, value: Val<'_>, path: u32) -> Result<Option<String
         Part::Result => result(c, member, path),
     })?;
     if !params_seen && method.as_deref() == Some("tools/call") {
-        // A call of nothing is still a call: an allow list has to see it.
+        // A call without parameters is still a call: an allow list must see it.
         c.calls(Cow::Borrowed(""), None);
     }
     let told = match method.as_deref() {
@@ -118,7 +118,7 @@ fn one(c: &mut Collector<'_>, value: Val<'_>, path: u32) -> Result<Option<String
     Ok(method)
 }
 
-/// Whether [`asks`] finds in a method's parameters what is asked for.
+/// Whether [`asks`] finds the requested resource in a method's parameters.
 fn names_what_it_uses(method: &str) -> bool {
     matches!(
         method,
@@ -153,7 +153,7 @@ fn uses(c: &mut Collector<'_>, action: &'static str, resource: Option<Cow<'_, st
     c.message.resources.push(ResourceUse { action, resource });
 }
 
-/// Notes the tool that is called, the resource or prompt that is used.
+/// Notes the tool that is called, or the resource or prompt that is used.
 fn asks(c: &mut Collector<'_>, method: &str, value: Val<'_>) {
     match method {
         "tools/call" => {
@@ -181,7 +181,7 @@ fn asks(c: &mut Collector<'_>, method: &str, value: Val<'_>) {
 
 fn params(c: &mut Collector<'_>, method: &str, value: Val<'_>, path: u32) -> Done {
     asks(c, method, value);
-    // What a server says (sampling, elicitation, log lines) is as little to be trusted as a tool's answer.
+    // What a server sends (sampling, elicitation, log lines) is as untrusted as a tool's result.
     let place = match method {
         "tools/call" | "prompts/get" | "completion/complete" => Place::ToolArguments,
         "elicitation/create" | "sampling/createMessage" | "notifications/message" => Place::ToolResult,
@@ -218,12 +218,12 @@ fn params(c: &mut Collector<'_>, method: &str, value: Val<'_>, path: u32) -> Don
     Ok(())
 }
 
-/// What a request is answered with: results of all methods have members of their own names, so the shape tells.
+/// The result of a request: the results of all methods have different members, so the format is sufficient.
 fn result(c: &mut Collector<'_>, value: Val<'_>, path: u32) -> Done {
     if !value.is_object() {
         return c.free(Place::ToolResult, value, path);
     }
-    // An answer to sampling has a role, an answer to elicitation an action and a person's values.
+    // A result of sampling has a role, a result of elicitation an action and a person's values.
     let role = value.get_text("role").map(|role| place_of_role(&role));
     let elicited = value.get("action").is_some();
     for (key, member) in value.members() {
@@ -236,7 +236,7 @@ fn result(c: &mut Collector<'_>, value: Val<'_>, path: u32) -> Done {
             "contents" => parts(c, Place::Document, member, here)?,
             "resources" | "resourceTemplates" | "completion" => c.free(Place::Document, member, here)?,
             "messages" => contents(c, Place::User, member, here)?,
-            // A server's words on how its tools are to be used.
+            // A server's instructions on how to use its tools.
             "instructions" => c.text(Place::ToolDefinition, member, here)?,
             "model" => c.model(member, here)?,
             "role" | "action" | "stopReason" | "resultType" | "cacheScope" | "nextCursor"
@@ -253,7 +253,8 @@ fn result(c: &mut Collector<'_>, value: Val<'_>, path: u32) -> Done {
             "inputRequests" if member.is_object() => input_requests(c, member, here)?,
             "structuredContent" => c.free(Place::ToolResult, member, here)?,
             "message" if member.is_object() => item(c, Place::ToolResult, member, here)?,
-            // Any service may answer in this way, in its own words; a listing is one in any letters.
+            // Any service may respond in this format with its own members; a listing is recognised in any letter
+            // case.
             _ if c.told_by_form && !name.eq_ignore_ascii_case("tools") => {
                 c.member(Place::ToolResult, path, key, member)?
             }
@@ -263,8 +264,8 @@ fn result(c: &mut Collector<'_>, value: Val<'_>, path: u32) -> Done {
     Ok(())
 }
 
-/// What a server asks before it goes on with a request (revision 2026-07-28), by names of its own: each as if it had sent it by
-/// itself.
+/// A server's questions before it continues with a request (revision 2026-07-28), under names of its own: each is
+/// read as if sent separately.
 fn input_requests(c: &mut Collector<'_>, value: Val<'_>, path: u32) -> Done {
     for (key, request) in value.members() {
         let name = key.text();
@@ -303,7 +304,7 @@ fn meta(c: &mut Collector<'_>, value: Val<'_>, path: u32) -> Done {
     if value.is_object() { Ok(()) } else { c.free(Place::Other, value, path) }
 }
 
-/// A word, or a revision of the protocol (a date, which must not be taken for somebody's birthday).
+/// A word, or a revision of the protocol (a date, which must not be mistaken for a birth date).
 fn version_or_word(c: &mut Collector<'_>, value: Val<'_>, path: u32) -> Done {
     const REVISIONS: &[&str] =
         &["2024-10-07", "2024-11-05", "2025-03-26", "2025-06-18", "2025-11-25", "2026-07-28"];

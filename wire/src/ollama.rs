@@ -1,4 +1,4 @@
-//! Ollama: chat, generate and embed, requests, answers and lines of streams (<https://docs.ollama.com/api>).
+//! Ollama: chat, generate and embed; requests, responses and lines of streams (<https://docs.ollama.com/api>).
 
 use std::borrow::Cow;
 
@@ -12,7 +12,7 @@ use crate::repeated;
 use crate::stream::{Channel, ChannelKind, Close, within};
 use crate::tools;
 
-/// What is read: a request, a whole answer, or one line of a streamed answer.
+/// What is read: a request, a complete response, or one line of a streamed response.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Of {
     Request,
@@ -20,10 +20,10 @@ pub(crate) enum Of {
     Line,
 }
 
-/// What is done with models besides asking them.
+/// Operations on models other than asking them.
 pub(crate) const KEEPING: [&str; 4] = ["pull", "push", "show", "delete"];
 
-/// The model that is fetched, kept, shown or dropped (`/api/pull`, `/api/show`, …), where it stands under its older name.
+/// The model that is pulled, pushed, shown or deleted (`/api/pull`, `/api/show`, …), if given under its older name.
 pub(crate) fn kept(operation: &str, body: &[u8]) -> Option<String> {
     if !KEEPING.contains(&operation) {
         return None;
@@ -31,7 +31,7 @@ pub(crate) fn kept(operation: &str, body: &[u8]) -> Option<String> {
     scanned(body, |root| root.get_text("name").map(Cow::into_owned)).flatten()
 }
 
-/// The model that another one is made of (`/api/create`, `/api/copy`).
+/// The model that another one is made from (`/api/create`, `/api/copy`).
 pub(crate) fn origin(operation: &str, body: &[u8]) -> Option<String> {
     let (member, made) = match operation {
         "create" => ("from", ["model", "name"]),
@@ -51,7 +51,7 @@ pub(crate) fn read(c: &mut Collector<'_>, value: Val<'_>, path: u32, of: Of) -> 
         return c.free(Place::Other, value, path);
     }
     if of == Of::Request {
-        // Streaming is what one gets without asking.
+        // Streaming is the default.
         c.message.stream = value.get("stream").is_none_or(|stream| stream.kind() != Kind::False);
     }
     for (key, member) in value.members() {
@@ -70,9 +70,9 @@ pub(crate) fn read(c: &mut Collector<'_>, value: Val<'_>, path: u32, of: Of) -> 
             "tools" => tools::definitions(c, member, here)?,
             "logprobs" if of == Of::Line => repeated::running(c, 0, member, here)?,
             "logprobs" => c.echoes(member, here)?,
-            // The conversation so far as token numbers.
+            // The conversation so far as token ids.
             "context" if of == Of::Answer => c.echoes(member, here)?,
-            // In Go a name may have any case.
+            // In Go, names are case-insensitive.
             name if name.eq_ignore_ascii_case("context") => {
                 c.message.tokens = c.message.tokens.saturating_add(member.small_items());
                 c.measures(member, here)?;
@@ -105,7 +105,7 @@ pub(crate) fn read(c: &mut Collector<'_>, value: Val<'_>, path: u32, of: Of) -> 
     Ok(())
 }
 
-/// `index` tells the texts of a message from those beside it, which clients do not put together.
+/// `index` distinguishes the texts of a message from those next to it, which clients do not join.
 fn said(c: &mut Collector<'_>, name: &str, value: Val<'_>, path: u32, (of, index): (Of, u32)) -> Done {
     if of != Of::Line {
         return c.text(Place::Assistant, value, path);
@@ -114,7 +114,7 @@ fn said(c: &mut Collector<'_>, name: &str, value: Val<'_>, path: u32, (of, index
     c.piece(Channel { group: 0, kind, index }, Place::Assistant, value, path)
 }
 
-/// The message of a line: its texts continue running ones; calls and images come whole.
+/// The message of a line: its texts continue running ones; calls and images are complete.
 fn message(c: &mut Collector<'_>, value: Val<'_>, path: u32) -> Done {
     for (key, member) in value.members() {
         let name = key.text();

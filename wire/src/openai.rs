@@ -1,5 +1,5 @@
-//! OpenAI: chat completions, completions, responses and embeddings, requests and answers. One reader for all of their
-//! outermost objects: they do not contradict each other, and an answer repeats much of its request.
+//! OpenAI: chat completions, completions, responses and embeddings, requests and responses. One reader for all of
+//! their top-level objects: they do not contradict each other, and a response repeats much of its request.
 
 use crate::collect::Collector;
 use crate::error::Done;
@@ -17,7 +17,7 @@ pub(crate) fn read(c: &mut Collector<'_>, value: Val<'_>, path: u32) -> Done {
     value.members().try_for_each(|(key, member)| self::member(c, path, key, member))
 }
 
-/// One member of an outermost object.
+/// One member of a top-level object.
 pub(crate) fn member(c: &mut Collector<'_>, parent: u32, key: Val<'_>, member: Val<'_>) -> Done {
     let protocol = c.message.protocol;
     let name = key.text();
@@ -36,12 +36,12 @@ pub(crate) fn member(c: &mut Collector<'_>, parent: u32, key: Val<'_>, member: V
         "input" | "suffix" | "prompt" => contents(c, Place::User, member, here)?,
         "instructions" => contents(c, Place::System, member, here)?,
         "output" | "output_text" | "prediction" => contents(c, Place::Assistant, member, here)?,
-        // vLLM: what was asked, token by token.
+        // vLLM: the prompt, token by token.
         "prompt_logprobs" | "prompt_token_ids" => c.echoes(member, here)?,
         "choices" => choices(c, member, here)?,
         "data" => vectors(c, member, here)?,
         "tools" | "functions" => tools::definitions(c, member, here)?,
-        // A whole answer of Cohere's, whose requests are told by their form to be OpenAI's.
+        // A complete response of Cohere's, whose requests have OpenAI's format.
         "message" if !c.asks && member.is_object() => item(c, Place::Assistant, member, here)?,
         _ if is_measure(&name) => c.measures(member, here)?,
         _ if is_label(&name) => c.word(member, here)?,
@@ -87,7 +87,7 @@ fn is_measure(name: &str) -> bool {
     )
 }
 
-/// Members that are a word or an identifier.
+/// Members that are a word or an id.
 fn is_label(name: &str) -> bool {
     matches!(
         name,
@@ -109,7 +109,7 @@ fn is_label(name: &str) -> bool {
     )
 }
 
-/// A text, texts, a list of token numbers, or lists of them. Tokens cannot be read: they are counted.
+/// A text, several texts, a list of token ids, or lists of them. Tokens cannot be read: they are counted.
 fn tokens_or_texts(c: &mut Collector<'_>, place: Place, value: Val<'_>, path: u32) -> Done {
     if value.kind() != Kind::Array {
         return contents(c, place, value, path);
@@ -140,7 +140,7 @@ fn choices(c: &mut Collector<'_>, list: Val<'_>, path: u32) -> Done {
                 "message" | "delta" if member.is_object() => item(c, Place::Assistant, member, here)?,
                 "finish_reason" | "index" => c.word(member, here)?,
                 "text" => c.text(Place::Assistant, member, here)?,
-                // vLLM: the text's tokens as numbers.
+                // vLLM: the text's token ids.
                 "logprobs" | "token_ids" => c.echoes(member, here)?,
                 _ => c.unknown(Place::Assistant, path, key, member)?,
             }
@@ -149,7 +149,7 @@ fn choices(c: &mut Collector<'_>, list: Val<'_>, path: u32) -> Done {
     Ok(())
 }
 
-/// Embeddings: vectors carry no text, as numbers or as Base64.
+/// Embeddings: vectors contain no text, whether as numbers or as Base64.
 fn vectors(c: &mut Collector<'_>, list: Val<'_>, path: u32) -> Done {
     if list.kind() != Kind::Array {
         return c.free(Place::Other, list, path);

@@ -5,15 +5,15 @@ use crate::error::{Done, WireError};
 use crate::json::{Kind, Val};
 use crate::message::Place;
 
-/// What an envelope carries.
+/// The content of an envelope.
 pub(crate) enum Part<'m> {
     /// The parameters of this method.
     Params(&'m str),
-    /// What a request is answered with.
+    /// The result of a request.
     Result,
 }
 
-/// One JSON-RPC message; `content` reads what it carries. Gives its method, if it has one.
+/// One JSON-RPC message; `content` reads its contents. Returns its method, if it has one.
 pub(crate) fn envelope(
     c: &mut Collector<'_>,
     value: Val<'_>,
@@ -40,7 +40,7 @@ pub(crate) fn envelope(
                     c.measures(member, here)?
                 }
             }
-            // Some write methods like types: `SendMessage`.
+            // Some methods are written like types: `SendMessage`.
             "method" if member.raw().len() <= 64 && member.raw().bytes().all(|b| b.is_ascii_alphabetic()) => {
             }
             "method" => c.word(member, here)?,
@@ -53,7 +53,8 @@ pub(crate) fn envelope(
     Ok(method.map(std::borrow::Cow::into_owned))
 }
 
-/// What a body asks for: the method of its only message; of several, the first one and how many come after it.
+/// What a body requests: the method of its only message; for several, the first method and the number of those after
+/// it.
 pub(crate) fn operation(methods: &[String]) -> Option<String> {
     match methods.split_first()? {
         (first, []) => Some(first.clone()),
@@ -61,7 +62,7 @@ pub(crate) fn operation(methods: &[String]) -> Option<String> {
     }
 }
 
-/// The id as it stands in the body.
+/// The id as written in the body.
 fn raw_id(id: Val<'_>) -> String {
     if id.is_string() { format!("\"{}\"", id.raw()) } else { id.raw().to_owned() }
 }
