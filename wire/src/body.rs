@@ -1,9 +1,9 @@
-//! What kind of body a content type promises, and what a body without one looks like.
+//! The kind of body that a content type declares, and the kind that the bytes suggest.
 
-/// The kind of a body, as far as reading it is concerned.
+/// The kind of a body, with regard to reading it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum BodyKind {
-    /// No content type, or no bytes: ask [`sniff`] once the body is there.
+    /// No content type, or no bytes: call [`sniff`] once the body has arrived.
     Empty,
     /// `application/json`, `*+json`, `text/json`.
     Json,
@@ -25,8 +25,8 @@ pub enum BodyKind {
     Unknown(String),
 }
 
-/// The kind that a content type promises. A parameter `charset` other than UTF-8 or US-ASCII makes any of them
-/// `Unknown("charset")`: text in it would be inspected as something else than what is read downstream.
+/// The kind that a content type declares. A `charset` parameter other than UTF-8 or US-ASCII makes any of them
+/// `Unknown("charset")`: text in it would be inspected as something other than what is read downstream.
 pub fn body_kind(content_type: Option<&str>) -> BodyKind {
     let Some(value) = content_type.map(str::trim).filter(|value| !value.is_empty()) else {
         return BodyKind::Empty;
@@ -39,7 +39,7 @@ pub fn body_kind(content_type: Option<&str>) -> BodyKind {
     let Some((kind, subtype)) = essence.split_once('/') else { return BodyKind::Unknown(name_of(&essence)) };
     match (kind, subtype) {
         ("text", "event-stream") => BodyKind::EventStream,
-        // Cohere's; the others under `+json` are one value.
+        // Cohere's; other `+json` types are a single value.
         ("application", "stream+json") => BodyKind::Lines,
         ("application" | "text", "json" | "json-rpc" | "jsonrequest" | "x-json") => BodyKind::Json,
         (_, subtype) if subtype.ends_with("+json") => BodyKind::Json,
@@ -76,11 +76,12 @@ pub fn body_kind(content_type: Option<&str>) -> BodyKind {
 }
 
 const UTF_8: &[&str] = &["utf-8", "utf8", "us-ascii", "ascii"];
-/// Character sets of one byte a character, in which ASCII is what it is in UTF-8.
+/// Single-byte character sets that agree with UTF-8 in ASCII.
 const LATIN: &[&str] = &["iso-8859-1", "iso-8859-15", "latin1", "windows-1252"];
 
-/// The character sets that parameters name. One whose name has more in it (`charset*`, as in RFC 2231, or a comment) is told as it
-/// stands, which is no character set: some servers (aiohttp) go by it.
+/// The character sets that parameters name. A parameter whose name only contains `charset` (`charset*`, as in RFC
+/// 2231, or with a comment) is returned as its own name, which is not a character set: some servers (aiohttp) accept
+/// it.
 fn character_sets<'v>(parameters: impl Iterator<Item = &'v str>) -> impl Iterator<Item = &'v str> {
     parameters.filter_map(|parameter| {
         let (name, value) = parameter.split_once('=')?;
@@ -99,7 +100,7 @@ fn is_one_of(charset: &str, known: &[&str]) -> bool {
     known.iter().any(|known| charset.eq_ignore_ascii_case(known))
 }
 
-/// Whether a content type names Latin-1 or what is nearly that, as many of Java's clients do by themselves: a body of ASCII alone
+/// Whether a content type names Latin-1 or a close variant, as many Java clients do by default: a body of only ASCII
 /// is the same text in it and in UTF-8.
 pub(crate) fn is_latin(content_type: &str) -> bool {
     let mut charsets = character_sets(content_type.split(';').skip(1)).peekable();
@@ -111,8 +112,8 @@ pub(crate) fn names_character_set(content_type: &str) -> bool {
     character_sets(content_type.split(';').skip(1)).next().is_some()
 }
 
-/// The kind of this body: what its content type promises, whose character set does not matter where the body is ASCII or, part by
-/// part, may be. Not so with a form's escapes.
+/// The kind of this body: as its content type declares, but ignoring a Latin-1 character set if the body is ASCII, or
+/// if its parts may be. This does not apply to a form, because of its escapes.
 pub fn kind_of_body(content_type: Option<&str>, body: &[u8]) -> BodyKind {
     let kind = body_kind(content_type);
     let Some(value) = content_type.filter(|value| is_latin(value)) else { return kind };
@@ -124,16 +125,16 @@ pub fn kind_of_body(content_type: Option<&str>, body: &[u8]) -> BodyKind {
     }
 }
 
-/// A media type as it may be shown in a header or record: a sender's free text must not travel there.
+/// A media type in a form that may be shown in a header or record: it must not carry a sender's free text.
 fn name_of(essence: &str) -> String {
     let plain = essence.len() <= 64
         && essence.bytes().all(|b| b.is_ascii_lowercase() || matches!(b, b'/' | b'-' | b'+' | b'.'));
     if plain { essence.to_owned() } else { "other".to_owned() }
 }
 
-/// The kind that the bytes themselves suggest: for a missing content type, or one that may lie (many servers parse
-/// JSON whatever the type says). Says [`BodyKind::Json`] for anything that starts like a JSON object or array, in UTF-16 and UTF-32,
-/// too: some readers (Python's) tell these by their NULs.
+/// The kind that the bytes themselves suggest: for a missing content type, or one that may be wrong (many servers
+/// parse JSON whatever the type says). Returns [`BodyKind::Json`] for anything that starts like a JSON object or
+/// array, also in UTF-16 and UTF-32: some parsers (Python's) recognise these by their NULs.
 pub fn sniff(body: &[u8]) -> BodyKind {
     let start = body.iter().position(|b| !b.is_ascii_whitespace());
     let Some(first) = start.and_then(|at| body.get(at)) else { return BodyKind::Empty };
@@ -151,7 +152,8 @@ pub fn sniff(body: &[u8]) -> BodyKind {
     if binary || !valid { BodyKind::Unknown("binary".to_owned()) } else { BodyKind::Text }
 }
 
-/// Whether a body begins like a JSON object or array in characters of two or four bytes: which of them is not NUL.
+/// Whether a body begins like a JSON object or array in characters of two or four bytes, of which only one is not
+/// NUL.
 fn is_wide_json(body: &[u8]) -> bool {
     let body = body.strip_prefix(&[0, 0, 0xFE, 0xFF]).unwrap_or(body);
     [(2, 0), (2, 1), (4, 0), (4, 3)].into_iter().any(|(width, place)| {
@@ -172,12 +174,12 @@ fn is_blank(sign: u8) -> bool {
     sign.is_ascii_whitespace()
 }
 
-/// Whether bytes of this kind that are no UTF-8 are no text in another character set either.
+/// Whether bytes of this kind that are not UTF-8 are not text in any other character set either.
 pub fn is_binary(kind: &BodyKind, content: &[u8]) -> bool {
     if content.starts_with(&[0xFE, 0xFF]) || content.starts_with(&[0xFF, 0xFE]) {
         return false;
     }
-    // All of it may be letters, but for the bytes by which it says that it is none (ReportLab's).
+    // Everything except this signature may look like text (as in ReportLab's files).
     if content.starts_with(b"%PDF-") {
         return true;
     }

@@ -1,11 +1,11 @@
-//! Where a text stands, written down without allocating for each one: a list of steps that point to their parents.
+//! The position of a text, stored without an allocation for each: a list of steps that refer to their parents.
 
-/// The beginning of a document.
+/// The root of a document.
 pub(crate) const ROOT: u32 = u32::MAX;
 
-/// What a part's text is called.
+/// Names of a part's text.
 const TEXTS: &[&str] = &["text", "refusal"];
-/// Lists of parts of one message.
+/// Names of lists of parts of one message.
 const PARTS: &[&str] = &["content", "parts", "system"];
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -23,11 +23,11 @@ pub(crate) struct Paths {
 }
 
 impl Paths {
-    /// The path to a member of what stands at `parent`. A name is shown only if it reads like one
-    /// ([`is_plain`]); any other is shown as `*`, because keys can carry what must not be shown.
+    /// The path to a member of the value at `parent`. A name is shown only if it looks like one ([`is_plain`]); any
+    /// other is shown as `*`, because keys can contain what must not be shown.
     pub(crate) fn key(&mut self, parent: u32, name: &str) -> u32 {
         if self.steps.is_empty() {
-            // What an ordinary message needs.
+            // Enough for an ordinary message.
             self.steps.reserve(32);
             self.names.reserve(256);
         }
@@ -55,7 +55,7 @@ impl Paths {
         list(one).is_some() && list(one) == list(other)
     }
 
-    /// Whether two texts stand in one part of a list: a reader takes one or the other.
+    /// Whether two texts are in one part of a list: a reader uses one or the other.
     pub(crate) fn are_of_one_part(&self, one: u32, other: u32) -> bool {
         let part = |path: u32| match self.steps.get(path as usize) {
             Some((part, Name::Key(..))) => *part,
@@ -64,11 +64,11 @@ impl Paths {
         part(one) == part(other)
     }
 
-    /// The list in whose items texts stand as parts, if `path` is one of them: `content` for `content[1].text`. A text
-    /// that is itself an item of a `content` is one, too: `content[1]`. The contents of the items of an `output` (or of
-    /// `steps`, as Gemini's Interactions call them), which clients put together, are one list: `output` for
-    /// `output[2].content[1].text`; and so is a `content` with what is cited in it:
-    /// `content` for `content[1].citationsContent.content[0].text`. And whether all of the list is one message's.
+    /// The list whose items contain the parts of a text, if `path` is one of them: `content` for `content[1].text`. A
+    /// text that is itself an item of a `content` is a part, too: `content[1]`. The contents of the items of an
+    /// `output` (or of `steps` in Gemini's Interactions), which clients join, are one list: `output` for
+    /// `output[2].content[1].text`; so is a `content` with the contents cited in it: `content` for
+    /// `content[1].citationsContent.content[0].text`. Also returns whether the whole list belongs to one message.
     pub(crate) fn list_of(&self, path: u32) -> Option<(u32, bool)> {
         let list = match self.steps.get(path as usize)? {
             (list, Name::Index(_)) => Some(*list).filter(|list| self.is_called(*list, "content")),
@@ -108,7 +108,7 @@ impl Paths {
         }
     }
 
-    /// The path as people write it: `messages[0].content`; `$` for the whole document.
+    /// The path in readable form: `messages[0].content`; `$` for the whole document.
     pub(crate) fn show(&self, path: u32) -> String {
         let mut names = Vec::new();
         let mut at = path;
@@ -136,8 +136,8 @@ impl Paths {
     }
 }
 
-/// A name that gives nothing away: at most 32 bytes, starting with a lower-case letter, `_` or `$`, of letters,
-/// `_`, `-` and at most four digits. Access keys and account numbers do not fit in.
+/// A name that discloses nothing: at most 32 bytes, starting with a lower-case letter, `_` or `$`, and consisting of
+/// letters, `_`, `-`, `$` and at most four digits. Access keys and account numbers do not match.
 pub(crate) fn is_plain(name: &str) -> bool {
     let bytes = name.as_bytes();
     if bytes.len() > 32 || !bytes.first().is_some_and(|b| b.is_ascii_lowercase() || matches!(b, b'_' | b'$'))

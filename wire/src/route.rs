@@ -1,6 +1,6 @@
-//! What a request's line tells before any body is read: the protocol, and where the path has them, the model and the
-//! operation. Services read paths with escapes resolved and (some of them) whatever the case, so that is how it is done
-//! here; the body's shape refines what the path leaves open (`read.rs`).
+//! What the request line tells before any body is read: the protocol, and the model and the operation if the path
+//! contains them. Services resolve escapes in paths and (some of them) ignore case, so this code does the same; the
+//! body's format refines what the path leaves open (`read.rs`).
 
 use std::borrow::Cow;
 
@@ -18,20 +18,20 @@ pub(crate) const PREDICTIONS: &str = "predictions";
 /// What the request line tells.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Route {
-    /// The protocol that the path speaks.
+    /// The protocol of the path.
     pub protocol: Protocol,
-    /// The model that the path names: an Azure deployment, Gemini's and Bedrock's model.
+    /// The model in the path: an Azure deployment, Gemini's and Bedrock's model.
     pub model: Option<String>,
-    /// Models that the query names: some proxies go by these first.
+    /// Models in the query: some proxies prefer these.
     pub other_models: Vec<String>,
-    /// The operation, where the path names it.
+    /// The operation, if the path contains it.
     pub operation: Option<&'static str>,
-    /// Whether the operation's answer is a stream.
+    /// Whether the operation's response is a stream.
     pub streams: bool,
-    /// Whether a model is asked there. Other services have `/responses` and `/completions`, too, and answers that are kept are no
-    /// query.
+    /// Whether the request asks a model. Other services use `/responses` and `/completions`, too, and retrieving a
+    /// stored response is not a query.
     pub queries: bool,
-    /// Whether a live session with a model is opened there: then what is asked for stands in the address alone.
+    /// Whether the request opens a live session with a model: then only the URL says what is requested.
     pub opens: bool,
 }
 
@@ -53,8 +53,9 @@ impl Route {
     }
 }
 
-/// Reads method, path and content type. Of the query only models count, and empty segments do not; a path may have any prefix.
-/// Unknown paths give [`Protocol::Json`], [`Protocol::Text`] or [`Protocol::None`], to be refined by the body's shape.
+/// Reads method, path and content type. Only the models in the query are used; empty segments are ignored; a path may
+/// have any prefix. Unknown paths give [`Protocol::Json`], [`Protocol::Text`] or [`Protocol::None`], to be refined by
+/// the body's format.
 pub fn route_of(method: &str, path: &str, content_type: Option<&str>) -> Route {
     let (path, query) = path.split('#').next().and_then(|line| line.split_once('?')).unwrap_or((path, ""));
     let path = path.split('#').next().unwrap_or_default();
@@ -85,12 +86,13 @@ fn pairs(query: &str) -> impl Iterator<Item = (Cow<'_, str>, String)> {
     pairs.map(|(name, value)| (Coding::Form.decode(name), Coding::Form.decode(value).into_owned()))
 }
 
-/// Whether a live session of OpenAI's is opened there: over a WebSocket, or by a description of a call.
+/// Whether the path opens one of OpenAI's live sessions: over a WebSocket, or with a session description.
 fn is_realtime(names: &[&str]) -> bool {
     matches!(names, [.., "realtime"] | [.., "realtime", "calls"])
 }
 
-/// What stands before `completions`, `embeddings` and `responses` where they are OpenAI's or like them, beside a version.
+/// Segments before `completions`, `embeddings` and `responses` in paths of OpenAI or similar services, besides a
+/// version.
 const BEFORE: &[&str] =
     &["chat", "fim", "agents", "beta", "openai", "models", "inference", "serving-endpoints", "extensions"];
 
@@ -102,7 +104,7 @@ fn is_query(route: &Route, segments: &[Cow<'_, str>]) -> bool {
             let known = |before: &Cow<'_, str>| {
                 is_version(before) || BEFORE.iter().any(|known| before.eq_ignore_ascii_case(known))
             };
-            // Proxies have them at the root.
+            // Proxies use them at the root.
             route.model.is_some() || before.is_none_or(known)
         }
         "compact" => true,
@@ -124,7 +126,7 @@ fn known(segments: &[Cow<'_, str>]) -> Option<Route> {
         let tail = segments.len().checked_sub(end.len()).and_then(|from| segments.get(from..));
         tail.is_some_and(|tail| matches(tail, end))
     };
-    // Ollama before OpenAI, whose paths are the shorter ones.
+    // Ollama before OpenAI, whose paths are shorter.
     for (end, operation) in
         [("chat", "chat"), ("generate", "generate"), ("embed", "embed"), ("embeddings", "embed")]
     {
@@ -144,7 +146,7 @@ fn known(segments: &[Cow<'_, str>]) -> Option<Route> {
     if ends(&["audio", "transcriptions"]) || ends(&["audio", "translations"]) {
         return Some(Route::operation(Protocol::Json, TRANSCRIPTIONS));
     }
-    // OpenAI's assistants: what is run stands on the server.
+    // OpenAI's assistants: what is run is stored on the server.
     if ends(&["runs"]) && segments.iter().any(|segment| segment.eq_ignore_ascii_case("threads")) {
         return Some(Route::operation(Protocol::Json, "runs"));
     }
@@ -177,19 +179,19 @@ fn known(segments: &[Cow<'_, str>]) -> Option<Route> {
     Some(Route::new(protocol))
 }
 
-/// What is run of a file or of what a server keeps, and what models are made of: paths that mean something else where they are
-/// read.
+/// Operations that run a file or something stored on a server, or that create models: with another method, these
+/// paths mean something else.
 fn posted(method: &str, names: &[&str]) -> Option<Route> {
     let operation = match names {
         ["api", "delete"] | ["ollama", "api", "delete"] if method == "DELETE" => "delete",
         _ if method != "POST" => return None,
-        // Elsewhere these are anybody's, with customers.
+        // On other paths, any service may use this word, for instance for customers.
         [.., version, "interactions"] if is_version(version) => INTERACTIONS,
         [.., "locations", _, "interactions"] => INTERACTIONS,
         ["batches"] | [.., "v1", "batch", "jobs"] => "batches",
         [.., "model-invocation-job"] | [.., "batchpredictionjobs"] => "batches",
         [.., "evals", _, "runs"] | [.., "threads", _, "runs", _, "submit_tool_outputs"] => "runs",
-        // Agents that a provider hosts: each message has them run.
+        // Agents hosted by a provider: each message runs them.
         [.., "v1", "sessions", _, "events"] | [.., "v1", "deployments", _, "run"] => "runs",
         [.., "v1", "agents", "sessions"] | [.., "v1", "agents", "sessions", _, "events"] => "runs",
         [.., "v1", "agents", "automations", _, "invocations"] => "runs",
@@ -206,13 +208,13 @@ fn posted(method: &str, names: &[&str]) -> Option<Route> {
     Some(Route::operation(Protocol::Json, operation))
 }
 
-/// What A2A over plain HTTP has under names that other services have, too: only where it has them, and where it only answers.
+/// Paths of A2A over plain HTTP that other services use too: only with A2A's prefixes, and only for reading.
 fn agents_own(method: &str, names: &[&str]) -> Option<Route> {
     match names {
         [.., "tasks", _, "pushnotificationconfigs"] | [.., "tasks", _, "pushnotificationconfigs", _] => {
             Some(Route::new(Protocol::A2aHttp))
         }
-        // Without such a beginning, anybody's list of things to do.
+        // Without such a prefix, this may be any service's task list.
         ["v1" | "a2a", "tasks"] | ["v1" | "a2a", "tasks", _] if method == "GET" => {
             Some(Route::new(Protocol::A2aHttp))
         }
@@ -221,7 +223,7 @@ fn agents_own(method: &str, names: &[&str]) -> Option<Route> {
     }
 }
 
-/// Bedrock: `/model/{model}/converse`. A model's ARN may have slashes, escaped or not.
+/// Bedrock: `/model/{model}/converse`. A model's ARN may contain slashes, escaped or not.
 fn bedrock(segments: &[Cow<'_, str>]) -> Option<Route> {
     let (operation, before) = segments.split_last()?;
     let at = before.iter().position(|segment| segment == "model")?;
@@ -232,7 +234,7 @@ fn bedrock(segments: &[Cow<'_, str>]) -> Option<Route> {
         "invoke" => (Protocol::BedrockInvoke, "invoke", false),
         "invoke-with-response-stream" => (Protocol::BedrockInvoke, "invoke-with-response-stream", true),
         "count-tokens" => (Protocol::BedrockInvoke, "count-tokens", false),
-        // Speech, in Amazon's events both ways.
+        // Speech, with Amazon's events in both directions.
         "invoke-with-bidirectional-stream" => {
             (Protocol::BedrockInvoke, "invoke-with-bidirectional-stream", true)
         }
@@ -252,7 +254,7 @@ fn verb(segments: &[Cow<'_, str>]) -> Option<Route> {
     }
     let models = |segment: &Cow<'_, str>| ["models", "tunedModels", "endpoints"].contains(&&**segment);
     let at = segments.iter().rposition(models)?;
-    // A proxy's names have slashes, where the verb tells that it is a model's.
+    // A proxy's model names contain slashes; the verb shows that it is a model.
     let before = segments.get(at + 1..segments.len() - 1)?;
     let (protocol, operation) = match verb {
         "generateContent" => (Protocol::Gemini, Some("generateContent")),
@@ -268,13 +270,13 @@ fn verb(segments: &[Cow<'_, str>]) -> Option<Route> {
         _ if !before.is_empty() => return None,
         _ => (Protocol::Json, None),
     };
-    // Anthropic's token counter on Vertex stands where a model would: the body names the model.
+    // Anthropic's token counter on Vertex is in the place of a model: the body names the model.
     let own = before.iter().map(|segment| &**segment).chain([name]).collect::<Vec<_>>().join("/");
     let model = (name != "count-tokens").then_some(own);
     Some(Route { model, operation, streams: verb.starts_with("stream"), ..Route::new(protocol) })
 }
 
-/// The segment that follows these.
+/// The segment after these.
 pub(crate) fn after<'s>(segments: &'s [Cow<'_, str>], these: &[&str]) -> Option<&'s str> {
     let at = segments.windows(these.len()).position(|window| matches(window, these))?;
     segments.get(at + these.len()).map(|segment| &**segment)

@@ -1,4 +1,4 @@
-//! Tools: what is on offer and what is called.
+//! Tools: which are offered and which are called.
 
 use std::borrow::Cow;
 
@@ -9,14 +9,14 @@ use crate::json::{Kind, Val};
 use crate::message::{Place, ToolItem};
 use crate::protocol::Protocol;
 
-/// What a model or a client goes by in a tool's definition (MCP).
+/// The members of a tool's definition (MCP) that models and clients use.
 pub const DEFINITION: &[&str] =
     &["name", "title", "description", "inputSchema", "outputSchema", "annotations"];
 
-/// An operation that calls a tool of an MCP server, whatever the body says of its protocol.
+/// An operation that calls a tool of an MCP server, whatever protocol the body indicates.
 pub(crate) const CALL: &str = "tools/call";
 
-/// The tool that is called by its path, with its name and arguments alone in the body.
+/// The tool that is called by path, with only its name and arguments in the body.
 pub(crate) fn called(operation: &str, body: &[u8]) -> Option<String> {
     if operation != CALL {
         return None;
@@ -24,13 +24,14 @@ pub(crate) fn called(operation: &str, body: &[u8]) -> Option<String> {
     scanned(body, |root| root.get_text("name").map(Cow::into_owned)).flatten()
 }
 
-/// A list of definitions: OpenAI chat (`function` inside) and Responses, Anthropic, MCP, legacy `functions`.
+/// A list of definitions: OpenAI chat (with `function`) and Responses, Anthropic, MCP, legacy `functions`.
 pub(crate) fn definitions(c: &mut Collector<'_>, list: Val<'_>, path: u32) -> Done {
     offer(c, list)?;
     c.free(Place::ToolDefinition, list, path)
 }
 
-/// Anthropic's `tool_addition`: the tool's definition, or its name at an MCP server. Any other name is of one defined elsewhere.
+/// Anthropic's `tool_addition`: the tool's definition, or its name at an MCP server. Any other name refers to a tool
+/// defined elsewhere.
 pub(crate) fn added(c: &mut Collector<'_>, tool: Val<'_>, path: u32) -> Done {
     if let Some(definition) = tool.get("definition") {
         definition.members().try_for_each(|(key, _)| in_its_letters(key))?;
@@ -42,14 +43,14 @@ pub(crate) fn added(c: &mut Collector<'_>, tool: Val<'_>, path: u32) -> Done {
     c.free(Place::ToolDefinition, tool, path)
 }
 
-/// Whether an item is what an MCP server with a name was asked to list (OpenAI's `mcp_list_tools`), sent back with what was said: as
-/// in its calls, who allows the server allows its tools.
+/// Whether an item is the tool list of a named MCP server (OpenAI's `mcp_list_tools`), sent back with the
+/// conversation: as for its calls, allowing the server allows its tools.
 pub(crate) fn are_of_server(kind: &str, item: Val<'_>) -> bool {
     kind == "mcp_list_tools" && item.get_text("server_label").is_some_and(|label| !label.is_empty())
 }
 
-/// What an MCP server offers, as a request tells it (Anthropic's `mcp_tool_listing`). The server itself is on offer among the
-/// request's tools.
+/// The tools of an MCP server, as listed in a request (Anthropic's `mcp_tool_listing`). The server itself is offered
+/// among the request's tools.
 pub(crate) fn listing_of_server(c: &mut Collector<'_>, list: Val<'_>, path: u32) -> Done {
     in_their_letters(list, &[])?;
     names_of_server(c, list);
@@ -67,13 +68,13 @@ pub(crate) fn definitions_of(c: &mut Collector<'_>, what: &str, list: Val<'_>, p
     if what == "tools" { definitions(c, list, path) } else { c.free(Place::ToolDefinition, list, path) }
 }
 
-/// Notes each tool in a list by name. A tool of the provider's own has only a type; one without either is noted without
-/// a name, so that a list of allowed names does not miss it.
+/// Notes each tool in a list by name. A provider's own tool has only a type; a tool without either is noted with an
+/// empty name, so that a list of allowed names does not miss it.
 fn offer(c: &mut Collector<'_>, list: Val<'_>) -> Done {
-    // Where a definition stands inside its item.
+    // The member of an item that contains the definition.
     let nested: &[&str] = match c.message.protocol {
         Protocol::BedrockConverse => &["toolSpec", "systemTool"],
-        // Theirs have their names themselves, whatever else is in them.
+        // In these, the name is in the item itself, whatever else it contains.
         Protocol::Mcp | Protocol::AnthropicMessages | Protocol::OpenAiResponses => &[],
         _ => &["function", "custom"],
     };
@@ -84,10 +85,10 @@ fn offer(c: &mut Collector<'_>, list: Val<'_>) -> Done {
     in_their_letters(list, nested)
 }
 
-/// MCP's listings: what is withheld leaves JSON behind, and what is pinned is what clients read.
+/// MCP's listings: removing a tool must leave valid JSON, and what is pinned must be what clients read.
 fn offer_of_server(c: &mut Collector<'_>, list: Val<'_>, nested: &[&str]) -> Done {
     if list.is_object() {
-        // Not as the protocol has it, but some client may look into it.
+        // Not what the protocol defines, but some clients may read it.
         for (_, item) in list.members().filter(|(_, item)| says_something(*item)) {
             offer_as(c, name_of(item, nested), item);
             item.members().try_for_each(|(key, _)| is_defined_in_its_letters(key))?;
@@ -100,13 +101,13 @@ fn offer_of_server(c: &mut Collector<'_>, list: Val<'_>, nested: &[&str]) -> Don
     keys.try_for_each(|(key, _)| is_defined_in_its_letters(key))
 }
 
-/// Whether anything but numbers and the like stands there.
+/// Whether the value is more than a number, flag or null.
 fn says_something(item: Val<'_>) -> bool {
     matches!(item.kind(), Kind::Object | Kind::Array | Kind::Str)
 }
 
-/// Whether a member of a definition is called like none that is gone by in other letters: what is pinned would not be what
-/// clients read that take one for the other.
+/// Checks that a member of a definition is not one of [`DEFINITION`] in another letter case: clients that ignore case
+/// would read something other than what is pinned.
 fn is_defined_in_its_letters(key: Val<'_>) -> Done {
     let name = key.text();
     let small = in_small_letters(&name);
@@ -119,7 +120,8 @@ fn is_defined_in_its_letters(key: Val<'_>) -> Done {
     Ok(())
 }
 
-/// Whether no member of a definition is called in other letters, which some servers take for the one that is meant.
+/// Checks that no member of a definition is spelled in another letter case, which some servers take for the intended
+/// one.
 fn in_their_letters(list: Val<'_>, nested: &[&str]) -> Done {
     for (_, item) in list.items() {
         let inner = nested_in(item, nested);
@@ -131,25 +133,25 @@ fn in_their_letters(list: Val<'_>, nested: &[&str]) -> Done {
     Ok(())
 }
 
-/// Notes each tool in a list whose protocol is not known: by all names that a server may take for its own.
+/// Notes each tool in a list of an unknown protocol, by all names that a server may use for it.
 pub(crate) fn offer_by_any_name(c: &mut Collector<'_>, list: Val<'_>) {
     listed(c, list, NESTED);
 }
 
-/// Whether the tools in a list were noted before, by the reader of its document's protocol.
+/// Whether the reader of the document's protocol has already noted the tools in a list.
 pub(crate) fn are_noted(c: &Collector<'_>, list: Val<'_>) -> bool {
     let at = (list.doc.layer, list.span().start);
     c.message.tool_items.iter().skip(c.tools_before).any(|item| (item.layer, item.list) == at)
 }
 
-/// Where definitions stand inside their items, in any protocol.
+/// The members of items that contain definitions, in any protocol.
 const NESTED: &[&str] = &["function", "custom", "toolSpec", "systemTool"];
 
-/// Types that say how a tool is defined. Others say which of the provider's tools it is, whatever else its item calls itself; but
-/// for Anthropic's, which have a date and are refused under other names.
+/// Types that say how a tool is defined. Other types say which of the provider's tools it is, whatever else its item
+/// is called; except Anthropic's, which contain a date and are refused under other names.
 const KINDS: &[&str] = &["function", "custom", "namespace", "builtin_function", "mcp"];
 
-/// Notes what else a server may take for the name of a tool.
+/// Notes other names that a server may use for a tool.
 fn other_names(c: &mut Collector<'_>, tool: Val<'_>) {
     let dated = |kind: &str| {
         kind.rsplit_once('_')
@@ -158,7 +160,7 @@ fn other_names(c: &mut Collector<'_>, tool: Val<'_>) {
     let anthropic = c.message.protocol == Protocol::AnthropicMessages;
     let kind = tool.get_text("type").filter(|kind| !anthropic && !KINDS.contains(&&**kind) && !dated(kind));
     let nested = NESTED.iter().filter_map(|name| tool.get(name)?.get_text("name"));
-    // A label is anybody's choice, a connector's identifier is not.
+    // A label is freely chosen, a connector's id is not.
     let own = ["name", "server_label", "connector_id"].into_iter().filter_map(|name| tool.get_text(name));
     for name in nested.chain(own).chain(kind) {
         if c.message.tools_offered.last().is_none_or(|noted| *noted != name) {
@@ -167,15 +169,15 @@ fn other_names(c: &mut Collector<'_>, tool: Val<'_>) {
     }
 }
 
-/// Notes the tools of an MCP server that a request picks: OpenAI's and Google's `allowed_tools`, Anthropic's `configs` and
-/// `tool_configuration`.
+/// Notes the tools of an MCP server that a request selects: OpenAI's and Google's `allowed_tools`, Anthropic's
+/// `configs` and `tool_configuration`.
 fn of_server(c: &mut Collector<'_>, server: Val<'_>) {
     let names = &mut c.message.server_tools;
     for holder in [Some(server), server.get("tool_configuration")].into_iter().flatten() {
         let allowed = holder.get("allowed_tools");
         let list = allowed.map(|allowed| allowed.get("tool_names").unwrap_or(allowed));
         for (_, picked) in list.into_iter().flat_map(Val::items) {
-            // Google picks them by mode.
+            // Google selects them by mode.
             let of_mode = picked.get("tools").into_iter().flat_map(Val::items).map(|(_, name)| name);
             names.extend(of_mode.chain([picked]).filter_map(Val::string).map(Cow::into_owned));
         }
@@ -188,7 +190,7 @@ fn of_server(c: &mut Collector<'_>, server: Val<'_>) {
     names.extend(listed.filter_map(|(_, config)| config.get_text("name").map(Cow::into_owned)));
 }
 
-/// Google's own tools, in the one of their two spellings.
+/// Google's own tools, in one of their two spellings.
 pub(crate) const GOOGLES: &[&str] = &[
     "googleSearch",
     "googleSearchRetrieval",
@@ -208,7 +210,7 @@ pub fn other_spelling(name: &str) -> Option<String> {
     Some(if name == *known { snake(known) } else { (*known).to_owned() })
 }
 
-/// Whether an item is Gemini's: a list of functions, tools of Google's own under their names.
+/// Whether an item is Gemini's: a list of functions, or Google's own tools under their names.
 fn is_googles(item: Val<'_>) -> bool {
     let known = |name: &str| alike(name, "functionDeclarations") || is_one_of(GOOGLES, name);
     item.members().any(|(key, _)| known(&key.text()))
@@ -218,10 +220,10 @@ fn listed(c: &mut Collector<'_>, list: Val<'_>, nested: &[&str]) {
     let mut items = Vec::new();
     list.children(|item| items.push(item));
     match list.kind() {
-        // A tool by itself, or tools under their names.
+        // A single tool, or tools under their names.
         Kind::Object if list.members().any(|(_, value)| !value.is_object()) => items.push(list),
         Kind::Object => items.extend(list.members().map(|(_, tool)| tool)),
-        // Who reads it may find tools in it: a list of allowed names is to miss none.
+        // A server may parse tools from it: a list of allowed names must not miss any.
         Kind::Str if c.asks && !list.text().trim_ascii().is_empty() => {
             c.message.tools_offered.push(String::new())
         }
@@ -235,7 +237,7 @@ fn listed(c: &mut Collector<'_>, list: Val<'_>, nested: &[&str]) {
         let span = item.outer_span();
         let next_start = items.get(index + 1).map(|next| next.outer_span().start);
         let cache_point = bedrock && item.members().all(|(key, _)| key.text() == "cachePoint");
-        // What stands there in no tool's place may be one for some client of a server.
+        // An item that is not a tool's definition may be one to some client of a server.
         let another = mcp && !item.is_object() && says_something(*item);
         if !mcp && item.is_object() && name_of(*item, nested).is_empty() && is_googles(*item) {
             for (key, member) in item.members().filter(|(_, member)| member.kind() != Kind::Null) {
@@ -253,7 +255,7 @@ fn listed(c: &mut Collector<'_>, list: Val<'_>, nested: &[&str]) {
                 other_names(c, *item);
                 of_server(c, *item);
             }
-            // OpenAI's namespaces hold further tools.
+            // OpenAI's namespaces contain further tools.
             if let Some(tools) =
                 item.get("tools").or_else(|| Some(*item).filter(|_| item.kind() == Kind::Array))
             {
@@ -269,7 +271,7 @@ fn listed(c: &mut Collector<'_>, list: Val<'_>, nested: &[&str]) {
     }
 }
 
-/// Notes a tool of Google's own, which stands under its name; of MCP servers each by its name, too.
+/// Notes one of Google's own tools, which is a member under its name; of MCP servers, also each one's name.
 pub(crate) fn offer_googles(c: &mut Collector<'_>, name: Cow<'_, str>, value: Val<'_>) {
     if alike(&name, "mcpServers") {
         let names = value.items().filter_map(|(_, server)| server.get_text("name"));
@@ -278,7 +280,7 @@ pub(crate) fn offer_googles(c: &mut Collector<'_>, name: Cow<'_, str>, value: Va
     offer_as(c, name, value);
 }
 
-/// Notes a tool that stands under its name instead of in a list.
+/// Notes a tool that is a member under its name instead of in a list.
 pub(crate) fn offer_as(c: &mut Collector<'_>, name: Cow<'_, str>, value: Val<'_>) {
     let (layer, span) = (value.doc.layer, value.outer_span());
     let list = span.start;
@@ -298,7 +300,7 @@ fn name_of<'d>(tool: Val<'d>, nested: &[&str]) -> Cow<'d, str> {
     name.or_else(|| tool.get_text("server_label")).or_else(|| tool.get_text("type")).unwrap_or_default()
 }
 
-/// The definition inside of an item, or the item.
+/// The definition inside an item, or the item itself.
 fn nested_in<'d>(tool: Val<'d>, nested: &[&str]) -> Val<'d> {
     nested.iter().find_map(|name| tool.get(name)).filter(|inner| inner.is_object()).unwrap_or(tool)
 }
@@ -339,9 +341,9 @@ pub(crate) fn call(c: &mut Collector<'_>, value: Val<'_>, path: u32) -> Done {
     Ok(())
 }
 
-/// Notes the calls in an object of an answer whose protocol nobody told us: one that its type says is a call, OpenAI's
-/// `tool_calls` (Cohere streams one at a time), LangChain's chunks of them, Gemini's `functionCall`, Bedrock's `toolUse`, what the AI
-/// SDK and AG-UI name beside a `toolCallId`.
+/// Notes the calls in an object of a response in an unknown protocol: one whose type says that it is a call, OpenAI's
+/// `tool_calls` (Cohere streams one at a time), LangChain's chunks of them, Gemini's `functionCall`, Bedrock's
+/// `toolUse`, and what the AI SDK and AG-UI name next to a `toolCallId`.
 pub(crate) fn calls_in(c: &mut Collector<'_>, value: Val<'_>) {
     if is_call(value) {
         named(c, value);
@@ -374,7 +376,7 @@ fn is_call(value: Val<'_>) -> bool {
     })
 }
 
-/// Notes a call that has a name: what comes in pieces has it in the first.
+/// Notes a call that has a name: a call in pieces has it in the first.
 fn named(c: &mut Collector<'_>, call: Val<'_>) {
     if let Some(name) = call.get_text("name").filter(|name| !name.is_empty()) {
         c.calls(name, arguments_of(call));

@@ -1,4 +1,5 @@
-//! What is no text by its protocol, unless it turns out to be one: words, numbers, models, signatures, tokens that repeat a text.
+//! Values that are not text according to the protocol, unless they turn out to be: words, numbers, models,
+//! signatures, tokens that repeat a text.
 
 use std::borrow::Cow;
 
@@ -9,11 +10,11 @@ use crate::media;
 use crate::message::{Echo, Place};
 use crate::words;
 
-/// Models that one request asks at the same time.
+/// The maximum number of models that one request asks at the same time.
 const MAX_AT_ONCE: usize = 64;
 
 impl Collector<'_> {
-    /// Data that the provider signs or encrypts: passed over, unless it does not look like it.
+    /// Data that the provider signs or encrypts: ignored, unless it does not look like it.
     pub(crate) fn opaque(&mut self, value: Val<'_>, path: u32) -> Result<(), WireError> {
         match value.string() {
             Some(text) if media::is_opaque(&text) => Ok(()),
@@ -21,7 +22,7 @@ impl Collector<'_> {
         }
     }
 
-    /// A word of an enumeration, an identifier or a time: passed over, unless it is something else.
+    /// A word of an enumeration, an id or a time: ignored, unless it is something else.
     pub(crate) fn word(&mut self, value: Val<'_>, path: u32) -> Result<(), WireError> {
         match value.string() {
             Some(text) if words::says_nothing(&text) => Ok(()),
@@ -29,7 +30,7 @@ impl Collector<'_> {
         }
     }
 
-    /// The model asked for or answering: noted, and a text like any other unless it reads like a model's name.
+    /// The requested or responding model: noted, and listed as a text unless it looks like a model's name.
     pub(crate) fn model(&mut self, value: Val<'_>, path: u32) -> Result<(), WireError> {
         let name = value.string();
         let plain = name.as_deref().is_some_and(words::is_model);
@@ -40,10 +41,11 @@ impl Collector<'_> {
         if plain { Ok(()) } else { self.text(Place::Other, value, path) }
     }
 
-    /// Notes a model that is asked for, be it beside another one; or several in one name, as a proxy (LiteLLM) takes it.
+    /// Notes a requested model, possibly in addition to another one; or several in one name, as a proxy (LiteLLM)
+    /// accepts.
     ///
     /// # Errors
-    /// [`WireError::TooLarge`]: more of them than anybody asks at once.
+    /// [`WireError::TooLarge`]: too many at once.
     pub(crate) fn asks_models(&mut self, name: &str) -> Result<(), WireError> {
         self.asks_model(name);
         if name.matches(',').count() >= MAX_AT_ONCE {
@@ -82,7 +84,7 @@ impl Collector<'_> {
         }
     }
 
-    /// The member of this name as [`Collector::measures`]; numbers and flags need no path.
+    /// The member with this name, as [`Collector::measures`]; numbers and flags need no path.
     fn measure(&mut self, parent: u32, name: &str, value: Val<'_>) -> Result<(), WireError> {
         if !matches!(value.kind(), Kind::Object | Kind::Array | Kind::Str) && !may_be_card(value) {
             return Ok(());
@@ -91,14 +93,15 @@ impl Collector<'_> {
         self.measures(value, path)
     }
 
-    /// A value that repeats a listed text token by token (`logprobs`). A text cut into tokens cannot be searched, so the
-    /// value goes as soon as anything of the message is edited; until then its strings are texts like any other.
+    /// A value that repeats a listed text token by token (`logprobs`). A text split into tokens cannot be searched,
+    /// so the value is removed as soon as anything in the message is edited; until then its strings are texts like
+    /// any other.
     pub(crate) fn echoes(&mut self, value: Val<'_>, path: u32) -> Result<(), WireError> {
         self.echo(value);
         self.measures(value, path)
     }
 
-    /// Notes that a value goes as soon as anything is edited.
+    /// Notes that a value is removed as soon as anything is edited.
     pub(crate) fn echo(&mut self, value: Val<'_>) {
         if matches!(value.kind(), Kind::Object | Kind::Array) {
             let with = if value.is_object() { "null" } else { "[]" };
@@ -107,7 +110,8 @@ impl Collector<'_> {
     }
 }
 
-/// Whether a number has as many digits as a card's, and begins like one: a time in milliseconds or nanoseconds does not.
+/// Whether a number has as many digits as a card number, and begins like one: a time in milliseconds or nanoseconds
+/// does not.
 fn may_be_card(value: Val<'_>) -> bool {
     let digits = if value.kind() == Kind::Num { value.raw() } else { "" };
     (13..=19).contains(&digits.len()) && digits.starts_with(['3', '4', '5', '6'])

@@ -1,4 +1,4 @@
-//! Gathering the texts of a document into a [`Message`]: what every protocol's reader builds on.
+//! Collects the texts of a document in a [`Message`]: the basis of every protocol's reader.
 
 mod measures;
 mod nested;
@@ -17,7 +17,7 @@ use crate::sdp;
 use crate::stream::{Channel, Close, Label, Piece, arguments};
 use crate::words;
 
-/// Members, and what is said where one is written in other letters.
+/// Members, each with the error for one that is spelled in other letter case.
 macro_rules! members {
     ($($name:literal),* $(,)?) => {
         &[$((
@@ -27,7 +27,7 @@ macro_rules! members {
     };
 }
 
-/// Members of protocols that policies are about.
+/// Protocol members that matter to policies.
 const NAMES: &[(&str, &str)] = members![
     "arguments",
     "choices",
@@ -55,7 +55,7 @@ const NAMES: &[(&str, &str)] = members![
     "uri",
 ];
 
-/// Whether a member is called like none of those in other letters.
+/// Checks that a member's name is not one of those in another letter case.
 ///
 /// # Errors
 /// [`WireError::Malformed`]: it is.
@@ -76,27 +76,28 @@ pub(crate) struct Collector<'l> {
     pub(crate) message: Message,
     /// Whether it is a request's.
     pub(crate) asks: bool,
-    /// Whether only its form told the protocol.
+    /// Whether the protocol is only known from the body's format.
     pub(crate) told_by_form: bool,
-    /// Whether what is read are the model's thoughts.
+    /// Whether the current texts are the model's thoughts.
     pub(crate) thinks: bool,
     pub(crate) limits: &'l Limits,
-    /// Models that stand in `message.other_models`, to note each once.
+    /// Models in `message.other_models`, to note each once.
     other_models: BTreeSet<String>,
-    /// How many of `message.tool_items` other documents of the same body have: there may be a document in each of its lines.
+    /// How many of `message.tool_items` belong to other documents in the same body: each of its lines may be a
+    /// document.
     pub(crate) tools_before: usize,
     /// Streams: pieces of running texts, and which of these end.
     pub(crate) pieces: Vec<Piece>,
     pub(crate) closes: Vec<Close>,
-    /// Streams: what this event calls its tool calls.
+    /// Streams: the names and ids that this event gives its tool calls.
     pub(crate) labels: Vec<Label>,
-    /// Streams: segments that say a running text once more.
+    /// Streams: segments that repeat a running text.
     pub(crate) repeats: Vec<(Channel, usize)>,
-    /// Streams: a running text goes on, be it with nothing.
+    /// Streams: a running text continues, even if with an empty piece.
     pub(crate) speaks: bool,
 }
 
-/// A text to be listed and where it stands.
+/// A text to be listed, and its position.
 struct Found {
     place: Place,
     slot: Slot,
@@ -134,8 +135,8 @@ impl<'l> Collector<'l> {
         self.message.paths.index(parent, index)
     }
 
-    /// A member that the protocol does not define: its name and everything in it. One that some servers would take for a
-    /// member that it does define, since they do not tell capitals from small letters (Go's `encoding/json`, .NET), is refused.
+    /// A member that the protocol does not define: its name and everything in it. It is refused if servers that
+    /// ignore letter case (Go's `encoding/json`, .NET) would take it for a member that the protocol defines.
     pub(crate) fn unknown(
         &mut self,
         place: Place,
@@ -147,7 +148,7 @@ impl<'l> Collector<'l> {
         self.member(place, parent, key, value)
     }
 
-    /// A member of something of free form.
+    /// A member of a free-form object.
     pub(crate) fn member(
         &mut self,
         place: Place,
@@ -156,7 +157,7 @@ impl<'l> Collector<'l> {
         value: Val<'_>,
     ) -> Result<(), WireError> {
         let name = key.text();
-        // A schema is mostly made of the same few words.
+        // A schema mostly consists of the same few words.
         let defined = place == Place::ToolDefinition && words::is_schema_word(&name);
         if !defined {
             self.key(place, parent, key, &name)?;
@@ -178,8 +179,8 @@ impl<'l> Collector<'l> {
         self.list(found, name.to_owned())
     }
 
-    /// Everything in a value of free form: keys, strings, large numbers. Recursion is bounded by the scanner's depth
-    /// limit times the levels of texts in texts.
+    /// Everything in a free-form value: keys, strings, large numbers. Recursion is bounded by the scanner's depth
+    /// limit times the levels of nested texts.
     pub(crate) fn free(&mut self, place: Place, value: Val<'_>, path: u32) -> Result<(), WireError> {
         match value.kind() {
             Kind::Object => {
@@ -210,7 +211,8 @@ impl<'l> Collector<'l> {
         self.list(found, text.into_owned())
     }
 
-    /// A text that fills (a stretch of) a document without being JSON; of a session description, what is no connection's own.
+    /// A text that fills (a range of) a document without being JSON; of a session description, only what does not
+    /// belong to the connection.
     pub(crate) fn whole(
         &mut self,
         place: Place,
@@ -249,7 +251,7 @@ impl<'l> Collector<'l> {
         Ok(())
     }
 
-    /// What was listed from there on names the value that comes next.
+    /// Marks what was listed from there on as the name of the next value.
     pub(crate) fn names(&mut self, first: usize) {
         let listed = self.message.segments.iter_mut().skip(first);
         listed.filter(|segment| segment.slot == Slot::Whole).for_each(|segment| segment.slot = Slot::Name);
@@ -272,12 +274,12 @@ impl<'l> Collector<'l> {
         });
     }
 
-    /// The arguments of the calls that were noted after the first `from` run here.
+    /// Sets the channel of the arguments for the calls noted after the first `from`.
     pub(crate) fn calls_run(&mut self, from: usize, runs: Channel) {
         self.message.tool_calls.iter_mut().skip(from).for_each(|call| call.runs = Some(runs));
     }
 
-    /// The same where the calls were noted of a list of blocks or items, each of which has its index for a group.
+    /// The same for calls noted from a list of blocks or items, where each one's index is its group.
     pub(crate) fn calls_run_in(&mut self, from: usize, list: Val<'_>) {
         let mut calls = self.message.tool_calls.iter_mut().skip(from).peekable();
         for (index, item) in list.items() {

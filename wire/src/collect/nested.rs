@@ -1,4 +1,4 @@
-//! Texts, and texts in them: JSON in a string, Base64, escapes that some reader resolves.
+//! Texts, and texts nested in them: JSON in a string, Base64, escapes that some readers resolve.
 
 use std::borrow::Cow;
 use std::ops::Range;
@@ -12,12 +12,12 @@ use crate::media::{self, Content};
 use crate::message::{Place, Slot};
 use crate::words;
 
-/// Texts inside texts inside texts: this many times.
+/// The maximum depth of nested texts.
 const MAX_LEVEL: u8 = 4;
 
 impl Collector<'_> {
-    /// A text. One that is itself JSON is read as JSON; a `data:` URL is media or the text it encodes. What is no
-    /// string (a protocol's text field that holds something else) is read as free form.
+    /// A text. If it is itself JSON, it is read as JSON; a `data:` URL is media or the text that it encodes. A value
+    /// that is not a string (in a text field of the protocol) is read as free form.
     pub(crate) fn text(&mut self, place: Place, value: Val<'_>, path: u32) -> Result<(), WireError> {
         let Some(text) = value.string() else { return self.free(place, value, path) };
         match media::data_url(&text) {
@@ -35,15 +35,16 @@ impl Collector<'_> {
         }
     }
 
-    /// Data in a request that its holder says is text is one in UTF-8, or is refused, as a part of a form is.
+    /// Data in a request that its container declares as text must be UTF-8 text, or is refused, as in a part of a
+    /// form.
     pub(crate) fn is_as_said(&self, holder: Val<'_>, data: Val<'_>) -> Result<(), WireError> {
         let text = data.string().filter(|_| self.asks && media::says_text(holder)).unwrap_or_default();
         let media = [media::base64_data(&text), media::data_url(&text)].contains(&Content::Media);
         if media { in_another_character_set(data) } else { Ok(()) }
     }
 
-    /// Whether a string of a request is Base64 of what is no text, whose holder may say that it is one (`says_text`, which is asked
-    /// of media alone).
+    /// Whether a string in a request is Base64 of something other than text, although its container may declare it as
+    /// text (`says_text`, which is only called for media).
     pub(crate) fn holds_media(
         &self,
         says_text: impl FnOnce() -> bool,
@@ -59,7 +60,7 @@ impl Collector<'_> {
             Content::Media if media::is_in_another_character_set(&text) => {
                 in_another_character_set(data).map(|()| true)
             }
-            // An identifier is of the same letters.
+            // An id may consist of the same letters.
             content => Ok(content == Content::Media && !words::says_nothing(&text)),
         }
     }
@@ -75,7 +76,7 @@ impl Collector<'_> {
         })
     }
 
-    /// A decoded layer as a text of its own, read as JSON if it is.
+    /// Lists a decoded layer as a separate text, read as JSON if it is JSON.
     pub(crate) fn layer(
         &mut self,
         place: Place,
@@ -118,7 +119,7 @@ impl Collector<'_> {
             _ => {
                 self.message.media += 1;
                 let data = text.split_once(',').map_or(text, |(_, data)| data);
-                // Who passes over what it is said to be reads it.
+                // A reader that ignores the declared type reads it as text.
                 let legible = media::is_legible(data);
                 if legible { self.written(place, value, Cow::Borrowed(text), path) } else { Ok(()) }
             }
@@ -152,7 +153,7 @@ impl Collector<'_> {
         self.second_reading(place, layer, 0..text.len() as u32, &text, path, level)
     }
 
-    /// Lists the text once more with the escapes in it resolved, if there are any that could hide something.
+    /// Lists the text once more with its escapes resolved, if any of them could hide something.
     pub(super) fn second_reading(
         &mut self,
         place: Place,

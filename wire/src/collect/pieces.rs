@@ -10,7 +10,8 @@ use crate::path::ROOT;
 use crate::stream::{Channel, ChannelKind, OUTSIDE, Piece};
 
 impl Collector<'_> {
-    /// The same in a stream, where a file may come in pieces: one that is text continues a running text, or is one by itself.
+    /// As [`Collector::data`], in a stream, where a file may come in pieces: one that is text continues a running
+    /// text, or is a separate text.
     pub(crate) fn data_piece(
         &mut self,
         channel: Channel,
@@ -31,7 +32,7 @@ impl Collector<'_> {
         Ok(())
     }
 
-    /// A piece of a running text of a stream: listed as it stands.
+    /// A piece of a running text of a stream: listed as it is.
     pub(crate) fn piece(
         &mut self,
         channel: Channel,
@@ -42,7 +43,7 @@ impl Collector<'_> {
         self.add_piece(channel, place, value, path, false)
     }
 
-    /// The same where no protocol says that the pieces belong together.
+    /// The same if no protocol defines that the pieces belong together.
     pub(crate) fn piece_apart(
         &mut self,
         channel: Channel,
@@ -53,18 +54,18 @@ impl Collector<'_> {
         self.add_piece(channel, place, value, path, true)
     }
 
-    /// Makes the beginning of a running text of what was listed as a text by itself, after the first `from` of them. What was
-    /// read as JSON stays what it is.
+    /// Turns a text that was listed separately, after the first `from`, into the beginning of a running text. What
+    /// was read as JSON stays as it is.
     pub(crate) fn begins(&mut self, channel: Channel, value: Val<'_>, from: usize) {
         let Some(at) = self.listed(value, from) else { return };
-        // Other readings of it the running text has itself.
+        // The running text has its own other readings.
         let segments = &mut self.message.segments;
         let more = segments.iter().skip(at + 1).take_while(|one| one.derived).count();
         segments.drain(at + 1..at + 1 + more);
         self.pieces.push(Piece::new(channel, at, false));
     }
 
-    /// Says of what was listed as a text by itself, after the first `from` of them, that it repeats a running text.
+    /// Marks a text that was listed separately, after the first `from`, as a repetition of a running text.
     pub(crate) fn repeats(&mut self, channel: Channel, value: Val<'_>, from: usize) {
         let at = self.listed(value, from);
         self.repeats.extend(at.map(|at| (channel, at)));
@@ -96,7 +97,7 @@ impl Collector<'_> {
         Ok(())
     }
 
-    /// An event's data that is no JSON: a piece of running text as it stands.
+    /// An event's data that is not JSON: a piece of running text as it is.
     pub(crate) fn running(&mut self, text: &str, layer: u32) -> Result<(), WireError> {
         if text.is_empty() {
             return Ok(());
