@@ -1,7 +1,7 @@
-//! Base64 (RFC 4648), as far as texts hidden in it are concerned.
+//! Base64 (RFC 4648), as far as needed for texts hidden in it.
 
-/// The text that `source` encodes, if it is Base64 (either alphabet, padded or not) of UTF-8: something a person or model
-/// could read. A few control characters and bytes that are none of UTF-8 make no text unreadable.
+/// The text that `source` encodes, if it is Base64 (either alphabet, padded or not) of UTF-8 that a person or model
+/// could read. A few control characters and invalid bytes do not make a text unreadable.
 pub(crate) fn decode_text(source: &str) -> Option<String> {
     let bytes = decode(source)?;
     let text = String::from_utf8(bytes)
@@ -14,13 +14,13 @@ fn is_readable(c: char) -> bool {
     c != char::REPLACEMENT_CHARACTER && !c.is_control() || matches!(c, '\n' | '\r' | '\t' | '\u{C}')
 }
 
-/// What the first characters decode to: nothing where they are no Base64.
+/// The decoded first characters; empty if they are not Base64.
 pub(crate) fn head(source: &str) -> Vec<u8> {
     let head = source.get(..source.len().min(64)).unwrap_or_default();
     decode(head).unwrap_or_default()
 }
 
-/// Whether the beginning decodes to readable text, before a whole image is decoded for nothing.
+/// Whether the beginning decodes to readable text: avoids decoding a whole image for nothing.
 pub(crate) fn may_be_text(source: &str) -> bool {
     let head = source.get(..source.len().min(64)).unwrap_or_default();
     decode(head).is_some_and(|bytes| {
@@ -29,7 +29,8 @@ pub(crate) fn may_be_text(source: &str) -> bool {
     })
 }
 
-/// Whether it begins as a text in UTF-16 does: with a mark, and with characters alone. Samples of sound have some that are none.
+/// Whether it begins like UTF-16 text: with a byte order mark, and only with characters. Audio samples contain values
+/// that are not characters.
 pub(crate) fn begins_as_utf16(source: &str) -> bool {
     let head = source.get(..source.len().min(1024)).unwrap_or_default();
     let Some(bytes) = decode(head) else { return false };
@@ -51,7 +52,7 @@ pub(crate) fn begins_as_utf16(source: &str) -> bool {
     bytes.len() > 2
 }
 
-/// Whether every character is of the Base64 alphabets, white space not counting.
+/// Whether every character belongs to the Base64 alphabets, ignoring white space.
 pub(crate) fn is_alphabet(source: &str) -> bool {
     let source = source.trim_ascii_end();
     let body = source.trim_end_matches('=');
@@ -69,7 +70,7 @@ fn value(byte: u8) -> Option<u32> {
     }
 }
 
-/// White space inside is passed over, as the decoders of MIME and of browsers do.
+/// White space inside is ignored, as in the decoders of MIME and of browsers.
 pub(crate) fn decode(source: &str) -> Option<Vec<u8>> {
     let mut out = Vec::with_capacity(source.len() / 4 * 3);
     let (mut bits, mut count) = (0_u32, 0);
@@ -85,7 +86,7 @@ pub(crate) fn decode(source: &str) -> Option<Vec<u8>> {
     Some(out)
 }
 
-/// Encodes in the alphabet and with the padding that `model` uses.
+/// Encodes with the alphabet and the padding that `model` uses.
 pub(crate) fn encode_like(model: &str, bytes: &[u8]) -> String {
     const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     let url = model.contains(['-', '_']);
@@ -140,7 +141,7 @@ mod tests {
             assert!(begins_as_utf16(&wide(text, u16::to_le_bytes)), "{text}");
             assert!(begins_as_utf16(&wide(text, u16::to_be_bytes)), "{text}");
         }
-        // Samples of a quiet room, and of a loud one.
+        // Audio samples of a quiet room, and of a loud one.
         assert!(!begins_as_utf16(&encode_like("", &[0xFF, 0xFE, 3, 0, 0xFE, 0xFF, 1, 0, 0, 0])));
         assert!(!begins_as_utf16(&encode_like("", &[0xFE, 0xFF, 0x7A, 0x11, 0xDC, 3, 0x80, 1])));
         assert!(!may_be_text("iVBORw0KGgoAAAANSUhEUgAAAAUA"));

@@ -1,5 +1,5 @@
-//! How one text is written inside another, and the way back: decoding, finding the source of a decoded range, and
-//! encoding what replaces it.
+//! How one text is encoded inside another, and the way back: decoding, mapping a decoded range to its source, and
+//! encoding its replacement.
 
 use std::borrow::Cow;
 use std::ops::Range;
@@ -7,12 +7,12 @@ use std::ops::Range;
 use crate::base64;
 use crate::multipart::is_token;
 
-/// How an inner text is written in the text around it.
+/// How an inner text is encoded in the text around it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Coding {
     /// The inside of a JSON string.
     Json,
-    /// Text that has JSON escapes without being JSON: those that can be resolved are, the rest stays.
+    /// Text that has JSON escapes without being JSON: valid escapes are resolved, the rest stays.
     Loose,
     /// `application/x-www-form-urlencoded`.
     Form,
@@ -22,23 +22,23 @@ pub(crate) enum Coding {
     Base64,
     /// The data of a server-sent event.
     Sse,
-    /// As it stands: a part of a form, a line of a file.
+    /// Unencoded: a part of a form, a line of a file.
     Plain,
-    /// As it stands, in a header's quotes.
+    /// Unencoded, in quotes in a header.
     Quoted,
-    /// As it stands, in a header and without quotes.
+    /// Unencoded, in a header without quotes.
     Token,
 }
 
-/// A range of a text and what to put there.
+/// A range of a text and its replacement.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Patch {
     pub(crate) range: Range<usize>,
     pub(crate) with: String,
 }
 
-/// Sorts patches and joins those that overlap; the first one's replacement then stands for all of them, so that no
-/// byte somebody wanted gone stays.
+/// Sorts patches and joins those that overlap; the first one's replacement is used for all of them, so that no byte
+/// that was to be removed stays.
 pub(crate) fn settle(patches: &mut Vec<Patch>) {
     patches.sort_by_key(|patch| (patch.range.start, patch.range.end));
     patches.dedup_by(|next, kept| {
@@ -50,7 +50,7 @@ pub(crate) fn settle(patches: &mut Vec<Patch>) {
     });
 }
 
-/// The text with its (settled) patches applied. Ranges that cut a character are widened to whole ones.
+/// The text with its (settled) patches applied. Ranges that split a character are widened to whole ones.
 pub(crate) fn patched(text: &str, patches: &[Patch]) -> String {
     let mut out =
         String::with_capacity(text.len() + patches.iter().map(|patch| patch.with.len()).sum::<usize>());
@@ -65,14 +65,14 @@ pub(crate) fn patched(text: &str, patches: &[Patch]) -> String {
     out
 }
 
-/// The smallest range of whole characters around a range, inside the text.
+/// The smallest range of whole characters around a range, within the text.
 pub(crate) fn whole_characters(text: &str, range: Range<usize>) -> Range<usize> {
     let start = text.floor_char_boundary(range.start);
     let end = text.ceil_char_boundary(range.end.max(start));
     start..end
 }
 
-/// A range of the inner text whose source is being looked for.
+/// A range of the inner text whose source is searched for.
 struct Search {
     range: Range<usize>,
     with: String,
@@ -81,8 +81,8 @@ struct Search {
 }
 
 impl Search {
-    /// Takes what can be learned from the stretch `from` of the source, which stands for `span` of the inner text:
-    /// byte by byte if `linear`, as one character otherwise.
+    /// Updates the search with the range `from` of the source, which encodes `span` of the inner text: byte by byte
+    /// if `linear`, as one character otherwise.
     fn meet(&mut self, span: &Range<usize>, from: &Range<usize>, linear: bool) {
         if self.start.is_none() && self.range.start >= span.start {
             self.start = Some(if linear { from.start + self.range.start - span.start } else { from.start });
@@ -95,7 +95,7 @@ impl Search {
     }
 }
 
-/// What a stretch of source stands for.
+/// What a range of the source encodes.
 pub(crate) enum Out<'a> {
     Run(&'a str),
     Char(char),
@@ -130,7 +130,7 @@ impl Coding {
         borrowed.map_or(Cow::Owned(out), Cow::Borrowed)
     }
 
-    /// Turns settled patches of the inner text into patches of its source, encoded for it.
+    /// Turns settled patches of the inner text into encoded patches of its source.
     pub(crate) fn to_source(self, source: &str, inner: &str, patches: Vec<Patch>) -> Vec<Patch> {
         if self == Self::Base64 {
             let with = base64::encode_like(source, patched(inner, &patches).as_bytes());
@@ -184,7 +184,7 @@ impl Coding {
         }
     }
 
-    /// Calls back with each stretch of source and what it stands for, in order and without gaps in the output.
+    /// Calls `step` with each range of the source and what it encodes, in order and without gaps in the output.
     pub(crate) fn each_step<'a>(self, source: &'a str, mut step: impl FnMut(Range<usize>, Out<'a>)) {
         match self {
             Self::Base64 => {}
@@ -197,7 +197,7 @@ impl Coding {
     }
 }
 
-/// JSON's escapes (RFC 8259 § 7). Those that are none stay as they are: in a scanned string there are none such.
+/// JSON's escapes (RFC 8259 § 7). Invalid ones stay as they are: a scanned string contains none.
 fn json_steps<'a>(source: &'a str, mut step: impl FnMut(Range<usize>, Out<'a>)) {
     let mut at = 0;
     while let Some(rest) = source.get(at..).filter(|rest| !rest.is_empty()) {
@@ -220,7 +220,7 @@ fn json_steps<'a>(source: &'a str, mut step: impl FnMut(Range<usize>, Out<'a>)) 
     }
 }
 
-/// The escape at the start of `rest`: its character and length. A lone surrogate reads as U+FFFD.
+/// The escape at the start of `rest`: its character and length. A lone surrogate becomes U+FFFD.
 fn escape_at(rest: &str) -> Option<(char, usize)> {
     let simple = match rest.as_bytes().get(1)? {
         b'"' => '"',
@@ -250,7 +250,8 @@ fn hex4(digits: &str) -> Option<u32> {
     if all { u32::from_str_radix(digits, 16).ok() } else { None }
 }
 
-/// `space` stands for a space, `sign` and two hexadecimal digits for a byte; bytes that make no UTF-8 stay written as they are.
+/// `space` encodes a space, `sign` and two hexadecimal digits a byte; bytes that are not UTF-8 stay as they are
+/// written.
 fn byte_steps<'a>(source: &'a str, (sign, space): (u8, u8), mut step: impl FnMut(Range<usize>, Out<'a>)) {
     let bytes = source.as_bytes();
     let byte_at = |at: usize| {
@@ -270,7 +271,7 @@ fn byte_steps<'a>(source: &'a str, (sign, space): (u8, u8), mut step: impl FnMut
             at += 1;
         } else {
             let mut encoded = Vec::with_capacity(4);
-            // The escapes of one character stand side by side: the first that is none ends it.
+            // The escapes of one character are adjacent: the first byte that is not an escape ends it.
             let char = (0..4).map_while(|index| byte_at(at + index * 3)).find_map(|byte| {
                 encoded.push(byte);
                 std::str::from_utf8(&encoded).ok().and_then(|text| text.chars().next())
@@ -282,8 +283,8 @@ fn byte_steps<'a>(source: &'a str, (sign, space): (u8, u8), mut step: impl FnMut
     }
 }
 
-/// Where a form's bytes, with escapes resolved, are no UTF-8: some readers put U+FFFD there, some keep the escape, some
-/// read Latin-1.
+/// The offset at which a form's bytes, with escapes resolved, are not UTF-8: some parsers insert U+FFFD there, some
+/// keep the escape, some read Latin-1.
 pub(crate) fn form_error(source: &str) -> Option<usize> {
     let mut bytes = Vec::with_capacity(source.len());
     let mut places = Vec::with_capacity(source.len());
@@ -305,7 +306,7 @@ pub(crate) fn form_error(source: &str) -> Option<usize> {
     places.get(valid).copied().or(Some(source.len()))
 }
 
-/// What [`byte_steps`] reads as `text`.
+/// Encodes so that [`byte_steps`] reads `text`.
 fn encode_bytes(text: &str, sign: char, space: char) -> String {
     let mut out = String::with_capacity(text.len());
     for byte in text.bytes() {
@@ -325,13 +326,13 @@ fn encode_bytes(text: &str, sign: char, space: char) -> String {
     out
 }
 
-/// What would end a header's quotes, or be read as an escape in them, goes.
+/// Replaces what would end a header's quotes, or be read as an escape in them.
 fn encode_quoted(text: &str) -> String {
     let plain = |c: char| !c.is_control() && !matches!(c, '"' | '\\');
     text.chars().map(|c| if plain(c) { c } else { '_' }).collect()
 }
 
-/// Nothing that would end a token.
+/// Replaces what would end a token.
 fn encode_token(text: &str) -> String {
     let belongs = |c: char| u8::try_from(c).is_ok_and(is_token);
     text.chars().map(|c| if belongs(c) { c } else { '_' }).collect()
@@ -356,7 +357,7 @@ fn sse_steps<'a>(source: &'a str, mut step: impl FnMut(Range<usize>, Out<'a>)) {
     }
 }
 
-/// A segment of a path with its escapes resolved; what is no escape stays.
+/// A path segment with its escapes resolved; invalid escapes stay as they are.
 pub(crate) fn percent_decode(segment: &str) -> Cow<'_, str> {
     if segment.contains('%') {
         // In a path, a plus is a plus.
@@ -366,12 +367,12 @@ pub(crate) fn percent_decode(segment: &str) -> Cow<'_, str> {
     }
 }
 
-/// A JSON string's or key's inside, with escapes resolved.
+/// The inside of a JSON string or key, with escapes resolved.
 pub(crate) fn unescape(source: &str) -> Cow<'_, str> {
     Coding::Json.decode(source)
 }
 
-/// A text as the inside of a JSON string: only what must be escaped is.
+/// A text as the inside of a JSON string: only what must be escaped is escaped.
 pub(crate) fn escape(text: &str) -> String {
     let mut out = String::with_capacity(text.len() + 8);
     for char in text.chars() {

@@ -1,4 +1,4 @@
-//! How a stream is cut into events: server-sent events, lines, items of one JSON array, Amazon's binary frames.
+//! How a stream is split into events: server-sent events, lines, items of one JSON array, Amazon's binary frames.
 
 use crate::amazon::{Frame, FrameStream};
 use crate::array::ArrayStream;
@@ -10,12 +10,12 @@ use crate::protocol::Protocol;
 use crate::sse::{SseEvent, SseStream};
 use crate::stream::StreamItem;
 
-/// The ways in which a stream is cut into events.
+/// The ways in which a stream is split into events.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Framing {
     /// Server-sent events.
     Sse,
-    /// One JSON value a line.
+    /// One JSON value per line.
     Lines,
     /// One JSON array, whose items come one by one: Gemini without `alt=sse`.
     Array,
@@ -24,7 +24,7 @@ pub enum Framing {
 }
 
 impl Framing {
-    /// The framing of an answer with this kind of body; `None` for one that is no stream. `operation` is the request's.
+    /// The framing of a response with this kind of body; `None` if it is not a stream. `operation` is the request's.
     pub fn of(kind: &BodyKind, protocol: Protocol, operation: &str) -> Option<Self> {
         match kind {
             BodyKind::EventStream => Some(Self::Sse),
@@ -37,8 +37,8 @@ impl Framing {
         }
     }
 
-    /// What has to be sent to end a stream with this error ([`stream_error`](crate::stream_error)), given the last byte
-    /// that was sent and is no white space: an array stays one.
+    /// The bytes to send to end a stream with this error ([`stream_error`](crate::stream_error)), given the last byte
+    /// sent that is not white space: an array stays valid.
     pub fn ending(self, sent: Option<u8>, error: &[u8]) -> Vec<u8> {
         if self != Self::Array {
             return error.to_vec();
@@ -66,7 +66,7 @@ pub enum Event {
 }
 
 impl Event {
-    /// The bytes as they came.
+    /// The bytes as received.
     pub fn raw(&self) -> &[u8] {
         match self {
             Self::Sse(event) => &event.raw,
@@ -75,7 +75,7 @@ impl Event {
         }
     }
 
-    /// The bytes that the event's message was read from: a frame's payload, else all of it.
+    /// The bytes that the event's message was read from: a frame's payload, otherwise all of it.
     pub fn read_from(&self) -> &[u8] {
         match self {
             Self::Amazon(frame) => frame.payload(),
@@ -83,8 +83,8 @@ impl Event {
         }
     }
 
-    /// The bytes with edits of the item's segments applied, and the tools of these names left out of the lists in it;
-    /// all others as they were.
+    /// The bytes with edits of the item's segments applied, and the tools with these names removed from its lists;
+    /// all other bytes stay the same.
     pub fn rewritten(&self, item: &StreamItem, edits: &[Edit], drop: &[&str]) -> Vec<u8> {
         match self {
             Self::Amazon(frame) => {
@@ -95,8 +95,8 @@ impl Event {
     }
 }
 
-/// Takes a stream apart, chunk by chunk. The raw bytes of all events together are the bytes that went in, and the events
-/// are the same however the stream was cut into chunks.
+/// Splits a stream into events, chunk by chunk. The raw bytes of all events together equal the input, and the events
+/// are the same however the stream was divided into chunks.
 #[derive(Debug, Clone)]
 pub struct EventStream(Cutter);
 
@@ -109,7 +109,7 @@ enum Cutter {
 }
 
 impl EventStream {
-    /// A stream at its beginning. Of the limits, `max_event` counts.
+    /// A new stream. Of the limits, only `max_event` applies.
     pub fn new(framing: Framing, limits: &Limits) -> Self {
         Self(match framing {
             Framing::Sse => Cutter::Sse(SseStream::new(limits)),
@@ -119,11 +119,11 @@ impl EventStream {
         })
     }
 
-    /// Takes the next chunk; gives the events that are now complete.
+    /// Takes the next chunk; returns the events that are now complete.
     ///
     /// # Errors
-    /// [`WireError::Malformed`] for what is not framed as it should be, [`WireError::TooLarge`] for an event over the
-    /// limit. The stream cannot go on after either.
+    /// [`WireError::Malformed`] for incorrect framing, [`WireError::TooLarge`] for an event over the limit. The
+    /// stream cannot continue after either.
     pub fn push(&mut self, chunk: &[u8]) -> Result<Vec<Event>, WireError> {
         match &mut self.0 {
             Cutter::Sse(stream) => Ok(stream.push(chunk)?.into_iter().map(Event::Sse).collect()),
@@ -133,10 +133,10 @@ impl EventStream {
         }
     }
 
-    /// The stream is over: what is left of it, if anything.
+    /// The stream has ended: returns the rest of it, if any.
     ///
     /// # Errors
-    /// [`WireError::Malformed`] for what is cut off, where that can be told.
+    /// [`WireError::Malformed`] if it is cut off, as far as that can be determined.
     pub fn finish(&mut self) -> Result<Option<Event>, WireError> {
         match &mut self.0 {
             Cutter::Sse(stream) => Ok(stream.finish()?.map(Event::Sse)),

@@ -1,5 +1,5 @@
-//! Messages, items and content parts. OpenAI, Anthropic and MCP name the same things with the same few words, so one
-//! reader knows them all; a member it does not know is listed with its name and everything in it.
+//! Messages, items and content parts. OpenAI, Anthropic and MCP use the same few names for the same things, so one
+//! reader handles them all; an unknown member is listed with its name and everything in it.
 
 use std::borrow::Cow;
 
@@ -9,7 +9,7 @@ use crate::json::{Kind, Val};
 use crate::message::Place;
 use crate::tools;
 
-/// The place of what a role says. An unknown role is treated as a user: the strictest reading.
+/// The place of a role's text. An unknown role is treated as a user: the strictest interpretation.
 pub(crate) fn place_of_role(role: &str) -> Place {
     match role {
         "system" | "developer" => Place::System,
@@ -19,7 +19,7 @@ pub(crate) fn place_of_role(role: &str) -> Place {
     }
 }
 
-/// A message or an item, or a list of them; also a string.
+/// A message or an item, or a list of them; or a string.
 pub(crate) fn contents(c: &mut Collector<'_>, place: Place, value: Val<'_>, path: u32) -> Done {
     each(c, place, value, path, item)
 }
@@ -46,7 +46,7 @@ fn each(
     }
 }
 
-/// What an item is, from its `type` and `role`, and where its texts stand therefore.
+/// The place of an item's texts, from its `type` and `role`.
 fn place_of_item(place: Place, kind: &str, role: Option<&str>) -> Place {
     match (kind, role) {
         ("document" | "search_result", _) => Place::Document,
@@ -57,7 +57,7 @@ fn place_of_item(place: Place, kind: &str, role: Option<&str>) -> Place {
     }
 }
 
-/// The same of a part. Whose words it is, its message says: what is searched in there is searched in each part.
+/// The same for a part. Its message determines whose text it is: whatever is searched there is searched in each part.
 fn place_of_part(place: Place, kind: &str, role: Option<&str>) -> Place {
     match place_of_item(place, kind, role) {
         Place::Assistant | Place::System => place,
@@ -65,15 +65,15 @@ fn place_of_part(place: Place, kind: &str, role: Option<&str>) -> Place {
     }
 }
 
-/// Whether an item of this type is a call of a tool, whose own members say what with.
+/// Whether an item of this type is a tool call, with its arguments in its own members.
 fn is_call(kind: &str) -> bool {
     kind.ends_with("tool_use") || kind.ends_with("_call") || kind == "mcp_approval_request"
 }
 
-/// Where calls of OpenAI's various tools say what with.
+/// Members with the arguments of calls of OpenAI's various tools.
 const ARGUMENTS: &[&str] = &["input", "arguments", "action", "actions", "operation", "code", "queries"];
 
-/// Items that offer tools: what a server has, what a search for tools found, what is to be offered from here on.
+/// Items that offer tools: a server's tools, the results of a tool search, additional tools from here on.
 pub(crate) const OFFERS: &[&str] = &["mcp_list_tools", "tool_search_output", "additional_tools"];
 
 /// One message or item.
@@ -101,7 +101,7 @@ fn members(c: &mut Collector<'_>, place: Place, value: Val<'_>, path: u32) -> Do
     Ok(())
 }
 
-/// Whether an item, a part or a member of this name has thoughts in it, or a refusal.
+/// Whether an item, a part or a member with this name contains thoughts, or a refusal.
 fn is_thought(name: &str) -> bool {
     name.starts_with("reasoning") || name.contains("thinking") || matches!(name, "summary_text" | "refusal")
 }
@@ -119,10 +119,10 @@ fn members_of(c: &mut Collector<'_>, place: Place, kind: &str, value: Val<'_>, p
     Ok(())
 }
 
-/// Notes the call that an item is.
+/// Notes the call that an item represents.
 fn called(c: &mut Collector<'_>, kind: &str, value: Val<'_>) {
     let name = value.get_text("name").unwrap_or_else(|| kind.into());
-    // What is there beside it, nobody reads.
+    // Other members with arguments are not read by anyone.
     let own = if kind == "function_call" { "arguments" } else { "input" };
     let arguments = value.get(own).or_else(|| ARGUMENTS.iter().find_map(|key| value.get(key)));
     c.calls(name, arguments);
@@ -137,13 +137,13 @@ fn called(c: &mut Collector<'_>, kind: &str, value: Val<'_>) {
     }
 }
 
-/// Whether a part is a file of which only a name or an address is here.
+/// Whether a part is a file of which only an id or a URL is present.
 fn is_kept_elsewhere(kind: &str, value: Val<'_>) -> bool {
     matches!(kind, "input_file" | "input_image" | "input_audio" | "container_upload")
         && ["file_id", "file_url"].iter().any(|name| value.get(name).is_some_and(Val::is_string))
 }
 
-/// Members that hold words of the protocol and identifiers.
+/// Members that contain words of the protocol and ids.
 const WORDS: &[&str] = &[
     "type",
     "role",
@@ -207,7 +207,7 @@ fn member(
             c.is_as_said(holder, value)?;
             c.data_list(value, here)
         }
-        // What a model was shown, said again with its turn.
+        // What a model was shown, repeated with its turn.
         "annotations" | "citations" => {
             let place = if place == Place::Assistant && c.asks { Place::Document } else { place };
             c.free(place, value, here)
@@ -217,7 +217,7 @@ fn member(
         "function_call" if value.is_object() => tools::call(c, value, here),
         "tools" if c.asks && tools::are_of_server(kind, holder) => tools::listing_of_server(c, value, here),
         "tools" if OFFERS.contains(&kind) => tools::definitions(c, value, here),
-        // What a server has, as an answer listed it: it is asked no more.
+        // A server's tools, as listed in a response: the server is not asked again.
         "tools" if kind == "mcp_tool_listing" => tools::listing_of_server(c, value, here),
         "tool" if kind == "tool_addition" => tools::added(c, value, here),
         "tool_changes" => parts(c, place, value, here),
@@ -227,11 +227,12 @@ fn member(
     }
 }
 
-/// A member that holds a part's bytes, or says where they are.
+/// A member that contains a part's bytes, or their location.
 fn attached(c: &mut Collector<'_>, place: Place, name: &str, value: Val<'_>, path: u32) -> Done {
     let seen = (c.message.media, c.message.layers.len());
     source(c, place, value, path)?;
-    // What is fetched elsewhere is media too, and so is data too short to tell; text in disguise was read.
+    // What is fetched from elsewhere also counts as media, and so does data too short to classify; encoded text has
+    // been read.
     let media = matches!(name, "input_audio" | "audio" | "image_url" | "video_url");
     if media && (c.message.media, c.message.layers.len()) == seen && value.kind() != Kind::Null {
         c.message.media += 1;
@@ -239,12 +240,12 @@ fn attached(c: &mut Collector<'_>, place: Place, name: &str, value: Val<'_>, pat
     Ok(())
 }
 
-/// Where a part's bytes come from: an object of a URL, data or text, or one of these directly.
+/// The source of a part's bytes: an object with a URL, data or text, or one of these directly.
 fn source(c: &mut Collector<'_>, place: Place, value: Val<'_>, path: u32) -> Done {
     if !value.is_object() {
         return c.text(place, value, path);
     }
-    // What is kept or fetched elsewhere: nothing of it is here.
+    // Stored or fetched elsewhere: none of it is here.
     let elsewhere = |name: &&str| value.get_text(name).is_some_and(|text| !text.starts_with("data:"));
     let here = |name: &&str| value.get(name).is_some_and(|one| one.kind() != Kind::Null);
     if ["file_id", "url", "uri"].iter().any(elsewhere)

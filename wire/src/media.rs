@@ -1,4 +1,4 @@
-//! Telling media (not text) from texts that only claim to be media.
+//! Distinguishes media (not text) from texts that only claim to be media.
 
 use std::ops::Range;
 
@@ -9,26 +9,26 @@ use crate::coding::percent_decode;
 use crate::json::Val;
 use crate::words;
 
-/// What a string in a place for media is.
+/// What a string in a media field is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Content {
-    /// Encoded bytes that are no text: counted, not read.
+    /// Encoded bytes that are not text: counted, not read.
     Media,
     /// Base64 of readable text, in this range of the string.
     Encoded(Range<usize>),
-    /// The same with `%XX` among its signs, which readers of addresses resolve first.
+    /// The same, but containing `%XX`, which readers of URLs decode first.
     Escaped,
     /// Text.
     Text,
 }
 
-/// Judges a string that stands where the protocol has Base64 data: what is not Base64 is text, and what decodes to
-/// readable text is read, whatever media type it claims.
+/// Classifies a string where the protocol has Base64 data: what is not Base64 is text, and what decodes to readable
+/// text is read, whatever media type is declared.
 pub(crate) fn base64_data(text: &str) -> Content {
     judge(text, 0)
 }
 
-/// Judges any string: `data:` URLs with Base64 are media or encoded text, everything else is text.
+/// Classifies any string: `data:` URLs with Base64 are media or encoded text, everything else is text.
 pub(crate) fn data_url(text: &str) -> Content {
     let scheme = text.get(..5).is_some_and(|scheme| scheme.eq_ignore_ascii_case("data:"));
     let comma = if scheme { text.get(..text.len().min(256)).and_then(|head| head.find(',')) } else { None };
@@ -45,7 +45,7 @@ pub(crate) fn data_url(text: &str) -> Content {
     }
 }
 
-/// What Base64 with escapes in it is. Escaped padding at its end hides nothing.
+/// Classifies Base64 that contains escapes. Escaped padding at its end hides nothing.
 fn escaped(data: &str) -> Content {
     let data = unpadded(unpadded(data));
     match data.contains('%').then(|| judge(&percent_decode(data), 0)) {
@@ -64,18 +64,18 @@ fn judge(text: &str, start: usize) -> Content {
     if data.len() < 8 || !base64::is_alphabet(data) {
         return Content::Text;
     }
-    // A word or number in a media field is text as it stands: only long data counts as encoded.
+    // A word or number in a media field is text as it is: only long data counts as encoded.
     if base64::may_be_text(data) && base64::decode_text(data).is_some() {
         return Content::Encoded(start..text.len());
     }
     let plain = |b: u8| b.is_ascii_digit() || b.is_ascii_whitespace();
-    // Several words are no encoding, unless they decode to text.
+    // Several words are not an encoding, unless they decode to text.
     let words = data.trim_ascii().bytes().any(|b| b.is_ascii_whitespace());
     if data.len() < 32 || words || data.bytes().all(plain) { Content::Text } else { Content::Media }
 }
 
-/// Whether data that is no text in UTF-8 is one in another character set: its `data:` URL says that it is text, or it begins as
-/// UTF-16 does.
+/// Whether data that is not UTF-8 text is text in another character set: its `data:` URL says that it is text, or it
+/// begins like UTF-16.
 pub(crate) fn is_in_another_character_set(text: &str) -> bool {
     match text.split_once(',') {
         Some((head, data)) => {
@@ -86,13 +86,13 @@ pub(crate) fn is_in_another_character_set(text: &str) -> bool {
     }
 }
 
-/// Whether a media type is a text's, whatever character set it names.
+/// Whether a media type is a text type, whatever its character set.
 fn is_of_text(kind: &str) -> bool {
     let kind = body_kind(kind.split(';').next());
     matches!(kind, BodyKind::Json | BodyKind::Text | BodyKind::Lines | BodyKind::Form | BodyKind::EventStream)
 }
 
-/// Whether a file of this name is read as text.
+/// Whether a file with this name is read as text.
 pub(crate) fn is_named_as_text(filename: &str) -> bool {
     filename.rsplit_once('.').is_some_and(|(_, kind)| is_kind_of_text(kind))
 }
@@ -103,7 +103,7 @@ fn is_kind_of_text(kind: &str) -> bool {
     TEXTS.iter().any(|known| kind.eq_ignore_ascii_case(known))
 }
 
-/// Whether what stands beside data says that it is text: its media type, its format, the name of its file.
+/// Whether a member next to the data says that it is text: its media type, its format, its file name.
 pub(crate) fn says_text(holder: Val<'_>) -> bool {
     holder.members().filter(|(_, value)| value.is_string()).any(|(key, value)| {
         let (name, value) = (key.text(), value.text());
@@ -113,18 +113,19 @@ pub(crate) fn says_text(holder: Val<'_>) -> bool {
     })
 }
 
-/// Whether a string of free JSON is media, whatever it is called there: long Base64 of no text, that begins as files of pictures,
-/// sound, film and documents do. What can be read as it is written is none.
+/// Whether a string in free JSON is media, whatever its name: long Base64 of something other than text that begins
+/// like an image, audio, video or document file. What is readable as written is not media.
 pub(crate) fn is_media(text: &str) -> bool {
     text.len() >= SHORTEST_MEDIA
         && begins_as_file(&base64::head(text))
         && judge(text, 0) == Content::Media
         && !is_legible(text)
-        // In the alphabet of URLs dashes stand between groups of digits as people write them.
+        // In the URL alphabet, dashes may separate groups of digits as people write them.
         && !(text.contains(['-', '_']) && holds_numbers(text))
 }
 
-/// Whether bytes begin as files do, by all that is the same in each of a kind: a few letters may begin anything.
+/// Whether bytes begin like a file, by everything that is the same in all files of a kind: a few letters could begin
+/// anything.
 fn begins_as_file(head: &[u8]) -> bool {
     match head {
         [0x89, b'P', b'N', b'G', b'\r', b'\n', 0x1A, b'\n', 0, 0, 0, 13, b'I', b'H', b'D', b'R', ..]
@@ -133,10 +134,10 @@ fn begins_as_file(head: &[u8]) -> bool {
         | [0xFF, 0xD8, 0xFF, 0xC0..=0xFE, ..]
         | [b'O', b'g', b'g', b'S', 0, ..=7, ..]
         | [b'f', b'L', b'a', b'C', _, 0, 0, 34, ..]
-        // MP3: a version of ID3 and a size in bytes of seven bits.
+        // MP3: a version of ID3, and a size in 7-bit bytes.
         | [b'I', b'D', b'3', 2..=4, _, _, ..=0x7F, ..=0x7F, ..=0x7F, ..=0x7F, ..]
         | [b'%', b'P', b'D', b'F', b'-', b'1' | b'2', b'.', b'0'..=b'9', ..]
-        // ZIP: the version that is needed, and a method of one byte.
+        // ZIP: the required version, and a method of one byte.
         | [b'P', b'K', 3, 4, ..=63, _, _, _, _, 0, ..]
         // Matroska, WebM.
         | [0x1A, 0x45, 0xDF, 0xA3, ..]
@@ -145,7 +146,7 @@ fn begins_as_file(head: &[u8]) -> bool {
         [b'R', b'I', b'F', b'F', _, _, _, _, kind @ ..] => {
             [b"WEBP", b"WAVE", b"AVI "].iter().any(|known| kind.starts_with(*known))
         }
-        // ISO's media files (MP4, HEIC, AVIF): a brand.
+        // ISO media files (MP4, HEIC, AVIF): a brand.
         [0, 0, 0, _, b'f', b't', b'y', b'p', brand @ ..] => {
             brand.iter().take(4).all(|b| b.is_ascii_graphic() || *b == b' ')
         }
@@ -153,7 +154,8 @@ fn begins_as_file(head: &[u8]) -> bool {
     }
 }
 
-/// Whether data may be read as it is written, whatever it encodes: a number, words or a key stand in it, or signs of both alphabets.
+/// Whether data may be read as written, whatever it encodes: it contains a number, words or a key, or signs of both
+/// alphabets.
 pub(crate) fn is_legible(base64: &str) -> bool {
     base64.contains(['+', '/']) && base64.contains(['-', '_'])
         || words::longest_digits(base64) >= LONGEST_NUMBER
@@ -163,13 +165,13 @@ pub(crate) fn is_legible(base64: &str) -> bool {
 
 /// Shorter data is searched like any other text, in characters.
 const SHORTEST_MEDIA: usize = 64;
-/// More digits in a row hardly stand in Base64, and in a payment card's number.
+/// More consecutive digits are rare in Base64, and fewer than a payment card number has.
 const LONGEST_NUMBER: usize = 12;
-/// So many words with nothing but signs between them, of so many letters together, stand in no Base64 of anything else.
+/// This many words separated only by signs, with this many letters in total, do not occur in Base64 of anything else.
 const WORDS: usize = 3;
 const LETTERS: usize = 16;
 
-/// Whether words in small letters or in capitals stand there, one after the other.
+/// Whether it contains consecutive words in lower or upper case.
 fn holds_words(base64: &str) -> bool {
     let is_word = |part: &str| {
         let small = part.get(1..).unwrap_or_default().bytes().all(|b| b.is_ascii_lowercase());
@@ -187,7 +189,7 @@ fn holds_words(base64: &str) -> bool {
     false
 }
 
-/// Whether what stands beside data says that it is media: a type of one, which no text has.
+/// Whether a member next to the data says that it is media: a media type other than text.
 pub(crate) fn says_media(holder: Val<'_>) -> bool {
     holder
         .members()
@@ -195,8 +197,8 @@ pub(crate) fn says_media(holder: Val<'_>) -> bool {
         .any(|(key, value)| is_one_of(&["mimeType", "mediaType"], &key.text()) && !is_of_text(&value.text()))
 }
 
-/// Opaque data that a provider signs or encrypts, to be handed back unchanged: long and pure Base64, in one alphabet, of nothing
-/// that can be read, without a number or a secret that stands by itself in it.
+/// Opaque data that a provider signs or encrypts, to be returned unchanged: long, pure Base64 in one alphabet that
+/// encodes nothing readable and contains no separate number or secret.
 pub(crate) fn is_opaque(text: &str) -> bool {
     let letters = |b: u8| b.is_ascii_alphanumeric();
     text.len() >= 64
@@ -210,12 +212,12 @@ pub(crate) fn is_opaque(text: &str) -> bool {
         && !(base64::may_be_text(text) && base64::decode_text(text).is_some())
 }
 
-/// Whether a number stands by itself somewhere.
+/// Whether it contains a separate number.
 fn holds_numbers(base64: &str) -> bool {
     base64.split(|c: char| c.is_ascii_alphabetic()).any(holds_number)
 }
 
-/// Whether digits and signs, between two letters, are a number that stands by itself: between two of the signs, or at an end.
+/// Whether digits and signs between two letters contain a separate number: between two of the signs, or at an end.
 fn holds_number(between: &str) -> bool {
     const SHORTEST: usize = 6;
     let digits = |part: &str| part.bytes().filter(u8::is_ascii_digit).count();
@@ -253,7 +255,7 @@ mod tests {
             ("ssn-536-90-4399_".to_owned() + &"AbCd".repeat(16), false),
             ("AKIAQX7YN3T5WLZR2M4K/".to_owned() + &"AbCd".repeat(16), false),
             ("YWJj".repeat(20), false),
-            // What every other long signature has somewhere.
+            // Something that every other long signature contains.
             ("qZ9eyjxOx/123/".to_owned() + &"kQZ8vXb2LmPqRs7/".repeat(5), true),
             ("qZ9/eyJ".to_owned() + &"kQZ8vXb2LmPqRs7".repeat(5), false),
         ] {
@@ -267,7 +269,7 @@ mod tests {
 
     const PNG: &[u8] = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0";
 
-    /// Bytes by chance, the same each time (xorshift).
+    /// Pseudorandom bytes, the same each time (xorshift).
     fn chance(seed: &mut u64, len: usize) -> Vec<u8> {
         let mut byte = || {
             *seed ^= *seed << 13;
@@ -312,7 +314,7 @@ mod tests {
                     let text = base64::encode_like(alphabet, &bytes);
                     assert!(is_media(&text), "{text}");
                     assert!(!is_media(&format!("x{text}")), "{text}");
-                    // As a stream cuts it.
+                    // As a stream splits it.
                     assert!(is_media(&text[..97]), "{text}");
                 }
             }

@@ -1,14 +1,14 @@
-//! Saying no in the provider's own words, so that an unmodified SDK raises the error its users know.
+//! Refusals in the provider's own format, so that an unmodified SDK raises the error that its users know.
 //!
-//! MCP: a JSON-RPC error with the request's id, over HTTP status 200. That is what clients need, tried with each: on a
-//! status from 400 the Python SDK 1.30 ends the whole session with an HTTP error (no `McpError`), and the TypeScript SDK
-//! 1.32 throws a transport error with the body as text; only Python 2.3 looks for a JSON-RPC error in there. With 200,
-//! as JSON or as an event, all three raise their usual error with our message. Where there is no id to answer
-//! (notifications, unreadable bodies), the HTTP status stays that of the kind, as the transport's specification asks.
-//! A2A is answered in the same way, and its Python SDK 1.3 raises its usual error, with the codes that are none of its own
-//! (-32001 to -32099 are the specification's): those of HTTP.
-//! MCP's codes are from the band that the 2026-07-28 revision leaves to implementations (-32000 to -32019), away from those
-//! that SDKs use for themselves; but for what that revision has a code for.
+//! MCP: a JSON-RPC error with the request's id, over HTTP status 200. Clients need this, as tested with each: on a
+//! status of 400 or above, the Python SDK 1.30 ends the whole session with an HTTP error (no `McpError`), and the
+//! TypeScript SDK 1.32 throws a transport error with the body as text; only Python 2.3 looks for a JSON-RPC error in
+//! it. With 200, as JSON or as an event, all three raise their usual error with our message. If there is no id to
+//! answer (notifications, unreadable bodies), the HTTP status is that of the kind, as the transport's specification
+//! requires. A2A is answered in the same way, and its Python SDK 1.3 raises its usual error, with codes outside A2A's
+//! own range (-32001 to -32099 belong to the specification): those of HTTP. MCP's codes are from the range that the
+//! 2026-07-28 revision leaves to implementations (-32000 to -32019), avoiding those that SDKs use themselves; except
+//! where that revision has its own code.
 
 use serde_json::{Value, json};
 
@@ -19,7 +19,7 @@ use crate::protocol::Protocol;
 /// Why something is refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RefusalKind {
-    /// A policy says no: 403.
+    /// A policy refuses: 403.
     Policy,
     /// A limit is used up: 429.
     Limit {
@@ -28,16 +28,16 @@ pub enum RefusalKind {
     },
     /// More than is inspected: 413.
     TooLarge,
-    /// Not readable as what it claims to be: 400.
+    /// Not readable in its declared format: 400.
     Malformed,
-    /// Headers of MCP that say something else than the body: 400.
+    /// MCP headers that contradict the body: 400.
     Mismatch,
-    /// A guard could not run, and the policy is closed: 503.
+    /// A guard could not run, and the policy fails closed: 503.
     GuardFailed,
 }
 
 impl RefusalKind {
-    /// The HTTP status of the kind.
+    /// The HTTP status for this kind.
     pub fn status(self) -> u16 {
         match self {
             Self::Policy => 403,
@@ -98,7 +98,7 @@ impl RefusalKind {
         }
     }
 
-    /// Of the exceptions that a stream's model defines: there is none for access.
+    /// One of the exceptions that a stream's model defines: there is none for access.
     fn amazon_exception(self) -> &'static str {
         match self {
             Self::Policy | Self::TooLarge | Self::Malformed | Self::Mismatch => "validationException",
@@ -110,7 +110,7 @@ impl RefusalKind {
     fn rpc_code(self, protocol: Protocol) -> i64 {
         match self {
             Self::Malformed => -32600,
-            // The specification's own (HeaderMismatch).
+            // The specification's own code (HeaderMismatch).
             Self::Mismatch => -32020,
             _ if protocol == Protocol::A2a => i64::from(self.status()),
             Self::Policy => -32003,
@@ -121,19 +121,19 @@ impl RefusalKind {
     }
 }
 
-/// A complete answer that refuses.
+/// A complete response that refuses.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Refusal {
     /// The HTTP status.
     pub status: u16,
-    /// Headers, `content-type` among them.
+    /// Headers, including `content-type`.
     pub headers: Vec<(&'static str, String)>,
     /// The body, never empty.
     pub body: Vec<u8>,
 }
 
 /// Refuses a request. `message` is for people and must not quote content; `rpc_ids` are the ids of a JSON-RPC request
-/// or batch as [`Message::rpc_ids`](crate::Message::rpc_ids) has them, and matter for MCP and A2A alone.
+/// or batch as in [`Message::rpc_ids`](crate::Message::rpc_ids), and only used for MCP and A2A.
 pub fn refusal(
     protocol: Protocol,
     kind: RefusalKind,
@@ -146,7 +146,7 @@ pub fn refusal(
         headers.push(("retry-after", retry_after_s.to_string()));
     }
     match protocol {
-        // The names under which the SDKs show an error's request id.
+        // The names under which the SDKs look for an error's request id.
         Protocol::AnthropicMessages => headers.push(("request-id", decision_id.to_owned())),
         Protocol::BedrockConverse | Protocol::BedrockInvoke => {
             headers.push(("x-amzn-requestid", decision_id.to_owned()));
@@ -165,7 +165,7 @@ pub fn refusal(
     Refusal { status, headers, body: body.into_bytes() }
 }
 
-/// The error object of protocols that are no JSON-RPC.
+/// The error object of protocols other than JSON-RPC.
 fn body(protocol: Protocol, kind: RefusalKind, message: &str, decision_id: &str) -> String {
     match protocol {
         Protocol::AnthropicMessages => anthropic(kind, message, decision_id),
@@ -177,8 +177,8 @@ fn body(protocol: Protocol, kind: RefusalKind, message: &str, decision_id: &str)
     .to_string()
 }
 
-/// Ends a stream that has begun with the provider's error event and its end marker. For an array, the item is given:
-/// [`Framing::ending`] puts it in.
+/// Ends a stream that has begun with the provider's error event and its end marker. For an array, this returns the
+/// item: [`Framing::ending`] inserts it.
 pub fn stream_error(
     protocol: Protocol,
     framing: Framing,
@@ -209,7 +209,7 @@ fn sse_error(
         Protocol::AnthropicMessages => {
             format!("event: error\ndata: {}\n\n", anthropic(kind, message, decision_id))
         }
-        // The SDK looks for the event's name and an `error` in it; the members beside it are the API's own.
+        // The SDK checks the event's name and for an `error` in it; the other members are the API's own.
         Protocol::OpenAiResponses => {
             let event = json!({
                 "type": "error", "code": kind.code(), "message": message, "param": null, "sequence_number": 0,
@@ -233,7 +233,8 @@ fn sse_error(
         }
         _ => {
             let mut event = json!({ "error": openai(kind, message) });
-            // Clients of Gemini's Interactions, whose requests no form tells from others, go by the type.
+            // Clients of Gemini's Interactions check the type; the format does not distinguish their requests from
+            // others.
             if let (Protocol::Json, Some(event)) = (protocol, event.as_object_mut()) {
                 event.insert("event_type".to_owned(), "error".into());
             }
@@ -242,7 +243,7 @@ fn sse_error(
     }
 }
 
-/// `google.rpc.Status` as JSON, as Gemini and A2A over plain HTTP have it.
+/// `google.rpc.Status` as JSON, as used by Gemini and A2A over plain HTTP.
 fn google(kind: RefusalKind, message: &str, decision_id: &str) -> Value {
     json!({ "error": {
         "code": kind.status(), "message": message, "status": kind.google_status(),
@@ -269,7 +270,7 @@ fn anthropic(kind: RefusalKind, message: &str, decision_id: &str) -> Value {
     })
 }
 
-/// One error for each id; a batch is answered by a batch.
+/// One error for each id; a batch is answered with a batch.
 fn rpc_errors(
     protocol: Protocol,
     kind: RefusalKind,
@@ -285,7 +286,7 @@ fn rpc_errors(
     }
 }
 
-/// The id is written as the request had it: a number stays the very same number.
+/// The id is written as in the request: a number stays exactly the same.
 fn rpc_error(protocol: Protocol, kind: RefusalKind, message: &str, decision_id: &str, id: &str) -> String {
     let data = if protocol == Protocol::A2a {
         json!([error_info(kind, decision_id)])

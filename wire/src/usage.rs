@@ -1,7 +1,7 @@
-//! Tokens: what a provider says it counted, and asking for the count on a stream.
+//! Tokens: the counts that a provider reports, and requesting them in a stream.
 //!
-//! The counts are told by their names alone, whatever the protocol: gateways answer in another protocol than they were
-//! asked in. Where they stand:
+//! The counts are recognised by their names alone, whatever the protocol: gateways may answer in a different protocol
+//! than the request's. They are found in:
 //!
 //! | API | member |
 //! |---|---|
@@ -22,28 +22,28 @@ use crate::framing::Event;
 use crate::json::{Doc, Kind, NO_LAYER, Val, scan, scan_bytes};
 use crate::protocol::Protocol;
 
-/// Tokens that the provider says it counted.
+/// Token counts reported by the provider.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Usage {
-    /// Tokens read, those from and to a cache among them.
+    /// Input tokens, including those read from and written to a cache.
     pub input_tokens: u64,
-    /// Of those read: from a cache.
+    /// Of the input: read from a cache.
     pub cached_tokens: u64,
-    /// Of those read: written to a cache.
+    /// Of the input: written to a cache.
     pub cache_write_tokens: u64,
-    /// Tokens written, those of reasoning among them.
+    /// Output tokens, including those for reasoning.
     pub output_tokens: u64,
-    /// Of those written: reasoning.
+    /// Of the output: reasoning.
     pub reasoning_tokens: u64,
 }
 
 impl Usage {
-    /// Read and written.
+    /// Input and output.
     pub fn total(&self) -> u64 {
         self.input_tokens.saturating_add(self.output_tokens)
     }
 
-    /// What a header of Bedrock's says, whatever model was invoked.
+    /// The count in one of Bedrock's headers, whatever model was invoked.
     pub fn of_header(name: &str, value: &str) -> Option<Usage> {
         let count = || value.parse().ok();
         match name {
@@ -55,7 +55,8 @@ impl Usage {
         }
     }
 
-    /// What several events of one stream say together. Counts only grow within an answer: the largest of each is the last.
+    /// The combined counts of several events of one stream. Counts only grow within a response: the largest of each
+    /// is the last.
     #[must_use]
     pub fn merged(self, later: Usage) -> Usage {
         Usage {
@@ -68,7 +69,7 @@ impl Usage {
     }
 }
 
-/// What an answer, or an event of one, says it took.
+/// The counts reported by a response, or by an event of one.
 pub(crate) fn reported(protocol: Protocol, root: Val<'_>) -> Option<Usage> {
     if protocol == Protocol::Mcp {
         return None;
@@ -90,8 +91,8 @@ pub(crate) fn reported(protocol: Protocol, root: Val<'_>) -> Option<Usage> {
     told.chain(titan(root)).reduce(Usage::merged)
 }
 
-/// Whether an event of a stream of chat completions only tells of usage: it answers nothing, lists nothing that the answer goes
-/// back to (xAI's `citations`), and is no error.
+/// Whether an event of a chat completion stream only reports usage: it has no choices, lists nothing that the answer
+/// refers to (xAI's `citations`), and is not an error.
 pub fn only_tells_usage(event: &Event) -> bool {
     let Event::Sse(event) = event else { return false };
     let data = event.data.as_deref().unwrap_or_default();
@@ -106,7 +107,7 @@ pub fn only_tells_usage(event: &Event) -> bool {
         && !root.members().any(lists)
 }
 
-/// A count: some gateways write a fraction of nothing (`500.0`).
+/// A count: some gateways write a zero fraction (`500.0`).
 fn count_of(value: Val<'_>) -> Option<u64> {
     let whole =
         value.raw().split_once('.').filter(|(_, fraction)| fraction.bytes().all(|digit| digit == b'0'));
@@ -116,7 +117,7 @@ fn count_of(value: Val<'_>) -> Option<u64> {
     }
 }
 
-/// Amazon Titan counts what it read for all results, and what it wrote for each.
+/// Amazon Titan reports one input count for all results, and an output count for each.
 fn titan(root: Val<'_>) -> Option<Usage> {
     let results = root.get("results")?;
     let counts = results.items().filter_map(|(_, result)| result.get("tokenCount").and_then(count_of));
@@ -125,7 +126,7 @@ fn titan(root: Val<'_>) -> Option<Usage> {
 }
 
 fn counts(value: Val<'_>) -> Option<Usage> {
-    // Most objects count nothing, and no name of a count is shorter than this one.
+    // Most objects contain no counts, and no name of a count is shorter than this one.
     let may_count = |(key, member): (Val<'_>, Val<'_>)| {
         member.kind() == Kind::Num && key.raw().len() >= "eval_count".len()
     };
@@ -136,7 +137,7 @@ fn counts(value: Val<'_>) -> Option<Usage> {
     let part = |outer: &[&str], inner: &str| {
         outer.iter().find_map(|name| value.get(name)?.get(inner).and_then(count_of)).unwrap_or(0)
     };
-    // What these names count has the cached tokens in it; Anthropic's and Bedrock's has not.
+    // The counts with these names include cached tokens; Anthropic's and Bedrock's do not.
     let whole = count(&[
         "prompt_tokens",
         "promptTokenCount",
@@ -175,8 +176,8 @@ fn counts(value: Val<'_>) -> Option<Usage> {
     })
 }
 
-/// The body of a chat completion that streams, with the usage asked for (`stream_options.include_usage`); none where the
-/// client asks for it itself, or the body is not one. Every other byte stays.
+/// The body of a streaming chat completion, with usage requested (`stream_options.include_usage`); `None` if the
+/// client already requests it, or the body is not one. All other bytes stay the same.
 pub fn asking_for_usage(body: &[u8]) -> Option<Vec<u8>> {
     const ASK: &str = "\"include_usage\":true";
     let (text, nodes) = scan_bytes(body, &Limits { max_body: body.len(), ..Limits::default() }).ok()?;

@@ -1,7 +1,7 @@
-//! Content codings (RFC 9110, section 8.4.1): compressed bodies made plain, piece by piece or whole.
+//! Content codings (RFC 9110, section 8.4.1): decodes compressed bodies, in pieces or as a whole.
 //!
-//! Failure law: what is not the coding it says it is, ends too early, or goes on after its end is [`Broken`]; what
-//! becomes larger than it may is [`TooLarge`] before it is held. Either way nothing of it may be used.
+//! Failure law: what is not in its declared coding, ends too early, or continues after its end is [`Broken`]; what
+//! decodes to more than the limit is [`TooLarge`] before it is stored. In either case none of it may be used.
 //!
 //! [`Broken`]: DecodeError::Broken
 //! [`TooLarge`]: DecodeError::TooLarge
@@ -14,7 +14,7 @@ use flate2::write::{MultiGzDecoder, ZlibDecoder};
 
 use self::zstd::ZstdDecoder;
 
-/// A content coding that we can undo.
+/// A content coding that we can decode.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ContentCoding {
     /// `gzip`, also called `x-gzip` (RFC 1952).
@@ -27,14 +27,14 @@ pub enum ContentCoding {
     Zstd,
 }
 
-/// What all `content-encoding` values of a message together say.
+/// What all `content-encoding` values of a message mean together.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ContentEncoding {
-    /// The body is plain.
+    /// The body is not encoded.
     Identity,
     /// The body is in this coding.
     Coded(ContentCoding),
-    /// A coding that we do not know, or one inside another.
+    /// An unknown coding, or several.
     Unknown,
 }
 
@@ -60,12 +60,12 @@ impl ContentEncoding {
     }
 }
 
-/// Why a body could not be made plain.
+/// Why a body could not be decoded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DecodeError {
-    /// It is not what its coding says, or it is cut off, or something follows its end.
+    /// It is not in its declared coding, or it is cut off, or something follows its end.
     Broken,
-    /// It becomes larger than it may.
+    /// It decodes to more than the limit.
     TooLarge,
 }
 
@@ -87,13 +87,13 @@ impl std::error::Error for DecodeError {}
 pub fn decode(coding: ContentCoding, body: &[u8], limit: usize) -> Result<Vec<u8>, DecodeError> {
     let mut decoder = ContentDecoder::new(coding, limit);
     let mut plain = decoder.push(body)?;
-    // A body may not become larger in its last step either.
+    // The last step must not exceed the limit either.
     decoder.inner.room(limit.saturating_sub(plain.len()));
     plain.extend(decoder.end()?);
     Ok(plain)
 }
 
-/// Makes a body plain as it comes.
+/// Decodes a body as it arrives.
 pub struct ContentDecoder {
     inner: Inner,
     limit: usize,
@@ -107,7 +107,7 @@ enum Inner {
 }
 
 impl ContentDecoder {
-    /// At most `limit` bytes may come out of one piece.
+    /// At most `limit` bytes may result from one piece.
     pub fn new(coding: ContentCoding, limit: usize) -> Self {
         let out = Bounded::default();
         let inner = match coding {
@@ -134,7 +134,7 @@ impl ContentDecoder {
         self.inner.taken(written)
     }
 
-    /// Ends the body; returns what was still held back.
+    /// Ends the body; returns the rest of the output.
     ///
     /// # Errors
     /// The body is broken or incomplete, or decodes to more than the limit.
@@ -173,10 +173,10 @@ impl Inner {
     }
 }
 
-/// Bytes of a decoder's working buffer.
+/// The size of a decoder's working buffer in bytes.
 const BUFFER: usize = 16 * 1024;
 
-/// Takes what a decoder writes, as long as there is room.
+/// Stores what a decoder writes, as long as there is room.
 #[derive(Default)]
 struct Bounded {
     bytes: Vec<u8>,

@@ -1,7 +1,7 @@
-//! Zstandard (RFC 8878) piece by piece, over a decoder that wants whole blocks.
+//! Zstandard (RFC 8878) in pieces, using a decoder that needs whole blocks.
 //!
-//! The decoder gives its window back only at the end of a frame, so what is in a window comes late: a compressed stream
-//! of events in this coding is read in time, but not passed on in time.
+//! The decoder releases its window only at the end of a frame, so the content of a window comes late: an event stream
+//! compressed with this coding is read in time, but not passed on in time.
 use std::io::{Error, Result};
 
 use ruzstd::decoding::{BlockDecodingStrategy, FrameDecoder};
@@ -20,18 +20,18 @@ const CHECKSUM: usize = 4;
 pub(super) struct ZstdDecoder {
     frame: FrameDecoder,
     state: State,
-    /// What came of a header or a block that is not complete.
+    /// The received part of a header or a block that is not complete.
     input: Vec<u8>,
     out: Bounded,
 }
 
 #[derive(Clone, Copy, PartialEq)]
 enum State {
-    /// Nothing came yet.
+    /// Nothing has arrived yet.
     Start,
     /// Within a frame; whether it ends with a checksum.
     Frame { checksum: bool },
-    /// After a frame: the body may end, or another frame follow.
+    /// After a frame: the body may end, or another frame may follow.
     Between,
 }
 
@@ -64,7 +64,7 @@ impl ZstdDecoder {
         if self.state == State::Between && self.input.is_empty() { Ok(()) } else { Err(broken()) }
     }
 
-    /// How long the frame header or block at the start of the input is, as far as that can be told.
+    /// The length of the frame header or block at the start of the input, if it can already be determined.
     fn next_part(&self, input: &[u8]) -> Option<usize> {
         match self.state {
             State::Start | State::Between => {
