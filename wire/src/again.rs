@@ -1,4 +1,4 @@
-//! What of a body a message does not keep: read again, from the same bytes.
+//! The parts of a body that a message does not store: read again, from the same bytes.
 
 use crate::coding::unescape;
 use crate::error::Limits;
@@ -7,15 +7,15 @@ use crate::layers::Texts;
 use crate::message::Message;
 use crate::tools::DEFINITION;
 
-/// A message beside the body (or the event's payload) that it was read from. Texts in which others stand are decoded once,
-/// however many stand in one.
+/// A message together with the body (or the event's payload) that it was read from. Texts that contain others are
+/// decoded once, however many they contain.
 pub struct Again<'b, 'm> {
     message: &'m Message,
     texts: Texts<'b, 'm>,
 }
 
 impl Message {
-    /// Looks at `body` again, which this message was read from.
+    /// Accesses `body` again, which this message was read from.
     pub fn again<'b>(&self, body: &'b [u8]) -> Again<'b, '_> {
         Again { message: self, texts: Texts::new(body, &self.layers) }
     }
@@ -27,15 +27,15 @@ impl Again<'_, '_> {
         to_value(self.written(tool)?.as_bytes(), &Limits::default()).ok()
     }
 
-    /// The numbers in what is gone by in a definition ([`DEFINITION`]) that a double does not keep, as they are written: some
-    /// readers tell them apart from their neighbours, where [`Again::definition`] does not.
+    /// The numbers in a definition's members ([`DEFINITION`]) that a double cannot represent exactly, as written:
+    /// some parsers distinguish them from their neighbours, but [`Again::definition`] does not.
     pub fn inexact_numbers(&self, tool: usize) -> Vec<String> {
         let Some(raw) = self.written(tool) else { return Vec::new() };
         inexact_numbers(raw.as_bytes(), DEFINITION, &Limits::default()).unwrap_or_default()
     }
 
-    /// The arguments of the `call`-th of `tool_calls`, parsed. A string that is strict JSON (as OpenAI writes arguments) is
-    /// parsed too; one that is not stays a string.
+    /// The arguments of the `call`-th of `tool_calls`, parsed. A string that is strict JSON (as OpenAI writes
+    /// arguments) is parsed too; any other stays a string.
     pub fn arguments(&self, call: usize) -> serde_json::Value {
         let source = self.message.tool_calls.get(call).and_then(|call| call.arguments.as_ref());
         let Some(source) = source else { return serde_json::Value::Null };

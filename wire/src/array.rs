@@ -6,9 +6,10 @@ use crate::framing::Event;
 #[derive(Debug, Clone)]
 pub(crate) struct ArrayStream {
     buffer: Vec<u8>,
-    /// Where in the buffer the bytes begin that are in no event yet; what is before them goes when the chunk is read.
+    /// The start of the bytes in the buffer that belong to no event yet; earlier ones are removed once the chunk is
+    /// read.
     start: usize,
-    /// Bytes of the buffer that have been looked at.
+    /// How many bytes of the buffer have been read.
     scanned: usize,
     state: State,
     max_event: usize,
@@ -17,9 +18,9 @@ pub(crate) struct ArrayStream {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum State {
-    /// Nothing but white space so far.
+    /// Only white space so far.
     Begin,
-    /// No array (an error's object): one event, which is whole when the stream is over.
+    /// Not an array (an error object): one event, which is complete when the stream ends.
     Single,
     /// Inside the array, outside of items.
     Between(Last),
@@ -29,7 +30,7 @@ enum State {
     End,
 }
 
-/// What stood last in the array.
+/// The last token in the array.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Last {
     Bracket,
@@ -92,7 +93,7 @@ impl ArrayStream {
         (!rest.is_empty()).then_some(if gap { Event::Gap(rest) } else { Event::Json(rest) })
     }
 
-    /// What has been looked at is an event, unless it is nothing.
+    /// Turns what has been read into an event, unless it is empty.
     fn cut(&mut self, events: &mut Vec<Event>, event: fn(Vec<u8>) -> Event) -> Result<(), WireError> {
         self.bounded(self.scanned - self.start)?;
         let raw = self.buffer.get(self.start..self.scanned).unwrap_or_default();
@@ -111,7 +112,8 @@ impl ArrayStream {
     }
 }
 
-/// The next byte of an item: how deep it is in brackets then, whether in a string, and whether behind a backslash there.
+/// The state after the next byte of an item: the depth of brackets, whether in a string, and whether after a
+/// backslash in it.
 fn step(depth: u32, string: bool, escaped: bool, byte: u8) -> (u32, bool, bool) {
     match (string, byte) {
         (true, _) if escaped => (depth, true, false),

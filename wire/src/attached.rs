@@ -1,5 +1,5 @@
-//! What comes with a request beside its words, wherever it stands: files by reference, and bytes in Base64. Protocols' readers know
-//! the places that their protocol has; servers take such parts in many more, and most call them by the same few names.
+//! Attachments of a request, wherever they are: files by reference, and bytes in Base64. The protocols' readers know
+//! the places that their protocol defines; servers accept such parts in many more, mostly under the same few names.
 
 use std::cell::LazyCell;
 
@@ -12,10 +12,10 @@ use crate::json::{Kind, Val};
 use crate::media;
 use crate::protocol::Protocol;
 
-/// Members that name a file, or hold what a model has made of one.
+/// Members that refer to a file, or contain what a model has computed from one.
 const FILES: &[&str] = &["file_id", "file_ids", "fileUri", "prompt_embeds", "image_embeds", "audio_embeds"];
 
-/// Members that say where something is fetched, where an address stands in them.
+/// Members that say where something is fetched, if they contain a URL.
 const ADDRESSES: &[&str] = &[
     "file_url",
     "image_url",
@@ -38,40 +38,40 @@ const ADDRESSES: &[&str] = &[
     "audio",
 ];
 
-/// How a message begins that stands for files which Alibaba keeps.
+/// The beginning of a message that stands for files stored at Alibaba.
 const KEPT: &str = "fileid://";
 
-/// Members that hold bytes.
+/// Members that contain bytes.
 const BYTES: &[&str] = &["data", "file_data", "image_data", "bytes", "blob", "raw", "b64_json"];
 
-/// What says of which kind a file is.
+/// Members with the type of a file.
 const KINDS: &[&str] = &["mimeType", "mediaType", "contentType"];
 
-/// Members that hold a prompt as the numbers of its tokens (TensorRT-LLM, SGLang).
+/// Members that contain a prompt as token ids (TensorRT-LLM, SGLang).
 const TOKENS: &[&str] = &["prompt_token_ids", "input_ids"];
 
-/// Members of somebody's own, besides those that are [`FREE`]: what a model's words refer to, what a tool is called with.
+/// Members with arbitrary content, in addition to [`FREE`]: references of a model's text, tool arguments.
 const OTHERS: &[&str] = &["annotations", "citations", "toolUse"];
 
-/// How the types of parts end that no model is shown as a file: calls and what came of them, which their readers know, and what a
-/// provider encrypts.
+/// Suffixes of the types of parts that are not shown to a model as files: calls and their results, which their
+/// readers handle, and data that a provider encrypts.
 const NO_FILES: &[&str] = &["_call", "tool_use", "tool_result", "redacted_thinking", "reasoning.encrypted"];
 
-/// Counts what is attached, where no reader has counted more, and prompts of tokens.
+/// Counts the attachments, if no reader has counted more, and prompts of tokens.
 ///
 /// # Errors
-/// [`WireError::Malformed`]: what is said to be text is none in UTF-8.
+/// [`WireError::Malformed`]: data that is declared as text but is not UTF-8.
 pub(crate) fn read(c: &mut Collector<'_>, root: Val<'_>) -> Result<(), WireError> {
-    // What these hold, their readers know.
+    // Their readers handle everything in these.
     if matches!(c.message.protocol, Protocol::Mcp | Protocol::A2a | Protocol::A2aHttp) {
         return Ok(());
     }
     let mut count = 0;
     within(c, "", root, &mut count)?;
     c.message.media = c.message.media.max(count);
-    // vLLM's name is anybody's elsewhere.
+    // In other requests, vLLM's name may mean anything.
     let of_vllm = root.get("token_ids").filter(|_| root.get("sampling_params").is_some());
-    // On paths of no known protocol: llama.cpp's, Hugging Face's.
+    // On paths of unknown protocols: llama.cpp's, Hugging Face's.
     let unknown = c.message.protocol == Protocol::Json;
     let native = ["prompt", "inputs"].into_iter().filter(|_| unknown).filter_map(|name| root.get(name));
     let prompts = TOKENS.iter().filter_map(|name| root.get(name)).chain(of_vllm);
@@ -80,7 +80,7 @@ pub(crate) fn read(c: &mut Collector<'_>, root: Val<'_>) -> Result<(), WireError
     Ok(())
 }
 
-/// The numbers in a list, and in lists in it. Recursion is bounded by the scanner's depth limit.
+/// The numbers in a list, and in nested lists. Recursion is bounded by the scanner's depth limit.
 fn numbers(list: Val<'_>) -> u32 {
     list.items().map(|(_, list)| numbers(list)).fold(list.small_items(), u32::saturating_add)
 }
@@ -96,7 +96,7 @@ fn whole_numbers(list: Val<'_>) -> u32 {
     count
 }
 
-/// All that is attached within a value of this name. Recursion is bounded by the scanner's depth limit.
+/// All attachments in a value with this name. Recursion is bounded by the scanner's depth limit.
 fn within(c: &Collector<'_>, name: &str, value: Val<'_>, count: &mut u32) -> Result<(), WireError> {
     if value.kind() == Kind::Array {
         return value.items().try_for_each(|(_, item)| within(c, name, item, count));
@@ -105,7 +105,7 @@ fn within(c: &Collector<'_>, name: &str, value: Val<'_>, count: &mut u32) -> Res
     if NO_FILES.iter().any(|end| kind.ends_with(end)) {
         return Ok(());
     }
-    // It takes a look at all members, and is asked of each.
+    // Expensive: it examines all members, and may be needed for each.
     let says_text = LazyCell::new(|| media::says_text(value));
     value.members().try_for_each(|(key, member)| {
         let key = key.text();
@@ -122,7 +122,7 @@ fn within(c: &Collector<'_>, name: &str, value: Val<'_>, count: &mut u32) -> Res
     })
 }
 
-/// Whether a message stands for files that are kept: of a long one the beginning tells.
+/// Whether a message stands for stored files: the beginning of a long one is sufficient.
 fn is_kept(content: Val<'_>) -> bool {
     const LONGEST: usize = 6 * KEPT.len();
     let raw = content.raw();
@@ -130,7 +130,7 @@ fn is_kept(content: Val<'_>) -> bool {
     content.is_string() && unescape(head).starts_with(KEPT)
 }
 
-/// Whether a member of this name may be one of those: most are not, and are not compared with each.
+/// Whether a member with this name may be one of those: most are not, and need not be compared with each.
 fn may_attach(key: &str) -> bool {
     let mut letters = plain(key);
     matches!(
@@ -148,12 +148,12 @@ fn may_attach(key: &str) -> bool {
     )
 }
 
-/// Whether a member of an object of this name says where a file is.
+/// Whether a member of an object with this name says where a file is.
 fn points(of: &str, object: Val<'_>, key: &str, member: Val<'_>) -> bool {
     if is_one_of(FILES, key) {
         return texts(member).any(|text| text.string().is_some_and(|text| !text.is_empty()));
     }
-    // Elsewhere an address is anybody's link.
+    // In other places, a URL is just a link.
     let of_file = || {
         of == "source"
             || object.members().any(|(key, _)| is_one_of(KINDS, &key.text()))
@@ -166,12 +166,13 @@ fn points(of: &str, object: Val<'_>, key: &str, member: Val<'_>) -> bool {
     false
 }
 
-/// Whether a part of this type is what stands at its address (Gemini's Interactions). A document may also be what is linked.
+/// Whether a part of this type is the file at its URL (Gemini's Interactions). A document may also be linked only.
 fn is_typed(kind: &str, key: &str) -> bool {
     matches!(kind, "image" | "audio" | "video") || kind == "document" && key == "uri"
 }
 
-/// Whether a member holds bytes that are no text; `says_text` is whether what stands beside it says that they are.
+/// Whether a member contains bytes that are not text; `says_text` is whether an adjacent member declares them as
+/// text.
 fn holds_bytes(c: &Collector<'_>, says_text: impl Fn() -> bool, member: Val<'_>) -> Result<bool, WireError> {
     let mut media = false;
     for text in texts(member) {
@@ -185,7 +186,7 @@ fn texts(value: Val<'_>) -> impl Iterator<Item = Val<'_>> {
     [value].into_iter().chain(value.items().map(|(_, item)| item)).filter(|one| one.is_string())
 }
 
-/// Whether a text begins as an address does: with a scheme.
+/// Whether a text begins with a URL scheme.
 fn is_address(value: Val<'_>) -> bool {
     let part = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'+' | b'-' | b'.');
     let text = value.string().unwrap_or_default();

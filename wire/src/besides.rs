@@ -1,5 +1,5 @@
-//! What a request asks for in places of which its protocol's reader makes nothing: models to fall back on, a session's tools, the
-//! requests in a batch. A policy on models or tools sees these too.
+//! What a request asks for in places that its protocol's reader ignores: fallback models, a session's tools, the
+//! requests in a batch. Policies on models or tools see these too.
 
 use std::borrow::Cow;
 
@@ -13,7 +13,7 @@ use crate::mcp;
 use crate::protocol::Protocol;
 use crate::tools;
 
-/// Members that hold a request, or a part of one.
+/// Members that contain a request, or a part of one.
 const HOLDERS: &[&str] = &[
     "session",
     "response",
@@ -90,7 +90,7 @@ const HOLDERS: &[&str] = &[
     "batch_request",
     "chat_get_completion",
 ];
-/// Members that hold models to fall back on.
+/// Members that contain fallback models.
 const FALLBACKS: &[&str] = &[
     "fallbacks",
     "default_fallbacks",
@@ -98,30 +98,30 @@ const FALLBACKS: &[&str] = &[
     "context_window_fallback_dict",
     "content_policy_fallbacks",
 ];
-/// What services call a model besides `model`.
+/// Other names than `model` that services use for a model.
 const MODELS: &[&str] = &[
     "modelId",
     "model_id",
     "modelArn",
     "foundationModel",
     "targetModelId",
-    // What is tuned: on Vertex AI, on Bedrock.
+    // The model to tune: on Vertex AI, on Bedrock.
     "baseModel",
     "baseModelIdentifier",
 ];
-/// OpenRouter's plugins that search the web; others mend an answer, or read a file that is there.
+/// OpenRouter's plugins that search the web; others repair a response, or read an attached file.
 const SEARCHING: &[&str] = &["web", "fusion"];
-/// Members of a request by which a provider searches the web for the model, as a tool of its own would.
+/// Members of a request that make a provider search the web for the model, as its own tool would.
 const SEARCHES: &[&str] = &["web_search_options", "search_parameters"];
-/// Holders within each other.
+/// Maximum nesting of such members.
 const DEPTH: usize = 8;
 
-/// Notes the models, tools and files that the protocol's reader did not. Where no path `settled` the protocol, also those that would be
-/// read at the outermost level by a server that passes over members it does not know.
+/// Notes the models, tools and files that the protocol's reader did not. If no path `settled` the protocol, this
+/// includes those that a server that ignores unknown members would read at the top level.
 ///
 /// # Errors
-/// [`WireError`](crate::error::WireError): a method of MCP under a name that only some servers take for `method`; more models in one
-/// name than anybody asks; what is said to be text and is none in UTF-8.
+/// [`WireError`](crate::error::WireError): an MCP method under a name that only some servers take for `method`; too
+/// many models in one name; data that is declared as text but is not UTF-8.
 pub(crate) fn read(c: &mut Collector<'_>, root: Val<'_>, settled: bool) -> Done {
     let messages = root.items().map(|(_, one)| one).chain([root]);
     for (key, member) in messages.flat_map(Val::members) {
@@ -134,7 +134,7 @@ pub(crate) fn read(c: &mut Collector<'_>, root: Val<'_>, settled: bool) -> Done 
     let outermost = !settled && of_nobody || c.message.protocol == Protocol::BedrockInvoke;
     attached::read(c, root)?;
     if !settled {
-        // A body of a known form may be a service's that calls its model otherwise (watsonx).
+        // A body in a known format may be for a service with another name for the model (watsonx).
         let model = root.get("model").filter(|model| model.is_object());
         let named_so = MODELS.iter().filter_map(|name| root.get(name));
         named_so.chain(model).try_for_each(|model| named(c, model))?;
@@ -144,25 +144,25 @@ pub(crate) fn read(c: &mut Collector<'_>, root: Val<'_>, settled: bool) -> Done 
     within(c, root, outermost, 0)
 }
 
-/// Cloudflare's requests to several providers, one after the other until one answers: each with what it is sent in its `query`.
+/// Cloudflare's requests to several providers, tried in turn until one answers: each with its request in `query`.
 fn of_providers(c: &mut Collector<'_>, root: Val<'_>) -> Done {
     let sent = root.items().filter(|(_, one)| one.get("provider").is_some() && one.get("endpoint").is_some());
     sent.filter_map(|(_, one)| one.get("query")).try_for_each(|query| within(c, query, true, 1))
 }
 
-/// The same of one of several requests in a body, whose protocol is settled.
+/// The same for one of several requests in a body whose protocol is settled.
 ///
 /// # Errors
-/// [`WireError`]: more models in one name than anybody asks.
+/// [`WireError`]: too many models in one name.
 pub(crate) fn of_several(c: &mut Collector<'_>, request: Val<'_>) -> Done {
     searches(c, request);
     within(c, request, false, 0)
 }
 
-/// Notes under its name what has a provider search without a tool: OpenAI's `web_search_options`, xAI's `search_parameters`, Alibaba's
-/// `enable_search`, OpenRouter's plugins.
+/// Notes, under its name, what makes a provider search without a tool: OpenAI's `web_search_options`, xAI's
+/// `search_parameters`, Alibaba's `enable_search`, OpenRouter's plugins.
 fn searches(c: &mut Collector<'_>, request: Val<'_>) {
-    // Alibaba's own requests have what is beside the messages in an object.
+    // Alibaba's own request format has everything but the messages in an object.
     let parameters = request.get("parameters").filter(|_| request.get("input").is_some());
     for holder in [Some(request), parameters].into_iter().flatten() {
         let asks = c.message.protocol.names_a_model() || parameters.is_some();
@@ -190,13 +190,13 @@ fn within(c: &mut Collector<'_>, value: Val<'_>, all: bool, depth: usize) -> Don
     value.members().try_for_each(|(key, value)| member(c, &key.text(), value, all, depth))
 }
 
-/// One member of an object; `all` where no reader makes anything of it.
+/// One member of an object; `all` if no reader handles it.
 pub(crate) fn member(c: &mut Collector<'_>, name: &str, value: Val<'_>, all: bool, depth: usize) -> Done {
     if name == "tools" {
-        // Those that ask a model of their own: for advice, for an image.
+        // Tools that ask a model themselves: for advice, for an image.
         let mut models = value.items().filter_map(|(_, tool)| tool.get("model"));
         models.try_for_each(|model| named(c, model))?;
-        // OpenRouter's have what is theirs in an object, where others have a schema.
+        // OpenRouter's tools have their settings in an object where others have a schema.
         let own = |tool: &Val<'_>| tool.get_text("type").is_some_and(|kind| kind.starts_with("openrouter:"));
         let theirs = value.items().map(|(_, tool)| tool).filter(own);
         let mut theirs = theirs.filter_map(|tool| tool.get("parameters"));
@@ -224,7 +224,7 @@ pub(crate) fn member(c: &mut Collector<'_>, name: &str, value: Val<'_>, all: boo
             value.get("tools").into_iter().for_each(|list| tools::offer_by_any_name(c, list));
             Ok(())
         }
-        // Elsewhere such a name may be a label (LiteLLM's lists of models).
+        // In other places, such a name may be a label (LiteLLM's model lists).
         _ if holds && alike(name, "manualMode") => {
             let mut names = value.members().filter(|(key, _)| alike(&key.text(), "modelName"));
             names.try_for_each(|(_, name)| named(c, name))
@@ -233,9 +233,9 @@ pub(crate) fn member(c: &mut Collector<'_>, name: &str, value: Val<'_>, all: boo
             kept(c, value);
             Ok(())
         }
-        // Elsewhere it is a list of messages.
+        // In other places it is a list of messages.
         "input" if depth > 0 && value.is_object() => within(c, value, true, depth + 1),
-        // Each under a name of its own: a grader, a provider (Vercel's gateway among them).
+        // Each under its own name: a grader, a provider (including Vercel's gateway).
         "graders" | "providerOptions" | "provider_options" if depth < DEPTH => {
             value.members().try_for_each(|(_, held)| within(c, held, true, depth + 1))
         }
@@ -247,7 +247,7 @@ pub(crate) fn member(c: &mut Collector<'_>, name: &str, value: Val<'_>, all: boo
     }
 }
 
-/// Items of a conversation that OpenAI keeps: each answer in it is offered the tools that they have.
+/// Items of a conversation that OpenAI stores: each response in it is offered their tools.
 fn kept(c: &mut Collector<'_>, items: Val<'_>) {
     for (_, item) in items.items() {
         let kind = item.get_text("type").unwrap_or_default();
@@ -259,7 +259,7 @@ fn kept(c: &mut Collector<'_>, items: Val<'_>) {
     }
 }
 
-/// Models to fall back on: in a list, by themselves or as what is to be asked; or under the name of the model that failed.
+/// Fallback models: in a list, as names or requests; or under the name of the failed model.
 fn fallbacks(c: &mut Collector<'_>, value: Val<'_>, depth: usize) -> Done {
     if value.kind() == Kind::Array {
         return value.items().try_for_each(|(_, entry)| under_names(c, entry, depth));
@@ -274,7 +274,7 @@ fn under_names(c: &mut Collector<'_>, value: Val<'_>, depth: usize) -> Done {
         if !request && member.is_string() {
             named(c, member)?;
         }
-        // A failed model may be called like a part of a request: of that only texts are models.
+        // A failed model may have the name of a part of a request: in that, only texts are models.
         let part = is_part(&key.text());
         let mut entries = member.items().filter(|(_, entry)| !part || entry.is_string());
         entries.try_for_each(|(_, entry)| asked(c, entry, depth))?;
@@ -282,20 +282,20 @@ fn under_names(c: &mut Collector<'_>, value: Val<'_>, depth: usize) -> Done {
     Ok(())
 }
 
-/// Whether a member of this name is part of a request, so that what it holds was read with that.
+/// Whether a member with this name is part of a request, so that its contents have already been read.
 fn is_part(name: &str) -> bool {
     matches!(name, "messages" | "tools" | "functions")
         || FALLBACKS.contains(&name)
         || HOLDERS.iter().any(|holder| alike(name, holder))
 }
 
-/// A model to fall back on, or a request of its own, which may have more of them.
+/// A fallback model, or a complete request, which may contain more of them.
 fn asked(c: &mut Collector<'_>, value: Val<'_>, depth: usize) -> Done {
     named(c, value)?;
     within(c, value, true, depth + 1)
 }
 
-/// What Groq's systems of several models and tools are made of.
+/// The models and tools that Groq's compound systems consist of.
 fn compound(c: &mut Collector<'_>, value: Val<'_>) -> Done {
     let models = value.get("models").into_iter().flat_map(Val::members);
     let tools = value.get("tools").and_then(|tools| tools.get("enabled_tools"));
@@ -304,12 +304,12 @@ fn compound(c: &mut Collector<'_>, value: Val<'_>) -> Done {
     models.map(|(_, model)| model).try_for_each(|model| named(c, model))
 }
 
-/// A model's name, or an object that has one: an entry that says what to ask, a model with its settings, or these under their
-/// provider's name (Bedrock's harnesses).
+/// A model's name, or an object that contains one: an entry with a request, a model with its settings, or these under
+/// their provider's name (Bedrock's harnesses).
 fn named(c: &mut Collector<'_>, value: Val<'_>) -> Done {
     let member = |name: &str| value.get_text(name);
     let name = if value.is_object() { member("model").or_else(|| member("id")) } else { value.string() };
-    // As Gemini's reader has it.
+    // As in Gemini's reader.
     let mut asks = |name: Cow<'_, str>| c.asks_models(name.strip_prefix("models/").unwrap_or(&name));
     match name {
         Some(name) => asks(name),

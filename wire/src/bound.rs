@@ -1,8 +1,9 @@
-//! How long a request lets its answers be, in its provider's own words; and writing such a bound into a request that has none.
+//! How a request bounds the length of its responses, per provider; and adding a bound to a request without one.
 //!
-//! Only what the protocol's own servers read bounds anything. Servers read loosely, and not alike: those in Go take a name in any
-//! case and the last of several, Google's JSON has two spellings of each, Python takes `"8"` and `8.0` for 8, and to some zero is no
-//! bound. So a bound counts when no such reading could be larger; where several may be read, the largest counts.
+//! Only what the protocol's own servers read is a bound. Servers parse leniently, and differently: those in Go ignore
+//! the case of names and use the last of several, Google's JSON has two spellings of each name, Python accepts `"8"`
+//! and `8.0` for 8, and for some, zero is no bound. So a bound counts only if no such interpretation could be larger;
+//! if several may be read, the largest counts.
 //!
 //! | API | member |
 //! |---|---|
@@ -21,17 +22,17 @@ use crate::json::{Doc, Kind, NO_LAYER, Val, scan_bytes};
 use crate::message::Message;
 use crate::protocol::Protocol;
 
-/// What a request asks of its answers.
+/// What a request asks of its responses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Answers {
-    /// The most tokens that each may have, those of reasoning among them; none where the request sets no bound.
+    /// The maximum number of tokens of each, including reasoning; `None` if the request sets no bound.
     pub most: Option<u64>,
-    /// How many are asked for.
+    /// How many responses are requested.
     pub count: u64,
 }
 
 impl Answers {
-    /// The most tokens that all of them may have together.
+    /// The maximum number of tokens of all of them together.
     pub fn total(&self) -> Option<u64> {
         self.most.map(|most| most.saturating_mul(self.count))
     }
@@ -42,17 +43,17 @@ type Path = [&'static str];
 /// In a path: each item of a list.
 const EACH: &str = "*";
 
-/// Where a request bounds its answers.
+/// Where a request bounds its responses.
 struct Fields {
-    /// What the protocol's servers read.
+    /// The members that the protocol's servers read.
     binding: &'static [&'static Path],
-    /// What some of them read besides: no bound by itself, but it may be a larger one.
+    /// Members that only some of them read: not a bound by themselves, but possibly a larger one.
     beside: &'static [&'static Path],
     /// Where a bound is written.
     written: &'static Path,
 }
 
-/// What is read of a request, and written into one; none where it is not known what would bound an answer.
+/// The members to read in a request and to write; `None` if it is unknown what would bound a response.
 fn fields(protocol: Protocol, models: &[&str]) -> Option<Fields> {
     const TOKENS: &Path = &["max_tokens"];
     const COMPLETION: &Path = &["max_completion_tokens"];
@@ -61,7 +62,7 @@ fn fields(protocol: Protocol, models: &[&str]) -> Option<Fields> {
     const GEMINI: &Path = &["generationConfig", "maxOutputTokens"];
     const CONVERSE: &Path = &["inferenceConfig", "maxTokens"];
     const OLLAMA: &Path = &["options", "num_predict"];
-    // A model that is asked where the first one fails.
+    // A model that is asked if the first one fails.
     const FALLBACK: &Path = &["fallbacks", EACH, "max_tokens"];
     let fields = |binding, beside, written| Fields { binding, beside, written };
     Some(match protocol {
@@ -89,7 +90,7 @@ fn fields(protocol: Protocol, models: &[&str]) -> Option<Fields> {
     })
 }
 
-/// By a word in the model's name: the vendor's own request, as Bedrock's guide describes it for each.
+/// By a word in the model's name: the vendor's own request format, as Bedrock's guide describes it.
 fn invoked(model: &str) -> Option<Fields> {
     let model = model.to_ascii_lowercase();
     let named = |words: &[&str]| words.iter().any(|word| model.contains(word));
@@ -113,7 +114,7 @@ fn invoked(model: &str) -> Option<Fields> {
     }
 }
 
-/// Whether it is one of OpenAI's that refuse `max_tokens`: o1 and its kind, GPT-5 and later.
+/// Whether it is one of OpenAI's models that refuse `max_tokens`: o1 and similar, GPT-5 and later.
 fn reasons(model: &str) -> bool {
     let model = model.to_ascii_lowercase();
     let number = |word: &str| word.parse::<u32>().ok();
@@ -129,7 +130,7 @@ fn reasons(model: &str) -> bool {
     false
 }
 
-/// Any member that bounds an answer somewhere: where the protocol does not tell which of them does.
+/// Every member that bounds a response in some protocol: if the protocol does not tell which of them applies.
 const ANY: &[&Path] = &[
     &["max_completion_tokens"],
     &["max_output_tokens"],
@@ -144,7 +145,7 @@ const ANY: &[&Path] = &[
     &["options", "num_predict"],
 ];
 
-/// What a request asks of its answers, as far as its body tells.
+/// What a request asks of its responses, as far as its body tells.
 pub(crate) fn of(protocol: Protocol, root: Val<'_>) -> Answers {
     if protocol != Protocol::OpenAiEmbeddings && !root.members().any(|(key, _)| may_say(&key.text())) {
         return Answers { most: None, count: 1 };
@@ -158,7 +159,7 @@ pub(crate) fn of(protocol: Protocol, root: Val<'_>) -> Answers {
     Answers { most: most(protocol, &fields, root), count: count(protocol, root) }
 }
 
-/// What a request asks of its answers, its model known. `None` where it is not known what would bound them.
+/// What a request asks of its responses, given its model. `None` if it is unknown what would bound them.
 pub fn answers(message: &Message, body: &[u8]) -> Option<Answers> {
     let Message { protocol, max_output, .. } = *message;
     if max_output == Some(0) {
@@ -175,7 +176,7 @@ pub fn answers(message: &Message, body: &[u8]) -> Option<Answers> {
     scanned(body, |root| Answers { most: most(protocol, &fields, root), count: count(protocol, root) })
 }
 
-/// Models whose answers are vectors.
+/// Models whose responses are vectors.
 fn embeds(model: &str) -> bool {
     let model = model.to_ascii_lowercase();
     ["amazon.titan-embed", "amazon.nova-2-multimodal-embeddings", "cohere.embed"]
@@ -183,8 +184,8 @@ fn embeds(model: &str) -> bool {
         .any(|name| model.contains(name))
 }
 
-/// The body with this bound on each answer, for a request that has none: [`answers`] reads it so. Values that some server could
-/// read as more are replaced; every other byte stays. None where it can not be written.
+/// The body with this bound on each response, for a request without one; [`answers`] then returns it. Values that
+/// some server could read as more are replaced; all other bytes stay the same. `None` if it cannot be written.
 pub fn bounded(message: &Message, body: &[u8], most: u64) -> Option<Vec<u8>> {
     let models: Vec<&str> = message.models().collect();
     let fields = fields(message.protocol, &models)?;
@@ -194,7 +195,7 @@ pub fn bounded(message: &Message, body: &[u8], most: u64) -> Option<Vec<u8>> {
     scanned(body, |root| patched(root.doc.text, &patches(message.protocol, &fields, root, most)).into_bytes())
 }
 
-/// What is read of a body that was read before, scanned again; none where it is no object, or more than is read of one.
+/// Scans a body again that was read before, and applies `read`; `None` if it is not an object, or is over a limit.
 pub(crate) fn scanned<T>(body: &[u8], read: impl FnOnce(Val<'_>) -> T) -> Option<T> {
     let limits = Limits { max_body: body.len(), ..Limits::default() };
     let (text, nodes) = scan_bytes(body, &limits).ok()?;
@@ -202,13 +203,13 @@ pub(crate) fn scanned<T>(body: &[u8], read: impl FnOnce(Val<'_>) -> T) -> Option
     root.is_object().then(|| read(root))
 }
 
-/// What stands at a path.
+/// The value at a path.
 #[derive(Clone, Copy)]
 struct Found<'d> {
     value: Val<'d>,
-    /// Every name on the way is spelled as the provider spells it.
+    /// Every name in the path is spelled as the provider spells it.
     exact: bool,
-    /// Names that are left: the value is no object, and has no such member.
+    /// The number of remaining names: the value is not an object, so it has no such member.
     left: usize,
 }
 
@@ -217,13 +218,13 @@ impl Found<'_> {
         self.left > 0 || self.value.kind() == Kind::Null
     }
 
-    /// The bound, if it is one to every server.
+    /// The bound, if it is one for every server.
     fn bound(&self) -> Option<u64> {
         if self.left > 0 { None } else { self.value.unsigned().filter(|bound| *bound > 0) }
     }
 }
 
-/// All that some server could take for what stands at this path.
+/// All values that some server could take for the one at this path.
 fn at<'d>(protocol: Protocol, object: Val<'d>, path: &Path) -> Vec<Found<'d>> {
     let mut found = Vec::new();
     collect(protocol, Found { value: object, exact: true, left: path.len() }, path, &mut found);
@@ -252,7 +253,8 @@ fn collect<'d>(protocol: Protocol, from: Found<'d>, path: &Path, found: &mut Vec
     }
 }
 
-/// Whether a member of this name may say something of the answers: most requests have none, and are not searched for each.
+/// Whether a member with this name may be relevant to the responses: most requests have none, and need no search for
+/// each path.
 fn may_say(key: &str) -> bool {
     let mut letters = plain(key);
     matches!(
@@ -268,29 +270,28 @@ fn may_say(key: &str) -> bool {
     )
 }
 
-/// A name without what the two ways of writing it in protocol buffers' JSON differ in: underscores and capitals.
+/// A name without the differences between its two spellings in protocol buffers' JSON: underscores and upper case.
 pub(crate) fn plain(name: &str) -> impl Iterator<Item = u8> {
     name.bytes().filter(|b| *b != b'_').map(|b| b.to_ascii_lowercase())
 }
 
-/// A name as servers compare it that do not tell capitals from small letters. To Go a long s and the sign for kelvin are letters
-/// like any other.
+/// A name as compared by servers that ignore case. In Go, the long s and the kelvin sign equal ordinary letters.
 pub(crate) fn in_small_letters(name: &str) -> String {
     name.replace('\u{17f}', "s").replace('\u{212a}', "k").to_ascii_lowercase()
 }
 
-/// Whether some server takes the one name for the other.
+/// Whether some server takes one name for the other.
 pub(crate) fn alike(key: &str, name: &str) -> bool {
-    // Most are told apart by their first letter.
+    // Most names differ in their first letter.
     plain(key).next() == plain(name).next() && plain(key).eq(plain(name))
 }
 
-/// Whether some server takes it for one of these names.
+/// Whether some server takes the key for one of these names.
 pub(crate) fn is_one_of(names: &[&str], key: &str) -> bool {
     names.iter().any(|name| alike(key, name))
 }
 
-/// Google's other spelling: `maxOutputTokens` is `max_output_tokens`.
+/// Google's other spelling: `maxOutputTokens` becomes `max_output_tokens`.
 pub(crate) fn snake(name: &str) -> String {
     let mut out = String::with_capacity(name.len() + 4);
     for c in name.chars() {
@@ -302,7 +303,8 @@ pub(crate) fn snake(name: &str) -> String {
     out
 }
 
-/// The largest bound that may be read; none if one of the values bounds nothing to some server, or no server has to read any.
+/// The largest bound that may be read; `None` if one of the values is no bound to some server, or not every server
+/// reads one of them.
 fn most(protocol: Protocol, fields: &Fields, root: Val<'_>) -> Option<u64> {
     let mut largest = None;
     let mut binds = false;
@@ -318,11 +320,11 @@ fn most(protocol: Protocol, fields: &Fields, root: Val<'_>) -> Option<u64> {
     largest.filter(|_| binds)
 }
 
-/// Members that say how many answers are asked for.
+/// Members with the number of requested responses.
 const SEVERAL: &[&Path] =
     &[&["n"], &["best_of"], &["num_generations"], &["numResults"], &["generationConfig", "candidateCount"]];
 
-/// How many answers are asked for.
+/// The number of requested responses.
 fn count(protocol: Protocol, root: Val<'_>) -> u64 {
     let said = SEVERAL.iter().flat_map(|path| at(protocol, root, path));
     let most = said.filter(|one| one.left == 0).map(|one| times(one.value)).max().unwrap_or(1);
@@ -335,7 +337,7 @@ fn count(protocol: Protocol, root: Val<'_>) -> u64 {
     most.saturating_mul(prompts.max(1))
 }
 
-/// A list of texts, or of lists of tokens, is so many prompts.
+/// A list of texts, or of token lists, contains that many prompts.
 fn prompts(value: Val<'_>) -> u64 {
     value.items().filter(|(_, item)| item.is_string() || item.kind() == Kind::Array).map(|_| 1).sum()
 }
@@ -361,7 +363,7 @@ fn times(value: Val<'_>) -> u64 {
     number.max(1)
 }
 
-/// What makes a bound of all that stands there, in order.
+/// The patches that turn all relevant values into the bound, in order.
 fn patches(protocol: Protocol, fields: &Fields, root: Val<'_>, most: u64) -> Vec<Patch> {
     let mut patches = Vec::new();
     let mut written = false;
@@ -372,7 +374,7 @@ fn patches(protocol: Protocol, fields: &Fields, root: Val<'_>, most: u64) -> Vec
             let fits = one.bound().is_some_and(|bound| bound <= most);
             if !fits && (ours || found.len() > 1 || !one.is_empty()) {
                 let rest = path.get(path.len().saturating_sub(one.left)..).unwrap_or_default();
-                // Who asks for no token at all is not given a long answer.
+                // A request for no tokens at all does not get a long response.
                 let none = one.left == 0 && one.value.unsigned() == Some(0);
                 let with = nested(rest, if none { 1 } else { most });
                 patches.push(Patch { range: one.value.outer_range(), with });
@@ -389,7 +391,7 @@ fn patches(protocol: Protocol, fields: &Fields, root: Val<'_>, most: u64) -> Vec
     patches
 }
 
-/// A bound where there is nothing yet: in the object that is there for it, or with that object.
+/// Inserts a bound where there is none: in its containing object if present, otherwise together with it.
 fn inserted(protocol: Protocol, root: Val<'_>, path: &Path, most: u64) -> Patch {
     let (mut object, mut rest) = (root, path);
     while let [name, further @ ..] = rest {

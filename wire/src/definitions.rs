@@ -1,29 +1,29 @@
-//! In which tool's definition a text stands.
+//! Which tool's definition contains a text.
 
 use std::cmp::Reverse;
 
 use crate::message::Message;
 
-/// Where the definitions of the tools on offer stand.
+/// The positions of the offered tools' definitions.
 pub struct Definitions<'m> {
     message: &'m Message,
-    /// By layer and beginning, an outer one before those in it.
+    /// Sorted by layer and start, an outer one before those in it.
     sorted: Vec<Definition>,
 }
 
-/// Where one of them stands.
+/// The position of a definition.
 struct Definition {
     layer: u32,
     start: u32,
     end: u32,
-    /// Index into the tools on offer.
+    /// Index into the offered tools.
     tool: usize,
-    /// The definition around it, among the sorted ones.
+    /// The definition around it, as an index into the sorted ones.
     outer: Option<usize>,
 }
 
 impl Message {
-    /// Where the definitions of its tools stand.
+    /// The positions of its tools' definitions.
     pub fn definitions(&self) -> Definitions<'_> {
         let items = self.tool_items.iter().enumerate().map(|(tool, item)| Definition {
             layer: item.layer,
@@ -33,7 +33,7 @@ impl Message {
             outer: None,
         });
         let mut sorted: Vec<Definition> = items.collect();
-        // Of a tool that was noted twice, the later one is found.
+        // For a tool that was noted twice, the later one is found.
         sorted.sort_by_key(|one| (one.layer, one.start, Reverse(one.end), Reverse(one.tool)));
         sorted.dedup_by_key(|one| (one.layer, one.start, one.end));
         for at in 0..sorted.len() {
@@ -46,8 +46,8 @@ impl Message {
     }
 }
 
-/// The innermost definition that is not over before `end`: the last of these, or one around it. They are as deep in one another as a
-/// document may be.
+/// The innermost definition that does not end before `end`: the last of these, or one around it. Their nesting is
+/// bounded by a document's depth.
 fn around(before: &[Definition], layer: u32, end: u32) -> Option<usize> {
     let mut next = before.len().checked_sub(1);
     loop {
@@ -60,7 +60,8 @@ fn around(before: &[Definition], layer: u32, end: u32) -> Option<usize> {
 }
 
 impl Definitions<'_> {
-    /// The tool, of `tools_offered`, in whose definition a segment stands; of tools in one another the inner one.
+    /// The tool, as an index into `tools_offered`, whose definition contains a segment; the inner one if they are
+    /// nested.
     pub fn tool_of(&self, segment: usize) -> Option<usize> {
         let segment = self.message.segments.get(segment)?;
         let (mut layer, mut span) = (segment.layer, segment.span.clone());
@@ -70,7 +71,7 @@ impl Definitions<'_> {
             if let Some(definition) = around.and_then(|at| self.sorted.get(at)) {
                 return Some(definition.tool);
             }
-            // A text in a text of the definition.
+            // A text nested in a text of the definition.
             let outer = self.message.layers.get(layer as usize)?;
             (layer, span) = (outer.parent, outer.span.clone());
         }

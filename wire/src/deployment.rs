@@ -1,4 +1,5 @@
-//! Models in paths: Azure's deployments, OpenAI's engines, and what other services have behind the same operations or their own.
+//! Models in paths: Azure's deployments, OpenAI's engines, and other services' paths with the same or their own
+//! operations.
 
 use std::borrow::Cow;
 
@@ -6,7 +7,7 @@ use crate::bound::scanned;
 use crate::json::Val;
 use crate::route::{PREDICTIONS, after, matches};
 
-/// Operations of OpenAI's that stand behind a deployment or an engine, longer ones first.
+/// OpenAI's operations after a deployment or an engine, longer ones first.
 const OPERATIONS: &[&[&str]] = &[
     &["extensions", "chat", "completions"],
     &["chat", "completions"],
@@ -22,32 +23,32 @@ const OPERATIONS: &[&[&str]] = &[
     &["moderations"],
 ];
 
-/// What stands behind these words.
+/// The segments after these.
 fn behind<'s>(segments: &'s [Cow<'_, str>], these: &[&str]) -> Option<&'s [Cow<'s, str>]> {
     let at = segments.windows(these.len()).position(|window| matches(window, these))?;
     segments.get(at + these.len()..)
 }
 
-/// What stands before that end.
+/// The segments before this end.
 fn before<'s>(segments: &'s [Cow<'s, str>], end: &[&str]) -> Option<&'s [Cow<'s, str>]> {
     let (before, tail) = segments.split_at_checked(segments.len().checked_sub(end.len())?)?;
     matches(tail, end).then_some(before)
 }
 
-/// What stands between these words and an operation.
+/// The segments between these and an operation.
 fn before_operation<'s>(segments: &'s [Cow<'_, str>], these: &[&str]) -> Option<&'s [Cow<'s, str>]> {
     let rest = behind(segments, these)?;
     OPERATIONS.iter().find_map(|operation| before(rest, operation))
 }
 
-/// The model that a path names, where its protocol does not say where.
+/// The model in a path, if its protocol does not define where.
 pub(crate) fn model(segments: &[Cow<'_, str>]) -> Option<String> {
     deployment(segments).or_else(|| engine(segments)).or_else(|| hosted(segments))
 }
 
-/// The model of a service that keeps many: Hugging Face's `/models/{model}/v1/chat/completions`, Replicate's
-/// `/models/{model}/predictions` and its deployments, Databricks' `/serving-endpoints/{name}/invocations`, Cloudflare's
-/// `/ai/run/{model}`, and of what serves whatever it is given ([`endpoint`], [`kserve`], [`served`]).
+/// The model of a service that hosts many: Hugging Face's `/models/{model}/v1/chat/completions`, Replicate's
+/// `/models/{model}/predictions` and its deployments, Databricks' `/serving-endpoints/{name}/invocations`,
+/// Cloudflare's `/ai/run/{model}`, and servers for arbitrary models ([`endpoint`], [`kserve`], [`served`]).
 fn hosted(segments: &[Cow<'_, str>]) -> Option<String> {
     let of = |these: &[&str], end: &[&str]| before(behind(segments, these)?, end);
     let model = of(&["serving-endpoints"], &["invocations"])
@@ -61,12 +62,12 @@ fn hosted(segments: &[Cow<'_, str>]) -> Option<String> {
     Some(model.join("/")).filter(|model| !model.is_empty())
 }
 
-/// The version of a model that is run on Replicate: with the model's name, or by itself.
+/// The version of a model that is run on Replicate: with the model's name, or alone.
 pub(crate) fn version(operation: &str, body: &[u8]) -> Option<String> {
     if operation != PREDICTIONS {
         return None;
     }
-    // By itself, a digest in hexadecimal digits.
+    // Alone, it is a digest in hexadecimal digits.
     let names = |version: &str| version.contains('/') || version.len() >= 32;
     let version = |root: Val<'_>| {
         let version = root.get_text("version").filter(|version| names(version));
@@ -75,7 +76,7 @@ pub(crate) fn version(operation: &str, body: &[u8]) -> Option<String> {
     scanned(body, version).flatten()
 }
 
-/// An endpoint with one model behind it: Amazon SageMaker's, Vertex AI's. Google's own models are behind `openapi`, and the body
+/// An endpoint with one model: Amazon SageMaker's, Vertex AI's. Google's own models are at `openapi`, and the body
 /// names them.
 fn endpoint<'s>(segments: &'s [Cow<'_, str>]) -> Option<&'s [Cow<'s, str>]> {
     const INVOKED: &[&str] = &["invocations", "invocations-response-stream", "async-invocations"];
@@ -87,7 +88,7 @@ fn endpoint<'s>(segments: &'s [Cow<'_, str>]) -> Option<&'s [Cow<'s, str>]> {
     (vertex || INVOKED.iter().any(|invoked| matches(operation, &[invoked]))).then_some(name)
 }
 
-/// Of the open inference protocol (KServe, Triton): `/v2/models/{model}/generate`, behind which a version may stand.
+/// The open inference protocol (KServe, Triton): `/v2/models/{model}/generate`, where a version may follow the model.
 fn kserve<'s>(segments: &'s [Cow<'_, str>]) -> Option<&'s [Cow<'s, str>]> {
     const ASKED: &[&str] = &["infer", "generate", "generate_stream"];
     let (model, rest) = behind(segments, &["v2", "models"])?.split_at_checked(1)?;
@@ -96,8 +97,8 @@ fn kserve<'s>(segments: &'s [Cow<'_, str>]) -> Option<&'s [Cow<'s, str>]> {
     (version && ASKED.iter().any(|asked| last.eq_ignore_ascii_case(asked))).then_some(model)
 }
 
-/// A model at the end of a path: DeepInfra's `/v1/inference/{model}`, NVIDIA's `/v1/genai/{model}`, and Hugging Face's
-/// `/hf-inference/models/{model}`, behind which a pipeline's name may stand.
+/// A model at the end of a path: DeepInfra's `/v1/inference/{model}`, NVIDIA's `/v1/genai/{model}`, and Hugging
+/// Face's `/hf-inference/models/{model}`, where a pipeline's name may follow.
 fn served<'s>(segments: &'s [Cow<'_, str>]) -> Option<&'s [Cow<'s, str>]> {
     for of in [["v1", "inference"], ["v1", "genai"]] {
         let model = segments.split_at_checked(of.len()).filter(|(first, _)| matches(first, &of));
@@ -111,7 +112,7 @@ fn served<'s>(segments: &'s [Cow<'_, str>]) -> Option<&'s [Cow<'s, str>]> {
     model.get(..end.unwrap_or(model.len()))
 }
 
-/// Without the version before an operation. What begins with one is a service's own path.
+/// Without the version before an operation. A path that begins with a version is a service's own.
 fn without_version<'s>(model: &'s [Cow<'s, str>]) -> Option<&'s [Cow<'s, str>]> {
     let model = match model.split_last() {
         Some((last, before)) if is_plain_version(last) => before,
@@ -120,10 +121,10 @@ fn without_version<'s>(model: &'s [Cow<'s, str>]) -> Option<&'s [Cow<'s, str>]> 
     model.first().filter(|first| !is_plain_version(first)).map(|_| model)
 }
 
-/// Before a model of Cloudflare's.
+/// The segments before a model of Cloudflare's.
 const RUN: &[&str] = &["ai", "run"];
 
-/// Cloudflare's: of an account, or by the sign with which its models' names begin.
+/// Cloudflare's: recognised by an account, or by the sign with which its models' names begin.
 fn cloudflare<'s>(segments: &'s [Cow<'_, str>]) -> Option<&'s [Cow<'s, str>]> {
     let of_account = |window: &[Cow<'_, str>]| matches!(window, [accounts, _, run @ ..] if accounts.eq_ignore_ascii_case("accounts") && matches(run, RUN));
     let model = behind(segments, RUN)?;
@@ -131,7 +132,7 @@ fn cloudflare<'s>(segments: &'s [Cow<'_, str>]) -> Option<&'s [Cow<'s, str>]> {
     named.then_some(model)
 }
 
-/// Azure's deployment; in proxies it has slashes, as a provider's name before a model's.
+/// Azure's deployment; in proxies it may contain slashes, like a provider's name before a model's.
 fn deployment(segments: &[Cow<'_, str>]) -> Option<String> {
     match before_operation(segments, &["openai", "deployments"]) {
         Some(model) => Some(model.join("/")).filter(|model| !model.is_empty()),
@@ -139,7 +140,8 @@ fn deployment(segments: &[Cow<'_, str>]) -> Option<String> {
     }
 }
 
-/// The model of the older `/engines/{model}/completions`. A version there is no model's end: `/engines/llama.cpp/v1/…` names a server.
+/// The model of the older `/engines/{model}/completions`. It cannot end with a version: `/engines/llama.cpp/v1/…`
+/// names a server.
 fn engine(segments: &[Cow<'_, str>]) -> Option<String> {
     let model = before_operation(segments, &["engines"])?;
     model.last().filter(|last| !is_version(last)).map(|_| model.join("/"))
@@ -151,7 +153,7 @@ pub(crate) fn is_version(segment: &str) -> bool {
     rest.is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_digit()))
 }
 
-/// A version and nothing else: others' names may begin so (`v2ray`).
+/// Exactly a version: other names may begin like one (`v2ray`).
 fn is_plain_version(segment: &str) -> bool {
     let digit = |c: char| c.is_ascii_digit();
     let rest = segment.get(1..).map(|rest| rest.trim_matches(digit));

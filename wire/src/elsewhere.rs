@@ -1,11 +1,12 @@
-//! Whether a model is asked to read what does not stand in the request: then its bytes say nothing of what it takes.
+//! Whether a model is asked to read something outside of the request: then the request's bytes do not bound its
+//! tokens.
 
 use crate::bound::{alike, is_one_of, scanned};
 use crate::json::{Kind, Val};
 use crate::message::Message;
 use crate::tools::GOOGLES;
 
-/// Members of a request that stand for more than they are: what was said before and is kept by the provider, and where it looks.
+/// Members of a request that refer to more: earlier messages stored by the provider, and sources that it searches.
 const OF_REQUESTS: &[&str] = &[
     "previous_response_id",
     "conversation",
@@ -16,10 +17,10 @@ const OF_REQUESTS: &[&str] = &[
     "promptVariables",
 ];
 
-/// Members that name a file, or what was said before, wherever they stand.
+/// Members that refer to a file or an earlier message, wherever they are.
 const OF_PARTS: &[&str] = &["file_id", "file_url", "fileUri", "s3Location", "previous_message_id"];
 
-/// Members that hold somebody's own data or schema, in which any name may stand.
+/// Members with arbitrary data or a schema, in which any name may occur.
 pub(crate) const FREE: &[&str] = &[
     "parameters",
     "input_schema",
@@ -33,7 +34,7 @@ pub(crate) const FREE: &[&str] = &[
     "metadata",
 ];
 
-/// Tools that whoever asks runs by himself: what they answer comes with the next request.
+/// Tools that the client runs itself: their results come with the next request.
 const OWN_TOOLS: &[&str] = &[
     "function",
     "custom",
@@ -46,8 +47,8 @@ const OWN_TOOLS: &[&str] = &[
     "apply_patch",
 ];
 
-/// Whether the request asks for more to be read than its own text: images, audio and files; what the provider keeps; what the
-/// provider's own tools find.
+/// Whether the request makes the model read more than its own text: images, audio and files; what the provider
+/// stores; what the provider's own tools find.
 pub fn reads_elsewhere(message: &Message, body: &[u8]) -> bool {
     let prompt = message.model.as_ref().is_some_and(|model| model.contains(":prompt/"));
     message.media > 0 || prompt || scanned(body, of).unwrap_or(true)
@@ -64,12 +65,12 @@ fn of(root: Val<'_>) -> bool {
     })
 }
 
-/// Whether the answer is to be fetched later: OpenAI's `background`, xAI's `deferred`.
+/// Whether the response is to be fetched later: OpenAI's `background`, xAI's `deferred`.
 pub(crate) fn answered_later(root: Val<'_>) -> bool {
     root.members().any(|(key, value)| !is_empty(value) && is_one_of(&["background", "deferred"], &key.text()))
 }
 
-/// Members that hold what a model is asked, wherever a server reads them.
+/// Members that contain a prompt, on any server.
 const PROMPTS: &[&str] = &[
     "prompt",
     "messages",
@@ -84,8 +85,8 @@ const PROMPTS: &[&str] = &[
     "n_predict",
 ];
 
-/// Whether a body on a path that says nothing is a question to a model, which the server chooses: it holds a prompt under a name
-/// that model servers use, or a text as `input`.
+/// Whether a body on an unknown path asks a model that the server chooses: it contains a prompt under a name that
+/// model servers use, or a text as `input`.
 pub fn holds_a_prompt(body: &[u8]) -> bool {
     let asks = |root: Val<'_>| {
         root.members().any(|(key, value)| {
@@ -96,7 +97,7 @@ pub fn holds_a_prompt(body: &[u8]) -> bool {
     scanned(body, asks).unwrap_or(false)
 }
 
-/// Whether it may be one: such a prompt, or what other servers mean by these names.
+/// Whether it may ask one: it contains such a prompt, or a name that other servers use for one.
 pub fn may_ask_a_model(body: &[u8]) -> bool {
     const OTHERS: &[&str] = &["input", "message", "query", "queries"];
     let asks = |root: Val<'_>| {
@@ -118,7 +119,7 @@ fn part(name: &str, value: Val<'_>) -> bool {
     if is_empty(value) || is_one_of(FREE, name) || name == "input" && value.is_object() {
         return false;
     }
-    // Tools are offered among the messages, too: in a list, or each with its definition (Anthropic).
+    // Tools may also be offered among the messages: in a list, or each with its definition (Anthropic).
     let offers = alike(name, "tools") && value.items().any(|(_, tool)| !is_own(tool))
         || alike(name, "definition") && value.get("type").is_some() && !is_own(value);
     if is_one_of(OF_PARTS, name) || offers {
@@ -130,7 +131,7 @@ fn part(name: &str, value: Val<'_>) -> bool {
         || value.items().any(|(_, item)| part("", item))
 }
 
-/// Whether a tool is a description alone. Gemini's and Bedrock's say by a member what they are, the others by a type.
+/// Whether a tool is only a description. Gemini's and Bedrock's are recognised by a member, the others by a type.
 fn is_own(tool: Val<'_>) -> bool {
     match tool.get_text("type") {
         Some(kind) => OWN_TOOLS.iter().any(|own| kind.starts_with(own)),

@@ -1,4 +1,4 @@
-//! Ending a stream early in the provider's own way: as if the model had reached the bound on its answer.
+//! Ends a stream early in the provider's own way: as if the model had reached its token limit.
 
 use std::collections::BTreeSet;
 
@@ -6,11 +6,11 @@ use serde_json::{Value, json};
 
 use crate::framing::Event;
 
-/// What has to be known of a stream to end it: kept while its events pass.
+/// What must be known about a stream to end it; collected while its events pass.
 #[derive(Debug, Clone, Default)]
 pub struct Ending {
     shape: Shape,
-    /// Choices that are told of, or content blocks that are open.
+    /// Choices that have been seen, or content blocks that are open.
     open: BTreeSet<u64>,
     last_sequence: u64,
 }
@@ -22,15 +22,15 @@ enum Shape {
     /// A chunk of chat completions, without its choices; whether it is one of the older completions.
     Chat(Value, bool),
     Anthropic,
-    /// The response as it stood at its beginning.
+    /// The response as of its last event.
     Responses(Value),
 }
 
-/// More choices or blocks than any provider sends: what is kept stays small.
+/// More choices or blocks than any provider sends: keeps the memory small.
 const MAX_OPEN: usize = 256;
 
 impl Ending {
-    /// An event passes.
+    /// Notes an event that passes.
     pub fn see(&mut self, event: &Event) {
         let Event::Sse(event) = event else { return };
         let data = event.data.as_deref().and_then(|data| serde_json::from_str::<Value>(data).ok());
@@ -75,8 +75,8 @@ impl Ending {
         self.shape = Shape::Chat(data, text);
     }
 
-    /// The events that end the stream here, as if the answer had reached its bound; none for a protocol that has no way to
-    /// say so. `output_tokens` is what the answer took so far.
+    /// The events that end the stream here, as if the response had reached its token limit; `None` for a protocol
+    /// that has no way to do so. `output_tokens` is the number of output tokens so far.
     pub fn at_bound(&self, output_tokens: u64) -> Option<Vec<u8>> {
         let mut out = String::new();
         let mut event = |name: &str, data: &Value| {

@@ -1,4 +1,4 @@
-//! Texts inside texts: how to get at the inner ones again, given the body.
+//! Nested texts: accesses the inner ones again, given the body.
 
 use std::borrow::Cow;
 use std::cell::OnceCell;
@@ -6,19 +6,19 @@ use std::ops::Range;
 
 use crate::coding::Coding;
 
-/// A text that stands inside another one, encoded.
+/// A text that is encoded inside another one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Layer {
-    /// The layer whose decoded text `span` points into; `NO_LAYER` for the body. Always listed before this one.
+    /// The layer whose decoded text `span` refers to; `NO_LAYER` for the body. Always listed before this one.
     pub(crate) parent: u32,
     pub(crate) span: Range<u32>,
     pub(crate) coding: Coding,
 }
 
-/// The decoded texts of all layers, each made once, when it is first asked for.
+/// The decoded texts of all layers, each decoded once, on first use.
 pub(crate) struct Texts<'b, 'm> {
     bytes: &'b [u8],
-    /// The body as text; empty where files in it are none.
+    /// The body as text; empty if it contains files that are not text.
     body: &'b str,
     layers: &'m [Layer],
     made: Vec<OnceCell<Cow<'b, str>>>,
@@ -38,12 +38,12 @@ impl<'b, 'm> Texts<'b, 'm> {
         }
     }
 
-    /// What the layer decodes, as it is written around it.
+    /// The encoded text of a layer, in the text around it.
     pub(crate) fn source_of(&self, layer: &Layer) -> &str {
         self.stretch(layer.parent, &layer.span)
     }
 
-    /// A stretch of a layer's text, or of the body.
+    /// A range of a layer's text, or of the body.
     pub(crate) fn stretch(&self, layer: u32, span: &Range<u32>) -> &str {
         if self.layers.get(layer as usize).is_none() {
             return self.of_body(span);

@@ -1,5 +1,5 @@
-//! Newline-delimited JSON: an event is a line (<https://github.com/ndjson/ndjson-spec>). Those of the AI SDK's data streams (its
-//! version 4) begin with a code that says what their JSON is: `0:"some words"`.
+//! Newline-delimited JSON: an event is a line (<https://github.com/ndjson/ndjson-spec>). Lines of the AI SDK's data
+//! streams (its version 4) begin with a code for the kind of their JSON: `0:"some words"`.
 
 use crate::error::{Limits, WireError};
 use crate::framing::Event;
@@ -40,7 +40,7 @@ fn event(raw: Vec<u8>) -> Event {
     if raw.iter().all(u8::is_ascii_whitespace) { Event::Gap(raw) } else { Event::Json(raw) }
 }
 
-/// The code of a line, where one stands before what seems to be its JSON, and that.
+/// The code of a line, if there is one before what looks like its JSON, and the JSON.
 pub(crate) fn coded(line: &str) -> Option<(u8, &str)> {
     let (code, json) = line.split_once(':')?;
     let [code] = code.as_bytes() else { return None };
@@ -48,7 +48,7 @@ pub(crate) fn coded(line: &str) -> Option<(u8, &str)> {
     (code.is_ascii_alphanumeric() && json.starts_with(['"', '{', '['])).then_some((*code, json))
 }
 
-/// Whether a text is several lines of nothing but JSON, each with a code before it or none.
+/// Whether a text consists of several lines of only JSON, all with or all without a code before it.
 pub(crate) fn are_json(text: &str, limits: &Limits) -> bool {
     let object = |line: &str| line.starts_with(['{', '[']) && scan(line, limits).is_ok();
     let mut lines = text.lines().filter(|line| !line.trim().is_empty()).peekable();

@@ -165,7 +165,7 @@ pub(crate) fn is_legible(base64: &str) -> bool {
 
 /// Shorter data is searched like any other text, in characters.
 const SHORTEST_MEDIA: usize = 64;
-/// More consecutive digits are rare in Base64, and fewer than a payment card number has.
+/// This many consecutive digits are rare in Base64, but occur in a payment card number.
 const LONGEST_NUMBER: usize = 12;
 /// This many words separated only by signs, with this many letters in total, do not occur in Base64 of anything else.
 const WORDS: usize = 3;

@@ -1,4 +1,4 @@
-//! What an answer's bytes are, where its content type may be wrong: SDKs read what they expect, whatever it says.
+//! What a response's bytes are if its content type may be wrong: SDKs read what they expect, whatever it says.
 
 use crate::error::{Limits, WireError};
 use crate::framing::Framing;
@@ -6,56 +6,57 @@ use crate::lines;
 use crate::protocol::Protocol;
 use crate::sse::{self, looks_like_events};
 
-/// A character that some readers skip at the beginning.
+/// A byte order mark, which some parsers skip at the beginning.
 const MARK: &[u8] = b"\xEF\xBB\xBF";
 
-/// So many first bytes of a file tell whether it may be a text.
+/// How many first bytes of a file decide whether it may be text.
 const HEAD: usize = 1024;
 
-/// The beginning of an answer that is called a stream, and its protocol known; or of one that is called a file.
+/// The beginning of a response that is declared as a stream, in a known protocol; or of one that is declared as a
+/// file.
 #[derive(Debug, Clone)]
 pub struct Opening {
     protocol: Protocol,
     called: Framing,
     held: Vec<u8>,
-    /// So many bytes of it are known to say nothing yet; of a file, to be text.
+    /// How many bytes are known to have no meaning yet; for a file, to be text.
     passed: usize,
     /// It begins like one JSON value, and its protocol has no streams that do.
     whole: bool,
-    /// It is called a file, and may be a text.
+    /// It is declared as a file, and may be text.
     file: bool,
     max_body: usize,
 }
 
-/// What is known of an answer.
+/// What is known about a response.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Opened {
     /// Nothing yet.
     Waits,
-    /// It is a stream, and these are the bytes so far.
+    /// It is a stream, and these are its bytes so far.
     Stream(Framing, Vec<u8>),
-    /// It is no stream, and here it is.
+    /// It is not a stream, and this is all of it.
     Whole(Vec<u8>),
-    /// It is no text, and these are the bytes so far.
+    /// It is not text, and these are its bytes so far.
     Media(Vec<u8>),
 }
 
 impl Opening {
-    /// An answer with this framing by its content type. Of the limits, `max_body` counts.
+    /// A response with this framing by its content type. Of the limits, only `max_body` applies.
     pub fn new(protocol: Protocol, called: Framing, limits: &Limits) -> Self {
         let max_body = limits.max_body;
         Self { protocol, called, held: Vec::new(), passed: 0, whole: false, file: false, max_body }
     }
 
-    /// An answer of no known protocol that is a file by its content type.
+    /// A response of an unknown protocol that is a file by its content type.
     pub fn of_file(limits: &Limits) -> Self {
         Self { file: true, ..Self::new(Protocol::None, Framing::Lines, limits) }
     }
 
-    /// Takes the next bytes; `end` when no more come.
+    /// Takes the next bytes; `end` if no more follow.
     ///
     /// # Errors
-    /// [`WireError::TooLarge`] for more than a whole answer may have.
+    /// [`WireError::TooLarge`] if it is larger than a whole response may be.
     pub fn push(&mut self, chunk: &[u8], end: bool) -> Result<Opened, WireError> {
         self.held.extend_from_slice(chunk);
         if self.file && !self.is_text_so_far(end) {
@@ -81,7 +82,7 @@ impl Opening {
         Ok(if end { Opened::Whole(std::mem::take(&mut self.held)) } else { Opened::Waits })
     }
 
-    /// Whether all bytes are UTF-8, and the first ones no control characters. `end` when no more come.
+    /// Whether all bytes are UTF-8, and the first ones are not control characters. `end` if no more follow.
     fn is_text_so_far(&mut self, end: bool) -> bool {
         let head = self.held.get(..self.held.len().min(HEAD)).unwrap_or_default();
         if self.passed < HEAD && head.iter().any(|byte| *byte < 0x20 && !byte.is_ascii_whitespace()) {
@@ -89,17 +90,17 @@ impl Opening {
         }
         match std::str::from_utf8(self.held.get(self.passed..).unwrap_or_default()) {
             Ok(text) => self.passed += text.len(),
-            // A character may be cut.
+            // A character may be split.
             Err(error) if error.error_len().is_none() && !end => self.passed += error.valid_up_to(),
             Err(_) => return false,
         }
         true
     }
 
-    /// The framing of an answer that begins with this byte; none for one that may be no stream.
+    /// The framing of a response that begins with this byte; `None` if it may not be a stream.
     fn told_by(&self, first: u8) -> Option<Framing> {
         match (first, self.protocol, self.called) {
-            // Its frames have check sums.
+            // Its frames have checksums.
             (_, _, Framing::Amazon) => Some(Framing::Amazon),
             (b'{', Protocol::Ollama, _) => Some(Framing::Lines),
             (b'{' | b'[', Protocol::Gemini, _) => Some(Framing::Array),
@@ -111,13 +112,13 @@ impl Opening {
     }
 }
 
-/// Whether a file that is there as a whole is a text: UTF-8, and no control characters in the beginning.
+/// Whether a complete file is text: UTF-8, without control characters at the beginning.
 pub fn is_text(body: &[u8]) -> bool {
     let mut file = Opening::of_file(&Limits::default());
     matches!(file.push(body, true), Ok(Opened::Whole(_)))
 }
 
-/// The first byte that says anything; none of the first `passed` does.
+/// The first meaningful byte; none of the first `passed` is.
 fn first(bytes: &[u8], passed: usize) -> Option<u8> {
     if MARK.starts_with(bytes) {
         return None;
@@ -127,7 +128,8 @@ fn first(bytes: &[u8], passed: usize) -> Option<u8> {
     rest.iter().find(|byte| !byte.is_ascii_whitespace()).copied()
 }
 
-/// Whether an object ends, and another begins in a later line. In one JSON value something stands between them.
+/// Whether an object ends and another begins in a later line. Within one JSON value there would be something between
+/// them.
 fn has_lines(body: &[u8]) -> bool {
     let (mut ended, mut line_ended) = (false, false);
     body.iter().any(|byte| {
@@ -142,14 +144,14 @@ fn has_lines(body: &[u8]) -> bool {
 }
 
 impl Framing {
-    /// The framing of a body that is there as a whole, where it is a stream by what it holds. `told` where the protocol is known.
+    /// The framing of a complete body, if its content is a stream. `told` if the protocol is known.
     pub fn of_body(body: &[u8], protocol: Protocol, told: bool) -> Option<Self> {
         if told && looks_like_events(body) {
             return Some(Self::Sse);
         }
         match (first(body, 0)?, protocol) {
             (b'[', Protocol::Gemini) => Some(Self::Array),
-            // Of any other protocol that is known it would be one value and what comes behind it.
+            // In any other known protocol it would be one value with something after it.
             (b'{', Protocol::Ollama | Protocol::Json | Protocol::Text | Protocol::None) => {
                 has_lines(body).then_some(Self::Lines)
             }
@@ -157,7 +159,7 @@ impl Framing {
         }
     }
 
-    /// The framing of an answer of no known protocol that is called a text, and is there as a whole: events or lines of JSON.
+    /// The framing of a complete response that is declared as text, in an unknown protocol: events or lines of JSON.
     pub fn of_text(body: &[u8], limits: &Limits) -> Option<Self> {
         let text = std::str::from_utf8(body).ok()?;
         if sse::has_json(text, limits) {

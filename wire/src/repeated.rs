@@ -1,4 +1,4 @@
-//! What repeats an answer's text, token by token or word by word.
+//! Members that repeat a response's text, token by token or word by word.
 
 use crate::collect::Collector;
 use crate::error::Done;
@@ -8,11 +8,11 @@ use crate::stream::{Channel, ChannelKind};
 use crate::tools;
 use crate::words;
 
-/// The operation whose answers say what was spoken, and when each word was.
+/// The operation whose responses contain what was spoken, and the time of each word.
 pub(crate) const TRANSCRIPTIONS: &str = "transcriptions";
 
-/// Whether a member of an answer of no protocol of its own repeats the text beside it: as OpenAI's transcriptions, llama.cpp's
-/// completions, SGLang's (`output_token_logprobs`) and other transcriptions have it.
+/// Whether a member of a response in an unknown protocol repeats an adjacent text: as in OpenAI's transcriptions,
+/// llama.cpp's completions, SGLang's (`output_token_logprobs`) and other transcriptions.
 pub(crate) fn repeats(name: &str, member: Val<'_>, operation: &str) -> bool {
     name.ends_with("logprobs")
         || name == "completion_probabilities"
@@ -27,7 +27,7 @@ fn is_spoken(word: Val<'_>) -> bool {
         || word.get("text").is_some_and(Val::is_string) && TIMES.iter().any(|time| word.get(time).is_some())
 }
 
-/// An answer of no protocol of its own.
+/// A response in an unknown protocol.
 pub(crate) fn answer(c: &mut Collector<'_>, operation: &str, value: Val<'_>, path: u32) -> Done {
     match value.kind() {
         Kind::Object => {
@@ -50,8 +50,8 @@ pub(crate) fn answer(c: &mut Collector<'_>, operation: &str, value: Val<'_>, pat
     }
 }
 
-/// Gemini's transcription of a part: what was spoken, and its words by themselves. `running` is the candidate whose running texts
-/// these continue.
+/// Gemini's transcription of a part: what was spoken, and its separate words. `running` is the candidate whose
+/// running texts these continue.
 pub(crate) fn transcription(
     c: &mut Collector<'_>,
     place: Place,
@@ -76,8 +76,8 @@ pub(crate) fn transcription(
     Ok(())
 }
 
-/// Tokens in an event of a stream. They may be those of another event's text: servers that wait for the end of a stop word
-/// hold back text, and not its tokens. So they are a running text too; an edit in it empties all of the value.
+/// Tokens in an event of a stream. They may belong to another event's text: servers that wait for the end of a stop
+/// word hold back text, but not its tokens. So they are a running text too; an edit in it empties the whole value.
 pub(crate) fn running(c: &mut Collector<'_>, group: u32, value: Val<'_>, path: u32) -> Done {
     c.echo(value);
     tokens(c, Channel { group, kind: ChannelKind::Tokens, index: 0 }, value, path)

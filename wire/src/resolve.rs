@@ -1,31 +1,31 @@
-//! For running texts (a stream's tool arguments): escapes resolved, with the way back.
+//! Resolves escapes in running texts (a stream's tool arguments), with a mapping back.
 
 use std::borrow::Cow;
 use std::ops::Range;
 
 use crate::coding::{Coding, Out, whole_characters};
 
-/// A text with the JSON escapes in it resolved.
+/// A text with its JSON escapes resolved.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Resolved<'t> {
     text: Cow<'t, str>,
-    /// Where each escape ends: what it stands for in `text`, and itself in the text it was resolved from.
+    /// The end of each escape: of its character in `text`, and of the escape in the original text.
     ends: Vec<(usize, usize)>,
 }
 
 impl Resolved<'_> {
-    /// The text without escapes.
+    /// The text with its escapes resolved.
     pub fn text(&self) -> &str {
         &self.text
     }
 
-    /// Where a range of [`Resolved::text`] stands in the text it was resolved from.
+    /// The range in the original text of a range in [`Resolved::text`].
     pub fn raw_range(&self, range: Range<usize>) -> Range<usize> {
         let range = whole_characters(&self.text, range);
         self.raw(range.start)..self.raw(range.end)
     }
 
-    /// Every byte behind an escape is one of its own in both texts.
+    /// After an escape, the two texts correspond byte by byte.
     fn raw(&self, at: usize) -> usize {
         let before = self.ends.partition_point(|(end, _)| *end <= at);
         let last = before.checked_sub(1).and_then(|last| self.ends.get(last));
@@ -33,8 +33,8 @@ impl Resolved<'_> {
     }
 }
 
-/// Resolves the JSON escapes in a text that need not be JSON: what is no escape stays as it is. An escape cut off at
-/// the end (`\u00`) stays written out: hold it back until it is whole ([`cut_escape`]).
+/// Resolves the JSON escapes in a text that need not be JSON: invalid escapes stay as they are. An incomplete escape
+/// at the end (`\u00`) stays as written: hold it back until it is complete ([`cut_escape`]).
 pub fn resolve_escapes(text: &str) -> Resolved<'_> {
     if !text.contains('\\') {
         return Resolved { text: Cow::Borrowed(text), ends: Vec::new() };
@@ -51,7 +51,8 @@ pub fn resolve_escapes(text: &str) -> Resolved<'_> {
     Resolved { text: Cow::Owned(resolved), ends }
 }
 
-/// The same text for who looks for the ends of strings in it: an escaped quotation mark ends none, and is another one here.
+/// The same for finding the ends of strings in the text: an escaped quotation mark ends no string, so it becomes a
+/// different mark here.
 pub fn resolve_inside(text: &str) -> Cow<'_, str> {
     if !text.contains('\\') {
         return Cow::Borrowed(text);
@@ -65,11 +66,11 @@ pub fn resolve_inside(text: &str) -> Cow<'_, str> {
     Cow::Owned(resolved)
 }
 
-/// Where an escape begins that is cut off at the end of the text, with those right before it (they may be halves of
+/// Where an incomplete escape at the end of the text begins, including those right before it (they may be halves of
 /// one character); the text's length if there is none.
 pub fn cut_escape(text: &str) -> usize {
     let bytes = text.as_bytes();
-    // A pair of `\uXXXX` has twelve bytes: no cut escape begins further back.
+    // A pair of `\uXXXX` has twelve bytes: no incomplete escape begins further back.
     let from = bytes.len().saturating_sub(12);
     let start = (from..bytes.len()).find(|at| {
         let rest = bytes.get(*at..).unwrap_or_default();
@@ -87,7 +88,7 @@ fn is_cut(rest: &[u8]) -> bool {
     match rest {
         [_] => true,
         [_, b'u', digits @ ..] if digits.len() < 4 => digits.iter().all(u8::is_ascii_hexdigit),
-        // The first half of a pair: its second half is missing or cut.
+        // The first half of a pair: its second half is missing or incomplete.
         [_, b'u', b'd' | b'D', b'8' | b'9' | b'a' | b'b' | b'A' | b'B', _, _, second @ ..] => {
             second.is_empty() || second.first() == Some(&b'\\') && second.len() < 6
         }
@@ -95,7 +96,7 @@ fn is_cut(rest: &[u8]) -> bool {
     }
 }
 
-/// A text as it has to be written inside a JSON string: for replacing something in running tool arguments.
+/// A text escaped for the inside of a JSON string: for replacements in running tool arguments.
 pub fn escape_json(text: &str) -> String {
     crate::coding::escape(text)
 }
@@ -110,7 +111,7 @@ mod tests {
         let resolved = resolve_escapes(original);
         assert_eq!(resolved.text(), r#"{"card":"41111111","#);
         assert_eq!(&original[resolved.raw_range(9..17)], r"4111\u0031111");
-        // A character is not cut, and a backslash that begins no escape is one of its own.
+        // A character is not split, and a backslash that begins no escape stands for itself.
         let marks = resolve_escapes(r"a\qb\ud83d\ude00c");
         assert_eq!((marks.text(), marks.raw_range(5..6)), ("a\\qb😀c", 4..16));
         assert_eq!(

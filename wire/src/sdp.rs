@@ -1,10 +1,10 @@
-//! Session descriptions (SDP, RFC 8866), by which a call over WebRTC is set up: lines in which the connection's own addresses, keys
-//! and passwords stand are passed over, since an edit there would prevent it. All others are texts like any other.
+//! Session descriptions (SDP, RFC 8866), which set up a call over WebRTC: lines with the connection's own addresses,
+//! keys and passwords are ignored, since an edit there would prevent the call. All others are texts like any other.
 
 use std::net::IpAddr;
 use std::ops::Range;
 
-/// The stretches of a text that are to be searched: all of it, where it is no session description.
+/// The ranges of a text to search: all of it, if it is not a session description.
 pub(crate) fn searched(text: &str) -> Vec<Range<usize>> {
     let begins = ["v=0\r\no=", "v=0\no="].iter().any(|begin| text.starts_with(begin));
     if !begins {
@@ -25,7 +25,7 @@ pub(crate) fn searched(text: &str) -> Vec<Range<usize>> {
     stretches
 }
 
-/// Whether a line is one of the connection's own, and strictly what its grammar allows.
+/// Whether a line belongs to the connection, and strictly follows its grammar.
 fn is_of_connection(line: &str) -> bool {
     let Some((name, value)) = line.split_once('=') else { return false };
     let words: Vec<&str> = value.split(' ').collect();
@@ -51,7 +51,7 @@ fn is_host(words: &[&str]) -> bool {
     matches!(words, ["IN", "IP4" | "IP6", address] if is_address(address))
 }
 
-/// What stands behind a candidate's foundation (RFC 8839 § 5.1).
+/// The words after a candidate's foundation (RFC 8839 § 5.1).
 fn is_candidate(words: &[&str]) -> bool {
     let [component, transport, priority, address, port, "typ", kind, rest @ ..] = words else { return false };
     let (more, odd) = rest.as_chunks::<2>();

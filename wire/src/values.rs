@@ -1,7 +1,8 @@
-//! JSON in a request that is called text, and more behind it: another value, a line, any character.
+//! JSON in a request that is declared as text, with more after it: another value, a line, any character.
 //!
-//! Many servers read JSON whatever a body is called. Those that decode a stream of values (Go's `json.Decoder`) take the first
-//! or each in turn and never look at the rest. So each value is read as the request that it may be, and the rest as a text.
+//! Many servers parse JSON whatever a body is declared as. Those that decode a stream of values (Go's `json.Decoder`)
+//! take the first or each in turn, and ignore the rest. So each value is read as a possible request, and the rest as
+//! a text.
 
 use crate::coding::Coding;
 use crate::collect::Collector;
@@ -12,13 +13,13 @@ use crate::path::ROOT;
 use crate::protocol::Protocol;
 use crate::read::document;
 
-/// A mark that many readers skip.
+/// A byte order mark, which many parsers skip.
 const MARK: char = '\u{FEFF}';
 
-/// Reads the values with which a text begins, and what comes after them.
+/// Reads the values at the beginning of a text, and what follows them.
 ///
 /// # Errors
-/// [`WireError`]: a value that parsers of JSON read in different ways, or over a limit.
+/// [`WireError`]: a value that JSON parsers read in different ways, or that is over a limit.
 pub(crate) fn read(c: &mut Collector<'_>, text: &str) -> Done {
     let mut at = if text.starts_with(MARK) { MARK.len_utf8() } else { 0 };
     let (mut values, mut answers) = (0, 0_u64);
@@ -29,14 +30,14 @@ pub(crate) fn read(c: &mut Collector<'_>, text: &str) -> Done {
         let path = c.at_index(ROOT, values);
         one(c, Doc { text: value, nodes: &nodes, layer, level: 0 }.root(), path)?;
         (at, values, answers) = (at + len, values + 1, answers.saturating_add(c.message.answers));
-        // A model that is asked is asked, whatever else is.
+        // If one value asks a model, a model is asked, whatever the others do.
         if c.message.protocol.is_settled() && !protocol.names_a_model() {
             protocol = c.message.protocol;
         }
     }
     c.message.protocol = protocol;
     if values > 1 {
-        // Nothing bounds the answers to all of them, and none gives them its name.
+        // Nothing bounds the responses to all of them, and no single operation applies.
         c.message.operation.clear();
         (c.message.max_output, c.message.answers) = (None, answers);
     }
@@ -48,8 +49,8 @@ pub(crate) fn read(c: &mut Collector<'_>, text: &str) -> Done {
     c.whole(Place::User, doc, start as u32..text.len() as u32, ROOT)
 }
 
-/// The value that begins there, and its length: an object, or a list that holds one. A list of anything else asks for nothing,
-/// and texts may begin with one (`[1] A note.`).
+/// The value that begins here, and its length: an object, or a list that contains one. A list of anything else
+/// requests nothing, and texts may begin with one (`[1] A note.`).
 fn first(c: &Collector<'_>, text: &str, at: usize) -> Result<Option<(usize, Vec<Node>)>, WireError> {
     let rest = text.get(at..).unwrap_or_default();
     if !rest.trim_ascii_start().starts_with(['{', '[']) {
@@ -67,7 +68,7 @@ fn first(c: &Collector<'_>, text: &str, at: usize) -> Result<Option<(usize, Vec<
     Ok(asks.then_some((len, nodes)))
 }
 
-/// One of several requests: what any of them asks for, all of them do.
+/// One of several requests: what any of them asks for, the whole message does.
 fn one(c: &mut Collector<'_>, root: Val<'_>, path: u32) -> Done {
     let model = c.message.model.take();
     let before = (c.message.mcp, c.message.unnamed, c.message.later, c.message.stream);

@@ -1,7 +1,7 @@
-//! Which strings of a protocol's structure say nothing: words of its enumerations and identifiers it makes up.
+//! Which strings of a protocol's structure carry no information: words of its enumerations, and ids that it makes up.
 //! Everything else is a text and gets inspected.
 
-/// Prefixes of identifiers that providers and their SDKs make up.
+/// Prefixes of ids that providers and their SDKs make up.
 const ID_PREFIXES: &[&str] = &[
     "chatcmpl-",
     "cmpl-",
@@ -73,7 +73,7 @@ const SCHEMA_WORDS: &[&str] = &[
     "type",
 ];
 
-/// How secrets begin that are made of letters and digits alone.
+/// Prefixes of secrets that consist only of letters and digits.
 const SECRETS: &[&str] = &[
     "akia",
     "asia",
@@ -103,10 +103,10 @@ const SECRETS: &[&str] = &[
     "gsk_",
     "r8_",
 ];
-/// Shorter ones are none.
+/// Shorter strings are not secrets.
 const SHORTEST_SECRET: usize = 20;
 
-/// Whether a secret could stand in an identifier or a word; the detectors tell whether one does.
+/// Whether an id or a word may contain a secret; the detectors decide whether it does.
 pub(crate) fn may_hold_secret(text: &str) -> bool {
     if text.len() < SHORTEST_SECRET {
         return false;
@@ -115,7 +115,8 @@ pub(crate) fn may_hold_secret(text: &str) -> bool {
     SECRETS.iter().any(|begin| small.contains(begin))
 }
 
-/// The same of data in Base64, in which most of these beginnings stand somewhere by chance: as it is written, and by itself.
+/// The same for data in Base64, in which most of these prefixes occur by chance: case-sensitive, and only at the
+/// start of a word.
 pub(crate) fn holds_secret(text: &str) -> bool {
     let apart = |at: usize| {
         let before = text.as_bytes().get(..at).and_then(<[u8]>::last);
@@ -127,8 +128,8 @@ pub(crate) fn holds_secret(text: &str) -> bool {
     })
 }
 
-/// The same of data that may be a file's: a key between two signs of the standard alphabet, or at the beginning. Three letters stand
-/// there by chance, and keys that begin with so few have signs of the other alphabet in them.
+/// The same for data that may be a file's: a key between two signs of the standard alphabet, or at the beginning.
+/// Three letters occur there by chance, and keys with such short prefixes contain signs of the other alphabet.
 pub(crate) fn holds_key(base64: &str) -> bool {
     base64.split(['+', '/']).filter(|part| part.len() >= SHORTEST_SECRET).any(|part| {
         let telling = |begin: &str| begin.len() > 3 || part.contains(['-', '_']);
@@ -146,14 +147,14 @@ fn as_written(secret: &str) -> &str {
     }
 }
 
-/// A word, a constant, an identifier or a time.
+/// A word, a constant, an id or a time.
 pub(crate) fn says_nothing(text: &str) -> bool {
     is_word(text) || is_id(text) || is_constant(text) || is_timestamp(text)
 }
 
-/// A word of an enumeration: short, with the separators that enumerations have, beginning in lower case, with at most
-/// four digits (longer ones, like the names of stream events, all in lower case without digits). Nothing that a
-/// detector looks for fits in.
+/// A word of an enumeration: short, with the separators of enumerations, beginning in lower case, with at most four
+/// digits (longer ones, like the names of stream events, all in lower case without digits). It cannot contain
+/// anything that a detector looks for.
 pub(crate) fn is_word(text: &str) -> bool {
     let separator = |b: u8| matches!(b, b'_' | b'-' | b'.' | b'/');
     let lower = |b: u8| b.is_ascii_lowercase() || separator(b);
@@ -166,14 +167,14 @@ pub(crate) fn is_word(text: &str) -> bool {
         && !may_hold_secret(text)
 }
 
-/// A constant as protocol buffers write enumerations: `STOP`, `HARM_CATEGORY_HATE_SPEECH`. No digits.
+/// A constant as in protocol buffers' enumerations: `STOP`, `HARM_CATEGORY_HATE_SPEECH`. No digits.
 pub(crate) fn is_constant(text: &str) -> bool {
     text.len() <= 64
         && text.bytes().next().is_some_and(|b| b.is_ascii_uppercase())
         && text.bytes().all(|b| b.is_ascii_uppercase() || b == b'_')
 }
 
-/// A time as RFC 3339 writes it: a date alone could be somebody's birthday, this is a machine's.
+/// A time in RFC 3339 format: a date alone could be a birth date, this is a machine's.
 pub(crate) fn is_timestamp(text: &str) -> bool {
     let digits = |text: &str| text.bytes().all(|b| b.is_ascii_digit());
     let Some((date, time)) = text.split_once('T').filter(|_| text.len() <= 40) else { return false };
@@ -192,12 +193,12 @@ pub(crate) fn is_timestamp(text: &str) -> bool {
         && matches!(&*shape(zone), "" | "+00:00" | "-00:00")
 }
 
-/// A short number of an event, or one that is no more than a word.
+/// A short number of an event, or one that is only a word.
 pub(crate) fn is_event_id(text: &str) -> bool {
     is_word(text) || is_id(text) || text.len() <= 6 && text.bytes().all(|b| b.is_ascii_alphanumeric())
 }
 
-/// The name of a model, with a date in it at most: `claude-3-5-sonnet-20241022`, `meta-llama/Llama-3.1-8B-Instruct`.
+/// The name of a model, with no number but a date: `claude-3-5-sonnet-20241022`, `meta-llama/Llama-3.1-8B-Instruct`.
 pub(crate) fn is_model(text: &str) -> bool {
     let longest_part =
         text.split(|c: char| !c.is_ascii_alphanumeric()).map(str::len).max().unwrap_or_default();
@@ -211,14 +212,14 @@ pub(crate) fn is_model(text: &str) -> bool {
         && !holds_groups(text)
 }
 
-/// Digits of the shortest payment card.
+/// The number of digits in the shortest payment card number.
 const CARD: usize = 12;
 
 fn digits_in(text: &str) -> usize {
     text.bytes().filter(u8::is_ascii_digit).count()
 }
 
-/// Whether groups of three, two and four digits follow each other, as in a social security number.
+/// Whether it contains groups of three, two and four digits in sequence, as in a social security number.
 fn holds_groups(text: &str) -> bool {
     let mut before = [0; 2];
     text.split(|c: char| !c.is_ascii_alphanumeric()).any(|part| {
@@ -229,27 +230,27 @@ fn holds_groups(text: &str) -> bool {
     })
 }
 
-/// A word of JSON Schema, or of the members that definitions of tools have: as a key it is no text of anybody's.
+/// A word of JSON Schema, or of the members of tool definitions: as a key, it is not a text.
 pub(crate) fn is_schema_word(key: &str) -> bool {
     SCHEMA_WORDS.binary_search(&key).is_ok()
 }
 
-/// An identifier that a provider made up: one of the known prefixes or a UUID, and no run of digits long enough to be
-/// a number of a person or card.
+/// An id that a provider made up: a UUID, one of Gemini's numbered calls, or one with a known prefix and without a
+/// run of digits long enough for a person's or card number.
 pub(crate) fn is_id(text: &str) -> bool {
     is_uuid(text)
         || is_numbered_call(text)
         || is_made_up(text) && longest_digits(text) < 9 && !may_hold_secret(text)
 }
 
-/// Begins like an identifier that a provider made up, whatever digits follow.
+/// Begins like an id that a provider made up, whatever digits follow.
 pub(crate) fn is_made_up(text: &str) -> bool {
     text.len() <= 80
         && text.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-'))
         && ID_PREFIXES.iter().any(|prefix| text.starts_with(prefix))
 }
 
-/// How Gemini calls its calls for OpenAI's clients: by a number of 64 bits, which is longer than a card's.
+/// The ids that Gemini gives its calls for OpenAI's clients: a 64-bit number, longer than most card numbers.
 fn is_numbered_call(text: &str) -> bool {
     text.strip_prefix("function-call-")
         .is_some_and(|number| (17..=20).contains(&number.len()) && number.bytes().all(|b| b.is_ascii_digit()))
@@ -264,7 +265,7 @@ fn is_uuid(text: &str) -> bool {
         && text.bytes().any(|b| b.is_ascii_alphabetic())
 }
 
-/// Digits in a row, dashes between them not counting.
+/// The maximum number of consecutive digits, ignoring dashes between them.
 pub(crate) fn longest_digits(text: &str) -> usize {
     let mut longest = 0;
     let mut run = 0;
