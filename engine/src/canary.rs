@@ -96,7 +96,7 @@ impl Canary {
         }
     }
 
-    /// Where the longest prefix of a needle begins with which the letters end.
+    /// Where the longest end of the letters begins that is the beginning of a needle.
     fn cut_off(&self, letters: &[(usize, u8)]) -> Option<usize> {
         let longest = self.needles.iter().map(|needle| needle.letters.len()).max().unwrap_or_default();
         let from = letters.len().saturating_sub(longest.saturating_sub(1));

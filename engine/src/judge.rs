@@ -50,12 +50,12 @@ pub struct Question {
     pub waits: bool,
 }
 
-/// A class, and its probability according to the judge, from 0 to 1.
+/// A class, and the judge's confidence in it, from 0 to 1.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Label {
     /// Its name.
     pub label: String,
-    /// Its probability.
+    /// The confidence.
     pub score: f32,
 }
 
@@ -107,7 +107,7 @@ impl JudgeGuard {
         self.failure.unwrap_or(policy.failure) == FailureMode::Closed
     }
 
-    /// The probability that the text is an attack, according to the judge; `None` if it returned none of the labels.
+    /// The judge's confidence that the text is an attack; `None` if it returned none of the labels.
     fn score(&self, labels: &[Label]) -> Option<f32> {
         let meant = |label: &&Label| self.labels.iter().any(|name| name.eq_ignore_ascii_case(&label.label));
         labels.iter().filter(meant).map(|label| label.score).reduce(f32::max)

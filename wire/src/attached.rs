@@ -50,7 +50,7 @@ const KINDS: &[&str] = &["mimeType", "mediaType", "contentType"];
 /// Members that contain a prompt as token ids (TensorRT-LLM, SGLang).
 const TOKENS: &[&str] = &["prompt_token_ids", "input_ids"];
 
-/// Members with arbitrary content, in addition to [`FREE`]: references of a model's text, tool arguments.
+/// Members with arbitrary content, in addition to [`FREE`]: what a model's text refers to, tool arguments.
 const OTHERS: &[&str] = &["annotations", "citations", "toolUse"];
 
 /// Suffixes of the types of parts that are not shown to a model as files: calls and their results, which their

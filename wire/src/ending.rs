@@ -22,7 +22,7 @@ enum Shape {
     /// A chunk of chat completions, without its choices; whether it is one of the older completions.
     Chat(Value, bool),
     Anthropic,
-    /// The response as of its last event.
+    /// The response, as in the last event that contained it.
     Responses(Value),
 }
 

@@ -52,7 +52,7 @@ impl Framing {
     }
 }
 
-/// One event, or a stretch of a stream that carries none.
+/// One event, or a part of a stream without an event.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Event {
     /// A server-sent event.

@@ -57,7 +57,8 @@ fn place_of_item(place: Place, kind: &str, role: Option<&str>) -> Place {
     }
 }
 
-/// The same for a part. Its message determines whose text it is: whatever is searched there is searched in each part.
+/// The same for a part, but only its message can make it the model's or the system's text: whatever is searched in
+/// the message is searched in each part.
 fn place_of_part(place: Place, kind: &str, role: Option<&str>) -> Place {
     match place_of_item(place, kind, role) {
         Place::Assistant | Place::System => place,

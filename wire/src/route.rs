@@ -208,7 +208,8 @@ fn posted(method: &str, names: &[&str]) -> Option<Route> {
     Some(Route::operation(Protocol::Json, operation))
 }
 
-/// Paths of A2A over plain HTTP that other services use too: only with A2A's prefixes, and only for reading.
+/// Paths of A2A over plain HTTP whose names other services use too: only where A2A has them, and, except for push
+/// notification configs, only with GET.
 fn agents_own(method: &str, names: &[&str]) -> Option<Route> {
     match names {
         [.., "tasks", _, "pushnotificationconfigs"] | [.., "tasks", _, "pushnotificationconfigs", _] => {

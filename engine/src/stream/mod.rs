@@ -40,7 +40,7 @@ const MAX_QUEUE: usize = 256 * 1024;
 /// The end of a text leaves after this many events of other texts, plus two for each open text (choices take turns):
 /// it has most likely ended, as thoughts do before an answer, and the answer would wait for it.
 const PATIENCE: u64 = 16;
-/// The same for a text that may take turns with others, when no event says so.
+/// How many events a text waits for its turn, if no protocol defines that it takes turns with others.
 const TURN: u64 = 8;
 /// After this many keep-alive events in a row, a text of an unknown protocol leaves: it may be the last.
 const SILENCE: u32 = 2;
@@ -54,7 +54,7 @@ pub(crate) struct Stream {
     decoder: Option<ContentDecoder>,
     /// Until the first bytes show what the stream is.
     opening: Option<Opening>,
-    /// Its content type says it is a file: once its opening is decided, it is not text.
+    /// It is a file by its content type: after its opening, it is known not to be text.
     is_file: bool,
     events: EventStream,
     framing: Framing,

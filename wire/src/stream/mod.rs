@@ -94,8 +94,8 @@ pub struct Piece {
     /// No protocol defines that the pieces of this text belong together: each may also be a separate text, and must
     /// be judged as both.
     pub apart: bool,
-    /// If the text may be separate from others at the same place because of an adjacent index or id, which no
-    /// protocol defines either: the channel that it then belongs to.
+    /// An adjacent index or id may separate this text from others at the same place, which no protocol defines
+    /// either: the channel that it then belongs to.
     pub turn: Option<Channel>,
     /// It is in a list of parts, as in complete messages: another event shows that it does not continue.
     pub whole: bool,
