@@ -79,7 +79,7 @@ struct Addresses {
     host: Host,
 }
 
-/// The strings of JSON, whose quotation marks differ from those inside them.
+/// The strings of JSON, whose quotation marks are distinguished from those inside them.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 enum Strings {
     /// It is not JSON, or not known to be.

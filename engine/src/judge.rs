@@ -46,7 +46,7 @@ pub struct Question {
     pub texts: Vec<String>,
     /// How long the answer may take, in milliseconds.
     pub deadline_ms: u32,
-    /// Whether the exchange waits for the answer; otherwise only its response waits.
+    /// Whether the whole exchange waits for the answer; otherwise only its response does.
     pub waits: bool,
 }
 

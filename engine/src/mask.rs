@@ -284,7 +284,7 @@ fn in_an_address(message: &Message, index: usize) -> bool {
     }
 }
 
-/// Whether the place of a running text may be an address by its name; a name that paths do not show may be one.
+/// Whether the name in a running text's place denotes an address; a name that paths do not show may.
 pub(crate) fn is_place_of_address(place: &str) -> bool {
     let name = name_in(place);
     name == "*" || is_of_address(name)

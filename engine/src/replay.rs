@@ -340,7 +340,8 @@ mod tests {
         }
     }
 
-    /// The effect of content is in the record, and applies to the policy version that caused it.
+    /// A violation that only the content could show is in the record, and applies to the policy version that raised
+    /// it.
     #[test]
     fn what_was_objected_to_is_objected_to_again_by_the_same_version() {
         let rego = serde_json::json!({ "rules": [{ "rego": { "module": "package mesh\ndeny contains \"x\" if input.x" } }] });

@@ -125,7 +125,7 @@ pub fn kind_of_body(content_type: Option<&str>, body: &[u8]) -> BodyKind {
     }
 }
 
-/// A media type in a form that may be shown in a header or record: it must not carry a sender's free text.
+/// A media type, reduced to what may be shown in a header or record: it must not carry a sender's free text.
 fn name_of(essence: &str) -> String {
     let plain = essence.len() <= 64
         && essence.bytes().all(|b| b.is_ascii_lowercase() || matches!(b, b'/' | b'-' | b'+' | b'.'));

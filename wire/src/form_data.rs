@@ -219,7 +219,8 @@ fn is_wide(content: &[u8]) -> bool {
     content.iter().filter(|b| **b == 0).count() * 8 >= content.len().max(1)
 }
 
-/// The names of a part: that of the field, unless it is an ordinary word for a file, and those of the file.
+/// The names of a part: that of the field, unless the part is a file and the name is only a word, and those of the
+/// file.
 fn names(c: &mut Collector<'_>, body: &[u8], part: &Part, name: &str, path: u32) -> Result<(), WireError> {
     let first = c.message.segments.len();
     if !words::is_word(name) || part.filename.is_none() {

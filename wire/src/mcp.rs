@@ -72,8 +72,7 @@ pub(crate) fn read(c: &mut Collector<'_>, value: Val<'_>, path: u32, operation: 
 /// Notes what a body requests of an MCP server although it is read in another protocol, that of its path: MCP servers
 /// may use such paths, too (`/v1/messages`, where the older transport is mounted under `/v1`).
 ///
-/// # Errors
-/// [`WireError`]: a message's member in another spelling.
+/// # Errors [`WireError`]: a message's member in another letter case.
 pub(crate) fn beside(c: &mut Collector<'_>, value: Val<'_>) -> Done {
     if value.kind() == Kind::Array {
         let mut messages = value.items().filter(|(_, one)| one.is_object());

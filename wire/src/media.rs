@@ -217,7 +217,8 @@ fn holds_numbers(base64: &str) -> bool {
     base64.split(|c: char| c.is_ascii_alphabetic()).any(holds_number)
 }
 
-/// Whether digits and signs between two letters contain a separate number: between two of the signs, or at an end.
+/// Whether digits and signs between two letters contain a separate number: six or more digits between the first and
+/// the last sign.
 fn holds_number(between: &str) -> bool {
     const SHORTEST: usize = 6;
     let digits = |part: &str| part.bytes().filter(u8::is_ascii_digit).count();

@@ -17,7 +17,7 @@ use crate::output::OutputStates;
 pub(super) struct Window {
     pub(super) context: String,
     pub(super) text: String,
-    /// How addresses in the text that has left are read.
+    /// The reading state for addresses, after the text that has left.
     pub(super) addresses: Option<Readings>,
     pub(super) place: String,
     /// The last event with this text, as a number among the events with text.

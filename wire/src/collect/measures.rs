@@ -94,14 +94,14 @@ impl Collector<'_> {
     }
 
     /// A value that repeats a listed text token by token (`logprobs`). A text split into tokens cannot be searched,
-    /// so the value is removed as soon as anything in the message is edited; until then its strings are texts like
+    /// so the value is emptied as soon as anything in the message is edited; until then its strings are texts like
     /// any other.
     pub(crate) fn echoes(&mut self, value: Val<'_>, path: u32) -> Result<(), WireError> {
         self.echo(value);
         self.measures(value, path)
     }
 
-    /// Notes that a value is removed as soon as anything is edited.
+    /// Notes that a value is emptied as soon as anything is edited.
     pub(crate) fn echo(&mut self, value: Val<'_>) {
         if matches!(value.kind(), Kind::Object | Kind::Array) {
             let with = if value.is_object() { "null" } else { "[]" };
