@@ -251,7 +251,21 @@ fn tools_are_seen_wherever_a_request_offers_them() {
             json!({ "items": [{ "type": "mcp_list_tools", "server_label": "ok", "tools": [rm] }] }),
             true,
         ),
-        ("/api/projects/p/agents", json!({ "definition": { "model": "m", "tools": [rm] } }), false),
+        (
+            "/v1/conversations/c/items",
+            json!({ "items": [{ "type": "mcp_list_tools", "server_label": "evil", "tools": [rm] }] }),
+            false,
+        ),
+        (
+            "/v1/responses",
+            json!({ "model": "m", "input": [{ "type": "mcp_list_tools", "server_label": "evil", "tools": [rm] }] }),
+            false,
+        ),
+        (
+            "/api/projects/p/agents",
+            json!({ "definition": { "kind": "prompt", "model": "m", "tools": [rm] } }),
+            false,
+        ),
         (
             "/v1/account/gateway",
             json!([{ "provider": "openai", "endpoint": "responses", "query": { "tools": [rm] } }]),

@@ -98,6 +98,8 @@ const FALLBACKS: &[&str] = &[
     "context_window_fallback_dict",
     "content_policy_fallbacks",
 ];
+/// What a request to a model has, one of them at least.
+const ASKED: &[&str] = &["messages", "input", "prompt", "contents", "inputs", "text", "tools"];
 /// Other names than `model` that services use for a model.
 const MODELS: &[&str] = &[
     "modelId",
@@ -147,7 +149,8 @@ pub(crate) fn read(c: &mut Collector<'_>, root: Val<'_>, settled: bool) -> Done 
 /// Cloudflare's requests to several providers, tried in turn until one answers: each with its request in `query`.
 fn of_providers(c: &mut Collector<'_>, root: Val<'_>) -> Done {
     let sent = root.items().filter(|(_, one)| one.get("provider").is_some() && one.get("endpoint").is_some());
-    sent.filter_map(|(_, one)| one.get("query")).try_for_each(|query| within(c, query, true, 1))
+    let asks = |query: &Val<'_>| ASKED.iter().any(|name| query.get(name).is_some());
+    sent.filter_map(|(_, one)| one.get("query")).filter(asks).try_for_each(|query| within(c, query, true, 1))
 }
 
 /// The same for one of several requests in a body whose protocol is settled.
@@ -239,6 +242,8 @@ pub(crate) fn member(c: &mut Collector<'_>, name: &str, value: Val<'_>, all: boo
         "graders" | "providerOptions" | "provider_options" if depth < DEPTH => {
             value.members().try_for_each(|(_, held)| within(c, held, true, depth + 1))
         }
+        // Others define words and flows.
+        _ if alike(name, "definition") && value.get_text("kind").is_none() => Ok(()),
         name if holds && depth < DEPTH && is_one_of(HOLDERS, name) => match value.kind() {
             Kind::Array => value.items().try_for_each(|(_, entry)| within(c, entry, true, depth + 1)),
             _ => within(c, value, true, depth + 1),
@@ -252,10 +257,12 @@ fn kept(c: &mut Collector<'_>, items: Val<'_>) {
     for (_, item) in items.items() {
         let kind = item.get_text("type").unwrap_or_default();
         let Some(list) = item.get("tools").filter(|_| OFFERS.contains(&&*kind)) else { continue };
-        match tools::are_of_server(&kind, item) {
-            true => tools::names_of_server(c, list),
-            false => tools::offer_by_any_name(c, list),
-        }
+        let Some(server) = tools::server_of(&kind, item) else {
+            tools::offer_by_any_name(c, list);
+            continue;
+        };
+        c.message.other_tools.push(server.into_owned());
+        tools::names_of_server(c, list);
     }
 }
 
@@ -313,6 +320,9 @@ fn named(c: &mut Collector<'_>, value: Val<'_>) -> Done {
     let mut asks = |name: Cow<'_, str>| c.asks_models(name.strip_prefix("models/").unwrap_or(&name));
     match name {
         Some(name) => asks(name),
-        None => value.members().filter_map(|(_, of)| of.get_text("modelId")).try_for_each(asks),
+        None => {
+            let of_provider = value.members().filter(|(key, _)| key.text().ends_with("ModelConfig"));
+            of_provider.filter_map(|(_, of)| of.get_text("modelId")).try_for_each(asks)
+        }
     }
 }

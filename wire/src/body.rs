@@ -79,9 +79,8 @@ const UTF_8: &[&str] = &["utf-8", "utf8", "us-ascii", "ascii"];
 /// Single-byte character sets that agree with UTF-8 in ASCII.
 const LATIN: &[&str] = &["iso-8859-1", "iso-8859-15", "latin1", "windows-1252"];
 
-/// The character sets that parameters name. A parameter whose name only contains `charset` (`charset*`, as in RFC
-/// 2231, or with a comment) is returned as its own name, which is not a character set: some servers (aiohttp) accept
-/// it.
+/// The character sets that parameters name. A parameter whose name is `charset` and a sign (`charset*`, as in RFC 2231,
+/// or a comment) is returned as its own name, which is not a character set: some servers (aiohttp) accept it.
 fn character_sets<'v>(parameters: impl Iterator<Item = &'v str>) -> impl Iterator<Item = &'v str> {
     parameters.filter_map(|parameter| {
         let (name, value) = parameter.split_once('=')?;
@@ -89,8 +88,9 @@ fn character_sets<'v>(parameters: impl Iterator<Item = &'v str>) -> impl Iterato
         if name.eq_ignore_ascii_case(CHARSET) {
             return Some(value.trim().trim_matches('"'));
         }
-        let within = name.as_bytes().windows(CHARSET.len());
-        within.into_iter().any(|part| part.eq_ignore_ascii_case(CHARSET.as_bytes())).then_some(name)
+        let (begin, more) = name.split_at_checked(CHARSET.len())?;
+        let of_a_name = more.starts_with(|c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.'));
+        (begin.eq_ignore_ascii_case(CHARSET) && !of_a_name).then_some(name)
     })
 }
 

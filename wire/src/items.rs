@@ -216,7 +216,13 @@ fn member(
         "signature" | "encrypted_content" | "encrypted_index" => c.opaque(value, here),
         "tool_calls" => tools::calls(c, value, here),
         "function_call" if value.is_object() => tools::call(c, value, here),
-        "tools" if c.asks && tools::are_of_server(kind, holder) => tools::listing_of_server(c, value, here),
+        "tools"
+            if c.asks
+                && let Some(server) = tools::server_of(kind, holder) =>
+        {
+            c.message.other_tools.push(server.into_owned());
+            tools::listing_of_server(c, value, here)
+        }
         "tools" if OFFERS.contains(&kind) => tools::definitions(c, value, here),
         // A server's tools, as listed in a response: the server is not asked again.
         "tools" if kind == "mcp_tool_listing" => tools::listing_of_server(c, value, here),

@@ -9,7 +9,7 @@ use crate::a2a;
 use crate::anthropic;
 use crate::bedrock;
 use crate::besides;
-use crate::bound;
+use crate::bound::{self, is_one_of};
 use crate::coding::{Coding, form_error};
 use crate::collect::Collector;
 use crate::elsewhere;
@@ -292,15 +292,61 @@ fn by_answer(root: Val<'_>) -> Protocol {
     if a2a::says(root) { Protocol::A2aHttp } else { by_shape(root) }
 }
 
-/// The protocol of a request on an unknown path. Queues and telephony have `messages` too: in those for models the
-/// speaker is given, or the request names a model.
+/// The protocol of a request on an unknown path: `messages` may also be those of a queue, or of a telephone service.
 fn by_request(root: Val<'_>) -> Protocol {
     let shape = by_shape(root);
     let is_chat = matches!(shape, Protocol::OpenAiChat | Protocol::AnthropicMessages);
-    let mut messages = root.get("messages").into_iter().flat_map(Val::items).map(|(_, one)| one).peekable();
-    let sent = is_chat && messages.peek().is_some() && root.get("model").is_none();
-    if sent && !messages.any(|one| one.get("role").is_some()) { Protocol::Json } else { shape }
+    if is_chat && are_for_people(root) { Protocol::Json } else { shape }
 }
+
+/// Whether `messages` have what a queue or a telephone service needs, and neither they nor the request has anything
+/// that a model's would.
+fn are_for_people(root: Val<'_>) -> bool {
+    let Some(messages) = root.get("messages") else { return false };
+    let has = |one: Val<'_>, names: &[&str]| one.members().any(|(key, _)| is_one_of(names, &key.text()));
+    let sent = |one: Val<'_>| {
+        let speaker = one.get_text("type").is_some_and(|kind| SPEAKERS.contains(&&*kind));
+        has(one, DELIVERED) && !has(one, SPOKEN) && !speaker
+    };
+    let mut messages = messages.items().map(|(_, one)| one).peekable();
+    messages.peek().is_some() && messages.all(sent) && !has(root, ASKED)
+}
+
+/// Members of a message of a queue (Pub/Sub, Kafka, Service Bus) or a telephone service.
+const DELIVERED: &[&str] = &[
+    "data",
+    "attributes",
+    "body",
+    "payload",
+    "to",
+    "from",
+    "recipient",
+    "destination",
+    "destinations",
+    "topic",
+];
+/// Members of a message of a chat with a model.
+const SPOKEN: &[&str] =
+    &["role", "author", "sender", "parts", "tool_calls", "function_call", "tool_call_id", "model"];
+/// The types of messages of a chat with a model, in LangChain.
+const SPEAKERS: &[&str] =
+    &["human", "ai", "system", "tool", "function", "user", "assistant", "developer", "chat"];
+/// Members of a request to a model.
+const ASKED: &[&str] = &[
+    "model",
+    "models",
+    "model_id",
+    "model_name",
+    "deployment",
+    "llm",
+    "config",
+    "tools",
+    "functions",
+    "system",
+    "stream",
+    "temperature",
+    "max_tokens",
+];
 
 /// The protocol of a body by its format alone.
 fn by_shape(root: Val<'_>) -> Protocol {

@@ -43,10 +43,10 @@ pub(crate) fn added(c: &mut Collector<'_>, tool: Val<'_>, path: u32) -> Done {
     c.free(Place::ToolDefinition, tool, path)
 }
 
-/// Whether an item is the tool list of a named MCP server (OpenAI's `mcp_list_tools`), sent back with the
-/// conversation: as for its calls, allowing the server allows its tools.
-pub(crate) fn are_of_server(kind: &str, item: Val<'_>) -> bool {
-    kind == "mcp_list_tools" && item.get_text("server_label").is_some_and(|label| !label.is_empty())
+/// The server whose tool list an item is (OpenAI's `mcp_list_tools`), sent back with the conversation: as for its
+/// calls, allowing the server allows its tools.
+pub(crate) fn server_of<'d>(kind: &str, item: Val<'d>) -> Option<Cow<'d, str>> {
+    item.get_text("server_label").filter(|label| kind == "mcp_list_tools" && !label.is_empty())
 }
 
 /// The tools of an MCP server, as listed in a request (Anthropic's `mcp_tool_listing`). The server itself is offered
