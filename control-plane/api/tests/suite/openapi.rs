@@ -31,6 +31,24 @@ fn operations_have_names_of_their_own() {
     assert_eq!(names.len(), all, "{names:?}");
 }
 
+/// A document that breaks this is none of OpenAPI's, and clients that are made from it fail.
+#[test]
+fn paths_and_their_parameters_agree() {
+    let document = serde_json::to_value(mesh_control_api::openapi()).unwrap();
+    for (path, operations) in document["paths"].as_object().unwrap() {
+        let mut in_path: Vec<&str> =
+            path.split('/').filter_map(|part| part.strip_prefix('{')?.strip_suffix('}')).collect();
+        in_path.sort_unstable();
+        for (method, operation) in operations.as_object().unwrap() {
+            let all = operation["parameters"].as_array().into_iter().flatten();
+            let declared = all.filter(|parameter| parameter["in"] == "path");
+            let mut declared: Vec<&str> = declared.map(|one| one["name"].as_str().unwrap()).collect();
+            declared.sort_unstable();
+            assert_eq!(declared, in_path, "{method} {path}");
+        }
+    }
+}
+
 #[test]
 fn every_operation_says_how_it_may_fail() {
     let document = serde_json::to_value(mesh_control_api::openapi()).unwrap();
