@@ -111,8 +111,14 @@ pub(crate) fn address(
     }
     let www = shown.is_none() && slashes == 0;
     match shown {
-        // Readers make links of a scheme and two slashes alone; a target may do without them, and so may what stands in `<…>`.
-        Some(_) if slashes < 2 && !linked && !angle => return Address::None,
+        // Readers make links of a scheme and two slashes; a link target may do without the slashes.
+        Some(_) if slashes < 2 && !linked => {
+            match if angle { autolink(&reader, scheme.as_deref()) } else { Ok(false) } {
+                Ok(true) => {}
+                Ok(false) => return Address::None,
+                Err(cut) => return cut,
+            }
+        }
         None if slashes < 2 && (linked || !begins_www(text)) => return Address::None,
         None if slashes > 0 && !linked => return Address::None,
         _ => {}
@@ -137,6 +143,30 @@ pub(crate) fn address(
 
 fn begins_www(text: &str) -> bool {
     text.get(..4).is_some_and(|word| word.eq_ignore_ascii_case("www."))
+}
+
+/// Whether what follows a scheme without slashes in angle brackets is a host: `<https:host.example>` is a link,
+/// `<http::Response>`, `<http:port>` and `<file:line:column>` are none.
+fn autolink(reader: &Reader<'_>, scheme: Option<&str>) -> Result<bool, Address> {
+    if !matches!(scheme, Some("http" | "https" | "ftp")) {
+        return Ok(false);
+    }
+    let mut ahead = Reader { ..*reader };
+    // A number of so many digits is a host, too.
+    let number = matches!(ahead.peek(), Decoded::Char('0'..='9', _));
+    loop {
+        match ahead.peek() {
+            Decoded::Char(':', _) if ahead.at == reader.at => return Ok(false),
+            Decoded::Char('[', _) if ahead.at == reader.at => return Ok(true),
+            Decoded::Char('.' | '%' | '\u{80}'.., _) => return Ok(true),
+            _ if number && ahead.at - reader.at >= 8 => return Ok(true),
+            _ if ahead.at - reader.at >= MAX_HOST => return Ok(true),
+            Decoded::Cut => return Err(Address::Cut),
+            Decoded::End => return Ok(false),
+            Decoded::Char(c, _) if c.is_whitespace() || ends_authority(c) => return Ok(false),
+            Decoded::Char(_, len) => ahead.at += len,
+        }
+    }
 }
 
 /// The scheme in lower case, if there is one.
@@ -208,6 +238,8 @@ fn of_scheme(scheme: &str, reader: &mut Reader<'_>, followed: bool, html: bool) 
 /// The host, and whether it is clearly a listed one. `None` if no host follows.
 fn host(reader: &mut Reader<'_>, hosts: &Hosts) -> Result<Option<(String, bool)>, Address> {
     let mut name = String::new();
+    // Where the name's last label begins: in the text, and in the name.
+    let mut label = (reader.at, 0);
     let ended = loop {
         match reader.peek() {
             Decoded::Char(c, len) if c.is_ascii_alphanumeric() || matches!(c, '.' | '-') => {
@@ -216,12 +248,22 @@ fn host(reader: &mut Reader<'_>, hosts: &Hosts) -> Result<Option<(String, bool)>
                 }
                 name.push(c);
                 reader.at += len;
+                if matches!(c, '.' | '-') {
+                    label = (reader.at, name.len());
+                }
             }
             Decoded::Cut => return Err(Address::Cut),
             Decoded::Char(c, _) => break Some(c),
             Decoded::End => break None,
         }
     };
+    // `https://https://…`: what seems to be a host is the scheme of an address that is judged by itself.
+    let last = name.get(label.1..).unwrap_or_default();
+    if FETCHED.iter().any(|(scheme, _)| scheme.eq_ignore_ascii_case(last)) && slashes_follow(reader)? {
+        reader.at = label.0;
+        name.truncate(label.1);
+        return Ok(Some((name, false)));
+    }
     if name.chars().all(|c| c == '.' || c == '-')
         && ended.is_none_or(|c| c.is_whitespace() || ends_authority(c))
     {
@@ -259,6 +301,19 @@ fn host(reader: &mut Reader<'_>, hosts: &Hosts) -> Result<Option<(String, bool)>
     }
 }
 
+/// Whether a colon and two slashes follow.
+fn slashes_follow(reader: &Reader<'_>) -> Result<bool, Address> {
+    let mut ahead = Reader { ..*reader };
+    for expected in [':', '/', '/'] {
+        match ahead.peek() {
+            Decoded::Char(c, len) if c == expected => ahead.at += len,
+            Decoded::Cut => return Err(Address::Cut),
+            _ => return Ok(false),
+        }
+    }
+    Ok(true)
+}
+
 fn ends_authority(c: char) -> bool {
     matches!(c, '/' | '?' | '#' | '<' | '>' | '"')
 }
@@ -276,6 +331,8 @@ mod tests {
             (600, "b.example", true),
             // With so many slashes, no host is listed.
             (600, "a.example", true),
+            // The host of none; the other address is judged by itself.
+            (2, "https://a.example", true),
         ] {
             let text = format!("https:{}{of} ", "/".repeat(slashes));
             let found = address(&text, Place::Target, false, Some(&hosts), true, false);
