@@ -132,6 +132,7 @@ fn whole_answers() {
         ("brackets", "[a@b.example] ".repeat(MANY)),
         ("backticks", format!("x{} [x](https://evil.example/a)", "`".repeat(100 * MANY))),
         ("slashes", format!("<a b=\"{}\"> [x](https://evil.example/a)", "/\n".repeat(10 * MANY))),
+        ("a word in a tag", format!("if a <b then {} [x](https://evil.example/a)", "A1b2".repeat(20 * MANY))),
     ] {
         let (mut session, _) = session(&program, &chat(json!("hi")));
         let headers = [("content-type".to_owned(), "application/json".to_owned())];
@@ -177,6 +178,14 @@ fn streams() {
         (
             "links in one event",
             event(json!([choice(0, &"![x](https://evil.example/a) ".repeat(MANY))])),
+            REWRITTEN,
+        ),
+        (
+            "a word in a tag in one event",
+            event(json!([choice(
+                0,
+                &format!("<b {} [x](https://evil.example/a)", "A1b2".repeat(20 * MANY))
+            )])),
             REWRITTEN,
         ),
         ("texts in one event", event(many(|at| choice(at, "a@b.example "))), DENIED),

@@ -7,13 +7,15 @@ use super::address::{Address, address};
 use super::code::{self, Code};
 use super::decode::{Decoded, Place, first};
 use super::state::{OutputState, Rest, TagAt};
-use super::tag::{Tag, attribute, is_handler, tag};
+use super::tag::{Tag, acts, attribute, has_value, is_handler, tag};
 use super::{OutputFinding, OutputKind, OutputRules};
 
 /// The maximum number of blanks between a link's parenthesis and its target.
 const MAX_BLANKS: usize = 32;
 /// Longer runs of backticks or tildes are treated alike.
 const MAX_MARKS: usize = 64;
+/// Of a word no more is skipped at once: each step may look at all of it.
+const MAX_WORD: usize = 64;
 /// The replacement for what is removed: an address that leads nowhere.
 const NOWHERE: &str = "#removed";
 
@@ -103,7 +105,7 @@ impl<'r, 't> Scan<'r, 't> {
     fn line_over(&self) -> OutputState {
         let loose = self.state.loose && !self.state.blank;
         let tag = match self.state.tag {
-            Some(TagAt::Value(None)) => Some(TagAt::BeforeName),
+            Some(TagAt::Value(None) | TagAt::Element) => Some(TagAt::BeforeName),
             other => other,
         };
         OutputState { line_begins: true, blank: true, loose, tag, ..self.state.clone() }
@@ -190,11 +192,18 @@ impl<'r, 't> Scan<'r, 't> {
     }
 
     fn markup(&self, rest: &str) -> Option<Token> {
-        let doubtful = OutputState { doubtful: true, ..self.on() };
+        let doubtful = OutputState { doubtful: true, tag: self.inside(), ..self.on() };
         match tag(rest, self.last) {
             Tag::Cut => None,
-            Tag::None => self.plain(1),
+            Tag::None => {
+                Some(Token { len: 1, found: None, after: OutputState { tag: self.inside(), ..self.on() } })
+            }
             Tag::Other => Some(Token { len: 1, found: None, after: doubtful }),
+            // An address may be behind the bracket.
+            Tag::Signed => {
+                let after = OutputState { tag: Some(TagAt::Element), ..doubtful };
+                Some(Token { len: 1, found: None, after })
+            }
             Tag::Active(name, len) if self.rules.html => {
                 let remove = self.rules.remove_html;
                 let with = if remove {
@@ -208,10 +217,19 @@ impl<'r, 't> Scan<'r, 't> {
             }
             // Also inside an attribute value: to some readers that may have ended long ago.
             Tag::Active(_, len) | Tag::Plain(len) => {
-                let after = OutputState { tag: Some(TagAt::BeforeName), ..doubtful };
+                let after = OutputState { tag: Some(TagAt::Element), ..doubtful };
                 Some(Token { len, found: None, after })
             }
         }
+    }
+
+    /// The position in a tag behind a sign that belongs to a name or a value.
+    fn inside(&self) -> Option<TagAt> {
+        self.state.tag.map(|at| match at {
+            TagAt::BeforeName => TagAt::AfterName,
+            TagAt::BeforeValue => TagAt::Value(None),
+            at => at,
+        })
     }
 
     fn in_tag(&self, at: TagAt, rest: &str, c: char) -> Option<Token> {
@@ -221,9 +239,8 @@ impl<'r, 't> Scan<'r, 't> {
         let (one, blank) = (c.len_utf8(), c.is_ascii_whitespace());
         if c == ']' {
             // For readers to whom this is no tag (`<b](https://…)>`) a link may be here.
-            let tag = if at == TagAt::BeforeValue { TagAt::Value(None) } else { at };
             let token = self.link(rest)?;
-            return Some(Token { after: OutputState { tag: Some(tag), ..token.after }, ..token });
+            return Some(Token { after: OutputState { tag: self.inside(), ..token.after }, ..token });
         }
         match at {
             TagAt::Value(Some(quote)) if c == quote => then(one, Some(TagAt::BeforeName)),
@@ -240,26 +257,34 @@ impl<'r, 't> Scan<'r, 't> {
             TagAt::AfterName if c == '=' => then(one, Some(TagAt::BeforeValue)),
             TagAt::AfterName if blank => then(one, Some(at)),
             _ if blank || c == '/' => then(one, Some(TagAt::BeforeName)),
-            TagAt::BeforeName | TagAt::AfterName => {
-                // Nor is an address an attribute to them.
-                let address = self.word(rest, c)?;
-                if address.found.is_some() {
-                    return Some(address);
-                }
-                let len = attribute(rest, self.last)?;
-                let (name, next) = rest.split_at_checked(len).unwrap_or_default();
-                // Neither is one: `data-onx`, `onx-y`.
-                let goes_on = |c: char| matches!(c, '-' | '_' | ':' | '.');
-                let whole = !self.state.before.is_some_and(goes_on) && !next.starts_with(goes_on);
-                let found = (self.rules.html && whole && is_handler(name)).then(|| OutputFinding {
-                    kind: OutputKind::Html,
-                    rule: "handler",
-                    span: 0..len,
-                    with: format!("x-{name}"),
-                });
-                Some(Token { len, found, after: OutputState { tag: Some(TagAt::AfterName), ..self.on() } })
-            }
+            TagAt::Element => self.word(rest, c),
+            TagAt::BeforeName | TagAt::AfterName => self.name(at, rest, c),
         }
+    }
+
+    /// A word or a sign of an attribute's name.
+    fn name(&self, at: TagAt, rest: &str, c: char) -> Option<Token> {
+        let after = OutputState { tag: Some(TagAt::AfterName), ..self.on() };
+        // For readers to whom this is no tag, an address may be here.
+        let address = self.word(rest, c)?;
+        if address.found.is_some() {
+            return Some(Token { after: OutputState { tag: after.tag, ..address.after }, ..address });
+        }
+        let len = attribute(rest, self.last)?;
+        let (name, next) = rest.split_at_checked(len).unwrap_or_default();
+        // Not `data-onx=`, and behind a quotation mark only where that ends a value.
+        let begins = self.state.before.is_some_and(|before| match before {
+            '"' | '\'' => at == TagAt::BeforeName,
+            before => before == '/' || before.is_ascii_whitespace(),
+        });
+        let handler = self.rules.html && begins && is_handler(name) && has_value(next, self.last)?;
+        let found = handler.then(|| OutputFinding {
+            kind: OutputKind::Html,
+            rule: "handler",
+            span: 0..len,
+            with: format!("x-{name}"),
+        });
+        Some(Token { len, found, after })
     }
 
     /// A value may contain several addresses: `srcset`, `style`.
@@ -285,7 +310,9 @@ impl<'r, 't> Scan<'r, 't> {
             Some(b'<') => {
                 let token = self.target(rest, after + 1, Place::Target, self.on())?;
                 // Where no address is behind it, a tag may begin there.
-                Some(Token { len: if token.len == after + 1 { after } else { token.len }, ..token })
+                let begins =
+                    token.len == after + 1 && acts(rest.get(after..).unwrap_or_default(), self.last)?;
+                Some(Token { len: if begins { after } else { token.len }, ..token })
             }
             _ => self.target(rest, after, Place::Target, self.on()),
         }
@@ -349,5 +376,5 @@ fn word_len(rest: &str, c: char) -> usize {
     if !c.is_ascii_alphanumeric() {
         return c.len_utf8();
     }
-    rest.bytes().take_while(u8::is_ascii_alphanumeric).count()
+    rest.bytes().take(MAX_WORD).take_while(u8::is_ascii_alphanumeric).count()
 }

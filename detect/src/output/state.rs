@@ -39,6 +39,8 @@ impl Default for OutputState {
 /// The position in a tag (HTML, sections 13.2.5.32 to 13.2.5.39).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum TagAt {
+    /// In the element's name: whatever is not a blank, a slash or a `>` belongs to it.
+    Element,
     BeforeName,
     AfterName,
     BeforeValue,

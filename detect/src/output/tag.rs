@@ -5,8 +5,16 @@ const ACTIVE: &[&str] = &[
     "script", "iframe", "frame", "frameset", "object", "embed", "applet", "portal", "meta", "base", "link",
     "style", "form",
 ];
+/// Those that are taken to act without any attribute, whatever follows their name.
+const ALONE: &[&str] = &["script", "iframe", "embed"];
 /// A longer name is not a known one.
 const MAX_NAME: usize = 32;
+/// The same for attributes: some readers' handlers have names of more than forty letters.
+const MAX_ATTRIBUTE: usize = 64;
+/// How many blanks before the `=` of an attribute are read; behind more, it may be there.
+const MAX_BLANKS: usize = 512;
+/// How far into a tag an attribute is looked for; further on, there may be one.
+const MAX_AHEAD: usize = 128;
 
 /// What follows a `<`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -15,7 +23,9 @@ pub(crate) enum Tag {
     Active(&'static str, usize),
     /// Another element: the length of `<` and name.
     Plain(usize),
-    /// A closing tag, a comment, an address in angle brackets.
+    /// An element whose name goes on with a sign (`<svg:svg …>`), or an address in angle brackets.
+    Signed,
+    /// A closing tag, a comment.
     Other,
     /// Not markup.
     None,
@@ -30,13 +40,14 @@ pub(crate) fn tag(text: &str, last: bool) -> Tag {
     match name.as_bytes().get(word) {
         None if !last && word < MAX_NAME => return Tag::Cut,
         Some(b'/' | b'!' | b'?') if word == 0 => return Tag::Other,
-        // `<https://…>`
-        Some(b':' | b'+' | b'.') if word > 0 => return Tag::Other,
         _ => {}
     }
-    let name = name.get(..word).unwrap_or_default();
+    let (name, next) = name.split_at_checked(word).unwrap_or_default();
     if !name.starts_with(|c: char| c.is_ascii_alphabetic()) {
         return Tag::None;
+    }
+    if next.starts_with([':', '+', '.']) {
+        return Tag::Signed;
     }
     match ACTIVE.iter().find(|active| active.eq_ignore_ascii_case(name)) {
         Some(active) => Tag::Active(active, 1 + word),
@@ -44,12 +55,63 @@ pub(crate) fn tag(text: &str, last: bool) -> Tag {
     }
 }
 
-/// Bytes of the word that `text` begins with in an attribute's name, or of the sign between two; none where it may go on. Where
-/// this is no tag to some reader, anything may begin behind each sign.
+/// Whether the tag that `text` begins with does anything: some elements do by themselves, all others by an attribute.
+/// `None` if that cannot be decided until there is more text.
+pub(crate) fn acts(text: &str, last: bool) -> Option<bool> {
+    match tag(text, last) {
+        Tag::Cut => None,
+        Tag::None | Tag::Other => Some(false),
+        Tag::Active(name, _) if ALONE.contains(&name) => Some(true),
+        // It acts by what it contains; `<style guide.pdf>` contains nothing.
+        Tag::Active("style", len)
+            if text.get(len..).is_some_and(|next| next.trim_start_matches([' ', '/']).starts_with('>')) =>
+        {
+            Some(true)
+        }
+        _ => has_attribute(text, last),
+    }
+}
+
+/// Whether a tag has an attribute with a value: a blank, a slash or a quotation mark, a name and `=`.
+fn has_attribute(text: &str, last: bool) -> Option<bool> {
+    #[derive(PartialEq)]
+    enum At {
+        Elsewhere,
+        Begins,
+        Name,
+        Behind,
+    }
+    let mut at = At::Elsewhere;
+    for (place, b) in text.bytes().enumerate() {
+        at = match b {
+            b'>' => return Some(false),
+            _ if place >= MAX_AHEAD => return Some(true),
+            b'=' if matches!(at, At::Name | At::Behind) => return Some(true),
+            _ if b.is_ascii_whitespace() && matches!(at, At::Name | At::Behind) => At::Behind,
+            b'/' | b'"' | b'\'' => At::Begins,
+            _ if b.is_ascii_whitespace() => At::Begins,
+            b'-' | b'_' | b':' | b'0'..=b'9' | b'a'..=b'z' | b'A'..=b'Z' if at != At::Elsewhere => At::Name,
+            _ => At::Elsewhere,
+        };
+    }
+    last.then_some(false)
+}
+
+/// Bytes of the word that `text` begins with in an attribute's name, or of the sign between two; none where it may go
+/// on. Where this is no tag to some reader, anything may begin behind each sign.
 pub(crate) fn attribute(text: &str, last: bool) -> Option<usize> {
-    let len = text.bytes().take(MAX_NAME).take_while(u8::is_ascii_alphanumeric).count();
-    let whole = len < text.len() || last || len == MAX_NAME;
+    let len = text.bytes().take(MAX_ATTRIBUTE).take_while(u8::is_ascii_alphanumeric).count();
+    let whole = len < text.len() || last || len == MAX_ATTRIBUTE;
     whole.then(|| len.max(text.chars().next().map_or(0, char::len_utf8)))
+}
+
+/// Whether a `=` follows an attribute's name: one without a value runs nothing. `None` if it may still come.
+pub(crate) fn has_value(next: &str, last: bool) -> Option<bool> {
+    let blanks = next.bytes().take(MAX_BLANKS).take_while(u8::is_ascii_whitespace).count();
+    match next.as_bytes().get(blanks) {
+        None if !last && blanks < MAX_BLANKS => None,
+        other => Some(blanks == MAX_BLANKS || other == Some(&b'=')),
+    }
 }
 
 /// Whether an attribute is an event handler (HTML, section 8.1.8).
@@ -74,7 +136,8 @@ mod tests {
             ("<img ", false, Tag::Plain(4)),
             ("</p>", false, Tag::Other),
             ("<!--", false, Tag::Other),
-            ("<https://", false, Tag::Other),
+            ("<https://", false, Tag::Signed),
+            ("<svg:svg ", false, Tag::Signed),
             ("< b", false, Tag::None),
             ("<3 ", false, Tag::None),
             ("<", false, Tag::Cut),
