@@ -193,6 +193,11 @@ impl<'r, 't> Scan<'r, 't> {
 
     fn markup(&self, rest: &str) -> Option<Token> {
         let doubtful = OutputState { doubtful: true, tag: self.inside(), ..self.on() };
+        let outer = match self.state.tag {
+            Some(TagAt::Value(quote)) => self.state.outer.or(quote),
+            Some(_) => self.state.outer,
+            None => None,
+        };
         match tag(rest, self.last) {
             Tag::Cut => None,
             Tag::None => {
@@ -201,7 +206,7 @@ impl<'r, 't> Scan<'r, 't> {
             Tag::Other => Some(Token { len: 1, found: None, after: doubtful }),
             // An address may be behind the bracket.
             Tag::Signed => {
-                let after = OutputState { tag: Some(TagAt::Element), ..doubtful };
+                let after = OutputState { tag: Some(TagAt::Element), outer, ..doubtful };
                 Some(Token { len: 1, found: None, after })
             }
             Tag::Active(name, len) if self.rules.html => {
@@ -212,12 +217,12 @@ impl<'r, 't> Scan<'r, 't> {
                     format!("&lt;{}", rest.get(1..len).unwrap_or_default())
                 };
                 let found = OutputFinding { kind: OutputKind::Html, rule: name, span: 0..len, with };
-                let after = OutputState { rest: remove.then_some(Rest::Tag), tag: None, ..doubtful };
+                let after = OutputState { rest: remove.then_some(Rest::Tag), ..doubtful };
                 Some(Token { len, found: Some(found), after })
             }
             // Also inside an attribute value: to some readers that may have ended long ago.
             Tag::Active(_, len) | Tag::Plain(len) => {
-                let after = OutputState { tag: Some(TagAt::Element), ..doubtful };
+                let after = OutputState { tag: Some(TagAt::Element), outer, ..doubtful };
                 Some(Token { len, found: None, after })
             }
         }
@@ -245,8 +250,16 @@ impl<'r, 't> Scan<'r, 't> {
         match at {
             TagAt::Value(Some(quote)) if c == quote => then(one, Some(TagAt::BeforeName)),
             TagAt::Value(None) if blank => then(one, Some(TagAt::BeforeName)),
+            // The outer value ends here, if it did not end before; then the inner one goes on.
+            TagAt::Value(Some(quote)) if self.state.outer == Some(c) => {
+                let (tag, outer) = (Some(TagAt::BeforeName), Some(quote));
+                Some(Token { len: one, found: None, after: OutputState { tag, outer, ..self.on() } })
+            }
             TagAt::Value(Some(_)) => self.in_value(rest, c),
-            _ if c == '>' => then(one, None),
+            _ if c == '>' => {
+                let tag = self.state.outer.map(|quote| TagAt::Value(Some(quote)));
+                Some(Token { len: one, found: None, after: OutputState { tag, outer: None, ..self.on() } })
+            }
             TagAt::Value(None) => self.in_value(rest, c),
             TagAt::BeforeValue if blank => then(one, Some(at)),
             TagAt::BeforeValue => {

@@ -17,6 +17,8 @@ pub struct OutputState {
     pub(crate) loose: bool,
     /// Inside an HTML tag.
     pub(crate) tag: Option<TagAt>,
+    /// The quotation mark of the value in which that tag begins, if it does in one: to some readers the value goes on.
+    pub(crate) outer: Option<char>,
     /// What follows a finding, up to its end.
     pub(crate) rest: Option<Rest>,
 }
@@ -31,6 +33,7 @@ impl Default for OutputState {
             doubtful: false,
             loose: false,
             tag: None,
+            outer: None,
             rest: None,
         }
     }
