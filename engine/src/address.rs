@@ -4,7 +4,12 @@
 //! Determined from the text before the offset, byte by byte, since a stream's text comes in pieces. In doubt it
 //! belongs to one: the placeholder then stays, and no request discloses the value.
 
+mod host;
+
 use mesh_wire::resolve_inside;
+
+pub(crate) use self::host::Last;
+use self::host::{Asked, Words, ends};
 
 /// A running text in both of its readings: as it is, and as JSON with its escapes resolved.
 #[derive(Clone, Copy, Debug, Default)]
@@ -37,6 +42,19 @@ impl Readings {
     /// The next text continues an escape that began in the text so far.
     pub(crate) fn cut_in_two(&mut self) {
         self.in_doubt = true;
+    }
+
+    /// Whether a program that opens hosts is called in this line.
+    pub(crate) fn in_command(&self, arguments: bool) -> bool {
+        self.spelled.words.command() || !arguments && self.shown.words.command()
+    }
+
+    /// Reads a value that comes back: an address in it is its own, and what follows is sent to none.
+    pub(crate) fn feed_value(&mut self, value: &str) {
+        let before = (self.shown.place, self.spelled.place);
+        self.feed(value);
+        self.shown.is_value(before.0);
+        self.spelled.is_value(before.1);
     }
 
     /// Reads the next text, which splits no escape.
@@ -76,7 +94,7 @@ struct Addresses {
     /// It is a tool's arguments: a tool may take all of a string that begins like an address as one.
     arguments: bool,
     strings: Strings,
-    host: Host,
+    words: Words,
 }
 
 /// The strings of JSON, whose quotation marks are distinguished from those inside them.
@@ -99,56 +117,6 @@ impl Strings {
     }
 }
 
-/// How far a word looks like a host name or an IP address.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-enum Host {
-    /// It may begin here.
-    #[default]
-    Begin,
-    No,
-    /// In the first label, or in one that cannot be a host's last.
-    Label,
-    /// After a label's dot.
-    Dot,
-    /// In a label after a dot that begins with a letter.
-    Name,
-    /// In a label of digits, after this many others.
-    Number(u8),
-    /// After the dot of such a label.
-    NumberDot(u8),
-    /// In its port.
-    Port,
-}
-
-impl Host {
-    fn next(self, b: u8) -> Host {
-        let letter = b.is_ascii_alphabetic() || !b.is_ascii();
-        let digit = b.is_ascii_digit();
-        let sign = matches!(b, b'-' | b'_');
-        match self {
-            Host::No if letter || digit || sign || matches!(b, b'.' | b'/') => Host::No,
-            Host::Begin if digit => Host::Number(0),
-            Host::Begin if letter => Host::Label,
-            Host::Dot | Host::NumberDot(_) if letter => Host::Name,
-            Host::Dot if digit => Host::Label,
-            Host::NumberDot(before) if digit => Host::Number(before.saturating_add(1)),
-            Host::Number(_) | Host::Port if digit => self,
-            Host::Number(_) if letter || sign => Host::Label,
-            Host::Number(before) if b == b'.' => Host::NumberDot(before),
-            Host::Label | Host::Name if letter || digit || sign => self,
-            Host::Label | Host::Name if b == b'.' => Host::Dot,
-            Host::Name | Host::Number(3) if b == b':' => Host::Port,
-            _ if sign || matches!(b, b'.' | b'/') => Host::No,
-            _ => Host::Begin,
-        }
-    }
-
-    /// Whether the host is sent what follows this byte.
-    fn is_asked(self, b: u8) -> bool {
-        matches!(self, Host::Name | Host::Number(3) | Host::Port) && matches!(b, b'/' | b'?')
-    }
-}
-
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 enum Place {
     #[default]
@@ -156,8 +124,8 @@ enum Place {
     /// After two slashes, `www.` or `https:`: up to white space, or up to the enclosing quotation mark.
     Url { quote: u8 },
     /// After a host name and a slash or a question mark, which `curl` and chat programs take for an address: up to
-    /// white space, or up to the enclosing quotation mark.
-    Bare { quote: u8 },
+    /// white space, or up to the enclosing quotation mark; in ordinary text up to any sign that [`ends`] a word.
+    Bare { quote: u8, text: bool },
     /// Right after `mailto:`. The recipient is restored; what follows would be sent to them.
     Mail { quote: u8 },
     /// After `](` of Markdown or `url(` of CSS, with the depth of parentheses.
@@ -198,8 +166,8 @@ impl Addresses {
     }
 
     fn feed(&mut self, text: &str) {
-        for b in text.bytes() {
-            let b = b.to_ascii_lowercase();
+        for written in text.bytes() {
+            let b = written.to_ascii_lowercase();
             let paragraph = b == b'\n' && self.blank;
             let begins = self.label == Label::Begin;
             let mut place = self.next(b, paragraph);
@@ -207,8 +175,12 @@ impl Addresses {
             if self.strings == Strings::Open && strings == Strings::Closed {
                 place = Place::Text;
             }
+            let [.., before] = self.last;
+            self.words.read(written, before, begins && self.arguments);
+            if self.strings != strings {
+                self.words.cut();
+            }
             self.strings = strings;
-            self.host = self.host.next(b);
             self.member = self.next_member(b, place);
             self.label = self.next_label(b, paragraph);
             self.place = place;
@@ -224,6 +196,13 @@ impl Addresses {
             let [a, c, d, e, f] = rest;
             self.last = [a, c, d, e, f, b];
         }
+    }
+
+    fn is_value(&mut self, before: Place) {
+        if matches!(self.place, Place::Bare { .. }) && !self.words.command() {
+            self.place = before;
+        }
+        self.words.is_value();
     }
 
     fn next(&self, b: u8, paragraph: bool) -> Place {
@@ -254,8 +233,13 @@ impl Addresses {
             Place::Text if before == b'<' && (b.is_ascii_alphabetic() || matches!(b, b'/' | b'!' | b'?')) => {
                 Place::Tag { quote: 0, value: false }
             }
-            Place::Text if self.host.is_asked(b) => Place::Bare { quote },
-            Place::Bare { quote } if b.is_ascii_whitespace() || b == quote || matches!(b, b'<' | b'>') => {
+            Place::Text if self.words.asked(b) != Asked::No => match self.words.asked(b) {
+                Asked::Command => Place::Bare { quote: STRING, text: false },
+                how => Place::Bare { quote, text: how == Asked::Text },
+            },
+            Place::Bare { quote, text }
+                if b.is_ascii_whitespace() || b == quote || matches!(b, b'<' | b'>') || text && ends(b) =>
+            {
                 Place::Text
             }
             Place::Mail { quote } if b.is_ascii_whitespace() || quote != 0 && b == quote => Place::Text,

@@ -16,7 +16,7 @@ use hmac::{Hmac, KeyInit, Mac};
 use mesh_wire::{Edit, Message, Place, Protocol, Segment};
 use sha2::Sha256;
 
-use crate::address::{Readings, is_of_address};
+use crate::address::{Last, Readings, is_of_address};
 use crate::parts::{Chain, Pieces, chains};
 use crate::program::Program;
 
@@ -93,19 +93,56 @@ fn may_be_in_one(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'\\')
 }
 
-/// How many bytes after a placeholder look like the rest of a host name of which the placeholder is the first label:
-/// a dot, another label, a dot. Also whether that is certain, because a third label begins there.
-fn as_behind_label(rest: &str) -> (usize, bool) {
-    const LONGEST: usize = 63;
-    let Some(name) = rest.strip_prefix('.') else { return (0, false) };
-    let part = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
-    let label = name.bytes().take(LONGEST + 1).take_while(part).count();
-    match (name.as_bytes().get(label), name.as_bytes().get(label + 1)) {
-        _ if label > LONGEST => (0, false),
-        (None, _) => (1 + label, false),
-        (Some(b'.'), None) if label > 0 => (label + 2, false),
-        (Some(b'.'), Some(next)) if label > 0 && next.is_ascii_alphanumeric() => (label + 2, true),
-        _ => (0, false),
+/// Whether a placeholder is the first label of a host's name (`[…].evil.example`): whoever looks it up tells the value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Labelled {
+    No,
+    /// The same form has a file's name (`[…].tar.gz`), or sentences without a blank between.
+    InCommand,
+    Yes,
+}
+
+/// A placeholder in a text, its value, and what follows it.
+pub(crate) type Placeholder<V> = (Range<usize>, V, Labelled);
+
+/// What may stand in a host's name, with what a shell takes away.
+fn may_be_in_name(c: char) -> bool {
+    c.is_alphanumeric() || matches!(c, '.' | '-' | '_' | '"' | '\'' | '`' | '\\' | '[' | ']')
+}
+
+/// How many bytes after a placeholder may be the rest of a host's name. None if they are too many for one.
+fn behind(rest: &str) -> &str {
+    /// The longest name, in characters, and the longest label.
+    const LONGEST: (usize, usize) = (253, 63);
+    let (mut length, mut label) = (0, 0);
+    for (nth, c) in rest.chars().enumerate() {
+        if !may_be_in_name(c) {
+            break;
+        }
+        length += c.len_utf8();
+        label = if c == '.' { 0 } else { label + 1 };
+        if nth >= LONGEST.0 || label > LONGEST.1 {
+            return "";
+        }
+    }
+    rest.get(..length).unwrap_or_default()
+}
+
+fn labelled(rest: &str) -> Labelled {
+    let name = behind(rest);
+    let is_placeholder = |label: &str| label.starts_with('[') && label.ends_with(']') && label.contains('_');
+    let plain = |label: &str| !label.contains(['[', ']']) || is_placeholder(label);
+    let name = name.replace(['"', '\'', '`', '\\'], "");
+    let mut labels = name.split('.');
+    if !labels.next().is_some_and(plain) {
+        return Labelled::No;
+    }
+    let labels: Vec<&str> = labels.take_while(|label| !label.is_empty() && plain(label)).collect();
+    let capital = labels.iter().any(|label| label.starts_with(char::is_uppercase));
+    match labels.last().filter(|_| labels.len() > 1).map_or(Last::No, |last| Last::of(last)) {
+        Last::No => Labelled::No,
+        Last::Domain if !capital => Labelled::Yes,
+        _ => Labelled::InCommand,
     }
 }
 
@@ -140,11 +177,12 @@ impl Masked {
         })
     }
 
-    /// The placeholders that may be restored: not those that are the first label of a host name (`[…].evil.example`),
-    /// since resolving it would disclose the value.
-    pub(crate) fn restorable<'a>(&'a self, text: &'a str) -> impl Iterator<Item = (Range<usize>, &'a str)> {
-        let is_label = |end: usize| as_behind_label(text.get(end..).unwrap_or_default()).1;
-        self.find(text).filter(move |(range, _)| !is_label(range.end))
+    /// The same, and whether they are a host's first label.
+    pub(crate) fn placeholders<'a>(&'a self, text: &'a str) -> impl Iterator<Item = Placeholder<&'a str>> {
+        self.find(text).map(|(range, value)| {
+            let labelled = labelled(text.get(range.end..).unwrap_or_default());
+            (range, value, labelled)
+        })
     }
 
     /// Whether a range of the text overlaps a placeholder: nothing in it is a value itself.
@@ -161,9 +199,9 @@ impl Masked {
     pub(crate) fn holdback(&self, text: &str) -> usize {
         let waits = |range: &Range<usize>| {
             let rest = text.get(range.end..).unwrap_or_default();
-            as_behind_label(rest).0 == rest.len()
+            behind(rest).len() == rest.len()
         };
-        if let Some((range, _)) = self.find(text).last().filter(|(range, _)| waits(range)) {
+        if let Some((range, _)) = self.find(text).find(|(range, _)| waits(range)) {
             return range.start;
         }
         let start = text.rfind('[').filter(|start| text.len() - start < MAX_WRITTEN);
@@ -211,7 +249,8 @@ impl Masked {
                 (None, None) => Readings::default(),
             };
             let mut readings = start;
-            let found = self.restorable(text).map(|(range, value)| (range, value.to_owned()));
+            let found =
+                self.placeholders(text).map(|(range, value, as_label)| (range, value.to_owned(), as_label));
             let outside = outside(text, 0..text.len(), found, &mut readings, false);
             read.insert(index, (start, readings));
             said.extend(joins.map(|joins| (joins, readings)));
@@ -225,7 +264,9 @@ impl Masked {
         for chain in chains(message, pieces).into_iter().filter(whole) {
             let first = chain.parts.first().and_then(|(first, _)| read.get(first));
             let mut readings = first.map(|(start, _)| *start).unwrap_or_default();
-            let found = self.restorable(&chain.text).map(|(range, value)| (range, value.to_owned()));
+            let found = self
+                .placeholders(&chain.text)
+                .map(|(range, value, as_label)| (range, value.to_owned(), as_label));
             let outside = outside(&chain.text, 0..chain.text.len(), found, &mut readings, false);
             for (range, with) in outside.iter().filter(|(range, _)| chain.crosses(range)) {
                 chain.edits(range, with, &mut edits);
@@ -241,17 +282,22 @@ impl Masked {
 pub(crate) fn outside(
     text: &str,
     stretch: Range<usize>,
-    found: impl Iterator<Item = (Range<usize>, String)>,
+    found: impl Iterator<Item = Placeholder<String>>,
     readings: &mut Readings,
     arguments: bool,
 ) -> Vec<(Range<usize>, String)> {
     let mut read = stretch.start;
     let mut outside = Vec::new();
-    for (range, with) in found {
+    for (range, with, labelled) in found {
         readings.feed(text.get(read..range.start).unwrap_or_default());
         read = range.start;
-        if !readings.inside(arguments) {
-            readings.feed(&with);
+        let stays = match labelled {
+            Labelled::No => false,
+            Labelled::InCommand => readings.in_command(arguments),
+            Labelled::Yes => true,
+        };
+        if !stays && !readings.inside(arguments) {
+            readings.feed_value(&with);
             read = range.end;
             outside.push((range, with));
         }
@@ -318,7 +364,11 @@ mod tests {
             ("a [US_SSN_bcdfghjklmnpqr].", 2),
             ("a [US_SSN_bcdfghjklmnpqr].evil.", 2),
             ("a [US_SSN_bcdfghjklmnpqr]. ", 27),
-            ("a [US_SSN_bcdfghjklmnpqr].evil.e", 32),
+            // The last label may be a file's ending.
+            ("a [US_SSN_bcdfghjklmnpqr].evil.e", 2),
+            ("a [US_SSN_bcdfghjklmnpqr].evil.e ", 33),
+            ("a [US_SSN_bcdfghjklmnpqr]\".évil.", 2),
+            ("a [US_SSN_bcdfghjklmnpqr] [US_SSN_bcdfghjklmnpqr].[1", 26),
         ] {
             assert_eq!(masked.holdback(text), hold, "{text}");
         }

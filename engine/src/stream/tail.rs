@@ -8,7 +8,7 @@ use super::window::Window;
 use crate::address::Readings;
 use crate::guards::Way;
 use crate::index::Attached;
-use crate::mask::outside;
+use crate::mask::{Placeholder, outside};
 use crate::output::{Heard, raw_end};
 use crate::program::PiiGuard;
 use crate::session::Session;
@@ -84,15 +84,18 @@ impl<'t> Tail<'t> {
     }
 
     /// The placeholders in it, in order, each with its value.
-    fn placeholders(&self, session: &Session) -> Vec<(Range<usize>, String)> {
+    fn placeholders(&self, session: &Session) -> Vec<Placeholder<String>> {
         match &self.spelled {
             Some(spelled) if self.json => {
-                let found = session.masked.restorable(spelled.text());
-                found.map(|(range, value)| (spelled.raw_range(range), escape_json(value))).collect()
+                let found = session.masked.placeholders(spelled.text());
+                found
+                    .map(|(range, value, as_label)| (spelled.raw_range(range), escape_json(value), as_label))
+                    .collect()
             }
             _ => {
                 let with = |value| if self.json { escape_json(value) } else { value.to_owned() };
-                session.masked.restorable(self.text).map(|(range, value)| (range, with(value))).collect()
+                let found = session.masked.placeholders(self.text);
+                found.map(|(range, value, as_label)| (range, with(value), as_label)).collect()
             }
         }
     }
@@ -100,8 +103,8 @@ impl<'t> Tail<'t> {
     /// The nearest offset up to `at` that is not inside a placeholder.
     pub(super) fn before_placeholder(&self, session: &Session, at: usize) -> usize {
         let cut =
-            self.placeholders(session).into_iter().find(|(range, _)| range.start < at && at < range.end);
-        cut.map_or(at, |(range, _)| range.start)
+            self.placeholders(session).into_iter().find(|(range, ..)| range.start < at && at < range.end);
+        cut.map_or(at, |(range, ..)| range.start)
     }
 
     /// The canaries that end in the window, and the offset before which no further one can begin.
@@ -227,7 +230,7 @@ impl<'t> Tail<'t> {
             return Vec::new();
         }
         let found = self.placeholders(session).into_iter();
-        let found = found.filter(|(range, _)| range.start >= self.start && range.end <= safe);
+        let found = found.filter(|(range, ..)| range.start >= self.start && range.end <= safe);
         let outside = outside(self.text, self.start..safe, found, readings, self.arguments);
         if cut_escape(self.text) < safe {
             readings.cut_in_two();
