@@ -6,7 +6,7 @@
 
 mod host;
 
-use mesh_wire::resolve_inside;
+use mesh_wire::{QUOTE_INSIDE, resolve_inside};
 
 pub(crate) use self::host::Last;
 use self::host::{Asked, Words, ends};
@@ -185,7 +185,7 @@ impl Addresses {
             self.label = self.next_label(b, paragraph);
             self.place = place;
             match b {
-                b'"' | b'\'' | b'`' => self.quote = b,
+                _ if is_quote(b) => self.quote = b,
                 // White space at the beginning of a string is not part of an address.
                 _ if self.arguments && begins => {}
                 _ if b.is_ascii_whitespace() => self.quote = 0,
@@ -242,6 +242,8 @@ impl Addresses {
             {
                 Place::Text
             }
+            // A query may hold every sign.
+            Place::Bare { quote, .. } if b == b'?' => Place::Bare { quote, text: false },
             Place::Mail { quote } if b.is_ascii_whitespace() || quote != 0 && b == quote => Place::Text,
             Place::Mail { quote } => Place::Url { quote },
             Place::Url { .. } | Place::Bare { .. } if target => Place::Target { depth: 1 },
@@ -264,7 +266,7 @@ impl Addresses {
                 false => Place::Text,
             },
             Place::Tag { quote: 0, .. } if b == b'>' || paragraph => Place::Text,
-            Place::Tag { quote: 0, value: true } if b == b'"' || b == b'\'' => {
+            Place::Tag { quote: 0, value: true } if is_quote(b) && b != b'`' => {
                 Place::Tag { quote: b, value: false }
             }
             Place::Tag { quote: 0, value } => {
@@ -316,7 +318,7 @@ impl Addresses {
 }
 
 fn is_quote(b: u8) -> bool {
-    matches!(b, b'"' | b'\'' | b'`')
+    matches!(b, b'"' | b'\'' | b'`' | QUOTE_INSIDE)
 }
 
 #[cfg(test)]

@@ -97,7 +97,7 @@ fn may_be_in_one(byte: u8) -> bool {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Labelled {
     No,
-    /// The same form has a file's name (`[…].tar.gz`), or sentences without a blank between.
+    /// A file's name (`[…].tar.gz`), sentences without a blank between and mail addresses have the same form.
     InCommand,
     Yes,
 }
@@ -129,6 +129,10 @@ fn behind(rest: &str) -> &str {
 }
 
 fn labelled(rest: &str) -> Labelled {
+    if rest.starts_with('@') {
+        // A user's name.
+        return Labelled::InCommand;
+    }
     let name = behind(rest);
     let is_placeholder = |label: &str| label.starts_with('[') && label.ends_with(']') && label.contains('_');
     let plain = |label: &str| !label.contains(['[', ']']) || is_placeholder(label);

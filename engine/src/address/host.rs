@@ -3,6 +3,8 @@
 //! Ordinary text has words of that form too (`main.rs/…`, `Dr.Smith?…`). So it matters whether a program that opens
 //! hosts is called in the line, or a tool may take the whole string: then every doubt is for a host.
 
+use super::is_quote;
+
 /// Programs and functions that open what they are given.
 const COMMANDS: &[&str] = &[
     "curl",
@@ -33,17 +35,18 @@ const COMMANDS: &[&str] = &[
     "ftp",
 ];
 
-/// Endings of files that are no top-level domains.
+/// Names of members in programs, and endings of files, that are no top-level domains.
 const FILES: &[&str] = &[
-    "avi", "bak", "bat", "bz2", "cfg", "conf", "cpp", "cs", "css", "csv", "dll", "doc", "docx", "eml", "exe",
-    "gif", "go", "gz", "hpp", "htm", "html", "ini", "ipynb", "jar", "jpeg", "jpg", "js", "json", "jsonl",
-    "jsx", "kt", "lock", "log", "lua", "mp3", "mp4", "msg", "odt", "parquet", "pdf", "php", "png", "ppt",
-    "pptx", "ps1", "rb", "rtf", "sql", "svg", "tar", "tgz", "tmp", "toml", "ts", "tsx", "txt", "vue", "wav",
-    "webp", "xls", "xlsx", "xml", "yaml", "yml",
+    "address", "count", "field", "index", "key", "length", "number", "size", "status", "text", "title",
+    "type", "user", "value", "avi", "bak", "bat", "bz2", "cfg", "conf", "cpp", "cs", "css", "csv", "dll",
+    "doc", "docx", "eml", "exe", "gif", "go", "gz", "hpp", "htm", "html", "ini", "ipynb", "jar", "jpeg",
+    "jpg", "js", "json", "jsonl", "jsx", "kt", "lock", "log", "lua", "mp3", "mp4", "msg", "odt", "parquet",
+    "pdf", "php", "png", "ppt", "pptx", "ps1", "rb", "rtf", "sql", "svg", "tar", "tgz", "tmp", "toml", "ts",
+    "tsx", "txt", "vue", "wav", "webp", "xls", "xlsx", "xml", "yaml", "yml",
 ];
 
 /// Endings of files and members that are top-level domains too.
-const FILES_OR_DOMAINS: &[&str] = &["java", "md", "mov", "name", "py", "rs", "sh", "zip"];
+const FILES_OR_DOMAINS: &[&str] = &["email", "java", "md", "mov", "name", "py", "rs", "sh", "zip"];
 
 /// What a name's last label says of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -109,10 +112,11 @@ pub(super) enum Asked {
 impl Words {
     /// Whether a host is sent what follows the byte.
     pub(super) fn asked(&self, b: u8) -> Asked {
-        let (how, sure) = match (self.command, self.fresh) {
-            (true, _) => (Asked::Command, true),
-            (false, true) => (Asked::String, true),
-            (false, false) => (Asked::Text, false),
+        let sure = self.command || self.fresh;
+        let how = match b {
+            _ if self.command => Asked::Command,
+            b'/' if !sure => Asked::Text,
+            _ => Asked::String,
         };
         let is =
             self.doubtful && b == b'=' || matches!(b, b'/' | b'?') && self.is_host(b, sure) == Some(true);
@@ -122,7 +126,7 @@ impl Words {
     /// `None` if it is doubtful.
     fn is_host(&self, b: u8, sure: bool) -> Option<bool> {
         match self.host {
-            Host::Number(3) | Host::NumberDot(3) | Host::Port | Host::Six | Host::Back(true) => Some(true),
+            Host::Number(3) | Host::NumberDot(3) | Host::Port | Host::Given | Host::Back(true) => Some(true),
             Host::Number(_) | Host::NumberDot(_) => Some(self.command),
             Host::Label => Some(self.command && self.number),
             Host::Name | Host::Dot(true) | Host::Back(false) => match self.last() {
@@ -159,7 +163,7 @@ impl Words {
         let host = self.host;
         self.six = self.six.next(b);
         self.host = match self.six {
-            Six::Closed(colons) if colons >= 7 || self.command && colons >= 2 => Host::Six,
+            Six::Closed(colons) if colons >= 7 || self.command && colons >= 2 => Host::Given,
             _ => host.next(b, self.command),
         };
         if self.host == Host::Begin {
@@ -206,7 +210,7 @@ impl Words {
 
 /// Whether a byte ends an address without a scheme in ordinary text.
 pub(super) fn ends(b: u8) -> bool {
-    matches!(b, b'|' | b',' | b';' | b')' | b']' | b'"' | b'\'' | b'`')
+    matches!(b, b'|' | b',' | b';' | b')' | b']') || is_quote(b)
 }
 
 /// How far a word looks like a host name or an IP address.
@@ -230,8 +234,8 @@ enum Host {
     NumberDot(u8),
     /// In its port.
     Port,
-    /// After an address of version 6 in brackets.
-    Six,
+    /// After an address of version 6 in brackets, or what a shell puts in.
+    Given,
     /// After a host and a backslash, which shells need before a question mark; whether it is surely one.
     Back(bool),
 }
@@ -244,7 +248,10 @@ impl Host {
         let sign = matches!(b, b'-' | b'_');
         match self {
             // A shell takes them away.
-            _ if command && matches!(b, b'"' | b'\'' | b'\\') && !matches!(self, Host::No) => self,
+            _ if command && (is_quote(b) || b == b'\\') && self != Host::No => self,
+            // Or puts something in.
+            _ if command && matches!(b, b'$' | b'}' | b')') => Host::Given,
+            Host::Given if command && (letter || digit || sign || matches!(b, b'.' | b'{' | b'(')) => self,
             Host::No if letter || digit || sign || matches!(b, b'.' | b'/') => Host::No,
             Host::Begin | Host::Back(_) if digit => Host::Number(0),
             Host::Begin | Host::Back(_) | Host::Lead if letter || digit => Host::Label,
@@ -258,9 +265,9 @@ impl Host {
             Host::Number(before) if b == b'.' => Host::NumberDot(before),
             Host::Label | Host::Name if letter || digit || sign => self,
             Host::Label | Host::Name if b == b'.' => Host::Dot(self == Host::Name),
-            Host::Name | Host::Dot(true) | Host::Number(3) | Host::Six if b == b':' => Host::Port,
+            Host::Name | Host::Dot(true) | Host::Number(3) | Host::Given if b == b':' => Host::Port,
             Host::Name | Host::Dot(true) if b == b'\\' => Host::Back(false),
-            Host::Number(3) | Host::Six | Host::Port if b == b'\\' => Host::Back(true),
+            Host::Number(3) | Host::Given | Host::Port if b == b'\\' => Host::Back(true),
             _ if sign || matches!(b, b'.' | b'/') => Host::No,
             _ => Host::Begin,
         }
