@@ -6,6 +6,7 @@
 
 use std::ops::Range;
 
+use crate::base64;
 use crate::coding::{Coding, percent_decode};
 use crate::error::{WireError, malformed};
 
@@ -208,7 +209,13 @@ fn said_again(filename: &str, extended: &str) -> Option<(usize, Option<Word>)> {
         return Some((BEGIN.len(), None));
     }
     let (word, coding) = encoded_word(filename)?;
-    let same = coding.decode(filename.get(word.clone())?) == *again;
+    let encoded = filename.get(word.clone())?;
+    let same = match coding {
+        // Byte by byte: what is no UTF-8 would be read with other characters in it, or as nothing.
+        Coding::Base64 => base64::decode(encoded)? == again.as_bytes(),
+        // An equals sign may also be left over from an escape that is no UTF-8.
+        _ => coding.decode(encoded) == *again && !again.contains('='),
+    };
     same.then_some((BEGIN.len(), Some((word, coding))))
 }
 
@@ -416,6 +423,26 @@ mod tests {
                 "another name in an encoded word",
                 format!(
                     "--X\r\n{head}; filename=\"=?utf-8?B?eA==?=\"; filename*=utf-8''b\r\n\r\nhi\r\n--X--"
+                ),
+            ),
+            // `\x01\x01\x01536-90-4399`, which is no text.
+            (
+                "an encoded word that is no text",
+                format!(
+                    "--X\r\n{head}; filename=\"=?utf-8?B?AQEBNTM2LTkwLTQzOTk=?=\"; filename*=utf-8''\r\n\r\nhi\r\n--X--"
+                ),
+            ),
+            // `\xFF536-90-4399`.
+            (
+                "an encoded word that is no UTF-8",
+                format!(
+                    "--X\r\n{head}; filename=\"=?utf-8?B?/zUzNi05MC00Mzk5?=\"; filename*=utf-8''%EF%BF%BD536-90-4399\r\n\r\nhi\r\n--X--"
+                ),
+            ),
+            (
+                "quoted-printable that is no UTF-8",
+                format!(
+                    "--X\r\n{head}; filename=\"=?utf-8?Q?=FF536-90-4399?=\"; filename*=utf-8''%3DFF536-90-4399\r\n\r\nhi\r\n--X--"
                 ),
             ),
             (
